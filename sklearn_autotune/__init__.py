@@ -1,0 +1,28 @@
+"""Hyper-parameter search and model selection for scikit-learn, with Optuna choosing the candidates."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sklearn_autotune._search import OptunaSearchCV
+
+__all__ = ["OptunaSearchCV", "__version__"]
+
+__version__ = "0.1.0.dev0"
+
+_HOMES = {"OptunaSearchCV": "sklearn_autotune._search"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name where it is first used: worker processes never need Optuna, nor wait for it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted(__all__)

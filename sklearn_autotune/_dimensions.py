@@ -1,0 +1,326 @@
+"""One searched parameter: how the user's spelling becomes an Optuna distribution and back.
+
+Four kinds cover everything: `Choices` (any objects), `Numbers` (a range of floats or integers), `Quantiles` (any
+distribution that knows its quantile function) and `Draws` (anything with ``rvs``).
+"""
+
+import math
+import numbers
+from collections.abc import Hashable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import joblib
+import numpy as np
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from scipy.stats import rv_discrete
+
+__all__ = ["Choices", "Dimension", "Draws", "Numbers", "Quantiles", "read_dimension", "value_key"]
+
+# A quantile function is infinite at 0 or 1 for unbounded distributions; this much of each tail is cut there.
+TAIL = 1e-9
+
+PLAIN = (bool, int, float, str, type(None))
+
+NOT_A_LIST = (str, bytes, Mapping, Set)  # a set has no order, so the same seed would not give the same search
+
+
+class Dimension(Protocol):
+    """A searched parameter: an Optuna distribution and the way to and from the user's values."""
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """What Optuna samples from."""
+        ...
+
+    @property
+    def size(self) -> int | None:
+        """How many distinct values there are; None if not countable."""
+        ...
+
+    def decode(self, suggested: Any) -> Any:
+        """Turn what Optuna suggests into what the estimator is given."""
+        ...
+
+    def encode(self, value: Any) -> Any:
+        """Turn a value into what Optuna would have suggested; ValueError if it cannot be."""
+        ...
+
+    def values(self) -> list[Any]:
+        """All suggestions Optuna can make, in order; only where ``size`` is known."""
+        ...
+
+
+def value_key(value: Any) -> Hashable:
+    """Return a key that is equal for equal values and different for True, 1 and 1.0.
+
+    Estimators and other objects are compared by content where they can be pickled, else by identity.
+
+    Examples
+    --------
+    >>> value_key(1) == value_key(1), value_key(1) == value_key(True), value_key(1) == value_key(1.0)
+    (True, False, False)
+    >>> from sklearn.svm import SVC
+    >>> value_key(SVC(C=2)) == value_key(SVC(C=2)), value_key(SVC(C=2)) == value_key(SVC(C=3))
+    (True, False)
+    """
+    if isinstance(value, float) and math.isnan(value):
+        return (float, "nan")
+    if isinstance(value, (*PLAIN, np.generic)):
+        return (type(value), value)
+    try:
+        return (type(value), joblib.hash(value))
+    except Exception:  # any __reduce__ may raise anything: such objects are told apart by identity
+        return (type(value), id(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """A list of any objects. Optuna sees a readable label for each, never the objects.
+
+    Labels, not values, because a categorical distribution cannot tell True from 1, and warns about objects.
+    """
+
+    options: tuple[Any, ...]
+    labels: tuple[Any, ...]
+    keys: tuple[Hashable, ...]
+    distribution: CategoricalDistribution
+
+    @classmethod
+    def of(cls, options: Sequence[Any]) -> "Choices":
+        """Build from the user's options; equal ones are kept once."""
+        unique = {value_key(option): option for option in reversed(list(options))}
+        keys = tuple(reversed(unique))
+        kept = tuple(unique[key] for key in keys)
+        labels = _labels(kept)
+        return cls(kept, labels, keys, CategoricalDistribution(labels))
+
+    @property
+    def size(self) -> int:
+        """How many different options there are."""
+        return len(self.options)
+
+    def decode(self, suggested: Any) -> Any:
+        """Return the option behind a label."""
+        return self.options[self.labels.index(suggested)]
+
+    def encode(self, value: Any) -> Any:
+        """Return the label of an option."""
+        key = value_key(value)
+        if key in self.keys:
+            return self.labels[self.keys.index(key)]
+        for option, label in zip(self.options, self.labels, strict=True):
+            if isinstance(option, PLAIN) and isinstance(value, PLAIN) and option == value:
+                return label
+        raise ValueError(f"{value!r} is not among the choices {list(self.options)!r}")
+
+    def values(self) -> list[Any]:
+        """Return all labels, in the user's order."""
+        return list(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A range of floats or integers, sampled by Optuna as it is."""
+
+    distribution: FloatDistribution | IntDistribution
+
+    @property
+    def size(self) -> int | None:
+        """How many values the range holds, if it has a step."""
+        distribution = self.distribution
+        if distribution.step is None:
+            return 1 if distribution.low == distribution.high else None
+        return round((distribution.high - distribution.low) / distribution.step) + 1
+
+    def decode(self, suggested: Any) -> Any:
+        """Return the number itself."""
+        return suggested
+
+    def encode(self, value: Any) -> Any:
+        """Return the number if it lies in the range."""
+        distribution = self.distribution
+        is_whole = isinstance(distribution, IntDistribution)
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral if is_whole else numbers.Real):
+            raise ValueError(f"{value!r} is no value of {distribution}")
+        plain = int(value) if is_whole else float(value)  # type: ignore[call-overload]
+        if not distribution.low <= plain <= distribution.high:
+            raise ValueError(f"{value!r} lies outside {distribution}")
+        return plain
+
+    def values(self) -> list[Any]:
+        """Return every number of a stepped range, in order."""
+        distribution, size = self.distribution, self.size
+        if size is None:
+            raise ValueError(f"{distribution} has no finite number of values")
+        step = distribution.step or 0
+        return [distribution.low + place * step for place in range(size)]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """Any distribution with a quantile function: Optuna searches the quantile, evenly over (0, 1)."""
+
+    frozen: Any
+    distribution: FloatDistribution
+    whole: bool
+
+    @property
+    def size(self) -> None:
+        """Not countable."""
+        return
+
+    def decode(self, suggested: float) -> Any:
+        """Return the value at that quantile."""
+        value = float(_quantile_function(self.frozen)(suggested))
+        return int(value) if self.whole and value.is_integer() else value
+
+    def encode(self, value: Any) -> float:
+        """Return the quantile of a value."""
+        quantile = float(self.frozen.cdf(value))
+        if self.whole:  # the middle of the step that belongs to this value
+            quantile -= float(self.frozen.pmf(value)) / 2
+        if not self.distribution.low <= quantile <= self.distribution.high or (
+            not math.isclose(self.decode(quantile), value, rel_tol=1e-6, abs_tol=1e-12)
+        ):
+            raise ValueError(f"{value!r} lies outside the distribution")
+        return quantile
+
+    def values(self) -> list[Any]:
+        """Not countable."""
+        raise ValueError("a continuous distribution has no finite number of values")
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Anything with ``rvs``: Optuna suggests the seed of the draw, so samplers cannot learn from it."""
+
+    source: Any
+    distribution: IntDistribution
+
+    @property
+    def size(self) -> None:
+        """Not countable."""
+        return
+
+    def decode(self, suggested: int) -> Any:
+        """Draw with that seed."""
+        return self.source.rvs(random_state=np.random.RandomState(suggested))
+
+    def encode(self, value: Any) -> int:
+        """Not possible: a draw does not tell its seed."""
+        raise ValueError("an object that only has rvs cannot be given a value; use a list or a distribution")
+
+    def values(self) -> list[Any]:
+        """Not countable."""
+        raise ValueError("an object that only has rvs has no finite number of values")
+
+
+def read_dimension(name: str, spelled: Any) -> Dimension:
+    """Read one entry of the user's space.
+
+    Parameters
+    ----------
+    name : str
+        The parameter's name, for error messages.
+    spelled : sequence, ndarray, scipy frozen distribution, Optuna distribution, or object with ``rvs``
+        A sequence is always choices.
+
+    Returns
+    -------
+    dimension : Dimension
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to choose from, or a bound is not finite.
+    TypeError
+        If it is none of the accepted kinds.
+    """
+    if isinstance(spelled, CategoricalDistribution):
+        return Choices.of(spelled.choices)
+    if isinstance(spelled, IntDistribution):
+        return Numbers(spelled)
+    if isinstance(spelled, FloatDistribution):
+        _checked(name, spelled.low, spelled.high, log=spelled.log)
+        return Numbers(spelled)
+    if hasattr(spelled, "rvs") or _has_quantiles(spelled):
+        return _read_random(name, spelled)
+    if isinstance(spelled, NOT_A_LIST) or not (hasattr(spelled, "__len__") and hasattr(spelled, "__iter__")):
+        raise TypeError(
+            f"Parameter distribution for parameter ({name!r}) needs to be a list of choices, a scipy.stats or "
+            f"Optuna distribution, or an object with an rvs method, but got {spelled!r} (of type "
+            f"{type(spelled).__name__}). A single value needs to be wrapped in a list with one element."
+        )
+    if len(spelled) == 0:
+        raise ValueError(
+            f"Parameter distribution for parameter ({name!r}) needs a non-empty list of choices, got: {spelled!r}"
+        )
+    return Choices.of(list(spelled))
+
+
+def _read_random(name: str, spelled: Any) -> Dimension:
+    if not _has_quantiles(spelled):
+        return Draws(spelled, IntDistribution(0, 2**31 - 1))
+    quantile = _quantile_function(spelled)
+    low, high = _bounds(spelled)
+    if math.isnan(low) or math.isnan(high):
+        raise ValueError(f"The range of {name!r} is empty or undefined; check the arguments of {spelled!r}.")
+    kind = getattr(getattr(spelled, "dist", None), "name", None)
+    if kind == "randint":
+        return Numbers(IntDistribution(int(low), int(high)))
+    if kind == "uniform":
+        return _checked(name, low, high, log=False)
+    # A shifted log-uniform is not log-uniform any more; its quantiles serve.
+    if kind in ("loguniform", "reciprocal") and math.isclose(quantile(0.5), math.sqrt(low * high)):
+        return _checked(name, low, high, log=True)
+    tail = 0.0 if math.isfinite(low) and math.isfinite(high) else TAIL
+    return Quantiles(spelled, FloatDistribution(tail, 1.0 - tail), _is_discrete(spelled))
+
+
+def _bounds(spelled: Any) -> tuple[float, float]:
+    low, high = spelled.support()
+    return float(low), float(high)
+
+
+def _is_discrete(spelled: Any) -> bool:
+    """Whether a scipy distribution, frozen or not, old style or new, has steps."""
+    if isinstance(getattr(spelled, "dist", spelled), rv_discrete):
+        return True
+    return any(kind.__name__ == "DiscreteDistribution" for kind in type(spelled).__mro__)
+
+
+def _checked(name: str, low: float, high: float, *, log: bool) -> Numbers:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(f"The bounds of {name!r} must be finite, got {low} and {high}.")
+    return Numbers(FloatDistribution(low, high, log=log))
+
+
+def _has_quantiles(spelled: Any) -> bool:
+    return callable(getattr(spelled, "ppf", None)) or callable(getattr(spelled, "icdf", None))
+
+
+def _quantile_function(spelled: Any) -> Any:
+    return spelled.ppf if hasattr(spelled, "ppf") else spelled.icdf
+
+
+def _labels(options: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the options themselves if Optuna can tell them apart, else numbered names."""
+    bare = tuple(option.item() if isinstance(option, np.generic) else option for option in options)
+    plain = all(isinstance(o, PLAIN) and not (isinstance(o, float) and math.isnan(o)) for o in bare)
+    if plain and len(set(bare)) == len(bare):
+        return bare
+    return tuple(f"{place}: {_short_name(option)}" for place, option in enumerate(options))
+
+
+def _short_name(option: Any) -> str:
+    """Name an object in a way that is the same in every process."""
+    if isinstance(option, PLAIN | np.generic):
+        return str(option)
+    name = getattr(option, "__name__", None)
+    return name if isinstance(name, str) else type(option).__name__

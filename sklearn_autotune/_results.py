@@ -1,0 +1,242 @@
+"""Finished trials become ``cv_results_``, ranks, the report of failures and the best index.
+
+``cv_results_`` has scikit-learn's keys and no more; what else is known of a trial stands in ``trials_``.
+"""
+
+import numbers
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.ma import MaskedArray
+from scipy.stats import rankdata
+
+from sklearn_autotune._sklearn import report_fit_failures
+from sklearn_autotune._trials import Record
+from sklearn_autotune.evaluation import FoldScore
+
+__all__ = ["choose_best", "format_results", "format_trials", "rank_scores"]
+
+Results = dict[str, Any]
+
+
+def format_results(
+    records: Sequence[Record],
+    *,
+    n_folds: int,
+    error_score: float | str,
+    return_train_score: bool,
+) -> tuple[Results, bool]:
+    """Format the measured candidates as scikit-learn does, and speak of failures in its words.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        The measured ones, in the order of their numbers.
+    n_folds : int
+    error_score : float or "raise"
+    return_train_score : bool
+
+    Returns
+    -------
+    results : dict of str to ndarray or list
+        As ``cv_results_``.
+    is_multimetric : bool
+
+    Raises
+    ------
+    ValueError
+        If nothing was measured, or all fits failed.
+    """
+    if not records or not n_folds:
+        raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
+    report_fit_failures(_reported_folds(records, n_folds), error_score)
+    metrics = _metrics(records)
+    shape = (len(records), n_folds)
+
+    results: Results = {}
+    for name in ("fit", "score"):
+        seconds = [getattr(fold, f"{name}_seconds", np.nan) for fold in _all_folds(records, n_folds)]
+        results.update(_moments(f"{name}_time", np.array(seconds, dtype=float).reshape(shape)))
+    results.update(_masked_params([record.params for record in records]))
+    results["params"] = [dict(record.params) for record in records]
+    pruned = np.array([record.outcome.status == "pruned" for record in records])
+    for metric in metrics or ("score",):
+        for kind in ("test", "train") if return_train_score else ("test",):
+            table = _score_table(records, kind, metric, n_folds, error_score)
+            results.update({f"split{fold}_{kind}_{metric}": table[:, fold] for fold in range(n_folds)})
+            results.update(_moments(f"{kind}_{metric}", table))
+            means = results[f"mean_{kind}_{metric}"]
+            if not np.isfinite(means[~pruned]).all():
+                warnings.warn(f"One or more of the {kind} scores are non-finite: {means}", stacklevel=2)
+            if kind == "test":
+                results[f"rank_test_{metric}"] = rank_scores(means)
+    return results, bool(metrics)
+
+
+def rank_scores(scores: np.ndarray) -> np.ndarray:
+    """Rank from best (1) to worst; equal scores share a rank, and what is not finite comes last, tied.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_candidates,)
+        Higher is better.
+
+    Returns
+    -------
+    ranks : ndarray of int32 of shape (n_candidates,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rank_scores(np.array([0.5, np.nan, 0.9, np.inf, 0.5]))
+    array([2, 4, 1, 4, 2], dtype=int32)
+    """
+    finite = np.isfinite(scores)
+    if not finite.any():
+        return np.ones(len(scores), dtype=np.int32)
+    last = scores[finite].min() - 1
+    return rankdata(-np.where(finite, scores, last), method="min").astype(np.int32)
+
+
+def choose_best(results: Results, records: Sequence[Record], refit: Any, metric: str) -> int:
+    """Choose the winner: what a callable ``refit`` says, else the best complete candidate.
+
+    Parameters
+    ----------
+    results : dict
+        As ``cv_results_``.
+    records : sequence of Record
+        Row by row the same candidates.
+    refit : bool, str or callable
+    metric : str
+
+    Returns
+    -------
+    best_index : int
+
+    Raises
+    ------
+    TypeError, IndexError
+        If a callable ``refit`` returns no index of a candidate.
+    ValueError
+        If no candidate has a finite score and one is to be refitted.
+    """
+    if callable(refit):
+        index = refit(results)
+        if not isinstance(index, numbers.Integral):
+            raise TypeError("best_index_ returned is not an integer")
+        if not 0 <= int(index) < len(records):
+            raise IndexError("best_index_ index out of range")
+        return int(index)
+    ranks = results[f"rank_test_{metric}"]
+    if refit and not np.isfinite(results[f"mean_test_{metric}"]).any():
+        raise ValueError(
+            f"None of the {len(records)} candidates got a finite score, so there is none to refit. "
+            "The errors stand in trials_['error']; error_score='raise' shows the first one in full."
+        )
+    complete = np.array([record.outcome.status == "complete" for record in records])
+    eligible = complete if complete.any() else np.ones(len(records), dtype=bool)
+    return int(np.where(eligible, ranks, ranks.max() + 1).argmin())
+
+
+def format_trials(records: Sequence[Record], *, n_folds: int) -> dict[str, Any]:
+    """Format everything that is known of all trials, as columns; ``pandas.DataFrame`` takes them as they are.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        Of all finished trials, measured or not.
+    n_folds : int
+
+    Returns
+    -------
+    trials : dict of str to ndarray or list
+        ``number``, ``status``, ``error``, ``seconds``, ``params``, then one column per fold and score.
+    """
+    trials: dict[str, Any] = {
+        "number": np.array([record.number for record in records], dtype=int),
+        "status": np.array([record.outcome.status for record in records], dtype=object),
+        "error": np.array([record.outcome.error for record in records], dtype=object),
+        "seconds": np.array([record.seconds for record in records], dtype=float),
+        "params": [dict(record.params) for record in records],
+    }
+    for metric in _metrics(records) or ("score",):
+        table = _score_table(records, "test", metric, n_folds, np.nan)
+        trials.update({f"split{fold}_test_{metric}": table[:, fold] for fold in range(n_folds)})
+        trials[f"mean_test_{metric}"] = table.mean(axis=1)
+    return trials
+
+
+def _metrics(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return the names of the scores, if there are several."""
+    for record in records:
+        for fold in record.outcome.folds:
+            if isinstance(fold.test, dict):
+                return tuple(fold.test)
+    return ()
+
+
+def _all_folds(records: Sequence[Record], n_folds: int) -> Iterator[FoldScore | None]:
+    """Yield candidate after candidate, fold after fold; None where a fold was not measured."""
+    for record in records:
+        folds = record.outcome.folds
+        yield from folds
+        yield from (None for _ in range(n_folds - len(folds)))
+
+
+def _reported_folds(records: Sequence[Record], n_folds: int) -> list[dict[str, Any]]:
+    """Say of each fold whether it failed; all folds of a candidate whose worker died did."""
+    reported = []
+    for record in records:
+        errors = [fold.error for fold in record.outcome.folds]
+        if record.outcome.status == "failed":
+            errors += [record.outcome.error] * (n_folds - len(errors))
+        reported += [{"fit_error": error} for error in errors]
+    return reported
+
+
+def _score_table(
+    records: Sequence[Record], kind: str, metric: str, n_folds: int, error_score: float | str
+) -> np.ndarray:
+    """Return the scores of shape (n_candidates, n_folds); NaN where a fold was not measured."""
+    table = np.full((len(records), n_folds), np.nan)
+    for row, record in enumerate(records):
+        for fold, score in enumerate(record.outcome.folds):
+            value = getattr(score, kind)
+            table[row, fold] = value[metric] if isinstance(value, dict) else value
+        if record.outcome.status == "failed" and isinstance(error_score, numbers.Real):
+            table[row, len(record.outcome.folds) :] = error_score
+    return table
+
+
+def _moments(name: str, table: np.ndarray) -> Results:
+    with np.errstate(invalid="ignore"):  # infinite scores have no spread
+        mean = np.average(table, axis=1)
+        spread = np.sqrt(np.average((table - mean[:, np.newaxis]) ** 2, axis=1))
+    return {f"mean_{name}": mean, f"std_{name}": spread}
+
+
+def _masked_params(candidates: Sequence[Mapping[str, Any]]) -> Results:
+    """Return a masked array per parameter: masked where a candidate does not have it."""
+    found: dict[str, dict[int, Any]] = {}
+    for row, candidate in enumerate(candidates):
+        for name, value in candidate.items():
+            found.setdefault(name, {})[row] = value
+    results: Results = {}
+    for name, values in found.items():
+        column = MaskedArray(np.empty(len(candidates), dtype=_dtype(list(values.values()))), mask=True)
+        for row, value in values.items():
+            column[row] = value
+        results[f"param_{name}"] = column
+    return results
+
+
+def _dtype(values: list[Any]) -> np.dtype:
+    """Return NumPy's own choice, but object for strings and for anything that is not one number each."""
+    try:
+        array = np.array(values)
+    except ValueError:  # sequences of different lengths
+        return np.dtype(object)
+    return array.dtype if array.ndim == 1 and array.dtype.kind != "U" else np.dtype(object)

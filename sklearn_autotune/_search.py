@@ -1,0 +1,366 @@
+"""OptunaSearchCV: the drop-in replacement for scikit-learn's searches."""
+
+import copy
+import logging
+import numbers
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from typing import Any, ClassVar
+
+import numpy as np
+import optuna
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.metrics import get_scorer_names
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch, indexable
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_autotune._delegate import DelegateMixin, require_refit
+from sklearn_autotune._results import choose_best, format_results, format_trials
+from sklearn_autotune._routing import check_refit_names_score, make_router, resolve_scorer, route_metadata
+from sklearn_autotune._sklearn import (
+    CallbackSupportMixin,
+    FoldContexts,
+    HasMethods,
+    Interval,
+    MultimetricScorer,
+    StrOptions,
+    cut_metadata,
+    raise_for_params,
+    root_context,
+    routing_enabled,
+    validate_parameter_constraints,
+    with_callbacks,
+)
+from sklearn_autotune._space import Space, read_space
+from sklearn_autotune._study import detached, draw_seed, fingerprint, make_sampler, open_study
+from sklearn_autotune._trials import Budget, Record, TrialLoop
+from sklearn_autotune.evaluation import Fold, Outcome, Task, WholeFolds
+from sklearn_autotune.executors import make_executor
+from sklearn_autotune.families import auto_space
+
+__all__ = ["OptunaSearchCV"]
+
+logger = logging.getLogger(__name__)
+
+
+class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseEstimator):
+    """PLACEHOLDER"""
+
+    # What each parameter may be: one table for the check and for its message.
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "estimator": [HasMethods(["fit"])],
+        "param_distributions": [dict, list, tuple, callable, StrOptions({"auto"})],
+        "n_trials": [Interval(numbers.Integral, 1, None, closed="left")],
+        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
+        "n_jobs": [numbers.Integral, None],
+        "refit": ["boolean", str, callable],
+        "cv": ["cv_object"],
+        "verbose": ["verbose"],
+        "pre_dispatch": [numbers.Integral, str],
+        "random_state": ["random_state"],
+        "error_score": [StrOptions({"raise"}), numbers.Real],
+        "return_train_score": ["boolean"],
+        "sampler": [optuna.samplers.BaseSampler, None],
+        "pruner": [optuna.pruners.BasePruner, None],
+        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
+        "enqueue": [list, tuple, None],
+        "callbacks": [list, tuple, None],
+        "storage": "no_validation",
+        "study_name": [str, None],
+        "resume": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_trials: int = 50,
+        timeout: float | None = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: bool | str | Callable = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: float | str = np.nan,
+        return_train_score: bool = False,
+        sampler: Any = None,
+        pruner: Any = None,
+        look_ahead: int = 8,
+        enqueue: Any = None,
+        callbacks: Any = None,
+        storage: Any = None,
+        study_name: str | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.estimator = estimator
+        self.param_distributions = param_distributions
+        self.n_trials = n_trials
+        self.timeout = timeout
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+        self.refit = refit
+        self.cv = cv
+        self.verbose = verbose
+        self.pre_dispatch = pre_dispatch
+        self.random_state = random_state
+        self.error_score = error_score
+        self.return_train_score = return_train_score
+        self.sampler = sampler
+        self.pruner = pruner
+        self.look_ahead = look_ahead
+        self.enqueue = enqueue
+        self.callbacks = callbacks
+        self.storage = storage
+        self.study_name = study_name
+        self.resume = resume
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None, **params: Any) -> "OptunaSearchCV":
+        """Search, then fit the best candidate on all the data.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix, DataFrame or list of length n_samples
+            Training data; (n_samples, n_samples) for precomputed kernels or distances.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Target; None for unsupervised estimators.
+        **params : dict of str to object
+            Metadata for the estimator's ``fit``, the scorer and the splitter, as scikit-learn routes it. Whatever has
+            one entry per sample is cut to each fold's rows.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            Before any model is fitted, if a parameter, the space or the data cannot be used; after the search, if
+            all fits failed.
+        KeyboardInterrupt
+            On Ctrl-C, once the results so far are on the estimator.
+        """
+        start = time.time()
+        self._forget_fit()
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
+        )
+        scorer = resolve_scorer(self)
+        X, y = indexable(X, y)
+        params = cut_metadata(X, params=params)
+        routed = route_metadata(self, params, scorer)
+        root = root_context(self, max_subtasks=1 + (self.refit is not False))
+        task = self._make_task(X, y, scorer, routed)
+        space = self._make_space(task)
+        told = self._told_to_callbacks(task)
+        if root is not None:
+            root.call_on_fit_task_begin(**told)
+        self._search(task, space, root, start)
+        self.scorer_ = scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
+        if self.refit:
+            self._refit(task, root)
+        if root is not None:
+            root.call_on_fit_task_end(**told)
+        return self
+
+    def score(self, X: Any, y: Any = None, **params: Any) -> float:
+        """Score the best estimator with the search's scorer; higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        **params : dict of str to object
+            Metadata for the scorer; needs ``enable_metadata_routing=True``.
+
+        Returns
+        -------
+        score : float
+            By ``scoring`` where given (the one named by ``refit`` of several), else by the estimator's ``score``.
+        """
+        require_refit(self, "score")
+        check_is_fitted(self)
+        raise_for_params(params, self, "score")
+        routed = process_routing(self, "score", **params).scorer["score"] if routing_enabled() else {}
+        scorer = self.scorer_
+        if isinstance(scorer, dict) and self.multimetric_:
+            scorer = scorer[self.refit]
+        score = scorer(self.best_estimator_, X, y, **routed)
+        return score[self.refit] if isinstance(score, dict) else score
+
+    def get_metadata_routing(self) -> Any:
+        """Return the metadata router: what ``fit`` and ``score`` pass on, and to whom.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        return make_router(self)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is an estimator to predict with, or, under ``refit=False``, a table of results."""
+        return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the study's trials without its storage, which holds a URL and perhaps a password."""
+        state = dict(super().__getstate__())
+        if "study_" in state:
+            state["study_"] = detached(state["study_"])
+        return state
+
+    # -- the stages of fit -------------------------------------------------------------------------------------
+
+    def _forget_fit(self) -> None:
+        """Drop what an earlier fit has left, so that nothing of it can be taken for a result of this one."""
+        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+            delattr(self, name)
+
+    def _make_task(self, X: Any, y: Any, scorer: Any, routed: Bunch) -> Task:
+        """Draw the folds once: every candidate, and every step of it, is measured on the same ones."""
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        split_params = routed.splitter.split
+        self.n_splits_ = cv.get_n_splits(X, y, **split_params)
+        folds = tuple(
+            Fold(number, np.asarray(train), np.asarray(test))
+            for number, (train, test) in enumerate(cv.split(X, y, **split_params))
+        )
+        if len(folds) != self.n_splits_:
+            raise ValueError(
+                "cv.split and cv.get_n_splits return inconsistent results. "
+                f"Expected {self.n_splits_} splits, got {len(folds)}"
+            )
+        if not folds:
+            raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
+        return Task(
+            X=X,
+            y=y,
+            folds=folds,
+            scorer=scorer,
+            fit_params=routed.estimator.fit,
+            score_params=routed.scorer.score,
+            error_score=self.error_score,
+            return_train_score=self.return_train_score,
+        )
+
+    def _make_space(self, task: Task) -> Space:
+        """Read the space and hold it against the estimator, before anything is fitted."""
+        spelled = self.param_distributions
+        if isinstance(spelled, str):
+            spelled = auto_space(self.estimator, n_rows=min(len(fold.train) for fold in task.folds))
+        space = read_space(spelled)
+        space.check(self.estimator)
+        for candidate in self.enqueue or ():
+            space.encode(candidate)
+        return space
+
+    def _search(self, task: Task, space: Space, root: Any, start: float) -> None:
+        """Measure candidates until the budget is spent, and put what came out on the estimator."""
+        seed = draw_seed(self.random_state)
+        study = open_study(
+            storage=self.storage,
+            study_name=self.study_name,
+            resume=self.resume,
+            marks=None if self.storage is None else fingerprint(task, space, self.estimator, self.scoring),
+            sampler=make_sampler(self.sampler, space, seed),
+            pruner=copy.deepcopy(self.pruner),
+        )
+        contexts = FoldContexts(self, root, len(task.folds))
+        deadline = None if self.timeout is None else start + self.timeout
+        caller = self if contexts.are_watched else None
+        evaluation = WholeFolds(clone(self.estimator), task, self.verbose, caller)
+        with closing(make_executor(evaluation, self.n_jobs)) as executor:
+            loop = TrialLoop(
+                study=study,
+                space=space,
+                executor=executor,
+                budget=Budget(self.n_trials, deadline, bool(self.refit)),
+                look_ahead=self.look_ahead,
+                metric=self.refit if isinstance(self.refit, str) else None,
+                seed=seed,
+                enqueue=self.enqueue or (),
+                callbacks=self.callbacks or (),
+                check_outcome=self._check_outcome,
+                contexts=contexts,
+            )
+            self._announce(loop.n_planned)
+            contexts.begin(loop.n_planned)
+            try:
+                loop.run()
+            except KeyboardInterrupt:
+                self._keep_interrupted(study, loop.records)
+                raise
+        contexts.end()
+        self._collect(study, loop.records)
+
+    def _announce(self, n_candidates: int) -> None:
+        if self.verbose > 0:
+            print(
+                f"Fitting {self.n_splits_} folds for each of {n_candidates} candidates, "
+                f"totalling {self.n_splits_ * n_candidates} fits"
+            )
+
+    def _check_outcome(self, outcome: Outcome) -> None:
+        """Refuse a callable scorer's several scores as soon as they are seen, if ``refit`` chooses none."""
+        scores = outcome.folds[0].test
+        if isinstance(scores, dict):
+            check_refit_names_score(self.refit, scores)
+
+    def _collect(self, study: optuna.Study, records: list[Record]) -> None:
+        """Turn finished trials into the attributes that a search has."""
+        self.study_ = study
+        self.trials_ = format_trials(records, n_folds=self.n_splits_)
+        measured = [record for record in records if record.is_measured]
+        results, self.multimetric_ = format_results(
+            measured,
+            n_folds=self.n_splits_,
+            error_score=self.error_score,
+            return_train_score=self.return_train_score,
+        )
+        if self.refit or not self.multimetric_:
+            metric = str(self.refit) if self.multimetric_ else "score"
+            self.best_index_ = choose_best(results, measured, self.refit, metric)
+            self.best_params_ = results["params"][self.best_index_]
+            if not callable(self.refit):
+                self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
+        self.cv_results_ = results
+
+    def _keep_interrupted(self, study: optuna.Study, records: list[Record]) -> None:
+        """Put the results so far on the estimator; what cannot be made of them is left out."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._collect(study, records)
+        except (ValueError, TypeError, IndexError) as error:
+            logger.info("Interrupted before there was a result: %s", error)
+
+    def _refit(self, task: Task, root: Any) -> None:
+        """Fit the winner on all rows. Its failure is the user's to see."""
+        # Parameters may be estimators: the winner gets copies, and the ones in cv_results_ stay unfitted.
+        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+        data = (task.X,) if task.y is None else (task.X, task.y)
+        context = None if root is None else root.subcontext(task_name="refit-with-best-params")
+        told = self._told_to_callbacks(task)
+        start = time.perf_counter()
+        with nullcontext() if context is None else context.propagate_callback_context(best):
+            if context is not None:
+                context.call_on_fit_task_begin(**told)
+            best.fit(*data, **task.fit_params)
+        self.best_estimator_ = best
+        self.refit_time_ = time.perf_counter() - start
+        if hasattr(best, "feature_names_in_"):
+            self.feature_names_in_ = best.feature_names_in_
+        if context is not None:
+            context.call_on_fit_task_end(**told)
+
+    def _told_to_callbacks(self, task: Task) -> dict[str, Any]:
+        weight = task.fit_params.get("sample_weight")
+        metadata = None if weight is None else {"sample_weight": weight}
+        return {"estimator": self, "X": task.X, "y": task.y, "metadata": metadata}

@@ -1,0 +1,131 @@
+"""The one door to scikit-learn's private names; when one of them moves, this file changes.
+
+Everything here exists under the same name in scikit-learn 1.7 to 1.9, except the callbacks, which came with
+1.9 and are replaced by stand-ins that do nothing before.
+"""
+
+from typing import Any
+
+from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
+from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
+from sklearn.model_selection._validation import _score as score_fold
+from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures as report_fit_failures
+from sklearn.utils import _safe_indexing as take_rows
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.metadata_routing import _raise_for_params as raise_for_params
+from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
+from sklearn.utils.metaestimators import _safe_split as split_rows
+from sklearn.utils.validation import _check_method_params as cut_metadata
+
+try:  # moved in 1.7, and may move again
+    from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+except ImportError:  # pragma: no cover
+    from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+
+    HAS_CALLBACKS = True
+except ImportError:
+    HAS_CALLBACKS = False
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stand-in: scikit-learn before 1.9 has no callbacks."""
+
+    def with_callbacks(method: Any) -> Any:
+        """Stand-in: return the method as it is."""
+        return method
+
+
+__all__ = [
+    "HAS_CALLBACKS",
+    "CallbackSupportMixin",
+    "FoldContexts",
+    "HasMethods",
+    "Interval",
+    "InvalidParameterError",
+    "MultimetricScorer",
+    "StrOptions",
+    "VisualBlock",
+    "check_multimetric_scoring",
+    "cut_metadata",
+    "raise_for_params",
+    "report_fit_failures",
+    "root_context",
+    "routing_enabled",
+    "score_fold",
+    "split_rows",
+    "take_rows",
+    "validate_parameter_constraints",
+    "with_callbacks",
+]
+
+
+def root_context(search: Any, *, max_subtasks: int) -> Any:
+    """Open the root of the callbacks' task tree for one ``fit``, or None before scikit-learn 1.9."""
+    return search._init_callback_context(max_subtasks=max_subtasks) if HAS_CALLBACKS else None
+
+
+class FoldContexts:
+    """The callbacks' task tree of one search, in the shape that scikit-learn's searches give it.
+
+    Below the root stands one "search" task, and below it one "candidate-split-evaluation" per candidate and fold. The
+    latter exist only while their candidate is under way and only if there are callbacks: a context that travels to a
+    worker takes all its siblings along, so that keeping them would make the bytes per task grow with their number.
+
+    Parameters
+    ----------
+    search : estimator
+    root : CallbackContext or None
+        None before scikit-learn 1.9.
+    n_folds : int
+    """
+
+    def __init__(self, search: Any, root: Any, n_folds: int) -> None:
+        self.search = search
+        self.root = root
+        self.n_folds = n_folds
+        self.context: Any = None
+        self.are_watched = root is not None and _has_callbacks(search)
+
+    def begin(self, n_candidates: int) -> None:
+        """Open the search's task."""
+        if self.root is not None:
+            self.context = self.root.subcontext(
+                task_name="search", max_subtasks=n_candidates * self.n_folds, sequential_subtasks=False
+            ).call_on_fit_task_begin(estimator=self.search)
+
+    def open(self, row: int) -> tuple[Any, ...]:
+        """Open the tasks of a candidate's folds."""
+        if not self.are_watched:
+            return ()
+        return tuple(
+            self.context.subcontext(task_name="candidate-split-evaluation", task_id=task_id)
+            for task_id in self._task_ids(row)
+        )
+
+    def close(self, row: int) -> None:
+        """Forget the tasks of a candidate's folds."""
+        if self.are_watched:
+            for task_id in self._task_ids(row):
+                self.context._children_map.pop(task_id, None)
+
+    def end(self) -> None:
+        """Close the search's task."""
+        if self.context is not None:
+            self.context.call_on_fit_task_end(estimator=self.search)
+
+    def _task_ids(self, row: int) -> range:
+        return range(row * self.n_folds, (row + 1) * self.n_folds)
+
+
+def _has_callbacks(estimator: Any) -> bool:
+    """Whether any callback hangs on the estimator or on a part of it."""
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    return any(getattr(part, "_skl_callbacks", None) for part in parts if not isinstance(part, type))

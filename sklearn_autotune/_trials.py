@@ -1,0 +1,340 @@
+"""The life of one trial: asked, measured, told. The only place that asks and tells.
+
+Trials are told in the order in which they were asked, and the next one is asked as soon as the trial ``look_ahead``
+places before it has been told. So the candidates depend on the seed and the look-ahead, never on timing.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import optuna
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
+
+from sklearn_autotune._optuna import scratch_study
+from sklearn_autotune._space import Space, candidate_key
+from sklearn_autotune.evaluation import OUT_OF_TIME, FoldScore, Outcome, Work
+from sklearn_autotune.pruning import frozen_bar, guiding_score
+
+__all__ = ["Budget", "Record", "TrialLoop", "read_records"]
+
+logger = logging.getLogger(__name__)
+
+OUTCOME = "sklearn_autotune:outcome"
+
+# A sampler that keeps proposing candidates already measured is helped out with a random new one, and after so many
+# random draws without a new one the space counts as exhausted.
+MAX_REPEATS = 3
+MAX_RANDOM_DRAWS = 1000
+
+MEASURED = ("complete", "failed", "pruned")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One finished trial.
+
+    Attributes
+    ----------
+    number : int
+        The trial's number in the study.
+    params : dict
+        The candidate.
+    outcome : Outcome
+    """
+
+    number: int
+    params: Mapping[str, Any]
+    outcome: Outcome
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the candidate has a row in ``cv_results_``."""
+        return self.outcome.status in MEASURED
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent fitting and scoring."""
+        return sum(fold.fit_seconds + fold.score_seconds for fold in self.outcome.folds)
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many candidates may be measured, and until when.
+
+    Attributes
+    ----------
+    n_trials : int
+    deadline : float or None
+        ``time.time()`` at which ``fit`` has to be over.
+    refit : bool
+        Whether a final fit has to find its place before the deadline.
+    """
+
+    n_trials: int
+    deadline: float | None = None
+    refit: bool = True
+    fit_seconds: float = field(default=0.0, init=False)
+
+    def note(self, outcome: Outcome) -> None:
+        """Remember what fits cost: the refit, on all rows, is expected to take a quarter more than the slowest."""
+        if outcome.folds:
+            self.fit_seconds = max(self.fit_seconds, 1.25 * max(fold.fit_seconds for fold in outcome.folds))
+
+    @property
+    def search_deadline(self) -> float | None:
+        """When measuring has to be over."""
+        if self.deadline is None:
+            return None
+        return self.deadline - (self.fit_seconds if self.refit else 0.0)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until measuring has to be over, at least 0."""
+        deadline = self.search_deadline
+        return None if deadline is None else max(0.0, deadline - time.time())
+
+
+@dataclass(slots=True)
+class _Asked:
+    trial: optuna.Trial
+    params: Mapping[str, Any]
+    row: int
+
+
+class TrialLoop:
+    """Asks, hands out, and tells until the budget is spent.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    space : Space
+    executor : Executor
+    budget : Budget
+    look_ahead : int
+        How many candidates may be under way before their results are known.
+    metric : str or None
+        Which of several scores guides the search.
+    seed : int
+        For the random candidates that help out a sampler which repeats itself.
+    enqueue : sequence of dict
+        Candidates to measure first.
+    callbacks : sequence of callable
+        Called as ``callback(study, frozen_trial)`` after each tell, in order.
+    check_outcome : callable or None
+        Called with the first complete outcome; may raise if it is not what the search can use.
+    contexts : object with ``open(row)`` and ``close(row)``
+        scikit-learn's callback contexts of a candidate's folds.
+    """
+
+    def __init__(
+        self,
+        *,
+        study: optuna.Study,
+        space: Space,
+        executor: Any,
+        budget: Budget,
+        look_ahead: int,
+        metric: str | None = None,
+        seed: int = 0,
+        enqueue: Sequence[Mapping[str, Any]] = (),
+        callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = (),
+        check_outcome: Callable[[Outcome], None] | None = None,
+        contexts: Any,
+    ) -> None:
+        self.study = study
+        self.space = space
+        self.executor = executor
+        self.budget = budget
+        self.look_ahead = look_ahead
+        self.metric = metric
+        self.callbacks = callbacks
+        self.check_outcome = check_outcome
+        self.contexts = contexts
+        self.records: list[Record] = read_records(study, space)
+        self.seen = {candidate_key(record.params) for record in self.records if record.is_measured}
+        self.n_rows = sum(record.is_measured for record in self.records)
+        self.is_grid = space.size is not None and space.size <= budget.n_trials
+        self.planned: Iterator[dict[str, Any]] = self._plan(enqueue)
+        self.random = scratch_study(seed)
+        self.under_way: dict[int, _Asked] = {}
+        self.arrived: dict[int, Outcome] = {}
+        self.is_exhausted = False
+        self.stop_asked = False
+
+    @property
+    def n_planned(self) -> int:
+        """How many candidates will be measured if nothing stops the search."""
+        size = self.space.size
+        return self.budget.n_trials if size is None else min(size, self.budget.n_trials)
+
+    def run(self) -> list[Record]:
+        """Spend the budget; return the records of all finished trials, in the order of their numbers."""
+        self.study.stop = self._ask_to_stop  # type: ignore[method-assign]  # for Optuna's own callbacks
+        try:
+            while True:
+                self._hand_out()
+                if not self.under_way:
+                    return self.records
+                self.arrived.update(self.executor.wait(self._patience()))
+                self._tell_arrived()
+                self._cancel_if_over()
+        finally:
+            del self.study.stop
+            self._cancel(self.under_way, Outcome("cancelled", (), "the search was interrupted"))
+
+    # -- asking ------------------------------------------------------------------------------------------------
+
+    def _hand_out(self) -> None:
+        while self._may_ask():
+            asked = self._ask()
+            if asked is None:
+                self.is_exhausted = True
+                return
+            self.under_way[asked.trial.number] = asked
+            self.executor.submit(
+                Work(
+                    number=asked.trial.number,
+                    row=asked.row,
+                    n_rows=self.n_planned,
+                    params=asked.params,
+                    bar=frozen_bar(self.study, asked.trial, self.metric),
+                    # Without one complete candidate there would be nothing to return.
+                    deadline=None if asked.row == 0 else self.budget.search_deadline,
+                    contexts=self.contexts.open(asked.row),
+                )
+            )
+
+    def _may_ask(self) -> bool:
+        out_of_time = self.budget.seconds_left == 0.0 and self.n_rows > 0
+        return not (
+            self.is_exhausted
+            or self.stop_asked
+            or out_of_time
+            or self.n_rows >= self.budget.n_trials
+            or len(self.under_way) >= self.look_ahead
+        )
+
+    def _ask(self) -> _Asked | None:
+        """Ask for a candidate that has not been measured, or return None if there is none left."""
+        for fixed in self.planned:
+            asked = self._accept(self._ask_fixed(fixed))
+            if asked is not None:
+                return asked
+        if self.is_grid:
+            return None
+        for _ in range(MAX_REPEATS):
+            asked = self._accept(self.study.ask())
+            if asked is not None:
+                return asked
+        return self._ask_random()
+
+    def _ask_random(self) -> _Asked | None:
+        for _ in range(MAX_RANDOM_DRAWS):
+            draw = self.random.ask()
+            if candidate_key(self.space.suggest(draw)) not in self.seen:
+                return self._accept(self._ask_fixed(draw.params))
+        logger.info("No new candidate in %d random draws: the space is exhausted.", MAX_RANDOM_DRAWS)
+        return None
+
+    def _ask_fixed(self, params: Mapping[str, Any]) -> optuna.Trial:
+        self.study.enqueue_trial(dict(params))
+        return self.study.ask()
+
+    def _accept(self, trial: optuna.Trial) -> _Asked | None:
+        """Take the trial's candidate if it is new; otherwise close the trial."""
+        params = self.space.suggest(trial)
+        key = candidate_key(params)
+        if key in self.seen:
+            self._finish(trial, params, Outcome("duplicate"))
+            return None
+        self.seen.add(key)
+        self.n_rows += 1
+        return _Asked(trial, params, self.n_rows - 1)
+
+    def _plan(self, enqueue: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+        for candidate in enqueue:
+            yield self.space.encode(candidate)
+        if self.is_grid:
+            for fixed in self.space.grid():
+                if candidate_key(self.space.suggest(FixedTrial(fixed))) not in self.seen:
+                    yield fixed
+
+    # -- telling -----------------------------------------------------------------------------------------------
+
+    def _tell_arrived(self) -> None:
+        """Tell what has arrived, in the order in which it was asked."""
+        while self.under_way and not self.stop_asked:
+            number = next(iter(self.under_way))
+            if number not in self.arrived:
+                return
+            asked, outcome = self.under_way.pop(number), self.arrived.pop(number)
+            if self.check_outcome is not None and outcome.status == "complete":
+                self.check_outcome(outcome)
+                self.check_outcome = None
+            self._finish(asked.trial, asked.params, outcome)
+            self.contexts.close(asked.row)
+            self.stop_asked = self.stop_asked or any(fold.stop_asked for fold in outcome.folds)
+            # Ask before telling the next one, even if that has arrived too: what a candidate is asked from must not
+            # depend on how many happen to arrive together.
+            self._hand_out()
+
+    def _finish(self, trial: optuna.Trial, params: Mapping[str, Any], outcome: Outcome) -> None:
+        self.records.append(Record(trial.number, params, outcome))
+        self.budget.note(outcome)
+        trial.set_user_attr(OUTCOME, asdict(outcome))
+        frozen = self._tell(trial, outcome)
+        if outcome.status in MEASURED:
+            for callback in self.callbacks:
+                callback(self.study, frozen)
+
+    def _tell(self, trial: optuna.Trial, outcome: Outcome) -> FrozenTrial:
+        if outcome.status == "complete":
+            scores = [guiding_score(fold.test, self.metric) for fold in outcome.folds]
+            return self.study.tell(trial, sum(scores) / len(scores))
+        if outcome.status in ("failed", "pruned"):
+            # Samplers learn nothing from FAIL; PRUNED without a value counts as worst and steers them away.
+            return self.study.tell(trial, state=TrialState.PRUNED)
+        return self.study.tell(trial, state=TrialState.FAIL)
+
+    # -- stopping ----------------------------------------------------------------------------------------------
+
+    def _ask_to_stop(self) -> None:
+        self.stop_asked = True
+
+    def _patience(self) -> float | None:
+        """Seconds to wait for something to arrive; the first candidate is waited for without limit."""
+        only_first = all(asked.row == 0 for asked in self.under_way.values())
+        return None if only_first else self.budget.seconds_left
+
+    def _cancel_if_over(self) -> None:
+        """Give up what is under way once the search was stopped or, but for the first candidate, time is up."""
+        if self.stop_asked:
+            self.arrived.clear()  # which later candidates have arrived is a matter of timing
+            self._cancel(self.under_way, Outcome("cancelled", (), "the search was stopped"))
+        elif self.budget.seconds_left == 0.0:
+            late = [number for number, asked in self.under_way.items() if asked.row > 0]
+            self._cancel(late, Outcome("timeout", (), OUT_OF_TIME))
+
+    def _cancel(self, numbers: Iterable[int], otherwise: Outcome) -> None:
+        """Close trials under way: with their outcome where it has arrived, otherwise as given."""
+        late = list(numbers)
+        self.executor.kill(late)
+        for number in late:
+            asked = self.under_way.pop(number)
+            self._finish(asked.trial, asked.params, self.arrived.pop(number, otherwise))
+
+
+def read_records(study: optuna.Study, space: Space) -> list[Record]:
+    """Read the finished trials of a study that is resumed."""
+    records = []
+    for trial in study.get_trials(deepcopy=False):
+        stored = trial.user_attrs.get(OUTCOME)
+        if stored is None:
+            continue
+        folds = tuple(FoldScore(**fold) for fold in stored["folds"])
+        outcome = Outcome(stored["status"], folds, stored["error"])
+        records.append(Record(trial.number, space.suggest(FixedTrial(trial.params)), outcome))
+    return records

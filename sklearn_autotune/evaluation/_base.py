@@ -1,0 +1,221 @@
+"""What a candidate is measured on, what comes back, and the loop that connects them.
+
+An evaluation is a generator that yields its progress after each step; pruning is closing it. The work runs
+where the executor runs it: no study, no storage and no shared state are in sight here.
+"""
+
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any, Protocol
+
+import numpy as np
+
+__all__ = [
+    "OUT_OF_TIME",
+    "Bar",
+    "Evaluation",
+    "Fold",
+    "FoldScore",
+    "OpenBar",
+    "Outcome",
+    "Progress",
+    "Task",
+    "Work",
+    "judge",
+    "measure",
+]
+
+Score = float | dict[str, float]
+
+OUT_OF_TIME = "the time limit was reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One train/test pair of row indices, drawn once per ``fit``."""
+
+    number: int
+    train: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Data, folds, scorers and routed metadata: what a candidate is measured on.
+
+    Attributes
+    ----------
+    X : array-like, sparse matrix, DataFrame or list of length n_samples
+    y : array-like of length n_samples, or None
+    folds : tuple of Fold
+    scorer : callable
+        A scikit-learn scorer, a multi-metric scorer, or any callable ``(estimator, X, y)``; higher is better.
+    fit_params, score_params : mapping of str to object
+        Routed metadata; whatever has one entry per sample is cut to the fold's rows.
+    error_score : float or "raise"
+        The score of a fold that failed, or "raise" to let the estimator's own exception through.
+    return_train_score : bool
+    """
+
+    X: Any
+    y: Any
+    folds: tuple[Fold, ...]
+    scorer: Any
+    fit_params: Mapping[str, Any]
+    score_params: Mapping[str, Any]
+    error_score: float | str
+    return_train_score: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoldScore:
+    """What one fold gave: scores (higher is better), seconds, and the traceback if the fit failed."""
+
+    test: Score
+    train: Score | None
+    fit_seconds: float
+    score_seconds: float
+    error: str | None = None
+    stop_asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a candidate has come: ``step`` counts from 0, ``folds`` holds what is finished."""
+
+    step: int
+    n_steps: int
+    folds: tuple[FoldScore, ...]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no step is left, so that there is nothing to prune."""
+        return self.step + 1 == self.n_steps
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How measuring a candidate ended.
+
+    Attributes
+    ----------
+    status : {"complete", "failed", "pruned", "timeout", "cancelled"}
+    folds : tuple of FoldScore
+        Only the folds that were measured.
+    error : str or None
+        Traceback or reason, when the status is not "complete".
+    """
+
+    status: str
+    folds: tuple[FoldScore, ...] = ()
+    error: str | None = None
+
+
+class Bar(Protocol):
+    """What a candidate must clear at each step to go on; frozen when the candidate is asked.
+
+    ``travels`` says whether the bar can be pickled and applied where the work runs; a bar that cannot is
+    applied by the coordinator after each step.
+    """
+
+    @property
+    def travels(self) -> bool:
+        """Whether it can be pickled."""
+        ...
+
+    def clears(self, progress: Progress) -> bool:
+        """Whether the candidate may take the next step."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBar:
+    """A bar that every candidate clears."""
+
+    travels: bool = True
+
+    def clears(self, progress: Progress) -> bool:
+        """Whether the candidate may take the next step: always."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One candidate on its way to where it is measured.
+
+    Attributes
+    ----------
+    number : int
+        The trial's number.
+    row : int
+        The candidate's place among those measured, from 0.
+    n_rows : int
+        How many candidates are planned; for messages only.
+    params : mapping of str to object
+    bar : Bar
+    deadline : float or None
+        ``time.time()`` after which no further step is begun.
+    contexts : tuple
+        One scikit-learn callback context per fold, or empty.
+    """
+
+    number: int
+    row: int
+    n_rows: int
+    params: Mapping[str, Any]
+    bar: Bar = field(default_factory=OpenBar)
+    deadline: float | None = None
+    contexts: tuple[Any, ...] = ()
+
+
+class Evaluation(Protocol):
+    """Measures one candidate, one step at a time."""
+
+    def steps(self, work: Work) -> Generator[Progress, None, None]:
+        """Yield the progress after each step."""
+        ...
+
+
+def measure(evaluation: Evaluation, work: Work) -> Outcome:
+    """Measure one candidate until it is done, stopped by its bar, or out of time.
+
+    Exceptions are let through only where the evaluation lets them through, as it does under
+    ``error_score="raise"``.
+    """
+    if work.deadline is not None and time.time() > work.deadline:
+        return Outcome("timeout", (), OUT_OF_TIME)
+    steps = evaluation.steps(work)
+    for progress in steps:
+        verdict = judge(work, progress)
+        if verdict is not None:
+            steps.close()
+            return verdict
+    raise RuntimeError(f"The evaluation of trial {work.number} ended without a last step.")
+
+
+def judge(work: Work, progress: Progress, *, apply_bar: bool = True) -> Outcome | None:
+    """Return how the candidate ended at this step, or None while it goes on."""
+    if progress.is_last:
+        return _finished(progress)
+    if apply_bar and not work.bar.clears(progress):
+        return Outcome("pruned", progress.folds)
+    if work.deadline is not None and time.time() > work.deadline:
+        return Outcome("timeout", progress.folds, OUT_OF_TIME)
+    return None
+
+
+def _finished(progress: Progress) -> Outcome:
+    errors = [fold.error for fold in progress.folds if fold.error is not None]
+    if errors:
+        return Outcome("failed", progress.folds, errors[0])
+    if not all(_is_finite(fold.test) for fold in progress.folds):
+        return Outcome("failed", progress.folds, "a score is not finite")
+    return Outcome("complete", progress.folds)
+
+
+def _is_finite(score: Score) -> bool:
+    if isinstance(score, dict):
+        return all(isfinite(value) for value in score.values())
+    return isfinite(score)

@@ -1,0 +1,166 @@
+"""Whole folds: fit on the fold's training rows, score on its test rows, one step a fold."""
+
+import numbers
+import time
+from collections.abc import Generator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from traceback import format_exc
+from typing import Any
+
+from joblib.logger import short_format_time
+from sklearn.base import clone
+
+from sklearn_autotune._sklearn import MultimetricScorer, cut_metadata, score_fold, split_rows
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Score, Task, Work
+
+__all__ = ["WholeFolds"]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFolds:
+    """Measures a candidate by fitting a clone of the estimator on every fold.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Never fitted itself: each fold fits a clone with the candidate's parameters.
+    task : Task
+    verbose : int
+        As in scikit-learn's searches; lines are printed where the fold is measured.
+    caller : estimator or None
+        The search that scikit-learn's callbacks are told about.
+    """
+
+    estimator: Any
+    task: Task
+    verbose: int = 0
+    caller: Any = None
+
+    def steps(self, work: Work) -> Generator[Progress, None, None]:
+        """Yield the progress after each fold."""
+        folds = self.task.folds
+        done: list[FoldScore] = []
+        for fold in folds:
+            self._announce(work, fold)
+            score = self._measure_fold(work, fold)
+            self._report(work, fold, score)
+            done.append(score)
+            yield Progress(fold.number, len(folds), tuple(done))
+
+    def _measure_fold(self, work: Work, fold: Fold) -> FoldScore:
+        """Fit and score on one fold: the only road, whatever pruning, metadata or failures there are."""
+        task = self.task
+        fit_params = cut_metadata(task.X, params=task.fit_params, indices=fold.train)
+        start = time.perf_counter()
+        estimator, error = self._prepare(work.params)
+        X_train, y_train = split_rows(estimator, task.X, task.y, fold.train)
+        X_test, y_test = split_rows(estimator, task.X, task.y, fold.test, fold.train)
+        stop = False
+        if error is None:
+            error, stop = self._fit(estimator, X_train, y_train, fit_params, work, fold)
+        fit_seconds = time.perf_counter() - start
+        if error is not None:
+            failed = self._failed_score()
+            train = failed if task.return_train_score else None
+            return FoldScore(failed, train, fit_seconds, 0.0, error, stop)
+        test = self._score(estimator, X_test, y_test, fold.test)
+        score_seconds = time.perf_counter() - start - fit_seconds
+        train = self._score(estimator, X_train, y_train, fold.train) if task.return_train_score else None
+        return FoldScore(test, train, fit_seconds, score_seconds, None, stop)
+
+    def _prepare(self, params: Mapping[str, Any]) -> tuple[Any, str | None]:
+        """Clone the estimator with the candidate's parameters, or say why it cannot be done."""
+        estimator = clone(self.estimator)
+        try:
+            # Candidates may hold estimators: each fit gets its own copies, and the user's stay unfitted.
+            estimator.set_params(**clone(params, safe=False))
+        except (Exception, SystemExit):
+            if self.task.error_score == "raise":
+                raise
+            return estimator, format_exc()
+        return estimator, None
+
+    def _fit(
+        self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], work: Work, fold: Fold
+    ) -> tuple[str | None, bool]:
+        """Fit with scikit-learn's callbacks around it; return the traceback and whether to stop."""
+        args = (X,) if y is None else (X, y)
+        context = work.contexts[fold.number] if work.contexts else None
+        weight = fit_params.get("sample_weight")
+        told: dict[str, Any] = {
+            "estimator": self.caller,
+            "X": X,
+            "y": y,
+            "metadata": None if weight is None else {"sample_weight": weight},
+        }
+        error, stop = None, False
+        try:
+            with nullcontext() if context is None else context.propagate_callback_context(estimator):
+                if context is not None:
+                    context.call_on_fit_task_begin(**told)
+                estimator.fit(*args, **fit_params)
+        except (Exception, SystemExit):
+            if self.task.error_score == "raise":
+                raise
+            error = format_exc()
+        finally:
+            if context is not None:
+                stop = context.call_on_fit_task_end(**told)
+        return error, stop
+
+    def _score(self, estimator: Any, X: Any, y: Any, rows: Any) -> Score:
+        task = self.task
+        params = cut_metadata(task.X, params=task.score_params, indices=rows) if task.score_params else {}
+        return score_fold(estimator, X, y, task.scorer, params, task.error_score)
+
+    def _failed_score(self) -> Any:
+        if isinstance(self.task.scorer, MultimetricScorer):
+            return dict.fromkeys(self.task.scorer._scorers, self.task.error_score)
+        return self.task.error_score
+
+    def _announce(self, work: Work, fold: Fold) -> None:
+        if self.verbose > 9:
+            message = f"[CV{self._place(work, fold)}] START {_describe(work.params)}"
+            print(f"{message}{(80 - len(message)) * '.'}")
+
+    def _report(self, work: Work, fold: Fold, score: FoldScore) -> None:
+        """Print scikit-learn's line for a finished fold."""
+        if self.verbose < 2:
+            return
+        described = _describe(work.params)
+        result = described + (";" if described else "")
+        if self.verbose > 2:
+            result += _describe_scores(score)
+        result += f" total time={short_format_time(score.fit_seconds + score.score_seconds)}"
+        message = f"[CV{self._place(work, fold)}] END "
+        message += "." * (80 - len(message) - len(result))
+        print(message + result)
+
+    def _place(self, work: Work, fold: Fold) -> str:
+        place = f" {fold.number + 1}/{len(self.task.folds)}" if self.verbose > 2 else ""
+        if self.verbose > 9:
+            place += f"; {work.row + 1}/{work.n_rows}"
+        return place
+
+
+def _describe(params: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={params[name]}" for name in sorted(params))
+
+
+def _describe_scores(score: FoldScore) -> str:
+    if isinstance(score.test, dict):
+        train = score.train if isinstance(score.train, dict) else {}
+        return "".join(f" {name}: {_pair(train.get(name), score.test[name])}" for name in sorted(score.test))
+    if score.train is None:
+        return f", score={_number(score.test)}"
+    return f", score={_pair(score.train, score.test)}"
+
+
+def _pair(train: Any, test: Any) -> str:
+    shown = "" if train is None else f"train={_number(train)}, "
+    return f"({shown}test={_number(test)})"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, numbers.Number) else str(value)

@@ -1,0 +1,137 @@
+"""The far end of an executor: what runs in a worker process or thread, and how the data gets there.
+
+Worker processes import this module and nothing that imports Optuna, so they start quickly.
+"""
+
+import os
+import shutil
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from traceback import format_exc
+from typing import Any
+
+import numpy as np
+from joblib import parallel_config
+from sklearn import set_config
+
+from sklearn_autotune.evaluation._base import Evaluation, Outcome, Progress, Work, judge, measure
+from sklearn_autotune.exceptions import WorkerSetupError
+
+try:  # joblib brings it: as a dependency since 1.6, inside itself before
+    from cloudpickle import CloudPickler, loads
+except ImportError:  # pragma: no cover
+    from joblib.externals.cloudpickle import CloudPickler, loads
+
+__all__ = ["Worker", "advance", "pack", "prepare_process", "start"]
+
+SHARED_BYTES = 1_000_000  # arrays above this go into a file that all workers map; joblib draws the same line
+WATCH_SECONDS = 1.0
+
+
+class Worker:
+    """Measures one candidate at a time, in one go or step by step."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
+        self.work: Work | None = None
+        self.steps: Iterator[Progress] = iter(())
+
+    def start(self, work: Work) -> Outcome | Progress:
+        """Measure to the end, or take the first step if the bar has to be applied elsewhere."""
+        if work.bar.travels:
+            return measure(self.evaluation, work)
+        self.work = work
+        self.steps = self.evaluation.steps(work)
+        return self.advance()
+
+    def advance(self) -> Outcome | Progress:
+        """Take one more step of the candidate begun before."""
+        if self.work is None:
+            raise RuntimeError("no candidate has been begun in this worker")
+        progress = next(self.steps)
+        return judge(self.work, progress, apply_bar=False) or progress
+
+
+class _SharingPickler(CloudPickler):
+    """Pickles by value what is defined in a notebook, and puts large arrays into files."""
+
+    def __init__(self, file: Any, folder: Path) -> None:
+        super().__init__(file)
+        self.folder = folder
+        self.n_files = 0
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Write a large array to a file and pickle the way to map it."""
+        if isinstance(obj, np.ndarray) and obj.nbytes > SHARED_BYTES and not obj.dtype.hasobject:
+            path = self.folder / f"{self.n_files}.npy"
+            self.n_files += 1
+            np.save(path, np.asarray(obj), allow_pickle=False)
+            return np.load, (str(path), "r")
+        return super().reducer_override(obj)
+
+
+def pack(evaluation: Evaluation, folder: Path) -> bytes:
+    """Pickle an evaluation once for all workers; large arrays are left in ``folder``.
+
+    Raises
+    ------
+    WorkerSetupError
+        If something in it cannot be pickled.
+    """
+    file = BytesIO()
+    try:
+        _SharingPickler(file, folder).dump(evaluation)
+    except Exception as error:
+        raise WorkerSetupError(
+            "n_jobs above 1 sends the estimator, the data and the scorer to other processes, but they cannot be "
+            f"pickled: {error}. Use n_jobs=1, or joblib.parallel_config(backend='threading')."
+        ) from error
+    return file.getvalue()
+
+
+_worker: Worker | None = None
+_setup_error: str | None = None
+
+
+def prepare_process(packed: bytes, parent: int, folder: str, config: dict[str, Any], filters: list[Any]) -> None:
+    """Make this process a worker; an error is kept for the first candidate to report."""
+    global _worker, _setup_error
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the coordinator decides what happens to workers
+    threading.Thread(target=_leave_with_parent, args=(parent, folder), daemon=True).start()
+    warnings.filters[:] = filters  # type: ignore[index]
+    set_config(**config)
+    try:
+        _worker = Worker(loads(packed))
+    except Exception:
+        _setup_error = format_exc()
+
+
+def start(work: Work) -> Outcome | Progress:
+    """Measure a candidate in this process; joblib inside it uses threads, as in joblib's own workers."""
+    with parallel_config(backend="threading"):
+        return _ready().start(work)
+
+
+def advance() -> Outcome | Progress:
+    """Take one more step in this process."""
+    with parallel_config(backend="threading"):
+        return _ready().advance()
+
+
+def _ready() -> Worker:
+    if _worker is None:
+        raise WorkerSetupError(f"A worker process could not load the search's data:\n{_setup_error}")
+    return _worker
+
+
+def _leave_with_parent(parent: int, folder: str) -> None:
+    """End this process, and clear the shared files, once the search's process is gone."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_SECONDS)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)

@@ -1,0 +1,259 @@
+"""Where trials run: in this process, or in local slots of one worker each.
+
+An executor is handed work and gives back outcomes in whatever order they arrive; putting them in order is the
+business of whoever tells the study.
+"""
+
+import os
+import shutil
+import tempfile
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any, Protocol
+
+from joblib import cpu_count, effective_n_jobs
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.parallel import get_active_backend
+from sklearn import get_config, set_config
+
+from sklearn_autotune.evaluation import Evaluation, Outcome, Progress, Work, measure
+from sklearn_autotune.evaluation._base import judge
+from sklearn_autotune.evaluation._worker import Worker, advance, pack, prepare_process, start
+
+__all__ = ["Executor", "InProcess", "Slots", "make_executor"]
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",  # what joblib takes n_jobs=-1 to mean
+)
+
+
+class Executor(Protocol):
+    """Runs work somewhere."""
+
+    def submit(self, work: Work) -> None:
+        """Take a candidate; it may have to wait for a free place."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
+        """Return the trial numbers and outcomes that have arrived; empty if ``timeout`` seconds passed."""
+        ...
+
+    def kill(self, numbers: Iterable[int]) -> None:
+        """Give up these trials; no outcome of theirs will arrive."""
+        ...
+
+    def close(self) -> None:
+        """Give up everything and leave no process, thread or file behind."""
+        ...
+
+
+def make_executor(evaluation: Evaluation, n_jobs: int | None) -> Executor:
+    """Choose the executor that joblib's conventions ask for.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    n_jobs : int or None
+        None means 1 unless a ``joblib.parallel_config`` says otherwise; -1 means all processors.
+
+    Returns
+    -------
+    executor : Executor
+        In this process for one job, threads under a threading backend, and worker processes else.
+    """
+    backend, _ = get_active_backend()
+    n_slots = effective_n_jobs(n_jobs)
+    if n_slots == 1:
+        return InProcess(evaluation)
+    if getattr(backend, "supports_sharedmem", False):
+        config = get_config()
+        return Slots(lambda: _ThreadSlot(evaluation, config), n_slots)
+    name = type(backend).__name__
+    if name not in ("LokyBackend", "MultiprocessingBackend"):
+        raise ValueError(
+            f"OptunaSearchCV cannot run on joblib's {name}. Use joblib.parallel_config(backend='loky') or 'threading'."
+        )
+    return ProcessSlots(evaluation, n_slots)
+
+
+class InProcess:
+    """Runs the work here, one candidate after the other; there is nothing to kill."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
+        self.queue: deque[Work] = deque()
+
+    def submit(self, work: Work) -> None:
+        """Queue the candidate."""
+        self.queue.append(work)
+
+    def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
+        """Measure the next candidate; the time limit is kept between its steps."""
+        work = self.queue.popleft()
+        return [(work.number, measure(self.evaluation, work))]
+
+    def kill(self, numbers: Iterable[int]) -> None:
+        """Take the candidates out of the queue."""
+        gone = set(numbers)
+        self.queue = deque(work for work in self.queue if work.number not in gone)
+
+    def close(self) -> None:
+        """Forget the queue."""
+        self.queue.clear()
+
+
+class _ThreadSlot:
+    """One thread with one worker."""
+
+    def __init__(self, evaluation: Evaluation, config: dict[str, Any]) -> None:
+        self.worker = Worker(evaluation)
+        self.pool = ThreadPoolExecutor(max_workers=1, initializer=lambda: set_config(**config))
+
+    def start(self, work: Work) -> Future:
+        return self.pool.submit(self.worker.start, work)
+
+    def advance(self) -> Future:
+        return self.pool.submit(self.worker.advance)
+
+    def kill(self) -> None:
+        # A thread cannot be ended from outside: what it is doing runs out unseen.
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _ProcessSlot:
+    """One process with one worker: its death, or its killing, hits one trial and nothing else."""
+
+    def __init__(self, initargs: tuple[Any, ...], env: dict[str, str]) -> None:
+        self.pool = ProcessPoolExecutor(max_workers=1, initializer=prepare_process, initargs=initargs, env=env)
+
+    def start(self, work: Work) -> Future:
+        return self.pool.submit(start, work)
+
+    def advance(self) -> Future:
+        return self.pool.submit(advance)
+
+    def kill(self) -> None:
+        self.pool.shutdown(wait=True, kill_workers=True)
+
+
+class Slots:
+    """A fixed number of slots; each holds one candidate at a time.
+
+    Parameters
+    ----------
+    make_slot : callable
+        Returns a fresh slot; called when a slot is first needed, and again when one has died.
+    n_slots : int
+    """
+
+    def __init__(self, make_slot: Callable[[], Any], n_slots: int) -> None:
+        self.make_slot = make_slot
+        self.idle: list[Any] = []
+        self.n_unopened = n_slots
+        self.queue: deque[Work] = deque()
+        self.busy: dict[Future, tuple[Any, Work]] = {}
+
+    def submit(self, work: Work) -> None:
+        """Queue the candidate, and start it if a slot is free."""
+        self.queue.append(work)
+        self._start_queued()
+
+    def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
+        """Wait until something arrives; outcomes of several candidates may arrive together."""
+        arrived: list[tuple[int, Outcome]] = []
+        finished, _ = wait(self.busy, timeout=timeout, return_when=FIRST_COMPLETED)
+        for future in sorted(finished, key=lambda future: self.busy[future][1].number):
+            slot, work = self.busy.pop(future)
+            outcome = self._outcome(future, slot, work)
+            if outcome is not None:
+                arrived.append((work.number, outcome))
+        self._start_queued()
+        return arrived
+
+    def kill(self, numbers: Iterable[int]) -> None:
+        """Drop queued candidates and kill the slots of running ones."""
+        gone = set(numbers)
+        self.queue = deque(work for work in self.queue if work.number not in gone)
+        for future, (slot, work) in list(self.busy.items()):
+            if work.number in gone:
+                del self.busy[future]
+                slot.kill()
+                self.n_unopened += 1
+        self._start_queued()
+
+    def close(self) -> None:
+        """Kill all slots."""
+        self.queue.clear()
+        slots = [*self.idle, *(slot for slot, _ in self.busy.values())]
+        self.idle, self.busy, self.n_unopened = [], {}, 0
+        _all_at_once([slot.kill for slot in slots])
+
+    def _start_queued(self) -> None:
+        while self.queue and (self.idle or self.n_unopened):
+            if self.idle:
+                slot = self.idle.pop()
+            else:
+                slot = self.make_slot()
+                self.n_unopened -= 1
+            work = self.queue.popleft()
+            self.busy[slot.start(work)] = (slot, work)
+
+    def _outcome(self, future: Future, slot: Any, work: Work) -> Outcome | None:
+        """Return how the candidate ended, or None if it has been sent to take another step."""
+        try:
+            result = future.result()
+        except BrokenExecutor as error:
+            slot.kill()
+            self.n_unopened += 1
+            return Outcome("failed", (), f"The worker process died: {error}")
+        if isinstance(result, Progress):
+            verdict = judge(work, result)
+            if verdict is None:
+                self.busy[slot.advance()] = (slot, work)
+                return None
+            result = verdict
+        self.idle.append(slot)
+        return result
+
+
+class ProcessSlots(Slots):
+    """Slots of one worker process each; the data is written once and mapped by all of them."""
+
+    def __init__(self, evaluation: Evaluation, n_slots: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="sklearn_autotune_"))
+        try:
+            packed = pack(evaluation, self.folder)
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        initargs = (packed, os.getpid(), str(self.folder), get_config(), list(warnings.filters))
+        threads = str(max(1, cpu_count() // n_slots))
+        env = {name: os.environ.get(name, threads) for name in THREAD_VARIABLES}
+        super().__init__(lambda: _ProcessSlot(initargs, env), n_slots)
+
+    def close(self) -> None:
+        """Kill all worker processes and remove the shared files."""
+        try:
+            super().close()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _all_at_once(calls: list[Callable[[], None]]) -> None:
+    """Run slow calls side by side: ending a process takes a moment, and there may be many."""
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,85 @@
+"""What a candidate must clear to go on. A bar is frozen when its candidate is asked, so timing changes nothing."""
+
+from math import isfinite
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from sklearn_autotune.evaluation import Bar, OpenBar, Progress
+
+__all__ = ["OptunaBar", "frozen_bar"]
+
+
+def frozen_bar(study: optuna.Study, trial: optuna.Trial, metric: str | None) -> Bar:
+    """Freeze what a candidate will be compared with.
+
+    Parameters
+    ----------
+    study : optuna.Study
+        With the trials told so far, and the pruner; Optuna's NopPruner lets every candidate run in full.
+    trial : optuna.Trial
+        The candidate's trial, just asked.
+    metric : str or None
+        Which of several scores counts.
+
+    Returns
+    -------
+    bar : Bar
+    """
+    if isinstance(study.pruner, optuna.pruners.NopPruner):
+        return OpenBar()
+    return OptunaBar(study, trial, metric)
+
+
+class OptunaBar:
+    """One of Optuna's pruners, deciding after each step from the trials that were told when it was made.
+
+    It reports the mean score of the folds so far, as Optuna's own examples do, and has to stay with the study.
+    """
+
+    travels = False
+
+    def __init__(self, study: optuna.Study, trial: optuna.Trial, metric: str | None) -> None:
+        self.trial = trial
+        self.metric = metric
+        told = study.get_trials(deepcopy=False)
+        visible = frozenset(t.number for t in told if t.state != TrialState.RUNNING) | {trial.number}
+        self.trial.study = _StudyAsOf(study, visible)
+
+    def clears(self, progress: Progress) -> bool:
+        """Whether the pruner lets the candidate go on."""
+        scores = [guiding_score(fold.test, self.metric) for fold in progress.folds]
+        mean = sum(scores) / len(scores)
+        if not isfinite(mean):
+            return True  # a failed fold: let the rest be measured, so that the report of failures is complete
+        self.trial.report(mean, progress.step)
+        return not self.trial.should_prune()
+
+
+class _StudyAsOf(optuna.Study):
+    """A study in which only some trials can be seen."""
+
+    def __init__(self, study: optuna.Study, visible: frozenset[int]) -> None:
+        self.__dict__.update(study.__dict__)
+        self.visible = visible
+
+    def get_trials(self, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
+        """Return the trials that can be seen."""
+        trials = super().get_trials(deepcopy=deepcopy, states=states)
+        return [trial for trial in trials if trial.number in self.visible]
+
+    @property
+    def best_trial(self) -> FrozenTrial:
+        """Return the best of the trials that can be seen."""
+        complete = self.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if not complete:
+            raise ValueError("No trials are completed yet.")
+        return max(complete, key=lambda trial: trial.values[0])
+
+
+def guiding_score(score: Any, metric: str | None) -> float:
+    """Return the score that guides the search: the named one of several, else the first."""
+    if not isinstance(score, dict):
+        return float(score)
+    return float(score[metric] if metric in score else next(iter(score.values())))
