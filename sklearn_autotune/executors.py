@@ -233,11 +233,11 @@ class ProcessSlots(Slots):
     def __init__(self, evaluation: Evaluation, n_slots: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sklearn_autotune_"))
         try:
-            packed = pack(evaluation, self.folder)
+            pack(evaluation, self.folder)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
-        initargs = (packed, os.getpid(), str(self.folder), get_config(), list(warnings.filters))
+        initargs = (str(self.folder), os.getpid(), get_config(), list(warnings.filters))
         threads = str(max(1, cpu_count() // n_slots))
         env = {name: os.environ.get(name, threads) for name in THREAD_VARIABLES}
         super().__init__(lambda: _ProcessSlot(initargs, env), n_slots)

@@ -10,7 +10,6 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from traceback import format_exc
 from typing import Any
@@ -31,6 +30,7 @@ __all__ = ["Worker", "advance", "pack", "prepare_process", "start"]
 
 SHARED_BYTES = 1_000_000  # arrays above this go into a file that all workers map; joblib draws the same line
 WATCH_SECONDS = 1.0
+EVALUATION_FILE = "evaluation.pickle"
 
 
 class Worker:
@@ -75,30 +75,32 @@ class _SharingPickler(CloudPickler):
         return super().reducer_override(obj)
 
 
-def pack(evaluation: Evaluation, folder: Path) -> bytes:
-    """Pickle an evaluation once for all workers; large arrays are left in ``folder``.
+def pack(evaluation: Evaluation, folder: Path) -> None:
+    """Pickle an evaluation into ``folder``, once for all workers; large arrays go into files of their own.
+
+    Workers are told the folder and not given the bytes: starting a process waits until it has read what it is given,
+    so that several would start one after the other.
 
     Raises
     ------
     WorkerSetupError
         If something in it cannot be pickled.
     """
-    file = BytesIO()
     try:
-        _SharingPickler(file, folder).dump(evaluation)
+        with (folder / EVALUATION_FILE).open("wb") as file:
+            _SharingPickler(file, folder).dump(evaluation)
     except Exception as error:
         raise WorkerSetupError(
             "n_jobs above 1 sends the estimator, the data and the scorer to other processes, but they cannot be "
             f"pickled: {error}. Use n_jobs=1, or joblib.parallel_config(backend='threading')."
         ) from error
-    return file.getvalue()
 
 
 _worker: Worker | None = None
 _setup_error: str | None = None
 
 
-def prepare_process(packed: bytes, parent: int, folder: str, config: dict[str, Any], filters: list[Any]) -> None:
+def prepare_process(folder: str, parent: int, config: dict[str, Any], filters: list[Any]) -> None:
     """Make this process a worker; an error is kept for the first candidate to report."""
     global _worker, _setup_error
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the coordinator decides what happens to workers
@@ -106,7 +108,7 @@ def prepare_process(packed: bytes, parent: int, folder: str, config: dict[str, A
     warnings.filters[:] = filters  # type: ignore[index]
     set_config(**config)
     try:
-        _worker = Worker(loads(packed))
+        _worker = Worker(loads((Path(folder) / EVALUATION_FILE).read_bytes()))
     except Exception:
         _setup_error = format_exc()
 
