@@ -132,6 +132,23 @@ class DelegateMixin:
         check_is_fitted(self)
         return self.best_estimator_.transform(X)
 
+    @_delegated("transform")
+    def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Search, fit the best estimator on all the data, and transform that.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        **params : dict of str to object
+            Metadata, as for ``fit``.
+
+        Returns
+        -------
+        X_out : array-like, sparse matrix or DataFrame of shape (n_samples, n_features_out)
+        """
+        return self.fit(X, y, **params).transform(X)  # type: ignore[attr-defined]
+
     @_delegated("inverse_transform")
     def inverse_transform(self, X: Any) -> Any:
         """Call inverse_transform on the best estimator.
@@ -185,6 +202,12 @@ class DelegateMixin:
         """Class labels, as the best estimator has them."""
         require_refit(self, "classes_")
         return getattr(self, "best_estimator_", self.estimator).classes_
+
+    @property
+    def offset_(self) -> Any:
+        """Offset between ``score_samples`` and ``decision_function`` of an outlier detector."""
+        require_refit(self, "offset_")
+        return getattr(self, "best_estimator_", self.estimator).offset_
 
     @property
     def n_features_in_(self) -> int:

@@ -320,7 +320,7 @@ def _labels(options: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _short_name(option: Any) -> str:
     """Name an object in a way that is the same in every process."""
-    if isinstance(option, PLAIN | np.generic):
+    if isinstance(option, (*PLAIN, np.generic)):
         return str(option)
     name = getattr(option, "__name__", None)
     return name if isinstance(name, str) else type(option).__name__

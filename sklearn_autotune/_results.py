@@ -103,6 +103,8 @@ def rank_scores(scores: np.ndarray) -> np.ndarray:
 def choose_best(results: Results, records: Sequence[Record], refit: Any, metric: str) -> int:
     """Choose the winner: what a callable ``refit`` says, else the best complete candidate.
 
+    If none is complete, scikit-learn's rule is left: the best mean there is, and the first row if there is none.
+
     Parameters
     ----------
     results : dict
@@ -120,8 +122,6 @@ def choose_best(results: Results, records: Sequence[Record], refit: Any, metric:
     ------
     TypeError, IndexError
         If a callable ``refit`` returns no index of a candidate.
-    ValueError
-        If no candidate has a finite score and one is to be refitted.
     """
     if callable(refit):
         index = refit(results)
@@ -131,11 +131,6 @@ def choose_best(results: Results, records: Sequence[Record], refit: Any, metric:
             raise IndexError("best_index_ index out of range")
         return int(index)
     ranks = results[f"rank_test_{metric}"]
-    if refit and not np.isfinite(results[f"mean_test_{metric}"]).any():
-        raise ValueError(
-            f"None of the {len(records)} candidates got a finite score, so there is none to refit. "
-            "The errors stand in trials_['error']; error_score='raise' shows the first one in full."
-        )
     complete = np.array([record.outcome.status == "complete" for record in records])
     eligible = complete if complete.any() else np.ones(len(records), dtype=bool)
     return int(np.where(eligible, ranks, ranks.max() + 1).argmin())

@@ -14,7 +14,7 @@ import optuna
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, indexable
+from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted
 
@@ -48,7 +48,129 @@ logger = logging.getLogger(__name__)
 
 
 class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseEstimator):
-    """PLACEHOLDER"""
+    """Search over an estimator's parameters, with Optuna choosing the candidates and cross-validation measuring them.
+
+    Takes the place of `GridSearchCV(estimator, param_grid)` and `RandomizedSearchCV(estimator, param_distributions,
+    n_iter=50)`: same attributes, same scorers, same metadata, same warnings. A finite space that ``n_trials`` can cover is
+    searched in full and in `ParameterGrid`'s order; in any other, Optuna's sampler learns from the candidates measured.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Anything with ``fit`` that scikit-learn can clone; it is never fitted itself. Needs ``score``, or ``scoring``.
+    param_distributions : dict, list of dict, callable or "auto"
+        - dict: parameter name to what it may be. A list, tuple or array is always choices, of any objects (estimators
+          are cloned before use); a ``scipy.stats`` distribution, frozen; an Optuna distribution; or an object with
+          ``rvs(random_state=...)``, from which samplers cannot learn. Steps and nested estimators: ``step__parameter``.
+        - list of dict: alternatives, each with parameters of its own; which one is searched too.
+        - callable: ``space(trial)`` returns the candidate as a dict, using Optuna's ``trial.suggest_float`` and friends.
+        - "auto": a curated space for each known estimator found in ``estimator``, also inside a Pipeline.
+    n_trials : int, default=50
+        How many different candidates are measured at most; equal ones are measured once.
+    timeout : float, default=None
+        Seconds for the whole ``fit``, the final one included: no candidate is begun, and none goes on to its next fold,
+        when only the time for the final fit is left. With ``n_jobs`` above 1 candidates under way are ended at once; with 1
+        a fold that is being fitted is waited for. The first candidate is always finished. None sets no limit.
+    scoring : str, callable, list, tuple, set or dict, default=None
+        As in scikit-learn: one scorer, or several, of which ``refit`` names the one that decides. None is the
+        estimator's ``score``. Higher is better.
+    n_jobs : int, default=None
+        Worker processes, each measuring one candidate at a time. None is 1 unless in a ``joblib.parallel_config`` context,
+        -1 all processors. Never changes the result. No more than ``look_ahead`` workers have anything to do.
+    refit : bool, str or callable, default=True
+        Fit the best candidate on all the data. A str names the score that decides; a callable takes ``cv_results_``
+        and returns the best index, and then there is no ``best_score_``.
+    cv : int, splitter or iterable of splits, default=None
+        As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, so that a splitter
+        that shuffles without a seed, or that can be used only once, gives all candidates the same folds.
+    verbose : int, default=0
+        0 prints nothing; 1 to 10 print what scikit-learn's searches print.
+    pre_dispatch : int or str, default="2*n_jobs"
+        Accepted because scikit-learn's searches have it, and without effect: ``look_ahead`` bounds what is under way.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the default sampler. The same int gives the same ``cv_results_``, times aside, for any ``n_jobs``, if the
+        estimator itself is seeded. Neither an instance nor NumPy's global state is changed.
+    error_score : "raise" or float, default=nan
+        Score of a fold that failed. "raise" lets the estimator's own exception through.
+    return_train_score : bool, default=False
+        Also score on each fold's training rows.
+    sampler : optuna.samplers.BaseSampler, default=None
+        Proposes the candidates; a copy is used. None is Optuna's multivariate TPE, which handles parameters that only
+        some candidates have in groups.
+    pruner : optuna.pruners.BasePruner, default=None
+        Stops candidates after a fold, given the mean score of their folds so far; a copy is used. It sees the trials told
+        when the candidate was asked. Candidates it stopped have NaN for the other folds and never win. None stops none.
+    look_ahead : int, default=8
+        How many candidates may be under way before their results are known to the sampler. Part of what determines the
+        result, as ``n_jobs`` is not: raise it to keep more workers busy, lower it to let the sampler know more.
+    enqueue : list of dict, default=None
+        Candidates to measure first, for instance known good settings. What a dict leaves out is left to the sampler.
+    callbacks : list of callable, default=None
+        Optuna callbacks, called as ``callback(study, frozen_trial)`` in this process after each candidate, in order; they may
+        call ``study.stop()``. (scikit-learn's own callbacks are set with ``set_callbacks``.)
+    storage : str, path or optuna.storages.BaseStorage, default=None
+        Where the study is kept: a path is an SQLite file, a str with "://" an Optuna URL. None keeps it in memory.
+    study_name : str, default=None
+        Name of the study in ``storage``. None is "sklearn_autotune". A new study never touches an old one: if the name is
+        taken it gets a number behind it.
+    resume : bool, default=False
+        Go on with the stored study of that name until it has ``n_trials`` candidates in all. A study that was made for other
+        data, folds, space, scoring or estimator is refused.
+
+    Attributes
+    ----------
+    cv_results_ : dict of str to ndarray
+        scikit-learn's table, key by key: one row per measured candidate.
+    best_estimator_ : estimator
+        Fitted on all the data with the best parameters. Not with ``refit=False``.
+    best_params_ : dict
+    best_score_ : float
+        Mean score over the folds of the best candidate; higher is better. Not with a callable ``refit``.
+    best_index_ : int
+        Row of the best candidate in ``cv_results_``.
+    scorer_ : callable or dict of callable
+    n_splits_ : int
+    refit_time_ : float
+        Seconds of the final fit.
+    multimetric_ : bool
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        If the best estimator has it.
+    study_ : optuna.Study
+        For ``optuna.visualization`` and optuna-dashboard. Pickled without its storage.
+    trials_ : dict of str to ndarray
+        Our own table of all trials, for ``pandas.DataFrame(search.trials_)``: ``number``, ``status`` ("complete", "failed",
+        "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``seconds``, ``params``, and the score of each fold.
+
+    See Also
+    --------
+    sklearn.model_selection.GridSearchCV : Tries every point of a grid.
+    sklearn.model_selection.RandomizedSearchCV : Draws candidates at random.
+
+    Notes
+    -----
+    TPE is the tree-structured Parzen estimator of Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS
+    2011, in Optuna's multivariate form. A failed candidate is told to it as pruned without a value, which counts as worst
+    and steers it away; Optuna's state for failures would teach it nothing.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_autotune import OptunaSearchCV
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), LogisticRegression())
+    >>> space = {"logisticregression__C": loguniform(1e-3, 1e3)}
+    >>> search = OptunaSearchCV(model, space, n_trials=10, random_state=0).fit(X, y)
+    >>> search.best_score_ > 0.97
+    True
+    >>> sorted(search.best_params_)
+    ['logisticregression__C']
+    """
 
     # What each parameter may be: one table for the check and for its message.
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -153,6 +275,11 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
+        if y is None and get_tags(self.estimator).target_tags.required:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None: "
+                f"{type(self.estimator).__name__} cannot be fitted without it."
+            )
         scorer = resolve_scorer(self)
         X, y = indexable(X, y)
         params = cut_metadata(X, params=params)

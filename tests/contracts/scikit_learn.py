@@ -1,0 +1,122 @@
+"""Load scikit-learn's own test modules with OptunaSearchCV in the place of its searches.
+
+The installed scikit-learn brings its tests along. They are loaded with two thin subclasses of ours, which do no more
+than translate the names of constructor arguments. So the contract follows whatever version is installed.
+"""
+
+import importlib.util
+import sys
+import warnings
+from unittest import mock
+
+import pytest
+import sklearn.model_selection
+
+from sklearn_autotune import OptunaSearchCV
+
+
+class _Adapter(OptunaSearchCV):
+    """Arguments that scikit-learn's classes do not have keep our defaults."""
+
+    timeout = sampler = pruner = enqueue = callbacks = storage = study_name = None
+    look_ahead = 8
+    resume = False
+    random_state = None
+
+
+class GridSearchCV(_Adapter):
+    n_trials = 100_000
+
+    def __init__(
+        self,
+        estimator,
+        param_grid,
+        *,
+        scoring=None,
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        error_score=float("nan"),
+        return_train_score=False,
+    ):
+        self.estimator = estimator
+        self.param_grid = param_grid
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+        self.refit = refit
+        self.cv = cv
+        self.verbose = verbose
+        self.pre_dispatch = pre_dispatch
+        self.error_score = error_score
+        self.return_train_score = return_train_score
+
+    @property
+    def param_distributions(self):
+        return self.param_grid
+
+
+class RandomizedSearchCV(_Adapter):
+    def __init__(
+        self,
+        estimator,
+        param_distributions,
+        *,
+        n_iter=10,
+        scoring=None,
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        random_state=None,
+        error_score=float("nan"),
+        return_train_score=False,
+    ):
+        self.estimator = estimator
+        self.param_distributions = param_distributions
+        self.n_iter = n_iter
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+        self.refit = refit
+        self.cv = cv
+        self.verbose = verbose
+        self.pre_dispatch = pre_dispatch
+        self.random_state = random_state
+        self.error_score = error_score
+        self.return_train_score = return_train_score
+
+    @property
+    def n_trials(self):
+        return self.n_iter
+
+
+def load_tests(module_name, not_ours=None, only=None):
+    """Return scikit-learn's tests by name, all or only those listed.
+
+    Those in ``not_ours`` are shown as skipped, with the reason given there.
+    """
+    not_ours = not_ours or {}
+    spec = importlib.util.find_spec(module_name)
+    module = importlib.util.module_from_spec(spec)
+    module.__name__ = f"ours_{module_name.rpartition('.')[2]}"
+    sys.modules[module.__name__] = module
+    ours = {"GridSearchCV": GridSearchCV, "RandomizedSearchCV": RandomizedSearchCV}
+    with mock.patch.multiple(sklearn.model_selection, **ours), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec.loader.exec_module(module)
+    tests = {name: value for name, value in vars(module).items() if name.startswith("test_")}
+    unknown = {*not_ours, *(only or ())} - set(tests)
+    if unknown:
+        raise LookupError(f"{module_name} has no tests named {sorted(unknown)}")
+    tests = {name: tests[name] for name in only or tests}
+    return tests | {name: pytest.mark.skip(reason=why)(_not_run(name)) for name, why in not_ours.items()}
+
+
+def _not_run(name):
+    def test():
+        raise AssertionError("skipped")
+
+    test.__name__ = name
+    return test
