@@ -51,8 +51,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     """Search over an estimator's parameters, with Optuna choosing the candidates and cross-validation measuring them.
 
     Takes the place of `GridSearchCV(estimator, param_grid)` and `RandomizedSearchCV(estimator, param_distributions,
-    n_iter=50)`: same attributes, same scorers, same metadata, same warnings. A finite space that ``n_trials`` can cover is
-    searched in full and in `ParameterGrid`'s order; in any other, Optuna's sampler learns from the candidates measured.
+    n_iter=50)`: same attributes, same scorers, same metadata, same warnings. A finite space that ``n_trials`` can cover
+    is searched in full and in `ParameterGrid`'s order; in any other, Optuna's sampler learns from the candidates
+    measured.
 
     Parameters
     ----------
@@ -63,33 +64,34 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
           are cloned before use); a ``scipy.stats`` distribution, frozen; an Optuna distribution; or an object with
           ``rvs(random_state=...)``, from which samplers cannot learn. Steps and nested estimators: ``step__parameter``.
         - list of dict: alternatives, each with parameters of its own; which one is searched too.
-        - callable: ``space(trial)`` returns the candidate as a dict, using Optuna's ``trial.suggest_float`` and friends.
+        - callable: ``space(trial)`` returns the candidate as a dict, using Optuna's ``trial.suggest_float`` and
+          friends.
         - "auto": a curated space for each known estimator found in ``estimator``, also inside a Pipeline.
     n_trials : int, default=50
         How many different candidates are measured at most; equal ones are measured once.
     timeout : float, default=None
         Seconds for the whole ``fit``, the final one included: no candidate is begun, and none goes on to its next fold,
-        when only the time for the final fit is left. With ``n_jobs`` above 1 candidates under way are ended at once; with 1
-        a fold that is being fitted is waited for. The first candidate is always finished. None sets no limit.
+        when only the time for the final fit is left. With ``n_jobs`` above 1 candidates under way are ended at once;
+        with 1 a fold that is being fitted is waited for. The first candidate is always finished. None sets no limit.
     scoring : str, callable, list, tuple, set or dict, default=None
         As in scikit-learn: one scorer, or several, of which ``refit`` names the one that decides. None is the
         estimator's ``score``. Higher is better.
     n_jobs : int, default=None
-        Worker processes, each measuring one candidate at a time. None is 1 unless in a ``joblib.parallel_config`` context,
-        -1 all processors. Never changes the result. No more than ``look_ahead`` workers have anything to do.
+        Worker processes, each measuring one candidate at a time. None is 1 unless in a ``joblib.parallel_config``
+        context, -1 all processors. Never changes the result. No more than ``look_ahead`` workers have anything to do.
     refit : bool, str or callable, default=True
         Fit the best candidate on all the data. A str names the score that decides; a callable takes ``cv_results_``
         and returns the best index, and then there is no ``best_score_``.
     cv : int, splitter or iterable of splits, default=None
-        As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, so that a splitter
-        that shuffles without a seed, or that can be used only once, gives all candidates the same folds.
+        As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, so that a
+        splitter that shuffles without a seed, or that can be used only once, gives all candidates the same folds.
     verbose : int, default=0
         0 prints nothing; 1 to 10 print what scikit-learn's searches print.
     pre_dispatch : int or str, default="2*n_jobs"
         Accepted because scikit-learn's searches have it, and without effect: ``look_ahead`` bounds what is under way.
     random_state : int, RandomState instance or None, default=None
-        Seed of the default sampler. The same int gives the same ``cv_results_``, times aside, for any ``n_jobs``, if the
-        estimator itself is seeded. Neither an instance nor NumPy's global state is changed.
+        Seed of the default sampler. The same int gives the same ``cv_results_``, times aside, for any ``n_jobs``, if
+        the estimator itself is seeded. Neither an instance nor NumPy's global state is changed.
     error_score : "raise" or float, default=nan
         Score of a fold that failed. "raise" lets the estimator's own exception through.
     return_train_score : bool, default=False
@@ -98,24 +100,25 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Proposes the candidates; a copy is used. None is Optuna's multivariate TPE, which handles parameters that only
         some candidates have in groups.
     pruner : optuna.pruners.BasePruner, default=None
-        Stops candidates after a fold, given the mean score of their folds so far; a copy is used. It sees the trials told
-        when the candidate was asked. Candidates it stopped have NaN for the other folds and never win. None stops none.
+        Stops candidates after a fold, given the mean score of their folds so far; a copy is used. It sees the trials
+        told when the candidate was asked. Candidates it stopped have NaN for the other folds and never win. None stops
+        none.
     look_ahead : int, default=8
         How many candidates may be under way before their results are known to the sampler. Part of what determines the
         result, as ``n_jobs`` is not: raise it to keep more workers busy, lower it to let the sampler know more.
     enqueue : list of dict, default=None
         Candidates to measure first, for instance known good settings. What a dict leaves out is left to the sampler.
     callbacks : list of callable, default=None
-        Optuna callbacks, called as ``callback(study, frozen_trial)`` in this process after each candidate, in order; they may
-        call ``study.stop()``. (scikit-learn's own callbacks are set with ``set_callbacks``.)
+        Optuna callbacks, called as ``callback(study, frozen_trial)`` in this process after each candidate, in order;
+        they may call ``study.stop()``. (scikit-learn's own callbacks are set with ``set_callbacks``.)
     storage : str, path or optuna.storages.BaseStorage, default=None
         Where the study is kept: a path is an SQLite file, a str with "://" an Optuna URL. None keeps it in memory.
     study_name : str, default=None
-        Name of the study in ``storage``. None is "sklearn_autotune". A new study never touches an old one: if the name is
-        taken it gets a number behind it.
+        Name of the study in ``storage``. None is "sklearn_autotune". A new study never touches an old one: if the name
+        is taken it gets a number behind it.
     resume : bool, default=False
-        Go on with the stored study of that name until it has ``n_trials`` candidates in all. A study that was made for other
-        data, folds, space, scoring or estimator is refused.
+        Go on with the stored study of that name until it has ``n_trials`` candidates in all. A study that was made for
+        other data, folds, space, scoring or estimator is refused.
 
     Attributes
     ----------
@@ -140,8 +143,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     study_ : optuna.Study
         For ``optuna.visualization`` and optuna-dashboard. Pickled without its storage.
     trials_ : dict of str to ndarray
-        Our own table of all trials, for ``pandas.DataFrame(search.trials_)``: ``number``, ``status`` ("complete", "failed",
-        "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``seconds``, ``params``, and the score of each fold.
+        Our own table of all trials, for ``pandas.DataFrame(search.trials_)``: ``number``, ``status`` ("complete",
+        "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``seconds``, ``params``, and the score of
+        each fold.
 
     See Also
     --------
@@ -150,9 +154,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
 
     Notes
     -----
-    TPE is the tree-structured Parzen estimator of Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS
-    2011, in Optuna's multivariate form. A failed candidate is told to it as pruned without a value, which counts as worst
-    and steers it away; Optuna's state for failures would teach it nothing.
+    TPE is the tree-structured Parzen estimator of Bergstra et al., "Algorithms for Hyper-Parameter Optimization",
+    NeurIPS 2011, in Optuna's multivariate form. A failed candidate is told to it as pruned without a value, which
+    counts as worst and steers it away; Optuna's state for failures would teach it nothing.
 
     Examples
     --------
