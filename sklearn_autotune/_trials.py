@@ -7,7 +7,7 @@ places before it has been told. So the candidates depend on the seed and the loo
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -23,6 +23,7 @@ __all__ = ["Budget", "Record", "TrialLoop", "read_records"]
 logger = logging.getLogger(__name__)
 
 OUTCOME = "sklearn_autotune:outcome"
+STORED = ("test", "train", "fit_seconds", "score_seconds", "error")  # of each fold
 
 # A sampler that keeps proposing candidates already measured is helped out with a random new one, and after so many
 # random draws without a new one the space counts as exhausted.
@@ -284,7 +285,7 @@ class TrialLoop:
     def _finish(self, trial: optuna.Trial, params: Mapping[str, Any], outcome: Outcome) -> None:
         self.records.append(Record(trial.number, params, outcome))
         self.budget.note(outcome)
-        trial.set_user_attr(OUTCOME, asdict(outcome))
+        trial.set_user_attr(OUTCOME, _pack(outcome))
         frozen = self._tell(trial, outcome)
         if outcome.status in MEASURED:
             for callback in self.callbacks:
@@ -332,9 +333,18 @@ def read_records(study: optuna.Study, space: Space) -> list[Record]:
     records = []
     for trial in study.get_trials(deepcopy=False):
         stored = trial.user_attrs.get(OUTCOME)
-        if stored is None:
-            continue
-        folds = tuple(FoldScore(**fold) for fold in stored["folds"])
-        outcome = Outcome(stored["status"], folds, stored["error"])
-        records.append(Record(trial.number, space.suggest(FixedTrial(trial.params)), outcome))
+        if stored is not None:
+            records.append(Record(trial.number, space.suggest(FixedTrial(trial.params)), _unpack(stored)))
     return records
+
+
+def _pack(outcome: Outcome) -> dict[str, Any]:
+    """Turn an outcome into one small attribute of the trial, column by column: Optuna copies it often."""
+    columns = {name: [getattr(fold, name) for fold in outcome.folds] for name in STORED}
+    return {"status": outcome.status, "error": outcome.error, **columns}
+
+
+def _unpack(stored: Mapping[str, Any]) -> Outcome:
+    columns = (stored[name] for name in STORED)
+    folds = tuple(FoldScore(**dict(zip(STORED, row, strict=True))) for row in zip(*columns, strict=True))
+    return Outcome(stored["status"], folds, stored["error"])

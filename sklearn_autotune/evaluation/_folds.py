@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from traceback import format_exc
 from typing import Any
 
+import numpy as np
 from joblib.logger import short_format_time
 from sklearn.base import clone
+from sklearn.utils import get_tags
 
-from sklearn_autotune._sklearn import MultimetricScorer, cut_metadata, score_fold, split_rows
+from sklearn_autotune._sklearn import MultimetricScorer, cut_metadata, score_fold, split_rows, take_rows
 from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Score, Task, Work
 
 __all__ = ["WholeFolds"]
@@ -54,8 +56,7 @@ class WholeFolds:
         fit_params = cut_metadata(task.X, params=task.fit_params, indices=fold.train)
         start = time.perf_counter()
         estimator, error = self._prepare(work.params)
-        X_train, y_train = split_rows(estimator, task.X, task.y, fold.train)
-        X_test, y_test = split_rows(estimator, task.X, task.y, fold.test, fold.train)
+        (X_train, y_train), (X_test, y_test) = _cut(estimator, task, fold)
         stop = False
         if error is None:
             error, stop = self._fit(estimator, X_train, y_train, fit_params, work, fold)
@@ -142,6 +143,22 @@ class WholeFolds:
         if self.verbose > 9:
             place += f"; {work.row + 1}/{work.n_rows}"
         return place
+
+
+def _cut(estimator: Any, task: Task, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """Return the training and the test rows; of a precomputed kernel, the columns too."""
+    if get_tags(estimator).input_tags.pairwise:
+        train = split_rows(estimator, task.X, task.y, fold.train)
+        return train, split_rows(estimator, task.X, task.y, fold.test, fold.train)
+    train = _rows(task.X, fold.train), _rows(task.y, fold.train)
+    return train, (_rows(task.X, fold.test), _rows(task.y, fold.test))
+
+
+def _rows(data: Any, rows: np.ndarray) -> Any:
+    if data is None:
+        return None
+    # What scikit-learn's function does for arrays in the end, without finding out what else they might be.
+    return data[rows] if isinstance(data, np.ndarray) else take_rows(data, rows)
 
 
 def _describe(params: Mapping[str, Any]) -> str:
