@@ -1,0 +1,61 @@
+"""Measuring in pairs: what every benchmark here has in common."""
+
+import csv
+import os
+import platform
+import statistics
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("scikit-learn", "optuna", "optuna-integration", "rustuna", "numpy", "scipy", "joblib")
+
+
+def seconds_of(call, clock=time.process_time):
+    """Seconds that a call takes, by the clock given."""
+    start = clock()
+    call()
+    return clock() - start
+
+
+def interleave(calls, repeats, clock=time.process_time):
+    """Time several calls in turn, A B C A B C …; return the seconds of each, repeat by repeat."""
+    seconds = {name: [] for name in calls}
+    for _ in range(repeats):
+        for name, call in calls.items():
+            seconds[name].append(seconds_of(call, clock))
+    return seconds
+
+
+def spread(values, digits=3):
+    """Say the median, with the smallest and the largest."""
+    shown = [f"{value:.{digits}g}" for value in (statistics.median(values), min(values), max(values))]
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
+def environment():
+    """Say what a figure was measured with."""
+    versions = []
+    for package in PACKAGES:
+        try:
+            versions.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            versions.append(f"{package} not installed")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"Python {platform.python_version()}, {', '.join(versions)}; {cores} cores, {platform.machine()}"
+
+
+def write_rows(name, rows, folder=RESULTS):
+    """Write one tidy row per measurement."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def markdown_table(header, rows):
+    """Format a table for the page beside the figures."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
