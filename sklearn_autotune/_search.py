@@ -446,6 +446,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
 
     def _collect(self, study: optuna.Study, records: list[Record]) -> None:
         """Turn finished trials into the attributes that a search has."""
+        records = sorted(records, key=lambda record: record.number)
         self.study_ = study
         self.trials_ = format_trials(records, n_folds=self.n_splits_)
         measured = [record for record in records if record.is_measured]

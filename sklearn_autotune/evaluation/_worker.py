@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from mmap import mmap
 from pathlib import Path
 from traceback import format_exc
 from typing import Any
@@ -66,7 +67,10 @@ class _SharingPickler(CloudPickler):
         self.n_files = 0
 
     def reducer_override(self, obj: Any) -> Any:
-        """Write a large array to a file and pickle the way to map it."""
+        """Write a large array to a file and pickle the way to map it; an array that is a file stays where it is."""
+        if isinstance(obj, np.memmap) and isinstance(obj.base, mmap) and obj.filename is not None:
+            order = "C" if obj.flags.c_contiguous else "F"
+            return np.memmap, (obj.filename, obj.dtype, "r", obj.offset, obj.shape, order)
         if isinstance(obj, np.ndarray) and obj.nbytes > SHARED_BYTES and not obj.dtype.hasobject:
             path = self.folder / f"{self.n_files}.npy"
             self.n_files += 1

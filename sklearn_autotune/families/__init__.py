@@ -1,5 +1,100 @@
 """The catalogue: for each family of models the space in which it is worth searching."""
 
-from sklearn_autotune.families._base import Family, auto_space
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
 
-__all__ = ["Family", "auto_space"]
+from sklearn.base import is_classifier
+
+from sklearn_autotune.families._base import Branch, Family, Shape
+from sklearn_autotune.families._forest import FOREST
+from sklearn_autotune.families._gradient_boosting import GRADIENT_BOOSTING
+from sklearn_autotune.families._hist_gradient_boosting import HIST_GRADIENT_BOOSTING
+from sklearn_autotune.families._linear import LOGISTIC, RIDGE
+from sklearn_autotune.families._neighbors import NEIGHBORS
+from sklearn_autotune.families._svm import SVM
+from sklearn_autotune.families._xgboost import XGBOOST
+
+__all__ = ["FAMILIES", "Family", "Shape", "auto_space"]
+
+FAMILIES = (LOGISTIC, RIDGE, NEIGHBORS, SVM, FOREST, GRADIENT_BOOSTING, HIST_GRADIENT_BOOSTING, XGBOOST)
+
+
+def auto_space(estimator: Any, *, n_rows: int) -> Branch | list[Branch]:
+    """Compose the space of an estimator from the spaces of the parts that are known.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A known one, or a Pipeline or other meta-estimator around known ones, however deep. The other parts stay
+        as they are.
+    n_rows : int
+        Rows of the smallest training part; what is searched fits this size.
+
+    Returns
+    -------
+    space : dict or list of dict
+        A ``param_distributions`` to look at, change and pass to `OptunaSearchCV`. A list where some parameters exist
+        only under conditions; with several such parts, one dict for each combination.
+
+    Raises
+    ------
+    ValueError
+        If no part is known.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> auto_space(make_pipeline(StandardScaler(), Ridge()), n_rows=100)
+    {'ridge__alpha': FloatDistribution(high=10000.0, log=True, low=0.0001, step=None)}
+
+    >>> from sklearn.svm import SVR
+    >>> for branch in auto_space(SVR(), n_rows=100):
+    ...     print(branch["kernel"], sorted(branch))
+    ['rbf'] ['C', 'epsilon', 'gamma', 'kernel']
+    ['rbf'] ['C', 'epsilon', 'gamma', 'kernel']
+    ['poly'] ['C', 'coef0', 'degree', 'epsilon', 'kernel']
+    ['linear'] ['C', 'epsilon', 'kernel']
+    """
+    known = [list(branches) for branches in _known_branches(estimator, n_rows)]
+    if not known:
+        raise ValueError(_nothing_known(estimator))
+    combined = [{name: values for branch in chosen for name, values in branch.items()} for chosen in product(*known)]
+    return combined[0] if len(combined) == 1 else combined
+
+
+def _known_branches(estimator: Any, n_rows: int) -> Iterator[list[Branch]]:
+    """Yield the branches of each known part, its parameters under their full names."""
+    params = estimator.get_params(deep=True)
+    for prefix, part in _parts(estimator, params):
+        for family in FAMILIES:
+            if family.includes(type(part)):
+                shape = Shape(n_rows, is_classifier(part), part.get_params(deep=False))
+                spelled = family.space(shape)
+                branches = [spelled] if isinstance(spelled, dict) else spelled
+                full = [{prefix + name: values for name, values in branch.items()} for branch in branches]
+                # A subclass with fewer parameters, or a part whose parameters cannot be reached from outside (a
+                # FrozenEstimator's), is not one we know.
+                if all(name in params for branch in full for name in branch):
+                    yield full
+
+
+def _parts(estimator: Any, params: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield every part once, with its prefix. Lists of steps are not looked into: the steps have names of their own."""
+    yield "", estimator
+    for name, value in params.items():
+        if hasattr(value, "get_params") and not isinstance(value, type):
+            yield f"{name}__", value
+
+
+def _nothing_known(estimator: Any) -> str:
+    parts = [type(part).__name__ for _, part in _parts(estimator, estimator.get_params(deep=True))]
+    known = sorted(name.partition(".")[2] for family in FAMILIES for name in family.estimators)
+    inside = f" (with {', '.join(parts[1:])} inside)" if len(parts) > 1 else ""
+    return (
+        f"No space is known for {parts[0]}{inside}, so param_distributions='auto' cannot be used. "
+        f"Known are {', '.join(known)}. Write param_distributions yourself, for example "
+        "{'max_depth': [2, 4, 8]}; parameters of a step are written 'step__parameter'."
+    )
