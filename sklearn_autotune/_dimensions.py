@@ -4,6 +4,7 @@ Four kinds cover everything: `Choices` (any objects), `Numbers` (a range of floa
 distribution that knows its quantile function) and `Draws` (anything with ``rvs``).
 """
 
+import inspect
 import math
 import numbers
 from collections.abc import Hashable, Mapping, Sequence, Set
@@ -17,10 +18,11 @@ from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
+    distribution_to_json,
 )
 from scipy.stats import rv_discrete
 
-__all__ = ["Choices", "Dimension", "Draws", "Numbers", "Quantiles", "read_dimension", "value_key"]
+__all__ = ["Choices", "Dimension", "Draws", "Numbers", "Quantiles", "describe_value", "read_dimension", "value_key"]
 
 # A quantile function is infinite at 0 or 1 for unbounded distributions; this much of each tail is cut there.
 TAIL = 1e-9
@@ -55,6 +57,10 @@ class Dimension(Protocol):
         """All suggestions Optuna can make, in order; only where ``size`` is known."""
         ...
 
+    def describe(self) -> str:
+        """Describe what can be suggested, the same in every process."""
+        ...
+
 
 def value_key(value: Any) -> Hashable:
     """Return a key that is equal for equal values and different for True, 1 and 1.0.
@@ -73,10 +79,41 @@ def value_key(value: Any) -> Hashable:
         return (float, "nan")
     if isinstance(value, (*PLAIN, np.generic)):
         return (type(value), value)
+    if isinstance(value, list | tuple):
+        return (type(value), tuple(value_key(item) for item in value))
     try:
         return (type(value), joblib.hash(value))
     except Exception:  # any __reduce__ may raise anything: such objects are told apart by identity
         return (type(value), id(value))
+
+
+def describe_value(value: Any) -> str:
+    """Describe a value in a text that is the same in every process, and different for different values.
+
+    Estimators are described by class and parameters, functions by where they are defined, and what cannot be pickled by
+    its class alone.
+
+    Examples
+    --------
+    >>> describe_value({"C": 1.0, "score": max})
+    "dict {str 'C': float 1.0, str 'score': builtins.max}"
+    """
+    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    if isinstance(value, (*PLAIN, np.generic)):
+        return f"{kind} {value!r}"
+    if isinstance(value, type) or inspect.isroutine(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, Mapping):
+        items = (f"{describe_value(key)}: {describe_value(item)}" for key, item in value.items())
+        return f"{kind} {{{', '.join(items)}}}"
+    if isinstance(value, list | tuple):
+        return f"{kind} [{', '.join(describe_value(item) for item in value)}]"
+    if hasattr(value, "get_params"):
+        return f"{kind} {describe_value(dict(sorted(value.get_params(deep=False).items())))}"
+    try:
+        return f"{kind} {joblib.hash(value)}"
+    except Exception:  # any __reduce__ may raise anything
+        return kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +131,12 @@ class Choices:
     @classmethod
     def of(cls, options: Sequence[Any]) -> "Choices":
         """Build from the user's options; equal ones are kept once."""
-        unique = {value_key(option): option for option in reversed(list(options))}
-        keys = tuple(reversed(unique))
-        kept = tuple(unique[key] for key in keys)
+        unique: dict[Hashable, Any] = {}
+        for option in options:
+            unique.setdefault(value_key(option), option)
+        kept = tuple(unique.values())
         labels = _labels(kept)
-        return cls(kept, labels, keys, CategoricalDistribution(labels))
+        return cls(kept, labels, tuple(unique), CategoricalDistribution(labels))
 
     @property
     def size(self) -> int:
@@ -110,18 +148,23 @@ class Choices:
         return self.options[self.labels.index(suggested)]
 
     def encode(self, value: Any) -> Any:
-        """Return the label of an option."""
+        """Return the label of an option; an equal value of another type will do if there is no better."""
         key = value_key(value)
         if key in self.keys:
             return self.labels[self.keys.index(key)]
         for option, label in zip(self.options, self.labels, strict=True):
-            if isinstance(option, PLAIN) and isinstance(value, PLAIN) and option == value:
+            bare = _bare(option), _bare(value)
+            if all(isinstance(one, PLAIN) for one in bare) and bare[0] == bare[1]:
                 return label
         raise ValueError(f"{value!r} is not among the choices {list(self.options)!r}")
 
     def values(self) -> list[Any]:
         """Return all labels, in the user's order."""
         return list(self.labels)
+
+    def describe(self) -> str:
+        """Describe the options."""
+        return describe_value(list(self.options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +194,9 @@ class Numbers:
         plain = int(value) if is_whole else float(value)  # type: ignore[call-overload]
         if not distribution.low <= plain <= distribution.high:
             raise ValueError(f"{value!r} lies outside {distribution}")
+        steps = (plain - distribution.low) / (distribution.step or 1.0)
+        if distribution.step is not None and abs(steps - round(steps)) > 1e-8:
+            raise ValueError(f"{value!r} lies between the steps of {distribution}")
         return plain
 
     def values(self) -> list[Any]:
@@ -160,6 +206,10 @@ class Numbers:
             raise ValueError(f"{distribution} has no finite number of values")
         step = distribution.step or 0
         return [distribution.low + place * step for place in range(size)]
+
+    def describe(self) -> str:
+        """Describe the range."""
+        return distribution_to_json(self.distribution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +232,8 @@ class Quantiles:
 
     def encode(self, value: Any) -> float:
         """Return the quantile of a value."""
+        if not isinstance(value, numbers.Real):
+            raise ValueError(f"{value!r} is not a number")
         quantile = float(self.frozen.cdf(value))
         if self.whole:  # the middle of the step that belongs to this value
             quantile -= float(self.frozen.pmf(value)) / 2
@@ -194,6 +246,10 @@ class Quantiles:
     def values(self) -> list[Any]:
         """Not countable."""
         raise ValueError("a continuous distribution has no finite number of values")
+
+    def describe(self) -> str:
+        """Describe the distribution by some of its values."""
+        return f"quantiles {[self.decode(quantile) for quantile in np.linspace(0.01, 0.99, 99)]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +275,10 @@ class Draws:
     def values(self) -> list[Any]:
         """Not countable."""
         raise ValueError("an object that only has rvs has no finite number of values")
+
+    def describe(self) -> str:
+        """Describe the object by some of its draws."""
+        return f"draws {describe_value([self.decode(seed) for seed in range(10)])}"
 
 
 def read_dimension(name: str, spelled: Any) -> Dimension:
@@ -251,7 +311,7 @@ def read_dimension(name: str, spelled: Any) -> Dimension:
         return Numbers(spelled)
     if hasattr(spelled, "rvs") or _has_quantiles(spelled):
         return _read_random(name, spelled)
-    if isinstance(spelled, NOT_A_LIST) or not (hasattr(spelled, "__len__") and hasattr(spelled, "__iter__")):
+    if not _is_list(spelled):
         raise TypeError(
             f"Parameter distribution for parameter ({name!r}) needs to be a list of choices, a scipy.stats or "
             f"Optuna distribution, or an object with an rvs method, but got {spelled!r} (of type "
@@ -262,6 +322,15 @@ def read_dimension(name: str, spelled: Any) -> Dimension:
             f"Parameter distribution for parameter ({name!r}) needs a non-empty list of choices, got: {spelled!r}"
         )
     return Choices.of(list(spelled))
+
+
+def _is_list(spelled: Any) -> bool:
+    """Whether it has items in an order; a forest has too, and is not meant as the list of its trees."""
+    if isinstance(spelled, NOT_A_LIST) or hasattr(spelled, "get_params"):
+        return False
+    if isinstance(spelled, np.ndarray | np.generic):
+        return np.ndim(spelled) > 0
+    return hasattr(spelled, "__len__") and hasattr(spelled, "__iter__")
 
 
 def _read_random(name: str, spelled: Any) -> Dimension:
@@ -277,14 +346,18 @@ def _read_random(name: str, spelled: Any) -> Dimension:
     if kind == "uniform":
         return _checked(name, low, high, log=False)
     # A shifted log-uniform is not log-uniform any more; its quantiles serve.
-    if kind in ("loguniform", "reciprocal") and math.isclose(quantile(0.5), math.sqrt(low * high)):
+    if kind in ("loguniform", "reciprocal") and low > 0 and math.isclose(quantile(0.5), math.sqrt(low * high)):
         return _checked(name, low, high, log=True)
-    tail = 0.0 if math.isfinite(low) and math.isfinite(high) else TAIL
-    return Quantiles(spelled, FloatDistribution(tail, 1.0 - tail), _is_discrete(spelled))
+    is_discrete = _is_discrete(spelled)
+    # At quantile 0 a discrete distribution gives one less than its smallest value.
+    bottom = 0.0 if math.isfinite(low) and not is_discrete else TAIL
+    top = 1.0 if math.isfinite(high) else 1.0 - TAIL
+    return Quantiles(spelled, FloatDistribution(bottom, top), is_discrete)
 
 
 def _bounds(spelled: Any) -> tuple[float, float]:
-    low, high = spelled.support()
+    with np.errstate(invalid="ignore"):  # what is undefined comes back as nan
+        low, high = spelled.support()
     return float(low), float(high)
 
 
@@ -309,9 +382,14 @@ def _quantile_function(spelled: Any) -> Any:
     return spelled.ppf if hasattr(spelled, "ppf") else spelled.icdf
 
 
+def _bare(value: Any) -> Any:
+    """Return a NumPy scalar as Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _labels(options: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the options themselves if Optuna can tell them apart, else numbered names."""
-    bare = tuple(option.item() if isinstance(option, np.generic) else option for option in options)
+    bare = tuple(_bare(option) for option in options)
     plain = all(isinstance(o, PLAIN) and not (isinstance(o, float) and math.isnan(o)) for o in bare)
     if plain and len(set(bare)) == len(bare):
         return bare

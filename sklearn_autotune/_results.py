@@ -94,10 +94,9 @@ def rank_scores(scores: np.ndarray) -> np.ndarray:
     array([2, 4, 1, 4, 2], dtype=int32)
     """
     finite = np.isfinite(scores)
-    if not finite.any():
-        return np.ones(len(scores), dtype=np.int32)
-    last = scores[finite].min() - 1
-    return rankdata(-np.where(finite, scores, last), method="min").astype(np.int32)
+    ranks = np.full(len(scores), finite.sum() + 1, dtype=np.int32)
+    ranks[finite] = rankdata(-scores[finite], method="min")
+    return ranks
 
 
 def choose_best(results: Results, records: Sequence[Record], refit: Any, metric: str) -> int:

@@ -341,10 +341,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle the study's trials without its storage, which holds a URL and perhaps a password."""
+        """Pickle a fitted search without its storage: that holds a URL, perhaps a password, and may be gone."""
         state = dict(super().__getstate__())
         if "study_" in state:
-            state["study_"] = detached(state["study_"])
+            state |= {"study_": detached(state["study_"]), "storage": None}
         return state
 
     # -- the stages of fit -------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ A space is used through four verbs: `suggest` a candidate from a trial, say its 
 candidate the user names. Choosing among the dicts of a list is one more categorical parameter, `BRANCH`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
@@ -16,7 +16,6 @@ from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
-    distribution_to_json,
 )
 from sklearn.base import clone
 
@@ -168,20 +167,24 @@ class BranchedSpace:
                 yield head | {names[name]: value for name, value in zip(branch, values, strict=True)}
 
     def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
-        """Find the first branch that can give these values; values not named are left to the sampler."""
-        problems = []
+        """Find the branch that can give these values; values not named are left to the sampler."""
+        problems, found = [], []
         for place, branch in enumerate(self.branches):
             names = self.study_names[place]
             head = {BRANCH: self.branch_labels[place]} if self.is_conditional else {}
             try:
-                encoded = {names[name]: branch[name].encode(value) for name, value in candidate.items()}
+                encoded = {name: branch[name].encode(value) for name, value in candidate.items()}
             except KeyError as error:
                 problems.append(f"{error.args[0]!r} is not in the space")
             except ValueError as error:
                 problems.append(str(error))
             else:
-                return head | encoded
-        raise ValueError(f"The candidate {dict(candidate)!r} is not in the space: {'; '.join(problems)}.")
+                decoded = {name: branch[name].decode(suggested) for name, suggested in encoded.items()}
+                suggestion = head | {names[name]: suggested for name, suggested in encoded.items()}
+                found.append((candidate_key(decoded) == candidate_key(candidate), suggestion))
+        if not found:
+            raise ValueError(f"The candidate {dict(candidate)!r} is not in the space: {'; '.join(problems)}.")
+        return max(found, key=lambda pair: pair[0])[1]  # the first exact one, else the first that equals in number
 
     def check(self, estimator: Any) -> None:
         """Try every branch on a clone, for every choice of a part that has parameters of its own."""
@@ -189,7 +192,7 @@ class BranchedSpace:
             owners = {
                 name: dimension.options
                 for name, dimension in branch.items()
-                if isinstance(dimension, Choices) and any(other.startswith(f"{name}__") for other in branch)
+                if isinstance(dimension, Choices) and _has_parts(name, branch)
             }
             for chosen in product(*owners.values()):
                 _check_names(branch, estimator, dict(zip(owners, chosen, strict=True)))
@@ -197,7 +200,7 @@ class BranchedSpace:
     def describe(self) -> dict[str, Any]:
         """Describe the space in JSON's types."""
         return {
-            label: {name: distribution_to_json(dimension.distribution) for name, dimension in branch.items()}
+            label: {name: dimension.describe() for name, dimension in branch.items()}
             for label, branch in zip(self.branch_labels, self.branches, strict=True)
         }
 
@@ -229,13 +232,22 @@ class FunctionSpace:
         raise ValueError("a space given as a function has no grid")
 
     def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
-        """Take the values as names and values that the function suggests."""
-        return dict(candidate)
+        """Run the function with these values, to see what it would have to be given."""
+        encoder = _Encoder(candidate)
+        self.function(encoder)
+        unknown = set(candidate) - set(encoder.encoded)
+        if unknown:
+            raise ValueError(
+                f"The candidate {dict(candidate)!r} is not in the space: "
+                f"the function does not ask for {sorted(unknown)}."
+            )
+        return encoder.encoded
 
     def check(self, estimator: Any) -> None:
         """Call the function once, on a trial of a throwaway study."""
         candidate = self.suggest(scratch_study(seed=0).ask())
-        _check_names({name: Choices.of([value]) for name, value in candidate.items()}, estimator, {})
+        parts = {name: value for name, value in candidate.items() if _has_parts(name, candidate)}
+        _check_names({name: Choices.of([value]) for name, value in candidate.items()}, estimator, parts)
 
     def describe(self) -> dict[str, Any]:
         """Describe the function by its name: its code is not compared."""
@@ -255,6 +267,36 @@ class _ObjectTrial:
         """Suggest one of any objects, told apart by their places."""
         dimension = read_dimension(name, choices)
         return dimension.decode(_suggest(self._trial, name, dimension.distribution))
+
+
+class _Encoder:
+    """A trial that hands out given values, and notes what Optuna would have to suggest for them."""
+
+    def __init__(self, candidate: Mapping[str, Any]) -> None:
+        self.candidate = candidate
+        self.encoded: dict[str, Any] = {}
+        self._trial = scratch_study(seed=0).ask()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trial, name)
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Hand out the given choice."""
+        return self._hand_out(name, read_dimension(name, choices))
+
+    def suggest_float(self, name: str, low: float, high: float, *, step: Any = None, log: bool = False) -> Any:
+        """Hand out the given number."""
+        return self._hand_out(name, read_dimension(name, FloatDistribution(low, high, log=log, step=step)))
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> Any:
+        """Hand out the given whole number."""
+        return self._hand_out(name, read_dimension(name, IntDistribution(low, high, log=log, step=step)))
+
+    def _hand_out(self, name: str, dimension: Dimension) -> Any:
+        if name not in self.candidate:
+            return dimension.decode(_suggest(self._trial, name, dimension.distribution))
+        self.encoded[name] = dimension.encode(self.candidate[name])
+        return dimension.decode(self.encoded[name])
 
 
 def _suggest(trial: Any, name: str, distribution: BaseDistribution) -> Any:
@@ -279,6 +321,11 @@ def _label(place: int, branch: Mapping[str, Dimension]) -> str:
         if isinstance(dimension, Choices) and dimension.size == 1
     ]
     return f"{place}: {', '.join(fixed)}" if fixed else str(place)
+
+
+def _has_parts(name: str, names: Iterable[str]) -> bool:
+    """Whether a parameter is a part of the estimator that has parameters of its own in the space."""
+    return any(other.startswith(f"{name}__") for other in names)
 
 
 def _check_names(branch: Mapping[str, Dimension], estimator: Any, parts: Mapping[str, Any]) -> None:

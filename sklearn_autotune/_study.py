@@ -12,6 +12,7 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
+from sklearn_autotune._dimensions import describe_value
 from sklearn_autotune._optuna import quiet_optuna
 from sklearn_autotune._space import Space
 from sklearn_autotune.evaluation import Task
@@ -137,14 +138,9 @@ def fingerprint(task: Task, space: Space, estimator: Any, scoring: Any) -> dict[
         "metadata": joblib.hash((dict(task.fit_params), dict(task.score_params))),
         "folds": joblib.hash(folds),
         "space": joblib.hash(space.describe()),
-        "scoring": repr(scoring),
-        "estimator": f"{type(estimator).__module__}.{type(estimator).__qualname__} {_params_text(estimator)}",
+        "scoring": joblib.hash(describe_value(scoring)),
+        "estimator": joblib.hash(describe_value(estimator)),
     }
-
-
-def _params_text(estimator: Any) -> str:
-    params = estimator.get_params(deep=False)
-    return ", ".join(f"{name}={params[name]!r}" for name in sorted(params))
 
 
 def _open_storage(storage: Any) -> optuna.storages.BaseStorage:

@@ -340,11 +340,11 @@ def read_records(study: optuna.Study, space: Space) -> list[Record]:
 
 def _pack(outcome: Outcome) -> dict[str, Any]:
     """Turn an outcome into one small attribute of the trial, column by column: Optuna copies it often."""
-    columns = {name: [getattr(fold, name) for fold in outcome.folds] for name in STORED}
-    return {"status": outcome.status, "error": outcome.error, **columns}
+    folds = {name: [getattr(fold, name) for fold in outcome.folds] for name in STORED}
+    return {"status": outcome.status, "error": outcome.error, "folds": folds}
 
 
 def _unpack(stored: Mapping[str, Any]) -> Outcome:
-    columns = (stored[name] for name in STORED)
+    columns = (stored["folds"][name] for name in STORED)
     folds = tuple(FoldScore(**dict(zip(STORED, row, strict=True))) for row in zip(*columns, strict=True))
     return Outcome(stored["status"], folds, stored["error"])

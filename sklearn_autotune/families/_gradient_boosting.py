@@ -1,0 +1,32 @@
+"""Gradient boosting with exact splits."""
+
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from sklearn_autotune.families._base import Branch, Family, Shape
+
+__all__ = ["GRADIENT_BOOSTING"]
+
+
+def _space(shape: Shape) -> Branch:
+    space: Branch = {
+        "learning_rate": FloatDistribution(0.01, 0.3, log=True),
+        # hyperopt-sklearn: 2-5, mostly 3. Deeper trees cost more here than they give.
+        "max_depth": IntDistribution(2, 8),
+        # hyperopt-sklearn: log 1-50; bounded so that small tables can still be split.
+        "min_samples_leaf": IntDistribution(1, shape.one_row_in(20, at_most=50), log=True),
+        # scikit-learn's user guide, after Hastie et al. 2009: shrinkage needs subsampling to show what it can do.
+        "subsample": FloatDistribution(0.5, 1.0),
+        # TPOT: 0.01-1; hyperopt-sklearn: any fraction. Small fractions also make a fit faster.
+        "max_features": FloatDistribution(0.1, 1.0, log=True),
+    }
+    if shape.params.get("n_iter_no_change") is None:  # else early stopping chooses, up to the user's own limit
+        # hyperopt-sklearn: log 10-1000.
+        space["n_estimators"] = IntDistribution(50, 500, log=True)
+    return space
+
+
+GRADIENT_BOOSTING = Family(
+    name="gradient boosting",
+    estimators=("sklearn.GradientBoostingClassifier", "sklearn.GradientBoostingRegressor"),
+    space=_space,
+)

@@ -1,0 +1,46 @@
+"""Gradient boosting on histograms."""
+
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from sklearn_autotune.families._base import Branch, Family, Shape
+
+__all__ = ["HIST_GRADIENT_BOOSTING"]
+
+# Above this many rows scikit-learn stops early of its own accord, under early_stopping="auto".
+EARLY_STOPPING_ROWS = 10_000
+
+
+def _space(shape: Shape) -> Branch:
+    return (
+        {
+            # auto-sklearn: log 0.01-1; its portfolios end at 0.29.
+            "learning_rate": FloatDistribution(0.01, 0.3, log=True),
+            # auto-sklearn: log 3-2047; its portfolios hold 3-63, once 310.
+            "max_leaf_nodes": IntDistribution(3, shape.one_row_in(8, at_most=255) + 3, log=True),
+            # auto-sklearn: log 1-200; bounded so that small tables can still be split.
+            "min_samples_leaf": IntDistribution(1, shape.one_row_in(8, at_most=200), log=True),
+            # auto-sklearn: log 1e-10-1, where most of the range does nothing; TabArena's LightGBM: log 1e-4-2.
+            "l2_regularization": FloatDistribution(1e-4, 10.0, log=True),
+            # TabArena's LightGBM: feature fraction 0.4-1.
+            "max_features": FloatDistribution(0.3, 1.0),
+        }
+        | _rounds(shape)
+        | shape.class_weight
+    )
+
+
+def _rounds(shape: Shape) -> Branch:
+    stops_early = shape.params.get("early_stopping")
+    if stops_early is True:  # the user's own limit
+        return {}
+    if stops_early == "auto" and shape.n_rows > EARLY_STOPPING_ROWS:
+        return {"max_iter": [max(500, shape.params.get("max_iter", 0))]}
+    # auto-sklearn: 512 at most.
+    return {"max_iter": IntDistribution(50, 500, log=True)}
+
+
+HIST_GRADIENT_BOOSTING = Family(
+    name="hist gradient boosting",
+    estimators=("sklearn.HistGradientBoostingClassifier", "sklearn.HistGradientBoostingRegressor"),
+    space=_space,
+)

@@ -1,0 +1,26 @@
+"""Linear models with a ridge penalty. They want scaled features.
+
+Only the strength of the penalty is searched. What the penalty is, and which solver goes with it, is spelled
+differently from scikit-learn 1.8 on: that stays as the user has set it.
+"""
+
+from optuna.distributions import FloatDistribution
+
+from sklearn_autotune.families._base import Branch, Family, Shape
+
+__all__ = ["LOGISTIC", "RIDGE"]
+
+
+def _logistic_space(shape: Shape) -> Branch:
+    # The grid of scikit-learn's LogisticRegressionCV: log 1e-4-1e4.
+    return {"C": FloatDistribution(1e-4, 1e4, log=True)} | shape.class_weight
+
+
+def _ridge_space(shape: Shape) -> Branch:
+    # auto-sklearn: log 1e-5-10. The squared errors are summed, not averaged: more rows can bear a larger alpha.
+    return {"alpha": FloatDistribution(1e-4, 1e4, log=True)} | shape.class_weight
+
+
+LOGISTIC = Family(name="logistic", estimators=("sklearn.LogisticRegression",), space=_logistic_space)
+
+RIDGE = Family(name="ridge", estimators=("sklearn.Ridge", "sklearn.RidgeClassifier"), space=_ridge_space)

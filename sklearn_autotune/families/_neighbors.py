@@ -1,0 +1,25 @@
+"""Nearest neighbours. They want scaled features."""
+
+from optuna.distributions import IntDistribution
+
+from sklearn_autotune.families._base import Branch, Family, Shape
+
+__all__ = ["NEIGHBORS"]
+
+
+def _space(shape: Shape) -> Branch:
+    space: Branch = {
+        # auto-sklearn: log 1-100. Half the rows leave room for estimators that hold out rows themselves.
+        "n_neighbors": IntDistribution(1, shape.one_row_in(2, at_most=100), log=True),
+        "weights": ["uniform", "distance"],
+    }
+    if shape.params.get("metric") == "minkowski":
+        space["p"] = [1, 2]  # auto-sklearn; TabArena adds 1.5, which is several times slower
+    return space
+
+
+NEIGHBORS = Family(
+    name="neighbors",
+    estimators=("sklearn.KNeighborsClassifier", "sklearn.KNeighborsRegressor"),
+    space=_space,
+)

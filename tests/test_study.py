@@ -1,0 +1,597 @@
+"""Studies: one seed, one sampler, one name; stored, resumed, refused and taken along."""
+
+import copy
+import logging
+import pickle
+
+import numpy as np
+import optuna
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.trial import TrialState
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_classification
+from sklearn.ensemble import BaggingClassifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import KFold
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune._space import read_space
+from sklearn_autotune._study import DEFAULT_STUDY_NAME, detached, draw_seed, fingerprint, make_sampler, open_study
+from sklearn_autotune.evaluation import Fold, Task
+from sklearn_autotune.exceptions import StudyMismatchError
+from tests.strategies import quick
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_classification(n_samples=40, n_features=6, random_state=0)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "the_secret_place.db"
+
+
+@pytest.fixture
+def storage():
+    """What several searches can share, and quicker than a file."""
+    return optuna.storages.InMemoryStorage()
+
+
+def make_search(**changes):
+    """A quick search; its candidates are as good as never equal by chance."""
+    settings = {
+        "estimator": DecisionTreeClassifier(random_state=0),
+        "param_distributions": {"max_depth": IntDistribution(1, 9), "ccp_alpha": FloatDistribution(0, 0.5)},
+        "n_trials": 4,
+        "scoring": "accuracy",
+        "cv": KFold(3),
+        "random_state": 0,
+    }
+    return OptunaSearchCV(**(settings | changes))
+
+
+def stored_study(storage, name=DEFAULT_STUDY_NAME):
+    return optuna.load_study(study_name=name, storage=storage)
+
+
+def open_with(storage=None, study_name=None, *, resume=False, marks=None, pruner=None):
+    return open_study(
+        storage=storage,
+        study_name=study_name,
+        resume=resume,
+        marks={"data": "1"} if marks is None else marks,
+        sampler=optuna.samplers.RandomSampler(seed=0),
+        pruner=pruner,
+    )
+
+
+# -- the seed ------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1))
+@quick
+def test_the_same_random_state_gives_the_same_seed(random_state):
+    assert draw_seed(random_state) == draw_seed(random_state)
+    assert draw_seed(np.random.RandomState(random_state)) == draw_seed(np.random.RandomState(random_state))
+
+
+@given(st.integers(0, 2**32 - 1))
+@quick
+def test_a_seed_is_one_that_numpy_and_optuna_take(random_state):
+    assert 0 <= draw_seed(random_state) < 2**31
+    assert 0 <= draw_seed(np.random.RandomState(random_state)) < 2**31
+
+
+def test_different_random_states_give_different_seeds():
+    assert len({draw_seed(random_state) for random_state in range(100)}) == 100
+
+
+def test_no_random_state_gives_a_new_seed_each_time():
+    assert draw_seed(None) != draw_seed(None)
+
+
+@pytest.mark.parametrize("random_state", [None, 7, np.int64(7), np.random.RandomState(7), np.random.mtrand._rand])
+def test_drawing_a_seed_leaves_the_global_generator_alone(random_state):
+    before = np.random.get_state()
+    draw_seed(random_state)
+
+    np.testing.assert_equal(np.random.get_state(), before)
+
+
+def test_drawing_a_seed_leaves_the_given_generator_alone():
+    generator = np.random.RandomState(7)
+    before = generator.get_state()
+    draw_seed(generator)
+
+    np.testing.assert_equal(generator.get_state(), before)
+
+
+# -- the sampler ---------------------------------------------------------------------------------------------------
+
+
+def test_the_users_sampler_is_copied():
+    mine = optuna.samplers.TPESampler(seed=0)
+    sampler = make_sampler(mine, read_space({"a": [1]}), seed=1)
+
+    assert sampler is not mine
+    assert type(sampler) is optuna.samplers.TPESampler
+
+
+def test_a_search_leaves_the_users_sampler_and_pruner_as_they_were(data):
+    sampler, pruner = optuna.samplers.RandomSampler(seed=0), optuna.pruners.MedianPruner()
+    before = pickle.dumps((sampler, pruner))
+    make_search(sampler=sampler, pruner=pruner).fit(*data)
+
+    assert pickle.dumps((sampler, pruner)) == before
+
+
+@pytest.mark.parametrize("spelled", [{"a": [1]}, [{"a": [1]}, {"b": [1]}]], ids=["plain", "conditional"])
+def test_the_default_sampler_is_tpe_and_is_made_without_a_warning(spelled):
+    assert type(make_sampler(None, read_space(spelled), seed=0)) is optuna.samplers.TPESampler
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        {"max_depth": IntDistribution(1, 30), "ccp_alpha": FloatDistribution(0, 0.5)},
+        [{"max_depth": IntDistribution(1, 30)}, {"ccp_alpha": FloatDistribution(0, 0.5)}],
+    ],
+    ids=["plain", "conditional"],
+)
+def test_the_same_seed_gives_the_same_candidates(data, spelled):
+    fits = [make_search(param_distributions=spelled, n_trials=15).fit(*data) for _ in range(2)]
+
+    assert fits[0].cv_results_["params"] == fits[1].cv_results_["params"]
+
+
+def test_another_seed_gives_other_candidates(data):
+    one, other = (make_search(random_state=seed).fit(*data).cv_results_["params"] for seed in range(2))
+
+    assert one != other
+
+
+# -- opening -------------------------------------------------------------------------------------------------------
+
+
+def test_a_study_in_memory_has_a_fixed_name():
+    # Hyperband deals its brackets by the study's name: a random one would give another search each time.
+    assert [open_with().study_name for _ in range(2)] == [DEFAULT_STUDY_NAME] * 2
+
+
+def test_a_study_has_the_name_it_is_given():
+    assert open_with(study_name="mine").study_name == "mine"
+
+
+def test_a_study_looks_for_higher_scores():
+    assert open_with().direction == optuna.study.StudyDirection.MAXIMIZE
+
+
+def test_without_a_pruner_nothing_is_pruned():
+    assert type(open_with().pruner) is optuna.pruners.NopPruner
+
+
+def test_the_pruner_is_the_one_that_is_given():
+    pruner = optuna.pruners.MedianPruner()
+
+    assert open_with(pruner=pruner).pruner is pruner
+
+
+@pytest.mark.parametrize("name", [None, "mine"])
+def test_a_new_study_whose_name_is_taken_gets_the_next_free_number(storage, name):
+    opened = [open_with(storage, name).study_name for _ in range(3)]
+    first = name or DEFAULT_STUDY_NAME
+
+    assert opened == [first, f"{first}-2", f"{first}-3"]
+
+
+def test_resume_opens_the_study_of_that_name(storage):
+    first = open_with(storage, "mine")
+    open_with(storage, "mine")
+
+    assert open_with(storage, "mine", resume=True)._study_id == first._study_id
+
+
+def test_resume_without_a_stored_study_begins_one(storage):
+    assert open_with(storage, "mine", resume=True).study_name == "mine"
+
+
+def test_opening_a_study_says_nothing(path, capfd, caplog):
+    with caplog.at_level(logging.DEBUG, logger="optuna"):
+        for _ in range(2):
+            open_with(path)
+        open_with(path, resume=True)
+
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda path: path,
+        str,
+        lambda path: f"sqlite:///{path}",
+        lambda path: optuna.storages.RDBStorage(f"sqlite:///{path}"),
+    ],
+    ids=["path", "str", "url", "storage"],
+)
+def test_a_path_a_url_and_a_storage_are_the_same_place(path, data, spell):
+    make_search(storage=spell(path)).fit(*data)
+
+    assert len(stored_study(f"sqlite:///{path}").trials) == 4
+
+
+def test_what_optuna_itself_takes_as_storage_is_taken(data):
+    storage = optuna.storages.InMemoryStorage()
+    make_search(storage=storage).fit(*data)
+
+    assert len(stored_study(storage).trials) == 4
+
+
+# -- a new study for every fit -------------------------------------------------------------------------------------
+
+
+def test_optuna_integration_118_a_second_fit_is_a_new_study(data):
+    search = make_search()
+    first = search.fit(*data).study_
+    second = search.fit(*data).study_
+
+    assert second is not first
+    assert len(second.trials) == len(first.trials) == 4
+
+
+def test_a_second_fit_with_a_storage_is_a_new_study_beside_the_first(path, data):
+    search = make_search(storage=path)
+    search.fit(*data)
+    search.fit(*data)
+
+    assert optuna.get_all_study_names(storage=f"sqlite:///{path}") == [DEFAULT_STUDY_NAME, f"{DEFAULT_STUDY_NAME}-2"]
+    assert len(search.study_.trials) == len(search.cv_results_["params"]) == 4
+
+
+# -- resume --------------------------------------------------------------------------------------------------------
+
+
+def test_resume_goes_on_to_n_trials_in_all(path, data):
+    first = make_search(storage=path).fit(*data)
+    second = make_search(storage=path, resume=True, n_trials=11).fit(*data)
+
+    assert optuna.get_all_study_names(storage=f"sqlite:///{path}") == [DEFAULT_STUDY_NAME]
+    assert len(second.cv_results_["params"]) == 11
+    assert second.cv_results_["params"][:4] == first.cv_results_["params"]
+
+
+def test_resume_keeps_the_scores_of_what_was_measured(storage, data):
+    first = make_search(storage=storage, return_train_score=True).fit(*data)
+    second = make_search(storage=storage, return_train_score=True, resume=True, n_trials=6).fit(*data)
+
+    for name in ("mean_fit_time", "split1_test_score", "split2_train_score", "std_test_score"):
+        np.testing.assert_array_equal(second.cv_results_[name][:4], first.cv_results_[name])
+
+
+def test_resume_measures_no_candidate_twice(storage, data):
+    space = {"max_depth": IntDistribution(1, 4), "criterion": ["gini", "entropy", "log_loss"]}
+    for n_trials in (4, 8, 11):
+        search = make_search(param_distributions=space, storage=storage, resume=True, n_trials=n_trials).fit(*data)
+        measured = [tuple(candidate.values()) for candidate in search.cv_results_["params"]]
+
+        assert len(set(measured)) == len(measured) == n_trials
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the:UserWarning")
+def test_resume_keeps_what_failed_and_why(path, data):
+    grid = {"max_depth": [0, 1, 2]}
+    with pytest.warns(FitFailedWarning):
+        first = make_search(param_distributions=grid, storage=path).fit(*data)
+    with pytest.warns(FitFailedWarning):
+        second = make_search(param_distributions=grid, storage=path, resume=True).fit(*data)
+
+    assert second.trials_["status"].tolist() == ["failed", "complete", "complete"]
+    assert second.trials_["error"].tolist() == first.trials_["error"].tolist()
+    np.testing.assert_array_equal(second.cv_results_["mean_test_score"], first.cv_results_["mean_test_score"])
+
+
+def test_resume_of_a_finished_search_measures_nothing(storage, data):
+    first = make_search(storage=storage).fit(*data)
+    second = make_search(storage=storage, resume=True).fit(*data)
+
+    assert second.cv_results_["params"] == first.cv_results_["params"]
+    np.testing.assert_array_equal(second.cv_results_["mean_fit_time"], first.cv_results_["mean_fit_time"])
+
+
+def test_resume_finishes_a_grid_in_its_order(storage, data):
+    grid = {"max_depth": [1, 2, 3], "criterion": ["gini", "entropy"]}
+    whole = make_search(param_distributions=grid, n_trials=6).fit(*data)
+    make_search(param_distributions=grid, n_trials=6, storage=storage).fit(*data)
+    stored = stored_study(storage)
+    cut = open_with(storage, "cut", marks=stored.user_attrs["sklearn_autotune:fingerprint"])
+    cut.add_trials(stored.trials[:2])
+
+    resumed = make_search(param_distributions=grid, n_trials=6, storage=storage, study_name="cut", resume=True).fit(
+        *data
+    )
+
+    assert resumed.cv_results_["params"] == whole.cv_results_["params"]
+
+
+def test_resume_finds_choices_of_any_objects_again(storage, data):
+    space = {"class_weight": [{0: 1, 1: 2}, {0: 1, 1: 5}, None], "min_samples_leaf": IntDistribution(1, 5)}
+    first = make_search(param_distributions=space, storage=storage).fit(*data)
+    second = make_search(param_distributions=space, storage=storage, resume=True, n_trials=6).fit(*data)
+
+    assert second.cv_results_["params"][:4] == first.cv_results_["params"]
+
+
+def test_a_trial_left_running_is_closed_and_its_place_is_searched_again(storage, data, caplog):
+    make_search(storage=storage).fit(*data)
+    stored = stored_study(storage)
+    left = stored.ask()
+
+    search = make_search(storage=storage, resume=True, n_trials=6).fit(*data)
+
+    assert search.study_.trials[left.number].state == TrialState.FAIL
+    assert len(search.cv_results_["params"]) == 6
+    assert f"Trial {left.number} was under way" in caplog.text
+
+
+# -- refusing to resume --------------------------------------------------------------------------------------------
+
+CHANGES = {
+    "data": lambda search, X, y: (search, X + 1, y, {}),
+    "data, in y": lambda search, X, y: (search, X, 1 - y, {}),
+    "data, in one cell": lambda search, X, y: (search, np.where(X[3, 2] == X, 0, X), y, {}),
+    "metadata": lambda search, X, y: (search, X, y, {"sample_weight": np.ones(len(y))}),
+    "folds": lambda search, X, y: (search.set_params(cv=KFold(3, shuffle=True, random_state=0)), X, y, {}),
+    "folds, in number": lambda search, X, y: (search.set_params(cv=KFold(4)), X, y, {}),
+    "space": lambda search, X, y: (
+        search.set_params(param_distributions=search.param_distributions | {"max_depth": IntDistribution(1, 8)}),
+        X,
+        y,
+        {},
+    ),
+    "space, in a name": lambda search, X, y: (
+        search.set_params(param_distributions={"max_depth": IntDistribution(1, 9)}),
+        X,
+        y,
+        {},
+    ),
+    "scoring": lambda search, X, y: (search.set_params(scoring="f1"), X, y, {}),
+    "scoring, by none": lambda search, X, y: (search.set_params(scoring=None), X, y, {}),
+    "estimator": lambda search, X, y: (search.set_params(estimator__random_state=1), X, y, {}),
+    "estimator, in kind": lambda search, X, y: (
+        search.set_params(estimator=Cart(random_state=0)),
+        X,
+        y,
+        {},
+    ),
+}
+
+
+class Cart(DecisionTreeClassifier):
+    """Another class with the same parameters."""
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_study_made_for_something_else_is_refused_with_the_name_of_what_differs(what, storage, data):
+    make_search(storage=storage).fit(*data)
+    search, X, y, params = CHANGES[what](make_search(storage=storage, resume=True, n_trials=6), *data)
+
+    with pytest.raises(StudyMismatchError, match=rf"made for another {what.partition(',')[0]}\. "):
+        search.fit(X, y, **params)
+
+
+def test_everything_that_differs_is_named(storage, data):
+    X, y = data
+    make_search(storage=storage).fit(X, y)
+
+    with pytest.raises(StudyMismatchError, match=r"another data, another folds, another scoring\."):
+        make_search(storage=storage, resume=True, scoring="f1", cv=KFold(5)).fit(X + 1, y)
+
+
+def test_a_refused_study_is_left_as_it_was(storage, data):
+    make_search(storage=storage).fit(*data)
+    with pytest.raises(StudyMismatchError):
+        make_search(storage=storage, resume=True, scoring="f1", n_trials=6).fit(*data)
+
+    assert optuna.get_all_study_names(storage=storage) == [DEFAULT_STUDY_NAME]
+    assert make_search(storage=storage, resume=True).fit(*data).cv_results_["params"]
+
+
+def test_a_study_of_another_program_is_refused(storage, data):
+    optuna.create_study(study_name="theirs", storage=storage).add_trial(optuna.trial.create_trial(value=1.0))
+
+    with pytest.raises(StudyMismatchError, match="'theirs' was not made by sklearn_autotune"):
+        make_search(storage=storage, study_name="theirs", resume=True).fit(*data)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n_trials": 6},
+        {"n_trials": 6, "random_state": 5},
+        {"n_trials": 6, "sampler": optuna.samplers.RandomSampler(seed=0)},
+        {"n_trials": 6, "refit": False},
+        {"n_trials": 6, "look_ahead": 1},
+        {"n_trials": 6, "error_score": "raise"},
+    ],
+    ids=lambda changes: "".join(changes),
+)
+def test_how_one_searches_may_change_on_resume(storage, data, changes):
+    make_search(storage=storage).fit(*data)
+
+    search = make_search(storage=storage, resume=True, **changes).fit(*data)
+
+    assert len(search.cv_results_["params"]) == 6
+
+
+# -- the fingerprint -----------------------------------------------------------------------------------------------
+
+
+def marks_of(data=(), *, space=None, estimator=None, scoring=None):
+    X, y = data or (np.arange(6.0).reshape(3, 2), np.array([0, 1, 0]))
+    task = Task(
+        X=X,
+        y=y,
+        folds=(Fold(0, np.array([0, 1]), np.array([2])),),
+        scorer=None,
+        fit_params={},
+        score_params={},
+        error_score=np.nan,
+        return_train_score=False,
+    )
+    return fingerprint(
+        task, read_space(space or {"a": [1]}), LogisticRegression() if estimator is None else estimator, scoring
+    )
+
+
+def test_equal_tasks_have_equal_marks(data):
+    frames = pytest.importorskip("pandas")
+    X, y = data
+    frame = frames.DataFrame(X).assign(town=["Rome", "Oslo"] * 20)
+    for table in (X, X.tolist(), frame):
+        assert marks_of((copy.deepcopy(table), y.copy())) == marks_of((table, y))
+        assert marks_of(pickle.loads(pickle.dumps((table, y)))) == marks_of((table, y))
+
+
+DIFFERENT_SPACES = [
+    pytest.param({"a": [(10,), (20,)]}, {"a": [(30,), (40,)]}, id="tuples"),
+    pytest.param({"a": [LogisticRegression()]}, {"a": [LogisticRegression(C=9)]}, id="estimators"),
+    pytest.param({"a": scipy.stats.norm(0)}, {"a": scipy.stats.norm(5)}, id="quantiles"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT_SPACES)
+def test_spaces_that_differ_inside_their_objects_have_different_marks(one, other):
+    assert marks_of(space=one)["space"] != marks_of(space=other)["space"]
+
+
+def nested(C):
+    return BaggingClassifier(LogisticRegression(C=C))
+
+
+def with_array(middle):
+    init = np.zeros((2000, 2))
+    init[1000] = middle
+    return KMeans(n_clusters=2000, init=init)
+
+
+def with_many_weights(last):
+    return BaggingClassifier(LogisticRegression(class_weight=dict.fromkeys(range(99), 0.123456789) | {99: last}))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (LogisticRegression(), LogisticRegression(C=2)),
+        (nested(1), nested(2)),
+        pytest.param(
+            with_array(0),
+            with_array(7),
+        ),
+        pytest.param(
+            with_many_weights(1),
+            with_many_weights(2),
+        ),
+    ],
+    ids=["flat", "nested", "long array", "long repr"],
+)
+def test_estimators_that_differ_in_a_parameter_have_different_marks(one, other):
+    assert marks_of(estimator=one)["estimator"] != marks_of(estimator=other)["estimator"]
+
+
+def own_score(estimator, X, y):
+    return accuracy_score(y, estimator.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("part", "settings"),
+    [
+        pytest.param("scoring", {"scoring": own_score}),
+        pytest.param("scoring", {"scoring": {"mine": own_score}}),
+        ("estimator", {"estimator": FunctionTransformer(np.log1p)}),
+        pytest.param("estimator", {"estimator": FunctionTransformer(own_score)}),
+        pytest.param("estimator", {"estimator": LogisticRegression(random_state=np.random.RandomState(0))}),
+    ],
+    ids=["scorer", "named scorer", "ufunc", "function", "generator"],
+)
+def test_marks_hold_no_address_which_would_be_another_in_the_next_process(part, settings):
+    assert "0x" not in marks_of(**settings)[part].lower()
+
+
+# -- taken along ---------------------------------------------------------------------------------------------------
+
+
+def test_a_study_in_memory_is_taken_along_as_it_is(data):
+    study = make_search().fit(*data).study_
+
+    assert detached(study) is study
+
+
+def test_a_stored_study_is_taken_along_with_all_its_trials(path, data):
+    study = make_search(storage=path).fit(*data).study_
+    copied = detached(study)
+
+    assert copied.study_name == study.study_name
+    assert copied.user_attrs == study.user_attrs
+    assert [(trial.params, trial.values, trial.user_attrs) for trial in copied.trials] == [
+        (trial.params, trial.values, trial.user_attrs) for trial in study.trials
+    ]
+
+
+def test_a_study_taken_along_holds_nothing_of_its_storage(path, data):
+    study = make_search(storage=path).fit(*data).study_
+
+    assert path.name.encode() not in pickle.dumps(detached(study))
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        pytest.param(str, id="str"),
+        pytest.param(lambda path: path, id="path"),
+        pytest.param(lambda path: f"sqlite:///{path}", id="url"),
+        pytest.param(lambda path: optuna.storages.RDBStorage(f"sqlite:///{path}"), id="storage"),
+    ],
+)
+def test_a_pickled_search_holds_nothing_of_its_storage(path, data, spell):
+    search = make_search(storage=spell(path)).fit(*data)
+
+    assert path.name.encode() not in pickle.dumps(search)
+
+
+def test_a_pickled_search_can_be_loaded_when_its_storage_is_gone(path, data):
+    search = make_search(storage=path).fit(*data)
+    pickled = pickle.dumps(search)
+    path.unlink()
+
+    loaded = pickle.loads(pickled)
+
+    assert not path.exists()
+    assert loaded.study_.best_params == search.best_params_
+    np.testing.assert_array_equal(loaded.predict(data[0]), search.predict(data[0]))
+
+
+def test_loading_a_pickled_search_does_not_touch_its_storage_object(path, data):
+    search = make_search(storage=optuna.storages.RDBStorage(f"sqlite:///{path}")).fit(*data)
+    pickled = pickle.dumps(search)
+    path.unlink()
+
+    pickle.loads(pickled)
+
+    assert not path.exists()
+
+
+def test_pickling_leaves_the_search_with_its_stored_study(path, data):
+    search = make_search(storage=path).fit(*data)
+    study = search.study_
+    pickle.dumps(search)
+
+    assert search.study_ is study
