@@ -279,12 +279,12 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
+        scorer = resolve_scorer(self)
         if y is None and get_tags(self.estimator).target_tags.required:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None: "
                 f"{type(self.estimator).__name__} cannot be fitted without it."
             )
-        scorer = resolve_scorer(self)
         X, y = indexable(X, y)
         params = cut_metadata(X, params=params)
         routed = route_metadata(self, params, scorer)

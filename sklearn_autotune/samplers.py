@@ -158,7 +158,7 @@ class _Mirror:
         self.told: set[int] = set()  # numbers from there on
         self.under_way: list[FrozenTrial] = []
         self.provisional: list[int] = []  # what stands for those in Rust
-        self.spaces: dict[str, tuple[BaseDistribution, Any]] = {}
+        self.spaces: dict[str, Any] = {}  # a range as first seen; rustuna reads the values only
         self.lock = threading.Lock()
 
     # -- reading -----------------------------------------------------------------------------------------------
@@ -209,21 +209,15 @@ class _Mirror:
         """Add a trial with these parameters, failed if it has no value, and return its id in rustuna."""
         row: int = self.storage.create_new_trial(self.study_id)._trial_id
         for name, space in group.items():
-            self.storage.set_trial_param(row, name, self._space(name, space), space.to_internal_repr(params[name]))
+            if name not in self.spaces:
+                self.spaces[name] = _translate(self.rustuna.distributions, space)
+            self.storage.set_trial_param(row, name, self.spaces[name], space.to_internal_repr(params[name]))
         states = self.rustuna.trial.TrialState
         if value is None:
             self.storage.set_trial_state_values(row, states.FAIL)
         else:
             self.storage.set_trial_state_values(row, states.COMPLETE, [value])
         return row
-
-    def _space(self, name: str, space: BaseDistribution) -> Any:
-        """Return rustuna's distribution, made once for each parameter."""
-        known, translated = self.spaces.get(name, (None, None))
-        if known != space:
-            translated = _translate(self.rustuna.distributions, space)
-            self.spaces[name] = (space, translated)
-        return translated
 
     # -- proposing ---------------------------------------------------------------------------------------------
 
@@ -236,7 +230,7 @@ class _Mirror:
         context = self.rustuna.samplers.SamplerContext(
             study_id=self.study_id, trial_number=trial.number, trial_id=trial.number, directions=self.directions
         )
-        spaces = {name: self._space(name, wanted[name]) for name in names}
+        spaces = {name: _translate(self.rustuna.distributions, wanted[name]) for name in names}
         sampled = sampler.sample_joint(context, self.storage, spaces)
         return {name: _external(wanted[name], sampled[name]) for name in names}
 

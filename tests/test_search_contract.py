@@ -412,7 +412,13 @@ def test_folds_are_drawn_once_per_fit(data, n_jobs):
 def test_splitters_that_can_be_used_only_once_serve_all_candidates(data, pruner):
     generator = (fold for fold in KFold(3).split(*data))
     search = OptunaSearchCV(
-        CountingClassifier(), {"a": uniform(0, 9)}, n_trials=12, cv=KFold(3), pruner=pruner, random_state=0
+        CountingClassifier(),
+        {"a": uniform(0, 9)},
+        n_trials=12,
+        cv=KFold(3),
+        pruner=pruner,
+        look_ahead=2,
+        random_state=0,
     )
     many_times = table(search.fit(*data))
     once = table(search.set_params(cv=generator).fit(*data))
