@@ -77,8 +77,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         As in scikit-learn: one scorer, or several, of which ``refit`` names the one that decides. None is the
         estimator's ``score``. Higher is better.
     n_jobs : int, default=None
-        Worker processes, each measuring one candidate at a time. None is 1 unless in a ``joblib.parallel_config``
-        context, -1 all processors. Never changes the result. No more than ``look_ahead`` workers have anything to do.
+        Worker processes, each measuring one candidate at a time, or some of its folds if there are more workers than
+        ``look_ahead``. None is 1 unless in a ``joblib.parallel_config`` context, -1 all processors. Never changes the
+        result.
     refit : bool, str or callable, default=True
         Fit the best candidate on all the data. A str names the score that decides; a callable takes ``cv_results_``
         and returns the best index, and then there is no ``best_score_``.
@@ -103,9 +104,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Stops candidates after a fold, given the mean score of their folds so far; a copy is used. It sees the trials
         told when the candidate was asked. Candidates it stopped have NaN for the other folds and never win. None stops
         none.
-    look_ahead : int, default=8
+    look_ahead : int, default=4
         How many candidates may be under way before their results are known to the sampler. Part of what determines the
-        result, as ``n_jobs`` is not: raise it to keep more workers busy, lower it to let the sampler know more.
+        result, as ``n_jobs`` is not: lower lets the sampler know more, higher keeps more workers busy. With 8 the best
+        of 50 candidates of four or five parameters was measurably worse than with 1, with 4 it was not.
     enqueue : list of dict, default=None
         Candidates to measure first, for instance known good settings. What a dict leaves out is left to the sampler.
     callbacks : list of callable, default=None
@@ -219,7 +221,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return_train_score: bool = False,
         sampler: Any = None,
         pruner: Any = None,
-        look_ahead: int = 8,
+        look_ahead: int = 4,
         enqueue: Any = None,
         callbacks: Any = None,
         storage: Any = None,
@@ -407,7 +409,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         deadline = None if self.timeout is None else start + self.timeout
         caller = self if contexts.are_watched else None
         evaluation = WholeFolds(clone(self.estimator), task, self.verbose, caller)
-        with closing(make_executor(evaluation, self.n_jobs)) as executor:
+        with closing(make_executor(evaluation, self.n_jobs, self.look_ahead)) as executor:
             loop = TrialLoop(
                 study=study,
                 space=space,

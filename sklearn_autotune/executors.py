@@ -12,6 +12,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ThreadPoolExecutor, wait
+from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +22,7 @@ from joblib.parallel import get_active_backend
 from sklearn import get_config, set_config
 
 from sklearn_autotune.evaluation import Evaluation, Outcome, Progress, Work, measure
-from sklearn_autotune.evaluation._base import judge
+from sklearn_autotune.evaluation._base import join, judge
 from sklearn_autotune.evaluation._worker import Worker, advance, pack, prepare_process, start
 
 __all__ = ["Executor", "InProcess", "Slots", "make_executor"]
@@ -58,7 +59,7 @@ class Executor(Protocol):
         ...
 
 
-def make_executor(evaluation: Evaluation, n_jobs: int | None) -> Executor:
+def make_executor(evaluation: Evaluation, n_jobs: int | None, look_ahead: int) -> Executor:
     """Choose the executor that joblib's conventions ask for.
 
     Parameters
@@ -66,6 +67,8 @@ def make_executor(evaluation: Evaluation, n_jobs: int | None) -> Executor:
     evaluation : Evaluation
     n_jobs : int or None
         None means 1 unless a ``joblib.parallel_config`` says otherwise; -1 means all processors.
+    look_ahead : int
+        How many candidates there will be to work on at a time; with more slots than that, candidates are cut up.
 
     Returns
     -------
@@ -76,15 +79,16 @@ def make_executor(evaluation: Evaluation, n_jobs: int | None) -> Executor:
     n_slots = effective_n_jobs(n_jobs)
     if n_slots == 1:
         return InProcess(evaluation)
+    n_parts = ceil(n_slots / look_ahead)
     if getattr(backend, "supports_sharedmem", False):
         config = get_config()
-        return Slots(lambda: _ThreadSlot(evaluation, config), n_slots)
+        return Slots(lambda: _ThreadSlot(evaluation, config), n_slots, evaluation.n_folds, n_parts)
     name = type(backend).__name__
     if name not in ("LokyBackend", "MultiprocessingBackend"):
         raise ValueError(
             f"OptunaSearchCV cannot run on joblib's {name}. Use joblib.parallel_config(backend='loky') or 'threading'."
         )
-    return ProcessSlots(evaluation, n_slots)
+    return ProcessSlots(evaluation, n_slots, n_parts)
 
 
 class InProcess:
@@ -148,25 +152,32 @@ class _ProcessSlot:
 
 
 class Slots:
-    """A fixed number of slots; each holds one candidate at a time.
+    """A fixed number of slots; each holds one candidate at a time, or one part of it.
 
     Parameters
     ----------
     make_slot : callable
         Returns a fresh slot; called when a slot is first needed, and again when one has died.
     n_slots : int
+    n_folds, n_parts : int
+        Into how many parts, of so many folds in all, a candidate is cut.
     """
 
-    def __init__(self, make_slot: Callable[[], Any], n_slots: int) -> None:
+    def __init__(self, make_slot: Callable[[], Any], n_slots: int, n_folds: int = 1, n_parts: int = 1) -> None:
         self.make_slot = make_slot
+        self.n_folds = n_folds
+        self.n_parts = n_parts
+        self.awaited: dict[int, dict[tuple[int, ...], Outcome | None]] = {}
         self.idle: list[Any] = []
         self.n_unopened = n_slots
         self.queue: deque[Work] = deque()
         self.busy: dict[Future, tuple[Any, Work]] = {}
 
     def submit(self, work: Work) -> None:
-        """Queue the candidate, and start it if a slot is free."""
-        self.queue.append(work)
+        """Queue the candidate, in parts if there are slots for them, and start it if a slot is free."""
+        parts = work.parts(self.n_folds, self.n_parts)
+        self.awaited[work.number] = {part.only: None for part in parts}
+        self.queue.extend(parts)
         self._start_queued()
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
@@ -177,7 +188,7 @@ class Slots:
             slot, work = self.busy.pop(future)
             outcome = self._outcome(future, slot, work)
             if outcome is not None:
-                arrived.append((work.number, outcome))
+                arrived += self._join(work, outcome)
         self._start_queued()
         return arrived
 
@@ -190,6 +201,8 @@ class Slots:
                 del self.busy[future]
                 slot.kill()
                 self.n_unopened += 1
+        for number in gone:
+            self.awaited.pop(number, None)
         self._start_queued()
 
     def close(self) -> None:
@@ -198,6 +211,16 @@ class Slots:
         slots = [*self.idle, *(slot for slot, _ in self.busy.values())]
         self.idle, self.busy, self.n_unopened = [], {}, 0
         _all_at_once([slot.kill for slot in slots])
+
+    def _join(self, work: Work, outcome: Outcome) -> list[tuple[int, Outcome]]:
+        """Note the outcome of a part; return the candidate's once all its parts have one."""
+        parts = self.awaited[work.number]
+        parts[work.only] = outcome
+        known = [part for part in parts.values() if part is not None]
+        if len(known) < len(parts):
+            return []
+        del self.awaited[work.number]
+        return [(work.number, known[0] if len(known) == 1 else join(known))]
 
     def _start_queued(self) -> None:
         while self.queue and (self.idle or self.n_unopened):
@@ -230,7 +253,7 @@ class Slots:
 class ProcessSlots(Slots):
     """Slots of one worker process each; the data is written once and mapped by all of them."""
 
-    def __init__(self, evaluation: Evaluation, n_slots: int) -> None:
+    def __init__(self, evaluation: Evaluation, n_slots: int, n_parts: int = 1) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sklearn_autotune_"))
         try:
             pack(evaluation, self.folder)
@@ -240,7 +263,7 @@ class ProcessSlots(Slots):
         initargs = (str(self.folder), os.getpid(), get_config(), list(warnings.filters))
         threads = str(max(1, cpu_count() // n_slots))
         env = {name: os.environ.get(name, threads) for name in THREAD_VARIABLES}
-        super().__init__(lambda: _ProcessSlot(initargs, env), n_slots)
+        super().__init__(lambda: _ProcessSlot(initargs, env), n_slots, evaluation.n_folds, n_parts)
 
     def close(self) -> None:
         """Kill all worker processes and remove the shared files."""

@@ -5,8 +5,8 @@ where the executor runs it: no study, no storage and no shared state are in sigh
 """
 
 import time
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ __all__ = [
     "Progress",
     "Task",
     "Work",
+    "join",
     "judge",
     "measure",
 ]
@@ -159,6 +160,8 @@ class Work:
         ``time.time()`` after which no further step is begun.
     contexts : tuple
         One scikit-learn callback context per fold, or empty.
+    only : tuple of int
+        The folds to measure, if this is a part of the candidate; empty for all of them.
     """
 
     number: int
@@ -168,10 +171,23 @@ class Work:
     bar: Bar = field(default_factory=OpenBar)
     deadline: float | None = None
     contexts: tuple[Any, ...] = ()
+    only: tuple[int, ...] = ()
+
+    def parts(self, n_folds: int, n_parts: int) -> list["Work"]:
+        """Cut the candidate into parts to be measured apart; not where a bar has to see one fold after another."""
+        if n_parts < 2 or not isinstance(self.bar, OpenBar):
+            return [self]
+        cuts = np.array_split(np.arange(n_folds), min(n_parts, n_folds))
+        return [replace(self, only=tuple(int(fold) for fold in cut)) for cut in cuts]
 
 
 class Evaluation(Protocol):
     """Measures one candidate, one step at a time."""
+
+    @property
+    def n_folds(self) -> int:
+        """Into how many parts a candidate can be cut."""
+        ...
 
     def steps(self, work: Work) -> Generator[Progress, None, None]:
         """Yield the progress after each step."""
@@ -195,10 +211,19 @@ def measure(evaluation: Evaluation, work: Work) -> Outcome:
     raise RuntimeError(f"The evaluation of trial {work.number} ended without a last step.")
 
 
+def join(parts: Sequence[Outcome]) -> Outcome:
+    """Put the outcomes of a candidate's parts together, in the order of its folds."""
+    for part in parts:
+        if part.status == "timeout" or (part.status == "failed" and not part.folds):
+            return Outcome(part.status, (), part.error)
+    folds = tuple(fold for part in parts for fold in part.folds)
+    return _finished(folds)
+
+
 def judge(work: Work, progress: Progress, *, apply_bar: bool = True) -> Outcome | None:
     """Return how the candidate ended at this step, or None while it goes on."""
     if progress.is_last:
-        return _finished(progress)
+        return _finished(progress.folds)
     if apply_bar and not work.bar.clears(progress):
         return Outcome("pruned", progress.folds)
     if work.deadline is not None and time.time() > work.deadline:
@@ -206,13 +231,13 @@ def judge(work: Work, progress: Progress, *, apply_bar: bool = True) -> Outcome 
     return None
 
 
-def _finished(progress: Progress) -> Outcome:
-    errors = [fold.error for fold in progress.folds if fold.error is not None]
+def _finished(folds: tuple[FoldScore, ...]) -> Outcome:
+    errors = [fold.error for fold in folds if fold.error is not None]
     if errors:
-        return Outcome("failed", progress.folds, errors[0])
-    if not all(_is_finite(fold.test) for fold in progress.folds):
-        return Outcome("failed", progress.folds, "a score is not finite")
-    return Outcome("complete", progress.folds)
+        return Outcome("failed", folds, errors[0])
+    if not all(_is_finite(fold.test) for fold in folds):
+        return Outcome("failed", folds, "a score is not finite")
+    return Outcome("complete", folds)
 
 
 def _is_finite(score: Score) -> bool:

@@ -39,16 +39,21 @@ class WholeFolds:
     verbose: int = 0
     caller: Any = None
 
+    @property
+    def n_folds(self) -> int:
+        """Into how many parts a candidate can be cut."""
+        return len(self.task.folds)
+
     def steps(self, work: Work) -> Generator[Progress, None, None]:
         """Yield the progress after each fold."""
-        folds = self.task.folds
+        folds = [fold for fold in self.task.folds if not work.only or fold.number in work.only]
         done: list[FoldScore] = []
-        for fold in folds:
+        for step, fold in enumerate(folds):
             self._announce(work, fold)
             score = self._measure_fold(work, fold)
             self._report(work, fold, score)
             done.append(score)
-            yield Progress(fold.number, len(folds), tuple(done))
+            yield Progress(step, len(folds), tuple(done))
 
     def _measure_fold(self, work: Work, fold: Fold) -> FoldScore:
         """Fit and score on one fold: the only road, whatever pruning, metadata or failures there are."""

@@ -19,7 +19,7 @@ class _Adapter(OptunaSearchCV):
     """Arguments that scikit-learn's classes do not have keep our defaults."""
 
     timeout = sampler = pruner = enqueue = callbacks = storage = study_name = None
-    look_ahead = 8
+    look_ahead = 4
     resume = False
     random_state = None
 
