@@ -164,6 +164,7 @@ class TrialLoop:
         self.arrived: dict[int, Outcome] = {}
         self.is_exhausted = False
         self.stop_asked = False
+        self.is_telling = False
 
     @property
     def n_planned(self) -> int:
@@ -184,6 +185,7 @@ class TrialLoop:
                 self._cancel_if_over()
         finally:
             del self.study.stop
+            self.callbacks = ()  # the search is over: if one of them raised, it is not called again
             self._cancel(self.under_way, Outcome("cancelled", (), "the search was interrupted"))
 
     # -- asking ------------------------------------------------------------------------------------------------
@@ -286,7 +288,9 @@ class TrialLoop:
         self.records.append(Record(trial.number, params, outcome))
         self.budget.note(outcome)
         trial.set_user_attr(OUTCOME, _pack(outcome))
+        self.is_telling = True
         frozen = self._tell(trial, outcome)
+        self.is_telling = False
         if outcome.status in MEASURED:
             for callback in self.callbacks:
                 callback(self.study, frozen)
@@ -303,7 +307,11 @@ class TrialLoop:
     # -- stopping ----------------------------------------------------------------------------------------------
 
     def _ask_to_stop(self) -> None:
-        self.stop_asked = True
+        """Take Optuna's ``study.stop()``: a callback ends the search, a sampler that is told says it has no more."""
+        if self.is_telling:
+            self.is_exhausted = True
+        else:
+            self.stop_asked = True
 
     def _patience(self) -> float | None:
         """Seconds to wait for something to arrive; the first candidate is waited for without limit."""

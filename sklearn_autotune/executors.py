@@ -230,7 +230,7 @@ class Slots:
                 slot = self.make_slot()
                 self.n_unopened -= 1
             work = self.queue.popleft()
-            self.busy[slot.start(work)] = (slot, work)
+            self.busy[slot.start(work.to_send())] = (slot, work)
 
     def _outcome(self, future: Future, slot: Any, work: Work) -> Outcome | None:
         """Return how the candidate ended, or None if it has been sent to take another step."""

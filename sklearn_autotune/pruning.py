@@ -1,5 +1,6 @@
 """What a candidate must clear to go on. A bar is frozen when its candidate is asked, so timing changes nothing."""
 
+import copy
 from math import isfinite
 from typing import Any
 
@@ -35,7 +36,8 @@ def frozen_bar(study: optuna.Study, trial: optuna.Trial, metric: str | None) -> 
 class OptunaBar:
     """One of Optuna's pruners, deciding after each step from the trials that were told when it was made.
 
-    It reports the mean score of the folds so far, as Optuna's own examples do, and has to stay with the study.
+    It reports the mean score of the folds so far, as Optuna's own examples do, and has to stay with the study. The
+    pruner is a copy: some remember what they saw first, and which candidate they are shown first is a matter of timing.
     """
 
     travels = False
@@ -45,7 +47,12 @@ class OptunaBar:
         self.metric = metric
         told = study.get_trials(deepcopy=False)
         visible = frozenset(t.number for t in told if t.state != TrialState.RUNNING) | {trial.number}
-        self.trial.study = _StudyAsOf(study, visible)
+        self.trial.study = optuna.Study(
+            study_name=study.study_name,
+            storage=_StorageAsOf(study._storage, visible),  # type: ignore[arg-type]
+            sampler=study.sampler,
+            pruner=copy.deepcopy(study.pruner),
+        )
 
     def clears(self, progress: Progress) -> bool:
         """Whether the pruner lets the candidate go on."""
@@ -57,22 +64,24 @@ class OptunaBar:
         return not self.trial.should_prune()
 
 
-class _StudyAsOf(optuna.Study):
-    """A study in which only some trials can be seen."""
+class _StorageAsOf:
+    """A storage in which only some trials can be seen: pruners make studies of their own on it."""
 
-    def __init__(self, study: optuna.Study, visible: frozenset[int]) -> None:
-        self.__dict__.update(study.__dict__)
-        self.visible = visible
+    def __init__(self, storage: Any, visible: frozenset[int]) -> None:
+        self._storage = storage
+        self._visible = visible
 
-    def get_trials(self, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
         """Return the trials that can be seen."""
-        trials = super().get_trials(deepcopy=deepcopy, states=states)
-        return [trial for trial in trials if trial.number in self.visible]
+        trials = self._storage.get_all_trials(study_id, deepcopy=deepcopy, states=states)
+        return [trial for trial in trials if trial.number in self._visible]
 
-    @property
-    def best_trial(self) -> FrozenTrial:
+    def get_best_trial(self, study_id: int) -> FrozenTrial:
         """Return the best of the trials that can be seen."""
-        complete = self.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        complete = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.COMPLETE,))
         if not complete:
             raise ValueError("No trials are completed yet.")
         return max(complete, key=lambda trial: trial.values[0])

@@ -1,0 +1,390 @@
+"""The catalogue: every space fits its estimator and its data, and "auto" finds known estimators wherever they are."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import xgboost
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.distributions import IntDistribution
+from sklearn.base import clone, is_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import SelectFromModel
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Ridge, RidgeClassifier
+from sklearn.metrics.pairwise import linear_kernel
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+from sklearn.utils import all_estimators
+
+from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune._optuna import scratch_study
+from sklearn_autotune._space import read_space
+from sklearn_autotune.families import FAMILIES, Shape, auto_space
+from tests.strategies import quick
+
+NAMES = [name for family in FAMILIES for name in family.estimators]
+CLASSES = {f"sklearn.{name}": kind for name, kind in all_estimators()}
+
+N_ROWS = (20, 200, 100_000)
+
+
+def make(name):
+    """An estimator of the roll, as its users make it; classes of other packages are found at their top level."""
+    package, _, class_name = name.partition(".")
+    kind = CLASSES[name] if package == "sklearn" else getattr({"xgboost": xgboost}[package], class_name)
+    return kind()
+
+
+def shape_of(estimator, n_rows=200):
+    return Shape(n_rows, is_classifier(estimator), estimator.get_params(deep=False))
+
+
+def branches_of(spelled):
+    return [spelled] if isinstance(spelled, dict) else spelled
+
+
+def names_in(spelled):
+    return {name for branch in branches_of(spelled) for name in branch}
+
+
+def searched(estimator, n_rows=200):
+    return names_in(auto_space(estimator, n_rows=n_rows))
+
+
+def draw(space, n_candidates):
+    study = scratch_study(seed=0)
+    return [space.suggest(study.ask()) for _ in range(n_candidates)]
+
+
+def real_rows(estimator, n_rows):
+    """Rows of iris or diabetes, spread evenly over the table."""
+    X, y = load_iris(return_X_y=True) if is_classifier(estimator) else load_diabetes(return_X_y=True)
+    rows = np.linspace(0, len(X) - 1, n_rows).astype(int)
+    return X[rows], y[rows]
+
+
+def shorten(estimator):
+    """Cut long trainings: how many rounds there are does not decide whether they can be run."""
+    for limit in {"n_estimators", "max_iter"} & set(estimator.get_params()):
+        rounds = estimator.get_params()[limit]
+        if rounds is not None and rounds > 10:
+            estimator.set_params(**{limit: 10})
+    return estimator
+
+
+# -- contracts over the whole roll ---------------------------------------------------------------------------------
+
+
+def test_families_have_names_of_their_own_and_share_no_estimator():
+    assert len({family.name for family in FAMILIES}) == len(FAMILIES)
+    assert len(set(NAMES)) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_in_a_space_belongs_to_its_estimator(name):
+    estimator = make(name)
+    (family,) = [family for family in FAMILIES if family.includes(type(estimator))]
+
+    assert names_in(family.space(shape_of(estimator))) <= set(estimator.get_params())
+
+
+@pytest.mark.parametrize("n_rows", N_ROWS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_space_can_be_read_and_fits_its_estimator(name, n_rows):
+    estimator = make(name)
+
+    space = read_space(auto_space(estimator, n_rows=n_rows))
+
+    space.check(estimator)
+    assert all(space.branches)  # nothing to search would be no space
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(n_rows=st.integers(1, 10**7))
+@quick
+def test_every_size_of_data_has_a_space_that_asks_for_no_more_rows_than_there_are(name, n_rows):
+    spelled = auto_space(make(name), n_rows=n_rows)
+
+    read_space(spelled)
+    for branch in branches_of(spelled):
+        for counter in {"min_samples_leaf", "n_neighbors"} & set(branch):
+            assert branch[counter].high <= n_rows
+
+
+@pytest.mark.parametrize("n_rows", [20, 120])
+@pytest.mark.parametrize("name", NAMES)
+def test_random_candidates_can_be_fitted_without_a_warning(name, n_rows):
+    estimator = make(name)
+    X, y = real_rows(estimator, n_rows)
+    space = read_space(auto_space(estimator, n_rows=n_rows))
+
+    for candidate in draw(space, 8):
+        model = shorten(clone(estimator).set_params(**candidate))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            predicted = model.fit(X, y).predict(X)
+        assert np.isfinite(predicted).all()
+
+
+# -- what a space depends on ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("estimator", [SVC(), SVR()])
+def test_only_the_polynomial_kernel_has_a_degree(estimator):
+    candidates = draw(read_space(auto_space(estimator, n_rows=200)), 40)
+
+    assert {candidate["kernel"] for candidate in candidates} == {"rbf", "poly"}
+    for candidate in candidates:
+        assert ("degree" in candidate) == ("coef0" in candidate) == (candidate["kernel"] == "poly")
+
+
+@pytest.mark.parametrize("kernel", ["linear", "sigmoid", "precomputed", linear_kernel])
+def test_a_kernel_that_the_user_has_chosen_stays_and_brings_no_parameters_of_others(kernel):
+    assert searched(SVC(kernel=kernel, class_weight="balanced")) == {"C"}
+
+
+def test_a_polynomial_kernel_that_the_user_has_chosen_stays():
+    candidates = draw(read_space(auto_space(SVC(kernel="poly"), n_rows=200)), 10)
+
+    assert all(candidate["kernel"] == "poly" and "degree" in candidate for candidate in candidates)
+
+
+@pytest.mark.parametrize("forest", [RandomForestClassifier(), ExtraTreesClassifier()], ids=repr)
+def test_a_forest_can_be_searched_with_weights_that_are_far_from_one(forest):
+    X, y = load_iris(return_X_y=True)
+    space = read_space(auto_space(forest, n_rows=150))
+
+    for candidate in draw(space, 3):
+        model = shorten(clone(forest).set_params(**candidate)).fit(X, y, sample_weight=np.full(150, 1 / 150))
+        assert model.score(X, y) > 0.8
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(),
+        RidgeClassifier(),
+        SVC(),
+        RandomForestClassifier(),
+        ExtraTreesClassifier(),
+        HistGradientBoostingClassifier(),
+    ],
+    ids=repr,
+)
+def test_class_weights_are_searched_unless_the_user_has_set_them(estimator):
+    settled = clone(estimator).set_params(class_weight={0: 1, 1: 5, 2: 1})
+
+    assert "class_weight" in searched(estimator)
+    assert "class_weight" not in searched(settled)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "rounds"),
+    [
+        (GradientBoostingClassifier(n_iter_no_change=5), "n_estimators"),
+        (HistGradientBoostingClassifier(early_stopping=True), "max_iter"),
+        (xgboost.XGBClassifier(early_stopping_rounds=5), "n_estimators"),
+    ],
+    ids=["gradient boosting", "hist gradient boosting", "xgboost"],
+)
+def test_rounds_are_left_to_early_stopping_where_the_user_has_asked_for_it(estimator, rounds):
+    assert rounds not in searched(estimator)
+    assert rounds in searched(type(estimator)())
+
+
+def test_hist_gradient_boosting_gets_room_where_it_stops_early_of_its_own_accord():
+    few_rows = auto_space(HistGradientBoostingRegressor(), n_rows=10_000)
+    many_rows = auto_space(HistGradientBoostingRegressor(), n_rows=10_001)
+    patient_user = auto_space(HistGradientBoostingRegressor(max_iter=3000), n_rows=10_001)
+    never = auto_space(HistGradientBoostingRegressor(early_stopping=False), n_rows=10_001)
+
+    assert isinstance(few_rows["max_iter"], IntDistribution)
+    assert many_rows["max_iter"] == [500]
+    assert patient_user["max_iter"] == [3000]
+    assert isinstance(never["max_iter"], IntDistribution)
+
+
+def test_the_power_of_a_distance_is_searched_only_where_it_has_one():
+    assert "p" in searched(KNeighborsClassifier())
+    assert "p" not in searched(KNeighborsClassifier(metric="cosine"))
+
+
+# -- finding known estimators --------------------------------------------------------------------------------------
+
+
+def weighed(*names):
+    return {*names, *(name.rpartition("__")[0] + "__class_weight" for name in names)}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "names"),
+    [
+        (Ridge(), {"alpha"}),
+        (Pipeline([("scale", StandardScaler()), ("clf", LogisticRegression())]), weighed("clf__C")),
+        (
+            TransformedTargetRegressor(make_pipeline(StandardScaler(), Ridge())),
+            {"regressor__ridge__alpha"},
+        ),
+        (CalibratedClassifierCV(LogisticRegression()), weighed("estimator__C")),
+        (
+            make_pipeline(
+                ColumnTransformer([("few", SelectFromModel(LogisticRegression()), [0, 1])]), RidgeClassifier()
+            ),
+            weighed("columntransformer__few__estimator__C", "ridgeclassifier__alpha"),
+        ),
+        (
+            VotingClassifier([("a", RidgeClassifier()), ("b", make_pipeline(GaussianNB())), ("c", "drop")]),
+            weighed("a__alpha"),
+        ),
+        (GradientBoostingClassifier(init=LogisticRegression(), n_iter_no_change=5), None),
+    ],
+    ids=["itself", "pipeline", "target", "calibration", "columns", "voting", "known inside known"],
+)
+def test_known_parts_are_searched_under_their_full_names(estimator, names):
+    spelled = auto_space(estimator, n_rows=200)
+
+    read_space(spelled).check(estimator)
+    if names is None:
+        names = searched(clone(estimator).set_params(init=None)) | weighed("init__C")
+    assert names_in(spelled) == names
+
+
+def test_branches_of_several_parts_are_combined():
+    estimator = VotingClassifier([("a", SVC()), ("b", SVC()), ("c", LogisticRegression())])
+
+    spelled = auto_space(estimator, n_rows=200)
+
+    read_space(spelled).check(estimator)
+    kernels = [(*branch["a__kernel"], *branch["b__kernel"]) for branch in spelled]
+    assert sorted(kernels) == [("poly", "poly"), ("poly", "rbf"), ("rbf", "poly"), ("rbf", "rbf")]
+    for branch in spelled:
+        assert "c__C" in branch
+        assert ("a__degree" in branch) == (branch["a__kernel"] == ["poly"])
+        assert ("b__degree" in branch) == (branch["b__kernel"] == ["poly"])
+
+
+class OwnForest(RandomForestClassifier):
+    """A user's subclass with the parameters of its parent."""
+
+
+class OwnBooster(xgboost.XGBClassifier):
+    """The same over XGBoost, which finds its parameters in its own way."""
+
+
+class NarrowForest(RandomForestClassifier):
+    """A user's subclass that hides its parent's parameters."""
+
+    def __init__(self, max_depth=None):
+        super().__init__(max_depth=max_depth)
+
+
+class OwnLogisticRegressionCV(LogisticRegressionCV):
+    """A user's subclass of a model that is not known."""
+
+
+Namesake = type("Ridge", (GaussianNB,), {"__module__": "another_package.linear"})
+
+
+@pytest.mark.parametrize("kind", [OwnForest, OwnBooster])
+def test_a_subclass_of_a_known_estimator_is_known(kind):
+    assert searched(kind()) == searched(kind.__base__())
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        GaussianNB(),
+        make_pipeline(StandardScaler(), GaussianNB()),
+        LogisticRegressionCV(),
+        OwnLogisticRegressionCV(),
+        xgboost.XGBRFClassifier(),
+        NarrowForest(),
+        Namesake(),
+        FrozenEstimator(LogisticRegression()),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_what_is_not_known_is_refused(estimator):
+    with pytest.raises(ValueError, match="No space is known for"):
+        auto_space(estimator, n_rows=200)
+
+
+def test_the_refusal_says_what_came_what_is_known_and_what_to_do():
+    with pytest.raises(ValueError, match="No space is known") as caught:
+        auto_space(make_pipeline(StandardScaler(), GaussianNB()), n_rows=200)
+
+    message = str(caught.value)
+    assert "Pipeline (with StandardScaler, GaussianNB inside)" in message
+    assert all(name.partition(".")[2] in message for name in NAMES)
+    assert "Write param_distributions yourself" in message
+
+
+def test_the_estimator_is_left_as_it_is():
+    estimator = make_pipeline(StandardScaler(), SVC(C=7))
+    before = repr(estimator.get_params())
+
+    auto_space(estimator, n_rows=200)
+
+    assert repr(estimator.get_params()) == before
+
+
+# -- in use --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [make_pipeline(StandardScaler(), LogisticRegression()), make_pipeline(StandardScaler(), SVC())],
+    ids=["one dict", "branches"],
+)
+def test_a_search_with_an_automatic_space_runs_end_to_end(estimator):
+    X, y = load_iris(return_X_y=True)
+
+    search = OptunaSearchCV(estimator, "auto", n_trials=3, cv=3, random_state=0).fit(X, y)
+
+    assert len(search.cv_results_["params"]) == 3
+    assert set(search.best_params_) <= searched(estimator)
+    assert search.predict(X).shape == y.shape
+
+
+def test_an_automatic_space_fits_the_rows_of_a_fold():
+    X, y = load_iris(return_X_y=True)
+    few = np.arange(0, 150, 6)  # 25 rows, of which a fold trains on 16
+
+    search = OptunaSearchCV(KNeighborsClassifier(), "auto", n_trials=20, cv=3, random_state=0).fit(X[few], y[few])
+
+    assert max(params["n_neighbors"] for params in search.cv_results_["params"]) <= 8
+
+
+def test_a_search_over_an_unknown_estimator_is_refused_before_anything_is_fitted():
+    X, y = load_iris(return_X_y=True)
+
+    with pytest.raises(ValueError, match="No space is known for GaussianNB"):
+        OptunaSearchCV(GaussianNB(), "auto", n_trials=3).fit(X, y)
+
+
+def test_the_catalogue_imports_no_estimators():
+    heavy = ["xgboost", "sklearn.ensemble", "sklearn.svm", "sklearn.linear_model", "sklearn.neighbors"]
+    code = f"import sys, sklearn_autotune.families; print([name for name in {heavy} if name in sys.modules])"
+
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert printed.strip() == "[]"

@@ -143,6 +143,17 @@ class OpenBar:
 
 
 @dataclass(frozen=True, slots=True)
+class DistantBar:
+    """Stands for a bar that did not travel: whoever sent the work applies it."""
+
+    travels: bool = False
+
+    def clears(self, progress: Progress) -> bool:
+        """Not decided here."""
+        raise RuntimeError("this bar is applied by the coordinator")
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """One candidate on its way to where it is measured.
 
@@ -172,6 +183,10 @@ class Work:
     deadline: float | None = None
     contexts: tuple[Any, ...] = ()
     only: tuple[int, ...] = ()
+
+    def to_send(self) -> "Work":
+        """Leave behind a bar that cannot travel."""
+        return self if self.bar.travels else replace(self, bar=DistantBar())
 
     def parts(self, n_folds: int, n_parts: int) -> list["Work"]:
         """Cut the candidate into parts to be measured apart; not where a bar has to see one fold after another."""

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from mmap import mmap
 from pathlib import Path
 from traceback import format_exc
@@ -23,9 +23,9 @@ from sklearn_autotune.evaluation._base import Evaluation, Outcome, Progress, Wor
 from sklearn_autotune.exceptions import WorkerSetupError
 
 try:  # joblib brings it: as a dependency since 1.6, inside itself before
-    from cloudpickle import CloudPickler, loads
+    from cloudpickle import CloudPickler, dumps, loads
 except ImportError:  # pragma: no cover
-    from joblib.externals.cloudpickle import CloudPickler, loads
+    from joblib.externals.cloudpickle import CloudPickler, dumps, loads
 
 __all__ = ["Worker", "advance", "pack", "prepare_process", "start"]
 
@@ -119,14 +119,25 @@ def prepare_process(folder: str, parent: int, config: dict[str, Any], filters: l
 
 def start(work: Work) -> Outcome | Progress:
     """Measure a candidate in this process; joblib inside it uses threads, as in joblib's own workers."""
-    with parallel_config(backend="threading"):
-        return _ready().start(work)
+    return _call(_ready().start, work)
 
 
 def advance() -> Outcome | Progress:
     """Take one more step in this process."""
-    with parallel_config(backend="threading"):
-        return _ready().advance()
+    return _call(_ready().advance)
+
+
+def _call(step: Callable[..., Outcome | Progress], *args: Any) -> Outcome | Progress:
+    """Take a step; an exception that cannot be sent, which would look like the end of this process, goes as text."""
+    try:
+        with parallel_config(backend="threading"):
+            return step(*args)
+    except Exception as error:
+        try:
+            loads(dumps(error))
+        except Exception:
+            raise RuntimeError(f"in a worker process:\n{format_exc()}") from None
+        raise
 
 
 def _ready() -> Worker:

@@ -54,9 +54,7 @@ def auto_space(estimator: Any, *, n_rows: int) -> Branch | list[Branch]:
     >>> for branch in auto_space(SVR(), n_rows=100):
     ...     print(branch["kernel"], sorted(branch))
     ['rbf'] ['C', 'epsilon', 'gamma', 'kernel']
-    ['rbf'] ['C', 'epsilon', 'gamma', 'kernel']
-    ['poly'] ['C', 'coef0', 'degree', 'epsilon', 'kernel']
-    ['linear'] ['C', 'epsilon', 'kernel']
+    ['poly'] ['C', 'coef0', 'degree', 'epsilon', 'gamma', 'kernel']
     """
     known = [list(branches) for branches in _known_branches(estimator, n_rows)]
     if not known:

@@ -1,0 +1,276 @@
+"""Toy estimators that report what was done to them, and two ways to read a search.
+
+They live here, and not in the tests, because worker processes have to import them. What they report goes to a file,
+``log``, that several processes may write to.
+"""
+
+import builtins
+import ctypes
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+from scipy.sparse import issparse
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+
+from sklearn_autotune.evaluation import Outcome
+
+TIMES = ("fit_time", "score_time")
+
+
+# -- reading a search ------------------------------------------------------------------------------------------------
+
+
+def table(search):
+    """``cv_results_`` without the times, in a form that can be compared to the last bit."""
+    return {
+        name: repr(column.tolist() if hasattr(column, "tolist") else column)
+        for name, column in search.cv_results_.items()
+        if not name.endswith(TIMES)
+    }
+
+
+def statuses(search):
+    """How each trial ended, in the order of their numbers; those that found nothing new left out."""
+    return [status for status in search.trials_["status"] if status != "duplicate"]
+
+
+# -- a log for all processes -----------------------------------------------------------------------------------------
+
+
+def note(log, **what):
+    """Append one entry; a short line is written in one go, so that processes do not mix theirs."""
+    with open(log, "a") as file:
+        file.write(json.dumps(what) + "\n")
+
+
+def read_log(log):
+    """All entries so far."""
+    path = Path(log)
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+# -- estimators ------------------------------------------------------------------------------------------------------
+
+
+class CountingClassifier(ClassifierMixin, BaseEstimator):
+    """Notes each fit. Its score is best at a = 3 and differs a little from fold to fold; b does nothing."""
+
+    def __init__(self, a=0.0, b=0, log=None):
+        self.a = a
+        self.b = b
+        self.log = log
+
+    def fit(self, X, y):
+        if self.log is not None:
+            note(self.log, a=repr(self.a), b=repr(self.b), rows=len(y), pid=os.getpid())
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.most_frequent_ = self.classes_[counts.argmax()]
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def predict(self, X):
+        return np.full(X.shape[0], self.most_frequent_)
+
+    def score(self, X, y):
+        return float(0.01 * np.asarray(X)[:, 0].mean() - (self.a - 3.0) ** 2)
+
+
+class SleepingClassifier(CountingClassifier):
+    """Sleeps a while that depends on ``a`` as if by chance, so that candidates finish in another order than begun."""
+
+    def __init__(self, a=0.0, b=0, log=None, seconds=0.02):
+        super().__init__(a, b, log)
+        self.seconds = seconds
+
+    def fit(self, X, y):
+        time.sleep(self.seconds * (0.1 + (7919 * self.a) % 1.0))
+        return super().fit(X, y)
+
+
+class FailingClassifier(CountingClassifier):
+    """Fails where a > above: raises the builtin exception named by ``mode``, or scores what ``mode`` says."""
+
+    SCORES = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf, "text": "good"}  # noqa: RUF012
+
+    def __init__(self, a=0.0, b=0, log=None, above=3.0, mode="ValueError"):
+        super().__init__(a, b, log)
+        self.above = above
+        self.mode = mode
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        if self.a > self.above and self.mode not in self.SCORES:
+            raise getattr(builtins, self.mode)("the toy fails on purpose")
+        return self
+
+    def score(self, X, y):
+        if self.a > self.above and self.mode in self.SCORES:
+            return self.SCORES[self.mode]
+        return super().score(X, y)
+
+
+class PickyClassifier(CountingClassifier):
+    """Fails where a > above on every fold whose first training row is not the first of all."""
+
+    def __init__(self, a=0.0, b=0, log=None, above=3.0):
+        super().__init__(a, b, log)
+        self.above = above
+
+    def fit(self, X, y):
+        if self.a > self.above and X[0, 0] != 0:
+            raise ValueError("the toy fails on some folds")
+        return super().fit(X, y)
+
+
+class UnpicklableError(Exception):
+    """Cannot be unpickled: takes more than its message."""
+
+    def __init__(self, what, where):
+        super().__init__(f"{what} in {where}")
+
+
+class OddlyFailingClassifier(CountingClassifier):
+    """Raises an exception that no other process can read."""
+
+    def fit(self, X, y):
+        raise UnpicklableError("the toy fails", "fit")
+
+
+class DyingClassifier(CountingClassifier):
+    """Ends its process, never the one it was made in, in the way that ``ends`` gives for its ``a``."""
+
+    def __init__(self, a=0.0, b=0, log=None, ends=None, keep=None):
+        super().__init__(a, b, log)
+        self.ends = ends
+        self.keep = keep
+
+    def fit(self, X, y):
+        end = (self.ends or {}).get(self.a)
+        if end is not None and os.getpid() != self.keep:
+            getattr(self, f"_end_by_{end}")()
+        return super().fit(X, y)
+
+    def _end_by_sigkill(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def _end_by_exit(self):
+        os._exit(3)
+
+    def _end_by_segfault(self):
+        ctypes.string_at(0)
+
+    def _end_by_late_exit(self):
+        """Dies a moment after the candidate has been measured."""
+        threading.Timer(0.3, os._exit, (3,)).start()
+
+
+class MutatingClassifier(CountingClassifier):
+    """Changes what it was given, and both global generators, when it is fitted."""
+
+    def __init__(self, a=0.0, b=0, log=None, options=None, inner=None):
+        super().__init__(a, b, log)
+        self.options = options
+        self.inner = inner
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        if self.options is not None:
+            self.options["fits"] = self.options.get("fits", 0) + 1
+        if self.inner is not None:
+            self.inner.set_params(a=-99).fit(X, y)
+        self.a_ = self.a
+        return self
+
+    def score(self, X, y):
+        return float(-((self.a_ - 3.0) ** 2))
+
+
+class WeightedClassifier(CountingClassifier):
+    """Notes the rows (their numbers stand in the first column) and the weights that reach ``fit`` and ``score``."""
+
+    def fit(self, X, y, sample_weight=None):
+        self._note("fit", X, sample_weight)
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.most_frequent_ = self.classes_[counts.argmax()]
+        return self
+
+    def score(self, X, y, sample_weight=None):
+        self._note("score", X, sample_weight)
+        return float(-((self.a - 3.0) ** 2))
+
+    def _note(self, method, X, weight):
+        if self.log is not None:
+            weights = None if weight is None else np.asarray(weight).tolist()
+            note(self.log, method=method, rows=X[:, 0].tolist(), weights=weights)
+
+
+class ReportingClassifier(CountingClassifier):
+    """Notes where it is fitted: process, environment, settings, and what X is made of."""
+
+    def fit(self, X, y):
+        with joblib.Parallel(n_jobs=-1) as parallel:
+            pids = parallel(joblib.delayed(os.getpid)() for _ in range(4))
+        base = X
+        while isinstance(getattr(base, "base", None), np.ndarray):
+            base = base.base
+        note(
+            self.log,
+            pid=os.getpid(),
+            nested_pids=pids,
+            environ={name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")},
+            cpu_count=joblib.cpu_count(),
+            config={name: value for name, value in get_config().items() if isinstance(value, (bool, int, str))},
+            is_sparse=issparse(X),
+            is_mapped=isinstance(base, np.memmap),
+        )
+        return super().fit(X, y)
+
+
+class RowRecorder(TransformerMixin, BaseEstimator):
+    """Notes the rows it is fitted on; their numbers stand in the first column, which it takes away."""
+
+    def __init__(self, power=1, log=None):
+        self.power = power
+        self.log = log
+
+    def fit(self, X, y=None):
+        note(self.log, rows=X[:, 0].tolist())
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        return X[:, 1:] ** self.power
+
+
+# -- an executor -----------------------------------------------------------------------------------------------------
+
+
+class InstantExecutor:
+    """Gives every candidate the same outcome at once, and hands each piece of work to ``look`` first."""
+
+    def __init__(self, outcome, look):
+        self.outcome = outcome
+        self.look = look
+        self.arrived: list[tuple[int, Outcome]] = []
+
+    def submit(self, work):
+        self.look(work)
+        self.arrived.append((work.number, self.outcome))
+
+    def wait(self, timeout=None):
+        arrived, self.arrived = self.arrived, []
+        return arrived
+
+    def kill(self, numbers):
+        gone = set(numbers)
+        self.arrived = [(number, outcome) for number, outcome in self.arrived if number not in gone]
+
+    def close(self):
+        self.arrived = []
