@@ -48,7 +48,7 @@ def test_the_demo_scores_are_log_losses_between_a_guess_and_perfection(demo):
 
 
 def test_the_demo_shows_the_best_parameters_and_warns_of_nothing(demo):
-    assert demo.stdout.count("    model__") == 6
+    assert demo.stdout.count("    model__") == 4
     assert demo.stderr == ""
 
 

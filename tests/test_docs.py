@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sklearn
+from threadpoolctl import threadpool_limits
 
 import sklearn_autotune
 from sklearn_autotune import OptunaSearchCV
@@ -40,7 +41,8 @@ def test_the_python_on_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}  # so that workers get functions by value, as from a script
 
-    with sklearn.config_context():
+    # Without the limit BLAS starts a thread per core for every small product, which takes ages on a busy machine.
+    with sklearn.config_context(), threadpool_limits(1):
         for block in blocks:
             lines_before = text.count("\n", 0, block.start(1))  # so that a traceback points into the page
             exec(compile("\n" * lines_before + block[1], str(page), "exec"), namespace)
@@ -55,7 +57,9 @@ def test_links_lead_to_a_page_and_a_heading_of_it(page):
         linked = (page.parent / path).resolve() if path else page
         assert linked.exists(), f"{target}: no such file"
         if anchor:
-            assert anchor in [slug(heading) for heading in HEADING.findall(text_of(linked))], f"{target}: no such heading"
+            assert anchor in [slug(heading) for heading in HEADING.findall(text_of(linked))], (
+                f"{target}: no such heading"
+            )
 
 
 def slug(heading):
