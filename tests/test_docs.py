@@ -89,7 +89,7 @@ def rows(heading):
     """Read the table under a heading of the reference: lists of cells, code marks removed."""
     section = re.split(rf"^### {heading}$", text_of(REFERENCE), flags=re.MULTILINE)[1].split("\n#")[0]
     lines = [line for line in section.splitlines() if line.startswith("| `")]
-    return [[cell.strip().strip("`") for cell in line.strip("|").split(" | ")] for line in lines]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
 
 
 def without_types(function):

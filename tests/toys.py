@@ -15,7 +15,6 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 
@@ -144,7 +143,7 @@ class OddlyFailingClassifier(CountingClassifier):
 
 
 class DyingClassifier(CountingClassifier):
-    """Ends its process, never the one it was made in, in the way that ``ends`` gives for its ``a``."""
+    """Ends its process in the way that ``ends`` gives for its ``a``; never the process ``keep``."""
 
     def __init__(self, a=0.0, b=0, log=None, ends=None, keep=None):
         super().__init__(a, b, log)
@@ -169,6 +168,28 @@ class DyingClassifier(CountingClassifier):
     def _end_by_late_exit(self):
         """Dies a moment after the candidate has been measured."""
         threading.Timer(0.3, os._exit, (3,)).start()
+
+
+class Handle:
+    """Stands for what cannot be sent: a connection, a lock. A clone shares it."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        raise TypeError("the toy's handle stays where it is")
+
+
+class Foreign:
+    """Can be sent, but not received in another process than ``home``."""
+
+    def __init__(self, home):
+        self.home = home
+
+    def __setstate__(self, state):
+        if os.getpid() != state["home"]:
+            raise ImportError("the toy is not installed here")
+        self.__dict__.update(state)
 
 
 class MutatingClassifier(CountingClassifier):
@@ -211,15 +232,25 @@ class WeightedClassifier(CountingClassifier):
             note(self.log, method=method, rows=X[:, 0].tolist(), weights=weights)
 
 
-class ReportingClassifier(CountingClassifier):
-    """Notes where it is fitted: process, environment, settings, and what X is made of."""
+class HangingClassifier(CountingClassifier):
+    """Notes its process and then, where a > above, does not come back."""
+
+    def __init__(self, a=0.0, b=0, log=None, above=3.0):
+        super().__init__(a, b, log)
+        self.above = above
 
     def fit(self, X, y):
-        with joblib.Parallel(n_jobs=-1) as parallel:
-            pids = parallel(joblib.delayed(os.getpid)() for _ in range(4))
-        base = X
-        while isinstance(getattr(base, "base", None), np.ndarray):
-            base = base.base
+        super().fit(X, y)
+        if self.a > self.above:
+            time.sleep(600)
+        return self
+
+
+class ReportingClassifier(CountingClassifier):
+    """Notes where it is fitted: process, environment, settings, and the processes that joblib uses inside it."""
+
+    def fit(self, X, y):
+        pids = joblib.Parallel(n_jobs=-1)(joblib.delayed(os.getpid)() for _ in range(4))
         note(
             self.log,
             pid=os.getpid(),
@@ -227,8 +258,6 @@ class ReportingClassifier(CountingClassifier):
             environ={name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")},
             cpu_count=joblib.cpu_count(),
             config={name: value for name, value in get_config().items() if isinstance(value, (bool, int, str))},
-            is_sparse=issparse(X),
-            is_mapped=isinstance(base, np.memmap),
         )
         return super().fit(X, y)
 

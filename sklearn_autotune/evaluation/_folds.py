@@ -3,7 +3,6 @@
 import numbers
 import time
 from collections.abc import Generator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from traceback import format_exc
 from typing import Any
@@ -100,20 +99,23 @@ class WholeFolds:
             "y": y,
             "metadata": None if weight is None else {"sample_weight": weight},
         }
-        error, stop = None, False
+        if context is None:
+            return self._fit_or_trace(estimator, args, fit_params), False
+        # Only the fit itself is tried: what callbacks do wrong is no failure of the candidate.
+        with context.propagate_callback_context(estimator):
+            context.call_on_fit_task_begin(**told)
+            error = self._fit_or_trace(estimator, args, fit_params)
+        return error, context.call_on_fit_task_end(**told)
+
+    def _fit_or_trace(self, estimator: Any, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> str | None:
+        """Fit, and return the traceback if that failed."""
         try:
-            with nullcontext() if context is None else context.propagate_callback_context(estimator):
-                if context is not None:
-                    context.call_on_fit_task_begin(**told)
-                estimator.fit(*args, **fit_params)
+            estimator.fit(*args, **fit_params)
         except (Exception, SystemExit):
             if self.task.error_score == "raise":
                 raise
-            error = format_exc()
-        finally:
-            if context is not None:
-                stop = context.call_on_fit_task_end(**told)
-        return error, stop
+            return format_exc()
+        return None
 
     def _score(self, estimator: Any, X: Any, y: Any, rows: Any) -> Score:
         task = self.task
