@@ -271,8 +271,8 @@ def main():
     report = Report()
     report_candidate_cost(report, 2 if quick else 9, 20 if quick else 200)
     report_sampling_cost(report, 1 if quick else 3, (25, 45) if quick else (100, 1000))
-    for n_candidates, n_estimators in ((12, 2),) if quick else ((60, 10), (300, 10), (60, 25)):
-        report_two_workers(report, 1 if quick else 3, n_candidates, n_estimators)
+    for n_candidates, repeats in ((12, 1),) if quick else ((60, 3), (300, 2)):
+        report_two_workers(report, repeats, n_candidates, n_estimators=12)
     report_growth(report, 1 if quick else 3, (10, 20) if quick else (100, 400, 1600))
     text = "\n".join(report.page) + "\n"
     print(text)
