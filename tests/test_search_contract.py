@@ -190,9 +190,7 @@ METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function",
 METHODS += ["score_samples", "get_feature_names_out", "set_output"]
 
 
-@pytest.mark.parametrize(
-    "estimator", [KNeighborsClassifier(), LinearSVC(), StandardScaler(), SVC(), KMeans(), Ridge()]
-)
+@pytest.mark.parametrize("estimator", [KNeighborsClassifier(), LinearSVC(), StandardScaler(), SVC(), KMeans(), Ridge()])
 def test_methods_exist_exactly_when_the_estimator_has_them(estimator):
     search = OptunaSearchCV(estimator, {})
 

@@ -1,4 +1,4 @@
-"""Candidates that fail, searches that are stopped: what is recorded, what is warned of, what is raised, what is left."""
+"""Candidates that fail, searches that are stopped: what is recorded, warned of, raised and left."""
 
 import warnings
 
@@ -76,7 +76,8 @@ def test_train_scores_that_are_not_finite_are_warned_of_once_too(data):
 
     caught = fit_and_catch(search, data)
 
-    assert [str(w.message).split(" scores")[0] for w in caught] == ["One or more of the test", "One or more of the train"]
+    warned = [str(w.message).split(" scores")[0] for w in caught]
+    assert warned == ["One or more of the test", "One or more of the train"]
 
 
 def test_a_candidate_that_fails_on_some_folds_has_no_mean_and_ranks_last(data):
@@ -152,18 +153,21 @@ def test_parameters_that_cannot_be_set_are_a_failed_candidate(data):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_score_of_the_wrong_type_is_raised_as_by_grid_search(data, n_jobs):
-    toy = FailingClassifier(above=1, mode="text")
-    with pytest.raises(ValueError, match="scoring must return a number") as theirs:
-        GridSearchCV(toy, {"a": [2]}, cv=2).fit(*data)
+def test_a_score_of_the_wrong_type_costs_one_candidate(data, n_jobs):
+    search = OptunaSearchCV(FailingClassifier(above=1, mode="text"), {"a": [1, 2]}, cv=2, n_jobs=n_jobs)
 
-    with (
-        joblib.parallel_config(backend="threading"),
-        pytest.raises(ValueError, match="scoring must return a number") as ours,
-    ):
-        OptunaSearchCV(toy, {"a": [2]}, cv=2, n_jobs=n_jobs).fit(*data)
+    with joblib.parallel_config(backend="threading"):
+        fit_and_catch(search, data)
 
-    assert str(ours.value) == str(theirs.value)
+    assert statuses(search) == ["complete", "failed"]
+    assert "scoring must return a number" in search.trials_["error"][1]
+
+
+def test_if_no_score_is_a_number_the_error_says_so(data):
+    search = OptunaSearchCV(FailingClassifier(above=1, mode="text"), {"a": [2]}, cv=2)
+
+    with pytest.raises(ValueError, match="scoring must return a number"):
+        search.fit(*data)
 
 
 # -- error_score="raise" ---------------------------------------------------------------------------------------------
@@ -175,7 +179,7 @@ def test_error_score_raise_shows_the_users_own_exception(data, mode, n_jobs):
     toy = FailingClassifier(above=2, mode=mode)
     search = OptunaSearchCV(toy, {"a": [1, 2, 3]}, cv=2, error_score="raise", n_jobs=n_jobs)
 
-    with pytest.raises(BaseException, match="^the toy fails on purpose$") as caught:  # noqa: PT011
+    with pytest.raises(BaseException, match=r"^the toy fails on purpose$") as caught:
         search.fit(*data)
 
     assert type(caught.value).__name__ == mode
@@ -313,9 +317,7 @@ def test_an_exception_in_a_callback_is_raised_and_no_trial_is_left_running(data,
 
     storage = optuna.storages.InMemoryStorage()
     space = {"seconds": [3.0, 0.01, 0.02, 0.03]}  # the others have arrived when the first has
-    search = OptunaSearchCV(
-        SleepingClassifier(), space, cv=2, callbacks=[callback], storage=storage, n_jobs=n_jobs
-    )
+    search = OptunaSearchCV(SleepingClassifier(), space, cv=2, callbacks=[callback], storage=storage, n_jobs=n_jobs)
 
     with joblib.parallel_config(backend="threading"), pytest.raises(LookupError, match="the callback fails"):
         search.fit(*data)

@@ -111,7 +111,6 @@ def test_look_ahead_is_part_of_the_result_and_n_jobs_is_not(data):
 # -- pruners ---------------------------------------------------------------------------------------------------------
 
 
-
 def median():
     return optuna.pruners.MedianPruner(n_startup_trials=3)
 

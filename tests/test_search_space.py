@@ -191,7 +191,7 @@ def test_parameters_two_levels_down_are_searched(data):
     space = {"bag__estimator__C": [0.1, 1.0], "take__column": [0, 2]}
     search = OptunaSearchCV(pipeline, space, cv=2).fit(*data)
 
-    assert search.best_estimator_.named_steps["bag"].estimator.C == search.best_params_["bag__estimator__C"]
+    assert search.best_params_["bag__estimator__C"] == search.best_estimator_.named_steps["bag"].estimator.C
     assert len(search.cv_results_["params"]) == 4
 
 

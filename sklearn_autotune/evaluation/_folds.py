@@ -65,14 +65,14 @@ class WholeFolds:
         if error is None:
             error, stop = self._fit(estimator, X_train, y_train, fit_params, work, fold)
         fit_seconds = time.perf_counter() - start
-        if error is not None:
-            failed = self._failed_score()
-            train = failed if task.return_train_score else None
-            return FoldScore(failed, train, fit_seconds, 0.0, error, stop)
-        test = self._score(estimator, X_test, y_test, fold.test)
-        score_seconds = time.perf_counter() - start - fit_seconds
-        train = self._score(estimator, X_train, y_train, fold.train) if task.return_train_score else None
-        return FoldScore(test, train, fit_seconds, score_seconds, None, stop)
+        test = train = self._failed_score()
+        score_seconds = 0.0
+        if error is None:
+            test, error = self._score(estimator, X_test, y_test, fold.test)
+            score_seconds = time.perf_counter() - start - fit_seconds
+        if error is None and task.return_train_score:
+            train, error = self._score(estimator, X_train, y_train, fold.train)
+        return FoldScore(test, train if task.return_train_score else None, fit_seconds, score_seconds, error, stop)
 
     def _prepare(self, params: Mapping[str, Any]) -> tuple[Any, str | None]:
         """Clone the estimator with the candidate's parameters, or say why it cannot be done."""
@@ -117,10 +117,16 @@ class WholeFolds:
             return format_exc()
         return None
 
-    def _score(self, estimator: Any, X: Any, y: Any, rows: Any) -> Score:
+    def _score(self, estimator: Any, X: Any, y: Any, rows: Any) -> tuple[Score, str | None]:
+        """Score; what is no number is a failure of this candidate like any other. Return the traceback too."""
         task = self.task
         params = cut_metadata(task.X, params=task.score_params, indices=rows) if task.score_params else {}
-        return score_fold(estimator, X, y, task.scorer, params, task.error_score)
+        try:
+            return score_fold(estimator, X, y, task.scorer, params, task.error_score), None
+        except Exception:
+            if task.error_score == "raise":
+                raise
+            return self._failed_score(), format_exc()
 
     def _failed_score(self) -> Any:
         if isinstance(self.task.scorer, MultimetricScorer):

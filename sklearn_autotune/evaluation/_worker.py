@@ -3,6 +3,7 @@
 Worker processes import this module and nothing that imports Optuna, so they start quickly.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -115,6 +116,8 @@ def prepare_process(folder: str, parent: int, config: dict[str, Any], filters: l
         _worker = Worker(loads((Path(folder) / EVALUATION_FILE).read_bytes()))
     except Exception:
         _setup_error = format_exc()
+    # Without psutil, loky collects garbage every second; what was imported need not be gone through each time.
+    gc.freeze()
 
 
 def start(work: Work) -> Outcome | Progress:

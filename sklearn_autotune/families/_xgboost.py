@@ -8,9 +8,14 @@ __all__ = ["XGBOOST"]
 
 
 def _space(shape: Shape) -> Branch:
-    space: Branch = {
-        # AutoGluon: log 0.005-0.2; TabArena: log 0.005-0.1; XGBoost's own value is 0.3.
-        "learning_rate": FloatDistribution(0.005, 0.3, log=True),
+    # AutoGluon: log 0.005-0.2; TabArena: log 0.005-0.1; XGBoost's own value is 0.3. The slowest need more rounds than
+    # can be searched.
+    slowest = 0.01
+    rounds: Branch = {"n_estimators": IntDistribution(50, 500, log=True)}
+    if shape.params.get("early_stopping_rounds") is not None:  # it chooses, up to the user's own limit
+        slowest, rounds = 0.005, {}
+    return rounds | {
+        "learning_rate": FloatDistribution(slowest, 0.3, log=True),
         # AutoGluon: 3-10; FLAML: 1-16.
         "max_depth": IntDistribution(2, 12),
         # TabArena: log 0.001-5; FLAML: log 0.001-128. Bounded so that small tables can still be split.
@@ -24,9 +29,6 @@ def _space(shape: Shape) -> Branch:
         "reg_alpha": FloatDistribution(1e-4, 5.0, log=True),
         "reg_lambda": FloatDistribution(1e-3, 25.0, log=True),
     }
-    if shape.params.get("early_stopping_rounds") is None:  # else early stopping chooses, up to the user's own limit
-        space["n_estimators"] = IntDistribution(50, 500, log=True)
-    return space
 
 
 XGBOOST = Family(name="xgboost", estimators=("xgboost.XGBClassifier", "xgboost.XGBRegressor"), space=_space)

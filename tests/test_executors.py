@@ -1,0 +1,474 @@
+"""Worker processes and threads: what a death costs, what is left behind, and what a worker is given."""
+
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from scipy.stats import uniform
+from sklearn import config_context
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import KFold
+
+from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune.evaluation import Fold, Task, WholeFolds, Work
+from sklearn_autotune.evaluation._worker import EVALUATION_FILE, loads, pack
+from sklearn_autotune.exceptions import WorkerSetupError
+from sklearn_autotune.executors import ProcessSlots
+from tests.toys import (
+    CountingClassifier,
+    DyingClassifier,
+    FailingClassifier,
+    Foreign,
+    Handle,
+    HangingClassifier,
+    PickyClassifier,
+    ReportingClassifier,
+    SleepingClassifier,
+    read_log,
+    statuses,
+    table,
+    workers_of,
+)
+
+quiet = pytest.mark.filterwarnings(
+    "ignore:One or more of the .* scores are non-finite:UserWarning",
+    "ignore::sklearn.exceptions.FitFailedWarning",
+)
+
+
+@pytest.fixture
+def data():
+    X = np.column_stack([np.arange(24.0), np.ones((24, 2))])
+    return X, np.arange(24) % 2
+
+
+@pytest.fixture
+def scratch(tmp_path, monkeypatch):
+    """Where the temporary folders of this test go."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def left_behind(scratch):
+    """What is left of workers and files when it is called."""
+    before = set(workers_of(os.getpid()))
+    return lambda: [*(set(workers_of(os.getpid())) - before), *scratch.iterdir()]
+
+
+def make_evaluation(estimator, X, y):
+    folds = tuple(Fold(number, *rows) for number, rows in enumerate(KFold(2).split(X)))
+    task = Task(
+        X=X,
+        y=y,
+        folds=folds,
+        scorer=check_scoring(estimator),
+        fit_params={},
+        score_params={},
+        error_score=np.nan,
+        return_train_score=False,
+    )
+    return WholeFolds(estimator, task)
+
+
+# -- deaths ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_death_costs_one_candidate(data):
+    ends = {1: "sigkill", 3: "exit", 5: "segfault"}
+    space = {"a": [0, 1, 2, 3, 4, 5, 6]}
+    search = OptunaSearchCV(DyingClassifier(ends=ends), space, cv=2, n_jobs=2)
+    undisturbed = OptunaSearchCV(DyingClassifier(), space, cv=2).fit(*data)
+
+    with (
+        pytest.warns(FitFailedWarning, match="6 fits failed out of a total of 14"),
+        pytest.warns(UserWarning, match="non-finite"),
+    ):
+        search.fit(*data)
+
+    assert [a for a, status in enumerate(statuses(search)) if status == "failed"] == [1, 3, 5]
+    assert [a for a, status in enumerate(statuses(search)) if status == "complete"] == [0, 2, 4, 6]
+    assert all("worker process died" in error for error in search.trials_["error"][[1, 3, 5]])
+    alive = [0, 2, 4, 6]
+    for name in ("split0_test_score", "split1_test_score", "mean_test_score"):
+        assert search.cv_results_[name][alive].tolist() == undisturbed.cv_results_[name][alive].tolist()
+        assert np.isnan(search.cv_results_[name][[1, 3, 5]]).all()
+    assert search.best_params_ == {"a": 2}
+
+
+@pytest.mark.slow
+@quiet
+def test_a_worker_that_dies_while_it_waits_costs_nothing(data):
+    """It has measured its candidate, and dies before it is given another."""
+    dying = DyingClassifier(ends={2: "late_exit"})
+    search = OptunaSearchCV(
+        dying, {"a": [1, 2, 3, 4]}, cv=2, n_jobs=2, look_ahead=1, callbacks=[lambda study, trial: time.sleep(1)]
+    )
+
+    search.fit(*data)
+
+    assert statuses(search) == ["complete"] * 4
+
+
+@pytest.mark.slow
+@quiet
+def test_a_death_costs_one_candidate_where_candidates_are_cut_up(data):
+    """With more workers than candidates under way, several workers share the folds of one."""
+    search = OptunaSearchCV(
+        DyingClassifier(ends={2: "exit"}, log=None), {"a": [1, 2, 3]}, cv=4, n_jobs=2, look_ahead=1
+    ).fit(*data)
+
+    assert statuses(search) == ["complete", "failed", "complete"]
+    assert np.isnan([search.cv_results_[f"split{fold}_test_score"][1] for fold in range(4)]).all()
+    assert search.best_params_ == {"a": 3}
+
+
+@pytest.mark.slow
+@quiet
+def test_if_every_candidate_kills_its_worker_one_error_says_so(data):
+    dying = DyingClassifier(ends={1: "exit", 2: "exit"})
+
+    with pytest.raises(ValueError, match=r"All the 4 fits failed(.|\n)*The worker process died"):
+        OptunaSearchCV(dying, {"a": [1, 2]}, cv=2, n_jobs=2).fit(*data)
+
+
+# -- time ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("look_ahead", [4, 1], ids=["whole candidates", "parts"])
+def test_candidates_that_hang_are_ended_when_time_is_up(tmp_path, data, left_behind, look_ahead):
+    """Without that this test would not end."""
+    log = tmp_path / "log"
+    hanging = HangingClassifier(above=3, log=str(log))
+    search = OptunaSearchCV(hanging, {"a": [3, 9, 8]}, cv=2, n_jobs=2, timeout=5, look_ahead=look_ahead)
+
+    search.fit(*data)
+
+    assert statuses(search)[:2] == ["complete", "timeout"]
+    assert search.best_estimator_.a == 3
+    assert left_behind() == []
+
+
+# -- nothing is left behind ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["nothing", "ZeroDivisionError", "KeyboardInterrupt"])
+def test_no_process_and_no_file_is_left_behind(data, left_behind, mode):
+    toy = FailingClassifier(above=3 if mode != "nothing" else 99, mode=mode)
+    search = OptunaSearchCV(toy, {"a": [1, 2, 3, 4, 5]}, cv=2, n_jobs=2, error_score="raise")
+    kept = None  # an exception that is kept keeps alive what was there when it was raised
+
+    try:
+        search.fit(*data)
+    except (ZeroDivisionError, KeyboardInterrupt) as error:
+        kept = error
+
+    assert (kept is None) == (mode == "nothing")
+    assert left_behind() == []
+
+
+@pytest.mark.slow
+def test_work_can_be_given_up_as_soon_as_it_is_begun(data, left_behind):
+    """The pool's own thread stumbled over the work it was about to send: a traceback on the user's screen."""
+    slots = ProcessSlots(make_evaluation(CountingClassifier(), *data), 3)
+    try:
+        for attempt in range(2):
+            numbers = [10 * attempt + slot for slot in range(3)]
+            for number in numbers:
+                slots.submit(Work(number, number, 99, {"a": 1}))
+            arrived = []
+            while len(arrived) < 3:
+                arrived += slots.wait()
+            assert sorted(number for number, _ in arrived) == numbers
+            for number in numbers:
+                slots.submit(Work(number + 5, number + 5, 99, {"a": 2}))
+            slots.kill([number + 5 for number in numbers])  # a thread that fails makes pytest fail this test
+    finally:
+        slots.close()
+
+    assert left_behind() == []
+
+
+# -- what cannot be sent ---------------------------------------------------------------------------------------------
+
+
+def test_an_estimator_that_cannot_be_sent_is_named_and_the_ways_out_too(data, scratch):
+    search = OptunaSearchCV(CountingClassifier(b=Handle()), {"a": [1, 2]}, cv=2, n_jobs=2)
+
+    with pytest.raises(WorkerSetupError, match=r"handle stays where it is.*n_jobs=1.*threading") as caught:
+        search.fit(*data)
+
+    assert isinstance(caught.value.__cause__, TypeError)
+    assert list(scratch.iterdir()) == []
+
+
+def test_an_estimator_that_cannot_be_sent_is_searched_in_this_process(data):
+    search = OptunaSearchCV(CountingClassifier(b=Handle()), {"a": [1, 2]}, cv=2, n_jobs=2)
+
+    alone = table(search.set_params(n_jobs=1).fit(*data))
+    with joblib.parallel_config(backend="threading"):
+        threads = table(search.set_params(n_jobs=2).fit(*data))
+
+    assert alone == threads
+
+
+@pytest.mark.slow
+def test_an_estimator_that_cannot_be_received_is_an_error_and_not_a_failure_of_all_candidates(data, left_behind):
+    search = OptunaSearchCV(CountingClassifier(b=Foreign(os.getpid())), {"a": [1, 2]}, cv=2, n_jobs=2)
+
+    with pytest.raises(WorkerSetupError, match="the toy is not installed here"):
+        search.fit(*data)
+
+    assert left_behind() == []
+
+
+def test_a_backend_that_is_not_known_is_refused_by_its_name(data):
+    class ToyBackend(joblib.parallel.ParallelBackendBase):
+        supports_sharedmem = False
+
+        def effective_n_jobs(self, n_jobs):
+            return 2
+
+        def submit(self, func, callback=None):
+            raise AssertionError("nothing is to be run here")
+
+    search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2)
+    with (
+        joblib.parallel_config(backend=ToyBackend(nesting_level=0), n_jobs=2),
+        pytest.raises(ValueError, match="cannot run on joblib's ToyBackend"),
+    ):
+        search.fit(*data)
+
+
+# -- what a worker is given ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """What fits in two worker processes found there."""
+    log = tmp_path_factory.mktemp("reports") / "log"
+    X, y = np.ones((24, 2)), np.arange(24) % 2
+    search = OptunaSearchCV(
+        ReportingClassifier(log=str(log)), {"a": uniform(0, 9)}, n_trials=12, cv=2, refit=False, random_state=0
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("OMP_NUM_THREADS", raising=False)
+        patch.setenv("OPENBLAS_NUM_THREADS", "7")
+        with config_context(assume_finite=True, working_memory=77), joblib.parallel_config(n_jobs=2):
+            search.fit(X, y)
+    return read_log(log)
+
+
+@pytest.mark.slow
+def test_joblibs_n_jobs_is_used_where_none_is_given(reports):
+    pids = {report["pid"] for report in reports if "nested_pids" in report}
+
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+
+
+@pytest.mark.slow
+def test_workers_share_the_processors(reports):
+    for report in reports:
+        if "environ" in report:
+            assert report["environ"]["OMP_NUM_THREADS"] == str(max(1, joblib.cpu_count() // 2))
+            assert report["cpu_count"] == max(1, joblib.cpu_count() // 2)
+
+
+@pytest.mark.slow
+def test_thread_limits_that_the_user_has_set_are_left_alone(reports):
+    assert {report["environ"]["OPENBLAS_NUM_THREADS"] for report in reports if "environ" in report} == {"7"}
+
+
+@pytest.mark.slow
+def test_scikit_learns_settings_reach_the_workers(reports):
+    for report in reports:
+        if "config" in report:
+            assert report["config"]["assume_finite"] is True
+            assert report["config"]["working_memory"] == 77
+
+
+@pytest.mark.slow
+def test_parallel_parts_inside_a_worker_start_no_processes(reports):
+    for report in reports:
+        if "nested_pids" in report:
+            assert set(report["nested_pids"]) == {report["pid"]}
+
+
+@pytest.mark.slow
+def test_a_search_inside_a_worker_starts_no_processes(tmp_path, data):
+    log = tmp_path / "log"
+    inner = OptunaSearchCV(CountingClassifier(log=str(log)), {"a": [1, 2, 3]}, cv=2, n_jobs=2)
+    outer = OptunaSearchCV(inner, {"estimator__b": [1, 2, 3, 4]}, cv=2, n_jobs=2, refit=False)
+
+    outer.fit(*data)
+
+    pids = {entry["pid"] for entry in read_log(log)}
+    assert len(read_log(log)) == 4 * 2 * (3 * 2 + 1)
+    assert len(pids) <= 2
+    assert os.getpid() not in pids
+
+
+def test_settings_reach_threads_too(tmp_path, data):
+    log = tmp_path / "log"
+    search = OptunaSearchCV(ReportingClassifier(log=str(log)), {"a": [1, 2]}, cv=2, n_jobs=2, refit=False)
+
+    with joblib.parallel_config(backend="threading"), config_context(working_memory=55):
+        search.fit(*data)
+
+    assert {entry["config"]["working_memory"] for entry in read_log(log) if "config" in entry} == {55}
+
+
+# -- large data ------------------------------------------------------------------------------------------------------
+
+
+def packed(tmp_path, X):
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    pack(make_evaluation(CountingClassifier(), X, np.arange(len(X)) % 2), folder)
+    evaluation = loads((folder / EVALUATION_FILE).read_bytes())
+    return evaluation.task.X, (folder / EVALUATION_FILE).stat().st_size, [file.name for file in folder.glob("*.npy")]
+
+
+def is_mapped(array):
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return False
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_large_array_is_written_once_and_mapped(tmp_path, order):
+    X = np.asarray(np.random.RandomState(0).normal(size=(1000, 500)), order=order)
+
+    received, size, files = packed(tmp_path, X)
+
+    assert size < X.nbytes / 50
+    assert len(files) == 1
+    assert is_mapped(received)
+    assert not received.flags.writeable
+    assert received.flags.f_contiguous == (order == "F")
+    np.testing.assert_array_equal(received, X)
+
+
+def test_the_columns_of_a_large_frame_are_mapped(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(np.random.RandomState(0).normal(size=(1000, 500)))
+
+    received, size, files = packed(tmp_path, X)
+
+    assert size < 4_000_000 / 50
+    assert len(files) == 1
+    pandas.testing.assert_frame_equal(received, X)
+
+
+def test_small_arrays_and_arrays_of_objects_travel_as_they_are(tmp_path):
+    received, _, files = packed(tmp_path, np.array([["a", "b"]] * 100_000, dtype=object))
+
+    assert files == []
+    assert received.shape == (100_000, 2)
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+@pytest.mark.parametrize("part", ["whole", "slice", "transposed"])
+def test_an_array_that_is_mapped_already_arrives_with_its_values(tmp_path, mode, part):
+    np.save(tmp_path / "X.npy", np.random.RandomState(0).normal(size=(500, 500)))
+    X = np.load(tmp_path / "X.npy", mmap_mode=mode)
+    if mode == "c":
+        X[:] += 1  # in memory alone
+    X = {"whole": X, "slice": X[100:], "transposed": X.T}[part]
+
+    received, _, _ = packed(tmp_path, X)
+
+    np.testing.assert_array_equal(received, X)
+    assert is_mapped(received)
+
+
+def test_an_array_that_is_mapped_already_is_not_written_again(tmp_path):
+    np.save(tmp_path / "X.npy", np.ones((500, 500)))
+
+    _, size, files = packed(tmp_path, np.load(tmp_path / "X.npy", mmap_mode="r"))
+
+    assert files == []
+    assert size < 100_000
+
+
+@pytest.mark.slow
+def test_large_data_gives_the_same_table_in_worker_processes(scratch):
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(2000, 100)), rng.randint(2, size=2000)
+    search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=6, cv=3, random_state=0)
+
+    one = table(search.fit(X, y))
+
+    assert table(search.set_params(n_jobs=2).fit(X, y)) == one
+    assert list(scratch.iterdir()) == []
+
+
+# -- more workers than candidates under way --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("look_ahead", [1, 2, 3])
+@pytest.mark.parametrize(
+    "toy", [SleepingClassifier(seconds=0.01), PickyClassifier(above=4)], ids=["sleeping", "failing on some folds"]
+)
+@quiet
+def test_workers_that_share_a_candidate_give_the_same_table(data, look_ahead, toy):
+    search = OptunaSearchCV(
+        toy, {"a": uniform(0, 9)}, n_trials=16, cv=5, look_ahead=look_ahead, random_state=0, return_train_score=True
+    )
+
+    one, ends = table(search.fit(*data)), statuses(search)
+    with joblib.parallel_config(backend="threading"):
+        several = table(search.set_params(n_jobs=7).fit(*data))
+
+    assert several == one
+    assert statuses(search) == ends
+
+
+def test_workers_share_the_folds_of_one_candidate(tmp_path, data):
+    class Where(CountingClassifier):
+        def fit(self, X, y):
+            places.add(threading.get_ident())
+            time.sleep(0.05)
+            return super().fit(X, y)
+
+    places = set()
+    search = OptunaSearchCV(Where(), {"a": [1]}, cv=4, n_jobs=4, look_ahead=1, refit=False)
+
+    with joblib.parallel_config(backend="threading"):
+        search.fit(*data)
+
+    assert len(places) == 4
+
+
+@pytest.mark.parametrize("n_jobs", [1, 4])
+def test_an_exception_in_a_part_of_a_candidate_is_raised(data, n_jobs):
+    search = OptunaSearchCV(
+        PickyClassifier(above=2), {"a": [1, 3]}, cv=4, n_jobs=n_jobs, look_ahead=1, error_score="raise"
+    )
+
+    with (
+        joblib.parallel_config(backend="threading"),
+        pytest.raises(ValueError, match=r"^the toy fails on some folds$"),
+    ):
+        search.fit(*data)
+
+
+def test_folders_are_removed_if_the_data_cannot_be_written(scratch, data):
+    with pytest.raises(WorkerSetupError):
+        ProcessSlots(make_evaluation(CountingClassifier(b=Handle()), *data), 2)
+
+    assert list(Path(scratch).iterdir()) == []
