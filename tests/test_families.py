@@ -10,7 +10,7 @@ import xgboost
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import IntDistribution
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris
@@ -301,7 +301,14 @@ class OwnLogisticRegressionCV(LogisticRegressionCV):
     """A user's subclass of a model that is not known."""
 
 
-Namesake = type("Ridge", (GaussianNB,), {"__module__": "another_package.linear"})
+class Shrinker(BaseEstimator):
+    """A user's estimator with a parameter of Ridge."""
+
+    def __init__(self, alpha=1.0):
+        self.alpha = alpha
+
+
+Namesake = type("Ridge", (Shrinker,), {"__module__": "another_package.linear"})
 
 
 @pytest.mark.parametrize("kind", [OwnForest, OwnBooster])

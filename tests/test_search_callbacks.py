@@ -212,8 +212,9 @@ def test_folds_that_fail_have_an_end_too(log, data):
 
 
 @pytest.mark.parametrize(("n_jobs", "depth"), [(1, 0), (1, 1), pytest.param(2, 1, marks=pytest.mark.slow)])
-def test_the_progress_bar_shows_the_search(capfd, data, n_jobs, depth):
+def test_the_progress_bar_shows_the_search(capfd, monkeypatch, data, n_jobs, depth):
     pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "200")
     from sklearn.callback import ProgressBar
 
     model = LogisticRegression(max_iter=20)

@@ -42,6 +42,11 @@ def auto_space(estimator: Any, *, n_rows: int) -> Branch | list[Branch]:
     ValueError
         If no part is known.
 
+    Notes
+    -----
+    What is searched replaces what the estimator is set to, except for settings that say what is wanted: class
+    weights, an SVM's kernel other than its usual one, and early stopping, which then decides the number of rounds.
+
     Examples
     --------
     >>> from sklearn.linear_model import Ridge
