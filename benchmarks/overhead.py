@@ -13,7 +13,7 @@ import optuna
 from joblib.externals.loky import get_reusable_executor
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.stats import loguniform
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
@@ -126,11 +126,26 @@ def sampling_cost(repeats, places, sizes):
             Nothing(), NINE, n_trials=sizes, seed=0, callbacks=[callback]
         ),
     }
-    found = {name: [] for name in methods}
+    found = {"five fits alone (clone, set parameters, fit, score)": [], **{name: [] for name in methods}}
     for _ in range(repeats):
+        found["five fits alone (clone, set parameters, fit, score)"].append([bare_fits(X, y)] * len(places))
         for name, make_search in methods.items():
             found[name].append(at_places(make_search))
     return found
+
+
+def bare_fits(X, y, n_candidates=200):
+    """Milliseconds of CPU of the fits of one candidate, by hand."""
+    folds = list(StratifiedKFold(N_FOLDS).split(X, y))
+    params = {name: getattr(Nothing(), name) for name in NINE}
+
+    def fits():
+        for _ in range(n_candidates):
+            for train, test in folds:
+                model = clone(Nothing()).set_params(**params)
+                model.fit(X[train], y[train]).score(X[test], y[test])
+
+    return 1e3 * seconds_of(fits) / n_candidates
 
 
 def two_workers(repeats, n_candidates, n_estimators):
@@ -211,11 +226,19 @@ def _as_lists():
 
 
 class Report:
-    """The page and the rows, filled part by part."""
+    """The page and the rows of one part."""
 
-    def __init__(self):
-        self.page = ["# Overhead", "", environment()]
+    def __init__(self, part):
+        self.part = part
+        self.page = [f"# Overhead: {part.replace('_', ' ')}", "", environment()]
         self.rows = []
+
+    def write(self):
+        write_rows(f"overhead_{self.part}", self.rows)
+        (RESULTS / f"overhead_{self.part}.md").write_text(self.text())
+
+    def text(self):
+        return "\n".join(self.page) + "\n"
 
     def add(self, title, text, header, found, ratios=None):
         """Add a part: ``found`` maps a method to columns of repeated values, ``ratios`` to one more column."""
@@ -232,53 +255,61 @@ class Report:
         self.page += ["", f"## {title}", "", text, "", markdown_table(header, lines)]
 
 
-def report_candidate_cost(report, repeats, n_candidates):
-    beyond, unit = candidate_cost(repeats, n_candidates)
+def report_candidates(report, quick):
+    n_candidates = 20 if quick else 200
+    beyond, unit = candidate_cost(2 if quick else 9, n_candidates)
     reference = beyond["RandomizedSearchCV"]
     ratios = {name: [a / b for a, b in zip(values, reference, strict=True)] for name, values in beyond.items()}
     text = f"{n_candidates} candidates × {N_FOLDS} folds, random sampler, one process. Median (smallest to largest)."
     report.add("A candidate beyond its fits", text, [unit], {name: [v] for name, v in beyond.items()}, ratios)
 
 
-def report_sampling_cost(report, repeats, places):
-    sampled = sampling_cost(repeats, places, places[-1] + 1)
+def report_proposals(report, quick):
+    places = (25, 45) if quick else (100, 1000)
+    sampled = sampling_cost(1 if quick else 3, places, places[-1] + 1)
     text = f"ms of CPU per trial, all bookkeeping included; 9 parameters, a model that does nothing, {N_FOLDS} folds."
     found = {method: list(zip(*turns, strict=True)) for method, turns in sampled.items()}
     report.add("A proposal", text, [f"at {place} trials" for place in places], found)
 
 
-def report_two_workers(report, repeats, n_candidates, n_estimators):
-    ratios, fit_ms = two_workers(repeats, n_candidates, n_estimators)
-    title = f"Two workers, {n_candidates} candidates × {N_FOLDS} fits of {fit_ms:.0f} ms"
-    text = "Candidates per second in ratio to one worker, starting the workers included; 2 would be ideal."
-    report.add(title, text, ["ratio"], {name: [values] for name, values in ratios.items()})
+def report_two_workers(report, quick):
+    for n_candidates, repeats in ((12, 1),) if quick else ((60, 3), (300, 2)):
+        ratios, fit_ms = two_workers(repeats, n_candidates, n_estimators=12)
+        title = f"Two workers, {n_candidates} candidates × {N_FOLDS} fits of {fit_ms:.0f} ms"
+        text = "Candidates per second in ratio to one worker, starting the workers included; 2 would be ideal."
+        report.add(title, text, ["ratio"], {name: [values] for name, values in ratios.items()})
 
 
-def report_growth(report, repeats, sizes):
-    grown = growth(repeats, sizes)
+def report_growth(report, quick):
+    sizes = (10, 20) if quick else (100, 400, 1600)
+    grown = growth(1 if quick else 3, sizes)
     methods = dict.fromkeys(method for method, _ in grown)
     text = "ms of CPU per candidate of whole searches over nothing: flat means linear."
     found = {method: [grown[method, size] for size in sizes] for method in methods}
     report.add("Growth", text, [f"{size} candidates" for size in sizes], found)
 
 
+PARTS = {
+    "candidates": report_candidates,
+    "proposals": report_proposals,
+    "two_workers": report_two_workers,
+    "growth": report_growth,
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {', '.join(PARTS)}; all by default")
     parser.add_argument("--quick", action="store_true", help="a smoke test: small sizes, nothing is written")
-    quick = parser.parse_args().quick
+    options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore")
-    report = Report()
-    report_candidate_cost(report, 2 if quick else 9, 20 if quick else 200)
-    report_sampling_cost(report, 1 if quick else 3, (25, 45) if quick else (100, 1000))
-    for n_candidates, repeats in ((12, 1),) if quick else ((60, 3), (300, 2)):
-        report_two_workers(report, repeats, n_candidates, n_estimators=12)
-    report_growth(report, 1 if quick else 3, (10, 20) if quick else (100, 400, 1600))
-    text = "\n".join(report.page) + "\n"
-    print(text)
-    if not quick:
-        write_rows("overhead", report.rows)
-        (RESULTS / "overhead.md").write_text(text)
+    for part in options.parts:
+        report = Report(part)
+        PARTS[part](report, options.quick)
+        print(report.text())
+        if not options.quick:
+            report.write()
 
 
 if __name__ == "__main__":
