@@ -172,7 +172,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     >>> model = make_pipeline(StandardScaler(), LogisticRegression())
     >>> space = {"logisticregression__C": loguniform(1e-3, 1e3)}
     >>> search = OptunaSearchCV(model, space, n_trials=10, random_state=0).fit(X, y)
-    >>> search.best_score_ > 0.97
+    >>> bool(search.best_score_ > 0.97)
     True
     >>> sorted(search.best_params_)
     ['logisticregression__C']
@@ -402,9 +402,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             study_name=self.study_name,
             resume=self.resume,
             marks=None if self.storage is None else fingerprint(task, space, self.estimator, self.scoring),
-            sampler=make_sampler(self.sampler, space, seed),
             pruner=copy.deepcopy(self.pruner),
         )
+        seed += len(study.get_trials(deepcopy=False))  # a resumed search must not draw again what it drew first
+        study.sampler = make_sampler(self.sampler, space, seed)
         contexts = FoldContexts(self, root, len(task.folds))
         deadline = None if self.timeout is None else start + self.timeout
         caller = self if contexts.are_watched else None

@@ -66,8 +66,8 @@ def open_study(
     study_name: str | None,
     resume: bool,
     marks: Mapping[str, str] | None,
-    sampler: optuna.samplers.BaseSampler,
-    pruner: optuna.pruners.BasePruner | None,
+    sampler: optuna.samplers.BaseSampler | None = None,
+    pruner: optuna.pruners.BasePruner | None = None,
 ) -> optuna.Study:
     """Open a new study, or the stored one that is to be resumed.
 

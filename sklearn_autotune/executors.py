@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -37,6 +38,9 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "LOKY_MAX_CPU_COUNT",  # what joblib takes n_jobs=-1 to mean
 )
+
+
+PASS_ON_SECONDS = 1.0
 
 
 class Executor(Protocol):
@@ -141,13 +145,22 @@ class _ProcessSlot:
     def __init__(self, initargs: tuple[Any, ...], env: dict[str, str]) -> None:
         self.pool = ProcessPoolExecutor(max_workers=1, initializer=prepare_process, initargs=initargs, env=env)
 
+        self.future: Future = Future()
+        self.future.cancel()
+
     def start(self, work: Work) -> Future:
-        return self.pool.submit(start, work)
+        self.future = self.pool.submit(start, work)
+        return self.future
 
     def advance(self) -> Future:
-        return self.pool.submit(advance)
+        self.future = self.pool.submit(advance)
+        return self.future
 
     def kill(self) -> None:
+        # loky's own thread fails if its pool is ended before it has passed on the work.
+        give_up = time.monotonic() + PASS_ON_SECONDS
+        while not (self.future.running() or self.future.done()) and time.monotonic() < give_up:
+            time.sleep(0.001)
         self.pool.shutdown(wait=True, kill_workers=True)
 
 
@@ -229,8 +242,13 @@ class Slots:
             else:
                 slot = self.make_slot()
                 self.n_unopened -= 1
-            work = self.queue.popleft()
-            self.busy[slot.start(work.to_send())] = (slot, work)
+            try:
+                future = slot.start(self.queue[0].to_send())
+            except BrokenExecutor:  # its worker died while it was waiting: no candidate's fault
+                slot.kill()
+                self.n_unopened += 1
+            else:
+                self.busy[future] = (slot, self.queue.popleft())
 
     def _outcome(self, future: Future, slot: Any, work: Work) -> Outcome | None:
         """Return how the candidate ended, or None if it has been sent to take another step."""
@@ -240,6 +258,9 @@ class Slots:
             slot.kill()
             self.n_unopened += 1
             return Outcome("failed", (), f"The worker process died: {error}")
+        except BaseException:
+            self.idle.append(slot)  # where close finds it
+            raise
         if isinstance(result, Progress):
             verdict = judge(work, result)
             if verdict is None:

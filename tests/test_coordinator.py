@@ -162,6 +162,21 @@ def test_ctrl_c_leaves_the_results_and_no_worker(tmp_path, program, whom):
     assert folders_in(tmp_path) == []
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks into Linux's /proc")
+def test_an_interrupt_does_nothing_to_a_worker(tmp_path, program):
+    """What becomes of workers on Ctrl-C is the coordinator's to decide."""
+    log = tmp_path / "log"
+    process = program(SEARCH, str(log))
+    assert wait_until(lambda: len(hanging_pids(log)) == 2)
+    workers = hanging_pids(log)
+
+    for pid in workers:
+        os.kill(pid, signal.SIGINT)
+
+    assert not wait_until(lambda: process.poll() is not None, seconds=1.5)
+    assert all(is_running(pid) for pid in workers)
+
+
 def test_a_script_searches_its_own_estimator_with_its_own_scorer(program):
     out, err = program(OWN_CLASS).communicate(timeout=120)
 

@@ -12,12 +12,9 @@ import pytest
 from scipy.stats import uniform
 from sklearn import config_context
 from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics import check_scoring
-from sklearn.model_selection import KFold
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.evaluation import Fold, Task, WholeFolds, Work
-from sklearn_autotune.evaluation._worker import EVALUATION_FILE, loads, pack
+from sklearn_autotune.evaluation import Work
 from sklearn_autotune.exceptions import WorkerSetupError
 from sklearn_autotune.executors import ProcessSlots
 from tests.toys import (
@@ -30,6 +27,7 @@ from tests.toys import (
     PickyClassifier,
     ReportingClassifier,
     SleepingClassifier,
+    make_evaluation,
     read_log,
     statuses,
     table,
@@ -40,10 +38,6 @@ quiet = pytest.mark.filterwarnings(
     "ignore:One or more of the .* scores are non-finite:UserWarning",
     "ignore::sklearn.exceptions.FitFailedWarning",
 )
-
-
-def known_bug(reason):
-    return pytest.mark.xfail(strict=True, reason=reason)
 
 
 @pytest.fixture
@@ -66,21 +60,6 @@ def left_behind(scratch):
     """What is left of workers and files when it is called."""
     before = set(workers_of(os.getpid()))
     return lambda: [*(set(workers_of(os.getpid())) - before), *scratch.iterdir()]
-
-
-def make_evaluation(estimator, X, y):
-    folds = tuple(Fold(number, *rows) for number, rows in enumerate(KFold(2).split(X)))
-    task = Task(
-        X=X,
-        y=y,
-        folds=folds,
-        scorer=check_scoring(estimator),
-        fit_params={},
-        score_params={},
-        error_score=np.nan,
-        return_train_score=False,
-    )
-    return WholeFolds(estimator, task)
 
 
 # -- deaths ----------------------------------------------------------------------------------------------------------
@@ -111,7 +90,6 @@ def test_a_death_costs_one_candidate(data):
 
 @pytest.mark.slow
 @quiet
-@known_bug("Slots._start_queued submits to a pool that has broken meanwhile, and the error ends the whole search")
 def test_a_worker_that_dies_while_it_waits_costs_nothing(data):
     """It has measured its candidate, and dies before it is given another."""
     dying = DyingClassifier(ends={2: "late_exit"})
@@ -167,16 +145,13 @@ def test_candidates_that_hang_are_ended_when_time_is_up(tmp_path, data, left_beh
 # -- nothing is left behind ------------------------------------------------------------------------------------------
 
 
-LEFT_OVER = known_bug("Slots.wait forgets the slot whose work raised, so that close does not end its worker")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "mode",
     [
         "nothing",
-        pytest.param("ZeroDivisionError", marks=LEFT_OVER),
-        pytest.param("KeyboardInterrupt", marks=LEFT_OVER),
+        pytest.param("ZeroDivisionError"),
+        pytest.param("KeyboardInterrupt"),
     ],
 )
 def test_no_process_and_no_file_is_left_behind(data, left_behind, mode):
@@ -194,7 +169,6 @@ def test_no_process_and_no_file_is_left_behind(data, left_behind, mode):
 
 
 @pytest.mark.slow
-@known_bug("loky's manager thread dies of a KeyError if a pool is killed before it has sent the work it was given")
 def test_work_can_be_given_up_as_soon_as_it_is_begun(data, left_behind, monkeypatch):
     """The pool's own thread stumbled over the work it was about to send: a traceback on the user's screen."""
     failed_threads = []
@@ -243,7 +217,6 @@ def test_an_estimator_that_cannot_be_sent_is_searched_in_this_process(data):
 
 
 @pytest.mark.slow
-@LEFT_OVER
 def test_an_estimator_that_cannot_be_received_is_an_error_and_not_a_failure_of_all_candidates(data, left_behind):
     search = OptunaSearchCV(CountingClassifier(b=Foreign(os.getpid())), {"a": [1, 2]}, cv=2, n_jobs=2)
 
@@ -348,106 +321,6 @@ def test_settings_reach_threads_too(tmp_path, data):
         search.fit(*data)
 
     assert {entry["config"]["working_memory"] for entry in read_log(log) if "config" in entry} == {55}
-
-
-# -- large data ------------------------------------------------------------------------------------------------------
-
-
-def packed(tmp_path, X):
-    folder = tmp_path / "packed"
-    folder.mkdir()
-    pack(make_evaluation(CountingClassifier(), X, np.arange(len(X)) % 2), folder)
-    evaluation = loads((folder / EVALUATION_FILE).read_bytes())
-    return evaluation.task.X, (folder / EVALUATION_FILE).stat().st_size, [file.name for file in folder.glob("*.npy")]
-
-
-def is_mapped(array):
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap):
-            return True
-        array = array.base
-    return False
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_a_large_array_is_written_once_and_mapped(tmp_path, order):
-    X = np.asarray(np.random.RandomState(0).normal(size=(1000, 500)), order=order)
-
-    received, size, files = packed(tmp_path, X)
-
-    assert size < X.nbytes / 50
-    assert len(files) == 1
-    assert is_mapped(received)
-    assert not received.flags.writeable
-    assert received.flags.f_contiguous == (order == "F")
-    np.testing.assert_array_equal(received, X)
-
-
-def test_the_columns_of_a_large_frame_are_mapped(tmp_path):
-    pandas = pytest.importorskip("pandas")
-    X = pandas.DataFrame(np.random.RandomState(0).normal(size=(1000, 500)))
-
-    received, size, files = packed(tmp_path, X)
-
-    assert size < 4_000_000 / 50
-    assert len(files) == 1
-    pandas.testing.assert_frame_equal(received, X)
-
-
-def test_small_arrays_and_arrays_of_objects_travel_as_they_are(tmp_path):
-    received, _, files = packed(tmp_path, np.array([["a", "b"]] * 100_000, dtype=object))
-
-    assert files == []
-    assert received.shape == (100_000, 2)
-
-
-STALE = known_bug("a copy-on-write map is sent as its file, without what was written to it in memory")
-
-
-@pytest.mark.parametrize(
-    ("mode", "part"),
-    [
-        ("r", "whole"),
-        ("r", "slice"),
-        ("r", "transposed"),
-        ("r+", "whole"),
-        ("r+", "transposed"),
-        pytest.param("c", "whole", marks=STALE),
-        ("c", "slice"),
-    ],
-)
-def test_an_array_that_is_mapped_already_arrives_with_its_values(tmp_path, mode, part):
-    np.save(tmp_path / "X.npy", np.random.RandomState(0).normal(size=(500, 500)))
-    X = np.load(tmp_path / "X.npy", mmap_mode=mode)
-    if mode == "c":
-        X[:] += 1  # in memory alone
-    X = {"whole": X, "slice": X[100:], "transposed": X.T}[part]
-
-    received, _, _ = packed(tmp_path, X)
-
-    np.testing.assert_array_equal(received, X)
-    assert is_mapped(received)
-
-
-def test_an_array_that_is_mapped_already_is_not_written_again(tmp_path):
-    np.save(tmp_path / "X.npy", np.ones((500, 500)))
-
-    _, size, files = packed(tmp_path, np.load(tmp_path / "X.npy", mmap_mode="r"))
-
-    assert files == []
-    assert size < 100_000
-
-
-@pytest.mark.slow
-def test_large_data_gives_the_same_table_in_worker_processes(scratch):
-    rng = np.random.RandomState(0)
-    X, y = rng.normal(size=(2000, 100)), rng.randint(2, size=2000)
-    search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=6, cv=3, random_state=0)
-
-    one = table(search.fit(X, y))
-
-    assert table(search.set_params(n_jobs=2).fit(X, y)) == one
-    assert list(scratch.iterdir()) == []
 
 
 # -- more workers than candidates under way --------------------------------------------------------------------------

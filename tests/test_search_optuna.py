@@ -16,6 +16,7 @@ from sklearn.model_selection import KFold
 from sklearn.svm import SVC
 
 from sklearn_autotune import OptunaSearchCV
+from tests.toy_samplers import SensitiveSampler
 from tests.toys import CountingClassifier, SleepingClassifier, read_log, statuses, table
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -59,6 +60,7 @@ SAMPLERS = {
     "univariate tpe": lambda: TPESampler(seed=0, n_startup_trials=5, multivariate=False, constant_liar=False),
     "quasi-random": lambda: QMCSampler(seed=0),
     "cma-es": cma_es,
+    "sensitive": SensitiveSampler,
 }
 
 
@@ -100,7 +102,7 @@ def test_the_default_sampler_finds_better_candidates_than_chance(data):
 
 def test_look_ahead_is_part_of_the_result_and_n_jobs_is_not(data):
     def candidates(look_ahead, n_jobs):
-        search = sleepy_search(look_ahead=look_ahead, cv=2, n_trials=18)
+        search = sleepy_search(look_ahead=look_ahead, cv=2, n_trials=18, sampler=SensitiveSampler())
         return table(fit_in_threads(search, data, n_jobs))["params"]
 
     assert candidates(1, 3) == candidates(1, 1)

@@ -17,8 +17,10 @@ import joblib
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import KFold
 
-from sklearn_autotune.evaluation import Outcome
+from sklearn_autotune.evaluation import Fold, Outcome, Task, WholeFolds
 
 TIMES = ("fit_time", "score_time")
 
@@ -250,7 +252,7 @@ class ReportingClassifier(CountingClassifier):
     """Notes where it is fitted: process, environment, settings, and the processes that joblib uses inside it."""
 
     def fit(self, X, y):
-        pids = joblib.Parallel(n_jobs=-1)(joblib.delayed(os.getpid)() for _ in range(4))
+        pids = joblib.Parallel(n_jobs=2)(joblib.delayed(os.getpid)() for _ in range(4))
         note(
             self.log,
             pid=os.getpid(),
@@ -303,6 +305,25 @@ class InstantExecutor:
 
     def close(self):
         self.arrived = []
+
+
+# -- parts of a search -----------------------------------------------------------------------------------------------
+
+
+def make_evaluation(estimator, X, y):
+    """Measures candidates of an estimator on two folds."""
+    folds = tuple(Fold(number, *rows) for number, rows in enumerate(KFold(2).split(X)))
+    task = Task(
+        X=X,
+        y=y,
+        folds=folds,
+        scorer=check_scoring(estimator),
+        fit_params={},
+        score_params={},
+        error_score=np.nan,
+        return_train_score=False,
+    )
+    return WholeFolds(estimator, task)
 
 
 # -- processes -------------------------------------------------------------------------------------------------------

@@ -69,7 +69,8 @@ class _SharingPickler(CloudPickler):
 
     def reducer_override(self, obj: Any) -> Any:
         """Write a large array to a file and pickle the way to map it; an array that is a file stays where it is."""
-        if isinstance(obj, np.memmap) and isinstance(obj.base, mmap) and obj.filename is not None:
+        is_file = isinstance(obj, np.memmap) and isinstance(obj.base, mmap) and obj.filename is not None
+        if is_file and obj.mode != "c":  # what was written into a copy-on-write map is not in its file
             order = "C" if obj.flags.c_contiguous else "F"
             return np.memmap, (obj.filename, obj.dtype, "r", obj.offset, obj.shape, order)
         if isinstance(obj, np.ndarray) and obj.nbytes > SHARED_BYTES and not obj.dtype.hasobject:

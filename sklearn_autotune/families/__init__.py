@@ -61,7 +61,7 @@ def auto_space(estimator: Any, *, n_rows: int) -> Branch | list[Branch]:
     ['rbf'] ['C', 'epsilon', 'gamma', 'kernel']
     ['poly'] ['C', 'coef0', 'degree', 'epsilon', 'gamma', 'kernel']
     """
-    known = [list(branches) for branches in _known_branches(estimator, n_rows)]
+    known = list(_known_branches(estimator, n_rows))
     if not known:
         raise ValueError(_nothing_known(estimator))
     combined = [{name: values for branch in chosen for name, values in branch.items()} for chosen in product(*known)]

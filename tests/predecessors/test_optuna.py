@@ -15,7 +15,15 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sklearn_autotune import OptunaSearchCV
-from tests.toys import CountingClassifier, FailingClassifier, SleepingClassifier, read_log, statuses, table
+from tests.toy_samplers import SensitiveSampler
+from tests.toys import (
+    CountingClassifier,
+    FailingClassifier,
+    SleepingClassifier,
+    read_log,
+    statuses,
+    table,
+)
 
 
 @pytest.fixture
@@ -35,8 +43,8 @@ def sleepy_search(**changes):
 
 def test_optuna_4412_the_table_does_not_depend_on_n_jobs(data):
     """Each run with `n_jobs=2` gave another answer."""
-    one = sleepy_search().fit(*data)
-    two = sleepy_search(n_jobs=2).fit(*data)
+    one = sleepy_search(sampler=SensitiveSampler()).fit(*data)
+    two = sleepy_search(sampler=SensitiveSampler(), n_jobs=2).fit(*data)
 
     assert table(two) == table(one)
     assert statuses(two) == statuses(one)
@@ -51,13 +59,16 @@ def test_optuna_4412_the_table_is_the_same_with_more_jobs_than_processors(data):
 
 
 @pytest.mark.parametrize("n_jobs", [2, 4])
+@pytest.mark.parametrize("sampler", [None, SensitiveSampler()], ids=["tpe", "sensitive"])
 @pytest.mark.parametrize(
     "pruner", [None, optuna.pruners.MedianPruner(n_startup_trials=3)], ids=["whole folds", "pruned"]
 )
-def test_optuna_4412_the_table_does_not_depend_on_the_order_in_which_threads_finish(tmp_path, data, n_jobs, pruner):
+def test_optuna_4412_the_table_does_not_depend_on_the_order_in_which_threads_finish(
+    tmp_path, data, n_jobs, sampler, pruner
+):
     log = tmp_path / "log"
     sleepy = SleepingClassifier(log=str(log))
-    settings = {"pruner": pruner, "cv": KFold(3), "look_ahead": 4}
+    settings = {"sampler": sampler, "pruner": pruner, "cv": KFold(3), "look_ahead": 4}
     one = sleepy_search(**settings).fit(*data)
     with joblib.parallel_config(backend="threading"):
         several = sleepy_search(n_jobs=n_jobs, **settings).set_params(estimator=sleepy).fit(*data)

@@ -83,23 +83,23 @@ def test_optuna_integration_is_a_classifier_so_that_nested_folds_are_stratified(
     assert cross_val_score(search, X, y, cv=3).min() > 0.9
 
 
-class DeepensOnce(DecisionTreeClassifier):
-    """Takes its depth in all fits but the one on all rows."""
+class FailsOnAllRows(CountingClassifier):
+    """Can be fitted with a=3 on the folds, and not on all the rows."""
 
     def fit(self, X, y):
-        if self.max_depth == 3 and len(y) == 40:
-            raise ValueError("max_depth=3 does not suit all the rows")
+        if self.a == 3 and len(y) == 40:
+            raise ValueError("a=3 does not suit all the rows")
         return super().fit(X, y)
 
 
 def test_optuna_integration_a_failure_of_the_final_fit_is_raised(numbered):
     """It swallowed the error and fitted the default parameters instead."""
-    search = OptunaSearchCV(DeepensOnce(), {"max_depth": [3]}, cv=2)
+    search = OptunaSearchCV(FailsOnAllRows(), {"a": [3]}, cv=2)
 
-    with pytest.raises(ValueError, match="max_depth=3 does not suit all the rows"):
+    with pytest.raises(ValueError, match="a=3 does not suit all the rows"):
         search.fit(*numbered)
 
-    assert search.best_params_ == {"max_depth": 3}
+    assert search.best_params_ == {"a": 3}
     assert not hasattr(search, "best_estimator_")
 
 
