@@ -58,9 +58,9 @@ def format_results(
     results: Results = {}
     for name in ("fit", "score"):
         seconds = [getattr(fold, f"{name}_seconds", np.nan) for fold in _all_folds(records, n_folds)]
-        results.update(_moments(f"{name}_time", np.array(seconds, dtype=float).reshape(shape)))
-    results.update(_masked_params([record.params for record in records]))
-    results["params"] = [dict(record.params) for record in records]
+        results.update(_moments(f"{name}_time", np.array(seconds, dtype=float).reshape(shape), measured_only=True))
+    results.update(_masked_params([record.full_params for record in records]))
+    results["params"] = [record.full_params for record in records]
     pruned = np.array([record.outcome.status == "pruned" for record in records])
     for metric in metrics or ("score",):
         for kind in ("test", "train") if return_train_score else ("test",):
@@ -147,15 +147,20 @@ def format_trials(records: Sequence[Record], *, n_folds: int) -> dict[str, Any]:
     Returns
     -------
     trials : dict of str to ndarray or list
-        ``number``, ``status``, ``error``, ``seconds``, ``params``, then one column per fold and score.
+        ``number``, ``status``, ``error``, ``seconds``, ``n_folds``, ``params``, then one column per fold and score; where
+        candidates climb rungs also ``resource``, the highest rung reached.
     """
     trials: dict[str, Any] = {
         "number": np.array([record.number for record in records], dtype=int),
         "status": np.array([record.outcome.status for record in records], dtype=object),
         "error": np.array([record.outcome.error for record in records], dtype=object),
         "seconds": np.array([record.seconds for record in records], dtype=float),
-        "params": [dict(record.params) for record in records],
+        "n_folds": np.array([len(record.outcome.folds) for record in records], dtype=int),
+        "params": [record.full_params for record in records],
     }
+    if any(record.outcome.curve for record in records):
+        reached = [record.outcome.curve[-1].resource if record.outcome.curve else 0 for record in records]
+        trials["resource"] = np.array(reached, dtype=int)
     for metric in _metrics(records) or ("score",):
         table = _score_table(records, "test", metric, n_folds, np.nan)
         trials.update({f"split{fold}_test_{metric}": table[:, fold] for fold in range(n_folds)})
@@ -194,10 +199,10 @@ def _reported_folds(records: Sequence[Record], n_folds: int) -> list[dict[str, A
 def _score_table(
     records: Sequence[Record], kind: str, metric: str, n_folds: int, error_score: float | str
 ) -> np.ndarray:
-    """Return the scores of shape (n_candidates, n_folds); NaN where a fold was not measured."""
+    """Return the scores of shape (n_candidates, n_folds); NaN where a fold was not measured to the end."""
     table = np.full((len(records), n_folds), np.nan)
     for row, record in enumerate(records):
-        for fold, score in enumerate(record.outcome.folds):
+        for fold, score in enumerate(record.outcome.scored_folds):
             value = getattr(score, kind)
             table[row, fold] = value[metric] if isinstance(value, dict) else value
         if record.outcome.status == "failed" and isinstance(error_score, numbers.Real):
@@ -205,10 +210,12 @@ def _score_table(
     return table
 
 
-def _moments(name: str, table: np.ndarray) -> Results:
-    with np.errstate(invalid="ignore"):  # infinite scores have no spread
-        mean = np.average(table, axis=1)
-        spread = np.sqrt(np.average((table - mean[:, np.newaxis]) ** 2, axis=1))
+def _moments(name: str, table: np.ndarray, *, measured_only: bool = False) -> Results:
+    mean_of = np.nanmean if measured_only else np.average
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # infinite scores have no spread
+        warnings.simplefilter("ignore", RuntimeWarning)  # a row of which nothing was measured
+        mean = mean_of(table, axis=1)
+        spread = np.sqrt(mean_of((table - mean[:, np.newaxis]) ** 2, axis=1))
     return {f"mean_{name}": mean, f"std_{name}": spread}
 
 

@@ -15,7 +15,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from sklearn_autotune._optuna import scratch_study
 from sklearn_autotune._space import Space, candidate_key
-from sklearn_autotune.evaluation import OUT_OF_TIME, FoldScore, Outcome, Work
+from sklearn_autotune.evaluation import OUT_OF_TIME, FoldScore, Outcome, Rung, Work
 from sklearn_autotune.pruning import frozen_bar, guiding_score
 
 __all__ = ["Budget", "Record", "TrialLoop", "read_records"]
@@ -42,13 +42,18 @@ class Record:
     number : int
         The trial's number in the study.
     params : dict
-        The candidate.
+        The candidate, as it was asked.
     outcome : Outcome
     """
 
     number: int
     params: Mapping[str, Any]
     outcome: Outcome
+
+    @property
+    def full_params(self) -> dict[str, Any]:
+        """The candidate with what measuring it has settled: parameters that give these scores again."""
+        return {**self.params, **self.outcome.settled}
 
     @property
     def is_measured(self) -> bool:
@@ -349,10 +354,16 @@ def read_records(study: optuna.Study, space: Space) -> list[Record]:
 def _pack(outcome: Outcome) -> dict[str, Any]:
     """Turn an outcome into one small attribute of the trial, column by column: Optuna copies it often."""
     folds = {name: [getattr(fold, name) for fold in outcome.folds] for name in STORED}
-    return {"status": outcome.status, "error": outcome.error, "folds": folds}
+    packed: dict[str, Any] = {"status": outcome.status, "error": outcome.error, "folds": folds}
+    if outcome.curve:
+        packed["curve"] = [(rung.resource, rung.test) for rung in outcome.curve]
+    if outcome.settled:
+        packed["settled"] = dict(outcome.settled)
+    return packed
 
 
 def _unpack(stored: Mapping[str, Any]) -> Outcome:
     columns = (stored["folds"][name] for name in STORED)
     folds = tuple(FoldScore(**dict(zip(STORED, row, strict=True))) for row in zip(*columns, strict=True))
-    return Outcome(stored["status"], folds, stored["error"])
+    curve = tuple(Rung(resource, tuple(test)) for resource, test in stored.get("curve", ()))
+    return Outcome(stored["status"], folds, stored["error"], curve, stored.get("settled", {}))

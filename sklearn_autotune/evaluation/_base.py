@@ -21,6 +21,7 @@ __all__ = [
     "OpenBar",
     "Outcome",
     "Progress",
+    "Rung",
     "Task",
     "Work",
     "join",
@@ -83,12 +84,36 @@ class FoldScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Rung:
+    """What a candidate scored on all folds when it had been given only so much of the resource."""
+
+    resource: int
+    test: tuple[Score, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a candidate has come: ``step`` counts from 0, ``folds`` holds what is finished."""
+    """How far a candidate has come.
+
+    Attributes
+    ----------
+    step : int
+        Counts from 0.
+    n_steps : int
+    folds : tuple of FoldScore
+        What is finished: the first folds, or all of them on the present rung.
+    curve : tuple of Rung
+        All rungs so far, where a candidate is given its resource (iterations, training rows) little by little and all
+        folds climb together; empty where each step is a whole fold.
+    settled : mapping of str to object
+        Parameters that measuring has settled: with them added, the candidate gives the last step's scores.
+    """
 
     step: int
     n_steps: int
     folds: tuple[FoldScore, ...]
+    curve: tuple[Rung, ...] = ()
+    settled: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_last(self) -> bool:
@@ -107,11 +132,20 @@ class Outcome:
         Only the folds that were measured.
     error : str or None
         Traceback or reason, when the status is not "complete".
+    curve, settled
+        As of `Progress`.
     """
 
     status: str
     folds: tuple[FoldScore, ...] = ()
     error: str | None = None
+    curve: tuple[Rung, ...] = ()
+    settled: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def scored_folds(self) -> tuple[FoldScore, ...]:
+        """The folds whose scores can stand beside a complete candidate's: none of a candidate that left half-way up."""
+        return () if self.curve and self.status == "pruned" else self.folds
 
 
 class Bar(Protocol):
@@ -232,27 +266,28 @@ def join(parts: Sequence[Outcome]) -> Outcome:
         if part.status == "timeout" or (part.status == "failed" and not part.folds):
             return Outcome(part.status, (), part.error)
     folds = tuple(fold for part in parts for fold in part.folds)
-    return _finished(folds)
+    return _finished(Progress(len(folds) - 1, len(folds), folds))
 
 
 def judge(work: Work, progress: Progress, *, apply_bar: bool = True) -> Outcome | None:
     """Return how the candidate ended at this step, or None while it goes on."""
     if progress.is_last:
-        return _finished(progress.folds)
+        return _finished(progress)
     if apply_bar and not work.bar.clears(progress):
-        return Outcome("pruned", progress.folds)
+        return Outcome("pruned", progress.folds, None, progress.curve)
     if work.deadline is not None and time.time() > work.deadline:
-        return Outcome("timeout", progress.folds, OUT_OF_TIME)
+        return Outcome("timeout", progress.folds, OUT_OF_TIME, progress.curve)
     return None
 
 
-def _finished(folds: tuple[FoldScore, ...]) -> Outcome:
+def _finished(progress: Progress) -> Outcome:
+    folds = progress.folds
     errors = [fold.error for fold in folds if fold.error is not None]
     if errors:
-        return Outcome("failed", folds, errors[0])
+        return Outcome("failed", folds, errors[0], progress.curve)
     if not all(_is_finite(fold.test) for fold in folds):
-        return Outcome("failed", folds, "a score is not finite")
-    return Outcome("complete", folds)
+        return Outcome("failed", folds, "a score is not finite", progress.curve)
+    return Outcome("complete", folds, None, progress.curve, progress.settled)
 
 
 def _is_finite(score: Score) -> bool:
