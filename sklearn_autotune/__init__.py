@@ -3,13 +3,20 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sklearn_autotune._refit_rules import BestMean, OneStandardError
     from sklearn_autotune._search import OptunaSearchCV
+    from sklearn_autotune.racing import FoldRacing
 
-__all__ = ["OptunaSearchCV", "__version__"]
+__all__ = ["BestMean", "FoldRacing", "OneStandardError", "OptunaSearchCV", "__version__"]
 
 __version__ = "0.1.0.dev0"
 
-_HOMES = {"OptunaSearchCV": "sklearn_autotune._search"}
+_HOMES = {
+    "BestMean": "sklearn_autotune._refit_rules",
+    "FoldRacing": "sklearn_autotune.racing",
+    "OneStandardError": "sklearn_autotune._refit_rules",
+    "OptunaSearchCV": "sklearn_autotune._search",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.ma import MaskedArray
 from scipy.stats import rankdata
 
+from sklearn_autotune._refit_rules import RefitRule
 from sklearn_autotune._sklearn import report_fit_failures
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import FoldScore
@@ -122,17 +123,25 @@ def choose_best(results: Results, records: Sequence[Record], refit: Any, metric:
     TypeError, IndexError
         If a callable ``refit`` returns no index of a candidate.
     """
+    complete = np.array([record.outcome.status == "complete" for record in records])
     if callable(refit):
-        index = refit(results)
+        index = refit(_only(results, complete) if isinstance(refit, RefitRule) else results)
         if not isinstance(index, numbers.Integral):
             raise TypeError("best_index_ returned is not an integer")
         if not 0 <= int(index) < len(records):
             raise IndexError("best_index_ index out of range")
         return int(index)
     ranks = results[f"rank_test_{metric}"]
-    complete = np.array([record.outcome.status == "complete" for record in records])
     eligible = complete if complete.any() else np.ones(len(records), dtype=bool)
     return int(np.where(eligible, ranks, ranks.max() + 1).argmin())
+
+
+def _only(results: Results, complete: np.ndarray) -> Results:
+    """Return the results with no scores but those of complete candidates: no other may be chosen."""
+    if not complete.any():
+        return results
+    tests = {name: column for name, column in results.items() if "_test_" in name and not name.startswith("rank")}
+    return results | {name: np.where(complete, column, np.nan) for name, column in tests.items()}
 
 
 def format_trials(records: Sequence[Record], *, n_folds: int) -> dict[str, Any]:

@@ -11,14 +11,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 import optuna
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.metrics import get_scorer_names
-from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, get_tags, indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._delegate import DelegateMixin, require_refit
+from sklearn_autotune._measuring import check_pruner, guiding_metric, make_bars, make_evaluation, make_task
+from sklearn_autotune._refit_rules import RefitRule
 from sklearn_autotune._results import choose_best, format_results, format_trials
 from sklearn_autotune._routing import check_refit_names_score, make_router, resolve_scorer, route_metadata
 from sklearn_autotune._sklearn import (
@@ -37,10 +38,11 @@ from sklearn_autotune._sklearn import (
 )
 from sklearn_autotune._space import Space, read_space
 from sklearn_autotune._study import detached, draw_seed, fingerprint, make_sampler, open_study
-from sklearn_autotune._trials import Budget, Record, TrialLoop
-from sklearn_autotune.evaluation import Fold, Outcome, Task, WholeFolds
+from sklearn_autotune._trials import Budget, Goal, Record, TrialLoop
+from sklearn_autotune.evaluation import Outcome, Task
 from sklearn_autotune.executors import make_executor
 from sklearn_autotune.families import auto_space
+from sklearn_autotune.racing import FoldRacing
 
 __all__ = ["OptunaSearchCV"]
 
@@ -80,9 +82,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Worker processes, each measuring one candidate at a time, or some of its folds if there are more workers than
         ``look_ahead``. None is 1 unless in a ``joblib.parallel_config`` context, -1 all processors. Never changes the
         result.
-    refit : bool, str or callable, default=True
+    refit : bool, str, callable or refit rule, default=True
         Fit the best candidate on all the data. A str names the score that decides; a callable takes ``cv_results_``
-        and returns the best index, and then there is no ``best_score_``.
+        and returns the best index, and then there is no ``best_score_``. `OneStandardError` is a rule ready made.
     cv : int, splitter or iterable of splits, default=None
         As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, so that a
         splitter that shuffles without a seed, or that can be used only once, gives all candidates the same folds.
@@ -100,10 +102,16 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     sampler : optuna.samplers.BaseSampler, default=None
         Proposes the candidates; a copy is used. None is Optuna's multivariate TPE, which handles parameters that only
         some candidates have in groups.
-    pruner : optuna.pruners.BasePruner, default=None
-        Stops candidates after a fold, given the mean score of their folds so far; a copy is used. It sees the trials
-        told when the candidate was asked. Candidates it stopped have NaN for the other folds and never win. None stops
-        none.
+    pruner : "auto", FoldRacing, optuna.pruners.BasePruner or None, default="auto"
+        What stops hopeless candidates early: those it stops have NaN for the folds not measured, rank last and never win.
+        "auto" is `FoldRacing()`, unless every score is wanted: in a finite space that is searched in full, and where
+        ``refit`` is a function or there are several scores and none decides. One of Optuna's pruners is given the mean
+        score of the folds so far, after each fold; a copy is used. All of them go by the trials told when the candidate
+        was asked. None measures all candidates in full.
+    patience : int, default=None
+        Stop after so many candidates in a row without a better mean score. None never does.
+    target_score : float, default=None
+        Stop once a candidate's mean score is at least this. None never does.
     look_ahead : int, default=4
         How many candidates may be under way before their results are known to the sampler. Part of what determines the
         result, as ``n_jobs`` is not: lower lets the sampler know more, higher keeps more workers busy. With 8 the best
@@ -194,7 +202,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         "error_score": [StrOptions({"raise"}), numbers.Real],
         "return_train_score": ["boolean"],
         "sampler": [optuna.samplers.BaseSampler, None],
-        "pruner": [optuna.pruners.BasePruner, None],
+        "pruner": [StrOptions({"auto"}), FoldRacing, optuna.pruners.BasePruner, None],
+        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "target_score": [numbers.Real, None],
         "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
         "enqueue": [list, tuple, None],
         "callbacks": [list, tuple, None],
@@ -220,7 +230,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         error_score: float | str = np.nan,
         return_train_score: bool = False,
         sampler: Any = None,
-        pruner: Any = None,
+        pruner: Any = "auto",
+        patience: int | None = None,
+        target_score: float | None = None,
         look_ahead: int = 4,
         enqueue: Any = None,
         callbacks: Any = None,
@@ -243,6 +255,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.return_train_score = return_train_score
         self.sampler = sampler
         self.pruner = pruner
+        self.patience = patience
+        self.target_score = target_score
         self.look_ahead = look_ahead
         self.enqueue = enqueue
         self.callbacks = callbacks
@@ -291,7 +305,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         params = cut_metadata(X, params=params)
         routed = route_metadata(self, params, scorer)
         root = root_context(self, max_subtasks=1 + (self.refit is not False))
-        task = self._make_task(X, y, scorer, routed)
+        check_pruner(self)
+        task = make_task(self, X, y, scorer, routed)
+        self.n_splits_ = len(task.folds)
         space = self._make_space(task)
         told = self._told_to_callbacks(task)
         if root is not None:
@@ -324,10 +340,11 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         raise_for_params(params, self, "score")
         routed = process_routing(self, "score", **params).scorer["score"] if routing_enabled() else {}
         scorer = self.scorer_
+        name = guiding_metric(self) or self.refit
         if isinstance(scorer, dict) and self.multimetric_:
-            scorer = scorer[self.refit]
+            scorer = scorer[name]
         score = scorer(self.best_estimator_, X, y, **routed)
-        return score[self.refit] if isinstance(score, dict) else score
+        return score[name] if isinstance(score, dict) else score
 
     def get_metadata_routing(self) -> Any:
         """Return the metadata router: what ``fit`` and ``score`` pass on, and to whom.
@@ -356,33 +373,6 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
 
-    def _make_task(self, X: Any, y: Any, scorer: Any, routed: Bunch) -> Task:
-        """Draw the folds once: every candidate, and every step of it, is measured on the same ones."""
-        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        split_params = routed.splitter.split
-        self.n_splits_ = cv.get_n_splits(X, y, **split_params)
-        folds = tuple(
-            Fold(number, np.asarray(train), np.asarray(test))
-            for number, (train, test) in enumerate(cv.split(X, y, **split_params))
-        )
-        if len(folds) != self.n_splits_:
-            raise ValueError(
-                "cv.split and cv.get_n_splits return inconsistent results. "
-                f"Expected {self.n_splits_} splits, got {len(folds)}"
-            )
-        if not folds:
-            raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
-        return Task(
-            X=X,
-            y=y,
-            folds=folds,
-            scorer=scorer,
-            fit_params=routed.estimator.fit,
-            score_params=routed.scorer.score,
-            error_score=self.error_score,
-            return_train_score=self.return_train_score,
-        )
-
     def _make_space(self, task: Task) -> Space:
         """Read the space and hold it against the estimator, before anything is fitted."""
         spelled = self.param_distributions
@@ -402,22 +392,23 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             study_name=self.study_name,
             resume=self.resume,
             marks=None if self.storage is None else fingerprint(task, space, self.estimator, self.scoring),
-            pruner=copy.deepcopy(self.pruner),
+            pruner=copy.deepcopy(self.pruner) if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
         )
         seed += len(study.get_trials(deepcopy=False))  # a resumed search must not draw again what it drew first
         study.sampler = make_sampler(self.sampler, space, seed)
         contexts = FoldContexts(self, root, len(task.folds))
         deadline = None if self.timeout is None else start + self.timeout
-        caller = self if contexts.are_watched else None
-        evaluation = WholeFolds(clone(self.estimator), task, self.verbose, caller)
+        evaluation = make_evaluation(self, task, space, self if contexts.are_watched else None)
         with closing(make_executor(evaluation, self.n_jobs, self.look_ahead)) as executor:
             loop = TrialLoop(
                 study=study,
                 space=space,
                 executor=executor,
                 budget=Budget(self.n_trials, deadline, bool(self.refit)),
+                goal=Goal(self.patience, self.target_score),
+                bars=make_bars(self, study, is_grid=space.size is not None and space.size <= self.n_trials),
                 look_ahead=self.look_ahead,
-                metric=self.refit if isinstance(self.refit, str) else None,
+                metric=guiding_metric(self),
                 seed=seed,
                 enqueue=self.enqueue or (),
                 callbacks=self.callbacks or (),
@@ -460,10 +451,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             return_train_score=self.return_train_score,
         )
         if self.refit or not self.multimetric_:
-            metric = str(self.refit) if self.multimetric_ else "score"
+            metric = (guiding_metric(self) if self.multimetric_ else None) or "score"
             self.best_index_ = choose_best(results, measured, self.refit, metric)
             self.best_params_ = results["params"][self.best_index_]
-            if not callable(self.refit):
+            if not callable(self.refit) or isinstance(self.refit, RefitRule):
                 self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
         self.cv_results_ = results
 

@@ -15,10 +15,11 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from sklearn_autotune._optuna import scratch_study
 from sklearn_autotune._space import Space, candidate_key
-from sklearn_autotune.evaluation import OUT_OF_TIME, FoldScore, Outcome, Rung, Work
-from sklearn_autotune.pruning import frozen_bar, guiding_score
+from sklearn_autotune.evaluation import OUT_OF_TIME, FoldScore, Outcome, Rung, Work, guiding_score
+from sklearn_autotune.halving import mean_score
+from sklearn_autotune.pruning import Bars, OpenBars
 
-__all__ = ["Budget", "Record", "TrialLoop", "read_records"]
+__all__ = ["Budget", "Goal", "Record", "TrialLoop", "read_records"]
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,41 @@ class Budget:
 
 
 @dataclass(slots=True)
+class Goal:
+    """When a search has found enough: decided by what has been told, so that it never depends on timing.
+
+    Attributes
+    ----------
+    patience : int or None
+        How many candidates may be told in a row without a better mean score than all before.
+    target_score : float or None
+        The mean score to be reached.
+    """
+
+    patience: int | None = None
+    target_score: float | None = None
+    best: float | None = field(default=None, init=False)
+    n_without: int = field(default=0, init=False)
+
+    def note(self, outcome: Outcome, score: float | None) -> None:
+        """Take in an outcome, and the mean score if it is complete."""
+        if outcome.status not in MEASURED:
+            return
+        if score is not None and (self.best is None or score > self.best):
+            self.best, self.n_without = score, 0
+        elif self.best is not None:
+            self.n_without += 1
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether to stop."""
+        if self.best is None:
+            return False
+        is_enough = self.target_score is not None and self.best >= self.target_score
+        return is_enough or (self.patience is not None and self.n_without >= self.patience)
+
+
+@dataclass(slots=True)
 class _Asked:
     trial: optuna.Trial
     params: Mapping[str, Any]
@@ -119,6 +155,10 @@ class TrialLoop:
     space : Space
     executor : Executor
     budget : Budget
+    goal : Goal or None
+        When to stop before the budget is spent.
+    bars : Bars or None
+        What candidates have to clear; None lets all run in full.
     look_ahead : int
         How many candidates may be under way before their results are known.
     metric : str or None
@@ -143,6 +183,8 @@ class TrialLoop:
         executor: Any,
         budget: Budget,
         look_ahead: int,
+        goal: Goal | None = None,
+        bars: Bars | None = None,
         metric: str | None = None,
         seed: int = 0,
         enqueue: Sequence[Mapping[str, Any]] = (),
@@ -155,11 +197,15 @@ class TrialLoop:
         self.executor = executor
         self.budget = budget
         self.look_ahead = look_ahead
+        self.goal = goal or Goal()
+        self.bars = bars or OpenBars()
         self.metric = metric
         self.callbacks = callbacks
         self.check_outcome = check_outcome
         self.contexts = contexts
         self.records: list[Record] = read_records(study, space)
+        for record in self.records:
+            self._learn(record.outcome)
         self.seen = {candidate_key(record.params) for record in self.records if record.is_measured}
         self.n_rows = sum(record.is_measured for record in self.records)
         self.is_grid = space.size is not None and space.size <= budget.n_trials
@@ -168,7 +214,7 @@ class TrialLoop:
         self.under_way: dict[int, _Asked] = {}
         self.arrived: dict[int, Outcome] = {}
         self.is_exhausted = False
-        self.stop_asked = False
+        self.stop_asked = self.goal.is_reached
         self.is_telling = False
 
     @property
@@ -208,7 +254,7 @@ class TrialLoop:
                     row=asked.row,
                     n_rows=self.n_planned,
                     params=asked.params,
-                    bar=frozen_bar(self.study, asked.trial, self.metric),
+                    bar=self.bars.freeze(asked.trial),
                     # Without one complete candidate there would be nothing to return.
                     deadline=None if asked.row == 0 else self.budget.search_deadline,
                     contexts=self.contexts.open(asked.row),
@@ -284,14 +330,14 @@ class TrialLoop:
                 self.check_outcome = None
             self._finish(asked.trial, asked.params, outcome)
             self.contexts.close(asked.row)
-            self.stop_asked = self.stop_asked or any(fold.stop_asked for fold in outcome.folds)
+            self.stop_asked |= self.goal.is_reached or any(fold.stop_asked for fold in outcome.folds)
             # Ask before telling the next one, even if that has arrived too: what a candidate is asked from must not
             # depend on how many happen to arrive together.
             self._hand_out()
 
     def _finish(self, trial: optuna.Trial, params: Mapping[str, Any], outcome: Outcome) -> None:
         self.records.append(Record(trial.number, params, outcome))
-        self.budget.note(outcome)
+        self._learn(outcome)
         trial.set_user_attr(OUTCOME, _pack(outcome))
         self.is_telling = True
         frozen = self._tell(trial, outcome)
@@ -300,14 +346,32 @@ class TrialLoop:
             for callback in self.callbacks:
                 callback(self.study, frozen)
 
+    def _learn(self, outcome: Outcome) -> None:
+        """Pass on what the budget, the bars and the goal go by."""
+        self.budget.note(outcome)
+        self.bars.note(outcome)
+        self.goal.note(outcome, self._mean(outcome) if outcome.status == "complete" else None)
+
+    def _mean(self, outcome: Outcome) -> float:
+        scores = [guiding_score(fold.test, self.metric) for fold in outcome.folds]
+        return sum(scores) / len(scores)
+
     def _tell(self, trial: optuna.Trial, outcome: Outcome) -> FrozenTrial:
+        if not self.bars.report:
+            self._report(trial, outcome)
         if outcome.status == "complete":
-            scores = [guiding_score(fold.test, self.metric) for fold in outcome.folds]
-            return self.study.tell(trial, sum(scores) / len(scores))
+            return self.study.tell(trial, self._mean(outcome))
         if outcome.status in ("failed", "pruned"):
             # Samplers learn nothing from FAIL; PRUNED without a value counts as worst and steers them away.
             return self.study.tell(trial, state=TrialState.PRUNED)
         return self.study.tell(trial, state=TrialState.FAIL)
+
+    def _report(self, trial: optuna.Trial, outcome: Outcome) -> None:
+        """Report how far a candidate came: samplers rank those that were stopped by it, and then by their score."""
+        for rung in outcome.curve:
+            trial.report(mean_score(rung, self.metric), rung.resource)
+        if outcome.status == "pruned" and not outcome.curve:
+            trial.report(self._mean(outcome), len(outcome.folds) - 1)
 
     # -- stopping ----------------------------------------------------------------------------------------------
 

@@ -180,7 +180,7 @@ class Slots:
         self.make_slot = make_slot
         self.n_folds = n_folds
         self.n_parts = n_parts
-        self.awaited: dict[int, dict[tuple[int, ...], Outcome | None]] = {}
+        self.awaited: dict[int, tuple[Work, dict[tuple[int, ...], Outcome | None]]] = {}
         self.idle: list[Any] = []
         self.n_unopened = n_slots
         self.queue: deque[Work] = deque()
@@ -189,7 +189,7 @@ class Slots:
     def submit(self, work: Work) -> None:
         """Queue the candidate, in parts if there are slots for them, and start it if a slot is free."""
         parts = work.parts(self.n_folds, self.n_parts)
-        self.awaited[work.number] = {part.only: None for part in parts}
+        self.awaited[work.number] = work, {part.only: None for part in parts}
         self.queue.extend(parts)
         self._start_queued()
 
@@ -225,15 +225,18 @@ class Slots:
         self.idle, self.busy, self.n_unopened = [], {}, 0
         _all_at_once([slot.kill for slot in slots])
 
-    def _join(self, work: Work, outcome: Outcome) -> list[tuple[int, Outcome]]:
-        """Note the outcome of a part; return the candidate's once all its parts have one."""
-        parts = self.awaited[work.number]
-        parts[work.only] = outcome
-        known = [part for part in parts.values() if part is not None]
-        if len(known) < len(parts):
+    def _join(self, part: Work, outcome: Outcome) -> list[tuple[int, Outcome]]:
+        """Note the outcome of a part; return the candidate's as soon as the parts measured decide it."""
+        if part.number not in self.awaited:
+            return []  # decided by its earlier folds
+        work, parts = self.awaited[part.number]
+        parts[part.only] = outcome
+        known = outcome if len(parts) == 1 else join(work, list(parts.values()))
+        if known is None:
             return []
-        del self.awaited[work.number]
-        return [(work.number, known[0] if len(known) == 1 else join(known))]
+        del self.awaited[part.number]
+        self.queue = deque(queued for queued in self.queue if queued.number != part.number)
+        return [(part.number, known)]
 
     def _start_queued(self) -> None:
         while self.queue and (self.idle or self.n_unopened):

@@ -2,42 +2,129 @@
 
 import copy
 from math import isfinite
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sklearn_autotune.evaluation import Bar, OpenBar, Progress
+from sklearn_autotune._refit_rules import RefitRule
+from sklearn_autotune.evaluation import Bar, OpenBar, Outcome, Progress, guiding_score
+from sklearn_autotune.halving import HalvingRungs
+from sklearn_autotune.racing import FoldRacing
 
-__all__ = ["OptunaBar", "frozen_bar"]
+__all__ = ["Bars", "HalvingBars", "OpenBars", "OptunaBar", "OptunaBars", "RaceBars"]
 
 
-def frozen_bar(study: optuna.Study, trial: optuna.Trial, metric: str | None) -> Bar:
-    """Freeze what a candidate will be compared with.
+class Bars(Protocol):
+    """Makes the bars of a search, from the outcomes told so far.
+
+    ``report`` says whether they report intermediate values to the study themselves.
+    """
+
+    report: bool
+
+    def note(self, outcome: Outcome) -> None:
+        """Learn from an outcome that has been told."""
+        ...
+
+    def freeze(self, trial: optuna.Trial) -> Bar:
+        """Freeze what a candidate, just asked, will be compared with."""
+        ...
+
+
+class OpenBars:
+    """Lets every candidate run in full."""
+
+    report = False
+
+    def note(self, outcome: Outcome) -> None:
+        """There is nothing to learn."""
+
+    def freeze(self, trial: optuna.Trial) -> Bar:
+        """Return a bar that every candidate clears."""
+        return OpenBar()
+
+
+class RaceBars:
+    """Lets folds race: `FoldRacing` applied to the complete candidates.
 
     Parameters
     ----------
-    study : optuna.Study
-        With the trials told so far, and the pruner; Optuna's NopPruner lets every candidate run in full.
-    trial : optuna.Trial
-        The candidate's trial, just asked.
+    racing : FoldRacing
     metric : str or None
-        Which of several scores counts.
-
-    Returns
-    -------
-    bar : Bar
+        Which of several scores guides the search.
+    rule : RefitRule or None
+        How the winner is chosen: one that takes candidates close to the best needs them complete.
     """
-    if isinstance(study.pruner, optuna.pruners.NopPruner):
-        return OpenBar()
-    return OptunaBar(study, trial, metric)
+
+    report = False
+
+    def __init__(self, racing: FoldRacing, metric: str | None = None, rule: RefitRule | None = None) -> None:
+        self.racing = racing
+        self.metric = metric
+        self.rule = rule
+        self.scores: list[list[float]] = []
+        self.bar: Bar | None = None
+
+    def note(self, outcome: Outcome) -> None:
+        """Take the scores of a complete candidate into account from now on."""
+        if outcome.status == "complete":
+            self.scores.append([guiding_score(fold.test, self.metric) for fold in outcome.folds])
+            self.bar = None
+
+    def freeze(self, trial: optuna.Trial) -> Bar:
+        """Return the bar that the complete candidates set."""
+        if not self.scores:
+            return OpenBar()
+        if self.bar is None:
+            scores = np.array(self.scores)
+            best = scores[scores.mean(axis=1).argmax()]
+            tolerance = 0.0 if self.rule is None else self.rule.tolerance(best)
+            self.bar = self.racing.bar(scores, metric=self.metric, tolerance=tolerance)
+        return self.bar
+
+
+class HalvingBars:
+    """Lets the best share on each rung climb on."""
+
+    report = False
+
+    def __init__(self, factor: float, metric: str | None = None) -> None:
+        self.rungs = HalvingRungs(factor, metric)
+
+    def note(self, outcome: Outcome) -> None:
+        """Take the rungs that a candidate has reached into account from now on."""
+        self.rungs.note(outcome.curve)
+
+    def freeze(self, trial: optuna.Trial) -> Bar:
+        """Return what those who reached each rung so far make of it."""
+        return self.rungs.bar()
+
+
+class OptunaBars:
+    """Lets one of Optuna's pruners decide."""
+
+    report = True
+
+    def __init__(self, study: optuna.Study, metric: str | None = None) -> None:
+        self.study = study
+        self.metric = metric
+
+    def note(self, outcome: Outcome) -> None:
+        """The pruner reads the study itself."""
+
+    def freeze(self, trial: optuna.Trial) -> Bar:
+        """Return the pruner's bar, with what the study knows now."""
+        return OptunaBar(self.study, trial, self.metric)
 
 
 class OptunaBar:
     """One of Optuna's pruners, deciding after each step from the trials that were told when it was made.
 
-    It reports the mean score of the folds so far, as Optuna's own examples do, and has to stay with the study. The
-    pruner is a copy: some remember what they saw first, and which candidate they are shown first is a matter of timing.
+    It reports the mean score of the folds so far, as Optuna's own examples do, or of all folds at each rung, and has to
+    stay with the study. The pruner is a copy: some remember what they saw first, and which candidate they are shown
+    first is a matter of timing.
     """
 
     travels = False
@@ -60,7 +147,7 @@ class OptunaBar:
         mean = sum(scores) / len(scores)
         if not isfinite(mean):
             return True  # a failed fold: let the rest be measured, so that the report of failures is complete
-        self.trial.report(mean, progress.step)
+        self.trial.report(mean, progress.curve[-1].resource if progress.curve else progress.step)
         return not self.trial.should_prune()
 
 
@@ -85,10 +172,3 @@ class _StorageAsOf:
         if not complete:
             raise ValueError("No trials are completed yet.")
         return max(complete, key=lambda trial: trial.values[0])
-
-
-def guiding_score(score: Any, metric: str | None) -> float:
-    """Return the score that guides the search: the named one of several, else the first."""
-    if not isinstance(score, dict):
-        return float(score)
-    return float(score[metric] if metric in score else next(iter(score.values())))

@@ -19,16 +19,17 @@ PACKAGE = ROOT.name
 # A room that is a folder stands on one floor; inside it, modules import one another as they like.
 FLOORS = {
     0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions"),
-    1: ("_space", "evaluation", "_delegate", "_routing", "samplers"),
-    2: ("pruning", "families", "_study", "_blend"),
-    3: ("_trials", "executors"),
-    4: ("_results",),
-    5: ("_search",),
-    6: ("_selector", "_tuned_xgb"),
-    7: ("comparison", "testing"),
-    8: ("runner", "plotting", "export", "_demo"),
-    9: ("cli",),
-    10: ("__init__", "__main__"),
+    1: ("_space", "evaluation", "_delegate", "_routing", "_refit_rules", "samplers"),
+    2: ("racing", "halving", "families", "_study", "_blend"),
+    3: ("pruning", "executors"),
+    4: ("_trials", "_measuring"),
+    5: ("_results",),
+    6: ("_search",),
+    7: ("_selector", "_tuned_xgb"),
+    8: ("comparison", "testing"),
+    9: ("runner", "plotting", "export", "_demo"),
+    10: ("cli",),
+    11: ("__init__", "__main__"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

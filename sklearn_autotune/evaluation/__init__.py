@@ -12,6 +12,7 @@ from sklearn_autotune.evaluation._base import (
     Rung,
     Task,
     Work,
+    guiding_score,
     measure,
 )
 from sklearn_autotune.evaluation._folds import WholeFolds
@@ -29,5 +30,6 @@ __all__ = [
     "Task",
     "WholeFolds",
     "Work",
+    "guiding_score",
     "measure",
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "Rung",
     "Task",
     "Work",
+    "guiding_score",
     "join",
     "judge",
     "measure",
@@ -223,11 +224,15 @@ class Work:
         return self if self.bar.travels else replace(self, bar=DistantBar())
 
     def parts(self, n_folds: int, n_parts: int) -> list["Work"]:
-        """Cut the candidate into parts to be measured apart; not where a bar has to see one fold after another."""
-        if n_parts < 2 or not isinstance(self.bar, OpenBar):
+        """Cut the candidate into parts to be measured apart; not where a bar stays with the study."""
+        if n_parts < 2 or n_folds < 2 or not self.bar.travels:
             return [self]
         cuts = np.array_split(np.arange(n_folds), min(n_parts, n_folds))
-        return [replace(self, only=tuple(int(fold) for fold in cut)) for cut in cuts]
+        # Only the first part can be held against the bar where it is measured: it begins with the first fold.
+        return [
+            replace(self, only=tuple(int(fold) for fold in cut), bar=OpenBar() if place else self.bar)
+            for place, cut in enumerate(cuts)
+        ]
 
 
 class Evaluation(Protocol):
@@ -260,13 +265,26 @@ def measure(evaluation: Evaluation, work: Work) -> Outcome:
     raise RuntimeError(f"The evaluation of trial {work.number} ended without a last step.")
 
 
-def join(parts: Sequence[Outcome]) -> Outcome:
-    """Put the outcomes of a candidate's parts together, in the order of its folds."""
+def join(work: Work, parts: Sequence[Outcome | None]) -> Outcome | None:
+    """Put the outcomes of a candidate's parts together, in the order of its folds; None while it cannot be said.
+
+    The bar is applied as if one fold had been measured after another: what was measured beyond the fold that decided is
+    dropped, so that cutting a candidate up changes nothing but the time it takes.
+    """
+    folds: list[FoldScore] = []
     for part in parts:
+        if part is None:
+            return None
         if part.status == "timeout" or (part.status == "failed" and not part.folds):
-            return Outcome(part.status, (), part.error)
-    folds = tuple(fold for part in parts for fold in part.folds)
-    return _finished(Progress(len(folds) - 1, len(folds), folds))
+            return Outcome(part.status, tuple(folds), part.error)
+        for fold in part.folds:
+            folds.append(fold)
+            is_last = part is parts[-1] and fold is part.folds[-1]
+            n_steps = len(folds) + (not is_last)
+            verdict = judge(replace(work, deadline=None), Progress(len(folds) - 1, n_steps, tuple(folds)))
+            if verdict is not None:
+                return verdict
+    raise RuntimeError(f"The parts of trial {work.number} came back without a last fold.")
 
 
 def judge(work: Work, progress: Progress, *, apply_bar: bool = True) -> Outcome | None:
@@ -288,6 +306,13 @@ def _finished(progress: Progress) -> Outcome:
     if not all(_is_finite(fold.test) for fold in folds):
         return Outcome("failed", folds, "a score is not finite", progress.curve)
     return Outcome("complete", folds, None, progress.curve, progress.settled)
+
+
+def guiding_score(score: Score, metric: str | None) -> float:
+    """Return the score that guides the search: the named one of several, else the first."""
+    if not isinstance(score, dict):
+        return float(score)
+    return float(score[metric] if metric in score else next(iter(score.values())))
 
 
 def _is_finite(score: Score) -> bool:

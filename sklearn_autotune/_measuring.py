@@ -1,0 +1,95 @@
+"""How the candidates of a search are measured, on what, and what stops them: the constructor's words made into parts."""
+
+from typing import Any
+
+import numpy as np
+import optuna
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch
+
+from sklearn_autotune._refit_rules import RefitRule
+from sklearn_autotune._space import Space
+from sklearn_autotune.evaluation import Evaluation, Fold, Task, WholeFolds
+from sklearn_autotune.pruning import Bars, HalvingBars, OpenBars, OptunaBars, RaceBars
+from sklearn_autotune.racing import FoldRacing
+
+__all__ = ["check_pruner", "guiding_metric", "make_bars", "make_evaluation", "make_task"]
+
+
+def make_task(search: Any, X: Any, y: Any, scorer: Any, routed: Bunch) -> Task:
+    """Draw the folds once: every candidate, and every step of it, is measured on the same ones.
+
+    Raises
+    ------
+    ValueError
+        If the splitter gives no split, or another number of them than it says.
+    """
+    cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))
+    split_params = routed.splitter.split
+    n_splits = cv.get_n_splits(X, y, **split_params)
+    folds = tuple(
+        Fold(number, np.asarray(train), np.asarray(test))
+        for number, (train, test) in enumerate(cv.split(X, y, **split_params))
+    )
+    if len(folds) != n_splits:
+        raise ValueError(
+            f"cv.split and cv.get_n_splits return inconsistent results. Expected {n_splits} splits, got {len(folds)}"
+        )
+    if not folds:
+        raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
+    return Task(
+        X=X,
+        y=y,
+        folds=folds,
+        scorer=scorer,
+        fit_params=routed.estimator.fit,
+        score_params=routed.scorer.score,
+        error_score=search.error_score,
+        return_train_score=search.return_train_score,
+    )
+
+
+def make_evaluation(search: Any, task: Task, space: Space, caller: Any) -> Evaluation:
+    """Choose how a candidate is measured: fold after fold, or all folds rung by rung."""
+    return WholeFolds(clone(search.estimator), task, search.verbose, caller)
+
+
+def guiding_metric(search: Any) -> str | None:
+    """Return the name of the score that decides, if there are several."""
+    if isinstance(search.refit, RefitRule):
+        return search.refit.metric
+    return search.refit if isinstance(search.refit, str) else None
+
+
+def check_pruner(search: Any) -> None:
+    """Raise ValueError if the pruner cannot be used, or cannot judge what this search measures."""
+    if isinstance(search.pruner, FoldRacing):
+        search.pruner.check()
+
+
+def make_bars(search: Any, study: optuna.Study, *, is_grid: bool) -> Bars:
+    """Choose what stops a candidate.
+
+    By default folds race, unless the contract of scikit-learn's searches asks for every score: in a finite space that
+    is searched in full, and where nobody but a function of all results knows which score decides.
+    """
+    metric = guiding_metric(search)
+    pruner = search.pruner
+    if isinstance(pruner, FoldRacing):
+        return RaceBars(pruner, metric, _rule(search))
+    if pruner == "auto" and not is_grid and _one_score_decides(search):
+        return RaceBars(FoldRacing(), metric, _rule(search))
+    if isinstance(pruner, optuna.pruners.BasePruner) and not isinstance(pruner, optuna.pruners.NopPruner):
+        return OptunaBars(study, metric)
+    return OpenBars()
+
+
+def _rule(search: Any) -> RefitRule | None:
+    return search.refit if isinstance(search.refit, RefitRule) else None
+
+
+def _one_score_decides(search: Any) -> bool:
+    if search.refit is False:
+        return search.scoring is None or isinstance(search.scoring, str)
+    return _rule(search) is not None or not callable(search.refit)
