@@ -1,20 +1,24 @@
-"""How the candidates of a search are measured, on what, and what stops them: the constructor's words made into parts."""
+"""How the candidates of a search are measured, on what, and what stops them: constructor's words made into parts."""
 
 from typing import Any
 
 import numpy as np
 import optuna
+from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
 from sklearn_autotune._refit_rules import RefitRule
 from sklearn_autotune._space import Space
-from sklearn_autotune.evaluation import Evaluation, Fold, Task, WholeFolds
+from sklearn_autotune.evaluation import Evaluation, Fold, Prefixes, Task, WholeFolds, make_rungs
 from sklearn_autotune.pruning import Bars, HalvingBars, OpenBars, OptunaBars, RaceBars
 from sklearn_autotune.racing import FoldRacing
 
 __all__ = ["check_pruner", "guiding_metric", "make_bars", "make_evaluation", "make_task"]
+
+# Up to so many candidates nothing is stopped: little could be saved, and scikit-learn's searches show every score.
+SMALL_SEARCH = 20
 
 
 def make_task(search: Any, X: Any, y: Any, scorer: Any, routed: Bunch) -> Task:
@@ -51,8 +55,26 @@ def make_task(search: Any, X: Any, y: Any, scorer: Any, routed: Bunch) -> Task:
 
 
 def make_evaluation(search: Any, task: Task, space: Space, caller: Any) -> Evaluation:
-    """Choose how a candidate is measured: fold after fold, or all folds rung by rung."""
-    return WholeFolds(clone(search.estimator), task, search.verbose, caller)
+    """Choose how a candidate is measured: fold after fold, or all folds rung by rung.
+
+    Raises
+    ------
+    ValueError
+        If the estimator has no such resource as asked for, or the space has it.
+    """
+    shared = Prefixes(search.prefix_cache // effective_n_jobs(search.n_jobs)) if search.prefix_cache else None
+    folds = WholeFolds(clone(search.estimator), task, search.verbose, caller, shared)
+    if search.resource is None:
+        return folds
+    return make_rungs(
+        folds,
+        search.resource,
+        min_resources=search.min_resources,
+        max_resources=search.max_resources,
+        factor=search.factor,
+        metric=guiding_metric(search),
+        searched=space.names,
+    )
 
 
 def guiding_metric(search: Any) -> str | None:
@@ -64,24 +86,33 @@ def guiding_metric(search: Any) -> str | None:
 
 def check_pruner(search: Any) -> None:
     """Raise ValueError if the pruner cannot be used, or cannot judge what this search measures."""
-    if isinstance(search.pruner, FoldRacing):
-        search.pruner.check()
+    if not isinstance(search.pruner, FoldRacing):
+        return
+    search.pruner.check()
+    if search.resource is not None:
+        raise ValueError(
+            f"FoldRacing compares candidates fold by fold, but with resource={search.resource!r} all folds climb "
+            "together. Use pruner='auto' (successive halving), one of Optuna's pruners, or resource=None."
+        )
 
 
-def make_bars(search: Any, study: optuna.Study, *, is_grid: bool) -> Bars:
+def make_bars(search: Any, study: optuna.Study, space: Space) -> Bars:
     """Choose what stops a candidate.
 
-    By default folds race, unless the contract of scikit-learn's searches asks for every score: in a finite space that
-    is searched in full, and where nobody but a function of all results knows which score decides.
+    By default folds race, unless the contract of scikit-learn's searches asks for every score: in a small search, in a
+    finite space that is searched in full, and where nobody but a function of all results knows which score decides.
     """
     metric = guiding_metric(search)
     pruner = search.pruner
     if isinstance(pruner, FoldRacing):
         return RaceBars(pruner, metric, _rule(search))
-    if pruner == "auto" and not is_grid and _one_score_decides(search):
-        return RaceBars(FoldRacing(), metric, _rule(search))
     if isinstance(pruner, optuna.pruners.BasePruner) and not isinstance(pruner, optuna.pruners.NopPruner):
         return OptunaBars(study, metric)
+    if pruner == "auto" and search.resource is not None:
+        return HalvingBars(search.factor, metric)
+    is_grid = space.size is not None and space.size <= search.n_trials
+    if pruner == "auto" and search.n_trials > SMALL_SEARCH and not is_grid and _one_score_decides(search):
+        return RaceBars(FoldRacing(), metric, _rule(search))
     return OpenBars()
 
 

@@ -58,9 +58,9 @@ class OneStandardError:
     Parameters
     ----------
     by : str or callable
-        What is to be small: a column of ``cv_results_``, such as ``"param_C"`` or ``"mean_score_time"``, or a function of
-        a candidate's ``params`` that returns something to sort by. Of equally simple candidates the better one is chosen.
-        Times differ from run to run, and so may the candidate chosen by them.
+        What is to be small: a column of ``cv_results_``, such as ``"param_C"`` or ``"mean_score_time"``, or a function
+        of a candidate's ``params`` that returns something to sort by. Of equally simple candidates the better one is
+        chosen. Times differ from run to run, and so may the candidate chosen by them.
     largest : bool, default=False
         Whether large is simple, as it is of a penalty.
     n_errors : float, default=1.0

@@ -156,8 +156,8 @@ def format_trials(records: Sequence[Record], *, n_folds: int) -> dict[str, Any]:
     Returns
     -------
     trials : dict of str to ndarray or list
-        ``number``, ``status``, ``error``, ``seconds``, ``n_folds``, ``params``, then one column per fold and score; where
-        candidates climb rungs also ``resource``, the highest rung reached.
+        ``number``, ``status``, ``error``, ``seconds``, ``n_folds``, ``params``, then one column per fold and score;
+        where candidates climb rungs also ``resource``, the highest rung reached.
     """
     trials: dict[str, Any] = {
         "number": np.array([record.number for record in records], dtype=int),
@@ -171,7 +171,7 @@ def format_trials(records: Sequence[Record], *, n_folds: int) -> dict[str, Any]:
         reached = [record.outcome.curve[-1].resource if record.outcome.curve else 0 for record in records]
         trials["resource"] = np.array(reached, dtype=int)
     for metric in _metrics(records) or ("score",):
-        table = _score_table(records, "test", metric, n_folds, np.nan)
+        table = _score_table(records, "test", metric, n_folds, np.nan, with_lower_rungs=True)
         trials.update({f"split{fold}_test_{metric}": table[:, fold] for fold in range(n_folds)})
         trials[f"mean_test_{metric}"] = table.mean(axis=1)
     return trials
@@ -206,16 +206,23 @@ def _reported_folds(records: Sequence[Record], n_folds: int) -> list[dict[str, A
 
 
 def _score_table(
-    records: Sequence[Record], kind: str, metric: str, n_folds: int, error_score: float | str
+    records: Sequence[Record],
+    kind: str,
+    metric: str,
+    n_folds: int,
+    error_score: float | str,
+    *,
+    with_lower_rungs: bool = False,
 ) -> np.ndarray:
-    """Return the scores of shape (n_candidates, n_folds); NaN where a fold was not measured to the end."""
+    """Return the scores of shape (n_candidates, n_folds); NaN where a fold was not measured, or not to the top."""
     table = np.full((len(records), n_folds), np.nan)
     for row, record in enumerate(records):
-        for fold, score in enumerate(record.outcome.scored_folds):
+        folds = record.outcome.folds if with_lower_rungs else record.outcome.scored_folds
+        for fold, score in enumerate(folds):
             value = getattr(score, kind)
             table[row, fold] = value[metric] if isinstance(value, dict) else value
         if record.outcome.status == "failed" and isinstance(error_score, numbers.Real):
-            table[row, len(record.outcome.folds) :] = error_score
+            table[row, len(folds) :] = error_score
     return table
 
 

@@ -39,7 +39,7 @@ from sklearn_autotune._sklearn import (
 from sklearn_autotune._space import Space, read_space
 from sklearn_autotune._study import detached, draw_seed, fingerprint, make_sampler, open_study
 from sklearn_autotune._trials import Budget, Goal, Record, TrialLoop
-from sklearn_autotune.evaluation import Outcome, Task
+from sklearn_autotune.evaluation import Evaluation, Outcome, Rung, Task
 from sklearn_autotune.executors import make_executor
 from sklearn_autotune.families import auto_space
 from sklearn_autotune.racing import FoldRacing
@@ -103,11 +103,25 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Proposes the candidates; a copy is used. None is Optuna's multivariate TPE, which handles parameters that only
         some candidates have in groups.
     pruner : "auto", FoldRacing, optuna.pruners.BasePruner or None, default="auto"
-        What stops hopeless candidates early: those it stops have NaN for the folds not measured, rank last and never win.
-        "auto" is `FoldRacing()`, unless every score is wanted: in a finite space that is searched in full, and where
-        ``refit`` is a function or there are several scores and none decides. One of Optuna's pruners is given the mean
-        score of the folds so far, after each fold; a copy is used. All of them go by the trials told when the candidate
-        was asked. None measures all candidates in full.
+        What stops hopeless candidates early: those it stops have NaN for the folds not measured, rank last and never
+        win. "auto" is `FoldRacing()`, unless every score is wanted: in a search of up to 20 candidates, in a finite
+        space that is searched in full, and where ``refit`` is a function or there are several scores and none decides.
+        One of Optuna's pruners is given the mean score of the folds so far, after each fold or rung; a copy is used.
+        All of them go by the trials told when the candidate was asked. None measures all candidates in full.
+    resource : str, default=None
+        What candidates are given little by little, all folds together, so that hopeless ones can be stopped with
+        little: "n_samples" (training rows), "iterations" (``n_estimators``, ``max_iter`` or ``iterations``, also of a
+        Pipeline's last step), "epochs" (calls of ``partial_fit``), or the name of a parameter that counts.
+        ``pruner="auto"`` is successive halving then. The count with the best mean score is settled and stands in the
+        candidate's params; of epochs, which are no parameter, in ``best_resource_``. None measures fold after fold.
+    min_resources, max_resources : int or "auto", default="auto"
+        How much of the resource there is on the first rung, and on the last. "auto" makes four or five rungs, and ends
+        with all rows, or with what the estimator has set.
+    factor : float, default=3
+        How many times as much of the resource each rung has as the one below, and of how many candidates one climbs on.
+    prefix_cache : int, default=2**30
+        Bytes for what the first steps of a Pipeline gave on each fold, shared by all candidates that begin with the
+        same steps; divided among workers. 0 shares nothing. Scores are the same either way.
     patience : int, default=None
         Stop after so many candidates in a row without a better mean score. None never does.
     target_score : float, default=None
@@ -143,6 +157,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Row of the best candidate in ``cv_results_``.
     scorer_ : callable or dict of callable
     n_splits_ : int
+    best_resource_ : int
+        How much of the ``resource`` the best candidate's score belongs to; the final fit has as much, or all rows.
     refit_time_ : float
         Seconds of the final fit.
     multimetric_ : bool
@@ -203,6 +219,11 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         "return_train_score": ["boolean"],
         "sampler": [optuna.samplers.BaseSampler, None],
         "pruner": [StrOptions({"auto"}), FoldRacing, optuna.pruners.BasePruner, None],
+        "resource": [str, None],
+        "min_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "factor": [Interval(numbers.Real, 1, None, closed="neither")],
+        "prefix_cache": [Interval(numbers.Integral, 0, None, closed="left")],
         "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "target_score": [numbers.Real, None],
         "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
@@ -231,6 +252,11 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return_train_score: bool = False,
         sampler: Any = None,
         pruner: Any = "auto",
+        resource: str | None = None,
+        min_resources: int | str = "auto",
+        max_resources: int | str = "auto",
+        factor: float = 3,
+        prefix_cache: int = 2**30,
         patience: int | None = None,
         target_score: float | None = None,
         look_ahead: int = 4,
@@ -255,6 +281,11 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.return_train_score = return_train_score
         self.sampler = sampler
         self.pruner = pruner
+        self.resource = resource
+        self.min_resources = min_resources
+        self.max_resources = max_resources
+        self.factor = factor
+        self.prefix_cache = prefix_cache
         self.patience = patience
         self.target_score = target_score
         self.look_ahead = look_ahead
@@ -312,10 +343,14 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         told = self._told_to_callbacks(task)
         if root is not None:
             root.call_on_fit_task_begin(**told)
-        self._search(task, space, root, start)
+        contexts = FoldContexts(self, root, len(task.folds))
+        evaluation = make_evaluation(self, task, space, self if contexts.are_watched else None)
+        curve = self._search(task, space, evaluation, contexts, start)
         self.scorer_ = scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
+        if curve:
+            self.best_resource_ = evaluation.resource_of(curve)
         if self.refit:
-            self._refit(task, root)
+            self._refit(task, root, evaluation, curve)
         if root is not None:
             root.call_on_fit_task_end(**told)
         return self
@@ -384,21 +419,24 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             space.encode(candidate)
         return space
 
-    def _search(self, task: Task, space: Space, root: Any, start: float) -> None:
-        """Measure candidates until the budget is spent, and put what came out on the estimator."""
+    def _search(
+        self, task: Task, space: Space, evaluation: Evaluation, contexts: FoldContexts, start: float
+    ) -> tuple[Rung, ...]:
+        """Measure candidates until the budget is spent, and put what came out on the estimator.
+
+        Returns the winner's curve, if candidates climb rungs and there is a winner.
+        """
         seed = draw_seed(self.random_state)
         study = open_study(
             storage=self.storage,
             study_name=self.study_name,
             resume=self.resume,
-            marks=None if self.storage is None else fingerprint(task, space, self.estimator, self.scoring),
+            marks=None if self.storage is None else fingerprint(self, task, space),
             pruner=copy.deepcopy(self.pruner) if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
         )
         seed += len(study.get_trials(deepcopy=False))  # a resumed search must not draw again what it drew first
         study.sampler = make_sampler(self.sampler, space, seed)
-        contexts = FoldContexts(self, root, len(task.folds))
         deadline = None if self.timeout is None else start + self.timeout
-        evaluation = make_evaluation(self, task, space, self if contexts.are_watched else None)
         with closing(make_executor(evaluation, self.n_jobs, self.look_ahead)) as executor:
             loop = TrialLoop(
                 study=study,
@@ -406,7 +444,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
                 executor=executor,
                 budget=Budget(self.n_trials, deadline, bool(self.refit)),
                 goal=Goal(self.patience, self.target_score),
-                bars=make_bars(self, study, is_grid=space.size is not None and space.size <= self.n_trials),
+                bars=make_bars(self, study, space),
                 look_ahead=self.look_ahead,
                 metric=guiding_metric(self),
                 seed=seed,
@@ -423,7 +461,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
                 self._keep_interrupted(study, loop.records)
                 raise
         contexts.end()
-        self._collect(study, loop.records)
+        return self._collect(study, loop.records)
 
     def _announce(self, n_candidates: int) -> None:
         if self.verbose > 0:
@@ -438,8 +476,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         if isinstance(scores, dict):
             check_refit_names_score(self.refit, scores)
 
-    def _collect(self, study: optuna.Study, records: list[Record]) -> None:
-        """Turn finished trials into the attributes that a search has."""
+    def _collect(self, study: optuna.Study, records: list[Record]) -> tuple[Rung, ...]:
+        """Turn finished trials into the attributes that a search has; return the winner's curve."""
         records = sorted(records, key=lambda record: record.number)
         self.study_ = study
         self.trials_ = format_trials(records, n_folds=self.n_splits_)
@@ -457,6 +495,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             if not callable(self.refit) or isinstance(self.refit, RefitRule):
                 self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
         self.cv_results_ = results
+        return measured[self.best_index_].outcome.curve if hasattr(self, "best_index_") else ()
 
     def _keep_interrupted(self, study: optuna.Study, records: list[Record]) -> None:
         """Put the results so far on the estimator; what cannot be made of them is left out."""
@@ -467,18 +506,17 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         except (ValueError, TypeError, IndexError) as error:
             logger.info("Interrupted before there was a result: %s", error)
 
-    def _refit(self, task: Task, root: Any) -> None:
+    def _refit(self, task: Task, root: Any, evaluation: Evaluation, curve: tuple[Rung, ...]) -> None:
         """Fit the winner on all rows. Its failure is the user's to see."""
         # Parameters may be estimators: the winner gets copies, and the ones in cv_results_ stay unfitted.
         best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
-        data = (task.X,) if task.y is None else (task.X, task.y)
         context = None if root is None else root.subcontext(task_name="refit-with-best-params")
         told = self._told_to_callbacks(task)
         start = time.perf_counter()
         with nullcontext() if context is None else context.propagate_callback_context(best):
             if context is not None:
                 context.call_on_fit_task_begin(**told)
-            best.fit(*data, **task.fit_params)
+            evaluation.fit(best, task.X, task.y, task.fit_params, curve)
         self.best_estimator_ = best
         self.refit_time_ = time.perf_counter() - start
         if hasattr(best, "feature_names_in_"):

@@ -55,6 +55,7 @@ __all__ = [
     "VisualBlock",
     "check_multimetric_scoring",
     "cut_metadata",
+    "has_callbacks",
     "raise_for_params",
     "report_fit_failures",
     "root_context",
@@ -92,7 +93,7 @@ class FoldContexts:
         self.root = root
         self.n_folds = n_folds
         self.context: Any = None
-        self.are_watched = root is not None and _has_callbacks(search)
+        self.are_watched = root is not None and has_callbacks(search)
 
     def begin(self, n_candidates: int) -> None:
         """Open the search's task."""
@@ -125,7 +126,7 @@ class FoldContexts:
         return range(row * self.n_folds, (row + 1) * self.n_folds)
 
 
-def _has_callbacks(estimator: Any) -> bool:
+def has_callbacks(estimator: Any) -> bool:
     """Whether any callback hangs on the estimator or on a part of it."""
     parts = [estimator, *estimator.get_params(deep=True).values()]
     return any(getattr(part, "_skl_callbacks", None) for part in parts if not isinstance(part, type))

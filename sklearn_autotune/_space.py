@@ -42,6 +42,11 @@ class Space(Protocol):
         """How many different candidates there can be; None if not countable."""
         ...
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters known to be searched; of a function, none before it is run."""
+        ...
+
     def suggest(self, trial: Any) -> Candidate:
         """Let an Optuna trial choose a candidate."""
         ...
@@ -147,6 +152,11 @@ class BranchedSpace:
             return None
         return sum(prod(size for size in branch if size is not None) for branch in sizes)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters of all branches."""
+        return frozenset(name for branch in self.branches for name in branch)
+
     def suggest(self, trial: Any) -> Candidate:
         """Let an Optuna trial choose a branch and its parameters."""
         place = 0
@@ -216,6 +226,11 @@ class FunctionSpace:
     def size(self) -> None:
         """Not known before it is run."""
         return
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Not known before it is run."""
+        return frozenset()
 
     def suggest(self, trial: Any) -> Candidate:
         """Call the function."""

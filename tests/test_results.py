@@ -423,13 +423,14 @@ def test_trials_are_a_data_frame_of_all_that_is_known():
     table = pd.DataFrame(format_trials(records, n_folds=2))
 
     assert list(table) == [
-        *("number", "status", "error", "seconds", "params"),
+        *("number", "status", "error", "seconds", "n_folds", "params"),
         *("split0_test_score", "split1_test_score", "mean_test_score"),
     ]
     assert table["number"].tolist() == [0, 1, 2, 4]
     assert table["status"].tolist() == ["complete", "pruned", "duplicate", "timeout"]
     assert table["params"].tolist() == [{"a": 1}, {"a": 2}, {"a": 1}, {"a": 3}]
     np.testing.assert_allclose(table["seconds"], [0.22, 0.11, 0, 0])
+    assert table["n_folds"].tolist() == [2, 1, 0, 0]
     np.testing.assert_array_equal(table["mean_test_score"], [0.6, np.nan, np.nan, np.nan])
 
 

@@ -435,7 +435,7 @@ def test_how_one_searches_may_change_on_resume(storage, data, changes):
 # -- the fingerprint -----------------------------------------------------------------------------------------------
 
 
-def marks_of(data=(), *, space=None, estimator=None, scoring=None):
+def marks_of(data=(), *, space=None, estimator=None, scoring=None, **resource):
     X, y = data or (np.arange(6.0).reshape(3, 2), np.array([0, 1, 0]))
     task = Task(
         X=X,
@@ -447,9 +447,9 @@ def marks_of(data=(), *, space=None, estimator=None, scoring=None):
         error_score=np.nan,
         return_train_score=False,
     )
-    return fingerprint(
-        task, read_space(space or {"a": [1]}), LogisticRegression() if estimator is None else estimator, scoring
-    )
+    estimator = LogisticRegression() if estimator is None else estimator
+    search = OptunaSearchCV(estimator, {}, scoring=scoring, **resource)
+    return fingerprint(search, task, read_space(space or {"a": [1]}))
 
 
 def test_equal_tasks_have_equal_marks(data):

@@ -11,12 +11,14 @@ import os
 import signal
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import joblib
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import KFold
 
@@ -341,3 +343,53 @@ def workers_of(parent):
         if int(status[1]) == parent and status[0] != "Z" and "popen_loky" in command:
             workers.append(int(folder.name))
     return workers
+
+
+# -- estimators that are given their resource little by little ---------------------------------------------------------
+
+
+class PeakingClassifier(CountingClassifier):
+    """Notes how many iterations each fit has; scores best with ``peak`` of them, whatever the data."""
+
+    def __init__(self, a=0.0, b=0, log=None, max_iter=100, peak=1000, warn=False):
+        super().__init__(a, b, log)
+        self.max_iter = max_iter
+        self.peak = peak
+        self.warn = warn
+
+    def fit(self, X, y):
+        if self.log is not None:
+            note(self.log, max_iter=self.max_iter, rows=len(y))
+        if self.warn:
+            warnings.warn("the toy did not converge", ConvergenceWarning, stacklevel=2)
+        if self.a > 3 and self.max_iter > 20:
+            raise ValueError("the toy fails with more than 20 iterations")
+        self.classes_ = np.unique(y)
+        return self
+
+    def score(self, X, y):
+        return float(self.a - abs(self.max_iter - self.peak) + 0.001 * len(y))
+
+
+class PassingClassifier(CountingClassifier):
+    """Counts its passes over the data and scores best after ``peak`` of them; ``fit`` would be one."""
+
+    def __init__(self, a=0.0, b=0, log=None, peak=1000):
+        super().__init__(a, b, log)
+        self.peak = peak
+
+    def fit(self, X, y):
+        raise AssertionError("fit is not called")
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        if self.log is not None:
+            weight = None if sample_weight is None else float(np.sum(sample_weight))
+            note(
+                self.log, classes=None if classes is None else np.asarray(classes).tolist(), weight=weight, rows=len(y)
+            )
+        self.classes_ = np.asarray(classes) if classes is not None else self.classes_
+        self.passes_ = getattr(self, "passes_", 0) + 1
+        return self
+
+    def score(self, X, y):
+        return -float(abs(self.passes_ - self.peak))

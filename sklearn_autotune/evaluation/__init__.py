@@ -16,6 +16,8 @@ from sklearn_autotune.evaluation._base import (
     measure,
 )
 from sklearn_autotune.evaluation._folds import WholeFolds
+from sklearn_autotune.evaluation._prefix import Prefixes
+from sklearn_autotune.evaluation._rungs import Rungs, make_rungs
 
 __all__ = [
     "OUT_OF_TIME",
@@ -25,11 +27,14 @@ __all__ = [
     "FoldScore",
     "OpenBar",
     "Outcome",
+    "Prefixes",
     "Progress",
     "Rung",
+    "Rungs",
     "Task",
     "WholeFolds",
     "Work",
     "guiding_score",
+    "make_rungs",
     "measure",
 ]

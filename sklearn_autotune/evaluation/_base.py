@@ -247,6 +247,14 @@ class Evaluation(Protocol):
         """Yield the progress after each step."""
         ...
 
+    def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
+        """Fit the winner, in place, as its scores were come by."""
+        ...
+
+    def resource_of(self, curve: Sequence[Rung]) -> int:
+        """Say how much of the resource the scores belong to that count."""
+        ...
+
 
 def measure(evaluation: Evaluation, work: Work) -> Outcome:
     """Measure one candidate until it is done, stopped by its bar, or out of time.

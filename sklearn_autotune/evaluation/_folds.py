@@ -2,7 +2,8 @@
 
 import numbers
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from traceback import format_exc
 from typing import Any
@@ -13,7 +14,8 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sklearn_autotune._sklearn import MultimetricScorer, cut_metadata, score_fold, split_rows, take_rows
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Score, Task, Work
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Score, Task, Work
+from sklearn_autotune.evaluation._prefix import Prefixes
 
 __all__ = ["WholeFolds"]
 
@@ -31,12 +33,15 @@ class WholeFolds:
         As in scikit-learn's searches; lines are printed where the fold is measured.
     caller : estimator or None
         The search that scikit-learn's callbacks are told about.
+    shared : Prefixes or None
+        Where candidates find what the first steps of a pipeline gave on a fold.
     """
 
     estimator: Any
     task: Task
     verbose: int = 0
     caller: Any = None
+    shared: Prefixes | None = None
 
     @property
     def n_folds(self) -> int:
@@ -49,12 +54,20 @@ class WholeFolds:
         done: list[FoldScore] = []
         for step, fold in enumerate(folds):
             self._announce(work, fold)
-            score = self._measure_fold(work, fold)
+            score = self.measure_fold(work, fold)
             self._report(work, fold, score)
             done.append(score)
             yield Progress(step, len(folds), tuple(done))
 
-    def _measure_fold(self, work: Work, fold: Fold) -> FoldScore:
+    def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
+        """Fit the winner, in place."""
+        return estimator.fit(*((X,) if y is None else (X, y)), **fit_params)
+
+    def resource_of(self, curve: Sequence[Rung]) -> int:
+        """There is none that a candidate has part of."""
+        raise ValueError("whole folds have no resource")
+
+    def measure_fold(self, work: Work, fold: Fold) -> FoldScore:
         """Fit and score on one fold: the only road, whatever pruning, metadata or failures there are."""
         task = self.task
         fit_params = cut_metadata(task.X, params=task.fit_params, indices=fold.train)
@@ -62,17 +75,24 @@ class WholeFolds:
         estimator, error = self._prepare(work.params)
         (X_train, y_train), (X_test, y_test) = _cut(estimator, task, fold)
         stop = False
-        if error is None:
-            error, stop = self._fit(estimator, X_train, y_train, fit_params, work, fold)
-        fit_seconds = time.perf_counter() - start
         test = train = self._failed_score()
         score_seconds = 0.0
-        if error is None:
-            test, error = self._score(estimator, X_test, y_test, fold.test)
-            score_seconds = time.perf_counter() - start - fit_seconds
-        if error is None and task.return_train_score:
-            train, error = self._score(estimator, X_train, y_train, fold.train)
+        with self._sharing(work, fold, estimator, X_train, y_train, X_test):
+            if error is None:
+                error, stop = self._fit(estimator, X_train, y_train, fit_params, work, fold)
+            fit_seconds = time.perf_counter() - start
+            if error is None:
+                test, error = self._score(estimator, X_test, y_test, fold.test)
+                score_seconds = time.perf_counter() - start - fit_seconds
+            if error is None and task.return_train_score:
+                train, error = self._score(estimator, X_train, y_train, fold.train)
         return FoldScore(test, train if task.return_train_score else None, fit_seconds, score_seconds, error, stop)
+
+    def _sharing(self, work: Work, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:
+        """Share the first steps of a pipeline with other candidates, unless callbacks are to see every step."""
+        if self.shared is None or work.contexts:
+            return nullcontext()
+        return self.shared.lent_to(estimator, fold, *rows)
 
     def _prepare(self, params: Mapping[str, Any]) -> tuple[Any, str | None]:
         """Clone the estimator with the candidate's parameters, or say why it cannot be done."""

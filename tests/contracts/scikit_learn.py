@@ -18,7 +18,10 @@ from sklearn_autotune import OptunaSearchCV
 class _Adapter(OptunaSearchCV):
     """Arguments that scikit-learn's classes do not have keep our defaults."""
 
-    timeout = sampler = pruner = enqueue = callbacks = storage = study_name = None
+    timeout = sampler = enqueue = callbacks = storage = study_name = resource = patience = target_score = None
+    pruner = min_resources = max_resources = "auto"
+    factor = 3
+    prefix_cache = 2**30
     look_ahead = 4
     resume = False
     random_state = None

@@ -1,0 +1,223 @@
+"""What sharing the first steps of a pipeline saves: a costly preprocessing and 50 candidates for the last step.
+
+``python -m benchmarks.prefix``: the same grid, folds and scores by every method; times are CPU seconds of one process,
+methods taking turns. The ideal does the preprocessing once per fold by hand, and then fits and scores the bare last
+step: no search can do with less. Only what the store costs in memory is not in the figures.
+"""
+
+import argparse
+import ast
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import KNNImputer
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks._measure import RESULTS, environment, interleave, markdown_table, spread, write_rows
+from benchmarks.problems import table
+from sklearn_autotune import OptunaSearchCV
+
+FOLDS = StratifiedKFold(5)
+PACKAGES = ("numpy", "pandas", "scipy", "sklearn")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A table, a pipeline, and 50 values of one parameter of its last step."""
+
+    name: str
+    load: Callable[[], tuple[Any, Any]]
+    pipeline: Any
+    parameter: str
+    values: tuple[Any, ...]
+
+    def grid(self, n_candidates):
+        places = np.linspace(0, len(self.values) - 1, n_candidates).round().astype(int)
+        return [self.values[place] for place in places]
+
+    @property
+    def space_name(self):
+        return f"{self.pipeline.steps[-1][0]}__{self.parameter}"
+
+
+def docstrings(n_per_package=600, shortest=300):
+    """Documentation of functions and classes, labelled by the package it comes from."""
+    texts, labels = [], []
+    for label, package in enumerate(PACKAGES):
+        found = []
+        for path in sorted(Path(find_spec(package).origin).parent.rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if (
+                    isinstance(node, ast.FunctionDef | ast.ClassDef)
+                    and len(text := ast.get_docstring(node) or "") >= shortest
+                ):
+                    found.append(text)
+        some = np.random.RandomState(0).permutation(len(found))[:n_per_package]
+        texts += [found[place] for place in some]
+        labels += [label] * len(some)
+    return texts, np.array(labels)
+
+
+def credit():
+    X, y = table("modeldata", "credit_data", "Status")
+    return X.select_dtypes("number"), y
+
+
+def cells():
+    return table("modeldata", "cells", "class", drop=("case",))
+
+
+def problems():
+    C = tuple(np.geomspace(1e-3, 1e1, 50))
+    words = TfidfVectorizer(sublinear_tf=True)
+    sgd = SGDClassifier(loss="log_loss", random_state=0, max_iter=30, tol=None)
+    boosting = HistGradientBoostingClassifier(max_iter=30, random_state=0)
+    logistic = LogisticRegression(max_iter=300)
+    return (
+        Problem(
+            "docstrings, TF-IDF, SGD",
+            docstrings,
+            make_pipeline(words, sgd),
+            "alpha",
+            tuple(np.geomspace(1e-7, 1e-2, 50)),
+        ),
+        Problem("docstrings, TF-IDF, logistic regression", docstrings, make_pipeline(words, logistic), "C", C),
+        Problem(
+            "cells, Nystroem, logistic regression",
+            cells,
+            make_pipeline(StandardScaler(), Nystroem(gamma=0.01, n_components=300, random_state=0), logistic),
+            "C",
+            C,
+        ),
+        Problem(
+            "credit, KNN imputer, logistic regression",
+            credit,
+            make_pipeline(KNNImputer(), StandardScaler(), logistic),
+            "C",
+            C,
+        ),
+        Problem(
+            "credit, KNN imputer, histogram boosting",
+            credit,
+            make_pipeline(KNNImputer(), boosting),
+            "learning_rate",
+            tuple(np.geomspace(0.01, 0.5, 50)),
+        ),
+    )
+
+
+# -- methods -----------------------------------------------------------------------------------------------------------
+
+
+def grid(problem, values, X, y):
+    search = GridSearchCV(problem.pipeline, {problem.space_name: values}, cv=FOLDS, refit=False)
+    return search.fit(X, y).cv_results_["mean_test_score"]
+
+
+def grid_with_memory(problem, values, X, y):
+    with tempfile.TemporaryDirectory() as folder:
+        pipeline = clone(problem.pipeline).set_params(memory=folder)
+        search = GridSearchCV(pipeline, {problem.space_name: values}, cv=FOLDS, refit=False)
+        return search.fit(X, y).cv_results_["mean_test_score"]
+
+
+def ours(problem, values, X, y):
+    space = {problem.space_name: values}
+    search = OptunaSearchCV(
+        problem.pipeline, space, n_trials=len(values), cv=FOLDS, pruner=None, refit=False, prefix_cache=2**30
+    )
+    results = search.fit(X, y).cv_results_
+    column = [float(value) for value in results[f"param_{problem.space_name}"]]
+    return results["mean_test_score"][np.argsort(column)]
+
+
+def ideal(problem, values, X, y):
+    *prefix, (_, last) = problem.pipeline.steps
+    scores = []
+    for train, test in FOLDS.split(X, y):
+        steps = make_pipeline(*(clone(step) for _, step in prefix))
+        X_train, X_test = steps.fit_transform(cut(X, train), y[train]), steps.transform(cut(X, test))
+        models = [clone(last).set_params(**{problem.parameter: value}) for value in values]
+        scores.append([model.fit(X_train, y[train]).score(X_test, y[test]) for model in models])
+    return np.mean(scores, axis=0)
+
+
+def cut(X, rows):
+    return [X[row] for row in rows] if isinstance(X, list) else X.iloc[rows]
+
+
+METHODS = {"GridSearchCV": grid, "with memory=": grid_with_memory, "ours": ours, "ideal": ideal}
+
+
+# -- figures -----------------------------------------------------------------------------------------------------------
+
+
+def measure(problem, n_candidates, repeats):
+    """CPU seconds of each method, repeat by repeat; that all find the same scores is checked on the way."""
+    X, y = problem.load()
+    values, found = problem.grid(n_candidates), {}
+
+    def call(name):
+        found[name] = METHODS[name](problem, values, X, y)
+
+    seconds = interleave({name: lambda name=name: call(name) for name in METHODS}, repeats)
+    for name, scores in found.items():
+        assert np.array_equal(scores, found["GridSearchCV"]), f"{problem.name}: {name} scores otherwise"
+    return seconds
+
+
+def line(problem, seconds):
+    def times_faster(name):
+        return [slow / fast for slow, fast in zip(seconds["GridSearchCV"], seconds[name], strict=True)]
+
+    share = [best / mine for best, mine in zip(seconds["ideal"], seconds["ours"], strict=True)]
+    faster = [spread(times_faster(name)) for name in ("with memory=", "ours", "ideal")]
+    return [problem.name, spread(seconds["GridSearchCV"]), *faster, spread(share)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    quick = parser.parse_args().quick
+    n_candidates, repeats = (4, 1) if quick else (50, 3)
+    lines, rows = [], []
+    for problem in problems():
+        seconds = measure(problem, n_candidates, repeats)
+        lines.append(line(problem, seconds))
+        for name, values in seconds.items():
+            rows += [
+                {"problem": problem.name, "method": name, "repeat": n, "cpu_seconds": round(value, 4)}
+                for n, value in enumerate(values)
+            ]
+    header = [
+        "problem",
+        "GridSearchCV, CPU s",
+        "Pipeline(memory=), times faster",
+        "ours, times faster",
+        "ideal, times faster",
+        "ours, share of the ideal",
+    ]
+    text = (
+        f"# Prefixes once\n\n{environment()}\n\n{n_candidates} candidates for the last step, 5 folds; median (smallest "
+        f"to largest) of {repeats} repeats in which the methods took turns.\n\n{markdown_table(header, lines)}\n"
+    )
+    print(text)
+    if not quick:
+        (RESULTS / "prefix.md").write_text(text)
+        write_rows("prefix", rows)
+
+
+if __name__ == "__main__":
+    main()

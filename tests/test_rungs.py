@@ -1,0 +1,610 @@
+"""Candidates climb rungs: what each rung is given, what counts in the end, and what is left when they are stopped."""
+
+import math
+import pickle
+import threading
+import time
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.datasets import make_classification, make_regression
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import (
+    KFold,
+    PredefinedSplit,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    cross_validate,
+)
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from sklearn_autotune.evaluation import Fold, Prefixes, Rung, Task, WholeFolds, Work, measure
+from sklearn_autotune.evaluation._ladder import chosen_rung, ladder, stratified_order
+from sklearn_autotune.evaluation._rungs import make_rungs
+from sklearn_autotune.evaluation._worker import Worker
+from tests.strategies import quick
+from tests.toys import (
+    CountingClassifier,
+    FailingClassifier,
+    PassingClassifier,
+    PeakingClassifier,
+    RowRecorder,
+    WeightedClassifier,
+    read_log,
+)
+
+X, y = make_classification(300, 6, n_classes=3, n_informative=4, weights=[0.6, 0.3, 0.1], random_state=0)
+NUMBERED = np.column_stack([np.arange(300), X])  # the toys find the numbers of their rows in the first column
+
+
+@dataclass(frozen=True)
+class BarAt:
+    """Stops a candidate at one rung."""
+
+    step: int
+    travels: bool = True
+
+    def clears(self, progress):
+        return progress.step < self.step
+
+
+def whole_folds(estimator, X=X, y=y, cv=None, scoring=None, **options):
+    cv = cv or StratifiedKFold(3)
+    task = Task(
+        X=X,
+        y=y,
+        folds=tuple(Fold(number, *rows) for number, rows in enumerate(cv.split(X, y))),
+        scorer=check_scoring(estimator, scoring=scoring),
+        fit_params=options.pop("fit_params", {}),
+        score_params=options.pop("score_params", {}),
+        error_score=options.pop("error_score", np.nan),
+        return_train_score=options.pop("return_train_score", False),
+    )
+    return WholeFolds(estimator, task, **options)
+
+
+def work(**params):
+    return Work(number=0, row=0, n_rows=1, params=params)
+
+
+def scores(outcome, kind="test"):
+    return [getattr(fold, kind) for fold in outcome.folds]
+
+
+# -- the ladder --------------------------------------------------------------------------------------------------------
+
+
+@quick
+@given(st.integers(1, 10**6), st.integers(0, 10**6), st.one_of(st.integers(2, 10), st.floats(1.2, 1e300)))
+def test_a_ladder_climbs_from_no_less_than_the_least_to_just_the_most(least, more, factor):
+    most = least + more
+    amounts = ladder(least, most, factor)
+
+    assert amounts[-1] == most
+    assert amounts[0] >= least
+    assert sorted(set(amounts)) == list(amounts)
+    powers = [power for power in range(80) if power * math.log(factor) < math.log(4 * most)]
+    assert set(amounts) == {amount for power in powers if (amount := round(most / factor**power)) >= least}
+
+
+def test_a_ladder_that_would_begin_above_its_end_is_refused():
+    with pytest.raises(ValueError, match="min_resources=200 is greater than max_resources=100"):
+        make_rungs(whole_folds(RandomForestClassifier()), "iterations", min_resources=200)
+
+
+@pytest.mark.parametrize(
+    ("resource", "options", "expected"),
+    [
+        ("iterations", {}, (4, 11, 33, 100)),
+        ("iterations", {"max_resources": 50, "factor": 2}, (6, 12, 25, 50)),
+        ("n_estimators", {"min_resources": 1}, (1, 4, 11, 33, 100)),
+        ("max_leaf_nodes", {"max_resources": 9, "min_resources": 3}, (3, 9)),
+        ("n_samples", {}, (22, 67, 200)),  # 2 rows a split and class, 18 in all, and one of the rarest class
+        ("n_samples", {"min_resources": 50}, (67, 200)),
+        ("n_samples", {"max_resources": 90}, (30, 90)),
+        ("n_samples", {"max_resources": 10**6, "factor": 10}, (20, 200)),
+    ],
+)
+def test_the_amounts_are_those_of_scikit_learns_halving(resource, options, expected):
+    assert make_rungs(whole_folds(RandomForestClassifier()), resource, **options).amounts == expected
+
+
+def test_many_rows_do_not_make_many_rungs():
+    many = np.zeros((100_000, 1))
+
+    assert len(make_rungs(whole_folds(DecisionTreeRegressor(), many, many[:, 0], KFold(2)), "n_samples").amounts) == 5
+
+
+def test_few_rows_make_one_rung():
+    few = whole_folds(GaussianNB(), X[:12], np.arange(12) % 2, KFold(2))
+
+    assert make_rungs(few, "n_samples").amounts == (6,)
+
+
+def test_epochs_end_where_the_estimator_would_or_after_a_hundred():
+    assert make_rungs(whole_folds(SGDClassifier(max_iter=54)), "epochs").amounts == (2, 6, 18, 54)
+    assert make_rungs(whole_folds(GaussianNB()), "epochs").amounts == (4, 11, 33, 100)
+
+
+def test_xgboosts_default_is_known():
+    xgboost = pytest.importorskip("xgboost")
+
+    assert make_rungs(whole_folds(xgboost.XGBClassifier()), "iterations").amounts[-1] == 100
+    with pytest.raises(ValueError, match="n_estimators is None"):
+        make_rungs(whole_folds(xgboost.XGBRFClassifier()), "iterations")
+
+
+@pytest.mark.parametrize(
+    ("estimator", "resource", "options", "message"),
+    [
+        (SVC(), "iterations", {}, "max_iter is -1 in SVC"),
+        (SVC(), "C", {}, "C is 1.0 in SVC"),
+        (SVC(), "shrinking", {}, "shrinking is True in SVC"),
+        (SVC(), "n_trees", {}, "Cannot use resource=n_trees which is not supported by estimator SVC"),
+        (SVC(), "n_samples", {"min_resources": 0}, "min_resources must be a positive integer or 'auto', got 0"),
+        (SVC(), "n_samples", {"max_resources": 0.5}, "max_resources must be a positive integer or 'auto', got 0.5"),
+        (SVC(), "n_samples", {"factor": 1}, "factor must be a number greater than 1, got 1"),
+        (SVC(max_iter=9), "iterations", {"searched": ["max_iter"]}, "Cannot use parameter max_iter as the resource"),
+        (
+            make_pipeline(RandomForestClassifier()),
+            "iterations",
+            {"searched": {"randomforestclassifier__n_estimators": None}},
+            "Cannot use parameter randomforestclassifier__n_estimators as the resource",
+        ),
+    ],
+)
+def test_what_makes_no_rungs_is_refused(estimator, resource, options, message):
+    with pytest.raises(ValueError, match=message):
+        make_rungs(whole_folds(estimator), resource, **options)
+
+
+# -- training rows -----------------------------------------------------------------------------------------------------
+
+
+@quick
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=8), st.integers(0, 9))
+def test_every_beginning_of_the_order_has_each_class_in_proportion(sizes, seed):
+    labels = np.random.RandomState(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    order = stratified_order(labels, np.random.RandomState(seed))
+
+    counts = np.cumsum(labels[order][:, np.newaxis] == np.arange(len(sizes)), axis=0)
+    expected = np.arange(1, len(labels) + 1)[:, np.newaxis] * np.array(sizes) / len(labels)
+    assert sorted(order) == list(range(len(labels)))
+    assert np.abs(counts - expected).max() < 1
+
+
+def test_the_order_of_many_rows_is_found_quickly():
+    start = time.process_time()
+
+    stratified_order(np.arange(10**5) % 7, np.random.RandomState(0))
+
+    assert time.process_time() - start < 5
+
+
+def test_each_rung_sees_more_of_the_same_rows_in_their_order(tmp_path):
+    log = tmp_path / "log"
+    rungs = make_rungs(whole_folds(WeightedClassifier(log=log), NUMBERED), "n_samples")
+
+    outcomes = [measure(rungs, work(a=a)) for a in (1, 2)]
+
+    seen = [entry["rows"] for entry in read_log(log) if entry["method"] == "fit"]
+    n_folds = len(rungs.folds.task.folds)
+    assert seen[: len(seen) // 2] == seen[len(seen) // 2 :]
+    for number, fold in enumerate(rungs.folds.task.folds):
+        climbed = seen[number : len(seen) // 2 : n_folds]
+        assert [len(rows) for rows in climbed] == [22, 67, 200]
+        assert all(rows == sorted(rows) for rows in climbed)
+        assert set(climbed[0]) < set(climbed[1]) < set(climbed[2])
+        assert climbed[-1] == fold.train.tolist()
+        tests = [entry["rows"] for entry in read_log(log) if entry["method"] == "score"]
+        assert all(rows == fold.test.tolist() for rows in tests[number::n_folds])
+    assert all(outcome.settled == {} for outcome in outcomes)
+
+
+@pytest.mark.parametrize("data", [X, X.tolist(), csr_array(X), "frame"], ids=["array", "list", "sparse", "frame"])
+def test_the_last_rung_of_rows_is_what_whole_folds_give(data):
+    if isinstance(data, str):
+        data = pytest.importorskip("pandas").DataFrame(X)
+    folds = whole_folds(RandomForestClassifier(5, random_state=0), data, return_train_score=True)
+
+    climbed = measure(make_rungs(folds, "n_samples"), work(max_depth=3))
+    whole = measure(folds, work(max_depth=3))
+
+    assert climbed.status == "complete"
+    assert scores(climbed) == scores(whole)
+    assert scores(climbed, "train") == scores(whole, "train")
+    assert [rung.resource for rung in climbed.curve] == [22, 67, 200]
+    assert len({rung.test for rung in climbed.curve}) == 3
+
+
+def test_kernels_are_cut_to_the_rows_of_the_rung():
+    folds = whole_folds(SVC(kernel="precomputed"), X @ X.T)
+
+    climbed = measure(make_rungs(folds, "n_samples"), work(C=2.0))
+
+    assert climbed.status == "complete"
+    assert scores(climbed) == scores(measure(folds, work(C=2.0)))
+
+
+def test_rows_come_from_masks_too():
+    folds = whole_folds(CountingClassifier(), NUMBERED)
+    masks = tuple(
+        Fold(fold.number, *(np.isin(np.arange(len(X)), rows) for rows in (fold.train, fold.test)))
+        for fold in folds.task.folds
+    )
+
+    masked = measure(make_rungs(replace(folds, task=replace(folds.task, folds=masks)), "n_samples"), work())
+
+    assert masked.curve == measure(make_rungs(folds, "n_samples"), work()).curve
+
+
+@pytest.mark.parametrize("resource", ["n_samples", "n_estimators"])
+def test_metadata_is_cut_to_the_rows_of_the_rung(tmp_path, resource):
+    log = tmp_path / "log"
+    toy = WeightedClassifier(log=log)
+    estimator = toy if resource == "n_samples" else RandomForestClassifier(random_state=0)
+    weights = {"sample_weight": np.arange(300) + 1000.0}
+    folds = whole_folds(estimator, NUMBERED, fit_params=weights, score_params=weights)
+
+    outcome = measure(make_rungs(folds, resource, min_resources=50), work())
+
+    assert scores(outcome) == scores(measure(folds, work(**outcome.settled)))
+    for entry in read_log(log):
+        assert entry["weights"] == [row + 1000 for row in entry["rows"]]
+
+
+def test_shared_prefixes_do_not_mix_rungs():
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    plain = whole_folds(model)
+
+    for resource in ("n_samples", "iterations"):
+        shared = make_rungs(replace(plain, shared=Prefixes()), resource)
+        apart = make_rungs(plain, resource)
+        for C in (0.1, 10.0):
+            params = {"logisticregression__C": C}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                assert measure(shared, work(**params)).curve == measure(apart, work(**params)).curve
+
+
+# -- counts ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_count_that_is_settled_is_the_one_whose_scores_count(tmp_path):
+    log = tmp_path / "log"
+    rungs = make_rungs(whole_folds(PeakingClassifier(log=log, peak=30)), "iterations")
+
+    outcome = measure(rungs, work(a=1.0))
+
+    assert outcome.settled == {"max_iter": 33}
+    assert scores(outcome) == list(outcome.curve[2].test)
+    assert chosen_rung(outcome.curve) == 2
+    assert [rung.resource for rung in outcome.curve] == [4, 11, 33, 100]
+    # All folds climb together.
+    assert [entry["max_iter"] for entry in read_log(log)] == [4] * 3 + [11] * 3 + [33] * 3 + [100] * 3
+
+
+def test_of_equal_rungs_the_lowest_is_settled():
+    assert chosen_rung([Rung(1, (0.1, 0.3)), Rung(3, (0.3, 0.5)), Rung(9, (0.5, 0.3))]) == 1
+
+
+def test_the_named_metric_settles_the_count():
+    curve = [Rung(1, ({"a": 1.0, "b": 0.0},)), Rung(3, ({"a": 0.0, "b": 1.0},))]
+
+    assert chosen_rung(curve, "a") == 0
+    assert chosen_rung(curve, "b") == 1
+
+
+@pytest.mark.parametrize(
+    ("estimator", "params"),
+    [
+        (RandomForestClassifier(random_state=0), {"max_depth": 3}),
+        (GradientBoostingClassifier(random_state=0, learning_rate=1.0), {"subsample": 0.5}),
+        (make_pipeline(StandardScaler(), SGDClassifier(random_state=0, max_iter=50, tol=None)), {}),
+        ("xgboost", {"subsample": 0.5, "learning_rate": 1.0}),
+    ],
+    ids=["forest", "boosting", "pipeline", "xgboost"],
+)
+@pytest.mark.parametrize(
+    "cv",
+    [
+        StratifiedKFold(3),
+        ShuffleSplit(1, random_state=0),
+        RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0),
+    ],
+    ids=["folds", "one split", "repeated"],
+)
+def test_the_winner_can_be_created_again(estimator, params, cv):
+    if estimator == "xgboost":
+        estimator = pytest.importorskip("xgboost").XGBClassifier(random_state=0)
+    scoring = {"loss": "neg_log_loss", "hits": "accuracy"} if hasattr(estimator, "predict_proba") else ["accuracy"]
+    metric = "loss" if "loss" in scoring else "accuracy"
+    folds = whole_folds(estimator, cv=cv, scoring=scoring, return_train_score=True)
+    rungs = make_rungs(folds, "iterations", max_resources=40, metric=metric)
+
+    outcome = measure(rungs, work(**params))
+
+    again = clone(estimator).set_params(**params, **outcome.settled)
+    splits = [(fold.train, fold.test) for fold in folds.task.folds]
+    expected = cross_validate(again, X, y, cv=splits, scoring=scoring, return_train_score=True)
+    assert outcome.status == "complete"
+    assert len(outcome.settled) == 1
+    for name in scoring:
+        assert [score[name] for score in scores(outcome)] == expected[f"test_{name}"].tolist()
+        assert [score[name] for score in scores(outcome, "train")] == expected[f"train_{name}"].tolist()
+
+
+def test_preprocessing_is_fitted_once_per_fold(tmp_path):
+    log = tmp_path / "log"
+    folds = whole_folds(make_pipeline(RowRecorder(log=log), RandomForestClassifier(random_state=0)), NUMBERED)
+
+    measure(make_rungs(folds, "iterations"), work())
+
+    assert [entry["rows"] for entry in read_log(log)] == [fold.train.tolist() for fold in folds.task.folds]
+
+
+def test_candidates_may_bring_another_last_step():
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(random_state=0))
+    model.steps[-1] = ("last", model.steps[-1][1])
+    other = GradientBoostingClassifier(random_state=0)
+    folds = whole_folds(model)
+
+    outcome = measure(make_rungs(folds, "iterations", max_resources=9), work(last=other))
+    without = measure(make_rungs(folds, "iterations"), work(last=KNeighborsClassifier()))
+
+    again = work(last=other, **outcome.settled)
+    assert outcome.settled.keys() == {"last__n_estimators"}
+    assert scores(outcome) == scores(measure(folds, again))
+    assert without.status == "failed"
+    assert "KNeighborsClassifier has none of" in without.error
+
+
+def test_regression_without_folds_of_the_same_size():
+    X_r, y_r = make_regression(100, 4, random_state=0)
+    cv = PredefinedSplit([-1] * 40 + [0] * 40 + [1] * 20)
+    model = HistGradientBoostingRegressor(random_state=0, min_samples_leaf=5)
+    folds = whole_folds(model, X_r, y_r, cv)
+
+    rows = measure(make_rungs(folds, "n_samples", min_resources=20, factor=2), work())
+    iterations = measure(make_rungs(folds, "iterations"), work())
+
+    assert [rung.resource for rung in rows.curve] == [20, 40, 80]
+    assert scores(rows) == scores(measure(folds, work()))
+    assert scores(iterations) == scores(measure(folds, work(**iterations.settled)))
+
+
+def test_seconds_add_up_over_the_rungs():
+    rungs = make_rungs(whole_folds(RandomForestClassifier(random_state=0)), "iterations")
+
+    steps = list(rungs.steps(work()))
+
+    seconds = np.array([[fold.fit_seconds for fold in progress.folds] for progress in steps])
+    assert (np.diff(seconds, axis=0) > 0).all()
+
+
+# -- epochs ------------------------------------------------------------------------------------------------------------
+
+
+def test_epochs_are_counted_again_for_the_final_fit(tmp_path):
+    log = tmp_path / "log"
+    toy = PassingClassifier(log=log, peak=12)
+    folds = whole_folds(toy, fit_params={"sample_weight": np.ones(300)})
+    rungs = make_rungs(folds, "epochs")
+
+    outcome = measure(rungs, work(a=1.0))
+    n_calls = len(read_log(log))
+    fitted = rungs.fit(clone(toy), X, y, {}, outcome.curve)
+
+    assert n_calls == 3 * 100
+    assert outcome.settled == {}
+    assert scores(outcome) == list(outcome.curve[1].test) == [-1.0] * 3
+    assert fitted.passes_ == 11
+    assert [entry["rows"] for entry in read_log(log)[n_calls:]] == [300] * 11
+
+
+def test_where_the_count_is_a_parameter_the_final_fit_is_as_ever():
+    rungs = make_rungs(whole_folds(RandomForestClassifier(random_state=0)), "iterations")
+    outcome = measure(rungs, work())
+    model = RandomForestClassifier(random_state=0).set_params(**outcome.settled)
+
+    assert rungs.fit(model, X, y, {}, outcome.curve) is model
+    assert len(model.estimators_) == outcome.settled["n_estimators"]
+
+
+# -- stopping ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resource", ["n_samples", "iterations"])
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_candidate_that_is_stopped_is_fitted_no_further(tmp_path, resource, step):
+    log = tmp_path / "log"
+    rungs = make_rungs(whole_folds(PeakingClassifier(log=log)), resource)
+
+    outcome = measure(rungs, replace(work(), bar=BarAt(step)))
+
+    assert outcome.status == "pruned"
+    assert len(outcome.curve) == step + 1
+    assert outcome.scored_folds == ()
+    assert outcome.settled == {}
+    assert len(read_log(log)) == 3 * (step + 1)
+
+
+@pytest.mark.parametrize("travels", [True, False])
+def test_a_booster_stopped_on_a_rung_leaves_no_thread(travels):
+    xgboost = pytest.importorskip("xgboost")
+    rungs = make_rungs(whole_folds(xgboost.XGBClassifier(random_state=0)), "iterations")
+    before = threading.active_count()
+
+    if travels:
+        assert measure(rungs, replace(work(), bar=BarAt(1))).status == "pruned"
+    else:
+        worker = Worker(rungs)
+        worker.start(replace(work(), bar=BarAt(1, travels=False)))
+        assert threading.active_count() == before + 3
+        worker.steps.close()
+
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("failing", ["fit", "score"])
+def test_a_booster_in_a_candidate_that_fails_leaves_no_thread(failing):
+    xgboost = pytest.importorskip("xgboost")
+
+    def scorer(estimator, X, y):
+        raise RuntimeError("the toy fails to score")
+
+    params = {} if failing == "score" else {"max_depth": -1}
+    before = threading.active_count()
+    for error_score in (np.nan, "raise"):
+        folds = whole_folds(xgboost.XGBClassifier(), scoring=scorer, error_score=error_score)
+        rungs = make_rungs(folds, "iterations")
+        if error_score == "raise":
+            with pytest.raises((RuntimeError, ValueError)):
+                measure(rungs, work(**params))
+        else:
+            assert measure(rungs, work(**params)).status == "failed"
+
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("resource", ["n_samples", "iterations"])
+def test_out_of_time_is_seen_between_rungs(resource):
+    rungs = make_rungs(whole_folds(PeakingClassifier()), resource)
+
+    class Late:
+        travels = True
+
+        def clears(self, progress):
+            time.sleep(0.3)
+            return True
+
+    outcome = measure(rungs, replace(work(), bar=Late(), deadline=time.time() + 0.2))
+
+    assert outcome.status == "timeout"
+    assert len(outcome.curve) == 1
+
+
+# -- failing -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_candidate_that_fails_on_a_rung_has_failed(tmp_path):
+    log = tmp_path / "log"
+    rungs = make_rungs(whole_folds(PeakingClassifier(log=log)), "iterations")
+
+    outcome = measure(rungs, work(a=5.0))
+
+    assert outcome.status == "failed"
+    assert "more than 20 iterations" in outcome.error
+    assert [rung.resource for rung in outcome.curve] == [4, 11, 33]
+    assert len(outcome.folds) == 3
+    assert len(read_log(log)) == 9
+
+
+@pytest.mark.parametrize("mode", ["nan", "inf", "SystemExit", "ValueError"])
+@pytest.mark.parametrize("error_score", [np.nan, -1.0])
+def test_a_candidate_that_fails_on_rows_has_failed(mode, error_score):
+    folds = whole_folds(FailingClassifier(mode=mode), NUMBERED, error_score=error_score)
+
+    outcome = measure(make_rungs(folds, "n_samples"), work(a=5.0))
+
+    assert outcome.status == "failed"
+    assert len(outcome.curve) == 1
+
+
+@pytest.mark.parametrize("resource", ["n_samples", "iterations"])
+def test_a_parameter_that_does_not_exist_fails_the_candidate(resource):
+    outcome = measure(make_rungs(whole_folds(PeakingClassifier()), resource), work(nonsense=1))
+
+    assert outcome.status == "failed"
+    assert "nonsense" in outcome.error
+
+
+def test_a_candidate_that_sets_the_count_itself_has_failed():
+    outcome = measure(make_rungs(whole_folds(PeakingClassifier()), "iterations"), work(max_iter=7))
+
+    assert outcome.status == "failed"
+    assert "Cannot use parameter max_iter as the resource" in outcome.error
+
+
+def test_with_error_score_raise_the_exception_comes_through():
+    rungs = make_rungs(whole_folds(PeakingClassifier(), error_score="raise"), "iterations")
+
+    with pytest.raises(ValueError, match="more than 20 iterations"):
+        measure(rungs, work(a=5.0))
+
+
+def test_only_the_last_rung_warns_of_no_convergence():
+    rungs = make_rungs(whole_folds(PeakingClassifier()), "iterations")
+
+    with pytest.warns(ConvergenceWarning) as caught:
+        measure(rungs, work(warn=True))
+
+    assert len(caught) == 3
+
+
+# -- the rest of the seam ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resource", ["n_samples", "max_depth"])
+def test_rungs_travel(resource):
+    rungs = make_rungs(whole_folds(DecisionTreeClassifier(random_state=0)), resource, max_resources=200)
+
+    received = pickle.loads(pickle.dumps(rungs))
+
+    assert received.n_folds == 1
+    assert work().parts(received.n_folds, 4) == [work()]
+    assert measure(received, work()).curve == measure(rungs, work()).curve
+
+
+class Context:
+    """Stands for a scikit-learn callback's context of one fold."""
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def propagate_callback_context(self, estimator):
+        return warnings.catch_warnings()
+
+    def call_on_fit_task_begin(self, **told):
+        self.calls.append(("begin", len(told["X"])))
+
+    def call_on_fit_task_end(self, **told):
+        self.calls.append(("end", len(told["X"])))
+        return True
+
+
+@pytest.mark.parametrize("resource", ["n_samples", "iterations"])
+def test_callbacks_are_told_of_each_fold_once_and_may_ask_to_stop(resource):
+    calls = []
+    rungs = make_rungs(whole_folds(PeakingClassifier(peak=10)), resource)
+
+    outcome = measure(rungs, replace(work(), contexts=tuple(Context(calls) for _ in range(3))))
+
+    assert calls == [("begin", 200), ("end", 200)] * 3
+    assert all(fold.stop_asked for fold in outcome.folds)
+
+
+@pytest.mark.parametrize("resource", ["n_samples", "iterations"])
+def test_each_fit_is_printed_with_its_amount(capsys, resource):
+    rungs = make_rungs(whole_folds(PeakingClassifier(), verbose=2), resource)
+
+    measure(rungs, work(a=1.0))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 * len(rungs.amounts)
+    assert f"{resource}={rungs.amounts[0]}" in lines[0]

@@ -1,0 +1,101 @@
+"""Stopping before the budget is spent: patience and a target score, by what was told and never by the clock."""
+
+import numpy as np
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.samplers import RandomSampler
+
+from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune._trials import Goal
+from sklearn_autotune.evaluation import FoldScore, Outcome
+from tests.toys import CountingClassifier, statuses, table
+
+
+@pytest.fixture(scope="module")
+def data():
+    return np.arange(20.0).reshape(-1, 1), np.array([0, 1] * 10)
+
+
+def search(**params):
+    fixed = {"n_trials": 40, "cv": 2, "sampler": RandomSampler(seed=0), "look_ahead": 3}
+    return OptunaSearchCV(CountingClassifier(), {"a": FloatDistribution(-50, 50)}, **(fixed | params))
+
+
+def told(goal, *scores):
+    """Which of these scores, None for a candidate that was not complete, reaches the goal."""
+    for place, score in enumerate(scores):
+        goal.note(Outcome("complete" if score is not None else "pruned"), score)
+        if goal.is_reached:
+            return place
+    return None
+
+
+@pytest.mark.parametrize(
+    ("scores", "place"),
+    [
+        ((0.5, 0.4, 0.3), 2),
+        ((0.5, 0.4, 0.6, 0.5, 0.6), 4),
+        ((0.5, None, 0.4), 2),
+        ((None, None, None, 0.5, 0.4), None),
+        ((0.1, 0.2, 0.3, 0.4), None),
+    ],
+    ids=["none better", "an equal score is no better", "pruned ones count", "not before the first complete", "rising"],
+)
+def test_patience_counts_candidates_without_a_better_score(scores, place):
+    assert told(Goal(patience=2), *scores) == place
+
+
+def test_only_measured_candidates_try_patience():
+    goal = Goal(patience=1)
+    goal.note(Outcome("complete"), 0.5)
+    goal.note(Outcome("duplicate"), None)
+    goal.note(Outcome("timeout"), None)
+
+    assert not goal.is_reached
+
+
+def test_a_target_is_reached_by_a_score_at_least_as_good():
+    assert told(Goal(target_score=0.5), 0.4, None, 0.5, 0.6) == 2
+    assert told(Goal(target_score=0.5), 0.4, 0.49) is None
+
+
+@pytest.mark.parametrize("params", [{"patience": 5}, {"target_score": -30.0}], ids=["patience", "target"])
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_a_search_stops_at_the_same_candidate_for_any_n_jobs(data, params, n_jobs):
+    full = search(pruner=None).fit(*data).cv_results_["mean_test_score"]
+    stopped = search(pruner=None, n_jobs=n_jobs, **params).fit(*data)
+
+    scores = stopped.cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(scores, full[: len(scores)])
+    goal = Goal(params.get("patience"), params.get("target_score"))
+    assert told(goal, *full) == len(scores) - 1
+    assert statuses(stopped)[len(scores) :] == ["cancelled"] * (len(statuses(stopped)) - len(scores))
+    assert stopped.best_score_ == scores.max()
+
+
+def test_a_goal_that_is_not_reached_changes_nothing(data):
+    assert table(search(patience=1000, target_score=1e9).fit(*data)) == table(search().fit(*data))
+
+
+def test_a_resumed_search_knows_its_patience(data, tmp_path):
+    stored = {"storage": tmp_path / "study.db", "patience": 6, "pruner": None}
+    first = search(**stored).fit(*data)
+    again = search(resume=True, **stored).fit(*data)
+
+    assert len(again.cv_results_["params"]) == len(first.cv_results_["params"])
+    assert again.best_params_ == first.best_params_
+
+
+@pytest.mark.parametrize(
+    "params", [{"patience": 0}, {"patience": 1.5}, {"target_score": "high"}, {"target_score": None, "patience": -1}]
+)
+def test_unusable_goals_are_refused(data, params):
+    with pytest.raises(ValueError, match=r"The '(patience|target_score)' parameter of OptunaSearchCV must be"):
+        search(**params).fit(*data)
+
+
+def test_a_failed_candidate_reaches_no_target():
+    goal = Goal(target_score=0.5)
+    goal.note(Outcome("failed", (FoldScore(0.9, None, 0.0, 0.0, "Traceback"),)), None)
+
+    assert not goal.is_reached
