@@ -41,9 +41,11 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC
 
+from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune._sklearn import HAS_CALLBACKS
 from sklearn_autotune.evaluation import Fold, Prefixes, Task, WholeFolds, Work, measure
 from tests.toys import Handle
+from tests.toys import table as search_table
 
 # -- measuring with and without --------------------------------------------------------------------------------------
 
@@ -148,6 +150,13 @@ class Returning(InPlace):
     def transform(self, X):
         X[:, 0] += self.shift
         return X
+
+
+class Factor(Spy):
+    """Is told a factor when it transforms."""
+
+    def transform(self, X, factor=1.0):
+        return factor * super().transform(X)
 
 
 class Layout(RidgeClassifier):
@@ -496,6 +505,19 @@ def test_weights_of_a_step_are_part_of_what_is_shared(calls, routing):
             assert times(calls, "fit") == 3
 
 
+def test_what_a_scorer_tells_a_step_is_told_to_it():
+    def score(model, X, y):
+        return sum(model.decision_function(X, factor=factor).sum() * factor for factor in (1.0, 2.0, 3.0))
+
+    with config_context(enable_metadata_routing=True):
+        estimator = steps(StandardScaler(), Factor().set_transform_request(factor=True))
+        task = make_task(estimator, *numbered(), scoring=score)
+        alone = table(estimator, GRID, task)
+
+        assert alone[0][0][2] is None
+        assert same(table(estimator, GRID, task, Prefixes()), alone)
+
+
 # -- once ------------------------------------------------------------------------------------------------------------
 
 
@@ -520,6 +542,8 @@ def test_without_sharing_every_candidate_fits_its_own(calls):
     table(estimator, GRID, make_task(estimator, *numbered()), Prefixes(0))
 
     assert times(calls, "fit") == 3 * 3
+    with Prefixes(0).lent_to(estimator, "all", *iris()):
+        assert estimator.memory is None
 
 
 def test_nothing_is_shared_across_folds(calls):
@@ -632,11 +656,11 @@ def test_steps_behind_one_that_is_drawn_again_are_not_mixed_up(calls):
     X, y = numbered()
     estimator = steps(Wide(shift=1.0), Narrow())
     task = make_task(estimator, X, y, scoring=is_centred, train=False)
-    evaluation, prefixes = WholeFolds(estimator, task, shared=Prefixes(40_000)), []
+    evaluation, scores = WholeFolds(estimator, task, shared=Prefixes(40_000)), []
     for _ in range(4):
-        prefixes.append(evaluation.measure_fold(Work(0, 0, 1, {}), task.folds[0]).test)
+        scores.append(evaluation.measure_fold(Work(0, 0, 1, {}), task.folds[0]).test)
 
-    assert prefixes == [1.0] * 4
+    assert scores == [1.0] * 4
     assert times(calls, "fit") == 4 * 2
 
 
@@ -907,6 +931,19 @@ def test_threads_may_share_a_store():
     assert prefixes.nbytes == sum(kept.nbytes for kept in prefixes._kept.values()) <= prefixes.limit
 
 
+@pytest.mark.slow
+def test_a_search_gives_the_same_table_with_and_without_and_in_worker_processes():
+    X, y = iris()
+    pipeline = steps(StandardScaler(), FunctionTransformer(lambda X: X[:, ::-1]), PCA(2, svd_solver="full"))
+    space = {"step2__n_components": [1, 2, 3], "model__alpha": [0.1, 1.0]}
+    search = OptunaSearchCV(pipeline, space, scoring=output, cv=3, pruner=None, return_train_score=True)
+
+    alone = search_table(search.set_params(prefix_cache=0).fit(X, y))
+
+    assert search_table(search.set_params(prefix_cache=2**30).fit(X, y)) == alone
+    assert search_table(search.set_params(n_jobs=2).fit(X, y)) == alone
+
+
 # -- what a scorer sees ----------------------------------------------------------------------------------------------
 
 
@@ -1019,6 +1056,22 @@ def test_the_pipeline_is_as_it_was_when_it_has_been_lent_even_if_it_failed():
     assert model.memory is None
     assert unfitted.memory is None
     assert "transform" not in vars(model[0])
+
+
+def test_the_first_steps_can_be_fitted_without_the_last(calls):
+    X, y = numbered()
+    prefixes, alone = Prefixes(), steps(Spy(shift=1.0), PCA(2), model="passthrough")
+    expected = alone.fit_transform(X, y), alone.transform(X[:20])
+    calls.clear()
+    for _ in range(3):
+        model = steps(Spy(shift=1.0), PCA(2), model="passthrough")
+        test = X[:20].copy()
+        with prefixes.lent_to(model, "all", X, y, test):
+            np.testing.assert_array_equal(model.fit_transform(X, y), expected[0])
+            np.testing.assert_array_equal(model.transform(test), expected[1])
+
+    assert times(calls, "fit") == 1
+    assert times(calls, "transform") == 2
 
 
 def test_rows_that_are_not_those_that_were_named_are_not_shared(calls):

@@ -260,20 +260,14 @@ class _Kept:
         nbytes = file.getbuffer().nbytes + sum(view.nbytes for view in views)
         if nbytes > limit:
             raise ValueError(f"{nbytes} bytes are more than the limit of {limit}")
-        buffers = tuple(_own(np.asarray(view)) for view in views)
+        buffers = tuple(np.array(view) for view in views)
         return cls(file.getvalue(), buffers, tuple(pickler.references), nbytes, _name(result[0]))
 
     def copy(self) -> Any:
         """Make a copy that shares no memory with any other."""
-        unpickler = _Unpacker(BytesIO(self.pickled), buffers=[_own(buffer) for buffer in self.buffers])
+        unpickler = _Unpacker(BytesIO(self.pickled), buffers=[buffer.copy() for buffer in self.buffers])
         unpickler.references = self.references
         return unpickler.load()
-
-
-def _own(buffer: np.ndarray) -> np.ndarray:
-    copy = buffer.copy()
-    copy.flags.writeable = buffer.flags.writeable
-    return copy
 
 
 class _StridePickler(pickle.Pickler):

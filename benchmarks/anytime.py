@@ -1,0 +1,348 @@
+"""Seconds until a search has the CV score that RandomizedSearchCV ends with after 100 candidates.
+
+``python -m benchmarks.anytime``: for each problem and seed, all methods search the same training rows on the same folds,
+in turn and in one process. A method's time is the moment when a candidate measured on all folds has reached the target;
+a method that has not reached it within its candidates counts with all its seconds, and is marked. Held-out scores are
+those of the best of the first 100 candidates, fitted on all training rows.
+"""
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from sklearn.base import clone
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # makes the next import possible
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import (
+    HalvingRandomSearchCV,
+    KFold,
+    RandomizedSearchCV,
+    StratifiedKFold,
+    cross_val_score,
+)
+
+from benchmarks._measure import RESULTS, environment, markdown_table, write_rows
+from benchmarks.problems import PROBLEMS, Problem
+from sklearn_autotune import OptunaSearchCV
+
+N_CANDIDATES = 100
+MAX_CANDIDATES = 400  # for those that stop at the target
+N_FOLDS = 5
+
+# Problems whose fits take 20 ms and more, and not so long that nobody would run this.
+CHOSEN = (
+    "credit, XGBoost",
+    "attrition, random forest",
+    "churn, SVC",
+    "cells, SVC",
+    "diamonds, extra trees",
+    "digits, MLP",
+    "Default, gradient boosting",
+    "breast cancer, MLP",
+)
+
+
+@dataclass
+class Trace:
+    """When which score was reached.
+
+    ``seconds`` and ``scores`` hold one entry per candidate, NaN for those not measured on all folds.
+    """
+
+    seconds: list[float]
+    scores: list[float]
+    best_params: dict[str, Any]
+
+    def reached(self, target: float) -> float | None:
+        """Seconds until the target was reached, None if it was not."""
+        for seconds, score in zip(self.seconds, self.scores, strict=True):
+            if score >= target - 1e-12:
+                return seconds
+        return None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all methods are given."""
+
+    model: Any
+    problem: Problem
+    X: Any
+    y: Any
+    cv: Any
+    seed: int
+
+
+def randomized(setting: Setting, target: float) -> Trace:
+    """Run scikit-learn's random search, in full."""
+    search = RandomizedSearchCV(
+        setting.model,
+        setting.problem.space,
+        n_iter=N_CANDIDATES,
+        scoring=setting.problem.scoring,
+        cv=setting.cv,
+        random_state=setting.seed,
+        refit=False,
+    )
+    start = time.perf_counter()
+    search.fit(setting.X, setting.y)
+    seconds = time.perf_counter() - start
+    results = search.cv_results_
+    spent = np.cumsum((results["mean_fit_time"] + results["mean_score_time"]) * N_FOLDS)
+    scores = results["mean_test_score"]
+    return Trace(list(spent / spent[-1] * seconds), list(scores), results["params"][int(np.argmax(scores))])
+
+
+def ours(setting: Setting, target: float, **params: Any) -> Trace:
+    """Run OptunaSearchCV as it comes."""
+    stamps: list[float] = []
+    best = -np.inf
+    start = time.perf_counter()
+
+    def stamp(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        nonlocal best
+        stamps.append(time.perf_counter() - start)
+        if trial.state == optuna.trial.TrialState.COMPLETE:
+            best = max(best, trial.value)
+        if best >= target and len(stamps) >= N_CANDIDATES:
+            study.stop()
+
+    search = OptunaSearchCV(
+        setting.model,
+        setting.problem.space,
+        n_trials=MAX_CANDIDATES,
+        scoring=setting.problem.scoring,
+        cv=setting.cv,
+        random_state=setting.seed,
+        refit=False,
+        callbacks=[stamp],
+        **params,
+    ).fit(setting.X, setting.y)
+    scores = search.cv_results_["mean_test_score"]
+    first = int(np.nanargmax(scores[:N_CANDIDATES]))
+    return Trace(stamps, list(scores[: len(stamps)]), search.cv_results_["params"][first])
+
+
+def ours_in_full(setting: Setting, target: float) -> Trace:
+    """Run OptunaSearchCV with all candidates measured in full: what racing is compared with."""
+    return ours(setting, target, pruner=None)
+
+
+def integration(setting: Setting, target: float) -> Trace:
+    """Run optuna-integration's class; its pruning needs ``partial_fit`` outside of a Pipeline, which none here has."""
+    from optuna_integration import OptunaSearchCV as IntegrationSearchCV
+
+    from sklearn_autotune._space import read_space
+
+    stamps: list[float] = []
+    start = time.perf_counter()
+
+    def stamp(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        stamps.append(time.perf_counter() - start)
+        if len(stamps) >= N_CANDIDATES and study.best_value >= target:
+            study.stop()
+
+    (branch,) = read_space(setting.problem.space).branches
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=setting.seed))
+    search = IntegrationSearchCV(
+        setting.model,
+        {name: dimension.distribution for name, dimension in branch.items()},
+        n_trials=MAX_CANDIDATES,
+        scoring=setting.problem.scoring,
+        cv=setting.cv,
+        study=study,
+        refit=False,
+        callbacks=[stamp],
+    ).fit(setting.X, setting.y)
+    scores = [trial.value for trial in search.study_.trials]
+    best = search.study_.trials[int(np.argmax(scores[:N_CANDIDATES]))]
+    return Trace(stamps, scores, best.params)
+
+
+def halving(setting: Setting, target: float) -> Trace:
+    """Run scikit-learn's successive halving; what it chose is measured on all folds afterwards, off the clock."""
+    search = HalvingRandomSearchCV(
+        setting.model,
+        setting.problem.space,
+        n_candidates=N_CANDIDATES,
+        scoring=setting.problem.scoring,
+        cv=setting.cv,
+        random_state=setting.seed,
+        refit=False,
+    )
+    start = time.perf_counter()
+    search.fit(setting.X, setting.y)
+    seconds = time.perf_counter() - start
+    chosen = clone(setting.model).set_params(**search.best_params_)
+    score = cross_val_score(chosen, setting.X, setting.y, cv=setting.cv, scoring=setting.problem.scoring).mean()
+    return Trace([seconds], [score], search.best_params_)
+
+
+def bayes(setting: Setting, target: float) -> Trace:
+    """Run scikit-optimize's Gaussian process, until it has reached the target or measured 100 candidates."""
+    from skopt import BayesSearchCV
+
+    stamps: list[float] = []
+    start = time.perf_counter()
+
+    def stamp(result: Any) -> bool:
+        stamps.append(time.perf_counter() - start)
+        return -result.fun >= target
+
+    search = BayesSearchCV(
+        setting.model,
+        {name: skopt_dimension(values) for name, values in setting.problem.space.items()},
+        n_iter=N_CANDIDATES,
+        scoring=setting.problem.scoring,
+        cv=setting.cv,
+        random_state=setting.seed,
+        refit=False,
+    )
+    search.fit(setting.X, setting.y, callback=stamp)
+    return Trace(stamps, list(search.cv_results_["mean_test_score"])[: len(stamps)], dict(search.best_params_))
+
+
+def skopt_dimension(values: Any) -> Any:
+    """Say a dimension of ours in scikit-optimize's words."""
+    from skopt.space import Categorical, Integer, Real
+
+    if isinstance(values, list):
+        return Categorical([str(value) for value in values]) if isinstance(values[0], tuple) else Categorical(values)
+    low, high = values.support()
+    if values.dist.name == "randint":
+        return Integer(int(low), int(high))
+    return Real(low, high, prior="log-uniform" if values.dist.name == "loguniform" else "uniform")
+
+
+METHODS: dict[str, Callable[[Setting, float], Trace]] = {
+    "OptunaSearchCV": ours,
+    "OptunaSearchCV, pruner=None": ours_in_full,
+    "optuna-integration": integration,
+    "HalvingRandomSearchCV": halving,
+    "BayesSearchCV": bayes,
+}
+
+
+def measure(problem: Problem, seed: int, methods: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Run all methods on one problem and seed; return one row each."""
+    X, X_held_out, y, y_held_out = problem.split(seed)
+    folds = StratifiedKFold if problem.is_classification else KFold
+    setting = Setting(problem.make(seed), problem, X, y, folds(N_FOLDS, shuffle=True, random_state=seed), seed)
+    scorer = get_scorer(problem.scoring)
+    base = randomized(setting, np.inf)
+    target = max(base.scores)
+    traces = {"RandomizedSearchCV": base}
+    for name in methods:
+        if name == "BayesSearchCV" and any(isinstance(values, list) for values in problem.space.values()):
+            continue  # it has no categories of tuples
+        traces[name] = METHODS[name](setting, target)
+    rows = []
+    for name, trace in traces.items():
+        model = clone(setting.model).set_params(**trace.best_params).fit(X, y)
+        reached = trace.reached(target)
+        rows.append(
+            {
+                "problem": problem.name,
+                "seed": seed,
+                "method": name,
+                "target": target,
+                "reached": reached is not None,
+                "seconds": base.seconds[-1] if trace is base else reached or trace.seconds[-1],
+                "own_best_after": base.reached(target) if trace is base else "",
+                "candidates": len(trace.seconds),
+                "cv_score": max(score for score in trace.scores[:N_CANDIDATES] if score == score),
+                "held_out": scorer(model, X_held_out, y_held_out),
+            }
+        )
+        print(rows[-1], flush=True)
+    return rows
+
+
+def interval(logs: np.ndarray) -> str:
+    """Say the geometric mean of ratios, with the range that two standard errors of their logarithms span."""
+    error = 2 * logs.std(ddof=1) / np.sqrt(len(logs)) if len(logs) > 1 else 0.0
+    low, middle, high = np.exp([logs.mean() - error, logs.mean(), logs.mean() + error])
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def report(rows: list[dict[str, Any]]) -> str:
+    """Set the methods side by side."""
+    methods = [name for name in METHODS if any(row["method"] == name for row in rows)]
+    problems = list(dict.fromkeys(row["problem"] for row in rows))
+    at = {(row["problem"], row["seed"], row["method"]): row for row in rows}
+
+    def pairs(method: str, problem: str | None = None) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        return [
+            (at[key[0], key[1], "RandomizedSearchCV"], row)
+            for key, row in at.items()
+            if key[2] == method and problem in (None, key[0])
+        ]
+
+    def speed(method: str, problem: str | None = None) -> str:
+        found = pairs(method, problem)
+        if not found:
+            return ""
+        return interval(np.log([base["seconds"] / row["seconds"] for base, row in found]))
+
+    lines = [[problem, *(speed(method, problem) for method in methods)] for problem in problems]
+    lines.append(["**all**", *(speed(method) for method in methods)])
+    lines.append(["reached the target", *(share(pairs(method)) for method in methods)])
+    lines.append(["held-out, t of the paired difference", *(held_out(pairs(method)) for method in methods)])
+    own = np.log([row["seconds"] / row["own_best_after"] for row in rows if row["method"] == "RandomizedSearchCV"])
+    return (
+        markdown_table(["times as fast as RandomizedSearchCV", *methods], lines)
+        + f"\n\nRandomizedSearchCV itself had its best candidate after 1/{interval(own)} of its seconds: to know that it"
+        " was the best took all of them."
+    )
+
+
+def share(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> str:
+    return f"{sum(row['reached'] for _, row in found)} of {len(found)}"
+
+
+def held_out(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> str:
+    """Compare held-out scores in units of their spread within each problem."""
+    scaled: list[float] = []
+    for problem in dict.fromkeys(row["problem"] for _, row in found):
+        differences = np.array([row["held_out"] - base["held_out"] for base, row in found if row["problem"] == problem])
+        scaled += list(differences / max(np.sqrt(np.mean(differences**2)), 1e-12))
+    values = np.array(scaled)
+    t = values.mean() / (values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+    better = sum(row["held_out"] > base["held_out"] for base, row in found)
+    worse = sum(row["held_out"] < base["held_out"] for base, row in found)
+    return f"{t:+.1f} ({better} better, {worse} worse)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--problems", nargs="+", default=list(CHOSEN))
+    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--name", default="anytime", help="of the files written")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")  # of models that do not converge with some candidates
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if args.quick:
+        global N_CANDIDATES, MAX_CANDIDATES
+        N_CANDIDATES, MAX_CANDIDATES = 8, 12
+        args.seeds, args.problems = [0], ["diabetes, SVR"]
+    rows = []
+    for problem in PROBLEMS:
+        if problem.name in args.problems:
+            for seed in args.seeds:
+                rows += measure(problem, seed, tuple(args.methods))
+    text = f"# Seconds to the score of a random search\n\n{environment()}\n\n{report(rows)}\n"
+    print(text)
+    if not args.quick:
+        write_rows(args.name, rows)
+        (RESULTS / f"{args.name}.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
