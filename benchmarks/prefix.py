@@ -1,9 +1,9 @@
 """What sharing the first steps of a pipeline saves: a costly preprocessing and 50 candidates for the last step.
 
 ``python -m benchmarks.prefix``: the same grid, folds and scores by every method; times are CPU seconds of one process,
-methods taking turns. The ideal is the search if the preprocessing were free: GridSearchCV over the last step alone, on
-rows preprocessed before the clock starts, plus the preprocessing once per fold. Bare fits do the latter by hand and then
-fit and score the last step in a loop: no search can do with less.
+methods taking turns. The ideal is the search if the preprocessing were free: GridSearchCV over the last step alone,
+on rows preprocessed before the clock starts, plus the preprocessing once per fold. Bare fits do the latter by hand and
+then fit and score the last step in a loop: no search can do with less.
 """
 
 import argparse
