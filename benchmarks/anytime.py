@@ -231,7 +231,7 @@ def skopt_dimension(values: Any) -> Any:
 
 
 # The others to be compared on as few seeds as this: they take long.
-SLOW = {"OptunaSearchCV, pruner=None": 2, "BayesSearchCV": 2}
+SLOW = {"OptunaSearchCV, pruner=None": 2, "BayesSearchCV": 1}
 
 METHODS: dict[str, Callable[[Setting, float], Trace]] = {
     "OptunaSearchCV": ours,

@@ -126,7 +126,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Stop after so many candidates in a row without a better mean score. None never does.
     target_score : float, default=None
         Stop once a candidate's mean score is at least this. None never does.
-    look_ahead : int, default=4
+    look_ahead : int, default=2
         How many candidates may be under way before their results are known to the sampler. Part of what determines the
         result, as ``n_jobs`` is not: lower lets the sampler know more, higher keeps more workers busy. With 8 the best
         of 50 candidates of four or five parameters was measurably worse than with 1, with 4 it was not.
@@ -259,7 +259,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         prefix_cache: int = 2**30,
         patience: int | None = None,
         target_score: float | None = None,
-        look_ahead: int = 4,
+        look_ahead: int = 2,
         enqueue: Any = None,
         callbacks: Any = None,
         storage: Any = None,

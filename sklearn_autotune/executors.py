@@ -22,7 +22,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from joblib.parallel import get_active_backend
 from sklearn import get_config, set_config
 
-from sklearn_autotune.evaluation import Evaluation, Outcome, Progress, Work, measure
+from sklearn_autotune.evaluation import Evaluation, OpenBar, Outcome, Progress, Work, measure
 from sklearn_autotune.evaluation._base import join, judge
 from sklearn_autotune.evaluation._worker import Worker, advance, pack, prepare_process, start
 
@@ -72,7 +72,7 @@ def make_executor(evaluation: Evaluation, n_jobs: int | None, look_ahead: int) -
     n_jobs : int or None
         None means 1 unless a ``joblib.parallel_config`` says otherwise; -1 means all processors.
     look_ahead : int
-        How many candidates there will be to work on at a time; with more slots than that, candidates are cut up.
+        How many candidates there will be to work on at a time; where slots would stand idle, candidates are cut up.
 
     Returns
     -------
@@ -83,7 +83,8 @@ def make_executor(evaluation: Evaluation, n_jobs: int | None, look_ahead: int) -
     n_slots = effective_n_jobs(n_jobs)
     if n_slots == 1:
         return InProcess(evaluation)
-    n_parts = ceil(n_slots / look_ahead)
+    # Twice as many parts as slots: outcomes are told in order, and nobody should wait for the slowest candidate.
+    n_parts = ceil(2 * n_slots / look_ahead)
     if getattr(backend, "supports_sharedmem", False):
         config = get_config()
         return Slots(lambda: _ThreadSlot(evaluation, config), n_slots, evaluation.n_folds, n_parts)
@@ -173,7 +174,7 @@ class Slots:
         Returns a fresh slot; called when a slot is first needed, and again when one has died.
     n_slots : int
     n_folds, n_parts : int
-        Into how many parts, of so many folds in all, a candidate is cut.
+        Into how many parts, of so many folds in all, a candidate is cut. One that races is cut into folds.
     """
 
     def __init__(self, make_slot: Callable[[], Any], n_slots: int, n_folds: int = 1, n_parts: int = 1) -> None:
@@ -188,7 +189,8 @@ class Slots:
 
     def submit(self, work: Work) -> None:
         """Queue the candidate, in parts if there are slots for them, and start it if a slot is free."""
-        parts = work.parts(self.n_folds, self.n_parts)
+        is_racing = not isinstance(work.bar, OpenBar)
+        parts = work.parts(self.n_folds, self.n_folds if is_racing else self.n_parts)
         self.awaited[work.number] = work, {part.only: None for part in parts}
         self.queue.extend(parts)
         self._start_queued()
@@ -245,13 +247,15 @@ class Slots:
             else:
                 slot = self.make_slot()
                 self.n_unopened -= 1
+            work = min(self.queue, key=_urgency)
             try:
-                future = slot.start(self.queue[0].to_send())
+                future = slot.start(work.to_send())
             except BrokenExecutor:  # its worker died while it was waiting: no candidate's fault
                 slot.kill()
                 self.n_unopened += 1
             else:
-                self.busy[future] = (slot, self.queue.popleft())
+                self.queue.remove(work)
+                self.busy[future] = (slot, work)
 
     def _outcome(self, future: Future, slot: Any, work: Work) -> Outcome | None:
         """Return how the candidate ended, or None if it has been sent to take another step."""
@@ -295,6 +299,12 @@ class ProcessSlots(Slots):
             super().close()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _urgency(work: Work) -> tuple[int, int]:
+    """Sort what waits: candidates in their order, but a later fold in a race, perhaps for nothing, after first ones."""
+    place = work.only[0] if work.only and work.races else 0
+    return place, work.number
 
 
 def _all_at_once(calls: list[Callable[[], None]]) -> None:

@@ -208,6 +208,8 @@ class Work:
         One scikit-learn callback context per fold, or empty.
     only : tuple of int
         The folds to measure, if this is a part of the candidate; empty for all of them.
+    races : bool
+        Whether the parts before this one may decide that it was for nothing.
     """
 
     number: int
@@ -218,6 +220,7 @@ class Work:
     deadline: float | None = None
     contexts: tuple[Any, ...] = ()
     only: tuple[int, ...] = ()
+    races: bool = False
 
     def to_send(self) -> "Work":
         """Leave behind a bar that cannot travel."""
@@ -229,8 +232,9 @@ class Work:
             return [self]
         cuts = np.array_split(np.arange(n_folds), min(n_parts, n_folds))
         # Only the first part can be held against the bar where it is measured: it begins with the first fold.
+        whole = replace(self, races=not isinstance(self.bar, OpenBar))
         return [
-            replace(self, only=tuple(int(fold) for fold in cut), bar=OpenBar() if place else self.bar)
+            replace(whole, only=tuple(int(fold) for fold in cut), bar=OpenBar() if place else self.bar)
             for place, cut in enumerate(cuts)
         ]
 
