@@ -147,7 +147,9 @@ def integration(setting: Setting, target: float) -> Trace:
         if trial.state == optuna.trial.TrialState.COMPLETE and trial.value >= target:
             study.stop()
 
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=setting.seed + OTHER_SEED))
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=setting.seed + OTHER_SEED)
+    )
     search = IntegrationSearchCV(
         setting.model,
         {name: optuna_distribution(values) for name, values in setting.problem.space.items()},

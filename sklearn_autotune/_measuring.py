@@ -10,12 +10,13 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
 from sklearn_autotune._refit_rules import RefitRule
-from sklearn_autotune._space import Space
+from sklearn_autotune._space import Space, read_space
 from sklearn_autotune.evaluation import Evaluation, Fold, Prefixes, Task, WholeFolds, make_rungs
+from sklearn_autotune.families import auto_space
 from sklearn_autotune.pruning import Bars, HalvingBars, OpenBars, OptunaBars, RaceBars
 from sklearn_autotune.racing import FoldRacing
 
-__all__ = ["check_pruner", "guiding_metric", "make_bars", "make_evaluation", "make_task"]
+__all__ = ["check_pruner", "guiding_metric", "make_bars", "make_evaluation", "make_space", "make_task"]
 
 # Up to so many candidates nothing is stopped: little could be saved, and scikit-learn's searches show every score.
 SMALL_SEARCH = 20
@@ -52,6 +53,24 @@ def make_task(search: Any, X: Any, y: Any, scorer: Any, routed: Bunch) -> Task:
         error_score=search.error_score,
         return_train_score=search.return_train_score,
     )
+
+
+def make_space(search: Any, task: Task) -> Space:
+    """Read the space and hold it against the estimator, before anything is fitted.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the space cannot be read, does not fit the estimator, or does not have a candidate that is to come first.
+    """
+    spelled = search.param_distributions
+    if isinstance(spelled, str):
+        spelled = auto_space(search.estimator, n_rows=min(len(fold.train) for fold in task.folds))
+    space = read_space(spelled)
+    space.check(search.estimator)
+    for candidate in search.enqueue or ():
+        space.encode(candidate)
+    return space
 
 
 def make_evaluation(search: Any, task: Task, space: Space, caller: Any) -> Evaluation:

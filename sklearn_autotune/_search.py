@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._delegate import DelegateMixin, require_refit
-from sklearn_autotune._measuring import check_pruner, guiding_metric, make_bars, make_evaluation, make_task
+from sklearn_autotune._measuring import check_pruner, guiding_metric, make_bars, make_evaluation, make_space, make_task
 from sklearn_autotune._refit_rules import RefitRule
 from sklearn_autotune._results import choose_best, format_results, format_trials
 from sklearn_autotune._routing import check_refit_names_score, make_router, resolve_scorer, route_metadata
@@ -36,12 +36,11 @@ from sklearn_autotune._sklearn import (
     validate_parameter_constraints,
     with_callbacks,
 )
-from sklearn_autotune._space import Space, read_space
+from sklearn_autotune._space import Space
 from sklearn_autotune._study import detached, draw_seed, fingerprint, make_sampler, open_study
 from sklearn_autotune._trials import Budget, Goal, Record, TrialLoop
 from sklearn_autotune.evaluation import Evaluation, Outcome, Rung, Task
 from sklearn_autotune.executors import make_executor
-from sklearn_autotune.families import auto_space
 from sklearn_autotune.racing import FoldRacing
 
 __all__ = ["OptunaSearchCV"]
@@ -128,8 +127,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Stop once a candidate's mean score is at least this. None never does.
     look_ahead : int, default=2
         How many candidates may be under way before their results are known to the sampler. Part of what determines the
-        result, as ``n_jobs`` is not: lower lets the sampler know more, higher keeps more workers busy. With 8 the best
-        of 50 candidates of four or five parameters was measurably worse than with 1, with 4 it was not.
+        result, as ``n_jobs`` is not: lower lets the sampler and the pruner know more, higher has work for more workers,
+        of which ``look_ahead`` times the number of folds can be busy.
     enqueue : list of dict, default=None
         Candidates to measure first, for instance known good settings. What a dict leaves out is left to the sampler.
     callbacks : list of callable, default=None
@@ -339,7 +338,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         check_pruner(self)
         task = make_task(self, X, y, scorer, routed)
         self.n_splits_ = len(task.folds)
-        space = self._make_space(task)
+        space = make_space(self, task)
         told = self._told_to_callbacks(task)
         if root is not None:
             root.call_on_fit_task_begin(**told)
@@ -407,17 +406,6 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         """Drop what an earlier fit has left, so that nothing of it can be taken for a result of this one."""
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
-
-    def _make_space(self, task: Task) -> Space:
-        """Read the space and hold it against the estimator, before anything is fitted."""
-        spelled = self.param_distributions
-        if isinstance(spelled, str):
-            spelled = auto_space(self.estimator, n_rows=min(len(fold.train) for fold in task.folds))
-        space = read_space(spelled)
-        space.check(self.estimator)
-        for candidate in self.enqueue or ():
-            space.encode(candidate)
-        return space
 
     def _search(
         self, task: Task, space: Space, evaluation: Evaluation, contexts: FoldContexts, start: float

@@ -13,7 +13,8 @@ many losers there are beside it does not matter.
 
 The noise is mostly that of the better half of the complete candidates, for bad ones differ from fold to fold by more.
 But a sampler that has settled on a place proposes near copies of the best, which hardly differ at all; a candidate from
-elsewhere would be held against their noise. So the median candidate's noise has a part in it.
+elsewhere would be held against their noise. So the median candidate's noise has a part in it, and it never falls far
+below what the first complete candidates showed.
 
 Nothing here imports Optuna: bars travel to worker processes.
 """
@@ -30,14 +31,18 @@ from sklearn_autotune.evaluation import Bar, OpenBar, Progress, guiding_score
 __all__ = ["FoldRacing", "RaceBar"]
 
 # How much of the error rate goes to the first look, where most is to be saved; later looks share the rest.
-FIRST_LOOK = 0.4
+FIRST_LOOK = 0.5
 
 # The share of complete candidates that counts as good, and how many there have to be to tell the noise from.
 GOOD_SHARE = 0.5
 MIN_GOOD = 3
 
-# The part of the median candidate's variance in the noise; the rest is the better half's.
+# The part of the median candidate's variance in that of the noise; the rest is the better half's.
 MEDIAN_PART = 0.25
+
+# How many complete candidates are the first ones, and the share of their variance that is the least of the noise's.
+N_FIRST = 10
+FIRST_PART = 0.5
 
 # Folds without any noise, in units of the scores: a handful of candidates that happen to run in parallel says nothing.
 NO_NOISE = 1e-9
@@ -92,7 +97,7 @@ class FoldRacing:
         Parameters
         ----------
         scores : ndarray of shape (n_complete, n_folds)
-            Fold scores of the complete candidates; higher is better.
+            Fold scores of the complete candidates, in the order in which they were told; higher is better.
         metric : str or None, default=None
             Which of several scores the bar is for.
         tolerance : float, default=0.0
@@ -111,7 +116,7 @@ class FoldRacing:
             return OpenBar()
         reference = good.mean(axis=0)
         freedom = (len(good) - 1) * (n_folds - 1)
-        noise = sqrt(_variance(good, np.unique(scores, axis=0)) * (1 + 1 / len(good)))
+        noise = sqrt(_variance(scores) * (1 + 1 / len(good)))
         if noise <= NO_NOISE * np.abs(scores).max():
             return OpenBar()
         wanted = scores.mean(axis=1).max() - tolerance
@@ -156,12 +161,17 @@ class RaceBar:
         return failed or mean >= self.least[progress.step]
 
 
-def _variance(good: np.ndarray, scores: np.ndarray) -> float:
+def _variance(scores: np.ndarray) -> float:
     """Return the variance of fold scores around candidate and fold means."""
-    n_folds = scores.shape[1]
-    of_good = (_residuals(good) ** 2).sum() / ((len(good) - 1) * (n_folds - 1))
-    of_each = (_residuals(scores) ** 2).sum(axis=1) / (n_folds - 1)
-    return float((1 - MEDIAN_PART) * of_good + MEDIAN_PART * np.median(of_each))
+    of_each = (_residuals(np.unique(scores, axis=0)) ** 2).sum(axis=1) / (scores.shape[1] - 1)
+    now = (1 - MEDIAN_PART) * _variance_of(_better_share(scores)) + MEDIAN_PART * float(np.median(of_each))
+    first = _better_share(scores[:N_FIRST])
+    return max(now, FIRST_PART * _variance_of(first)) if len(first) >= MIN_GOOD else now
+
+
+def _variance_of(scores: np.ndarray) -> float:
+    n_candidates, n_folds = scores.shape
+    return float((_residuals(scores) ** 2).sum() / ((n_candidates - 1) * (n_folds - 1)))
 
 
 def _residuals(scores: np.ndarray) -> np.ndarray:

@@ -79,6 +79,21 @@ def test_hopeless_candidates_are_stopped_after_their_first_fold():
     assert first_stop(bar, folds + 1) == 5
 
 
+def test_near_copies_of_the_best_do_not_make_the_bar_too_high_for_a_candidate_from_elsewhere():
+    random = np.random.RandomState(0)
+    diverse = 0.01 * random.normal(size=(8, 5))
+    copies = diverse[0] + 0.02 + 1e-4 * random.normal(size=(40, 5))
+    scores = np.vstack([diverse, copies])
+    best = scores.mean(axis=1).max()
+
+    noise = 0.01 * random.normal(size=(500, 5))
+    winners = best + 1e-3 + noise - noise.mean(axis=1, keepdims=True)
+    n_lost = sum(first_stop(FoldRacing().bar(scores), winner) < 5 for winner in winners)
+    assert n_lost / len(winners) < 0.3
+    alone = [first_stop(FoldRacing().bar(copies), winner) < 5 for winner in winners]
+    assert np.mean(alone) > 0.5, "which is what the copies alone would do"
+
+
 def test_what_is_hard_about_a_fold_is_not_held_against_a_candidate():
     random = np.random.RandomState(0)
     hard_first = np.array([-5.0, 0, 0, 0, 0])

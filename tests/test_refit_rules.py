@@ -99,7 +99,9 @@ def test_a_column_that_does_not_exist_is_named(data):
         DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2]}, refit=OneStandardError("max_depth")
     )
 
-    with pytest.raises(ValueError, match="by='max_depth' is no column of cv_results_. Use one of .*'param_max_depth'"):
+    with pytest.raises(
+        ValueError, match=r"by='max_depth' is no column of cv_results_\. Use one of .*'param_max_depth'"
+    ):
         search.fit(*data)
 
 

@@ -22,7 +22,7 @@ class _Adapter(OptunaSearchCV):
     pruner = min_resources = max_resources = "auto"
     factor = 3
     prefix_cache = 2**30
-    look_ahead = 4
+    look_ahead = 2
     resume = False
     random_state = None
 

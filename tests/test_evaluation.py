@@ -1,0 +1,112 @@
+"""A candidate in parts: cut up, put together again, and held against its bar as if nobody had cut it."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_autotune.evaluation import FoldScore, OpenBar, Outcome, Progress, Work, measure
+from sklearn_autotune.evaluation._base import DistantBar, join
+from sklearn_autotune.executors import Slots, _urgency
+from sklearn_autotune.racing import RaceBar
+
+
+class Given:
+    """An evaluation whose scores are given; None is a fold that fails."""
+
+    def __init__(self, scores):
+        self.folds = tuple(
+            FoldScore(float("nan") if score is None else score, None, 0.0, 0.0, "Traceback" if score is None else None)
+            for score in scores
+        )
+
+    @property
+    def n_folds(self):
+        return len(self.folds)
+
+    def steps(self, work):
+        folds = self.folds if not work.only else tuple(self.folds[fold] for fold in work.only)
+        for step in range(len(folds)):
+            yield Progress(step, len(folds), folds[: step + 1])
+
+
+def work(bar=None, number=0):
+    return Work(number, 0, 1, {}, bar or OpenBar())
+
+
+scores = st.lists(st.one_of(st.floats(0, 1), st.none()), min_size=2, max_size=7)
+
+
+@given(scores, st.lists(st.floats(0, 1), min_size=6, max_size=6), st.integers(2, 8), st.booleans())
+def test_parts_put_together_give_what_the_whole_gives(scores, least, n_parts, is_open):
+    evaluation = Given(scores)
+    whole = work(OpenBar() if is_open else RaceBar(tuple(least)))
+    parts = whole.parts(evaluation.n_folds, n_parts)
+
+    joined = join(whole, [measure(evaluation, part) for part in parts])
+
+    assert len(parts) == min(n_parts, len(scores))
+    assert repr(joined) == repr(measure(evaluation, whole))
+
+
+@given(scores, st.lists(st.floats(0, 1), min_size=6, max_size=6), st.randoms())
+def test_parts_may_arrive_in_any_order_and_the_first_folds_may_decide_without_the_others(scores, least, random):
+    evaluation, whole = Given(scores), work(RaceBar(tuple(least)))
+    parts = whole.parts(evaluation.n_folds, evaluation.n_folds)
+    expected = measure(evaluation, whole)
+
+    arrived = [None] * len(parts)
+    for place in random.sample(range(len(parts)), len(parts)):
+        arrived[place] = measure(evaluation, parts[place])
+        known = join(whole, arrived)
+        n_first = len(list(itertools.takewhile(lambda part: part is not None, arrived)))
+        assert (known is not None) == (n_first >= len(expected.folds))
+        if known is not None:
+            assert repr(known) == repr(expected)
+
+
+def test_a_part_that_was_lost_decides_only_if_earlier_folds_have_not():
+    whole = work(RaceBar((0.5, 0.5)))
+    dead = Outcome("failed", (), "The worker process died")
+    fold = FoldScore(0.4, None, 0.0, 0.0)
+
+    assert join(whole, [Outcome("complete", (fold,)), dead, None]).status == "pruned"
+    assert join(work(), [Outcome("complete", (fold,)), dead, None]).error == "The worker process died"
+    assert join(work(), [None, dead]) is None
+
+
+@pytest.mark.parametrize("bar", [DistantBar(), OpenBar()])
+def test_what_cannot_be_cut_is_left_whole(bar):
+    whole = work(bar)
+
+    assert whole.parts(5, 1) == [whole]
+    assert whole.parts(1, 5) == [whole]
+    assert (whole.parts(5, 5) == [whole]) is not bar.travels
+
+
+def test_first_folds_go_before_later_ones_that_may_be_for_nothing():
+    race = RaceBar((0.5, 0.5))
+    waiting = [*work(race, 3).parts(3, 3), *work(race, 4).parts(3, 3)]
+
+    order = [(part.only[0], part.number) for part in sorted(waiting, key=_urgency)]
+
+    assert order == [(0, 3), (0, 4), (1, 3), (1, 4), (2, 3), (2, 4)]
+
+
+def test_candidates_that_do_not_race_keep_their_order():
+    waiting = [*work(number=3).parts(4, 2), *work(number=4).parts(4, 2)]
+
+    assert sorted(waiting, key=_urgency) == waiting
+
+
+def test_a_candidate_that_is_decided_leaves_the_queue_and_later_parts_of_it_are_ignored():
+    slots = Slots(make_slot=None, n_slots=0, n_folds=3, n_parts=1)
+    whole = work(RaceBar((0.5, 0.5)))
+    slots.submit(whole)
+    first, second, _ = slots.queue
+    slots.queue.remove(first)
+
+    assert [outcome.status for _, outcome in slots._join(first, measure(Given([0.1, 0.2, 0.3]), first))] == ["pruned"]
+    assert not slots.queue
+    assert slots._join(second, measure(Given([0.1, 0.2, 0.3]), second)) == []
