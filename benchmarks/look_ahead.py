@@ -45,7 +45,7 @@ def problems():
 def best_scores(problem, n_trials, look_ahead, n_seeds):
     """Best score of each seed."""
     _, estimator, space, X, y, scoring = problem
-    fixed = {"n_trials": n_trials, "look_ahead": look_ahead, "scoring": scoring, "refit": False}
+    fixed = {"n_trials": n_trials, "look_ahead": look_ahead, "scoring": scoring, "refit": False, "pruner": None}
     return np.array(
         [OptunaSearchCV(estimator, space, random_state=seed, **fixed).fit(X, y).best_score_ for seed in range(n_seeds)]
     )

@@ -20,7 +20,7 @@ from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
 from benchmarks._measure import RESULTS, environment, interleave, markdown_table, seconds_of, spread, write_rows
-from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune import FoldRacing, OptunaSearchCV
 
 N_FOLDS = 5
 
@@ -73,7 +73,7 @@ def candidate_cost(repeats, n_candidates):
 
     def ours():
         sampler = optuna.samplers.RandomSampler(seed=0)
-        OptunaSearchCV(GaussianNB(), space, n_trials=n_candidates, sampler=sampler).fit(X, y)
+        OptunaSearchCV(GaussianNB(), space, n_trials=n_candidates, sampler=sampler, pruner=None).fit(X, y)
 
     calls = {
         "bare fits": bare_fits,
@@ -110,7 +110,7 @@ def sampling_cost(repeats, places, sizes):
 
     def ours(sampler):
         return lambda callback: OptunaSearchCV(
-            Nothing(), NINE, n_trials=sizes, sampler=sampler(), random_state=0, callbacks=[callback]
+            Nothing(), NINE, n_trials=sizes, sampler=sampler(), random_state=0, callbacks=[callback], pruner=None
         )
 
     def rust():
@@ -156,13 +156,14 @@ def two_workers(repeats, n_candidates, n_estimators):
     random = optuna.samplers.RandomSampler
     told = []
 
-    def ours(n_jobs):
+    def ours(n_jobs, pruner=None):
         told.clear()
         OptunaSearchCV(
             model,
             space,
             n_trials=n_candidates,
             n_jobs=n_jobs,
+            pruner=pruner,
             sampler=random(seed=0),
             refit=False,
             callbacks=[lambda study, trial: told.append(time.perf_counter())],
@@ -184,6 +185,7 @@ def two_workers(repeats, n_candidates, n_estimators):
     ratios = {
         "OptunaSearchCV": [],
         "OptunaSearchCV, once started": [],
+        "OptunaSearchCV, folds racing, once started": [],
         "RandomizedSearchCV": [],
         "optuna-integration (threads)": [],
     }
@@ -192,6 +194,11 @@ def two_workers(repeats, n_candidates, n_estimators):
         two, steady_two = seconds_of(lambda: ours(2), time.perf_counter), told[-1] - told[8]
         ratios["OptunaSearchCV"].append(one / two)
         ratios["OptunaSearchCV, once started"].append(steady_one / steady_two)
+        racing = []
+        for n_jobs in (1, 2):
+            ours(n_jobs, FoldRacing())
+            racing.append(told[-1] - told[8])
+        ratios["OptunaSearchCV, folds racing, once started"].append(racing[0] / racing[1])
         for name, call in (("RandomizedSearchCV", scikit_learn), ("optuna-integration (threads)", integration)):
             one = seconds_of(lambda call=call: call(1), time.perf_counter)
             get_reusable_executor().shutdown()  # joblib keeps its workers; ours always start anew
@@ -206,7 +213,7 @@ def growth(repeats, sizes):
     X, y = load_iris(return_X_y=True)
     methods = {
         "OptunaSearchCV, random": lambda n: OptunaSearchCV(
-            Nothing(), NINE, n_trials=n, sampler=optuna.samplers.RandomSampler(seed=0)
+            Nothing(), NINE, n_trials=n, sampler=optuna.samplers.RandomSampler(seed=0), pruner=None
         ),
         "RandomizedSearchCV": lambda n: RandomizedSearchCV(Nothing(), _as_lists(), n_iter=n, random_state=0),
     }

@@ -169,8 +169,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         For ``optuna.visualization`` and optuna-dashboard. Pickled without its storage.
     trials_ : dict of str to ndarray
         Our own table of all trials, for ``pandas.DataFrame(search.trials_)``: ``number``, ``status`` ("complete",
-        "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``seconds``, ``params``, and the score of
-        each fold.
+        "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``seconds``, ``n_folds`` measured,
+        ``params``, the score of each fold, and the ``resource`` reached where there is one.
 
     See Also
     --------
