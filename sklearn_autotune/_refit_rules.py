@@ -75,16 +75,16 @@ class OneStandardError:
 
     Examples
     --------
-    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.datasets import load_wine
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> from sklearn_autotune import OneStandardError, OptunaSearchCV
-    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X, y = load_wine(return_X_y=True)
     >>> tree = DecisionTreeClassifier(random_state=0)
-    >>> space = {"max_depth": [1, 2, 3, 4, 5, 6, 7, 8]}
+    >>> space = {"ccp_alpha": [0, 0.01, 0.02, 0.05, 0.1, 0.2]}
     >>> OptunaSearchCV(tree, space).fit(X, y).best_params_
-    {'max_depth': 4}
-    >>> OptunaSearchCV(tree, space, refit=OneStandardError("param_max_depth")).fit(X, y).best_params_
-    {'max_depth': 2}
+    {'ccp_alpha': 0}
+    >>> OptunaSearchCV(tree, space, refit=OneStandardError("param_ccp_alpha", largest=True)).fit(X, y).best_params_
+    {'ccp_alpha': 0.02}
     """
 
     by: str | Callable[[Mapping[str, Any]], Any]
