@@ -54,7 +54,7 @@ class Problem:
         return f"{self.pipeline.steps[-1][0]}__{self.parameter}"
 
 
-def docstrings(n_per_package=600, shortest=300):
+def docstrings(n_per_package=150, shortest=300):
     """Documentation of functions and classes, labelled by the package it comes from."""
     texts, labels = [], []
     for label, package in enumerate(PACKAGES):
@@ -210,7 +210,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
     quick = parser.parse_args().quick
-    n_candidates, repeats = (4, 1) if quick else (50, 3)
+    n_candidates, repeats = (4 if quick else 50), 1
     lines, rows = [], []
     for problem in problems():
         seconds = measure(problem, n_candidates, repeats)

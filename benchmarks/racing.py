@@ -128,7 +128,7 @@ def main():
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     global N_CANDIDATES
-    n_measured, n_tables, n_searches, n_simulated = 120, 2, 40, 1000
+    n_measured, n_tables, n_searches, n_simulated = 130, 1, 50, 300
     if args.quick:
         N_CANDIDATES, n_measured, n_tables, n_searches, n_simulated = 25, 30, 1, 3, 20
         args.problems = ["diabetes, SVR"]
