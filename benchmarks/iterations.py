@@ -18,7 +18,7 @@ from benchmarks.problems import BOOSTER, PROBLEMS, Problem
 from sklearn_autotune import OptunaSearchCV
 
 N_CANDIDATES = 25
-CHOSEN = ("credit, XGBoost", "Caravan, XGBoost", "Default, gradient boosting", "diabetes, gradient boosting")
+CHOSEN = ("credit, XGBoost", "Default, gradient boosting", "diabetes, gradient boosting")
 BOOSTED_DIABETES = Problem(
     "diabetes, gradient boosting",
     next(problem.load for problem in PROBLEMS if problem.name == "diabetes, SVR"),
@@ -71,7 +71,7 @@ def main():
     quick = parser.parse_args().quick
     warnings.simplefilter("ignore")
     global N_CANDIDATES
-    n_seeds, n_rounds, names = 3, 200, CHOSEN
+    n_seeds, n_rounds, names = 2, 100, CHOSEN
     if quick:
         N_CANDIDATES, n_seeds, n_rounds, names = 4, 1, 20, ("diabetes, gradient boosting",)
     lines = []
