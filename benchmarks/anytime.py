@@ -79,6 +79,11 @@ class Setting:
     cv: Any
     seed: int
 
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What all searches call the same."""
+        return {"scoring": self.problem.scoring, "cv": self.cv, "refit": False}
+
 
 def randomized(setting: Setting, target: float) -> Trace:
     """Run scikit-learn's random search, in full."""
@@ -86,10 +91,8 @@ def randomized(setting: Setting, target: float) -> Trace:
         setting.model,
         setting.problem.space,
         n_iter=N_CANDIDATES,
-        scoring=setting.problem.scoring,
-        cv=setting.cv,
         random_state=setting.seed,
-        refit=False,
+        **setting.shared,
     )
     start = time.perf_counter()
     search.fit(setting.X, setting.y)
@@ -118,10 +121,8 @@ def ours(setting: Setting, target: float, **params: Any) -> Trace:
     search = OptunaSearchCV(
         setting.model,
         setting.problem.space,
-        scoring=setting.problem.scoring,
-        cv=setting.cv,
         random_state=setting.seed,
-        refit=False,
+        **setting.shared,
         callbacks=[stamp],
         **({"n_trials": MAX_CANDIDATES} | params),
     ).fit(setting.X, setting.y)
@@ -154,10 +155,8 @@ def integration(setting: Setting, target: float) -> Trace:
         setting.model,
         {name: optuna_distribution(values) for name, values in setting.problem.space.items()},
         n_trials=N_CANDIDATES,
-        scoring=setting.problem.scoring,
-        cv=setting.cv,
         study=study,
-        refit=False,
+        **setting.shared,
         callbacks=[stamp],
     ).fit(setting.X, setting.y)
     scores = [np.nan if trial.value is None else trial.value for trial in search.study_.trials]
@@ -183,10 +182,8 @@ def halving(setting: Setting, target: float) -> Trace:
         setting.model,
         setting.problem.space,
         n_candidates=N_CANDIDATES,
-        scoring=setting.problem.scoring,
-        cv=setting.cv,
         random_state=setting.seed + OTHER_SEED,
-        refit=False,
+        **setting.shared,
     )
     start = time.perf_counter()
     search.fit(setting.X, setting.y)
@@ -211,10 +208,8 @@ def bayes(setting: Setting, target: float) -> Trace:
         setting.model,
         {name: skopt_dimension(values) for name, values in setting.problem.space.items()},
         n_iter=N_CANDIDATES,
-        scoring=setting.problem.scoring,
-        cv=setting.cv,
         random_state=setting.seed + OTHER_SEED,
-        refit=False,
+        **setting.shared,
     )
     search.fit(setting.X, setting.y, callback=stamp)
     return Trace(stamps, list(search.cv_results_["mean_test_score"])[: len(stamps)], dict(search.best_params_))

@@ -33,6 +33,7 @@ from sklearn_autotune._sklearn import (
     raise_for_params,
     root_context,
     routing_enabled,
+    told_to_callbacks,
     validate_parameter_constraints,
     with_callbacks,
 )
@@ -339,7 +340,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         task = make_task(self, X, y, scorer, routed)
         self.n_splits_ = len(task.folds)
         space = make_space(self, task)
-        told = self._told_to_callbacks(task)
+        told = told_to_callbacks(self, task.X, task.y, task.fit_params)
         if root is not None:
             root.call_on_fit_task_begin(**told)
         contexts = FoldContexts(self, root, len(task.folds))
@@ -499,7 +500,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         # Parameters may be estimators: the winner gets copies, and the ones in cv_results_ stay unfitted.
         best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
         context = None if root is None else root.subcontext(task_name="refit-with-best-params")
-        told = self._told_to_callbacks(task)
+        told = told_to_callbacks(self, task.X, task.y, task.fit_params)
         start = time.perf_counter()
         with nullcontext() if context is None else context.propagate_callback_context(best):
             if context is not None:
@@ -511,8 +512,3 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             self.feature_names_in_ = best.feature_names_in_
         if context is not None:
             context.call_on_fit_task_end(**told)
-
-    def _told_to_callbacks(self, task: Task) -> dict[str, Any]:
-        weight = task.fit_params.get("sample_weight")
-        metadata = None if weight is None else {"sample_weight": weight}
-        return {"estimator": self, "X": task.X, "y": task.y, "metadata": metadata}

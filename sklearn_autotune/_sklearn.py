@@ -4,6 +4,7 @@ Everything here exists under the same name in scikit-learn 1.7 to 1.9, except th
 1.9 and are replaced by stand-ins that do nothing before.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
@@ -63,6 +64,7 @@ __all__ = [
     "score_fold",
     "split_rows",
     "take_rows",
+    "told_to_callbacks",
     "validate_parameter_constraints",
     "with_callbacks",
 ]
@@ -71,6 +73,12 @@ __all__ = [
 def root_context(search: Any, *, max_subtasks: int) -> Any:
     """Open the root of the callbacks' task tree for one ``fit``, or None before scikit-learn 1.9."""
     return search._init_callback_context(max_subtasks=max_subtasks) if HAS_CALLBACKS else None
+
+
+def told_to_callbacks(caller: Any, X: Any, y: Any, fit_params: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what callbacks are told when a fit begins and ends, in the shape that scikit-learn's searches give it."""
+    weight = fit_params.get("sample_weight")
+    return {"estimator": caller, "X": X, "y": y, "metadata": None if weight is None else {"sample_weight": weight}}
 
 
 class FoldContexts:

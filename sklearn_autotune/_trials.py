@@ -15,8 +15,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from sklearn_autotune._optuna import scratch_study
 from sklearn_autotune._space import Space, candidate_key
-from sklearn_autotune.evaluation import OUT_OF_TIME, FoldScore, Outcome, Rung, Work, guiding_score
-from sklearn_autotune.halving import mean_score
+from sklearn_autotune.evaluation import OUT_OF_TIME, FoldScore, Outcome, Rung, Work, mean_score
 from sklearn_autotune.pruning import Bars, OpenBars
 
 __all__ = ["Budget", "Goal", "Record", "TrialLoop", "read_records"]
@@ -353,8 +352,7 @@ class TrialLoop:
         self.goal.note(outcome, self._mean(outcome) if outcome.status == "complete" else None)
 
     def _mean(self, outcome: Outcome) -> float:
-        scores = [guiding_score(fold.test, self.metric) for fold in outcome.folds]
-        return sum(scores) / len(scores)
+        return mean_score((fold.test for fold in outcome.folds), self.metric)
 
     def _tell(self, trial: optuna.Trial, outcome: Outcome) -> FrozenTrial:
         if not self.bars.report:
@@ -369,7 +367,7 @@ class TrialLoop:
     def _report(self, trial: optuna.Trial, outcome: Outcome) -> None:
         """Report how far a candidate came: samplers rank those that were stopped by it, and then by their score."""
         for rung in outcome.curve:
-            trial.report(mean_score(rung, self.metric), rung.resource)
+            trial.report(mean_score(rung.test, self.metric), rung.resource)
         if outcome.status == "pruned" and not outcome.curve:
             trial.report(self._mean(outcome), len(outcome.folds) - 1)
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 
-from sklearn_autotune.evaluation import Progress, Rung, guiding_score
+from sklearn_autotune.evaluation import Progress, Rung, mean_score
 
-__all__ = ["HalvingBar", "HalvingRungs", "mean_score"]
+__all__ = ["HalvingBar", "HalvingRungs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class HalvingBar:
     def clears(self, progress: Progress) -> bool:
         """Whether the candidate may climb to the next rung."""
         rung = progress.curve[-1]
-        mean = mean_score(rung, self.metric)
+        mean = mean_score(rung.test, self.metric)
         return not isfinite(mean) or mean >= self.least.get(rung.resource, float("-inf"))
 
 
@@ -64,7 +64,7 @@ class HalvingRungs:
     def note(self, curve: Sequence[Rung]) -> None:
         """Take in what a candidate scored on its way up."""
         for rung in curve:
-            mean = mean_score(rung, self.metric)
+            mean = mean_score(rung.test, self.metric)
             if isfinite(mean):
                 self.scores.setdefault(rung.resource, []).append(mean)
 
@@ -76,9 +76,3 @@ class HalvingRungs:
         """Return the score of the last one that would keep its place with one more candidate on the rung."""
         n_places = max(1, int((len(told) + 1) // self.factor))
         return sorted(told, reverse=True)[n_places - 1]
-
-
-def mean_score(rung: Rung, metric: str | None) -> float:
-    """Return the mean over the folds of the score that guides the search."""
-    scores = [guiding_score(test, metric) for test in rung.test]
-    return sum(scores) / len(scores)

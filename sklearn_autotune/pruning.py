@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._refit_rules import RefitRule
-from sklearn_autotune.evaluation import Bar, OpenBar, Outcome, Progress, guiding_score
+from sklearn_autotune.evaluation import Bar, OpenBar, Outcome, Progress, guiding_score, mean_score
 from sklearn_autotune.halving import HalvingRungs
 from sklearn_autotune.racing import FoldRacing
 
@@ -143,8 +143,7 @@ class OptunaBar:
 
     def clears(self, progress: Progress) -> bool:
         """Whether the pruner lets the candidate go on."""
-        scores = [guiding_score(fold.test, self.metric) for fold in progress.folds]
-        mean = sum(scores) / len(scores)
+        mean = mean_score((fold.test for fold in progress.folds), self.metric)
         if not isfinite(mean):
             return True  # a failed fold: let the rest be measured, so that the report of failures is complete
         self.trial.report(mean, progress.curve[-1].resource if progress.curve else progress.step)

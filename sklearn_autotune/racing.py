@@ -26,7 +26,7 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.special import stdtrit
 
-from sklearn_autotune.evaluation import Bar, OpenBar, Progress, guiding_score
+from sklearn_autotune.evaluation import Bar, OpenBar, Progress, mean_score
 
 __all__ = ["FoldRacing", "RaceBar"]
 
@@ -116,7 +116,7 @@ class FoldRacing:
             return OpenBar()
         reference = good.mean(axis=0)
         freedom = (len(good) - 1) * (n_folds - 1)
-        noise = sqrt(_variance(scores) * (1 + 1 / len(good)))
+        noise = sqrt(_variance(good, scores) * (1 + 1 / len(good)))
         if noise <= NO_NOISE * np.abs(scores).max():
             return OpenBar()
         wanted = scores.mean(axis=1).max() - tolerance
@@ -154,17 +154,16 @@ class RaceBar:
 
     def clears(self, progress: Progress) -> bool:
         """Whether the candidate may go on to its next fold."""
-        scores = [guiding_score(fold.test, self.metric) for fold in progress.folds]
-        mean = sum(scores) / len(scores)
+        mean = mean_score((fold.test for fold in progress.folds), self.metric)
         # After a failed fold the others are measured too, so that the report of failures is complete.
         failed = not isfinite(mean) or any(fold.error is not None for fold in progress.folds)
         return failed or mean >= self.least[progress.step]
 
 
-def _variance(scores: np.ndarray) -> float:
+def _variance(good: np.ndarray, scores: np.ndarray) -> float:
     """Return the variance of fold scores around candidate and fold means."""
     of_each = (_residuals(np.unique(scores, axis=0)) ** 2).sum(axis=1) / (scores.shape[1] - 1)
-    now = (1 - MEDIAN_PART) * _variance_of(_better_share(scores)) + MEDIAN_PART * float(np.median(of_each))
+    now = (1 - MEDIAN_PART) * _variance_of(good) + MEDIAN_PART * float(np.median(of_each))
     first = _better_share(scores[:N_FIRST])
     return max(now, FIRST_PART * _variance_of(first)) if len(first) >= MIN_GOOD else now
 

@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV
-from sklearn_autotune.evaluation import Progress, Rung
-from sklearn_autotune.halving import HalvingBar, HalvingRungs, mean_score
+from sklearn_autotune.evaluation import Progress, Rung, mean_score
+from sklearn_autotune.halving import HalvingBar, HalvingRungs
 from tests.toys import statuses, table
 
 BOOSTING = {"learning_rate": loguniform(1e-3, 1), "max_depth": [1, 2, 3, 4], "subsample": [0.5, 0.7, 1.0]}
@@ -74,7 +74,7 @@ def test_failed_folds_are_neither_remembered_nor_judged():
 def test_one_of_several_scores_decides():
     rung = Rung(10, ({"a": 1.0, "b": 0.2}, {"a": 1.0, "b": 0.4}))
 
-    assert mean_score(rung, "b") == pytest.approx(0.3)
+    assert mean_score(rung.test, "b") == pytest.approx(0.3)
     assert not HalvingBar({10: 0.5}, "b").clears(Progress(0, 3, (), (rung,)))
 
 

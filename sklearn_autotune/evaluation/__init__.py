@@ -13,6 +13,7 @@ from sklearn_autotune.evaluation._base import (
     Task,
     Work,
     guiding_score,
+    mean_score,
     measure,
 )
 from sklearn_autotune.evaluation._folds import WholeFolds
@@ -36,5 +37,6 @@ __all__ = [
     "Work",
     "guiding_score",
     "make_rungs",
+    "mean_score",
     "measure",
 ]

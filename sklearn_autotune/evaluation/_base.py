@@ -5,7 +5,7 @@ where the executor runs it: no study, no storage and no shared state are in sigh
 """
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Protocol
@@ -25,8 +25,10 @@ __all__ = [
     "Task",
     "Work",
     "guiding_score",
+    "is_finite",
     "join",
     "judge",
+    "mean_score",
     "measure",
 ]
 
@@ -315,7 +317,7 @@ def _finished(progress: Progress) -> Outcome:
     errors = [fold.error for fold in folds if fold.error is not None]
     if errors:
         return Outcome("failed", folds, errors[0], progress.curve)
-    if not all(_is_finite(fold.test) for fold in folds):
+    if not all(is_finite(fold.test) for fold in folds):
         return Outcome("failed", folds, "a score is not finite", progress.curve)
     return Outcome("complete", folds, None, progress.curve, progress.settled)
 
@@ -327,7 +329,14 @@ def guiding_score(score: Score, metric: str | None) -> float:
     return float(score[metric] if metric in score else next(iter(score.values())))
 
 
-def _is_finite(score: Score) -> bool:
+def mean_score(scores: Iterable[Score], metric: str | None) -> float:
+    """Return the mean of the scores that guide the search."""
+    guiding = [guiding_score(score, metric) for score in scores]
+    return sum(guiding) / len(guiding)
+
+
+def is_finite(score: Score) -> bool:
+    """Whether a fold gave a number, or numbers."""
     if isinstance(score, dict):
         return all(isfinite(value) for value in score.values())
     return isfinite(score)

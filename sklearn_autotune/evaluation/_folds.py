@@ -13,11 +13,18 @@ from joblib.logger import short_format_time
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from sklearn_autotune._sklearn import MultimetricScorer, cut_metadata, score_fold, split_rows, take_rows
+from sklearn_autotune._sklearn import (
+    MultimetricScorer,
+    cut_metadata,
+    score_fold,
+    split_rows,
+    take_rows,
+    told_to_callbacks,
+)
 from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Score, Task, Work
 from sklearn_autotune.evaluation._prefix import Prefixes
 
-__all__ = ["WholeFolds"]
+__all__ = ["WholeFolds", "cut_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +60,9 @@ class WholeFolds:
         folds = [fold for fold in self.task.folds if not work.only or fold.number in work.only]
         done: list[FoldScore] = []
         for step, fold in enumerate(folds):
-            self._announce(work, fold)
+            self.announce(work, fold)
             score = self.measure_fold(work, fold)
-            self._report(work, fold, score)
+            self.report(work, fold, score)
             done.append(score)
             yield Progress(step, len(folds), tuple(done))
 
@@ -72,29 +79,29 @@ class WholeFolds:
         task = self.task
         fit_params = cut_metadata(task.X, params=task.fit_params, indices=fold.train)
         start = time.perf_counter()
-        estimator, error = self._prepare(work.params)
-        (X_train, y_train), (X_test, y_test) = _cut(estimator, task, fold)
+        estimator, error = self.prepare(work.params)
+        (X_train, y_train), (X_test, y_test) = cut_rows(estimator, task, fold)
         stop = False
-        test = train = self._failed_score()
+        test = train = self.failed_score()
         score_seconds = 0.0
-        with self._sharing(work, fold, estimator, X_train, y_train, X_test):
+        with self.sharing(work, fold, estimator, X_train, y_train, X_test):
             if error is None:
                 error, stop = self._fit(estimator, X_train, y_train, fit_params, work, fold)
             fit_seconds = time.perf_counter() - start
             if error is None:
-                test, error = self._score(estimator, X_test, y_test, fold.test)
+                test, error = self.score(estimator, X_test, y_test, fold.test)
                 score_seconds = time.perf_counter() - start - fit_seconds
             if error is None and task.return_train_score:
-                train, error = self._score(estimator, X_train, y_train, fold.train)
+                train, error = self.score(estimator, X_train, y_train, fold.train)
         return FoldScore(test, train if task.return_train_score else None, fit_seconds, score_seconds, error, stop)
 
-    def _sharing(self, work: Work, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:
+    def sharing(self, work: Work, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:
         """Share the first steps of a pipeline with other candidates, unless callbacks are to see every step."""
         if self.shared is None or work.contexts:
             return nullcontext()
         return self.shared.lent_to(estimator, fold, *rows)
 
-    def _prepare(self, params: Mapping[str, Any]) -> tuple[Any, str | None]:
+    def prepare(self, params: Mapping[str, Any]) -> tuple[Any, str | None]:
         """Clone the estimator with the candidate's parameters, or say why it cannot be done."""
         estimator = clone(self.estimator)
         try:
@@ -112,15 +119,9 @@ class WholeFolds:
         """Fit with scikit-learn's callbacks around it; return the traceback and whether to stop."""
         args = (X,) if y is None else (X, y)
         context = work.contexts[fold.number] if work.contexts else None
-        weight = fit_params.get("sample_weight")
-        told: dict[str, Any] = {
-            "estimator": self.caller,
-            "X": X,
-            "y": y,
-            "metadata": None if weight is None else {"sample_weight": weight},
-        }
         if context is None:
             return self._fit_or_trace(estimator, args, fit_params), False
+        told = told_to_callbacks(self.caller, X, y, fit_params)
         # Only the fit itself is tried: what callbacks do wrong is no failure of the candidate.
         with context.propagate_callback_context(estimator):
             context.call_on_fit_task_begin(**told)
@@ -137,7 +138,7 @@ class WholeFolds:
             return format_exc()
         return None
 
-    def _score(self, estimator: Any, X: Any, y: Any, rows: Any) -> tuple[Score, str | None]:
+    def score(self, estimator: Any, X: Any, y: Any, rows: Any) -> tuple[Score, str | None]:
         """Score; what is no number is a failure of this candidate like any other. Return the traceback too."""
         task = self.task
         params = cut_metadata(task.X, params=task.score_params, indices=rows) if task.score_params else {}
@@ -146,19 +147,19 @@ class WholeFolds:
         except Exception:
             if task.error_score == "raise":
                 raise
-            return self._failed_score(), format_exc()
+            return self.failed_score(), format_exc()
 
-    def _failed_score(self) -> Any:
+    def failed_score(self) -> Any:
         if isinstance(self.task.scorer, MultimetricScorer):
             return dict.fromkeys(self.task.scorer._scorers, self.task.error_score)
         return self.task.error_score
 
-    def _announce(self, work: Work, fold: Fold) -> None:
+    def announce(self, work: Work, fold: Fold) -> None:
         if self.verbose > 9:
             message = f"[CV{self._place(work, fold)}] START {_describe(work.params)}"
             print(f"{message}{(80 - len(message)) * '.'}")
 
-    def _report(self, work: Work, fold: Fold, score: FoldScore) -> None:
+    def report(self, work: Work, fold: Fold, score: FoldScore) -> None:
         """Print scikit-learn's line for a finished fold."""
         if self.verbose < 2:
             return
@@ -178,7 +179,7 @@ class WholeFolds:
         return place
 
 
-def _cut(estimator: Any, task: Task, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def cut_rows(estimator: Any, task: Task, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """Return the training and the test rows; of a precomputed kernel, the columns too."""
     if get_tags(estimator).input_tags.pairwise:
         train = split_rows(estimator, task.X, task.y, fold.train)

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_autotune._sklearn import cut_metadata
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Work, _is_finite
-from sklearn_autotune.evaluation._folds import WholeFolds, _cut
+from sklearn_autotune._sklearn import cut_metadata, told_to_callbacks
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Work, is_finite
+from sklearn_autotune.evaluation._folds import WholeFolds, cut_rows
 from sklearn_autotune.evaluation._growth import fit_epochs, plant
 from sklearn_autotune.evaluation._ladder import chosen_rung, ladder, row_numbers, stratifiable, stratified_order
 from sklearn_autotune.evaluation._resource import (
@@ -92,7 +92,7 @@ class Rungs:
                     scores = tuple(_with_seconds_of(*pair) for pair in zip(scores, reached[-1], strict=True))
                 reached.append(scores)
                 curve = (*curve, Rung(amount, tuple(score.test for score in scores)))
-                if any(score.error is not None or not _is_finite(score.test) for score in scores):
+                if any(score.error is not None or not is_finite(score.test) for score in scores):
                     yield Progress(step, step + 1, scores, curve)
                     return
                 if step + 1 < len(self.amounts):
@@ -123,10 +123,9 @@ class Rungs:
         estimator : estimator
             The same, fitted.
         """
-        args = (X,) if y is None else (X, y)
         if self.resource != EPOCHS:
-            return estimator.fit(*args, **fit_params)
-        return fit_epochs(estimator, self.resource_of(curve), args, fit_params)
+            return self.folds.fit(estimator, X, y, fit_params, curve)
+        return fit_epochs(estimator, self.resource_of(curve), (X,) if y is None else (X, y), fit_params)
 
     def resource_of(self, curve: Sequence[Rung]) -> int:
         """Say how much of the resource the scores belong to that count: of rows, the most; else the best rung's."""
@@ -145,7 +144,7 @@ class Rungs:
         )
         settled: dict[str, Any] = {}
         if self.resource not in (SAMPLES, EPOCHS):
-            estimator, _ = self.folds._prepare(work.params)
+            estimator, _ = self.folds.prepare(work.params)
             settled[locate(estimator, self.resource).parameter] = curve[chosen].resource
         return Progress(last, last + 1, folds, curve, settled)
 
@@ -157,7 +156,7 @@ class Rungs:
         largest = max(len(order) for order in self.orders)
         for amount in self.amounts:
             shown = self._with_amount(work, amount)
-            self.folds._announce(shown, fold)
+            self.folds.announce(shown, fold)
             if amount == largest:
                 score = self.folds.measure_fold(work, fold)
             else:
@@ -165,15 +164,15 @@ class Rungs:
                 rows = row_numbers(fold.train)[np.sort(order[: max(1, round(amount / largest * len(order)))])]
                 # Callbacks are told of whole folds alone.
                 score = self.folds.measure_fold(replace(work, contexts=()), replace(fold, train=rows))
-            self.folds._report(shown, fold, score)
+            self.folds.report(shown, fold, score)
             yield score
 
     def _grow(self, work: Work, fold: Fold) -> Generator[FoldScore, None, None]:
         """Grow one estimator."""
         fit_params = cut_metadata(self.folds.task.X, params=self.folds.task.fit_params, indices=fold.train)
         start = time.perf_counter()
-        estimator, error = self.folds._prepare(work.params)
-        train, test = _cut(estimator, self.folds.task, fold)
+        estimator, error = self.folds.prepare(work.params)
+        train, test = cut_rows(estimator, self.folds.task, fold)
         args = train[: 1 if train[1] is None else 2]
         place = growth = grown = None
         if error is None:
@@ -185,7 +184,7 @@ class Rungs:
                 stack.callback(growth.close)
             for amount in self.amounts:
                 shown = self._with_amount(work, amount)
-                self.folds._announce(shown, fold)
+                self.folds.announce(shown, fold)
                 is_last = amount == self.amounts[-1]
                 with self._told(work if is_last else None, fold, train, fit_params) as stop:
                     if growth is not None:
@@ -193,7 +192,7 @@ class Rungs:
                             grown, error = self._or_trace(partial(growth.to, amount))
                 score = self._score(grown, error, train, test, fold, time.perf_counter() - start)
                 score = replace(score, stop_asked=any(stop))
-                self.folds._report(shown, fold, score)
+                self.folds.report(shown, fold, score)
                 yield score
                 start = time.perf_counter()
 
@@ -206,7 +205,7 @@ class Rungs:
         self, work: Work, fold: Fold, estimator: Any, place: Place | None, *rows: Any
     ) -> AbstractContextManager[None]:
         """Share the first steps of a pipeline with other candidates, where they are fitted once."""
-        return self.folds._sharing(work, fold, estimator, *rows) if place and place.path else nullcontext()
+        return self.folds.sharing(work, fold, estimator, *rows) if place and place.path else nullcontext()
 
     @contextmanager
     def _told(
@@ -218,9 +217,7 @@ class Rungs:
         if context is None:
             yield answers
             return
-        weight = fit_params.get("sample_weight")
-        metadata = None if weight is None else {"sample_weight": weight}
-        told = {"estimator": self.folds.caller, "X": train[0], "y": train[1], "metadata": metadata}
+        told = told_to_callbacks(self.folds.caller, *train, fit_params)
         context.call_on_fit_task_begin(**told)
         yield answers
         answers.append(bool(context.call_on_fit_task_end(**told)))
@@ -238,13 +235,13 @@ class Rungs:
         self, grown: Any, error: str | None, train: tuple[Any, Any], test: tuple[Any, Any], fold: Fold, seconds: float
     ) -> FoldScore:
         folds = self.folds
-        scores = {"test": folds._failed_score(), "train": folds._failed_score()}
+        scores = {"test": folds.failed_score(), "train": folds.failed_score()}
         start = time.perf_counter()
         if error is None:
-            scores["test"], error = folds._score(grown, *test, fold.test)
+            scores["test"], error = folds.score(grown, *test, fold.test)
         score_seconds = time.perf_counter() - start
         if error is None and folds.task.return_train_score:
-            scores["train"], error = folds._score(grown, *train, fold.train)
+            scores["train"], error = folds.score(grown, *train, fold.train)
         if not folds.task.return_train_score:
             scores["train"] = None
         return FoldScore(**scores, fit_seconds=seconds, score_seconds=score_seconds, error=error)
