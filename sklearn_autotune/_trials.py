@@ -323,6 +323,7 @@ class TrialLoop:
             number = next(iter(self.under_way))
             if number not in self.arrived:
                 return
+            self._raise_arrived(number)
             asked, outcome = self.under_way.pop(number), self.arrived.pop(number)
             if self.check_outcome is not None and outcome.status == "complete":
                 self.check_outcome(outcome)
@@ -333,6 +334,11 @@ class TrialLoop:
             # Ask before telling the next one, even if that has arrived too: what a candidate is asked from must not
             # depend on how many happen to arrive together.
             self._hand_out()
+
+    def _raise_arrived(self, number: int) -> None:
+        """Let through the exception with which a candidate came back, as ``error_score="raise"`` asks."""
+        if number in self.arrived and self.arrived[number].raised is not None:
+            raise self.arrived.pop(number).raised  # type: ignore[misc]
 
     def _finish(self, trial: optuna.Trial, params: Mapping[str, Any], outcome: Outcome) -> None:
         self.records.append(Record(trial.number, params, outcome))
@@ -392,6 +398,8 @@ class TrialLoop:
             self._cancel(self.under_way, Outcome("cancelled", (), "the search was stopped"))
         elif self.budget.seconds_left == 0.0:
             late = [number for number, asked in self.under_way.items() if asked.row > 0]
+            for number in late:
+                self._raise_arrived(number)
             self._cancel(late, Outcome("timeout", (), OUT_OF_TIME))
 
     def _cancel(self, numbers: Iterable[int], otherwise: Outcome) -> None:
@@ -400,7 +408,8 @@ class TrialLoop:
         self.executor.kill(late)
         for number in late:
             asked = self.under_way.pop(number)
-            self._finish(asked.trial, asked.params, self.arrived.pop(number, otherwise))
+            outcome = self.arrived.pop(number, otherwise)
+            self._finish(asked.trial, asked.params, otherwise if outcome.raised else outcome)
 
 
 def read_records(study: optuna.Study, space: Space) -> list[Record]:

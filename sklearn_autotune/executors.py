@@ -265,9 +265,9 @@ class Slots:
             slot.kill()
             self.n_unopened += 1
             return Outcome("failed", (), f"The worker process died: {error}")
-        except BaseException:
-            self.idle.append(slot)  # where close finds it
-            raise
+        except BaseException as error:
+            # An earlier fold may show this one to have been for nothing, and an earlier candidate may end the search.
+            result = Outcome("failed", (), str(error), raised=error)
         if isinstance(result, Progress):
             verdict = judge(work, result)
             if verdict is None:

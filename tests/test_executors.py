@@ -9,11 +9,12 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from optuna.distributions import FloatDistribution
 from scipy.stats import uniform
 from sklearn import config_context
 from sklearn.exceptions import FitFailedWarning
 
-from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.evaluation import Work
 from sklearn_autotune.exceptions import WorkerSetupError
 from sklearn_autotune.executors import ProcessSlots
@@ -371,6 +372,77 @@ def test_an_exception_in_a_part_of_a_candidate_is_raised(data, n_jobs):
         pytest.raises(ValueError, match=r"^the toy fails on some folds$"),
     ):
         search.fit(*data)
+
+
+class LateFailing(CountingClassifier):
+    """Fails where a > 8 on every fold but the first, where it waits for that to have happened, but not forever."""
+
+    has_failed = threading.Event()
+
+    def fit(self, X, y):
+        if self.a > 8 and X[0, 0] == 0:
+            self.has_failed.set()
+            raise ValueError("the toy fails on the later folds")
+        if self.a > 8:
+            self.has_failed.wait(timeout=0.2)
+        return super().fit(X, y)
+
+    def score(self, X, y):
+        return super().score(X, y) + 0.01 * np.sin(1000 * self.a * X[0, 0])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_an_exception_in_a_fold_that_racing_makes_needless_is_not_raised(data, n_jobs):
+    LateFailing.has_failed.clear()
+    search = OptunaSearchCV(
+        LateFailing(),
+        {"a": FloatDistribution(0, 9)},
+        n_trials=5,
+        enqueue=[{"a": 2.9}, {"a": 3.1}, {"a": 3.2}, {"a": 2.8}, {"a": 9.0}],
+        pruner=FoldRacing(),
+        cv=3,
+        n_jobs=n_jobs,
+        error_score="raise",
+    )
+
+    with joblib.parallel_config(backend="threading"):
+        search.fit(*data)
+
+    assert LateFailing.has_failed.is_set() == (n_jobs > 1)
+    assert statuses(search)[-1] == "pruned"
+
+
+class FailingAtOnce(CountingClassifier):
+    """Fails where a > 8, and elsewhere waits for that to have happened, but not forever."""
+
+    has_failed = threading.Event()
+
+    def fit(self, X, y):
+        if self.a > 8:
+            self.has_failed.set()
+            raise ValueError("the toy fails at once")
+        self.has_failed.wait(timeout=0.2)
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_exception_in_a_candidate_that_comes_after_the_last_is_not_raised(data, n_jobs):
+    FailingAtOnce.has_failed.clear()
+    search = OptunaSearchCV(
+        FailingAtOnce(),
+        {"a": [3.0, 9.0]},
+        enqueue=[{"a": 3.0}, {"a": 9.0}],
+        target_score=-1.0,
+        cv=3,
+        n_jobs=n_jobs,
+        error_score="raise",
+    )
+
+    with joblib.parallel_config(backend="threading"):
+        search.fit(*data)
+
+    assert statuses(search)[0] == "complete"
+    assert search.best_params_ == {"a": 3.0}
 
 
 def test_folders_are_removed_if_the_data_cannot_be_written(scratch, data):

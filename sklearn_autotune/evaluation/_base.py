@@ -130,13 +130,16 @@ class Outcome:
 
     Attributes
     ----------
-    status : {"complete", "failed", "pruned", "timeout", "cancelled"}
+    status : {"complete", "failed", "pruned", "timeout", "cancelled", "duplicate"}
     folds : tuple of FoldScore
         Only the folds that were measured.
     error : str or None
         Traceback or reason, when the status is not "complete".
     curve, settled
         As of `Progress`.
+    raised : BaseException or None
+        What the evaluation let through, when it came from another process or thread: whoever takes the outcomes in
+        order raises it when it is this one's turn.
     """
 
     status: str
@@ -144,6 +147,7 @@ class Outcome:
     error: str | None = None
     curve: tuple[Rung, ...] = ()
     settled: Mapping[str, Any] = field(default_factory=dict)
+    raised: BaseException | None = None
 
     @property
     def scored_folds(self) -> tuple[FoldScore, ...]:
@@ -290,7 +294,7 @@ def join(work: Work, parts: Sequence[Outcome | None]) -> Outcome | None:
         if part is None:
             return None
         if part.status == "timeout" or (part.status == "failed" and not part.folds):
-            return Outcome(part.status, tuple(folds), part.error)
+            return replace(part, folds=tuple(folds))
         for fold in part.folds:
             folds.append(fold)
             is_last = part is parts[-1] and fold is part.folds[-1]
