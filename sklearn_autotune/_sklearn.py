@@ -135,6 +135,17 @@ class FoldContexts:
 
 
 def has_callbacks(estimator: Any) -> bool:
-    """Whether any callback hangs on the estimator or on a part of it."""
-    parts = [estimator, *estimator.get_params(deep=True).values()]
-    return any(getattr(part, "_skl_callbacks", None) for part in parts if not isinstance(part, type))
+    """Whether any callback hangs on the estimator or on a part of it.
+
+    Attributes are looked through, and not ``get_params``, which reads the signature of every constructor: this is asked
+    for every fit.
+    """
+    if isinstance(estimator, list):  # perhaps of names and estimators, as a pipeline's steps
+        is_named = bool(estimator) and isinstance(estimator[0], tuple)
+        return is_named and any(has_callbacks(part) for named in estimator for part in named[1:2])
+    if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+        return False
+    if getattr(estimator, "_skl_callbacks", None):
+        return True
+    attributes = getattr(estimator, "__dict__", {})
+    return any(has_callbacks(part) for name, part in attributes.items() if not name.endswith("_"))

@@ -721,16 +721,21 @@ def test_a_users_own_memory_is_left_alone(calls, tmp_path):
 
 
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks")
-def test_where_callbacks_watch_nothing_is_shared():
-    from sklearn.callback import ProgressBar
+@pytest.mark.parametrize("watched", ["the pipeline", "its last step", "a step within its first", "nothing"])
+def test_where_callbacks_watch_nothing_is_shared(watched):
+    from sklearn.callback import ProgressBar, ScoringMonitor
 
     X, y = iris()
-    pipeline = steps(StandardScaler())
-    pipeline.set_callbacks(ProgressBar())
-    prefixes = Prefixes()
+    last = LogisticRegression()
+    pipeline = make_pipeline(FeatureUnion([("a", make_pipeline(StandardScaler())), ("b", "drop")]), last)
+    if watched == "its last step":
+        last.set_callbacks(ScoringMonitor(scoring="accuracy"))
+    elif watched != "nothing":
+        inner = pipeline[0].transformer_list[0][1]
+        (pipeline if watched == "the pipeline" else inner).set_callbacks(ProgressBar())
 
-    with prefixes.lent_to(pipeline, "all", X, y):
-        assert pipeline.memory is None
+    with Prefixes().lent_to(pipeline, "all", X, y):
+        assert (pipeline.memory is None) == (watched != "nothing")
 
 
 def test_a_step_that_fails_fails_every_time_with_its_own_error(calls):
