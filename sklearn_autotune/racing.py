@@ -30,8 +30,8 @@ from sklearn_autotune.evaluation import Bar, OpenBar, Progress, mean_score
 
 __all__ = ["FoldRacing", "RaceBar"]
 
-# How much of the error rate goes to the first look, where most is to be saved; later looks share the rest.
-FIRST_LOOK = 0.5
+# How much of the error rate goes to the first look; later looks share the rest.
+FIRST_LOOK = 0.35
 
 # The share of complete candidates that counts as good, and how many there have to be to tell the noise from.
 GOOD_SHARE = 0.5
