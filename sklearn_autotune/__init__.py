@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sklearn_autotune._refit_rules import BestMean, OneStandardError
     from sklearn_autotune._search import OptunaSearchCV
+    from sklearn_autotune._tuned_xgb import TunedXGBClassifier, TunedXGBRegressor
     from sklearn_autotune.racing import FoldRacing
 
-__all__ = ["BestMean", "FoldRacing", "OneStandardError", "OptunaSearchCV", "__version__"]
+__all__ = [
+    "BestMean",
+    "FoldRacing",
+    "OneStandardError",
+    "OptunaSearchCV",
+    "TunedXGBClassifier",
+    "TunedXGBRegressor",
+    "__version__",
+]
 
 __version__ = "0.1.0.dev0"
 
@@ -16,6 +25,8 @@ _HOMES = {
     "FoldRacing": "sklearn_autotune.racing",
     "OneStandardError": "sklearn_autotune._refit_rules",
     "OptunaSearchCV": "sklearn_autotune._search",
+    "TunedXGBClassifier": "sklearn_autotune._tuned_xgb",
+    "TunedXGBRegressor": "sklearn_autotune._tuned_xgb",
 }
 
 

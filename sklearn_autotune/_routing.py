@@ -11,10 +11,10 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from sklearn_autotune._sklearn import MultimetricScorer, check_multimetric_scoring, routing_enabled
 
-__all__ = ["check_refit_names_score", "make_router", "resolve_scorer", "route_metadata"]
+__all__ = ["check_refit_names_score", "make_router", "pass_on_metadata", "resolve_scorer", "route_metadata"]
 
 
-def resolve_scorer(search: Any) -> Any:
+def resolve_scorer(search: Any, estimator: Any) -> Any:
     """Return the scorer that ``scoring`` asks for; a multi-metric one where it names several.
 
     Raises
@@ -26,8 +26,8 @@ def resolve_scorer(search: Any) -> Any:
     if callable(scoring):
         return scoring
     if scoring is None or isinstance(scoring, str):
-        return check_scoring(search.estimator, scoring)
-    scorers = check_multimetric_scoring(search.estimator, scoring)
+        return check_scoring(estimator, scoring)
+    scorers = check_multimetric_scoring(estimator, scoring)
     check_refit_names_score(search.refit, scorers)
     return MultimetricScorer(scorers=scorers, raise_exc=search.error_score == "raise")
 
@@ -49,8 +49,11 @@ def route_metadata(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch
     Without scikit-learn's routing, ``groups`` goes to the splitter, ``sample_weight`` to the estimator and to scorers
     that take it, and everything else to the estimator.
     """
-    if routing_enabled():
-        return process_routing(search, "fit", **params)
+    return process_routing(search, "fit", **params) if routing_enabled() else pass_on_metadata(search, params, scorer)
+
+
+def pass_on_metadata(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch:
+    """Say where ``fit``'s metadata goes without scikit-learn's routing."""
     to_fit = dict(params)
     groups = to_fit.pop("groups", None)
     to_score = {}
@@ -70,7 +73,7 @@ def make_router(search: Any) -> MetadataRouter:
         MetadataRouter(owner=search)
         .add(estimator=search.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
         .add(
-            scorer=resolve_scorer(search),
+            scorer=resolve_scorer(search, search.estimator),
             method_mapping=MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score"),
         )
         .add(splitter=search.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))

@@ -1,27 +1,24 @@
 """OptunaSearchCV: the drop-in replacement for scikit-learn's searches."""
 
-import copy
 import logging
 import numbers
 import time
-import warnings
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
 import optuna
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_autotune._base_search import BaseSearch
 from sklearn_autotune._delegate import DelegateMixin, require_refit
-from sklearn_autotune._measuring import check_pruner, guiding_metric, make_bars, make_evaluation, make_space, make_task
-from sklearn_autotune._refit_rules import RefitRule
-from sklearn_autotune._results import choose_best, format_results, format_trials
-from sklearn_autotune._routing import check_refit_names_score, make_router, resolve_scorer, route_metadata
+from sklearn_autotune._measuring import check_pruner, guiding_metric, make_evaluation, make_space, make_task
+from sklearn_autotune._routing import make_router, resolve_scorer, route_metadata
 from sklearn_autotune._sklearn import (
     CallbackSupportMixin,
     FoldContexts,
@@ -37,11 +34,7 @@ from sklearn_autotune._sklearn import (
     validate_parameter_constraints,
     with_callbacks,
 )
-from sklearn_autotune._space import Space
-from sklearn_autotune._study import detached, draw_seed, fingerprint, make_sampler, open_study
-from sklearn_autotune._trials import Budget, Goal, Record, TrialLoop
-from sklearn_autotune.evaluation import Evaluation, Outcome, Rung, Task
-from sklearn_autotune.executors import make_executor
+from sklearn_autotune.evaluation import Evaluation, Rung, Task
 from sklearn_autotune.racing import FoldRacing
 
 __all__ = ["OptunaSearchCV"]
@@ -49,7 +42,7 @@ __all__ = ["OptunaSearchCV"]
 logger = logging.getLogger(__name__)
 
 
-class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseEstimator):
+class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseSearch):
     """Search over an estimator's parameters, with Optuna choosing the candidates and cross-validation measuring them.
 
     Takes the place of `GridSearchCV(estimator, param_grid)` and `RandomizedSearchCV(estimator, param_distributions,
@@ -326,7 +319,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
-        scorer = resolve_scorer(self)
+        scorer = resolve_scorer(self, self.estimator)
         if y is None and get_tags(self.estimator).target_tags.required:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None: "
@@ -337,7 +330,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         routed = route_metadata(self, params, scorer)
         root = root_context(self, max_subtasks=1 + (self.refit is not False))
         check_pruner(self)
-        task = make_task(self, X, y, scorer, routed)
+        task = make_task(self, self.estimator, X, y, scorer, routed)
         self.n_splits_ = len(task.folds)
         space = make_space(self, task)
         told = told_to_callbacks(self, task.X, task.y, task.fit_params)
@@ -345,8 +338,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             root.call_on_fit_task_begin(**told)
         contexts = FoldContexts(self, root, len(task.folds))
         evaluation = make_evaluation(self, task, space, self if contexts.are_watched else None)
-        curve = self._search(task, space, evaluation, contexts, start)
+        winner = self._search(task, space, evaluation, contexts, start)
         self.scorer_ = scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
+        curve = () if winner is None else winner.outcome.curve
         if curve:
             self.best_resource_ = evaluation.resource_of(curve)
         if self.refit:
@@ -394,106 +388,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         """Whether there is an estimator to predict with, or, under ``refit=False``, a table of results."""
         return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Pickle a fitted search without its storage: that holds a URL, perhaps a password, and may be gone."""
-        state = dict(super().__getstate__())
-        if "study_" in state:
-            state |= {"study_": detached(state["study_"]), "storage": None}
-        return state
-
     # -- the stages of fit -------------------------------------------------------------------------------------
-
-    def _forget_fit(self) -> None:
-        """Drop what an earlier fit has left, so that nothing of it can be taken for a result of this one."""
-        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
-            delattr(self, name)
-
-    def _search(
-        self, task: Task, space: Space, evaluation: Evaluation, contexts: FoldContexts, start: float
-    ) -> tuple[Rung, ...]:
-        """Measure candidates until the budget is spent, and put what came out on the estimator.
-
-        Returns the winner's curve, if candidates climb rungs and there is a winner.
-        """
-        seed = draw_seed(self.random_state)
-        study = open_study(
-            storage=self.storage,
-            study_name=self.study_name,
-            resume=self.resume,
-            marks=None if self.storage is None else fingerprint(self, task, space),
-            pruner=copy.deepcopy(self.pruner) if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
-        )
-        seed += len(study.get_trials(deepcopy=False))  # a resumed search must not draw again what it drew first
-        study.sampler = make_sampler(self.sampler, space, seed)
-        deadline = None if self.timeout is None else start + self.timeout
-        with closing(make_executor(evaluation, self.n_jobs, self.look_ahead)) as executor:
-            loop = TrialLoop(
-                study=study,
-                space=space,
-                executor=executor,
-                budget=Budget(self.n_trials, deadline, bool(self.refit)),
-                goal=Goal(self.patience, self.target_score),
-                bars=make_bars(self, study, space),
-                look_ahead=self.look_ahead,
-                metric=guiding_metric(self),
-                seed=seed,
-                enqueue=self.enqueue or (),
-                callbacks=self.callbacks or (),
-                check_outcome=self._check_outcome,
-                contexts=contexts,
-            )
-            self._announce(loop.n_planned)
-            contexts.begin(loop.n_planned)
-            try:
-                loop.run()
-            except KeyboardInterrupt:
-                self._keep_interrupted(study, loop.records)
-                raise
-        contexts.end()
-        return self._collect(study, loop.records)
-
-    def _announce(self, n_candidates: int) -> None:
-        if self.verbose > 0:
-            print(
-                f"Fitting {self.n_splits_} folds for each of {n_candidates} candidates, "
-                f"totalling {self.n_splits_ * n_candidates} fits"
-            )
-
-    def _check_outcome(self, outcome: Outcome) -> None:
-        """Refuse a callable scorer's several scores as soon as they are seen, if ``refit`` chooses none."""
-        scores = outcome.folds[0].test
-        if isinstance(scores, dict):
-            check_refit_names_score(self.refit, scores)
-
-    def _collect(self, study: optuna.Study, records: list[Record]) -> tuple[Rung, ...]:
-        """Turn finished trials into the attributes that a search has; return the winner's curve."""
-        records = sorted(records, key=lambda record: record.number)
-        self.study_ = study
-        self.trials_ = format_trials(records, n_folds=self.n_splits_)
-        measured = [record for record in records if record.is_measured]
-        results, self.multimetric_ = format_results(
-            measured,
-            n_folds=self.n_splits_,
-            error_score=self.error_score,
-            return_train_score=self.return_train_score,
-        )
-        if self.refit or not self.multimetric_:
-            metric = (guiding_metric(self) if self.multimetric_ else None) or "score"
-            self.best_index_ = choose_best(results, measured, self.refit, metric)
-            self.best_params_ = results["params"][self.best_index_]
-            if not callable(self.refit) or isinstance(self.refit, RefitRule):
-                self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
-        self.cv_results_ = results
-        return measured[self.best_index_].outcome.curve if hasattr(self, "best_index_") else ()
-
-    def _keep_interrupted(self, study: optuna.Study, records: list[Record]) -> None:
-        """Put the results so far on the estimator; what cannot be made of them is left out."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._collect(study, records)
-        except (ValueError, TypeError, IndexError) as error:
-            logger.info("Interrupted before there was a result: %s", error)
 
     def _refit(self, task: Task, root: Any, evaluation: Evaluation, curve: tuple[Rung, ...]) -> None:
         """Fit the winner on all rows. Its failure is the user's to see."""

@@ -130,7 +130,7 @@ def detached(study: optuna.Study) -> optuna.Study:
     return copied
 
 
-def fingerprint(search: Any, task: Task, space: Space) -> dict[str, str]:
+def fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:
     """Name what a study was made for, part by part, so that a mismatch can be named too."""
     folds = [(fold.train, fold.test) for fold in task.folds]
     return {
@@ -138,9 +138,9 @@ def fingerprint(search: Any, task: Task, space: Space) -> dict[str, str]:
         "metadata": joblib.hash((dict(task.fit_params), dict(task.score_params))),
         "folds": joblib.hash(folds),
         "space": joblib.hash(space.describe()),
-        "scoring": joblib.hash(describe_value(search.scoring)),
-        "estimator": joblib.hash(describe_value(search.estimator)),
-        "resource": joblib.hash((search.resource, search.min_resources, search.max_resources, search.factor)),
+        "scoring": joblib.hash(describe_value(scoring)),
+        "estimator": joblib.hash(describe_value(estimator)),
+        "resource": joblib.hash(resource),
     }
 
 

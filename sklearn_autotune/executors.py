@@ -26,7 +26,7 @@ from sklearn_autotune.evaluation import Evaluation, OpenBar, Outcome, Progress, 
 from sklearn_autotune.evaluation._base import join, judge
 from sklearn_autotune.evaluation._worker import Worker, advance, pack, prepare_process, start
 
-__all__ = ["Executor", "InProcess", "Slots", "make_executor"]
+__all__ = ["Executor", "InProcess", "Slots", "make_executor", "make_thread_executor"]
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -94,6 +94,14 @@ def make_executor(evaluation: Evaluation, n_jobs: int | None, look_ahead: int) -
             f"OptunaSearchCV cannot run on joblib's {name}. Use joblib.parallel_config(backend='loky') or 'threading'."
         )
     return ProcessSlots(evaluation, n_slots, n_parts)
+
+
+def make_thread_executor(evaluation: Evaluation, n_slots: int) -> Executor:
+    """Choose the executor of an evaluation that keeps processors busy itself, with so many candidates at a time."""
+    if n_slots == 1:
+        return InProcess(evaluation)
+    config = get_config()
+    return Slots(lambda: _ThreadSlot(evaluation, config), n_slots, evaluation.n_folds)
 
 
 class InProcess:

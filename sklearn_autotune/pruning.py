@@ -13,7 +13,7 @@ from sklearn_autotune.evaluation import Bar, OpenBar, Outcome, Progress, guiding
 from sklearn_autotune.halving import HalvingRungs
 from sklearn_autotune.racing import FoldRacing
 
-__all__ = ["Bars", "HalvingBars", "OpenBars", "OptunaBar", "OptunaBars", "RaceBars"]
+__all__ = ["Bars", "BoosterBars", "HalvingBars", "OpenBars", "OptunaBar", "OptunaBars", "RaceBars"]
 
 
 class Bars(Protocol):
@@ -70,8 +70,12 @@ class RaceBars:
     def note(self, outcome: Outcome) -> None:
         """Take the scores of a complete candidate into account from now on."""
         if outcome.status == "complete":
-            self.scores.append([guiding_score(fold.test, self.metric) for fold in outcome.folds])
+            self.scores.append(self.fold_scores(outcome))
             self.bar = None
+
+    def fold_scores(self, outcome: Outcome) -> list[float]:
+        """Return what the folds of a complete candidate are compared by."""
+        return [guiding_score(fold.test, self.metric) for fold in outcome.folds]
 
     def freeze(self, trial: optuna.Trial) -> Bar:
         """Return the bar that the complete candidates set."""
@@ -100,6 +104,18 @@ class HalvingBars:
     def freeze(self, trial: optuna.Trial) -> Bar:
         """Return what those who reached each rung so far make of it."""
         return self.rungs.bar()
+
+
+class BoosterBars(RaceBars):
+    """Lets folds race where each is judged by the best it came to.
+
+    So are the complete candidates, though their scores are those of one number of rounds for all folds.
+    """
+
+    def fold_scores(self, outcome: Outcome) -> list[float]:
+        """Return the best score of each fold of a complete candidate."""
+        curve = [[guiding_score(score, self.metric) for score in rung.test] for rung in outcome.curve]
+        return np.max(curve, axis=0).tolist()
 
 
 class OptunaBars:

@@ -18,18 +18,19 @@ PACKAGE = ROOT.name
 
 # A room that is a folder stands on one floor; inside it, modules import one another as they like.
 FLOORS = {
-    0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions"),
+    0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions", "_columns"),
     1: ("_space", "evaluation", "_delegate", "_routing", "_refit_rules", "samplers"),
     2: ("racing", "halving", "families", "_study", "_blend"),
     3: ("pruning", "executors"),
     4: ("_trials", "_measuring"),
     5: ("_results",),
-    6: ("_search",),
-    7: ("_selector", "_tuned_xgb"),
-    8: ("comparison", "testing"),
-    9: ("runner", "plotting", "export", "_demo"),
-    10: ("cli",),
-    11: ("__init__", "__main__"),
+    6: ("_base_search",),
+    7: ("_search", "_booster_search"),
+    8: ("_selector", "_tuned_xgb"),
+    9: ("comparison", "testing"),
+    10: ("runner", "plotting", "export", "_demo"),
+    11: ("cli",),
+    12: ("__init__", "__main__"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune._space import read_space
-from sklearn_autotune._study import DEFAULT_STUDY_NAME, detached, draw_seed, fingerprint, make_sampler, open_study
+from sklearn_autotune._study import DEFAULT_STUDY_NAME, detached, draw_seed, make_sampler, open_study
 from sklearn_autotune.evaluation import Fold, Task
 from sklearn_autotune.exceptions import StudyMismatchError
 from tests.strategies import quick
@@ -449,7 +449,7 @@ def marks_of(data=(), *, space=None, estimator=None, scoring=None, **resource):
     )
     estimator = LogisticRegression() if estimator is None else estimator
     search = OptunaSearchCV(estimator, {}, scoring=scoring, **resource)
-    return fingerprint(search, task, read_space(space or {"a": [1]}))
+    return search._fingerprint(task, read_space(space or {"a": [1]}))
 
 
 def test_equal_tasks_have_equal_marks(data):

@@ -16,6 +16,7 @@ from sklearn_autotune.evaluation._base import (
     mean_score,
     measure,
 )
+from sklearn_autotune.evaluation._boosting import Boosting, Target, class_probabilities
 from sklearn_autotune.evaluation._folds import WholeFolds
 from sklearn_autotune.evaluation._prefix import Prefixes
 from sklearn_autotune.evaluation._rungs import Rungs, make_rungs
@@ -23,6 +24,7 @@ from sklearn_autotune.evaluation._rungs import Rungs, make_rungs
 __all__ = [
     "OUT_OF_TIME",
     "Bar",
+    "Boosting",
     "Evaluation",
     "Fold",
     "FoldScore",
@@ -32,9 +34,11 @@ __all__ = [
     "Progress",
     "Rung",
     "Rungs",
+    "Target",
     "Task",
     "WholeFolds",
     "Work",
+    "class_probabilities",
     "guiding_score",
     "make_rungs",
     "mean_score",

@@ -4,7 +4,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from sklearn_autotune.families._base import Branch, Family, Shape
 
-__all__ = ["XGBOOST"]
+__all__ = ["XGBOOST", "first_boosters", "tuned_space"]
 
 
 def _space(shape: Shape) -> Branch:
@@ -32,3 +32,58 @@ def _space(shape: Shape) -> Branch:
 
 
 XGBOOST = Family(name="xgboost", estimators=("xgboost.XGBClassifier", "xgboost.XGBRegressor"), space=_space)
+
+
+def tuned_space(shape: Shape) -> Branch:
+    """Return what `TunedXGBClassifier` searches: all but the number of rounds, which it finds as it goes.
+
+    Learning rates end at 0.02: slower ones are tried from the best candidate on, at the end.
+    """
+    space = _space(Shape(shape.n_rows, shape.is_classifier, {"early_stopping_rounds": 1}))
+    return space | {"learning_rate": FloatDistribution(0.02, 0.3, log=True)}
+
+
+# Settings that were good on many tables: AutoGluon's portfolio (zeroshot_portfolio_2023 and 2025: r33, r89), FLAML's
+# (default/xgboost), TabArena's defaults (XGB-TD), XGBoost's own; then a shallow and a strongly regularised one.
+# Theirs with slower learning rates are begun at 0.05: the number of rounds follows.
+_FIRST: tuple[Branch, ...] = (
+    {"learning_rate": 0.1, "max_depth": 6, "min_child_weight": 1.0},
+    {"learning_rate": 0.1, "max_depth": 3, "subsample": 0.8},
+    {"learning_rate": 0.1, "max_depth": 4, "reg_lambda": 20.0, "min_child_weight": 6.0, "subsample": 0.5},
+    {"learning_rate": 0.08, "max_depth": 6, "min_child_weight": 1e-3, "subsample": 0.65, "colsample_bylevel": 0.9},
+    {"learning_rate": 0.05, "max_depth": 10, "min_child_weight": 0.6, "colsample_bylevel": 0.69},
+    {"learning_rate": 0.088, "max_depth": 5, "min_child_weight": 0.63, "colsample_bylevel": 0.66},
+    {"learning_rate": 0.05, "max_depth": 11, "subsample": 0.57, "reg_lambda": 3.1},
+)
+_NEUTRAL: Branch = {
+    "min_child_weight": 1.0,
+    "subsample": 1.0,
+    "colsample_bylevel": 1.0,
+    "colsample_bynode": 1.0,
+    "reg_alpha": 1e-4,
+    "reg_lambda": 1.0,
+}
+
+
+def first_boosters(space: Branch) -> list[Branch]:
+    """Return settings to begin with, as far as a space has their parameters, and moved into its ranges.
+
+    Parameters
+    ----------
+    space : dict of str to Optuna distribution
+
+    Returns
+    -------
+    candidates : list of dict
+    """
+    candidates = []
+    for setting in _FIRST:
+        complete = {name: value for name, value in (_NEUTRAL | setting).items() if name in space}
+        candidate = {name: _into(value, space[name]) for name, value in complete.items()}
+        if candidate and candidate not in candidates:
+            candidates.append(candidate)
+    return candidates
+
+
+def _into(value: float, distribution: FloatDistribution | IntDistribution) -> float:
+    return min(max(value, distribution.low), distribution.high)

@@ -1,0 +1,144 @@
+"""CPU seconds that `TunedXGBClassifier` takes to the log loss that a naive search around XGBClassifier ends with.
+
+``python -m benchmarks.xgboost``: optuna-integration's class measures 100 candidates of the space that people write, on
+the same folds; the clock of each method is its process's CPU time, and the two take turns. A target that is not reached
+is counted at the full cost of the search that missed it. Beside it the log loss on rows held out from both.
+"""
+
+import argparse
+import json
+import time
+import warnings
+
+import numpy as np
+import optuna
+from optuna.distributions import FloatDistribution, IntDistribution
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold, train_test_split
+from xgboost import XGBClassifier
+
+from benchmarks.problems import table
+from sklearn_autotune import TunedXGBClassifier
+
+# What people write: FACTS of the project's research.
+NAIVE = {
+    "n_estimators": IntDistribution(50, 500),
+    "max_depth": IntDistribution(3, 12),
+    "learning_rate": FloatDistribution(0.01, 0.3, log=True),
+    "subsample": FloatDistribution(0.6, 1.0),
+    "colsample_bytree": FloatDistribution(0.6, 1.0),
+    "min_child_weight": IntDistribution(1, 10),
+    "gamma": FloatDistribution(0.0, 5.0),
+    "reg_alpha": FloatDistribution(0.0, 1.0),
+    "reg_lambda": FloatDistribution(0.0, 1.0),
+}
+
+
+def numbers(package, name, target, n_rows=None, drop=()):
+    """A table with its strings as one column for each value: both methods are given the same matrix."""
+    import pandas as pd
+
+    X, y = table(package, name, target, n_rows=n_rows, drop=drop)
+    return pd.get_dummies(X, dtype=float).to_numpy(dtype=np.float64), y
+
+
+TABLES = {
+    "breast cancer": lambda: load_breast_cancer(return_X_y=True),
+    "attrition": lambda: numbers("modeldata", "attrition", "Attrition"),
+    "cells": lambda: numbers("modeldata", "cells", "class", drop=("case",)),
+    "credit": lambda: numbers("modeldata", "credit_data", "Status"),
+    "churn": lambda: numbers("modeldata", "mlc_churn", "churn"),
+    "Caravan": lambda: numbers("ISLR", "Caravan", "Purchase"),
+    "Default": lambda: numbers("ISLR", "Default", "default"),
+    "OJ": lambda: numbers("ISLR", "OJ", "Purchase"),
+    "diamonds, cut": lambda: numbers("ggplot2", "diamonds", "cut", n_rows=5000),
+    "digits": lambda: load_digits(return_X_y=True),
+}
+
+
+class Clock:
+    """CPU seconds at which each candidate was finished, and the best score by then."""
+
+    def __init__(self):
+        self.start = time.process_time()
+        self.curve = []
+
+    def __call__(self, study, trial):
+        if trial.state == optuna.trial.TrialState.COMPLETE:
+            best = max(trial.value, self.curve[-1][1]) if self.curve else trial.value
+            self.curve.append((time.process_time() - self.start, best))
+
+    def finish(self):
+        self.total = time.process_time() - self.start
+        return self
+
+    def seconds_to(self, score):
+        return next((seconds for seconds, best in self.curve if best >= score), None)
+
+
+def naive(X, y, folds, seed, n_trials):
+    from optuna_integration import OptunaSearchCV
+
+    clock = Clock()
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+    search = OptunaSearchCV(
+        XGBClassifier(n_jobs=1, random_state=seed),
+        NAIVE,
+        n_trials=n_trials,
+        cv=folds,
+        scoring="neg_log_loss",
+        study=study,
+        callbacks=[clock],
+    )
+    return search.fit(X, y), clock.finish()
+
+
+def ours(X, y, folds, seed, n_trials, **params):
+    clock = Clock()
+    search = TunedXGBClassifier(n_trials=n_trials, cv=folds, random_state=seed + 1000, callbacks=[clock], **params)
+    return search.fit(X, y), clock.finish()
+
+
+def run(name, seed, n_trials):
+    X, y = TABLES[name]()
+    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, random_state=seed, stratify=y)
+    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    methods = [("naive", naive), ("ours", ours)]
+    found = {}
+    for method, search in methods if seed % 2 == 0 else methods[::-1]:
+        fitted, clock = search(X_train, y_train, folds, seed, n_trials)
+        held_out = log_loss(y_test, fitted.predict_proba(X_test), labels=np.unique(y))
+        found[method] = clock, held_out
+    clock, theirs = found["ours"][0], found["naive"][0]
+    target = theirs.curve[-1][1]
+    reached = clock.seconds_to(target)
+    return {
+        "table": name,
+        "rows": len(y_train),
+        "seed": seed,
+        "naive_seconds": round(theirs.total, 2),
+        "naive_score": round(target, 5),
+        "naive_held_out": round(found["naive"][1], 5),
+        "seconds": round(clock.total, 2),
+        "score": round(clock.curve[-1][1], 5),
+        "held_out": round(found["ours"][1], 5),
+        "reached": None if reached is None else round(reached, 3),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("--tables", nargs="+", default=list(TABLES))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    for name in args.tables:
+        for seed in args.seeds:
+            print(json.dumps(run(name, seed, 5 if args.quick else 100)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

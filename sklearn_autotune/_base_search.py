@@ -1,0 +1,150 @@
+"""What all searches do between reading what the user wrote and fitting the winner."""
+
+import copy
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+import optuna
+from sklearn.base import BaseEstimator
+
+from sklearn_autotune._measuring import guiding_metric, make_bars
+from sklearn_autotune._refit_rules import RefitRule
+from sklearn_autotune._results import choose_best, format_results, format_trials
+from sklearn_autotune._routing import check_refit_names_score
+from sklearn_autotune._sklearn import FoldContexts
+from sklearn_autotune._space import Space
+from sklearn_autotune._study import detached, draw_seed, fingerprint, make_sampler, open_study
+from sklearn_autotune._trials import Budget, Goal, Record, TrialLoop
+from sklearn_autotune.evaluation import Evaluation, Outcome, Task
+from sklearn_autotune.executors import Executor, make_executor
+from sklearn_autotune.pruning import Bars
+
+__all__ = ["BaseSearch"]
+
+logger = logging.getLogger(__name__)
+
+
+class BaseSearch(BaseEstimator):
+    """A search with the parameters that every search has: its budget, its folds, its study and what steers it."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle a fitted search without its storage: that holds a URL, perhaps a password, and may be gone."""
+        state = dict(super().__getstate__())
+        if "study_" in state:
+            state |= {"study_": detached(state["study_"]), "storage": None}
+        return state
+
+    def _forget_fit(self) -> None:
+        """Drop what an earlier fit has left, so that nothing of it can be taken for a result of this one."""
+        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+            delattr(self, name)
+
+    # -- what a search may do its own way --------------------------------------------------------------------------
+
+    def _make_executor(self, evaluation: Evaluation) -> Executor:
+        return make_executor(evaluation, self.n_jobs, self.look_ahead)
+
+    def _make_bars(self, study: optuna.Study, space: Space) -> Bars:
+        return make_bars(self, study, space)
+
+    def _fingerprint(self, task: Task, space: Space) -> dict[str, str]:
+        resource = (self.resource, self.min_resources, self.max_resources, self.factor)
+        return fingerprint(task, space, self.scoring, self.estimator, resource)
+
+    def _first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
+        return self.enqueue or ()
+
+    def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
+        return make_sampler(self.sampler, space, seed)
+
+    # -- the search ------------------------------------------------------------------------------------------------
+
+    def _search(
+        self, task: Task, space: Space, evaluation: Evaluation, contexts: FoldContexts, start: float
+    ) -> Record | None:
+        """Measure candidates until the budget is spent, put what came out on the estimator, and return the winner.
+
+        There is none where no score decides.
+        """
+        seed = draw_seed(self.random_state)
+        study = open_study(
+            storage=self.storage,
+            study_name=self.study_name,
+            resume=self.resume,
+            marks=None if self.storage is None else self._fingerprint(task, space),
+            pruner=copy.deepcopy(self.pruner) if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
+        )
+        seed += len(study.get_trials(deepcopy=False))  # a resumed search must not draw again what it drew first
+        study.sampler = self._make_sampler(space, seed)
+        deadline = None if self.timeout is None else start + self.timeout
+        with closing(self._make_executor(evaluation)) as executor:
+            loop = TrialLoop(
+                study=study,
+                space=space,
+                executor=executor,
+                budget=Budget(self.n_trials, deadline, bool(self.refit)),
+                goal=Goal(self.patience, self.target_score),
+                bars=self._make_bars(study, space),
+                look_ahead=self.look_ahead,
+                metric=guiding_metric(self),
+                seed=seed,
+                enqueue=self._first_candidates(space),
+                callbacks=self.callbacks or (),
+                check_outcome=self._check_outcome,
+                contexts=contexts,
+            )
+            self._announce(loop.n_planned)
+            contexts.begin(loop.n_planned)
+            try:
+                loop.run()
+            except KeyboardInterrupt:
+                self._keep_interrupted(study, loop.records)
+                raise
+        contexts.end()
+        return self._collect(study, loop.records)
+
+    def _announce(self, n_candidates: int) -> None:
+        if self.verbose > 0:
+            print(
+                f"Fitting {self.n_splits_} folds for each of {n_candidates} candidates, "
+                f"totalling {self.n_splits_ * n_candidates} fits"
+            )
+
+    def _check_outcome(self, outcome: Outcome) -> None:
+        """Refuse a callable scorer's several scores as soon as they are seen, if ``refit`` chooses none."""
+        scores = outcome.folds[0].test
+        if isinstance(scores, dict):
+            check_refit_names_score(self.refit, scores)
+
+    def _collect(self, study: optuna.Study, records: list[Record]) -> Record | None:
+        """Turn finished trials into the attributes that a search has; return the winner."""
+        records = sorted(records, key=lambda record: record.number)
+        self.study_ = study
+        self.trials_ = format_trials(records, n_folds=self.n_splits_)
+        measured = [record for record in records if record.is_measured]
+        results, self.multimetric_ = format_results(
+            measured,
+            n_folds=self.n_splits_,
+            error_score=self.error_score,
+            return_train_score=self.return_train_score,
+        )
+        if self.refit or not self.multimetric_:
+            metric = (guiding_metric(self) if self.multimetric_ else None) or "score"
+            self.best_index_ = choose_best(results, measured, self.refit, metric)
+            self.best_params_ = results["params"][self.best_index_]
+            if not callable(self.refit) or isinstance(self.refit, RefitRule):
+                self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
+        self.cv_results_ = results
+        return measured[self.best_index_] if hasattr(self, "best_index_") else None
+
+    def _keep_interrupted(self, study: optuna.Study, records: list[Record]) -> None:
+        """Put the results so far on the estimator; what cannot be made of them is left out."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._collect(study, records)
+        except (ValueError, TypeError, IndexError) as error:
+            logger.info("Interrupted before there was a result: %s", error)

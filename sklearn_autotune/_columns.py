@@ -1,0 +1,149 @@
+"""Raw columns become numbers and category codes, so that XGBoost is trained and asked on the same columns."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_array
+
+__all__ = ["Columns"]
+
+NUMERIC_KINDS = "biuf"
+
+
+class Columns:
+    """What the columns of a training table hold: numbers, or which categories.
+
+    Numbers and booleans stay numbers. Strings and categoricals of pandas and polars become the places of their values
+    among the sorted values seen in training; a value that was not seen becomes missing, as None and NaN are. What
+    is no DataFrame has numbers only.
+
+    Attributes
+    ----------
+    categories : dict of int to list
+        Of each column that holds categories, by its place, the values seen.
+    n_columns : int
+    """
+
+    def __init__(self) -> None:
+        self.categories: dict[int, list[Any]] = {}
+        self.n_columns = 0
+
+    @property
+    def feature_types(self) -> list[str] | None:
+        """What XGBoost is told of the columns: "c" where there are categories, "q" elsewhere; None if nowhere."""
+        if not self.categories:
+            return None
+        return ["c" if place in self.categories else "q" for place in range(self.n_columns)]
+
+    def learn(self, X: Any) -> Any:
+        """Look at the training table, and return it encoded.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        encoded : ndarray or CSR matrix of float, of shape (n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            If a column holds neither numbers nor categories, or anything infinite.
+        """
+        self.categories = {}
+        if not is_frame(X):
+            encoded = _numbers(X)
+            self.n_columns = encoded.shape[1]
+            return encoded
+        self.n_columns = X.shape[1]
+        for place, name in enumerate(X.columns):
+            values, is_numeric = _column(X, place, name)
+            if not is_numeric:
+                self.categories[place] = _distinct(values)
+        return self.encode(X)
+
+    def encode(self, X: Any) -> Any:
+        """Encode a table with the same columns.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        encoded : ndarray or CSR matrix of float, of shape (n_samples, n_features)
+        """
+        if not is_frame(X):
+            return _numbers(X)
+        encoded = np.empty(X.shape, dtype=np.float64)
+        for place, name in enumerate(X.columns):
+            values, is_numeric = _column(X, place, name)
+            if place in self.categories:
+                known = [None if value != value else value for value in values] if is_numeric else values
+                encoded[:, place] = _places(known, self.categories[place])
+            elif is_numeric:
+                encoded[:, place] = values
+            else:
+                raise ValueError(
+                    f"Column {name!r} held numbers in training and now holds {_distinct(values)[:3]}. Give it the type "
+                    "it had, or fit again."
+                )
+        return _numbers(encoded)
+
+
+def is_frame(X: Any) -> bool:
+    """Whether it is a DataFrame of pandas or polars."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes") and hasattr(X, "shape")
+
+
+def _numbers(X: Any) -> Any:
+    return check_array(
+        X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite="allow-nan", input_name="X"
+    )
+
+
+def _column(X: Any, place: int, name: Any) -> tuple[Any, bool]:
+    """Return a column's values, and whether they are numbers; of categories a list, with None where one is missing."""
+    column = X.iloc[:, place] if hasattr(X, "iloc") else X[name]
+    numbers, objects = _read_pandas(column) if hasattr(X, "iloc") else _read_polars(column)
+    if numbers is not None:
+        return numbers, True
+    found = {type(value) for value in objects if value is not None}
+    if all(issubclass(kind, str | int | float | np.number | np.bool_) for kind in found):
+        return objects, False
+    raise ValueError(
+        f"Column {name!r} holds {', '.join(sorted(kind.__name__ for kind in found))}, and neither numbers, strings nor "
+        "categories. Make numbers of it first, such as days since a date, or drop it."
+    )
+
+
+def _read_pandas(column: Any) -> tuple[np.ndarray | None, list[Any]]:
+    """Return a column as numbers, if it has a numeric type or holds objects that are all numbers, else as a list."""
+    is_categorical = hasattr(column.dtype, "categories")
+    if not is_categorical and getattr(column.dtype, "kind", "O") in NUMERIC_KINDS:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan), []
+    missing = column.isna().to_numpy()
+    objects = [None if gone else value for value, gone in zip(column.tolist(), missing, strict=True)]
+    known = [value for value in objects if value is not None]
+    if not is_categorical and all(isinstance(value, int | float | np.number | np.bool_) for value in known):
+        return np.array([np.nan if value is None else value for value in objects], dtype=np.float64), []
+    return None, objects
+
+
+def _read_polars(column: Any) -> tuple[np.ndarray | None, list[Any]]:
+    if column.dtype.is_numeric() or str(column.dtype) == "Boolean":
+        return np.array([np.nan if value is None else value for value in column.to_list()], dtype=np.float64), []
+    return None, column.to_list()
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    """Return the values that occur, in an order that does not depend on the rows'."""
+    known = {value for value in values if value is not None}
+    return sorted(known, key=lambda value: (isinstance(value, str), value))
+
+
+def _places(values: list[Any], categories: list[Any]) -> np.ndarray:
+    """Return the places of values among the categories; NaN where they are none of them."""
+    place_of = {value: float(place) for place, value in enumerate(categories)}
+    return np.array([place_of.get(value, np.nan) for value in values], dtype=np.float64)
