@@ -3,7 +3,7 @@
 import copy
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -57,6 +57,9 @@ class BaseSearch(BaseEstimator):
     def _first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
         return self.enqueue or ()
 
+    def _proposer(self) -> Callable[[Sequence[Record], int], Mapping[str, Any] | None] | None:
+        return None
+
     def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
         return make_sampler(self.sampler, space, seed)
 
@@ -92,6 +95,7 @@ class BaseSearch(BaseEstimator):
                 metric=guiding_metric(self),
                 seed=seed,
                 enqueue=self._first_candidates(space),
+                propose=self._proposer(),
                 callbacks=self.callbacks or (),
                 check_outcome=self._check_outcome,
                 contexts=contexts,

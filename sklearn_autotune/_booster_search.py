@@ -2,6 +2,7 @@
 
 import numbers
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_autotune._base_search import BaseSearch
 from sklearn_autotune._columns import Columns, is_frame
 from sklearn_autotune._measuring import guiding_metric, make_task
+from sklearn_autotune._polish import QUICK_LEARNING_RATE, Polish
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
 from sklearn_autotune._sklearn import (
     FoldContexts,
@@ -26,8 +28,8 @@ from sklearn_autotune._sklearn import (
 )
 from sklearn_autotune._space import Space, read_space
 from sklearn_autotune._study import draw_seed, fingerprint
-from sklearn_autotune._trials import Record
-from sklearn_autotune.evaluation import Boosting, Evaluation, Target, Task, WholeFolds
+from sklearn_autotune._trials import MEASURED, Record
+from sklearn_autotune.evaluation import Boosting, Evaluation, Target, Task, WholeFolds, guiding_score
 from sklearn_autotune.executors import Executor, make_thread_executor
 from sklearn_autotune.families import Shape, first_boosters, tuned_space
 from sklearn_autotune.pruning import Bars, BoosterBars, OpenBars, OptunaBars
@@ -36,6 +38,9 @@ from sklearn_autotune.racing import FoldRacing
 __all__ = ["BaseTunedXGB"]
 
 MOST_ROUNDS = 5000
+
+# On small tables three candidates, of which one was lucky on the first fold, would stop all that come after.
+RACING = FoldRacing(n_startup_trials=10)
 
 # XGBoost's own parameters, handed on as they are; where one is set it is not searched.
 FIXED = (
@@ -102,6 +107,7 @@ class BaseTunedXGB(BaseSearch):
         "verbose": ["verbose"],
         "error_score": [StrOptions({"raise"}), numbers.Real],
         "return_train_score": ["boolean"],
+        "polish": ["boolean"],
         "n_estimators": [Interval(numbers.Integral, 1, None, closed="left"), None],
         **dict.fromkeys(FIXED, "no_validation"),
     }
@@ -130,6 +136,7 @@ class BaseTunedXGB(BaseSearch):
         verbose: int = 0,
         error_score: float | str = np.nan,
         return_train_score: bool = False,
+        polish: bool = True,
         n_estimators: int | None = None,
         max_depth: Any = None,
         max_leaves: Any = None,
@@ -184,6 +191,7 @@ class BaseTunedXGB(BaseSearch):
         self.verbose = verbose
         self.error_score = error_score
         self.return_train_score = return_train_score
+        self.polish = polish
         self.n_estimators = n_estimators
         self.max_depth = max_depth
         self.max_leaves = max_leaves
@@ -255,7 +263,7 @@ class BaseTunedXGB(BaseSearch):
         model = self._make_model(target)
         scorer = self._loss(target) if self.scoring is None else resolve_scorer(self, self)
         routed = pass_on_metadata(self, params, scorer)
-        task = make_task(self, self, X, y, scorer, routed)
+        task = make_task(self, self, X, y, scorer, routed, getattr(self, "_n_folds", None))
         self.n_splits_ = len(task.folds)
         space = self._read_space(model, task)
         evaluation = Boosting(
@@ -267,6 +275,7 @@ class BaseTunedXGB(BaseSearch):
         )
         winner = self._search(task, space, evaluation, FoldContexts(self, None, self.n_splits_), start)
         self.scorer_ = scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
+        self.learning_curves_ = self._learning_curves(evaluation)
         if self.refit:
             self._refit(model, task, evaluation, winner)  # type: ignore[arg-type]
         return self
@@ -286,6 +295,8 @@ class BaseTunedXGB(BaseSearch):
             weight = check_array(params["sample_weight"], ensure_2d=False, input_name="sample_weight")
             if weight.ndim != 1 or (weight < 0).any():
                 raise ValueError("sample_weight must have one number of at least 0 for each row of X.")
+            if not weight.any():
+                raise ValueError("sample_weight is zero for all rows: there is no weight to learn from.")
             params["sample_weight"] = weight
         self._refuse_empty_columns(encoded)
         return encoded, y, params
@@ -343,7 +354,12 @@ class BaseTunedXGB(BaseSearch):
                 "n_estimators is not searched: each candidate is given the number of rounds that is best for it. Take "
                 "it out of the space, and set n_estimators for the largest number."
             )
-        space.check(model)
+        unknown = sorted(space.names - set(model.get_params()))  # XGBoost itself takes anything, and warns
+        if unknown:
+            raise ValueError(
+                f"The space names {unknown}, which {type(model).__name__} does not have. Its parameters are "
+                f"{', '.join(sorted(set(FIXED) - {'verbosity', 'objective', 'missing', 'device'}))}."
+            )
         if not isinstance(self.enqueue, str):
             for candidate in self.enqueue or ():
                 space.encode(candidate)
@@ -360,12 +376,28 @@ class BaseTunedXGB(BaseSearch):
             return OptunaBars(study, guiding_metric(self))
         if self.pruner is None:
             return OpenBars()
-        return BoosterBars(FoldRacing() if self.pruner == "auto" else self.pruner, guiding_metric(self))
+        return BoosterBars(RACING if self.pruner == "auto" else self.pruner, guiding_metric(self))
 
     def _fingerprint(self, task: Task, space: Space) -> dict[str, str]:
-        own = {name: getattr(self, name) for name in (*FIXED, "n_estimators", "random_state")}
+        own = {name: getattr(self, name) for name in (*FIXED, "n_estimators", "polish", "random_state")}
         own["class_weight"] = getattr(self, "class_weight", None)
         return fingerprint(task, space, self.scoring, own, None)
+
+    def _proposer(self) -> Polish | None:
+        return Polish(self.n_trials, guiding_metric(self)) if self._is_polished else None
+
+    def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
+        sampler = super()._make_sampler(space, seed)
+        if not self._is_polished:
+            return sampler
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return optuna.samplers.PartialFixedSampler({"learning_rate": QUICK_LEARNING_RATE}, sampler)
+
+    @property
+    def _is_polished(self) -> bool:
+        """Whether the learning rate is left to polish."""
+        return self.polish and self.space is None and self.learning_rate is None
 
     def _first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
         if not isinstance(self.enqueue, str):
@@ -386,6 +418,26 @@ class BaseTunedXGB(BaseSearch):
         self.n_estimators_ = self.best_params_["n_estimators"]
         predictions = evaluation.out_of_fold(winner.number, winner.params)
         self.oof_predictions_ = _put_together(task, [self._shaped(values) for values in predictions])
+
+    def _learning_curves(self, evaluation: Boosting) -> list[list[dict[str, np.ndarray]]]:
+        """Say, row by row of ``cv_results_`` and fold by fold, what was scored on the way."""
+        metric = guiding_metric(self)
+        curves = []
+        for trial, status, n_folds in zip(
+            *(self.trials_[name] for name in ("number", "status", "n_folds")), strict=True
+        ):
+            if status in MEASURED:
+                known = evaluation.curves_of(int(trial))[:n_folds]
+                curves.append(
+                    [
+                        {
+                            "n_estimators": np.array(reached, dtype=int),
+                            "score": np.array([guiding_score(score, metric) for score in scores], dtype=float),
+                        }
+                        for reached, scores in known
+                    ]
+                )
+        return curves
 
     @property
     def feature_importances_(self) -> np.ndarray:
@@ -419,8 +471,8 @@ class BaseTunedXGB(BaseSearch):
 
 def _put_together(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:
     """Put what was predicted on the folds' test rows in the rows' order: the mean for those in several, else NaN."""
-    total = np.zeros((task.X.shape[0], *predictions[0].shape[1:]))
-    n_times = np.zeros(len(total))
+    total = np.zeros((task.X.shape[0], *predictions[0].shape[1:]), dtype=predictions[0].dtype)
+    n_times = np.zeros(len(total), dtype=total.dtype)
     for fold, values in zip(task.folds, predictions, strict=True):
         np.add.at(total, fold.test, values)
         np.add.at(n_times, fold.test, 1)

@@ -22,15 +22,17 @@ __all__ = ["check_pruner", "guiding_metric", "make_bars", "make_evaluation", "ma
 SMALL_SEARCH = 20
 
 
-def make_task(search: Any, estimator: Any, X: Any, y: Any, scorer: Any, routed: Bunch) -> Task:
+def make_task(search: Any, estimator: Any, X: Any, y: Any, scorer: Any, routed: Bunch, default_cv: int | None = None) -> Task:
     """Draw the folds once: every candidate, and every step of it, is measured on the same ones.
+
+    ``default_cv`` is what to do where the search leaves it open.
 
     Raises
     ------
     ValueError
         If the splitter gives no split, or another number of them than it says.
     """
-    cv = check_cv(search.cv, y, classifier=is_classifier(estimator))
+    cv = check_cv(default_cv if search.cv is None else search.cv, y, classifier=is_classifier(estimator))
     split_params = routed.splitter.split
     n_splits = cv.get_n_splits(X, y, **split_params)
     folds = tuple(

@@ -166,6 +166,9 @@ class TrialLoop:
         For the random candidates that help out a sampler which repeats itself.
     enqueue : sequence of dict
         Candidates to measure first.
+    propose : callable or None
+        Called with the records told so far and the number of the candidate to come, before the sampler is asked; may
+        return a candidate to take instead, or None.
     callbacks : sequence of callable
         Called as ``callback(study, frozen_trial)`` after each tell, in order.
     check_outcome : callable or None
@@ -187,6 +190,7 @@ class TrialLoop:
         metric: str | None = None,
         seed: int = 0,
         enqueue: Sequence[Mapping[str, Any]] = (),
+        propose: Callable[[Sequence[Record], int], Mapping[str, Any] | None] | None = None,
         callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = (),
         check_outcome: Callable[[Outcome], None] | None = None,
         contexts: Any,
@@ -199,6 +203,7 @@ class TrialLoop:
         self.goal = goal or Goal()
         self.bars = bars or OpenBars()
         self.metric = metric
+        self.propose = propose
         self.callbacks = callbacks
         self.check_outcome = check_outcome
         self.contexts = contexts
@@ -278,6 +283,11 @@ class TrialLoop:
                 return asked
         if self.is_grid:
             return None
+        proposed = None if self.propose is None else self.propose(self.records, self.n_rows)
+        if proposed is not None:
+            asked = self._accept(self._ask_fixed(self.space.encode(proposed)))
+            if asked is not None:
+                return asked
         for _ in range(MAX_REPEATS):
             asked = self._accept(self.study.ask())
             if asked is not None:

@@ -28,7 +28,8 @@ _PARAMETERS = """Parameters
         log loss of a classifier and the negated root of the mean squared error of a regressor, what they are trained
         for; ``score`` is the accuracy and R², as of all scikit-learn's.
     cv : int, splitter or iterable of splits, default=None
-        As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn, and binned, once per ``fit``.
+        As in scikit-learn; None is 5 folds, stratified for classifiers and then no more than the rarest class has
+        members, but at least 2. Folds are drawn, and binned, once per ``fit``.
     n_jobs : int, default=None
         How many boosters grow at a time, in threads of one processor each: folds of one candidate, and where there are
         more processors than folds, candidates, up to ``look_ahead``. None is 1 unless in a ``joblib.parallel_config``
@@ -67,6 +68,10 @@ _PARAMETERS = """Parameters
         Score of a fold that failed. "raise" lets the exception through.
     return_train_score : bool, default=False
         Also score on each fold's training rows.
+    polish : bool, default=True
+        Search at a learning rate of 0.1, and try the best candidates, now and then and at the end, at half of it and
+        half of that. False searches the learning rate like the rest. Without effect where ``space`` or
+        ``learning_rate`` is given.
     n_estimators : int, default=None
         The largest number of rounds. None is 5000.
     max_depth, max_leaves, max_bin, grow_policy, learning_rate, verbosity, objective, tree_method, gamma, \
@@ -90,9 +95,9 @@ _ATTRIBUTES = """Attributes
         Rounds of the best candidate, and of ``best_estimator_``.
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
-    learning_curves_ : list of dict of str to ndarray
-        For each row of ``cv_results_`` its ``n_estimators`` of shape (n_points,) and ``scores`` of shape (n_points,
-        n_folds).
+    learning_curves_ : list of list of dict of str to ndarray
+        For each row of ``cv_results_`` and each fold that was measured, ``n_estimators`` and ``score``, both of shape
+        (n_points,). Empty for candidates of an earlier run that was resumed.
     trials_ : dict of str to ndarray
         Our own table of all trials, for ``pandas.DataFrame(model.trials_)``.
     study_ : optuna.Study
@@ -223,12 +228,13 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
                 f"This classifier needs samples of at least 2 classes, but y contains only one class: "
                 f"{self.classes_[0]!r}."
             )
-        n_folds = 5 if self.cv is None else self.cv
-        if isinstance(n_folds, numbers.Integral) and counts.min() < n_folds:
+        rarest, n_members = self.classes_.tolist()[counts.argmin()], counts.min()
+        if isinstance(self.cv, numbers.Integral) and n_members < self.cv:
             raise ValueError(
-                f"Class {self.classes_[counts.argmin()]!r} has {counts.min()} members, fewer than the {n_folds} folds. "
-                f"Pass cv={max(2, counts.min())}, or a splitter of your own, or merge or drop the class."
+                f"Class {rarest!r} has {n_members} members, fewer than the {self.cv} folds. "
+                f"Pass cv={max(2, n_members)}, or a splitter of your own, or merge or drop the class."
             )
+        self._n_folds = int(np.clip(n_members, 2, 5))
         return Target(values, self.classes_, self.class_weight)
 
     def _loss(self, target: Target) -> Any:

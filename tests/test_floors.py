@@ -23,7 +23,7 @@ FLOORS = {
     2: ("racing", "halving", "families", "_study", "_blend"),
     3: ("pruning", "executors"),
     4: ("_trials", "_measuring"),
-    5: ("_results",),
+    5: ("_results", "_polish"),
     6: ("_base_search",),
     7: ("_search", "_booster_search"),
     8: ("_selector", "_tuned_xgb"),

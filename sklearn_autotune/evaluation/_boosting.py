@@ -2,8 +2,8 @@
 
 The folds are binned once, each from its own training rows. A candidate is one booster per fold. The first one grows
 until it gets no better, then the next: after each the candidate may be stopped, going by the best that each fold came
-to. Once all folds are there, they grow on to where the slowest came, and the number of rounds with the best mean is the
-candidate's.
+to. Later folds grow no further than the first, unless the mean of all is still getting better then. The number of
+rounds with the best mean is the candidate's.
 
 Boosters are scored at points that are the same for all candidates in units of *progress*, rounds times learning rate: a
 slow learner after 1,000 rounds has come about as far as one ten times as fast after 100.
@@ -81,9 +81,9 @@ def progress_grid(learning_rate: float, most: int) -> tuple[int, ...]:
     """
     n_points = 1 + int(np.log(LAST_PROGRESS / FIRST_PROGRESS) / np.log(PROGRESS_RATIO))
     places = FIRST_PROGRESS * PROGRESS_RATIO ** np.arange(n_points) / learning_rate
-    rounds = np.maximum.accumulate(np.maximum(np.arange(1, n_points + 1), places.round().astype(int)))
+    rounds = np.unique(np.maximum(1, places.round().astype(int)))
     below = tuple(int(amount) for amount in rounds[rounds < most])
-    return below if len(below) == n_points else (*below, most)
+    return below if len(below) == len(rounds) else (*below, most)
 
 
 def has_turned(scores: Sequence[float]) -> bool:
@@ -196,12 +196,15 @@ class Boosting:
                     growths[n_begun].ask(None)
                     n_begun += 1
                 growth.wait(self.folds.task.error_score)
+                if place == 0 and growth.error is None:
+                    for other in growths[1:]:
+                        other.most_points = len(growth.scores)
                 self.folds.report(work, growth.fold, growth.best)
                 if place + 1 < n_folds:
                     yield Progress(place, n_folds, tuple(known.best for known in growths[: place + 1]))
             yield self._settle(work, growths)
         finally:
-            self._curves[work.number] = [(growth.reached, growth.scores) for growth in growths]
+            self._curves[work.number] = [(growth.reached, growth.visible) for growth in growths]
             for growth in growths:
                 growth.close()
 
@@ -211,13 +214,13 @@ class Boosting:
         failed = [growth for growth in growths if growth.error is not None]
         if failed:
             return Progress(last, last + 1, tuple(growth.best for growth in growths))
-        n_points = max(len(growth.scores) for growth in growths)
+        n_points = min(len(growth.scores) for growth in growths)
         while True:
             for growth in growths:
                 growth.ask(n_points)
             for growth in growths:
                 growth.wait(self.folds.task.error_score)
-            reached = growths[0].reached
+            reached = growths[0].amounts[:n_points]
             curve = tuple(
                 Rung(amount, tuple(growth.scores[point] for growth in growths)) for point, amount in enumerate(reached)
             )
@@ -225,6 +228,8 @@ class Boosting:
                 break
             n_points += 1
         best = chosen_rung(curve, self.metric)
+        for growth in growths:
+            growth.most_points = len(curve)
         self._keep(work.number, mean_score(curve[best].test, self.metric), [g.predictions[best] for g in growths])
         folds = tuple(growth.at(best) for growth in growths)
         return Progress(last, last + 1, folds, curve, {"n_estimators": curve[best].resource})
@@ -330,6 +335,8 @@ class _Growth:
         After how many rounds it was scored.
     scores, predictions : list
         On the fold's test rows, point by point.
+    most_points : int or None
+        Where to end at the latest, and beyond what nothing counts for `best`.
     error : str or None
         The traceback, if growing or scoring failed.
     """
@@ -353,6 +360,7 @@ class _Growth:
         self.scores: list[Any] = []
         self.predictions: list[np.ndarray] = []
         self.fit_seconds = self.score_seconds = 0.0
+        self.most_points: int | None = None
         self.error: str | None = None
         self.is_closing = False
         self.asked: SimpleQueue[int | None] = SimpleQueue()
@@ -362,8 +370,13 @@ class _Growth:
         self.thread.start()
 
     @property
+    def visible(self) -> list[Any]:
+        """The scores that count: those of a fold begun before it was known where to end may be more."""
+        return self.scores[: self.most_points]
+
+    @property
     def reached(self) -> tuple[int, ...]:
-        return self.amounts[: len(self.scores)]
+        return self.amounts[: len(self.visible)]
 
     @property
     def best(self) -> FoldScore:
@@ -410,11 +423,12 @@ class _Growth:
         if self.is_closing or self.error is not None or n_reached == len(self.amounts):
             return False
         if n_points == UNTIL_IT_TURNS:
-            return not has_turned(self._guiding())
+            is_far = self.most_points is not None and n_reached >= self.most_points
+            return not (is_far or has_turned(self._guiding()))
         return n_reached < n_points
 
     def _guiding(self) -> list[float]:
-        return [guiding_score(score, self.evaluation.metric) for score in self.scores]
+        return [guiding_score(score, self.evaluation.metric) for score in self.visible]
 
     def _take_point(self) -> None:
         """Grow up to the next point, and score."""

@@ -1,0 +1,495 @@
+"""TunedXGBClassifier and TunedXGBRegressor: what is found is what XGBoost gives, on any table that people have."""
+
+import pickle
+
+import numpy as np
+import pytest
+import xgboost
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.pruners import MedianPruner
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from xgboost import XGBClassifier
+
+from sklearn_autotune import FoldRacing, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
+from sklearn_autotune.evaluation._boosting import PATIENCE, has_turned, progress_grid
+from tests.toys import statuses, table
+
+SPACE = {"learning_rate": FloatDistribution(0.1, 0.5, log=True), "max_depth": IntDistribution(2, 4)}
+
+
+def classifier(**params):
+    return TunedXGBClassifier(**({"n_trials": 4, "cv": 3, "random_state": 0} | params))
+
+
+def regressor(**params):
+    return TunedXGBRegressor(**({"n_trials": 4, "cv": 3, "random_state": 0} | params))
+
+
+def winning_row(search):
+    return np.array(
+        [search.cv_results_[f"split{fold}_test_score"][search.best_index_] for fold in range(search.n_splits_)]
+    )
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    X, y = load_breast_cancer(return_X_y=True)
+    return X[::2], y[::2]
+
+
+@pytest.fixture(scope="module")
+def raw():
+    """A DataFrame as it comes: strings, categories, booleans, missing values."""
+    pd = pytest.importorskip("pandas")
+    random = np.random.RandomState(0)
+    n = 240
+    frame = pd.DataFrame(
+        {
+            "size": random.normal(size=n),
+            "colour": random.choice(["red", "green", "blue", None], size=n),
+            "grade": pd.Categorical(random.choice([3, 1, 2], size=n)),
+            "is_new": random.rand(n) < 0.5,
+            "count": pd.array(random.randint(0, 9, size=n), dtype="Int64"),
+        }
+    )
+    frame.loc[::7, "size"] = np.nan
+    frame.loc[::11, "count"] = pd.NA
+    y = np.where((frame["colour"] == "red") ^ (frame["size"].fillna(0) > 0.3), "yes", "no")
+    return frame, y
+
+
+# -- exactness -------------------------------------------------------------------------------------------------------
+
+
+def missing(X):
+    X = X.copy()
+    X[::5, 0] = np.nan
+    return X
+
+
+EXACT = {
+    "binary": lambda: (classifier(), *load_breast_cancer(return_X_y=True), "neg_log_loss"),
+    "multiclass": lambda: (classifier(), *load_iris(return_X_y=True), "neg_log_loss"),
+    "regression": lambda: (regressor(), *load_diabetes(return_X_y=True), "neg_root_mean_squared_error"),
+    "missing": lambda: (
+        regressor(),
+        missing(load_diabetes().data),
+        load_diabetes().target,
+        "neg_root_mean_squared_error",
+    ),
+    "accuracy": lambda: (classifier(scoring="accuracy"), *load_iris(return_X_y=True), "accuracy"),
+    "few bins": lambda: (classifier(max_bin=16), *load_iris(return_X_y=True), "neg_log_loss"),
+    "exact trees": lambda: (classifier(tree_method="exact"), *load_iris(return_X_y=True), "neg_log_loss"),
+    "searched bins": lambda: (
+        classifier(space={"max_bin": [8, 64], "learning_rate": [0.3]}, n_trials=2),
+        *load_iris(return_X_y=True),
+        "neg_log_loss",
+    ),
+    "several trees a round": lambda: (
+        classifier(num_parallel_tree=2, subsample=0.5),
+        *load_iris(return_X_y=True),
+        "neg_log_loss",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EXACT)
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_xgboost_itself_gives_the_winners_scores(case, n_jobs):
+    search, X, y, scoring = EXACT[case]()
+    X, y = X[::2], y[::2]
+    search.set_params(n_jobs=n_jobs).fit(X, y)
+
+    model = clone(search.best_estimator_)
+    assert {name: model.get_params()[name] for name in search.best_params_} == search.best_params_
+    again = cross_val_score(model, X, y, cv=3, scoring=scoring)
+
+    np.testing.assert_allclose(winning_row(search), again, rtol=1e-6)
+
+
+def test_weights_reach_training_and_score(cancer):
+    X, y = cancer
+    weight = np.random.RandomState(0).uniform(0.1, 3, size=len(y))
+    search = classifier().fit(X, y, sample_weight=weight)
+
+    expected = []
+    for train, test in KFold(3).split(X) if False else _folds_of(search, X, y):
+        model = clone(search.best_estimator_).fit(X[train], y[train], sample_weight=weight[train])
+        expected.append(-log_loss(y[test], model.predict_proba(X[test]), sample_weight=weight[test]))
+    np.testing.assert_allclose(winning_row(search), expected, rtol=1e-6)
+
+
+def _folds_of(search, X, y):
+    from sklearn.model_selection import check_cv
+
+    return list(check_cv(search.cv, y, classifier=True).split(X, y))
+
+
+def test_balanced_classes_are_balanced_on_each_folds_training_rows(cancer):
+    X, y = cancer
+    X, y = np.concatenate([X[y == 1], X[y == 0][:30]]), np.repeat([1, 0], [(y == 1).sum(), 30])
+    search = classifier(class_weight="balanced").fit(X, y)
+
+    expected = []
+    for train, test in _folds_of(search, X, y):
+        weight = compute_sample_weight("balanced", y[train])
+        model = clone(search.best_estimator_).fit(X[train], y[train], sample_weight=weight)
+        expected.append(-log_loss(y[test], model.predict_proba(X[test])))
+    np.testing.assert_allclose(winning_row(search), expected, rtol=1e-6)
+
+
+def test_categories_are_those_of_xgboost(raw):
+    X, y = raw
+    search = classifier().fit(X, y)
+
+    encoded = search._columns.encode(X)
+    assert search.best_estimator_.feature_types == ["q", "c", "c", "q", "q"]
+    again = cross_val_score(clone(search.best_estimator_), encoded, y == "yes", cv=3, scoring="neg_log_loss")
+    np.testing.assert_allclose(winning_row(search), again, rtol=1e-6)
+
+
+def test_the_best_number_of_rounds_is_that_of_the_mean_over_the_folds(cancer):
+    search = classifier(pruner=None).fit(*cancer)
+
+    for row, curves in enumerate(search.learning_curves_):
+        n_points = min(len(curve["score"]) for curve in curves)
+        mean = np.mean([curve["score"][:n_points] for curve in curves], axis=0)
+        assert search.cv_results_["mean_test_score"][row] == pytest.approx(mean.max())
+        assert search.cv_results_["params"][row]["n_estimators"] == curves[0]["n_estimators"][mean.argmax()]
+    assert search.n_estimators_ == search.best_params_["n_estimators"] == search.best_estimator_.n_estimators
+
+
+def test_out_of_fold_predictions_are_what_the_scores_are_of(cancer):
+    X, y = cancer
+    search = classifier().fit(X, y)
+
+    scores = [-log_loss(y[test], search.oof_predictions_[test]) for _, test in _folds_of(search, X, y)]
+
+    assert search.oof_predictions_.shape == (len(y), 2)
+    np.testing.assert_allclose(winning_row(search), scores, rtol=1e-5)
+
+
+def test_out_of_fold_predictions_of_rows_in_no_fold_are_missing():
+    X, y = load_diabetes(return_X_y=True)
+    cv = ShuffleSplit(2, test_size=0.3, random_state=0)
+    search = regressor(cv=cv).fit(X, y)
+
+    tested = np.unique(np.concatenate([test for _, test in cv.split(X)]))
+    assert np.isfinite(search.oof_predictions_[tested]).all()
+    assert np.isnan(np.delete(search.oof_predictions_, tested)).all()
+
+
+# -- the curve -------------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(0.001, 1.0), st.integers(1, 5000))
+def test_points_rise_and_end_at_the_most(learning_rate, most):
+    rounds = progress_grid(learning_rate, most)
+
+    assert rounds[0] >= 1
+    assert list(rounds) == sorted(set(rounds))
+    assert rounds[-1] <= most
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
+def test_a_curve_turns_after_the_last_gain(scores):
+    flat = [*scores, *[max(scores)] * (PATIENCE + 1)]
+
+    assert has_turned(flat)
+    assert not has_turned([0.0, 1.0, *(2.0 + np.arange(5))])
+
+
+# -- what changes nothing --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_jobs", [2, 3, 12])
+def test_the_table_is_the_same_for_any_n_jobs(cancer, n_jobs):
+    params = {"n_trials": 12, "look_ahead": 3, "pruner": FoldRacing(0.3), "space": SPACE}
+    one = classifier(n_jobs=1, **params).fit(*cancer)
+    many = classifier(n_jobs=n_jobs, **params).fit(*cancer)
+
+    assert "pruned" in statuses(one)
+    assert table(many) == table(one)
+    assert many.trials_["n_folds"].tolist() == one.trials_["n_folds"].tolist()
+    np.testing.assert_array_equal(many.oof_predictions_, one.oof_predictions_)
+    assert [len(row) for row in many.learning_curves_] == [len(row) for row in one.learning_curves_]
+
+
+def test_pruning_saves_folds_and_never_wins(cancer):
+    search = classifier(n_trials=15, cv=5).fit(*cancer)
+
+    status = np.array(statuses(search))
+    assert (status == "pruned").any()
+    assert np.isnan(search.cv_results_["mean_test_score"][status == "pruned"]).all()
+    assert status[search.best_index_] == "complete"
+
+
+def test_optunas_pruners_decide_too(cancer):
+    search = classifier(n_trials=12, pruner=MedianPruner(n_startup_trials=3)).fit(*cancer)
+
+    assert "pruned" in statuses(search)
+
+
+def test_a_fit_changes_no_argument_and_pickles(cancer):
+    X, y = cancer
+    search = classifier()
+    before = repr(search.get_params())
+    search.fit(X, y)
+
+    assert repr(search.get_params()) == before
+    loaded = pickle.loads(pickle.dumps(search))
+    np.testing.assert_array_equal(loaded.predict_proba(X), search.predict_proba(X))
+    assert repr(clone(search).get_params()) == before
+
+
+def test_the_best_estimator_saves_as_json(cancer, tmp_path):
+    X, y = cancer
+    search = classifier().fit(X, y)
+
+    search.best_estimator_.save_model(tmp_path / "model.json")
+
+    loaded = XGBClassifier()
+    loaded.load_model(tmp_path / "model.json")
+    np.testing.assert_array_equal(loaded.predict_proba(X), search.predict_proba(X))
+    assert type(search.best_estimator_) is XGBClassifier
+
+
+# -- tables as they come ---------------------------------------------------------------------------------------------
+
+
+def test_a_raw_table_is_learned_from(raw):
+    X, y = raw
+    search = classifier(n_trials=6).fit(X, y)
+
+    assert search.score(X, y) > 0.9
+    assert list(search.classes_) == ["no", "yes"]
+    assert list(search.feature_names_in_) == list(X.columns)
+
+
+def test_a_category_that_was_not_seen_is_missing(raw):
+    X, y = raw
+    search = classifier().fit(X, y)
+    unseen, gone = X.copy(), X.copy()
+    unseen["colour"] = "violet"
+    gone["colour"] = None
+
+    np.testing.assert_array_equal(search.predict_proba(unseen), search.predict_proba(gone))
+
+
+def test_polars_is_read_like_pandas(raw):
+    polars = pytest.importorskip("polars")
+    X, y = raw
+    frame = polars.DataFrame(
+        {
+            "size": [None if value != value else float(value) for value in X["size"]],
+            "colour": polars.Series(
+                [value if isinstance(value, str) else None for value in X["colour"]], dtype=polars.Categorical
+            ),
+            "grade": X["grade"].astype(str).tolist(),
+            "is_new": X["is_new"].tolist(),
+            "count": [None if value != value else int(value) for value in X["count"].astype(float)],
+        }
+    )
+    ours, theirs = classifier().fit(frame, y), classifier().fit(X, y)
+
+    np.testing.assert_array_equal(ours.predict_proba(frame), theirs.predict_proba(X))
+
+
+def test_a_table_with_other_columns_is_refused(raw):
+    X, y = raw
+    search = classifier().fit(X, y)
+
+    with pytest.raises(ValueError, match="feature names"):
+        search.predict(X[X.columns[::-1]])
+    changed = X.assign(size="large")
+    with pytest.raises(ValueError, match="'size' held numbers in training and now holds"):
+        search.predict(changed)
+
+
+def test_dates_are_refused_by_name(raw):
+    pd = pytest.importorskip("pandas")
+    X, y = raw
+
+    with pytest.raises(ValueError, match=r"'when' holds Timestamp(.|\n)*days since a date"):
+        classifier().fit(X.assign(when=pd.Timestamp("2024-01-01")), y)
+
+
+def test_what_a_sparse_matrix_leaves_out_is_missing(cancer):
+    X, y = cancer
+    X = np.where(np.median(X, axis=0) < X, X, 0.0)
+    dense = np.where(X == 0, np.nan, X)
+
+    sparse = classifier().fit(csr_matrix(X), y)
+
+    np.testing.assert_allclose(sparse.predict_proba(csr_matrix(X)), classifier().fit(dense, y).predict_proba(dense))
+
+
+# -- XGBoost's own parameters ----------------------------------------------------------------------------------------
+
+
+def test_what_is_set_is_not_searched(cancer):
+    search = classifier(max_depth=2, learning_rate=0.3).fit(*cancer)
+
+    assert not {"max_depth", "learning_rate"} & set(search.best_params_)
+    assert search.best_estimator_.max_depth == 2
+    assert search.best_estimator_.learning_rate == 0.3
+
+
+def test_constraints_may_name_columns(raw):
+    X, y = raw
+    search = classifier(
+        monotone_constraints={"size": 1}, interaction_constraints=[["size", "count"], ["colour", "grade", "is_new"]]
+    ).fit(X, y)
+
+    assert search.best_estimator_.monotone_constraints == (1, 0, 0, 0, 0)
+    probe = X.iloc[[0] * 50].assign(size=np.linspace(-3, 3, 50))
+    assert (np.diff(search.predict_proba(probe)[:, 1]) >= 0).all()
+    with pytest.raises(ValueError, match=r"\['height'\], which X does not have"):
+        classifier(monotone_constraints={"height": 1}).fit(X, y)
+
+
+def squared(y_true, y_pred):
+    return y_pred - y_true, np.ones_like(y_true)
+
+
+def test_an_objective_of_ones_own():
+    X, y = load_diabetes(return_X_y=True)
+    search = regressor(objective=squared, base_score=0.0).fit(X, y)
+
+    again = cross_val_score(clone(search.best_estimator_), X, y, cv=3, scoring="neg_root_mean_squared_error")
+    np.testing.assert_allclose(winning_row(search), again, rtol=1e-6)
+
+
+def test_several_scores_of_which_one_decides(cancer):
+    search = classifier(scoring=["neg_log_loss", "roc_auc"], refit="roc_auc").fit(*cancer)
+
+    means = search.cv_results_["mean_test_roc_auc"]
+    assert search.best_score_ == np.nanmax(means)
+    assert np.isfinite(search.cv_results_["mean_test_neg_log_loss"][search.best_index_])
+
+
+# -- at home in scikit-learn -----------------------------------------------------------------------------------------
+
+
+def test_it_nests_everywhere(cancer):
+    X, y = cancer
+    pipeline = make_pipeline(StandardScaler(), classifier(n_trials=2))
+    assert cross_validate(pipeline, X, y, cv=2)["test_score"].mean() > 0.85
+    calibrated = CalibratedClassifierCV(classifier(n_trials=2), cv=2).fit(X, y)
+    assert calibrated.predict_proba(X).shape == (len(y), 2)
+    search = OptunaSearchCV(classifier(n_trials=2), {"class_weight": [None, "balanced"], "max_depth": [2]}, cv=2)
+    assert search.fit(X, y).best_estimator_.best_estimator_.max_depth == 2
+
+
+def test_groups_stay_together():
+    X, y = load_iris(return_X_y=True)
+    groups = np.tile(np.arange(6), 25)
+    search = classifier(cv=GroupKFold(3)).fit(X, y, groups=groups)
+
+    assert search.n_splits_ == 3
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class in y has only")
+@parametrize_with_checks(
+    [TunedXGBClassifier(n_trials=2, random_state=0), TunedXGBRegressor(n_trials=2, random_state=0)],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": "a row that is there twice may stand in two folds",
+        "check_sample_weight_equivalence_on_sparse_data": "a row that is there twice may stand in two folds",
+    },
+)
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+# -- storage and stopping --------------------------------------------------------------------------------------------
+
+
+def test_a_search_can_be_resumed(cancer, tmp_path):
+    X, y = cancer
+    stored = {"storage": tmp_path / "study.db", "resume": True}
+    classifier(n_trials=3, **stored).fit(X, y)
+    search = classifier(n_trials=5, **stored).fit(X, y)
+
+    assert len(search.cv_results_["params"]) == 5
+    assert search.oof_predictions_.shape == (len(y), 2)
+    with pytest.raises(ValueError, match="another estimator"):
+        classifier(n_trials=5, gamma=1.0, **stored).fit(X, y)
+
+
+def test_time_is_kept(cancer):
+    search = classifier(n_trials=10_000, timeout=1.0).fit(*cancer)
+
+    assert 1 <= len(search.cv_results_["params"]) < 10_000
+    assert search.predict(cancer[0]).shape == cancer[1].shape
+
+
+def test_the_target_score_ends_the_search(cancer):
+    assert len(classifier(target_score=-10.0).fit(*cancer).cv_results_["params"]) == 1
+
+
+# -- bad input -------------------------------------------------------------------------------------------------------
+
+X4 = np.arange(24.0).reshape(12, 2)
+Y4 = np.arange(12) % 2
+
+BAD = {
+    "one class": (classifier(), X4, np.zeros(12), "only one class"),
+    "rare class": (classifier(), X4, np.array([0] * 10 + [1] * 2), r"has 2 members, fewer than the 3 folds"),
+    "empty column": (
+        classifier(),
+        np.column_stack([X4, np.full(12, np.nan)]),
+        Y4,
+        r"Columns \['2'\] of X hold nothing",
+    ),
+    "y with NaN": (regressor(), X4, np.where(Y4, np.nan, 1.0), "Input y contains NaN"),
+    "infinite X": (classifier(), np.where(X4 == 3, np.inf, X4), Y4, "Input X contains infinity"),
+    "rounds searched": (classifier(space={"n_estimators": [10, 20]}), X4, Y4, "n_estimators is not searched"),
+    "unknown parameter": (classifier(space={"depth": [2, 3]}), X4, Y4, "depth"),
+    "unknown first": (classifier(enqueue=[{"depth": 2}]), X4, Y4, "'depth' is not in the space"),
+    "n_trials": (classifier(n_trials=0), X4, Y4, "'n_trials' parameter of TunedXGBClassifier"),
+    "lengths": (classifier(), X4, Y4[:-1], "inconsistent numbers of samples"),
+    "weights": (classifier(), X4, Y4, "at least 0 for each row"),
+    "class weight": (classifier(class_weight="light"), X4, Y4, "'class_weight' parameter"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused_before_anything_is_fitted(case, monkeypatch):
+    search, X, y, message = BAD[case]
+    monkeypatch.setattr(xgboost, "Booster", None)
+
+    with pytest.raises((ValueError, TypeError), match=message):
+        search.fit(X, y, **({"sample_weight": -np.ones(12)} if case == "weights" else {}))
+
+
+def test_rare_classes_are_not_repeated():
+    """FLAML repeats rows of rare classes before it splits, and reports an AUC of 0.945 on noise."""
+    random = np.random.RandomState(0)
+    X, y = random.normal(size=(300, 5)), np.zeros(300, dtype=int)
+    y[random.permutation(300)[:8]] = 1
+
+    search = classifier(n_trials=3, cv=4, scoring="roc_auc").fit(X, y)
+
+    assert abs(search.cv_results_["mean_test_score"][0] - 0.5) < 0.3
+
+
+def test_a_failure_of_training_is_recorded_or_raised(cancer):
+    space = {"max_depth": [2, 3], "learning_rate": [0.3], "colsample_bylevel": [1.0, 7.0]}
+    fixed = {"space": space, "enqueue": None, "n_trials": 4}
+    with pytest.warns(FitFailedWarning, match="colsample_bylevel"), pytest.warns(UserWarning, match="non-finite"):
+        search = classifier(**fixed).fit(*cancer)
+    assert set(statuses(search)) == {"complete", "failed"}
+    with pytest.raises(xgboost.core.XGBoostError, match="colsample_bylevel"):
+        classifier(**fixed, error_score="raise").fit(*cancer)
