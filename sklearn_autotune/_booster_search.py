@@ -31,7 +31,8 @@ from sklearn_autotune._study import draw_seed, fingerprint
 from sklearn_autotune._trials import MEASURED, Record
 from sklearn_autotune.evaluation import Boosting, Evaluation, Target, Task, WholeFolds, guiding_score
 from sklearn_autotune.executors import Executor, make_thread_executor
-from sklearn_autotune.families import Shape, first_boosters, tuned_space
+from sklearn_autotune.families import Shape
+from sklearn_autotune.families._xgboost import first_boosters, tuned_space
 from sklearn_autotune.pruning import Bars, BoosterBars, OpenBars, OptunaBars
 from sklearn_autotune.racing import FoldRacing
 
@@ -40,7 +41,7 @@ __all__ = ["BaseTunedXGB"]
 MOST_ROUNDS = 5000
 
 # On small tables three candidates, of which one was lucky on the first fold, would stop all that come after.
-RACING = FoldRacing(n_startup_trials=10)
+RACING = FoldRacing(n_startup_trials=5)
 
 # XGBoost's own parameters, handed on as they are; where one is set it is not searched.
 FIXED = (
@@ -271,6 +272,7 @@ class BaseTunedXGB(BaseSearch):
             target,
             guiding_metric(self),
             self.n_estimators or MOST_ROUNDS,
+            self._quick_loss() if self.scoring is None else None,
             effective_n_jobs(self.n_jobs),
         )
         winner = self._search(task, space, evaluation, FoldContexts(self, None, self.n_splits_), start)
@@ -405,7 +407,7 @@ class BaseTunedXGB(BaseSearch):
         if self.space is not None:
             return ()
         branch = tuned_space(Shape(1, True, {}))
-        return first_boosters({name: branch[name] for name in space.names})
+        return first_boosters({name: branch[name] for name in space.names}, QUICK_LEARNING_RATE)
 
     # -- the winner ----------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,9 @@ __all__ = ["check_pruner", "guiding_metric", "make_bars", "make_evaluation", "ma
 SMALL_SEARCH = 20
 
 
-def make_task(search: Any, estimator: Any, X: Any, y: Any, scorer: Any, routed: Bunch, default_cv: int | None = None) -> Task:
+def make_task(
+    search: Any, estimator: Any, X: Any, y: Any, scorer: Any, routed: Bunch, default_cv: int | None = None
+) -> Task:
     """Draw the folds once: every candidate, and every step of it, is measured on the same ones.
 
     ``default_cv`` is what to do where the search leaves it open.

@@ -11,7 +11,7 @@ __all__ = ["QUICK_LEARNING_RATE", "Polish"]
 
 # At which learning rate candidates are searched. With a slower one boosting takes as many more rounds, ends a little
 # better, and seldom with another candidate in front.
-QUICK_LEARNING_RATE = 0.1
+QUICK_LEARNING_RATE = 0.2
 
 SLOWER = 0.5
 SLOWEST = 0.01

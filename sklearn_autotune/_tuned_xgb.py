@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_autotune._booster_search import BaseTunedXGB
 from sklearn_autotune._sklearn import StrOptions
-from sklearn_autotune.evaluation import Target, class_probabilities
+from sklearn_autotune.evaluation import Target, class_probabilities, log_loss_of, root_mean_squared_error_of
 
 __all__ = ["TunedXGBClassifier", "TunedXGBRegressor"]
 
@@ -69,7 +69,7 @@ _PARAMETERS = """Parameters
     return_train_score : bool, default=False
         Also score on each fold's training rows.
     polish : bool, default=True
-        Search at a learning rate of 0.1, and try the best candidates, now and then and at the end, at half of it and
+        Search at a learning rate of 0.2, and try the best candidates, now and then and at the end, at half of it and
         half of that. False searches the learning rate like the rest. Without effect where ``space`` or
         ``learning_rate`` is given.
     n_estimators : int, default=None
@@ -240,6 +240,9 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
     def _loss(self, target: Target) -> Any:
         return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=target.classes)
 
+    def _quick_loss(self) -> Any:
+        return log_loss_of
+
     def _shaped(self, prediction: np.ndarray) -> np.ndarray:
         return class_probabilities(prediction, len(self.classes_))
 
@@ -288,6 +291,9 @@ class TunedXGBRegressor(RegressorMixin, BaseTunedXGB):
 
     def _loss(self, target: Target) -> Any:
         return get_scorer("neg_root_mean_squared_error")
+
+    def _quick_loss(self) -> Any:
+        return root_mean_squared_error_of
 
     def _shaped(self, prediction: np.ndarray) -> np.ndarray:
         return prediction

@@ -16,7 +16,13 @@ from sklearn_autotune.evaluation._base import (
     mean_score,
     measure,
 )
-from sklearn_autotune.evaluation._boosting import Boosting, Target, class_probabilities
+from sklearn_autotune.evaluation._boosting import (
+    Boosting,
+    Target,
+    class_probabilities,
+    log_loss_of,
+    root_mean_squared_error_of,
+)
 from sklearn_autotune.evaluation._folds import WholeFolds
 from sklearn_autotune.evaluation._prefix import Prefixes
 from sklearn_autotune.evaluation._rungs import Rungs, make_rungs
@@ -40,7 +46,9 @@ __all__ = [
     "Work",
     "class_probabilities",
     "guiding_score",
+    "log_loss_of",
     "make_rungs",
     "mean_score",
     "measure",
+    "root_mean_squared_error_of",
 ]

@@ -44,7 +44,7 @@ __all__ = ["Boosting", "Target", "progress_grid"]
 
 # Where candidates are scored, in rounds times learning rate: the first point, and each next one in ratio to the last.
 FIRST_PROGRESS = 1.0
-PROGRESS_RATIO = 1.25
+PROGRESS_RATIO = 1.2
 LAST_PROGRESS = 300.0
 
 # How many points in a row without a better score end the growth of a fold, and of all of them: two are 1.6 times as
@@ -84,6 +84,19 @@ def progress_grid(learning_rate: float, most: int) -> tuple[int, ...]:
     rounds = np.unique(np.maximum(1, places.round().astype(int)))
     below = tuple(int(amount) for amount in rounds[rounds < most])
     return below if len(below) == len(rounds) else (*below, most)
+
+
+def log_loss_of(places: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
+    """Return the log loss of what a booster predicts, as scikit-learn's ``log_loss`` does."""
+    shape = class_probabilities(prediction, 2 if prediction.ndim == 1 else prediction.shape[1])
+    eps = np.finfo(shape.dtype).eps
+    own = np.clip(shape[np.arange(len(places)), places], eps, 1 - eps)
+    return float(np.average(-np.log(own, dtype=np.float64), weights=weight))
+
+
+def root_mean_squared_error_of(values: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
+    """Return the root of the mean squared error, as scikit-learn's ``root_mean_squared_error`` does."""
+    return float(np.sqrt(np.average((values - prediction) ** 2, weights=weight)))
 
 
 def has_turned(scores: Sequence[float]) -> bool:
@@ -159,6 +172,9 @@ class Boosting:
         Which of several scores decides.
     most : int
         The largest number of rounds.
+    loss : callable or None
+        Where the only score is the negated `log_loss_of` or `root_mean_squared_error_of`, that: the points of a curve
+        are many, and scikit-learn's checks take as long as a few rounds.
     n_jobs : int
         How many boosters may grow at a time.
     """
@@ -167,12 +183,16 @@ class Boosting:
     target: Target
     metric: str | None = None
     most: int = 5000
+    loss: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float] | None = None
     n_jobs: int = 1
     _matrices: dict[Any, tuple[_Matrices, ...]] = field(default_factory=dict, init=False, repr=False)
     _predicted: dict[int, tuple[float, Sequence[np.ndarray]]] = field(default_factory=dict, init=False, repr=False)
     _curves: dict[int, list[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        task = self.folds.task
+        weight = task.score_params.get("sample_weight")
+        self._test_weights = [None if weight is None else np.asarray(weight)[fold.test] for fold in task.folds]
         self._test_rows = [self._rows(fold)[1] for fold in self.folds.task.folds]
         self._lock = threading.Lock()
 
@@ -189,6 +209,7 @@ class Boosting:
             return
         growths = self._plant(model)
         n_folds, n_begun = len(growths), 0
+        found: list[FoldScore] = []
         try:
             for place, growth in enumerate(growths):
                 # With more than one job folds are begun before it is known whether they will be needed.
@@ -199,10 +220,12 @@ class Boosting:
                 if place == 0 and growth.error is None:
                     for other in growths[1:]:
                         other.most_points = len(growth.scores)
-                self.folds.report(work, growth.fold, growth.best)
+                found.append(growth.best)
+                self.folds.report(work, growth.fold, found[-1])
                 if place + 1 < n_folds:
-                    yield Progress(place, n_folds, tuple(known.best for known in growths[: place + 1]))
-            yield self._settle(work, growths)
+                    yield Progress(place, n_folds, tuple(found))
+            failed = any(score.error is not None for score in found)
+            yield Progress(n_folds - 1, n_folds, tuple(found)) if failed else self._settle(work, growths)
         finally:
             self._curves[work.number] = [(growth.reached, growth.visible) for growth in growths]
             for growth in growths:
@@ -210,10 +233,6 @@ class Boosting:
 
     def _settle(self, work: Work, growths: Sequence["_Growth"]) -> Progress:
         """Bring all folds to the same point, and find the best one."""
-        last = len(growths) - 1
-        failed = [growth for growth in growths if growth.error is not None]
-        if failed:
-            return Progress(last, last + 1, tuple(growth.best for growth in growths))
         n_points = min(len(growth.scores) for growth in growths)
         while True:
             for growth in growths:
@@ -232,7 +251,7 @@ class Boosting:
             growth.most_points = len(curve)
         self._keep(work.number, mean_score(curve[best].test, self.metric), [g.predictions[best] for g in growths])
         folds = tuple(growth.at(best) for growth in growths)
-        return Progress(last, last + 1, folds, curve, {"n_estimators": curve[best].resource})
+        return Progress(len(folds) - 1, len(folds), folds, curve, {"n_estimators": curve[best].resource})
 
     def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
         """Fit the winner on all rows, in place; its number of rounds is among its parameters."""
@@ -264,6 +283,13 @@ class Boosting:
             _Growth(self, fold, matrices, params, objective, amounts)
             for fold, matrices in zip(self.folds.task.folds, self._binned(model), strict=True)
         ]
+
+    def quick_score(self, booster: Any, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
+        """Score a point of a curve: as `score` does, to within rounding, but without its checks where they can be."""
+        if self.loss is None:
+            return self.score(booster, fold, prediction)
+        weight = self._test_weights[fold.number]
+        return -self.loss(self.target.values[fold.test], prediction, weight), None
 
     def score(self, booster: Any, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
         """Score what a booster predicts on a fold's test rows; return the traceback if that failed."""
@@ -389,7 +415,8 @@ class _Growth:
     def at(self, point: int) -> FoldScore:
         """Return the score at a point."""
         train = self.evaluation.train_score(self.booster, self.matrices.train, self.amounts[point], self.fold)
-        return FoldScore(self.scores[point], train, self.fit_seconds, self.score_seconds)
+        test, error = self.evaluation.score(self.booster, self.fold, self.predictions[point])
+        return FoldScore(test, train, self.fit_seconds, self.score_seconds, error)
 
     def ask(self, n_points: int | None) -> None:
         """Have it grown up to so many points in all; None: until it gets no better."""
@@ -442,7 +469,7 @@ class _Growth:
             self.booster.update(train, iteration, self.objective)
         prediction = self.booster.predict(test)
         grown = time.perf_counter()
-        score, error = self.evaluation.score(self.booster, self.fold, prediction)
+        score, error = self.evaluation.quick_score(self.booster, self.fold, prediction)
         if error is None and not is_finite(score):
             error = "a score is not finite"
         self.fit_seconds += grown - start

@@ -13,9 +13,9 @@ from sklearn_autotune.families._hist_gradient_boosting import HIST_GRADIENT_BOOS
 from sklearn_autotune.families._linear import LOGISTIC, RIDGE
 from sklearn_autotune.families._neighbors import NEIGHBORS
 from sklearn_autotune.families._svm import SVM
-from sklearn_autotune.families._xgboost import XGBOOST, first_boosters, tuned_space
+from sklearn_autotune.families._xgboost import XGBOOST
 
-__all__ = ["FAMILIES", "Family", "Shape", "auto_space", "first_boosters", "tuned_space"]
+__all__ = ["FAMILIES", "Family", "Shape", "auto_space"]
 
 FAMILIES = (LOGISTIC, RIDGE, NEIGHBORS, SVM, FOREST, GRADIENT_BOOSTING, HIST_GRADIENT_BOOSTING, XGBOOST)
 

@@ -41,21 +41,38 @@ def tuned_space(shape: Shape) -> Branch:
     """
     return _space(Shape(shape.n_rows, shape.is_classifier, {"early_stopping_rounds": 1})) | {
         # Hyperparameter guides name 0 to 5; on small tables 2 and more were best. Near 0 it does nothing.
-        "gamma": FloatDistribution(1e-3, 10.0, log=True),
+        "gamma": FloatDistribution(0.0, 5.0),
     }
 
 
-# Settings that were good on many tables: AutoGluon's portfolio (zeroshot_portfolio_2023 and 2025: r33, r89), FLAML's
-# (default/xgboost), TabArena's defaults (XGB-TD), XGBoost's own; then a shallow and a strongly regularised one.
-# Their learning rates are slower; the number of rounds follows from that.
+# What to begin with. The deep ones come from AutoGluon's portfolio (r33, r89) and TabArena's defaults (XGB-TD); between
+# them are shallow, strongly sampled and strongly regularised ones for small tables. Learning rates are left out: the
+# number of rounds follows them.
 _FIRST: tuple[Branch, ...] = (
-    {"learning_rate": 0.1, "max_depth": 6, "min_child_weight": 1.0},
-    {"learning_rate": 0.1, "max_depth": 3, "subsample": 0.8},
-    {"learning_rate": 0.1, "max_depth": 4, "reg_lambda": 20.0, "min_child_weight": 6.0, "subsample": 0.5},
-    {"learning_rate": 0.1, "max_depth": 6, "min_child_weight": 1e-3, "subsample": 0.65, "colsample_bylevel": 0.9},
-    {"learning_rate": 0.1, "max_depth": 10, "min_child_weight": 0.6, "colsample_bylevel": 0.69},
-    {"learning_rate": 0.1, "max_depth": 5, "min_child_weight": 0.63, "colsample_bylevel": 0.66},
-    {"learning_rate": 0.1, "max_depth": 11, "subsample": 0.57, "reg_lambda": 3.1},
+    {"max_depth": 6, "gamma": 2.5, "min_child_weight": 3.0, "subsample": 0.8, "colsample_bylevel": 0.8},
+    {"max_depth": 3, "subsample": 0.8, "colsample_bylevel": 0.8},
+    {"max_depth": 2, "subsample": 0.8, "colsample_bylevel": 0.8, "colsample_bynode": 0.65, "reg_lambda": 10.0},
+    {
+        "max_depth": 5,
+        "gamma": 2.5,
+        "min_child_weight": 9.0,
+        "reg_alpha": 0.5,
+        "subsample": 0.6,
+        "colsample_bylevel": 0.7,
+    },
+    {
+        "max_depth": 3,
+        "subsample": 0.5,
+        "colsample_bylevel": 0.5,
+        "colsample_bynode": 0.6,
+        "min_child_weight": 0.01,
+        "reg_alpha": 0.5,
+    },
+    {"max_depth": 10, "gamma": 2.5, "min_child_weight": 3.0, "subsample": 0.9, "colsample_bylevel": 0.6},
+    {"max_depth": 4, "reg_lambda": 20.0, "min_child_weight": 6.0, "subsample": 0.5},
+    {"max_depth": 6, "min_child_weight": 0.001, "subsample": 0.65, "colsample_bylevel": 0.9},
+    {"max_depth": 10, "min_child_weight": 0.6, "colsample_bylevel": 0.69},
+    {"max_depth": 5, "min_child_weight": 0.63, "colsample_bylevel": 0.66},
 )
 _NEUTRAL: Branch = {
     "min_child_weight": 1.0,
@@ -64,16 +81,17 @@ _NEUTRAL: Branch = {
     "colsample_bynode": 1.0,
     "reg_alpha": 1e-4,
     "reg_lambda": 1.0,
-    "gamma": 1e-3,
+    "gamma": 0.0,
 }
 
 
-def first_boosters(space: Branch) -> list[Branch]:
+def first_boosters(space: Branch, learning_rate: float) -> list[Branch]:
     """Return settings to begin with, as far as a space has their parameters, and moved into its ranges.
 
     Parameters
     ----------
     space : dict of str to Optuna distribution
+    learning_rate : float
 
     Returns
     -------
@@ -81,8 +99,8 @@ def first_boosters(space: Branch) -> list[Branch]:
     """
     candidates = []
     for setting in _FIRST:
-        complete = {name: value for name, value in (_NEUTRAL | setting).items() if name in space}
-        candidate = {name: _into(value, space[name]) for name, value in complete.items()}
+        complete = _NEUTRAL | setting | {"learning_rate": learning_rate}
+        candidate = {name: _into(value, space[name]) for name, value in complete.items() if name in space}
         if candidate and candidate not in candidates:
             candidates.append(candidate)
     return candidates
