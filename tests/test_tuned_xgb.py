@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,7 +23,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from xgboost import XGBClassifier
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
-from sklearn_autotune.evaluation._boosting import PATIENCE, has_turned, progress_grid
+from sklearn_autotune.evaluation._boosting import (
+    PATIENCE,
+    has_turned,
+    log_loss_of,
+    progress_grid,
+    root_mean_squared_error_of,
+)
 from tests.toys import statuses, table
 
 SPACE = {"learning_rate": FloatDistribution(0.1, 0.5, log=True), "max_depth": IntDistribution(2, 4)}
@@ -201,6 +207,24 @@ def test_points_rise_and_end_at_the_most(learning_rate, most):
     assert rounds[0] >= 1
     assert list(rounds) == sorted(set(rounds))
     assert rounds[-1] <= most
+
+
+@given(st.integers(2, 5), st.integers(0, 2**32 - 1), st.booleans())
+def test_quick_losses_are_those_of_scikit_learn(n_classes, seed, is_weighted):
+    random = np.random.RandomState(seed)
+    places = np.concatenate([np.arange(n_classes), random.randint(0, n_classes, size=20)])
+    weight = random.uniform(0.1, 2, size=len(places)) if is_weighted else None
+    proba = random.dirichlet(np.full(n_classes, 0.1), size=len(places)).astype(np.float32)
+    prediction = proba[:, 1] if n_classes == 2 else proba
+    shown = np.column_stack([1 - prediction, prediction]) if n_classes == 2 else proba
+
+    expected = log_loss(places, shown, labels=range(n_classes), sample_weight=weight)
+
+    assert log_loss_of(places, prediction, weight) == pytest.approx(expected, rel=1e-5)
+    values = random.normal(size=len(places))
+    expected = root_mean_squared_error(values, prediction if n_classes == 2 else proba[:, 0], sample_weight=weight)
+    single = prediction if n_classes == 2 else proba[:, 0]
+    assert root_mean_squared_error_of(values, single, weight) == pytest.approx(expected)
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))

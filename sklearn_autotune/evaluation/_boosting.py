@@ -47,7 +47,7 @@ FIRST_PROGRESS = 1.0
 PROGRESS_RATIO = 1.2
 LAST_PROGRESS = 300.0
 
-# How many points in a row without a better score end the growth of a fold, and of all of them: two are 1.6 times as
+# How many points in a row without a better score end the growth of a fold, and of all of them: two are 1.4 times as
 # many rounds as were best. Better is what adds a hundredth to all that was gained since the first point: on tables that
 # are easy, log loss goes on to fall by next to nothing for thousands of rounds.
 PATIENCE = 2

@@ -1,0 +1,94 @@
+"""Raw columns: what numbers and categories become, and what is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_autotune._columns import Columns
+
+pd = pytest.importorskip("pandas")
+
+values = st.one_of(st.none(), st.sampled_from(["a", "b", "ä", ""]), st.integers(-3, 3))
+
+
+def encode(frame):
+    columns = Columns()
+    return columns, columns.learn(frame)
+
+
+@given(st.lists(values, min_size=1), st.lists(values, min_size=1))
+def test_a_category_has_the_same_place_wherever_it_occurs(seen, others):
+    columns, encoded = encode(pd.DataFrame({"x": pd.Series(seen, dtype="category")}))
+    again = columns.encode(pd.DataFrame({"x": pd.Series(others, dtype="category")}))
+
+    places = dict(zip(seen, encoded[:, 0], strict=True))
+    for value, place in zip(others, again[:, 0], strict=True):
+        if value in places and value is not None:
+            assert place == places[value]
+        else:
+            assert np.isnan(place)
+    known = {value for value in seen if value is not None}
+    assert sorted({place for place in encoded[:, 0] if place == place}) == list(range(len(known)))
+
+
+@given(st.permutations([None, "red", "green", "blue", "green"]))
+def test_the_places_do_not_depend_on_the_order_of_rows(order):
+    columns, _ = encode(pd.DataFrame({"x": order}))
+
+    assert columns.categories == {0: ["blue", "green", "red"]}
+
+
+def test_numbers_stay_numbers_in_whatever_type_they_come():
+    frame = pd.DataFrame(
+        {
+            "float": [0.5, np.nan],
+            "int": [1, 2],
+            "bool": [True, False],
+            "nullable": pd.array([3, pd.NA], dtype="Int64"),
+            "flag": pd.array([True, pd.NA], dtype="boolean"),
+            "object": pd.Series([4, None], dtype=object),
+        }
+    )
+    columns, encoded = encode(frame)
+
+    assert columns.feature_types is None
+    expected = [[0.5, 1, 1, 3, 1, 4], [np.nan, 2, 0, np.nan, np.nan, np.nan]]
+    np.testing.assert_array_equal(encoded, expected)
+
+
+def test_numbers_given_as_categories_are_categories_also_when_they_come_back_as_numbers():
+    columns, encoded = encode(pd.DataFrame({"x": pd.Categorical([30, 10, 20])}))
+
+    np.testing.assert_array_equal(encoded[:, 0], [2, 0, 1])
+    np.testing.assert_array_equal(columns.encode(pd.DataFrame({"x": [10, 40, np.nan]}))[:, 0], [0, np.nan, np.nan])
+
+
+def test_frames_of_polars_are_read_like_those_of_pandas():
+    polars = pytest.importorskip("polars")
+    frame = {"word": ["b", None, "a"], "number": [1.5, None, 2.0], "flag": [True, None, False]}
+    _, expected = encode(pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in frame.items()}))
+
+    _, encoded = encode(polars.DataFrame(frame))
+
+    np.testing.assert_array_equal(encoded, expected)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([pd.Timestamp("2024-01-01")], "'x' holds Timestamp, and neither numbers, strings nor categories"),
+        ([("a", "tuple")], "'x' holds tuple"),
+        ([np.inf], "X contains infinity"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(column, message):
+    with pytest.raises(ValueError, match=message):
+        encode(pd.DataFrame({"x": column}))
+
+
+def test_a_column_that_is_no_longer_numeric_is_refused():
+    columns, _ = encode(pd.DataFrame({"x": [1.0, 2.0]}))
+
+    with pytest.raises(ValueError, match=r"'x' held numbers in training and now holds \['large'\]"):
+        columns.encode(pd.DataFrame({"x": ["large"]}))
