@@ -18,6 +18,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from xgboost import XGBClassifier
 
+from benchmarks._measure import RESULTS, environment, markdown_table, write_rows
 from benchmarks.problems import table
 from sklearn_autotune import TunedXGBClassifier
 
@@ -174,8 +175,8 @@ def report(rows):
             text.append(
                 f"{'Tables looked at before' if is_seen else 'Fresh tables'}: {len(found)}. Times as soon as the naive "
                 f"search's whole cost {geometric(np.exp([one[0] for one in found]))}, as its own first time there "
-                f"{geometric(np.exp([one[1] for one in found]))}; held-out log loss less naive's {differences.mean():+.4f}"
-                f" (t {t:.1f} over tables; {sum(differences < 0)} tables better).\n"
+                f"{geometric(np.exp([one[1] for one in found]))}; held-out log loss less naive's "
+                f"{differences.mean():+.4f} (t {t:.1f} over tables; {sum(differences < 0)} tables better).\n"
             )
     header = [
         "table",

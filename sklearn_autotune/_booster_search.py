@@ -347,7 +347,7 @@ class BaseTunedXGB(BaseSearch):
     def _read_space(self, model: Any, task: Task) -> Space:
         spelled = self.space
         if spelled is None:
-            shape = Shape(min(len(fold.train) for fold in task.folds), is_classifier(model), {})
+            shape = Shape(min(len(fold.train) for fold in task.folds), is_classifier(model), model.get_params())
             spelled = tuned_space(shape)
             spelled = {name: values for name, values in spelled.items() if getattr(self, name, None) is None}
         space = read_space(spelled)

@@ -23,13 +23,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from xgboost import XGBClassifier
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
-from sklearn_autotune.evaluation._boosting import (
-    PATIENCE,
-    has_turned,
-    log_loss_of,
-    progress_grid,
-    root_mean_squared_error_of,
-)
+from sklearn_autotune.evaluation import log_loss_of, root_mean_squared_error_of
+from sklearn_autotune.evaluation._booster_growth import PATIENCE, has_turned, progress_grid
 from tests.toys import statuses, table
 
 SPACE = {"learning_rate": FloatDistribution(0.1, 0.5, log=True), "max_depth": IntDistribution(2, 4)}
@@ -457,6 +452,20 @@ def test_time_is_kept(cancer):
 
     assert 1 <= len(search.cv_results_["params"]) < 10_000
     assert search.predict(cancer[0]).shape == cancer[1].shape
+
+
+def test_time_is_kept_within_a_fold():
+    """One fold of the second candidate takes longer than there is time for."""
+    random = np.random.RandomState(0)
+    X, y = random.normal(size=(4000, 40)), random.randint(0, 2, size=4000)
+    search = classifier(
+        timeout=2.0,
+        space={"max_depth": [1, 14], "learning_rate": [0.5, 0.001]},
+        enqueue=[{"max_depth": 1, "learning_rate": 0.5}, {"max_depth": 14, "learning_rate": 0.001}],
+        n_trials=2,
+    ).fit(X, y)
+
+    assert search.trials_["status"].tolist() == ["complete", "timeout"]
 
 
 def test_the_target_score_ends_the_search(cancer):

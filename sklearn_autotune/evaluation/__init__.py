@@ -16,14 +16,9 @@ from sklearn_autotune.evaluation._base import (
     mean_score,
     measure,
 )
-from sklearn_autotune.evaluation._boosting import (
-    Boosting,
-    Target,
-    class_probabilities,
-    log_loss_of,
-    root_mean_squared_error_of,
-)
+from sklearn_autotune.evaluation._boosting import Boosting, Target
 from sklearn_autotune.evaluation._folds import WholeFolds
+from sklearn_autotune.evaluation._grown import class_probabilities, log_loss_of, root_mean_squared_error_of
 from sklearn_autotune.evaluation._prefix import Prefixes
 from sklearn_autotune.evaluation._rungs import Rungs, make_rungs
 

@@ -309,10 +309,10 @@ def judge(work: Work, progress: Progress, *, apply_bar: bool = True) -> Outcome 
     """Return how the candidate ended at this step, or None while it goes on."""
     if progress.is_last:
         return _finished(progress)
-    if apply_bar and not work.bar.clears(progress):
-        return Outcome("pruned", progress.folds, None, progress.curve)
     if work.deadline is not None and time.time() > work.deadline:
         return Outcome("timeout", progress.folds, OUT_OF_TIME, progress.curve)
+    if apply_bar and not work.bar.clears(progress):
+        return Outcome("pruned", progress.folds, None, progress.curve)
     return None
 
 

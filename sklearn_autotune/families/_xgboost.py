@@ -39,10 +39,12 @@ def tuned_space(shape: Shape) -> Branch:
 
     The learning rate is in it for the sake of `Polish`; it is not searched like the others.
     """
-    return _space(Shape(shape.n_rows, shape.is_classifier, {"early_stopping_rounds": 1})) | {
-        # Hyperparameter guides name 0 to 5; on small tables 2 and more were best. Near 0 it does nothing.
-        "gamma": FloatDistribution(0.0, 5.0),
-    }
+    space = _space(Shape(shape.n_rows, shape.is_classifier, {"early_stopping_rounds": 1}))
+    # People write 0 to 5; on small tables 2 and more were best, on large ones it should not matter.
+    space["gamma"] = FloatDistribution(0.0, 5.0)
+    if shape.params.get("tree_method") == "exact":
+        del space["colsample_bynode"]  # XGBoost cannot do both
+    return space
 
 
 # What to begin with. The deep ones come from AutoGluon's portfolio (r33, r89) and TabArena's defaults (XGB-TD); between

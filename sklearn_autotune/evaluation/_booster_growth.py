@@ -1,0 +1,278 @@
+"""One fold's booster: where it is scored on its way, when it has grown enough, and the thread it lives in."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
+from traceback import format_exc
+from typing import Any
+
+import numpy as np
+from sklearn import config_context, get_config
+
+from sklearn_autotune.evaluation._base import Fold, FoldScore, guiding_score, is_finite
+
+__all__ = ["BoosterGrowth", "Matrices", "has_turned", "learning_rate_of", "progress_grid", "training_params"]
+
+# Where candidates are scored, in rounds times learning rate: the first point, and each next one in ratio to the last.
+FIRST_PROGRESS = 1.0
+PROGRESS_RATIO = 1.2
+LAST_PROGRESS = 300.0
+
+# How many points in a row without a better score end the growth of a fold, and of all of them: two are 1.4 times as
+# many rounds as were best. Better is what adds a hundredth to all that was gained since the first point: on tables that
+# are easy, log loss goes on to fall by next to nothing for thousands of rounds.
+PATIENCE = 2
+LEAST_GAIN = 0.01
+
+DEFAULT_LEARNING_RATE = 0.3  # XGBoost's own
+
+UNTIL_IT_TURNS = 0
+
+
+def progress_grid(learning_rate: float, most: int) -> tuple[int, ...]:
+    """Return the rounds after which a candidate is scored.
+
+    Parameters
+    ----------
+    learning_rate : float
+    most : int
+        The largest number of rounds.
+
+    Returns
+    -------
+    rounds : tuple of int
+        Rising; the same places, in rounds times learning rate, for all learning rates, as far as ``most`` allows.
+
+    Examples
+    --------
+    >>> progress_grid(0.1, 30)
+    (10, 12, 16, 20, 24, 30)
+    >>> progress_grid(0.01, 300)
+    (100, 125, 156, 195, 244, 300)
+    """
+    n_points = 1 + int(np.log(LAST_PROGRESS / FIRST_PROGRESS) / np.log(PROGRESS_RATIO))
+    places = FIRST_PROGRESS * PROGRESS_RATIO ** np.arange(n_points) / learning_rate
+    rounds = np.unique(np.maximum(1, places.round().astype(int)))
+    below = tuple(int(amount) for amount in rounds[rounds < most])
+    return below if len(below) == len(rounds) else (*below, most)
+
+
+def has_turned(scores: Sequence[float]) -> bool:
+    """Say whether a curve has stopped rising.
+
+    Parameters
+    ----------
+    scores : sequence of float
+        Point by point; higher is better.
+
+    Returns
+    -------
+    turned : bool
+
+    Examples
+    --------
+    >>> has_turned([0.5, 0.7, 0.8]), has_turned([0.5, 0.7, 0.7, 0.69])
+    (False, True)
+    >>> has_turned([0.5, 0.7, 0.701, 0.702])  # it rises, but by less than a hundredth of what it rose before
+    True
+    """
+    last_gain = 0
+    for point, score in enumerate(scores):
+        if score > scores[last_gain] + LEAST_GAIN * (scores[last_gain] - scores[0]):
+            last_gain = point
+    return len(scores) - 1 - last_gain >= PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Matrices:
+    """A fold, binned."""
+
+    train: Any
+    test: Any
+
+
+def training_params(model: Any, classes: np.ndarray | None) -> tuple[dict[str, Any], Callable | None]:
+    """Return what XGBoost's training is given by the estimator's ``fit``: its parameters and a custom objective.
+
+    Parameters
+    ----------
+    model : XGBClassifier or XGBRegressor
+    classes : ndarray of shape (n_classes,) or None
+
+    Returns
+    -------
+    params : dict
+    objective : callable or None
+        As ``Booster.update`` takes it.
+    """
+    params = dict(model.get_xgb_params())
+    objective = None
+    if callable(model.objective):
+        objective = partial(_custom_objective, model.objective)
+        params["objective"] = "reg:squarederror" if classes is None else "binary:logistic"
+    if classes is not None and len(classes) > 2:
+        params |= {"objective": "multi:softprob", "num_class": len(classes)}
+    return params, objective
+
+
+def _custom_objective(objective: Callable, predictions: np.ndarray, train: Any) -> Any:
+    """Call an objective in the form that scikit-learn's users of XGBoost give it."""
+    weight = train.get_weight()
+    extra = {"sample_weight": weight} if weight.size > 0 else {}
+    return objective(train.get_label(), predictions, **extra)
+
+
+def learning_rate_of(model: Any) -> float:
+    """Return the learning rate that an estimator of XGBoost's has, its default included."""
+    return float(model.learning_rate or DEFAULT_LEARNING_RATE)
+
+
+class BoosterGrowth:
+    """A fold's booster, in a thread of its own, and what it scored on its way.
+
+    Parameters
+    ----------
+    evaluation : Boosting
+        Which scores it.
+    fold : Fold
+    matrices : Matrices
+    params : mapping of str to object
+    objective : callable or None
+    amounts : tuple of int
+        After how many rounds to score it.
+    deadline : float or None
+        ``time.time()`` after which it grows no further.
+
+    Attributes
+    ----------
+    reached : tuple of int
+        After how many rounds it was scored.
+    scores, predictions : list
+        On the fold's test rows, point by point.
+    is_late : bool
+        Whether the deadline has passed before it was as far as was asked for.
+    most_points : int or None
+        Where to end at the latest, and beyond what nothing counts for `best`.
+    error : str or None
+        The traceback, if growing or scoring failed.
+    """
+
+    def __init__(
+        self,
+        evaluation: Any,
+        fold: Fold,
+        matrices: Matrices,
+        params: Mapping[str, Any],
+        objective: Callable | None,
+        amounts: tuple[int, ...],
+        deadline: float | None,
+    ) -> None:
+        self.evaluation = evaluation
+        self.fold = fold
+        self.matrices = matrices
+        self.params = params
+        self.objective = objective
+        self.amounts = amounts
+        self.deadline = deadline
+        self.is_late = False
+        self.booster: Any = None
+        self.scores: list[Any] = []
+        self.predictions: list[np.ndarray] = []
+        self.fit_seconds = self.score_seconds = 0.0
+        self.most_points: int | None = None
+        self.error: str | None = None
+        self.is_closing = False
+        self.asked: SimpleQueue[int | None] = SimpleQueue()
+        self.done: SimpleQueue[BaseException | None] = SimpleQueue()
+        # A daemon, so that a search abandoned half-way cannot keep Python from ending.
+        self.thread = threading.Thread(target=self._run, args=(get_config(),), daemon=True)
+        self.thread.start()
+
+    @property
+    def visible(self) -> list[Any]:
+        """The scores that count: those of a fold begun before it was known where to end may be more."""
+        return self.scores[: self.most_points]
+
+    @property
+    def reached(self) -> tuple[int, ...]:
+        return self.amounts[: len(self.visible)]
+
+    @property
+    def best(self) -> FoldScore:
+        """The best score so far, by this fold alone; that of the failure if it failed."""
+        if self.error is not None:
+            failed = self.evaluation.folds.failed_score()
+            return FoldScore(failed, None, self.fit_seconds, self.score_seconds, self.error)
+        return self.at(int(np.argmax(self._guiding())))
+
+    def at(self, point: int) -> FoldScore:
+        """Return the score at a point."""
+        train = self.evaluation.train_score(self.booster, self.matrices.train, self.amounts[point], self.fold)
+        test, error = self.evaluation.score(self.booster, self.fold, self.predictions[point])
+        return FoldScore(test, train, self.fit_seconds, self.score_seconds, error)
+
+    def ask(self, n_points: int | None) -> None:
+        """Have it grown up to so many points in all; None: until it gets no better."""
+        self.asked.put(n_points if n_points is not None else UNTIL_IT_TURNS)
+
+    def wait(self, error_score: Any) -> None:
+        """Wait for that."""
+        raised = self.done.get()
+        if raised is not None and (error_score == "raise" or not isinstance(raised, Exception | SystemExit)):
+            raise raised
+
+    def close(self) -> None:
+        """End the thread; rounds that are being grown are waited for."""
+        self.is_closing = True
+        self.asked.put(None)
+        self.thread.join()
+
+    def _run(self, config: dict[str, Any]) -> None:
+        while (n_points := self.asked.get()) is not None:
+            raised: BaseException | None = None
+            try:
+                with config_context(**config):  # settings are each thread's own
+                    while self._goes_on(n_points):
+                        self._take_point()
+            except BaseException as error:
+                self.error, raised = format_exc(), error
+            self.done.put(raised)
+
+    def _goes_on(self, n_points: int) -> bool:
+        n_reached = len(self.scores)
+        if self.is_late or self.is_closing or self.error is not None or n_reached == len(self.amounts):
+            return False
+        if n_points == UNTIL_IT_TURNS:
+            is_far = self.most_points is not None and n_reached >= self.most_points
+            return not (is_far or has_turned(self._guiding()))
+        return n_reached < n_points
+
+    def _guiding(self) -> list[float]:
+        return [guiding_score(score, self.evaluation.metric) for score in self.visible]
+
+    def _take_point(self) -> None:
+        """Grow up to the next point, and score."""
+        import xgboost
+
+        start = time.perf_counter()
+        train, test = self.matrices.train, self.matrices.test
+        if self.booster is None:
+            self.booster = xgboost.Booster(self.params, cache=[train, test])
+        for iteration in range(self.booster.num_boosted_rounds(), self.amounts[len(self.scores)]):
+            self.is_late = self.deadline is not None and time.time() > self.deadline
+            if self.is_late or self.is_closing:
+                return
+            self.booster.update(train, iteration, self.objective)
+        prediction = self.booster.predict(test)
+        grown = time.perf_counter()
+        score, error = self.evaluation.quick_score(self.booster, self.fold, prediction)
+        if error is None and not is_finite(score):
+            error = "a score is not finite"
+        self.fit_seconds += grown - start
+        self.score_seconds += time.perf_counter() - grown
+        self.scores.append(score)
+        self.predictions.append(prediction)
+        self.error = error
