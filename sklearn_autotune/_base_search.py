@@ -57,6 +57,9 @@ class BaseSearch(BaseEstimator):
     def _first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
         return self.enqueue or ()
 
+    def _refit_rule(self, metric: str) -> Any:
+        return self.refit
+
     def _proposer(self) -> Callable[[Sequence[Record], int], Mapping[str, Any] | None] | None:
         return None
 
@@ -137,7 +140,7 @@ class BaseSearch(BaseEstimator):
         )
         if self.refit or not self.multimetric_:
             metric = (guiding_metric(self) if self.multimetric_ else None) or "score"
-            self.best_index_ = choose_best(results, measured, self.refit, metric)
+            self.best_index_ = choose_best(results, measured, self._refit_rule(metric), metric)
             self.best_params_ = results["params"][self.best_index_]
             if not callable(self.refit) or isinstance(self.refit, RefitRule):
                 self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_autotune._base_search import BaseSearch
 from sklearn_autotune._columns import Columns, is_frame
 from sklearn_autotune._measuring import guiding_metric, make_task
-from sklearn_autotune._polish import QUICK_LEARNING_RATE, Polish
+from sklearn_autotune._polish import QUICK_LEARNING_RATE, Polish, SlowestWithinNoise, is_slow
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
 from sklearn_autotune._sklearn import (
     FoldContexts,
@@ -378,12 +378,16 @@ class BaseTunedXGB(BaseSearch):
             return OptunaBars(study, guiding_metric(self))
         if self.pruner is None:
             return OpenBars()
-        return BoosterBars(RACING if self.pruner == "auto" else self.pruner, guiding_metric(self))
+        racing = RACING if self.pruner == "auto" else self.pruner
+        return BoosterBars(racing, guiding_metric(self), is_exempt=is_slow if self._is_polished else None)
 
     def _fingerprint(self, task: Task, space: Space) -> dict[str, str]:
         own = {name: getattr(self, name) for name in (*FIXED, "n_estimators", "polish", "random_state")}
         own["class_weight"] = getattr(self, "class_weight", None)
         return fingerprint(task, space, self.scoring, own, None)
+
+    def _refit_rule(self, metric: str) -> Any:
+        return SlowestWithinNoise(metric) if self._is_polished else self.refit
 
     def _proposer(self) -> Polish | None:
         return Polish(self.n_trials, guiding_metric(self)) if self._is_polished else None

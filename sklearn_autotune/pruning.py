@@ -1,6 +1,7 @@
 """What a candidate must clear to go on. A bar is frozen when its candidate is asked, so timing changes nothing."""
 
 import copy
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, Protocol
 
@@ -110,7 +111,28 @@ class BoosterBars(RaceBars):
     """Lets folds race where each is judged by the best it came to.
 
     So are the complete candidates, though their scores are those of one number of rounds for all folds.
+
+    Parameters
+    ----------
+    racing : FoldRacing
+    metric : str or None
+    is_exempt : callable or None
+        Says of a candidate's parameters whether it is to run in full.
     """
+
+    def __init__(
+        self,
+        racing: FoldRacing,
+        metric: str | None = None,
+        is_exempt: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> None:
+        super().__init__(racing, metric)
+        self.is_exempt = is_exempt
+
+    def freeze(self, trial: optuna.Trial) -> Bar:
+        """Return the bar that the complete candidates set, unless this one is to run in full."""
+        is_exempt = self.is_exempt is not None and self.is_exempt(trial.params)
+        return OpenBar() if is_exempt else super().freeze(trial)
 
     def fold_scores(self, outcome: Outcome) -> list[float]:
         """Return the best score of each fold of a complete candidate."""

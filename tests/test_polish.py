@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from sklearn_autotune import TunedXGBClassifier
-from sklearn_autotune._polish import QUICK_LEARNING_RATE, SLOWEST, Polish
+from sklearn_autotune._polish import QUICK_LEARNING_RATE, SLOWEST, Polish, SlowestWithinNoise
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import FoldScore, Outcome
 
@@ -15,16 +15,16 @@ def record(number, score, learning_rate=QUICK_LEARNING_RATE, depth=3, status="co
     return Record(number, {"learning_rate": learning_rate, "max_depth": depth}, Outcome(status, folds))
 
 
-def test_the_best_is_tried_at_half_its_learning_rate():
+def test_the_best_is_tried_at_a_quarter_of_its_learning_rate():
     records = [record(0, 0.5, depth=2), record(1, 0.9, depth=4), record(2, 0.99, depth=5, status="pruned")]
 
-    assert Polish(30)(records, 29) == {"learning_rate": QUICK_LEARNING_RATE / 2, "max_depth": 4}
+    assert Polish(30)(records, 29) == {"learning_rate": QUICK_LEARNING_RATE / 4, "max_depth": 4}
 
 
 def test_what_was_tried_is_not_tried_again_and_the_next_one_is():
-    records = [record(0, 0.9), record(1, 0.8, QUICK_LEARNING_RATE / 2), record(2, 0.7, depth=6)]
+    records = [record(0, 0.9), record(1, 0.8, QUICK_LEARNING_RATE / 4), record(2, 0.7, depth=6)]
 
-    assert Polish(30)(records, 29) == {"learning_rate": QUICK_LEARNING_RATE / 4, "max_depth": 3}
+    assert Polish(30)(records, 29) == {"learning_rate": QUICK_LEARNING_RATE / 16, "max_depth": 3}
 
 
 def test_there_is_a_slowest_learning_rate():
@@ -34,16 +34,33 @@ def test_there_is_a_slowest_learning_rate():
 def test_most_candidates_are_left_to_the_sampler():
     turns = [place for place in range(100) if Polish(100)([record(0, 0.9)], place) is not None]
 
-    assert turns == [20, 30, 40, 50, 60, 70, 80, *range(90, 100)]
+    assert turns == [25, 50, 75, *range(90, 100)]
 
 
 def test_a_search_ends_with_slower_learning_rates():
     X, y = load_iris(return_X_y=True)
-    search = TunedXGBClassifier(n_trials=25, cv=3, random_state=0).fit(X, y)
+    search = TunedXGBClassifier(n_trials=21, cv=3, random_state=0).fit(X, y)
 
     rates = search.cv_results_["param_learning_rate"]
-    assert (rates[:20] == QUICK_LEARNING_RATE).all()
-    assert (rates[[20, 23, 24]] < QUICK_LEARNING_RATE).all()
+    assert (rates[:19] == QUICK_LEARNING_RATE).all()
+    assert (rates[19:] < QUICK_LEARNING_RATE).all()
+    assert search.trials_["status"][19:].tolist() == ["complete", "complete"]
+
+
+def results(rates, *folds):
+    scores = np.array(folds).T
+    columns = {f"split{fold}_test_score": scores[:, fold] for fold in range(scores.shape[1])}
+    params = [{"learning_rate": rate} for rate in rates]
+    return columns | {"mean_test_score": scores.mean(axis=1), "params": params}
+
+
+def test_a_slower_candidate_wins_if_the_folds_cannot_tell_it_from_the_best():
+    choose = SlowestWithinNoise()
+
+    assert choose(results([0.2, 0.05, 0.2], [0.9, 0.8, 0.1], [0.8, 0.85, 0.1], [0.9, 0.9, 0.1])) == 1
+    assert choose(results([0.2, 0.05, 0.2], [0.9, 0.8, 0.1], [0.8, 0.7, 0.1], [0.9, 0.81, 0.1])) == 0
+    assert choose(results([0.2, 0.05, 0.0125], [0.9, 0.9, np.nan], [0.8, 0.7, np.nan], [0.9, 0.9, np.nan])) == 1
+    assert choose(results([0.2, 0.05], [0.9, 0.8])) == 0
 
 
 @pytest.mark.parametrize("params", [{"polish": False}, {"learning_rate": 0.3}, {"space": {"max_depth": [2, 3]}}])

@@ -485,18 +485,23 @@ def test_a_booster_in_a_candidate_that_fails_leaves_no_thread(failing):
 @pytest.mark.parametrize("resource", ["n_samples", "iterations"])
 def test_out_of_time_is_seen_between_rungs(resource):
     rungs = make_rungs(whole_folds(PeakingClassifier()), resource)
+    deadline = time.time() + 1
 
     class Late:
         travels = True
+        times = 0
 
         def clears(self, progress):
-            time.sleep(0.3)
+            self.times += 1
+            time.sleep(max(0, deadline - time.time()) + 0.01)
             return True
 
-    outcome = measure(rungs, replace(work(), bar=Late(), deadline=time.time() + 0.2))
+    bar = Late()
+    outcome = measure(rungs, replace(work(), bar=bar, deadline=deadline))
 
     assert outcome.status == "timeout"
-    assert len(outcome.curve) == 1
+    assert bar.times == 1
+    assert len(outcome.curve) == 2
 
 
 # -- failing -----------------------------------------------------------------------------------------------------------

@@ -49,9 +49,9 @@ def progress_grid(learning_rate: float, most: int) -> tuple[int, ...]:
     Examples
     --------
     >>> progress_grid(0.1, 30)
-    (10, 12, 16, 20, 24, 30)
+    (10, 12, 14, 17, 21, 25, 30)
     >>> progress_grid(0.01, 300)
-    (100, 125, 156, 195, 244, 300)
+    (100, 120, 144, 173, 207, 249, 299, 300)
     """
     n_points = 1 + int(np.log(LAST_PROGRESS / FIRST_PROGRESS) / np.log(PROGRESS_RATIO))
     places = FIRST_PROGRESS * PROGRESS_RATIO ** np.arange(n_points) / learning_rate
