@@ -69,9 +69,10 @@ _PARAMETERS = """Parameters
     return_train_score : bool, default=False
         Also score on each fold's training rows.
     polish : bool, default=True
-        Search at a learning rate of 0.2, and try the best candidates, now and then and at the end, at half of it and
-        half of that. False searches the learning rate like the rest. Without effect where ``space`` or
-        ``learning_rate`` is given.
+        Search at a learning rate of 0.2, and try the best candidates, now and then and at the end, at a quarter of it
+        and a quarter of that. The winner is the slowest of those that the folds cannot tell from the candidate with the
+        best score. False searches the learning rate like the rest, and the best score wins. Without effect where
+        ``space`` or ``learning_rate`` is given.
     n_estimators : int, default=None
         The largest number of rounds. None is 5000.
     max_depth, max_leaves, max_bin, grow_policy, learning_rate, verbosity, objective, tree_method, gamma, \
@@ -88,7 +89,8 @@ _ATTRIBUTES = """Attributes
     best_params_ : dict
         With the ``n_estimators`` that the score belongs to.
     best_score_ : float
-        Mean score over the folds of the best candidate; higher is better.
+        Mean score over the folds of the best candidate; higher is better. With ``polish``, up to a standard error below
+        the best score in ``cv_results_``.
     best_index_ : int
         Row of the best candidate in ``cv_results_``.
     n_estimators_ : int
