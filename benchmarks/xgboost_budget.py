@@ -1,0 +1,111 @@
+"""Held-out log loss of XGBoost tuned within so many CPU seconds, by `TunedXGBClassifier` and by what people use.
+
+``python -m benchmarks.xgboost_budget --flaml-python PATH``: FLAML pins another XGBoost, so it runs in an environment of
+its own, made with ``pip install 'flaml[automl]'``. Each run is a process in which all clocks read CPU seconds, so that
+nobody's budget depends on what else the machine does. Methods take turns.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import LabelEncoder
+
+from benchmarks._measure import RESULTS, environment, markdown_table, write_rows
+from benchmarks.xgboost import SEEN, TABLES, numbers
+
+SCRIPT = Path(__file__).parent / "peers" / "xgboost_budget.py"
+LARGE = {"diamonds": lambda: numbers("ggplot2", "diamonds", "cut")}
+METHODS = ("untuned", "random", "flaml", "ours")
+
+
+def save(name, seed, path):
+    X, y = (TABLES | LARGE)[name]()
+    y = LabelEncoder().fit_transform(y)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, random_state=seed, stratify=y)
+    np.savez(path, X_train=X_train, X_test=X_test, y_train=y_train, y_test=y_test)
+    return len(y_train)
+
+
+def run(name, seed, budgets, flaml_python):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.npz"
+        n_rows = save(name, seed, path)
+        for method in METHODS[seed % len(METHODS) :] + METHODS[: seed % len(METHODS)]:
+            python = flaml_python if method == "flaml" else sys.executable
+            if python is None:
+                continue
+            command = [python, str(SCRIPT), method, str(path), str(seed), *map(str, budgets)]
+            printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            for line in printed.splitlines():
+                if line.startswith("{"):
+                    yield {"table": name, "rows": n_rows, "seed": seed, **json.loads(line)}
+
+
+def cells(rows):
+    """Held-out log loss by table, seed and budget: those in which every method has one."""
+    found = {}
+    for row in rows:
+        found.setdefault((row["table"], row["seed"], row["budget"]), {})[row["method"]] = row
+    n_methods = max(map(len, found.values()))
+    return {key: cell for key, cell in found.items() if len(cell) == n_methods}
+
+
+def report(rows):
+    found = cells(rows)
+    methods = [name for name in METHODS if name in next(iter(found.values()))]
+    lines = []
+    for budget in sorted({key[2] for key in found}):
+        own = {key: cell for key, cell in found.items() if key[2] == budget}
+        losses = np.array([[cell[name]["held_out"] for name in methods] for cell in own.values()])
+        ranks = np.array([rankdata(line) for line in losses]).mean(axis=0)
+        better = [np.mean(losses[:, -1] < losses[:, column]) for column in range(len(methods))]
+        worse = np.exp(np.log(losses / losses[:, [-1]]).mean(axis=0))
+        spent = np.array([[cell[name]["cpu_seconds"] for name in methods] for cell in own.values()]).max(axis=0)
+        for name, *values in zip(methods, ranks, better, worse, spent, strict=True):
+            rank, share, ratio, most = values
+            share = "" if name == "ours" else f"{share:.0%} of {len(own)}"
+            lines.append([f"{budget:g}", name, f"{rank:.2f}", share, f"{ratio:.3f}", f"{most:.1f}"])
+    header = ["CPU seconds", "method", "mean rank", "ours is better in", "log loss over ours", "most CPU seconds"]
+    versions = {row["method"]: row["xgboost"] for row in rows}
+    text = (
+        f"# XGBoost within a budget\n\n{environment()}\n\nXGBoost by method: {versions}. Tables: "
+        f"{', '.join(dict.fromkeys(row['table'] for row in rows))}; seeds {sorted({row['seed'] for row in rows})}. "
+        f"Held-out log loss on 30 % of the rows.\n\n{markdown_table(header, lines)}\n"
+    )
+    print(text)
+    (RESULTS / "xgboost_budget.md").write_text(text)
+    write_rows("xgboost_budget", rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("--tables", nargs="+", default=[*(name for name in TABLES if name not in SEEN), *LARGE])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--budgets", type=float, nargs="+", default=[10, 30, 100])
+    parser.add_argument("--flaml-python", help="a Python that has flaml[automl]; without it FLAML is left out")
+    parser.add_argument("--report", nargs="+", help="write the report of what earlier runs have printed")
+    args = parser.parse_args()
+    if args.report:
+        printed = [line for path in args.report for line in Path(path).read_text().splitlines()]
+        report([json.loads(line) for line in printed if line.startswith("{")])
+        return
+    rows = []
+    for seed in args.seeds:
+        for name in args.tables[:1] if args.quick else args.tables:
+            for row in run(name, seed, [2] if args.quick else args.budgets, args.flaml_python):
+                rows.append(row)
+                print(json.dumps(row), flush=True)
+    if not args.quick:
+        report(rows)
+
+
+if __name__ == "__main__":
+    main()
