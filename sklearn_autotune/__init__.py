@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sklearn_autotune._refit_rules import BestMean, OneStandardError
     from sklearn_autotune._search import OptunaSearchCV
+    from sklearn_autotune._selector import AutoModelSelector
     from sklearn_autotune._tuned_xgb import TunedXGBClassifier, TunedXGBRegressor
     from sklearn_autotune.racing import FoldRacing
 
 __all__ = [
+    "AutoModelSelector",
     "BestMean",
     "FoldRacing",
     "OneStandardError",
@@ -21,6 +23,7 @@ __all__ = [
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
+    "AutoModelSelector": "sklearn_autotune._selector",
     "BestMean": "sklearn_autotune._refit_rules",
     "FoldRacing": "sklearn_autotune.racing",
     "OneStandardError": "sklearn_autotune._refit_rules",

@@ -63,6 +63,12 @@ class BaseSearch(BaseEstimator):
     def _proposer(self) -> Callable[[Sequence[Record], int], Mapping[str, Any] | None] | None:
         return None
 
+    def _make_budget(self, deadline: float | None) -> Budget:
+        return Budget(self.n_trials, deadline, bool(self.refit))
+
+    def _make_goal(self) -> Goal:
+        return Goal(self.patience, self.target_score)
+
     def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
         return make_sampler(self.sampler, space, seed)
 
@@ -91,8 +97,8 @@ class BaseSearch(BaseEstimator):
                 study=study,
                 space=space,
                 executor=executor,
-                budget=Budget(self.n_trials, deadline, bool(self.refit)),
-                goal=Goal(self.patience, self.target_score),
+                budget=self._make_budget(deadline),
+                goal=self._make_goal(),
                 bars=self._make_bars(study, space),
                 look_ahead=self.look_ahead,
                 metric=guiding_metric(self),

@@ -11,11 +11,10 @@ import optuna
 from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_autotune._base_search import BaseSearch
-from sklearn_autotune._columns import Columns, is_frame
+from sklearn_autotune._columns import Columns, check_rows, is_frame, require_target
 from sklearn_autotune._measuring import guiding_metric, make_task
 from sklearn_autotune._polish import QUICK_LEARNING_RATE, Polish, SlowestWithinNoise, is_slow
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
@@ -286,20 +285,10 @@ class BaseTunedXGB(BaseSearch):
 
     def _read_data(self, X: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
         """Encode the table and check that everything has as many rows."""
-        if y is None:
-            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        require_target(self, y)
         encoded = self._columns.learn(X)
         validate_data(self, X, skip_check_array=True)
-        y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
-        params = {name: value for name, value in metadata.items() if value is not None}
-        check_consistent_length(encoded, y, *params.values())
-        if "sample_weight" in params:
-            weight = check_array(params["sample_weight"], ensure_2d=False, input_name="sample_weight")
-            if weight.ndim != 1 or (weight < 0).any():
-                raise ValueError("sample_weight must have one number of at least 0 for each row of X.")
-            if not weight.any():
-                raise ValueError("sample_weight is zero for all rows: there is no weight to learn from.")
-            params["sample_weight"] = weight
+        y, params = check_rows(encoded, y, metadata)
         self._refuse_empty_columns(encoded)
         return encoded, y, params
 

@@ -1,21 +1,24 @@
-"""Raw columns become numbers and category codes, so that XGBoost is trained and asked on the same columns."""
+"""Raw columns become numbers and category codes, so that models are trained and asked on the same columns."""
 
+import numbers
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_array
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
-__all__ = ["Columns"]
+__all__ = ["Columns", "check_classes", "check_rows", "is_frame", "require_target"]
 
 NUMERIC_KINDS = "biuf"
+MICROSECONDS_A_DAY = 86_400_000_000
 
 
 class Columns:
     """What the columns of a training table hold: numbers, or which categories.
 
-    Numbers and booleans stay numbers. Strings and categoricals of pandas and polars become the places of their values
-    among the sorted values seen in training; a value that was not seen becomes missing, as None and NaN are. What
-    is no DataFrame has numbers only.
+    Numbers and booleans stay numbers, dates become days since 1970. Strings and categoricals of pandas and polars
+    become the places of their values among the sorted values seen in training; a value that was not seen becomes
+    missing, as None and NaN are. What is no DataFrame has numbers only.
 
     Attributes
     ----------
@@ -92,6 +95,56 @@ class Columns:
         return _numbers(encoded)
 
 
+def require_target(estimator: Any, y: Any) -> None:
+    """Raise ValueError, in scikit-learn's words, if there is no target."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
+        )
+
+
+def check_rows(encoded: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+    """Check that target and metadata have an entry for each row, and can be used.
+
+    Parameters
+    ----------
+    encoded : array of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    metadata : mapping of str to object
+        What is None is left out. ``sample_weight`` has to be numbers of at least 0, and one above.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+    metadata : dict of str to object
+    """
+    y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
+    params = {name: value for name, value in metadata.items() if value is not None}
+    check_consistent_length(encoded, y, *params.values())
+    if "sample_weight" in params:
+        weight = check_array(params["sample_weight"], ensure_2d=False, input_name="sample_weight")
+        if weight.ndim != 1 or (weight < 0).any():
+            raise ValueError("sample_weight must have one number of at least 0 for each row of X.")
+        if not weight.any():
+            raise ValueError("sample_weight is zero for all rows: there is no weight to learn from.")
+        params["sample_weight"] = weight
+    return y, params
+
+
+def check_classes(classes: np.ndarray, counts: np.ndarray, cv: Any) -> None:
+    """Raise ValueError if there are no two classes, or one has fewer members than there are stratified folds."""
+    if len(classes) < 2:
+        raise ValueError(
+            f"This classifier needs samples of at least 2 classes, but y contains only one class: {classes[0]!r}."
+        )
+    rarest, n_members = classes.tolist()[counts.argmin()], counts.min()
+    if isinstance(cv, numbers.Integral) and n_members < cv:
+        raise ValueError(
+            f"Class {rarest!r} has {n_members} members, fewer than the {cv} folds. "
+            f"Pass cv={max(2, n_members)}, or a splitter of your own, or merge or drop the class."
+        )
+
+
 def is_frame(X: Any) -> bool:
     """Whether it is a DataFrame of pandas or polars."""
     return hasattr(X, "columns") and hasattr(X, "dtypes") and hasattr(X, "shape")
@@ -114,13 +167,16 @@ def _column(X: Any, place: int, name: Any) -> tuple[Any, bool]:
         return objects, False
     raise ValueError(
         f"Column {name!r} holds {', '.join(sorted(kind.__name__ for kind in found))}, and neither numbers, strings nor "
-        "categories. Make numbers of it first, such as days since a date, or drop it."
+        "categories. Make numbers of it first, or drop it."
     )
 
 
 def _read_pandas(column: Any) -> tuple[np.ndarray | None, list[Any]]:
     """Return a column as numbers, if it has a numeric type or holds objects that are all numbers, else as a list."""
     is_categorical = hasattr(column.dtype, "categories")
+    if getattr(column.dtype, "kind", "O") == "M":
+        naive = column.dt.tz_convert("UTC").dt.tz_localize(None) if hasattr(column.dtype, "tz") else column
+        return _days(naive.to_numpy()), []
     if not is_categorical and getattr(column.dtype, "kind", "O") in NUMERIC_KINDS:
         return column.to_numpy(dtype=np.float64, na_value=np.nan), []
     missing = column.isna().to_numpy()
@@ -131,7 +187,15 @@ def _read_pandas(column: Any) -> tuple[np.ndarray | None, list[Any]]:
     return None, objects
 
 
+def _days(dates: Any) -> np.ndarray:
+    """Return the days since 1970, with fractions; NaN where there is no date."""
+    dates = np.asarray(dates, dtype="datetime64[us]")
+    return np.where(np.isnat(dates), np.nan, dates.astype(np.int64) / MICROSECONDS_A_DAY)
+
+
 def _read_polars(column: Any) -> tuple[np.ndarray | None, list[Any]]:
+    if column.dtype.is_temporal() and column.dtype.base_type().__name__ in ("Date", "Datetime"):
+        return _days(column.to_numpy()), []
     if column.dtype.is_numeric() or str(column.dtype) == "Boolean":
         return np.array([np.nan if value is None else value for value in column.to_list()], dtype=np.float64), []
     return None, column.to_list()

@@ -1,7 +1,6 @@
 """TunedXGBClassifier and TunedXGBRegressor: XGBoost, tuned by cross-validation."""
 
 import inspect
-import numbers
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_autotune._booster_search import BaseTunedXGB
+from sklearn_autotune._columns import check_classes
 from sklearn_autotune._sklearn import StrOptions
 from sklearn_autotune.evaluation import Target, class_probabilities, log_loss_of, root_mean_squared_error_of
 
@@ -225,18 +225,8 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
         """
         check_classification_targets(y)
         self.classes_, values, counts = np.unique(y, return_inverse=True, return_counts=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"This classifier needs samples of at least 2 classes, but y contains only one class: "
-                f"{self.classes_[0]!r}."
-            )
-        rarest, n_members = self.classes_.tolist()[counts.argmin()], counts.min()
-        if isinstance(self.cv, numbers.Integral) and n_members < self.cv:
-            raise ValueError(
-                f"Class {rarest!r} has {n_members} members, fewer than the {self.cv} folds. "
-                f"Pass cv={max(2, n_members)}, or a splitter of your own, or merge or drop the class."
-            )
-        self._n_folds = int(np.clip(n_members, 2, 5))
+        check_classes(self.classes_, counts, self.cv)
+        self._n_folds = int(np.clip(counts.min(), 2, 5))
         return Target(values, self.classes_, self.class_weight)
 
     def _loss(self, target: Target) -> Any:

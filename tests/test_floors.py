@@ -18,14 +18,14 @@ PACKAGE = ROOT.name
 
 # A room that is a folder stands on one floor; inside it, modules import one another as they like.
 FLOORS = {
-    0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions", "_columns"),
-    1: ("_space", "evaluation", "_delegate", "_routing", "_refit_rules", "samplers"),
+    0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions", "_columns", "_temperature"),
+    1: ("_space", "evaluation", "_delegate", "_routing", "_refit_rules", "samplers", "_table"),
     2: ("racing", "halving", "families", "_study", "_blend"),
     3: ("pruning", "executors"),
     4: ("_trials", "_measuring"),
-    5: ("_results", "_polish"),
-    6: ("_base_search",),
-    7: ("_search", "_booster_search"),
+    5: ("_results", "_polish", "_members"),
+    6: ("_base_search", "_plan"),
+    7: ("_search", "_booster_search", "_winners"),
     8: ("_selector", "_tuned_xgb"),
     9: ("comparison", "testing"),
     10: ("runner", "plotting", "export", "_demo"),

@@ -18,7 +18,13 @@ from sklearn_autotune.evaluation._base import (
 )
 from sklearn_autotune.evaluation._boosting import Boosting, Target
 from sklearn_autotune.evaluation._folds import WholeFolds
-from sklearn_autotune.evaluation._grown import class_probabilities, log_loss_of, root_mean_squared_error_of
+from sklearn_autotune.evaluation._grown import (
+    GrownClassifier,
+    GrownRegressor,
+    class_probabilities,
+    log_loss_of,
+    root_mean_squared_error_of,
+)
 from sklearn_autotune.evaluation._prefix import Prefixes
 from sklearn_autotune.evaluation._rungs import Rungs, make_rungs
 
@@ -29,6 +35,8 @@ __all__ = [
     "Evaluation",
     "Fold",
     "FoldScore",
+    "GrownClassifier",
+    "GrownRegressor",
     "OpenBar",
     "Outcome",
     "Prefixes",

@@ -110,6 +110,10 @@ class Progress:
         folds climb together; empty where each step is a whole fold.
     settled : mapping of str to object
         Parameters that measuring has settled: with them added, the candidate gives the last step's scores.
+    kept : object
+        What else measuring has brought and the search wants, such as predictions; not stored.
+    is_late : bool
+        Whether there is no time for the next step, though the time limit has not been reached.
     """
 
     step: int
@@ -117,6 +121,8 @@ class Progress:
     folds: tuple[FoldScore, ...]
     curve: tuple[Rung, ...] = ()
     settled: Mapping[str, Any] = field(default_factory=dict)
+    kept: Any = None
+    is_late: bool = False
 
     @property
     def is_last(self) -> bool:
@@ -140,6 +146,8 @@ class Outcome:
     raised : BaseException or None
         What the evaluation let through, when it came from another process or thread: whoever takes the outcomes in
         order raises it when it is this one's turn.
+    kept : object
+        As of `Progress`, of a complete candidate.
     """
 
     status: str
@@ -148,6 +156,7 @@ class Outcome:
     curve: tuple[Rung, ...] = ()
     settled: Mapping[str, Any] = field(default_factory=dict)
     raised: BaseException | None = None
+    kept: Any = None
 
     @property
     def scored_folds(self) -> tuple[FoldScore, ...]:
@@ -309,7 +318,7 @@ def judge(work: Work, progress: Progress, *, apply_bar: bool = True) -> Outcome 
     """Return how the candidate ended at this step, or None while it goes on."""
     if progress.is_last:
         return _finished(progress)
-    if work.deadline is not None and time.time() > work.deadline:
+    if progress.is_late or (work.deadline is not None and time.time() > work.deadline):
         return Outcome("timeout", progress.folds, OUT_OF_TIME, progress.curve)
     if apply_bar and not work.bar.clears(progress):
         return Outcome("pruned", progress.folds, None, progress.curve)
@@ -323,7 +332,7 @@ def _finished(progress: Progress) -> Outcome:
         return Outcome("failed", folds, errors[0], progress.curve)
     if not all(is_finite(fold.test) for fold in folds):
         return Outcome("failed", folds, "a score is not finite", progress.curve)
-    return Outcome("complete", folds, None, progress.curve, progress.settled)
+    return Outcome("complete", folds, None, progress.curve, progress.settled, kept=progress.kept)
 
 
 def guiding_score(score: Score, metric: str | None) -> float:

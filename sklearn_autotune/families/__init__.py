@@ -7,17 +7,38 @@ from typing import Any
 from sklearn.base import is_classifier
 
 from sklearn_autotune.families._base import Branch, Family, Shape
-from sklearn_autotune.families._forest import FOREST
+from sklearn_autotune.families._baseline import BASELINE
+from sklearn_autotune.families._catboost import CATBOOST
+from sklearn_autotune.families._forest import EXTRA_TREES, FOREST
 from sklearn_autotune.families._gradient_boosting import GRADIENT_BOOSTING
 from sklearn_autotune.families._hist_gradient_boosting import HIST_GRADIENT_BOOSTING
+from sklearn_autotune.families._lightgbm import LIGHTGBM
 from sklearn_autotune.families._linear import LOGISTIC, RIDGE
+from sklearn_autotune.families._naive_bayes import NAIVE_BAYES
 from sklearn_autotune.families._neighbors import NEIGHBORS
+from sklearn_autotune.families._neural import NEURAL
 from sklearn_autotune.families._svm import SVM
 from sklearn_autotune.families._xgboost import XGBOOST
 
-__all__ = ["FAMILIES", "Family", "Shape", "auto_space"]
+__all__ = ["FAMILIES", "Family", "Shape", "auto_space", "inner_prefix"]
 
-FAMILIES = (LOGISTIC, RIDGE, NEIGHBORS, SVM, FOREST, GRADIENT_BOOSTING, HIST_GRADIENT_BOOSTING, XGBOOST)
+# In the order in which `AutoModelSelector` tries them: what is quick and good on many tables comes first.
+FAMILIES = (
+    BASELINE,
+    LOGISTIC,
+    RIDGE,
+    XGBOOST,
+    EXTRA_TREES,
+    FOREST,
+    HIST_GRADIENT_BOOSTING,
+    NEURAL,
+    SVM,
+    LIGHTGBM,
+    CATBOOST,
+    NEIGHBORS,
+    GRADIENT_BOOSTING,
+    NAIVE_BAYES,
+)
 
 
 def auto_space(estimator: Any, *, n_rows: int) -> Branch | list[Branch]:
@@ -90,6 +111,12 @@ def _parts(estimator: Any, params: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in params.items():
         if hasattr(value, "get_params") and not isinstance(value, type):
             yield f"{name}__", value
+
+
+def inner_prefix(family: Family, model: Any) -> str:
+    """Return what stands before a family's parameters in a model that is one of its estimators, or is around one."""
+    parts = _parts(model, model.get_params(deep=True))
+    return next((prefix for prefix, part in parts if family.includes(type(part))), "")
 
 
 def _nothing_known(estimator: Any) -> str:

@@ -1,7 +1,7 @@
 """What a family is: the estimators it stands for, and the space in which they are worth searching."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Branch", "Family", "Shape"]
@@ -20,6 +20,8 @@ class Shape:
     is_classifier : bool
     params : mapping of str to object
         What the estimator is set to; some settings leave no room for others.
+    n_columns : int, default=10
+    n_classes : int, default=2
 
     Examples
     --------
@@ -30,7 +32,19 @@ class Shape:
 
     n_rows: int
     is_classifier: bool
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    n_columns: int = 10
+    n_classes: int = 2
+
+    @property
+    def cells(self) -> float:
+        """Rows times columns."""
+        return float(self.n_rows * self.n_columns)
+
+    @property
+    def n_outputs(self) -> int:
+        """How many functions boosting and linear models fit: one, or one for each of several classes."""
+        return self.n_classes if self.is_classifier and self.n_classes > 2 else 1
 
     def one_row_in(self, every: int, *, at_most: int) -> int:
         """Count one row in so many, but at least one."""
@@ -48,6 +62,11 @@ class Shape:
         return {"class_weight": [None, "balanced"]}
 
 
+def _tenth(shape: Shape) -> float:
+    """Say a tenth of a second."""
+    return 0.1
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """A kind of model, as a data sheet.
@@ -60,11 +79,37 @@ class Family:
     space : callable
         From a `Shape` to one dict of parameters, or a list of dicts where some parameters exist only under
         conditions; written the way users write ``param_distributions``.
+    make : callable or None, default=None
+        From a `Shape` to the estimator that `AutoModelSelector` takes; None if it takes none of this family.
+    first : sequence of dict, default=()
+        Settings to begin with, good ones on many tables. A value may be a function of the `Shape`; what is left out is
+        as the estimator is made, or in the middle of its range. ``{}`` is the estimator as it is made.
+    columns : {"scaled", "coded", "native"}, default="scaled"
+        How the columns of a table are prepared: categories one-hot, numbers imputed and scaled; categories as numbers,
+        for trees; or left to the estimator, which has to take categories and missing values.
+    seconds : callable, default=a tenth of a second
+        From a `Shape` to about how long one fit takes; what is measured soon corrects it.
+    is_bagged : bool, default=True
+        Whether the models of the folds are averaged in the end. Forests are fitted once more, on all rows, instead.
+    rounds : str or None, default=None
+        The parameter that early stopping finds.
+    tasks : tuple of {"classification", "regression"}
+        What `AutoModelSelector` takes it for; default both.
+    package : str or None, default=None
+        An optional package that has to be installed.
     """
 
     name: str
     estimators: tuple[str, ...]
     space: Callable[[Shape], Branch | list[Branch]]
+    make: Callable[[Shape], Any] | None = None
+    first: Sequence[Branch] = ()
+    columns: str = "scaled"
+    seconds: Callable[[Shape], float] = _tenth
+    is_bagged: bool = True
+    rounds: str | None = None
+    tasks: tuple[str, ...] = ("classification", "regression")
+    package: str | None = None
 
     def includes(self, kind: type) -> bool:
         """Whether a class is one of this family's estimators, or a user's subclass of one.

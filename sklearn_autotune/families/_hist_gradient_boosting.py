@@ -1,5 +1,7 @@
 """Gradient boosting on histograms."""
 
+from typing import Any
+
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from sklearn_autotune.families._base import Branch, Family, Shape
@@ -39,8 +41,21 @@ def _rounds(shape: Shape) -> Branch:
     return {"max_iter": IntDistribution(50, 500, log=True)}
 
 
+def _make(shape: Shape) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    kind = HistGradientBoostingClassifier if shape.is_classifier else HistGradientBoostingRegressor
+    # The rows for early stopping are taken from the fold's training rows.
+    return kind(max_iter=500, early_stopping=True, learning_rate=0.08, categorical_features="from_dtype")
+
+
 HIST_GRADIENT_BOOSTING = Family(
-    name="hist gradient boosting",
+    name="hist_gradient_boosting",
     estimators=("sklearn.HistGradientBoostingClassifier", "sklearn.HistGradientBoostingRegressor"),
     space=_space,
+    make=_make,
+    # The second after auto-sklearn's portfolio, which likes small trees and much shrinkage.
+    first=({}, {"learning_rate": 0.03, "max_leaf_nodes": 15, "l2_regularization": 1.0, "max_features": 0.6}),
+    columns="native",
+    seconds=lambda shape: 0.1 + (0.1 + 1.5e-6 * shape.cells) * shape.n_outputs,
 )

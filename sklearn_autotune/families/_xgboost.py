@@ -1,5 +1,7 @@
 """XGBoost with trees."""
 
+from typing import Any
+
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from sklearn_autotune.families._base import Branch, Family, Shape
@@ -31,7 +33,11 @@ def _space(shape: Shape) -> Branch:
     }
 
 
-XGBOOST = Family(name="xgboost", estimators=("xgboost.XGBClassifier", "xgboost.XGBRegressor"), space=_space)
+def _make(shape: Shape) -> Any:
+    from xgboost import XGBClassifier, XGBRegressor
+
+    kind = XGBClassifier if shape.is_classifier else XGBRegressor
+    return kind(n_estimators=2000, learning_rate=0.1, early_stopping_rounds=40, n_jobs=1, enable_categorical=True)
 
 
 def tuned_space(shape: Shape) -> Branch:
@@ -85,6 +91,26 @@ _NEUTRAL: Branch = {
     "reg_lambda": 1.0,
     "gamma": 0.0,
 }
+
+XGBOOST = Family(
+    name="xgboost",
+    estimators=("xgboost.XGBClassifier", "xgboost.XGBRegressor"),
+    space=_space,
+    make=_make,
+    # A shallow one, AutoGluon's r89, TabArena's XGB-TD, a strongly regularised one.
+    first=tuple(
+        _NEUTRAL | setting
+        for setting in (
+            {"max_depth": 3, "learning_rate": 0.08, "subsample": 0.8, "colsample_bylevel": 0.8},
+            {"max_depth": 5, "learning_rate": 0.088, "min_child_weight": 0.63, "colsample_bylevel": 0.66},
+            _FIRST[7] | {"learning_rate": 0.05},
+            _FIRST[6] | {"learning_rate": 0.03},
+        )
+    ),
+    columns="native",
+    seconds=lambda shape: 0.15 + (0.1 + 3e-6 * shape.cells) * shape.n_outputs,
+    rounds="n_estimators",
+)
 
 
 def first_boosters(space: Branch, learning_rate: float) -> list[Branch]:

@@ -1,0 +1,133 @@
+"""Greedy ensemble selection over out-of-fold predictions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+__all__ = ["Choice", "choose_weights", "greedy_weights", "mix"]
+
+N_ROUNDS = 25
+
+# Less of a member than this is not worth the time that it takes to predict.
+LEAST_WEIGHT = 0.03
+
+Score = Callable[[np.ndarray], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who is in the blend, and what it is worth.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_candidates,)
+        They add up to 1.
+    score : float
+        Mean over the parts of what a choice made without looking at a part scores on it; higher is better.
+    """
+
+    weights: np.ndarray
+    score: float
+
+
+def mix(predictions: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """Return the weighted sum of predictions of the same rows."""
+    total = np.zeros(predictions[0].shape)
+    for values, weight in zip(predictions, weights, strict=True):
+        if weight:
+            total += weight * values
+    return total
+
+
+def greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, most: int) -> np.ndarray:
+    """Add members one by one, each time the one that helps most, and keep the best beginning.
+
+    Parameters
+    ----------
+    predictions : sequence of ndarray of shape (n_rows,) or (n_rows, n_classes)
+        Of each candidate, for rows that it was not fitted on.
+    score : callable
+        From predictions to a number; higher is better.
+    most : int
+        How many different members there may be.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_candidates,)
+        They add up to 1; most are 0.
+
+    Notes
+    -----
+    Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models", ICML 2004: with
+    replacement. As in AutoGluon there are 25 rounds, what comes after the best round is dropped, and ties go to members
+    that are in already.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth = np.array([1.0, 2.0, 3.0])
+    >>> too_high, too_low, far_off = truth + 1, truth - 1, truth + 9
+    >>> greedy_weights([too_high, too_low, far_off], lambda guess: -np.abs(guess - truth).mean(), most=5)
+    array([0.5, 0.5, 0. ])
+    """
+    counts = np.zeros(len(predictions), dtype=int)
+    total = np.zeros(predictions[0].shape)
+    best, best_counts = -np.inf, counts.copy()
+    for n_members in range(1, N_ROUNDS + 1):
+        open_to = np.arange(len(predictions)) if (counts > 0).sum() < most else np.flatnonzero(counts)
+        found = np.array([score((total + predictions[int(place)]) / n_members) for place in open_to])
+        leading = open_to[found >= found.max() - 1e-9 * abs(found.max())]
+        chosen = max(leading, key=lambda place: (counts[place] > 0, -place))
+        counts[chosen] += 1
+        total += predictions[chosen]
+        if found.max() > best:
+            best, best_counts = found.max(), counts.copy()
+    return best_counts / best_counts.sum()
+
+
+def choose_weights(predictions: Sequence[Sequence[np.ndarray]], score: Callable[..., float], *, most: int) -> Choice:
+    """Choose a blend, or one candidate where blending does not pay.
+
+    Parameters
+    ----------
+    predictions : sequence of sequence of ndarray
+        Of each candidate, the best first, for the rows of each part: the folds' test rows.
+    score : callable
+        From predictions and ``parts``, the parts whose rows they are for, to a number; higher is better.
+    most : int
+        How many members there may be.
+
+    Returns
+    -------
+    choice : Choice
+
+    Notes
+    -----
+    For each part, weights are chosen on the others and scored on it, and so is the candidate that is best on the
+    others. If the blends are no better on average, the best candidate wins alone. Otherwise the weights are the mean of
+    those chosen without one part: each rests on other rows, and their mean on no single lucky one.
+    """
+    n_candidates, n_parts = len(predictions), len(predictions[0])
+    of_parts = np.array([[score(values, [part]) for part, values in enumerate(own)] for own in predictions])
+    blends, blended, alone = [], [], []
+    for part in range(n_parts):
+        others = [other for other in range(n_parts) if other != part] or [part]
+        pooled = [np.concatenate([own[other] for other in others]) for own in predictions]
+        weights = greedy_weights(pooled, partial(score, parts=others), most=most)
+        blends.append(weights)
+        blended.append(score(mix([own[part] for own in predictions], weights), [part]))
+        alone.append(of_parts[of_parts[:, others].mean(axis=1).argmax(), part])
+    if n_candidates == 1 or most == 1 or np.mean(blended) <= np.mean(alone):
+        weights = np.zeros(n_candidates)
+        weights[of_parts.mean(axis=1).argmax()] = 1.0
+        return Choice(weights, float(np.mean(alone)))
+    return Choice(_largest(np.mean(blends, axis=0), most), float(np.mean(blended)))
+
+
+def _largest(weights: np.ndarray, most: int) -> np.ndarray:
+    """Keep the largest weights, and let them add up to 1 again."""
+    least = max(LEAST_WEIGHT, np.sort(weights)[::-1][:most][-1])
+    kept = np.where(weights >= least, weights, 0.0)
+    return kept / kept.sum()

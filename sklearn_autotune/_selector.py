@@ -1,0 +1,535 @@
+"""AutoModelSelector: from a raw table to a fitted model, or a blend of several."""
+
+import numbers
+import time
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+import numpy as np
+import optuna
+from sklearn.ensemble import VotingClassifier, VotingRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import accuracy_score, get_scorer, get_scorer_names, log_loss, make_scorer, r2_score
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+from sklearn.pipeline import Pipeline
+from sklearn.utils import ClassifierTags, RegressorTags, check_array
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_autotune._base_search import BaseSearch
+from sklearn_autotune._blend import Choice, choose_weights
+from sklearn_autotune._columns import check_classes, check_rows, require_target
+from sklearn_autotune._measuring import make_task
+from sklearn_autotune._members import Members
+from sklearn_autotune._plan import (
+    LARGEST_SHARE,
+    N_MEMBERS,
+    Costs,
+    FinalBudget,
+    NearTheBest,
+    Plan,
+    leaders,
+    selection_space,
+)
+from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
+from sklearn_autotune._sklearn import FoldContexts, Interval, StrOptions, take_rows, validate_parameter_constraints
+from sklearn_autotune._space import Space, read_space
+from sklearn_autotune._study import draw_seed
+from sklearn_autotune._table import TableReader
+from sklearn_autotune._trials import Budget, Goal, Record
+from sklearn_autotune._winners import Ballot, fit_members, label_of, make_leaderboard, seconds_a_row
+from sklearn_autotune.evaluation import Task
+from sklearn_autotune.families import FAMILIES, Family
+from sklearn_autotune.pruning import Bars, RaceBars
+from sklearn_autotune.racing import FoldRacing
+
+__all__ = ["AutoModelSelector"]
+
+N_TRIALS = 50
+MOST_TRIALS = 100_000  # where only the time is limited
+
+# Families differ by much: several have to be complete before anything is known of the noise.
+RACING = FoldRacing(n_startup_trials=6)
+
+# AutoGluon's patience by rows: after so many candidates without a better one the search ends.
+PATIENCE = ((100, 4), (500, 8), (2500, 15), (10_000, 40), (100_000, 100))
+AMPLE_PATIENCE = 100
+
+# Measuring one candidate of each of the quickest families, on three folds, is to take no more than this part of the
+# time; else candidates see fewer rows.
+FIRST_SHARE = 0.5
+N_QUICK = 7
+LEAST_ROWS = 2000
+
+
+def _is_classification(selector: Any) -> bool:
+    return selector.task == "classification"
+
+
+class AutoModelSelector(BaseSearch):
+    """Chooses the kind of model, its parameters, and a blend of the best, from a table of raw columns.
+
+    Columns may hold numbers, booleans, strings, categories, dates and missing values. Each family of models gets them
+    prepared in its own way, inside the folds. Quick baselines come first, then settings known to be good on many
+    tables, family after family, then Optuna chooses; hopeless candidates are stopped early. In the end the best are
+    blended, as far as that pays.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}, default="classification"
+    families : "auto" or list of str and Family, default="auto"
+        Which kinds of models are tried: names of the catalogue, or a `Family` of your own. "auto" is all that suit the
+        task and are installed.
+    n_trials : int, default=None
+        How many candidates are measured at most. None is no limit with a ``timeout``, and 50 without.
+    timeout : float, default=None
+        Seconds for the whole ``fit``, final fits and blending included.
+    scoring : str or callable, default=None
+        One score, as in scikit-learn; higher is better. None is the log loss, or the root of the mean squared error,
+        both negated.
+    cv : int, splitter or iterable, default=None
+        As in scikit-learn. None is 8 stratified folds below 3,000 rows, 5 below 20,000 and 3 above.
+    blend : bool, default=True
+        Whether the best may be blended. False takes the best one alone.
+    n_jobs : int, default=None
+        Workers, by joblib's conventions. Without a ``timeout`` it does not change the result.
+    random_state : int or RandomState, default=None
+        Seeds folds of the default ``cv``, models and sampler.
+    max_predict_time : float, default=None
+        Seconds that predicting one row may take; slower candidates do not win, and the blend falls back to one model.
+    patience : int or "auto" or None, default="auto"
+        Stop after so many candidates in a row without a better score. "auto" goes by the number of rows; None goes on.
+    look_ahead : int, default=2
+        How many candidates may be under way before their results are known.
+    callbacks : list of callable, default=None
+        Optuna callbacks, called as ``callback(study, frozen_trial)`` after each candidate, in order.
+    error_score : "raise" or float, default=nan
+        What becomes of a candidate that fails. "raise" lets the exception through.
+    verbose : int, default=0
+        More than 0 prints what is going to be measured.
+
+    Attributes
+    ----------
+    best_estimator_ : Pipeline
+        Reads a raw table and predicts with a `VotingClassifier` or `VotingRegressor` of the members.
+    best_score_ : float
+        What the choice is worth on rows that it was not made on: for each fold the winner, or the blend, is chosen on
+        the other folds and scored on this one. Higher is better.
+    best_params_ : dict
+        The best single candidate.
+    best_index_ : int
+        Its row in ``cv_results_``.
+    blend_weights_ : dict of str to float
+        Weight of each member, by its label: the family and the trial's number. They add up to 1.
+    leaderboard_ : dict of str to ndarray
+        A row for each candidate, the best first: rank, family, params, mean_score, std_error, fit_seconds,
+        predict_seconds, status, error, blend_weight. For ``pandas.DataFrame(selector.leaderboard_)``.
+    cv_results_ : dict of str to ndarray
+        scikit-learn's table: one row per measured candidate.
+    trials_ : dict of str to ndarray
+        Our own table of all trials.
+    study_ : optuna.Study
+    scorer_ : callable
+    classes_ : ndarray of shape (n_classes,)
+        Of a classification.
+    n_splits_ : int
+    n_rows_searched_ : int
+        Rows that candidates were measured on: fewer than all where a short ``timeout`` met a large table.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        If X had names for its columns.
+
+    Notes
+    -----
+    Blends are chosen by greedy selection (Caruana et al., ICML 2004); probabilities of each candidate are scaled by a
+    temperature first (Guo et al., ICML 2017). Where early stopping looks at a fold's test rows, these are predicted
+    with as many rounds as were best on the other folds.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_autotune import AutoModelSelector
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> selector = AutoModelSelector(families=["logistic", "forest"], n_trials=3, cv=3, random_state=0).fit(X, y)
+    >>> selector.predict(X.head(2))
+    array([0, 0])
+    >>> sorted(set(selector.leaderboard_["family"].tolist()))
+    ['forest', 'logistic']
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "task": [StrOptions({"classification", "regression"})],
+        "families": [StrOptions({"auto"}), list, tuple],
+        "n_trials": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "cv": ["cv_object"],
+        "blend": ["boolean"],
+        "n_jobs": [numbers.Integral, None],
+        "random_state": ["random_state"],
+        "max_predict_time": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "patience": [StrOptions({"auto"}), Interval(numbers.Integral, 1, None, closed="left"), None],
+        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
+        "callbacks": [list, tuple, None],
+        "error_score": [StrOptions({"raise"}), numbers.Real],
+        "verbose": ["verbose"],
+    }
+
+    # What every search has, and this one does not leave open.
+    refit = True
+    return_train_score = False
+    target_score = None
+    enqueue = None
+    sampler = None
+    pruner = "auto"
+    storage = None
+    study_name = None
+    resume = False
+
+    def __init__(
+        self,
+        task: str = "classification",
+        families: Any = "auto",
+        *,
+        n_trials: int | None = None,
+        timeout: float | None = None,
+        scoring: Any = None,
+        cv: Any = None,
+        blend: bool = True,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        max_predict_time: float | None = None,
+        patience: int | str | None = "auto",
+        look_ahead: int = 2,
+        callbacks: Any = None,
+        error_score: float | str = np.nan,
+        verbose: int = 0,
+    ) -> None:
+        self.task = task
+        self.families = families
+        self.n_trials = n_trials
+        self.timeout = timeout
+        self.scoring = scoring
+        self.cv = cv
+        self.blend = blend
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.max_predict_time = max_predict_time
+        self.patience = patience
+        self.look_ahead = look_ahead
+        self.callbacks = callbacks
+        self.error_score = error_score
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> "AutoModelSelector":
+        """Measure candidates, choose, and fit what was chosen.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Class labels of any type, or numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in training, where a model takes them, in early stopping's place of decision the score, and in the
+            choice of the blend.
+        groups : array-like of shape (n_samples,), default=None
+            For a splitter that keeps groups together.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            Before any model is fitted, if a parameter or the data cannot be used; after the search, if all candidates
+            failed.
+        KeyboardInterrupt
+            On Ctrl-C, once the results so far are on the estimator.
+        """
+        start = time.time()
+        self._forget_fit()
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
+        )
+        families = self._read_families()
+        reader, encoded, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
+        scorer = self._loss() if self.scoring is None else resolve_scorer(self, self)
+        seed = draw_seed(self.random_state) % 2**31
+        whole = self._members(encoded, y, params, scorer, families, reader, seed, with_folds=False)
+        rows = self._sample(whole, seed)
+        cut = {name: take_rows(value, rows) for name, value in params.items()}
+        measured = self._members(encoded[rows], y[rows], cut, scorer, families, reader, seed, with_folds=True)
+        self.n_splits_, self.n_rows_searched_ = len(measured.task.folds), len(rows)
+        self.scorer_ = scorer
+        deadline = None if self.timeout is None else start + self.timeout
+        plan = self._make_plan(measured, len(y), deadline)
+        space = read_space(selection_space(plan.costs.families, measured.shape(plan.costs.n_train)))
+        self._plan, self._records = plan, list[Record]()
+        try:
+            contexts = FoldContexts(self, None, self.n_splits_)
+            self._search(measured.task, space, measured, contexts, start)  # type: ignore[arg-type]
+            self._conclude(self._records, plan, measured, whole, reader)
+        finally:
+            del self._plan, self._records
+        return self
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _read_families(self) -> dict[str, Family]:
+        """Return the families that are to be tried, by name.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If one is not known, does not suit the task, or needs a package that is not installed.
+        """
+        known = {family.name: family for family in FAMILIES}
+        if isinstance(self.families, str):
+            return {name: family for name, family in known.items() if self._why_not(family) is None}
+        families = {}
+        for given in self.families:
+            if isinstance(given, str) and given not in known:
+                raise ValueError(f"families names {given!r}, which is none of {', '.join(known)}.")
+            family = known[given] if isinstance(given, str) else given
+            if not isinstance(family, Family):
+                raise TypeError(f"families takes names and Family objects, got {given!r}.")
+            reason = self._why_not(family)
+            if reason is not None:
+                raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")
+            families[family.name] = family
+        if not families:
+            raise ValueError("families is empty: name at least one, or pass 'auto'.")
+        return families
+
+    def _why_not(self, family: Family) -> str | None:
+        if family.make is None:
+            return "it does not say how its model is made"
+        if self.task not in family.tasks:
+            return f"it is not for {self.task}"
+        if family.package is not None and find_spec(family.package) is None:
+            return f"{family.package} is not installed"
+        return None
+
+    def _read_data(
+        self, X: Any, y: Any, metadata: Mapping[str, Any]
+    ) -> tuple[TableReader, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Read the table, and check target and metadata against it."""
+        require_target(self, y)
+        reader = TableReader()
+        encoded = reader.fit_transform(X)
+        self.n_features_in_ = reader.n_features_in_
+        if hasattr(reader, "feature_names_in_"):
+            self.feature_names_in_ = reader.feature_names_in_
+        y, params = check_rows(encoded, y, metadata)
+        if self.task == "regression":
+            return reader, encoded, check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"), params
+        check_classification_targets(y)
+        self.classes_, counts = np.unique(y, return_counts=True)
+        check_classes(self.classes_, counts, self.cv)
+        return reader, encoded, y, params
+
+    def _loss(self) -> Any:
+        if self.task == "regression":
+            return get_scorer("neg_root_mean_squared_error")
+        return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=self.classes_)
+
+    def _members(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        params: Mapping[str, Any],
+        scorer: Any,
+        families: Mapping[str, Family],
+        reader: TableReader,
+        seed: int,
+        *,
+        with_folds: bool,
+    ) -> Members:
+        """Make what fits members on some rows, with or without folds to measure them on."""
+        routed = pass_on_metadata(self, params, scorer)
+        if with_folds:
+            task = make_task(self, self, X, y, scorer, routed, self._default_cv(y, seed))
+        else:
+            task = Task(X, y, (), scorer, routed.estimator.fit, routed.scorer.score, self.error_score, False)
+        classes = self.classes_ if self.task == "classification" else None
+        return Members(task, families, reader.n_categories_, classes, seed)
+
+    def _default_cv(self, y: np.ndarray, seed: int) -> Any:
+        """Return the folds that are drawn where ``cv`` leaves them open: the fewer, the more rows there are."""
+        n_folds = next((folds for rows, folds in ((3000, 8), (20_000, 5)) if len(y) < rows), 3)
+        if self.task == "regression":
+            return KFold(min(n_folds, len(y)), shuffle=True, random_state=seed)
+        rarest = int(np.unique(y, return_counts=True)[1].min())
+        return StratifiedKFold(int(np.clip(rarest, 2, n_folds)), shuffle=True, random_state=seed)
+
+    def _sample(self, whole: Members, seed: int) -> np.ndarray:
+        """Return the rows to measure on: all of them, unless a short budget meets a large table."""
+        y = whole.task.y
+        n_rows = len(y)
+        while self.timeout is not None and n_rows > LEAST_ROWS:
+            shape = whole.shape(n_rows)
+            quick = sorted(family.seconds(shape) for family in whole.families.values())[:N_QUICK]
+            if 3 * sum(quick) <= FIRST_SHARE * self.timeout:
+                break
+            n_rows = max(LEAST_ROWS, int(n_rows * 0.7))
+        if n_rows >= len(y):
+            return np.arange(len(y))
+        stratify = y if self.task == "classification" and np.unique(y, return_counts=True)[1].min() > 1 else None
+        rows, _ = train_test_split(np.arange(len(y)), train_size=n_rows, random_state=seed, stratify=stratify)
+        return np.sort(rows)
+
+    def _make_plan(self, measured: Members, n_rows: int, deadline: float | None) -> Plan:
+        folds = measured.task.folds
+        costs = Costs(measured.families, measured.shape, min(len(fold.train) for fold in folds), len(folds))
+        if self.timeout is not None:
+            affordable = {
+                name: family
+                for name, family in measured.families.items()
+                if costs.of_candidate(name) <= LARGEST_SHARE * self.timeout
+            }
+            costs.families = affordable or measured.families
+        return Plan(costs, deadline, n_rows, refits_all=n_rows > self.n_rows_searched_)
+
+    # -- what a search does its own way --------------------------------------------------------------------------------
+
+    def _announce(self, n_candidates: int) -> None:
+        if self.verbose > 0:
+            print(f"Measuring models of {len(self._plan.costs.families)} families on {self.n_splits_} folds")
+
+    def _make_budget(self, deadline: float | None) -> Budget:
+        most = self.n_trials or (N_TRIALS if self.timeout is None else MOST_TRIALS)
+        return FinalBudget(most, deadline, reserve=lambda: self._plan.final_seconds(self._plan.known))
+
+    def _make_goal(self) -> Goal:
+        patience = self.patience
+        if patience == "auto":
+            patience = next((found for rows, found in PATIENCE if self.n_rows_searched_ <= rows), AMPLE_PATIENCE)
+            # All families are to have their turn before anybody loses patience.
+            patience += len(self._plan.open)
+        return Goal(patience)  # type: ignore[arg-type]
+
+    def _make_bars(self, study: optuna.Study, space: Space) -> Bars:
+        return RaceBars(RACING, None, NearTheBest())  # type: ignore[arg-type]
+
+    def _proposer(self) -> Plan:
+        return self._plan
+
+    def _collect(self, study: optuna.Study, records: list[Record]) -> Record | None:
+        self._records = records
+        return super()._collect(study, records)
+
+    # -- the winners ---------------------------------------------------------------------------------------------------
+
+    def _conclude(
+        self, records: list[Record], plan: Plan, measured: Members, whole: Members, reader: TableReader
+    ) -> None:
+        """Choose, fit what is chosen, and say what came out."""
+        plan.look_at(records)
+        leading = [record for record in leaders(records) if self._is_quick(record, measured)] or leaders(records, 1)
+        choice = self._choose(leading, measured, plan.deadline)
+        chosen = {
+            record.number: (record, weight)
+            for record, weight in zip(leading, choice.weights, strict=True)
+            if weight > 0
+        }
+        start = time.perf_counter()
+        members = fit_members(chosen, plan, whole, measured)
+        self.refit_time_ = time.perf_counter() - start
+        self.best_score_ = choice.score
+        self.blend_weights_ = {label_of(record): weight for record, weight, _ in members}
+        self.best_estimator_ = Pipeline([("read", reader), ("model", self._voting(members, whole))])
+        self.leaderboard_ = make_leaderboard(records, self.blend_weights_)
+
+    def _is_quick(self, record: Record, measured: Members) -> bool:
+        """Whether a candidate predicts a row in the time that it may take."""
+        if self.max_predict_time is None:
+            return True
+        return seconds_a_row(record, measured) <= self.max_predict_time
+
+    def _choose(self, leading: Sequence[Record], measured: Members, deadline: float | None) -> Choice:
+        """Choose the blend, or the best one alone."""
+        ballot = Ballot(measured, leading, quick=self.scoring is None)
+        most = N_MEMBERS if self.blend and ballot.has_time(deadline) else 1
+        choice = choose_weights(ballot.predictions, ballot.score, most=most)
+        if self.max_predict_time is None:
+            return choice
+        slow = sum(seconds_a_row(one, measured) for one, weight in zip(leading, choice.weights, strict=True) if weight)
+        if slow <= self.max_predict_time:
+            return choice
+        return choose_weights(ballot.predictions, ballot.score, most=1)
+
+    def _voting(self, members: Sequence[tuple[Record, float, Any]], whole: Members) -> Any:
+        """Put the members together in scikit-learn's ensemble; none of them is fitted again."""
+        named = [(label_of(record), FrozenEstimator(model)) for record, _, model in members]
+        weights = [weight for _, weight, _ in members]
+        n_columns = whole.task.X.shape[1]
+        if self.task == "regression":
+            return VotingRegressor(named, weights=weights).fit(np.zeros((2, n_columns)), np.arange(2.0))
+        voting = VotingClassifier(named, voting="soft", weights=weights)
+        return voting.fit(np.zeros((len(self.classes_), n_columns)), self.classes_)
+
+    # -- predicting ----------------------------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict classes, or values.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Columns of a DataFrame may come in another order.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict(X)
+
+    @available_if(_is_classification)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict_proba(X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy, or R², on some rows; higher is better.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        metric = accuracy_score if self.task == "classification" else r2_score
+        return float(metric(y, self.predict(X), sample_weight=sample_weight))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "best_estimator_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        if self.task == "regression":
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+        else:
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        return tags

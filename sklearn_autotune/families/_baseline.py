@@ -1,0 +1,25 @@
+"""What is best without looking at the columns: the class frequencies, or the mean."""
+
+from typing import Any
+
+from sklearn_autotune.families._base import Family, Shape
+
+__all__ = ["BASELINE"]
+
+
+def _make(shape: Shape) -> Any:
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+
+    return DummyClassifier(strategy="prior") if shape.is_classifier else DummyRegressor()
+
+
+BASELINE = Family(
+    name="baseline",
+    estimators=(),  # there is nothing to search
+    space=lambda shape: {},
+    make=_make,
+    first=({},),
+    columns="native",
+    seconds=lambda shape: 0.001,
+    is_bagged=False,
+)

@@ -1,0 +1,40 @@
+"""CatBoost, where it is installed."""
+
+from typing import Any
+
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from sklearn_autotune.families._base import Branch, Family, Shape
+
+__all__ = ["CATBOOST"]
+
+
+def _space(shape: Shape) -> Branch:
+    return {
+        # TabArena: log 0.005-0.1.
+        "learning_rate": FloatDistribution(0.01, 0.3, log=True),
+        # TabArena: 4-8.
+        "depth": IntDistribution(3, 8),
+        # TabArena: log 1e-4-5.
+        "l2_leaf_reg": FloatDistribution(1e-2, 10.0, log=True),
+        "iterations": IntDistribution(50, 500, log=True),
+    }
+
+
+def _make(shape: Shape) -> Any:
+    from catboost import CatBoostClassifier, CatBoostRegressor
+
+    kind = CatBoostClassifier if shape.is_classifier else CatBoostRegressor
+    return kind(iterations=300, learning_rate=0.06, thread_count=1, verbose=False, allow_writing_files=False)
+
+
+CATBOOST = Family(
+    name="catboost",
+    estimators=("catboost.CatBoostClassifier", "catboost.CatBoostRegressor"),
+    space=_space,
+    make=_make,
+    first=({},),
+    columns="coded",
+    package="catboost",
+    seconds=lambda shape: 0.3 + (0.5 + 6e-6 * shape.cells) * shape.n_outputs,
+)

@@ -1,0 +1,47 @@
+"""LightGBM, where it is installed."""
+
+from typing import Any
+
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from sklearn_autotune.families._base import Branch, Family, Shape
+
+__all__ = ["LIGHTGBM"]
+
+
+def _space(shape: Shape) -> Branch:
+    return {
+        # TabArena: log 0.005-0.1; the slowest need more rounds than can be searched.
+        "learning_rate": FloatDistribution(0.01, 0.3, log=True),
+        "n_estimators": IntDistribution(50, 500, log=True),
+        # TabArena: log 2-200.
+        "num_leaves": IntDistribution(3, shape.one_row_in(8, at_most=200) + 3, log=True),
+        # TabArena: log 1-64; bounded so that small tables can still be split.
+        "min_child_samples": IntDistribution(1, shape.one_row_in(8, at_most=64), log=True),
+        # TabArena: 0.4-1.
+        "colsample_bytree": FloatDistribution(0.4, 1.0),
+        # TabArena: log 1e-4-2.
+        "reg_lambda": FloatDistribution(1e-4, 2.0, log=True),
+        # AutoGluon: half of its portfolio has random splits.
+        "extra_trees": [False, True],
+    }
+
+
+def _make(shape: Shape) -> Any:
+    from lightgbm import LGBMClassifier, LGBMRegressor
+
+    kind = LGBMClassifier if shape.is_classifier else LGBMRegressor
+    return kind(n_estimators=200, learning_rate=0.05, n_jobs=1, verbose=-1)
+
+
+LIGHTGBM = Family(
+    name="lightgbm",
+    estimators=("lightgbm.LGBMClassifier", "lightgbm.LGBMRegressor"),
+    space=_space,
+    make=_make,
+    # AutoGluon: the default, and one with random splits.
+    first=({}, {"extra_trees": True, "num_leaves": 16, "colsample_bytree": 0.56, "min_child_samples": 20}),
+    columns="native",
+    package="lightgbm",
+    seconds=lambda shape: 0.05 + (0.1 + 1e-6 * shape.cells) * shape.n_outputs,
+)

@@ -1,0 +1,44 @@
+"""Multi-layer perceptrons. They want scaled features, and in regression a scaled target."""
+
+from typing import Any
+
+from optuna.distributions import FloatDistribution
+
+from sklearn_autotune.families._base import Branch, Family, Shape
+
+__all__ = ["NEURAL"]
+
+
+def _space(shape: Shape) -> Branch:
+    return {
+        # auto-sklearn: one to three layers of 16 to 264 units.
+        "hidden_layer_sizes": [(64,), (128,), (256,), (64, 64), (128, 128), (64, 64, 64)],
+        # auto-sklearn: log 1e-7-0.1.
+        "alpha": FloatDistribution(1e-7, 10.0, log=True),
+        # auto-sklearn: log 1e-4-0.5, with 1e-3 as it comes; the upper end seldom converges.
+        "learning_rate_init": FloatDistribution(1e-4, 0.05, log=True),
+    }
+
+
+def _make(shape: Shape) -> Any:
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.preprocessing import StandardScaler
+
+    settings = {"early_stopping": True, "validation_fraction": 0.15, "n_iter_no_change": 12, "max_iter": 120}
+    if shape.is_classifier:
+        return MLPClassifier(**settings)
+    return TransformedTargetRegressor(MLPRegressor(**settings), transformer=StandardScaler())
+
+
+NEURAL = Family(
+    name="neural",
+    estimators=("sklearn.MLPClassifier", "sklearn.MLPRegressor"),
+    space=_space,
+    make=_make,
+    first=(
+        {"hidden_layer_sizes": (128, 128), "alpha": 1e-3, "learning_rate_init": 3e-3},
+        {"hidden_layer_sizes": (256,), "alpha": 1.0, "learning_rate_init": 1e-3},
+    ),
+    seconds=lambda shape: 0.1 + 3e-4 * shape.n_rows * (1 + shape.n_columns / 100),
+)
