@@ -325,6 +325,8 @@ class AutoModelSelector(BaseSearch):
             self.feature_names_in_ = reader.feature_names_in_
         y, params = check_rows(encoded, y, metadata)
         if self.task == "regression":
+            if len(y) < 2:
+                raise ValueError("Found n_samples = 1: there have to be rows to learn from and rows to score.")
             return reader, encoded, check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"), params
         check_classification_targets(y)
         self.classes_, counts = np.unique(y, return_counts=True)
