@@ -108,7 +108,7 @@ def _known_branches(estimator: Any, n_rows: int) -> Iterator[list[Branch]]:
 
 
 def _unset_names(part: Any) -> set[str]:
-    """Return the parameters of a constructor that ``get_params`` leaves out, as CatBoost's does with what is not set."""
+    """Return a constructor's parameters that ``get_params`` leaves out, as CatBoost's does with what is not set."""
     return set(signature(type(part).__init__).parameters) - {"self", "kwargs"} - set(part.get_params(deep=False))
 
 
