@@ -27,10 +27,12 @@ FLOORS = {
     6: ("_base_search", "_plan"),
     7: ("_search", "_booster_search", "_winners"),
     8: ("_selector", "_tuned_xgb"),
-    9: ("comparison", "testing"),
-    10: ("runner", "plotting", "export", "_demo"),
-    11: ("cli",),
-    12: ("__init__", "__main__"),
+    # Upstairs: what reads finished searches; nothing below knows it exists.
+    9: ("_finished",),
+    10: ("comparison", "testing"),
+    11: ("runner", "plotting", "export", "_demo"),
+    12: ("cli",),
+    13: ("__init__", "__main__"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
