@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
-__all__ = ["Finished", "Interval", "paired_interval", "read_finished"]
+__all__ = ["Finished", "Interval", "mean_interval", "paired_interval", "read_finished"]
 
 COMPLETE = "complete"
 
@@ -32,6 +32,8 @@ class Finished:
         Spent fitting and scoring.
     fit_seconds : ndarray of float of shape (n_trials,)
         The part spent fitting; NaN for trials that have no row in ``cv_results_``.
+    n_folds : ndarray of int of shape (n_trials,)
+        How many folds were measured.
     error : list of str or None
     params : list of dict
     row : ndarray of int of shape (n_trials,)
@@ -48,6 +50,7 @@ class Finished:
     fold_scores: np.ndarray
     seconds: np.ndarray
     fit_seconds: np.ndarray
+    n_folds: np.ndarray
     error: list[str | None]
     params: list[Mapping[str, Any]]
     row: np.ndarray
@@ -79,11 +82,12 @@ class Finished:
         kept = self.having(COMPLETE)
         if not len(kept):
             raise ValueError("No candidate is complete, so there are no scores to show.")
-        columns = ("number", "status", "score", "partial_score", "fold_scores", "seconds", "fit_seconds", "row")
+        columns = ("number", "status", "score", "partial_score", "fold_scores", "seconds", "fit_seconds", "n_folds")
         best = np.flatnonzero(kept == (-1 if self.best is None else self.best))
         return replace(
             self,
             **{name: getattr(self, name)[kept] for name in columns},
+            row=self.row[kept],
             error=[self.error[place] for place in kept],
             params=[self.params[place] for place in kept],
             best=None if best.size == 0 else int(best[0]),
@@ -172,6 +176,7 @@ def _from_trials(trials: Mapping[str, Any], results: Mapping[str, Any], metric: 
         fold_scores=folds,
         seconds=np.asarray(trials["seconds"], dtype=float)[kept],
         fit_seconds=fit,
+        n_folds=n_folds,
         error=[trials["error"][place] for place in kept],
         params=[trials["params"][place] for place in kept],
         row=row,
@@ -198,6 +203,7 @@ def _from_results(results: Mapping[str, Any], metric: str) -> Finished:
         fold_scores=folds,
         seconds=np.sum(seconds, axis=0),
         fit_seconds=seconds[0],
+        n_folds=np.full(n, n_folds),
         error=[None if one != "failed" else "a score is not finite" for one in status],
         params=list(results["params"]),
         row=np.arange(n),
@@ -233,12 +239,42 @@ class Interval:
         return bool(self.low > 0 or self.high < 0)
 
 
+def mean_interval(values: Any, *, test_over_train: float, confidence: float = 0.95) -> Interval:
+    """Return the confidence interval of a mean over folds.
+
+    Training sets of different folds share most of their rows, so what the folds give is not independent, and ordinary
+    intervals are too narrow. The corrected resampled t-test (Nadeau and Bengio, Machine Learning 52, 2003) takes the
+    variance 1 / n + n_test / n_train times, in place of 1 / n.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_folds,)
+        NaN where there is none.
+    test_over_train : float
+        Rows in the test part of a fold, for each in its training part.
+    confidence : float, default=0.95
+
+    Returns
+    -------
+    interval : Interval
+        Infinitely wide if there are fewer than two values.
+    """
+    known = np.asarray(values, dtype=float)
+    known = known[np.isfinite(known)]
+    n = len(known)
+    mean = float(known.mean()) if n else np.nan
+    if n < 2:
+        return Interval(mean, -np.inf, np.inf)
+    error = float(np.sqrt((1 / n + test_over_train) * known.var(ddof=1)))
+    width = float(student.ppf((1 + confidence) / 2, n - 1)) * error
+    return Interval(mean, mean - width, mean + width)
+
+
 def paired_interval(differences: Any, *, test_over_train: float, confidence: float = 0.95) -> Interval:
     """Return the confidence interval of a mean difference between two methods on the same folds.
 
-    Training sets of different folds share most of their rows, so the differences are not independent, and the
-    ordinary t-test finds too much. The corrected resampled t-test (Nadeau and Bengio, Machine Learning 52, 2003)
-    takes their variance 1 / n + n_test / n_train times, in place of 1 / n.
+    As `mean_interval`, but where all differences are the same, as happens with scores that count a few rows, there is no
+    spread to go by: then it takes so many folds that as many coins would hardly all fall on one side.
 
     Parameters
     ----------
@@ -251,7 +287,7 @@ def paired_interval(differences: Any, *, test_over_train: float, confidence: flo
     Returns
     -------
     interval : Interval
-        Infinitely wide if there are fewer than two differences.
+        Infinitely wide if nothing can be said.
 
     Examples
     --------
@@ -259,14 +295,9 @@ def paired_interval(differences: Any, *, test_over_train: float, confidence: flo
     >>> f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
     '0.020 [0.007, 0.033]'
     """
-    known = np.asarray(differences, dtype=float)
-    known = known[np.isfinite(known)]
-    n = len(known)
-    if n == 0:
-        return Interval(np.nan, -np.inf, np.inf)
-    mean = float(known.mean())
-    if n == 1:
-        return Interval(mean, -np.inf, np.inf)
-    error = float(np.sqrt((1 / n + test_over_train) * known.var(ddof=1)))
-    width = float(student.ppf((1 + confidence) / 2, n - 1)) * error
-    return Interval(mean, mean - width, mean + width)
+    interval = mean_interval(differences, test_over_train=test_over_train, confidence=confidence)
+    n = int(np.isfinite(np.asarray(differences, dtype=float)).sum())
+    is_constant = interval.high - interval.low <= 1e-9 * abs(interval.mean)
+    if is_constant and interval.mean != 0 and 2 * 0.5**n > 1 - confidence:
+        return Interval(interval.mean, -np.inf, np.inf)
+    return interval

@@ -29,10 +29,11 @@ FLOORS = {
     8: ("_selector", "_tuned_xgb"),
     # Upstairs: what reads finished searches; nothing below knows it exists.
     9: ("_finished",),
-    10: ("comparison", "testing"),
-    11: ("runner", "plotting", "export", "_demo"),
-    12: ("cli",),
-    13: ("__init__", "__main__"),
+    10: ("_outer_fold",),
+    11: ("comparison", "testing"),
+    12: ("runner", "plotting", "export", "_demo"),
+    13: ("cli",),
+    14: ("__init__", "__main__"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

@@ -376,12 +376,17 @@ def test_the_interval_is_that_of_nadeau_and_bengio():
     assert interval.excludes_zero == bool(interval.low > 0)
 
 
-@pytest.mark.parametrize("differences", [[], [0.1], [np.nan, 0.1]])
+@pytest.mark.parametrize("differences", [[], [0.1], [np.nan, 0.1], [0.1, 0.1], [0.1] * 5])
 def test_too_few_differences_settle_nothing(differences):
     interval = paired_interval(differences, test_over_train=0.25)
 
     assert interval.low == -np.inf
     assert not interval.excludes_zero
+
+
+def test_the_same_difference_on_many_folds_settles_it():
+    assert paired_interval([0.1] * 6, test_over_train=0.2).excludes_zero
+    assert not paired_interval([0.0] * 6, test_over_train=0.2).excludes_zero
 
 
 # -- time and leaderboard ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune._finished import Finished
+from sklearn_autotune._optional import require
 from sklearn_autotune.plotting._style import shown_choices
 
 __all__ = ["ParameterAxis", "varying"]
@@ -82,6 +83,7 @@ class ParameterAxis:
                     label.set_horizontalalignment("right")
         elif self.is_log:
             (ax.set_xscale if which == "x" else ax.set_yscale)("log")
+            axis.set_minor_formatter(require("matplotlib.ticker", "Plotting").NullFormatter())
         elif self.is_whole:
             axis.get_major_locator().set_params(integer=True)
 
