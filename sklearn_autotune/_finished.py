@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
-__all__ = ["Finished", "Interval", "mean_interval", "paired_interval", "read_finished"]
+__all__ = ["Finished", "Interval", "idle_seconds", "mean_interval", "paired_interval", "read_finished"]
 
 COMPLETE = "complete"
 
@@ -225,6 +225,21 @@ def _mean_of_known(folds: np.ndarray) -> np.ndarray:
     return np.divide(total, counts, out=np.full(len(folds), np.nan), where=counts > 0)
 
 
+def idle_seconds(search: Any, finished: Finished) -> float:
+    """Return for how long trials were open and nothing was measured, as far as that can be told."""
+    if not hasattr(search, "study_") or not hasattr(search.study_, "get_trials"):
+        return 0.0
+    trials = search.study_.get_trials(deepcopy=False)
+    spans = [(one.datetime_start, one.datetime_complete) for one in trials]
+    spans = sorted(span for span in spans if None not in span)
+    open_seconds, end = 0.0, None
+    for start, stop in spans:  # pauses of a search that was resumed do not count
+        begin = start if end is None else max(start, end)
+        open_seconds += max(0.0, (stop - begin).total_seconds())
+        end = stop if end is None else max(end, stop)
+    return max(0.0, open_seconds - float(np.nansum(finished.seconds)))
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A mean and what it may lie between."""
@@ -273,8 +288,8 @@ def mean_interval(values: Any, *, test_over_train: float, confidence: float = 0.
 def paired_interval(differences: Any, *, test_over_train: float, confidence: float = 0.95) -> Interval:
     """Return the confidence interval of a mean difference between two methods on the same folds.
 
-    As `mean_interval`, but where all differences are the same, as happens with scores that count a few rows, there is no
-    spread to go by: then it takes so many folds that as many coins would hardly all fall on one side.
+    As `mean_interval`, but where all differences are the same, as happens with scores that count a few rows, there is
+    no spread to go by: then it takes so many folds that as many coins would hardly all fall on one side.
 
     Parameters
     ----------

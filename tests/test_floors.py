@@ -29,11 +29,13 @@ FLOORS = {
     8: ("_selector", "_tuned_xgb"),
     # Upstairs: what reads finished searches; nothing below knows it exists.
     9: ("_finished",),
-    10: ("_outer_fold",),
+    10: ("_outer_fold", "_summary"),
     11: ("comparison", "testing"),
-    12: ("runner", "plotting", "export", "_demo"),
-    13: ("cli",),
-    14: ("__init__", "__main__"),
+    12: ("plotting", "export", "_html", "_demo"),
+    13: ("report",),
+    14: ("runner",),
+    15: ("cli",),
+    16: ("__init__", "__main__"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

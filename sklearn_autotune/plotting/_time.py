@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._finished import Finished, read_finished
+from sklearn_autotune._finished import Finished, idle_seconds, read_finished
 from sklearn_autotune.plotting._style import COLORS, HATCHES, draw_legend, new_axes
 
 __all__ = ["TimeDisplay"]
@@ -73,7 +73,7 @@ class TimeDisplay:
         refit = getattr(search, "refit_time_", None)
         if refit is not None:
             seconds["final fit"] = {FIT: float(refit)}
-        idle = _idle_seconds(search, finished)
+        idle = idle_seconds(search, finished)
         if idle > 0:
             seconds["sampler and the rest"] = {OTHER: idle}
         return cls(seconds=seconds, counts=counts).plot(ax=ax)
@@ -142,18 +142,3 @@ def _by_family(board: Mapping[str, np.ndarray]) -> tuple[dict[str, dict[str, flo
         }
         counts[family] = int(of_it.sum())
     return dict(sorted(seconds.items(), key=lambda item: -sum(item[1].values()))), counts
-
-
-def _idle_seconds(search: Any, finished: Finished) -> float:
-    """Return for how long trials were open and nothing was measured, as far as that can be told."""
-    if not hasattr(search, "study_") or not hasattr(search.study_, "get_trials"):
-        return 0.0
-    trials = search.study_.get_trials(deepcopy=False)
-    spans = [(one.datetime_start, one.datetime_complete) for one in trials]
-    spans = sorted(span for span in spans if None not in span)
-    open_seconds, end = 0.0, None
-    for start, stop in spans:  # pauses of a search that was resumed do not count
-        begin = start if end is None else max(start, end)
-        open_seconds += max(0.0, (stop - begin).total_seconds())
-        end = stop if end is None else max(end, stop)
-    return max(0.0, open_seconds - float(np.nansum(finished.seconds)))
