@@ -25,6 +25,7 @@ PUBLIC_MODULES = (
     "sklearn_autotune",
     "sklearn_autotune.exceptions",
     "sklearn_autotune.plotting",
+    "sklearn_autotune.report",
     "sklearn_autotune.samplers",
 )
 
