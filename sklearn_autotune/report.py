@@ -166,7 +166,10 @@ def _code_of(search: Any) -> str | None:
     model = clone(fitted)
     parts = [model, *model.get_params(deep=True).values()]
     kinds = {type(part) for part in parts if hasattr(part, "get_params") and not isinstance(part, type)}
-    lines = {f"from {_public_home(kind)} import {kind.__name__}" for kind in kinds}
+    homes = {kind: _public_home(kind) for kind in kinds}
+    if None in homes.values():  # a class that was made inside a function cannot be imported
+        return None
+    lines = {f"from {home} import {kind.__name__}" for kind, home in homes.items()}
     spelled = _spell(model)
     if re.search(r"\bnan\b", spelled):
         lines.add("from numpy import nan")
@@ -211,11 +214,11 @@ def _changed_params(model: Any) -> dict[str, Any]:
     return {name: one for name, one in params.items() if value_key(one) != value_key(defaults.get(name))}
 
 
-def _public_home(kind: type) -> str:
-    """Return where a class is imported from: the first part of its module's path that has it."""
+def _public_home(kind: type) -> str | None:
+    """Return where a class is imported from: the first part of its module's path that has it; None if none has."""
     parts = kind.__module__.split(".")
     homes = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
-    return next(home for home in homes if getattr(sys.modules.get(home), kind.__name__, None) is kind)
+    return next((home for home in homes if getattr(sys.modules.get(home), kind.__name__, None) is kind), None)
 
 
 def _figures(search: Any) -> Iterator[str]:

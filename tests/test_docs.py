@@ -25,8 +25,10 @@ PUBLIC_MODULES = (
     "sklearn_autotune",
     "sklearn_autotune.exceptions",
     "sklearn_autotune.plotting",
+    "sklearn_autotune.progress",
     "sklearn_autotune.report",
     "sklearn_autotune.samplers",
+    "sklearn_autotune.tracking",
 )
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

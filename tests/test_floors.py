@@ -29,7 +29,7 @@ FLOORS = {
     8: ("_selector", "_tuned_xgb"),
     # Upstairs: what reads finished searches; nothing below knows it exists.
     9: ("_finished",),
-    10: ("_outer_fold", "_summary"),
+    10: ("_outer_fold", "_summary", "progress", "tracking"),
     11: ("comparison", "testing"),
     12: ("plotting", "export", "_html", "_demo"),
     13: ("report",),
