@@ -36,7 +36,7 @@ class Summary:
     std_error : float
         Standard error of the winner's mean over the folds.
     n_close : int
-        How many other complete candidates are within a standard error of the winner.
+        How many other complete candidates are no more than a standard error below the winner.
     late_gain : float
         By how much the best score rose during the last third of the trials.
     is_improving : bool
@@ -225,10 +225,10 @@ def _sentences(finished: Finished, numbers: dict[str, Any]) -> Iterator[str]:
 def _words_on_the_best(finished: Finished, numbers: dict[str, Any]) -> Iterator[str]:
     best, error = numbers["best_score"], numbers["std_error"]
     trial = "" if finished.best is None else f", trial {finished.number[finished.best]}"
-    noise = f" ± {error:.2g} (standard error over the folds)" if np.isfinite(error) else ""
+    noise = f" ± {error:.2g} (standard error over the folds)" if error > 0 else ""
     yield f"The best mean {finished.metric} is {best:.5g}{noise}{trial}."
     if numbers["n_close"]:
-        yield f"{_count(numbers['n_close'], 'other candidate')} within a standard error of it."
+        yield f"{_count(numbers['n_close'], 'other candidate')} no more than a standard error below it."
     gain = numbers["late_gain"]
     if numbers["is_improving"]:
         yield f"It was still improving: by {gain:.2g} during the last third of the candidates."

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from scipy.stats import loguniform, uniform
+from scipy.stats import loguniform
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, compare
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, compare, report
 from sklearn_autotune.report import write_report
 from tests.toys import CountingClassifier, FailingClassifier
 
@@ -85,6 +85,12 @@ def written(search, tmp_path_factory):
     return write_report(search, tmp_path_factory.mktemp("reports") / "search.html")
 
 
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Leave out what takes the time, where it is not what is tested."""
+    monkeypatch.setattr(report, "FIGURES", ())
+
+
 def test_a_report_stands_alone_and_says_what_the_search_says(search, written):
     page = assert_stands_alone(written)
 
@@ -115,7 +121,7 @@ def test_the_code_makes_the_winner(search, written):
     assert namespace["model"].get_params()["svc__C"] == search.best_params_["svc__C"]
 
 
-def test_the_code_of_a_booster_makes_it_too(tmp_path):
+def test_the_code_of_a_booster_makes_it_too(tmp_path, no_figures):
     model = TunedXGBClassifier(n_trials=2, cv=2, random_state=0).fit(*load_iris(return_X_y=True))
 
     text = write_report(model, tmp_path / "xgb.html").read_text()
@@ -128,20 +134,20 @@ def test_the_code_of_a_booster_makes_it_too(tmp_path):
     assert "from xgboost import XGBClassifier" in code
 
 
-def test_code_that_is_given_is_shown_instead(search, tmp_path):
+def test_code_that_is_given_is_shown_instead(search, tmp_path, no_figures):
     text = write_report(search, tmp_path / "r.html", code="model = a < b").read_text()
 
     assert "<code>model = a &lt; b</code>" in text
 
 
-def test_a_winner_that_cannot_be_spelled_is_to_be_kept(tmp_path):
+def test_a_winner_that_cannot_be_spelled_is_to_be_kept(tmp_path, no_figures):
     model = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression(max_iter=1000))
     search = OptunaSearchCV(model, {"logisticregression__C": [1, 2]}, cv=2).fit(*load_iris(return_X_y=True))
 
     assert "joblib.dump" in read(write_report(search, tmp_path / "r.html")).texts()
 
 
-def test_a_class_without_a_home_is_not_spelled(tmp_path):
+def test_a_class_without_a_home_is_not_spelled(tmp_path, no_figures):
     class Homeless(CountingClassifier):
         """Cannot be imported."""
 
@@ -160,7 +166,7 @@ def test_what_comes_from_outside_is_escaped(tmp_path):
     assert EVIL in page.texts()
 
 
-def test_failures_are_listed_with_their_errors(tmp_path):
+def test_failures_are_listed_with_their_errors(tmp_path, no_figures):
     with pytest.warns(Warning, match="fits failed|non-finite"):
         search = OptunaSearchCV(FailingClassifier(above=1), {"a": [1, 2, 3]}, cv=2).fit(X, Y)
 
@@ -179,10 +185,10 @@ def test_figures_that_do_not_apply_are_listed(tmp_path):
     assert "GridSearchCV has no study_" in text
 
 
-def test_a_long_table_is_cut(tmp_path):
-    search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=210, cv=2, random_state=0).fit(X, Y)
+def test_a_long_table_is_cut(search, tmp_path, no_figures, monkeypatch):
+    monkeypatch.setattr(report, "MOST_ROWS", 10)
 
-    assert "… and 10 more." in read(write_report(search, tmp_path / "r.html")).texts()
+    assert "… and 15 more." in read(write_report(search, tmp_path / "r.html")).texts()
 
 
 def test_a_selector_has_its_blend_in_the_report(tmp_path):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.plotting._style import COLORS, MARKERS, draw_legend, new_axes
+from sklearn_autotune.plotting._style import COLORS, MARKERS, draw_legend, make_logarithmic, new_axes
 
 __all__ = ["AnytimeDisplay"]
 
@@ -103,7 +103,7 @@ class AnytimeDisplay:
         self._limit(ax)
         firsts = [curve["seconds"][0] for curve in self.curves.values()]
         if min(firsts) > 0 and last > 100 * min(firsts):
-            ax.set_xscale("log")
+            make_logarithmic(ax, min(firsts), last)
         ax.set(xlabel="seconds; a mark where the search ended", ylabel="best inner score so far")
         draw_legend(ax, loc="lower right")
         self.ax_, self.figure_ = ax, ax.figure

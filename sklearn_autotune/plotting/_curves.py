@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune._finished import Finished, read_finished
-from sklearn_autotune.plotting._style import BEST, COLORS, INK, STATUS, draw_legend, flat_limits, new_axes
+from sklearn_autotune.plotting._style import (
+    BEST,
+    COLORS,
+    INK,
+    STATUS,
+    draw_legend,
+    flat_limits,
+    make_logarithmic,
+    new_axes,
+)
 
 __all__ = ["LearningCurvesDisplay"]
 
@@ -132,7 +141,7 @@ class LearningCurvesDisplay:
         visible = np.concatenate([curve[1] for curve in self.curves]) >= low
         first, last = amounts[visible].min(), amounts.max()
         if first > 0 and last >= LARGE_RATIO * first:
-            ax.set_xscale("log")
+            make_logarithmic(ax, first, last)
             ax.set_xlim(first / (last / first) ** 0.04, last * (last / first) ** 0.04)
         ax.set(xlabel=self.resource.replace("_", " "), ylabel=f"mean {self.metric}", ylim=(low, high))
         draw_legend(ax, loc="best")

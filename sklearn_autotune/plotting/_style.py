@@ -21,6 +21,7 @@ __all__ = [
     "Mark",
     "draw_legend",
     "flat_limits",
+    "make_logarithmic",
     "new_axes",
     "shown_choices",
     "shown_value",
@@ -108,6 +109,16 @@ def flat_limits(scores: Any) -> tuple[float, float]:
     low = known[known >= best - 3 * spread][0]
     margin = 0.05 * (best - low) or 0.05 * abs(best) or 0.05
     return float(low - margin), float(best + margin)
+
+
+def make_logarithmic(ax: Any, first: float, last: float) -> None:
+    """Make the x axis of amounts or seconds logarithmic, with plain numbers beside it where it is short."""
+    ticker = require("matplotlib.ticker", "Plotting")
+    ax.set_xscale("log")
+    if last < 2000 * first:
+        ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if last < 200 * first else (1, 3)))
+        ax.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 def draw_legend(ax: Any, **settings: Any) -> None:
