@@ -364,6 +364,17 @@ def test_the_winner_comes_first_and_differs_by_nothing_from_itself(iris_search):
     assert len(display.bars_) == 3
 
 
+def test_repeated_folds_do_not_pass_for_many():
+    scores = np.random.RandomState(0).normal(0.9, 0.01, size=(2, 15))
+
+    guessed, told = (
+        FoldScoresDisplay(labels=["a", "b"], fold_scores=scores, test_over_train=ratio).intervals[1]
+        for ratio in (None, 1 / 4)
+    )
+
+    assert guessed == told == paired_interval(scores[1] - scores[0], test_over_train=1 / 4)
+
+
 def test_the_interval_is_that_of_nadeau_and_bengio():
     # Ten folds: variance 1 / 10 + 1 / 9 times that of the differences.
     differences = np.array([0.1, 0.2, 0.0, 0.1, 0.3, 0.2, 0.1, 0.0, 0.2, 0.1])

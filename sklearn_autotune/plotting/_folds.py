@@ -23,6 +23,9 @@ class FoldScoresDisplay:
     fold_scores : ndarray of float of shape (n_candidates, n_folds)
         Higher is better.
     confidence : float, default=0.95
+    test_over_train : float, default=None
+        Rows in the test part of a fold, for each in its training part. None is that of ``KFold`` with as many folds; of
+        more than ten folds, which are most often repeated ones, that of five, the more careful guess.
     metric : str, default="score"
 
     Attributes
@@ -30,7 +33,7 @@ class FoldScoresDisplay:
     differences : ndarray of float of shape (n_candidates, n_folds)
         Score less that of the winner.
     intervals : list of Interval
-        Mean difference and its interval, by the corrected resampled t-test for folds as in ``KFold``.
+        Mean difference and its interval, by the corrected resampled t-test.
     axes_ : ndarray of matplotlib Axes of shape (2,)
     figure_ : matplotlib Figure
     scatters_ : list of matplotlib PathCollection
@@ -57,22 +60,35 @@ class FoldScoresDisplay:
     """
 
     def __init__(
-        self, *, labels: Sequence[str], fold_scores: np.ndarray, confidence: float = 0.95, metric: str = "score"
+        self,
+        *,
+        labels: Sequence[str],
+        fold_scores: np.ndarray,
+        confidence: float = 0.95,
+        test_over_train: float | None = None,
+        metric: str = "score",
     ) -> None:
         self.labels = labels
         self.fold_scores = fold_scores
         self.confidence = confidence
         self.metric = metric
         self.differences = fold_scores - fold_scores[0]
-        # In k folds, k - 1 train and one tests.
-        ratio = 1 / max(1, fold_scores.shape[1] - 1)
+        self.test_over_train = test_over_train
+        ratio = _ratio(fold_scores.shape[1]) if test_over_train is None else test_over_train
         self.intervals: list[Interval] = [
             paired_interval(row, test_over_train=ratio, confidence=confidence) for row in self.differences
         ]
 
     @classmethod
     def from_search(
-        cls, search: Any, *, n_candidates: int = 6, confidence: float = 0.95, metric: str | None = None, ax: Any = None
+        cls,
+        search: Any,
+        *,
+        n_candidates: int = 6,
+        confidence: float = 0.95,
+        test_over_train: float | None = None,
+        metric: str | None = None,
+        ax: Any = None,
     ) -> "FoldScoresDisplay":
         """Plot the leading candidates of a finished search.
 
@@ -84,6 +100,9 @@ class FoldScoresDisplay:
             How many at most, all of them complete.
         confidence : float, default=0.95
             Of the intervals.
+        test_over_train : float, default=None
+            Rows in the test part of a fold, for each in its training part; 0.25 for five folds, repeated or not. None
+            guesses by the number of folds.
         metric : str, default=None
             Which of several scores; None is the one that decides.
         ax : matplotlib Axes, default=None
@@ -106,6 +125,7 @@ class FoldScoresDisplay:
             labels=[_label(int(finished.number[place]), finished.params[place]) for place in leading],
             fold_scores=finished.fold_scores[leading],
             confidence=confidence,
+            test_over_train=test_over_train,
             metric=finished.metric,
         ).plot(ax=ax)
 
@@ -171,6 +191,11 @@ class FoldScoresDisplay:
         ax.locator_params("x", nbins=5)
         if len(rows) == 1:
             ax.set_xticks([])
+
+
+def _ratio(n_folds: int) -> float:
+    """Guess how many rows test for each that trains: in k folds, k - 1 train and one tests."""
+    return 1 / 4 if n_folds > 10 else 1 / max(1, n_folds - 1)
 
 
 def _label(number: int, params: Mapping[str, Any]) -> str:
