@@ -35,7 +35,8 @@ class TrialProgress:
     every : int, default=10
         A line after so many trials; the last of ``n_trials`` always has one. Without effect on the bar.
     bar : bool or "auto", default="auto"
-        Whether to draw a bar, by tqdm. "auto" does where the stream is a terminal, and in notebooks.
+        Whether to draw a bar, by tqdm. "auto" does where the stream is a terminal, and in notebooks
+        that have ipywidgets.
     stream : text stream, default=None
         Where the bar is drawn; None is the standard error stream.
 

@@ -143,5 +143,34 @@ def test_the_reference_gives_the_signatures_of_samplers():
         assert f"`{name}{without_types(sampler)}`" in HEADING.findall(text_of(REFERENCE))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "comparison.compare",
+        "_summary.summarize",
+        "report.write_report",
+        "progress.TrialProgress",
+        "tracking.MLflowCallback",
+        "tracking.log_search",
+    ],
+)
+def test_the_reference_gives_the_signatures_of_what_reads_searches(name):
+    module, _, name = name.rpartition(".")
+    public = getattr(import_module(f"sklearn_autotune.{module}"), name)
+
+    assert f"`{name}{without_types(public)}`" in HEADING.findall(text_of(REFERENCE))
+
+
+def test_the_reference_says_how_each_display_is_made():
+    plotting = import_module("sklearn_autotune.plotting")
+    text = text_of(REFERENCE)
+    for name in plotting.__all__:
+        kind = getattr(plotting, name)
+        maker = "from_search" if hasattr(kind, "from_search") else "from_comparison"
+        section = text.split(f"### `{name}`\n")[1].split("\n#")[0]
+
+        assert f"`{maker}{without_types(getattr(kind, maker))}`" in section
+
+
 def test_the_version_in_the_reference_is_not_written_by_hand():
     assert sklearn_autotune.__version__ not in text_of(REFERENCE)
