@@ -172,6 +172,29 @@ def test_methods_that_tell_little_can_take_part(iris):
     assert comparison.rows[0]["n_trials"] is None
 
 
+def test_tables_with_names_and_labels_of_strings_will_do():
+    table = load_iris(as_frame=True)
+    labels = table.target_names[table.target]
+    methods = {"ours": OptunaSearchCV(TREE, SPACE, cv=2)}
+
+    comparison = compare(methods, table.data, labels, cv=3, scoring="f1_macro", random_state=0)
+
+    assert comparison.column("score", "ours").min() > 0.8
+    assert comparison.metric == "f1_macro"
+
+
+def test_a_method_left_with_one_score_is_drawn():
+    scores = {"a": [0.90, 0.91, 0.92], "b": [0.89, None, None], "c": [0.1, 0.1, 0.1], "d": [0.85, 0.88, 0.86]}
+    comparison = made(scores)
+    for row in comparison.rows:
+        row["fit_seconds"] = 1.0
+
+    display = ComparisonDisplay.from_comparison(comparison)
+
+    display.figure_.canvas.draw()
+    assert display.axes_[0].get_xlim()[0] > 0.5  # c is out of sight, and said to be
+
+
 def test_regression_is_seen_and_scored_as_such():
     methods = {"ours": OptunaSearchCV(Ridge(), {"alpha": loguniform(1e-3, 1e3)}, n_trials=5, cv=3)}
 

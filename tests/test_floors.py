@@ -178,6 +178,7 @@ def loaded_after(statement):
         "import sklearn_autotune",
         "from sklearn_autotune import OptunaSearchCV",
         "import sklearn_autotune; dir(sklearn_autotune)",
+        "import sklearn_autotune.report, sklearn_autotune.progress, sklearn_autotune.tracking",
     ],
 )
 def test_importing_the_package_loads_nothing_heavy(statement):

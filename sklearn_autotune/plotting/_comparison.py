@@ -147,7 +147,7 @@ class ComparisonDisplay:
         far = means < low - 2 * (high - low)
         if not far.any():
             return
-        near = np.flatnonzero(~far & np.isfinite(means))
+        near = np.flatnonzero(~far & np.isfinite(self.low))
         low, high = self.low[near].min(), self.high[near].max()
         ax.set_xlim(low - 0.12 * (high - low), high + 0.05 * (high - low))
         for row in np.flatnonzero(far):
