@@ -83,7 +83,9 @@ class ParameterAxis:
                     label.set_horizontalalignment("right")
         elif self.is_log:
             (ax.set_xscale if which == "x" else ax.set_yscale)("log")
-            axis.set_minor_formatter(require("matplotlib.ticker", "Plotting").NullFormatter())
+            low, high = self.limits()
+            if high - low > 1:  # so that a power of ten is there to be read
+                axis.set_minor_formatter(require("matplotlib.ticker", "Plotting").NullFormatter())
         elif self.is_whole:
             axis.get_major_locator().set_params(integer=True)
 

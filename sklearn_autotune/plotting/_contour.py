@@ -138,8 +138,8 @@ class ContourDisplay:
             ax.scatter(*best, zorder=4, **(BEST.settings() | {"edgecolors": "white"}))
         ax.use_sticky_edges = False  # candidates on the edge are to be seen whole
         ax.margins(0.05)
-        self.x.dress(ax, "x")
-        self.y.dress(ax, "y")
+        self.x.only(drawn).dress(ax, "x")
+        self.y.only(drawn).dress(ax, "y")
         self.colorbar_ = ax.figure.colorbar(self.scatter_, ax=ax)
         self.colorbar_.set_label(f"mean {self.metric}")
         self.ax_, self.figure_ = ax, ax.figure
