@@ -23,6 +23,10 @@ N_MEMBERS = 5
 # Seconds that blending and what comes after it take, beside fits.
 AFTERWARDS = 0.5
 
+# AutoGluon's patience by rows: after so many candidates without a better one the search ends.
+PATIENCE = ((100, 4), (500, 8), (2500, 15), (10_000, 40), (100_000, 100))
+AMPLE_PATIENCE = 100
+
 # A family of which one candidate would take more than this part of the whole budget is left out.
 LARGEST_SHARE = 0.3
 
@@ -116,6 +120,10 @@ class Plan:
             if self._has_time_for(candidate, records):
                 return self.open.pop(position)
         return None
+
+    def patience(self, n_rows: int) -> int:
+        """Return after how many candidates without a better one to stop: all families have their turn before that."""
+        return len(self.open) + next((found for rows, found in PATIENCE if n_rows <= rows), AMPLE_PATIENCE)
 
     def look_at(self, records: Sequence[Record]) -> None:
         """Learn what candidates take, and let go of the models of those that are too far behind."""

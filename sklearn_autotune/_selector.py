@@ -2,14 +2,12 @@
 
 import numbers
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
 import optuna
-from sklearn.ensemble import VotingClassifier, VotingRegressor
-from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, get_scorer, get_scorer_names, log_loss, make_scorer, r2_score
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
@@ -19,18 +17,15 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._base_search import BaseSearch
-from sklearn_autotune._blend import Choice, choose_weights
 from sklearn_autotune._columns import check_classes, check_rows, require_target
 from sklearn_autotune._measuring import make_task
 from sklearn_autotune._members import Members
 from sklearn_autotune._plan import (
     LARGEST_SHARE,
-    N_MEMBERS,
     Costs,
     FinalBudget,
     NearTheBest,
     Plan,
-    leaders,
     selection_space,
 )
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
@@ -39,7 +34,7 @@ from sklearn_autotune._space import Space, read_space
 from sklearn_autotune._study import draw_seed
 from sklearn_autotune._table import TableReader
 from sklearn_autotune._trials import Budget, Goal, Record
-from sklearn_autotune._winners import Ballot, fit_members, label_of, make_leaderboard, seconds_a_row
+from sklearn_autotune._winners import choose, fit_members, label_of, make_leaderboard, make_voting, quick_leaders
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.families import FAMILIES, Family
 from sklearn_autotune.pruning import Bars, RaceBars
@@ -52,10 +47,6 @@ MOST_TRIALS = 100_000  # where only the time is limited
 
 # Families differ by much: several have to be complete before anything is known of the noise.
 RACING = FoldRacing(n_startup_trials=6)
-
-# AutoGluon's patience by rows: after so many candidates without a better one the search ends.
-PATIENCE = ((100, 4), (500, 8), (2500, 15), (10_000, 40), (100_000, 100))
-AMPLE_PATIENCE = 100
 
 # Measuring one candidate of each of the quickest families, on three folds, is to take no more than this part of the
 # time; else candidates see fewer rows.
@@ -406,12 +397,7 @@ class AutoModelSelector(BaseSearch):
         return FinalBudget(most, deadline, reserve=lambda: self._plan.final_seconds(self._plan.known))
 
     def _make_goal(self) -> Goal:
-        patience = self.patience
-        if patience == "auto":
-            patience = next((found for rows, found in PATIENCE if self.n_rows_searched_ <= rows), AMPLE_PATIENCE)
-            # All families are to have their turn before anybody loses patience.
-            patience += len(self._plan.open)
-        return Goal(patience)  # type: ignore[arg-type]
+        return Goal(self._plan.patience(self.n_rows_searched_) if self.patience == "auto" else self.patience)  # type: ignore[arg-type]
 
     def _make_bars(self, study: optuna.Study, space: Space) -> Bars:
         return RaceBars(RACING, None, NearTheBest())  # type: ignore[arg-type]
@@ -430,8 +416,15 @@ class AutoModelSelector(BaseSearch):
     ) -> None:
         """Choose, fit what is chosen, and say what came out."""
         plan.look_at(records)
-        leading = [record for record in leaders(records) if self._is_quick(record, measured)] or leaders(records, 1)
-        choice = self._choose(leading, measured, plan.deadline)
+        leading = quick_leaders(records, measured, self.max_predict_time)
+        choice = choose(
+            leading,
+            measured,
+            quick=self.scoring is None,
+            is_blended=self.blend,
+            deadline=plan.deadline,
+            max_predict_time=self.max_predict_time,
+        )
         chosen = {
             record.number: (record, weight)
             for record, weight in zip(leading, choice.weights, strict=True)
@@ -442,36 +435,8 @@ class AutoModelSelector(BaseSearch):
         self.refit_time_ = time.perf_counter() - start
         self.best_score_ = choice.score
         self.blend_weights_ = {label_of(record): weight for record, weight, _ in members}
-        self.best_estimator_ = Pipeline([("read", reader), ("model", self._voting(members, whole))])
+        self.best_estimator_ = Pipeline([("read", reader), ("model", make_voting(members, whole))])
         self.leaderboard_ = make_leaderboard(records, self.blend_weights_)
-
-    def _is_quick(self, record: Record, measured: Members) -> bool:
-        """Whether a candidate predicts a row in the time that it may take."""
-        if self.max_predict_time is None:
-            return True
-        return seconds_a_row(record, measured) <= self.max_predict_time
-
-    def _choose(self, leading: Sequence[Record], measured: Members, deadline: float | None) -> Choice:
-        """Choose the blend, or the best one alone."""
-        ballot = Ballot(measured, leading, quick=self.scoring is None)
-        most = N_MEMBERS if self.blend and ballot.has_time(deadline) else 1
-        choice = choose_weights(ballot.predictions, ballot.score, most=most)
-        if self.max_predict_time is None:
-            return choice
-        slow = sum(seconds_a_row(one, measured) for one, weight in zip(leading, choice.weights, strict=True) if weight)
-        if slow <= self.max_predict_time:
-            return choice
-        return choose_weights(ballot.predictions, ballot.score, most=1)
-
-    def _voting(self, members: Sequence[tuple[Record, float, Any]], whole: Members) -> Any:
-        """Put the members together in scikit-learn's ensemble; none of them is fitted again."""
-        named = [(label_of(record), FrozenEstimator(model)) for record, _, model in members]
-        weights = [weight for _, weight, _ in members]
-        n_columns = whole.task.X.shape[1]
-        if self.task == "regression":
-            return VotingRegressor(named, weights=weights).fit(np.zeros((2, n_columns)), np.arange(2.0))
-        voting = VotingClassifier(named, voting="soft", weights=weights)
-        return voting.fit(np.zeros((len(self.classes_), n_columns)), self.classes_)
 
     # -- predicting ----------------------------------------------------------------------------------------------------
 

@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.ensemble import VotingClassifier, VotingRegressor
+from sklearn.frozen import FrozenEstimator
 
+from sklearn_autotune._blend import Choice, choose_weights
 from sklearn_autotune._members import FAMILY, MemberClassifier, MemberRegressor, Members, full_name
-from sklearn_autotune._plan import Plan
+from sklearn_autotune._plan import N_MEMBERS, Plan, leaders
 from sklearn_autotune._temperature import scale
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import log_loss_of, mean_score
 
-__all__ = ["Ballot", "fit_members", "label_of", "make_leaderboard", "seconds_a_row"]
+__all__ = ["Ballot", "choose", "fit_members", "label_of", "make_leaderboard", "make_voting", "quick_leaders"]
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +91,68 @@ class Ballot:
         self.score(np.concatenate(self.predictions[0]), range(len(self.rows)))
         seconds = time.perf_counter() - start
         return time.time() + seconds * len(self.rows) * len(self.predictions) * N_ROUNDS < deadline
+
+
+def quick_leaders(records: Sequence[Record], measured: Members, max_predict_time: float | None) -> list[Record]:
+    """Return the best candidates that predict a row in the time that it may take; if there are none, the best one."""
+    quick = [record for record in leaders(records) if _is_within(max_predict_time, [record], measured)]
+    return quick or leaders(records, 1)
+
+
+def _is_within(max_predict_time: float | None, records: Sequence[Record], measured: Members) -> bool:
+    if max_predict_time is None:
+        return True
+    return sum(seconds_a_row(record, measured) for record in records) <= max_predict_time
+
+
+def choose(
+    leading: Sequence[Record],
+    measured: Members,
+    *,
+    quick: bool,
+    is_blended: bool,
+    deadline: float | None,
+    max_predict_time: float | None,
+) -> Choice:
+    """Choose the blend, or the best one alone where that is wanted, or where there is no time for more.
+
+    Parameters
+    ----------
+    leading : sequence of Record
+        The best first.
+    measured : Members
+    quick : bool
+        As of `Ballot`.
+    is_blended : bool
+        Whether there may be more than one.
+    deadline : float or None
+        ``time.time()`` at which choosing has to be over.
+    max_predict_time : float or None
+        Seconds that the blend may take to predict a row.
+
+    Returns
+    -------
+    choice : Choice
+        A weight for each of ``leading``.
+    """
+    ballot = Ballot(measured, leading, quick=quick)
+    most = N_MEMBERS if is_blended and ballot.has_time(deadline) else 1
+    choice = choose_weights(ballot.predictions, ballot.score, most=most)
+    members = [record for record, weight in zip(leading, choice.weights, strict=True) if weight]
+    if _is_within(max_predict_time, members, measured):
+        return choice
+    return choose_weights(ballot.predictions, ballot.score, most=1)
+
+
+def make_voting(members: Sequence[tuple[Record, float, Any]], whole: Members) -> Any:
+    """Put the members together in scikit-learn's ensemble; none of them is fitted again."""
+    named = [(label_of(record), FrozenEstimator(model)) for record, _, model in members]
+    weights = [weight for _, weight, _ in members]
+    n_columns = whole.task.X.shape[1]
+    if whole.classes is None:
+        return VotingRegressor(named, weights=weights).fit(np.zeros((2, n_columns)), np.arange(2.0))
+    voting = VotingClassifier(named, voting="soft", weights=weights)
+    return voting.fit(np.zeros((len(whole.classes), n_columns)), whole.classes)
 
 
 def _in_parts(folds: list[np.ndarray]) -> list[np.ndarray]:
