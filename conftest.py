@@ -1,4 +1,4 @@
-"""What holds for all tests, the documentation's too: figures are drawn into memory and closed, and nobody calls home."""
+"""What holds for all tests, the documentation's too: figures are drawn into memory and closed, nobody calls home."""
 
 import os
 import sys
