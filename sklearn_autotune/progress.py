@@ -181,7 +181,9 @@ class TrialProgress:
         is_notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
         is_terminal = bool(getattr(stream, "isatty", bool)())
         if self.bar is True or (self.bar == "auto" and (is_terminal or is_notebook)):
-            self._tqdm = tqdm(total=self.n_trials, initial=self._n_before, unit="trial", file=stream, leave=True)
+            # Each trial moves the bar, so tqdm's thread that watches over bars which stand still has nothing to do.
+            bar = type("TrialBar", (tqdm,), {"monitor_interval": 0})
+            self._tqdm = bar(total=self.n_trials, initial=self._n_before, unit="trial", file=stream, miniters=1)
 
     def _count(self, trial: FrozenTrial) -> None:
         # Failed trials are told as pruned, since samplers learn from those; our own record says which.

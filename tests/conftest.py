@@ -1,9 +1,11 @@
-"""What holds for all tests, the documentation's too: figures are drawn into memory, and closed afterwards."""
+"""What holds for all tests, the documentation's too: figures are drawn into memory and closed, nobody calls home."""
 
 import os
 import sys
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # it leaves a thread behind
 
 
 class ClosedFigures:

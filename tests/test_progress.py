@@ -5,12 +5,14 @@ import io
 import logging
 import pickle
 import re
+import threading
 
 import numpy as np
 import pytest
 from optuna.pruners import MedianPruner
 from scipy.stats import uniform
 from sklearn.base import clone
+from tqdm import TMonitor
 
 from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
 from sklearn_autotune.progress import TrialProgress
@@ -72,7 +74,7 @@ def test_stopped_and_failed_trials_are_counted_apart(caplog):
 
 
 def test_in_a_terminal_there_is_a_bar(caplog):
-    terminal = Terminal()
+    terminal, before = Terminal(), threading.enumerate()
 
     with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"):
         fitted = search(TrialProgress(n_trials=12, stream=terminal)).fit(X, Y)
@@ -81,6 +83,7 @@ def test_in_a_terminal_there_is_a_bar(caplog):
     assert re.match(r"100%\|.*\| 12/12 ", last)
     assert f"best {fitted.best_score_:.5g}" in last
     assert last.endswith("\n")  # closed, so that the next line of the terminal is free
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, TMonitor) and thread not in before]
     assert caplog.messages == []
 
 
