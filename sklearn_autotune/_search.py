@@ -134,8 +134,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Name of the study in ``storage``. None is "sklearn_autotune". A new study never touches an old one: if the name
         is taken it gets a number behind it.
     resume : bool, default=False
-        Go on with the stored study of that name until it has ``n_trials`` candidates in all. A study that was made for
-        other data, folds, space, scoring or estimator is refused.
+        Go on with the stored study of that name until it has ``n_trials`` candidates in all, so as to end like a search
+        that was never interrupted. A study that was made for other data, folds, space, scoring or estimator is refused.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     feature_names_in_ : ndarray of shape (n_features_in_,)
         If the best estimator has it.
     study_ : optuna.Study
-        For ``optuna.visualization`` and optuna-dashboard. Pickled without its storage.
+        In memory, for ``optuna.visualization``; what ``storage`` holds is a copy of its trials.
     trials_ : dict of str to ndarray
         Our own table of all trials, for ``pandas.DataFrame(search.trials_)``: ``number``, ``status`` ("complete",
         "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``seconds``, ``n_folds`` measured,
