@@ -15,6 +15,7 @@ from sklearn_autotune._measuring import guiding_metric, make_bars
 from sklearn_autotune._refit_rules import RefitRule
 from sklearn_autotune._results import choose_best, format_results, format_trials
 from sklearn_autotune._routing import check_refit_names_score
+from sklearn_autotune._signals import sigterm_interrupts
 from sklearn_autotune._sklearn import FoldContexts
 from sklearn_autotune._space import Space
 from sklearn_autotune._study import fingerprint, make_sampler, open_study
@@ -83,27 +84,36 @@ class BaseSearch(BaseEstimator):
 
         There is none where no score decides.
         """
-        with (
-            closing(self._open_logbook(task, space)) as logbook,
-            closing(self._make_executor(evaluation)) as executor,
-        ):
-            deadline = None if self.timeout is None else start + self.timeout
-            parts: dict[str, Any] = {"logbook": logbook, "executor": executor, "contexts": contexts}
-            loop = self._make_loop(space, deadline, **parts)
-            self._announce(loop.n_planned)
-            contexts.begin(loop.n_planned)
-            try:
-                try:
-                    loop.run()
-                except NotRepeatedError as error:
-                    logger.info("The stored trials are taken as they are: %s.", error)
-                    loop = self._make_loop(space, deadline, as_stored=True, **parts)
-                    loop.run()
-            except (KeyboardInterrupt, StudyStorageError):
-                self._keep_interrupted(loop.study, loop.records)
-                raise
-        contexts.end()
-        return self._collect(loop.study, loop.records)
+        deadline = None if self.timeout is None else start + self.timeout
+        loops: list[TrialLoop] = []  # not on the search itself, which callbacks take to workers
+        try:
+            with (
+                sigterm_interrupts(),
+                closing(self._open_logbook(task, space)) as logbook,
+                closing(self._make_executor(evaluation)) as executor,
+            ):
+                self._run(loops, space, deadline, logbook=logbook, executor=executor, contexts=contexts)
+                winner = self._collect(loops[-1].study, loops[-1].records)
+            contexts.end()
+            return winner
+        except (KeyboardInterrupt, StudyStorageError):
+            if loops:
+                self._keep_interrupted(loops[-1].study, loops[-1].records)
+            raise
+
+    def _run(
+        self, loops: list[TrialLoop], space: Space, deadline: float | None, *, contexts: FoldContexts, **parts: Any
+    ) -> None:
+        """Measure candidates until the budget is spent; first going through what is stored, if that can be done."""
+        loops.append(self._make_loop(space, deadline, contexts=contexts, **parts))
+        self._announce(loops[-1].n_planned)
+        contexts.begin(loops[-1].n_planned)
+        try:
+            loops[-1].run()
+        except NotRepeatedError as error:
+            logger.info("The stored trials are taken as they are: %s.", error)
+            loops.append(self._make_loop(space, deadline, as_stored=True, contexts=contexts, **parts))
+            loops[-1].run()
 
     def _open_logbook(self, task: Task, space: Space) -> Logbook:
         if self.storage is None:

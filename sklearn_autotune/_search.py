@@ -35,6 +35,7 @@ from sklearn_autotune._sklearn import (
     with_callbacks,
 )
 from sklearn_autotune.evaluation import Evaluation, Rung, Task
+from sklearn_autotune.executors import Executor, Limits, make_executor
 from sklearn_autotune.racing import FoldRacing
 
 __all__ = ["OptunaSearchCV"]
@@ -68,6 +69,13 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Seconds for the whole ``fit``, the final one included: no candidate is begun, and none goes on to its next fold,
         when only the time for the final fit is left. With ``n_jobs`` above 1 candidates under way are ended at once;
         with 1 a fold that is being fitted is waited for. The first candidate is always finished. None sets no limit.
+    trial_timeout : float, default=None
+        Seconds for one candidate, all its folds together. One that takes longer is ended and recorded as failed, and
+        the search goes on. Candidates are measured in a worker process then, with ``n_jobs=1`` too. None sets no limit.
+    memory_limit : int, default=None
+        Bytes that one candidate may take beyond what its worker process holds before the first one. What asks for more
+        gets a ``MemoryError`` and is recorded as failed. Worker processes as with ``trial_timeout``; on Linux only.
+        None sets no limit.
     scoring : str, callable, list, tuple, set or dict, default=None
         As in scikit-learn: one scorer, or several, of which ``refit`` names the one that decides. None is the
         estimator's ``score``. Higher is better.
@@ -163,8 +171,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         In memory, for ``optuna.visualization``; what ``storage`` holds is a copy of its trials.
     trials_ : dict of str to ndarray
         Our own table of all trials, for ``pandas.DataFrame(search.trials_)``: ``number``, ``status`` ("complete",
-        "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``seconds``, ``n_folds`` measured,
-        ``params``, the score of each fold, and the ``resource`` reached where there is one.
+        "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``exit`` (signal or code, where the
+        candidate's worker process ended), ``seconds``, ``n_folds`` measured, ``params``, the score of each fold, and
+        the ``resource`` reached where there is one.
 
     See Also
     --------
@@ -201,6 +210,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         "param_distributions": [dict, list, tuple, callable, StrOptions({"auto"})],
         "n_trials": [Interval(numbers.Integral, 1, None, closed="left")],
         "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
         "n_jobs": [numbers.Integral, None],
         "refit": ["boolean", str, callable],
@@ -234,6 +245,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         *,
         n_trials: int = 50,
         timeout: float | None = None,
+        trial_timeout: float | None = None,
+        memory_limit: int | None = None,
         scoring: Any = None,
         n_jobs: int | None = None,
         refit: bool | str | Callable = True,
@@ -263,6 +276,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.param_distributions = param_distributions
         self.n_trials = n_trials
         self.timeout = timeout
+        self.trial_timeout = trial_timeout
+        self.memory_limit = memory_limit
         self.scoring = scoring
         self.n_jobs = n_jobs
         self.refit = refit
@@ -312,7 +327,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             Before any model is fitted, if a parameter, the space or the data cannot be used; after the search, if
             all fits failed.
         KeyboardInterrupt
-            On Ctrl-C, once the results so far are on the estimator.
+            On Ctrl-C or SIGTERM, once the results so far are on the estimator.
+        StudyMismatchError, StudyInUseError, StudyStorageError
+            If the stored study was made for something else, is searched by another process, or cannot be read or
+            written.
         """
         start = time.time()
         self._forget_fit()
@@ -389,6 +407,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
 
     # -- the stages of fit -------------------------------------------------------------------------------------
+
+    def _make_executor(self, evaluation: Evaluation) -> Executor:
+        limits = Limits(self.trial_timeout, self.memory_limit)
+        return make_executor(evaluation, self.n_jobs, self.look_ahead, limits)
 
     def _refit(self, task: Task, root: Any, evaluation: Evaluation, curve: tuple[Rung, ...]) -> None:
         """Fit the winner on all rows. Its failure is the user's to see."""

@@ -19,7 +19,18 @@ PACKAGE = ROOT.name
 # A room that is a folder stands on one floor; inside it, modules import one another as they like.
 FLOORS = {
     0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions", "_columns", "_temperature"),
-    1: ("_lock", "_journal", "_space", "evaluation", "_delegate", "_routing", "_refit_rules", "samplers", "_table"),
+    1: (
+        "_lock",
+        "_journal",
+        "_signals",
+        "_space",
+        "evaluation",
+        "_delegate",
+        "_routing",
+        "_refit_rules",
+        "samplers",
+        "_table",
+    ),
     2: ("racing", "halving", "families", "_study", "_records", "_blend"),
     3: ("pruning", "executors", "_logbook"),
     4: ("_trials", "_measuring"),

@@ -1,8 +1,9 @@
 """A program that searches, is killed again and again at random instants, and resumes; then says what came of it.
 
 ``python -m tests.faults.killed FOLDER N_KILLS SEED`` writes JSON into the folder, for each kind of search. Each attempt
-is a process of its own, forked so that it need not import everything again, and ended by SIGKILL wherever it is at that
-moment. A search that survives to its end is followed by a new one until all kills have been dealt.
+is a process of its own, forked so that it need not import everything again, and is killed, told to end or interrupted,
+in turn, wherever it is at that moment. A search that survives to its end is followed by a new one until all kills have
+been dealt.
 """
 
 import json
@@ -11,6 +12,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import optuna
@@ -21,6 +23,8 @@ from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
 from tests.toys import SleepingClassifier, table
 
 SPACE = {"a": uniform(0, 9), "b": [0, 1, 2]}
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+INTERRUPTED, UNSOUND = 130, 7
 KINDS = ("one job", "racing", "two jobs", "sampler", "boosters")
 
 
@@ -53,12 +57,28 @@ def attempt(kind, path, out):
     """Search in a forked process, which ends itself when it is done."""
     pid = os.fork()
     if pid == 0:
+        status = UNSOUND
         try:
-            found = outcome(make_search(kind, path).fit(*data()))
-            Path(out).write_text(json.dumps(found))
+            search = make_search(kind, path)
+            try:
+                found = outcome(search.fit(*data()))
+                Path(out).write_text(json.dumps(found))
+                status = 0
+            except KeyboardInterrupt:
+                status = INTERRUPTED if is_sound(search) else UNSOUND
+        except BaseException:
+            traceback.print_exc()
         finally:
-            os._exit(0)
+            os._exit(status)
     return pid
+
+
+def is_sound(search):
+    """Whether an interrupted search holds what it was told, as far as it got."""
+    states = [trial.state for trial in search.study_.trials] if hasattr(search, "study_") else []
+    n_told = sum(status in ("complete", "pruned") for status in getattr(search, "trials_", {}).get("status", ()))
+    is_kept = n_told == 0 or hasattr(search, "cv_results_")
+    return is_kept and all(state.is_finished() for state in states)
 
 
 def deal(kind, folder, n_kills, chance):
@@ -72,9 +92,10 @@ def deal(kind, folder, n_kills, chance):
             pid = attempt(kind, path, out)
             if n_landed < n_kills:
                 time.sleep(chance.uniform(0.02, 2.5 if kind == "two jobs" else 1.0))
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, SIGNALS[n_landed % len(SIGNALS)])
             _, status = os.waitpid(pid, 0)
-            n_landed += os.WIFSIGNALED(status)
+            assert os.waitstatus_to_exitcode(status) != UNSOUND
+            n_landed += os.waitstatus_to_exitcode(status) in (-signal.SIGKILL, -signal.SIGTERM, INTERRUPTED)
             before, told = told, stored_numbers(path)
             n_lost += len(set(before) - set(told))
             n_repeated += len(told) - len(set(told))

@@ -14,7 +14,7 @@ import pytest
 from tests.faults.killed import KINDS, data, make_search, outcome
 
 ROOT = Path(__file__).parents[2]
-N_KILLS = 60 if os.environ.get("SKLEARN_AUTOTUNE_NIGHTLY") else 2
+N_KILLS = 60 if os.environ.get("SKLEARN_AUTOTUNE_NIGHTLY") else 3
 
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")]
