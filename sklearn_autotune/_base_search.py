@@ -21,7 +21,7 @@ from sklearn_autotune._space import Space
 from sklearn_autotune._study import fingerprint, make_sampler, open_study
 from sklearn_autotune._trials import Budget, Goal, NotRepeatedError, Record, TrialLoop
 from sklearn_autotune.evaluation import Evaluation, Outcome, Task
-from sklearn_autotune.exceptions import StudyStorageError
+from sklearn_autotune.exceptions import ClusterLostError, StudyStorageError
 from sklearn_autotune.executors import Executor, make_executor
 from sklearn_autotune.pruning import Bars
 
@@ -96,7 +96,7 @@ class BaseSearch(BaseEstimator):
                 winner = self._collect(loops[-1].study, loops[-1].records)
             contexts.end()
             return winner
-        except (KeyboardInterrupt, StudyStorageError):
+        except (KeyboardInterrupt, StudyStorageError, ClusterLostError):
             if loops:
                 self._keep_interrupted(loops[-1].study, loops[-1].records)
             raise

@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._base_search import BaseSearch
+from sklearn_autotune._cluster import ClusterSlots, find_client
 from sklearn_autotune._delegate import DelegateMixin, require_refit
 from sklearn_autotune._measuring import check_pruner, guiding_metric, make_evaluation, make_space, make_task
 from sklearn_autotune._routing import make_router, resolve_scorer, route_metadata
@@ -83,6 +84,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Worker processes, each measuring one candidate at a time, or some of its folds if there are more workers than
         ``look_ahead``. None is 1 unless in a ``joblib.parallel_config`` context, -1 all processors. Never changes the
         result.
+    executor : distributed.Client or str, default=None
+        A Dask client, or the address of a Dask scheduler: candidates are measured by the cluster's workers, ``n_jobs``
+        of them at most, None meaning all. None is this machine, or the client of ``joblib.parallel_config("dask")``.
     refit : bool, str, callable or refit rule, default=True
         Fit the best candidate on all the data. A str names the score that decides; a callable takes ``cv_results_``
         and returns the best index, and then there is no ``best_score_``. `OneStandardError` is a rule ready made.
@@ -214,6 +218,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
         "n_jobs": [numbers.Integral, None],
+        "executor": "no_validation",
         "refit": ["boolean", str, callable],
         "cv": ["cv_object"],
         "verbose": ["verbose"],
@@ -249,6 +254,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         memory_limit: int | None = None,
         scoring: Any = None,
         n_jobs: int | None = None,
+        executor: Any = None,
         refit: bool | str | Callable = True,
         cv: Any = None,
         verbose: int = 0,
@@ -280,6 +286,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.memory_limit = memory_limit
         self.scoring = scoring
         self.n_jobs = n_jobs
+        self.executor = executor
         self.refit = refit
         self.cv = cv
         self.verbose = verbose
@@ -302,6 +309,19 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.storage = storage
         self.study_name = study_name
         self.resume = resume
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle without the client, which is a connection."""
+        state = super().__getstate__()
+        return state if isinstance(self.executor, str) else state | {"executor": None}
+
+    def __sklearn_clone__(self) -> "OptunaSearchCV":
+        """Clone with the same client: it cannot be copied."""
+        without = object.__new__(type(self))
+        without.__dict__ = vars(self) | {"executor": None}
+        cloned = super(OptunaSearchCV, without).__sklearn_clone__()
+        cloned.executor = self.executor
+        return cloned
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None, **params: Any) -> "OptunaSearchCV":
@@ -331,6 +351,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         StudyMismatchError, StudyInUseError, StudyStorageError
             If the stored study was made for something else, is searched by another process, or cannot be read or
             written.
+        ClusterLostError
+            If a Dask cluster has no workers any more; the results so far are on the estimator.
         """
         start = time.time()
         self._forget_fit()
@@ -410,6 +432,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
 
     def _make_executor(self, evaluation: Evaluation) -> Executor:
         limits = Limits(self.trial_timeout, self.memory_limit)
+        client = find_client(self.executor)
+        if client is not None:
+            is_ours = isinstance(self.executor, str)
+            return ClusterSlots(client, evaluation, self.n_jobs, self.look_ahead, limits, is_ours=is_ours)
         return make_executor(evaluation, self.n_jobs, self.look_ahead, limits)
 
     def _refit(self, task: Task, root: Any, evaluation: Evaluation, curve: tuple[Rung, ...]) -> None:

@@ -1,6 +1,7 @@
 """The package's own exceptions; everything else raises Python's or scikit-learn's."""
 
 __all__ = [
+    "ClusterLostError",
     "SearchTerminated",
     "StudyInUseError",
     "StudyMismatchError",
@@ -19,6 +20,10 @@ class StudyInUseError(RuntimeError):
 
 class StudyStorageError(RuntimeError):
     """Where a study is stored cannot be read or written; the results so far are on the search."""
+
+
+class ClusterLostError(RuntimeError):
+    """A Dask cluster has no workers any more, or cannot be reached; the results so far are on the search."""
 
 
 class WorkerSetupError(RuntimeError):

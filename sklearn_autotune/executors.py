@@ -31,6 +31,7 @@ from sklearn_autotune.evaluation._worker import Worker, advance, pack, prepare_p
 
 __all__ = [
     "NO_LIMITS",
+    "Clock",
     "Executor",
     "InProcess",
     "Limits",
@@ -146,7 +147,8 @@ def make_executor(evaluation: Evaluation, n_jobs: int | None, look_ahead: int, l
     name = type(backend).__name__
     if name not in ("LokyBackend", "MultiprocessingBackend"):
         raise ValueError(
-            f"OptunaSearchCV cannot run on joblib's {name}. Use joblib.parallel_config(backend='loky') or 'threading'."
+            f"OptunaSearchCV cannot run on joblib's {name}. Use joblib.parallel_config(backend='loky'), 'threading' or "
+            "'dask'."
         )
     return ProcessSlots(evaluation, n_slots, n_parts, limits)
 
@@ -185,21 +187,49 @@ class InProcess:
         self.queue.clear()
 
 
+class Clock:
+    """Counts the seconds for which a worker is busy with a candidate, whenever that is looked at."""
+
+    def __init__(self) -> None:
+        self.seconds_before = 0.0
+        self.began: float | None = None
+        self.is_ready = False
+
+    def note_ready(self, future: Any = None) -> None:
+        """The worker has started: from now on it is the candidate that takes time."""
+        self.is_ready = True
+        if self.began is not None:
+            self.began = time.monotonic()
+
+    def start(self, future: Any, *, afresh: bool) -> None:
+        """Count until the future is done, from 0 if another candidate is begun."""
+        if afresh:
+            self.seconds_before = 0.0
+        self.began = time.monotonic()
+        future.add_done_callback(self._stop)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        began = self.began
+        is_running = self.is_ready and began is not None
+        return self.seconds_before + (time.monotonic() - began if is_running else 0.0)  # type: ignore[operator]
+
+    def _stop(self, future: Any) -> None:
+        self.seconds_before = self.seconds
+        self.began = None
+
+
 class _ThreadSlot:
     """One thread with one worker."""
 
     def __init__(self, evaluation: Evaluation, config: dict[str, Any]) -> None:
         self.worker = Worker(evaluation)
         self.pool = ThreadPoolExecutor(max_workers=1, initializer=lambda: set_config(**config))
-
-        self.began = 0.0
-
-    @property
-    def busy_seconds(self) -> float:
-        return time.monotonic() - self.began
+        self.clock = Clock()
+        self.clock.note_ready()
 
     def start(self, work: Work) -> Future:
-        self.began = time.monotonic()
         return self.pool.submit(self.worker.start, work)
 
     def advance(self) -> Future:
@@ -215,22 +245,11 @@ class _ProcessSlot:
 
     def __init__(self, initargs: tuple[Any, ...], env: dict[str, str]) -> None:
         self.pool = ProcessPoolExecutor(max_workers=1, initializer=prepare_process, initargs=initargs, env=env)
-        self.began = 0.0
-        self.is_ready = threading.Event()
+        self.clock = Clock()
         self.future: Future = self.pool.submit(os.getpid)
-        self.future.add_done_callback(self._note_ready)
-
-    def _note_ready(self, first: Future) -> None:
-        """The worker has started: from now on it is the candidate that takes time."""
-        self.began = time.monotonic()
-        self.is_ready.set()
-
-    @property
-    def busy_seconds(self) -> float:
-        return time.monotonic() - self.began if self.is_ready.is_set() else 0.0
+        self.future.add_done_callback(self.clock.note_ready)
 
     def start(self, work: Work) -> Future:
-        self.began = time.monotonic()
         self.future = self.pool.submit(start, work)
         return self.future
 
@@ -252,7 +271,8 @@ class Slots:
     Parameters
     ----------
     make_slot : callable
-        Returns a fresh slot; called when a slot is first needed, and again when one has died.
+        Returns a fresh slot, or None if there is no place for one now; called when a slot is first needed, and again
+        when one has died.
     n_slots : int
     n_folds, n_parts : int
         Into how many parts, of so many folds in all, a candidate is cut. One that races is cut into folds.
@@ -294,7 +314,7 @@ class Slots:
             slot, work = self.busy.pop(future)
             outcome = self._outcome(future, slot, work)
             if outcome is not None:
-                self.spent[work.number] += slot.busy_seconds
+                self.spent[work.number] += slot.clock.seconds
                 arrived += self._join(work, outcome)
         arrived += self._end_overdue()
         self._start_queued()
@@ -331,7 +351,7 @@ class Slots:
         return running
 
     def _seconds(self, number: int, slots: Iterable[Any] = ()) -> float:
-        return self.spent[number] + sum(slot.busy_seconds for slot in slots)
+        return self.spent[number] + sum(slot.clock.seconds for slot in slots)
 
     def _patience(self, timeout: float | None) -> float | None:
         """Seconds to wait: until a candidate may have had its time."""
@@ -340,7 +360,7 @@ class Slots:
         left = [timeout] if timeout is not None else []
         for number, slots in self._running().items():
             left.append(max(0.0, (self.limits.seconds - self._seconds(number, slots)) / len(slots)))
-            if any(slot.busy_seconds == 0.0 for slot in slots):
+            if not all(slot.clock.is_ready for slot in slots):
                 left.append(READY_SECONDS)
         return min(left, default=None)
 
@@ -378,6 +398,8 @@ class Slots:
                 slot = self.idle.pop()
             else:
                 slot = self.make_slot()
+                if slot is None:  # there is no place for it now
+                    return
                 self.n_unopened -= 1
             work = min(self.queue, key=_urgency)
             try:
@@ -387,6 +409,7 @@ class Slots:
                 self.n_unopened += 1
             else:
                 self.queue.remove(work)
+                slot.clock.start(future, afresh=True)
                 self.busy[future] = (slot, work)
 
     def _outcome(self, future: Future, slot: Any, work: Work) -> Outcome | None:
@@ -410,7 +433,9 @@ class Slots:
         if isinstance(result, Progress):
             verdict = judge(work, result)
             if verdict is None:
-                self.busy[slot.advance()] = (slot, work)
+                step = slot.advance()
+                slot.clock.start(step, afresh=False)
+                self.busy[step] = (slot, work)
                 return None
             result = verdict
         self.idle.append(slot)

@@ -119,6 +119,7 @@ def stored_numbers(path):
 
 
 def main(folder, n_kills, seed):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a program in the background has not
     chance = random.Random(seed)
     reports = {kind: deal(kind, folder / kind, n_kills, chance) for kind in KINDS}
     (folder / "reports.json").write_text(json.dumps(reports))
