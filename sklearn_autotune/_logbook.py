@@ -7,7 +7,8 @@ spoils nothing but itself, and whenever a search is killed the stored study hold
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import optuna
@@ -39,6 +40,7 @@ class Logbook:
     def __init__(self, opened: OpenedStudy | None = None) -> None:
         self.study = None if opened is None else opened.study
         self.lock = None if opened is None else opened.lock
+        self.attributes = {} if self.study is None else self.study.user_attrs
         self.next_number = 0
         self.waiting: dict[int, FrozenTrial | None] = {}
         self.is_unsure = False  # whether a trial may have been written though it was not said so
@@ -48,19 +50,19 @@ class Logbook:
         """Return the search's seed: a resumed search that is given none goes on with the one it had."""
         if self.study is None:
             return draw_seed(random_state)
-        stored = self.study.user_attrs.get(SEED)
+        stored = self.attributes.get(SEED)
         if random_state is None and stored is not None:
             return stored
         seed = draw_seed(random_state)
         if stored is None:
-            self.study.set_user_attr(SEED, seed)
+            self.note_attributes({SEED: seed})
         return seed
 
     def make_study(self, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
         """Return the study to work on: in memory, by the name of the stored one, without its trials."""
         if self.study is None:
             return memory_study(pruner=pruner)
-        return memory_study(self.study.study_name, pruner, self.study.user_attrs)
+        return memory_study(self.study.study_name, pruner, self.attributes)
 
     def read(self) -> list[FrozenTrial]:
         """Return what is stored, in the order in which it was."""
@@ -89,12 +91,13 @@ class Logbook:
 
     def note_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Write down what a callback has set on the study."""
-        if self.study is None or self.is_broken:
+        study = self.study
+        if study is None or self.is_broken:
             return
-        known = self.study.user_attrs
         for name, value in attributes.items():
-            if known.get(name) != value:
-                self.study.set_user_attr(name, value)
+            if name not in self.attributes or self.attributes[name] != value:
+                self._insist(partial(study.set_user_attr, name, value), lambda: False)
+                self.attributes[name] = value
 
     def close(self) -> None:
         """Write what is left, and let go of the study."""
@@ -112,11 +115,15 @@ class Logbook:
             self.is_unsure = False
             return
         self.is_unsure = True
+        self._insist(partial(self.study.add_trial, trial), partial(self._is_written, trial))
+        self.is_unsure = False
+
+    def _insist(self, write: Callable[[], None], is_written: Callable[[], bool]) -> None:
+        """Write, and try again for a while if that fails; it may be that only the answer got lost."""
         give_up, pause = time.monotonic() + RETRY_SECONDS, FIRST_PAUSE
         while True:
             try:
-                self.study.add_trial(trial)
-                self.is_unsure = False
+                write()
                 return
             except Exception as error:  # each storage has its own, and some hide them behind an AssertionError
                 if time.monotonic() + pause > give_up:
@@ -125,8 +132,7 @@ class Logbook:
                 logger.warning("The study's storage fails (%s); trying again in %.1f s.", error, pause)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-            if self._is_written(trial):
-                self.is_unsure = False
+            if is_written():
                 return
 
     def _is_written(self, trial: FrozenTrial) -> bool:

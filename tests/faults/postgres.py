@@ -1,0 +1,52 @@
+"""A PostgreSQL server of one's own, for a test: begun in a folder, on a free port, and stopped again."""
+
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+class Server:
+    """One server."""
+
+    def __init__(self, folder):
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        initdb = str(found[-1]) if found else shutil.which("initdb")
+        if initdb is None:
+            pytest.skip("needs PostgreSQL's server programs (Debian: postgresql)")
+        self.programs = Path(initdb).parent
+        self.folder = folder
+        self.as_user = []
+        if os.geteuid() == 0:  # the server refuses to run as root
+            if shutil.which("runuser") is None or subprocess.run(["id", "postgres"], capture_output=True).returncode:
+                pytest.skip("needs runuser and the user postgres to start a server as root")
+            self.as_user = ["runuser", "-u", "postgres", "--"]
+            for path in [folder, *folder.parents]:  # it has to get at its folder
+                if path != Path("/") and not path.stat().st_mode & 0o001:
+                    path.chmod(path.stat().st_mode | 0o001)
+            shutil.chown(folder, "postgres")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._run("initdb", "-D", str(folder / "data"), "-A", "trust", "-U", "postgres", "--no-sync")
+        self.control("start")
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "studies")
+
+    @property
+    def url(self):
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/studies"
+
+    def control(self, what, *more):
+        options = f"-p {self.port} -k {self.folder} -h 127.0.0.1 -F"
+        log = str(self.folder / "log")
+        self._run("pg_ctl", "-w", "-D", str(self.folder / "data"), "-o", options, "-l", log, what, *more)
+
+    def _run(self, program, *args):
+        command = [*self.as_user, str(self.programs / program), *args]
+        done = subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=self.folder, check=False
+        )
+        assert done.returncode == 0, done.stderr
