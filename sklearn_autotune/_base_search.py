@@ -15,10 +15,11 @@ from sklearn_autotune._measuring import guiding_metric, make_bars
 from sklearn_autotune._refit_rules import RefitRule
 from sklearn_autotune._results import choose_best, format_results, format_trials
 from sklearn_autotune._routing import check_refit_names_score
+from sklearn_autotune._sharing import SharingExecutor
 from sklearn_autotune._signals import sigterm_interrupts
 from sklearn_autotune._sklearn import FoldContexts
 from sklearn_autotune._space import Space
-from sklearn_autotune._study import fingerprint, make_sampler, open_study
+from sklearn_autotune._study import draw_seed, fingerprint, make_sampler, open_study
 from sklearn_autotune._trials import Budget, Goal, NotRepeatedError, Record, TrialLoop
 from sklearn_autotune.evaluation import Evaluation, Outcome, Task
 from sklearn_autotune.exceptions import ClusterLostError, StudyStorageError
@@ -90,7 +91,7 @@ class BaseSearch(BaseEstimator):
             with (
                 sigterm_interrupts(),
                 closing(self._open_logbook(task, space)) as logbook,
-                closing(self._make_executor(evaluation)) as executor,
+                closing(self._share(self._make_executor(evaluation), logbook)) as executor,
             ):
                 self._run(loops, space, deadline, logbook=logbook, executor=executor, contexts=contexts)
                 winner = self._collect(loops[-1].study, loops[-1].records)
@@ -119,7 +120,14 @@ class BaseSearch(BaseEstimator):
         if self.storage is None:
             return Logbook()
         marks = self._fingerprint(task, space)
-        return Logbook(open_study(storage=self.storage, study_name=self.study_name, resume=self.resume, marks=marks))
+        seed = draw_seed(self.random_state)
+        return Logbook(
+            open_study(storage=self.storage, study_name=self.study_name, resume=self.resume, marks=marks, seed=seed)
+        )
+
+    def _share(self, executor: Executor, logbook: Logbook) -> Executor:
+        """Measure only what no other process does, where others may be at the study."""
+        return SharingExecutor(executor, logbook) if logbook.is_shared else executor
 
     def _make_loop(
         self, space: Space, deadline: float | None, *, logbook: Logbook, as_stored: bool = False, **parts: Any

@@ -129,6 +129,16 @@ class ClusterSlots(Slots):
         if self.is_ours:
             self.client.close()
 
+    def _start_queued(self) -> None:
+        if self.queue and self.idle:  # a worker may have gone while it had nothing to do: no candidate's fault
+            present = self._addresses()
+            gone = [slot for slot in self.idle if slot.address not in present]
+            for slot in gone:
+                self.idle.remove(slot)
+                slot.kill()
+                self.n_unopened += 1
+        super()._start_queued()
+
     def _slots(self) -> list[Any]:
         return [*self.idle, *(slot for slot, _ in self.busy.values())]
 

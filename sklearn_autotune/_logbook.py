@@ -7,7 +7,7 @@ spoils nothing but itself, and whenever a search is killed the stored study hold
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,14 +15,12 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from sklearn_autotune._records import OUTCOME, number_of
-from sklearn_autotune._study import OpenedStudy, draw_seed, memory_study, shown
+from sklearn_autotune._study import SEED, OpenedStudy, draw_seed, memory_study, shown
 from sklearn_autotune.exceptions import StudyStorageError
 
 __all__ = ["Logbook"]
 
 logger = logging.getLogger(__name__)
-
-SEED = "sklearn_autotune:seed"
 
 RETRY_SECONDS = 60.0  # a database that is started again is back by then
 FIRST_PAUSE = 0.1
@@ -40,6 +38,8 @@ class Logbook:
     def __init__(self, opened: OpenedStudy | None = None) -> None:
         self.study = None if opened is None else opened.study
         self.lock = None if opened is None else opened.lock
+        self.is_shared = opened is not None and opened.is_shared
+        self.told: set[int] = set()  # numbers of the trials that need not be written any more
         self.attributes = {} if self.study is None else self.study.user_attrs
         self.next_number = 0
         self.waiting: dict[int, FrozenTrial | None] = {}
@@ -50,13 +50,7 @@ class Logbook:
         """Return the search's seed: a resumed search that is given none goes on with the one it had."""
         if self.study is None:
             return draw_seed(random_state)
-        stored = self.attributes.get(SEED)
-        if random_state is None and stored is not None:
-            return stored
-        seed = draw_seed(random_state)
-        if stored is None:
-            self.note_attributes({SEED: seed})
-        return seed
+        return self.attributes[SEED] if random_state is None and SEED in self.attributes else draw_seed(random_state)
 
     def make_study(self, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
         """Return the study to work on: in memory, by the name of the stored one, without its trials."""
@@ -86,6 +80,7 @@ class Logbook:
         self.waiting[number] = trial
         while self.next_number in self.waiting:
             self._write(self.waiting[self.next_number])
+            self.told.add(self.next_number)
             del self.waiting[self.next_number]
             self.next_number += 1
 
@@ -96,7 +91,7 @@ class Logbook:
             return
         for name, value in attributes.items():
             if name not in self.attributes or self.attributes[name] != value:
-                self._insist(partial(study.set_user_attr, name, value), lambda: False)
+                self.insist(partial(study.set_user_attr, name, value))
                 self.attributes[name] = value
 
     def close(self) -> None:
@@ -111,20 +106,25 @@ class Logbook:
     def _write(self, trial: FrozenTrial | None) -> None:
         if self.study is None or trial is None or self.is_broken:
             return
-        if self.is_unsure and self._is_written(trial):
+        if (self.is_unsure or self.is_shared) and self._is_written(trial):
             self.is_unsure = False
             return
         self.is_unsure = True
-        self._insist(partial(self.study.add_trial, trial), partial(self._is_written, trial))
+        self.insist(partial(self.study.add_trial, trial), partial(self._is_written, trial))
         self.is_unsure = False
 
-    def _insist(self, write: Callable[[], None], is_written: Callable[[], bool]) -> None:
-        """Write, and try again for a while if that fails; it may be that only the answer got lost."""
+    def insist(self, action: Callable[[], Any], is_done: Callable[[], bool] = lambda: False) -> Any:
+        """Read or write, and try again for a while if that fails; it may be that only the answer got lost.
+
+        Raises
+        ------
+        StudyStorageError
+            If it fails for `RETRY_SECONDS`.
+        """
         give_up, pause = time.monotonic() + RETRY_SECONDS, FIRST_PAUSE
         while True:
             try:
-                write()
-                return
+                return action()
             except Exception as error:  # each storage has its own, and some hide them behind an AssertionError
                 if time.monotonic() + pause > give_up:
                     self.is_broken = True
@@ -132,8 +132,20 @@ class Logbook:
                 logger.warning("The study's storage fails (%s); trying again in %.1f s.", error, pause)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-            if is_written():
-                return
+            if is_done():
+                return None
+
+    def told_elsewhere(self, numbers: Iterable[int]) -> dict[int, FrozenTrial]:
+        """Return those of some trials that another process has written down; none where nobody else is at the study."""
+        if not self.is_shared or self.is_broken:
+            return {}
+        wanted = set(numbers)
+        found: dict[int, FrozenTrial] = {}
+        for trial in self.insist(self.read):
+            number = number_of(trial)
+            if number in wanted and number not in found:
+                found[number] = trial
+        return found
 
     def _is_written(self, trial: FrozenTrial) -> bool:
         """Whether the storage has the trial, as far as it can be read."""

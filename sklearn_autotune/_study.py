@@ -4,6 +4,7 @@ import copy
 import itertools
 import logging
 import os
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, Stu
 
 __all__ = [
     "DEFAULT_STUDY_NAME",
+    "SEED",
     "OpenedStudy",
     "draw_seed",
     "fingerprint",
@@ -38,15 +40,18 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_STUDY_NAME = "sklearn_autotune"  # fixed: Hyperband deals its brackets by the study's name
 FINGERPRINT = "sklearn_autotune:fingerprint"
+SEED = "sklearn_autotune:seed"
+BEGIN_SECONDS = 10.0  # how long another process may take from creating a study to saying what it is for
 SQLITE_SECONDS = 60  # how long another program may keep the database to itself
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedStudy:
-    """A stored study, and the lock that holds it where it is in a local file."""
+    """A stored study; the lock that holds it where it is in a local file; whether other processes may be at it too."""
 
     study: optuna.Study
     lock: StudyLock | None = None
+    is_shared: bool = False
 
 
 def draw_seed(random_state: Any) -> int:
@@ -83,7 +88,9 @@ def make_sampler(sampler: Any, space: Space, seed: int) -> optuna.samplers.BaseS
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=space.is_conditional)
 
 
-def open_study(*, storage: Any, study_name: str | None, resume: bool, marks: Mapping[str, Any]) -> OpenedStudy:
+def open_study(
+    *, storage: Any, study_name: str | None, resume: bool, marks: Mapping[str, Any], seed: int = 0
+) -> OpenedStudy:
     """Open a new stored study, or the one that is to be resumed, and hold it where others could be at it too.
 
     Parameters
@@ -96,6 +103,8 @@ def open_study(*, storage: Any, study_name: str | None, resume: bool, marks: Map
         Go on with the stored study of that name, if there is one.
     marks : mapping of str to str
         The fingerprint of the task.
+    seed : int
+        Of a new study; stored with it.
 
     Returns
     -------
@@ -118,7 +127,8 @@ def open_study(*, storage: Any, study_name: str | None, resume: bool, marks: Map
     database = _database_file(opened)
     if resume and wanted in taken:
         return _resume(opened, database, wanted, marks)
-    return _create(opened, database, wanted, taken, marks)
+    created = _create(opened, database, wanted, taken, {SEED: seed, FINGERPRINT: dict(marks)}, resume)
+    return _resume(opened, database, wanted, marks) if created is None else created
 
 
 def memory_study(
@@ -208,17 +218,38 @@ def _resume(opened: Any, database: str | None, name: str, marks: Mapping[str, An
     try:
         with _storage_errors(opened):
             study = optuna.load_study(study_name=name, storage=opened)
+            if is_shared(opened):
+                _wait_for_marks(study)
             _require_same_task(study, marks)
-            _close_stale_trials(study)
+            if not is_shared(opened):
+                _close_stale_trials(study)
     except BaseException:
         if lock is not None:
             lock.release()
         raise
-    return OpenedStudy(study, lock)
+    return OpenedStudy(study, lock, is_shared(opened))
 
 
-def _create(opened: Any, database: str | None, wanted: str, taken: set[str], marks: Mapping[str, Any]) -> OpenedStudy:
-    """Create a study under the first name that is free and that nobody else is about to take."""
+def is_shared(storage: Any) -> bool:
+    """Whether several processes may be at a study: in a server's database, or in a journal."""
+    url = getattr(storage, "url", None)
+    is_server = isinstance(url, str) and not url.startswith("sqlite")
+    return is_server or isinstance(storage, optuna.storages.JournalStorage)
+
+
+def _wait_for_marks(study: optuna.Study) -> None:
+    give_up = time.monotonic() + BEGIN_SECONDS
+    while FINGERPRINT not in study.user_attrs and not study.get_trials(deepcopy=False) and time.monotonic() < give_up:
+        time.sleep(0.1)
+
+
+def _create(
+    opened: Any, database: str | None, wanted: str, taken: set[str], attributes: Mapping[str, Any], resume: bool
+) -> OpenedStudy | None:
+    """Create a study under the first name that is free and that nobody else is about to take.
+
+    None if it is to be resumed, and another process has created it meanwhile.
+    """
     names = itertools.chain([wanted], (f"{wanted}-{number}" for number in itertools.count(2)))
     for name in names:
         if name in taken:
@@ -230,13 +261,16 @@ def _create(opened: Any, database: str | None, wanted: str, taken: set[str], mar
         try:
             with quiet_optuna(), _storage_errors(opened):
                 study = optuna.create_study(study_name=name, storage=opened, direction="maximize")
-                study.set_user_attr(FINGERPRINT, dict(marks))
-            return OpenedStudy(study, lock)
+                for key, value in attributes.items():
+                    study.set_user_attr(key, value)
+            return OpenedStudy(study, lock, is_shared(opened))
         except BaseException as error:
             if lock is not None:
                 lock.release()
             if not isinstance(error, optuna.exceptions.DuplicatedStudyError):
                 raise
+            if resume:
+                return None
     raise RuntimeError("there is always a free name")
 
 

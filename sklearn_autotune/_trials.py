@@ -228,6 +228,7 @@ class TrialLoop:
                     return self.records
                 if next(iter(self.under_way)) not in self.arrived:
                     self.arrived.update(self.executor.wait(self._patience()))
+                    self._hear_of_others()
                 self._tell_arrived()
                 self._cancel_if_over()
         finally:
@@ -327,11 +328,17 @@ class TrialLoop:
     def _read_logbook(self) -> None:
         self.logbook.begin()
         for stored in self.logbook.read():
-            number = number_of(stored)
-            if number in self.known:
+            first = self.known.setdefault(number_of(stored), stored)
+            if first.params != stored.params:
                 self.others.append(stored)
-            else:
-                self.known[number] = stored
+
+    def _hear_of_others(self) -> None:
+        """Take what other processes at the same study have told."""
+        missing = [number for number in self.under_way if number not in self.arrived]
+        for number, stored in self.logbook.told_elsewhere(missing).items():
+            self.executor.kill([number])
+            self.known[number] = stored
+            self.arrived[number] = self._outcome_again(self.under_way[number].trial)
 
     def _require_repeated(self, trial: optuna.Trial, is_duplicate: bool) -> None:
         """Raise NotRepeatedError if a stored trial of this number had another candidate."""
@@ -397,7 +404,10 @@ class TrialLoop:
         frozen = self._tell(trial, outcome)
         self.is_telling = False
         is_stored = is_told(outcome) and self.known.pop(trial.number, None) is not None
-        self.logbook.note(trial.number, frozen if is_told(outcome) and not is_stored else None)
+        is_news = is_told(outcome) and not is_stored
+        # Whether a candidate was measured before, each process finds out by itself.
+        is_only_ours = outcome.status == "duplicate" and self.logbook.is_shared
+        self.logbook.note(trial.number, frozen if is_news and not is_only_ours else None)
         if outcome.status in MEASURED and not is_stored:
             for callback in self.callbacks:
                 callback(self.study, frozen)

@@ -33,7 +33,7 @@ FLOORS = {
     ),
     2: ("racing", "halving", "families", "_study", "_records", "_blend"),
     3: ("pruning", "executors", "_logbook"),
-    4: ("_trials", "_measuring", "_cluster"),
+    4: ("_trials", "_measuring", "_cluster", "_sharing"),
     5: ("_results", "_polish", "_members"),
     6: ("_base_search", "_plan"),
     7: ("_search", "_booster_search", "_winners"),

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,21 +13,20 @@ import pytest
 class Server:
     """One server."""
 
-    def __init__(self, folder):
+    def __init__(self):
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
         initdb = str(found[-1]) if found else shutil.which("initdb")
         if initdb is None:
             pytest.skip("needs PostgreSQL's server programs (Debian: postgresql)")
         self.programs = Path(initdb).parent
-        self.folder = folder
         self.as_user = []
         if os.geteuid() == 0:  # the server refuses to run as root
             if shutil.which("runuser") is None or subprocess.run(["id", "postgres"], capture_output=True).returncode:
                 pytest.skip("needs runuser and the user postgres to start a server as root")
             self.as_user = ["runuser", "-u", "postgres", "--"]
-            for path in [folder, *folder.parents]:  # it has to get at its folder
-                if path != Path("/") and not path.stat().st_mode & 0o001:
-                    path.chmod(path.stat().st_mode | 0o001)
+        # Not in pytest's own folder, which nobody but its owner can get into.
+        self.folder = folder = Path(tempfile.mkdtemp(prefix="sklearn_autotune_postgres_"))
+        if self.as_user:
             shutil.chown(folder, "postgres")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -43,6 +43,10 @@ class Server:
         options = f"-p {self.port} -k {self.folder} -h 127.0.0.1 -F"
         log = str(self.folder / "log")
         self._run("pg_ctl", "-w", "-D", str(self.folder / "data"), "-o", options, "-l", log, what, *more)
+
+    def stop(self):
+        self.control("stop", "-m", "immediate")
+        shutil.rmtree(self.folder)
 
     def _run(self, program, *args):
         command = [*self.as_user, str(self.programs / program), *args]

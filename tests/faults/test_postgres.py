@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.Pytes
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("postgres"))
+def server():
+    server = Server()
     yield server
-    server.control("stop", "-m", "immediate")
+    server.stop()
 
 
 @pytest.fixture

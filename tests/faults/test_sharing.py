@@ -1,0 +1,107 @@
+"""Several processes at one study: they do together what one would have done, and no candidate twice."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from sklearn_autotune._sharing import Claims
+from tests.faults import sharing
+from tests.faults.postgres import Server
+from tests.toys import read_log, table
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return table(sharing.make_search(None).fit(*sharing.data()))
+
+
+@pytest.fixture(scope="module")
+def server():
+    pytest.importorskip("psycopg", reason="needs the package psycopg")
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["journal", "postgres"])
+def storage(request, tmp_path):
+    """Where the study is kept, in a word for the command line."""
+    return str(tmp_path / "study.log") if request.param == "journal" else request.getfixturevalue("server").url
+
+
+def begin(storage, log):
+    """Start a process that searches."""
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "ignore", "-m", "tests.faults.sharing", storage, str(log)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, cwd=ROOT)
+
+
+def stored(storage):
+    trials = optuna.load_study(study_name="shared", storage=sharing.open_storage(storage)).trials
+    return sorted(trial.user_attrs["sklearn_autotune:outcome"]["number"] for trial in trials)
+
+
+def forget(storage):
+    for name in optuna.get_all_study_names(sharing.open_storage(storage)):
+        optuna.delete_study(study_name=name, storage=sharing.open_storage(storage))
+
+
+def test_two_processes_share_a_budget_and_measure_no_candidate_twice(storage, tmp_path, expected):
+    log = tmp_path / "log"
+    processes = [begin(storage, log) for _ in range(2)]
+    ends = [process.communicate(timeout=300) for process in processes]
+
+    assert [err for _, err in ends] == ["", ""]
+    found = [json.loads(out) for out, _ in ends]
+    fits = Counter(entry["a"] for entry in read_log(log))
+    assert [report["table"] for report in found] == [expected] * 2
+    assert set(fits.values()) == {2}  # each candidate on its two folds
+    assert len(fits) == 16
+    assert stored(storage) == list(range(16))
+    assert len({entry["pid"] for entry in read_log(log)}) == 2
+    forget(storage)
+
+
+def test_the_death_of_one_process_costs_the_others_nothing_but_time(storage, tmp_path, expected, monkeypatch):
+    log = tmp_path / "log"
+    monkeypatch.setenv("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", "8")
+    dying, living = begin(storage, log), begin(storage, log)
+    while not {dying.pid, living.pid} <= {entry["pid"] for entry in read_log(log)}:
+        assert dying.poll() is None
+        time.sleep(0.05)
+    dying.kill()
+    dying.communicate()
+
+    out, _ = living.communicate(timeout=300)
+
+    assert json.loads(out)["table"] == expected
+    assert stored(storage) == list(range(16))
+    forget(storage)
+
+
+def test_of_several_claims_one_holds(tmp_path):
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "study.log")))
+    study = optuna.create_study(study_name="mine", storage=storage)
+    several = [Claims(study) for _ in range(3)]
+
+    taken = [[claims.take(number) for claims in several] for number in range(3)]
+    several[0].release([1])
+    again = [claims.take(1) for claims in reversed(several)]
+    for claims in several:
+        claims.close()
+
+    assert taken == [[True, False, False]] * 3
+    assert again == [True, False, False]
