@@ -141,7 +141,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Optuna callbacks, called as ``callback(study, frozen_trial)`` in this process after each candidate, in order;
         they may call ``study.stop()``. (scikit-learn's own callbacks are set with ``set_callbacks``.)
     storage : str, path or optuna.storages.BaseStorage, default=None
-        Where the study is kept: a path is an SQLite file, a str with "://" an Optuna URL. None keeps it in memory.
+        Where the study is kept: a path is an SQLite file, which one process at a time can search, a str with "://" an
+        Optuna URL. At one study in a server's database or a journal several processes may be. None keeps it in memory.
     study_name : str, default=None
         Name of the study in ``storage``. None is "sklearn_autotune". A new study never touches an old one: if the name
         is taken it gets a number behind it.

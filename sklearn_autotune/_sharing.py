@@ -59,9 +59,10 @@ class Claims:
 
     def take(self, number: int) -> bool:
         """Claim a candidate, unless somebody else has it."""
-        if any(self._is_alive(claim) for claim in self._claims(number)):
+        claims = self._claims(number)
+        if any(self._is_alive(claim) for claim in claims):
             return False
-        for claim in self._claims(number):
+        for claim in claims:
             logger.warning("Candidate %d was claimed by a process that shows no sign of life; it is claimed.", number)
             self._finish(claim._trial_id)
         attributes = {"number": number, "token": self.token, "beat": 0}

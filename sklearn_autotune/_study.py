@@ -122,8 +122,7 @@ def open_study(
     wanted = study_name or DEFAULT_STUDY_NAME
     require_whole_journal(storage)
     with _storage_errors(storage):
-        opened = _open_storage(storage)
-        taken = set(optuna.get_all_study_names(storage=opened))
+        opened, taken = _open_storage(storage)
     database = _database_file(opened)
     if resume and wanted in taken:
         return _resume(opened, database, wanted, marks)
@@ -175,8 +174,26 @@ def fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource
     }
 
 
-def _open_storage(storage: Any) -> Any:
-    """Open a path as SQLite, patient with other writers; leave URLs and storages to Optuna."""
+def _open_storage(storage: Any) -> tuple[Any, set[str]]:
+    """Open a storage and read what studies it has.
+
+    Two processes that open an empty database at the same time both create Optuna's tables, and one of them fails.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    for pause in (0.5, 2.0):
+        try:
+            opened = _make_storage(storage)
+            return opened, set(optuna.get_all_study_names(storage=opened))
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            logger.info("The storage could not be opened, and is tried again: %s", error)
+            time.sleep(pause)
+    opened = _make_storage(storage)
+    return opened, set(optuna.get_all_study_names(storage=opened))
+
+
+def _make_storage(storage: Any) -> Any:
+    """Take a path for SQLite, patient with other writers; leave URLs and storages to Optuna."""
     if isinstance(storage, os.PathLike) or (isinstance(storage, str) and "://" not in storage):
         storage = f"sqlite:///{os.fspath(storage)}"
     if isinstance(storage, str) and storage.startswith("sqlite"):
