@@ -36,8 +36,8 @@ class Logbook:
     """
 
     def __init__(self, opened: OpenedStudy | None = None) -> None:
+        self.opened = opened
         self.study = None if opened is None else opened.study
-        self.lock = None if opened is None else opened.lock
         self.is_shared = opened is not None and opened.is_shared
         self.told: set[int] = set()  # numbers of the trials that need not be written any more
         self.attributes = {} if self.study is None else self.study.user_attrs
@@ -100,8 +100,8 @@ class Logbook:
             for number in sorted(self.waiting):
                 self._write(self.waiting.pop(number))
         finally:
-            if self.lock is not None:
-                self.lock.release()
+            if self.opened is not None:
+                self.opened.close()
 
     def _write(self, trial: FrozenTrial | None) -> None:
         if self.study is None or trial is None or self.is_broken:

@@ -109,8 +109,8 @@ class Claims:
     def _finish(self, claim: int) -> None:
         try:
             self.storage.set_trial_state_values(claim, TrialState.FAIL)
-        except (optuna.exceptions.UpdateFinishedTrialError, RuntimeError) as error:
-            logger.info("Claim %d is gone already: %s", claim, error)
+        except Exception as error:  # taken over; or the storage is away, and the claim will be missed by its heartbeat
+            logger.info("Claim %d could not be given up: %s", claim, error)
 
     def _beat(self) -> None:
         """Show that this process is alive."""

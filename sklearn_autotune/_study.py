@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import joblib
@@ -52,6 +52,15 @@ class OpenedStudy:
     study: optuna.Study
     lock: StudyLock | None = None
     is_shared: bool = False
+    opened: optuna.storages.RDBStorage | None = None  # here, so that it has to be closed here too
+
+    def close(self) -> None:
+        """Let go of the study, and close the connections that were opened for it."""
+        if self.opened is not None:
+            self.opened.remove_session()
+            self.opened.engine.dispose()
+        if self.lock is not None:
+            self.lock.release()
 
 
 def draw_seed(random_state: Any) -> int:
@@ -124,10 +133,11 @@ def open_study(
     with _storage_errors(storage):
         opened, taken = _open_storage(storage)
     database = _database_file(opened)
+    attributes = {SEED: seed, FINGERPRINT: dict(marks)}
     if resume and wanted in taken:
-        return _resume(opened, database, wanted, marks)
-    created = _create(opened, database, wanted, taken, {SEED: seed, FINGERPRINT: dict(marks)}, resume)
-    return _resume(opened, database, wanted, marks) if created is None else created
+        return _ours(_resume(opened, database, wanted, attributes), storage, opened)
+    created = _create(opened, database, wanted, taken, attributes, resume)
+    return _ours(created or _resume(opened, database, wanted, attributes), storage, opened)
 
 
 def memory_study(
@@ -230,14 +240,16 @@ def _database_file(storage: Any) -> str | None:
     return os.path.abspath(path)
 
 
-def _resume(opened: Any, database: str | None, name: str, marks: Mapping[str, Any]) -> OpenedStudy:
+def _resume(opened: Any, database: str | None, name: str, attributes: Mapping[str, Any]) -> OpenedStudy:
     lock = None if database is None else StudyLock(database, name)
     try:
         with _storage_errors(opened):
             study = optuna.load_study(study_name=name, storage=opened)
             if is_shared(opened):
                 _wait_for_marks(study)
-            _require_same_task(study, marks)
+            if FINGERPRINT not in study.user_attrs and not study.get_trials(deepcopy=False):
+                _mark(study, attributes)  # its process was ended as soon as it had created it
+            _require_same_task(study, attributes[FINGERPRINT])
             if not is_shared(opened):
                 _close_stale_trials(study)
     except BaseException:
@@ -247,11 +259,22 @@ def _resume(opened: Any, database: str | None, name: str, marks: Mapping[str, An
     return OpenedStudy(study, lock, is_shared(opened))
 
 
+def _ours(study: OpenedStudy, storage: Any, opened: Any) -> OpenedStudy:
+    """Note that a storage was opened here, and not by the user."""
+    return study if opened is storage else replace(study, opened=opened)
+
+
 def is_shared(storage: Any) -> bool:
     """Whether several processes may be at a study: in a server's database, or in a journal."""
     url = getattr(storage, "url", None)
     is_server = isinstance(url, str) and not url.startswith("sqlite")
     return is_server or isinstance(storage, optuna.storages.JournalStorage)
+
+
+def _mark(study: optuna.Study, attributes: Mapping[str, Any]) -> None:
+    """Say what a study is for; the fingerprint comes last, so that where it is, all is."""
+    for key, value in attributes.items():
+        study.set_user_attr(key, value)
 
 
 def _wait_for_marks(study: optuna.Study) -> None:
@@ -278,8 +301,7 @@ def _create(
         try:
             with quiet_optuna(), _storage_errors(opened):
                 study = optuna.create_study(study_name=name, storage=opened, direction="maximize")
-                for key, value in attributes.items():
-                    study.set_user_attr(key, value)
+                _mark(study, attributes)
             return OpenedStudy(study, lock, is_shared(opened))
         except BaseException as error:
             if lock is not None:

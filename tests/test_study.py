@@ -404,6 +404,15 @@ def test_a_refused_study_is_left_as_it_was(storage, data):
     assert make_search(storage=storage, resume=True).fit(*data).cv_results_["params"]
 
 
+def test_a_study_whose_process_was_killed_as_soon_as_it_had_created_it_is_resumed(storage, data):
+    optuna.create_study(study_name=DEFAULT_STUDY_NAME, storage=storage, direction="maximize")
+
+    search = make_search(storage=storage, resume=True).fit(*data)
+
+    assert search.cv_results_["params"] == make_search().fit(*data).cv_results_["params"]
+    assert len(stored_study(storage).trials) == 4
+
+
 def test_a_study_of_another_program_is_refused(storage, data):
     optuna.create_study(study_name="theirs", storage=storage).add_trial(optuna.trial.create_trial(value=1.0))
 

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import optuna
 import pytest
 
 
@@ -38,6 +39,15 @@ class Server:
     @property
     def url(self):
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/studies"
+
+    def trials(self, name):
+        """What is stored of a study."""
+        storage = optuna.storages.RDBStorage(self.url)
+        try:
+            return optuna.load_study(study_name=name, storage=storage).trials
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
 
     def control(self, what, *more):
         options = f"-p {self.port} -k {self.folder} -h 127.0.0.1 -F"

@@ -4,7 +4,6 @@ import threading
 import time
 
 import numpy as np
-import optuna
 import pytest
 from scipy.stats import uniform
 
@@ -38,8 +37,7 @@ def make_search(server, name, **changes):
 
 
 def numbers(server, name):
-    trials = optuna.load_study(study_name=name, storage=server.url).trials
-    return [trial.user_attrs["sklearn_autotune:outcome"]["number"] for trial in trials]
+    return [trial.user_attrs["sklearn_autotune:outcome"]["number"] for trial in server.trials(name)]
 
 
 def test_a_study_is_stored_and_resumed(server, data):
