@@ -16,6 +16,7 @@ from sklearn.model_selection import cross_val_score
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV, _cluster
 from sklearn_autotune.exceptions import ClusterLostError
+from tests.faults.nightly import at_night
 from tests.faults.test_limits import others_as_undisturbed
 from tests.toys import (
     CountingClassifier,
@@ -166,7 +167,9 @@ def test_the_data_is_sent_once_to_each_worker(client, workers, data):
     assert counting.n_sent == 2
 
 
-@pytest.mark.parametrize("end", ["sigkill", "exit", "segfault"])
+@pytest.mark.parametrize(
+    "end", ["sigkill", pytest.param("exit", marks=at_night), pytest.param("segfault", marks=at_night)]
+)
 def test_the_death_of_a_worker_costs_one_candidate(client, workers, data, end):
     space = {"a": [1, 2, 4, 3, 5]}
     undisturbed = OptunaSearchCV(CountingClassifier(), space, cv=2).fit(*data)
@@ -192,6 +195,7 @@ def test_a_candidate_that_hangs_costs_one_candidate_and_its_worker_is_replaced(c
     assert others_as_undisturbed(search, undisturbed, [1])
 
 
+@at_night
 def test_workers_that_are_all_lost_are_waited_for(data):
     """And get the data again. A cluster of its own: nannies do not always bring all workers back."""
     with make_cluster(2) as cluster, distributed.Client(cluster) as client:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.killed import KINDS, data, make_search, outcome
+from tests.faults.nightly import IS_NIGHT
 
 ROOT = Path(__file__).parents[2]
-N_KILLS = 60 if os.environ.get("SKLEARN_AUTOTUNE_NIGHTLY") else 3
+N_KILLS = 60 if IS_NIGHT else 3
 
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")]

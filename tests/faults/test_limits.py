@@ -8,6 +8,7 @@ import pytest
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.executors import InProcess, ProcessSlots
+from tests.faults.nightly import at_night
 from tests.toys import (
     CountingClassifier,
     DyingClassifier,
@@ -49,7 +50,7 @@ def others_as_undisturbed(search, undisturbed, lost):
     )
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=at_night)])
 def test_a_candidate_that_hangs_costs_one_candidate(data, n_jobs):
     """Without a limit this test would not end."""
     before = set(workers_of(os.getpid()))
@@ -97,7 +98,9 @@ def test_the_whole_searchs_time_limit_ends_a_long_fit_with_one_job_too(data):
     assert statuses(search) == ["complete", "timeout"]
 
 
-@pytest.mark.parametrize("end", ["sigkill", "exit", "segfault"])
+@pytest.mark.parametrize(
+    "end", ["sigkill", pytest.param("exit", marks=at_night), pytest.param("segfault", marks=at_night)]
+)
 def test_a_death_costs_one_candidate_with_one_job_too(data, end):
     search = OptunaSearchCV(
         DyingClassifier(ends={2: end}, keep=os.getpid()), {"a": [1, 2, 3]}, cv=2, trial_timeout=60

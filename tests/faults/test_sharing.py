@@ -15,6 +15,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from sklearn_autotune._sharing import Claims
 from tests.faults import sharing
+from tests.faults.nightly import at_night
 from tests.faults.postgres import Server
 from tests.toys import read_log, table
 
@@ -36,7 +37,7 @@ def server():
     server.stop()
 
 
-@pytest.fixture(params=["journal", "postgres"])
+@pytest.fixture
 def storage(request, tmp_path):
     """Where the study is kept, in a word for the command line."""
     return str(tmp_path / "study.log") if request.param == "journal" else request.getfixturevalue("server").url
@@ -62,6 +63,7 @@ def stored(storage):
     return sorted(trial.user_attrs["sklearn_autotune:outcome"]["number"] for trial in trials)
 
 
+@pytest.mark.parametrize("storage", ["postgres", pytest.param("journal", marks=at_night)], indirect=True)
 def test_two_processes_share_a_budget_and_measure_no_candidate_twice(storage, tmp_path, expected):
     log = tmp_path / "log"
     processes = [begin(storage, log) for _ in range(2)]
@@ -77,6 +79,7 @@ def test_two_processes_share_a_budget_and_measure_no_candidate_twice(storage, tm
     assert len({entry["pid"] for entry in read_log(log)}) == 2
 
 
+@pytest.mark.parametrize("storage", ["journal", pytest.param("postgres", marks=at_night)], indirect=True)
 def test_the_death_of_one_process_costs_the_others_nothing_but_time(storage, tmp_path, expected, monkeypatch):
     log = tmp_path / "log"
     monkeypatch.setenv("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", "8")

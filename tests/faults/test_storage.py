@@ -19,6 +19,7 @@ from scipy.stats import uniform
 from sklearn_autotune import OptunaSearchCV, _logbook, _study
 from sklearn_autotune._lock import StudyLock
 from sklearn_autotune.exceptions import StudyInUseError, StudyStorageError
+from tests.faults.nightly import at_night
 from tests.toys import CountingClassifier, table
 
 ROOT = Path(__file__).parents[2]
@@ -186,6 +187,7 @@ def test_a_database_that_cannot_be_written_any_more_costs_no_result(tmp_path, da
     assert table(make_search(path, resume=True).fit(*data)) == table(make_search(None).fit(*data))
 
 
+@at_night
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting a small disk takes root")
 def test_a_full_disk_costs_no_result_and_leaves_the_file_intact(tmp_path, data):
     disk = tmp_path / "disk"
@@ -214,6 +216,7 @@ from pathlib import Path
 from scipy.stats import uniform
 from sklearn_autotune import OptunaSearchCV, _logbook
 from sklearn_autotune.exceptions import StudyStorageError
+from tests.faults.nightly import at_night
 from tests.toys import CountingClassifier, table
 
 _logbook.RETRY_SECONDS = 0.5
