@@ -10,15 +10,19 @@ from typing import Any
 import optuna
 from sklearn.base import BaseEstimator
 
+from sklearn_autotune._logbook import Logbook
 from sklearn_autotune._measuring import guiding_metric, make_bars
 from sklearn_autotune._refit_rules import RefitRule
 from sklearn_autotune._results import choose_best, format_results, format_trials
 from sklearn_autotune._routing import check_refit_names_score
+from sklearn_autotune._sharing import SharingExecutor
+from sklearn_autotune._signals import sigterm_interrupts
 from sklearn_autotune._sklearn import FoldContexts
 from sklearn_autotune._space import Space
-from sklearn_autotune._study import detached, draw_seed, fingerprint, make_sampler, open_study
-from sklearn_autotune._trials import Budget, Goal, Record, TrialLoop
+from sklearn_autotune._study import draw_seed, fingerprint, make_sampler, open_study
+from sklearn_autotune._trials import Budget, Goal, NotRepeatedError, Record, TrialLoop
 from sklearn_autotune.evaluation import Evaluation, Outcome, Task
+from sklearn_autotune.exceptions import ClusterLostError, StudyStorageError
 from sklearn_autotune.executors import Executor, make_executor
 from sklearn_autotune.pruning import Bars
 
@@ -34,7 +38,7 @@ class BaseSearch(BaseEstimator):
         """Pickle a fitted search without its storage: that holds a URL, perhaps a password, and may be gone."""
         state = dict(super().__getstate__())
         if "study_" in state:
-            state |= {"study_": detached(state["study_"]), "storage": None}
+            state["storage"] = None
         return state
 
     def _forget_fit(self) -> None:
@@ -81,43 +85,76 @@ class BaseSearch(BaseEstimator):
 
         There is none where no score decides.
         """
-        seed = draw_seed(self.random_state)
-        study = open_study(
-            storage=self.storage,
-            study_name=self.study_name,
-            resume=self.resume,
-            marks=None if self.storage is None else self._fingerprint(task, space),
-            pruner=copy.deepcopy(self.pruner) if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
-        )
-        seed += len(study.get_trials(deepcopy=False))  # a resumed search must not draw again what it drew first
-        study.sampler = self._make_sampler(space, seed)
         deadline = None if self.timeout is None else start + self.timeout
-        with closing(self._make_executor(evaluation)) as executor:
-            loop = TrialLoop(
-                study=study,
-                space=space,
-                executor=executor,
-                budget=self._make_budget(deadline),
-                goal=self._make_goal(),
-                bars=self._make_bars(study, space),
-                look_ahead=self.look_ahead,
-                metric=guiding_metric(self),
-                seed=seed,
-                enqueue=self._first_candidates(space),
-                propose=self._proposer(),
-                callbacks=self.callbacks or (),
-                check_outcome=self._check_outcome,
-                contexts=contexts,
-            )
-            self._announce(loop.n_planned)
-            contexts.begin(loop.n_planned)
-            try:
-                loop.run()
-            except KeyboardInterrupt:
-                self._keep_interrupted(study, loop.records)
-                raise
-        contexts.end()
-        return self._collect(study, loop.records)
+        loops: list[TrialLoop] = []  # not on the search itself, which callbacks take to workers
+        try:
+            with (
+                sigterm_interrupts(),
+                closing(self._open_logbook(task, space)) as logbook,
+                closing(self._share(self._make_executor(evaluation), logbook)) as executor,
+            ):
+                self._run(loops, space, deadline, logbook=logbook, executor=executor, contexts=contexts)
+                winner = self._collect(loops[-1].study, loops[-1].records)
+            contexts.end()
+            return winner
+        except (KeyboardInterrupt, StudyStorageError, ClusterLostError):
+            if loops:
+                self._keep_interrupted(loops[-1].study, loops[-1].records)
+            raise
+
+    def _run(
+        self, loops: list[TrialLoop], space: Space, deadline: float | None, *, contexts: FoldContexts, **parts: Any
+    ) -> None:
+        """Measure candidates until the budget is spent; first going through what is stored, if that can be done."""
+        loops.append(self._make_loop(space, deadline, contexts=contexts, **parts))
+        self._announce(loops[-1].n_planned)
+        contexts.begin(loops[-1].n_planned)
+        try:
+            loops[-1].run()
+        except NotRepeatedError as error:
+            logger.info("The stored trials are taken as they are: %s.", error)
+            loops.append(self._make_loop(space, deadline, as_stored=True, contexts=contexts, **parts))
+            loops[-1].run()
+
+    def _open_logbook(self, task: Task, space: Space) -> Logbook:
+        if self.storage is None:
+            return Logbook()
+        marks = self._fingerprint(task, space)
+        seed = draw_seed(self.random_state)
+        return Logbook(
+            open_study(storage=self.storage, study_name=self.study_name, resume=self.resume, marks=marks, seed=seed)
+        )
+
+    def _share(self, executor: Executor, logbook: Logbook) -> Executor:
+        """Measure only what no other process does, where others may be at the study."""
+        return SharingExecutor(executor, logbook) if logbook.is_shared else executor
+
+    def _make_loop(
+        self, space: Space, deadline: float | None, *, logbook: Logbook, as_stored: bool = False, **parts: Any
+    ) -> TrialLoop:
+        # A search that does not repeat what is stored must not draw again what it drew first.
+        seed = logbook.seed(self.random_state) + (len(logbook.read()) if as_stored else 0)
+        study = logbook.make_study(
+            copy.deepcopy(self.pruner) if isinstance(self.pruner, optuna.pruners.BasePruner) else None
+        )
+        study.sampler = self._make_sampler(space, seed)
+        return TrialLoop(
+            study=study,
+            space=space,
+            budget=self._make_budget(deadline),
+            goal=self._make_goal(),
+            bars=self._make_bars(study, space),
+            look_ahead=self.look_ahead,
+            metric=guiding_metric(self),
+            seed=seed,
+            enqueue=self._first_candidates(space),
+            propose=self._proposer(),
+            callbacks=self.callbacks or (),
+            check_outcome=self._check_outcome,
+            logbook=logbook,
+            as_stored=as_stored,
+            **parts,
+        )
 
     def _announce(self, n_candidates: int) -> None:
         if self.verbose > 0:

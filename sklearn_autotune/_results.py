@@ -156,13 +156,14 @@ def format_trials(records: Sequence[Record], *, n_folds: int) -> dict[str, Any]:
     Returns
     -------
     trials : dict of str to ndarray or list
-        ``number``, ``status``, ``error``, ``seconds``, ``n_folds``, ``params``, then one column per fold and score;
-        where candidates climb rungs also ``resource``, the highest rung reached.
+        ``number``, ``status``, ``error``, ``exit``, ``seconds``, ``n_folds``, ``params``, then one column per fold and
+        score; where candidates climb rungs also ``resource``, the highest rung reached.
     """
     trials: dict[str, Any] = {
         "number": np.array([record.number for record in records], dtype=int),
         "status": np.array([record.outcome.status for record in records], dtype=object),
         "error": np.array([record.outcome.error for record in records], dtype=object),
+        "exit": np.array([record.outcome.exit for record in records], dtype=object),
         "seconds": np.array([record.seconds for record in records], dtype=float),
         "n_folds": np.array([len(record.outcome.folds) for record in records], dtype=int),
         "params": [record.full_params for record in records],

@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._base_search import BaseSearch
+from sklearn_autotune._cluster import ClusterSlots, find_client
 from sklearn_autotune._delegate import DelegateMixin, require_refit
 from sklearn_autotune._measuring import check_pruner, guiding_metric, make_evaluation, make_space, make_task
 from sklearn_autotune._routing import make_router, resolve_scorer, route_metadata
@@ -35,6 +36,7 @@ from sklearn_autotune._sklearn import (
     with_callbacks,
 )
 from sklearn_autotune.evaluation import Evaluation, Rung, Task
+from sklearn_autotune.executors import Executor, Limits, make_executor
 from sklearn_autotune.racing import FoldRacing
 
 __all__ = ["OptunaSearchCV"]
@@ -68,6 +70,13 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Seconds for the whole ``fit``, the final one included: no candidate is begun, and none goes on to its next fold,
         when only the time for the final fit is left. With ``n_jobs`` above 1 candidates under way are ended at once;
         with 1 a fold that is being fitted is waited for. The first candidate is always finished. None sets no limit.
+    trial_timeout : float, default=None
+        Seconds for one candidate, all its folds together. One that takes longer is ended and recorded as failed, and
+        the search goes on. Candidates are measured in a worker process then, with ``n_jobs=1`` too. None sets no limit.
+    memory_limit : int, default=None
+        Bytes that one candidate may take beyond what its worker process holds before the first one. What asks for more
+        gets a ``MemoryError`` and is recorded as failed. Worker processes as with ``trial_timeout``; on Linux only.
+        None sets no limit.
     scoring : str, callable, list, tuple, set or dict, default=None
         As in scikit-learn: one scorer, or several, of which ``refit`` names the one that decides. None is the
         estimator's ``score``. Higher is better.
@@ -75,6 +84,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Worker processes, each measuring one candidate at a time, or some of its folds if there are more workers than
         ``look_ahead``. None is 1 unless in a ``joblib.parallel_config`` context, -1 all processors. Never changes the
         result.
+    executor : distributed.Client or str, default=None
+        A Dask client, or the address of a Dask scheduler: candidates are measured by the cluster's workers, ``n_jobs``
+        of them at most, None meaning all. None is this machine, or the client of ``joblib.parallel_config("dask")``.
     refit : bool, str, callable or refit rule, default=True
         Fit the best candidate on all the data. A str names the score that decides; a callable takes ``cv_results_``
         and returns the best index, and then there is no ``best_score_``. `OneStandardError` is a rule ready made.
@@ -129,13 +141,14 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Optuna callbacks, called as ``callback(study, frozen_trial)`` in this process after each candidate, in order;
         they may call ``study.stop()``. (scikit-learn's own callbacks are set with ``set_callbacks``.)
     storage : str, path or optuna.storages.BaseStorage, default=None
-        Where the study is kept: a path is an SQLite file, a str with "://" an Optuna URL. None keeps it in memory.
+        Where the study is kept: a path is an SQLite file, which one process at a time can search, a str with "://" an
+        Optuna URL. At one study in a server's database or a journal several processes may be. None keeps it in memory.
     study_name : str, default=None
         Name of the study in ``storage``. None is "sklearn_autotune". A new study never touches an old one: if the name
         is taken it gets a number behind it.
     resume : bool, default=False
-        Go on with the stored study of that name until it has ``n_trials`` candidates in all. A study that was made for
-        other data, folds, space, scoring or estimator is refused.
+        Go on with the stored study of that name until it has ``n_trials`` candidates in all, so as to end like a search
+        that was never interrupted. A study that was made for other data, folds, space, scoring or estimator is refused.
 
     Attributes
     ----------
@@ -160,11 +173,12 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     feature_names_in_ : ndarray of shape (n_features_in_,)
         If the best estimator has it.
     study_ : optuna.Study
-        For ``optuna.visualization`` and optuna-dashboard. Pickled without its storage.
+        In memory, for ``optuna.visualization``; what ``storage`` holds is a copy of its trials.
     trials_ : dict of str to ndarray
         Our own table of all trials, for ``pandas.DataFrame(search.trials_)``: ``number``, ``status`` ("complete",
-        "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``seconds``, ``n_folds`` measured,
-        ``params``, the score of each fold, and the ``resource`` reached where there is one.
+        "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``exit`` (signal or code, where the
+        candidate's worker process ended), ``seconds``, ``n_folds`` measured, ``params``, the score of each fold, and
+        the ``resource`` reached where there is one.
 
     See Also
     --------
@@ -201,8 +215,11 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         "param_distributions": [dict, list, tuple, callable, StrOptions({"auto"})],
         "n_trials": [Interval(numbers.Integral, 1, None, closed="left")],
         "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
         "n_jobs": [numbers.Integral, None],
+        "executor": "no_validation",
         "refit": ["boolean", str, callable],
         "cv": ["cv_object"],
         "verbose": ["verbose"],
@@ -234,8 +251,11 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         *,
         n_trials: int = 50,
         timeout: float | None = None,
+        trial_timeout: float | None = None,
+        memory_limit: int | None = None,
         scoring: Any = None,
         n_jobs: int | None = None,
+        executor: Any = None,
         refit: bool | str | Callable = True,
         cv: Any = None,
         verbose: int = 0,
@@ -263,8 +283,11 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.param_distributions = param_distributions
         self.n_trials = n_trials
         self.timeout = timeout
+        self.trial_timeout = trial_timeout
+        self.memory_limit = memory_limit
         self.scoring = scoring
         self.n_jobs = n_jobs
+        self.executor = executor
         self.refit = refit
         self.cv = cv
         self.verbose = verbose
@@ -287,6 +310,19 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.storage = storage
         self.study_name = study_name
         self.resume = resume
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle without the client, which is a connection."""
+        state = super().__getstate__()
+        return state if isinstance(self.executor, str) else state | {"executor": None}
+
+    def __sklearn_clone__(self) -> "OptunaSearchCV":
+        """Clone with the same client: it cannot be copied."""
+        without = object.__new__(type(self))
+        without.__dict__ = vars(self) | {"executor": None}
+        cloned = super(OptunaSearchCV, without).__sklearn_clone__()
+        cloned.executor = self.executor
+        return cloned
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None, **params: Any) -> "OptunaSearchCV":
@@ -312,7 +348,12 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             Before any model is fitted, if a parameter, the space or the data cannot be used; after the search, if
             all fits failed.
         KeyboardInterrupt
-            On Ctrl-C, once the results so far are on the estimator.
+            On Ctrl-C or SIGTERM, once the results so far are on the estimator.
+        StudyMismatchError, StudyInUseError, StudyStorageError
+            If the stored study was made for something else, is searched by another process, or cannot be read or
+            written.
+        ClusterLostError
+            If a Dask cluster has no workers any more; the results so far are on the estimator.
         """
         start = time.time()
         self._forget_fit()
@@ -389,6 +430,14 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
 
     # -- the stages of fit -------------------------------------------------------------------------------------
+
+    def _make_executor(self, evaluation: Evaluation) -> Executor:
+        limits = Limits(self.trial_timeout, self.memory_limit)
+        client = find_client(self.executor)
+        if client is not None:
+            is_ours = isinstance(self.executor, str)
+            return ClusterSlots(client, evaluation, self.n_jobs, self.look_ahead, limits, is_ours=is_ours)
+        return make_executor(evaluation, self.n_jobs, self.look_ahead, limits)
 
     def _refit(self, task: Task, root: Any, evaluation: Evaluation, curve: tuple[Rung, ...]) -> None:
         """Fit the winner on all rows. Its failure is the user's to see."""

@@ -2,68 +2,41 @@
 
 Trials are told in the order in which they were asked, and the next one is asked as soon as the trial ``look_ahead``
 places before it has been told. So the candidates depend on the seed and the look-ahead, never on timing.
+
+So a search is resumed by going through it once more: the sampler is asked again from the first trial on, and where the
+outcome of what it proposes is stored, that is told in place of a new one. Whatever a sampler, a bar or a rule for
+stopping remembers is then what it was, and a candidate that was under way when the search ended comes up again as
+itself.
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
+from sklearn_autotune._logbook import Logbook
 from sklearn_autotune._optuna import scratch_study
+from sklearn_autotune._records import MEASURED, OUTCOME, Record, is_told, number_of, pack, read_record
 from sklearn_autotune._space import Space, candidate_key
-from sklearn_autotune.evaluation import OUT_OF_TIME, FoldScore, Outcome, Rung, Work, mean_score
+from sklearn_autotune.evaluation import OUT_OF_TIME, Outcome, Work, mean_score
 from sklearn_autotune.pruning import Bars, OpenBars
 
-__all__ = ["Budget", "Goal", "Record", "TrialLoop", "read_records"]
+__all__ = ["MEASURED", "Budget", "Goal", "NotRepeatedError", "Record", "TrialLoop"]
 
 logger = logging.getLogger(__name__)
-
-OUTCOME = "sklearn_autotune:outcome"
-STORED = ("test", "train", "fit_seconds", "score_seconds", "error")  # of each fold
 
 # A sampler that keeps proposing candidates already measured is helped out with a random new one, and after so many
 # random draws without a new one the space counts as exhausted.
 MAX_REPEATS = 3
 MAX_RANDOM_DRAWS = 1000
 
-MEASURED = ("complete", "failed", "pruned")
 
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One finished trial.
-
-    Attributes
-    ----------
-    number : int
-        The trial's number in the study.
-    params : dict
-        The candidate, as it was asked.
-    outcome : Outcome
-    """
-
-    number: int
-    params: Mapping[str, Any]
-    outcome: Outcome
-
-    @property
-    def full_params(self) -> dict[str, Any]:
-        """The candidate with what measuring it has settled: parameters that give these scores again."""
-        return {**self.params, **self.outcome.settled}
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether the candidate has a row in ``cv_results_``."""
-        return self.outcome.status in MEASURED
-
-    @property
-    def seconds(self) -> float:
-        """Seconds spent fitting and scoring."""
-        return sum(fold.fit_seconds + fold.score_seconds for fold in self.outcome.folds)
+class NotRepeatedError(Exception):
+    """The sampler does not propose a stored candidate again, so the search cannot be gone through once more."""
 
 
 @dataclass(slots=True)
@@ -175,6 +148,16 @@ class TrialLoop:
         Called with the first complete outcome; may raise if it is not what the search can use.
     contexts : object with ``open(row)`` and ``close(row)``
         scikit-learn's callback contexts of a candidate's folds.
+    logbook : Logbook or None
+        Where trials are written down, and where those of the search that is resumed stand.
+    as_stored : bool
+        Take the stored trials as they are, in place of going through the search once more.
+
+    Raises
+    ------
+    NotRepeatedError
+        By `run`, if the sampler does not propose the stored candidates again: it has no seed, or something that steers
+        the search has changed. With ``as_stored`` that does not matter.
     """
 
     def __init__(
@@ -194,6 +177,8 @@ class TrialLoop:
         callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = (),
         check_outcome: Callable[[Outcome], None] | None = None,
         contexts: Any,
+        logbook: Logbook | None = None,
+        as_stored: bool = False,
     ) -> None:
         self.study = study
         self.space = space
@@ -207,11 +192,16 @@ class TrialLoop:
         self.callbacks = callbacks
         self.check_outcome = check_outcome
         self.contexts = contexts
-        self.records: list[Record] = read_records(study, space)
-        for record in self.records:
-            self._learn(record.outcome)
-        self.seen = {candidate_key(record.params) for record in self.records if record.is_measured}
-        self.n_rows = sum(record.is_measured for record in self.records)
+        self.logbook = logbook or Logbook()
+        self.records: list[Record] = []
+        self.seen: set[Any] = set()
+        self.n_rows = 0
+        # Stored trials that have not come up yet: by their numbers in the search, and any others.
+        self.known: dict[int, FrozenTrial] = {}
+        self.others: list[FrozenTrial] = []
+        self._read_logbook()
+        if as_stored:
+            self._take_as_stored()
         self.is_grid = space.size is not None and space.size <= budget.n_trials
         self.planned: Iterator[dict[str, Any]] = self._plan(enqueue)
         self.random = scratch_study(seed)
@@ -234,14 +224,18 @@ class TrialLoop:
             while True:
                 self._hand_out()
                 if not self.under_way:
+                    self._take_as_stored()
                     return self.records
-                self.arrived.update(self.executor.wait(self._patience()))
+                if next(iter(self.under_way)) not in self.arrived:
+                    self.arrived.update(self.executor.wait(self._patience()))
+                    self._hear_of_others()
                 self._tell_arrived()
                 self._cancel_if_over()
         finally:
             del self.study.stop
             self.callbacks = ()  # the search is over: if one of them raised, it is not called again
             self._cancel(self.under_way, Outcome("cancelled", (), "the search was interrupted"))
+            self._close_half_asked()
 
     # -- asking ------------------------------------------------------------------------------------------------
 
@@ -252,6 +246,9 @@ class TrialLoop:
                 self.is_exhausted = True
                 return
             self.under_way[asked.trial.number] = asked
+            if asked.trial.number in self.known:
+                self.arrived[asked.trial.number] = self._outcome_again(asked.trial)
+                continue
             self.executor.submit(
                 Work(
                     number=asked.trial.number,
@@ -310,6 +307,7 @@ class TrialLoop:
         """Take the trial's candidate if it is new; otherwise close the trial."""
         params = self.space.suggest(trial)
         key = candidate_key(params)
+        self._require_repeated(trial, key in self.seen)
         if key in self.seen:
             self._finish(trial, params, Outcome("duplicate"))
             return None
@@ -325,6 +323,54 @@ class TrialLoop:
                 if candidate_key(self.space.suggest(FixedTrial(fixed))) not in self.seen:
                     yield fixed
 
+    # -- what is stored ----------------------------------------------------------------------------------------
+
+    def _read_logbook(self) -> None:
+        self.logbook.begin()
+        for stored in self.logbook.read():
+            first = self.known.setdefault(number_of(stored), stored)
+            if first.params != stored.params:
+                self.others.append(stored)
+
+    def _hear_of_others(self) -> None:
+        """Take what other processes at the same study have told."""
+        missing = [number for number in self.under_way if number not in self.arrived]
+        for number, stored in self.logbook.told_elsewhere(missing).items():
+            self.executor.kill([number])
+            self.known[number] = stored
+            self.arrived[number] = self._outcome_again(self.under_way[number].trial)
+
+    def _require_repeated(self, trial: optuna.Trial, is_duplicate: bool) -> None:
+        """Raise NotRepeatedError if a stored trial of this number had another candidate."""
+        stored = self.known.get(trial.number)
+        if stored is None:
+            return
+        was_duplicate = stored.user_attrs[OUTCOME]["status"] == "duplicate"
+        if stored.params != trial.params or was_duplicate != is_duplicate:
+            raise NotRepeatedError(f"trial {trial.number} has {trial.params}, and had {stored.params}")
+
+    def _outcome_again(self, trial: optuna.Trial) -> Outcome:
+        """Return the stored outcome of a trial that came up again, with what its bar reported."""
+        stored = self.known[trial.number]
+        if self.bars.report:
+            for step, value in sorted(stored.intermediate_values.items()):
+                trial.report(value, step)
+        return read_record(stored, self.space).outcome
+
+    def _take_as_stored(self) -> None:
+        """Take the stored trials that have not come up, if there are any, into the study as they are."""
+        for stored in [*self.known.values(), *self.others]:
+            self.study.add_trial(stored)
+            number = len(self.study.get_trials(deepcopy=False)) - 1
+            record = replace(read_record(stored, self.space), number=number)
+            self.records.append(record)
+            self._learn(record.outcome)
+            self.logbook.note(number, None)
+            if record.is_measured:
+                self.seen.add(candidate_key(record.params))
+                self.n_rows += 1
+        self.known, self.others = {}, []
+
     # -- telling -----------------------------------------------------------------------------------------------
 
     def _tell_arrived(self) -> None:
@@ -338,8 +384,8 @@ class TrialLoop:
             if self.check_outcome is not None and outcome.status == "complete":
                 self.check_outcome(outcome)
                 self.check_outcome = None
-            self._finish(asked.trial, asked.params, outcome)
             self.contexts.close(asked.row)
+            self._finish(asked.trial, asked.params, outcome)
             self.stop_asked |= self.goal.is_reached or any(fold.stop_asked for fold in outcome.folds)
             # Ask before telling the next one, even if that has arrived too: what a candidate is asked from must not
             # depend on how many happen to arrive together.
@@ -353,13 +399,19 @@ class TrialLoop:
     def _finish(self, trial: optuna.Trial, params: Mapping[str, Any], outcome: Outcome) -> None:
         self.records.append(Record(trial.number, params, outcome))
         self._learn(outcome)
-        trial.set_user_attr(OUTCOME, _pack(outcome))
+        trial.set_user_attr(OUTCOME, pack(outcome, trial.number))
         self.is_telling = True
         frozen = self._tell(trial, outcome)
         self.is_telling = False
-        if outcome.status in MEASURED:
+        is_stored = is_told(outcome) and self.known.pop(trial.number, None) is not None
+        is_news = is_told(outcome) and not is_stored
+        # Whether a candidate was measured before, each process finds out by itself.
+        is_only_ours = outcome.status == "duplicate" and self.logbook.is_shared
+        self.logbook.note(trial.number, frozen if is_news and not is_only_ours else None)
+        if outcome.status in MEASURED and not is_stored:
             for callback in self.callbacks:
                 callback(self.study, frozen)
+                self.logbook.note_attributes(self.study.user_attrs)
 
     def _learn(self, outcome: Outcome) -> None:
         """Pass on what the budget, the bars and the goal go by."""
@@ -421,30 +473,7 @@ class TrialLoop:
             outcome = self.arrived.pop(number, otherwise)
             self._finish(asked.trial, asked.params, otherwise if outcome.raised else outcome)
 
-
-def read_records(study: optuna.Study, space: Space) -> list[Record]:
-    """Read the finished trials of a study that is resumed."""
-    records = []
-    for trial in study.get_trials(deepcopy=False):
-        stored = trial.user_attrs.get(OUTCOME)
-        if stored is not None:
-            records.append(Record(trial.number, space.suggest(FixedTrial(trial.params)), _unpack(stored)))
-    return records
-
-
-def _pack(outcome: Outcome) -> dict[str, Any]:
-    """Turn an outcome into one small attribute of the trial, column by column: Optuna copies it often."""
-    folds = {name: [getattr(fold, name) for fold in outcome.folds] for name in STORED}
-    packed: dict[str, Any] = {"status": outcome.status, "error": outcome.error, "folds": folds}
-    if outcome.curve:
-        packed["curve"] = [(rung.resource, rung.test) for rung in outcome.curve]
-    if outcome.settled:
-        packed["settled"] = dict(outcome.settled)
-    return packed
-
-
-def _unpack(stored: Mapping[str, Any]) -> Outcome:
-    columns = (stored["folds"][name] for name in STORED)
-    folds = tuple(FoldScore(**dict(zip(STORED, row, strict=True))) for row in zip(*columns, strict=True))
-    curve = tuple(Rung(resource, tuple(test)) for resource, test in stored.get("curve", ()))
-    return Outcome(stored["status"], folds, stored["error"], curve, stored.get("settled", {}))
+    def _close_half_asked(self) -> None:
+        """Close what an interrupt has left running between asking and telling."""
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            self.study.tell(trial.number, state=TrialState.FAIL)

@@ -103,7 +103,7 @@ _ATTRIBUTES = """Attributes
     trials_ : dict of str to ndarray
         Our own table of all trials, for ``pandas.DataFrame(model.trials_)``.
     study_ : optuna.Study
-        For ``optuna.visualization`` and optuna-dashboard. Pickled without its storage.
+        In memory, for ``optuna.visualization``; what ``storage`` holds is a copy of its trials.
     scorer_ : callable or dict of callable
     n_splits_ : int
     refit_time_ : float

@@ -138,17 +138,21 @@ def test_workers_and_files_go_when_the_coordinator_is_killed(tmp_path, program):
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks into Linux's /proc")
-@pytest.mark.parametrize("whom", ["all", "the coordinator"])
-def test_ctrl_c_leaves_the_results_and_no_worker(tmp_path, program, whom):
+@pytest.mark.parametrize(
+    ("whom", "what"),
+    [("all", signal.SIGINT), ("the coordinator", signal.SIGINT), ("all", signal.SIGTERM)],
+    ids=["Ctrl-C", "an interrupt", "the end of a job"],
+)
+def test_an_interrupt_leaves_the_results_and_no_worker(tmp_path, program, whom, what):
     log = tmp_path / "log"
     process = program(SEARCH, str(log))
     assert wait_until(lambda: len(hanging_pids(log)) == 2)
     workers = hanging_pids(log)
 
     if whom == "all":  # as a terminal does it
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, what)
     else:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(what)
     out, err = process.communicate(timeout=60)
 
     best, statuses, states = json.loads(out)

@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune._space import read_space
-from sklearn_autotune._study import DEFAULT_STUDY_NAME, detached, draw_seed, make_sampler, open_study
+from sklearn_autotune._study import DEFAULT_STUDY_NAME, draw_seed, make_sampler, memory_study, open_study
 from sklearn_autotune.evaluation import Fold, Task
 from sklearn_autotune.exceptions import StudyMismatchError
 from tests.strategies import quick
@@ -63,15 +63,12 @@ def stored_study(storage, name=DEFAULT_STUDY_NAME):
     return optuna.load_study(study_name=name, storage=storage)
 
 
-def open_with(storage=None, study_name=None, *, resume=False, marks=None, pruner=None):
-    return open_study(
-        storage=storage,
-        study_name=study_name,
-        resume=resume,
-        marks={"data": "1"} if marks is None else marks,
-        sampler=optuna.samplers.RandomSampler(seed=0),
-        pruner=pruner,
-    )
+def open_with(storage, study_name=None, *, resume=False, marks=None):
+    marks = {"data": "1"} if marks is None else marks
+    opened = open_study(storage=storage, study_name=study_name, resume=resume, marks=marks)
+    if opened.lock is not None:
+        opened.lock.release()
+    return opened.study
 
 
 # -- the seed ------------------------------------------------------------------------------------------------------
@@ -164,25 +161,26 @@ def test_another_seed_gives_other_candidates(data):
 
 def test_a_study_in_memory_has_a_fixed_name():
     # Hyperband deals its brackets by the study's name: a random one would give another search each time.
-    assert [open_with().study_name for _ in range(2)] == [DEFAULT_STUDY_NAME] * 2
+    assert [memory_study().study_name for _ in range(2)] == [DEFAULT_STUDY_NAME] * 2
 
 
-def test_a_study_has_the_name_it_is_given():
-    assert open_with(study_name="mine").study_name == "mine"
+def test_a_study_has_the_name_it_is_given(storage, data):
+    assert open_with(storage, study_name="mine").study_name == "mine"
+    assert make_search(storage=storage, study_name="other").fit(*data).study_.study_name == "other"
 
 
-def test_a_study_looks_for_higher_scores():
-    assert open_with().direction == optuna.study.StudyDirection.MAXIMIZE
+def test_a_study_looks_for_higher_scores(storage):
+    assert open_with(storage).direction == memory_study().direction == optuna.study.StudyDirection.MAXIMIZE
 
 
 def test_without_a_pruner_nothing_is_pruned():
-    assert type(open_with().pruner) is optuna.pruners.NopPruner
+    assert type(memory_study().pruner) is optuna.pruners.NopPruner
 
 
 def test_the_pruner_is_the_one_that_is_given():
     pruner = optuna.pruners.MedianPruner()
 
-    assert open_with(pruner=pruner).pruner is pruner
+    assert memory_study(pruner=pruner).pruner is pruner
 
 
 @pytest.mark.parametrize("name", [None, "mine"])
@@ -330,15 +328,16 @@ def test_resume_finds_choices_of_any_objects_again(storage, data):
     assert second.cv_results_["params"][:4] == first.cv_results_["params"]
 
 
-def test_a_trial_left_running_is_closed_and_its_place_is_searched_again(storage, data, caplog):
+def test_a_trial_left_running_is_closed(storage, data, caplog):
+    """By another program, for searches leave none."""
+    whole = make_search(n_trials=6).fit(*data)
     make_search(storage=storage).fit(*data)
-    stored = stored_study(storage)
-    left = stored.ask()
+    left = stored_study(storage).ask()
 
     search = make_search(storage=storage, resume=True, n_trials=6).fit(*data)
 
-    assert search.study_.trials[left.number].state == TrialState.FAIL
-    assert len(search.cv_results_["params"]) == 6
+    assert stored_study(storage).trials[left.number].state == TrialState.FAIL
+    assert search.cv_results_["params"] == whole.cv_results_["params"]
     assert f"Trial {left.number} was under way" in caplog.text
 
 
@@ -403,6 +402,15 @@ def test_a_refused_study_is_left_as_it_was(storage, data):
 
     assert optuna.get_all_study_names(storage=storage) == [DEFAULT_STUDY_NAME]
     assert make_search(storage=storage, resume=True).fit(*data).cv_results_["params"]
+
+
+def test_a_study_whose_process_was_killed_as_soon_as_it_had_created_it_is_resumed(storage, data):
+    optuna.create_study(study_name=DEFAULT_STUDY_NAME, storage=storage, direction="maximize")
+
+    search = make_search(storage=storage, resume=True).fit(*data)
+
+    assert search.cv_results_["params"] == make_search().fit(*data).cv_results_["params"]
+    assert len(stored_study(storage).trials) == 4
 
 
 def test_a_study_of_another_program_is_refused(storage, data):
@@ -529,27 +537,21 @@ def test_marks_hold_no_address_which_would_be_another_in_the_next_process(part, 
 # -- taken along ---------------------------------------------------------------------------------------------------
 
 
-def test_a_study_in_memory_is_taken_along_as_it_is(data):
-    study = make_search().fit(*data).study_
-
-    assert detached(study) is study
-
-
-def test_a_stored_study_is_taken_along_with_all_its_trials(path, data):
+def test_the_study_of_a_search_has_what_is_stored(path, data):
     study = make_search(storage=path).fit(*data).study_
-    copied = detached(study)
+    stored = stored_study(f"sqlite:///{path}")
 
-    assert copied.study_name == study.study_name
-    assert copied.user_attrs == study.user_attrs
-    assert [(trial.params, trial.values, trial.user_attrs) for trial in copied.trials] == [
-        (trial.params, trial.values, trial.user_attrs) for trial in study.trials
+    assert study.study_name == stored.study_name
+    assert study.user_attrs == stored.user_attrs
+    assert [(trial.number, trial.params, trial.values, trial.state, trial.user_attrs) for trial in study.trials] == [
+        (trial.number, trial.params, trial.values, trial.state, trial.user_attrs) for trial in stored.trials
     ]
 
 
-def test_a_study_taken_along_holds_nothing_of_its_storage(path, data):
+def test_the_study_of_a_search_holds_nothing_of_its_storage(path, data):
     study = make_search(storage=path).fit(*data).study_
 
-    assert path.name.encode() not in pickle.dumps(detached(study))
+    assert path.name.encode() not in pickle.dumps(study)
 
 
 @pytest.mark.parametrize(

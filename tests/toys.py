@@ -250,6 +250,26 @@ class HangingClassifier(CountingClassifier):
         return self
 
 
+class GreedyClassifier(CountingClassifier):
+    """Asks for ``n_bytes`` of memory when it is fitted, or already when it is cloned."""
+
+    def __init__(self, a=0.0, b=0, log=None, n_bytes=0, where="fit"):
+        super().__init__(a, b, log)
+        self.n_bytes = n_bytes
+        self.where = where
+
+    def set_params(self, **params):
+        super().set_params(**params)
+        if self.where == "clone":
+            np.empty(self.n_bytes, dtype=np.uint8)
+        return self
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        np.empty(self.n_bytes, dtype=np.uint8)
+        return self
+
+
 class ReportingClassifier(CountingClassifier):
     """Notes where it is fitted: process, environment, settings, and the processes that joblib uses inside it."""
 

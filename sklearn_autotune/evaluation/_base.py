@@ -148,6 +148,10 @@ class Outcome:
         order raises it when it is this one's turn.
     kept : object
         As of `Progress`, of a complete candidate.
+    seconds : float or None
+        Spent in a worker, where the candidate was lost and no fold says it.
+    exit : str or None
+        How the worker process ended, where that was the end of the candidate: the signal, or the exit code.
     """
 
     status: str
@@ -157,6 +161,8 @@ class Outcome:
     settled: Mapping[str, Any] = field(default_factory=dict)
     raised: BaseException | None = None
     kept: Any = None
+    seconds: float | None = None
+    exit: str | None = None
 
     @property
     def scored_folds(self) -> tuple[FoldScore, ...]:

@@ -106,10 +106,14 @@ _worker: Worker | None = None
 _setup_error: str | None = None
 
 
-def prepare_process(folder: str, parent: int, config: dict[str, Any], filters: list[Any]) -> None:
+def prepare_process(
+    folder: str, parent: int, config: dict[str, Any], filters: list[Any], memory_limit: int | None = None
+) -> None:
     """Make this process a worker; an error is kept for the first candidate to report."""
     global _worker, _setup_error
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the coordinator decides what happens to workers
+    # On Ctrl-C, or when all of a job's processes are told to end, the coordinator decides what happens to workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, args=(parent, folder), daemon=True).start()
     warnings.filters[:] = filters  # type: ignore[index]
     set_config(**config)
@@ -117,8 +121,20 @@ def prepare_process(folder: str, parent: int, config: dict[str, Any], filters: l
         _worker = Worker(loads((Path(folder) / EVALUATION_FILE).read_bytes()))
     except Exception:
         _setup_error = format_exc()
+    if memory_limit is not None:
+        _limit_memory(memory_limit)
     # Without psutil, loky collects garbage every second; what was imported need not be gone through each time.
     gc.freeze()
+
+
+def _limit_memory(n_bytes: int) -> None:
+    """Let this process have so many bytes more than it has now; Python raises MemoryError beyond."""
+    import resource
+
+    n_pages = int(Path("/proc/self/statm").read_text().split()[0])
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = n_pages * resource.getpagesize() + n_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 def start(work: Work) -> Outcome | Progress:

@@ -12,7 +12,7 @@ from sklearn.model_selection import KFold
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune._sklearn import HAS_CALLBACKS, FoldContexts, root_context
 from sklearn_autotune._space import read_space
-from sklearn_autotune._study import open_study
+from sklearn_autotune._study import memory_study
 from sklearn_autotune._trials import Budget, TrialLoop
 from sklearn_autotune.evaluation import FoldScore, Outcome
 from tests.toys import CountingClassifier, InstantExecutor
@@ -49,15 +49,10 @@ def test_scikit_learn_the_work_of_a_late_candidate_is_no_larger_than_that_of_an_
     contexts = FoldContexts(search, root_context(search, max_subtasks=2), N_FOLDS)
     contexts.begin(n_trials)
     outcome = Outcome("complete", (FoldScore(0.5, None, 0.0, 0.0),) * N_FOLDS)
+    study = memory_study()
+    study.sampler = optuna.samplers.RandomSampler(seed=0)
     loop = TrialLoop(
-        study=open_study(
-            storage=None,
-            study_name=None,
-            resume=False,
-            marks=None,
-            sampler=optuna.samplers.RandomSampler(seed=0),
-            pruner=None,
-        ),
+        study=study,
         space=space,
         executor=InstantExecutor(outcome, weigh),
         budget=Budget(n_trials),

@@ -1,0 +1,191 @@
+"""What durability costs, and what it survives: faults dealt, trials lost and repeated, seconds per trial stored.
+
+    python -m benchmarks.durability              # everything that can be run here
+    python -m benchmarks.durability storage      # one part: faults, storage, replay, workers
+
+Writes ``benchmarks/results/durability.md``, part by part. CPU seconds are those of the searching process.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import optuna
+from scipy.stats import uniform
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from sklearn_autotune import OptunaSearchCV
+
+RESULTS = Path(__file__).parent / "results" / "durability.md"
+ROOT = Path(__file__).parents[1]
+PARTS = ("faults", "storage", "replay", "workers")
+N_KILLS = 60
+
+
+class Instant(ClassifierMixin, BaseEstimator):
+    """Costs nothing to fit, or as many seconds as it is told to sleep."""
+
+    def __init__(self, a=0.0, b=0.0, c=0.0, seconds=0.0):
+        self.a = a
+        self.b = b
+        self.c = c
+        self.seconds = seconds
+
+    def fit(self, X, y):
+        if self.seconds:
+            time.sleep(self.seconds)
+        self.classes_ = np.array([0, 1])
+        return self
+
+    def score(self, X, y):
+        return -((self.a - 3.0) ** 2) - self.b**2
+
+
+SPACE = {name: uniform(0, 9) for name in "abc"}
+X, Y = np.ones((24, 2)), np.arange(24) % 2
+
+
+def search(n_trials, *, seconds=0.0, sampler=None, **changes):
+    sampler = sampler or optuna.samplers.RandomSampler(seed=0)
+    settings = {"n_trials": n_trials, "cv": 5, "pruner": None, "refit": False, "sampler": sampler, "random_state": 0}
+    return OptunaSearchCV(Instant(seconds=seconds), SPACE, **(settings | changes))
+
+
+def cpu_per_trial(n_trials, **changes):
+    start = time.process_time()
+    search(n_trials, **changes).fit(X, Y)
+    return (time.process_time() - start) / n_trials * 1e3
+
+
+# -- the parts -------------------------------------------------------------------------------------------------------
+
+
+def faults():
+    """Kill searches at random instants, in turn by SIGKILL, SIGTERM and SIGINT, and resume them."""
+    with tempfile.TemporaryDirectory() as folder:
+        environ = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": folder}
+        command = [sys.executable, "-W", "ignore", "-m", "tests.faults.killed", folder, str(N_KILLS), "0"]
+        subprocess.run(command, check=True, env=environ, cwd=ROOT, stderr=subprocess.DEVNULL)
+        reports = json.loads((Path(folder) / "reports.json").read_text())
+    from tests.faults.killed import data, make_search, outcome
+
+    lines = [
+        "| search | kills | searches | of them as undisturbed | told trials lost | told trials repeated |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind, report in reports.items():
+        undisturbed = json.loads(json.dumps(outcome(make_search(kind).fit(*data()))))
+        n_equal = sum(found == undisturbed for found in report["found"])
+        cells = (kind, report["n_landed"], len(report["found"]), n_equal, report["n_lost"], report["n_repeated"])
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return [
+        "Searches killed at random instants and resumed, in turn by SIGKILL, SIGTERM and SIGINT. Lost or",
+        "repeated would be a trial that was stored when a kill came, and is not, or twice, after it.",
+        "",
+        *lines,
+    ]
+
+
+def storage():
+    """CPU of a candidate, with and without a storage."""
+    n_trials = 200
+    lines = ["| stored in | CPU, ms a candidate | bytes a candidate |", "|---|---|---|"]
+    cpu_per_trial(20)
+    lines.append(f"| nothing | {cpu_per_trial(n_trials):.2f} | |")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "study.db"
+        cost = cpu_per_trial(n_trials, storage=path)
+        lines.append(f"| an SQLite file | {cost:.2f} | {path.stat().st_size / n_trials:.0f} |")
+        log = Path(folder) / "study.log"
+        backend = optuna.storages.journal.JournalFileBackend(str(log))
+        cost = cpu_per_trial(n_trials, storage=optuna.storages.JournalStorage(backend))
+        lines.append(
+            f"| a journal file, with claims for several processes | {cost:.2f} | {log.stat().st_size / n_trials:.0f} |"
+        )
+    return [f"{n_trials} candidates of 3 parameters on 5 folds that cost nothing, random sampler, one job.", "", *lines]
+
+
+def replay():
+    """Seconds to go through a stored search once more."""
+    lines = ["| sampler | stored candidates | CPU seconds to resume |", "|---|---|---|"]
+    for name, make in (
+        ("random", lambda: optuna.samplers.RandomSampler(seed=0)),
+        ("TPE, the default", lambda: None),
+    ):
+        for n_trials in (100, 1000):
+            kept = optuna.storages.InMemoryStorage()
+            settings = {"storage": kept, "sampler": make()}
+            if make() is None:
+                settings["sampler"] = optuna.samplers.TPESampler(seed=0, multivariate=True)
+            search(n_trials, **settings).fit(X, Y)
+            start = time.process_time()
+            search(n_trials, resume=True, **settings).fit(X, Y)
+            lines.append(f"| {name} | {n_trials} | {time.process_time() - start:.1f} |")
+    return ["A search that has all its candidates is resumed: the sampler is asked for each of them again.", "", *lines]
+
+
+def workers():
+    """What a candidate costs the searching process when others measure it."""
+    n_trials = 200
+    lines = [
+        "| measured by | CPU of the search, ms a candidate | candidates a second that saturate it |",
+        "|---|---|---|",
+    ]
+
+    def add(name, cost):
+        lines.append(f"| {name} | {cost:.2f} | {1000 / cost:.0f} |")
+
+    add("this process", cpu_per_trial(n_trials))
+    settings = {"n_jobs": 1, "trial_timeout": 600}
+    search(5, **settings).fit(X, Y)
+    add("a worker process", steady_cpu(n_trials, **settings))
+    try:
+        import distributed
+    except ImportError:
+        return lines
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        search(5, executor=client).fit(X, Y)
+        add("a Dask worker (client and scheduler in this process)", steady_cpu(n_trials, executor=client))
+    return [
+        f"{n_trials} candidates on 5 folds that cost nothing, random sampler, one worker, without its start.",
+        "",
+        *lines,
+    ]
+
+
+def steady_cpu(n_trials, **settings):
+    """Take what 20 candidates cost, starts included, from what so many more cost."""
+    few = cpu_per_trial(20, **settings) * 20
+    many = cpu_per_trial(20 + n_trials, **settings) * (20 + n_trials)
+    return (many - few) / n_trials
+
+
+def write(part, lines):
+    """Replace one part of the page."""
+    old = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+    sections = dict(section.split("\n", 1) for section in old.split("\n## ")[1:])
+    sections[part] = "\n" + "\n".join(lines) + "\n"
+    versions = ", ".join(f"{name} {version(name)}" for name in ("optuna", "scikit-learn", "joblib", "distributed"))
+    head = f"# Durability\n\n`python -m benchmarks.durability`. Python {platform.python_version()}, {versions}.\n"
+    body = "".join(f"\n## {name}\n{sections[name].rstrip()}\n" for name in PARTS if name in sections)
+    RESULTS.write_text(head + body, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    for part in sys.argv[1:] or PARTS:
+        lines = globals()[part]()
+        write(part, lines)
+        print("\n".join(lines), flush=True)

@@ -1,0 +1,37 @@
+"""The end of a journal file is looked at before anything is written behind it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sklearn_autotune.exceptions import StudyStorageError
+
+__all__ = ["journal_file", "require_whole_journal"]
+
+
+def journal_file(storage: Any) -> Path | None:
+    """Return the file behind one of Optuna's journal storages, None if there is none."""
+    path = getattr(getattr(storage, "_backend", None), "_file_path", None)
+    return None if path is None else Path(path)
+
+
+def require_whole_journal(storage: Any) -> None:
+    """Raise StudyStorageError if a journal's last line was not written to its end.
+
+    Optuna reads such a file without complaint, but what is appended to it joins the torn line, and from then on the
+    file can never be read again.
+    """
+    path = journal_file(storage)
+    if path is None or not path.exists() or path.stat().st_size == 0:
+        return
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read() == b"\n":
+            return
+    raise StudyStorageError(
+        f"The journal {str(path)!r} ends in the middle of a line: a process was ended, or the disk was full, while it "
+        "was written. Nothing but that line is lost if it is cut off before anything is appended: keep a copy, then "
+        f"from pathlib import Path; file = Path({str(path)!r}); whole = file.read_bytes(); "
+        r"file.write_bytes(whole[: whole.rfind(b'\n') + 1])"
+        ", and make a new storage from it."
+    )

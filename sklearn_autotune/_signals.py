@@ -1,0 +1,35 @@
+"""SIGTERM while a search is under way is treated like Ctrl-C."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sklearn_autotune.exceptions import SearchTerminated
+
+__all__ = ["sigterm_interrupts"]
+
+
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Raise SearchTerminated, a KeyboardInterrupt, in this block when the process is told to end.
+
+    Only in the main thread, where Python runs signal handlers, and only where nobody handles SIGTERM already.
+    """
+    is_ours = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if not is_ours:
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        # Each time: one that happens to be raised where Python ignores exceptions must not be the last.
+        raise SearchTerminated("the process was told to end (SIGTERM)")
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,129 @@
+"""A program that searches, is killed again and again at random instants, and resumes; then says what came of it.
+
+``python -m tests.faults.killed FOLDER N_KILLS SEED`` writes JSON into the folder, for each kind of search. Each attempt
+is a process of its own, forked so that it need not import everything again, and is killed, told to end or interrupted,
+in turn, wherever it is at that moment. A search that survives to its end is followed by a new one until all kills have
+been dealt.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import optuna
+from scipy.stats import uniform
+from sklearn.datasets import make_classification
+
+from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
+from tests.toys import SleepingClassifier, table
+
+SPACE = {"a": uniform(0, 9), "b": [0, 1, 2]}
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+INTERRUPTED, UNSOUND = 130, 7
+KINDS = ("one job", "racing", "two jobs", "sampler", "boosters")
+
+
+def make_search(kind, storage=None):
+    """A search of a second or so."""
+    stored = {"storage": storage, "resume": storage is not None, "random_state": 0}
+    if kind == "boosters":
+        return TunedXGBClassifier(n_trials=8, n_estimators=30, cv=3, **stored)
+    toy = SleepingClassifier(seconds=0.02)
+    if kind == "two jobs":
+        return OptunaSearchCV(toy, SPACE, n_trials=16, cv=3, n_jobs=2, look_ahead=3, **stored)
+    if kind == "racing":
+        return OptunaSearchCV(toy, SPACE, n_trials=30, cv=4, patience=12, **stored)
+    sampler = optuna.samplers.NSGAIISampler(population_size=5, seed=3) if kind == "sampler" else None
+    return OptunaSearchCV(toy, SPACE, n_trials=20, cv=2, sampler=sampler, **stored)
+
+
+def data():
+    X, y = make_classification(n_samples=60, n_features=4, random_state=0)
+    return X, y
+
+
+def outcome(search):
+    """What has to be the same: the table, the winner and how each trial ended."""
+    rows = zip(search.trials_["number"].tolist(), search.trials_["status"], strict=True)
+    return {"table": table(search), "best": repr(search.best_params_), "trials": [[n, s] for n, s in rows]}
+
+
+def attempt(kind, path, out):
+    """Search in a forked process, which ends itself when it is done."""
+    pid = os.fork()
+    if pid == 0:
+        status = UNSOUND
+        try:
+            search = make_search(kind, path)
+            try:
+                found = outcome(search.fit(*data()))
+                Path(out).write_text(json.dumps(found))
+                status = 0
+            except KeyboardInterrupt:
+                status = INTERRUPTED if is_sound(search) else UNSOUND
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return pid
+
+
+def is_sound(search):
+    """Whether an interrupted search holds what it was told, as far as it got."""
+    states = [trial.state for trial in search.study_.trials] if hasattr(search, "study_") else []
+    n_told = sum(status in ("complete", "pruned") for status in getattr(search, "trials_", {}).get("status", ()))
+    is_kept = n_told == 0 or hasattr(search, "cv_results_")
+    return is_kept and all(state.is_finished() for state in states)
+
+
+def deal(kind, folder, n_kills, chance):
+    """Deal so many kills; return what the searches found in the end."""
+    folder.mkdir()
+    found, n_landed, n_repeated, n_lost = [], 0, 0, 0
+    while n_landed < n_kills:
+        path, out = folder / f"{len(found)}.db", folder / f"{len(found)}.json"
+        told = []
+        while not out.exists():
+            pid = attempt(kind, path, out)
+            if n_landed < n_kills:
+                time.sleep(chance.uniform(0.02, 2.5 if kind == "two jobs" else 1.0))
+                os.kill(pid, SIGNALS[n_landed % len(SIGNALS)])
+            _, status = os.waitpid(pid, 0)
+            assert os.waitstatus_to_exitcode(status) != UNSOUND
+            n_landed += os.waitstatus_to_exitcode(status) in (-signal.SIGKILL, -signal.SIGTERM, INTERRUPTED)
+            before, told = told, stored_numbers(path)
+            n_lost += len(set(before) - set(told))
+            n_repeated += len(told) - len(set(told))
+        found.append(json.loads(out.read_text()))
+    return {"found": found, "n_landed": n_landed, "n_repeated": n_repeated, "n_lost": n_lost}
+
+
+def stored_numbers(path):
+    """The numbers of the trials that are stored; none may be running."""
+    storage = f"sqlite:///{path}"
+    try:
+        names = optuna.get_all_study_names(storage)
+    except Exception:  # killed while the file was made
+        return []
+    if not names:
+        return []
+    trials = optuna.load_study(study_name=names[0], storage=storage).get_trials(deepcopy=False)
+    assert len(names) == 1
+    assert all(trial.state.is_finished() for trial in trials)
+    return [trial.user_attrs["sklearn_autotune:outcome"]["number"] for trial in trials]
+
+
+def main(folder, n_kills, seed):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a program in the background has not
+    chance = random.Random(seed)
+    reports = {kind: deal(kind, folder / kind, n_kills, chance) for kind in KINDS}
+    (folder / "reports.json").write_text(json.dumps(reports))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,35 @@
+"""A program that searches a shared study and says what it measured: ``python -m tests.faults.sharing STORAGE LOG``."""
+
+import json
+import os
+import sys
+
+import numpy as np
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from scipy.stats import uniform
+
+from sklearn_autotune import OptunaSearchCV, _sharing
+from tests.toys import SleepingClassifier, table
+
+
+def make_search(storage, log=None, **changes):
+    settings = {"n_trials": 16, "cv": 2, "look_ahead": 4, "random_state": 0, "refit": False, "study_name": "shared"}
+    toy = SleepingClassifier(log=log, seconds=0.3)
+    return OptunaSearchCV(toy, {"a": uniform(0, 9)}, storage=storage, resume=storage is not None, **settings, **changes)
+
+
+def open_storage(text):
+    return text if "://" in text else JournalStorage(JournalFileBackend(text))
+
+
+def data():
+    X = np.column_stack([np.arange(24.0), np.ones((24, 2))])
+    return X, np.arange(24) % 2
+
+
+if __name__ == "__main__":
+    _sharing.DEAD_SECONDS = float(os.environ.get("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", _sharing.DEAD_SECONDS))
+    _sharing.BEAT_SECONDS = 1.0
+    search = make_search(open_storage(sys.argv[1]), sys.argv[2]).fit(*data())
+    sys.stdout.write(json.dumps({"pid": os.getpid(), "table": table(search)}))

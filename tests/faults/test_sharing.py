@@ -1,0 +1,112 @@
+"""Several processes at one study: they do together what one would have done, and no candidate twice."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from sklearn_autotune._sharing import Claims
+from tests.faults import sharing
+from tests.faults.nightly import at_night
+from tests.faults.postgres import Server
+from tests.toys import read_log, table
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return table(sharing.make_search(None).fit(*sharing.data()))
+
+
+@pytest.fixture(scope="module")
+def server():
+    pytest.importorskip("psycopg", reason="needs the package psycopg")
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def storage(request, tmp_path):
+    """Where the study is kept, in a word for the command line."""
+    return str(tmp_path / "study.log") if request.param == "journal" else request.getfixturevalue("server").url
+
+
+def begin(storage, log):
+    """Start a process that searches."""
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "ignore", "-m", "tests.faults.sharing", storage, str(log)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, cwd=ROOT)
+
+
+def stored(storage):
+    opened = sharing.open_storage(storage)
+    if isinstance(opened, str):
+        opened = optuna.storages.RDBStorage(opened)
+    trials = optuna.load_study(study_name="shared", storage=opened).trials
+    for name in optuna.get_all_study_names(opened):  # the next test begins anew
+        optuna.delete_study(study_name=name, storage=opened)
+    if isinstance(opened, optuna.storages.RDBStorage):
+        opened.remove_session()
+        opened.engine.dispose()
+    return sorted(trial.user_attrs["sklearn_autotune:outcome"]["number"] for trial in trials)
+
+
+@pytest.mark.parametrize("storage", ["postgres", pytest.param("journal", marks=at_night)], indirect=True)
+def test_two_processes_share_a_budget_and_measure_no_candidate_twice(storage, tmp_path, expected):
+    log = tmp_path / "log"
+    processes = [begin(storage, log) for _ in range(2)]
+    ends = [process.communicate(timeout=300) for process in processes]
+
+    assert [err for _, err in ends] == ["", ""]
+    found = [json.loads(out) for out, _ in ends]
+    fits = Counter(entry["a"] for entry in read_log(log))
+    assert [report["table"] for report in found] == [expected] * 2
+    assert set(fits.values()) == {2}  # each candidate on its two folds
+    assert len(fits) == 16
+    assert stored(storage) == list(range(16))
+    assert len({entry["pid"] for entry in read_log(log)}) == 2
+
+
+@pytest.mark.parametrize("storage", ["journal", pytest.param("postgres", marks=at_night)], indirect=True)
+def test_the_death_of_one_process_costs_the_others_nothing_but_time(storage, tmp_path, expected, monkeypatch):
+    log = tmp_path / "log"
+    monkeypatch.setenv("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", "8")
+    dying = begin(storage, log)
+    while len(read_log(log)) < 5:
+        assert dying.poll() is None
+        time.sleep(0.02)
+    living = begin(storage, log)
+    dying.kill()
+    dying.communicate()
+
+    out, _ = living.communicate(timeout=300)
+
+    assert json.loads(out)["table"] == expected
+    assert stored(storage) == list(range(16))
+
+
+def test_of_several_claims_one_holds(tmp_path):
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "study.log")))
+    study = optuna.create_study(study_name="mine", storage=storage)
+    several = [Claims(study) for _ in range(3)]
+
+    taken = [[claims.take(number) for claims in several] for number in range(3)]
+    several[0].release([1])
+    again = [claims.take(1) for claims in reversed(several)]
+    for claims in several:
+        claims.close()
+
+    assert taken == [[True, False, False]] * 3
+    assert again == [True, False, False]
