@@ -27,7 +27,7 @@ from sklearn_autotune import OptunaSearchCV
 RESULTS = Path(__file__).parent / "results" / "durability.md"
 ROOT = Path(__file__).parents[1]
 PARTS = ("faults", "storage", "replay", "workers")
-N_KILLS = 60
+N_KILLS = 20
 
 
 class Instant(ClassifierMixin, BaseEstimator):
@@ -73,7 +73,7 @@ def faults():
     with tempfile.TemporaryDirectory() as folder:
         environ = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": folder}
         command = [sys.executable, "-W", "ignore", "-m", "tests.faults.killed", folder, str(N_KILLS), "0"]
-        subprocess.run(command, check=True, env=environ, cwd=ROOT, stderr=subprocess.DEVNULL)
+        subprocess.run(command, check=True, env=environ, cwd=ROOT)
         reports = json.loads((Path(folder) / "reports.json").read_text())
     from tests.faults.killed import data, make_search, outcome
 

@@ -118,7 +118,7 @@ class BaseSearch(BaseEstimator):
 
     def _open_logbook(self, task: Task, space: Space) -> Logbook:
         if self.storage is None:
-            return Logbook()
+            return Logbook(study_name=self.study_name)
         marks = self._fingerprint(task, space)
         seed = draw_seed(self.random_state)
         return Logbook(

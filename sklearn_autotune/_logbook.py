@@ -33,9 +33,12 @@ class Logbook:
     Parameters
     ----------
     opened : OpenedStudy or None
+    study_name : str or None
+        Of the study in memory, where none is stored.
     """
 
-    def __init__(self, opened: OpenedStudy | None = None) -> None:
+    def __init__(self, opened: OpenedStudy | None = None, study_name: str | None = None) -> None:
+        self.study_name = study_name
         self.opened = opened
         self.study = None if opened is None else opened.study
         self.is_shared = opened is not None and opened.is_shared
@@ -55,7 +58,7 @@ class Logbook:
     def make_study(self, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
         """Return the study to work on: in memory, by the name of the stored one, without its trials."""
         if self.study is None:
-            return memory_study(pruner=pruner)
+            return memory_study(self.study_name, pruner)
         return memory_study(self.study.study_name, pruner, self.attributes)
 
     def read(self) -> list[FrozenTrial]:

@@ -423,7 +423,7 @@ def test_trials_are_a_data_frame_of_all_that_is_known():
     table = pd.DataFrame(format_trials(records, n_folds=2))
 
     assert list(table) == [
-        *("number", "status", "error", "seconds", "n_folds", "params"),
+        *("number", "status", "error", "exit", "seconds", "n_folds", "params"),
         *("split0_test_score", "split1_test_score", "mean_test_score"),
     ]
     assert table["number"].tolist() == [0, 1, 2, 4]

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import sys
 import time
 import traceback
@@ -20,6 +21,7 @@ from scipy.stats import uniform
 from sklearn.datasets import make_classification
 
 from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
+from sklearn_autotune._records import OUTCOME
 from tests.toys import SleepingClassifier, table
 
 SPACE = {"a": uniform(0, 9), "b": [0, 1, 2]}
@@ -105,17 +107,20 @@ def deal(kind, folder, n_kills, chance):
 
 def stored_numbers(path):
     """The numbers of the trials that are stored; none may be running."""
-    storage = f"sqlite:///{path}"
+    if not path.exists():
+        return []
+    # Read without Optuna: a connection that stays open here would be inherited by the next attempt, and hold it up.
+    connection = sqlite3.connect(path, timeout=60)
     try:
-        names = optuna.get_all_study_names(storage)
-    except Exception:  # killed while the file was made
+        rows = connection.execute(
+            "SELECT value_json, state FROM trial_user_attributes JOIN trials USING (trial_id) WHERE key = ?", [OUTCOME]
+        ).fetchall()
+    except sqlite3.OperationalError:  # killed while the tables were made
         return []
-    if not names:
-        return []
-    trials = optuna.load_study(study_name=names[0], storage=storage).get_trials(deepcopy=False)
-    assert len(names) == 1
-    assert all(trial.state.is_finished() for trial in trials)
-    return [trial.user_attrs["sklearn_autotune:outcome"]["number"] for trial in trials]
+    finally:
+        connection.close()
+    assert all(state in ("COMPLETE", "PRUNED", "FAIL") for _, state in rows)
+    return [json.loads(value)["number"] for value, _ in rows]
 
 
 def main(folder, n_kills, seed):
