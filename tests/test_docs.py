@@ -21,7 +21,12 @@ PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
-PUBLIC_MODULES = ("sklearn_autotune", "sklearn_autotune.exceptions", "sklearn_autotune.samplers")
+PUBLIC_MODULES = (
+    "sklearn_autotune",
+    "sklearn_autotune.exceptions",
+    "sklearn_autotune.export",
+    "sklearn_autotune.samplers",
+)
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 

@@ -18,8 +18,8 @@ PACKAGE = ROOT.name
 
 # A room that is a folder stands on one floor; inside it, modules import one another as they like.
 FLOORS = {
-    0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions", "_columns", "_temperature"),
-    1: ("_space", "evaluation", "_delegate", "_routing", "_refit_rules", "samplers", "_table"),
+    0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions", "_columns", "_temperature", "_code"),
+    1: ("_space", "evaluation", "_delegate", "_routing", "_refit_rules", "samplers", "_table", "_script_parts"),
     2: ("racing", "halving", "families", "_study", "_blend"),
     3: ("pruning", "executors"),
     4: ("_trials", "_measuring"),
