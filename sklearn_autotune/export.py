@@ -10,13 +10,15 @@ import sklearn
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
+from sklearn_autotune import _script_blend
 from sklearn_autotune._base_search import BaseSearch
 from sklearn_autotune._code import Node, Writer, render
+from sklearn_autotune._export_blend import blend_params
+from sklearn_autotune._script_parts import NumberedClasses, RawColumns
+from sklearn_autotune._selector import AutoModelSelector
 from sklearn_autotune._tuned_xgb import TunedXGBClassifier, TunedXGBRegressor
 
 __all__ = ["export_code"]
-
-PARTS = "sklearn_autotune._script_parts"
 
 
 def export_code(fitted: Any) -> str:
@@ -29,8 +31,8 @@ def export_code(fitted: Any) -> str:
     Parameters
     ----------
     fitted : estimator
-        `OptunaSearchCV`, `TunedXGBClassifier`, `TunedXGBRegressor`, one of scikit-learn's searches, or a Pipeline or
-        other estimator that has one inside; fitted, with ``refit``.
+        `OptunaSearchCV`, `TunedXGBClassifier`, `TunedXGBRegressor`, `AutoModelSelector`, one of scikit-learn's
+        searches, or a Pipeline or other estimator that has one inside; fitted, with ``refit``.
 
     Returns
     -------
@@ -40,12 +42,14 @@ def export_code(fitted: Any) -> str:
     ------
     ValueError
         If there is nothing fitted to write, or something in it cannot be written: a lambda, a function or class of the
-        session, a generator of random numbers, a model that was fitted elsewhere.
+        session, a generator of random numbers, a model that was fitted elsewhere, folds that cannot be drawn again.
 
     Notes
     -----
     Sample weights and other metadata that ``fit`` was given are not in the script. Where an estimator has no
-    ``random_state``, its predictions differ from fit to fit; the script says so.
+    ``random_state``, its predictions differ from fit to fit; the script names it.
+
+    What reads raw columns, and a blend, are small classes at the top of the script.
 
     Examples
     --------
@@ -67,8 +71,7 @@ def export_code(fitted: Any) -> str:
     model = writer.write(fitted, type(fitted).__name__)
     epochs = _epochs(fitted)
     blocks = [
-        _docstring(fitted, writer),
-        _imports(writer, epochs),
+        f"{_docstring(fitted, writer)}\n\n{_imports(writer, epochs)}",
         *writer.sources.pieces,
         *_columns(fitted),
         f"{_MAKE}\n    return {render(model, 4, 7)}",
@@ -92,6 +95,9 @@ class ModelWriter(Writer):
                 f"{where} is a search that has no best_estimator_, so there is nothing to write. Fit it, with "
                 "refit=True; one that a meta-estimator clones and fits again has to be exported by itself."
             )
+        if isinstance(estimator, AutoModelSelector):
+            name, params = blend_params(estimator, self, where)
+            return self.call(getattr(_script_blend, name), params, where)
         if isinstance(estimator, TunedXGBClassifier | TunedXGBRegressor):
             return self._booster(estimator, where)
         if _epochs(estimator) is not None and where != type(estimator).__name__:
@@ -111,22 +117,14 @@ class ModelWriter(Writer):
             weight = tuned.class_weight
             if weight is not None or not np.array_equal(tuned.classes_, np.arange(len(tuned.classes_))):
                 params = {"model": model} | ({} if weight is None else {"class_weight": weight})
-                model = self.taken("NumberedClasses", params, where)
+                model = self.call(NumberedClasses, params, where)
         if not hasattr(tuned, "feature_names_in_") and tuned.best_estimator_.feature_types is None:
             return model
-        columns = self.taken("RawColumns", {}, where)
+        columns = self.call(RawColumns, {}, where)
         steps = [
             Node("(", (("", f'"{name}"'), ("", step)), ")") for name, step in (("columns", columns), ("model", model))
         ]
         return self.call(Pipeline, {"steps": Node("[", tuple(("", step) for step in steps), "]")}, where)
-
-    def taken(self, name: str, params: Mapping[str, Any], where: str) -> Node:
-        """Return the call of a class that the script takes along."""
-        self.sources.take(PARTS, name)
-        parts = [
-            (f"{key}=", value if isinstance(value, Node) else self.write(value, where)) for key, value in params.items()
-        ]
-        return Node(f"{name}(", tuple(parts), ")")
 
 
 def _is_search(estimator: Any) -> bool:
@@ -202,8 +200,14 @@ def _imports(writer: Writer, epochs: int | None) -> str:
             names.setdefault(module, []).append(name)
     lines = [statement for statement in statements if statement.startswith("import ")]
     lines += [f"from {module} import {', '.join(sorted(found))}" for module, found in names.items()]
-    standard = sorted(line for line in lines if line.split()[1].partition(".")[0] in sys.stdlib_module_names)
-    return "\n".join([*standard, "", *sorted(set(lines) - set(standard))])
+    standard = sorted(
+        (line for line in lines if line.split()[1].partition(".")[0] in sys.stdlib_module_names), key=_plain_first
+    )
+    return "\n".join([*standard, "", *sorted(set(lines) - set(standard), key=_plain_first)])
+
+
+def _plain_first(statement: str) -> tuple[bool, str]:
+    return statement.startswith("from "), statement
 
 
 def _columns(fitted: Any) -> list[str]:

@@ -24,14 +24,14 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.export import export_code
 
 # Runs scripts one after the other, each in a namespace of its own, and sees to it that the package stays out. One
@@ -233,6 +233,47 @@ def test_tuned_xgboost_inside_a_pipeline(predictions):
     tuned = TunedXGBClassifier(n_trials=2, cv=2, random_state=0, n_estimators=30)
 
     assert_same_predictions(predictions, make_pipeline(PCA(4, random_state=0), tuned).fit(X, y + 1), X, y + 1)
+
+
+# -- the selector's blend --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("families", "cv"),
+    [(["xgboost", "lightgbm", "svm"], None), (["logistic", "forest", "naive_bayes"], 3)],
+    ids=["boosters", "others"],
+)
+def test_a_blend_of_classifiers_is_fitted_on_the_same_folds(families, cv, mixed, predictions):
+    table, y = mixed
+    selector = AutoModelSelector(families=families, n_trials=5, cv=cv, random_state=0).fit(table, y)
+
+    assert_same_predictions(predictions, selector, table, y)
+
+
+def test_a_blend_of_regressors_is_fitted_on_the_same_folds(mixed, predictions):
+    table, y = mixed
+    y = table["size"].fillna(0) + (y == "good")
+    cv = KFold(4, shuffle=True, random_state=3)
+    families = ["ridge", "extra_trees", "hist_gradient_boosting", "neural"]
+    selector = AutoModelSelector("regression", families, n_trials=5, cv=cv, random_state=0).fit(table, y)
+
+    assert_same_predictions(predictions, selector, table, y)
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [
+        (list(KFold(2).split(np.zeros(60))), "iterable of splits"),
+        (KFold(2, shuffle=True), "without a seed"),
+        (ShuffleSplit(1, random_state=0), "single split"),
+    ],
+)
+def test_folds_that_cannot_be_drawn_again_are_refused(cv, message):
+    X, y = load_diabetes(return_X_y=True)
+    selector = AutoModelSelector("regression", ["ridge"], n_trials=1, cv=cv).fit(X[:60], y[:60])
+
+    with pytest.raises(ValueError, match=message):
+        export_code(selector)
 
 
 # -- what cannot be written ----------------------------------------------------------------------------------------
