@@ -39,6 +39,10 @@ __all__ = ["BaseTunedXGB"]
 
 MOST_ROUNDS = 5000
 
+# Folds that are drawn where ``cv`` leaves it open: of many rows, fewer folds tell as much, at half the cost.
+N_FOLDS, FEW_FOLDS = 5, 3
+MANY_ROWS = 20_000
+
 # On small tables three candidates, of which one was lucky on the first fold, would stop all that come after.
 RACING = FoldRacing(n_startup_trials=5)
 
@@ -263,7 +267,7 @@ class BaseTunedXGB(BaseSearch):
         model = self._make_model(target)
         scorer = self._loss(target) if self.scoring is None else resolve_scorer(self, self)
         routed = pass_on_metadata(self, params, scorer)
-        task = make_task(self, self, X, y, scorer, routed, getattr(self, "_n_folds", None))
+        task = make_task(self, self, X, y, scorer, routed, _n_folds(target))
         self.n_splits_ = len(task.folds)
         space = self._read_space(model, task)
         evaluation = Boosting(
@@ -274,6 +278,7 @@ class BaseTunedXGB(BaseSearch):
             self._quick_loss() if self.scoring is None else None,
             effective_n_jobs(self.n_jobs),
         )
+        self._deadline = None if self.timeout is None else start + self.timeout
         winner = self._search(task, space, evaluation, FoldContexts(self, None, self.n_splits_), start)
         self.scorer_ = scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
         self.learning_curves_ = self._learning_curves(evaluation)
@@ -335,10 +340,13 @@ class BaseTunedXGB(BaseSearch):
 
     def _read_space(self, model: Any, task: Task) -> Space:
         spelled = self.space
+        self._known: list[dict[str, Any]] = []
         if spelled is None:
-            shape = Shape(min(len(fold.train) for fold in task.folds), is_classifier(model), model.get_params())
+            n_train = min(len(fold.train) for fold in task.folds)
+            shape = Shape(n_train, is_classifier(model), model.get_params())
             spelled = tuned_space(shape)
             spelled = {name: values for name, values in spelled.items() if getattr(self, name, None) is None}
+            self._known = first_boosters(spelled, QUICK_LEARNING_RATE, n_train)
         space = read_space(spelled)
         if "n_estimators" in space.names:
             raise ValueError(
@@ -379,7 +387,10 @@ class BaseTunedXGB(BaseSearch):
         return SlowestWithinNoise(metric) if self._is_polished else self.refit
 
     def _proposer(self) -> Polish | None:
-        return Polish(self.n_trials, guiding_metric(self)) if self._is_polished else None
+        if not self._is_polished:
+            return None
+        first = self._known if self.enqueue == "auto" else ()
+        return Polish(self.n_trials, guiding_metric(self), self._deadline, effective_n_jobs(self.n_jobs), first)
 
     def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
         sampler = super()._make_sampler(space, seed)
@@ -395,12 +406,9 @@ class BaseTunedXGB(BaseSearch):
         return self.polish and self.space is None and self.learning_rate is None
 
     def _first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
-        if not isinstance(self.enqueue, str):
+        if self.enqueue != "auto":
             return self.enqueue or ()
-        if self.space is not None:
-            return ()
-        branch = tuned_space(Shape(1, True, {}))
-        return first_boosters({name: branch[name] for name in space.names}, QUICK_LEARNING_RATE)
+        return () if self._is_polished else self._known  # polish proposes them itself
 
     # -- the winner ----------------------------------------------------------------------------------------------------
 
@@ -462,6 +470,12 @@ class BaseTunedXGB(BaseSearch):
         encoded = self._columns.encode(X)
         validate_data(self, X, reset=False, skip_check_array=True)
         return encoded
+
+
+def _n_folds(target: Target) -> int:
+    """Return into how many folds rows are dealt: no more than the rarest class has members, but at least 2."""
+    most = N_FOLDS if len(target.values) < MANY_ROWS else FEW_FOLDS
+    return most if target.classes is None else int(np.clip(np.bincount(target.values).min(), 2, most))
 
 
 def _put_together(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:

@@ -10,6 +10,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 __all__ = ["Columns", "check_classes", "check_rows", "is_frame", "require_target"]
 
 NUMERIC_KINDS = "biuf"
+NUMBERS = int | float | np.number | np.bool_ | None
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
@@ -85,8 +86,8 @@ class Columns:
             if place in self.categories:
                 known = [None if value != value else value for value in values] if is_numeric else values
                 encoded[:, place] = _places(known, self.categories[place])
-            elif is_numeric:
-                encoded[:, place] = values
+            elif is_numeric or all(isinstance(value, NUMBERS) for value in values):
+                encoded[:, place] = np.array(values, dtype=np.float64)  # of None it makes NaN
             else:
                 raise ValueError(
                     f"Column {name!r} held numbers in training and now holds {_distinct(values)[:3]}. Give it the type "
@@ -181,9 +182,8 @@ def _read_pandas(column: Any) -> tuple[np.ndarray | None, list[Any]]:
         return column.to_numpy(dtype=np.float64, na_value=np.nan), []
     missing = column.isna().to_numpy()
     objects = [None if gone else value for value, gone in zip(column.tolist(), missing, strict=True)]
-    known = [value for value in objects if value is not None]
-    if not is_categorical and all(isinstance(value, int | float | np.number | np.bool_) for value in known):
-        return np.array([np.nan if value is None else value for value in objects], dtype=np.float64), []
+    if not is_categorical and all(isinstance(value, NUMBERS) for value in objects):
+        return np.array(objects, dtype=np.float64), []
     return None, objects
 
 
@@ -197,7 +197,7 @@ def _read_polars(column: Any) -> tuple[np.ndarray | None, list[Any]]:
     if column.dtype.is_temporal() and column.dtype.base_type().__name__ in ("Date", "Datetime"):
         return _days(column.to_numpy()), []
     if column.dtype.is_numeric() or str(column.dtype) == "Boolean":
-        return np.array([np.nan if value is None else value for value in column.to_list()], dtype=np.float64), []
+        return np.array(column.to_list(), dtype=np.float64), []
     return None, column.to_list()
 
 

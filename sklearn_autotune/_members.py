@@ -232,7 +232,7 @@ class Members:
             warnings.simplefilter("ignore")
             prepared = preparation.fit_transform(X, y)
             if family.columns == "native":
-                fit_params |= _tell_categories(model, preparation, self.n_categories)
+                fit_params |= _tell_categories(model, preparation, self.n_categories, prepared.shape[1])
             if family.rounds is not None and early_stopping_rows is not None:
                 seen = preparation.transform(take_rows(self.task.X, early_stopping_rows))
                 fit_params |= {"eval_set": [(seen, self.places[early_stopping_rows])], "verbose": False}
@@ -255,10 +255,9 @@ def _only_known_rows(X: Any) -> Any:
     raise ValueError("This scorer asks for predictions of other rows than those to be scored.")
 
 
-def _tell_categories(model: Any, preparation: Any, n_categories: np.ndarray) -> dict[str, Any]:
+def _tell_categories(model: Any, preparation: Any, n_categories: np.ndarray, n_columns: int) -> dict[str, Any]:
     """Tell a model which of its columns hold categories; return what its ``fit`` is to be told."""
     kept = preparation.transformers_[0][2]
-    n_columns = preparation.output_indices_["means"].stop if "means" in preparation.output_indices_ else len(kept)
     places = np.flatnonzero(n_categories[kept] > 0)
     params = model.get_params()
     if not len(places):

@@ -1,6 +1,7 @@
 """Polish: search at a learning rate that is quick, then try the best candidates at slower ones."""
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,7 @@ N_POLISHED = 3
 
 @dataclass(frozen=True, slots=True)
 class Polish:
-    """Proposes one of the best candidates again, with a quarter of its learning rate.
+    """Proposes good known candidates first, and later one of the best again, with a quarter of its learning rate.
 
     Parameters
     ----------
@@ -38,13 +39,23 @@ class Polish:
         How many candidates there will be.
     metric : str or None
         Which of several scores decides.
+    deadline : float or None
+        ``time.time()`` at which all has to be over. What is left is kept for polish as soon as it is no more than
+        twice what that will take.
+    n_jobs : int
+        How many folds grow at a time.
+    first : sequence of dict
+        Candidates to begin with, unless their time is better spent on polish.
     """
 
     n_trials: int
     metric: str | None = None
+    deadline: float | None = None
+    n_jobs: int = 1
+    first: Sequence[Mapping[str, Any]] = ()
 
     def __call__(self, records: Sequence[Record], place: int) -> Mapping[str, Any] | None:
-        """Return the candidate to measure next, or None where it is not polish's turn or nothing is left to polish.
+        """Return the candidate to measure next, or None where the sampler is to choose.
 
         Parameters
         ----------
@@ -53,16 +64,23 @@ class Polish:
         place : int
             How many candidates have been asked before.
         """
-        is_last = place >= self.n_trials * (1 - LAST_PART)
-        if not is_last and (place == 0 or place % EVERY):
-            return None
+        is_turn = place >= self.n_trials * (1 - LAST_PART) or (place > 0 and place % EVERY == 0)
         complete = [record for record in records if record.outcome.status == "complete"]
         tried = [record.params for record in records]
         for record in sorted(complete, key=self._mean, reverse=True)[:N_POLISHED]:
             slower = {**record.params, "learning_rate": record.params["learning_rate"] * SLOWER}
-            if slower["learning_rate"] >= SLOWEST and slower not in tried:
+            if slower["learning_rate"] >= SLOWEST and slower not in tried and (is_turn or self._is_time(record)):
                 return slower
-        return None
+        return self.first[place] if place < len(self.first) else None
+
+    def _is_time(self, record: Record) -> bool:
+        """Whether the time left is enough to polish a candidate and fit it on all rows, and not for much more."""
+        if self.deadline is None:
+            return False
+        folds = record.outcome.folds
+        fitted = record.seconds / min(self.n_jobs, len(folds)) + record.seconds / (len(folds) - 1 or 1)
+        left = self.deadline - time.time()
+        return fitted / SLOWER < left < 2 * fitted / SLOWER
 
     def _mean(self, record: Record) -> float:
         return mean_score((fold.test for fold in record.outcome.folds), self.metric)

@@ -28,8 +28,8 @@ _PARAMETERS = """Parameters
         log loss of a classifier and the negated root of the mean squared error of a regressor, what they are trained
         for; ``score`` is the accuracy and R², as of all scikit-learn's.
     cv : int, splitter or iterable of splits, default=None
-        As in scikit-learn; None is 5 folds, stratified for classifiers and then no more than the rarest class has
-        members, but at least 2. Folds are drawn, and binned, once per ``fit``.
+        As in scikit-learn; None is 5 folds, or 3 from 20,000 rows on, stratified for classifiers and then no more than
+        the rarest class has members, but at least 2. Folds are drawn, and binned, once per ``fit``.
     n_jobs : int, default=None
         How many boosters grow at a time, in threads of one processor each: folds of one candidate, and where there are
         more processors than folds, candidates, up to ``look_ahead``. None is 1 unless in a ``joblib.parallel_config``
@@ -226,7 +226,6 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
         check_classification_targets(y)
         self.classes_, values, counts = np.unique(y, return_inverse=True, return_counts=True)
         check_classes(self.classes_, counts, self.cv)
-        self._n_folds = int(np.clip(counts.min(), 2, 5))
         return Target(values, self.classes_, self.class_weight)
 
     def _loss(self, target: Target) -> Any:

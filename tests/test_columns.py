@@ -1,5 +1,7 @@
 """Raw columns: what numbers and categories become, and what is refused."""
 
+from datetime import datetime
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -64,6 +66,35 @@ def test_numbers_given_as_categories_are_categories_also_when_they_come_back_as_
     np.testing.assert_array_equal(columns.encode(pd.DataFrame({"x": [10, 40, np.nan]}))[:, 0], [0, np.nan, np.nan])
 
 
+def test_dates_become_days_whatever_their_resolution_and_zone():
+    days = ["1970-01-03", "1969-12-31 12:00", None]
+    expected = [2, -0.5, np.nan]
+    for dates in (
+        pd.to_datetime(days, format="mixed"),
+        pd.to_datetime(days, format="mixed").as_unit("s"),
+        pd.to_datetime(days, format="mixed").tz_localize("UTC").tz_convert("Asia/Tokyo"),
+    ):
+        columns, encoded = encode(pd.DataFrame({"x": dates}))
+
+        assert columns.feature_types is None
+        np.testing.assert_array_equal(encoded[:, 0], expected)
+
+
+def test_polars_dates_become_days():
+    polars = pytest.importorskip("polars")
+    dates = polars.Series([datetime(1970, 1, 3), None, datetime(1969, 12, 31, 12)])
+
+    np.testing.assert_array_equal(encode(polars.DataFrame({"x": dates}))[1][:, 0], [2, np.nan, -0.5])
+    np.testing.assert_array_equal(encode(polars.DataFrame({"x": dates.dt.date()}))[1][:, 0], [2, np.nan, -1])
+
+
+def test_numbers_that_come_back_as_categories_are_numbers():
+    columns, _ = encode(pd.DataFrame({"x": [1.5, 2.0]}))
+
+    again = columns.encode(pd.DataFrame({"x": pd.Categorical([3, None, 4])}))
+    np.testing.assert_array_equal(again[:, 0], [3, np.nan, 4])
+
+
 def test_frames_of_polars_are_read_like_those_of_pandas():
     polars = pytest.importorskip("polars")
     frame = {"word": ["b", None, "a"], "number": [1.5, None, 2.0], "flag": [True, None, False]}
@@ -77,8 +108,8 @@ def test_frames_of_polars_are_read_like_those_of_pandas():
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ([pd.Timestamp("2024-01-01")], "'x' holds Timestamp, and neither numbers, strings nor categories"),
-        ([("a", "tuple")], "'x' holds tuple"),
+        ([("a", "tuple")], "'x' holds tuple, and neither numbers, strings nor categories"),
+        ([pd.Timedelta(days=1)], "'x' holds Timedelta"),
         ([np.inf], "X contains infinity"),
     ],
 )

@@ -1,5 +1,7 @@
 """Polish: the best candidates again, at slower learning rates."""
 
+import time
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
@@ -10,8 +12,8 @@ from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import FoldScore, Outcome
 
 
-def record(number, score, learning_rate=QUICK_LEARNING_RATE, depth=3, status="complete"):
-    folds = (FoldScore(score, None, 0.0, 0.0),)
+def record(number, score, learning_rate=QUICK_LEARNING_RATE, depth=3, status="complete", seconds=0.0):
+    folds = (FoldScore(score, None, seconds, 0.0),)
     return Record(number, {"learning_rate": learning_rate, "max_depth": depth}, Outcome(status, folds))
 
 
@@ -35,6 +37,15 @@ def test_most_candidates_are_left_to_the_sampler():
     turns = [place for place in range(100) if Polish(100)([record(0, 0.9)], place) is not None]
 
     assert turns == [25, 50, 75, *range(90, 100)]
+
+
+@pytest.mark.parametrize(("seconds_left", "is_polished"), [(5000, False), (12000, True), (100_000, False)])
+def test_the_end_of_the_time_is_kept_for_polish(seconds_left, is_polished):
+    records = [record(0, 0.9, seconds=1000.0)]  # a quarter of the learning rate takes 4,000, and the final fit as much
+
+    polish = Polish(1000, deadline=time.time() + seconds_left)
+
+    assert (polish(records, 1) is not None) == is_polished
 
 
 def test_a_search_ends_with_slower_learning_rates():

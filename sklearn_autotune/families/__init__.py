@@ -1,6 +1,7 @@
 """The catalogue: for each family of models the space in which it is worth searching."""
 
 from collections.abc import Iterator
+from inspect import signature
 from itertools import product
 from typing import Any
 
@@ -101,8 +102,14 @@ def _known_branches(estimator: Any, n_rows: int) -> Iterator[list[Branch]]:
                 full = [{prefix + name: values for name, values in branch.items()} for branch in branches]
                 # A subclass with fewer parameters, or a part whose parameters cannot be reached from outside (a
                 # FrozenEstimator's), is not one we know.
-                if all(name in params for branch in full for name in branch):
+                known = params.keys() | {prefix + name for name in _unset_names(part)}
+                if all(name in known for branch in full for name in branch):
                     yield full
+
+
+def _unset_names(part: Any) -> set[str]:
+    """Return a constructor's parameters that ``get_params`` leaves out, as CatBoost's does with what is not set."""
+    return set(signature(type(part).__init__).parameters) - {"self", "kwargs"} - set(part.get_params(deep=False))
 
 
 def _parts(estimator: Any, params: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ __all__ = ["LIGHTGBM"]
 
 
 def _space(shape: Shape) -> Branch:
-    return {
+    space: Branch = {
         # TabArena: log 0.005-0.1; the slowest need more rounds than can be searched.
         "learning_rate": FloatDistribution(0.01, 0.3, log=True),
         "n_estimators": IntDistribution(50, 500, log=True),
@@ -22,16 +22,18 @@ def _space(shape: Shape) -> Branch:
         "colsample_bytree": FloatDistribution(0.4, 1.0),
         # TabArena: log 1e-4-2.
         "reg_lambda": FloatDistribution(1e-4, 2.0, log=True),
-        # AutoGluon: half of its portfolio has random splits.
-        "extra_trees": [False, True],
     }
+    if "extra_trees" in shape.params:  # its classes know it once it has been given
+        # AutoGluon: half of its portfolio has random splits.
+        space["extra_trees"] = [False, True]
+    return space
 
 
 def _make(shape: Shape) -> Any:
     from lightgbm import LGBMClassifier, LGBMRegressor
 
     kind = LGBMClassifier if shape.is_classifier else LGBMRegressor
-    return kind(n_estimators=200, learning_rate=0.05, n_jobs=1, verbose=-1)
+    return kind(n_estimators=200, learning_rate=0.05, extra_trees=False, n_jobs=1, verbose=-1)
 
 
 LIGHTGBM = Family(

@@ -113,25 +113,37 @@ XGBOOST = Family(
 )
 
 
-def first_boosters(space: Branch, learning_rate: float) -> list[Branch]:
+# From so many rows on, gamma cuts off splits that are worth having: on diamonds (30,000 rows, five classes) a gamma of
+# 2.5 cost a tenth of the log loss.
+MANY_ROWS = 10_000
+
+
+def first_boosters(space: Branch, learning_rate: float, n_rows: int) -> list[Branch]:
     """Return settings to begin with, as far as a space has their parameters, and moved into its ranges.
 
     Parameters
     ----------
     space : dict of str to Optuna distribution
     learning_rate : float
+    n_rows : int
+        Rows that a model is trained on: of many, settings with gamma come last, the deep ones first.
 
     Returns
     -------
     candidates : list of dict
     """
     candidates = []
-    for setting in _FIRST:
+    ordered = _FIRST if n_rows < MANY_ROWS else sorted(_FIRST, key=_for_few_rows)
+    for setting in ordered:
         complete = _NEUTRAL | setting | {"learning_rate": learning_rate}
         candidate = {name: _into(value, space[name]) for name, value in complete.items() if name in space}
         if candidate and candidate not in candidates:
             candidates.append(candidate)
     return candidates
+
+
+def _for_few_rows(setting: Branch) -> tuple[bool, bool]:
+    return "gamma" in setting, setting["max_depth"] < 5
 
 
 def _into(value: float, distribution: FloatDistribution | IntDistribution) -> float:

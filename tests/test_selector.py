@@ -1,0 +1,394 @@
+"""AutoModelSelector: from a raw table to a model that can be trusted, within its budget."""
+
+import pickle
+import time
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import VotingClassifier
+from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import (
+    GroupKFold,
+    ShuffleSplit,
+    TimeSeriesSplit,
+    TunedThresholdClassifierCV,
+    cross_val_score,
+    train_test_split,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_autotune import AutoModelSelector
+from sklearn_autotune.families import FAMILIES, Family, Shape
+
+INSTALLED = [family for family in FAMILIES if family.package != "catboost"]
+
+
+def classifier(**params):
+    return AutoModelSelector(
+        **({"families": ["logistic", "forest"], "n_trials": 3, "cv": 3, "random_state": 0} | params)
+    )
+
+
+def regressor(**params):
+    own = {"task": "regression", "families": ["ridge", "hist_gradient_boosting"], "n_trials": 3, "cv": 3}
+    return AutoModelSelector(**(own | {"random_state": 0} | params))
+
+
+@pytest.fixture(scope="module")
+def raw():
+    """A DataFrame as it comes from a database."""
+    random = np.random.RandomState(0)
+    n = 200
+    frame = pd.DataFrame(
+        {
+            "size": random.normal(size=n),
+            "colour": random.choice(["red", "green", "blue", None], size=n),
+            "grade": pd.Categorical(random.choice([3, 1, 2], size=n)),
+            "is_new": random.rand(n) < 0.5,
+            "city": random.choice([f"city {number}" for number in range(60)], size=n),
+            "day": [datetime(2024, 1, 1) + timedelta(days=int(days)) for days in random.randint(0, 900, n)],
+            "constant": 1.0,
+            "nothing": None,
+        }
+    )
+    frame.loc[::7, "size"] = np.nan
+    frame.loc[::9, "day"] = pd.NaT
+    y = np.where((frame["colour"] == "red") ^ (frame["size"].fillna(0) > 0.3), "yes", "no")
+    return frame, y
+
+
+# -- scikit-learn's contracts -----------------------------------------------------------------------------------------
+
+WEIGHTS = {
+    "check_sample_weight_equivalence_on_dense_data": "a row that is there twice may stand in two folds",
+}
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class in y has only")
+@parametrize_with_checks(
+    [
+        AutoModelSelector(families=["logistic"], n_trials=2, random_state=0),
+        AutoModelSelector("regression", families=["ridge"], n_trials=2, random_state=0),
+    ],
+    expected_failed_checks=lambda estimator: WEIGHTS,
+)
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+def test_it_nests():
+    X, y = load_iris(return_X_y=True)
+
+    assert cross_val_score(classifier(), X, y, cv=3).mean() > 0.9
+    assert make_pipeline(FunctionTransformer(), classifier()).fit(X, y).score(X, y) > 0.9
+    assert CalibratedClassifierCV(classifier(), cv=2).fit(X, y).score(X, y) > 0.9
+    assert TunedThresholdClassifierCV(classifier(), cv=2).fit(X, y > 0).score(X, y > 0) > 0.9
+
+
+def test_it_pickles_and_a_second_fit_is_fresh():
+    X, y = load_iris(return_X_y=True)
+    selector = classifier().fit(X, y)
+
+    again = pickle.loads(pickle.dumps(selector))
+    np.testing.assert_array_equal(again.predict_proba(X), selector.predict_proba(X))
+    first = selector.study_
+    second = selector.fit(X[:, :2], y)
+    assert second.study_ is not first
+    assert second.n_features_in_ == 2
+    np.testing.assert_array_equal(
+        clone(selector).fit(X[:, :2], y).predict_proba(X[:, :2]), second.predict_proba(X[:, :2])
+    )
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_the_number_of_jobs_changes_nothing(make):
+    X, y = (load_iris if make is classifier else load_diabetes)(return_X_y=True)
+    one, two = (make(n_jobs=n_jobs, n_trials=6).fit(X, y) for n_jobs in (1, 2))
+
+    assert one.leaderboard_["params"].tolist() == two.leaderboard_["params"].tolist()
+    np.testing.assert_array_equal(one.leaderboard_["mean_score"], two.leaderboard_["mean_score"])
+    np.testing.assert_allclose(one.predict(X), two.predict(X))
+
+
+# -- families ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("family", INSTALLED, ids=lambda family: family.name)
+def test_every_family_takes_a_raw_table_and_beats_nothing(family, task, raw):
+    if task not in family.tasks:
+        pytest.skip(f"{family.name} is not for {task}")
+    X, y = raw
+    y = y if task == "classification" else (y == "yes") + 0.1 * X["size"].fillna(0).to_numpy()
+    selector = AutoModelSelector(task, ["baseline", family], n_trials=3, cv=3, random_state=0).fit(X, y)
+
+    assert set(selector.leaderboard_["status"]) <= {"complete", "pruned"}
+    assert family.name in selector.leaderboard_["family"]
+    predicted = selector.predict(X.assign(colour="violet", city="nowhere"))
+    assert predicted.shape == (len(X),)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("family", INSTALLED, ids=lambda family: family.name)
+def test_first_candidates_lie_in_the_space(family, n_classes):
+    from sklearn_autotune._plan import first_candidates, selection_space
+    from sklearn_autotune._space import read_space
+
+    for task in family.tasks:
+        for n_rows in (20, 500, 100_000):
+            shape = Shape(n_rows, task == "classification", n_columns=7, n_classes=n_classes)
+            space = read_space(selection_space({family.name: family}, shape))
+            for candidate in first_candidates(family, shape):
+                space.encode(candidate)
+
+
+def test_a_family_of_ones_own_takes_five_lines():
+    gaussian = Family(
+        name="gaussian_process",
+        estimators=("sklearn.GaussianProcessClassifier",),
+        space=lambda shape: {"max_iter_predict": [50, 100]},
+        make=lambda shape: GaussianProcessClassifier(),
+        first=({},),
+    )
+    X, y = load_iris(return_X_y=True)
+    selector = classifier(families=["logistic", gaussian]).fit(X[::2], y[::2])
+
+    assert "gaussian_process" in selector.leaderboard_["family"]
+    assert selector.score(X[1::2], y[1::2]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("families", "message"),
+    [
+        (["forrest"], "none of baseline, logistic"),
+        ([], "empty"),
+        (["ridge"], "not for classification"),
+        ([3], "names and Family objects"),
+        ([Family("own", (), lambda shape: {}, lambda shape: None, package="not_there")], "not_there is not installed"),
+    ],
+)
+def test_families_that_cannot_be_used_are_refused(families, message):
+    X, y = load_iris(return_X_y=True)
+
+    with pytest.raises((ValueError, TypeError), match=message):
+        classifier(families=families).fit(X, y)
+
+
+class Failing(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        raise RuntimeError("out of order")
+
+
+FAILING = Family("failing", (), lambda shape: {}, lambda shape: Failing(), first=({},))
+
+
+def test_a_family_that_fails_costs_one_candidate():
+    X, y = load_iris(return_X_y=True)
+    selector = classifier(families=[FAILING, "logistic"])
+    with pytest.warns(match="fits failed"), pytest.warns(match="non-finite"):
+        selector.fit(X, y)
+
+    failed = selector.leaderboard_["status"] == "failed"
+    assert selector.leaderboard_["family"][failed].tolist() == ["failing"]
+    assert "out of order" in selector.leaderboard_["error"][failed][0]
+    assert selector.score(X, y) > 0.9
+
+
+def test_an_error_is_raised_where_that_is_asked_for():
+    X, y = load_iris(return_X_y=True)
+
+    with pytest.raises(RuntimeError, match="out of order"):
+        classifier(families=[FAILING, "logistic"], error_score="raise").fit(X, y)
+
+
+# -- raw tables -------------------------------------------------------------------------------------------------------
+
+
+def test_columns_may_come_in_another_order_and_with_other_types(raw):
+    X, y = raw
+    selector = classifier().fit(X, y)
+    expected = selector.predict_proba(X)
+
+    np.testing.assert_allclose(selector.predict_proba(X[X.columns[::-1]]), expected)
+    as_objects = X.astype({"grade": object, "colour": "category"})
+    np.testing.assert_allclose(selector.predict_proba(as_objects), expected)
+    with pytest.raises(ValueError, match="held numbers in training"):
+        selector.predict(X.assign(size="large"))
+
+
+def test_polars_gives_what_pandas_gives(raw):
+    X, y = raw
+    X = X.drop(columns="nothing").assign(grade=X["grade"].astype(int))
+    frame = pl.DataFrame({name: X[name].astype(object).where(X[name].notna(), None).tolist() for name in X})
+    other = classifier().fit(X, y)
+
+    np.testing.assert_allclose(classifier().fit(frame, y).predict_proba(frame), other.predict_proba(X))
+
+
+def test_target_means_are_learnt_inside_the_folds():
+    """On a column of names that say nothing, a target mean of the row itself would say everything."""
+    random = np.random.RandomState(0)
+    X = pd.DataFrame({"name": [f"name {number}" for number in random.randint(0, 150, 300)]})
+    y = random.randint(0, 2, 300)
+    selector = classifier(families=["logistic", "forest", "xgboost"], n_trials=6, scoring="roc_auc").fit(X, y)
+
+    assert 0.35 < selector.best_score_ < 0.62
+
+
+# -- the score, the blend ---------------------------------------------------------------------------------------------
+
+
+def test_the_score_is_honest_on_noise_with_few_positives():
+    scores = []
+    for seed in range(4):
+        random = np.random.RandomState(seed)
+        y = np.zeros(300, dtype=int)
+        y[random.permutation(300)[:8]] = 1
+        families = ["logistic", "extra_trees", "xgboost", "neighbors"]
+        selector = AutoModelSelector(families=families, n_trials=8, scoring="roc_auc", random_state=seed)
+        scores.append(selector.fit(random.normal(size=(300, 10)), y).best_score_)
+
+    assert 0.4 < np.mean(scores) < 0.6
+
+
+def test_the_blend_is_an_ordinary_voting_ensemble():
+    X, y = load_breast_cancer(return_X_y=True)
+    selector = classifier(families=["logistic", "extra_trees", "xgboost"], n_trials=6).fit(X, y)
+
+    voting = selector.best_estimator_[-1]
+    assert isinstance(voting, VotingClassifier)
+    assert [name for name, _ in voting.estimators] == list(selector.blend_weights_)
+    assert sum(selector.blend_weights_.values()) == pytest.approx(1)
+    weights = selector.leaderboard_["blend_weight"]
+    assert sorted(weights[weights > 0]) == pytest.approx(sorted(selector.blend_weights_.values()))
+
+
+def test_without_a_blend_the_best_one_wins_alone():
+    X, y = load_breast_cancer(return_X_y=True)
+    selector = classifier(families=["logistic", "extra_trees"], n_trials=4, blend=False).fit(X, y)
+
+    assert len(selector.blend_weights_) == 1
+    assert selector.leaderboard_["blend_weight"][0] == 1
+
+
+def test_slow_candidates_do_not_win_where_predicting_has_to_be_quick():
+    X, y = load_breast_cancer(return_X_y=True)
+    quick = classifier(families=["logistic", "extra_trees"], n_trials=4).fit(X, y)
+    board = quick.leaderboard_
+    seconds = board["predict_seconds"] / len(X)
+    limit = 3 * np.sqrt(seconds[board["family"] == "logistic"].max() * seconds[board["family"] == "extra_trees"].min())
+    limited = classifier(families=["logistic", "extra_trees"], n_trials=4, max_predict_time=limit).fit(X, y)
+
+    assert all(label.startswith("logistic") for label in limited.blend_weights_)
+
+
+def test_weights_count_in_fit_and_score():
+    X, y = load_breast_cancer(return_X_y=True)
+    wrong = np.arange(len(y)) % 3 == 0
+    y = np.where(wrong, 1 - y, y)
+    weighted = classifier(families=["logistic"], n_trials=2).fit(X, y, sample_weight=np.where(wrong, 0.0, 1.0))
+    plain = classifier(families=["logistic"], n_trials=2).fit(X, y)
+
+    assert weighted.best_score_ > -0.2 > plain.best_score_
+    assert weighted.score(X[~wrong], y[~wrong]) > 0.95
+
+
+@pytest.mark.parametrize("cv", [ShuffleSplit(1, random_state=0), TimeSeriesSplit(4), GroupKFold(3)], ids=str)
+def test_any_splitter(cv):
+    X, y = load_breast_cancer(return_X_y=True)
+    groups = np.arange(len(y)) // 10
+    params = {"groups": groups} if isinstance(cv, GroupKFold) else {}
+    selector = classifier(families=["logistic", "forest"], n_trials=4, cv=cv).fit(X, y, **params)
+
+    assert selector.n_splits_ == cv.get_n_splits()
+    assert selector.best_score_ > -0.2
+
+
+def test_regression_is_blended_too():
+    X, y = load_diabetes(return_X_y=True)
+    selector = regressor(families=["ridge", "extra_trees", "xgboost", "svm"], n_trials=8).fit(X, y)
+
+    assert selector.score(X, y) > 0.5
+    assert -60 < selector.best_score_ < -50
+    assert not hasattr(selector, "predict_proba")
+
+
+# -- the budget -------------------------------------------------------------------------------------------------------
+
+
+class Sleeping(DummyClassifier):
+    def fit(self, X, y, sample_weight=None):
+        time.sleep(0.2)
+        return super().fit(X, y, sample_weight)
+
+
+def test_candidates_for_which_there_is_no_time_are_not_begun():
+    sleeping = Family(
+        "sleeping",
+        (),
+        lambda shape: {"strategy": ["prior", "uniform", "most_frequent"]},
+        lambda shape: Sleeping(),
+        first=tuple({"strategy": strategy} for strategy in ("prior", "uniform", "most_frequent")),
+        seconds=lambda shape: 0.2,
+    )
+    X, y = load_iris(return_X_y=True)
+    selector = classifier(families=["logistic", sleeping], timeout=1.5, n_trials=None).fit(X, y)
+
+    assert "sleeping" not in selector.leaderboard_["family"]  # 0.6 seconds are more than a candidate may take
+    assert selector.score(X, y) > 0.9
+
+
+def test_a_large_table_is_searched_on_a_sample():
+    random = np.random.RandomState(0)
+    X = random.normal(size=(60_000, 20))
+    y = (X[:, 0] + random.normal(size=60_000) > 0).astype(int)
+    selector = AutoModelSelector(families=["logistic", "hist_gradient_boosting"], timeout=4, random_state=0).fit(X, y)
+
+    assert selector.n_rows_searched_ < len(y)
+    assert selector.score(X, y) > 0.7
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros(150), "only one class"),
+        (np.r_[np.zeros(148), 1, 1], "has 2 members, fewer than the 3 folds"),
+        (np.r_[np.zeros(149), np.nan], "NaN"),
+    ],
+)
+def test_bad_targets_are_refused_before_anything_is_fitted(y, message):
+    X, _ = load_iris(return_X_y=True)
+
+    with pytest.raises(ValueError, match=message):
+        classifier(families=[FAILING]).fit(X, y)
+
+
+def test_what_is_reported_is_near_what_comes_out():
+    X, y = load_breast_cancer(return_X_y=True)
+    ratios = []
+    for seed in range(3):
+        X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, random_state=seed, stratify=y)
+        selector = classifier(n_trials=6, families=["logistic", "extra_trees"], cv=5).fit(X_train, y_train)
+        ratios.append(log_loss(y_test, selector.predict_proba(X_test)) / -selector.best_score_)
+
+    assert 0.6 < np.exp(np.mean(np.log(ratios))) < 1.6
+
+
+def test_a_single_model_is_what_it_says():
+    X, y = load_iris(return_X_y=True)
+    selector = classifier(families=["logistic"], n_trials=1, blend=False).fit(X, y)
+    member = selector.best_estimator_[-1].estimators_[0].estimator
+
+    assert len(member.models) == selector.n_splits_
+    assert all(isinstance(model[-1], LogisticRegression) for model in member.models)
