@@ -18,10 +18,14 @@ class RawColumns(TransformerMixin, BaseEstimator):
         """Learn which columns hold categories, and which."""
         self.columns_ = Columns()
         self.columns_.learn(X)
+        if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
+            self.feature_names_in_ = np.array(X.columns, dtype=object)
         return self
 
     def transform(self, X: Any) -> Any:
         """Return the numbers."""
+        if hasattr(X, "columns") and hasattr(self, "feature_names_in_"):
+            X = X[self.feature_names_in_.tolist()]
         return self.columns_.encode(X)
 
 
