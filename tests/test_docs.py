@@ -25,6 +25,7 @@ PUBLIC_MODULES = (
     "sklearn_autotune",
     "sklearn_autotune.exceptions",
     "sklearn_autotune.export",
+    "sklearn_autotune.runner",
     "sklearn_autotune.samplers",
 )
 

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from sklearn_autotune._run_data import data_of
 from sklearn_autotune._run_folder import new_folder
 from sklearn_autotune._run_model import make_search, model_to_keep
 
+ROOT = Path(__file__).parents[1]
 QUICK = "model_type: logistic\nn_trials: 2\ncv: 2\n"
 
 
@@ -396,3 +399,22 @@ def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
     path = write(text.format(2))
     folder = runner.run(path, folder=tmp_path / "run")
     assert len(pd.read_csv(folder / "trials.csv")) >= 2
+
+
+# -- the guide -----------------------------------------------------------------------------------------------------
+
+
+def test_the_commands_of_the_guide_run_as_they_stand(tmp_path):
+    page = (ROOT / "docs" / "guides" / "production.md").read_text(encoding="utf-8")
+    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    assert commands.count("python -m sklearn_autotune") == 7
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
+
+    done = subprocess.run(["sh", "-e", "-c", commands], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert re.findall("exit code ([0-9]+)", done.stdout) == ["2", "3"]
+    assert "wrong.yaml, line 3: n_trails: unknown key: did you mean n_trials?" in done.stderr
+    assert "mean radius: 30.0% outside the training range" in done.stderr
+    assert len(pd.read_csv(tmp_path / "predicted.csv")) == 100
