@@ -50,7 +50,7 @@ def _square_root(shape: Shape) -> float:
 
 def _seconds(shape: Shape) -> float:
     looked_at = shape.n_columns**0.5 if shape.is_classifier else shape.n_columns
-    return 0.3 + N_TREES * 1.2e-8 * shape.n_rows * log2(shape.n_rows + 2) * looked_at * (1 + 0.05 * shape.n_outputs)
+    return 0.3 + N_TREES * 3e-8 * shape.n_rows * log2(shape.n_rows + 2) * looked_at * (1 + 0.05 * shape.n_outputs)
 
 
 # Leaves of one row, and the mean over all trees: what carries small tables. AutoGluon's portfolio has little else.

@@ -42,7 +42,7 @@ LOGISTIC = Family(
     make=_make_logistic,
     first=({}, {"C": 0.03}),
     tasks=("classification",),
-    seconds=lambda shape: 0.02 + 5e-7 * shape.cells * shape.n_outputs,
+    seconds=lambda shape: 0.02 + 1.2e-7 * shape.cells * shape.n_outputs,
 )
 
 RIDGE = Family(

@@ -32,6 +32,6 @@ NEIGHBORS = Family(
     space=_space,
     make=_make,
     first=({"n_neighbors": 15, "weights": "distance"}, {"n_neighbors": 5, "weights": "distance", "p": 1}),
-    seconds=lambda shape: 0.02 + 2e-9 * shape.n_rows * shape.cells,
+    seconds=lambda shape: 0.02 + 5e-11 * shape.n_rows * shape.cells,
     is_bagged=False,
 )

@@ -40,5 +40,5 @@ NEURAL = Family(
         {"hidden_layer_sizes": (128, 128), "alpha": 1e-3, "learning_rate_init": 3e-3},
         {"hidden_layer_sizes": (256,), "alpha": 1.0, "learning_rate_init": 1e-3},
     ),
-    seconds=lambda shape: 0.1 + 3e-4 * shape.n_rows * (1 + shape.n_columns / 100),
+    seconds=lambda shape: 0.1 + 1e-4 * shape.n_rows * (1 + shape.n_columns / 100),
 )

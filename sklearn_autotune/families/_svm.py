@@ -48,7 +48,7 @@ def _make(shape: Shape) -> Any:
 
 def _seconds(shape: Shape) -> float:
     # libsvm grows with the square of the rows, and the calibration takes three fits more.
-    return 0.02 + 3e-9 * shape.n_rows * shape.cells * (4 if shape.is_classifier else 1)
+    return 0.02 + 6e-10 * shape.n_rows * shape.cells * (4 if shape.is_classifier else 1)
 
 
 SVM = Family(

@@ -57,13 +57,12 @@ def tuned_space(shape: Shape) -> Branch:
 # them are shallow, strongly sampled and strongly regularised ones for small tables. Learning rates are left out: the
 # number of rounds follows them.
 _FIRST: tuple[Branch, ...] = (
-    {"max_depth": 6, "gamma": 2.5, "min_child_weight": 3.0, "subsample": 0.8, "colsample_bylevel": 0.8},
+    {"max_depth": 6, "gamma": 2.5, "subsample": 0.8, "colsample_bylevel": 0.8},
     {"max_depth": 3, "subsample": 0.8, "colsample_bylevel": 0.8},
     {"max_depth": 2, "subsample": 0.8, "colsample_bylevel": 0.8, "colsample_bynode": 0.65, "reg_lambda": 10.0},
     {
         "max_depth": 5,
         "gamma": 2.5,
-        "min_child_weight": 9.0,
         "reg_alpha": 0.5,
         "subsample": 0.6,
         "colsample_bylevel": 0.7,
@@ -76,8 +75,8 @@ _FIRST: tuple[Branch, ...] = (
         "min_child_weight": 0.01,
         "reg_alpha": 0.5,
     },
-    {"max_depth": 10, "gamma": 2.5, "min_child_weight": 3.0, "subsample": 0.9, "colsample_bylevel": 0.6},
-    {"max_depth": 4, "reg_lambda": 20.0, "min_child_weight": 6.0, "subsample": 0.5},
+    {"max_depth": 10, "gamma": 2.5, "subsample": 0.9, "colsample_bylevel": 0.6},
+    {"max_depth": 4, "reg_lambda": 20.0, "subsample": 0.5},
     {"max_depth": 6, "min_child_weight": 0.001, "subsample": 0.65, "colsample_bylevel": 0.9},
     {"max_depth": 10, "min_child_weight": 0.6, "colsample_bylevel": 0.69},
     {"max_depth": 5, "min_child_weight": 0.63, "colsample_bylevel": 0.66},
@@ -104,7 +103,7 @@ XGBOOST = Family(
             {"max_depth": 3, "learning_rate": 0.08, "subsample": 0.8, "colsample_bylevel": 0.8},
             {"max_depth": 5, "learning_rate": 0.088, "min_child_weight": 0.63, "colsample_bylevel": 0.66},
             _FIRST[7] | {"learning_rate": 0.05},
-            _FIRST[6] | {"learning_rate": 0.03},
+            _FIRST[6] | {"learning_rate": 0.03, "min_child_weight": 6.0},
         )
     ),
     columns="native",
