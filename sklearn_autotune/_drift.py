@@ -61,13 +61,17 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def fit_to_profile(table: Any, profile: Sequence[Mapping[str, Any]]) -> tuple[Any, list[str]]:
+def fit_to_profile(
+    table: Any, profile: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()
+) -> tuple[Any, list[str]]:
     """Return the columns that the model knows, in its order and of its types, and what was noticed on the way.
 
     Parameters
     ----------
     table : DataFrame
     profile : sequence of mapping
+    left_out : sequence of str, default=()
+        Columns of which nothing needs to be said if they are there.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def fit_to_profile(table: Any, profile: Sequence[Mapping[str, Any]]) -> tuple[An
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise ValueError(f"columns are missing: {', '.join(missing)}; the model needs {', '.join(names)}")
-    extra = [str(name) for name in table.columns if name not in names]
+    extra = [str(name) for name in table.columns if name not in [*names, *left_out]]
     notes = [f"columns not used: {', '.join(extra)}"] if extra else []
     X = table[names].copy()
     for entry in profile:

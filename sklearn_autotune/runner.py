@@ -287,7 +287,7 @@ def predict(folder: str | Path, data: Any) -> Predictions:
     metadata = read_metadata(folder)
     table = read_table(str(data), Path()) if isinstance(data, str | Path) else data
     try:
-        X, notes = fit_to_profile(table, metadata["columns"])
+        X, notes = fit_to_profile(table, metadata["columns"], [metadata["target"], *metadata["config"].get("drop", [])])
     except ValueError as error:
         raise ConfigError(f"{data if isinstance(data, str | Path) else 'data'}: {error}") from None
     model = load_model(folder, metadata)
