@@ -64,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     check = commands.add_parser("verify", parents=[for_all], help="make a run's scores again, and compare")
     check.add_argument("run", metavar="RUN_DIR")
     check.add_argument("--base", metavar="DIR", help="where the data are (default: where the YAML file was)")
+    check.add_argument("--refit", action="store_true", help="also fit again, by the script in the folder")
     check.add_argument("--trust", action="store_true", help="say nothing about joblib files")
 
     predict = commands.add_parser("predict", parents=[for_all], help="predict with a run's model, and report drift")

@@ -45,7 +45,7 @@ class Member(BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the mean of what the models predict."""
-        return np.mean([model.predict(X) for model in self.models_], axis=0)
+        return np.mean([np.asarray(model.predict(X), dtype=float) for model in self.models_], axis=0)
 
     def probabilities(self, X: Any, n_classes: int) -> np.ndarray:
         """Return the mean of the models' probabilities, scaled; of a class that a model has not seen they are 0."""

@@ -145,7 +145,7 @@ def _summary(folder: Path, metadata: dict[str, Any]) -> list[str]:
 def verify_command(given: argparse.Namespace) -> int:
     """Make a run's scores again and say whether they are the same."""
     _warn_of_joblib(Path(given.run), given)
-    verdict = verify(given.run, base=given.base)
+    verdict = verify(given.run, base=given.base, refit=given.refit)
     if given.json:
         _print_json({"matches": verdict.matches, "checks": verdict.checks})
     else:

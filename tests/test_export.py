@@ -93,6 +93,7 @@ def mixed():
             "kind": pd.Categorical(random.choice(["a", "b"], n_rows)),
             "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(random.randint(0, 900, n_rows), "D"),
             "is_new": random.rand(n_rows) < 0.5,
+            "street": random.choice([f"street {number}" for number in range(22)], n_rows),
         }
     )
     table.loc[::7, "size"] = np.nan

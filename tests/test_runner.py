@@ -235,7 +235,7 @@ def test_every_method_gives_a_model_that_verifies_and_predicts(method, write, tm
 
     folder = runner.run(path, folder=tmp_path / "run")
 
-    verdict = runner.verify(folder)
+    verdict = runner.verify(folder, refit=True)
     assert verdict.matches, verdict.checks
     found = runner.predict(folder, table.drop(columns="kind"))
     assert set(found.table["kind"]) <= {"good", "bad"}
@@ -250,7 +250,7 @@ def test_a_regression_by_model_selection(write, tmp_path, table):
     found = papers(folder)
     assert found["task"] == "regression"
     assert abs(sum(found["blend"].values()) - 1) < 1e-9
-    assert runner.verify(folder).matches
+    assert runner.verify(folder, refit=True).matches
     assert found["script"]["file"] == "model.py"
 
 
