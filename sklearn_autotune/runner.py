@@ -29,7 +29,7 @@ from sklearn_autotune._run_model import default_scoring, make_folds, make_search
 from sklearn_autotune._run_scores import fold_scores, scores_beside_baseline
 from sklearn_autotune.export import export_code
 
-__all__ = ["ConfigError", "Predictions", "RunFolderError", "Verdict", "predict", "run", "verify"]
+__all__ = ["ConfigError", "Predictions", "RunFolderError", "Verdict", "load", "predict", "run", "verify"]
 
 # Scores that differ by less are the same: sums of floats depend on their order, and so do fits on other processors.
 TOLERANCE = 1e-9
@@ -275,6 +275,33 @@ def _check(name: str, recorded: Any, found: Any, tolerance: float = TOLERANCE) -
     is_number = isinstance(recorded, float)
     matches = bool(np.isclose(recorded, found, rtol=tolerance, atol=tolerance)) if is_number else recorded == found
     return {"name": name, "recorded": recorded, "found": found, "matches": matches}
+
+
+def load(folder: str | Path) -> Any:
+    """Load the model of a run.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The run folder.
+
+    Returns
+    -------
+    model : Pipeline
+        Takes a table with the columns of training.
+
+    Raises
+    ------
+    RunFolderError
+        If there is no model, it is not the file that was written, or a skops file holds types of other packages than
+        those that are trusted.
+
+    Warns
+    -----
+    A model in joblib's format runs code when it is loaded: load only from folders that you trust.
+    """
+    folder = Path(folder)
+    return load_model(folder, read_metadata(folder))
 
 
 # -- predict -----------------------------------------------------------------------------------------------------------

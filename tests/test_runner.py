@@ -12,13 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
+from sklearn.pipeline import make_pipeline
 
 from sklearn_autotune import cli, runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune._run_config import ConfigError, read_config
 from sklearn_autotune._run_data import data_of
-from sklearn_autotune._run_folder import new_folder
+from sklearn_autotune._run_folder import new_folder, sha256_of, write_json
 from sklearn_autotune._run_model import make_search, model_to_keep
+from tests.toys import CountingClassifier
 
 ROOT = Path(__file__).parents[1]
 QUICK = "model_type: logistic\nn_trials: 2\ncv: 2\n"
@@ -229,7 +232,7 @@ METHODS = {
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_gives_a_model_that_verifies_and_predicts(method, write, tmp_path, table):
+def test_every_method_gives_a_model_that_verifies_and_predicts(method, write, tmp_path, table, monkeypatch):
     drop = "[price]" if method == "time" else "[price, day]"
     path = write(METHODS[method] + "\ncv: 2\n", drop=drop)
 
@@ -237,6 +240,10 @@ def test_every_method_gives_a_model_that_verifies_and_predicts(method, write, tm
 
     verdict = runner.verify(folder, refit=True)
     assert verdict.matches, verdict.checks
+    namespace = {}
+    monkeypatch.chdir(folder)
+    exec(papers(folder)["model"]["how_to_load"], namespace)
+    assert namespace["model"].classes_.tolist() == ["bad", "good"]
     found = runner.predict(folder, table.drop(columns="kind"))
     assert set(found.table["kind"]) <= {"good", "bad"}
     np.testing.assert_allclose(found.table[["probability_bad", "probability_good"]].sum(axis=1), 1, rtol=1e-6)
@@ -426,3 +433,14 @@ def test_the_commands_of_the_guide_run_as_they_stand(tmp_path):
     assert "wrong.yaml, line 3: n_trails: unknown key: did you mean n_trials?" in done.stderr
     assert "mean radius: 30.0% outside the training range" in done.stderr
     assert len(pd.read_csv(tmp_path / "predicted.csv")) == 100
+
+
+def test_a_skops_file_with_types_of_other_packages_is_refused(write, tmp_path):
+    folder = runner.run(write(QUICK + "output: {model: skops}"), folder=tmp_path / "run")
+    skops.io.dump(make_pipeline(CountingClassifier()), folder / "model.skops")
+    found = papers(folder)
+    found["model"]["sha256"] = sha256_of(folder / "model.skops")
+    write_json(folder / "metadata.json", found)
+
+    with pytest.raises(runner.RunFolderError, match=r"not trusted: tests\.toys\.CountingClassifier"):
+        runner.load(folder)
