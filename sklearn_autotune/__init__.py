@@ -6,18 +6,24 @@ if TYPE_CHECKING:
     from sklearn_autotune._refit_rules import BestMean, OneStandardError
     from sklearn_autotune._search import OptunaSearchCV
     from sklearn_autotune._selector import AutoModelSelector
+    from sklearn_autotune._summary import Summary, summarize
     from sklearn_autotune._tuned_xgb import TunedXGBClassifier, TunedXGBRegressor
+    from sklearn_autotune.comparison import Comparison, compare
     from sklearn_autotune.racing import FoldRacing
 
 __all__ = [
     "AutoModelSelector",
     "BestMean",
+    "Comparison",
     "FoldRacing",
     "OneStandardError",
     "OptunaSearchCV",
+    "Summary",
     "TunedXGBClassifier",
     "TunedXGBRegressor",
     "__version__",
+    "compare",
+    "summarize",
 ]
 
 __version__ = "0.1.0.dev0"
@@ -25,11 +31,15 @@ __version__ = "0.1.0.dev0"
 _HOMES = {
     "AutoModelSelector": "sklearn_autotune._selector",
     "BestMean": "sklearn_autotune._refit_rules",
+    "Comparison": "sklearn_autotune.comparison",
     "FoldRacing": "sklearn_autotune.racing",
     "OneStandardError": "sklearn_autotune._refit_rules",
     "OptunaSearchCV": "sklearn_autotune._search",
+    "Summary": "sklearn_autotune._summary",
     "TunedXGBClassifier": "sklearn_autotune._tuned_xgb",
     "TunedXGBRegressor": "sklearn_autotune._tuned_xgb",
+    "compare": "sklearn_autotune.comparison",
+    "summarize": "sklearn_autotune._summary",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 # What the extra "run" brings.
-RUN_PACKAGES = ("pydantic", "yaml", "pandas", "rich")
+RUN_PACKAGES = ("pydantic", "yaml", "pandas")
 
 CODES = """exit codes: 0 done; 1 the run failed, or scores do not match; 2 it cannot be begun as asked, and nothing
 is written; 3 predict found more drift than --max-drift; 130 interrupted"""

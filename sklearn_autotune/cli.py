@@ -2,17 +2,19 @@
 
 import argparse
 import json
+import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
 
-from sklearn_autotune._progress import Progress
 from sklearn_autotune._run_config import Config, ConfigError, read_config
 from sklearn_autotune._run_folder import RunFolderError, read_metadata
+from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.runner import predict, run, verify
 
 __all__ = ["call", "init_command", "predict_command", "run_command", "schema_command", "verify_command"]
@@ -113,8 +115,8 @@ def _say(*lines: str) -> None:
 def run_command(given: argparse.Namespace) -> int:
     """Run a configuration and say what came out."""
     config = read_config(Path(given.config))
-    with Progress(config.n_trials, is_quiet=given.quiet) as progress:
-        folder = run(given.config, folder=given.output, callbacks=[progress])
+    with _lines_to_stderr(), TrialProgress(config.n_trials, config.timeout) as progress:
+        folder = run(given.config, folder=given.output, callbacks=[] if given.quiet else [progress])
     metadata = read_metadata(folder)
     if given.json:
         kept = ("parameters", "blend", "scores", "trials", "seconds", "config_hash")
@@ -122,6 +124,20 @@ def run_command(given: argparse.Namespace) -> int:
     elif not given.quiet:
         _say(*_summary(folder, metadata))
     return DONE
+
+
+@contextmanager
+def _lines_to_stderr() -> Iterator[None]:
+    """Let the lines on progress be seen where there is no terminal for a bar."""
+    logger, handler = logging.getLogger(TrialProgress.__module__), logging.StreamHandler(sys.stderr)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _summary(folder: Path, metadata: dict[str, Any]) -> list[str]:

@@ -25,8 +25,12 @@ PUBLIC_MODULES = (
     "sklearn_autotune",
     "sklearn_autotune.exceptions",
     "sklearn_autotune.export",
+    "sklearn_autotune.plotting",
+    "sklearn_autotune.progress",
+    "sklearn_autotune.report",
     "sklearn_autotune.runner",
     "sklearn_autotune.samplers",
+    "sklearn_autotune.tracking",
 )
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -139,6 +143,35 @@ def test_the_reference_gives_the_signatures_of_samplers():
     for name in import_module("sklearn_autotune.samplers").__all__:
         sampler = getattr(import_module("sklearn_autotune.samplers"), name)
         assert f"`{name}{without_types(sampler)}`" in HEADING.findall(text_of(REFERENCE))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "comparison.compare",
+        "_summary.summarize",
+        "report.write_report",
+        "progress.TrialProgress",
+        "tracking.MLflowCallback",
+        "tracking.log_search",
+    ],
+)
+def test_the_reference_gives_the_signatures_of_what_reads_searches(name):
+    module, _, name = name.rpartition(".")
+    public = getattr(import_module(f"sklearn_autotune.{module}"), name)
+
+    assert f"`{name}{without_types(public)}`" in HEADING.findall(text_of(REFERENCE))
+
+
+def test_the_reference_says_how_each_display_is_made():
+    plotting = import_module("sklearn_autotune.plotting")
+    text = text_of(REFERENCE)
+    for name in plotting.__all__:
+        kind = getattr(plotting, name)
+        maker = "from_search" if hasattr(kind, "from_search") else "from_comparison"
+        section = text.split(f"### `{name}`\n")[1].split("\n#")[0]
+
+        assert f"`{maker}{without_types(getattr(kind, maker))}`" in section
 
 
 def test_the_version_in_the_reference_is_not_written_by_hand():

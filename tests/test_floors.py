@@ -39,11 +39,15 @@ FLOORS = {
     6: ("_base_search", "_plan"),
     7: ("_search", "_booster_search", "_winners"),
     8: ("_selector", "_tuned_xgb"),
-    9: ("comparison", "testing", "_export_blend", "_run_model"),
-    10: ("plotting", "export", "_demo"),
-    11: ("runner",),
-    12: ("cli",),
-    13: ("__init__", "__main__"),
+    # Upstairs: what reads finished searches; nothing below knows it exists.
+    9: ("_finished", "_export_blend", "_run_model"),
+    10: ("_outer_fold", "_summary", "progress", "tracking"),
+    11: ("comparison", "testing"),
+    12: ("plotting", "export", "_html", "_demo"),
+    13: ("report",),
+    14: ("runner",),
+    15: ("cli",),
+    16: ("__init__", "__main__"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
@@ -186,6 +190,7 @@ def loaded_after(statement):
         "import sklearn_autotune",
         "from sklearn_autotune import OptunaSearchCV",
         "import sklearn_autotune; dir(sklearn_autotune)",
+        "import sklearn_autotune.report, sklearn_autotune.progress, sklearn_autotune.tracking",
     ],
 )
 def test_importing_the_package_loads_nothing_heavy(statement):

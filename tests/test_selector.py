@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
@@ -22,6 +23,7 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
     TunedThresholdClassifierCV,
     cross_val_score,
+    cross_validate,
     train_test_split,
 )
 from sklearn.pipeline import make_pipeline
@@ -302,6 +304,20 @@ def test_weights_count_in_fit_and_score():
 
     assert weighted.best_score_ > -0.2 > plain.best_score_
     assert weighted.score(X[~wrong], y[~wrong]) > 0.95
+
+
+def test_metadata_is_routed_through_a_pipeline():
+    X, y = load_breast_cancer(return_X_y=True)
+    wrong = np.arange(len(y)) % 3 == 0
+    y = np.where(wrong, 1 - y, y)
+    metadata = {"sample_weight": np.where(wrong, 0.0, 1.0), "groups": np.arange(len(y)) // 10}
+    selector = classifier(families=["logistic"], n_trials=2, cv=GroupKFold(3))
+    with config_context(enable_metadata_routing=True):
+        selector.set_fit_request(sample_weight=True, groups=True).set_score_request(sample_weight=True)
+        pipeline = make_pipeline(FunctionTransformer(), selector)
+        scores = cross_validate(pipeline, X, y, cv=3, params=metadata)["test_score"]
+
+    assert scores.min() > 0.9  # without weights it would be about two thirds
 
 
 @pytest.mark.parametrize("cv", [ShuffleSplit(1, random_state=0), TimeSeriesSplit(4), GroupKFold(3)], ids=str)

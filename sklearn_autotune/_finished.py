@@ -1,0 +1,318 @@
+"""What is known of a finished search, whoever made it: the one table that plots, words and reports are made from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+__all__ = ["Finished", "Interval", "idle_seconds", "mean_interval", "paired_interval", "read_finished"]
+
+COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """All trials of a search as columns, those left out that found nothing new.
+
+    Attributes
+    ----------
+    metric : str
+        The score that decides.
+    number : ndarray of int of shape (n_trials,)
+    status : ndarray of str of shape (n_trials,)
+        "complete", "pruned", "failed", "timeout" or "cancelled".
+    score : ndarray of float of shape (n_trials,)
+        Mean over the folds; higher is better. NaN unless complete.
+    partial_score : ndarray of float of shape (n_trials,)
+        Mean over the folds that were measured, on the rung that was reached.
+    fold_scores : ndarray of float of shape (n_trials, n_folds)
+    seconds : ndarray of float of shape (n_trials,)
+        Spent fitting and scoring.
+    fit_seconds : ndarray of float of shape (n_trials,)
+        The part spent fitting; NaN for trials that have no row in ``cv_results_``.
+    n_folds : ndarray of int of shape (n_trials,)
+        How many folds were measured.
+    error : list of str or None
+    params : list of dict
+    row : ndarray of int of shape (n_trials,)
+        Row of ``cv_results_``, -1 if there is none.
+    best : int or None
+        Place of the winner among these trials.
+    """
+
+    metric: str
+    number: np.ndarray
+    status: np.ndarray
+    score: np.ndarray
+    partial_score: np.ndarray
+    fold_scores: np.ndarray
+    seconds: np.ndarray
+    fit_seconds: np.ndarray
+    n_folds: np.ndarray
+    error: list[str | None]
+    params: list[Mapping[str, Any]]
+    row: np.ndarray
+    best: int | None
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def having(self, *statuses: str) -> np.ndarray:
+        """Return the places of the trials that ended in one of these ways, in order."""
+        return np.flatnonzero(np.isin(self.status.astype(str), statuses))
+
+    def leading(self, n: int) -> np.ndarray:
+        """Return the places of the best complete trials, the winner first, then by score."""
+        complete = self.having(COMPLETE)
+        by_score = complete[np.argsort(-self.score[complete], kind="stable")]
+        if self.best is not None:
+            by_score = np.concatenate([[self.best], by_score[by_score != self.best]])
+        return by_score[:n].astype(int)
+
+    def only_complete(self) -> "Finished":
+        """Return the complete trials alone.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        kept = self.having(COMPLETE)
+        if not len(kept):
+            raise ValueError("No candidate is complete, so there are no scores to show.")
+        columns = ("number", "status", "score", "partial_score", "fold_scores", "seconds", "fit_seconds", "n_folds")
+        best = np.flatnonzero(kept == (-1 if self.best is None else self.best))
+        return replace(
+            self,
+            **{name: getattr(self, name)[kept] for name in columns},
+            row=self.row[kept],
+            error=[self.error[place] for place in kept],
+            params=[self.params[place] for place in kept],
+            best=None if best.size == 0 else int(best[0]),
+        )
+
+    @property
+    def best_so_far(self) -> np.ndarray:
+        """The best complete score up to each trial; NaN before the first."""
+        return np.fmax.accumulate(self.score) if len(self) else self.score
+
+    def named(self, names: Sequence[str] | None = None) -> list[str]:
+        """Return the parameters that some trial has, or check that the given ones are among them.
+
+        Raises
+        ------
+        ValueError
+            If a name is not a parameter of any candidate.
+        """
+        known = list(dict.fromkeys(name for params in self.params for name in params))
+        unknown = [name for name in names or () if name not in known]
+        if unknown:
+            raise ValueError(f"No candidate has a parameter {unknown[0]!r}. Candidates have {', '.join(known)}.")
+        return known if names is None else list(names)
+
+
+def read_finished(search: Any, metric: str | None = None) -> Finished:
+    """Read a finished search of this package, or any other with scikit-learn's ``cv_results_``.
+
+    Parameters
+    ----------
+    search : estimator
+        Fitted.
+    metric : str, default=None
+        Which of several scores; None is the one that decides.
+
+    Returns
+    -------
+    finished : Finished
+
+    Raises
+    ------
+    ValueError
+        If the search is not fitted, or has no such score.
+    """
+    results = getattr(search, "cv_results_", None)
+    if not isinstance(results, Mapping):
+        raise ValueError(
+            f"{type(search).__name__} has no cv_results_: pass a search, fitted, of this package, of scikit-learn, "
+            "or any other that has scikit-learn's table of results."
+        )
+    metric = _deciding(search, results, metric)
+    trials = getattr(search, "trials_", None)
+    finished = _from_trials(trials, results, metric) if isinstance(trials, Mapping) else _from_results(results, metric)
+    row = getattr(search, "best_index_", None)
+    best = np.flatnonzero(finished.row == row) if row is not None else np.array([], dtype=int)
+    return finished if best.size == 0 else replace(finished, best=int(best[0]))
+
+
+def _deciding(search: Any, results: Mapping[str, Any], metric: str | None) -> str:
+    known = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
+    if metric is None:
+        refit = getattr(search, "refit", None)
+        metric = refit if isinstance(refit, str) and refit in known else (known or ["score"])[0]
+    if metric not in known:
+        raise ValueError(f"The search has no score {metric!r}; it has {', '.join(known)}.")
+    return metric
+
+
+def _from_trials(trials: Mapping[str, Any], results: Mapping[str, Any], metric: str) -> Finished:
+    """Read our own table; trials that have a row in ``cv_results_`` come in the same order there."""
+    kept = np.flatnonzero(trials["status"] != "duplicate")
+    status = np.asarray(trials["status"])[kept]
+    measured = np.isin(status.astype(str), (COMPLETE, "pruned", "failed"))
+    row = np.where(measured, np.cumsum(measured) - 1, -1)
+    folds = _folds(trials, metric)[kept]
+    n_folds = np.asarray(trials["n_folds"])[kept]
+    fit = np.full(len(kept), np.nan)
+    fit[measured] = (np.asarray(results["mean_fit_time"])[row[measured]]) * n_folds[measured]
+    means = np.asarray(trials[f"mean_test_{metric}"], dtype=float)[kept]
+    return Finished(
+        metric=metric,
+        number=np.asarray(trials["number"])[kept],
+        status=status,
+        score=np.where(status == COMPLETE, means, np.nan),
+        partial_score=_mean_of_known(folds),
+        fold_scores=folds,
+        seconds=np.asarray(trials["seconds"], dtype=float)[kept],
+        fit_seconds=fit,
+        n_folds=n_folds,
+        error=[trials["error"][place] for place in kept],
+        params=[trials["params"][place] for place in kept],
+        row=row,
+        best=None,
+    )
+
+
+def _from_results(results: Mapping[str, Any], metric: str) -> Finished:
+    """Read scikit-learn's table. Of halving searches, only what reached the last iteration is complete."""
+    n = len(results["params"])
+    folds = _folds(results, metric)
+    means = np.asarray(results[f"mean_test_{metric}"], dtype=float)
+    status = np.where(np.isfinite(means), COMPLETE, "failed").astype(object)
+    if "iter" in results:
+        status[(status == COMPLETE) & (results["iter"] < np.max(results["iter"]))] = "pruned"
+    n_folds = max(1, folds.shape[1])
+    seconds = [np.asarray(results[f"mean_{name}_time"], dtype=float) * n_folds for name in ("fit", "score")]
+    return Finished(
+        metric=metric,
+        number=np.arange(n),
+        status=status,
+        score=np.where(status == COMPLETE, means, np.nan),
+        partial_score=means,
+        fold_scores=folds,
+        seconds=np.sum(seconds, axis=0),
+        fit_seconds=seconds[0],
+        n_folds=np.full(n, n_folds),
+        error=[None if one != "failed" else "a score is not finite" for one in status],
+        params=list(results["params"]),
+        row=np.arange(n),
+        best=None,
+    )
+
+
+def _folds(table: Mapping[str, Any], metric: str) -> np.ndarray:
+    columns: list[np.ndarray] = []
+    while f"split{len(columns)}_test_{metric}" in table:
+        columns.append(np.asarray(table[f"split{len(columns)}_test_{metric}"], dtype=float))
+    return np.column_stack(columns) if columns else np.empty((len(table["params"]), 0))
+
+
+def _mean_of_known(folds: np.ndarray) -> np.ndarray:
+    known = np.isfinite(folds)
+    total = np.where(known, folds, 0.0).sum(axis=1)
+    counts = known.sum(axis=1)
+    return np.divide(total, counts, out=np.full(len(folds), np.nan), where=counts > 0)
+
+
+def idle_seconds(search: Any, finished: Finished) -> float:
+    """Return for how long trials were open and nothing was measured, as far as that can be told."""
+    if not hasattr(search, "study_") or not hasattr(search.study_, "get_trials"):
+        return 0.0
+    trials = search.study_.get_trials(deepcopy=False)
+    spans = [(one.datetime_start, one.datetime_complete) for one in trials]
+    spans = sorted(span for span in spans if None not in span)
+    open_seconds, end = 0.0, None
+    for start, stop in spans:  # pauses of a search that was resumed do not count
+        begin = start if end is None else max(start, end)
+        open_seconds += max(0.0, (stop - begin).total_seconds())
+        end = stop if end is None else max(end, stop)
+    return max(0.0, open_seconds - float(np.nansum(finished.seconds)))
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean and what it may lie between."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the sign of the mean is settled."""
+        return bool(self.low > 0 or self.high < 0)
+
+
+def mean_interval(values: Any, *, test_over_train: float, confidence: float = 0.95) -> Interval:
+    """Return the confidence interval of a mean over folds.
+
+    Training sets of different folds share most of their rows, so what the folds give is not independent, and ordinary
+    intervals are too narrow. The corrected resampled t-test (Nadeau and Bengio, Machine Learning 52, 2003) takes the
+    variance 1 / n + n_test / n_train times, in place of 1 / n.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_folds,)
+        NaN where there is none.
+    test_over_train : float
+        Rows in the test part of a fold, for each in its training part.
+    confidence : float, default=0.95
+
+    Returns
+    -------
+    interval : Interval
+        Infinitely wide if there are fewer than two values.
+    """
+    known = np.asarray(values, dtype=float)
+    known = known[np.isfinite(known)]
+    n = len(known)
+    mean = float(known.mean()) if n else np.nan
+    if n < 2:
+        return Interval(mean, -np.inf, np.inf)
+    error = float(np.sqrt((1 / n + test_over_train) * known.var(ddof=1)))
+    width = float(student.ppf((1 + confidence) / 2, n - 1)) * error
+    return Interval(mean, mean - width, mean + width)
+
+
+def paired_interval(differences: Any, *, test_over_train: float, confidence: float = 0.95) -> Interval:
+    """Return the confidence interval of a mean difference between two methods on the same folds.
+
+    As `mean_interval`, but where all differences are the same, as happens with scores that count a few rows, there is
+    no spread to go by: then it takes so many folds that as many coins would hardly all fall on one side.
+
+    Parameters
+    ----------
+    differences : array-like of shape (n_folds,)
+        NaN where one of the two has no score.
+    test_over_train : float
+        Rows in the test part of a fold, for each in its training part.
+    confidence : float, default=0.95
+
+    Returns
+    -------
+    interval : Interval
+        Infinitely wide if nothing can be said.
+
+    Examples
+    --------
+    >>> interval = paired_interval([0.02, 0.01, 0.03, 0.02, 0.02], test_over_train=0.25)
+    >>> f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    '0.020 [0.007, 0.033]'
+    """
+    interval = mean_interval(differences, test_over_train=test_over_train, confidence=confidence)
+    n = int(np.isfinite(np.asarray(differences, dtype=float)).sum())
+    is_constant = interval.high - interval.low <= 1e-9 * abs(interval.mean)
+    if is_constant and interval.mean != 0 and 2 * 0.5**n > 1 - confidence:
+        return Interval(interval.mean, -np.inf, np.inf)
+    return interval

@@ -1,0 +1,118 @@
+"""AnytimeDisplay: what each method had found by when."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune.plotting._style import COLORS, MARKERS, draw_legend, make_logarithmic, new_axes
+
+__all__ = ["AnytimeDisplay"]
+
+STYLES = ("-", "--", "-.", ":")
+
+
+class AnytimeDisplay:
+    """Best inner score so far against seconds, one step line for each search.
+
+    Parameters
+    ----------
+    curves : dict of str to dict of str to ndarray
+        Method to ``seconds`` and ``score``, both of shape (n_points,); higher is better.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    lines_ : dict of str to matplotlib Line2D
+
+    Notes
+    -----
+    Searches of this package note when each candidate was done. For those of scikit-learn the candidates' seconds are
+    taken one after another. Inner scores are what searches know of themselves: the held-out scores of a comparison say
+    what they are worth.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_autotune import compare
+    >>> from sklearn_autotune.plotting import AnytimeDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> grid = GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3]}, cv=3)
+    >>> list(AnytimeDisplay.from_comparison(compare({"grid": grid}, X, y, cv=3, random_state=0)).lines_)
+    ['grid']
+    """
+
+    def __init__(self, *, curves: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+        self.curves = curves
+
+    @classmethod
+    def from_comparison(cls, comparison: Any, *, ax: Any = None) -> "AnytimeDisplay":
+        """Plot what `compare` has returned.
+
+        Parameters
+        ----------
+        comparison : Comparison
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : AnytimeDisplay
+
+        Raises
+        ------
+        ValueError
+            If no method is a search that tells its results.
+        """
+        curves = comparison.anytime
+        if not curves:
+            raise ValueError("None of the methods is a search with cv_results_: there are no curves to draw.")
+        return cls(curves=curves).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> "AnytimeDisplay":
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : AnytimeDisplay
+        """
+        ax = new_axes(ax)
+        last = max(curve["seconds"][-1] for curve in self.curves.values())
+        self.lines_ = {}
+        for place, (name, curve) in enumerate(self.curves.items()):
+            seconds, score = np.append(curve["seconds"], last), np.append(curve["score"], curve["score"][-1])
+            (self.lines_[name],) = ax.plot(
+                seconds,
+                score,
+                drawstyle="steps-post",
+                color=COLORS[place % len(COLORS)],
+                linestyle=STYLES[place % len(STYLES)],
+                linewidth=1.8,
+                label=name,
+            )
+            end = (curve["seconds"][-1], curve["score"][-1])
+            ax.plot(*end, MARKERS[place % len(MARKERS)], color=COLORS[place % len(COLORS)], markersize=7)
+        self._limit(ax)
+        firsts = [curve["seconds"][0] for curve in self.curves.values()]
+        if min(firsts) > 0 and last > 100 * min(firsts):
+            make_logarithmic(ax, min(firsts), last)
+        ax.set(xlabel="seconds; a mark where the search ended", ylabel="best inner score so far")
+        draw_legend(ax, loc="lower right")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _limit(self, ax: Any) -> None:
+        """Show where the searches end up; the first steps, far below, are left out of sight."""
+        worst = min(curve["score"][0] for curve in self.curves.values())
+        ends = [curve["score"][-1] for curve in self.curves.values()]
+        best = max(ends)
+        height = max(0.3 * (best - worst), 3 * (best - min(ends))) or 0.05 * abs(best) or 0.05
+        ax.set_ylim(best - height, best + 0.08 * height)

@@ -1,0 +1,178 @@
+"""ComparisonDisplay: held-out scores and seconds of methods side by side."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune.plotting._style import COLORS, HATCHES, INK, MARKERS, PALE, split_axes
+
+__all__ = ["ComparisonDisplay"]
+
+
+class ComparisonDisplay:
+    """Held-out scores with their intervals on the left, seconds on the right, a row for each method, the best on top.
+
+    Parameters
+    ----------
+    names : list of str
+        Methods, the best first.
+    scores : ndarray of float of shape (n_methods, n_folds)
+        Held-out; higher is better. NaN where a method failed.
+    low, high : ndarray of float of shape (n_methods,)
+        Intervals of the mean scores; infinite where there is none.
+    seconds : ndarray of float of shape (n_methods, n_folds)
+        Of fitting.
+    leading : list of str
+        Methods that cannot be told from the best; they have filled marks.
+    metric : str, default="score"
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes of shape (2,)
+    figure_ : matplotlib Figure
+    points_ : list of matplotlib ErrorbarContainer
+        Mean scores, one for each method that has some.
+    bars_ : matplotlib BarContainer
+        Mean seconds.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_autotune import compare
+    >>> from sklearn_autotune.plotting import ComparisonDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> comparison = compare({"tree": DecisionTreeClassifier(), "bayes": GaussianNB()}, X, y, random_state=0)
+    >>> ComparisonDisplay.from_comparison(comparison).names[-1]
+    'dummy'
+    """
+
+    def __init__(
+        self,
+        *,
+        names: Sequence[str],
+        scores: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+        seconds: np.ndarray,
+        leading: Sequence[str],
+        metric: str = "score",
+    ) -> None:
+        self.names = names
+        self.scores = scores
+        self.low = low
+        self.high = high
+        self.seconds = seconds
+        self.leading = leading
+        self.metric = metric
+
+    @classmethod
+    def from_comparison(cls, comparison: Any, *, ax: Any = None) -> "ComparisonDisplay":
+        """Plot what `compare` has returned.
+
+        Parameters
+        ----------
+        comparison : Comparison
+        ax : matplotlib Axes, default=None
+            Whose place is divided in two; None makes a figure.
+
+        Returns
+        -------
+        display : ComparisonDisplay
+        """
+        summary = comparison.summary
+        names = summary["method"]
+        return cls(
+            names=names,
+            scores=np.array([comparison.column("score", name) for name in names]),
+            low=np.array(summary["low"]),
+            high=np.array(summary["high"]),
+            seconds=np.array([comparison.column("fit_seconds", name) for name in names]),
+            leading=comparison.leading,
+            metric=comparison.metric,
+        ).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> "ComparisonDisplay":
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Whose place is divided in two; None makes a figure.
+
+        Returns
+        -------
+        display : ComparisonDisplay
+        """
+        n = len(self.names)
+        self.axes_ = split_axes(ax, 2, n_columns=2, size=(8.2, 1.3 + 0.42 * max(2, n)), width_ratios=(3, 2))
+        left, right = self.axes_
+        self.figure_ = left.figure
+        self.points_ = [point for row in range(n) if (point := self._draw_scores(left, row)) is not None]
+        left.set_yticks(range(n), self.names)
+        left.set(xlabel=f"held-out {self.metric}, mean and interval", ylim=(n - 0.5, -0.5))
+        self._limit(left)
+        self._draw_seconds(right)
+        return self
+
+    def _draw_scores(self, ax: Any, row: int) -> Any:
+        known = self.scores[row][np.isfinite(self.scores[row])]
+        if not len(known):
+            ax.text(0.02, row, "failed", transform=ax.get_yaxis_transform(), va="center", fontsize="small")
+            return None
+        ax.plot(known, np.full(len(known), row + 0.22), "|", color=PALE, markersize=8, zorder=1)
+        mean = known.mean()
+        has_interval = np.isfinite(self.low[row])
+        return ax.errorbar(
+            mean,
+            row,
+            xerr=self.high[row] - mean if has_interval else None,
+            fmt=MARKERS[row % len(MARKERS)],
+            color=COLORS[row % len(COLORS)],
+            markerfacecolor=None if self.names[row] in self.leading else "white",
+            markersize=7,
+            capsize=4,
+            zorder=3,
+        )
+
+    def _limit(self, ax: Any) -> None:
+        """Leave out of sight methods so bad that nothing could be seen of the others; their place is noted."""
+        means = np.array([np.nanmean(row) if np.isfinite(row).any() else np.nan for row in self.scores])
+        shown = [row for row, name in enumerate(self.names) if name in self.leading]
+        if not shown or not np.isfinite(self.low[shown]).all():
+            return
+        low, high = self.low[shown].min(), self.high[shown].max()
+        far = means < low - 2 * (high - low)
+        if not far.any():
+            return
+        near = np.flatnonzero(~far & np.isfinite(self.low))
+        low, high = self.low[near].min(), self.high[near].max()
+        ax.set_xlim(low - 0.12 * (high - low), high + 0.05 * (high - low))
+        for row in np.flatnonzero(far):
+            where = ax.get_yaxis_transform()
+            ax.text(0.02, row, f"← {means[row]:.4g}", transform=where, va="center", fontsize="small", color=INK)
+
+    def _draw_seconds(self, ax: Any) -> None:
+        rows = np.arange(len(self.names))
+        means = np.array([np.nanmean(row) if np.isfinite(row).any() else 0.0 for row in self.seconds])
+        self.bars_ = ax.barh(
+            rows,
+            means,
+            height=0.6,
+            color=[COLORS[row % len(COLORS)] for row in rows],
+            hatch=[HATCHES[row % len(HATCHES)] for row in rows],
+            edgecolor="white",
+        )
+        known = means[means > 0]
+        if len(known) and known.max() > 50 * known.min():
+            ax.set_xscale("log")
+            ax.set_xlim(known.min() / 2, known.max() * 6)
+        else:
+            ax.set_xlim(0, 1.25 * max(means.max(), 1e-9))
+        labels = [f"{mean:.2g} s" if mean > 0 else "" for mean in means]
+        ax.bar_label(self.bars_, labels, padding=3, fontsize="small")
+        ax.set_yticks(rows, [])
+        ax.set(xlabel="seconds of fitting", ylim=(len(rows) - 0.5, -0.5))
+        ax.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,182 @@
+"""ContourDisplay: score over a pair of parameters."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune._finished import read_finished
+from sklearn_autotune._optional import require
+from sklearn_autotune.plotting._axes import ParameterAxis, varying
+from sklearn_autotune.plotting._style import BEST, INK, MAP, flat_limits, new_axes
+
+__all__ = ["ContourDisplay"]
+
+FEWEST = 6  # candidates at different places from which on contours say something
+
+
+class ContourDisplay:
+    """Score over a pair of parameters, interpolated between the complete candidates; a star is the winner.
+
+    Contours are drawn where both parameters are numbers, between candidates and never beyond them. What the other
+    parameters were is not seen here: where several candidates stand at one place, the best one counts.
+
+    Parameters
+    ----------
+    x, y : ParameterAxis
+        Two parameters, each with the places of all candidates.
+    score : ndarray of float of shape (n_candidates,)
+        Higher is better; NaN for those that are not complete.
+    best : int or None, default=None
+        The winner.
+    metric : str, default="score"
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    contours_ : matplotlib TriContourSet or None
+    scatter_ : matplotlib PathCollection
+        The complete candidates.
+    colorbar_ : matplotlib Colorbar
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_autotune import OptunaSearchCV
+    >>> from sklearn_autotune.plotting import ContourDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> space = {"C": loguniform(1e-2, 1e3), "gamma": loguniform(1e-4, 1)}
+    >>> search = OptunaSearchCV(SVC(), space, n_trials=15, random_state=0).fit(X, y)
+    >>> ContourDisplay.from_search(search, parameters=["C", "gamma"]).contours_ is not None
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        x: ParameterAxis,
+        y: ParameterAxis,
+        score: np.ndarray,
+        best: int | None = None,
+        metric: str = "score",
+    ) -> None:
+        self.x = x
+        self.y = y
+        self.score = score
+        self.best = best
+        self.metric = metric
+
+    @classmethod
+    def from_search(
+        cls, search: Any, *, parameters: Sequence[str] | None = None, metric: str | None = None, ax: Any = None
+    ) -> "ContourDisplay":
+        """Plot a finished search.
+
+        Parameters
+        ----------
+        search : estimator
+            Fitted; of this package, or any with scikit-learn's ``cv_results_``.
+        parameters : pair of str, default=None
+            Which two; None is a pair in which candidates differ and that many of them have, rather numbers than
+            choices.
+        metric : str, default=None
+            Which of several scores; None is the one that decides.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : ContourDisplay
+
+        Raises
+        ------
+        ValueError
+            If there are no two parameters.
+        """
+        everything = read_finished(search, metric)
+        finished = everything.only_complete()
+        axes = varying(everything, parameters, most=len(finished.named()))
+        if parameters is None and len(axes) > 2:
+            axes = _first_pair(axes)
+        if len(axes) != 2:
+            raise ValueError(f"Contours are drawn over two parameters, got {len(axes)}: name a pair in parameters.")
+        return cls(x=axes[0], y=axes[1], score=finished.score, best=finished.best, metric=finished.metric).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> "ContourDisplay":
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : ContourDisplay
+        """
+        ax = new_axes(ax, size=(5.6, 4.2))
+        low, high = flat_limits(self.score)
+        drawn = np.isfinite(self.score) & np.isfinite(self.x.places) & np.isfinite(self.y.places)
+        self.contours_ = self._draw_contours(ax, drawn, low, high)
+        self.scatter_ = ax.scatter(
+            self.x.places[drawn],
+            self.y.places[drawn],
+            c=np.maximum(self.score[drawn], low),
+            vmin=low,
+            vmax=high,
+            cmap=MAP,
+            s=26,
+            edgecolors=INK,
+            linewidths=0.7,
+            zorder=3,
+        )
+        if self.best is not None and drawn[self.best]:
+            best = (self.x.places[self.best], self.y.places[self.best])
+            ax.scatter(*best, zorder=4, **(BEST.settings() | {"edgecolors": "white"}))
+        ax.use_sticky_edges = False  # candidates on the edge are to be seen whole
+        ax.margins(0.05)
+        self.x.only(drawn).dress(ax, "x")
+        self.y.only(drawn).dress(ax, "y")
+        self.colorbar_ = ax.figure.colorbar(self.scatter_, ax=ax)
+        self.colorbar_.set_label(f"mean {self.metric}")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _draw_contours(self, ax: Any, drawn: np.ndarray, low: float, high: float) -> Any:
+        """Interpolate in even distances, so that a logarithmic axis is not all corner."""
+        if self.x.is_choice or self.y.is_choice:
+            return None
+        even = np.column_stack([self.x.share[drawn], self.y.share[drawn]])
+        places, which = np.unique(even, axis=0, return_inverse=True)
+        if len(places) < FEWEST or np.linalg.matrix_rank(places - places.mean(axis=0), tol=1e-6) < 2:
+            return None
+        score = np.full(len(places), -np.inf)
+        np.maximum.at(score, which.ravel(), np.maximum(self.score[drawn], low))
+        triangles = require("matplotlib.tri", "Plotting").Triangulation(*places.T).triangles
+        ends = [_back(axis, places[:, column]) for column, axis in enumerate((self.x, self.y))]
+        levels = np.linspace(low, high, 12)
+        contours = ax.tricontourf(*ends, triangles, score, levels=levels, cmap=MAP, vmin=low, vmax=high, alpha=0.85)
+        ax.tricontour(*ends, triangles, score, levels=levels, colors="white", linewidths=0.4)
+        return contours
+
+
+def _first_pair(axes: Sequence[ParameterAxis]) -> list[ParameterAxis]:
+    """Choose two parameters that many candidates have, both of them, and numbers rather than choices."""
+    x = min(axes, key=lambda axis: (axis.is_choice, int(np.isnan(axis.places).sum())))
+
+    def strangeness(axis: ParameterAxis) -> tuple[bool, bool, int]:
+        n_both = int(np.isfinite(x.places + axis.places).sum())
+        is_rare = n_both < 0.5 * np.isfinite(x.places).sum()
+        return is_rare, axis.is_choice, -n_both
+
+    return [x, min((axis for axis in axes if axis is not x), key=strangeness)]
+
+
+def _back(axis: ParameterAxis, share: np.ndarray) -> np.ndarray:
+    """Turn shares of an axis into its values."""
+    low, high = axis.limits()
+    even = low + share * (high - low)
+    return 10**even if axis.is_log else even

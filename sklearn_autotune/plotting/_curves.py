@@ -1,0 +1,205 @@
+"""LearningCurvesDisplay: how far each candidate was let, and what it had scored by then."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune._finished import Finished, read_finished
+from sklearn_autotune.plotting._style import (
+    BEST,
+    COLORS,
+    INK,
+    STATUS,
+    draw_legend,
+    flat_limits,
+    make_logarithmic,
+    new_axes,
+)
+
+__all__ = ["LearningCurvesDisplay"]
+
+# From so many times the first amount to the last, the axis of amounts is logarithmic.
+LARGE_RATIO = 8.0
+
+
+class LearningCurvesDisplay:
+    """Mean score of each candidate against what it had been given: boosting rounds, iterations, epochs or rows.
+
+    A triangle marks where a candidate was stopped, a star where the winner's score was taken.
+
+    Parameters
+    ----------
+    curves : list of (ndarray, ndarray)
+        For each candidate, amounts in ascending order and mean scores, both of shape (n_points,); higher is better.
+    status : ndarray of str of shape (n_curves,)
+    best : int or None, default=None
+        Which curve is the winner's.
+    best_amount : int or None, default=None
+        The amount that the winner's score belongs to.
+    resource : str, default="resource"
+        What is given.
+    metric : str, default="score"
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    lines_ : list of matplotlib Line2D
+        One for each curve.
+    stops_ : matplotlib PathCollection or None
+        Where candidates were stopped.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_autotune import TunedXGBRegressor
+    >>> from sklearn_autotune.plotting import LearningCurvesDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = TunedXGBRegressor(n_trials=3, cv=3, random_state=0).fit(X, y)
+    >>> len(LearningCurvesDisplay.from_search(model).lines_)
+    3
+    """
+
+    def __init__(
+        self,
+        *,
+        curves: Sequence[tuple[np.ndarray, np.ndarray]],
+        status: np.ndarray,
+        best: int | None = None,
+        best_amount: int | None = None,
+        resource: str = "resource",
+        metric: str = "score",
+    ) -> None:
+        self.curves = curves
+        self.status = status
+        self.best = best
+        self.best_amount = best_amount
+        self.resource = resource
+        self.metric = metric
+
+    @classmethod
+    def from_search(cls, search: Any, *, ax: Any = None) -> "LearningCurvesDisplay":
+        """Plot a search whose candidates were given something little by little.
+
+        Parameters
+        ----------
+        search : TunedXGBClassifier, TunedXGBRegressor or OptunaSearchCV with ``resource``
+            Fitted.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : LearningCurvesDisplay
+
+        Raises
+        ------
+        ValueError
+            If the candidates have no curves.
+        """
+        finished = read_finished(search)
+        is_boosted = hasattr(search, "learning_curves_")
+        found = _of_boosters(search, finished) if is_boosted else _of_rungs(search, finished)
+        places = [place for place, curve in enumerate(found) if curve is not None]
+        if not places:
+            raise ValueError(
+                f"The candidates of this {type(search).__name__} have no learning curves: there are some where they "
+                "are given a resource (resource='iterations', for instance), and in TunedXGBClassifier and "
+                "TunedXGBRegressor."
+            )
+        return cls(
+            curves=[found[place] for place in places],  # type: ignore[misc]
+            status=finished.status[places],
+            best=places.index(finished.best) if finished.best in places else None,
+            best_amount=getattr(search, "n_estimators_" if is_boosted else "best_resource_", None),
+            resource="boosting rounds" if is_boosted else str(getattr(search, "resource", None) or "resource"),
+            metric=finished.metric,
+        ).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> "LearningCurvesDisplay":
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : LearningCurvesDisplay
+        """
+        ax = new_axes(ax)
+        ends = np.array([curve[1][-1] for curve in self.curves])
+        low, high = flat_limits(ends)
+        peak = max(np.nanmax(curve[1]) for curve in self.curves)
+        high = max(high, peak + 0.05 * (peak - low))
+        self.lines_ = [self._draw_curve(ax, place) for place in range(len(self.curves))]
+        self.stops_ = self._draw_stops(ax, low)
+        self._draw_best(ax)
+        amounts = np.concatenate([curve[0] for curve in self.curves])
+        visible = np.concatenate([curve[1] for curve in self.curves]) >= low
+        first, last = amounts[visible].min(), amounts.max()
+        if first > 0 and last >= LARGE_RATIO * first:
+            make_logarithmic(ax, first, last)
+            ax.set_xlim(first / (last / first) ** 0.04, last * (last / first) ** 0.04)
+        ax.set(xlabel=self.resource.replace("_", " "), ylabel=f"mean {self.metric}", ylim=(low, high))
+        draw_legend(ax, loc="best")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _draw_curve(self, ax: Any, place: int) -> Any:
+        is_complete, is_best = self.status[place] == "complete", place == self.best
+        kind = "winner" if is_best else "complete" if is_complete else "stopped or failed"
+        color = INK if is_best else COLORS[0] if is_complete else COLORS[1]
+        known = {line.get_label() for line in ax.get_lines()}
+        (line,) = ax.plot(
+            *self.curves[place],
+            color=color,
+            linewidth=2.2 if is_best else 1.0,
+            linestyle="-" if is_complete else "--",
+            marker="." if len(self.curves[place][0]) == 1 else None,
+            alpha=1.0 if is_best else 0.7,
+            zorder=3 if is_best else 2,
+            label=f"_{kind}" if kind in known else kind,
+        )
+        return line
+
+    def _draw_stops(self, ax: Any, low: float) -> Any:
+        stopped = [curve for curve, status in zip(self.curves, self.status, strict=True) if status == "pruned"]
+        ends = [(amounts[-1], max(scores[-1], low)) for amounts, scores in stopped]
+        if not ends:
+            return None
+        mark = STATUS["pruned"].settings()
+        return ax.scatter(*np.transpose(ends), zorder=4, clip_on=False, label="stopped here", **mark)
+
+    def _draw_best(self, ax: Any) -> None:
+        if self.best is None or self.best_amount is None:
+            return
+        amounts, scores = self.curves[self.best]
+        height = np.interp(self.best_amount, amounts, scores)
+        ax.scatter(self.best_amount, height, zorder=5, clip_on=False, label="score taken here", **BEST.settings())
+
+
+def _of_boosters(search: Any, finished: Finished) -> list[tuple[np.ndarray, np.ndarray] | None]:
+    return [None if row < 0 else _mean_curve(search.learning_curves_[row]) for row in finished.row]
+
+
+def _mean_curve(folds: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the mean over the folds as far as all of them have come."""
+    n_points = min((len(fold["score"]) for fold in folds), default=0)
+    if n_points == 0:
+        return None
+    return folds[0]["n_estimators"][:n_points], np.mean([fold["score"][:n_points] for fold in folds], axis=0)
+
+
+def _of_rungs(search: Any, finished: Finished) -> list[tuple[np.ndarray, np.ndarray] | None]:
+    """Read the rungs from the study, where each has been reported as an intermediate value."""
+    if getattr(search, "resource", None) is None or not hasattr(search, "study_"):
+        return [None] * len(finished)
+    reported = {trial.number: trial.intermediate_values for trial in search.study_.get_trials(deepcopy=False)}
+    curves = []
+    for number in finished.number:
+        points = sorted((step, value) for step, value in reported.get(int(number), {}).items() if np.isfinite(value))
+        curves.append((np.array([step for step, _ in points]), np.array([value for _, value in points])))
+    return [curve if len(curve[0]) else None for curve in curves]

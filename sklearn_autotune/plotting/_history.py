@@ -1,0 +1,136 @@
+"""OptimizationHistoryDisplay: score after score, and the best so far."""
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune._finished import read_finished
+from sklearn_autotune.plotting._style import BEST, INK, STATUS, draw_legend, flat_limits, new_axes
+
+__all__ = ["OptimizationHistoryDisplay"]
+
+
+class OptimizationHistoryDisplay:
+    """The score of each candidate in the order in which they were asked for, and the best so far.
+
+    Complete candidates are dots. Those that were stopped early are triangles, at the mean of what was measured of them;
+    those that failed are crosses at the bottom. Scores far below the others are drawn on the lower edge.
+
+    Parameters
+    ----------
+    number : ndarray of int of shape (n_trials,)
+        The trials' numbers.
+    score : ndarray of float of shape (n_trials,)
+        Higher is better; of stopped candidates the mean of what was measured.
+    status : ndarray of str of shape (n_trials,)
+    best_so_far : ndarray of float of shape (n_trials,)
+        The best complete score up to each trial; NaN before the first.
+    best : int or None, default=None
+        Place of the winner among the trials; it has a star.
+    metric : str, default="score"
+        Name of the score.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    line_ : matplotlib Line2D
+        The best so far.
+    scatters_ : dict of str to matplotlib PathCollection
+        The candidates, by status.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_autotune import OptunaSearchCV
+    >>> from sklearn_autotune.plotting import OptimizationHistoryDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = OptunaSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3]}).fit(X, y)
+    >>> display = OptimizationHistoryDisplay.from_search(search)
+    >>> display.best_so_far.round(1)
+    array([0.7, 0.9, 1. ])
+    """
+
+    def __init__(
+        self,
+        *,
+        number: np.ndarray,
+        score: np.ndarray,
+        status: np.ndarray,
+        best_so_far: np.ndarray,
+        best: int | None = None,
+        metric: str = "score",
+    ) -> None:
+        self.number = number
+        self.score = score
+        self.status = status
+        self.best_so_far = best_so_far
+        self.best = best
+        self.metric = metric
+
+    @classmethod
+    def from_search(cls, search: Any, *, metric: str | None = None, ax: Any = None) -> "OptimizationHistoryDisplay":
+        """Plot a finished search.
+
+        Parameters
+        ----------
+        search : estimator
+            Fitted; of this package, or any with scikit-learn's ``cv_results_``.
+        metric : str, default=None
+            Which of several scores; None is the one that decides.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : OptimizationHistoryDisplay
+        """
+        finished = read_finished(search, metric)
+        return cls(
+            number=finished.number,
+            score=finished.partial_score,
+            status=finished.status,
+            best_so_far=finished.best_so_far,
+            best=finished.best,
+            metric=finished.metric,
+        ).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> "OptimizationHistoryDisplay":
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : OptimizationHistoryDisplay
+        """
+        ax = new_axes(ax)
+        complete = self.status == "complete"
+        low, high = flat_limits(self.score[complete] if complete.any() else self.score)
+        shown = np.where(np.isfinite(self.score), np.maximum(self.score, low), low)
+        self.scatters_ = {}
+        for status, mark in STATUS.items():
+            of_it = self.status == status
+            if of_it.any():
+                height = np.full(of_it.sum(), low) if status == "failed" else np.minimum(shown[of_it], high)
+                self.scatters_[status] = ax.scatter(
+                    self.number[of_it], height, label=status, zorder=3, clip_on=False, **mark.settings()
+                )
+        (self.line_,) = ax.plot(
+            self.number, self.best_so_far, drawstyle="steps-post", color=INK, linewidth=1.6, label="best so far"
+        )
+        if self.best is not None:
+            ax.scatter(
+                self.number[self.best], shown[self.best], zorder=4, clip_on=False, label="winner", **BEST.settings()
+            )
+        margin = max(0.5, 0.03 * (self.number.max() - self.number.min()))
+        ax.set(xlabel="trial", ylabel=f"mean {self.metric}", ylim=(low, high))
+        ax.set_xlim(self.number.min() - margin, self.number.max() + margin)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        draw_legend(ax, loc="best")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

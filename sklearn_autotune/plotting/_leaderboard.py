@@ -1,0 +1,150 @@
+"""LeaderboardDisplay: the leading models of a selection, and their part in the blend."""
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune.plotting._style import COLORS, HATCHES, MARKERS, split_axes
+
+__all__ = ["LeaderboardDisplay"]
+
+
+class LeaderboardDisplay:
+    """Scores of the leading candidates with their standard errors, marked by family, and the weights in the blend.
+
+    Parameters
+    ----------
+    family : ndarray of str of shape (n_candidates,)
+    rank : ndarray of int of shape (n_candidates,)
+        1 is the best.
+    mean_score : ndarray of float of shape (n_candidates,)
+        Higher is better.
+    std_error : ndarray of float of shape (n_candidates,)
+        NaN where there is a single fold.
+    blend_weight : ndarray of float of shape (n_candidates,)
+        0 for candidates that are no part of the blend.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes of shape (2,)
+    figure_ : matplotlib Figure
+    points_ : list of matplotlib ErrorbarContainer
+        One for each candidate.
+    bars_ : matplotlib BarContainer
+        The weights.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_autotune import AutoModelSelector
+    >>> from sklearn_autotune.plotting import LeaderboardDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> selector = AutoModelSelector(families=["logistic", "naive_bayes"], n_trials=3, cv=3, random_state=0).fit(X, y)
+    >>> sorted(set(LeaderboardDisplay.from_search(selector).family))
+    ['logistic', 'naive_bayes']
+    """
+
+    def __init__(
+        self,
+        *,
+        family: np.ndarray,
+        rank: np.ndarray,
+        mean_score: np.ndarray,
+        std_error: np.ndarray,
+        blend_weight: np.ndarray,
+    ) -> None:
+        self.family = family
+        self.rank = rank
+        self.mean_score = mean_score
+        self.std_error = std_error
+        self.blend_weight = blend_weight
+
+    @classmethod
+    def from_search(cls, search: Any, *, n_candidates: int = 12, ax: Any = None) -> "LeaderboardDisplay":
+        """Plot a fitted `AutoModelSelector`.
+
+        Parameters
+        ----------
+        search : AutoModelSelector
+            Fitted.
+        n_candidates : int, default=12
+            How many are shown at least, if there are so many; all members of the blend are, and the best of each
+            family.
+        ax : matplotlib Axes, default=None
+            Whose place is divided in two; None makes a figure.
+
+        Returns
+        -------
+        display : LeaderboardDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no leaderboard, or no candidate is complete.
+        """
+        board = getattr(search, "leaderboard_", None)
+        if board is None:
+            raise ValueError(f"{type(search).__name__} has no leaderboard_: pass a fitted AutoModelSelector.")
+        complete = np.flatnonzero(board["status"] == "complete")
+        if not len(complete):
+            raise ValueError("No candidate on the leaderboard is complete.")
+        firsts = [complete[board["family"][complete] == family][0] for family in set(board["family"][complete])]
+        members = complete[board["blend_weight"][complete] > 0]
+        shown = np.unique(np.concatenate([complete[:n_candidates], members, firsts])).astype(int)
+        names = ("family", "rank", "mean_score", "std_error", "blend_weight")
+        return cls(**{name: board[name][shown] for name in names}).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> "LeaderboardDisplay":
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Whose place is divided in two; None makes a figure.
+
+        Returns
+        -------
+        display : LeaderboardDisplay
+        """
+        n = len(self.family)
+        self.axes_ = split_axes(ax, 2, n_columns=2, size=(7.4, 1.3 + 0.28 * max(3, n)), width_ratios=(2, 1))
+        left, right = self.axes_
+        self.figure_ = left.figure
+        rows = np.arange(n)
+        families = list(dict.fromkeys(self.family))
+        self.points_ = []
+        for row in rows:
+            place = families.index(self.family[row])
+            error = self.std_error[row]
+            self.points_.append(
+                left.errorbar(
+                    self.mean_score[row],
+                    row,
+                    xerr=error if np.isfinite(error) else None,
+                    fmt=MARKERS[place % len(MARKERS)],
+                    color=COLORS[place % len(COLORS)],
+                    markersize=6,
+                    capsize=3,
+                )
+            )
+        left.set_yticks(rows, [f"{rank}  {family}" for rank, family in zip(self.rank, self.family, strict=True)])
+        left.set(xlabel="mean score ± standard error", ylim=(n - 0.5, -0.5))
+        left.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+        self._draw_weights(right, rows, families)
+        return self
+
+    def _draw_weights(self, ax: Any, rows: np.ndarray, families: list[str]) -> None:
+        places = [families.index(family) for family in self.family]
+        self.bars_ = ax.barh(
+            rows,
+            self.blend_weight,
+            height=0.7,
+            color=[COLORS[place % len(COLORS)] for place in places],
+            hatch=[HATCHES[place % len(HATCHES)] for place in places],
+            edgecolor="white",
+        )
+        labels = [f"{weight:.2f}" if weight > 0 else "" for weight in self.blend_weight]
+        ax.bar_label(self.bars_, labels, padding=3, fontsize="small")
+        ax.set_yticks(rows, [])
+        ax.set(xlabel="weight in the blend", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.2 * self.blend_weight.max() or 1))
+        ax.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,186 @@
+"""ParallelCoordinatesDisplay: every candidate as a line through its parameters and its score."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune._finished import read_finished
+from sklearn_autotune._optional import require
+from sklearn_autotune.plotting._axes import ParameterAxis, varying
+from sklearn_autotune.plotting._style import INK, MAP, flat_limits, new_axes, shown_value
+
+__all__ = ["ParallelCoordinatesDisplay"]
+
+MOST = 8  # axes that stand side by side and can still be read
+
+# Where a candidate passes an axis whose parameter it does not have.
+ABSENT = -0.12
+
+
+class ParallelCoordinatesDisplay:
+    """Every complete candidate as a line through its parameters, the darker the better; the winner is heavy.
+
+    A candidate that does not have a parameter passes below the parameter's axis.
+
+    Parameters
+    ----------
+    axes : list of ParameterAxis
+        Parameters, each with the places of all candidates.
+    score : ndarray of float of shape (n_candidates,)
+        Higher is better; NaN for those that are not drawn.
+    best : int or None, default=None
+        The winner.
+    metric : str, default="score"
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    lines_ : list of matplotlib Line2D
+        One for each candidate drawn.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_autotune import OptunaSearchCV
+    >>> from sklearn_autotune.plotting import ParallelCoordinatesDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> space = {"max_depth": [1, 2, 3, 4], "splitter": ["best", "random"]}
+    >>> search = OptunaSearchCV(DecisionTreeClassifier(random_state=0), space).fit(X, y)
+    >>> len(ParallelCoordinatesDisplay.from_search(search).lines_)
+    8
+    """
+
+    def __init__(
+        self,
+        *,
+        axes: Sequence[ParameterAxis],
+        score: np.ndarray,
+        best: int | None = None,
+        metric: str = "score",
+    ) -> None:
+        self.axes = axes
+        self.score = score
+        self.best = best
+        self.metric = metric
+
+    @classmethod
+    def from_search(
+        cls, search: Any, *, parameters: Sequence[str] | None = None, metric: str | None = None, ax: Any = None
+    ) -> "ParallelCoordinatesDisplay":
+        """Plot a finished search.
+
+        Parameters
+        ----------
+        search : estimator
+            Fitted; of this package, or any with scikit-learn's ``cv_results_``.
+        parameters : list of str, default=None
+            Which parameters, in what order; None is up to eight that differ between
+            candidates, those that the most have.
+        metric : str, default=None
+            Which of several scores; None is the one that decides.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : ParallelCoordinatesDisplay
+        """
+        everything = read_finished(search, metric)
+        finished = everything.only_complete()
+        axes = varying(everything, parameters, most=MOST)
+        return cls(axes=axes, score=finished.score, best=finished.best, metric=finished.metric).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> "ParallelCoordinatesDisplay":
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : ParallelCoordinatesDisplay
+        """
+        colormap = require("matplotlib", "Plotting").colormaps[f"{MAP}_r"]
+        n_axes = len(self.axes) + 1
+        ax = new_axes(ax, size=(max(6.4, 1.35 * n_axes), 4.2))
+        low, high = flat_limits(self.score)
+        height = np.clip((self.score - low) / (high - low), 0, 1)
+        columns = [np.nan_to_num(_jittered(axis), nan=ABSENT) for axis in self.axes]
+        points = np.column_stack([*columns, height])
+        drawn = np.flatnonzero(np.isfinite(self.score))
+        drawn = drawn[np.argsort(self.score[drawn])]  # the best on top
+        self.lines_ = []
+        for place in drawn:
+            is_best = place == self.best
+            (line,) = ax.plot(
+                range(n_axes),
+                points[place],
+                color=INK if is_best else colormap(height[place]),
+                linewidth=2.6 if is_best else 0.9,
+                alpha=1.0 if is_best else 0.6,
+                marker="o" if is_best or len(drawn) == 1 else None,
+                markersize=5,
+                zorder=3 if is_best else 2,
+                clip_on=False,
+            )
+            self.lines_.append(line)
+        self._dress(ax, low, high)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _dress(self, ax: Any, low: float, high: float) -> None:
+        names = [_broken(axis.name) for axis in self.axes] + [f"mean\n{self.metric}"]
+        has_absent = any(np.isnan(axis.places).any() for axis in self.axes)
+        ax.set_xticks(range(len(names)), names, fontsize="small")
+        ax.xaxis.tick_top()
+        ax.tick_params("x", length=0)
+        ax.set_yticks([])
+        ax.set(xlim=(-0.25, len(names) - 0.6), ylim=(ABSENT - 0.05 if has_absent else -0.05, 1.05))
+        ax.spines[:].set_visible(False)
+        for place, axis in enumerate(self.axes):
+            self._write_ticks(ax, place, *_ticks(axis))
+            if np.isnan(axis.places).any():
+                self._write_ticks(ax, place, [ABSENT], ["none"], with_line=False)
+        heights = np.linspace(0, 1, 5)
+        self._write_ticks(ax, len(self.axes), heights, [f"{low + share * (high - low):.4g}" for share in heights])
+
+    def _write_ticks(self, ax: Any, place: int, heights: Any, labels: Sequence[str], *, with_line: bool = True) -> None:
+        if with_line:
+            ax.vlines(place, 0, 1, color=INK, linewidth=0.8, zorder=2.5)
+        box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
+        for height, label in zip(heights, labels, strict=True):
+            ax.plot([place - 0.02, place + 0.02], [height, height], color=INK, linewidth=0.8, zorder=4)
+            ax.text(place + 0.05, height, label, fontsize="x-small", va="center", bbox=box, zorder=5)
+
+
+def _ticks(axis: ParameterAxis) -> tuple[np.ndarray, list[str]]:
+    low, high = axis.limits()
+    if axis.is_choice:
+        span = max(1, len(axis.labels) - 1)
+        return np.arange(len(axis.labels)) / span if len(axis.labels) > 1 else np.array([0.5]), axis.labels
+    if low == high:
+        return np.array([0.5]), [shown_value(10**low if axis.is_log else low)]
+    distinct = np.unique(axis.even[np.isfinite(axis.even)])
+    even = distinct if len(distinct) <= 5 else np.linspace(low, high, 5)
+    return (even - low) / (high - low), [shown_value(float(10**one if axis.is_log else one)) for one in even]
+
+
+def _jittered(axis: ParameterAxis) -> np.ndarray:
+    """Spread candidates with the same choice a little, by their numbers, so that lines do not hide each other."""
+    share = axis.share
+    if not axis.is_choice:
+        return share
+    span = max(1, len(axis.labels) - 1)
+    share = np.where(np.isnan(axis.places), np.nan, axis.places / span if len(axis.labels) > 1 else 0.5)
+    width = 0.25 / max(2, len(axis.labels))
+    return share + width * ((0.618 * np.arange(len(share))) % 1.0 - 0.5)
+
+
+def _broken(name: str) -> str:
+    """Break a long name after its steps."""
+    return name.replace("__", "__\n") if len(name) > 10 else name

@@ -1,0 +1,174 @@
+"""Colours, marks and small helpers that all displays share: legible in print, and for the colour-blind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune._dimensions import value_key
+from sklearn_autotune._optional import require
+
+__all__ = [
+    "BEST",
+    "COLORS",
+    "HATCHES",
+    "INK",
+    "MAP",
+    "MARKERS",
+    "PALE",
+    "STATUS",
+    "Mark",
+    "draw_legend",
+    "flat_limits",
+    "make_logarithmic",
+    "new_axes",
+    "shown_choices",
+    "shown_value",
+    "split_axes",
+]
+
+# Okabe and Ito's palette, told apart with any colour vision; shape or hatch says the same again, for print in grey.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#999999")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oo", "--")
+INK = "#222222"
+PALE = "#B0B0B0"
+MAP = "cividis"  # made for the colour-blind; its lightness rises all the way
+
+MOST_LETTERS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How one kind of trial is drawn."""
+
+    marker: str
+    color: str
+    is_filled: bool = True
+    size: float = 28.0
+
+    def settings(self) -> dict[str, Any]:
+        """Return the arguments of ``Axes.scatter``."""
+        colors: dict[str, Any] = {"color": self.color}
+        if self.marker != "x":
+            colors = {"facecolors": self.color if self.is_filled else "none", "edgecolors": self.color}
+        return {"marker": self.marker, "s": self.size, "linewidths": 1.1, **colors}
+
+
+STATUS = {
+    "complete": Mark("o", COLORS[0]),
+    "pruned": Mark("v", COLORS[1], is_filled=False),
+    "failed": Mark("x", COLORS[4], size=36.0),
+    "timeout": Mark("d", COLORS[3], is_filled=False),
+    "cancelled": Mark("d", COLORS[7], is_filled=False),
+}
+BEST = Mark("*", INK, size=130.0)
+
+
+def new_axes(ax: Any, *, size: tuple[float, float] = (6.4, 4.0)) -> Any:
+    """Return the axes to draw on: the given ones, or those of a new figure."""
+    if ax is not None:
+        return ax
+    pyplot = require("matplotlib.pyplot", "Plotting")
+    return pyplot.subplots(figsize=size, layout="constrained")[1]
+
+
+def split_axes(ax: Any, n: int, *, n_columns: int, size: tuple[float, float], **settings: Any) -> np.ndarray:
+    """Divide the place of some axes, or a new figure, among several.
+
+    Returns
+    -------
+    axes : ndarray of Axes of shape (n,)
+    """
+    ax = new_axes(ax, size=size)
+    ax.set_axis_off()
+    n_columns = min(n, n_columns)
+    n_rows = -(-n // n_columns)
+    grid = ax.get_subplotspec().subgridspec(n_rows, n_columns, **settings)
+    return np.array([ax.figure.add_subplot(grid[place // n_columns, place % n_columns]) for place in range(n)])
+
+
+def flat_limits(scores: Any) -> tuple[float, float]:
+    """Return limits for an axis of scores, higher being better, that a few bad ones do not flatten.
+
+    What lies more than three times as far below the best as the lower quartile is left out.
+
+    Examples
+    --------
+    >>> low, high = flat_limits([0.90, 0.91, 0.92, 0.93, -1000.0])
+    >>> bool(0.8 < low < 0.9), bool(0.93 < high < 0.95)
+    (True, True)
+    """
+    known = np.asarray(scores, dtype=float)
+    known = np.sort(known[np.isfinite(known)])
+    if not len(known):
+        return 0.0, 1.0
+    best = known[-1]
+    spread = best - np.quantile(known, 0.25)
+    low = known[known >= best - 3 * spread][0]
+    margin = 0.05 * (best - low) or 0.05 * abs(best) or 0.05
+    return float(low - margin), float(best + margin)
+
+
+def make_logarithmic(ax: Any, first: float, last: float) -> None:
+    """Make the x axis of amounts or seconds logarithmic, with plain numbers beside it where it is short."""
+    ticker = require("matplotlib.ticker", "Plotting")
+    ax.set_xscale("log")
+    if last < 2000 * first:
+        ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if last < 200 * first else (1, 3)))
+        ax.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(ticker.NullFormatter())
+
+
+def draw_legend(ax: Any, **settings: Any) -> None:
+    """Draw a legend if there is something to tell apart."""
+    handles, labels = ax.get_legend_handles_labels()
+    if len(labels) > 1:
+        ax.legend(handles, labels, **{"framealpha": 0.9, "fontsize": "small", **settings})
+
+
+def shown_value(value: Any, *, most: int = MOST_LETTERS) -> str:
+    """Return a short text for any value.
+
+    Examples
+    --------
+    >>> from sklearn.svm import SVC
+    >>> shown_value(SVC(C=2.0)), shown_value(0.000123456), shown_value("rbf"), shown_value(None)
+    ('SVC(C=2.0)', '0.000123', 'rbf', 'None')
+    """
+    if isinstance(value, float | np.floating):
+        return f"{float(value):.3g}"
+    text = value if isinstance(value, str) else getattr(value, "__name__", None) or repr(value)
+    text = " ".join(text.split())
+    if hasattr(value, "get_params") and len(text) > most:
+        text = f"{type(value).__name__}(…)"
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def shown_choices(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
+    """Number the different values, and name each so that no two have the same name.
+
+    Returns
+    -------
+    places : ndarray of int of shape (n_values,)
+    labels : list of str
+        In the order of the places: numbers first and ascending, then by name.
+    """
+    keys = [value_key(value) for value in values]
+    first = dict(zip(reversed(keys), reversed(values), strict=True))
+
+    def order(key: Any) -> tuple[bool, float, str]:
+        value = first[key]
+        is_number = isinstance(value, int | float | np.number) and bool(np.isfinite(value))
+        return (not is_number, float(value) if is_number else 0.0, shown_value(value))
+
+    ordered = sorted(first, key=order)
+    names: dict[str, int] = {}
+    labels = []
+    for key in ordered:
+        name = shown_value(first[key])
+        names[name] = names.get(name, 0) + 1
+        labels.append(name if names[name] == 1 else f"{name} ({names[name]})")
+    place_of = {key: place for place, key in enumerate(ordered)}
+    return np.array([place_of[key] for key in keys], dtype=int), labels

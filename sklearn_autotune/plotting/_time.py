@@ -1,0 +1,144 @@
+"""TimeDisplay: where the seconds went."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune._finished import Finished, idle_seconds, read_finished
+from sklearn_autotune.plotting._style import COLORS, HATCHES, draw_legend, new_axes
+
+__all__ = ["TimeDisplay"]
+
+FIT, SCORE, OTHER = "fit", "score", "other"
+
+
+class TimeDisplay:
+    """Seconds of a search, stacked by phase: of each family of models, or of candidates by how they ended.
+
+    Parameters
+    ----------
+    seconds : dict of str to dict of str to float
+        For each row, from the top, phase to seconds.
+    counts : dict of str to int
+        How many candidates there are in a row; rows without candidates are left out.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    bars_ : dict of str to matplotlib BarContainer
+        By phase.
+
+    Notes
+    -----
+    Seconds of fitting and scoring are those of the workers, added up. "sampler and the rest" is the time in which the
+    study was under way and nothing was measured; with several workers it cannot be told apart, and is left out.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_autotune import OptunaSearchCV
+    >>> from sklearn_autotune.plotting import TimeDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = OptunaSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3, 4]}).fit(X, y)
+    >>> TimeDisplay.from_search(search).counts
+    {'complete': 4}
+    """
+
+    def __init__(self, *, seconds: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> None:
+        self.seconds = seconds
+        self.counts = counts
+
+    @classmethod
+    def from_search(cls, search: Any, *, ax: Any = None) -> "TimeDisplay":
+        """Plot a finished search.
+
+        Parameters
+        ----------
+        search : estimator
+            Fitted; of this package, or any with scikit-learn's ``cv_results_``. Of an `AutoModelSelector` the rows are
+            families, of others the ways in which candidates ended.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : TimeDisplay
+        """
+        board = getattr(search, "leaderboard_", None)
+        finished = read_finished(search)
+        seconds, counts = _by_status(finished) if board is None else _by_family(board)
+        refit = getattr(search, "refit_time_", None)
+        if refit is not None:
+            seconds["final fit"] = {FIT: float(refit)}
+        idle = idle_seconds(search, finished)
+        if idle > 0:
+            seconds["sampler and the rest"] = {OTHER: idle}
+        return cls(seconds=seconds, counts=counts).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> "TimeDisplay":
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : TimeDisplay
+        """
+        ax = new_axes(ax, size=(6.4, 1.3 + 0.36 * max(2, len(self.seconds))))
+        rows = np.arange(len(self.seconds))
+        left = np.zeros(len(rows))
+        self.bars_ = {}
+        for place, phase in enumerate((FIT, SCORE, OTHER)):
+            widths = np.array([phases.get(phase, 0.0) for phases in self.seconds.values()])
+            if widths.any():
+                self.bars_[phase] = ax.barh(
+                    rows,
+                    widths,
+                    left=left,
+                    height=0.66,
+                    color=COLORS[(0, 1, 7)[place]],
+                    hatch=HATCHES[place],
+                    edgecolor="white",
+                    label=phase,
+                )
+                left += widths
+        for row, total in zip(rows, left, strict=True):
+            ax.annotate(f"{total:.2g} s", (total, row), (4, 0), textcoords="offset points", va="center", fontsize=8)
+        names = [f"{name} ({self.counts[name]})" if name in self.counts else name for name in self.seconds]
+        ax.set_yticks(rows, names)
+        ax.set(xlabel="seconds", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.18 * max(left.max(initial=0), 1e-9)))
+        ax.spines[["top", "right"]].set_visible(False)
+        draw_legend(ax, loc="lower right")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _by_status(finished: Finished) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+    seconds, counts = {}, {}
+    for status in dict.fromkeys(("complete", "pruned", "failed", *finished.status)):
+        places = finished.having(status)
+        if len(places):
+            known = finished.seconds[places]
+            fit = np.where(np.isfinite(finished.fit_seconds[places]), finished.fit_seconds[places], known)
+            seconds[status] = {FIT: float(np.nansum(fit)), SCORE: float(np.nansum(np.maximum(known - fit, 0)))}
+            counts[status] = len(places)
+    return seconds, counts
+
+
+def _by_family(board: Mapping[str, np.ndarray]) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+    """Add up a leaderboard, the family that took most first."""
+    seconds, counts = {}, {}
+    for family in dict.fromkeys(board["family"]):
+        of_it = board["family"] == family
+        seconds[family] = {
+            FIT: float(np.nansum(board["fit_seconds"][of_it])),
+            SCORE: float(np.nansum(board["predict_seconds"][of_it])),
+        }
+        counts[family] = int(of_it.sum())
+    return dict(sorted(seconds.items(), key=lambda item: -sum(item[1].values()))), counts

@@ -1,0 +1,214 @@
+"""TrialProgress: how a search is doing while it runs, as a bar in a terminal or a notebook, as lines in a log."""
+
+import logging
+import sys
+import time
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from sklearn_autotune._optional import require
+from sklearn_autotune._trials import OUTCOME
+
+__all__ = ["TrialProgress"]
+
+logger = logging.getLogger(__name__)
+
+COUNTED = ("complete", "pruned", "failed")
+
+
+class TrialProgress:
+    """Tells after each trial how a search is doing; one of ``callbacks``.
+
+    In a terminal or a notebook it is a bar, written to the standard error stream. Elsewhere, in a script whose output
+    goes to a file for one, it is a line now and then through ``logging``, at level INFO on the logger
+    ``sklearn_autotune.progress``. Nothing is shown of that unless logging is set up, as by
+    ``logging.basicConfig(level=logging.INFO)``.
+
+    Parameters
+    ----------
+    n_trials : int, default=None
+        That of the search, for the share that is done and the time that is left. None if there is none.
+    timeout : float, default=None
+        Seconds, that of the search, for the time that is left.
+    every : int, default=10
+        A line after so many trials; the last of ``n_trials`` always has one. Without effect on the bar.
+    bar : bool or "auto", default="auto"
+        Whether to draw a bar, by tqdm. "auto" does where the stream is a terminal, and in notebooks
+        that have ipywidgets.
+    stream : text stream, default=None
+        Where the bar is drawn; None is the standard error stream.
+
+    Notes
+    -----
+    A callback is not told that a search is over. The bar is closed when ``n_trials`` are done, when another search
+    begins, and by `close` or at the end of a ``with`` statement.
+
+    Examples
+    --------
+    >>> import logging, sys
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_autotune import OptunaSearchCV
+    >>> from sklearn_autotune.progress import TrialProgress
+    >>> X, y = load_iris(return_X_y=True)
+    >>> progress = TrialProgress(n_trials=3, bar=False)
+    >>> tree = DecisionTreeClassifier(random_state=0)
+    >>> search = OptunaSearchCV(tree, {"max_depth": [1, 2, 3]}, callbacks=[progress]).fit(X, y)
+    >>> print(progress.line().partition(", best")[0])
+    3 of 3 trials (100 %)
+    """
+
+    _tqdm: Any  # the bar, while there is one
+
+    def __init__(
+        self,
+        n_trials: int | None = None,
+        timeout: float | None = None,
+        *,
+        every: int = 10,
+        bar: bool | str = "auto",
+        stream: Any = None,
+    ) -> None:
+        if bar not in (True, False, "auto"):
+            raise ValueError(f"bar must be True, False or 'auto', got {bar!r}.")
+        if every < 1:
+            raise ValueError(f"every must be at least 1, got {every!r}.")
+        self.n_trials = n_trials
+        self.timeout = timeout
+        self.every = every
+        self.bar = bar
+        self.stream = stream
+        self._forget()
+
+    def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Take in a trial that has been told, and tell."""
+        if self._study is not study:
+            self._begin(study, trial)
+        self._count(trial)
+        n_done = self.n_done
+        is_last = self.n_trials is not None and n_done >= self.n_trials
+        if self._tqdm is not None:
+            self._tqdm.set_postfix_str(self._score_and_counts(), refresh=False)
+            self._tqdm.update(1)
+        elif n_done % self.every == 0 or is_last:
+            logger.info("%s", self.line())
+        if is_last:
+            self.close()
+
+    def __enter__(self) -> "TrialProgress":
+        """Return itself; the bar begins with the first trial."""
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Close the bar."""
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what belongs to a search under way: a copy begins afresh."""
+        names = ("n_trials", "timeout", "every", "bar", "stream")
+        return {name: getattr(self, name) for name in names}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin afresh."""
+        self.__dict__.update(state)
+        self._forget()
+
+    @property
+    def n_done(self) -> int:
+        """How many trials of the study have been told, those of an earlier run that was resumed included."""
+        return sum(self.counts.values())
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the budget is spent, by the pace so far; None if that cannot be said."""
+        left = []
+        n_here = self.n_done - self._n_before
+        if self.n_trials is not None and n_here > 0:
+            left.append(self.seconds / n_here * max(0, self.n_trials - self.n_done))
+        if self.timeout is not None:
+            left.append(max(0.0, self.timeout - self.seconds))
+        return min(left) if left else None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the first trial was begun."""
+        return time.time() - self._start
+
+    def line(self) -> str:
+        """Return how the search is doing, in a line.
+
+        Returns
+        -------
+        line : str
+        """
+        share = f" of {self.n_trials}" if self.n_trials else ""
+        percent = f" ({100 * self.n_done / self.n_trials:.0f} %)" if self.n_trials else ""
+        left = self.seconds_left
+        time_left = "" if left is None else f", about {_duration(left)} left"
+        return f"{self.n_done}{share} trials{percent}, {self._score_and_counts()}, {_duration(self.seconds)}{time_left}"
+
+    def close(self) -> None:
+        """Close the bar, if there is one."""
+        if self._tqdm is not None:
+            self._tqdm.close()
+            self._tqdm = None
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _forget(self) -> None:
+        self.counts = dict.fromkeys(COUNTED, 0)
+        self.best: float | None = None
+        self._best_number = -1
+        self._study: optuna.Study | None = None
+        self._tqdm = None
+        self._start = time.time()
+        self._n_before = 0
+
+    def _begin(self, study: optuna.Study, first: FrozenTrial) -> None:
+        self.close()
+        self._forget()
+        self._study = study
+        if first.datetime_start is not None:
+            self._start = first.datetime_start.timestamp()
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)):
+            if trial.number < first.number:  # of an earlier run
+                self._count(trial)
+        self._n_before = self.n_done
+        stream = sys.stderr if self.stream is None else self.stream
+        tqdm = require("tqdm.auto", "A progress bar").tqdm
+        is_notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
+        is_terminal = bool(getattr(stream, "isatty", bool)())
+        if self.bar is True or (self.bar == "auto" and (is_terminal or is_notebook)):
+            self._tqdm = tqdm(total=self.n_trials, initial=self._n_before, unit="trial", file=stream, leave=True)
+
+    def _count(self, trial: FrozenTrial) -> None:
+        # Failed trials are told as pruned, since samplers learn from those; our own record says which.
+        told = "complete" if trial.state == TrialState.COMPLETE else "pruned"
+        status = trial.user_attrs.get(OUTCOME, {}).get("status", told)
+        if status not in self.counts:
+            return
+        self.counts[status] += 1
+        if trial.state == TrialState.COMPLETE and (self.best is None or trial.values[0] > self.best):
+            self.best, self._best_number = trial.values[0], trial.number
+
+    def _score_and_counts(self) -> str:
+        best = "no score yet" if self.best is None else f"best {self.best:.5g} (trial {self._best_number})"
+        return ", ".join([best, *(f"{n} {status}" for status, n in self.counts.items() if n or status == "complete")])
+
+
+def _duration(seconds: float) -> str:
+    """Return seconds as people say them.
+
+    Examples
+    --------
+    >>> _duration(0.42), _duration(75), _duration(7300)
+    ('0.4 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

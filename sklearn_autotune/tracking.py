@@ -1,0 +1,349 @@
+"""Searches in MLflow: a run for the search, a run inside it for each trial, and the model with its signature."""
+
+import re
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from sklearn_autotune._optional import require
+from sklearn_autotune._trials import OUTCOME
+from sklearn_autotune.evaluation import guiding_score
+
+__all__ = ["MLflowCallback", "log_search"]
+
+PURPOSE = "Tracking with MLflow"
+
+# How a run of MLflow ends, for each way in which a trial does.
+RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+
+# MLflow's own limits.
+LONGEST_PARAM = 6000
+LONGEST_TAG = 5000
+MOST_PARAMS = 100
+
+
+class MLflowCallback:
+    """Logs a search to MLflow while it runs; one of ``callbacks``.
+
+    The search is a run, and each trial a run inside it, with its parameters, the score of each fold, the mean,
+    the seconds and how it ended: complete trials are FINISHED, those stopped early KILLED, failed ones FAILED with
+    the error in a tag. The run of the search has the best score so far as a metric, step by step.
+
+    Parameters
+    ----------
+    tracking_uri : str, default=None
+        Where MLflow's store is; None is what MLflow itself goes by.
+    experiment_name : str, default=None
+        The experiment, made if there is none. None is MLflow's default one.
+    run_name : str, default=None
+        Name of the search's run. None is the name of the study.
+    tags : dict of str to str, default=None
+        For the search's run.
+
+    Attributes
+    ----------
+    run_id_ : str
+        The search's run.
+
+    Notes
+    -----
+    Nothing of MLflow's global state is changed. If a run is active when the search begins, the search's run stands
+    inside it. A callback is not told that a search is over: `finish` closes the run and logs the winner, and the end of
+    a ``with`` statement closes it. A search under another study closes the run of the one before.
+
+    Examples
+    --------
+    >>> from sklearn_autotune.tracking import MLflowCallback
+    >>> tracked = MLflowCallback(tracking_uri="sqlite:///mlflow.db", experiment_name="loans")
+    >>> # search = OptunaSearchCV(model, space, callbacks=[tracked]).fit(X, y)
+    >>> # tracked.finish(search, X)
+    """
+
+    def __init__(
+        self,
+        *,
+        tracking_uri: str | None = None,
+        experiment_name: str | None = None,
+        run_name: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        self.tracking_uri = tracking_uri
+        self.experiment_name = experiment_name
+        self.run_name = run_name
+        self.tags = tags
+        self._run: _SearchRun | None = None
+
+    def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Log a trial that has been told."""
+        if self._run is None or self._run.study is not study:
+            self.close()
+            self._run = _SearchRun(study, self.tracking_uri, self.experiment_name, self.run_name, self.tags)
+            self.run_id_ = self._run.run_id
+        self._run.log_trial(trial)
+
+    def __enter__(self) -> "MLflowCallback":
+        """Return itself; the run begins with the first trial."""
+        return self
+
+    def __exit__(self, kind: Any, *error: Any) -> None:
+        """Close the search's run, as failed if an exception has ended the block."""
+        self.close("FINISHED" if kind is None else "FAILED")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind the run under way: a copy begins one of its own."""
+        return {name: getattr(self, name) for name in ("tracking_uri", "experiment_name", "run_name", "tags")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin without a run."""
+        self.__dict__.update(state)
+        self._run = None
+
+    def finish(self, search: Any, X: Any = None, *, registered_model_name: str | None = None) -> str:
+        """Log what won, and the final model, and close the search's run.
+
+        Parameters
+        ----------
+        search : estimator
+            Fitted, with this callback.
+        X : array-like of shape (n_samples, n_features), default=None
+            Some rows, for the model's signature; the first few are looked at. None logs the model without one.
+        registered_model_name : str, default=None
+            The name under which to register the model; None registers none.
+
+        Returns
+        -------
+        run_id : str
+
+        Raises
+        ------
+        RuntimeError
+            If no trial has been logged.
+        """
+        if self._run is None:
+            raise RuntimeError("No trial has been logged: pass this callback to the search, in callbacks, and fit it.")
+        self._run.log_winner(search, X, registered_model_name)
+        run_id = self._run.run_id
+        self.close()
+        return run_id
+
+    def close(self, status: str = "FINISHED") -> None:
+        """Close the search's run, if one is open.
+
+        Parameters
+        ----------
+        status : {"FINISHED", "FAILED", "KILLED"}, default="FINISHED"
+        """
+        if self._run is not None:
+            self._run.close(status)
+            self._run = None
+
+
+def log_search(
+    search: Any,
+    X: Any = None,
+    *,
+    tracking_uri: str | None = None,
+    experiment_name: str | None = None,
+    run_name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    registered_model_name: str | None = None,
+) -> str:
+    """Log a search that is over, as `MLflowCallback` would have done while it ran.
+
+    Parameters
+    ----------
+    search : estimator
+        Fitted, of this package.
+    X : array-like of shape (n_samples, n_features), default=None
+        Some rows, for the model's signature. None logs the model without one.
+    tracking_uri, experiment_name, run_name, tags : object
+        As of `MLflowCallback`.
+    registered_model_name : str, default=None
+        The name under which to register the model; None registers none.
+
+    Returns
+    -------
+    run_id : str
+        The search's run.
+
+    Raises
+    ------
+    ValueError
+        If the search has no study.
+
+    Examples
+    --------
+    >>> from sklearn_autotune.tracking import log_search
+    >>> # run_id = log_search(search, X, tracking_uri="sqlite:///mlflow.db", experiment_name="loans")
+    """
+    study = getattr(search, "study_", None)
+    if not isinstance(study, optuna.Study):
+        raise ValueError(f"{type(search).__name__} has no study_: pass a search of this package, fitted.")
+    run = _SearchRun(study, tracking_uri, experiment_name, run_name, tags)
+    for trial in study.get_trials(deepcopy=False):
+        if _status(trial) in RUN_STATUS:
+            run.log_trial(trial)
+    run.log_winner(search, X, registered_model_name)
+    run.close("FINISHED")
+    return run.run_id
+
+
+class _SearchRun:
+    """The run of a search, through a client of its own."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        tracking_uri: str | None,
+        experiment_name: str | None,
+        run_name: str | None,
+        tags: Mapping[str, str] | None,
+    ) -> None:
+        self.mlflow = _load("mlflow")
+        self.study = study
+        self.tracking_uri = tracking_uri
+        self.client = self.mlflow.MlflowClient(tracking_uri=tracking_uri)
+        self.experiment_id = self._experiment(experiment_name)
+        self.best: float | None = None
+        active = self.mlflow.active_run()
+        outer = {} if active is None else {"mlflow.parentRunId": active.info.run_id}
+        self.run_id = self._create_run(run_name or study.study_name, {**outer, **(tags or {})}, None)
+
+    def _experiment(self, name: str | None) -> str:
+        if name is None:
+            active = self.mlflow.active_run()
+            return "0" if active is None else active.info.experiment_id
+        found = self.client.get_experiment_by_name(name)
+        return self.client.create_experiment(name) if found is None else found.experiment_id
+
+    def _create_run(self, name: str, tags: Mapping[str, str], start: datetime | None) -> str:
+        run = self.client.create_run(
+            self.experiment_id, start_time=_milliseconds(start), tags={"mlflow.runName": name, **tags}
+        )
+        return run.info.run_id
+
+    def log_trial(self, trial: FrozenTrial) -> None:
+        """Log one trial as a run inside the search's."""
+        status = _status(trial)
+        outcome = trial.user_attrs.get(OUTCOME, {})
+        tags = {"mlflow.parentRunId": self.run_id, "status": status, "trial": str(trial.number)}
+        if outcome.get("error"):
+            tags["error"] = outcome["error"][-LONGEST_TAG:]
+        run_id = self._create_run(f"trial {trial.number}", tags, trial.datetime_start)
+        end = _milliseconds(trial.datetime_complete)
+        params = {**trial.params, **outcome.get("settled", {})}
+        self._log(run_id, _metrics(trial, outcome), params, end)
+        self.client.set_terminated(run_id, RUN_STATUS.get(status, "KILLED"), end_time=end)
+        if trial.state == TrialState.COMPLETE and (self.best is None or trial.values[0] > self.best):
+            self.best = trial.values[0]
+            self._log(self.run_id, [("best_score_so_far", self.best, trial.number)], {}, end)
+
+    def log_winner(self, search: Any, X: Any, registered_model_name: str | None) -> None:
+        """Log what won, how the search was set, and the model."""
+        metrics = [
+            (name, float(value), 0)
+            for name, value in (
+                ("best_score", getattr(search, "best_score_", None)),
+                ("refit_seconds", getattr(search, "refit_time_", None)),
+            )
+            if value is not None
+        ]
+        settings = {
+            f"search.{name}": re.sub(r" at 0x\w+", "", str(value))
+            for name, value in search.get_params(deep=False).items()
+            if value is not None and name != "callbacks"
+        }
+        best = {f"best.{name}": value for name, value in getattr(search, "best_params_", {}).items()}
+        self._log(self.run_id, metrics, {**best, **settings}, None)
+        self.client.set_tag(self.run_id, "search", type(search).__name__)
+        model = getattr(search, "best_estimator_", None)
+        if model is not None:
+            self._log_model(model, X, registered_model_name)
+
+    def _log_model(self, model: Any, X: Any, registered_model_name: str | None) -> None:
+        _load("mlflow.pyfunc")  # log_model would load it, with its warnings
+        flavor, models = _load("mlflow.sklearn"), _load("mlflow.models")
+        rows = None if X is None else X[:5]
+        # Pipelines may hold anything, and pickle keeps it; formats that know what they hold refuse XGBoost's types.
+        with self._pointed_here(), self.mlflow.start_run(run_id=self.run_id):
+            flavor.log_model(
+                model,
+                name="model",
+                signature=None if rows is None else models.infer_signature(rows, model.predict(rows)),
+                registered_model_name=registered_model_name,
+                serialization_format="cloudpickle",
+            )
+
+    @contextmanager
+    def _pointed_here(self) -> Iterator[None]:
+        """Point MLflow's functions at our store, and back: logging a model knows no other way."""
+        if self.tracking_uri is None:
+            yield
+            return
+        before = self.mlflow.get_tracking_uri() if self.mlflow.is_tracking_uri_set() else None
+        self.mlflow.set_tracking_uri(self.tracking_uri)
+        try:
+            yield
+        finally:
+            self.mlflow.set_tracking_uri(before)
+
+    def close(self, status: str) -> None:
+        """End the search's run."""
+        self.client.set_terminated(self.run_id, status)
+
+    def _log(self, run_id: str, metrics: list[tuple[str, float, int]], params: Mapping[str, Any], when: Any) -> None:
+        entities = self.mlflow.entities
+        moment = int(1000 * time.time()) if when is None else when
+        named = {_name(name): str(value)[:LONGEST_PARAM] for name, value in params.items()}
+        items = [entities.Param(name, value) for name, value in named.items()]
+        points = [entities.Metric(_name(name), value, moment, step) for name, value, step in metrics if isfinite(value)]
+        self.client.log_batch(run_id, metrics=points, params=items[:MOST_PARAMS])
+        for start in range(MOST_PARAMS, len(items), MOST_PARAMS):
+            self.client.log_batch(run_id, params=items[start : start + MOST_PARAMS])
+
+
+def _load(module: str) -> Any:
+    """Import a part of MLflow, without what it has to say of its own type hints and dependencies."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return require(module, PURPOSE)
+
+
+def _status(trial: FrozenTrial) -> str:
+    """Say how a trial ended by our own record: failed ones are told as pruned, since samplers learn from those."""
+    told = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(trial.state, "cancelled")
+    return trial.user_attrs.get(OUTCOME, {}).get("status", told)
+
+
+def _metrics(trial: FrozenTrial, outcome: Mapping[str, Any]) -> list[tuple[str, float, int]]:
+    """Return name, value and step of everything that was measured; of folds the step is the fold's number."""
+    metrics = []
+    if trial.state == TrialState.COMPLETE:
+        metrics.append(("score", float(trial.values[0]), 0))
+    folds = outcome.get("folds", {})
+    for fold, test in enumerate(folds.get("test", ())):
+        scores = test if isinstance(test, Mapping) else {"score": test}
+        metrics += [(f"fold_{name}", float(value), fold) for name, value in scores.items()]
+    for kind in ("fit_seconds", "score_seconds"):
+        if kind in folds:
+            metrics.append((kind, float(sum(folds[kind])), 0))
+    for resource, tests in outcome.get("curve", ()):
+        metrics.append(("rung_score", sum(guiding_score(test, None) for test in tests) / len(tests), int(resource)))
+    return metrics
+
+
+def _name(name: str) -> str:
+    """Return a name as MLflow takes them; where branches share a parameter, it is one parameter to the reader."""
+    plain = re.sub(r" \(branch \d+\)$", "", name).strip("()")
+    return re.sub(r"[^\w\-./ ]", "_", plain)
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(1000 * moment.timestamp())

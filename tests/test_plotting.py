@@ -1,0 +1,466 @@
+"""Displays: they draw what they are given, remember it, and draw odd searches as well as ordinary ones."""
+
+import io
+from functools import cache
+
+import matplotlib.pyplot as plt
+import numpy as np
+import optuna
+import pytest
+from matplotlib.figure import Figure
+from scipy.stats import loguniform, uniform
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.svm import SVC
+
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, plotting
+from sklearn_autotune._finished import paired_interval, read_finished
+from sklearn_autotune.plotting import (
+    ContourDisplay,
+    FoldScoresDisplay,
+    LeaderboardDisplay,
+    LearningCurvesDisplay,
+    OptimizationHistoryDisplay,
+    ParallelCoordinatesDisplay,
+    ParameterImportanceDisplay,
+    SliceDisplay,
+    TimeDisplay,
+)
+from sklearn_autotune.plotting._style import flat_limits, shown_choices
+from tests.toys import CountingClassifier, FailingClassifier, PeakingClassifier
+
+OF_ANY_SEARCH = (
+    OptimizationHistoryDisplay,
+    ParallelCoordinatesDisplay,
+    SliceDisplay,
+    FoldScoresDisplay,
+    TimeDisplay,
+)
+
+X, Y = np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2
+
+
+def draw(figure):
+    """Draw into memory: some mistakes show only then."""
+    figure.savefig(io.BytesIO(), format="png")
+
+
+def figure_of(display):
+    return display.figure_
+
+
+@pytest.fixture(scope="module")
+def iris_search():
+    return OptunaSearchCV(
+        SVC(), {"C": loguniform(1e-2, 1e3), "gamma": loguniform(1e-4, 10)}, n_trials=25, random_state=0
+    ).fit(*load_iris(return_X_y=True))
+
+
+@pytest.fixture(scope="module")
+def boosted():
+    return TunedXGBClassifier(n_trials=6, cv=3, random_state=0).fit(*load_iris(return_X_y=True))
+
+
+@cache
+def fail_some():
+    with pytest.warns(Warning, match="fits failed"):
+        return OptunaSearchCV(
+            FailingClassifier(above=5),
+            {"a": uniform(0, 9), "b": [0, 1]},
+            n_trials=30,
+            random_state=0,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
+            error_score=-1e6,
+        ).fit(X, Y)
+
+
+@cache
+def search_branches():
+    space = [{"kernel": ["rbf"], "gamma": loguniform(1e-3, 1)}, {"kernel": ["poly"], "degree": [2, 3]}]
+    return OptunaSearchCV(SVC(), space, n_trials=8, cv=2, random_state=0).fit(*load_iris(return_X_y=True))
+
+
+@cache
+def search_objects():
+    pipeline = Pipeline([("scale", StandardScaler()), ("model", LogisticRegression())])
+    models = [LogisticRegression(C=0.1), LogisticRegression(C=0.2), SVC()]
+    space = {"scale": [StandardScaler(), MinMaxScaler(), "passthrough"], "model": models}
+    return OptunaSearchCV(pipeline, space, cv=2).fit(*load_iris(return_X_y=True))
+
+
+@cache
+def search_one():
+    return OptunaSearchCV(CountingClassifier(), {"a": [1.0]}, cv=2).fit(X, Y)
+
+
+@cache
+def search_one_fold():
+    cv = [(np.arange(10), np.arange(10, 20))]
+    return OptunaSearchCV(CountingClassifier(), {"a": [1, 2, 3]}, cv=cv).fit(X, Y)
+
+
+@cache
+def search_many():
+    return OptunaSearchCV(
+        CountingClassifier(), {"a": uniform(0, 9), "b": [0, 1, None]}, n_trials=100, cv=2, random_state=0
+    ).fit(X, Y)
+
+
+@cache
+def search_several_scores():
+    return OptunaSearchCV(
+        LogisticRegression(max_iter=1000),
+        {"C": [0.1, 1, 10]},
+        scoring=["accuracy", "neg_log_loss"],
+        refit="neg_log_loss",
+        cv=2,
+    ).fit(*load_iris(return_X_y=True))
+
+
+@cache
+def search_rungs():
+    return OptunaSearchCV(
+        PeakingClassifier(max_iter=27, peak=9),
+        {"a": uniform(0, 3)},
+        n_trials=9,
+        resource="iterations",
+        cv=2,
+        random_state=0,
+    ).fit(X, Y)
+
+
+@cache
+def search_grid():
+    return GridSearchCV(CountingClassifier(), {"a": [1, 2, 3], "b": [True, False]}, cv=2).fit(X, Y)
+
+
+ODD = [
+    fail_some,
+    search_branches,
+    search_objects,
+    search_one,
+    search_one_fold,
+    search_many,
+    search_several_scores,
+    search_rungs,
+    search_grid,
+]
+
+
+# -- every display -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", ODD, ids=lambda make: make.__name__)
+def test_odd_searches_are_drawn_like_others(make):
+    search = make()
+
+    for kind in OF_ANY_SEARCH:
+        draw(figure_of(kind.from_search(search)))
+
+
+def test_displays_draw_where_they_are_told(iris_search):
+    for kind in (*OF_ANY_SEARCH, ContourDisplay, ParameterImportanceDisplay):
+        figure, ax = plt.subplots()
+
+        display = kind.from_search(iris_search, ax=ax)
+
+        assert display.figure_ is figure
+        draw(figure)
+
+
+def test_a_display_can_be_drawn_again_from_its_numbers(iris_search):
+    for kind in (*OF_ANY_SEARCH, ContourDisplay, ParameterImportanceDisplay):
+        display = kind.from_search(iris_search)
+        first = display.figure_
+
+        assert display.plot() is display
+        assert isinstance(display.figure_, Figure)
+        assert display.figure_ is not first
+
+
+def test_all_displays_are_public():
+    kinds = [name for name in plotting.__all__ if not hasattr(getattr(plotting, name), "plot")]
+
+    assert kinds == []
+
+
+def test_what_is_not_fitted_is_refused():
+    with pytest.raises(ValueError, match="has no cv_results_: pass a search, fitted"):
+        OptimizationHistoryDisplay.from_search(OptunaSearchCV(SVC(), {"C": [1]}))
+
+
+def test_a_score_that_is_not_there_is_refused(iris_search):
+    with pytest.raises(ValueError, match="no score 'f1'; it has score"):
+        SliceDisplay.from_search(iris_search, metric="f1")
+
+
+def test_a_parameter_that_is_not_there_is_refused(iris_search):
+    with pytest.raises(ValueError, match="No candidate has a parameter 'c'"):
+        ParallelCoordinatesDisplay.from_search(iris_search, parameters=["c"])
+
+
+# -- history -------------------------------------------------------------------------------------------------------
+
+
+def test_history_marks_what_was_stopped_and_what_failed():
+    search = fail_some()
+
+    display = OptimizationHistoryDisplay.from_search(search)
+
+    counts = {status: len(scatter.get_offsets()) for status, scatter in display.scatters_.items()}
+    assert counts == {status: int((search.trials_["status"] == status).sum()) for status in counts}
+    assert {"complete", "failed", "pruned"} == set(counts)
+    assert len({scatter.get_paths()[0].vertices.tobytes() for scatter in display.scatters_.values()}) == 3
+    assert display.best_so_far[-1] == search.best_score_
+
+
+def test_history_shows_the_score_that_is_asked_for():
+    search = search_several_scores()
+
+    assert OptimizationHistoryDisplay.from_search(search).metric == "neg_log_loss"
+    display = OptimizationHistoryDisplay.from_search(search, metric="accuracy")
+    assert display.score.tolist() == search.cv_results_["mean_test_accuracy"].tolist()
+    assert display.ax_.get_ylabel() == "mean accuracy"
+
+
+def test_a_terrible_candidate_does_not_flatten_the_others():
+    low, high = flat_limits([0.9, 0.91, 0.92, 0.93, 0.94, -1e6])
+
+    assert 0.8 < low < 0.9 < 0.94 < high < 1
+
+
+@pytest.mark.parametrize("scores", [[], [np.nan], [0.5], [0.0, 0.0], [1e-9, np.nan]])
+def test_limits_are_apart_whatever_the_scores(scores):
+    low, high = flat_limits(scores)
+
+    assert low < high
+
+
+# -- curves --------------------------------------------------------------------------------------------------------
+
+
+def test_boosters_have_curves_that_end_where_they_were_stopped(boosted):
+    display = LearningCurvesDisplay.from_search(boosted)
+
+    draw(display.figure_)
+    assert len(display.lines_) == len(boosted.learning_curves_)
+    winner = boosted.learning_curves_[boosted.best_index_]
+    _, scores = display.curves[display.best]
+    assert scores[0] == pytest.approx(np.mean([fold["score"][0] for fold in winner]))
+    assert display.best_amount == boosted.n_estimators_
+    n_pruned = int((boosted.trials_["status"] == "pruned").sum())
+    assert (0 if display.stops_ is None else len(display.stops_.get_offsets())) == n_pruned
+
+
+def test_rungs_are_curves_too():
+    search = search_rungs()
+
+    display = LearningCurvesDisplay.from_search(search)
+
+    draw(display.figure_)
+    assert {int(curve[0][-1]) for curve in display.curves} == set(search.trials_["resource"].tolist())
+    assert display.best_amount == search.best_resource_ == 9
+    assert len(display.stops_.get_offsets()) == (search.trials_["status"] == "pruned").sum() > 0
+
+
+def test_where_there_are_no_curves_it_is_said_when_there_are(iris_search):
+    with pytest.raises(ValueError, match="resource='iterations'"):
+        LearningCurvesDisplay.from_search(iris_search)
+
+
+# -- importance ----------------------------------------------------------------------------------------------------
+
+
+def test_importances_are_those_of_optuna(iris_search):
+    display = ParameterImportanceDisplay.from_search(iris_search)
+
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    assert display.importances == optuna.importance.get_param_importances(iris_search.study_, evaluator=evaluator)
+    assert [bar.get_width() for bar in display.bars_] == sorted(display.importances.values())
+
+
+def test_parameters_that_cannot_vary_have_no_importance():
+    display = ParameterImportanceDisplay.from_search(search_branches())
+
+    assert set(display.importances) == {"(branch)", "gamma", "degree"}
+
+
+def test_importances_of_a_search_without_a_study_are_refused():
+    with pytest.raises(ValueError, match="GridSearchCV has no study_"):
+        ParameterImportanceDisplay.from_search(search_grid())
+    with pytest.raises(ValueError, match="at least two that differ"):
+        ParameterImportanceDisplay.from_search(search_one())
+
+
+# -- parameters ----------------------------------------------------------------------------------------------------
+
+
+def test_wide_ranges_have_logarithmic_axes(iris_search):
+    display = SliceDisplay.from_search(iris_search)
+
+    assert [ax.get_xscale() for ax in display.axes_] == ["log", "log"]
+    assert [axis.is_log for axis in SliceDisplay.from_search(search_many(), parameters=["a"]).axes] == [False]
+
+
+def test_choices_are_named_and_told_apart():
+    display = SliceDisplay.from_search(search_objects(), parameters=["model"])
+
+    labels = [label.get_text() for label in display.axes_[0].get_xticklabels()]
+    assert labels == ["LogisticRegression(C=0.1)", "LogisticRegression(C=0.2)", "SVC()"]
+
+
+def test_choices_with_the_same_name_get_numbers():
+    places, labels = shown_choices(["a" * 40, "a" * 39 + "b", "x", "a" * 40, None, 3, True])
+
+    assert len(set(labels)) == 6
+    assert places[0] == places[3] != places[1]
+
+
+def test_candidates_without_a_parameter_pass_below_its_axis():
+    search = search_branches()
+
+    display = ParallelCoordinatesDisplay.from_search(search, parameters=["degree"])
+
+    below = [line for line in display.lines_ if line.get_ydata()[0] < 0]
+    assert len(below) == sum("degree" not in params for params in search.cv_results_["params"])
+
+
+def test_only_complete_candidates_have_lines(iris_search):
+    display = ParallelCoordinatesDisplay.from_search(iris_search)
+
+    assert len(display.lines_) == (iris_search.trials_["status"] == "complete").sum() < 25
+
+
+def test_contours_are_drawn_between_numbers_and_not_between_choices(iris_search):
+    assert ContourDisplay.from_search(iris_search).contours_ is not None
+    assert ContourDisplay.from_search(search_objects()).contours_ is None
+    draw(ContourDisplay.from_search(search_branches()).figure_)
+
+
+def test_contours_need_a_pair(iris_search):
+    with pytest.raises(ValueError, match="over two parameters, got 1"):
+        ContourDisplay.from_search(iris_search, parameters=["C"])
+
+
+def test_candidates_on_a_line_have_no_contours():
+    search = GridSearchCV(CountingClassifier(), {"a": list(range(8))}, cv=2).fit(X, Y)
+    search.cv_results_["params"] = [{"a": one["a"], "b": 2 * one["a"]} for one in search.cv_results_["params"]]
+
+    assert ContourDisplay.from_search(search).contours_ is None
+
+
+# -- folds ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_winner_comes_first_and_differs_by_nothing_from_itself(iris_search):
+    display = FoldScoresDisplay.from_search(iris_search, n_candidates=4)
+
+    assert display.fold_scores.shape == (4, 5)
+    assert display.fold_scores[0].mean() == pytest.approx(iris_search.best_score_)
+    assert not display.differences[0].any()
+    assert len(display.bars_) == 3
+
+
+def test_repeated_folds_do_not_pass_for_many():
+    scores = np.random.RandomState(0).normal(0.9, 0.01, size=(2, 15))
+
+    guessed, told = (
+        FoldScoresDisplay(labels=["a", "b"], fold_scores=scores, test_over_train=ratio).intervals[1]
+        for ratio in (None, 1 / 4)
+    )
+
+    assert guessed == told == paired_interval(scores[1] - scores[0], test_over_train=1 / 4)
+
+
+def test_the_interval_is_that_of_nadeau_and_bengio():
+    # Ten folds: variance 1 / 10 + 1 / 9 times that of the differences.
+    differences = np.array([0.1, 0.2, 0.0, 0.1, 0.3, 0.2, 0.1, 0.0, 0.2, 0.1])
+    error = np.sqrt((1 / 10 + 1 / 9) * differences.var(ddof=1))
+
+    interval = paired_interval(differences, test_over_train=1 / 9)
+
+    assert interval.mean == pytest.approx(0.13)
+    assert interval.high - interval.mean == pytest.approx(2.2621572 * error)
+    assert interval.excludes_zero == bool(interval.low > 0)
+
+
+@pytest.mark.parametrize("differences", [[], [0.1], [np.nan, 0.1], [0.1, 0.1], [0.1] * 5])
+def test_too_few_differences_settle_nothing(differences):
+    interval = paired_interval(differences, test_over_train=0.25)
+
+    assert interval.low == -np.inf
+    assert not interval.excludes_zero
+
+
+def test_the_same_difference_on_many_folds_settles_it():
+    assert paired_interval([0.1] * 6, test_over_train=0.2).excludes_zero
+    assert not paired_interval([0.0] * 6, test_over_train=0.2).excludes_zero
+
+
+# -- time and leaderboard ------------------------------------------------------------------------------------------
+
+
+def test_time_adds_up(iris_search):
+    display = TimeDisplay.from_search(iris_search)
+
+    measured = sum(sum(display.seconds[status].values()) for status in display.counts)
+    assert measured == pytest.approx(iris_search.trials_["seconds"].sum())
+    assert sum(display.counts.values()) == 25
+    assert display.seconds["final fit"]["fit"] == iris_search.refit_time_
+    assert display.seconds["sampler and the rest"]["other"] > 0
+
+
+def test_a_selector_has_a_leaderboard_and_seconds_for_each_family():
+    selector = AutoModelSelector(families=["logistic", "naive_bayes"], n_trials=5, cv=3, random_state=0)
+    selector.fit(*load_iris(return_X_y=True))
+
+    board, time = LeaderboardDisplay.from_search(selector), TimeDisplay.from_search(selector)
+
+    draw(board.figure_)
+    draw(time.figure_)
+    assert set(time.counts) == {"logistic", "naive_bayes"} == set(board.family)
+    assert board.bars_.datavalues.sum() == pytest.approx(1)
+    assert board.rank.tolist() == sorted(board.rank)
+    for kind in (*OF_ANY_SEARCH, ParameterImportanceDisplay):
+        draw(figure_of(kind.from_search(selector)))
+
+
+def test_other_searches_have_no_leaderboard(iris_search):
+    with pytest.raises(ValueError, match="no leaderboard_: pass a fitted AutoModelSelector"):
+        LeaderboardDisplay.from_search(iris_search)
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+def test_a_search_is_read_as_its_own_table_says(iris_search):
+    finished = read_finished(iris_search)
+
+    complete = finished.having("complete")
+    rows = finished.row[complete]
+    assert finished.score[complete].tolist() == iris_search.cv_results_["mean_test_score"][rows].tolist()
+    assert finished.row[finished.best] == iris_search.best_index_
+    assert finished.leading(3)[0] == finished.best
+    assert np.isnan(finished.score[finished.having("pruned")]).all()
+
+
+def test_failed_candidates_have_their_error_and_no_score():
+    finished = read_finished(fail_some())
+
+    failed = finished.having("failed")
+    assert np.isnan(finished.score[failed]).all()
+    assert "the toy fails on purpose" in finished.error[failed[0]]
+
+
+def test_only_the_last_iteration_of_a_halving_search_is_complete():
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+    from sklearn.model_selection import HalvingGridSearchCV
+
+    search = HalvingGridSearchCV(CountingClassifier(), {"a": [1, 2, 3, 4]}, cv=2, min_resources=4, factor=2).fit(X, Y)
+
+    finished = read_finished(search)
+    assert set(finished.status[search.cv_results_["iter"] < search.cv_results_["iter"].max()]) == {"pruned"}
+    assert finished.row[finished.best] == search.best_index_

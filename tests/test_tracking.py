@@ -1,0 +1,228 @@
+"""MLflow: what a search logs can be found again by MLflow's own queries, in a real store."""
+
+import copy
+import re
+import warnings
+
+import numpy as np
+import optuna
+import pytest
+from scipy.stats import uniform
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
+from sklearn.svm import SVC
+
+from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune.tracking import MLflowCallback, log_search
+from tests.test_progress import X, Y
+from tests.toys import CountingClassifier, FailingClassifier, PeakingClassifier
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # what it says of its own dependencies
+    mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: pip install '.[mlflow]'")
+
+# SQLAlchemy's, of what MLflow asks of it.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store in SQLite, with an experiment whose artifacts lie beside it."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    client.create_experiment("toys", artifact_location=(folder / "artifacts").as_uri())
+    return {"tracking_uri": uri, "experiment_name": "toys"}
+
+
+@pytest.fixture
+def client(store):
+    return mlflow.MlflowClient(tracking_uri=store["tracking_uri"])
+
+
+def runs_inside(client, run_id, extra=""):
+    experiment = client.get_run(run_id).info.experiment_id
+    found = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run_id}'{extra}")
+    return sorted(found, key=lambda run: int(run.data.tags.get("trial", -1)))
+
+
+@pytest.fixture(scope="module")
+def logged(store):
+    """A search in which trials are complete, stopped and failed, logged while it ran."""
+    tracked = MLflowCallback(**store, tags={"team": "loans"})
+    search = OptunaSearchCV(
+        FailingClassifier(above=5),
+        {"a": uniform(0, 9), "b": ["x", None]},
+        n_trials=20,
+        cv=3,
+        random_state=0,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
+        refit=False,
+        callbacks=[tracked],
+        study_name="toys",
+    )
+    with pytest.warns(Warning, match="fits failed|non-finite"):
+        search.fit(X, Y)
+    return search, tracked.finish(search, X)
+
+
+def test_every_trial_is_a_run_inside_that_of_the_search(logged, client):
+    search, run_id = logged
+
+    inside = runs_inside(client, run_id)
+
+    assert [int(run.data.tags["trial"]) for run in inside] == search.trials_["number"].tolist()
+    assert [run.data.tags["status"] for run in inside] == search.trials_["status"].tolist()
+    ends = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+    assert [run.info.status for run in inside] == [ends[status] for status in search.trials_["status"]]
+    assert set(ends) == set(search.trials_["status"])
+
+
+def test_runs_have_parameters_and_the_score_of_each_fold(logged, client):
+    search, run_id = logged
+
+    for place, run in enumerate(runs_inside(client, run_id)):
+        assert float(run.data.params["a"]) == search.trials_["params"][place]["a"]
+        scores = {point.step: point.value for point in client.get_metric_history(run.info.run_id, "fold_score")}
+        columns = {fold: search.trials_[f"split{fold}_test_score"][place] for fold in range(3)}
+        assert scores == {fold: score for fold, score in columns.items() if np.isfinite(score)}
+        if run.data.tags["status"] == "complete":
+            assert run.data.metrics["score"] == search.trials_["mean_test_score"][place]
+        if run.data.tags["status"] == "failed":
+            assert "the toy fails on purpose" in run.data.tags["error"]
+
+
+def test_runs_can_be_found_by_what_they_scored(logged, client):
+    search, run_id = logged
+
+    found = runs_inside(client, run_id, f" and metrics.score >= {search.best_score_}")
+
+    assert [int(run.data.tags["trial"]) for run in found] == [search.trials_["number"][search.best_index_]]
+
+
+def test_the_run_of_the_search_has_the_winner_and_the_settings(logged, client):
+    search, run_id = logged
+
+    run = client.get_run(run_id)
+
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "toys"
+    assert run.data.tags["team"] == "loans"
+    assert run.data.tags["search"] == "OptunaSearchCV"
+    assert run.data.metrics["best_score"] == search.best_score_
+    assert float(run.data.params["best.a"]) == search.best_params_["a"]
+    assert run.data.params["search.n_trials"] == "20"
+    assert not [value for value in run.data.params.values() if re.search("0x[0-9a-f]{6}", value)]
+    history = [point.value for point in client.get_metric_history(run_id, "best_score_so_far")]
+    assert history == sorted(history)
+    assert history[-1] == search.best_score_
+
+
+def test_the_model_is_logged_with_its_signature_and_predicts(store, client):
+    iris = load_iris(return_X_y=True)
+    with MLflowCallback(**store) as tracked:
+        search = OptunaSearchCV(SVC(), {"C": [0.1, 1, 10]}, cv=2, callbacks=[tracked]).fit(*iris)
+        before = mlflow.get_tracking_uri(), mlflow.is_tracking_uri_set()
+
+        run_id = tracked.finish(search, iris[0], registered_model_name="iris")
+
+        assert (mlflow.get_tracking_uri(), mlflow.is_tracking_uri_set()) == before
+    source = client.get_model_version("iris", "1")
+    assert source.run_id == run_id
+    mlflow.set_tracking_uri(store["tracking_uri"])
+    try:
+        model = mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert model.metadata.signature.inputs.inputs[0].shape == (-1, 4)
+    assert model.predict(iris[0]).tolist() == search.predict(iris[0]).tolist()
+
+
+def test_a_search_that_is_over_is_logged_as_while_it_ran(store, client):
+    estimator = PeakingClassifier(max_iter=9, peak=9)
+    settings = {"n_trials": 5, "resource": "iterations", "cv": 2, "random_state": 0, "refit": False}
+    search = OptunaSearchCV(estimator, {"a": uniform(0, 3)}, **settings).fit(X, Y)
+
+    run_id = log_search(search, **store)
+
+    inside = runs_inside(client, run_id)
+    assert len(inside) == 5
+    assert inside[0].data.params["max_iter"] == "9"
+    rungs = [point.step for point in client.get_metric_history(inside[0].info.run_id, "rung_score")]
+    assert rungs == sorted(search.study_.trials[0].intermediate_values)
+
+
+def test_several_scores_and_branches_have_names_that_mlflow_takes(store, client):
+    space = [{"kernel": ["rbf"], "gamma": [0.1]}, {"kernel": ["poly"], "degree": [2]}]
+    tracked = MLflowCallback(**store)
+    search = OptunaSearchCV(SVC(), space, cv=2, scoring=["accuracy", "f1_macro"], refit=False, callbacks=[tracked]).fit(
+        *load_iris(return_X_y=True)
+    )
+
+    run_id = tracked.finish(search)
+
+    run = runs_inside(client, run_id)[1]
+    assert run.data.params == {"branch": "1: degree=2, kernel=poly", "kernel": "poly", "degree": "2"}
+    assert {"fold_accuracy", "fold_f1_macro"} <= set(run.data.metrics)
+
+
+def test_a_search_in_a_run_stands_inside_it(store, client):
+    tracked = MLflowCallback(**store)
+    experiment = client.get_experiment_by_name("toys").experiment_id
+    mlflow.set_tracking_uri(store["tracking_uri"])
+    try:
+        with mlflow.start_run(experiment_id=experiment) as outer:
+            OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, callbacks=[tracked]).fit(X, Y)
+            tracked.close()
+    finally:
+        mlflow.set_tracking_uri(None)
+
+    assert [run.info.run_id for run in runs_inside(client, outer.info.run_id)] == [tracked.run_id_]
+
+
+def test_each_search_has_a_run_of_its_own(store, client):
+    tracked = MLflowCallback(**store)
+    search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, callbacks=[tracked])
+
+    search.fit(X, Y)
+    first = tracked.run_id_
+    search.fit(X, Y)
+
+    assert first != tracked.run_id_
+    assert client.get_run(first).info.status == "FINISHED"
+    assert client.get_run(tracked.run_id_).info.status == "RUNNING"
+    tracked.close()
+    assert len(runs_inside(client, tracked.run_id_)) == 2
+
+
+def interrupt(study, trial):
+    raise RuntimeError("on the way")
+
+
+def test_an_exception_closes_the_run_as_failed(store, client):
+    tracked = MLflowCallback(**store)
+    search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, callbacks=[tracked, interrupt])
+
+    with pytest.raises(RuntimeError, match="on the way"), tracked:
+        search.fit(X, Y)
+
+    assert client.get_run(tracked.run_id_).info.status == "FAILED"
+
+
+def test_searches_that_are_tracked_can_be_cloned_while_they_run(store):
+    tracked = MLflowCallback(**store)
+    search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, callbacks=[tracked]).fit(X, Y)
+
+    other = clone(search).callbacks[0]
+
+    assert other.experiment_name == "toys"
+    assert copy.deepcopy(tracked).tracking_uri == store["tracking_uri"]
+    tracked.close()
+    with pytest.raises(RuntimeError, match="No trial has been logged"):
+        other.finish(search)
+
+
+def test_other_searches_are_refused():
+    with pytest.raises(ValueError, match="GridSearchCV has no study_"):
+        log_search(GridSearchCV(SVC(), {"C": [1]}))
