@@ -54,7 +54,7 @@ space:                        # what is to be another than the usual range
   max_features: {{float: [0.1, 1.0], log: true}}
   min_samples_leaf: {{int: [1, 20]}}
   criterion: {{choices: [gini, entropy]}}
-  # n_estimators: 100         # a value is settled
+  n_estimators: 100           # a value is settled
 
 output:
   folder: runs                # each run gets a folder of its own in it

@@ -29,7 +29,6 @@ FLOORS = {
         "_table",
         "_script_parts",
         "_drift",
-        "_progress",
         "_run_folder",
     ),
     2: ("racing", "halving", "families", "_study", "_blend", "_script_blend"),

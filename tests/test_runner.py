@@ -372,7 +372,7 @@ def test_init_schema_and_json(tmp_path, write, capsys):
     out, err = capsys.readouterr()
     said = json.loads(out)
     assert os.listdir(tmp_path / "runs") == [os.path.basename(said["folder"])]
-    assert "2 of 2 candidates, best score" in err
+    assert "2 of 2 trials (100 %), best" in err
 
 
 def test_a_run_that_fails_says_why_in_a_line(write, capsys):
