@@ -1,30 +1,88 @@
-"""The command line: ``python -m sklearn_autotune demo``."""
+"""The command line: ``python -m sklearn_autotune``, or ``sklearn-autotune``."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
+# What the extra "run" brings.
+RUN_PACKAGES = ("pydantic", "yaml", "pandas")
 
-def main(arguments: Sequence[str] | None = None) -> None:
+CODES = """exit codes: 0 done; 1 the run failed, or scores do not match; 2 it cannot be begun as asked, and nothing
+is written; 3 predict found more drift than --max-drift; 130 interrupted"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Parameters
     ----------
     arguments : sequence of str or None, default=None
         None takes them from the command line.
+
+    Returns
+    -------
+    code : int
+        To exit with.
     """
-    parser = argparse.ArgumentParser(prog="python -m sklearn_autotune", description="Hyper-parameter search.")
+    given = make_parser().parse_args(arguments)
+    if given.name == "demo":
+        from sklearn_autotune._demo import run_demo  # here, so that --help does not wait for it
+
+        run_demo(n_trials=given.n_trials, n_jobs=given.n_jobs, seed=given.seed)
+        return 0
+    try:
+        from sklearn_autotune import cli
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in RUN_PACKAGES:
+            raise
+        sys.stderr.write(f"error: {given.name} needs {error.name}: pip install 'sklearn-autotune[run]'\n")
+        return 2
+    return cli.call(getattr(cli, f"{given.name}_command"), given)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    program = "python -m sklearn_autotune"
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Hyper-parameter search.",
+        epilog=CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"sklearn-autotune {version('sklearn-autotune')}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="command")
+    for_all = argparse.ArgumentParser(add_help=False)
+    for_all.add_argument("--json", action="store_true", help="print what came out as JSON")
+    for_all.add_argument("--traceback", action="store_true", help="show where an error came from")
+
+    run = commands.add_parser("run", parents=[for_all], help="search as a YAML file says, and write a run folder")
+    run.add_argument("config", help="the YAML file")
+    run.add_argument("--output", metavar="DIR", help="the run folder (default: a new one where the file says)")
+    run.add_argument("--quiet", action="store_true", help="no progress and no summary")
+
+    check = commands.add_parser("verify", parents=[for_all], help="make a run's scores again, and compare")
+    check.add_argument("run", metavar="RUN_DIR")
+    check.add_argument("--base", metavar="DIR", help="where the data are (default: where the YAML file was)")
+    check.add_argument("--refit", action="store_true", help="also fit again, by the script in the folder")
+    check.add_argument("--trust", action="store_true", help="say nothing about joblib files")
+
+    predict = commands.add_parser("predict", parents=[for_all], help="predict with a run's model, and report drift")
+    predict.add_argument("run", metavar="RUN_DIR")
+    predict.add_argument("data", help="a CSV or Parquet file")
+    predict.add_argument("--output", metavar="FILE", help="CSV or Parquet (default: CSV to the standard output)")
+    predict.add_argument("--max-drift", type=share, metavar="SHARE", help="exit with 3 if a column drifted more")
+    predict.add_argument("--trust", action="store_true", help="say nothing about joblib files")
+
+    init = commands.add_parser("init", parents=[for_all], help="write a commented example")
+    init.add_argument("config", nargs="?", default="config.yaml", help="the file (default: config.yaml)")
+    commands.add_parser("schema", parents=[for_all], help="print all keys of a YAML file as JSON Schema")
+
     demo = commands.add_parser("demo", help="compare three searches on a real table (needs the extra 'demo')")
     demo.add_argument("--n-trials", type=positive, default=36, help="candidates of each search (default: 36)")
     demo.add_argument("--n-jobs", type=int, default=None, help="worker processes, -1 for all processors (default: 1)")
     demo.add_argument("--seed", type=int, default=0, help="of split, folds, model and searches (default: 0)")
-    given = parser.parse_args(arguments)
-
-    from sklearn_autotune._demo import run_demo  # here, so that --help does not wait for it
-
-    run_demo(n_trials=given.n_trials, n_jobs=given.n_jobs, seed=given.seed)
+    return parser
 
 
 def positive(text: str) -> int:
@@ -35,5 +93,13 @@ def positive(text: str) -> int:
     return number
 
 
+def share(text: str) -> float:
+    """Read a number from 0 to 1."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{number} is not from 0 to 1")
+    return number
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -132,8 +133,7 @@ def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classi
     numbers = np.flatnonzero(n_categories == 0)
     few = np.flatnonzero((n_categories > 0) & (n_categories <= MOST_ONE_HOT))
     many = np.flatnonzero(n_categories > MOST_ONE_HOT)
-    # Its own folds are what makes the encoding of a training row independent of that row's target.
-    target_mean = TargetEncoder(target_type="auto" if is_classification else "continuous", random_state=0)
+    target_mean = _target_means(is_classification)
     if kind == "native":
         many = np.flatnonzero(n_categories > MOST_NATIVE)
         kept = np.flatnonzero(n_categories <= MOST_NATIVE)
@@ -154,6 +154,18 @@ def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classi
     return ColumnTransformer(
         [("numbers", scaled, numbers), ("one_hot", filled, few), ("means", make_pipeline(target_mean, scaled), many)]
     )
+
+
+def _target_means(is_classification: bool) -> TargetEncoder:
+    """Return what encodes categories by the mean of the target.
+
+    Its own folds are what makes the encoding of a training row independent of that row's target.
+    """
+    kind = "auto" if is_classification else "continuous"
+    if TargetEncoder().random_state != "deprecated":  # before scikit-learn 1.9
+        return TargetEncoder(target_type=kind, random_state=0)
+    folds = StratifiedKFold if is_classification else KFold
+    return TargetEncoder(target_type=kind, cv=folds(5, shuffle=True, random_state=0))
 
 
 def _is_constant(column: np.ndarray) -> bool:

@@ -24,9 +24,11 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 PUBLIC_MODULES = (
     "sklearn_autotune",
     "sklearn_autotune.exceptions",
+    "sklearn_autotune.export",
     "sklearn_autotune.plotting",
     "sklearn_autotune.progress",
     "sklearn_autotune.report",
+    "sklearn_autotune.runner",
     "sklearn_autotune.samplers",
     "sklearn_autotune.tracking",
 )

@@ -18,7 +18,7 @@ PACKAGE = ROOT.name
 
 # A room that is a folder stands on one floor; inside it, modules import one another as they like.
 FLOORS = {
-    0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions", "_columns", "_temperature"),
+    0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions", "_columns", "_temperature", "_code"),
     1: (
         "_lock",
         "_journal",
@@ -30,16 +30,19 @@ FLOORS = {
         "_refit_rules",
         "samplers",
         "_table",
+        "_script_parts",
+        "_drift",
+        "_run_folder",
     ),
-    2: ("racing", "halving", "families", "_study", "_records", "_blend"),
-    3: ("pruning", "executors", "_logbook"),
-    4: ("_trials", "_measuring", "_cluster", "_sharing"),
-    5: ("_results", "_polish", "_members"),
+    2: ("racing", "halving", "families", "_study", "_records", "_blend", "_script_blend"),
+    3: ("pruning", "executors", "_logbook", "_run_config"),
+    4: ("_trials", "_measuring", "_cluster", "_sharing", "_run_data"),
+    5: ("_results", "_polish", "_members", "_run_scores"),
     6: ("_base_search", "_plan"),
     7: ("_search", "_booster_search", "_winners"),
     8: ("_selector", "_tuned_xgb"),
     # Upstairs: what reads finished searches; nothing below knows it exists.
-    9: ("_finished",),
+    9: ("_finished", "_export_blend", "_run_model"),
     10: ("_outer_fold", "_summary", "progress", "tracking"),
     11: ("comparison", "testing"),
     12: ("plotting", "export", "_html", "_demo"),

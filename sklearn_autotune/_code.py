@@ -1,0 +1,370 @@
+"""Values as Python code: parameters, estimators, functions, and source of this package that a script takes along."""
+
+import ast
+import inspect
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, is_dataclass
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Node", "Sources", "Writer", "render"]
+
+PACKAGE = __name__.partition(".")[0]
+WIDTH = 110
+
+# Python's own types, and those of NumPy that lose nothing by becoming one.
+PLAIN_TYPES = (bool, int, str, bytes, type(None), type(...))
+AS_PYTHON = (np.bool_, np.integer, np.float64, np.str_)
+
+# What the script itself defines.
+OWN_NAMES = ("COLUMNS", "X", "argparse", "fit", "main", "make_model", "pd", "predict", "y")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An expression with parts: what opens it, the parts with what stands before each, and what closes it."""
+
+    opening: str
+    parts: tuple[tuple[str, "Node | str"], ...]
+    closing: str
+    needs_comma: bool = False
+
+    def flat(self) -> str:
+        """Write it on one line."""
+        inner = ", ".join(before + (part if isinstance(part, str) else part.flat()) for before, part in self.parts)
+        return self.opening + inner + ("," if self.needs_comma else "") + self.closing
+
+
+def render(node: Node | str, indent: int = 0, before: int = 0) -> str:
+    """Lay out an expression: on one line if it fits, else a part a line.
+
+    Parameters
+    ----------
+    node : Node or str
+    indent : int, default=0
+        Spaces in front of the line on which it begins.
+    before : int, default=0
+        Characters that stand before it on that line, after the indent.
+
+    Returns
+    -------
+    code : str
+
+    Examples
+    --------
+    >>> print(render(Node("f(", (("a=", "1"), ("b=", Node("[", (("", "2"), ("", "3")), "]"))), ")")))
+    f(a=1, b=[2, 3])
+    """
+    if isinstance(node, str):
+        return node
+    flat = node.flat()
+    if indent + before + len(flat) < WIDTH or not node.parts:
+        return flat
+    pad = " " * (indent + 4)
+    lines = [f"{pad}{name}{render(part, indent + 4, len(name))},\n" for name, part in node.parts]
+    return f"{node.opening}\n{''.join(lines)}{' ' * indent}{node.closing}"
+
+
+class Sources:
+    """Definitions of this package that a script takes along, with what they use and import.
+
+    Attributes
+    ----------
+    pieces : list of str
+        In an order in which they can be run.
+    imports : set of str
+        Import statements that they need.
+    """
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.imports: set[str] = set()
+        self._taken: dict[str, str] = {}
+
+    def take(self, module: str, name: str) -> str:
+        """Take a definition along, and return its name.
+
+        Raises
+        ------
+        ValueError
+            If another module's definition of that name has been taken.
+        """
+        if name in self._taken:
+            if self._taken[name] != module:
+                raise ValueError(f"Both {module} and {self._taken[name]} define {name}: a script can hold only one.")
+            return name
+        text = inspect.getsource(import_module(module))
+        tree = ast.parse(text)
+        statement = _imported_names(tree).get(name)
+        if statement is not None:
+            self._import(statement, name)
+            return name
+        self._taken[name] = module
+        definition = _defined_names(tree)[name]
+        self._take_used(definition, tree, module, name)
+        self.pieces.append(_segment(text, definition))
+        return name
+
+    def _take_used(self, definition: ast.stmt, tree: ast.Module, module: str, own_name: str) -> None:
+        defined, imported = _defined_names(tree), _imported_names(tree)
+        used = {node.id for node in ast.walk(definition) if isinstance(node, ast.Name)}
+        for name in sorted(used - {own_name}):
+            if name in defined:
+                self.take(module, name)
+            elif name in imported:
+                self._import(imported[name], name)
+
+    def _import(self, statement: ast.Import | ast.ImportFrom, name: str) -> None:
+        (alias,) = [alias for alias in statement.names if (alias.asname or alias.name) == name]
+        renamed = f" as {alias.asname}" if alias.asname else ""
+        if isinstance(statement, ast.Import):
+            self.imports.add(f"import {alias.name}{renamed}")
+        elif (statement.module or "").partition(".")[0] == PACKAGE:
+            self.take(statement.module or "", alias.name)
+        else:
+            self.imports.add(f"from {statement.module} import {alias.name}{renamed}")
+
+
+def _defined_names(tree: ast.Module) -> dict[str, ast.stmt]:
+    defined: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined[node.name] = node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                defined |= {part.id: node for part in ast.walk(target) if isinstance(part, ast.Name)}
+    return defined
+
+
+def _imported_names(tree: ast.Module) -> dict[str, ast.Import | ast.ImportFrom]:
+    statements = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {alias.asname or alias.name: node for node in statements for alias in node.names}
+
+
+def _segment(text: str, definition: ast.stmt) -> str:
+    """Return a definition's text, with its decorators."""
+    decorators = getattr(definition, "decorator_list", [])
+    first = min([definition.lineno, *(decorator.lineno for decorator in decorators)])
+    return "\n".join(text.splitlines()[first - 1 : definition.end_lineno])
+
+
+@dataclass
+class Writer:
+    """Writes values as expressions, and gathers what a script has to import, or take along, for them.
+
+    Attributes
+    ----------
+    imports : set of str
+        Import statements.
+    sources : Sources
+    unseeded : list of str
+        Names of estimators whose ``random_state`` is None.
+    """
+
+    imports: set[str] = field(default_factory=set)
+    sources: Sources = field(default_factory=Sources)
+    unseeded: list[str] = field(default_factory=list)
+    _names: dict[str, str] = field(default_factory=dict)
+
+    def write(self, value: Any, where: str) -> Node | str:
+        """Return an expression that gives an equal value.
+
+        Parameters
+        ----------
+        value : object
+        where : str
+            What it is, for the error.
+
+        Returns
+        -------
+        expression : Node or str
+
+        Raises
+        ------
+        ValueError
+            If it cannot be written: a lambda, a fitted model, an object without a constructor that tells how.
+        """
+        if isinstance(value, AS_PYTHON):
+            value = value.item()
+        if isinstance(value, float):
+            return self._float(value)
+        if isinstance(value, PLAIN_TYPES):
+            return _literal(value)
+        if isinstance(value, type) or (callable(value) and hasattr(value, "__name__")):
+            return self.name_of(value, where)
+        if isinstance(value, partial):
+            named = [(f"{name}=", self.write(part, where)) for name, part in value.keywords.items()]
+            places = [("", self.write(part, where)) for part in (value.func, *value.args)]
+            return Node(f"{self.name_of(partial, where)}(", (*places, *named), ")")
+        if isinstance(value, list | tuple | dict | set | frozenset | slice | range):
+            return self._container(value, where)
+        if isinstance(value, np.ndarray | np.generic | np.dtype):
+            return self._numpy(value, where)
+        if hasattr(value, "get_params"):
+            return self.estimator(value, where)
+        if type(value).__module__.partition(".")[0] == "sklearn" or is_dataclass(value):
+            return self._from_attributes(value, where)
+        raise ValueError(f"{where} is {_short(value)}, which cannot be written as code. {_ADVICE}")
+
+    def estimator(self, estimator: Any, where: str) -> Node | str:
+        """Return the constructor's call with the parameters that differ from its defaults."""
+        if type(estimator).__name__ == "FrozenEstimator":
+            raise ValueError(f"{where} is a FrozenEstimator: a model that is fitted already is not written as code.")
+        if "random_state" in (params := estimator.get_params(deep=False)) and params["random_state"] is None:
+            self.unseeded.append(type(estimator).__name__)
+        return self.call(type(estimator), self.changed(estimator, params), where)
+
+    def call(self, kind: Any, params: Mapping[str, Any], where: str) -> Node:
+        """Return a call with parameters by name; those that are Nodes are taken as they are."""
+        parts = [
+            (f"{name}=", value if isinstance(value, Node) else self.write(value, f"{where}.{name}"))
+            for name, value in params.items()
+        ]
+        return Node(f"{self.name_of(kind, where)}(", tuple(parts), ")")
+
+    def changed(self, estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters that are not at their defaults, those in the signature first and in its order."""
+        signature = _signature(type(estimator))
+        order = [name for name in signature if name in params] + [name for name in params if name not in signature]
+        return {
+            name: params[name]
+            for name in order
+            if not (_is_same(params[name], signature[name].default) if name in signature else params[name] is None)
+        }
+
+    def name_of(self, thing: Any, where: str) -> str:
+        """Return the name under which a class or function is known in the script, and see that it is.
+
+        Raises
+        ------
+        ValueError
+            If it has no name that can be imported.
+        """
+        module, name = _home(thing, where)
+        if module.partition(".")[0] == PACKAGE:
+            return self.sources.take(module, name)
+        if module == "builtins":
+            return name
+        top = name.partition(".")[0]
+        alias = top if self._names.setdefault(top, module) == module and top not in OWN_NAMES else ""
+        alias = alias or f"{module.replace('.', '_')}_{top}"
+        self.imports.add(f"from {module} import {top}" + (f" as {alias}" if alias != top else ""))
+        return alias + name[len(top) :]
+
+    # -- kinds of values -----------------------------------------------------------------------------------------------
+
+    def _float(self, value: float) -> str:
+        return repr(value) if math.isfinite(value) else f'float("{value}")'
+
+    def _container(self, value: Any, where: str) -> Node:
+        if isinstance(value, dict):
+            keys = [(self.write(key, where), self.write(item, f"{where}[{key!r}]")) for key, item in value.items()]
+            return Node("{", tuple((f"{_flat(key)}: ", item) for key, item in keys), "}")
+        if isinstance(value, slice | range):
+            ends = (value.start, value.stop, value.step)
+            return Node(f"{type(value).__name__}(", self._items(ends, where), ")")
+        items: Iterable[Any] = value if isinstance(value, list | tuple) else sorted(value, key=repr)
+        if isinstance(value, list):
+            return Node("[", self._items(items, where), "]")
+        if isinstance(value, tuple) and type(value) is not tuple:
+            raise ValueError(f"{where} is a {type(value).__name__}, which cannot be written as code. {_ADVICE}")
+        if isinstance(value, tuple):
+            return Node("(", self._items(items, where), ")", needs_comma=len(value) == 1)
+        if value and isinstance(value, set):
+            return Node("{", self._items(items, where), "}")
+        return Node(f"{type(value).__name__}([", self._items(items, where), "])")
+
+    def _items(self, items: Iterable[Any], where: str) -> tuple[tuple[str, Node | str], ...]:
+        return tuple(("", self.write(item, f"{where}[{place}]")) for place, item in enumerate(items))
+
+    def _numpy(self, value: Any, where: str) -> Node | str:
+        if isinstance(value, np.dtype):
+            self.imports.add("import numpy as np")
+            return f"np.dtype({value.str!r})"
+        if value.dtype.kind not in "biufcUSO":
+            raise ValueError(f"{where} is an array of {value.dtype}, which cannot be written as code. {_ADVICE}")
+        self.imports.add("import numpy as np")
+        dtype = "object" if value.dtype.kind == "O" else repr(value.dtype.str)
+        if isinstance(value, np.generic):
+            return f"np.dtype({dtype}).type({value.item()!r})"
+        return Node("np.array(", (("", self.write(value.tolist(), where)), ("dtype=", dtype)), ")")
+
+    def _from_attributes(self, value: Any, where: str) -> Node:
+        """Write a splitter, a selector of columns, a dataclass: what stores parameters under their own names."""
+        names = [name for name in inspect.signature(type(value).__init__).parameters if name not in ("self", "kwargs")]
+        missing = [name for name in names if not hasattr(value, name)]
+        if missing:
+            raise ValueError(f"{where} is {_short(value)}, whose {missing} cannot be told. {_ADVICE}")
+        return self.call(type(value), {name: getattr(value, name) for name in names}, where)
+
+
+_ADVICE = (
+    "Use numbers, strings, lists, arrays, scikit-learn's objects, or functions and classes that can be imported from a "
+    "module."
+)
+
+
+def _home(thing: Any, where: str) -> tuple[str, str]:
+    """Return the public module of a class or function, and its name there."""
+    module = getattr(thing, "__module__", None) or "numpy"
+    name = getattr(thing, "__qualname__", None) or thing.__name__
+    if "<" in name:
+        kind = "a lambda" if "<lambda>" in name else "defined inside a function"
+        raise ValueError(f"{where} is {name!r}, {kind}, and cannot be imported by a script. Define it in a module.")
+    if module == "__main__":
+        raise ValueError(f"{where} is {name!r}, which was defined in a session or script. Move it to a module.")
+    parts = module.split(".")
+    public = [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
+    for candidate in [found for found in public if "._" not in f".{found}"] + [module]:
+        if _attribute(candidate, name) is thing:
+            return candidate, name
+    raise ValueError(f"{where} is {_short(thing)}, which cannot be imported as {module}.{name}. Define it in a module.")
+
+
+def _attribute(module: str, name: str) -> Any:
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    """Whether a parameter is at its default; 1 and True are not the same."""
+    if value is default:
+        return True
+    if type(value) is not type(default):
+        return False
+    if isinstance(value, float) and math.isnan(value) and math.isnan(default):
+        return True
+    if isinstance(value, list | tuple):
+        return len(value) == len(default) and all(map(_is_same, value, default))
+    return isinstance(value, (float, *PLAIN_TYPES)) and value == default
+
+
+def _signature(kind: type) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a constructor, with those that it hands on to its ancestors' by ``**kwargs``."""
+    found: dict[str, inspect.Parameter] = {}
+    for ancestor in kind.__mro__:
+        if "__init__" in vars(ancestor) and ancestor is not object:
+            found = dict(inspect.signature(ancestor.__init__).parameters) | found  # type: ignore[misc]
+    return found
+
+
+def _literal(value: Any) -> str:
+    text = repr(value)
+    is_simple = isinstance(value, str) and text[0] == "'" and '"' not in text
+    return f'"{text[1:-1]}"' if is_simple else text
+
+
+def _flat(node: Node | str) -> str:
+    return node if isinstance(node, str) else node.flat()
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return f"{text[:60]} of type {type(value).__name__}"

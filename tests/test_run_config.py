@@ -1,0 +1,109 @@
+"""A configuration that cannot be done is refused in one message, with its line and its key."""
+
+import json
+
+import pytest
+
+from sklearn_autotune._run_config import Config, ConfigError, config_hash, read_config, spelled_space
+from sklearn_autotune.cli import EXAMPLE
+
+GOOD = "data: sklearn:iris\ntarget: target\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def from_text(text):
+        path = tmp_path / "config.yaml"
+        path.write_text(text)
+        return read_config(path)
+
+    return from_text
+
+
+REFUSED = {
+    "unknown key": ("n_trails: 5", "line 3: n_trails: unknown key: did you mean n_trials?"),
+    "unknown inner key": ("holdout:\n  shar: 0.1", "line 4: holdout.shar: unknown key: did you mean share?"),
+    "unknown key of a range": ("model_type: svm\nspace:\n  C: {flat: [1, 2]}", "line 5: space.C.flat: unknown key"),
+    "word for a number": ("n_trials: many", "line 3: n_trials: input should be a valid integer, got 'many'"),
+    "quoted number": ('n_trials: "5"', "line 3: n_trials: input should be a valid integer, got '5'"),
+    "out of range": ("n_trials: 0", "line 3: n_trials: input should be greater than or equal to 1"),
+    "wrong word": ("task: cluster", "line 3: task: input should be 'auto', 'classification' or 'regression'"),
+    "yes is a word": ("resume: yes", "line 3: resume: input should be a valid boolean, got 'yes'"),
+    "twice": ("seed: 1\nseed: 2", "line 4: the key 'seed' is there twice, on lines 3 and 4"),
+    "no YAML": ("seed: [1", "line"),
+    "model": ("model_type: xgbost", "line 3: model_type: 'xgbost' is not known: did you mean xgboost?"),
+    "scoring": ("scoring: acuracy", "line 3: scoring: 'acuracy' is not known: did you mean accuracy?"),
+    "grid for auto": ("optimization_method: grid", "line 3: optimization_method: grid needs a model_type"),
+    "automl for one": ("model_type: svm\noptimization_method: automl", "line 4: optimization_method: automl chooses"),
+    "task": ("model_type: ridge\ntask: classification", "line 3: model_type: ridge is for regression"),
+    "resume": ("model_type: svm\nresume: true", "line 4: resume: true needs storage"),
+    "two ends": ("model_type: svm\nspace:\n  C: {float: [1]}", "line 5: space.C.float"),
+    "upside down": ("model_type: svm\nspace:\n  C: {float: [2, 1]}", "space.C"),
+    "group without column": ("holdout: {rule: group}", "line 3: holdout: rule: group needs column"),
+    "two hold-outs": ("validation: b.csv\nholdout: {rule: random}", "line 3: validation: this file is the hold-out"),
+    "space of auto": ("space: {C: [1]}", "model_type: auto takes none of space"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_done_is_refused_with_its_line_and_key(case, read):
+    text, message = REFUSED[case]
+
+    with pytest.raises(ConfigError) as caught:
+        read(GOOD + text)
+
+    assert message in str(caught.value)
+    assert "config.yaml" in str(caught.value)
+
+
+def test_a_key_that_is_needed_and_a_file_that_is_not_there(read, tmp_path):
+    with pytest.raises(ConfigError, match="target: this key is needed"):
+        read("data: a.csv")
+    with pytest.raises(ConfigError, match="a list of 'key: value' lines"):
+        read("just words")
+    with pytest.raises(ConfigError, match="No such file"):
+        read_config(tmp_path / "other.yaml")
+
+
+def test_code_in_yaml_is_not_run(read):
+    with pytest.raises(ConfigError, match="could not determine a constructor"):
+        read(GOOD + "seed: !!python/object/apply:os.getpid []")
+
+
+def test_numbers_are_read_as_people_write_them(read):
+    config = read(
+        GOOD + "model_type: logistic\ntimeout: 1e3\nspace: {C: {float: [1e-3, 10], log: true}}\ndrop: [no, 12:30]"
+    )
+
+    assert config.timeout == 1000.0
+    assert config.drop == ["no", "12:30"]
+    low, high = spelled_space(config)["C"].low, spelled_space(config)["C"].high
+    assert (low, high) == (0.001, 10.0)
+
+
+def test_values_and_choices_and_ranges(read):
+    space = read(
+        GOOD + "model_type: random_forest\nspace: {a: 3, b: [1, x], c: {int: [1, 9], step: 2}, d: {choices: [null]}}"
+    )
+    spelled = spelled_space(space)
+
+    assert space.model_type == "forest"
+    assert (spelled["a"], spelled["b"], spelled["d"]) == ([3], [1, "x"], [None])
+    assert (spelled["c"].low, spelled["c"].high, spelled["c"].step) == (1, 9, 2)
+
+
+def test_the_hash_is_of_what_is_said_and_not_of_how(read):
+    first = read(GOOD + "seed: 0\ncv: 5")
+
+    assert config_hash(read("target: target  # y\n\ndata: sklearn:iris")) == config_hash(first)
+    assert config_hash(read(GOOD + "seed: 1")) != config_hash(first)
+
+
+def test_the_example_is_a_configuration_and_the_schema_knows_all_its_keys(read):
+    read(EXAMPLE.format(name="config.yaml"))
+    schema = Config.model_json_schema()
+    commented = {line.lstrip("# ").partition(":")[0] for line in EXAMPLE.splitlines() if not line.startswith(" ")}
+
+    assert json.loads(json.dumps(schema)) == schema
+    assert set(schema["properties"]) - {"study_name"} <= commented
+    assert schema["additionalProperties"] is False
