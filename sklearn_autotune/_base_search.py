@@ -23,7 +23,7 @@ from sklearn_autotune._study import draw_seed, fingerprint, make_sampler, open_s
 from sklearn_autotune._trials import Budget, Goal, NotRepeatedError, Record, TrialLoop
 from sklearn_autotune.evaluation import Evaluation, Outcome, Task
 from sklearn_autotune.exceptions import ClusterLostError, StudyStorageError
-from sklearn_autotune.executors import Executor, make_executor
+from sklearn_autotune.executors import Executor, Limits, make_executor
 from sklearn_autotune.pruning import Bars
 
 __all__ = ["BaseSearch"]
@@ -49,7 +49,12 @@ class BaseSearch(BaseEstimator):
     # -- what a search may do its own way --------------------------------------------------------------------------
 
     def _make_executor(self, evaluation: Evaluation) -> Executor:
-        return make_executor(evaluation, self.n_jobs, self.look_ahead)
+        return make_executor(evaluation, self.n_jobs, self.look_ahead, self._limits)
+
+    @property
+    def _limits(self) -> Limits:
+        """What one candidate may take."""
+        return Limits(self.trial_timeout, self.memory_limit)
 
     def _make_bars(self, study: optuna.Study, space: Space) -> Bars:
         return make_bars(self, study, space)

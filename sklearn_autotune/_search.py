@@ -36,7 +36,7 @@ from sklearn_autotune._sklearn import (
     with_callbacks,
 )
 from sklearn_autotune.evaluation import Evaluation, Rung, Task
-from sklearn_autotune.executors import Executor, Limits, make_executor
+from sklearn_autotune.executors import Executor
 from sklearn_autotune.racing import FoldRacing
 
 __all__ = ["OptunaSearchCV"]
@@ -432,12 +432,11 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     # -- the stages of fit -------------------------------------------------------------------------------------
 
     def _make_executor(self, evaluation: Evaluation) -> Executor:
-        limits = Limits(self.trial_timeout, self.memory_limit)
         client = find_client(self.executor)
         if client is not None:
             is_ours = isinstance(self.executor, str)
-            return ClusterSlots(client, evaluation, self.n_jobs, self.look_ahead, limits, is_ours=is_ours)
-        return make_executor(evaluation, self.n_jobs, self.look_ahead, limits)
+            return ClusterSlots(client, evaluation, self.n_jobs, self.look_ahead, self._limits, is_ours=is_ours)
+        return super()._make_executor(evaluation)
 
     def _refit(self, task: Task, root: Any, evaluation: Evaluation, curve: tuple[Rung, ...]) -> None:
         """Fit the winner on all rows. Its failure is the user's to see."""

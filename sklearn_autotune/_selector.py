@@ -77,6 +77,10 @@ class AutoModelSelector(BaseSearch):
         How many candidates are measured at most. None is no limit with a ``timeout``, and 50 without.
     timeout : float, default=None
         Seconds for the whole ``fit``, final fits and blending included.
+    trial_timeout : float, default=None
+        Seconds for one candidate, all its folds together; as in `OptunaSearchCV`.
+    memory_limit : int, default=None
+        Bytes that one candidate may take; as in `OptunaSearchCV`.
     scoring : str or callable, default=None
         One score, as in scikit-learn; higher is better. None is the log loss, or the root of the mean squared error,
         both negated.
@@ -155,6 +159,8 @@ class AutoModelSelector(BaseSearch):
         "families": [StrOptions({"auto"}), list, tuple],
         "n_trials": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "cv": ["cv_object"],
         "blend": ["boolean"],
@@ -186,6 +192,8 @@ class AutoModelSelector(BaseSearch):
         *,
         n_trials: int | None = None,
         timeout: float | None = None,
+        trial_timeout: float | None = None,
+        memory_limit: int | None = None,
         scoring: Any = None,
         cv: Any = None,
         blend: bool = True,
@@ -202,6 +210,8 @@ class AutoModelSelector(BaseSearch):
         self.families = families
         self.n_trials = n_trials
         self.timeout = timeout
+        self.trial_timeout = trial_timeout
+        self.memory_limit = memory_limit
         self.scoring = scoring
         self.cv = cv
         self.blend = blend

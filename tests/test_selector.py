@@ -343,6 +343,24 @@ def test_regression_is_blended_too():
 # -- the budget -------------------------------------------------------------------------------------------------------
 
 
+class Hanging(DummyClassifier):
+    def fit(self, X, y, sample_weight=None):
+        time.sleep(600)
+
+
+def test_a_candidate_that_hangs_is_ended():
+    hanging = Family("hanging", (), lambda shape: {}, lambda shape: Hanging(), first=({},), seconds=lambda shape: 0.01)
+    X, y = load_iris(return_X_y=True)
+    selector = classifier(families=[hanging, "logistic"], trial_timeout=5.0)
+    with pytest.warns(match="fits failed"), pytest.warns(match="non-finite"):
+        selector.fit(X, y)
+
+    board = selector.leaderboard_
+    assert board["status"][board["family"] == "hanging"].tolist() == ["failed"]
+    assert "trial_timeout" in board["error"][board["family"] == "hanging"][0]
+    assert selector.score(X, y) > 0.9
+
+
 class Sleeping(DummyClassifier):
     def fit(self, X, y, sample_weight=None):
         time.sleep(0.2)
