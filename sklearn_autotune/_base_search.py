@@ -24,6 +24,7 @@ from sklearn_autotune._trials import Budget, Goal, NotRepeatedError, Record, Tri
 from sklearn_autotune.evaluation import Evaluation, Outcome, Task
 from sklearn_autotune.exceptions import ClusterLostError, StudyStorageError
 from sklearn_autotune.executors import Executor, Limits, make_executor
+from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.pruning import Bars
 
 __all__ = ["BaseSearch"]
@@ -111,15 +112,20 @@ class BaseSearch(BaseEstimator):
         self, loops: list[TrialLoop], space: Space, deadline: float | None, *, contexts: FoldContexts, **parts: Any
     ) -> None:
         """Measure candidates until the budget is spent; first going through what is stored, if that can be done."""
-        loops.append(self._make_loop(space, deadline, contexts=contexts, **parts))
-        self._announce(loops[-1].n_planned)
-        contexts.begin(loops[-1].n_planned)
-        try:
-            loops[-1].run()
-        except NotRepeatedError as error:
-            logger.info("The stored trials are taken as they are: %s.", error)
-            loops.append(self._make_loop(space, deadline, as_stored=True, contexts=contexts, **parts))
-            loops[-1].run()
+        # From 2 on scikit-learn's lines, one for each fold, would run through a bar.
+        progress = TrialProgress(self.n_trials, self.timeout, bar="auto" if self.verbose == 1 else False)
+        shown = [progress] if self.verbose > 0 else []
+        parts |= {"contexts": contexts, "callbacks": [*(self.callbacks or ()), *shown]}
+        with progress:
+            loops.append(self._make_loop(space, deadline, **parts))
+            self._announce(loops[-1].n_planned)
+            contexts.begin(loops[-1].n_planned)
+            try:
+                loops[-1].run()
+            except NotRepeatedError as error:
+                logger.info("The stored trials are taken as they are: %s.", error)
+                loops.append(self._make_loop(space, deadline, as_stored=True, **parts))
+                loops[-1].run()
 
     def _open_logbook(self, task: Task, space: Space) -> Logbook:
         if self.storage is None:
@@ -154,7 +160,6 @@ class BaseSearch(BaseEstimator):
             seed=seed,
             enqueue=self._first_candidates(space),
             propose=self._proposer(),
-            callbacks=self.callbacks or (),
             check_outcome=self._check_outcome,
             logbook=logbook,
             as_stored=as_stored,

@@ -94,7 +94,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, so that a
         splitter that shuffles without a seed, or that can be used only once, gives all candidates the same folds.
     verbose : int, default=0
-        0 prints nothing; 1 to 10 print what scikit-learn's searches print.
+        0 prints nothing; 1 to 10 print what scikit-learn's searches print, and show how the search is doing: 1 as a bar
+        where the standard error stream is a terminal, else as `progress.TrialProgress` does in a log.
     pre_dispatch : int or str, default="2*n_jobs"
         Accepted because scikit-learn's searches have it, and without effect: ``look_ahead`` bounds what is under way.
     random_state : int, RandomState instance or None, default=None

@@ -103,7 +103,7 @@ class AutoModelSelector(BaseSearch):
     error_score : "raise" or float, default=nan
         What becomes of a candidate that fails. "raise" lets the exception through.
     verbose : int, default=0
-        More than 0 prints what is going to be measured.
+        More than 0 shows how the search is doing, as in `OptunaSearchCV`.
 
     Attributes
     ----------

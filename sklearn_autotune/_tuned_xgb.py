@@ -63,7 +63,7 @@ _PARAMETERS = """Parameters
     resume : bool, default=False
         Go on with the stored study of that name until it has ``n_trials`` candidates in all.
     verbose : int, default=0
-        0 prints nothing; more print what scikit-learn's searches print.
+        0 prints nothing; more is as in `OptunaSearchCV`.
     error_score : "raise" or float, default=nan
         Score of a fold that failed. "raise" lets the exception through.
     return_train_score : bool, default=False

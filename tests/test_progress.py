@@ -5,6 +5,7 @@ import io
 import logging
 import pickle
 import re
+import sys
 import threading
 
 import numpy as np
@@ -152,6 +153,23 @@ def test_boosters_are_watched_too(caplog):
         TunedXGBClassifier(n_trials=2, cv=2, random_state=0, callbacks=[TrialProgress(2)]).fit(X, Y)
 
     assert caplog.messages[-1].startswith("2 of 2 trials (100 %), best -")
+
+
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_verbose_shows_progress_without_a_callback(verbose, caplog, capsys):
+    with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"):
+        OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=10, cv=2, verbose=verbose).fit(X, Y)
+
+    assert caplog.messages[-1].startswith("10 of 10 trials (100 %), best ")
+    assert "Fitting 2 folds" in capsys.readouterr().out
+
+
+def test_verbose_draws_a_bar_in_a_terminal_and_closes_it(monkeypatch):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=50, patience=2, cv=2, verbose=1).fit(X, Y)
+
+    assert "best" in sys.stderr.getvalue()
+    assert sys.stderr.getvalue().endswith("\n")
 
 
 @pytest.mark.parametrize(
