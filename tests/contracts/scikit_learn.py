@@ -6,6 +6,7 @@ than translate the names of constructor arguments. So the contract follows whate
 
 import ast
 import importlib.util
+import inspect
 import sys
 import warnings
 from pathlib import Path
@@ -18,13 +19,10 @@ from sklearn_autotune import OptunaSearchCV
 class _Adapter(OptunaSearchCV):
     """Arguments that scikit-learn's classes do not have keep our defaults."""
 
-    timeout = sampler = enqueue = callbacks = storage = study_name = resource = patience = target_score = None
-    pruner = min_resources = max_resources = "auto"
-    factor = 3
-    prefix_cache = 2**30
-    look_ahead = 2
-    resume = False
-    random_state = None
+
+for parameter in inspect.signature(OptunaSearchCV).parameters.values():
+    if parameter.default is not parameter.empty:
+        setattr(_Adapter, parameter.name, parameter.default)
 
 
 class GridSearchCV(_Adapter):
