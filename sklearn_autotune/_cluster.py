@@ -179,7 +179,7 @@ class ClusterSlots(Slots):
     def _end_worker(self, address: str) -> None:
         try:
             # In the worker's own loop, beside the candidate: asking the nanny takes seconds, and does not always help.
-            self.client.run(os._exit, 1, workers=[address], wait=False, on_error="ignore")
+            self.client.run(_leave, workers=[address], wait=False, on_error="ignore")
             give_up = time.monotonic() + END_SECONDS
             while address in self._addresses():
                 if time.monotonic() > give_up:  # what it is doing lets nothing else run
@@ -282,6 +282,11 @@ _settling = threading.Lock()
 # -- what runs on the workers ------------------------------------------------------------------------------------------
 
 _under_way: dict[str, Worker] = {}  # candidates whose bar is applied by the search after each step
+
+
+async def _leave() -> None:
+    """End the worker's process. A coroutine: nothing else is run without being waited for."""
+    os._exit(1)
 
 
 def _warm_up(evaluation: Evaluation) -> None:

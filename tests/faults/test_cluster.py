@@ -188,10 +188,10 @@ def test_a_candidate_that_hangs_costs_one_candidate_and_its_worker_is_replaced(c
     space = {"a": [1, 9, 2, 3]}
     undisturbed = OptunaSearchCV(CountingClassifier(), space, cv=2).fit(*data)
 
-    search = OptunaSearchCV(HangingClassifier(above=5), space, cv=2, executor=client, trial_timeout=2).fit(*data)
+    search = OptunaSearchCV(HangingClassifier(above=5), space, cv=2, executor=client, trial_timeout=5).fit(*data)
 
     assert statuses(search) == ["complete", "failed", "complete", "complete"]
-    assert "trial_timeout=2 s" in search.trials_["error"][1]
+    assert "trial_timeout=5 s" in search.trials_["error"][1]
     assert others_as_undisturbed(search, undisturbed, [1])
 
 
