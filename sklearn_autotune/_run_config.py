@@ -114,6 +114,14 @@ class Output(Strict):
     model: Literal["joblib", "skops"] = Field(
         default="joblib", description="joblib runs code when it is loaded; skops does not, and needs the extra skops."
     )
+    report: bool | None = Field(
+        default=None, description="Whether to write report.html; left out: if matplotlib is installed, the extra plot."
+    )
+
+    @property
+    def has_report(self) -> bool:
+        """Whether a report is written."""
+        return find_spec("matplotlib") is not None if self.report is None else self.report
 
 
 class Config(Strict):
@@ -178,6 +186,8 @@ class Config(Strict):
             raise ValueError(f"model_type: {self.model_type} needs {family.package}: pip install {family.package}")
         if self.output.model == "skops" and find_spec("skops") is None:
             raise ValueError("output.model: skops needs skops: pip install 'sklearn-autotune[skops]'")
+        if self.output.report and find_spec("matplotlib") is None:
+            raise ValueError("output.report: true needs matplotlib: pip install 'sklearn-autotune[plot]'")
         if self.target in self.drop:
             raise ValueError(f"drop: {self.target!r} is the target")
         return self

@@ -59,6 +59,7 @@ space:                        # what is to be another than the usual range
 output:
   folder: runs                # each run gets a folder of its own in it
   model: joblib               # or skops, which runs no code when it is loaded
+  # report: false             # no report.html; left out: there is one if matplotlib is installed
 """
 
 
@@ -153,8 +154,9 @@ def _summary(folder: Path, metadata: dict[str, Any]) -> list[str]:
         lines += ["blend:", *(f"  {name} {weight:.2f}" for name, weight in metadata["blend"].items())]
     else:
         lines += ["parameters:", *(f"  {name} = {value}" for name, value in metadata["parameters"].items())]
-    if metadata["script"]["missing_because"]:
-        lines.append(f"no script: {metadata['script']['missing_because']}")
+    for name in ("script", "report"):
+        if metadata[name]["missing_because"]:
+            lines.append(f"no {name}: {metadata[name]['missing_because']}")
     return [*lines, f"written to {folder}"]
 
 

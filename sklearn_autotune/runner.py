@@ -28,8 +28,11 @@ from sklearn_autotune._run_folder import (
 from sklearn_autotune._run_model import default_scoring, make_folds, make_search, model_to_keep
 from sklearn_autotune._run_scores import fold_scores, scores_beside_baseline
 from sklearn_autotune.export import export_code
+from sklearn_autotune.report import write_report
 
 __all__ = ["ConfigError", "Predictions", "RunFolderError", "Verdict", "load", "predict", "run", "verify"]
+
+REPORT = "report.html"
 
 # Scores that differ by less are the same: sums of floats depend on their order, and so do fits on other processors.
 TOLERANCE = 1e-9
@@ -124,8 +127,10 @@ def run(
     with new_folder(target) as inside:
         entry = save_model(model, inside, config.output.model)
         script = _script(search)
-        if script["file"]:
-            (inside / script["file"]).write_text(script.pop("code"), encoding="utf-8")
+        code = script.pop("code", None)
+        if code is not None:
+            (inside / script["file"]).write_text(code, encoding="utf-8")
+        report = _report(config, search, inside, f"Run of {path.name}", code)
         _write_trials(search, inside / "trials.csv")
         (inside / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
         seconds = {"search": searched - start, "total": time.perf_counter() - start}
@@ -134,6 +139,7 @@ def run(
             "seconds": seconds,
             "model": entry | {"kind": type(search).__name__},
             "script": script,
+            "report": report,
             "scores": scores,
         }
         write_json(inside / METADATA, metadata)
@@ -177,6 +183,19 @@ def _script(search: Any) -> dict[str, Any]:
         return {"file": "model.py", "code": export_code(search), "missing_because": None}
     except ValueError as error:
         return {"file": None, "missing_because": str(error)}
+
+
+def _report(config: Config, search: Any, inside: Path, title: str, code: str | None) -> dict[str, Any]:
+    """Write the report, and return its name for the metadata, or the reason why there is none."""
+    if not config.output.has_report:
+        because = "output.report is false" if config.output.report is False else "matplotlib is not installed"
+        return {"file": None, "missing_because": because}
+    try:
+        write_report(search, inside / REPORT, title=title, code=code)
+    except Exception as error:  # hours of search are not lost for a figure that cannot be drawn
+        (inside / REPORT).unlink(missing_ok=True)
+        return {"file": None, "missing_because": f"{type(error).__name__}: {error}"}
+    return {"file": REPORT, "missing_because": None}
 
 
 def _write_trials(search: Any, path: Path) -> None:

@@ -24,7 +24,9 @@ from sklearn_autotune._run_model import make_search, model_to_keep
 from tests.toys import CountingClassifier
 
 ROOT = Path(__file__).parents[1]
-QUICK = "model_type: logistic\nn_trials: 2\ncv: 2\n"
+NO_REPORT = "output: {report: false}\n"  # figures take longer than such searches
+SHORT = "model_type: logistic\nn_trials: 2\ncv: 2\n"
+QUICK = SHORT + NO_REPORT
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +142,7 @@ def finished(table, tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     table.to_parquet(folder / "data.parquet")
     path = folder / "config.yaml"
-    path.write_text(f"data: data.parquet\ntarget: kind\ndrop: [price]\n{QUICK}")
+    path.write_text(f"data: data.parquet\ntarget: kind\ndrop: [price]\n{SHORT}")
     return runner.run(path, folder=folder / "run"), path
 
 
@@ -148,7 +150,10 @@ def test_the_folder_has_the_model_and_its_papers(finished):
     folder, path = finished
     found = papers(folder)
 
-    assert sorted(os.listdir(folder)) == ["config.yaml", "metadata.json", "model.joblib", "model.py", "trials.csv"]
+    files = ["config.yaml", "metadata.json", "model.joblib", "model.py", "report.html", "trials.csv"]
+    assert sorted(os.listdir(folder)) == files
+    assert found["report"] == {"file": "report.html", "missing_because": None}
+    assert "def make_model" in (folder / "report.html").read_text(encoding="utf-8")  # the script that was exported
     assert (folder / "config.yaml").read_text() == path.read_text()
     low, high = found["scores"]["holdout"]["interval"]
     assert low < found["scores"]["holdout"]["score"] < high
@@ -234,7 +239,8 @@ METHODS = {
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_gives_a_model_that_verifies_and_predicts(method, write, tmp_path, table, monkeypatch):
     drop = "[price]" if method == "time" else "[price, day]"
-    path = write(METHODS[method] + "\ncv: 2\n", drop=drop)
+    text = METHODS[method] + "\ncv: 2\n"
+    path = write(text if "output" in text else text + NO_REPORT, drop=drop)
 
     folder = runner.run(path, folder=tmp_path / "run")
 
@@ -270,6 +276,45 @@ def test_the_model_that_is_kept_predicts_as_the_search_does(write, table):
 
     np.testing.assert_array_equal(kept.predict_proba(parts.holdout.X), search.predict_proba(parts.holdout.X))
     assert kept.predict(parts.holdout.X).tolist() == search.predict(parts.holdout.X).tolist()
+
+
+def test_a_report_that_cannot_be_drawn_does_not_cost_the_run(write, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError("no fonts")
+
+    monkeypatch.setattr(runner, "write_report", fail)
+    folder = runner.run(write(SHORT), folder=tmp_path / "run")
+
+    assert papers(folder)["report"] == {"file": None, "missing_because": "OSError: no fonts"}
+    assert (folder / "model.joblib").exists()
+
+
+def test_without_matplotlib_a_report_is_refused_if_asked_for_and_else_left_out(write, tmp_path):
+    code = """
+import sys
+from importlib.abc import MetaPathFinder
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "matplotlib":
+            raise ModuleNotFoundError(name)
+import importlib.util as util
+found = util.find_spec
+util.find_spec = lambda name, package=None: None if name == "matplotlib" else found(name, package)
+sys.meta_path.insert(0, Absent())
+from sklearn_autotune.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+    asked = write(SHORT + "output: {report: true}", name="asked.yaml")
+    before = sorted(os.listdir(tmp_path))
+    done = subprocess.run([sys.executable, "-c", code, "run", str(asked)], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "output.report: true needs matplotlib: pip install 'sklearn-autotune[plot]'" in done.stderr
+    assert sorted(os.listdir(tmp_path)) == before
+
+    command = ["run", str(write(SHORT)), "--output", str(tmp_path / "run")]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "no report: matplotlib is not installed" in done.stdout
 
 
 # -- verify and predict --------------------------------------------------------------------------------------------
@@ -436,7 +481,7 @@ def test_the_commands_of_the_guide_run_as_they_stand(tmp_path):
 
 
 def test_a_skops_file_with_types_of_other_packages_is_refused(write, tmp_path):
-    folder = runner.run(write(QUICK + "output: {model: skops}"), folder=tmp_path / "run")
+    folder = runner.run(write(SHORT + "output: {model: skops}"), folder=tmp_path / "run")
     skops.io.dump(make_pipeline(CountingClassifier()), folder / "model.skops")
     found = papers(folder)
     found["model"]["sha256"] = sha256_of(folder / "model.skops")

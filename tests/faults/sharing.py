@@ -1,8 +1,13 @@
-"""A program that searches a shared study and says what it measured: ``python -m tests.faults.sharing STORAGE LOG``."""
+"""A program that searches a shared study and says what it measured: ``python -m tests.faults.sharing STORAGE LOG N``.
+
+It begins once N processes are there: on a busy machine one could else be through before the other has begun.
+"""
 
 import json
 import os
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 from optuna.storages import JournalStorage
@@ -28,8 +33,15 @@ def data():
     return X, np.arange(24) % 2
 
 
+def wait_for_others(log, n_processes):
+    Path(f"{log}.{os.getpid()}.here").touch()
+    while len(list(Path(log).parent.glob("*.here"))) < n_processes:
+        time.sleep(0.02)
+
+
 if __name__ == "__main__":
     _sharing.DEAD_SECONDS = float(os.environ.get("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", _sharing.DEAD_SECONDS))
     _sharing.BEAT_SECONDS = 1.0
+    wait_for_others(sys.argv[2], int(sys.argv[3]))
     search = make_search(open_storage(sys.argv[1]), sys.argv[2]).fit(*data())
     sys.stdout.write(json.dumps({"pid": os.getpid(), "table": table(search)}))

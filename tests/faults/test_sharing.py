@@ -43,10 +43,10 @@ def storage(request, tmp_path):
     return str(tmp_path / "study.log") if request.param == "journal" else request.getfixturevalue("server").url
 
 
-def begin(storage, log):
-    """Start a process that searches."""
+def begin(storage, log, n_processes=1):
+    """Start a process that searches, as soon as there are so many."""
     environ = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "ignore", "-m", "tests.faults.sharing", storage, str(log)]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.faults.sharing", storage, str(log), str(n_processes)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, cwd=ROOT)
 
 
@@ -66,7 +66,7 @@ def stored(storage):
 @pytest.mark.parametrize("storage", ["postgres", pytest.param("journal", marks=at_night)], indirect=True)
 def test_two_processes_share_a_budget_and_measure_no_candidate_twice(storage, tmp_path, expected):
     log = tmp_path / "log"
-    processes = [begin(storage, log) for _ in range(2)]
+    processes = [begin(storage, log, 2) for _ in range(2)]
     ends = [process.communicate(timeout=300) for process in processes]
 
     assert [err for _, err in ends] == ["", ""]
