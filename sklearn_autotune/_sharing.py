@@ -139,20 +139,21 @@ class SharingExecutor:
     def __init__(self, inner: Executor, logbook: Logbook) -> None:
         self.inner = inner
         self.logbook = logbook
+        self.capacity = inner.capacity
         self.claims: Claims = logbook.insist(lambda: Claims(logbook.study))  # type: ignore[arg-type]
         self.measured: set[int] = set()
-        self.left: dict[int, Work] = {}  # to others
+        self.left: dict[int, Work] = {}  # to others, until there is room here
 
     def submit(self, work: Work) -> None:
-        """Measure the candidate if nobody else does."""
-        if not self._take(work):
+        """Measure the candidate if nobody else does, and there is room for it: what would only wait is for others."""
+        if not (self._has_room and self._take(work)):
             self.left[work.number] = work
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
         """Wait for something to arrive here, or a moment."""
         self.claims.release([number for number in self.claims.mine if number in self.logbook.told])
         for work in list(self.left.values()):
-            if self._take(work):
+            if self._has_room and self._take(work):
                 del self.left[work.number]
         patience = LOOK_SECONDS if timeout is None else min(timeout, LOOK_SECONDS)
         if not self.measured:
@@ -175,6 +176,10 @@ class SharingExecutor:
             self.inner.close()
         finally:
             self.claims.close()
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self.measured) < self.inner.capacity
 
     def _take(self, work: Work) -> bool:
         number = work.number

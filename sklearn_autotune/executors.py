@@ -84,7 +84,15 @@ NO_LIMITS = Limits()
 
 
 class Executor(Protocol):
-    """Runs work somewhere."""
+    """Runs work somewhere.
+
+    Attributes
+    ----------
+    capacity : int
+        How many candidates it can work on at a time; others wait in a queue.
+    """
+
+    capacity: int
 
     def submit(self, work: Work) -> None:
         """Take a candidate; it may have to wait for a free place."""
@@ -163,6 +171,8 @@ def make_thread_executor(evaluation: Evaluation, n_slots: int) -> Executor:
 
 class InProcess:
     """Runs the work here, one candidate after the other; there is nothing to kill."""
+
+    capacity = 1
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
@@ -294,7 +304,7 @@ class Slots:
         self.n_parts = n_parts
         self.awaited: dict[int, tuple[Work, dict[tuple[int, ...], Outcome | None]]] = {}
         self.idle: list[Any] = []
-        self.n_unopened = n_slots
+        self.capacity = self.n_unopened = n_slots
         self.queue: deque[Work] = deque()
         self.busy: dict[Future, tuple[Any, Work]] = {}
 
