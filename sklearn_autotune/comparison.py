@@ -378,11 +378,6 @@ def _warn_of_failures(rows: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
-def _goes_by_it(row: Mapping[str, Any]) -> bool:
-    """Whether a search goes by the score of the comparison: then its own held-out score is the same."""
-    return row["own_score"] is not None and bool(np.isclose(row["own_score"], row["score"]))
-
-
 def _mean_steps(traces: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
     """Average step functions over the times at which one of them rises."""
     first = max(seconds[0] for seconds, _ in traces)
