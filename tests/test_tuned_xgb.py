@@ -5,8 +5,6 @@ import pickle
 import numpy as np
 import pytest
 import xgboost
-from hypothesis import given
-from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.pruners import MedianPruner
 from scipy.sparse import csr_matrix
@@ -14,7 +12,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics import log_loss, root_mean_squared_error
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,8 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from xgboost import XGBClassifier
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
-from sklearn_autotune.evaluation import log_loss_of, root_mean_squared_error_of
-from sklearn_autotune.evaluation._booster_growth import PATIENCE, has_turned, progress_grid
+from sklearn_autotune.evaluation import _boosting
 from tests.toys import statuses, table
 
 SPACE = {"learning_rate": FloatDistribution(0.1, 0.5, log=True), "max_depth": IntDistribution(2, 4)}
@@ -192,47 +189,17 @@ def test_out_of_fold_predictions_of_rows_in_no_fold_are_missing():
     assert np.isnan(np.delete(search.oof_predictions_, tested)).all()
 
 
-# -- the curve -------------------------------------------------------------------------------------------------------
-
-
-@given(st.floats(0.001, 1.0), st.integers(1, 5000))
-def test_points_rise_and_end_at_the_most(learning_rate, most):
-    rounds = progress_grid(learning_rate, most)
-
-    assert rounds[0] >= 1
-    assert list(rounds) == sorted(set(rounds))
-    assert rounds[-1] <= most
-
-
-@given(st.integers(2, 5), st.integers(0, 2**32 - 1), st.booleans())
-def test_quick_losses_are_those_of_scikit_learn(n_classes, seed, is_weighted):
-    random = np.random.RandomState(seed)
-    places = np.concatenate([np.arange(n_classes), random.randint(0, n_classes, size=20)])
-    weight = random.uniform(0.1, 2, size=len(places)) if is_weighted else None
-    proba = random.dirichlet(np.full(n_classes, 0.1), size=len(places)).astype(np.float32)
-    prediction = proba[:, 1] if n_classes == 2 else proba
-    shown = np.column_stack([1 - prediction, prediction]) if n_classes == 2 else proba
-
-    expected = log_loss(places, shown, labels=range(n_classes), sample_weight=weight)
-
-    assert log_loss_of(places, prediction, weight) == pytest.approx(expected, rel=1e-5)
-    values = random.normal(size=len(places))
-    expected = root_mean_squared_error(values, prediction if n_classes == 2 else proba[:, 0], sample_weight=weight)
-    single = prediction if n_classes == 2 else proba[:, 0]
-    assert root_mean_squared_error_of(values, single, weight) == pytest.approx(expected)
-
-
-@given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
-def test_a_curve_turns_after_the_last_gain(scores):
-    flat = [*scores, *[max(scores)] * (PATIENCE + 1)]
-
-    assert has_turned(flat)
-    assert not has_turned([0.0, 1.0, *(2.0 + np.arange(5))])
-
-
 # -- what changes nothing --------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(params=[False, True], ids=["small", "large"])
+def size(request, monkeypatch):
+    """All candidates, or none, hold too much for their boosters to live side by side."""
+    if request.param:
+        monkeypatch.setattr(_boosting, "MOST_HELD_BYTES", 0)
+
+
+@pytest.mark.usefixtures("size")
 @pytest.mark.parametrize("n_jobs", [2, 3, 12])
 def test_the_table_is_the_same_for_any_n_jobs(cancer, n_jobs):
     params = {"n_trials": 12, "look_ahead": 3, "pruner": FoldRacing(0.3), "space": SPACE}

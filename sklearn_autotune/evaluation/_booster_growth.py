@@ -14,7 +14,15 @@ from sklearn import config_context, get_config
 
 from sklearn_autotune.evaluation._base import Fold, FoldScore, guiding_score, is_finite
 
-__all__ = ["BoosterGrowth", "Matrices", "has_turned", "learning_rate_of", "progress_grid", "training_params"]
+__all__ = [
+    "BoosterGrowth",
+    "Matrices",
+    "has_turned",
+    "histogram_bytes",
+    "learning_rate_of",
+    "progress_grid",
+    "training_params",
+]
 
 # Where candidates are scored, in rounds times learning rate: the first point, and each next one in ratio to the last.
 FIRST_PROGRESS = 1.0
@@ -27,7 +35,11 @@ LAST_PROGRESS = 300.0
 PATIENCE = 2
 LEAST_GAIN = 0.01
 
-DEFAULT_LEARNING_RATE = 0.3  # XGBoost's own
+# XGBoost's own.
+DEFAULT_LEARNING_RATE = 0.3
+DEFAULT_MAX_DEPTH = 6
+
+BYTES_PER_BIN = 16  # a gradient and a hessian
 
 UNTIL_IT_TURNS = 0
 
@@ -88,10 +100,18 @@ def has_turned(scores: Sequence[float]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Matrices:
-    """A fold, binned."""
+    """A fold, binned.
+
+    Attributes
+    ----------
+    train, test : xgboost.DMatrix
+    n_bins : int
+        Of all columns together; 0 if growing does not go by bins.
+    """
 
     train: Any
     test: Any
+    n_bins: int = 0
 
 
 def training_params(model: Any, classes: np.ndarray | None) -> tuple[dict[str, Any], Callable | None]:
@@ -128,6 +148,33 @@ def _custom_objective(objective: Callable, predictions: np.ndarray, train: Any) 
 def learning_rate_of(model: Any) -> float:
     """Return the learning rate that an estimator of XGBoost's has, its default included."""
     return float(model.learning_rate or DEFAULT_LEARNING_RATE)
+
+
+def histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
+    """Return what a booster holds while it grows, beside its trees: XGBoost keeps a histogram for each node of a tree.
+
+    Parameters
+    ----------
+    model : XGBClassifier or XGBRegressor
+    n_bins : int
+        Of all columns together.
+    n_rows : int
+        That it is trained on: there are no more leaves than that.
+
+    Returns
+    -------
+    n_bytes : int
+        At most.
+
+    Examples
+    --------
+    >>> from xgboost import XGBClassifier
+    >>> histogram_bytes(XGBClassifier(max_depth=10), 50 * 256, 100_000) / 2**20
+    200.0
+    """
+    depth = DEFAULT_MAX_DEPTH if model.max_depth is None else model.max_depth
+    n_nodes = min([n_rows, *([2**depth] if depth else []), *([model.max_leaves] if model.max_leaves else [])])
+    return n_nodes * n_bins * BYTES_PER_BIN
 
 
 class BoosterGrowth:
@@ -223,6 +270,12 @@ class BoosterGrowth:
         raised = self.done.get()
         if raised is not None and (error_score == "raise" or not isinstance(raised, Exception | SystemExit)):
             raise raised
+
+    def release(self) -> None:
+        """Keep the trees, and give back what only growing needs; it cannot grow any further."""
+        self.close()
+        if self.booster is not None and self.error is None:
+            self.booster = self.booster.copy()
 
     def close(self) -> None:
         """End the thread; rounds that are being grown are waited for."""

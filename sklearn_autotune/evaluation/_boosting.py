@@ -5,6 +5,9 @@ until it gets no better, then the next: after each the candidate may be stopped,
 to. Later folds grow no further than the first, unless the mean of all is still getting better then. The number of
 rounds with the best mean is the candidate's.
 
+A booster that can still grow holds a histogram of all bins for each node of a tree: for deep trees on many columns that
+is far more than the data. There each fold grows as far as the first did, and gives them back before the next begins.
+
 Boosters are scored at points that are the same for all candidates in units of *progress*, rounds times learning rate: a
 slow learner after 1,000 rounds has come about as far as one ten times as fast after 100.
 
@@ -27,15 +30,19 @@ from sklearn_autotune.evaluation._booster_growth import (
     BoosterGrowth,
     Matrices,
     has_turned,
+    histogram_bytes,
     learning_rate_of,
     progress_grid,
     training_params,
 )
-from sklearn_autotune.evaluation._folds import WholeFolds, cut_rows
+from sklearn_autotune.evaluation._folds import WholeFolds, cut_rows, test_rows
 from sklearn_autotune.evaluation._grown import GrownClassifier, GrownRegressor, predict_rows
 from sklearn_autotune.evaluation._ladder import chosen_rung
 
 __all__ = ["Boosting", "Target"]
+
+# What the boosters of one candidate may hold in histograms; from there on only those growing at the moment do.
+MOST_HELD_BYTES = 2**26
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,6 @@ class Boosting:
         task = self.folds.task
         weight = task.score_params.get("sample_weight")
         self._test_weights = [None if weight is None else np.asarray(weight)[fold.test] for fold in task.folds]
-        self._test_rows = [self._rows(fold)[1] for fold in self.folds.task.folds]
         self._lock = threading.Lock()
 
     @property
@@ -113,6 +119,7 @@ class Boosting:
             yield Progress(0, 1, (FoldScore(self.folds.failed_score(), None, 0.0, 0.0, error),))
             return
         growths = self._plant(model, work.deadline)
+        is_large = self._is_large(model)
         n_folds, n_begun = len(growths), 0
         found: list[FoldScore] = []
         try:
@@ -125,6 +132,8 @@ class Boosting:
                 if place == 0 and growth.error is None:
                     for other in growths[1:]:
                         other.most_points = len(growth.scores)
+                if is_large:
+                    self._finish(growth, len(growths[0].scores))
                 if growth.is_late:  # not the last step, whichever fold it is: there is no time left for it
                     yield Progress(place, n_folds + 1, tuple(found))
                 found.append(growth.best)
@@ -132,27 +141,38 @@ class Boosting:
                 if place + 1 < n_folds:
                     yield Progress(place, n_folds, tuple(found))
             failed = any(score.error is not None for score in found)
-            yield Progress(n_folds - 1, n_folds, tuple(found)) if failed else self._settle(work, growths)
+            yield Progress(n_folds - 1, n_folds, tuple(found)) if failed else self._settle(work, growths, is_large)
         finally:
             self._curves[work.number] = [(growth.reached, growth.visible) for growth in growths]
             for growth in growths:
                 growth.close()
 
-    def _settle(self, work: Work, growths: Sequence["BoosterGrowth"]) -> Progress:
+    def _finish(self, growth: "BoosterGrowth", n_points: int) -> None:
+        """Grow a booster as far as its candidate will come, and let go of what it held for that."""
+        growth.ask(n_points)
+        growth.wait(self.folds.task.error_score)
+        growth.release()
+
+    def _settle(self, work: Work, growths: Sequence["BoosterGrowth"], is_grown: bool) -> Progress:
         """Bring all folds to the same point, and find the best one."""
         n_points = min(len(growth.scores) for growth in growths)
         while True:
-            for growth in growths:
-                growth.ask(n_points)
-            for growth in growths:
-                growth.wait(self.folds.task.error_score)
+            if not is_grown:
+                for growth in growths:
+                    growth.ask(n_points)
+                for growth in growths:
+                    growth.wait(self.folds.task.error_score)
             if any(growth.is_late for growth in growths):
                 return Progress(len(growths) - 1, len(growths) + 1, tuple(growth.best for growth in growths))
             reached = growths[0].amounts[:n_points]
             curve = tuple(
                 Rung(amount, tuple(growth.scores[point] for growth in growths)) for point, amount in enumerate(reached)
             )
-            if len(reached) < n_points or has_turned([mean_score(rung.test, self.metric) for rung in curve]):
+            if (
+                is_grown
+                or len(reached) < n_points
+                or has_turned([mean_score(rung.test, self.metric) for rung in curve])
+            ):
                 break
             n_points += 1
         best = chosen_rung(curve, self.metric)
@@ -193,6 +213,11 @@ class Boosting:
             for fold, matrices in zip(self.folds.task.folds, self._binned(model), strict=True)
         ]
 
+    def _is_large(self, model: Any) -> bool:
+        """Say whether a candidate's boosters would hold too much if all of them could still grow."""
+        held = [histogram_bytes(model, matrices.n_bins, matrices.train.num_row()) for matrices in self._binned(model)]
+        return sum(held) > MOST_HELD_BYTES
+
     def quick_score(self, booster: Any, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
         """Score a point of a curve: as `score` does, to within rounding, but without its checks where they can be."""
         if self.loss is None:
@@ -202,7 +227,7 @@ class Boosting:
 
     def score(self, booster: Any, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
         """Score what a booster predicts on a fold's test rows; return the traceback if that failed."""
-        X_test, y_test = self._test_rows[fold.number]
+        X_test, y_test = test_rows(self.folds.task, fold)
         return self.folds.score(self._model(booster, X_test, prediction), X_test, y_test, fold.test)
 
     def train_score(self, booster: Any, train: Any, amount: int, fold: Fold) -> Any:
@@ -257,4 +282,5 @@ class Boosting:
             return Matrices(xgboost.DMatrix(X_train, **labels, **shared), xgboost.DMatrix(X_test, **shared))
         bins = {} if model.max_bin is None else {"max_bin": model.max_bin}
         train = xgboost.QuantileDMatrix(X_train, **labels, **bins, **shared)
-        return Matrices(train, xgboost.QuantileDMatrix(X_test, ref=train, **bins, **shared))
+        n_bins = len(train.get_quantile_cut()[1])
+        return Matrices(train, xgboost.QuantileDMatrix(X_test, ref=train, **bins, **shared), n_bins)

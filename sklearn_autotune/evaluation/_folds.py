@@ -24,7 +24,7 @@ from sklearn_autotune._sklearn import (
 from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Score, Task, Work
 from sklearn_autotune.evaluation._prefix import Prefixes
 
-__all__ = ["WholeFolds", "cut_rows"]
+__all__ = ["WholeFolds", "cut_rows", "test_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +184,12 @@ def cut_rows(estimator: Any, task: Task, fold: Fold) -> tuple[tuple[Any, Any], t
     if get_tags(estimator).input_tags.pairwise:
         train = split_rows(estimator, task.X, task.y, fold.train)
         return train, split_rows(estimator, task.X, task.y, fold.test, fold.train)
-    train = _rows(task.X, fold.train), _rows(task.y, fold.train)
-    return train, (_rows(task.X, fold.test), _rows(task.y, fold.test))
+    return (_rows(task.X, fold.train), _rows(task.y, fold.train)), test_rows(task, fold)
+
+
+def test_rows(task: Task, fold: Fold) -> tuple[Any, Any]:
+    """Return the test rows alone, of data that are no precomputed kernel."""
+    return _rows(task.X, fold.test), _rows(task.y, fold.test)
 
 
 def _rows(data: Any, rows: np.ndarray) -> Any:

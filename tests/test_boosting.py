@@ -1,0 +1,104 @@
+"""Boosters grown fold by fold: where they are scored, when they end, and what they hold."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import log_loss, root_mean_squared_error
+from sklearn.model_selection import cross_validate
+from xgboost import XGBClassifier
+
+from sklearn_autotune import TunedXGBClassifier
+from sklearn_autotune.evaluation import _boosting, log_loss_of, root_mean_squared_error_of
+from sklearn_autotune.evaluation._booster_growth import (
+    PATIENCE,
+    BoosterGrowth,
+    has_turned,
+    histogram_bytes,
+    progress_grid,
+)
+
+# -- the curve -------------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(0.001, 1.0), st.integers(1, 5000))
+def test_points_rise_and_end_at_the_most(learning_rate, most):
+    rounds = progress_grid(learning_rate, most)
+
+    assert rounds[0] >= 1
+    assert list(rounds) == sorted(set(rounds))
+    assert rounds[-1] <= most
+
+
+@given(st.integers(2, 5), st.integers(0, 2**32 - 1), st.booleans())
+def test_quick_losses_are_those_of_scikit_learn(n_classes, seed, is_weighted):
+    random = np.random.RandomState(seed)
+    places = np.concatenate([np.arange(n_classes), random.randint(0, n_classes, size=20)])
+    weight = random.uniform(0.1, 2, size=len(places)) if is_weighted else None
+    proba = random.dirichlet(np.full(n_classes, 0.1), size=len(places)).astype(np.float32)
+    prediction = proba[:, 1] if n_classes == 2 else proba
+    shown = np.column_stack([1 - prediction, prediction]) if n_classes == 2 else proba
+
+    expected = log_loss(places, shown, labels=range(n_classes), sample_weight=weight)
+
+    assert log_loss_of(places, prediction, weight) == pytest.approx(expected, rel=1e-5)
+    values = random.normal(size=len(places))
+    expected = root_mean_squared_error(values, prediction if n_classes == 2 else proba[:, 0], sample_weight=weight)
+    single = prediction if n_classes == 2 else proba[:, 0]
+    assert root_mean_squared_error_of(values, single, weight) == pytest.approx(expected)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
+def test_a_curve_turns_after_the_last_gain(scores):
+    flat = [*scores, *[max(scores)] * (PATIENCE + 1)]
+
+    assert has_turned(flat)
+    assert not has_turned([0.0, 1.0, *(2.0 + np.arange(5))])
+
+
+# -- what is held ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_large_boosters_are_let_go_fold_by_fold_and_score_the_same(monkeypatch, n_jobs):
+    X, y = load_breast_cancer(return_X_y=True)
+    monkeypatch.setattr(_boosting, "MOST_HELD_BYTES", 0)
+    held = []
+    release = BoosterGrowth.release
+
+    def watched(growth):
+        assert growth.thread.is_alive()
+        release(growth)
+        held.append((growth.fold.number, growth.thread.is_alive(), growth.booster.num_boosted_rounds()))
+
+    monkeypatch.setattr(BoosterGrowth, "release", watched)
+    scoring = ["neg_log_loss", "roc_auc"]
+    search = TunedXGBClassifier(
+        n_trials=2,
+        cv=3,
+        n_jobs=n_jobs,
+        scoring=scoring,
+        refit="neg_log_loss",
+        return_train_score=True,
+        subsample=0.7,
+        random_state=0,
+    ).fit(X, y)
+
+    assert [fold for fold, _, _ in held] == [0, 1, 2] * 2
+    assert not any(alive for _, alive, _ in held)
+    for first in (0, 3):  # all folds come as far as the first did, or further if they were begun beside it
+        assert min(rounds for _, _, rounds in held[first : first + 3]) == held[first][2]
+    again = cross_validate(clone(search.best_estimator_), X, y, cv=3, scoring=scoring, return_train_score=True)
+    for name in ("test_neg_log_loss", "test_roc_auc", "train_neg_log_loss"):
+        kind, metric = name.split("_", 1)
+        row = [search.cv_results_[f"split{fold}_{kind}_{metric}"][search.best_index_] for fold in range(3)]
+        np.testing.assert_allclose(row, again[name], rtol=1e-6)
+
+
+def test_a_booster_holds_a_histogram_for_each_node_of_a_tree():
+    assert histogram_bytes(XGBClassifier(), 100, 50_000) == 2**6 * 100 * 16
+    assert histogram_bytes(XGBClassifier(max_depth=0, max_leaves=7), 100, 50) == 7 * 100 * 16
+    assert histogram_bytes(XGBClassifier(max_depth=0), 100, 50) == 50 * 100 * 16
+    assert histogram_bytes(XGBClassifier(), 0, 50) == 0  # of exact trees, which have no bins
