@@ -1,13 +1,14 @@
 """Held-out log loss and AUC of `AutoModelSelector`, of untuned models and of its peers, at equal seconds.
 
-``python -m benchmarks.selection --peer flaml=PYTHON --peer autogluon=PYTHON``: peers whose pins clash run in
-environments of their own, made with ``pip install 'flaml[automl]'`` and ``pip install
-'autogluon.tabular[lightgbm,catboost,xgboost]'``. Each run is a process in which all clocks read CPU seconds; methods
-take turns.
+``python -m benchmarks.selection --peer flaml=PYTHON --peer autogluon=PYTHON --peer tpot=PYTHON``: peers whose pins
+clash run in environments of their own, made with ``pip install 'flaml[automl]'``, ``pip install
+'autogluon.tabular[lightgbm,catboost,xgboost]'`` and ``pip install tpot``. Each run is a process in which all clocks
+read CPU seconds, but TPOT's, whose candidates run in a process of Dask's; methods take turns.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from benchmarks._measure import RESULTS, environment, markdown_table, write_rows
 from benchmarks.problems import table
 
 SCRIPT = Path(__file__).parent / "peers" / "selection.py"
+WALL_CLOCK = ("tpot",)
 UNTUNED = ("logistic", "forest", "hist", "xgboost")
 
 # Looked at while the selector was written.
@@ -60,15 +62,16 @@ def save(name, seed, path):
     return int(len(y) - len(test))
 
 
-def run(name, seed, budget, pythons):
+def run(name, seed, budget, pythons, only=None):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.npz"
         n_rows = save(name, seed, path)
-        methods = [*UNTUNED, "ours", *pythons]
+        methods = [method for method in (*UNTUNED, "ours", *pythons) if only is None or method in only]
         for method in methods[seed % len(methods) :] + methods[: seed % len(methods)]:
             python = pythons.get(method, sys.executable)
             command = [python, str(SCRIPT), method, str(path), str(seed), str(budget), folder]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            clock = {"BENCHMARK_CLOCK": "wall"} if method in WALL_CLOCK else {}
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | clock)
             lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
             if not lines:
                 print(f"{method} failed on {name}: {done.stderr[-500:]}", file=sys.stderr, flush=True)
@@ -126,7 +129,8 @@ def report(rows):
     tables = ", ".join(dict.fromkeys(key[1] + (" (seen)" if key[1] in SEEN else "") for key in cells))
     text = (
         f"# Model selection\n\n{environment()}\n\nTables: {tables}; seeds {sorted({key[2] for key in cells})}; 30 % of "
-        f"the rows held out. Seconds are CPU seconds of one process.\n\n{markdown_table(header, lines)}\n"
+        f"the rows held out. Seconds are CPU seconds of one process, of TPOT wall seconds.\n\n"
+        f"{markdown_table(header, lines)}\n"
     )
     print(text)
     return text
@@ -139,6 +143,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--budgets", type=float, nargs="+", default=[30])
     parser.add_argument("--peer", action="append", default=[], help="NAME=PYTHON: a Python that has the peer")
+    parser.add_argument("--methods", nargs="+", help="of untuned ones, ours and the peers; all of them if left out")
     parser.add_argument("--report", nargs="+", help="write the report of what earlier runs have printed")
     args = parser.parse_args()
     if args.report:
@@ -150,7 +155,7 @@ def main():
         for seed in args.seeds:
             for name in args.tables[:1] if args.quick else args.tables:
                 for budget in [5] if args.quick else args.budgets:
-                    for row in run(name, seed, budget, pythons):
+                    for row in run(name, seed, budget, pythons, args.methods):
                         rows.append(row)
                         print(json.dumps(row), flush=True)
     text = report(rows)

@@ -106,6 +106,19 @@ def autogluon_best(X, y, seed, seconds, folder):
     return autogluon(X, y, seed, seconds, folder, "best_quality")
 
 
+def tpot(X, y, seed, seconds, folder):
+    """Its candidates run in a worker process of Dask's, whose CPU seconds are nobody's here: give it wall time."""
+    from tpot import TPOTClassifier
+
+    model = TPOTClassifier(
+        scorers=["neg_log_loss"], cv=5, max_time_mins=seconds / 60, n_jobs=1, random_state=seed, verbose=0
+    )
+    columns = encoded()
+    model.fit(columns.fit_transform(X), y)
+    reported = -float(model.evaluated_individuals["log_loss"].astype(float).max())
+    return lambda rows: model.predict_proba(columns.transform(rows)), reported
+
+
 METHODS = {
     "logistic": logistic,
     "forest": forest,
@@ -115,6 +128,7 @@ METHODS = {
     "flaml": flaml,
     "autogluon": autogluon,
     "autogluon_best": autogluon_best,
+    "tpot": tpot,
 }
 
 
