@@ -16,7 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from sklearn_autotune._sharing import Claims
 from tests.faults import sharing
 from tests.faults.nightly import at_night
-from tests.faults.postgres import Server
+from tests.faults.servers import MySQL, PostgreSQL
 from tests.toys import read_log, table
 
 ROOT = Path(__file__).parents[2]
@@ -30,17 +30,23 @@ def expected():
 
 
 @pytest.fixture(scope="module")
-def server():
-    pytest.importorskip("psycopg", reason="needs the package psycopg")
-    server = Server()
+def postgres():
+    server = PostgreSQL()
     yield server
-    server.stop()
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def mysql():
+    server = MySQL()
+    yield server
+    server.close()
 
 
 @pytest.fixture
 def storage(request, tmp_path):
     """Where the study is kept, in a word for the command line."""
-    return str(tmp_path / "study.log") if request.param == "journal" else request.getfixturevalue("server").url
+    return str(tmp_path / "study.log") if request.param == "journal" else request.getfixturevalue(request.param).url
 
 
 def begin(storage, log, n_processes=1):
@@ -63,7 +69,9 @@ def stored(storage):
     return sorted(trial.user_attrs["sklearn_autotune:outcome"]["number"] for trial in trials)
 
 
-@pytest.mark.parametrize("storage", ["postgres", pytest.param("journal", marks=at_night)], indirect=True)
+@pytest.mark.parametrize(
+    "storage", ["postgres", *(pytest.param(name, marks=at_night) for name in ("mysql", "journal"))], indirect=True
+)
 def test_two_processes_share_a_budget_and_measure_no_candidate_twice(storage, tmp_path, expected):
     log = tmp_path / "log"
     processes = [begin(storage, log, 2) for _ in range(2)]
@@ -79,7 +87,9 @@ def test_two_processes_share_a_budget_and_measure_no_candidate_twice(storage, tm
     assert len({entry["pid"] for entry in read_log(log)}) == 2
 
 
-@pytest.mark.parametrize("storage", ["journal", pytest.param("postgres", marks=at_night)], indirect=True)
+@pytest.mark.parametrize(
+    "storage", ["journal", *(pytest.param(name, marks=at_night) for name in ("mysql", "postgres"))], indirect=True
+)
 def test_the_death_of_one_process_costs_the_others_nothing_but_time(storage, tmp_path, expected, monkeypatch):
     log = tmp_path / "log"
     monkeypatch.setenv("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", "8")

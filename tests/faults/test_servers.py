@@ -1,4 +1,4 @@
-"""Studies in a real PostgreSQL server, begun for these tests."""
+"""Studies in real servers of PostgreSQL and MySQL, begun for these tests."""
 
 import threading
 import time
@@ -9,19 +9,17 @@ from scipy.stats import uniform
 
 from sklearn_autotune import OptunaSearchCV, _logbook, _sharing
 from sklearn_autotune.exceptions import StudyStorageError
-from tests.faults.postgres import Server
+from tests.faults.servers import MySQL, PostgreSQL
 from tests.toys import CountingClassifier, table
-
-pytest.importorskip("psycopg", reason="needs the package psycopg")
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 
-@pytest.fixture(scope="module")
-def server():
-    server = Server()
+@pytest.fixture(scope="module", params=[PostgreSQL, MySQL])
+def server(request):
+    server = request.param()
     yield server
-    server.stop()
+    server.close()
 
 
 @pytest.fixture
@@ -55,11 +53,11 @@ def test_a_server_that_is_started_again_costs_nothing(server, data, down_seconds
 
     def restart():
         time.sleep(down_seconds)
-        server.control("start")
+        server.start()
 
     def stop(study, trial):
         if trial.number == 2:
-            server.control("stop", "-m", "immediate")
+            server.stop()
             threads.append(threading.Thread(target=restart))
             threads[0].start()
 
@@ -77,14 +75,14 @@ def test_a_server_that_stays_away_costs_no_result(server, data, monkeypatch):
 
     def stop(study, trial):
         if trial.number == 2:
-            server.control("stop", "-m", "immediate")
+            server.stop()
 
     search = make_search(server, "away", callbacks=[stop])
     try:
-        with pytest.raises(StudyStorageError, match=r"could not be written to 'postgresql.*@127\.0\.0\.1"):
+        with pytest.raises(StudyStorageError, match=r"could not be written to '(postgresql|mysql).*@127\.0\.0\.1"):
             search.fit(*data)
     finally:
-        server.control("start")
+        server.start()
 
     assert len(search.cv_results_["params"]) >= 3
     resumed = make_search(server, "away", resume=True).fit(*data)
