@@ -96,6 +96,7 @@ class MySQL(Server):
         if self.program is None or shutil.which("mariadb-install-db") is None or shutil.which("mariadb") is None:
             pytest.skip("needs MariaDB's programs (Debian: mariadb-server)")
         super().__init__("mysql")
+        self.process = None
         self.run("mariadb-install-db", f"--datadir={self.folder / 'data'}", "--auth-root-authentication-method=normal")
         self.start()
         self._query(
@@ -107,6 +108,8 @@ class MySQL(Server):
         return f"mysql+pymysql://someone@127.0.0.1:{self.port}/studies"
 
     def start(self):
+        if self.process is not None and self.process.poll() is None:
+            return None
         command = [
             *self.as_user,
             self.program,
