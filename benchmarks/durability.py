@@ -1,7 +1,7 @@
 """What durability costs, and what it survives: faults dealt, trials lost and repeated, seconds per trial stored.
 
     python -m benchmarks.durability              # everything that can be run here
-    python -m benchmarks.durability storage      # one part: faults, storage, replay, workers
+    python -m benchmarks.durability storage      # one part: faults, storage, replay, workers, cluster
 
 Writes ``benchmarks/results/durability.md``, part by part. CPU seconds are those of the searching process.
 """
@@ -26,8 +26,8 @@ from sklearn_autotune import OptunaSearchCV
 
 RESULTS = Path(__file__).parent / "results" / "durability.md"
 ROOT = Path(__file__).parents[1]
-PARTS = ("faults", "storage", "replay", "workers")
-N_KILLS = 20
+PARTS = ("faults", "storage", "replay", "workers", "cluster")
+N_KILLS = 60
 
 
 class Instant(ClassifierMixin, BaseEstimator):
@@ -162,6 +162,46 @@ def workers():
         "",
         *lines,
     ]
+
+
+def cluster():
+    """Candidates a second on a cluster of worker processes, beside one job here."""
+    import distributed
+
+    n_trials, fit_seconds = 80, 0.1
+    expected, alone = timed(n_trials, seconds=fit_seconds)
+    lines = [
+        "| measured by | seconds | times one job | share of the ideal | same table |",
+        "|---|---|---|---|---|",
+        f"| one job | {alone:.1f} | 1.0 | | |",
+    ]
+    for n_workers in (1, 2, 4, 8):
+        with (
+            distributed.LocalCluster(
+                n_workers=n_workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+            ) as workers,
+            distributed.Client(workers) as client,
+        ):
+            # Two for each worker: one under way, one waiting for it.
+            settings = {"executor": client, "look_ahead": 2 * n_workers}
+            search(2 * n_workers, **settings).fit(X, Y)
+            found, seconds = timed(n_trials, seconds=fit_seconds, **settings)
+        speed = alone / seconds
+        name = "1 Dask worker" if n_workers == 1 else f"{n_workers} Dask workers"
+        lines.append(f"| {name} | {seconds:.1f} | {speed:.1f} | {speed / n_workers:.0%} | {found == expected} |")
+    return [
+        f"{n_trials} candidates on 5 folds whose fits sleep for {fit_seconds} s, so that workers do not fight for "
+        "processors; random sampler.",
+        "",
+        *lines,
+    ]
+
+
+def timed(n_trials, **changes):
+    """Return a search's scores and its wall seconds."""
+    start = time.perf_counter()
+    found = search(n_trials, **changes).fit(X, Y)
+    return list(found.cv_results_["mean_test_score"]), time.perf_counter() - start
 
 
 def steady_cpu(n_trials, **settings):
