@@ -6,6 +6,7 @@
 Writes ``benchmarks/results/durability.md``, part by part. CPU seconds are those of the searching process.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -222,10 +223,24 @@ def write(part, lines):
     RESULTS.write_text(head + body, encoding="utf-8")
 
 
-if __name__ == "__main__":
+def main():
+    global N_KILLS
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all of them if left out")
+    args = parser.parse_args()
+    if unknown := sorted(set(args.parts) - set(PARTS)):
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(PARTS)}")
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    for part in sys.argv[1:] or PARTS:
+    if args.quick:
+        N_KILLS = 1
+    for part in args.parts or (("faults",) if args.quick else PARTS):
         lines = globals()[part]()
-        write(part, lines)
         print("\n".join(lines), flush=True)
+        if not args.quick:
+            write(part, lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What searches report on labels that are noise, where no model can be better than chance.
+
+``python -m benchmarks.honesty``: 300 rows of normal noise, labels drawn without looking at them, half of them positive
+or 8. The area under the ROC curve of whatever is chosen is 0.5 on other rows; the table says what each reports.
+"""
+
+import argparse
+import warnings
+
+import numpy as np
+import optuna
+from scipy.stats import loguniform, randint
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
+from sklearn.tree import DecisionTreeClassifier
+
+from benchmarks._measure import RESULTS, environment, markdown_table, write_rows
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier
+
+N_ROWS, N_COLUMNS = 300, 10
+N_CANDIDATES = 50
+POSITIVES = (150, 8)
+SCORING = "roc_auc"
+
+GRID = {"max_depth": [1, 2, 4, 8, None], "min_samples_leaf": [1, 3, 10, 30, 100], "criterion": ["gini", "entropy"]}
+SPACE = {
+    "max_depth": randint(1, 12),
+    "min_samples_leaf": randint(1, 100),
+    "min_impurity_decrease": loguniform(1e-5, 0.1),
+}
+
+
+def tree(seed):
+    return DecisionTreeClassifier(random_state=seed)
+
+
+def grid(seed):
+    return GridSearchCV(tree(seed), GRID, scoring=SCORING)
+
+
+def randomized(seed):
+    return RandomizedSearchCV(tree(seed), SPACE, n_iter=N_CANDIDATES, scoring=SCORING, random_state=seed)
+
+
+def ours(seed):
+    return OptunaSearchCV(tree(seed), SPACE, n_trials=N_CANDIDATES, scoring=SCORING, random_state=seed)
+
+
+def integration(seed):
+    from optuna.distributions import FloatDistribution, IntDistribution
+    from optuna_integration import OptunaSearchCV as IntegrationSearchCV
+
+    space = {
+        "max_depth": IntDistribution(1, 11),
+        "min_samples_leaf": IntDistribution(1, 99),
+        "min_impurity_decrease": FloatDistribution(1e-5, 0.1, log=True),
+    }
+    return IntegrationSearchCV(tree(seed), space, n_trials=N_CANDIDATES, scoring=SCORING, random_state=seed)
+
+
+def boosted(seed):
+    return TunedXGBClassifier(n_trials=N_CANDIDATES // 2, scoring=SCORING, random_state=seed)
+
+
+def selector(seed):
+    return AutoModelSelector(n_trials=20, scoring=SCORING, random_state=seed)
+
+
+METHODS = {
+    "GridSearchCV": grid,
+    "RandomizedSearchCV": randomized,
+    "optuna-integration's OptunaSearchCV": integration,
+    "OptunaSearchCV": ours,
+    "TunedXGBClassifier": boosted,
+    "AutoModelSelector": selector,
+}
+# What our own pages tell people to do for an honest estimate.
+NESTED = "OptunaSearchCV in cross_val_score"
+
+
+def noise(n_positive, seed):
+    random = np.random.RandomState(seed)
+    y = np.zeros(N_ROWS, dtype=int)
+    y[random.permutation(N_ROWS)[:n_positive]] = 1
+    return random.normal(size=(N_ROWS, N_COLUMNS)), y
+
+
+def measure(n_positive, seed, names):
+    X, y = noise(n_positive, seed)
+    for name in names:
+        if name == NESTED:
+            reported = cross_val_score(ours(seed), X, y, scoring=SCORING, cv=3).mean()
+        else:
+            reported = METHODS[name](seed).fit(X, y).best_score_
+        yield {"positives": n_positive, "seed": seed, "method": name, "reported": float(reported)}
+
+
+def report(rows):
+    names = list(dict.fromkeys(row["method"] for row in rows))
+    lines = []
+    for name in names:
+        cells = []
+        for n_positive in POSITIVES:
+            found = np.array(
+                [row["reported"] for row in rows if (row["method"], row["positives"]) == (name, n_positive)]
+            )
+            error = found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
+            cells.append(f"{found.mean():.3f} ± {2 * error:.3f}" if len(found) else "")
+        lines.append([name, *cells])
+    header = ["reported area under the ROC curve", *(f"{n} of {N_ROWS} positive" for n in POSITIVES)]
+    n_seeds = len({row["seed"] for row in rows})
+    return (
+        f"# Noise labels\n\n{environment()}\n\nMean of what is reported over {n_seeds} tables, with two standard "
+        f"errors; the truth is 0.5. Searches try {N_CANDIDATES} trees, TunedXGBClassifier {N_CANDIDATES // 2} "
+        f"candidates, AutoModelSelector 20.\n\n{markdown_table(header, lines)}\n"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(20)))
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    names = ["GridSearchCV", "OptunaSearchCV"] if args.quick else [*METHODS, NESTED]
+    rows = []
+    for seed in [0] if args.quick else args.seeds:
+        for n_positive in POSITIVES:
+            for row in measure(n_positive, seed, names):
+                rows.append(row)
+                print(row, flush=True)
+    text = report(rows)
+    print(text)
+    if not args.quick:
+        (RESULTS / "honesty.md").write_text(text)
+        write_rows("honesty", rows)
+
+
+if __name__ == "__main__":
+    main()
