@@ -228,7 +228,7 @@ def skopt_dimension(values: Any) -> Any:
 
 
 EXPLAINED = (
-    "How many times as fast as `RandomizedSearchCV` with 100 candidates a method has the CV score which that ends with: "
+    "How many times as fast as `RandomizedSearchCV` with 100 candidates a method has the score which that ends with: "
     "geometric mean over the seeds, with the range of two standard errors; the slow ones on the first seed or two. One "
     "job, one thread inside fits of 20 to 130 ms; the methods took turns. `optuna-integration` cannot prune here: its "
     "pruning wants `partial_fit` outside of a Pipeline."

@@ -140,9 +140,10 @@ def check_classes(classes: np.ndarray, counts: np.ndarray, cv: Any) -> None:
         )
     rarest, n_members = classes.tolist()[counts.argmin()], counts.min()
     if isinstance(cv, numbers.Integral) and n_members < cv:
+        fewer = f"cv={n_members}, or " if n_members > 1 else ""
         raise ValueError(
-            f"Class {rarest!r} has {n_members} members, fewer than the {cv} folds. "
-            f"Pass cv={max(2, n_members)}, or a splitter of your own, or merge or drop the class."
+            f"Class {rarest!r} has {n_members} {'member' if n_members == 1 else 'members'}, fewer than the {cv} folds. "
+            f"Pass {fewer}a splitter of your own, or merge or drop the class."
         )
 
 
