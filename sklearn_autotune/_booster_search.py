@@ -270,6 +270,7 @@ class BaseTunedXGB(BaseSearch):
         task = make_task(self, self, X, y, scorer, routed, _n_folds(target))
         self.n_splits_ = len(task.folds)
         space = self._read_space(model, task)
+        self._deadline = None if self.timeout is None else start + self.timeout
         evaluation = Boosting(
             WholeFolds(model, task, self.verbose),
             target,
@@ -277,8 +278,8 @@ class BaseTunedXGB(BaseSearch):
             self.n_estimators or MOST_ROUNDS,
             self._quick_loss() if self.scoring is None else None,
             effective_n_jobs(self.n_jobs),
+            self._deadline,
         )
-        self._deadline = None if self.timeout is None else start + self.timeout
         winner = self._search(task, space, evaluation, FoldContexts(self, None, self.n_splits_), start)
         self.scorer_ = scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
         self.learning_curves_ = self._learning_curves(evaluation)
@@ -419,7 +420,7 @@ class BaseTunedXGB(BaseSearch):
         self.best_estimator_ = evaluation.fit(best, task.X, task.y, task.fit_params, winner.outcome.curve)
         self.refit_time_ = time.perf_counter() - start
         self.n_estimators_ = self.best_params_["n_estimators"]
-        predictions = evaluation.out_of_fold(winner.number, winner.params)
+        predictions = evaluation.out_of_fold(winner.number, winner.params, winner.outcome.curve)
         self.oof_predictions_ = _put_together(task, [self._shaped(values) for values in predictions])
 
     def _learning_curves(self, evaluation: Boosting) -> list[list[dict[str, np.ndarray]]]:

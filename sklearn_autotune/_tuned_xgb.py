@@ -22,7 +22,7 @@ _PARAMETERS = """Parameters
         How many different candidates are measured at most.
     timeout : float, default=None
         Seconds for the whole ``fit``, the final one included. No candidate grows on when only the time for the final
-        fit is left; the first one is always finished. None sets no limit.
+        fit is left; the first one is given fewer rounds instead, if it has to be. None sets no limit.
     scoring : str, callable, list, tuple, set or dict, default=None
         As in scikit-learn; higher is better. It chooses the candidate and its number of rounds. None is the negated
         log loss of a classifier and the negated root of the mean squared error of a regressor, what they are trained

@@ -1,6 +1,7 @@
 """TunedXGBClassifier and TunedXGBRegressor: what is found is what XGBoost gives, on any table that people have."""
 
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -411,7 +412,9 @@ def test_a_search_can_be_resumed(cancer, tmp_path):
     search = classifier(n_trials=5, **stored).fit(X, y)
 
     assert len(search.cv_results_["params"]) == 5
-    assert search.oof_predictions_.shape == (len(y), 2)
+    undisturbed = classifier(n_trials=5).fit(X, y)
+    assert table(search) == table(undisturbed)
+    np.testing.assert_array_equal(search.oof_predictions_, undisturbed.oof_predictions_)
     with pytest.raises(ValueError, match="another estimator"):
         classifier(n_trials=5, gamma=1.0, **stored).fit(X, y)
 
@@ -435,6 +438,35 @@ def test_time_is_kept_within_a_fold():
     ).fit(X, y)
 
     assert search.trials_["status"].tolist() == ["complete", "timeout"]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_the_first_candidate_is_given_fewer_rounds_where_time_is_short(cancer, n_jobs):
+    def slow(y, prediction):
+        time.sleep(0.02)
+        return prediction - y, np.ones_like(y)
+
+    X, y = cancer
+    search = regressor(objective=slow, learning_rate=0.01, timeout=9.0, n_trials=1, n_jobs=n_jobs).fit(X, y)
+
+    assert search.trials_["status"].tolist() == ["complete"]
+    # A round of all folds and of the final fit takes at least 0.08 s, or 0.04 s where folds grow side by side.
+    assert 100 <= search.n_estimators_ <= 9.0 / (0.08 if n_jobs == 1 else 0.04)
+    assert search.best_estimator_.n_estimators == search.n_estimators_
+
+
+def test_a_candidate_cut_short_is_predicted_as_it_was_after_a_resume(tmp_path):
+    def slow(y, prediction):
+        time.sleep(0.01)
+        return prediction - y, np.ones_like(y)
+
+    X, y = load_diabetes(return_X_y=True)
+    stored = {"storage": tmp_path / "study.db", "objective": slow, "learning_rate": 0.05, "n_trials": 1}
+    short = regressor(timeout=4.0, **stored).fit(X, y)
+    resumed = regressor(resume=True, **stored).fit(X, y)
+
+    assert resumed.n_estimators_ == short.n_estimators_
+    np.testing.assert_array_equal(resumed.oof_predictions_, short.oof_predictions_)
 
 
 def test_the_target_score_ends_the_search(cancer):

@@ -201,6 +201,8 @@ class BoosterGrowth:
         On the fold's test rows, point by point.
     is_late : bool
         Whether the deadline has passed before it was as far as was asked for.
+    ends : float or None
+        ``time.time()`` after which it grows no further, if it has been scored at least once, and is not late for that.
     most_points : int or None
         Where to end at the latest, and beyond what nothing counts for `best`.
     error : str or None
@@ -230,6 +232,7 @@ class BoosterGrowth:
         self.predictions: list[np.ndarray] = []
         self.fit_seconds = self.score_seconds = 0.0
         self.most_points: int | None = None
+        self.ends: float | None = None
         self.error: str | None = None
         self.is_closing = False
         self.asked: SimpleQueue[int | None] = SimpleQueue()
@@ -296,12 +299,16 @@ class BoosterGrowth:
 
     def _goes_on(self, n_points: int) -> bool:
         n_reached = len(self.scores)
-        if self.is_late or self.is_closing or self.error is not None or n_reached == len(self.amounts):
+        if self._is_held_up() or self.error is not None or n_reached == len(self.amounts):
             return False
         if n_points == UNTIL_IT_TURNS:
             is_far = self.most_points is not None and n_reached >= self.most_points
             return not (is_far or has_turned(self._guiding()))
         return n_reached < n_points
+
+    def _is_held_up(self) -> bool:
+        is_over = self.ends is not None and len(self.scores) > 0 and time.time() > self.ends
+        return self.is_late or self.is_closing or is_over
 
     def _guiding(self) -> list[float]:
         return [guiding_score(score, self.evaluation.metric) for score in self.visible]
@@ -316,7 +323,7 @@ class BoosterGrowth:
             self.booster = xgboost.Booster(self.params, cache=[train, test])
         for iteration in range(self.booster.num_boosted_rounds(), self.amounts[len(self.scores)]):
             self.is_late = self.deadline is not None and time.time() > self.deadline
-            if self.is_late or self.is_closing:
+            if self._is_held_up():
                 return
             self.booster.update(train, iteration, self.objective)
         prediction = self.booster.predict(test)

@@ -16,6 +16,7 @@ generator per thread, so every booster lives in a thread of its own.
 """
 
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -43,6 +44,9 @@ __all__ = ["Boosting", "Target"]
 
 # What the boosters of one candidate may hold in histograms; from there on only those growing at the moment do.
 MOST_HELD_BYTES = 2**26
+
+# What the final fit takes, on all rows, in terms of a fold: of three folds each has two thirds of them.
+FINAL_FIT_IN_FOLDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,9 @@ class Boosting:
         are many, and scikit-learn's checks take as long as a few rounds.
     n_jobs : int
         How many boosters may grow at a time.
+    ends : float or None
+        ``time.time()`` at which ``fit`` has to be over. A candidate that has no deadline, as the first one, is
+        finished in any case; it grows no longer than leaves time for its other folds and the final fit.
     """
 
     folds: WholeFolds
@@ -97,6 +104,7 @@ class Boosting:
     most: int = 5000
     loss: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float] | None = None
     n_jobs: int = 1
+    ends: float | None = None
     _matrices: dict[Any, tuple[Matrices, ...]] = field(default_factory=dict, init=False, repr=False)
     _predicted: dict[int, tuple[float, Sequence[np.ndarray]]] = field(default_factory=dict, init=False, repr=False)
     _curves: dict[int, list[Any]] = field(default_factory=dict, init=False, repr=False)
@@ -126,6 +134,7 @@ class Boosting:
             for place, growth in enumerate(growths):
                 # With more than one job folds are begun before it is known whether they will be needed.
                 while n_begun < min(n_folds, place + self.n_jobs):
+                    growths[n_begun].ends = self._end_of_fold(work, n_folds - place)
                     growths[n_begun].ask(None)
                     n_begun += 1
                 growth.wait(self.folds.task.error_score)
@@ -147,6 +156,13 @@ class Boosting:
             for growth in growths:
                 growth.close()
 
+    def _end_of_fold(self, work: Work, n_left: int) -> float | None:
+        """Divide the time that is left among the folds that are left, and the final fit."""
+        if self.ends is None or work.deadline is not None:
+            return None
+        now, n_waves = time.time(), -(-n_left // self.n_jobs)
+        return now + max(0.0, self.ends - now) / (n_waves + FINAL_FIT_IN_FOLDS)
+
     def _finish(self, growth: "BoosterGrowth", n_points: int) -> None:
         """Grow a booster as far as its candidate will come, and let go of what it held for that."""
         growth.ask(n_points)
@@ -164,7 +180,7 @@ class Boosting:
                     growth.wait(self.folds.task.error_score)
             if any(growth.is_late for growth in growths):
                 return Progress(len(growths) - 1, len(growths) + 1, tuple(growth.best for growth in growths))
-            reached = growths[0].amounts[:n_points]
+            reached = growths[0].amounts[: min(n_points, *(len(growth.scores) for growth in growths))]
             curve = tuple(
                 Rung(amount, tuple(growth.scores[point] for growth in growths)) for point, amount in enumerate(reached)
             )
@@ -191,12 +207,19 @@ class Boosting:
         """Return the number of rounds that the scores belong to."""
         return curve[chosen_rung(curve, self.metric)].resource
 
-    def out_of_fold(self, number: int, params: Mapping[str, Any]) -> Sequence[np.ndarray]:
+    def out_of_fold(self, number: int, params: Mapping[str, Any], curve: Sequence[Rung]) -> Sequence[np.ndarray]:
         """Return what a candidate's boosters predicted on their folds; of one measured in an earlier run, once more."""
         if number not in self._predicted:
-            self._predicted.clear()
-            for _ in self.steps(Work(number, 0, 1, params)):
-                pass
+            best = chosen_rung(curve, self.metric)
+            growths = self._plant(self.folds.prepare(params)[0], None)
+            try:
+                for growth in growths:
+                    self._finish(growth, best + 1)
+            finally:
+                for growth in growths:
+                    growth.close()
+            mean = mean_score(curve[best].test, self.metric)
+            self._predicted = {number: (mean, [growth.predictions[best] for growth in growths])}
         return self._predicted[number][1]
 
     def curves_of(self, number: int) -> list[tuple[Sequence[int], Sequence[Any]]]:
