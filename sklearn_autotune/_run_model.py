@@ -23,7 +23,7 @@ from sklearn_autotune._tuned_xgb import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, inner_prefix
 from sklearn_autotune.families._xgboost import tuned_space
 
-__all__ = ["default_scoring", "make_folds", "make_search", "model_to_keep"]
+__all__ = ["default_scoring", "make_folds", "make_search", "model_to_keep", "refuse_wrong_scoring"]
 
 Branch = dict[str, Any]
 
@@ -47,6 +47,22 @@ def make_folds(config: Config, parts: Parts) -> Any:
     if rarest < config.cv:
         raise ConfigError(f"cv: {config.cv} folds, but the rarest class has {rarest} rows to learn from")
     return StratifiedKFold(config.cv, shuffle=True, random_state=config.seed)
+
+
+def refuse_wrong_scoring(config: Config, parts: Parts) -> None:
+    """Refuse scores that ask which of two classes is the positive one, where nothing says so."""
+    is_classification = parts.task == "classification"
+    scoring = config.scoring or ""
+    if is_classification and scoring in ("f1", "precision", "recall", "jaccard", "average_precision"):
+        labels = set(np.unique(parts.train.y).tolist())
+        if not labels <= {0, 1}:
+            raise ConfigError(f"scoring: {scoring} is for the classes 0 and 1; take {scoring}_macro or roc_auc")
+    errors = ("r2", "max_error", "explained_variance", "d2_absolute_error_score")
+    is_of_values = "error" in scoring or "deviance" in scoring or scoring in errors
+    if scoring and is_classification and is_of_values:
+        raise ConfigError(f"scoring: {scoring} is for regression, but this is a classification")
+    if scoring and not is_classification and not is_of_values:
+        raise ConfigError(f"scoring: {scoring} is for classification, but this is a regression")
 
 
 def make_search(config: Config, parts: Parts, base: Path, callbacks: Sequence[Any] = ()) -> Any:

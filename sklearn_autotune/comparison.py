@@ -76,7 +76,8 @@ def compare(
     confidence : float, default=0.95
         Of the intervals.
     callbacks : list of callable, default=None
-        Called as ``callback(row)`` with each row of ``Comparison.rows``, in order, as soon as it is there.
+        Called as ``callback(row)`` with each row of ``Comparison.rows``, in order, as soon as it is there. One that has
+        a method ``begin`` is told with ``begin(n_rows)`` how many there will be.
 
     Returns
     -------
@@ -118,6 +119,9 @@ def compare(
         for number, fold in enumerate(folds)
         for name, method in (*methods.items(), *added.items())
     ]
+    for callback in callbacks or ():
+        if hasattr(callback, "begin"):
+            callback.begin(len(cells))
     rows = []
     for row in Parallel(n_jobs=n_jobs, return_as="generator")(cells):
         rows.append(row)

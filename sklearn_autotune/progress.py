@@ -201,8 +201,6 @@ class MethodProgress:
 
     Parameters
     ----------
-    n_rows : int, default=None
-        How many fits there will be: methods, baselines included, times outer folds.
     bar : bool or "auto", default="auto"
         Whether to draw a bar, as of `TrialProgress`.
     stream : text stream, default=None
@@ -214,25 +212,35 @@ class MethodProgress:
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> from sklearn_autotune import compare
     >>> from sklearn_autotune.progress import MethodProgress
-    >>> progress = MethodProgress(n_rows=4, bar=False)
+    >>> progress = MethodProgress(bar=False)
     >>> tree = DecisionTreeClassifier(random_state=0)
     >>> comparison = compare({"tree": tree}, *load_iris(return_X_y=True), cv=2, random_state=0, callbacks=[progress])
     >>> print(progress.line().rpartition(" in ")[0])
     4 of 4 fits: dummy, fold 2: 0.33333
     """
 
-    def __init__(self, n_rows: int | None = None, *, bar: bool | str = "auto", stream: Any = None) -> None:
+    def __init__(self, *, bar: bool | str = "auto", stream: Any = None) -> None:
         _check_bar(bar)
-        self.n_rows = n_rows
         self.bar = bar
         self.stream = stream
+        self.n_rows: int | None = None
         self.n_done = 0
         self._last: Mapping[str, Any] | None = None
         self._tqdm: Any = None
 
+    def begin(self, n_rows: int) -> None:
+        """Take in how many rows there will be, and begin the bar: the first fit may take long.
+
+        Parameters
+        ----------
+        n_rows : int
+        """
+        self.close()
+        self.n_rows, self.n_done, self._last = n_rows, 0, None
+        self._tqdm = _make_bar(self.bar, self.stream, n_rows, 0, "fit")
+
     def __call__(self, row: Mapping[str, Any]) -> None:
         """Take in a row of the comparison, and tell."""
-        self.__enter__()
         self.n_done += 1
         self._last = row
         if self._tqdm is None:
@@ -240,11 +248,11 @@ class MethodProgress:
             return
         self._tqdm.set_postfix_str(self.line().partition(": ")[2], refresh=False)
         self._tqdm.update(1)
+        if self.n_done == self.n_rows:
+            self.close()
 
     def __enter__(self) -> "MethodProgress":
-        """Begin the bar, and return itself: the first fit may take long."""
-        if self._tqdm is None and self.n_done == 0:
-            self._tqdm = _make_bar(self.bar, self.stream, self.n_rows, 0, "fit")
+        """Return itself."""
         return self
 
     def __exit__(self, *error: Any) -> None:

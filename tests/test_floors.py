@@ -47,9 +47,11 @@ FLOORS = {
     11: ("comparison", "testing"),
     12: ("plotting", "export", "_html", "_demo"),
     13: ("report",),
-    14: ("runner",),
-    15: ("cli",),
-    16: ("__init__", "__main__"),
+    14: ("_run_papers",),
+    15: ("_run_compare",),
+    16: ("runner",),
+    17: ("cli",),
+    18: ("__init__", "__main__"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

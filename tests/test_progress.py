@@ -192,7 +192,7 @@ def compared(progress):
 
 
 def test_a_comparison_has_a_line_for_each_fit_in_a_log(caplog, capfd):
-    with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"), MethodProgress(n_rows=4) as progress:
+    with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"), MethodProgress() as progress:
         comparison = compared(progress)
 
     score = comparison.column("score", "fine")[1]
@@ -205,10 +205,10 @@ def test_a_comparison_has_a_line_for_each_fit_in_a_log(caplog, capfd):
 def test_a_comparison_has_a_bar_in_a_terminal_from_the_beginning(caplog):
     terminal = Terminal()
 
-    with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"), MethodProgress(4, stream=terminal) as one:
-        assert "0/4" in terminal.getvalue()
+    with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"), MethodProgress(stream=terminal) as one:
         compared(one)
 
+    assert "| 0/4 " in terminal.getvalue()
     assert re.match(r"100%\|.*\| 4/4 .*fine, fold 2: ", terminal.getvalue().split("\r")[-1])
     assert terminal.getvalue().endswith("\n")
     assert caplog.messages == []

@@ -15,7 +15,7 @@ import pytest
 import skops.io
 from sklearn.pipeline import make_pipeline
 
-from sklearn_autotune import cli, runner
+from sklearn_autotune import _run_papers, cli, runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune._run_config import ConfigError, read_config
 from sklearn_autotune._run_data import data_of
@@ -282,7 +282,7 @@ def test_a_report_that_cannot_be_drawn_does_not_cost_the_run(write, tmp_path, mo
     def fail(*args, **kwargs):
         raise OSError("no fonts")
 
-    monkeypatch.setattr(runner, "write_report", fail)
+    monkeypatch.setattr(_run_papers, "write_report", fail)
     folder = runner.run(write(SHORT), folder=tmp_path / "run")
 
     assert papers(folder)["report"] == {"file": None, "missing_because": "OSError: no fonts"}
@@ -467,7 +467,7 @@ def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
 def test_the_commands_of_the_guide_run_as_they_stand(tmp_path):
     page = (ROOT / "docs" / "guides" / "production.md").read_text(encoding="utf-8")
     commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
-    assert commands.count("python -m sklearn_autotune") == 7
+    assert commands.count("python -m sklearn_autotune") == 8
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
 
