@@ -1,4 +1,4 @@
-"""From a configuration and a table to the search that it asks for, and from a fitted search to the model to keep."""
+"""From a configuration and a table to the search that it asks for."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 
@@ -23,7 +22,7 @@ from sklearn_autotune._tuned_xgb import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, inner_prefix
 from sklearn_autotune.families._xgboost import tuned_space
 
-__all__ = ["default_scoring", "make_folds", "make_search", "model_to_keep", "refuse_wrong_scoring"]
+__all__ = ["default_scoring", "make_folds", "make_search", "refuse_wrong_scoring"]
 
 Branch = dict[str, Any]
 
@@ -265,21 +264,3 @@ def _level(values: Any, n_levels: int) -> list[Any]:
 
 def _size(branches: Sequence[Branch]) -> int:
     return sum(int(np.prod([len(values) for values in branch.values()])) for branch in branches)
-
-
-# -- the model to keep -------------------------------------------------------------------------------------------------
-
-
-def model_to_keep(search: Any) -> Any:
-    """Return what predicts from raw tables, without the search: no study, no trials."""
-    if not isinstance(search, TunedXGBClassifier | TunedXGBRegressor):
-        return search.best_estimator_
-    reader, model = RawColumns(), search.best_estimator_
-    reader.columns_ = search._columns
-    if hasattr(search, "feature_names_in_"):
-        reader.feature_names_in_ = search.feature_names_in_
-    if isinstance(search, TunedXGBClassifier):
-        numbered = NumberedClasses(clone(model), search.class_weight)
-        numbered.model_, numbered.classes_ = model, search.classes_
-        model = numbered
-    return Pipeline([("read", reader), ("model", model)])

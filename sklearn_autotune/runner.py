@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from sklearn_autotune._drift import drift_of, fit_to_profile, profile_of
+from sklearn_autotune._kept_model import model_to_keep
 from sklearn_autotune._optional import require
 from sklearn_autotune._run_compare import compare, load_comparison
 from sklearn_autotune._run_config import Config, ConfigError, config_hash, read_config
@@ -25,7 +26,7 @@ from sklearn_autotune._run_folder import (
     save_model,
     write_json,
 )
-from sklearn_autotune._run_model import default_scoring, make_folds, make_search, model_to_keep, refuse_wrong_scoring
+from sklearn_autotune._run_model import default_scoring, make_folds, make_search, refuse_wrong_scoring
 from sklearn_autotune._run_papers import origin_of, report_of
 from sklearn_autotune._run_scores import fold_scores, scores_beside_baseline
 from sklearn_autotune.export import export_code

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from sklearn_autotune._kept_model import model_to_keep
 from sklearn_autotune._optional import require
 from sklearn_autotune._trials import OUTCOME
 from sklearn_autotune.evaluation import guiding_score
@@ -19,6 +21,7 @@ from sklearn_autotune.evaluation import guiding_score
 __all__ = ["MLflowCallback", "log_search"]
 
 PURPOSE = "Tracking with MLflow"
+SQLITE = "sqlite:///"
 
 # How a run of MLflow ends, for each way in which a trial does.
 RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
@@ -112,8 +115,8 @@ class MLflowCallback:
         ----------
         search : estimator
             Fitted, with this callback.
-        X : array-like of shape (n_samples, n_features), default=None
-            Some rows, for the model's signature; the first few are looked at. None logs the model without one.
+        X : array-like or DataFrame of shape (n_samples, n_features), default=None
+            Rows as those of training, for the model's signature. None logs the model without one.
         registered_model_name : str, default=None
             The name under which to register the model; None registers none.
 
@@ -161,8 +164,8 @@ def log_search(
     ----------
     search : estimator
         Fitted, of this package.
-    X : array-like of shape (n_samples, n_features), default=None
-        Some rows, for the model's signature. None logs the model without one.
+    X : array-like or DataFrame of shape (n_samples, n_features), default=None
+        Rows as those of training, for the model's signature. None logs the model without one.
     tracking_uri, experiment_name, run_name, tags : object
         As of `MLflowCallback`.
     registered_model_name : str, default=None
@@ -221,7 +224,9 @@ class _SearchRun:
             active = self.mlflow.active_run()
             return "0" if active is None else active.info.experiment_id
         found = self.client.get_experiment_by_name(name)
-        return self.client.create_experiment(name) if found is None else found.experiment_id
+        if found is not None:
+            return found.experiment_id
+        return self.client.create_experiment(name, artifact_location=_beside_the_store(self.tracking_uri, name))
 
     def _create_run(self, name: str, tags: Mapping[str, str], start: datetime | None) -> str:
         run = self.client.create_run(
@@ -263,20 +268,18 @@ class _SearchRun:
         best = {f"best.{name}": value for name, value in getattr(search, "best_params_", {}).items()}
         self._log(self.run_id, metrics, {**best, **settings}, None)
         self.client.set_tag(self.run_id, "search", type(search).__name__)
-        model = getattr(search, "best_estimator_", None)
-        if model is not None:
-            self._log_model(model, X, registered_model_name)
+        if getattr(search, "best_estimator_", None) is not None:
+            self._log_model(model_to_keep(search), X, registered_model_name)
 
     def _log_model(self, model: Any, X: Any, registered_model_name: str | None) -> None:
         _load("mlflow.pyfunc")  # log_model would load it, with its warnings
-        flavor, models = _load("mlflow.sklearn"), _load("mlflow.models")
-        rows = None if X is None else X[:5]
+        flavor = _load("mlflow.sklearn")
         # Pipelines may hold anything, and pickle keeps it; formats that know what they hold refuse XGBoost's types.
         with self._pointed_here(), self.mlflow.start_run(run_id=self.run_id):
             flavor.log_model(
                 model,
                 name="model",
-                signature=None if rows is None else models.infer_signature(rows, model.predict(rows)),
+                signature=None if X is None else _signature(model, X),
                 registered_model_name=registered_model_name,
                 serialization_format="cloudpickle",
             )
@@ -307,6 +310,34 @@ class _SearchRun:
         self.client.log_batch(run_id, metrics=points, params=items[:MOST_PARAMS])
         for start in range(MOST_PARAMS, len(items), MOST_PARAMS):
             self.client.log_batch(run_id, params=items[start : start + MOST_PARAMS])
+
+
+def _beside_the_store(tracking_uri: str | None, name: str) -> str | None:
+    """Return where an experiment's files go: beside an SQLite file, wherever the process is; else MLflow says."""
+    if tracking_uri is None or not tracking_uri.startswith(SQLITE) or tracking_uri == SQLITE:
+        return None
+    path = Path(tracking_uri.removeprefix(SQLITE)).absolute()
+    return (path.parent / "mlruns" / re.sub(r"[^\w\-.]", "_", name)).as_uri()
+
+
+def _signature(model: Any, X: Any) -> Any:
+    """Say what a model takes and gives, in MLflow's words; of all rows, since the first few may have no gaps.
+
+    Categoricals of pandas become what may hold anything: under a narrower word MLflow would refuse them.
+    """
+    models, schema = _load("mlflow.models"), _load("mlflow.types.schema")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on whole numbers, of which a later table may lack some
+        signature = models.infer_signature(X, model.predict(X[:5]))
+    dtypes = getattr(X, "dtypes", None)
+    if dtypes is None or not signature.inputs.has_input_names() or not hasattr(dtypes, "items"):
+        return signature
+    free = {str(name) for name, dtype in dtypes.items() if hasattr(dtype, "categories")}
+    columns = [
+        schema.ColSpec(schema.AnyType(), column.name, required=column.required) if column.name in free else column
+        for column in signature.inputs.inputs
+    ]
+    return models.ModelSignature(inputs=schema.Schema(columns), outputs=signature.outputs)
 
 
 def _load(module: str) -> Any:

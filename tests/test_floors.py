@@ -42,10 +42,10 @@ FLOORS = {
     7: ("_search", "_booster_search", "_winners"),
     8: ("_selector", "_tuned_xgb"),
     # Upstairs: what reads finished searches; nothing below knows it exists.
-    9: ("_finished", "_export_blend", "_run_model"),
-    10: ("_outer_fold", "_summary", "tracking"),
+    9: ("_finished", "_export_blend", "_kept_model", "_run_model"),
+    10: ("_outer_fold", "_summary"),
     11: ("comparison", "testing"),
-    12: ("plotting", "export", "_html", "_demo"),
+    12: ("plotting", "export", "tracking", "_html", "_demo"),
     13: ("report",),
     14: ("_run_papers",),
     15: ("_run_compare",),

@@ -17,10 +17,11 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_autotune import _run_papers, cli, runner
 from sklearn_autotune.__main__ import main
+from sklearn_autotune._kept_model import model_to_keep
 from sklearn_autotune._run_config import ConfigError, read_config
 from sklearn_autotune._run_data import data_of
 from sklearn_autotune._run_folder import new_folder, sha256_of, write_json
-from sklearn_autotune._run_model import make_search, model_to_keep
+from sklearn_autotune._run_model import make_search
 from tests.toys import CountingClassifier
 
 ROOT = Path(__file__).parents[1]
