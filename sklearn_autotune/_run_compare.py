@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from sklearn_autotune._run_config import Compare, Config, ConfigError, Range, re
 from sklearn_autotune._run_data import Parts, Rows, data_of
 from sklearn_autotune._run_folder import METADATA, free_target, new_folder, read_metadata, write_json
 from sklearn_autotune._run_model import default_scoring, make_folds, make_search, refuse_wrong_scoring
-from sklearn_autotune._run_papers import origin_of, report_of
+from sklearn_autotune._run_papers import origin_of, report_of, tags_of
 from sklearn_autotune._run_scores import scorer_of
+from sklearn_autotune._run_tracking import open_store
 from sklearn_autotune.comparison import Comparison
 from sklearn_autotune.comparison import compare as compare_methods
+from sklearn_autotune.tracking import log_comparison
 
 __all__ = ["compare", "load_comparison", "reason_of"]
 
@@ -71,7 +74,9 @@ def compare(
     _refuse_what_is_for_runs(config)
     parts = data_of(config, base)
     refuse_wrong_scoring(config, parts)
-    comparison = _compared(config, parts, base, callbacks)
+    folds, searches = _outer_folds(config, parts), _searches(config, parts, base)
+    store = open_store(config, base)
+    comparison = _compared(config, parts, folds, searches, callbacks)
     _require_a_score(comparison)
     with new_folder(target) as inside:
         for table in TABLES:
@@ -92,6 +97,10 @@ def compare(
             "comparison": {name: getattr(comparison, name) for name in Comparison.__slots__},
         }
         write_json(inside / METADATA, metadata)
+        if store is not None:
+            log = partial(log_comparison, comparison)
+            metadata["tracking"] = store.log(log, inside, target.name, {}, tags_of(metadata))
+            write_json(inside / METADATA, metadata)
     return target
 
 
@@ -124,6 +133,8 @@ def load_comparison(folder: str | Path) -> Comparison:
 
 
 def _refuse_what_is_for_runs(config: Config) -> None:
+    if config.tracking is not None and config.tracking.registered_model is not None:
+        raise ConfigError("tracking.registered_model: compare makes no model to be registered; leave it out")
     for name in ("storage", "study_name", "resume"):
         if getattr(config, name):
             raise ConfigError(
@@ -186,12 +197,13 @@ def _outer_folds(config: Config, parts: Parts) -> list[tuple[np.ndarray, np.ndar
 # -- what came out -----------------------------------------------------------------------------------------------------
 
 
-def _compared(config: Config, parts: Parts, base: Path, callbacks: Sequence[Any]) -> Comparison:
-    folds = _outer_folds(config, parts)
+def _compared(
+    config: Config, parts: Parts, folds: Sequence[Any], searches: Mapping[str, Any], callbacks: Sequence[Any]
+) -> Comparison:
     scoring = config.scoring or default_scoring(parts.task)
     classes = np.unique(parts.train.y) if parts.task == "classification" else None
     comparison = compare_methods(
-        _searches(config, parts, base),
+        searches,
         parts.train.X,
         parts.train.y,
         scoring=scorer_of(scoring, classes),

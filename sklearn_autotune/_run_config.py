@@ -23,6 +23,7 @@ __all__ = [
     "Holdout",
     "Output",
     "Range",
+    "Tracking",
     "config_hash",
     "read_config",
     "spelled_space",
@@ -44,7 +45,7 @@ ALIASES = {
 MODEL_TYPES = ("auto", *(family.name for family in FAMILIES if family.name != "baseline"))
 
 
-LATER_SECTIONS = ("compare",)
+LATER_SECTIONS = ("compare", "tracking")
 
 
 class ConfigError(ValueError):
@@ -149,6 +150,18 @@ class Compare(Strict):
     baselines: bool = Field(default=True, description="Whether a dummy and the models as they are take part too.")
 
 
+class Tracking(Strict):
+    """Where in MLflow a run, or a comparison, is logged; needs the extra mlflow."""
+
+    uri: str | None = Field(
+        default=None, description="MLflow's store: sqlite:///FILE, or a URL. Left out: what MLflow itself goes by."
+    )
+    experiment: str = Field(default="sklearn-autotune", min_length=1, description="Made, if there is none.")
+    run_name: str | None = Field(default=None, description="Left out: the name of the folder.")
+    tags: dict[str, str] = Field(default_factory=dict, description="For the run.")
+    registered_model: str | None = Field(default=None, description="The name to register the model under.")
+
+
 class Config(Strict):
     """A run: which data, which model, how it is searched, and where the results go. Paths start at this file."""
 
@@ -184,6 +197,7 @@ class Config(Strict):
         default_factory=dict, description="Parameters whose range or value is to be another than the family's."
     )
     compare: Compare | None = Field(default=None, description="For the command compare.")
+    tracking: Tracking | None = Field(default=None, description="Log to MLflow.")
     output: Output = Field(default_factory=lambda: Output())
 
     @model_validator(mode="after")
@@ -376,7 +390,8 @@ def _value_at(found: Any, place: tuple[Any, ...]) -> Any:
 
 def _keys_at(place: tuple[Any, ...]) -> Any:
     kinds: dict[tuple[Any, ...], type[BaseModel]] = {(): Config} | {
-        (name,): kind for name, kind in (("holdout", Holdout), ("compare", Compare), ("output", Output))
+        (name,): kind
+        for name, kind in (("holdout", Holdout), ("compare", Compare), ("tracking", Tracking), ("output", Output))
     }
     fields = kinds.get(place, Range).model_fields
     return [field.alias or name for name, field in fields.items()]

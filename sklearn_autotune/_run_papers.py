@@ -1,5 +1,6 @@
 """What the folders of runs and of comparisons have in common: where a result came from, and its report."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from sklearn_autotune._run_data import Parts
 from sklearn_autotune._run_folder import git_commit, versions
 from sklearn_autotune.report import write_report
 
-__all__ = ["origin_of", "report_of"]
+__all__ = ["origin_of", "report_of", "tags_of"]
 
 REPORT = "report.html"
 
@@ -41,6 +42,13 @@ def origin_of(kind: str, config: Config, parts: Parts, base: Path) -> dict[str, 
         "versions": versions(),
         "git": git_commit(base),
     }
+
+
+def tags_of(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return by what a run in MLflow is known to be of this configuration, these data and this commit."""
+    tags = {"config_hash": metadata["config_hash"], "target": metadata["target"], "task": metadata["task"]}
+    tags |= {f"{name}_sha256": entry["sha256"] for name, entry in metadata["data"].items()}
+    return tags if metadata["git"] is None else tags | {"git_commit": metadata["git"]["commit"]}
 
 
 def report_of(config: Config, source: Any, inside: Path, title: str, code: str | None) -> dict[str, Any]:

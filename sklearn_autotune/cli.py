@@ -73,6 +73,13 @@ space:                        # what is to be another than the usual range
 #   cv: 5                     # outer folds; cv above is that of the searches inside
 #   baselines: true           # a dummy, and the models as they are
 
+# tracking:                   # log to MLflow
+#   uri: sqlite:///mlflow.db  # a file beside this one, or a URL; left out: what MLflow itself goes by
+#   experiment: loans
+#   run_name: first           # left out: the name of the run's folder
+#   tags: {{team: risk}}
+#   registered_model: loans   # left out: the model is not registered
+
 output:
   folder: runs                # each run gets a folder of its own in it
   model: joblib               # or skops, which runs no code when it is loaded
@@ -139,8 +146,8 @@ def run_command(given: argparse.Namespace) -> int:
         folder = run(given.config, folder=given.output, callbacks=[] if given.quiet else [progress])
     metadata = read_metadata(folder)
     if given.json:
-        kept = ("parameters", "blend", "scores", "trials", "seconds", "config_hash")
-        _print_json({"folder": str(folder)} | {name: metadata[name] for name in kept})
+        kept = ("parameters", "blend", "scores", "trials", "seconds", "config_hash", "tracking")
+        _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in kept})
     elif not given.quiet:
         _say(*_summary(folder, metadata))
     return DONE
@@ -173,12 +180,22 @@ def _summary(folder: Path, metadata: dict[str, Any]) -> list[str]:
         lines += ["blend:", *(f"  {name} {weight:.2f}" for name, weight in metadata["blend"].items())]
     else:
         lines += ["parameters:", *(f"  {name} = {value}" for name, value in metadata["parameters"].items())]
-    return [*lines, *_missing(metadata, "script", "report"), f"written to {folder}"]
+    return [*lines, *_missing(metadata, "script", "report"), *_tracked(metadata), f"written to {folder}"]
 
 
 def _missing(metadata: dict[str, Any], *names: str) -> list[str]:
     """Say why a file is not there."""
     return [f"no {name}: {metadata[name]['missing_because']}" for name in names if metadata[name]["missing_because"]]
+
+
+def _tracked(metadata: dict[str, Any]) -> list[str]:
+    """Say where in MLflow it is, or why it is not."""
+    entry = metadata.get("tracking")
+    if entry is None:
+        return []
+    if entry["missing_because"]:
+        return [f"not in MLflow, or not all of it: {entry['missing_because']}"]
+    return [f"in MLflow: experiment {entry['experiment']}, run {entry['run_id']}"]
 
 
 def compare_command(given: argparse.Namespace) -> int:
@@ -188,12 +205,12 @@ def compare_command(given: argparse.Namespace) -> int:
         folder = compare(given.config, folder=given.output, callbacks=[] if given.quiet else [progress])
     metadata = read_metadata(folder, "comparison")
     if given.json:
-        kept = ("best", "leading", "verdict", "summary", "differences", "seconds", "config_hash")
-        _print_json({"folder": str(folder)} | {name: metadata[name] for name in kept})
+        kept = ("best", "leading", "verdict", "summary", "differences", "seconds", "config_hash", "tracking")
+        _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in kept})
     elif not given.quiet:
         comparison = load_comparison(folder)
         _say(*str(comparison).splitlines(), *_failures(comparison), *_missing(metadata, "report"))
-        _say(f"written to {folder}")
+        _say(*_tracked(metadata), f"written to {folder}")
     return DONE
 
 

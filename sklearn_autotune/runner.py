@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,11 @@ from sklearn_autotune._run_folder import (
     write_json,
 )
 from sklearn_autotune._run_model import default_scoring, make_folds, make_search, refuse_wrong_scoring
-from sklearn_autotune._run_papers import origin_of, report_of
+from sklearn_autotune._run_papers import origin_of, report_of, tags_of
 from sklearn_autotune._run_scores import fold_scores, scores_beside_baseline
+from sklearn_autotune._run_tracking import Store, open_store
 from sklearn_autotune.export import export_code
+from sklearn_autotune.tracking import log_search
 
 __all__ = [
     "ConfigError",
@@ -127,31 +130,49 @@ def run(
     parts = data_of(config, base)
     refuse_wrong_scoring(config, parts)
     search = make_search(config, parts, base, callbacks)
+    store = open_store(config, base)
     groups = {} if parts.train.groups is None else {"groups": parts.train.groups}
     search.fit(parts.train.X, parts.train.y, **groups)
-    searched = time.perf_counter()
+    seconds = {"search": time.perf_counter() - start}
     model = model_to_keep(search)
     scores = _scores(config, parts, search, model)
     with new_folder(target) as inside:
-        entry = save_model(model, inside, config.output.model)
-        script = _script(search)
-        code = script.pop("code", None)
-        if code is not None:
-            (inside / script["file"]).write_text(code, encoding="utf-8")
-        report = report_of(config, search, inside, f"Run of {path.name}", code)
-        _write_trials(search, inside / "trials.csv")
         (inside / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-        seconds = {"search": searched - start, "total": time.perf_counter() - start}
+        papers = _write_papers(config, search, model, inside, path.name)
         metadata = _metadata(config, parts, search, base) | {
             "created": began.isoformat(timespec="seconds"),
-            "seconds": seconds,
-            "model": entry | {"kind": type(search).__name__},
-            "script": script,
-            "report": report,
+            "seconds": seconds | {"total": time.perf_counter() - start},
+            **papers,
             "scores": scores,
         }
         write_json(inside / METADATA, metadata)
+        if store is not None:
+            metadata["tracking"] = _log(store, search, parts, metadata, inside, target.name)
+            write_json(inside / METADATA, metadata)
     return target
+
+
+def _write_papers(config: Config, search: Any, model: Any, inside: Path, name: str) -> dict[str, Any]:
+    """Write the model and what explains it; return what the metadata say of these files."""
+    entry = save_model(model, inside, config.output.model)
+    script = _script(search)
+    code = script.pop("code", None)
+    if code is not None:
+        (inside / script["file"]).write_text(code, encoding="utf-8")
+    report = report_of(config, search, inside, f"Run of {name}", code)
+    _write_trials(search, inside / "trials.csv")
+    return {"model": entry | {"kind": type(search).__name__}, "script": script, "report": report}
+
+
+def _log(store: Store, search: Any, parts: Parts, metadata: dict[str, Any], inside: Path, name: str) -> dict[str, Any]:
+    """Log the search with its scores to MLflow."""
+    scores = metadata["scores"]
+    metrics = {f"{rows}_score": scores[rows]["score"] for rows in ("train", "holdout") if scores[rows] is not None}
+    if scores["holdout"] is not None:
+        metrics["holdout_baseline"] = scores["holdout"]["baseline"]
+        metrics |= dict(zip(("holdout_low", "holdout_high"), scores["holdout"].get("interval", ()), strict=False))
+    log = partial(log_search, search, parts.train.X, registered_model_name=store.settings.registered_model)
+    return store.log(log, inside, name, metrics, tags_of(metadata))
 
 
 def _scores(config: Config, parts: Parts, search: Any, model: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Searches in MLflow: a run for the search, a run inside it for each trial, and the model with its signature."""
+"""Searches and comparisons in MLflow: a run for the whole, runs inside it, and the model with its signature."""
 
 import re
 import time
@@ -16,9 +16,10 @@ from optuna.trial import FrozenTrial, TrialState
 from sklearn_autotune._kept_model import model_to_keep
 from sklearn_autotune._optional import require
 from sklearn_autotune._trials import OUTCOME
+from sklearn_autotune.comparison import Comparison
 from sklearn_autotune.evaluation import guiding_score
 
-__all__ = ["MLflowCallback", "log_search"]
+__all__ = ["MLflowCallback", "log_comparison", "log_search"]
 
 PURPOSE = "Tracking with MLflow"
 SQLITE = "sqlite:///"
@@ -190,34 +191,67 @@ def log_search(
     if not isinstance(study, optuna.Study):
         raise ValueError(f"{type(search).__name__} has no study_: pass a search of this package, fitted.")
     run = _SearchRun(study, tracking_uri, experiment_name, run_name, tags)
-    for trial in study.get_trials(deepcopy=False):
-        if _status(trial) in RUN_STATUS:
-            run.log_trial(trial)
-    run.log_winner(search, X, registered_model_name)
-    run.close("FINISHED")
+    with run.until_closed():
+        for trial in study.get_trials(deepcopy=False):
+            if _status(trial) in RUN_STATUS:
+                run.log_trial(trial)
+        run.log_winner(search, X, registered_model_name)
     return run.run_id
 
 
-class _SearchRun:
-    """The run of a search, through a client of its own."""
+def log_comparison(
+    comparison: Comparison,
+    *,
+    tracking_uri: str | None = None,
+    experiment_name: str | None = None,
+    run_name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """Log what `compare` has returned: a run for the comparison, and a run inside it for each method.
+
+    A method's run has the means of the summary as metrics, and score, inner score and seconds of each outer fold, whose
+    number is the step. A method that failed on a fold is FAILED, with the first error in a tag.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    tracking_uri, experiment_name, tags : object
+        As of `MLflowCallback`.
+    run_name : str, default=None
+        None is "comparison".
+
+    Returns
+    -------
+    run_id : str
+        The comparison's run.
+
+    Examples
+    --------
+    >>> from sklearn_autotune.tracking import log_comparison
+    >>> # run_id = log_comparison(comparison, tracking_uri="sqlite:///mlflow.db", experiment_name="loans")
+    """
+    run = _ComparisonRun(run_name or "comparison", tracking_uri, experiment_name, tags)
+    with run.until_closed():
+        run.log(comparison)
+    return run.run_id
+
+
+class _Run:
+    """A run of MLflow with runs inside it, through a client of its own.
+
+    It stands inside the run that is active, if one is.
+    """
 
     def __init__(
-        self,
-        study: optuna.Study,
-        tracking_uri: str | None,
-        experiment_name: str | None,
-        run_name: str | None,
-        tags: Mapping[str, str] | None,
+        self, name: str, tracking_uri: str | None, experiment_name: str | None, tags: Mapping[str, str] | None
     ) -> None:
         self.mlflow = _load("mlflow")
-        self.study = study
         self.tracking_uri = tracking_uri
         self.client = self.mlflow.MlflowClient(tracking_uri=tracking_uri)
         self.experiment_id = self._experiment(experiment_name)
-        self.best: float | None = None
         active = self.mlflow.active_run()
         outer = {} if active is None else {"mlflow.parentRunId": active.info.run_id}
-        self.run_id = self._create_run(run_name or study.study_name, {**outer, **(tags or {})}, None)
+        self.run_id = self._create_run(name, {**outer, **(tags or {})}, None)
 
     def _experiment(self, name: str | None) -> str:
         if name is None:
@@ -233,6 +267,46 @@ class _SearchRun:
             self.experiment_id, start_time=_milliseconds(start), tags={"mlflow.runName": name, **tags}
         )
         return run.info.run_id
+
+    def _log(self, run_id: str, metrics: list[tuple[str, float, int]], params: Mapping[str, Any], when: Any) -> None:
+        entities = self.mlflow.entities
+        moment = int(1000 * time.time()) if when is None else when
+        named = {_name(name): str(value)[:LONGEST_PARAM] for name, value in params.items()}
+        items = [entities.Param(name, value) for name, value in named.items()]
+        points = [entities.Metric(_name(name), value, moment, step) for name, value, step in metrics if isfinite(value)]
+        self.client.log_batch(run_id, metrics=points, params=items[:MOST_PARAMS])
+        for start in range(MOST_PARAMS, len(items), MOST_PARAMS):
+            self.client.log_batch(run_id, params=items[start : start + MOST_PARAMS])
+
+    def close(self, status: str) -> None:
+        """End the run."""
+        self.client.set_terminated(self.run_id, status)
+
+    @contextmanager
+    def until_closed(self) -> Iterator[None]:
+        """End the run with the block: as failed, if an exception does."""
+        try:
+            yield
+        except BaseException:
+            self.close("FAILED")
+            raise
+        self.close("FINISHED")
+
+
+class _SearchRun(_Run):
+    """The run of a search, with a run inside it for each trial."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        tracking_uri: str | None,
+        experiment_name: str | None,
+        run_name: str | None,
+        tags: Mapping[str, str] | None,
+    ) -> None:
+        super().__init__(run_name or study.study_name, tracking_uri, experiment_name, tags)
+        self.study = study
+        self.best: float | None = None
 
     def log_trial(self, trial: FrozenTrial) -> None:
         """Log one trial as a run inside the search's."""
@@ -297,19 +371,34 @@ class _SearchRun:
         finally:
             self.mlflow.set_tracking_uri(before)
 
-    def close(self, status: str) -> None:
-        """End the search's run."""
-        self.client.set_terminated(self.run_id, status)
 
-    def _log(self, run_id: str, metrics: list[tuple[str, float, int]], params: Mapping[str, Any], when: Any) -> None:
-        entities = self.mlflow.entities
-        moment = int(1000 * time.time()) if when is None else when
-        named = {_name(name): str(value)[:LONGEST_PARAM] for name, value in params.items()}
-        items = [entities.Param(name, value) for name, value in named.items()]
-        points = [entities.Metric(_name(name), value, moment, step) for name, value, step in metrics if isfinite(value)]
-        self.client.log_batch(run_id, metrics=points, params=items[:MOST_PARAMS])
-        for start in range(MOST_PARAMS, len(items), MOST_PARAMS):
-            self.client.log_batch(run_id, params=items[start : start + MOST_PARAMS])
+class _ComparisonRun(_Run):
+    """The run of a comparison, with a run inside it for each method."""
+
+    def log(self, comparison: Comparison) -> None:
+        """Log what can be said, and each method."""
+        said = {"verdict": comparison.verdict(), "best": str(comparison.best), "leading": ", ".join(comparison.leading)}
+        for name, text in said.items():
+            self.client.set_tag(self.run_id, name, text[:LONGEST_TAG])
+        settings = {name: getattr(comparison, name) for name in ("metric", "n_folds", "confidence")}
+        self._log(self.run_id, [], settings, None)
+        columns = comparison.summary
+        for place, method in enumerate(columns["method"]):
+            means = {name: values[place] for name, values in columns.items() if name != "method"}
+            self._log_method(comparison, method, means)
+
+    def _log_method(self, comparison: Comparison, method: str, means: Mapping[str, float]) -> None:
+        errors = [row["error"] for row in comparison.rows if row["method"] == method and row["error"] is not None]
+        tags = {"mlflow.parentRunId": self.run_id, "method": method}
+        tags["is_baseline"] = str(method in comparison.baselines)
+        if errors:
+            tags["error"] = errors[0][-LONGEST_TAG:]
+        run_id = self._create_run(method, tags, None)
+        metrics = [(name, float(value), 0) for name, value in means.items()]
+        for name in ("score", "inner_score", "fit_seconds"):
+            metrics += [(f"fold_{name}", float(one), fold) for fold, one in enumerate(comparison.column(name, method))]
+        self._log(run_id, metrics, {}, None)
+        self.client.set_terminated(run_id, "FAILED" if errors else "FINISHED")
 
 
 def _beside_the_store(tracking_uri: str | None, name: str) -> str | None:

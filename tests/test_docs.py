@@ -154,6 +154,7 @@ def test_the_reference_gives_the_signatures_of_samplers():
         "progress.MethodProgress",
         "progress.TrialProgress",
         "tracking.MLflowCallback",
+        "tracking.log_comparison",
         "tracking.log_search",
     ],
 )

@@ -46,7 +46,7 @@ FLOORS = {
     10: ("_outer_fold", "_summary"),
     11: ("comparison", "testing"),
     12: ("plotting", "export", "tracking", "_html", "_demo"),
-    13: ("report",),
+    13: ("report", "_run_tracking"),
     14: ("_run_papers",),
     15: ("_run_compare",),
     16: ("runner",),
