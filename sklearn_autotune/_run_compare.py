@@ -156,7 +156,7 @@ def _method_names(config: Config) -> list[str]:
 def _of_method(config: Config, method: str) -> Config:
     """Return the configuration of a run with another method, with the budget that all have."""
     chosen: dict[str, Any] = {"optimization_method": method, "n_trials": config.n_trials or N_TRIALS}
-    if method == "automl":
+    if method == "automl" and config.model_type != "auto":
         chosen |= {"model_type": "auto", "space": {}}
     return config.model_copy(update=chosen)
 

@@ -194,7 +194,9 @@ class Config(Strict):
     study_name: str | None = Field(default=None, description="Name of the study in the storage.")
     resume: bool = Field(default=False, description="Go on with the stored study.")
     space: dict[str, Spelled] = Field(
-        default_factory=dict, description="Parameters whose range or value is to be another than the family's."
+        default_factory=dict,
+        description="Parameters whose range or value is to be another than the family's. For model_type auto with the "
+        "family in front, as in forest__max_features.",
     )
     compare: Compare | None = Field(default=None, description="For the command compare.")
     tracking: Tracking | None = Field(default=None, description="Log to MLflow.")
@@ -211,8 +213,12 @@ class Config(Strict):
             raise ValueError(f"optimization_method: {method} needs a model_type other than auto")
         if not is_auto and method == "automl":
             raise ValueError("optimization_method: automl chooses the model itself: write model_type: auto")
-        if is_auto and (self.space or self.storage or self.resume or self.study_name):
-            raise ValueError("model_type: auto takes none of space, storage, study_name and resume")
+        for name in ("storage", "study_name", "resume"):
+            if is_auto and getattr(self, name):
+                raise ValueError(
+                    f"{name}: model_type: auto blends models by what they predicted, which a storage does not keep, so "
+                    f"it cannot go on; leave out {name}, or name a model_type"
+                )
         for name in (self.compare and self.compare.methods) or ():
             if is_auto and name != "automl":
                 raise ValueError(f"compare.methods: {name} needs a model_type other than auto")

@@ -1,6 +1,7 @@
 """From a configuration and a table to the search that it asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._columns import Columns
-from sklearn_autotune._run_config import Config, ConfigError, spelled_space
+from sklearn_autotune._run_config import ALIASES, Config, ConfigError, spelled_space
 from sklearn_autotune._run_data import Parts
 from sklearn_autotune._script_parts import NumberedClasses, RawColumns
 from sklearn_autotune._search import OptunaSearchCV
-from sklearn_autotune._selector import AutoModelSelector
+from sklearn_autotune._selector import AutoModelSelector, families_for
 from sklearn_autotune._table import make_preparation
 from sklearn_autotune._tuned_xgb import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, inner_prefix
@@ -96,7 +97,7 @@ def make_search(config: Config, parts: Parts, base: Path, callbacks: Sequence[An
     if config.n_trials is not None:
         common["n_trials"] = config.n_trials
     if config.model_type == "auto":
-        return AutoModelSelector(parts.task, **common)
+        return AutoModelSelector(parts.task, _families(config, parts), **common)
     family = next(family for family in FAMILIES if family.name == config.model_type)
     if parts.task not in family.tasks:
         raise ConfigError(f"model_type: {config.model_type} is for {family.tasks[0]}, but this is a {parts.task}")
@@ -179,14 +180,17 @@ def _pipeline(family: Family, parts: Parts, seed: int) -> Pipeline:
 
 def _space(config: Config, parts: Parts, pipeline: Pipeline, prefix: str) -> list[Branch]:
     """Return the family's space with what the configuration settles in the place of what it names."""
-    found = auto_space(pipeline, n_rows=len(parts.train.y))
-    branches = [found] if isinstance(found, dict) else found
+    branches = _branches(auto_space(pipeline, n_rows=len(parts.train.y)))
     spelled = spelled_space(config)
     known = {name.removeprefix(prefix) for name in pipeline.get_params() if name.startswith(prefix)}
     _require_known(spelled, known, config.model_type)
     for name, values in spelled.items():
         branches = _settled(branches, prefix + name, values)
     return branches
+
+
+def _branches(space: Branch | list[Branch]) -> list[Branch]:
+    return [space] if isinstance(space, dict) else space
 
 
 def _settled(branches: list[Branch], name: str, values: Any) -> list[Branch]:
@@ -205,12 +209,57 @@ def _settled(branches: list[Branch], name: str, values: Any) -> list[Branch]:
     return kept
 
 
-def _require_known(spelled: Mapping[str, Any], known: set[str], model_type: str) -> None:
+def _require_known(spelled: Mapping[str, Any], known: set[str], model_type: str, before: str = "") -> None:
     for name in spelled:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(known))}"
-            raise ConfigError(f"space.{name}: {model_type} has no such parameter; {hint}")
+            raise ConfigError(f"space.{before}{name}: {model_type} has no such parameter; {hint}")
+
+
+# -- model selection ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _SettledSpace:
+    """A family's space with what the configuration settles in the place of what it names."""
+
+    space: Callable[[Shape], Branch | list[Branch]]
+    settled: Mapping[str, Any]
+
+    def __call__(self, shape: Shape) -> list[Branch]:
+        branches = _branches(self.space(shape))
+        for name, values in self.settled.items():
+            branches = _settled(branches, name, values)
+        return branches
+
+
+def _families(config: Config, parts: Parts) -> Any:
+    """Return the families that are tried, those with changed spaces that the configuration names."""
+    settled: dict[str, dict[str, Any]] = {}
+    for name, values in spelled_space(config).items():
+        family, is_full, parameter = name.partition("__")
+        if not is_full:
+            raise ConfigError(f"space.{name}: with model_type: auto the family comes first, as in forest__{name}")
+        settled.setdefault(ALIASES.get(family, family), {})[parameter] = values
+    if not settled:
+        return "auto"
+    usable = families_for(parts.task)
+    for name, values in settled.items():
+        if name not in usable:
+            raise ConfigError(f"space.{name}__…: no such family for this {parts.task}; there are {', '.join(usable)}")
+        _require_settable(usable[name], values, parts)
+        usable[name] = replace(usable[name], space=_SettledSpace(usable[name].space, values))
+    return list(usable.values())
+
+
+def _require_settable(family: Family, settled: Mapping[str, Any], parts: Parts) -> None:
+    model = family.make(Shape(len(parts.train.y), parts.task == "classification"))  # type: ignore[misc]
+    prefix = inner_prefix(family, model)
+    known = {name.removeprefix(prefix) for name in model.get_params() if name.startswith(prefix)}
+    _require_known(settled, known, family.name, f"{family.name}__")
+    if family.rounds in settled:
+        raise ConfigError(f"space.{family.name}__{family.rounds}: early stopping finds this number; leave it out")
 
 
 # -- grids -------------------------------------------------------------------------------------------------------------

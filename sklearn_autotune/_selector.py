@@ -40,7 +40,7 @@ from sklearn_autotune.families import FAMILIES, Family
 from sklearn_autotune.pruning import Bars, RaceBars
 from sklearn_autotune.racing import FoldRacing
 
-__all__ = ["AutoModelSelector"]
+__all__ = ["AutoModelSelector", "families_for"]
 
 N_TRIALS = 50
 MOST_TRIALS = 100_000  # where only the time is limited
@@ -53,6 +53,30 @@ RACING = FoldRacing(n_startup_trials=6)
 FIRST_SHARE = 0.5
 N_QUICK = 7
 LEAST_ROWS = 2000
+
+
+def families_for(task: str) -> dict[str, Family]:
+    """Return the families of the catalogue that can be used for a task, by name.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}
+
+    Returns
+    -------
+    families : dict of str to Family
+    """
+    return {family.name: family for family in FAMILIES if _why_not(family, task) is None}
+
+
+def _why_not(family: Family, task: str) -> str | None:
+    if family.make is None:
+        return "it does not say how its model is made"
+    if task not in family.tasks:
+        return f"it is not for {task}"
+    if family.package is not None and find_spec(family.package) is None:
+        return f"{family.package} is not installed"
+    return None
 
 
 def _is_classification(selector: Any) -> bool:
@@ -289,7 +313,7 @@ class AutoModelSelector(BaseSearch):
         """
         known = {family.name: family for family in FAMILIES}
         if isinstance(self.families, str):
-            return {name: family for name, family in known.items() if self._why_not(family) is None}
+            return families_for(self.task)
         families = {}
         for given in self.families:
             if isinstance(given, str) and given not in known:
@@ -297,22 +321,13 @@ class AutoModelSelector(BaseSearch):
             family = known[given] if isinstance(given, str) else given
             if not isinstance(family, Family):
                 raise TypeError(f"families takes names and Family objects, got {given!r}.")
-            reason = self._why_not(family)
+            reason = _why_not(family, self.task)
             if reason is not None:
                 raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")
             families[family.name] = family
         if not families:
             raise ValueError("families is empty: name at least one, or pass 'auto'.")
         return families
-
-    def _why_not(self, family: Family) -> str | None:
-        if family.make is None:
-            return "it does not say how its model is made"
-        if self.task not in family.tasks:
-            return f"it is not for {self.task}"
-        if family.package is not None and find_spec(family.package) is None:
-            return f"{family.package} is not installed"
-        return None
 
     def _read_data(
         self, X: Any, y: Any, metadata: Mapping[str, Any]
