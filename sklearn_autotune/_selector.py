@@ -143,8 +143,9 @@ class AutoModelSelector(BaseSearch):
     blend_weights_ : dict of str to float
         Weight of each member, by its label: the family and the trial's number. They add up to 1.
     leaderboard_ : dict of str to ndarray
-        A row for each candidate, the best first: rank, family, params, mean_score, std_error, fit_seconds,
-        predict_seconds, status, error, blend_weight. For ``pandas.DataFrame(selector.leaderboard_)``.
+        A row for each candidate, the best first: rank, number (the trial's, in ``trials_`` and ``study_``), family,
+        params, mean_score, std_error, fit_seconds, predict_seconds, status, error, blend_weight. For
+        ``pandas.DataFrame(selector.leaderboard_)``.
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
     trials_ : dict of str to ndarray
