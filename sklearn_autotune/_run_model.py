@@ -17,10 +17,10 @@ from sklearn_autotune._run_config import ALIASES, Config, ConfigError, spelled_s
 from sklearn_autotune._run_data import Parts
 from sklearn_autotune._script_parts import NumberedClasses, RawColumns
 from sklearn_autotune._search import OptunaSearchCV
-from sklearn_autotune._selector import AutoModelSelector, families_for
+from sklearn_autotune._selector import AutoModelSelector
 from sklearn_autotune._table import make_preparation
 from sklearn_autotune._tuned_xgb import TunedXGBClassifier, TunedXGBRegressor
-from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, inner_prefix
+from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, families_for, inner_prefix
 from sklearn_autotune.families._xgboost import tuned_space
 
 __all__ = ["default_scoring", "make_folds", "make_search", "refuse_wrong_scoring"]

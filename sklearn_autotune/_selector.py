@@ -3,7 +3,6 @@
 import numbers
 import time
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,11 +35,11 @@ from sklearn_autotune._table import TableReader
 from sklearn_autotune._trials import Budget, Goal, Record
 from sklearn_autotune._winners import choose, fit_members, label_of, make_leaderboard, make_voting, quick_leaders
 from sklearn_autotune.evaluation import Task
-from sklearn_autotune.families import FAMILIES, Family
+from sklearn_autotune.families import FAMILIES, Family, families_for, why_not
 from sklearn_autotune.pruning import Bars, RaceBars
 from sklearn_autotune.racing import FoldRacing
 
-__all__ = ["AutoModelSelector", "families_for"]
+__all__ = ["AutoModelSelector"]
 
 N_TRIALS = 50
 MOST_TRIALS = 100_000  # where only the time is limited
@@ -53,30 +52,6 @@ RACING = FoldRacing(n_startup_trials=6)
 FIRST_SHARE = 0.5
 N_QUICK = 7
 LEAST_ROWS = 2000
-
-
-def families_for(task: str) -> dict[str, Family]:
-    """Return the families of the catalogue that can be used for a task, by name.
-
-    Parameters
-    ----------
-    task : {"classification", "regression"}
-
-    Returns
-    -------
-    families : dict of str to Family
-    """
-    return {family.name: family for family in FAMILIES if _why_not(family, task) is None}
-
-
-def _why_not(family: Family, task: str) -> str | None:
-    if family.make is None:
-        return "it does not say how its model is made"
-    if task not in family.tasks:
-        return f"it is not for {task}"
-    if family.package is not None and find_spec(family.package) is None:
-        return f"{family.package} is not installed"
-    return None
 
 
 def _is_classification(selector: Any) -> bool:
@@ -322,7 +297,7 @@ class AutoModelSelector(BaseSearch):
             family = known[given] if isinstance(given, str) else given
             if not isinstance(family, Family):
                 raise TypeError(f"families takes names and Family objects, got {given!r}.")
-            reason = _why_not(family, self.task)
+            reason = why_not(family, self.task)
             if reason is not None:
                 raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")
             families[family.name] = family

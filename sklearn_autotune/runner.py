@@ -132,8 +132,9 @@ def run(
     search = make_search(config, parts, base, callbacks)
     store = open_store(config, base)
     groups = {} if parts.train.groups is None else {"groups": parts.train.groups}
+    ready = time.perf_counter()
     search.fit(parts.train.X, parts.train.y, **groups)
-    seconds = {"search": time.perf_counter() - start}
+    seconds = {"search": time.perf_counter() - ready}
     model = model_to_keep(search)
     scores = _scores(config, parts, search, model)
     with new_folder(target) as inside:
