@@ -61,6 +61,13 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--output", metavar="DIR", help="the run folder (default: a new one where the file says)")
     run.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
+    compare = commands.add_parser(
+        "compare", parents=[for_all], help="hold methods against each other on outer folds, and write a folder"
+    )
+    compare.add_argument("config", help="the YAML file")
+    compare.add_argument("--output", metavar="DIR", help="the folder (default: a new one where the file says)")
+    compare.add_argument("--quiet", action="store_true", help="no progress and no summary")
+
     check = commands.add_parser("verify", parents=[for_all], help="make a run's scores again, and compare")
     check.add_argument("run", metavar="RUN_DIR")
     check.add_argument("--base", metavar="DIR", help="where the data are (default: where the YAML file was)")

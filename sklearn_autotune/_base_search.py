@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
+import numpy as np
 import optuna
 from sklearn.base import BaseEstimator
 
+from sklearn_autotune._clock import Clock
 from sklearn_autotune._logbook import Logbook
 from sklearn_autotune._measuring import guiding_metric, make_bars
 from sklearn_autotune._refit_rules import RefitRule
@@ -92,6 +94,8 @@ class BaseSearch(BaseEstimator):
         There is none where no score decides.
         """
         deadline = None if self.timeout is None else start + self.timeout
+        self._clock = Clock()
+        self._fold_sizes = np.array([(len(fold.train), len(fold.test)) for fold in task.folds])
         loops: list[TrialLoop] = []  # not on the search itself, which callbacks take to workers
         try:
             with (
@@ -115,8 +119,8 @@ class BaseSearch(BaseEstimator):
         # From 2 on scikit-learn's lines, one for each fold, would run through a bar.
         progress = TrialProgress(self.n_trials, self.timeout, bar="auto" if self.verbose == 1 else False)
         shown = [progress] if self.verbose > 0 else []
-        parts |= {"contexts": contexts, "callbacks": [*(self.callbacks or ()), *shown]}
-        with progress:
+        parts |= {"contexts": contexts, "callbacks": [*(self.callbacks or ()), *shown], "clock": self._clock}
+        with progress, self._clock.running("total"):
             loops.append(self._make_loop(space, deadline, **parts))
             self._announce(loops[-1].n_planned)
             contexts.begin(loops[-1].n_planned)

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
-__all__ = ["Finished", "Interval", "idle_seconds", "mean_interval", "paired_interval", "read_finished"]
+__all__ = [
+    "Finished",
+    "Interval",
+    "Spent",
+    "mean_interval",
+    "paired_interval",
+    "read_finished",
+    "seconds_spent",
+]
 
 COMPLETE = "complete"
 
@@ -40,6 +48,8 @@ class Finished:
         Row of ``cv_results_``, -1 if there is none.
     best : int or None
         Place of the winner among these trials.
+    test_over_train : float or None
+        Rows in the test part of a fold, for each in its training part; None if the search does not tell.
     """
 
     metric: str
@@ -55,6 +65,7 @@ class Finished:
     params: list[Mapping[str, Any]]
     row: np.ndarray
     best: int | None
+    test_over_train: float | None = None
 
     def __len__(self) -> int:
         return len(self.number)
@@ -141,6 +152,9 @@ def read_finished(search: Any, metric: str | None = None) -> Finished:
     metric = _deciding(search, results, metric)
     trials = getattr(search, "trials_", None)
     finished = _from_trials(trials, results, metric) if isinstance(trials, Mapping) else _from_results(results, metric)
+    sizes = getattr(search, "_fold_sizes", None)
+    if sizes is not None:
+        finished = replace(finished, test_over_train=float(np.mean(sizes[:, 1] / sizes[:, 0])))
     row = getattr(search, "best_index_", None)
     best = np.flatnonzero(finished.row == row) if row is not None else np.array([], dtype=int)
     return finished if best.size == 0 else replace(finished, best=int(best[0]))
@@ -225,8 +239,38 @@ def _mean_of_known(folds: np.ndarray) -> np.ndarray:
     return np.divide(total, counts, out=np.full(len(folds), np.nan), where=counts > 0)
 
 
-def idle_seconds(search: Any, finished: Finished) -> float:
-    """Return for how long trials were open and nothing was measured, as far as that can be told."""
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a search took beside measuring candidates, in seconds.
+
+    Attributes
+    ----------
+    wall : float or None
+        From the first candidate asked to the last one told, by the clock; None if the search does not tell.
+    sampler : float or None
+        Proposing candidates and learning from them.
+    rest : float
+        Storing, callbacks, handing out, starting workers; with the sampler's part, where that is not told.
+    """
+
+    wall: float | None
+    sampler: float | None
+    rest: float
+
+
+def seconds_spent(search: Any, finished: Finished) -> Spent:
+    """Return what a search took beside measuring: by its own clock, else as far as its study's trials tell."""
+    measured = float(np.nansum(finished.seconds))
+    clock = getattr(search, "_clock", None)
+    if clock is None:
+        return Spent(None, None, max(0.0, _open_seconds(search) - measured))
+    # While candidates are waited for, one worker measures for as long as they took, and several for a part of that.
+    rest = clock.total - clock.sampler - min(clock.measuring, measured)
+    return Spent(clock.total, clock.sampler, max(0.0, rest))
+
+
+def _open_seconds(search: Any) -> float:
+    """Return for how long there was a trial under way, by the times in its study."""
     if not hasattr(search, "study_") or not hasattr(search.study_, "get_trials"):
         return 0.0
     trials = search.study_.get_trials(deepcopy=False)
@@ -237,7 +281,7 @@ def idle_seconds(search: Any, finished: Finished) -> float:
         begin = start if end is None else max(start, end)
         open_seconds += max(0.0, (stop - begin).total_seconds())
         end = stop if end is None else max(end, stop)
-    return max(0.0, open_seconds - float(np.nansum(finished.seconds)))
+    return open_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,33 +4,99 @@ import copy
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics import check_scoring
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
 
 from sklearn_autotune._finished import Finished, read_finished
-from sklearn_autotune._sklearn import take_rows
+from sklearn_autotune._routing import takes_sample_weight
+from sklearn_autotune._sklearn import cut_metadata, routing_enabled, take_rows
 
-__all__ = ["measure_method"]
+__all__ = ["OuterTask", "measure_method", "route"]
 
 NUMBERS = ("score", "inner_score", "own_score", "fit_seconds", "score_seconds", "n_fits", "n_trials")
 
 
+@dataclass(frozen=True, slots=True)
+class OuterTask:
+    """What all methods are measured on.
+
+    Attributes
+    ----------
+    X, y, groups : object
+        Of all rows.
+    scorer : callable
+    seed : int or None
+        For whatever has none.
+    error_score : "raise" or float
+    params : dict of str to object
+        Metadata for ``fit`` and the scorer.
+    """
+
+    X: Any
+    y: Any
+    groups: Any
+    scorer: Any
+    seed: int | None
+    error_score: float | str
+    params: Mapping[str, Any]
+
+
+def route(method: Any, scorer: Any, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Say what of the metadata goes to a method's ``fit``, and what to a scorer.
+
+    With scikit-learn's routing, what each asks for. Without, everything goes to ``fit``, and ``sample_weight`` also to
+    a scorer that takes it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the method does not take something; in scikit-learn's words where its routing is enabled.
+    """
+    if not params:
+        return {}, {}
+    if routing_enabled():
+        router = MetadataRouter(owner="compare")
+        router.add(estimator=method, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+        router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
+        routed = process_routing(router, "fit", **params)
+        return dict(routed.estimator.fit), dict(routed.scorer.score)
+    for name in params:
+        if not _takes(method, name):
+            raise TypeError(
+                f"The fit of {type(method).__name__} takes no {name}. In a Pipeline write 'step__{name}', or let "
+                "scikit-learn route it: set_config(enable_metadata_routing=True) and set_fit_request."
+            )
+    return dict(params), _asked_for(scorer, params)
+
+
+def _takes(method: Any, name: str) -> bool:
+    """Whether a method's ``fit`` does something with metadata of this name; a search asks its estimator."""
+    parameters = signature(method.fit).parameters
+    if name in parameters:
+        return True
+    if all(one.kind is not Parameter.VAR_KEYWORD for one in parameters.values()):
+        return False
+    if isinstance(method, Pipeline):
+        step, _, rest = name.partition("__")
+        return bool(rest) and step in method.named_steps and _takes(method.named_steps[step], rest)
+    inner = getattr(method, "estimator", None)
+    return _takes(inner, name) if hasattr(inner, "fit") and not isinstance(inner, type) else True
+
+
 def measure_method(
-    name: str,
-    method: Any,
-    number: int,
-    fold: tuple[np.ndarray, np.ndarray],
-    X: Any,
-    y: Any,
-    groups: Any,
-    scoring: Any,
-    seed: int | None,
-    error_score: float | str,
+    name: str, method: Any, number: int, fold: tuple[np.ndarray, np.ndarray], task: OuterTask
 ) -> dict[str, Any]:
     """Fit and score; what goes wrong is the row's own.
 
@@ -43,20 +109,25 @@ def measure_method(
     row: dict[str, Any] = {"method": name, "fold": number, **dict.fromkeys(NUMBERS)}
     row |= {"best_params": None, "error": None, "trace": None}
     begin, start = datetime.now(), time.perf_counter()
+    X_test, y_test = take_rows(task.X, test), take_rows(task.y, test)
     try:
-        fitted = _seeded(_copied(method), seed)
-        extra = {"groups": take_rows(groups, train)} if groups is not None and _takes_groups(fitted) else {}
-        fitted.fit(take_rows(X, train), take_rows(y, train), **extra)
+        fitted = _seeded(_copied(method), task.seed)
+        to_fit, to_score = route(fitted, task.scorer, task.params)
+        extra = cut_metadata(task.X, params=to_fit, indices=train)
+        if task.groups is not None and _takes_groups(fitted):
+            extra["groups"] = take_rows(task.groups, train)
+        fitted.fit(take_rows(task.X, train), take_rows(task.y, train), **extra)
         row["fit_seconds"] = time.perf_counter() - start
         start = time.perf_counter()
-        row["score"] = float(check_scoring(fitted, scoring)(fitted, take_rows(X, test), take_rows(y, test)))
+        extra = cut_metadata(task.X, params=to_score, indices=test)
+        row["score"] = float(task.scorer(fitted, X_test, y_test, **extra))
         row["score_seconds"] = time.perf_counter() - start
         row |= _told_by(fitted, begin, row["fit_seconds"])
-        row["own_score"] = _own_score(fitted, take_rows(X, test), take_rows(y, test))
+        row["own_score"] = _own_score(fitted, X_test, y_test, cut_metadata(task.X, params=task.params, indices=test))
     except Exception:
-        if error_score == "raise":
+        if task.error_score == "raise":
             raise
-        row |= {"score": float(error_score), "error": traceback.format_exc()}
+        row |= {"score": float(task.error_score), "error": traceback.format_exc()}
     return row
 
 
@@ -79,15 +150,27 @@ def _takes_groups(method: Any) -> bool:
     return "groups" in parameters or (takes_any and hasattr(method, "cv"))
 
 
-def _own_score(fitted: Any, X: Any, y: Any) -> float | None:
-    """Score by what a search itself goes by, if it says what that is."""
+def _own_score(fitted: Any, X: Any, y: Any, params: Mapping[str, Any]) -> float | None:
+    """Score by what a search itself goes by, if it says what that is; with weights where those counted inside."""
     scorer = getattr(fitted, "scorer_", None)
     if isinstance(scorer, Mapping):
         scorer = scorer.get(getattr(fitted, "refit", None))
     if not callable(scorer) or getattr(fitted, "best_score_", None) is None:
         return None
-    score = scorer(fitted, X, y)
+    # A score of the estimator's own takes weights, where that of the search around it does not.
+    winner = fitted.best_estimator_ if hasattr(fitted, "estimator") else fitted
+    score = scorer(winner, X, y, **_asked_for(scorer, params))
     return float(score) if isinstance(score, int | float | np.number) else None
+
+
+def _asked_for(scorer: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata that a scorer asks for."""
+    if not routing_enabled():
+        return {name: one for name, one in params.items() if name == "sample_weight" and takes_sample_weight(scorer)}
+    consumed = {name: params[name] for name in get_routing_for_object(scorer).consumes("score", params)}
+    router = MetadataRouter(owner="compare")
+    router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
+    return dict(process_routing(router, "fit", **consumed).scorer.score) if consumed else {}
 
 
 def _told_by(fitted: Any, begin: datetime, seconds: float) -> dict[str, Any]:

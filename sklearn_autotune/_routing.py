@@ -11,7 +11,14 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from sklearn_autotune._sklearn import MultimetricScorer, check_multimetric_scoring, routing_enabled
 
-__all__ = ["check_refit_names_score", "make_router", "pass_on_metadata", "resolve_scorer", "route_metadata"]
+__all__ = [
+    "check_refit_names_score",
+    "make_router",
+    "pass_on_metadata",
+    "resolve_scorer",
+    "route_metadata",
+    "takes_sample_weight",
+]
 
 
 def resolve_scorer(search: Any, estimator: Any) -> Any:
@@ -86,11 +93,7 @@ def _accepts_sample_weight(scorer: Any, search: Any) -> bool:
     named = {f"{name}={one}": one for name, one in scorer._scorers.items()} if several else {str(scorer): scorer}
     accepts = []
     for name, one in named.items():
-        takes = (
-            one._accept_sample_weight()
-            if hasattr(one, "_accept_sample_weight")
-            else "sample_weight" in signature(one).parameters
-        )
+        takes = takes_sample_weight(one)
         if not takes:
             warnings.warn(
                 f"The scoring {name} does not support sample_weight, which may lead to statistically incorrect "
@@ -99,3 +102,10 @@ def _accepts_sample_weight(scorer: Any, search: Any) -> bool:
             )
         accepts.append(takes)
     return any(accepts)
+
+
+def takes_sample_weight(scorer: Any) -> bool:
+    """Whether a scorer takes weights."""
+    if hasattr(scorer, "_accept_sample_weight"):
+        return bool(scorer._accept_sample_weight())
+    return "sample_weight" in signature(scorer).parameters

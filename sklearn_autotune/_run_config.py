@@ -16,7 +16,18 @@ from sklearn.metrics import get_scorer_names
 
 from sklearn_autotune.families import FAMILIES
 
-__all__ = ["Config", "ConfigError", "Holdout", "Output", "Range", "config_hash", "read_config", "spelled_space"]
+__all__ = [
+    "Compare",
+    "Config",
+    "ConfigError",
+    "Holdout",
+    "Output",
+    "Range",
+    "Tracking",
+    "config_hash",
+    "read_config",
+    "spelled_space",
+]
 
 # The names that people write, beside those of the catalogue.
 ALIASES = {
@@ -32,6 +43,9 @@ ALIASES = {
     "lgbm": "lightgbm",
 }
 MODEL_TYPES = ("auto", *(family.name for family in FAMILIES if family.name != "baseline"))
+
+
+LATER_SECTIONS = ("compare", "tracking")
 
 
 class ConfigError(ValueError):
@@ -124,6 +138,30 @@ class Output(Strict):
         return find_spec("matplotlib") is not None if self.report is None else self.report
 
 
+class Compare(Strict):
+    """What ``compare`` holds against each other, and on how many outer folds."""
+
+    methods: Annotated[list[Literal["optuna", "random", "grid", "automl"]] | None, Field(min_length=1)] = Field(
+        default=None,
+        description="Ways of choosing candidates; left out: optuna, random and, if space has no range, grid. For "
+        "model_type auto: automl.",
+    )
+    cv: int = Field(default=5, ge=2, description="Outer folds; by groups or in time, if the hold-out is.")
+    baselines: bool = Field(default=True, description="Whether a dummy and the models as they are take part too.")
+
+
+class Tracking(Strict):
+    """Where in MLflow a run, or a comparison, is logged; needs the extra mlflow."""
+
+    uri: str | None = Field(
+        default=None, description="MLflow's store: sqlite:///FILE, or a URL. Left out: what MLflow itself goes by."
+    )
+    experiment: str = Field(default="sklearn-autotune", min_length=1, description="Made, if there is none.")
+    run_name: str | None = Field(default=None, description="Left out: the name of the folder.")
+    tags: dict[str, str] = Field(default_factory=dict, description="For the run.")
+    registered_model: str | None = Field(default=None, description="The name to register the model under.")
+
+
 class Config(Strict):
     """A run: which data, which model, how it is searched, and where the results go. Paths start at this file."""
 
@@ -156,8 +194,12 @@ class Config(Strict):
     study_name: str | None = Field(default=None, description="Name of the study in the storage.")
     resume: bool = Field(default=False, description="Go on with the stored study.")
     space: dict[str, Spelled] = Field(
-        default_factory=dict, description="Parameters whose range or value is to be another than the family's."
+        default_factory=dict,
+        description="Parameters whose range or value is to be another than the family's. For model_type auto with the "
+        "family in front, as in forest__max_features.",
     )
+    compare: Compare | None = Field(default=None, description="For the command compare.")
+    tracking: Tracking | None = Field(default=None, description="Log to MLflow.")
     output: Output = Field(default_factory=lambda: Output())
 
     @model_validator(mode="after")
@@ -171,8 +213,15 @@ class Config(Strict):
             raise ValueError(f"optimization_method: {method} needs a model_type other than auto")
         if not is_auto and method == "automl":
             raise ValueError("optimization_method: automl chooses the model itself: write model_type: auto")
-        if is_auto and (self.space or self.storage or self.resume or self.study_name):
-            raise ValueError("model_type: auto takes none of space, storage, study_name and resume")
+        for name in ("storage", "study_name", "resume"):
+            if is_auto and getattr(self, name):
+                raise ValueError(
+                    f"{name}: model_type: auto blends models by what they predicted, which a storage does not keep, so "
+                    f"it cannot go on; leave out {name}, or name a model_type"
+                )
+        for name in (self.compare and self.compare.methods) or ():
+            if is_auto and name != "automl":
+                raise ValueError(f"compare.methods: {name} needs a model_type other than auto")
         if self.resume and self.storage is None:
             raise ValueError("resume: true needs storage, the file that keeps the trials")
         if self.scoring is not None and self.scoring not in get_scorer_names():
@@ -210,7 +259,10 @@ def spelled_space(config: Config) -> dict[str, Any]:
 
 def config_hash(config: Config) -> str:
     """Return the SHA-256 of all that the configuration says, defaults included."""
-    text = json.dumps(config.model_dump(mode="json", by_alias=True), sort_keys=True)
+    content = config.model_dump(mode="json", by_alias=True)
+    # Sections that came later: a configuration without them keeps the hash that older folders have.
+    content = {name: value for name, value in content.items() if value is not None or name not in LATER_SECTIONS}
+    text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -314,8 +366,8 @@ def _problem(path: Path, found: Mapping[str, Any], lines: Mapping[tuple[Any, ...
     elif place:
         message = f"{message[0].lower()}{message[1:]}, got {_value_at(found, place)!r}"
     named = place
-    if not place and message.partition(":")[0] in found:  # a check of several keys names the first in its message
-        named = (message.partition(":")[0],)
+    if not place:  # a check of several keys names the first in its message
+        named = tuple(message.partition(":")[0].split("."))
     line = f", line {lines[named]}" if named in lines else ""
     where = ".".join(str(part) for part in place)
     return f"{path}{line}: {where}: {message}" if where else f"{path}{line}: {message}"
@@ -343,7 +395,10 @@ def _value_at(found: Any, place: tuple[Any, ...]) -> Any:
 
 
 def _keys_at(place: tuple[Any, ...]) -> Any:
-    kinds: dict[tuple[Any, ...], type[BaseModel]] = {(): Config, ("holdout",): Holdout, ("output",): Output}
+    kinds: dict[tuple[Any, ...], type[BaseModel]] = {(): Config} | {
+        (name,): kind
+        for name, kind in (("holdout", Holdout), ("compare", Compare), ("tracking", Tracking), ("output", Output))
+    }
     fields = kinds.get(place, Range).model_fields
     return [field.alias or name for name, field in fields.items()]
 

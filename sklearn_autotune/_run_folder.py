@@ -21,6 +21,7 @@ from sklearn_autotune._optional import require
 
 __all__ = [
     "RunFolderError",
+    "free_target",
     "git_commit",
     "load_model",
     "new_folder",
@@ -42,6 +43,20 @@ TRUSTED = ("sklearn_autotune.", "xgboost.", "sklearn.", "numpy.", "lightgbm.", "
 
 class RunFolderError(ValueError):
     """A folder is no run folder, or what is in it is not what was written."""
+
+
+def free_target(folder: str | Path | None, otherwise: Path) -> Path:
+    """Return where a folder is to be written: where it was asked for, or where it is otherwise.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something already.
+    """
+    target = otherwise if folder is None else Path(folder)
+    if target.exists():
+        raise FileExistsError(f"{target} is there already; choose another folder")
+    return target
 
 
 @contextmanager
@@ -104,20 +119,36 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def read_metadata(folder: Path) -> dict[str, Any]:
+def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:
     """Return what a run folder says about itself.
+
+    Parameters
+    ----------
+    folder : Path
+    kind : {"run", "comparison"}, default="run"
+        Of what it has to be the folder.
+
+    Returns
+    -------
+    metadata : dict of str to object
 
     Raises
     ------
     RunFolderError
-        If it is no run folder.
+        If it is no such folder.
     """
     try:
-        return json.loads((folder / METADATA).read_text(encoding="utf-8"))
+        metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunFolderError(f"{folder}: no run folder: there is no {METADATA} in it") from None
+        raise RunFolderError(f"{folder}: no {kind} folder: there is no {METADATA} in it") from None
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{folder / METADATA}: cannot be read: {error}") from None
+    found = metadata.get("kind", "run") if isinstance(metadata, dict) else None
+    if found != kind:
+        what = f"this is the folder of a {found}" if found else f"{METADATA} is not of this package"
+        hint = ", and it holds no model; run makes one" if found == "comparison" else ""
+        raise RunFolderError(f"{folder}: no {kind} folder: {what}{hint}")
+    return metadata
 
 
 # -- the model ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-"""From a configuration and a table to the search that it asks for, and from a fitted search to the model to keep."""
+"""From a configuration and a table to the search that it asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -8,22 +9,21 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._columns import Columns
-from sklearn_autotune._run_config import Config, ConfigError, spelled_space
+from sklearn_autotune._run_config import ALIASES, Config, ConfigError, spelled_space
 from sklearn_autotune._run_data import Parts
 from sklearn_autotune._script_parts import NumberedClasses, RawColumns
 from sklearn_autotune._search import OptunaSearchCV
 from sklearn_autotune._selector import AutoModelSelector
 from sklearn_autotune._table import make_preparation
 from sklearn_autotune._tuned_xgb import TunedXGBClassifier, TunedXGBRegressor
-from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, inner_prefix
+from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, families_for, inner_prefix
 from sklearn_autotune.families._xgboost import tuned_space
 
-__all__ = ["default_scoring", "make_folds", "make_search", "model_to_keep"]
+__all__ = ["default_scoring", "make_folds", "make_search", "refuse_wrong_scoring"]
 
 Branch = dict[str, Any]
 
@@ -47,6 +47,22 @@ def make_folds(config: Config, parts: Parts) -> Any:
     if rarest < config.cv:
         raise ConfigError(f"cv: {config.cv} folds, but the rarest class has {rarest} rows to learn from")
     return StratifiedKFold(config.cv, shuffle=True, random_state=config.seed)
+
+
+def refuse_wrong_scoring(config: Config, parts: Parts) -> None:
+    """Refuse scores that ask which of two classes is the positive one, where nothing says so."""
+    is_classification = parts.task == "classification"
+    scoring = config.scoring or ""
+    if is_classification and scoring in ("f1", "precision", "recall", "jaccard", "average_precision"):
+        labels = set(np.unique(parts.train.y).tolist())
+        if not labels <= {0, 1}:
+            raise ConfigError(f"scoring: {scoring} is for the classes 0 and 1; take {scoring}_macro or roc_auc")
+    errors = ("r2", "max_error", "explained_variance", "d2_absolute_error_score")
+    is_of_values = "error" in scoring or "deviance" in scoring or scoring in errors
+    if scoring and is_classification and is_of_values:
+        raise ConfigError(f"scoring: {scoring} is for regression, but this is a classification")
+    if scoring and not is_classification and not is_of_values:
+        raise ConfigError(f"scoring: {scoring} is for classification, but this is a regression")
 
 
 def make_search(config: Config, parts: Parts, base: Path, callbacks: Sequence[Any] = ()) -> Any:
@@ -81,7 +97,7 @@ def make_search(config: Config, parts: Parts, base: Path, callbacks: Sequence[An
     if config.n_trials is not None:
         common["n_trials"] = config.n_trials
     if config.model_type == "auto":
-        return AutoModelSelector(parts.task, **common)
+        return AutoModelSelector(parts.task, _families(config, parts), **common)
     family = next(family for family in FAMILIES if family.name == config.model_type)
     if parts.task not in family.tasks:
         raise ConfigError(f"model_type: {config.model_type} is for {family.tasks[0]}, but this is a {parts.task}")
@@ -164,14 +180,17 @@ def _pipeline(family: Family, parts: Parts, seed: int) -> Pipeline:
 
 def _space(config: Config, parts: Parts, pipeline: Pipeline, prefix: str) -> list[Branch]:
     """Return the family's space with what the configuration settles in the place of what it names."""
-    found = auto_space(pipeline, n_rows=len(parts.train.y))
-    branches = [found] if isinstance(found, dict) else found
+    branches = _branches(auto_space(pipeline, n_rows=len(parts.train.y)))
     spelled = spelled_space(config)
     known = {name.removeprefix(prefix) for name in pipeline.get_params() if name.startswith(prefix)}
     _require_known(spelled, known, config.model_type)
     for name, values in spelled.items():
         branches = _settled(branches, prefix + name, values)
     return branches
+
+
+def _branches(space: Branch | list[Branch]) -> list[Branch]:
+    return [space] if isinstance(space, dict) else space
 
 
 def _settled(branches: list[Branch], name: str, values: Any) -> list[Branch]:
@@ -190,12 +209,57 @@ def _settled(branches: list[Branch], name: str, values: Any) -> list[Branch]:
     return kept
 
 
-def _require_known(spelled: Mapping[str, Any], known: set[str], model_type: str) -> None:
+def _require_known(spelled: Mapping[str, Any], known: set[str], model_type: str, before: str = "") -> None:
     for name in spelled:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(known))}"
-            raise ConfigError(f"space.{name}: {model_type} has no such parameter; {hint}")
+            raise ConfigError(f"space.{before}{name}: {model_type} has no such parameter; {hint}")
+
+
+# -- model selection ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _SettledSpace:
+    """A family's space with what the configuration settles in the place of what it names."""
+
+    space: Callable[[Shape], Branch | list[Branch]]
+    settled: Mapping[str, Any]
+
+    def __call__(self, shape: Shape) -> list[Branch]:
+        branches = _branches(self.space(shape))
+        for name, values in self.settled.items():
+            branches = _settled(branches, name, values)
+        return branches
+
+
+def _families(config: Config, parts: Parts) -> Any:
+    """Return the families that are tried, those with changed spaces that the configuration names."""
+    settled: dict[str, dict[str, Any]] = {}
+    for name, values in spelled_space(config).items():
+        family, is_full, parameter = name.partition("__")
+        if not is_full:
+            raise ConfigError(f"space.{name}: with model_type: auto the family comes first, as in forest__{name}")
+        settled.setdefault(ALIASES.get(family, family), {})[parameter] = values
+    if not settled:
+        return "auto"
+    usable = families_for(parts.task)
+    for name, values in settled.items():
+        if name not in usable:
+            raise ConfigError(f"space.{name}__…: no such family for this {parts.task}; there are {', '.join(usable)}")
+        _require_settable(usable[name], values, parts)
+        usable[name] = replace(usable[name], space=_SettledSpace(usable[name].space, values))
+    return list(usable.values())
+
+
+def _require_settable(family: Family, settled: Mapping[str, Any], parts: Parts) -> None:
+    model = family.make(Shape(len(parts.train.y), parts.task == "classification"))  # type: ignore[misc]
+    prefix = inner_prefix(family, model)
+    known = {name.removeprefix(prefix) for name in model.get_params() if name.startswith(prefix)}
+    _require_known(settled, known, family.name, f"{family.name}__")
+    if family.rounds in settled:
+        raise ConfigError(f"space.{family.name}__{family.rounds}: early stopping finds this number; leave it out")
 
 
 # -- grids -------------------------------------------------------------------------------------------------------------
@@ -249,21 +313,3 @@ def _level(values: Any, n_levels: int) -> list[Any]:
 
 def _size(branches: Sequence[Branch]) -> int:
     return sum(int(np.prod([len(values) for values in branch.values()])) for branch in branches)
-
-
-# -- the model to keep -------------------------------------------------------------------------------------------------
-
-
-def model_to_keep(search: Any) -> Any:
-    """Return what predicts from raw tables, without the search: no study, no trials."""
-    if not isinstance(search, TunedXGBClassifier | TunedXGBRegressor):
-        return search.best_estimator_
-    reader, model = RawColumns(), search.best_estimator_
-    reader.columns_ = search._columns
-    if hasattr(search, "feature_names_in_"):
-        reader.feature_names_in_ = search.feature_names_in_
-    if isinstance(search, TunedXGBClassifier):
-        numbered = NumberedClasses(clone(model), search.class_weight)
-        numbered.model_, numbered.classes_ = model, search.classes_
-        model = numbered
-    return Pipeline([("read", reader), ("model", model)])

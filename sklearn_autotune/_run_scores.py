@@ -12,7 +12,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn_autotune._run_data import Rows
 from sklearn_autotune.evaluation import GrownClassifier, GrownRegressor
 
-__all__ = ["fold_scores", "score_with_interval", "scores_beside_baseline"]
+__all__ = ["fold_scores", "score_with_interval", "scorer_of", "scores_beside_baseline"]
 
 LEVEL = 0.95
 N_DRAWS = 500
@@ -106,7 +106,7 @@ def score_with_interval(
     >>> score_with_interval(y + 1.0, None, y, "neg_root_mean_squared_error", 0)["interval"]
     [-1.0, -1.0]
     """
-    scorer = _scorer(scoring, classes)
+    scorer = scorer_of(scoring, classes)
 
     def score(rows: np.ndarray) -> float:
         shown = np.zeros((len(rows), 1))
@@ -128,7 +128,7 @@ def score_with_interval(
     return found
 
 
-def _scorer(scoring: str, classes: np.ndarray | None) -> Any:
+def scorer_of(scoring: str, classes: np.ndarray | None) -> Any:
     """Return the scorer; that of the log loss is told the classes, of which some rows may lack one."""
     if scoring == "neg_log_loss":
         return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=classes)

@@ -3,7 +3,6 @@
 import numbers
 import time
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,7 +35,7 @@ from sklearn_autotune._table import TableReader
 from sklearn_autotune._trials import Budget, Goal, Record
 from sklearn_autotune._winners import choose, fit_members, label_of, make_leaderboard, make_voting, quick_leaders
 from sklearn_autotune.evaluation import Task
-from sklearn_autotune.families import FAMILIES, Family
+from sklearn_autotune.families import FAMILIES, Family, families_for, why_not
 from sklearn_autotune.pruning import Bars, RaceBars
 from sklearn_autotune.racing import FoldRacing
 
@@ -119,8 +118,9 @@ class AutoModelSelector(BaseSearch):
     blend_weights_ : dict of str to float
         Weight of each member, by its label: the family and the trial's number. They add up to 1.
     leaderboard_ : dict of str to ndarray
-        A row for each candidate, the best first: rank, family, params, mean_score, std_error, fit_seconds,
-        predict_seconds, status, error, blend_weight. For ``pandas.DataFrame(selector.leaderboard_)``.
+        A row for each candidate, the best first: rank, number (the trial's, in ``trials_`` and ``study_``), family,
+        params, mean_score, std_error, fit_seconds, predict_seconds, status, error, blend_weight. For
+        ``pandas.DataFrame(selector.leaderboard_)``.
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
     trials_ : dict of str to ndarray
@@ -289,7 +289,7 @@ class AutoModelSelector(BaseSearch):
         """
         known = {family.name: family for family in FAMILIES}
         if isinstance(self.families, str):
-            return {name: family for name, family in known.items() if self._why_not(family) is None}
+            return families_for(self.task)
         families = {}
         for given in self.families:
             if isinstance(given, str) and given not in known:
@@ -297,22 +297,13 @@ class AutoModelSelector(BaseSearch):
             family = known[given] if isinstance(given, str) else given
             if not isinstance(family, Family):
                 raise TypeError(f"families takes names and Family objects, got {given!r}.")
-            reason = self._why_not(family)
+            reason = why_not(family, self.task)
             if reason is not None:
                 raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")
             families[family.name] = family
         if not families:
             raise ValueError("families is empty: name at least one, or pass 'auto'.")
         return families
-
-    def _why_not(self, family: Family) -> str | None:
-        if family.make is None:
-            return "it does not say how its model is made"
-        if self.task not in family.tasks:
-            return f"it is not for {self.task}"
-        if family.package is not None and find_spec(family.package) is None:
-            return f"{family.package} is not installed"
-        return None
 
     def _read_data(
         self, X: Any, y: Any, metadata: Mapping[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._finished import COMPLETE, Finished, idle_seconds, read_finished
+from sklearn_autotune._finished import COMPLETE, Finished, read_finished, seconds_spent
 
 __all__ = ["Summary", "summarize"]
 
@@ -30,7 +30,9 @@ class Summary:
     counts : dict of str to int
         Trials by how they ended.
     seconds : dict of str to float
-        Spent measuring them, and ``"final fit"`` and ``"sampler"`` where known.
+        Spent measuring them, by all workers together, and where known ``"final fit"``, ``"sampler"``, ``"the rest"``.
+    wall_seconds : float or None
+        What the search and the final fit took by the clock; None if the search does not tell.
     best_score : float
         ``best_score_``, else the winner's mean over the folds; higher is better. NaN if no candidate is complete.
     std_error : float
@@ -55,6 +57,7 @@ class Summary:
     n_trials: int
     counts: dict[str, int]
     seconds: dict[str, float]
+    wall_seconds: float | None
     best_score: float
     std_error: float
     n_close: int
@@ -114,12 +117,10 @@ def summarize(search: Any, X_test: Any = None, y_test: Any = None) -> Summary:
 def _numbers(search: Any, finished: Finished, X_test: Any, y_test: Any) -> dict[str, Any]:
     counts = {status: len(finished.having(status)) for status in dict.fromkeys(finished.status.tolist())}
     seconds = {status: float(np.nansum(finished.seconds[finished.having(status)])) for status in counts}
-    for name, value in (
-        ("final fit", getattr(search, "refit_time_", 0.0)),
-        ("sampler", idle_seconds(search, finished)),
-    ):
-        if value > 0:
-            seconds[name] = float(value)
+    spent, refit = seconds_spent(search, finished), float(getattr(search, "refit_time_", 0.0))
+    is_told = spent.sampler is not None  # else the sampler is most of the rest
+    beside = {"final fit": refit, "sampler": spent.sampler if is_told else spent.rest, "the rest": is_told * spent.rest}
+    seconds |= {name: value for name, value in beside.items() if value}
     best_score, std_error, n_close = _best(finished)
     inner = getattr(search, "best_score_", None)
     late_gain, is_improving = _late_gain(finished)
@@ -128,6 +129,7 @@ def _numbers(search: Any, finished: Finished, X_test: Any, y_test: Any) -> dict[
         "n_trials": len(finished),
         "counts": counts,
         "seconds": seconds,
+        "wall_seconds": None if spent.wall is None else spent.wall + refit,
         "best_score": best_score if inner is None or not np.isfinite(best_score) else float(inner),
         "std_error": std_error,
         "n_close": n_close,
@@ -208,7 +210,10 @@ def _sentences(finished: Finished, numbers: dict[str, Any]) -> Iterator[str]:
     counts, seconds = numbers["counts"], numbers["seconds"]
     total = sum(seconds.values())
     parts = [f"{n} {status} ({_percent(seconds[status], total)} of the time)" for status, n in counts.items()]
-    yield f"{_count(numbers['n_trials'], 'candidate')} in {total:.3g} s: {', '.join(parts)}."
+    wall = numbers["wall_seconds"]
+    # With several workers, what they spent is more than what the clock shows.
+    by_the_clock = f", {wall:.3g} s by the clock" if wall is not None and total > 1.1 * wall else ""
+    yield f"{_count(numbers['n_trials'], 'candidate')} in {total:.3g} s{by_the_clock}: {', '.join(parts)}."
     rest = [f"the {name} {_percent(seconds[name], total)}" for name in ("final fit", "sampler") if name in seconds]
     if rest:
         yield f"Of that, {' and '.join(rest)}."

@@ -18,6 +18,7 @@ from typing import Any
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
+from sklearn_autotune._clock import Clock
 from sklearn_autotune._logbook import Logbook
 from sklearn_autotune._optuna import scratch_study
 from sklearn_autotune._records import MEASURED, OUTCOME, Record, is_told, number_of, pack, read_record
@@ -152,6 +153,8 @@ class TrialLoop:
         Where trials are written down, and where those of the search that is resumed stand.
     as_stored : bool
         Take the stored trials as they are, in place of going through the search once more.
+    clock : Clock or None
+        Where seconds are written down.
 
     Raises
     ------
@@ -179,6 +182,7 @@ class TrialLoop:
         contexts: Any,
         logbook: Logbook | None = None,
         as_stored: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self.study = study
         self.space = space
@@ -193,6 +197,7 @@ class TrialLoop:
         self.check_outcome = check_outcome
         self.contexts = contexts
         self.logbook = logbook or Logbook()
+        self.clock = clock or Clock()
         self.records: list[Record] = []
         self.seen: set[Any] = set()
         self.n_rows = 0
@@ -227,7 +232,8 @@ class TrialLoop:
                     self._take_as_stored()
                     return self.records
                 if next(iter(self.under_way)) not in self.arrived:
-                    self.arrived.update(self.executor.wait(self._patience()))
+                    with self.clock.running("measuring"):
+                        self.arrived.update(self.executor.wait(self._patience()))
                     self._hear_of_others()
                 self._tell_arrived()
                 self._cancel_if_over()
@@ -241,7 +247,8 @@ class TrialLoop:
 
     def _hand_out(self) -> None:
         while self._may_ask():
-            asked = self._ask()
+            with self.clock.running("sampler"):
+                asked = self._ask()
             if asked is None:
                 self.is_exhausted = True
                 return
@@ -401,7 +408,8 @@ class TrialLoop:
         self._learn(outcome)
         trial.set_user_attr(OUTCOME, pack(outcome, trial.number))
         self.is_telling = True
-        frozen = self._tell(trial, outcome)
+        with self.clock.running("sampler"):
+            frozen = self._tell(trial, outcome)
         self.is_telling = False
         is_stored = is_told(outcome) and self.known.pop(trial.number, None) is not None
         is_news = is_told(outcome) and not is_stored

@@ -225,6 +225,7 @@ def _row(rank: int, record: Record, weights: Mapping[str, float]) -> dict[str, A
     start = len(full_name(family, ""))
     return {
         "rank": rank,
+        "number": record.number,
         "family": family,
         "params": {name[start:]: value for name, value in record.params.items() if name != FAMILY},
         "mean_score": scores.mean() if is_complete else np.nan,

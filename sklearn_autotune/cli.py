@@ -1,23 +1,35 @@
-"""The commands around runs: run, verify, predict, init and schema."""
+"""The commands around runs: run, compare, verify, predict, init and schema."""
 
 import argparse
 import json
 import logging
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
+from sklearn.exceptions import FitFailedWarning
 
+from sklearn_autotune._run_compare import reason_of
 from sklearn_autotune._run_config import Config, ConfigError, read_config
 from sklearn_autotune._run_folder import RunFolderError, read_metadata
-from sklearn_autotune.progress import TrialProgress
-from sklearn_autotune.runner import predict, run, verify
+from sklearn_autotune.comparison import Comparison
+from sklearn_autotune.progress import MethodProgress, TrialProgress
+from sklearn_autotune.runner import compare, load_comparison, predict, run, verify
 
-__all__ = ["call", "init_command", "predict_command", "run_command", "schema_command", "verify_command"]
+__all__ = [
+    "call",
+    "compare_command",
+    "init_command",
+    "predict_command",
+    "run_command",
+    "schema_command",
+    "verify_command",
+]
 
 DONE, FAILED, CANNOT, DRIFTED, INTERRUPTED = 0, 1, 2, 3, 128 + signal.SIGINT
 
@@ -56,6 +68,18 @@ space:                        # what is to be another than the usual range
   criterion: {{choices: [gini, entropy]}}
   n_estimators: 100           # a value is settled
 
+# compare:                    # for the command compare: which search pays here, by nested cross-validation
+#   methods: [optuna, random] # of optuna, random, grid and automl; all get the same n_trials and timeout
+#   cv: 5                     # outer folds; cv above is that of the searches inside
+#   baselines: true           # a dummy, and the models as they are
+
+# tracking:                   # log to MLflow
+#   uri: sqlite:///mlflow.db  # a file beside this one, or a URL; left out: what MLflow itself goes by
+#   experiment: loans
+#   run_name: first           # left out: the name of the run's folder
+#   tags: {{team: risk}}
+#   registered_model: loans   # left out: the model is not registered
+
 output:
   folder: runs                # each run gets a folder of its own in it
   model: joblib               # or skops, which runs no code when it is loaded
@@ -92,6 +116,8 @@ def _complain(given: argparse.Namespace, message: str) -> None:
 
 def _how_to_go_on(given: argparse.Namespace) -> str:
     config = getattr(given, "config", None)
+    if given.name == "compare":
+        return "interrupted; nothing was written"
     if config is None or not Path(config).is_file() or given.name != "run":
         return "interrupted"
     found = read_config(Path(config))
@@ -120,8 +146,8 @@ def run_command(given: argparse.Namespace) -> int:
         folder = run(given.config, folder=given.output, callbacks=[] if given.quiet else [progress])
     metadata = read_metadata(folder)
     if given.json:
-        kept = ("parameters", "blend", "scores", "trials", "seconds", "config_hash")
-        _print_json({"folder": str(folder)} | {name: metadata[name] for name in kept})
+        kept = ("parameters", "blend", "scores", "trials", "seconds", "config_hash", "tracking")
+        _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in kept})
     elif not given.quiet:
         _say(*_summary(folder, metadata))
     return DONE
@@ -154,10 +180,48 @@ def _summary(folder: Path, metadata: dict[str, Any]) -> list[str]:
         lines += ["blend:", *(f"  {name} {weight:.2f}" for name, weight in metadata["blend"].items())]
     else:
         lines += ["parameters:", *(f"  {name} = {value}" for name, value in metadata["parameters"].items())]
-    for name in ("script", "report"):
-        if metadata[name]["missing_because"]:
-            lines.append(f"no {name}: {metadata[name]['missing_because']}")
-    return [*lines, f"written to {folder}"]
+    return [*lines, *_missing(metadata, "script", "report"), *_tracked(metadata), f"written to {folder}"]
+
+
+def _missing(metadata: dict[str, Any], *names: str) -> list[str]:
+    """Say why a file is not there."""
+    return [f"no {name}: {metadata[name]['missing_because']}" for name in names if metadata[name]["missing_because"]]
+
+
+def _tracked(metadata: dict[str, Any]) -> list[str]:
+    """Say where in MLflow it is, or why it is not."""
+    entry = metadata.get("tracking")
+    if entry is None:
+        return []
+    if entry["missing_because"]:
+        return [f"not in MLflow, or not all of it: {entry['missing_because']}"]
+    return [f"in MLflow: experiment {entry['experiment']}, run {entry['run_id']}"]
+
+
+def compare_command(given: argparse.Namespace) -> int:
+    """Hold methods against each other and say what came out."""
+    with _lines_to_stderr(), MethodProgress() as progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitFailedWarning)  # said below, without the traceback
+        folder = compare(given.config, folder=given.output, callbacks=[] if given.quiet else [progress])
+    metadata = read_metadata(folder, "comparison")
+    if given.json:
+        kept = ("best", "leading", "verdict", "summary", "differences", "seconds", "config_hash", "tracking")
+        _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in kept})
+    elif not given.quiet:
+        comparison = load_comparison(folder)
+        _say(*str(comparison).splitlines(), *_failures(comparison), *_missing(metadata, "report"))
+        _say(*_tracked(metadata), f"written to {folder}")
+    return DONE
+
+
+def _failures(comparison: Comparison) -> list[str]:
+    """Say for each method that failed how often, and why it did first."""
+    failed: dict[str, list[str]] = {}
+    for row in comparison.rows:
+        if row["error"] is not None:
+            failed.setdefault(row["method"], []).append(reason_of(row["error"]))
+    n_folds = comparison.n_folds
+    return [f"{method} failed on {len(ones)} of {n_folds} folds: {ones[0]}" for method, ones in failed.items()]
 
 
 def verify_command(given: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """Methods side by side: the same outer folds for all, what each took, and whether one is better than the others."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +10,16 @@ from joblib import Parallel, delayed
 from sklearn.base import is_classifier, is_regressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold, check_cv
-from sklearn.utils import indexable
+from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_autotune._dimensions import describe_value
 from sklearn_autotune._finished import mean_interval, paired_interval
 from sklearn_autotune._optional import require
-from sklearn_autotune._outer_fold import measure_method
+from sklearn_autotune._outer_fold import OuterTask, measure_method, route
+from sklearn_autotune._sklearn import routing_enabled
 from sklearn_autotune._study import draw_seed
 
 __all__ = ["Comparison", "compare"]
@@ -31,11 +33,13 @@ def compare(
     scoring: Any = None,
     cv: Any = 5,
     groups: Any = None,
+    params: Mapping[str, Any] | None = None,
     random_state: Any = None,
     n_jobs: int | None = None,
     baselines: bool = True,
     error_score: float | str = np.nan,
     confidence: float = 0.95,
+    callbacks: Sequence[Callable[[Mapping[str, Any]], None]] | None = None,
 ) -> "Comparison":
     """Fit methods on the same outer folds, and score them on rows that none of them has seen.
 
@@ -56,6 +60,10 @@ def compare(
         The outer folds, drawn once. A number of them is shuffled with ``random_state``, and stratified for classes.
     groups : array-like of shape (n_samples,), default=None
         For splitters that keep groups together: of the outer folds, and of methods whose ``fit`` takes ``groups``.
+    params : dict of str to object, default=None
+        Metadata, as of scikit-learn's ``cross_validate``: what has one entry per sample is cut to the rows of a fold.
+        With scikit-learn's routing it goes where it is asked for. Without, all of it goes to the ``fit`` of every
+        method, baselines included, and ``sample_weight`` also to the score, if that takes weights.
     random_state : int or RandomState, default=None
         Seeds the outer folds if ``cv`` is a number, and whatever leaves ``random_state=None`` in a method.
     n_jobs : int, default=None
@@ -67,6 +75,9 @@ def compare(
         Score of a method on a fold where it failed; the error is in its row. "raise" lets it through.
     confidence : float, default=0.95
         Of the intervals.
+    callbacks : list of callable, default=None
+        Called as ``callback(row)`` with each row of ``Comparison.rows``, in order, as soon as it is there. One that has
+        a method ``begin`` is told with ``begin(n_rows)`` how many there will be.
 
     Returns
     -------
@@ -75,7 +86,7 @@ def compare(
     Raises
     ------
     ValueError, TypeError
-        If there is nothing to compare, or a method has no ``fit``.
+        If there is nothing to compare, a method has no ``fit``, or one does not take something in ``params``.
 
     Examples
     --------
@@ -95,18 +106,27 @@ def compare(
     _check_methods(methods)
     X, y, groups = indexable(X, y, groups)
     is_classification = _is_classification(methods.values(), y)
-    added = _make_baselines(methods, is_classification) if baselines else {}
+    added = _make_baselines(methods, is_classification, params or {}) if baselines else {}
     seed = None if random_state is None else draw_seed(random_state) % 2**31
     splitter = _outer_splitter(cv, y, is_classification, seed)
     folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, groups)]
     if scoring is None:
         scoring = "accuracy" if is_classification else "r2"
+    task = OuterTask(X, y, groups, _scorer_of(methods, scoring), seed, error_score, dict(params or {}))
+    _check_params({**methods, **added}, task)
     cells = [
-        delayed(measure_method)(name, method, number, fold, X, y, groups, scoring, seed, error_score)
+        delayed(measure_method)(name, method, number, fold, task)
         for number, fold in enumerate(folds)
         for name, method in (*methods.items(), *added.items())
     ]
-    rows = Parallel(n_jobs=n_jobs)(cells)
+    for callback in callbacks or ():
+        if hasattr(callback, "begin"):
+            callback.begin(len(cells))
+    rows = []
+    for row in Parallel(n_jobs=n_jobs, return_as="generator")(cells):
+        rows.append(row)
+        for callback in callbacks or ():
+            callback(row)
     for row in rows:
         if row["method"] in added and row["error"] is None:
             row["n_fits"] = 1
@@ -340,9 +360,30 @@ def _says(method: Any) -> bool | None:
         return None
 
 
-def _make_baselines(methods: Mapping[str, Any], is_classification: bool) -> dict[str, Any]:
+def _scorer_of(methods: Mapping[str, Any], scoring: Any) -> Any:
+    """Return the score of all as a callable."""
+    return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
+
+
+def _check_params(methods: Mapping[str, Any], task: OuterTask) -> None:
+    """Refuse metadata that cannot be routed, before anything is fitted."""
+    if "groups" in task.params:
+        raise ValueError("params holds groups; pass them as groups=, for the folds are drawn by them.")
+    weight = task.params.get("sample_weight")
+    if weight is not None:
+        check_consistent_length(task.y, weight)
+    for name, method in methods.items():
+        try:
+            route(method, task.scorer, task.params)
+        except TypeError as error:
+            raise TypeError(f"The method {name!r}: {error}") from error
+
+
+def _make_baselines(methods: Mapping[str, Any], is_classification: bool, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return what all methods should beat: no use of the features, and no tuning."""
     dummy = DummyClassifier(strategy="prior") if is_classification else DummyRegressor()
+    if routing_enabled():
+        dummy.set_fit_request(sample_weight="sample_weight" in params)
     untuned: dict[str, Any] = {}
     for method in methods.values():
         inner = getattr(method, "estimator", None)

@@ -1,8 +1,9 @@
-"""TrialProgress: how a search is doing while it runs, as a bar in a terminal or a notebook, as lines in a log."""
+"""How a search, or a comparison, is doing while it runs: a bar in a terminal or a notebook, lines in a log."""
 
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
@@ -11,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sklearn_autotune._optional import require
 from sklearn_autotune._trials import OUTCOME
 
-__all__ = ["TrialProgress"]
+__all__ = ["MethodProgress", "TrialProgress"]
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +72,7 @@ class TrialProgress:
         bar: bool | str = "auto",
         stream: Any = None,
     ) -> None:
-        if bar not in (True, False, "auto"):
-            raise ValueError(f"bar must be True, False or 'auto', got {bar!r}.")
+        _check_bar(bar)
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every!r}.")
         self.n_trials = n_trials
@@ -176,14 +176,7 @@ class TrialProgress:
             if trial.number < first.number:  # of an earlier run
                 self._count(trial)
         self._n_before = self.n_done
-        stream = sys.stderr if self.stream is None else self.stream
-        tqdm = require("tqdm.auto", "A progress bar").tqdm
-        is_notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
-        is_terminal = bool(getattr(stream, "isatty", bool)())
-        if self.bar is True or (self.bar == "auto" and (is_terminal or is_notebook)):
-            # Each trial moves the bar, so tqdm's thread that watches over bars which stand still has nothing to do.
-            bar = type("TrialBar", (tqdm,), {"monitor_interval": 0})
-            self._tqdm = bar(total=self.n_trials, initial=self._n_before, unit="trial", file=stream, miniters=1)
+        self._tqdm = _make_bar(self.bar, self.stream, self.n_trials, self._n_before, "trial")
 
     def _count(self, trial: FrozenTrial) -> None:
         # Failed trials are told as pruned, since samplers learn from those; our own record says which.
@@ -198,6 +191,113 @@ class TrialProgress:
     def _score_and_counts(self) -> str:
         best = "no score yet" if self.best is None else f"best {self.best:.5g} (trial {self._best_number})"
         return ", ".join([best, *(f"{n} {status}" for status, n in self.counts.items() if n or status == "complete")])
+
+
+class MethodProgress:
+    """Tells after each fit of a method how a comparison is doing; one of the ``callbacks`` of `compare`.
+
+    In a terminal or a notebook it is a bar, written to the standard error stream; elsewhere a line through ``logging``
+    after each fit, at level INFO on the logger ``sklearn_autotune.progress``.
+
+    Parameters
+    ----------
+    bar : bool or "auto", default="auto"
+        Whether to draw a bar, as of `TrialProgress`.
+    stream : text stream, default=None
+        Where the bar is drawn; None is the standard error stream.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_autotune import compare
+    >>> from sklearn_autotune.progress import MethodProgress
+    >>> progress = MethodProgress(bar=False)
+    >>> tree = DecisionTreeClassifier(random_state=0)
+    >>> comparison = compare({"tree": tree}, *load_iris(return_X_y=True), cv=2, random_state=0, callbacks=[progress])
+    >>> print(progress.line().rpartition(" in ")[0])
+    4 of 4 fits: dummy, fold 2: 0.33333
+    """
+
+    def __init__(self, *, bar: bool | str = "auto", stream: Any = None) -> None:
+        _check_bar(bar)
+        self.bar = bar
+        self.stream = stream
+        self.n_rows: int | None = None
+        self.n_done = 0
+        self._last: Mapping[str, Any] | None = None
+        self._tqdm: Any = None
+
+    def begin(self, n_rows: int) -> None:
+        """Take in how many rows there will be, and begin the bar: the first fit may take long.
+
+        Parameters
+        ----------
+        n_rows : int
+        """
+        self.close()
+        self.n_rows, self.n_done, self._last = n_rows, 0, None
+        self._tqdm = _make_bar(self.bar, self.stream, n_rows, 0, "fit")
+
+    def __call__(self, row: Mapping[str, Any]) -> None:
+        """Take in a row of the comparison, and tell."""
+        self.n_done += 1
+        self._last = row
+        if self._tqdm is None:
+            logger.info("%s", self.line())
+            return
+        self._tqdm.set_postfix_str(self.line().partition(": ")[2], refresh=False)
+        self._tqdm.update(1)
+        if self.n_done == self.n_rows:
+            self.close()
+
+    def __enter__(self) -> "MethodProgress":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Close the bar."""
+        self.close()
+
+    def line(self) -> str:
+        """Return how the comparison is doing, in a line.
+
+        Returns
+        -------
+        line : str
+        """
+        total = f" of {self.n_rows}" if self.n_rows else ""
+        done = f"{self.n_done}{total} fits"
+        if self._last is None:
+            return done
+        row = self._last
+        outcome = f"{row['score']:.5g}" if row["error"] is None else "failed"
+        seconds = "" if row["fit_seconds"] is None else f" in {_duration(row['fit_seconds'])}"
+        return f"{done}: {row['method']}, fold {row['fold'] + 1}: {outcome}{seconds}"
+
+    def close(self) -> None:
+        """Close the bar, if there is one."""
+        if self._tqdm is not None:
+            self._tqdm.close()
+            self._tqdm = None
+
+
+def _check_bar(bar: Any) -> None:
+    if bar not in (True, False, "auto"):
+        raise ValueError(f"bar must be True, False or 'auto', got {bar!r}.")
+
+
+def _make_bar(bar: bool | str, stream: Any, total: int | None, initial: int, unit: str) -> Any:
+    """Return a bar by tqdm where there is to be one, else None."""
+    stream = sys.stderr if stream is None else stream
+    tqdm = require("tqdm.auto", "A progress bar").tqdm
+    is_notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
+    is_terminal = bool(getattr(stream, "isatty", bool)())
+    if bar is False or (bar == "auto" and not (is_terminal or is_notebook)):
+        return None
+    # Each step moves the bar, so tqdm's thread that watches over bars which stand still has nothing to do.
+    kind = type("Bar", (tqdm,), {"monitor_interval": 0})
+    return kind(total=total, initial=initial, unit=unit, file=stream, miniters=1)
 
 
 def _duration(seconds: float) -> str:

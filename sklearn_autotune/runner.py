@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +12,40 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from sklearn_autotune._drift import drift_of, fit_to_profile, profile_of
+from sklearn_autotune._kept_model import model_to_keep
 from sklearn_autotune._optional import require
+from sklearn_autotune._run_compare import compare, load_comparison
 from sklearn_autotune._run_config import Config, ConfigError, config_hash, read_config
 from sklearn_autotune._run_data import Parts, data_of, read_table
 from sklearn_autotune._run_folder import (
     METADATA,
     RunFolderError,
-    git_commit,
+    free_target,
     load_model,
     new_folder,
     read_metadata,
     save_model,
-    versions,
     write_json,
 )
-from sklearn_autotune._run_model import default_scoring, make_folds, make_search, model_to_keep
+from sklearn_autotune._run_model import default_scoring, make_folds, make_search, refuse_wrong_scoring
+from sklearn_autotune._run_papers import origin_of, report_of, tags_of
 from sklearn_autotune._run_scores import fold_scores, scores_beside_baseline
+from sklearn_autotune._run_tracking import Store, open_store
 from sklearn_autotune.export import export_code
-from sklearn_autotune.report import write_report
+from sklearn_autotune.tracking import log_search
 
-__all__ = ["ConfigError", "Predictions", "RunFolderError", "Verdict", "load", "predict", "run", "verify"]
-
-REPORT = "report.html"
+__all__ = [
+    "ConfigError",
+    "Predictions",
+    "RunFolderError",
+    "Verdict",
+    "compare",
+    "load",
+    "load_comparison",
+    "predict",
+    "run",
+    "verify",
+]
 
 # Scores that differ by less are the same: sums of floats depend on their order, and so do fits on other processors.
 TOLERANCE = 1e-9
@@ -112,54 +125,55 @@ def run(
     config = read_config(path)
     base = path.resolve().parent
     began = datetime.now(UTC)
-    target = Path(folder) if folder is not None else base / config.output.folder / f"{path.stem}-{began:%Y%m%d-%H%M%S}"
-    if target.exists():
-        raise FileExistsError(f"{target} is there already; choose another folder")
+    target = free_target(folder, base / config.output.folder / f"{path.stem}-{began:%Y%m%d-%H%M%S}")
     start = time.perf_counter()
     parts = data_of(config, base)
-    _refuse_wrong_scoring(config, parts)
+    refuse_wrong_scoring(config, parts)
     search = make_search(config, parts, base, callbacks)
+    store = open_store(config, base)
     groups = {} if parts.train.groups is None else {"groups": parts.train.groups}
+    ready = time.perf_counter()
     search.fit(parts.train.X, parts.train.y, **groups)
-    searched = time.perf_counter()
+    seconds = {"search": time.perf_counter() - ready}
     model = model_to_keep(search)
     scores = _scores(config, parts, search, model)
     with new_folder(target) as inside:
-        entry = save_model(model, inside, config.output.model)
-        script = _script(search)
-        code = script.pop("code", None)
-        if code is not None:
-            (inside / script["file"]).write_text(code, encoding="utf-8")
-        report = _report(config, search, inside, f"Run of {path.name}", code)
-        _write_trials(search, inside / "trials.csv")
         (inside / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-        seconds = {"search": searched - start, "total": time.perf_counter() - start}
+        papers = _write_papers(config, search, model, inside, path.name)
         metadata = _metadata(config, parts, search, base) | {
             "created": began.isoformat(timespec="seconds"),
-            "seconds": seconds,
-            "model": entry | {"kind": type(search).__name__},
-            "script": script,
-            "report": report,
+            "seconds": seconds | {"total": time.perf_counter() - start},
+            **papers,
             "scores": scores,
         }
         write_json(inside / METADATA, metadata)
+        if store is not None:
+            metadata["tracking"] = _log(store, search, parts, metadata, inside, target.name)
+            write_json(inside / METADATA, metadata)
     return target
 
 
-def _refuse_wrong_scoring(config: Config, parts: Parts) -> None:
-    """Refuse scores that ask which of two classes is the positive one, where nothing says so."""
-    is_classification = parts.task == "classification"
-    scoring = config.scoring or ""
-    if is_classification and scoring in ("f1", "precision", "recall", "jaccard", "average_precision"):
-        labels = set(np.unique(parts.train.y).tolist())
-        if not labels <= {0, 1}:
-            raise ConfigError(f"scoring: {scoring} is for the classes 0 and 1; take {scoring}_macro or roc_auc")
-    errors = ("r2", "max_error", "explained_variance", "d2_absolute_error_score")
-    is_of_values = "error" in scoring or "deviance" in scoring or scoring in errors
-    if scoring and is_classification and is_of_values:
-        raise ConfigError(f"scoring: {scoring} is for regression, but this is a classification")
-    if scoring and not is_classification and not is_of_values:
-        raise ConfigError(f"scoring: {scoring} is for classification, but this is a regression")
+def _write_papers(config: Config, search: Any, model: Any, inside: Path, name: str) -> dict[str, Any]:
+    """Write the model and what explains it; return what the metadata say of these files."""
+    entry = save_model(model, inside, config.output.model)
+    script = _script(search)
+    code = script.pop("code", None)
+    if code is not None:
+        (inside / script["file"]).write_text(code, encoding="utf-8")
+    report = report_of(config, search, inside, f"Run of {name}", code)
+    _write_trials(search, inside / "trials.csv")
+    return {"model": entry | {"kind": type(search).__name__}, "script": script, "report": report}
+
+
+def _log(store: Store, search: Any, parts: Parts, metadata: dict[str, Any], inside: Path, name: str) -> dict[str, Any]:
+    """Log the search with its scores to MLflow."""
+    scores = metadata["scores"]
+    metrics = {f"{rows}_score": scores[rows]["score"] for rows in ("train", "holdout") if scores[rows] is not None}
+    if scores["holdout"] is not None:
+        metrics["holdout_baseline"] = scores["holdout"]["baseline"]
+        metrics |= dict(zip(("holdout_low", "holdout_high"), scores["holdout"].get("interval", ()), strict=False))
+    log = partial(log_search, search, parts.train.X, registered_model_name=store.settings.registered_model)
+    return store.log(log, inside, name, metrics, tags_of(metadata))
 
 
 def _scores(config: Config, parts: Parts, search: Any, model: Any) -> dict[str, Any]:
@@ -185,19 +199,6 @@ def _script(search: Any) -> dict[str, Any]:
         return {"file": None, "missing_because": str(error)}
 
 
-def _report(config: Config, search: Any, inside: Path, title: str, code: str | None) -> dict[str, Any]:
-    """Write the report, and return its name for the metadata, or the reason why there is none."""
-    if not config.output.has_report:
-        because = "output.report is false" if config.output.report is False else "matplotlib is not installed"
-        return {"file": None, "missing_because": because}
-    try:
-        write_report(search, inside / REPORT, title=title, code=code)
-    except Exception as error:  # hours of search are not lost for a figure that cannot be drawn
-        (inside / REPORT).unlink(missing_ok=True)
-        return {"file": None, "missing_because": f"{type(error).__name__}: {error}"}
-    return {"file": REPORT, "missing_because": None}
-
-
 def _write_trials(search: Any, path: Path) -> None:
     """Write the table of all trials, with a column for each parameter."""
     pandas = require("pandas", "Writing trials")
@@ -208,22 +209,12 @@ def _write_trials(search: Any, path: Path) -> None:
 
 def _metadata(config: Config, parts: Parts, search: Any, base: Path) -> dict[str, Any]:
     statuses, counts = np.unique(search.trials_["status"].astype(str), return_counts=True)
-    return {
-        "schema": 1,
-        "config": config.model_dump(mode="json", by_alias=True, exclude_unset=True),
-        "config_hash": config_hash(config),
-        "config_folder": str(base),
-        "seed": config.seed,
-        "task": parts.task,
-        "target": config.target,
+    return origin_of("run", config, parts, base) | {
         "classes": search.classes_.tolist() if parts.task == "classification" else None,
         "parameters": search.best_params_,
         "blend": getattr(search, "blend_weights_", None),
         "trials": dict(zip(statuses.tolist(), counts.tolist(), strict=True)),
-        "data": parts.fingerprint,
         "columns": profile_of(parts.train.X),
-        "versions": versions(),
-        "git": git_commit(base),
     }
 
 

@@ -1,4 +1,4 @@
-"""Searches in MLflow: a run for the search, a run inside it for each trial, and the model with its signature."""
+"""Searches and comparisons in MLflow: a run for the whole, runs inside it, and the model with its signature."""
 
 import re
 import time
@@ -7,18 +7,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from sklearn_autotune._kept_model import model_to_keep
 from sklearn_autotune._optional import require
 from sklearn_autotune._trials import OUTCOME
+from sklearn_autotune.comparison import Comparison
 from sklearn_autotune.evaluation import guiding_score
 
-__all__ = ["MLflowCallback", "log_search"]
+__all__ = ["MLflowCallback", "log_comparison", "log_search"]
 
 PURPOSE = "Tracking with MLflow"
+SQLITE = "sqlite:///"
 
 # How a run of MLflow ends, for each way in which a trial does.
 RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
@@ -112,8 +116,8 @@ class MLflowCallback:
         ----------
         search : estimator
             Fitted, with this callback.
-        X : array-like of shape (n_samples, n_features), default=None
-            Some rows, for the model's signature; the first few are looked at. None logs the model without one.
+        X : array-like or DataFrame of shape (n_samples, n_features), default=None
+            Rows as those of training, for the model's signature. None logs the model without one.
         registered_model_name : str, default=None
             The name under which to register the model; None registers none.
 
@@ -161,8 +165,8 @@ def log_search(
     ----------
     search : estimator
         Fitted, of this package.
-    X : array-like of shape (n_samples, n_features), default=None
-        Some rows, for the model's signature. None logs the model without one.
+    X : array-like or DataFrame of shape (n_samples, n_features), default=None
+        Rows as those of training, for the model's signature. None logs the model without one.
     tracking_uri, experiment_name, run_name, tags : object
         As of `MLflowCallback`.
     registered_model_name : str, default=None
@@ -187,16 +191,110 @@ def log_search(
     if not isinstance(study, optuna.Study):
         raise ValueError(f"{type(search).__name__} has no study_: pass a search of this package, fitted.")
     run = _SearchRun(study, tracking_uri, experiment_name, run_name, tags)
-    for trial in study.get_trials(deepcopy=False):
-        if _status(trial) in RUN_STATUS:
-            run.log_trial(trial)
-    run.log_winner(search, X, registered_model_name)
-    run.close("FINISHED")
+    with run.until_closed():
+        for trial in study.get_trials(deepcopy=False):
+            if _status(trial) in RUN_STATUS:
+                run.log_trial(trial)
+        run.log_winner(search, X, registered_model_name)
     return run.run_id
 
 
-class _SearchRun:
-    """The run of a search, through a client of its own."""
+def log_comparison(
+    comparison: Comparison,
+    *,
+    tracking_uri: str | None = None,
+    experiment_name: str | None = None,
+    run_name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """Log what `compare` has returned: a run for the comparison, and a run inside it for each method.
+
+    A method's run has the means of the summary as metrics, and score, inner score and seconds of each outer fold, whose
+    number is the step. A method that failed on a fold is FAILED, with the first error in a tag.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    tracking_uri, experiment_name, tags : object
+        As of `MLflowCallback`.
+    run_name : str, default=None
+        None is "comparison".
+
+    Returns
+    -------
+    run_id : str
+        The comparison's run.
+
+    Examples
+    --------
+    >>> from sklearn_autotune.tracking import log_comparison
+    >>> # run_id = log_comparison(comparison, tracking_uri="sqlite:///mlflow.db", experiment_name="loans")
+    """
+    run = _ComparisonRun(run_name or "comparison", tracking_uri, experiment_name, tags)
+    with run.until_closed():
+        run.log(comparison)
+    return run.run_id
+
+
+class _Run:
+    """A run of MLflow with runs inside it, through a client of its own.
+
+    It stands inside the run that is active, if one is.
+    """
+
+    def __init__(
+        self, name: str, tracking_uri: str | None, experiment_name: str | None, tags: Mapping[str, str] | None
+    ) -> None:
+        self.mlflow = _load("mlflow")
+        self.tracking_uri = tracking_uri
+        self.client = self.mlflow.MlflowClient(tracking_uri=tracking_uri)
+        self.experiment_id = self._experiment(experiment_name)
+        active = self.mlflow.active_run()
+        outer = {} if active is None else {"mlflow.parentRunId": active.info.run_id}
+        self.run_id = self._create_run(name, {**outer, **(tags or {})}, None)
+
+    def _experiment(self, name: str | None) -> str:
+        if name is None:
+            active = self.mlflow.active_run()
+            return "0" if active is None else active.info.experiment_id
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            return found.experiment_id
+        return self.client.create_experiment(name, artifact_location=_beside_the_store(self.tracking_uri, name))
+
+    def _create_run(self, name: str, tags: Mapping[str, str], start: datetime | None) -> str:
+        run = self.client.create_run(
+            self.experiment_id, start_time=_milliseconds(start), tags={"mlflow.runName": name, **tags}
+        )
+        return run.info.run_id
+
+    def _log(self, run_id: str, metrics: list[tuple[str, float, int]], params: Mapping[str, Any], when: Any) -> None:
+        entities = self.mlflow.entities
+        moment = int(1000 * time.time()) if when is None else when
+        named = {_name(name): str(value)[:LONGEST_PARAM] for name, value in params.items()}
+        items = [entities.Param(name, value) for name, value in named.items()]
+        points = [entities.Metric(_name(name), value, moment, step) for name, value, step in metrics if isfinite(value)]
+        self.client.log_batch(run_id, metrics=points, params=items[:MOST_PARAMS])
+        for start in range(MOST_PARAMS, len(items), MOST_PARAMS):
+            self.client.log_batch(run_id, params=items[start : start + MOST_PARAMS])
+
+    def close(self, status: str) -> None:
+        """End the run."""
+        self.client.set_terminated(self.run_id, status)
+
+    @contextmanager
+    def until_closed(self) -> Iterator[None]:
+        """End the run with the block: as failed, if an exception does."""
+        try:
+            yield
+        except BaseException:
+            self.close("FAILED")
+            raise
+        self.close("FINISHED")
+
+
+class _SearchRun(_Run):
+    """The run of a search, with a run inside it for each trial."""
 
     def __init__(
         self,
@@ -206,28 +304,9 @@ class _SearchRun:
         run_name: str | None,
         tags: Mapping[str, str] | None,
     ) -> None:
-        self.mlflow = _load("mlflow")
+        super().__init__(run_name or study.study_name, tracking_uri, experiment_name, tags)
         self.study = study
-        self.tracking_uri = tracking_uri
-        self.client = self.mlflow.MlflowClient(tracking_uri=tracking_uri)
-        self.experiment_id = self._experiment(experiment_name)
         self.best: float | None = None
-        active = self.mlflow.active_run()
-        outer = {} if active is None else {"mlflow.parentRunId": active.info.run_id}
-        self.run_id = self._create_run(run_name or study.study_name, {**outer, **(tags or {})}, None)
-
-    def _experiment(self, name: str | None) -> str:
-        if name is None:
-            active = self.mlflow.active_run()
-            return "0" if active is None else active.info.experiment_id
-        found = self.client.get_experiment_by_name(name)
-        return self.client.create_experiment(name) if found is None else found.experiment_id
-
-    def _create_run(self, name: str, tags: Mapping[str, str], start: datetime | None) -> str:
-        run = self.client.create_run(
-            self.experiment_id, start_time=_milliseconds(start), tags={"mlflow.runName": name, **tags}
-        )
-        return run.info.run_id
 
     def log_trial(self, trial: FrozenTrial) -> None:
         """Log one trial as a run inside the search's."""
@@ -263,20 +342,18 @@ class _SearchRun:
         best = {f"best.{name}": value for name, value in getattr(search, "best_params_", {}).items()}
         self._log(self.run_id, metrics, {**best, **settings}, None)
         self.client.set_tag(self.run_id, "search", type(search).__name__)
-        model = getattr(search, "best_estimator_", None)
-        if model is not None:
-            self._log_model(model, X, registered_model_name)
+        if getattr(search, "best_estimator_", None) is not None:
+            self._log_model(model_to_keep(search), X, registered_model_name)
 
     def _log_model(self, model: Any, X: Any, registered_model_name: str | None) -> None:
         _load("mlflow.pyfunc")  # log_model would load it, with its warnings
-        flavor, models = _load("mlflow.sklearn"), _load("mlflow.models")
-        rows = None if X is None else X[:5]
+        flavor = _load("mlflow.sklearn")
         # Pipelines may hold anything, and pickle keeps it; formats that know what they hold refuse XGBoost's types.
         with self._pointed_here(), self.mlflow.start_run(run_id=self.run_id):
             flavor.log_model(
                 model,
                 name="model",
-                signature=None if rows is None else models.infer_signature(rows, model.predict(rows)),
+                signature=None if X is None else _signature(model, X),
                 registered_model_name=registered_model_name,
                 serialization_format="cloudpickle",
             )
@@ -294,19 +371,62 @@ class _SearchRun:
         finally:
             self.mlflow.set_tracking_uri(before)
 
-    def close(self, status: str) -> None:
-        """End the search's run."""
-        self.client.set_terminated(self.run_id, status)
 
-    def _log(self, run_id: str, metrics: list[tuple[str, float, int]], params: Mapping[str, Any], when: Any) -> None:
-        entities = self.mlflow.entities
-        moment = int(1000 * time.time()) if when is None else when
-        named = {_name(name): str(value)[:LONGEST_PARAM] for name, value in params.items()}
-        items = [entities.Param(name, value) for name, value in named.items()]
-        points = [entities.Metric(_name(name), value, moment, step) for name, value, step in metrics if isfinite(value)]
-        self.client.log_batch(run_id, metrics=points, params=items[:MOST_PARAMS])
-        for start in range(MOST_PARAMS, len(items), MOST_PARAMS):
-            self.client.log_batch(run_id, params=items[start : start + MOST_PARAMS])
+class _ComparisonRun(_Run):
+    """The run of a comparison, with a run inside it for each method."""
+
+    def log(self, comparison: Comparison) -> None:
+        """Log what can be said, and each method."""
+        said = {"verdict": comparison.verdict(), "best": str(comparison.best), "leading": ", ".join(comparison.leading)}
+        for name, text in said.items():
+            self.client.set_tag(self.run_id, name, text[:LONGEST_TAG])
+        settings = {name: getattr(comparison, name) for name in ("metric", "n_folds", "confidence")}
+        self._log(self.run_id, [], settings, None)
+        columns = comparison.summary
+        for place, method in enumerate(columns["method"]):
+            means = {name: values[place] for name, values in columns.items() if name != "method"}
+            self._log_method(comparison, method, means)
+
+    def _log_method(self, comparison: Comparison, method: str, means: Mapping[str, float]) -> None:
+        errors = [row["error"] for row in comparison.rows if row["method"] == method and row["error"] is not None]
+        tags = {"mlflow.parentRunId": self.run_id, "method": method}
+        tags["is_baseline"] = str(method in comparison.baselines)
+        if errors:
+            tags["error"] = errors[0][-LONGEST_TAG:]
+        run_id = self._create_run(method, tags, None)
+        metrics = [(name, float(value), 0) for name, value in means.items()]
+        for name in ("score", "inner_score", "fit_seconds"):
+            metrics += [(f"fold_{name}", float(one), fold) for fold, one in enumerate(comparison.column(name, method))]
+        self._log(run_id, metrics, {}, None)
+        self.client.set_terminated(run_id, "FAILED" if errors else "FINISHED")
+
+
+def _beside_the_store(tracking_uri: str | None, name: str) -> str | None:
+    """Return where an experiment's files go: beside an SQLite file, wherever the process is; else MLflow says."""
+    if tracking_uri is None or not tracking_uri.startswith(SQLITE) or tracking_uri == SQLITE:
+        return None
+    path = Path(tracking_uri.removeprefix(SQLITE)).absolute()
+    return (path.parent / "mlruns" / re.sub(r"[^\w\-.]", "_", name)).as_uri()
+
+
+def _signature(model: Any, X: Any) -> Any:
+    """Say what a model takes and gives, in MLflow's words; of all rows, since the first few may have no gaps.
+
+    Categoricals of pandas become what may hold anything: under a narrower word MLflow would refuse them.
+    """
+    models, schema = _load("mlflow.models"), _load("mlflow.types.schema")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on whole numbers, of which a later table may lack some
+        signature = models.infer_signature(X, model.predict(X[:5]))
+    dtypes = getattr(X, "dtypes", None)
+    if dtypes is None or not signature.inputs.has_input_names() or not hasattr(dtypes, "items"):
+        return signature
+    free = {str(name) for name, dtype in dtypes.items() if hasattr(dtype, "categories")}
+    columns = [
+        schema.ColSpec(schema.AnyType(), column.name, required=column.required) if column.name in free else column
+        for column in signature.inputs.inputs
+    ]
+    return models.ModelSignature(inputs=schema.Schema(columns), outputs=signature.outputs)
 
 
 def _load(module: str) -> Any:

@@ -151,8 +151,10 @@ def test_the_reference_gives_the_signatures_of_samplers():
         "comparison.compare",
         "_summary.summarize",
         "report.write_report",
+        "progress.MethodProgress",
         "progress.TrialProgress",
         "tracking.MLflowCallback",
+        "tracking.log_comparison",
         "tracking.log_search",
     ],
 )

@@ -18,7 +18,7 @@ PACKAGE = ROOT.name
 
 # A room that is a folder stands on one floor; inside it, modules import one another as they like.
 FLOORS = {
-    0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions", "_columns", "_temperature", "_code"),
+    0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions", "_columns", "_temperature", "_code", "_clock"),
     1: (
         "_lock",
         "_journal",
@@ -42,14 +42,16 @@ FLOORS = {
     7: ("_search", "_booster_search", "_winners"),
     8: ("_selector", "_tuned_xgb"),
     # Upstairs: what reads finished searches; nothing below knows it exists.
-    9: ("_finished", "_export_blend", "_run_model"),
-    10: ("_outer_fold", "_summary", "tracking"),
+    9: ("_finished", "_export_blend", "_kept_model", "_run_model"),
+    10: ("_outer_fold", "_summary"),
     11: ("comparison", "testing"),
-    12: ("plotting", "export", "_html", "_demo"),
-    13: ("report",),
-    14: ("runner",),
-    15: ("cli",),
-    16: ("__init__", "__main__"),
+    12: ("plotting", "export", "tracking", "_html", "_demo"),
+    13: ("report", "_run_tracking"),
+    14: ("_run_papers",),
+    15: ("_run_compare",),
+    16: ("runner",),
+    17: ("cli",),
+    18: ("__init__", "__main__"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

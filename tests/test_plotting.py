@@ -7,16 +7,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import optuna
 import pytest
+from joblib import parallel_config
 from matplotlib.figure import Figure
 from scipy.stats import loguniform, uniform
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, plotting
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, plotting, summarize
 from sklearn_autotune._finished import paired_interval, read_finished
 from sklearn_autotune.plotting import (
     ContourDisplay,
@@ -30,7 +32,7 @@ from sklearn_autotune.plotting import (
     TimeDisplay,
 )
 from sklearn_autotune.plotting._style import flat_limits, shown_choices
-from tests.toys import CountingClassifier, FailingClassifier, PeakingClassifier
+from tests.toys import CountingClassifier, FailingClassifier, PeakingClassifier, SleepingClassifier
 
 OF_ANY_SEARCH = (
     OptimizationHistoryDisplay,
@@ -400,6 +402,18 @@ def test_the_same_difference_on_many_folds_settles_it():
     assert not paired_interval([0.0] * 6, test_over_train=0.2).excludes_zero
 
 
+def test_the_sizes_of_folds_are_those_of_the_search():
+    cv = ShuffleSplit(3, train_size=60, test_size=30, random_state=0)
+    search = OptunaSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3]}, cv=cv)
+    search.fit(*load_iris(return_X_y=True))
+
+    display = FoldScoresDisplay.from_search(search)
+
+    assert display.test_over_train == 0.5
+    assert display.intervals[1] == paired_interval(display.differences[1], test_over_train=0.5)
+    assert FoldScoresDisplay.from_search(search, test_over_train=0.1).test_over_train == 0.1
+
+
 # -- time and leaderboard ------------------------------------------------------------------------------------------
 
 
@@ -410,7 +424,36 @@ def test_time_adds_up(iris_search):
     assert measured == pytest.approx(iris_search.trials_["seconds"].sum())
     assert sum(display.counts.values()) == 25
     assert display.seconds["final fit"]["fit"] == iris_search.refit_time_
+    assert display.seconds["sampler"]["other"] > 0
+    total = sum(sum(phases.values()) for phases in display.seconds.values())
+    assert total == pytest.approx(display.wall_seconds)  # with one worker
+
+
+def test_seconds_of_several_workers_are_more_than_the_clock_shows():
+    search = OptunaSearchCV(SleepingClassifier(seconds=2.0), {"a": [1, 2, 3, 4]}, cv=2, n_jobs=2)
+    with parallel_config(backend="threading"):
+        search.fit(np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2)
+
+    display, summary = TimeDisplay.from_search(search), summarize(search)
+
+    measured = sum(sum(display.seconds[status].values()) for status in display.counts)
+    assert measured >= 4 * 2 * 0.2
+    assert 0.8 <= display.wall_seconds < measured
+    assert display.seconds["sampler"]["other"] + display.seconds["the rest"]["other"] < 0.4
+    assert summary.wall_seconds == display.wall_seconds
+    assert f"{sum(summary.seconds.values()):.3g} s, {summary.wall_seconds:.3g} s by the clock" in str(summary)
+
+
+def test_searches_of_other_packages_are_told_by_their_studies():
+    search = OptunaSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3]}, cv=2)
+    search.fit(*load_iris(return_X_y=True))
+    del search._clock, search._fold_sizes  # as others have none
+
+    display = TimeDisplay.from_search(search)
+
+    assert display.wall_seconds is None
     assert display.seconds["sampler and the rest"]["other"] > 0
+    assert FoldScoresDisplay.from_search(search).test_over_train is None
 
 
 def test_a_selector_has_a_leaderboard_and_seconds_for_each_family():
@@ -424,6 +467,11 @@ def test_a_selector_has_a_leaderboard_and_seconds_for_each_family():
     assert set(time.counts) == {"logistic", "naive_bayes"} == set(board.family)
     assert board.bars_.datavalues.sum() == pytest.approx(1)
     assert board.rank.tolist() == sorted(board.rank)
+    rows = {number: row for row, number in enumerate(selector.trials_["number"])}
+    columns = [selector.leaderboard_[name] for name in ("number", "family", "mean_score")]
+    for number, family, score in zip(*columns, strict=True):
+        assert selector.trials_["params"][rows[number]]["family"] == family
+        assert np.isnan(score) or score == selector.trials_["mean_test_score"][rows[number]]
     for kind in (*OF_ANY_SEARCH, ParameterImportanceDisplay):
         draw(figure_of(kind.from_search(selector)))
 

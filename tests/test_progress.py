@@ -13,10 +13,11 @@ import pytest
 from optuna.pruners import MedianPruner
 from scipy.stats import uniform
 from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
 from tqdm import TMonitor
 
-from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
-from sklearn_autotune.progress import TrialProgress
+from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier, compare
+from sklearn_autotune.progress import MethodProgress, TrialProgress
 from tests.toys import CountingClassifier, FailingClassifier
 
 X, Y = np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2
@@ -178,3 +179,36 @@ def test_verbose_draws_a_bar_in_a_terminal_and_closes_it(monkeypatch):
 def test_what_makes_no_sense_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         TrialProgress(**settings)
+
+
+# -- comparisons -------------------------------------------------------------------------------------------------------
+
+METHODS = {"broken": FailingClassifier(a=9), "fine": CountingClassifier()}
+
+
+def compared(progress):
+    with pytest.warns(FitFailedWarning, match="broken"):
+        return compare(METHODS, X, Y, cv=2, baselines=False, random_state=0, callbacks=[progress])
+
+
+def test_a_comparison_has_a_line_for_each_fit_in_a_log(caplog, capfd):
+    with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"), MethodProgress() as progress:
+        comparison = compared(progress)
+
+    score = comparison.column("score", "fine")[1]
+    assert caplog.messages[0] == "1 of 4 fits: broken, fold 1: failed"
+    assert caplog.messages[3].startswith(f"4 of 4 fits: fine, fold 2: {score:.5g} in 0.")
+    assert len(caplog.messages) == 4
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_comparison_has_a_bar_in_a_terminal_from_the_beginning(caplog):
+    terminal = Terminal()
+
+    with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"), MethodProgress(stream=terminal) as one:
+        compared(one)
+
+    assert "| 0/4 " in terminal.getvalue()
+    assert re.match(r"100%\|.*\| 4/4 .*fine, fold 2: ", terminal.getvalue().split("\r")[-1])
+    assert terminal.getvalue().endswith("\n")
+    assert caplog.messages == []

@@ -41,7 +41,9 @@ REFUSED = {
     "upside down": ("model_type: svm\nspace:\n  C: {float: [2, 1]}", "space.C"),
     "group without column": ("holdout: {rule: group}", "line 3: holdout: rule: group needs column"),
     "two hold-outs": ("validation: b.csv\nholdout: {rule: random}", "line 3: validation: this file is the hold-out"),
-    "space of auto": ("space: {C: [1]}", "model_type: auto takes none of space"),
+    "storage of auto": ("storage: a.db", "line 3: storage: model_type: auto blends models by what they predicted"),
+    "resume of auto": ("model_type: auto\nresume: true", "line 4: resume: model_type: auto blends"),
+    "study of auto": ("study_name: a", "line 3: study_name: model_type: auto blends"),
 }
 
 

@@ -15,12 +15,13 @@ import pytest
 import skops.io
 from sklearn.pipeline import make_pipeline
 
-from sklearn_autotune import cli, runner
+from sklearn_autotune import _run_papers, cli, runner
 from sklearn_autotune.__main__ import main
+from sklearn_autotune._kept_model import model_to_keep
 from sklearn_autotune._run_config import ConfigError, read_config
 from sklearn_autotune._run_data import data_of
 from sklearn_autotune._run_folder import new_folder, sha256_of, write_json
-from sklearn_autotune._run_model import make_search, model_to_keep
+from sklearn_autotune._run_model import make_search
 from tests.toys import CountingClassifier
 
 ROOT = Path(__file__).parents[1]
@@ -119,6 +120,14 @@ def test_a_validation_file_is_the_hold_out(write, table, tmp_path):
         ("model_type: svm\nn_trials: 2\noptimization_method: grid\nspace: {C: [1, 2, 3]}", {}, "3 candidates"),
         ("model_type: svm\noptimization_method: grid\nspace: {C: {float: [1, 2]}}", {}, "takes choices"),
         ("model_type: svm\nstorage: gone/a.db", {}, "there is no folder"),
+        ("space: {max_features: 1}", {}, "the family comes first, as in forest__max_features"),
+        ("space: {ridge__alpha: 1}", {}, "space.ridge__…: no such family for this classification; there are"),
+        (
+            "space: {forest__max_feature: 1}",
+            {},
+            "space.forest__max_feature: forest has no such parameter; did you mean",
+        ),
+        ("space: {xgboost__n_estimators: 1}", {}, "early stopping finds this number"),
     ],
 )
 def test_what_the_data_show_to_be_impossible_is_refused_and_nothing_is_written(
@@ -267,6 +276,26 @@ def test_a_regression_by_model_selection(write, tmp_path, table):
     assert found["script"]["file"] == "model.py"
 
 
+def test_model_selection_takes_ranges_and_values_for_families(write, tmp_path):
+    space = (
+        "space:\n  random_forest__n_estimators: 7\n  random_forest__max_features: {float: [0.5, 0.6]}\n"
+        "  svm__kernel: [rbf]\n  svm__C: [3, 4]\n  xgboost__max_depth: {int: [2, 3]}\n"
+    )
+    path = write(f"n_trials: 40\ncv: 2\n{space}{NO_REPORT}")
+
+    folder = runner.run(path, folder=tmp_path / "run")
+
+    trials = pd.read_csv(folder / "trials.csv")
+    seen = trials["param_family"]
+    assert {"forest", "svm", "xgboost", "logistic"} <= set(seen)
+    assert set(trials.loc[seen == "forest", "param_forest__n_estimators"]) == {7}
+    assert trials.loc[seen == "forest", "param_forest__max_features"].between(0.5, 0.6).all()
+    assert set(trials.loc[seen == "svm", "param_svm__C"]) <= {3, 4}
+    assert trials.loc[seen == "xgboost", "param_xgboost__max_depth"].between(2, 3).all()
+    assert runner.verify(folder, refit=True).matches
+    assert papers(folder)["script"]["file"] == "model.py"
+
+
 def test_the_model_that_is_kept_predicts_as_the_search_does(write, table):
     path = write("model_type: xgboost\nn_trials: 1\nspace: {n_estimators: 20}\n")
     parts = parts_of(path)
@@ -282,7 +311,7 @@ def test_a_report_that_cannot_be_drawn_does_not_cost_the_run(write, tmp_path, mo
     def fail(*args, **kwargs):
         raise OSError("no fonts")
 
-    monkeypatch.setattr(runner, "write_report", fail)
+    monkeypatch.setattr(_run_papers, "write_report", fail)
     folder = runner.run(write(SHORT), folder=tmp_path / "run")
 
     assert papers(folder)["report"] == {"file": None, "missing_because": "OSError: no fonts"}
@@ -467,7 +496,7 @@ def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
 def test_the_commands_of_the_guide_run_as_they_stand(tmp_path):
     page = (ROOT / "docs" / "guides" / "production.md").read_text(encoding="utf-8")
     commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
-    assert commands.count("python -m sklearn_autotune") == 7
+    assert commands.count("python -m sklearn_autotune") == 8
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
 

@@ -27,6 +27,8 @@ def test_the_counts_and_seconds_are_those_of_the_trials():
     assert summary.n_trials == 30 == sum(summary.counts.values())
     assert sum(summary.seconds[status] for status in summary.counts) == pytest.approx(search.trials_["seconds"].sum())
     assert summary.seconds["final fit"] == search.refit_time_
+    assert sum(summary.seconds.values()) == pytest.approx(summary.wall_seconds)
+    assert "by the clock" not in str(summary)  # of one worker it is the same
     assert summary.best_score == search.best_score_
 
 

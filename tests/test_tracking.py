@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 from scipy.stats import uniform
 from sklearn.base import clone
@@ -13,7 +14,7 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 
-from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.tracking import MLflowCallback, log_search
 from tests.test_progress import X, Y
 from tests.toys import CountingClassifier, FailingClassifier, PeakingClassifier
@@ -226,3 +227,80 @@ def test_searches_that_are_tracked_can_be_cloned_while_they_run(store):
 def test_other_searches_are_refused():
     with pytest.raises(ValueError, match="GridSearchCV has no study_"):
         log_search(GridSearchCV(SVC(), {"C": [1]}))
+
+
+# -- raw tables --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def raw():
+    """A table with words, categories, dates, truth values, whole numbers, and gaps that begin after the first rows."""
+    random = np.random.RandomState(0)
+    n_rows = 120
+    table = pd.DataFrame(
+        {
+            "size": random.normal(size=n_rows),
+            "rooms": random.randint(1, 9, n_rows),
+            "city": random.choice(["Bern", "Paris", "Rome"], n_rows),
+            "grade": pd.Categorical(random.choice(["low", "high"], n_rows)),
+            "floor": pd.Categorical(random.randint(0, 3, n_rows)),
+            "is_new": random.rand(n_rows) > 0.5,
+            "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(random.randint(0, 90, n_rows), "D"),
+        }
+    )
+    table.loc[10::7, ["size", "city", "grade"]] = None
+    return table, np.where(table["size"].fillna(0) + (table["city"] == "Rome") > 0.4, "dear", "cheap")
+
+
+RAW_SEARCHES = {
+    "classifier": lambda: TunedXGBClassifier(
+        n_trials=2, cv=2, n_estimators=20, class_weight="balanced", random_state=0
+    ),
+    "regressor": lambda: TunedXGBRegressor(n_trials=2, cv=2, n_estimators=20, random_state=0),
+    "selector": lambda: AutoModelSelector(families=["logistic", "xgboost"], n_trials=3, cv=2, random_state=0),
+}
+
+
+@pytest.mark.parametrize("kind", RAW_SEARCHES)
+def test_the_model_of_a_raw_table_is_logged_so_that_it_predicts_on_one(kind, raw, store):
+    X, y = raw
+    target = (y == "dear").astype(float) + X["rooms"] if kind == "regressor" else y
+    search = RAW_SEARCHES[kind]().fit(X, target)
+
+    run_id = log_search(search, X, **store)
+
+    new = X.tail(30)
+    loaded = load(f"runs:/{run_id}/model", store)
+    assert np.asarray(loaded.predict(new)).tolist() == search.predict(new).tolist()
+    columns = {column.name: (str(column.type), column.required) for column in loaded.metadata.signature.inputs.inputs}
+    assert list(columns) == list(X.columns)
+    assert columns["city"] == ("DataType.string", False)  # may be missing, though the first rows are not
+    assert columns["rooms"] == ("DataType.long", True)
+    assert columns["grade"][0] == columns["floor"][0] == "Any"
+    with pytest.raises(mlflow.exceptions.MlflowException, match=r"missing inputs \['rooms'\]"):
+        loaded.predict(new.drop(columns="rooms"))
+    if kind != "regressor":
+        plain = load(f"runs:/{run_id}/model", store, mlflow.sklearn)
+        assert plain.classes_.tolist() == ["cheap", "dear"]
+        np.testing.assert_array_equal(plain.predict_proba(new), search.predict_proba(new))
+
+
+def load(uri, store, flavor=None):
+    mlflow.set_tracking_uri(store["tracking_uri"])
+    try:
+        return (flavor or mlflow.pyfunc).load_model(uri)
+    finally:
+        mlflow.set_tracking_uri(None)
+
+
+def test_files_of_an_experiment_lie_beside_an_sqlite_store_wherever_the_process_is(tmp_path, monkeypatch):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    uri = f"sqlite:///{tmp_path / 'store' / 'mlflow.db'}"
+    search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2).fit(X, Y)
+
+    log_search(search, X, tracking_uri=uri, experiment_name="of mine")
+
+    assert list((tmp_path / "store" / "mlruns" / "of_mine").rglob("MLmodel"))
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -1,6 +1,7 @@
 """The catalogue: for each family of models the space in which it is worth searching."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from inspect import signature
 from itertools import product
 from typing import Any
@@ -21,7 +22,7 @@ from sklearn_autotune.families._neural import NEURAL
 from sklearn_autotune.families._svm import SVM
 from sklearn_autotune.families._xgboost import XGBOOST
 
-__all__ = ["FAMILIES", "Family", "Shape", "auto_space", "inner_prefix"]
+__all__ = ["FAMILIES", "Family", "Shape", "auto_space", "families_for", "inner_prefix", "why_not"]
 
 # In the order in which `AutoModelSelector` tries them: what is quick and good on many tables comes first.
 FAMILIES = (
@@ -135,3 +136,28 @@ def _nothing_known(estimator: Any) -> str:
         f"Known are {', '.join(known)}. Write param_distributions yourself, for example "
         "{'max_depth': [2, 4, 8]}; parameters of a step are written 'step__parameter'."
     )
+
+
+def families_for(task: str) -> dict[str, Family]:
+    """Return the families of the catalogue that can be used for a task, by name.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}
+
+    Returns
+    -------
+    families : dict of str to Family
+    """
+    return {family.name: family for family in FAMILIES if why_not(family, task) is None}
+
+
+def why_not(family: Family, task: str) -> str | None:
+    """Return the reason why `AutoModelSelector` cannot use a family for a task, or None."""
+    if family.make is None:
+        return "it does not say how its model is made"
+    if task not in family.tasks:
+        return f"it is not for {task}"
+    if family.package is not None and find_spec(family.package) is None:
+        return f"{family.package} is not installed"
+    return None

@@ -102,7 +102,7 @@ class FoldScoresDisplay:
             Of the intervals.
         test_over_train : float, default=None
             Rows in the test part of a fold, for each in its training part; 0.25 for five folds, repeated or not. None
-            guesses by the number of folds.
+            takes what the search tells, as those of this package do, and guesses by the number of folds else.
         metric : str, default=None
             Which of several scores; None is the one that decides.
         ax : matplotlib Axes, default=None
@@ -125,7 +125,7 @@ class FoldScoresDisplay:
             labels=[_label(int(finished.number[place]), finished.params[place]) for place in leading],
             fold_scores=finished.fold_scores[leading],
             confidence=confidence,
-            test_over_train=test_over_train,
+            test_over_train=finished.test_over_train if test_over_train is None else test_over_train,
             metric=finished.metric,
         ).plot(ax=ax)
 

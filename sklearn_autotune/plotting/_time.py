@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._finished import Finished, idle_seconds, read_finished
+from sklearn_autotune._finished import Finished, read_finished, seconds_spent
 from sklearn_autotune.plotting._style import COLORS, HATCHES, draw_legend, new_axes
 
 __all__ = ["TimeDisplay"]
@@ -22,6 +22,8 @@ class TimeDisplay:
         For each row, from the top, phase to seconds.
     counts : dict of str to int
         How many candidates there are in a row; rows without candidates are left out.
+    wall_seconds : float, default=None
+        What the search and the final fit took by the clock, if that is known.
 
     Attributes
     ----------
@@ -32,8 +34,10 @@ class TimeDisplay:
 
     Notes
     -----
-    Seconds of fitting and scoring are those of the workers, added up. "sampler and the rest" is the time in which the
-    study was under way and nothing was measured; with several workers it cannot be told apart, and is left out.
+    Seconds of fitting and scoring are those of the workers, added up; with several, that is more than the clock shows.
+    "sampler" is what proposing candidates and learning from them took, "the rest" what cannot be put down to either:
+    storing, callbacks, handing out, and workers that had to be started. Of other packages' searches with a ``study_``,
+    "sampler and the rest" is the time in which trials were under way and nothing was measured.
 
     Examples
     --------
@@ -47,9 +51,16 @@ class TimeDisplay:
     {'complete': 4}
     """
 
-    def __init__(self, *, seconds: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        *,
+        seconds: Mapping[str, Mapping[str, float]],
+        counts: Mapping[str, int],
+        wall_seconds: float | None = None,
+    ) -> None:
         self.seconds = seconds
         self.counts = counts
+        self.wall_seconds = wall_seconds
 
     @classmethod
     def from_search(cls, search: Any, *, ax: Any = None) -> "TimeDisplay":
@@ -73,10 +84,13 @@ class TimeDisplay:
         refit = getattr(search, "refit_time_", None)
         if refit is not None:
             seconds["final fit"] = {FIT: float(refit)}
-        idle = idle_seconds(search, finished)
-        if idle > 0:
-            seconds["sampler and the rest"] = {OTHER: idle}
-        return cls(seconds=seconds, counts=counts).plot(ax=ax)
+        spent = seconds_spent(search, finished)
+        if spent.sampler is not None:
+            seconds["sampler"] = {OTHER: spent.sampler}
+        if spent.rest > 0:
+            seconds["the rest" if spent.sampler is not None else "sampler and the rest"] = {OTHER: spent.rest}
+        wall = None if spent.wall is None else spent.wall + float(refit or 0.0)
+        return cls(seconds=seconds, counts=counts, wall_seconds=wall).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> "TimeDisplay":
         """Draw.
@@ -112,7 +126,8 @@ class TimeDisplay:
             ax.annotate(f"{total:.2g} s", (total, row), (4, 0), textcoords="offset points", va="center", fontsize=8)
         names = [f"{name} ({self.counts[name]})" if name in self.counts else name for name in self.seconds]
         ax.set_yticks(rows, names)
-        ax.set(xlabel="seconds", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.18 * max(left.max(initial=0), 1e-9)))
+        wall = "" if self.wall_seconds is None else f"; {self.wall_seconds:.2g} s by the clock"
+        ax.set(xlabel=f"seconds{wall}", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.18 * max(left.max(initial=0), 1e-9)))
         ax.spines[["top", "right"]].set_visible(False)
         draw_legend(ax, loc="lower right")
         self.ax_, self.figure_ = ax, ax.figure

@@ -1,0 +1,209 @@
+"""The key tracking of a configuration: a real store of MLflow, looked at first and filled at the end."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_autotune import runner
+from sklearn_autotune.__main__ import main
+from sklearn_autotune._run_config import ConfigError, config_hash, read_config
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # what it says of its own dependencies
+    mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: pip install '.[mlflow]'")
+
+# SQLAlchemy's, of what MLflow asks of it.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+ROOT = Path(__file__).parents[1]
+CONFIG = "data: data.parquet\ntarget: kind\nn_trials: 2\ncv: 2\noutput: {report: false}\n"
+TRACKING = "tracking:\n  uri: sqlite:///mlflow.db\n  experiment: shops\n"
+
+
+@pytest.fixture(scope="module")
+def table():
+    random = np.random.RandomState(0)
+    frame = pd.DataFrame({"size": random.normal(size=120), "city": random.choice(["Bern", "Rome"], 120)})
+    frame.loc[20::7, ["size", "city"]] = None
+    return frame.assign(kind=np.where(frame["size"].fillna(0) + (frame["city"] == "Rome") > 0.5, "good", "bad"))
+
+
+@pytest.fixture
+def write(table, tmp_path, monkeypatch):
+    """Writes a configuration beside its table, in another folder than that of the process."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    table.to_parquet(tmp_path / "here" / "data.parquet")
+
+    def config(text, name="config.yaml"):
+        path = tmp_path / "here" / name
+        path.write_text(CONFIG + text)
+        return path
+
+    return config
+
+
+def papers(folder):
+    return json.loads((folder / "metadata.json").read_text())
+
+
+def client_of(path):
+    return mlflow.MlflowClient(tracking_uri=f"sqlite:///{path.parent / 'mlflow.db'}")
+
+
+def test_a_run_is_found_by_mlflows_queries_and_its_model_predicts_on_the_raw_table(write, table, tmp_path):
+    more = "  run_name: first\n  tags: {team: risk}\n  registered_model: shops\n"
+    path = write("model_type: xgboost\nspace: {n_estimators: 20}\n" + TRACKING + more)
+
+    folder = runner.run(path)
+
+    client, found = client_of(path), papers(folder)
+    experiment = client.get_experiment_by_name("shops").experiment_id
+    by = f"tags.config_hash = '{config_hash(read_config(path))}' and tags.team = 'risk'"
+    (run,) = client.search_runs(
+        [experiment], f"{by} and metrics.holdout_score >= {found['scores']['holdout']['score']}"
+    )
+    assert run.info.run_id == found["tracking"]["run_id"]
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "first"
+    assert run.data.metrics["best_score"] == found["scores"]["folds"]["mean"]
+    assert run.data.metrics["holdout_low"] == found["scores"]["holdout"]["interval"][0]
+    assert run.data.tags["data_sha256"] == found["data"]["data"]["sha256"]
+    trials = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+    assert len(trials) == found["trials"]["complete"] == 2
+    files = {file.path for file in client.list_artifacts(run.info.run_id, "folder")}
+    assert files == {f"folder/{name}" for name in ("config.yaml", "metadata.json", "model.py", "trials.csv")}
+    mlflow.set_tracking_uri(f"sqlite:///{path.parent / 'mlflow.db'}")
+    try:
+        model = mlflow.pyfunc.load_model("models:/shops/1")
+    finally:
+        mlflow.set_tracking_uri(None)
+    raw = table.drop(columns="kind")
+    assert np.asarray(model.predict(raw)).tolist() == runner.predict(folder, raw).table["kind"].tolist()
+    assert sorted(os.listdir(path.parent)) == ["config.yaml", "data.parquet", "mlflow.db", "mlruns", "runs"]
+    assert os.listdir(tmp_path / "there") == []
+    assert runner.verify(folder).matches
+
+
+def test_a_comparison_has_a_run_for_each_method(write, capsys):
+    path = write("model_type: xgboost\nspace: {max_depth: -5}\ncompare: {methods: [grid, automl], cv: 2}\n" + TRACKING)
+
+    assert main(["compare", str(path), "--json"]) == 0
+
+    said = json.loads(capsys.readouterr().out)
+    client, run_id = client_of(path), said["tracking"]["run_id"]
+    run = client.get_run(run_id)
+    assert run.info.run_name == os.path.basename(said["folder"])
+    assert run.data.tags["verdict"] == said["verdict"]
+    assert run.data.params == {"metric": "neg_log_loss", "n_folds": "2", "confidence": "0.95"}
+    inside = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'")
+    by_method = {one.data.tags["method"]: one for one in inside}
+    assert set(by_method) == {"grid", "automl", "dummy", "untuned"}
+    assert by_method["grid"].info.status == "FAILED"
+    assert "max_depth" in by_method["grid"].data.tags["error"]
+    comparison = runner.load_comparison(said["folder"])
+    automl = by_method["automl"]
+    assert automl.data.metrics["score"] == comparison.summary["score"][comparison.summary["method"].index("automl")]
+    history = client.get_metric_history(automl.info.run_id, "fold_score")
+    assert {point.step: point.value for point in history} == dict(enumerate(comparison.column("score", "automl")))
+    files = {os.path.basename(file.path) for file in client.list_artifacts(run_id, "folder")}
+    assert {"summary.csv", "rows.csv", "differences.csv", "metadata.json", "config.yaml"} == files
+
+
+REFUSED = {
+    "folder": ("sqlite:///gone/mlflow.db", "tracking.uri: there is no folder "),
+    "no SQLite": ("sqlite:///config.yaml", "config.yaml is no SQLite file"),
+    "silent": ("http://127.0.0.1:9", "tracking.uri: http://127.0.0.1:9: no answer from 127.0.0.1:9: "),
+    "password": ("postgresql://me:secret@127.0.0.1:9/x", "tracking.uri: postgresql://…@127.0.0.1:9/x: no answer from"),
+    "scheme": ("sqllite:///mlflow.db", "tracking.uri: sqllite:///mlflow.db: cannot be read: "),
+    "key": ("x\n  experimnt: y", "line 9: tracking.experimnt: unknown key: did you mean experiment?"),
+    "tags": ("x\n  tags: [a]", "line 9: tracking.tags: input should be a valid dictionary"),
+}
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_store_that_cannot_be_read_is_refused_and_nothing_is_written(case, command, write, capsys):
+    uri, message = REFUSED[case]
+    path = write(f"model_type: logistic\n{TRACKING.replace('sqlite:///mlflow.db', uri)}")
+    before = sorted(os.listdir(path.parent))
+
+    assert main([command, str(path)]) == 2
+
+    error = capsys.readouterr().err
+    assert message in error
+    assert "secret" not in error
+    assert sorted(os.listdir(path.parent)) == before
+
+
+def test_a_deleted_experiment_and_a_model_of_a_comparison_are_refused(write):
+    path = write("model_type: logistic\n" + TRACKING)
+    client = client_of(path)
+    client.delete_experiment(client.create_experiment("shops"))
+
+    with pytest.raises(ConfigError, match=r"tracking\.experiment: 'shops' has been deleted"):
+        runner.run(path)
+    with pytest.raises(ConfigError, match=r"tracking\.registered_model: compare makes no model"):
+        runner.compare(write("model_type: logistic\ntracking: {registered_model: shops}\n"))
+
+
+def test_a_store_that_breaks_on_the_way_does_not_cost_the_run(write, capsys):
+    path = write("model_type: logistic\n" + TRACKING)
+
+    def break_store(study, trial):
+        (path.parent / "mlflow.db").write_bytes(b"no store any more " * 100)
+
+    folder = runner.run(path, callbacks=[break_store])
+
+    entry = papers(folder)["tracking"]
+    assert entry["run_id"] is None
+    assert "not a database" in entry["missing_because"]
+    assert runner.verify(folder).matches
+
+
+def test_without_mlflow_the_message_names_the_extra_and_older_runs_still_verify(write, tmp_path):
+    code = """
+import sys
+import importlib.util as util
+found = util.find_spec
+util.find_spec = lambda name, package=None: None if name == "mlflow" else found(name, package)
+sys.modules["mlflow"] = None
+from sklearn_autotune.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+    path = write("model_type: logistic\n" + TRACKING)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run([*command, "run", str(path)], capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    assert done.stderr == "error: tracking: needs mlflow: pip install 'sklearn-autotune[mlflow]'\n"
+    assert sorted(os.listdir(path.parent)) == ["config.yaml", "data.parquet"]
+
+    folder = runner.run(path, folder=tmp_path / "run")
+    done = subprocess.run([*command, "verify", str(folder)], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_configuration_without_the_later_sections_keeps_its_hash(write):
+    with_section = read_config(write("model_type: logistic\n" + TRACKING))
+    without = read_config(write("model_type: logistic\n"))
+
+    # As it was before there were the sections compare and tracking.
+    content = without.model_dump(mode="json", by_alias=True)
+    assert content.pop("compare") is content.pop("tracking") is None
+    assert config_hash(without) == hash_of(content)
+    assert config_hash(with_section) != config_hash(without)
+
+
+def hash_of(content):
+    import hashlib
+
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
