@@ -1,0 +1,81 @@
+"""How the pages become a site: the Markdown as it stands, and a page for each public name, made from its docstring.
+
+Nothing is said twice: the contents at the side are the lists of index.md, the reference is what the docstrings say.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import sklearn_autotune
+
+project = "sklearn_autotune"
+author = "the sklearn_autotune developers"
+version = release = sklearn_autotune.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+nitpicky = True
+# Names of other packages cannot be looked up without a network; those of this one have to be found.
+nitpick_ignore_regex = [("py:.*", r"(?!sklearn_autotune).*")]
+default_role = "py:obj"  # what stands in single backticks is linked if it is a public name, and code if not
+
+autosummary_generate = True
+autosummary_ignore_module_all = False
+autodoc_typehints = "none"  # numpydoc's sections say what a parameter may be, and more exactly
+autodoc_default_options = {
+    "members": True,
+    # What scikit-learn, Optuna and Python give to every class of theirs is described there.
+    "inherited-members": "BaseEstimator, MetaEstimatorMixin, CallbackSupportMixin, ClassifierMixin, RegressorMixin, "
+    "BaseSampler, BaseException",
+    "exclude-members": "get_metadata_routing, set_callbacks, set_fit_request, set_score_request",
+}
+numpydoc_show_class_members = False  # autodoc lists them in full
+
+myst_heading_anchors = 4  # links to headings, as code hosts make them
+
+html_theme = "furo"
+html_title = f"sklearn_autotune {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_copyright = False
+
+DOCS = Path(__file__).parent
+RESULTS = DOCS.parent / "benchmarks" / "results"
+
+SECTION = re.compile(r"^## (?P<heading>[^\n:]*)(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+PAGE = re.compile(r"^- \[[^\]]*\]\(([\w/-]+)\.md\)", re.MULTILINE)
+
+
+def copy_pages(app):
+    """Fetch the pages that live elsewhere in the repository, so that links to them lead to pages of the site."""
+    (DOCS / "benchmarks").mkdir(exist_ok=True)
+    for page in RESULTS.glob("*.md"):
+        shutil.copyfile(page, DOCS / "benchmarks" / page.name)
+    shutil.copyfile(DOCS.parent / "CHANGELOG.md", DOCS / "changes.md")
+
+
+def lead_to_the_copies(app, docname, source):
+    """Let links lead to the copies; in the repository they lead to where the pages live."""
+    source[0] = source[0].replace("](../../benchmarks/results/", "](../benchmarks/")
+    source[0] = source[0].replace("](../CHANGELOG.md)", "](changes.md)")
+
+
+def add_contents(app, docname, source):
+    """Turn each list of pages in index.md into a part of the contents, which code hosts would show as a code block."""
+    if docname != "index":
+        return
+    for section in SECTION.finditer(source[0]):
+        lines = ["", "```{toctree}", ":hidden:", f":caption: {section['heading'].strip()}", ""]
+        source[0] += "\n".join([*lines, *PAGE.findall(section["body"]), "```", ""])
+    measured = sorted(f"benchmarks/{page.stem}" for page in RESULTS.glob("*.md"))
+    source[0] += "\n".join(["", "```{toctree}", ":hidden:", ":caption: Measured", "", *measured, "```", ""])
+
+
+def setup(app):
+    """Connect what is above."""
+    app.connect("builder-inited", copy_pages)
+    app.connect("source-read", lead_to_the_copies)
+    app.connect("source-read", add_contents)
