@@ -7,6 +7,10 @@ import re
 import shutil
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.transforms import SphinxTransform
+
 import sklearn_autotune
 
 project = "sklearn_autotune"
@@ -74,8 +78,26 @@ def add_contents(app, docname, source):
     source[0] += "\n".join(["", "```{toctree}", ":hidden:", ":caption: Measured", "", *measured, "```", ""])
 
 
+class NamesLeadToTheReference(SphinxTransform):
+    """Link public names that stand as code in a sentence; code hosts show them as code."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs):
+        """Wrap each such name in a reference; those that the package does not have are left alone."""
+        for code in list(self.document.findall(nodes.literal)):
+            name = code.astext()
+            if name in sklearn_autotune.__all__ and not isinstance(code.parent, (nodes.reference, pending_xref)):
+                link = pending_xref(
+                    "", refdomain="py", reftype="obj", reftarget=f"sklearn_autotune.{name}", refwarn=True, refexplicit=True
+                )
+                code.replace_self(link)
+                link += code
+
+
 def setup(app):
     """Connect what is above."""
+    app.add_transform(NamesLeadToTheReference)
     app.connect("builder-inited", copy_pages)
     app.connect("source-read", lead_to_the_copies)
     app.connect("source-read", add_contents)
