@@ -89,7 +89,12 @@ class NamesLeadToTheReference(SphinxTransform):
             name = code.astext()
             if name in sklearn_autotune.__all__ and not isinstance(code.parent, (nodes.reference, pending_xref)):
                 link = pending_xref(
-                    "", refdomain="py", reftype="obj", reftarget=f"sklearn_autotune.{name}", refwarn=True, refexplicit=True
+                    "",
+                    refdomain="py",
+                    reftype="obj",
+                    reftarget=f"sklearn_autotune.{name}",
+                    refwarn=True,
+                    refexplicit=True,
                 )
                 code.replace_self(link)
                 link += code
