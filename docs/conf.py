@@ -3,10 +3,14 @@
 Nothing is said twice: the contents at the side are the lists of index.md, the reference is what the docstrings say.
 """
 
+import io
 import re
 import shutil
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import sklearn
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.transforms import SphinxTransform
@@ -49,6 +53,7 @@ html_show_copyright = False
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
 
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECTION = re.compile(r"^## (?P<heading>[^\n:]*)(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 PAGE = re.compile(r"^- \[[^\]]*\]\(([\w/-]+)\.md\)", re.MULTILINE)
 
@@ -76,6 +81,27 @@ def add_contents(app, docname, source):
         source[0] += "\n".join([*lines, *PAGE.findall(section["body"]), "```", ""])
     measured = sorted(f"benchmarks/{page.stem}" for page in RESULTS.glob("*.md"))
     source[0] += "\n".join(["", "```{toctree}", ":hidden:", ":caption: Measured", "", *measured, "```", ""])
+
+
+def show_output(app, docname, source):
+    """Show below each block what it prints, if ``-D run_blocks=1`` asks for it: that takes minutes."""
+    if app.config.run_blocks and not docname.startswith("benchmarks/"):
+        source[0] = with_output(source[0], docname)
+
+
+def with_output(text, name):
+    """Run the blocks of a page from top to bottom, and put what each prints below it."""
+    namespace = {"__name__": "__main__"}  # so that workers get functions by value, as from a script
+
+    def run(block):
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            exec(compile(block[1], name, "exec"), namespace)
+        shown = printed.getvalue().rstrip()
+        return f"{block[0]}\n\n```text\n{shown}\n```" if shown else block[0]
+
+    with TemporaryDirectory() as folder, chdir(folder), sklearn.config_context():
+        return BLOCK.sub(run, text)
 
 
 class NamesLeadToTheReference(SphinxTransform):
@@ -106,3 +132,5 @@ def setup(app):
     app.connect("builder-inited", copy_pages)
     app.connect("source-read", lead_to_the_copies)
     app.connect("source-read", add_contents)
+    app.add_config_value("run_blocks", False, "env", [bool])
+    app.connect("source-read", show_output)

@@ -3,6 +3,7 @@
 import inspect
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -109,6 +110,19 @@ def test_the_reference_lists_every_public_name_once():
 
 def test_the_version_in_the_reference_is_not_written_by_hand():
     assert sklearn_autotune.__version__ not in REFERENCE.read_text(encoding="utf-8")
+
+
+# -- what the blocks print -----------------------------------------------------------------------------------------
+
+
+def test_what_a_block_prints_can_be_shown_below_it():
+    pytest.importorskip("sphinx", reason="the extra docs brings it")
+    page = "A\n\n```python\nx = 1\n```\n\nB\n\n```python\nprint(x)\nprint(x + 1)\n```\n\nC\n"
+    conf = runpy.run_path(str(ROOT / "docs" / "conf.py"))
+
+    assert conf["with_output"](page, "page") == page.replace("```\n\nC", "```\n\n```text\n1\n2\n```\n\nC")
+    with pytest.raises(ZeroDivisionError):
+        conf["with_output"]("```python\n1 / 0\n```\n", "page")
 
 
 # -- the site ------------------------------------------------------------------------------------------------------
