@@ -22,14 +22,14 @@ author = "the sklearn_autotune developers"
 version = release = sklearn_autotune.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "reference/names.rst"]
 templates_path = ["_templates"]
 nitpicky = True
 # Names of other packages cannot be looked up without a network; those of this one have to be found.
 nitpick_ignore_regex = [("py:.*", r"(?!sklearn_autotune).*")]
 default_role = "py:obj"  # what stands in single backticks is linked if it is a public name, and code if not
 
-autosummary_generate = True
+autosummary_generate = ["reference/names.rst"]  # written below
 autosummary_ignore_module_all = False
 autodoc_typehints = "none"  # numpydoc's sections say what a parameter may be, and more exactly
 autodoc_default_options = {
@@ -51,8 +51,10 @@ html_copy_source = False
 html_show_copyright = False
 
 DOCS = Path(__file__).parent
+REFERENCE = DOCS / "reference" / "api.md"
 RESULTS = DOCS.parent / "benchmarks" / "results"
 
+NAMES = re.compile(r"(?:^- `\w+`: .*\n(?:  .*\n)*)+", re.MULTILINE)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECTION = re.compile(r"^## (?P<heading>[^\n:]*)(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 PAGE = re.compile(r"^- \[[^\]]*\]\(([\w/-]+)\.md\)", re.MULTILINE)
@@ -81,6 +83,37 @@ def add_contents(app, docname, source):
         source[0] += "\n".join([*lines, *PAGE.findall(section["body"]), "```", ""])
     measured = sorted(f"benchmarks/{page.stem}" for page in RESULTS.glob("*.md"))
     source[0] += "\n".join(["", "```{toctree}", ":hidden:", ":caption: Measured", "", *measured, "```", ""])
+
+
+def as_autosummary(text):
+    """Turn the lists of names in the reference into tables that lead to a page for each."""
+
+    def table(names):
+        module = re.findall(r"^`from (\S+) import", text[: names.start()], re.MULTILINE)[-1]
+        lines = [
+            "",
+            f".. currentmodule:: {module}",
+            "",
+            ".. autosummary::",
+            "   :toctree: generated",
+            "   :nosignatures:",
+            "",
+        ]
+        return "\n".join([*lines, *(f"   {name}" for name in re.findall(r"^- `(\w+)`", names[0], re.MULTILINE)), "\n"])
+
+    return NAMES.sub(lambda names: f"```{{eval-rst}}\n{table(names)}```\n", text)
+
+
+def list_names(app):
+    """Write the tables to a file: autosummary makes pages of what it finds in files, before any is read."""
+    tables = re.findall(r"```\{eval-rst\}\n(.*?)```", as_autosummary(REFERENCE.read_text(encoding="utf-8")), re.DOTALL)
+    (REFERENCE.parent / "names.rst").write_text("".join(tables), encoding="utf-8")
+
+
+def show_tables(app, docname, source):
+    """Show the tables in the place of the lists, which code hosts show."""
+    if docname == "reference/api":
+        source[0] = as_autosummary(source[0])
 
 
 def show_output(app, docname, source):
@@ -131,6 +164,8 @@ def setup(app):
     app.add_transform(NamesLeadToTheReference)
     app.connect("builder-inited", copy_pages)
     app.connect("source-read", lead_to_the_copies)
+    app.connect("builder-inited", list_names, priority=100)  # before autosummary does its work
     app.connect("source-read", add_contents)
+    app.connect("source-read", show_tables)
     app.add_config_value("run_blocks", False, "env", [bool])
     app.connect("source-read", show_output)
