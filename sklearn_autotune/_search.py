@@ -47,10 +47,10 @@ logger = logging.getLogger(__name__)
 class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseSearch):
     """Search over an estimator's parameters, with Optuna choosing the candidates and cross-validation measuring them.
 
-    Takes the place of `GridSearchCV(estimator, param_grid)` and `RandomizedSearchCV(estimator, param_distributions,
-    n_iter=50)`: same attributes, same scorers, same metadata, same warnings. A finite space that ``n_trials`` can cover
-    is searched in full and in `ParameterGrid`'s order; in any other, Optuna's sampler learns from the candidates
-    measured.
+    Takes the place of ``GridSearchCV(estimator, param_grid)`` and of ``RandomizedSearchCV(estimator,
+    param_distributions, n_iter=50)``: same attributes, same scorers, same metadata, same warnings. A finite space that
+    ``n_trials`` can cover is searched in full and in `ParameterGrid`'s order; in any other, Optuna's sampler learns
+    from the candidates measured.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     multimetric_ : bool
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         If the best estimator has it.
     study_ : optuna.Study
         In memory, for ``optuna.visualization``; what ``storage`` holds is a copy of its trials.

@@ -75,12 +75,20 @@ _PARAMETERS = """Parameters
         ``space`` or ``learning_rate`` is given.
     n_estimators : int, default=None
         The largest number of rounds. None is 5000.
-    max_depth, max_leaves, max_bin, grow_policy, learning_rate, verbosity, objective, tree_method, gamma, \
-            min_child_weight, max_delta_step, subsample, sampling_method, colsample_bytree, colsample_bylevel, \
-            colsample_bynode, reg_alpha, reg_lambda, scale_pos_weight, base_score, missing, num_parallel_tree, \
-            monotone_constraints, interaction_constraints, importance_type, device, validate_parameters, \
-            feature_weights, max_cat_to_onehot, max_cat_threshold, multi_strategy : object, default=None
-        As of `XGBClassifier`. What is set is fixed for all candidates. Constraints may name columns of a DataFrame."""
+    max_depth, max_leaves, max_bin, grow_policy, learning_rate, verbosity : object, default=None
+        As of `XGBClassifier`, like all that follow. What is set is fixed for all candidates, and not searched.
+    objective, tree_method, gamma, min_child_weight, max_delta_step : object, default=None
+        As of `XGBClassifier`.
+    subsample, sampling_method, colsample_bytree, colsample_bylevel, colsample_bynode : object, default=None
+        As of `XGBClassifier`.
+    reg_alpha, reg_lambda, scale_pos_weight, base_score : object, default=None
+        As of `XGBClassifier`.
+    missing : float, default=nan
+        As of `XGBClassifier`.
+    num_parallel_tree, monotone_constraints, interaction_constraints, importance_type, device : object, default=None
+        As of `XGBClassifier`. Constraints may name columns of a DataFrame.
+    validate_parameters, feature_weights, max_cat_to_onehot, max_cat_threshold, multi_strategy : object, default=None
+        As of `XGBClassifier`."""
 
 _ATTRIBUTES = """Attributes
     ----------
@@ -99,7 +107,7 @@ _ATTRIBUTES = """Attributes
         scikit-learn's table: one row per measured candidate.
     learning_curves_ : list of list of dict of str to ndarray
         For each row of ``cv_results_`` and each fold that was measured, ``n_estimators`` and ``score``, both of shape
-        (n_points,). Empty for candidates of an earlier run that was resumed.
+        ``(n_points,)``. Empty for candidates of an earlier run that was resumed.
     trials_ : dict of str to ndarray
         Our own table of all trials, for ``pandas.DataFrame(model.trials_)``.
     study_ : optuna.Study
@@ -110,7 +118,7 @@ _ATTRIBUTES = """Attributes
         Seconds of the final fit.
     feature_importances_ : ndarray of shape (n_features,)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if X had names for its columns."""
 
 _NOTES = """Notes

@@ -98,8 +98,12 @@ SMOOTH = (
     scipy.stats.gamma(2, loc=1),
     scipy.stats.loguniform(1e-2, 1e2, loc=1),
     scipy.stats.rv_histogram(np.histogram([1.0, 2.0, 2.5, 4.0, 4.5, 7.0], bins=4)),
-    scipy.stats.Normal(mu=1.0, sigma=0.5),
-    scipy.stats.Uniform(a=-1.0, b=3.0),
+    # SciPy's second kind of distributions, new in 1.15.
+    *(
+        [scipy.stats.Normal(mu=1.0, sigma=0.5), scipy.stats.Uniform(a=-1.0, b=3.0)]
+        if hasattr(scipy.stats, "Normal")
+        else []
+    ),
 )
 
 STEPPED = (

@@ -237,6 +237,8 @@ def test_a_backend_that_is_not_known_is_refused_by_its_name(data):
         def submit(self, func, callback=None):
             raise AssertionError("nothing is to be run here")
 
+        apply_async = submit  # its name before joblib 1.5
+
     search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2)
     with (
         joblib.parallel_config(backend=ToyBackend(nesting_level=0), n_jobs=2),

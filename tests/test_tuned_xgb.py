@@ -495,8 +495,12 @@ BAD = {
     "n_trials": (classifier(n_trials=0), X4, Y4, "'n_trials' parameter of TunedXGBClassifier"),
     "lengths": (classifier(), X4, Y4[:-1], "inconsistent numbers of samples"),
     "weights": (classifier(), X4, Y4, "at least 0 for each row"),
+    "weights of one class": (classifier(), X4, Y4, "all rows but those of one class: 1"),
     "class weight": (classifier(class_weight="light"), X4, Y4, "'class_weight' parameter"),
 }
+
+
+WEIGHTS = {"weights": -np.ones(12), "weights of one class": Y4.astype(float)}
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -505,7 +509,7 @@ def test_bad_input_is_refused_before_anything_is_fitted(case, monkeypatch):
     monkeypatch.setattr(xgboost, "Booster", None)
 
     with pytest.raises((ValueError, TypeError), match=message):
-        search.fit(X, y, **({"sample_weight": -np.ones(12)} if case == "weights" else {}))
+        search.fit(X, y, sample_weight=WEIGHTS.get(case))
 
 
 def test_rare_classes_are_not_repeated():

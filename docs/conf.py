@@ -1,0 +1,171 @@
+"""How the pages become a site: the Markdown as it stands, and a page for each public name, made from its docstring.
+
+Nothing is said twice: the contents at the side are the lists of index.md, the reference is what the docstrings say.
+"""
+
+import io
+import re
+import shutil
+from contextlib import chdir, redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import sklearn
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.transforms import SphinxTransform
+
+import sklearn_autotune
+
+project = "sklearn_autotune"
+author = "the sklearn_autotune developers"
+version = release = sklearn_autotune.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+exclude_patterns = ["_build", "reference/names.rst"]
+templates_path = ["_templates"]
+nitpicky = True
+# Names of other packages cannot be looked up without a network; those of this one have to be found.
+nitpick_ignore_regex = [("py:.*", r"(?!sklearn_autotune).*")]
+default_role = "py:obj"  # what stands in single backticks is linked if it is a public name, and code if not
+
+autosummary_generate = ["reference/names.rst"]  # written below
+autosummary_ignore_module_all = False
+autodoc_typehints = "none"  # numpydoc's sections say what a parameter may be, and more exactly
+autodoc_default_options = {
+    "members": True,
+    # What scikit-learn, Optuna and Python give to every class of theirs is described there.
+    "inherited-members": "BaseEstimator, MetaEstimatorMixin, CallbackSupportMixin, ClassifierMixin, RegressorMixin, "
+    "BaseSampler, BaseException",
+    "exclude-members": "get_metadata_routing, set_callbacks, set_fit_request, set_score_request",
+}
+numpydoc_show_class_members = False  # autodoc lists them in full
+
+myst_heading_anchors = 4  # links to headings, as code hosts make them
+
+html_theme = "furo"
+html_title = f"sklearn_autotune {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_copyright = False
+
+DOCS = Path(__file__).parent
+REFERENCE = DOCS / "reference" / "api.md"
+RESULTS = DOCS.parent / "benchmarks" / "results"
+
+NAMES = re.compile(r"(?:^- `\w+`: .*\n(?:  .*\n)*)+", re.MULTILINE)
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^## (?P<heading>[^\n:]*)(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+PAGE = re.compile(r"^- \[[^\]]*\]\(([\w/-]+)\.md\)", re.MULTILINE)
+
+
+def copy_pages(app):
+    """Fetch the pages that live elsewhere in the repository, so that links to them lead to pages of the site."""
+    (DOCS / "benchmarks").mkdir(exist_ok=True)
+    for page in RESULTS.glob("*.md"):
+        shutil.copyfile(page, DOCS / "benchmarks" / page.name)
+    shutil.copyfile(DOCS.parent / "CHANGELOG.md", DOCS / "changes.md")
+
+
+def lead_to_the_copies(app, docname, source):
+    """Let links lead to the copies; in the repository they lead to where the pages live."""
+    source[0] = source[0].replace("](../../benchmarks/results/", "](../benchmarks/")
+    source[0] = source[0].replace("](../CHANGELOG.md)", "](changes.md)")
+
+
+def add_contents(app, docname, source):
+    """Turn each list of pages in index.md into a part of the contents, which code hosts would show as a code block."""
+    if docname != "index":
+        return
+    for section in SECTION.finditer(source[0]):
+        lines = ["", "```{toctree}", ":hidden:", f":caption: {section['heading'].strip()}", ""]
+        source[0] += "\n".join([*lines, *PAGE.findall(section["body"]), "```", ""])
+    measured = sorted(f"benchmarks/{page.stem}" for page in RESULTS.glob("*.md"))
+    source[0] += "\n".join(["", "```{toctree}", ":hidden:", ":caption: Measured", "", *measured, "```", ""])
+
+
+def as_autosummary(text):
+    """Turn the lists of names in the reference into tables that lead to a page for each."""
+
+    def table(names):
+        module = re.findall(r"^`from (\S+) import", text[: names.start()], re.MULTILINE)[-1]
+        lines = [
+            "",
+            f".. currentmodule:: {module}",
+            "",
+            ".. autosummary::",
+            "   :toctree: generated",
+            "   :nosignatures:",
+            "",
+        ]
+        return "\n".join([*lines, *(f"   {name}" for name in re.findall(r"^- `(\w+)`", names[0], re.MULTILINE)), "\n"])
+
+    return NAMES.sub(lambda names: f"```{{eval-rst}}\n{table(names)}```\n", text)
+
+
+def list_names(app):
+    """Write the tables to a file: autosummary makes pages of what it finds in files, before any is read."""
+    tables = re.findall(r"```\{eval-rst\}\n(.*?)```", as_autosummary(REFERENCE.read_text(encoding="utf-8")), re.DOTALL)
+    (REFERENCE.parent / "names.rst").write_text("".join(tables), encoding="utf-8")
+
+
+def show_tables(app, docname, source):
+    """Show the tables in the place of the lists, which code hosts show."""
+    if docname == "reference/api":
+        source[0] = as_autosummary(source[0])
+
+
+def show_output(app, docname, source):
+    """Show below each block what it prints, if ``-D run_blocks=1`` asks for it: that takes minutes."""
+    if app.config.run_blocks and not docname.startswith("benchmarks/"):
+        source[0] = with_output(source[0], docname)
+
+
+def with_output(text, name):
+    """Run the blocks of a page from top to bottom, and put what each prints below it."""
+    namespace = {"__name__": "__main__"}  # so that workers get functions by value, as from a script
+
+    def run(block):
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            exec(compile(block[1], name, "exec"), namespace)
+        shown = printed.getvalue().rstrip()
+        return f"{block[0]}\n\n```text\n{shown}\n```" if shown else block[0]
+
+    with TemporaryDirectory() as folder, chdir(folder), sklearn.config_context():
+        return BLOCK.sub(run, text)
+
+
+class NamesLeadToTheReference(SphinxTransform):
+    """Link public names that stand as code in a sentence; code hosts show them as code."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs):
+        """Wrap each such name in a reference; those that the package does not have are left alone."""
+        for code in list(self.document.findall(nodes.literal)):
+            name = code.astext()
+            if name in sklearn_autotune.__all__ and not isinstance(code.parent, (nodes.reference, pending_xref)):
+                link = pending_xref(
+                    "",
+                    refdomain="py",
+                    reftype="obj",
+                    reftarget=f"sklearn_autotune.{name}",
+                    refwarn=True,
+                    refexplicit=True,
+                )
+                code.replace_self(link)
+                link += code
+
+
+def setup(app):
+    """Connect what is above."""
+    app.add_transform(NamesLeadToTheReference)
+    app.connect("builder-inited", copy_pages)
+    app.connect("source-read", lead_to_the_copies)
+    app.connect("builder-inited", list_names, priority=100)  # before autosummary does its work
+    app.connect("source-read", add_contents)
+    app.connect("source-read", show_tables)
+    app.add_config_value("run_blocks", False, "env", [bool])
+    app.connect("source-read", show_output)
