@@ -215,10 +215,12 @@ def log_comparison(
     Parameters
     ----------
     comparison : Comparison
-    tracking_uri, experiment_name, tags : object
+    tracking_uri, experiment_name : str, default=None
         As of `MLflowCallback`.
     run_name : str, default=None
         None is "comparison".
+    tags : mapping of str to str, default=None
+        As of `MLflowCallback`.
 
     Returns
     -------

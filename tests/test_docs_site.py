@@ -33,7 +33,10 @@ PUBLIC_MODULES = (
 NOT_PAGES = {
     "sklearn_autotune.__version__",
     "sklearn_autotune.families.FAMILIES",  # a tuple
-    "sklearn_autotune.families.inner_prefix",  # for rooms of this package
+    # For rooms of this package.
+    "sklearn_autotune.families.families_for",
+    "sklearn_autotune.families.inner_prefix",
+    "sklearn_autotune.families.why_not",
 }
 
 

@@ -153,7 +153,24 @@ def families_for(task: str) -> dict[str, Family]:
 
 
 def why_not(family: Family, task: str) -> str | None:
-    """Return the reason why `AutoModelSelector` cannot use a family for a task, or None."""
+    """Return the reason why `AutoModelSelector` cannot use a family for a task.
+
+    Parameters
+    ----------
+    family : Family
+    task : {"classification", "regression"}
+
+    Returns
+    -------
+    reason : str or None
+        None if it can.
+
+    Examples
+    --------
+    >>> from sklearn_autotune.families import FAMILIES, why_not
+    >>> [why_not(family, "regression") for family in FAMILIES if family.name == "logistic"]
+    ['it is not for regression']
+    """
     if family.make is None:
         return "it does not say how its model is made"
     if task not in family.tasks:
