@@ -54,8 +54,8 @@ def report(rows):
     failures = [f"- {row['method']}: {', '.join(row['failed_names'])}" for row in rows if row["failed_names"]]
     text = (
         f"# As a scikit-learn estimator\n\n{environment()}\n\nEach in its own process with small settings; what was "
-        "raised stands in a cell where something was. TPOT's fits are too long for a hundred checks; here it has 3 seconds each, "
-        "in which it may find nothing.\n\n"
+        "raised stands in a cell where something was. TPOT's fits are too long for a hundred checks; here it has 3 "
+        "seconds each, in which it may find nothing.\n\n"
         f"{markdown_table(HEADER, lines)}\n"
     )
     return text + ("\nChecks failed:\n\n" + "\n".join(failures) + "\n" if failures else "")
