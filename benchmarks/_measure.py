@@ -1,6 +1,7 @@
 """Measuring in pairs: what every benchmark here has in common."""
 
 import csv
+import json
 import os
 import platform
 import statistics
@@ -53,6 +54,11 @@ def write_rows(name, rows, folder=RESULTS):
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def printed_rows(text):
+    """Read the rows that a process has printed, a line of JSON each, among whatever else it has printed."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
 def markdown_table(header, rows):

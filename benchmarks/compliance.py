@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks._measure import RESULTS, environment, markdown_table
+from benchmarks._measure import RESULTS, environment, markdown_table, printed_rows
 from benchmarks.peers.compliance import METHODS
 
 SCRIPT = Path(__file__).parent / "peers" / "compliance.py"
@@ -38,11 +38,11 @@ def run(name, python, seconds):
     except subprocess.TimeoutExpired:
         print(f"{name} took more than {seconds} s.", file=sys.stderr, flush=True)
         return None
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if not lines:
+    printed = printed_rows(done.stdout)
+    if not printed:
         print(f"{name} cannot be measured here: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr, flush=True)
         return None
-    return json.loads(lines[-1])
+    return printed[-1]
 
 
 def report(rows):

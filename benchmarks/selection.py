@@ -20,7 +20,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 
-from benchmarks._measure import RESULTS, environment, markdown_table, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, printed_rows, write_rows
 from benchmarks.problems import table
 
 SCRIPT = Path(__file__).parent / "peers" / "selection.py"
@@ -72,11 +72,11 @@ def run(name, seed, budget, pythons, only=None):
             command = [python, str(SCRIPT), method, str(path), str(seed), str(budget), folder]
             clock = {"BENCHMARK_CLOCK": "wall"} if method in WALL_CLOCK else {}
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | clock)
-            lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-            if not lines:
+            printed = printed_rows(done.stdout)
+            if not printed:
                 print(f"{method} failed on {name}: {done.stderr[-500:]}", file=sys.stderr, flush=True)
                 continue
-            yield {"table": name, "rows": n_rows, "seed": seed, **json.loads(lines[-1])}
+            yield {"table": name, "rows": n_rows, "seed": seed, **printed[-1]}
 
 
 def report(rows):
@@ -147,8 +147,7 @@ def main():
     parser.add_argument("--report", nargs="+", help="write the report of what earlier runs have printed")
     args = parser.parse_args()
     if args.report:
-        printed = [line for path in args.report for line in Path(path).read_text().splitlines()]
-        rows = [json.loads(line) for line in printed if line.startswith("{")]
+        rows = [row for path in args.report for row in printed_rows(Path(path).read_text())]
     else:
         pythons = dict(peer.split("=", 1) for peer in args.peer)
         rows = []

@@ -17,7 +17,7 @@ from scipy.stats import rankdata
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 
-from benchmarks._measure import RESULTS, environment, markdown_table, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, printed_rows, write_rows
 from benchmarks.xgboost import SEEN, TABLES, numbers
 
 SCRIPT = Path(__file__).parent / "peers" / "xgboost_budget.py"
@@ -43,9 +43,8 @@ def run(name, seed, budgets, flaml_python):
                 continue
             command = [python, str(SCRIPT), method, str(path), str(seed), *map(str, budgets)]
             printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            for line in printed.splitlines():
-                if line.startswith("{"):
-                    yield {"table": name, "rows": n_rows, "seed": seed, **json.loads(line)}
+            for row in printed_rows(printed):
+                yield {"table": name, "rows": n_rows, "seed": seed, **row}
 
 
 def cells(rows):
@@ -94,8 +93,7 @@ def main():
     parser.add_argument("--report", nargs="+", help="write the report of what earlier runs have printed")
     args = parser.parse_args()
     if args.report:
-        printed = [line for path in args.report for line in Path(path).read_text().splitlines()]
-        report([json.loads(line) for line in printed if line.startswith("{")])
+        report([row for path in args.report for row in printed_rows(Path(path).read_text())])
         return
     rows = []
     for seed in args.seeds:

@@ -265,11 +265,14 @@ class BoosterGrowth:
         return FoldScore(test, train, self.fit_seconds, self.score_seconds, error)
 
     def ask(self, n_points: int | None) -> None:
-        """Have it grown up to so many points in all; None: until it gets no better."""
-        self.asked.put(n_points if n_points is not None else UNTIL_IT_TURNS)
+        """Have it grown up to so many points in all; None: until it gets no better. Closed, it stays as it is."""
+        if not self.is_closing:
+            self.asked.put(n_points if n_points is not None else UNTIL_IT_TURNS)
 
     def wait(self, error_score: Any) -> None:
         """Wait for that."""
+        if self.is_closing:
+            return
         raised = self.done.get()
         if raised is not None and (error_score == "raise" or not isinstance(raised, Exception | SystemExit)):
             raise raised

@@ -150,7 +150,7 @@ class Boosting:
                 if place + 1 < n_folds:
                     yield Progress(place, n_folds, tuple(found))
             failed = any(score.error is not None for score in found)
-            yield Progress(n_folds - 1, n_folds, tuple(found)) if failed else self._settle(work, growths, is_large)
+            yield Progress(n_folds - 1, n_folds, tuple(found)) if failed else self._settle(work, growths)
         finally:
             self._curves[work.number] = [(growth.reached, growth.visible) for growth in growths]
             for growth in growths:
@@ -169,26 +169,21 @@ class Boosting:
         growth.wait(self.folds.task.error_score)
         growth.release()
 
-    def _settle(self, work: Work, growths: Sequence["BoosterGrowth"], is_grown: bool) -> Progress:
+    def _settle(self, work: Work, growths: Sequence["BoosterGrowth"]) -> Progress:
         """Bring all folds to the same point, and find the best one."""
         n_points = min(len(growth.scores) for growth in growths)
         while True:
-            if not is_grown:
-                for growth in growths:
-                    growth.ask(n_points)
-                for growth in growths:
-                    growth.wait(self.folds.task.error_score)
+            for growth in growths:
+                growth.ask(n_points)
+            for growth in growths:
+                growth.wait(self.folds.task.error_score)
             if any(growth.is_late for growth in growths):
                 return Progress(len(growths) - 1, len(growths) + 1, tuple(growth.best for growth in growths))
             reached = growths[0].amounts[: min(n_points, *(len(growth.scores) for growth in growths))]
             curve = tuple(
                 Rung(amount, tuple(growth.scores[point] for growth in growths)) for point, amount in enumerate(reached)
             )
-            if (
-                is_grown
-                or len(reached) < n_points
-                or has_turned([mean_score(rung.test, self.metric) for rung in curve])
-            ):
+            if len(reached) < n_points or has_turned([mean_score(rung.test, self.metric) for rung in curve]):
                 break
             n_points += 1
         best = chosen_rung(curve, self.metric)
