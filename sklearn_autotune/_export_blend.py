@@ -9,6 +9,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_autotune._code import Node, Writer, render
+from sklearn_autotune._early_stopping import best_rounds, stops_early, with_rounds
 from sklearn_autotune._script_blend import Member
 from sklearn_autotune._selector import LEAST_ROWS, AutoModelSelector
 from sklearn_autotune._study import draw_seed
@@ -74,8 +75,8 @@ def _unfitted(pipeline: Any) -> Any:
     """Return a clone that is fitted with as many rounds as this one predicts with, where it stopped early."""
     model = pipeline[-1]
     copied = clone(pipeline)
-    if getattr(model, "early_stopping_rounds", None) is not None:
-        copied[-1].set_params(n_estimators=int(model.best_iteration) + 1, early_stopping_rounds=None)
+    if stops_early(model):
+        with_rounds(copied[-1], best_rounds(model))
     return copied
 
 

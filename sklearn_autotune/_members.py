@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import Any
@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_autotune._early_stopping import best_rounds, fit_stopping_early, predict_with_rounds, with_rounds
 from sklearn_autotune._sklearn import cut_metadata, take_rows
 from sklearn_autotune._table import make_preparation
 from sklearn_autotune._temperature import find_temperature, scale
@@ -26,10 +27,25 @@ from sklearn_autotune.evaluation import (
 )
 from sklearn_autotune.families import Family, Shape, inner_prefix
 
-__all__ = ["FAMILY", "Kept", "MemberClassifier", "MemberRegressor", "Members", "candidate_of", "full_name"]
+__all__ = [
+    "FAMILY",
+    "LEAST_PART",
+    "Kept",
+    "MemberClassifier",
+    "MemberRegressor",
+    "Members",
+    "candidate_of",
+    "full_name",
+]
 
 # The parameter that says which family a candidate is of; the others have its name in front.
 FAMILY = "family"
+
+# A booster cut short is still worth having if it gets this part of the seconds that it wants.
+LEAST_PART = 0.3
+
+# The part of a fold's seconds that is for its rounds; the rest goes to columns, bins and predictions.
+ROUNDS_PART = 0.8
 
 
 def full_name(family: str, name: str) -> str:
@@ -78,6 +94,10 @@ class Members:
         None in regression.
     seed : int
         For all models.
+    candidate_seconds : float or None, default=None
+        What a candidate whose number of rounds is found may take: its folds end early, each after an equal part.
+    foresee : callable or None, default=None
+        From a family's name to the seconds that a candidate has to have.
     """
 
     task: Task
@@ -85,6 +105,8 @@ class Members:
     n_categories: np.ndarray
     classes: np.ndarray | None
     seed: int
+    candidate_seconds: float | None = None
+    foresee: Callable[[str], float] | None = field(default=None, repr=False)
     places: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -108,9 +130,13 @@ class Members:
         family = self.families[work.params[FAMILY]]
         kept = Kept(models=[] if family.is_bagged else None)
         times: list[tuple[float, float]] = []
+        if self._is_hopeless(work):
+            yield Progress(-1, len(folds), (), is_late=True)
+            return
         for step, fold in enumerate(folds):
             start = time.perf_counter()
-            error = self._measure(family, work.params, fold, kept, times)
+            seconds = self._limit(work, len(folds) - step) if family.rounds is not None else None
+            error = self._measure(family, work.params, fold, seconds, kept, times)
             if error is not None:
                 failed = FoldScore(float("nan"), None, time.perf_counter() - start, 0.0, error)
                 yield Progress(len(folds) - 1, len(folds), (failed,) * len(folds))
@@ -119,21 +145,42 @@ class Members:
                 self._predict_with_rounds_of_others(kept)
             scores = self._scores(kept, folds[: step + 1])
             found = tuple(FoldScore(score, None, *spent) for score, spent in zip(scores, times, strict=True))
-            yield Progress(step, len(folds), found, kept=kept, is_late=self._is_late(work, times))
+            yield Progress(step, len(folds), found, kept=kept, is_late=self._is_late(family, work, times))
 
-    def _is_late(self, work: Work, times: Sequence[tuple[float, float]]) -> bool:
+    def _is_hopeless(self, work: Work) -> bool:
+        """Whether a candidate would not be over before the deadline, as far as can be foreseen."""
+        if work.deadline is None or self.foresee is None:
+            return False
+        return time.time() + self.foresee(work.params[FAMILY]) > work.deadline
+
+    def _is_late(self, family: Family, work: Work, times: Sequence[tuple[float, float]]) -> bool:
         """Whether the next fold would end after the deadline, as the folds before it went."""
-        expected = max(sum(spent) for spent in times)
+        expected = max(sum(spent) for spent in times) * (1.0 if family.rounds is None else LEAST_PART)
         return work.deadline is not None and time.time() + expected > work.deadline
 
+    def _limit(self, work: Work, n_folds_left: int) -> float | None:
+        """Return how many seconds a fit may take whose number of rounds is found as it goes."""
+        if self.candidate_seconds is None:
+            return None
+        of_one = self.candidate_seconds / len(self.task.folds)
+        if work.deadline is None:
+            return of_one
+        return min(of_one, ROUNDS_PART * (work.deadline - time.time()) / n_folds_left)
+
     def _measure(
-        self, family: Family, params: Mapping[str, Any], fold: Fold, kept: Kept, times: list[tuple[float, float]]
+        self,
+        family: Family,
+        params: Mapping[str, Any],
+        fold: Fold,
+        seconds: float | None,
+        kept: Kept,
+        times: list[tuple[float, float]],
     ) -> str | None:
         """Fit and predict on one fold, and keep what comes out; return the traceback if that failed."""
         start = time.perf_counter()
         X_test = take_rows(self.task.X, fold.test)
         try:
-            model = self.fit_on(family, params, fold.train, early_stopping_rows=fold.test)
+            model = self.fit_on(family, params, fold.train, early_stopping_rows=fold.test, seconds=seconds)
             fitted = time.perf_counter()
             prediction = predict(model, X_test, self.classes)
             if not np.isfinite(prediction).all():
@@ -145,7 +192,7 @@ class Members:
         times.append((fitted - start, time.perf_counter() - fitted))
         kept.predictions.append(prediction.astype(np.float32))
         if family.rounds is not None:
-            kept.rounds.append(int(model[-1].best_iteration) + 1)
+            kept.rounds.append(best_rounds(model[-1]))
         if kept.models is not None:
             kept.models.append(model)
         return None
@@ -157,10 +204,8 @@ class Members:
         """
         for place, (fold, model) in enumerate(zip(self.task.folds, kept.models or (), strict=True)):
             others = [rounds for other, rounds in enumerate(kept.rounds) if other != place] or kept.rounds
-            booster = model[-1].get_booster()
-            # Early stopping ended this fold soon after its own best number of rounds.
-            rounds = min(round(np.mean(others)), booster.num_boosted_rounds())
-            booster.set_attr(best_iteration=str(rounds - 1))
+            # Early stopping ended this fold soon after its own best number of rounds: there may be fewer than that.
+            predict_with_rounds(model[-1], round(np.mean(others)))
             prediction = predict(model, take_rows(self.task.X, fold.test), self.classes)
             kept.predictions[place] = prediction.astype(np.float32)
 
@@ -200,6 +245,7 @@ class Members:
         rows: np.ndarray,
         *,
         early_stopping_rows: np.ndarray | None = None,
+        seconds: float | None = None,
         rounds: int | None = None,
     ) -> Pipeline:
         """Fit a candidate's model on some rows.
@@ -212,6 +258,8 @@ class Members:
         rows : ndarray of int
         early_stopping_rows : ndarray of int or None, default=None
             Where a family stops early: the rows to go by.
+        seconds : float or None, default=None
+            Where a family stops early: for how long rounds may be added.
         rounds : int or None, default=None
             Else, how many rounds there are to be.
 
@@ -235,10 +283,12 @@ class Members:
                 fit_params |= _tell_categories(model, preparation, self.n_categories, prepared.shape[1])
             if family.rounds is not None and early_stopping_rows is not None:
                 seen = preparation.transform(take_rows(self.task.X, early_stopping_rows))
-                fit_params |= {"eval_set": [(seen, self.places[early_stopping_rows])], "verbose": False}
-            elif family.rounds is not None:
-                model.set_params(**{family.rounds: rounds, "early_stopping_rounds": None})
-            model.fit(prepared, y, **fit_params)
+                seen = (seen, self.places[early_stopping_rows])
+                fit_stopping_early(model, prepared, y, seen, seconds=seconds, fit_params=fit_params)
+            else:
+                if rounds is not None:
+                    with_rounds(model, rounds)
+                model.fit(prepared, y, **fit_params)
         return Pipeline([("columns", preparation), ("model", model)])
 
     def make(self, family: Family, params: Mapping[str, Any], n_rows: int) -> Any:

@@ -7,18 +7,35 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+import optuna
 
-from sklearn_autotune._members import FAMILY, candidate_of, full_name
+from sklearn_autotune._members import FAMILY, LEAST_PART, candidate_of, full_name
 from sklearn_autotune._refit_rules import BestMean
 from sklearn_autotune._trials import Budget, Record
-from sklearn_autotune.evaluation import Outcome, mean_score
+from sklearn_autotune.evaluation import Bar, Outcome, mean_score
 from sklearn_autotune.families import Family, Shape, inner_prefix
+from sklearn_autotune.pruning import RaceBars
+from sklearn_autotune.racing import FoldRacing
 
-__all__ = ["Costs", "FinalBudget", "NearTheBest", "Plan", "first_candidates", "leaders", "selection_space"]
+__all__ = [
+    "Costs",
+    "FinalBudget",
+    "Plan",
+    "SelectionBars",
+    "by_score",
+    "first_candidates",
+    "leaders",
+    "selection_space",
+]
 
-# As many candidates can enter the blend; the folds' models of others are let go.
-N_LEADERS = 8
+# As many of the best candidates can enter the blend, and the best of each family beside them; the folds' models of
+# others are let go.
+N_LEADERS = 6
+MOST_LEADERS = 12
 N_MEMBERS = 5
+
+# How far behind the best the first candidate of a family may be to be measured in full, as a part of the best score.
+FIRST_TOLERANCE = 0.25
 
 # Seconds that blending and what comes after it take, beside fits.
 AFTERWARDS = 0.5
@@ -27,14 +44,33 @@ AFTERWARDS = 0.5
 PATIENCE = ((100, 4), (500, 8), (2500, 15), (10_000, 40), (100_000, 100))
 AMPLE_PATIENCE = 100
 
+# What is asked after so many candidates in a row for which there was no time would not be in time either.
+MOST_LATE = 3
+
+# A candidate that takes less than this part of what one may take takes next to nothing.
+QUICK_PART = 0.05
+
 # A family of which one candidate would take more than this part of the whole budget is left out.
 LARGEST_SHARE = 0.3
 
 
-def leaders(records: Sequence[Record], most: int = N_LEADERS) -> list[Record]:
-    """Return the complete candidates with the best mean scores, the best first."""
+def by_score(records: Sequence[Record]) -> list[Record]:
+    """Return the complete candidates, those with the best mean scores first."""
     complete = [record for record in records if record.outcome.status == "complete"]
-    return sorted(complete, key=lambda record: -_mean(record.outcome))[:most]
+    return sorted(complete, key=lambda record: -_mean(record.outcome))
+
+
+def leaders(records: Sequence[Record]) -> list[Record]:
+    """Return the candidates that can enter the blend: the best ones, and the best of each family; the best first."""
+    ordered = by_score(records)
+    best_of_each = {record.params[FAMILY]: record.number for record in reversed(ordered)}
+    wanted = {record.number for record in ordered[:N_LEADERS]} | set(best_of_each.values())
+    return [record for record in ordered if record.number in wanted][:MOST_LEADERS]
+
+
+def _best_families(records: Sequence[Record]) -> list[str]:
+    """Return the families that have complete candidates, the one with the best of them first."""
+    return list(dict.fromkeys(record.params[FAMILY] for record in by_score(records)))
 
 
 def _mean(outcome: Outcome) -> float:
@@ -53,12 +89,15 @@ class Costs:
     n_train : int
         Rows that a fold is fitted on.
     n_folds : int
+    candidate_seconds : float or None, default=None
+        What a candidate may take: boosters whose number of rounds is found are cut short then. None for no limit.
     """
 
     families: Mapping[str, Family]
     shape: Callable[[int], Shape]
     n_train: int
     n_folds: int
+    candidate_seconds: float | None = None
     factors: dict[str, float] = field(default_factory=dict, init=False)
 
     def learn(self, record: Record) -> None:
@@ -67,11 +106,33 @@ class Costs:
         name = record.params[FAMILY]
         if folds and folds[0].fit_seconds > 0:
             took = float(np.mean([fold.fit_seconds + fold.score_seconds for fold in folds]))
-            self.factors[name] = took / self.families[name].seconds(self.shape(self.n_train))
+            factor = took / self.families[name].seconds(self.shape(self.n_train))
+            # Rises at once and falls slowly: how long a family takes depends on the candidate.
+            self.factors[name] = max(factor, (factor + self.factors.get(name, factor)) / 2)
 
     def of_candidate(self, name: str) -> float:
         """Foresee the seconds that a candidate of a family takes on all folds."""
-        return self.n_folds * self._of_fit(name, self.n_train)
+        seconds = self.n_folds * self._of_fold(name)
+        return min(seconds, self.candidate_seconds or seconds) if self._can_be_cut(name) else seconds
+
+    def least(self, name: str) -> float:
+        """Foresee the seconds that a candidate of a family has to have to be worth beginning."""
+        return self.of_candidate(name) * (LEAST_PART if self._can_be_cut(name) else 1.0)
+
+    def quick_ones_first(self) -> list[str]:
+        """Return the families: first those that take next to nothing, then the others in the order of the catalogue."""
+        if self.candidate_seconds is None:
+            return list(self.families)
+        quick = [name for name in self.families if self.of_candidate(name) < QUICK_PART * self.candidate_seconds]
+        return sorted(quick, key=self.of_candidate) + [name for name in self.families if name not in quick]
+
+    def _can_be_cut(self, name: str) -> bool:
+        return self.candidate_seconds is not None and self.families[name].rounds is not None
+
+    def _of_fold(self, name: str) -> float:
+        # How fast this machine is beside the one that the families speak of, the other families show.
+        factor = self.factors.get(name, float(np.median(list(self.factors.values()) or [1.0])))
+        return self.families[name].seconds(self.shape(self.n_train)) * factor
 
     def of_refit(self, record: Record, n_rows: int) -> float:
         """Foresee the seconds that a measured candidate's final fit takes."""
@@ -79,17 +140,13 @@ class Costs:
         seconds = self.families[record.params[FAMILY]].seconds
         return fitted * seconds(self.shape(n_rows)) / seconds(self.shape(self.n_train))
 
-    def _of_fit(self, name: str, n_rows: int) -> float:
-        # How fast this machine is beside the one that the families speak of, the other families show.
-        factor = self.factors.get(name, float(np.median(list(self.factors.values()) or [1.0])))
-        return self.families[name].seconds(self.shape(n_rows)) * factor
-
 
 class Plan:
-    """Proposes the families' first candidates, family after family, as long as there is time for them.
+    """Proposes the families' first candidates, as long as there is time for them.
 
-    What the sampler proposes comes after that. Looked at before each candidate, it also lets go of what cannot enter
-    the blend any more.
+    First one of each family, those that take next to nothing before others; then the others, first of those families
+    that have done best so far. What the sampler proposes comes after that. Looked at before each candidate, it also
+    lets go of what cannot enter the blend any more.
 
     Parameters
     ----------
@@ -108,17 +165,25 @@ class Plan:
         self.n_rows = n_rows
         self.refits_all = refits_all
         shape = costs.shape(costs.n_train)
-        of_each = [first_candidates(family, shape) for family in costs.families.values()]
-        self.open = [candidate for turn in zip_longest(*of_each) for candidate in turn if candidate is not None]
+        of_each = [first_candidates(costs.families[name], shape) for name in costs.quick_ones_first()]
+        turns = zip_longest(*of_each)
+        self.open = [(turn, candidate) for turn, row in enumerate(turns) for candidate in row if candidate is not None]
         self.n_known = 0
         self.known: Sequence[Record] = ()
 
     def __call__(self, records: Sequence[Record], place: int) -> Mapping[str, Any] | None:
         """Propose a candidate, or None."""
         self.look_at(records)
-        for position, candidate in enumerate(self.open):
-            if self._has_time_for(candidate, records):
-                return self.open.pop(position)
+        rank = {name: place for place, name in enumerate(_best_families(records))}
+
+        def order(opened: tuple[int, Mapping[str, Any]]) -> tuple[int, int]:
+            turn, candidate = opened
+            return turn, rank.get(candidate[FAMILY], len(rank)) if turn else 0
+
+        for opened in sorted(self.open, key=order):
+            if self._has_time_for(opened[1], records):
+                self.open.remove(opened)
+                return opened[1]
         return None
 
     def patience(self, n_rows: int) -> int:
@@ -139,13 +204,13 @@ class Plan:
         if self.deadline is None:
             return True
         left = self.deadline - self.final_seconds(records) - time.time()
-        return self.costs.of_candidate(candidate[FAMILY]) < left
+        return self.costs.least(candidate[FAMILY]) < left
 
     def final_seconds(self, records: Sequence[Record]) -> float:
         """Foresee how long blending and the final fits will take, if the best so far stay the best."""
         refits = [
             self.costs.of_refit(record, self.n_rows)
-            for record in leaders(records, N_MEMBERS)
+            for record in by_score(records)[:N_MEMBERS]
             if self.is_refitted(record)
         ]
         return AFTERWARDS + sum(refits)
@@ -157,11 +222,53 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class NearTheBest(BestMean):
-    """Wants candidates complete that are near the best: they may enter the blend."""
+    """Wants candidates complete that are near the best: they may enter the blend.
+
+    Parameters
+    ----------
+    share : float
+        How near: within this part of the best score.
+    """
+
+    share: float = 0.1
 
     def tolerance(self, best: np.ndarray) -> float:
-        """Return a tenth of the best score."""
-        return 0.1 * abs(float(best.mean()))
+        """Return a part of the best score."""
+        return self.share * abs(float(best.mean()))
+
+
+class SelectionBars:
+    """Lets candidates race, and the first of each family farther behind than others.
+
+    Models of different kinds err on different rows, so the second best family often helps a blend more than the second
+    best candidate of the best one.
+
+    Parameters
+    ----------
+    racing : FoldRacing
+    family_of : callable
+        From a trial to its family's name.
+    """
+
+    report = False
+
+    def __init__(self, racing: FoldRacing, family_of: Callable[[optuna.Trial], str]) -> None:
+        self.family_of = family_of
+        self.of_first = RaceBars(racing, rule=NearTheBest(share=FIRST_TOLERANCE))  # type: ignore[arg-type]
+        self.of_others = RaceBars(racing, rule=NearTheBest())  # type: ignore[arg-type]
+        self.seen: set[str] = set()
+
+    def note(self, outcome: Outcome) -> None:
+        """Take the scores of a complete candidate into account from now on."""
+        self.of_first.note(outcome)
+        self.of_others.note(outcome)
+
+    def freeze(self, trial: optuna.Trial) -> Bar:
+        """Return the bar that the complete candidates set for this one."""
+        family = self.family_of(trial)
+        is_first = family not in self.seen
+        self.seen.add(family)
+        return (self.of_first if is_first else self.of_others).freeze(trial)
 
 
 @dataclass(slots=True)
@@ -175,11 +282,18 @@ class FinalBudget(Budget):
     """
 
     reserve: Callable[[], float] = float
+    n_late: int = field(default=0, init=False)
+
+    def note(self, outcome: Outcome) -> None:
+        """Count the candidates in a row for which there was no time."""
+        self.n_late = self.n_late + 1 if outcome.status == "timeout" else 0
 
     @property
     def search_deadline(self) -> float | None:
-        """When measuring has to be over."""
-        return None if self.deadline is None else self.deadline - self.reserve()
+        """When measuring has to be over: now, if there was no time for several candidates in a row."""
+        if self.deadline is None:
+            return None
+        return time.time() if self.n_late >= MOST_LATE else self.deadline - self.reserve()
 
 
 def selection_space(families: Mapping[str, Family], shape: Shape) -> list[dict[str, Any]]:

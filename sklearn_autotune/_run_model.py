@@ -13,6 +13,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._columns import Columns
+from sklearn_autotune._early_stopping import never_stop_early
 from sklearn_autotune._run_config import ALIASES, Config, ConfigError, spelled_space
 from sklearn_autotune._run_data import Parts
 from sklearn_autotune._script_parts import NumberedClasses, RawColumns
@@ -172,8 +173,8 @@ def _pipeline(family: Family, parts: Parts, seed: int) -> Pipeline:
     elif kind == "native":
         preparation = make_preparation("coded", n_categories, n_rows, is_classification)
     if family.rounds is not None:  # nothing is held out for early stopping: the number of rounds is searched
-        model.set_params(early_stopping_rounds=None)
-        if is_classification:
+        never_stop_early(model)
+        if is_classification and family.estimators[0].startswith("xgboost."):  # it takes no other labels
             model = NumberedClasses(model)
     return Pipeline([("read", RawColumns()), ("prepare", preparation), ("model", model)])
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import optuna
+from optuna.trial import FixedTrial
 from sklearn.metrics import accuracy_score, get_scorer, get_scorer_names, log_loss, make_scorer, r2_score
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
@@ -18,13 +19,13 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_autotune._base_search import BaseSearch
 from sklearn_autotune._columns import check_classes, check_rows, require_target
 from sklearn_autotune._measuring import make_task
-from sklearn_autotune._members import Members
+from sklearn_autotune._members import FAMILY, Members
 from sklearn_autotune._plan import (
     LARGEST_SHARE,
     Costs,
     FinalBudget,
-    NearTheBest,
     Plan,
+    SelectionBars,
     selection_space,
 )
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
@@ -36,7 +37,7 @@ from sklearn_autotune._trials import Budget, Goal, Record
 from sklearn_autotune._winners import choose, fit_members, label_of, make_leaderboard, make_voting, quick_leaders
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.families import FAMILIES, Family, families_for, why_not
-from sklearn_autotune.pruning import Bars, RaceBars
+from sklearn_autotune.pruning import Bars
 from sklearn_autotune.racing import FoldRacing
 
 __all__ = ["AutoModelSelector"]
@@ -267,6 +268,7 @@ class AutoModelSelector(BaseSearch):
         self.scorer_ = scorer
         deadline = None if self.timeout is None else start + self.timeout
         plan = self._make_plan(measured, len(y), deadline)
+        measured.candidate_seconds, measured.foresee = plan.costs.candidate_seconds, plan.costs.least
         space = read_space(selection_space(plan.costs.families, measured.shape(plan.costs.n_train)))
         self._plan, self._records = plan, list[Record]()
         try:
@@ -377,12 +379,11 @@ class AutoModelSelector(BaseSearch):
 
     def _make_plan(self, measured: Members, n_rows: int, deadline: float | None) -> Plan:
         folds = measured.task.folds
-        costs = Costs(measured.families, measured.shape, min(len(fold.train) for fold in folds), len(folds))
-        if self.timeout is not None:
+        most = None if self.timeout is None else LARGEST_SHARE * self.timeout
+        costs = Costs(measured.families, measured.shape, min(len(fold.train) for fold in folds), len(folds), most)
+        if most is not None:
             affordable = {
-                name: family
-                for name, family in measured.families.items()
-                if costs.of_candidate(name) <= LARGEST_SHARE * self.timeout
+                name: family for name, family in measured.families.items() if costs.of_candidate(name) <= most
             }
             costs.families = affordable or measured.families
         return Plan(costs, deadline, n_rows, refits_all=n_rows > self.n_rows_searched_)
@@ -401,7 +402,7 @@ class AutoModelSelector(BaseSearch):
         return Goal(self._plan.patience(self.n_rows_searched_) if self.patience == "auto" else self.patience)  # type: ignore[arg-type]
 
     def _make_bars(self, study: optuna.Study, space: Space) -> Bars:
-        return RaceBars(RACING, None, NearTheBest())  # type: ignore[arg-type]
+        return SelectionBars(RACING, lambda trial: space.suggest(FixedTrial(trial.params))[FAMILY])
 
     def _proposer(self) -> Plan:
         return self._plan

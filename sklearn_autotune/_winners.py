@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 
 from sklearn_autotune._blend import Choice, choose_weights
 from sklearn_autotune._members import FAMILY, MemberClassifier, MemberRegressor, Members, full_name
-from sklearn_autotune._plan import N_MEMBERS, Plan, leaders
+from sklearn_autotune._plan import N_MEMBERS, Plan, by_score, leaders
 from sklearn_autotune._temperature import scale
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import log_loss_of, mean_score
@@ -96,7 +96,7 @@ class Ballot:
 def quick_leaders(records: Sequence[Record], measured: Members, max_predict_time: float | None) -> list[Record]:
     """Return the best candidates that predict a row in the time that it may take; if there are none, the best one."""
     quick = [record for record in leaders(records) if _is_within(max_predict_time, [record], measured)]
-    return quick or leaders(records, 1)
+    return quick or by_score(records)[:1]
 
 
 def _is_within(max_predict_time: float | None, records: Sequence[Record], measured: Members) -> bool:

@@ -10,10 +10,13 @@ __all__ = ["LIGHTGBM"]
 
 
 def _space(shape: Shape) -> Branch:
-    space: Branch = {
-        # TabArena: log 0.005-0.1; the slowest need more rounds than can be searched.
-        "learning_rate": FloatDistribution(0.01, 0.3, log=True),
-        "n_estimators": IntDistribution(50, 500, log=True),
+    # TabArena: log 0.005-0.1; the slowest need more rounds than can be searched.
+    slowest = 0.01
+    rounds: Branch = {"n_estimators": IntDistribution(50, 500, log=True)}
+    if shape.params.get("early_stopping_round") is not None:  # it chooses, up to the user's own limit
+        slowest, rounds = 0.005, {}
+    space: Branch = rounds | {
+        "learning_rate": FloatDistribution(slowest, 0.3, log=True),
         # TabArena: log 2-200.
         "num_leaves": IntDistribution(3, shape.one_row_in(8, at_most=200) + 3, log=True),
         # TabArena: log 1-64; bounded so that small tables can still be split.
@@ -33,7 +36,7 @@ def _make(shape: Shape) -> Any:
     from lightgbm import LGBMClassifier, LGBMRegressor
 
     kind = LGBMClassifier if shape.is_classifier else LGBMRegressor
-    return kind(n_estimators=200, learning_rate=0.05, extra_trees=False, n_jobs=1, verbose=-1)
+    return kind(n_estimators=2000, learning_rate=0.08, early_stopping_round=40, extra_trees=False, n_jobs=1, verbose=-1)
 
 
 LIGHTGBM = Family(
@@ -46,4 +49,5 @@ LIGHTGBM = Family(
     columns="native",
     package="lightgbm",
     seconds=lambda shape: 0.05 + (0.15 + 6e-7 * shape.cells) * shape.n_outputs,
+    rounds="n_estimators",
 )
