@@ -1,4 +1,4 @@
-"""Boosters that stop early, XGBoost's and LightGBM's: fitting them, and predicting with another number of rounds."""
+"""Boosters that stop early, of any library: fitting them, and predicting with another number of rounds."""
 
 import time
 from collections.abc import Mapping
@@ -6,7 +6,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["best_rounds", "fit_stopping_early", "never_stop_early", "predict_with_rounds", "stops_early", "with_rounds"]
+__all__ = [
+    "best_rounds",
+    "fit_stopping_early",
+    "never_stop_early",
+    "predict_with_rounds",
+    "stops_early",
+    "used_rounds",
+    "with_rounds",
+]
 
 
 def fit_stopping_early(
@@ -28,20 +36,26 @@ def fit_stopping_early(
     Raises
     ------
     TypeError
-        If it is neither XGBoost's nor LightGBM's.
+        If it is none of XGBoost's, LightGBM's and CatBoost's.
     """
     end = float("inf") if seconds is None else time.perf_counter() + seconds
     _library_of(model).fit(model, X, y, seen, end, fit_params)
 
 
 def stops_early(model: Any) -> bool:
-    """Whether a fitted model is a booster that has stopped early."""
-    return any(model.get_params().get(library.patience) is not None for library in LIBRARIES.values())
+    """Whether a model is a booster that stops early, or has."""
+    library = _known_library_of(model)
+    return library is not None and model.get_params().get(library.patience) is not None
 
 
 def best_rounds(model: Any) -> int:
-    """Return the number of rounds that a fitted booster predicts with."""
+    """Return how many rounds early stopping has found."""
     return _library_of(model).best_rounds(model)
+
+
+def used_rounds(model: Any) -> int:
+    """Return the number of rounds that a fitted booster predicts with."""
+    return _library_of(model).used_rounds(model)
 
 
 def predict_with_rounds(model: Any, rounds: int) -> None:
@@ -50,19 +64,23 @@ def predict_with_rounds(model: Any, rounds: int) -> None:
 
 
 def never_stop_early(model: Any) -> Any:
-    """Set a booster to fit all its rounds; return it."""
-    return model.set_params(**{_library_of(model).patience: None})
+    """Return a booster like this one that fits all its rounds."""
+    params = model.get_params()
+    # CatBoost's constructor does not keep a None, and what it does not keep cannot be cloned.
+    del params[_library_of(model).patience]
+    return type(model)(**params)
 
 
 def with_rounds(model: Any, rounds: int) -> Any:
-    """Set a booster to a number of rounds in place of stopping early; return it."""
-    return never_stop_early(model).set_params(n_estimators=rounds)
+    """Return a booster like this one with a number of rounds in place of stopping early."""
+    return never_stop_early(model).set_params(**{_library_of(model).rounds: rounds})
 
 
 class Library(Protocol):
-    """What differs between the makers of boosters."""
+    """What differs between the makers of boosters: names of parameters, and what is done with the number of rounds."""
 
     patience: str
+    rounds: str
 
     @staticmethod
     def fit(model: Any, X: Any, y: Any, seen: tuple[Any, Any], end: float, fit_params: Mapping[str, Any]) -> None:
@@ -70,6 +88,11 @@ class Library(Protocol):
 
     @staticmethod
     def best_rounds(model: Any) -> int:
+        """Return the number of rounds that was best on the rows seen."""
+        ...
+
+    @staticmethod
+    def used_rounds(model: Any) -> int:
         """Return the number of rounds that predictions are made with."""
         ...
 
@@ -80,6 +103,7 @@ class Library(Protocol):
 
 class _XGBoost:
     patience = "early_stopping_rounds"
+    rounds = "n_estimators"
 
     @staticmethod
     def fit(model: Any, X: Any, y: Any, seen: tuple[Any, Any], end: float, fit_params: Mapping[str, Any]) -> None:
@@ -97,6 +121,8 @@ class _XGBoost:
     def best_rounds(model: Any) -> int:
         return int(model.best_iteration) + 1
 
+    used_rounds = best_rounds
+
     @staticmethod
     def predict_with_rounds(model: Any, rounds: int) -> None:
         booster = model.get_booster()
@@ -105,6 +131,7 @@ class _XGBoost:
 
 class _LightGBM:
     patience = "early_stopping_round"
+    rounds = "n_estimators"
 
     @staticmethod
     def fit(model: Any, X: Any, y: Any, seen: tuple[Any, Any], end: float, fit_params: Mapping[str, Any]) -> None:
@@ -126,20 +153,52 @@ class _LightGBM:
     def best_rounds(model: Any) -> int:
         return int(model.booster_.best_iteration)
 
+    used_rounds = best_rounds
+
     @staticmethod
     def predict_with_rounds(model: Any, rounds: int) -> None:
         model.booster_.best_iteration = min(rounds, model.booster_.current_iteration())
 
 
-LIBRARIES: Mapping[str, Library] = {"xgboost": _XGBoost(), "lightgbm": _LightGBM()}
+class _CatBoost:
+    patience = "early_stopping_rounds"
+    rounds = "iterations"
+
+    @staticmethod
+    def fit(model: Any, X: Any, y: Any, seen: tuple[Any, Any], end: float, fit_params: Mapping[str, Any]) -> None:
+        class Clock:
+            def after_iteration(self, info: Any) -> bool:
+                return time.perf_counter() <= end
+
+        # What comes after the best round is not cut off: other folds may say that it is wanted.
+        model.fit(X, y, eval_set=seen, use_best_model=False, callbacks=[Clock()], **fit_params)
+
+    @staticmethod
+    def best_rounds(model: Any) -> int:
+        return int(model.best_iteration_) + 1
+
+    @staticmethod
+    def used_rounds(model: Any) -> int:
+        return int(model.tree_count_)
+
+    @staticmethod
+    def predict_with_rounds(model: Any, rounds: int) -> None:
+        model.shrink(ntree_end=min(rounds, model.tree_count_))
 
 
-def _library_of(model: Any) -> Library:
-    for ancestor in type(model).__mro__:
-        package = ancestor.__module__.partition(".")[0]
-        if package in LIBRARIES:
-            return LIBRARIES[package]
-    raise TypeError(
-        f"A family with rounds has to make a model of {' or '.join(LIBRARIES)}, whose early stopping is known here; "
-        f"this one makes a {type(model).__name__}. Leave out rounds."
-    )
+LIBRARIES: Mapping[str, Any] = {"xgboost": _XGBoost, "lightgbm": _LightGBM, "catboost": _CatBoost}
+
+
+def _known_library_of(model: Any) -> type[Library] | None:
+    packages = [ancestor.__module__.partition(".")[0] for ancestor in type(model).__mro__]
+    return next((LIBRARIES[package] for package in packages if package in LIBRARIES), None)
+
+
+def _library_of(model: Any) -> type[Library]:
+    library = _known_library_of(model)
+    if library is None:
+        raise TypeError(
+            f"A family with rounds has to make a model of {', '.join(LIBRARIES)}, whose early stopping is known here; "
+            f"this one makes a {type(model).__name__}. Leave out rounds."
+        )
+    return library

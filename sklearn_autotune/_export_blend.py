@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_autotune._code import Node, Writer, render
-from sklearn_autotune._early_stopping import best_rounds, stops_early, with_rounds
+from sklearn_autotune._early_stopping import stops_early, used_rounds, with_rounds
 from sklearn_autotune._script_blend import Member
 from sklearn_autotune._selector import LEAST_ROWS, AutoModelSelector
 from sklearn_autotune._study import draw_seed
@@ -76,7 +76,7 @@ def _unfitted(pipeline: Any) -> Any:
     model = pipeline[-1]
     copied = clone(pipeline)
     if stops_early(model):
-        with_rounds(copied[-1], best_rounds(model))
+        copied.set_params(model=with_rounds(copied[-1], used_rounds(model)))
     return copied
 
 

@@ -287,7 +287,7 @@ class Members:
                 fit_stopping_early(model, prepared, y, seen, seconds=seconds, fit_params=fit_params)
             else:
                 if rounds is not None:
-                    with_rounds(model, rounds)
+                    model = with_rounds(model, rounds)
                 model.fit(prepared, y, **fit_params)
         return Pipeline([("columns", preparation), ("model", model)])
 

@@ -173,7 +173,7 @@ def _pipeline(family: Family, parts: Parts, seed: int) -> Pipeline:
     elif kind == "native":
         preparation = make_preparation("coded", n_categories, n_rows, is_classification)
     if family.rounds is not None:  # nothing is held out for early stopping: the number of rounds is searched
-        never_stop_early(model)
+        model = never_stop_early(model)
         if is_classification and family.estimators[0].startswith("xgboost."):  # it takes no other labels
             model = NumberedClasses(model)
     return Pipeline([("read", RawColumns()), ("prepare", preparation), ("model", model)])

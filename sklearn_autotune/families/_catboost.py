@@ -10,14 +10,16 @@ __all__ = ["CATBOOST"]
 
 
 def _space(shape: Shape) -> Branch:
-    return {
+    rounds: Branch = {"iterations": IntDistribution(50, 500, log=True)}
+    if shape.params.get("early_stopping_rounds") is not None:  # it chooses, up to the user's own limit
+        rounds = {}
+    return rounds | {
         # TabArena: log 0.005-0.1.
         "learning_rate": FloatDistribution(0.01, 0.3, log=True),
         # TabArena: 4-8.
         "depth": IntDistribution(3, 8),
         # TabArena: log 1e-4-5.
         "l2_leaf_reg": FloatDistribution(1e-2, 10.0, log=True),
-        "iterations": IntDistribution(50, 500, log=True),
     }
 
 
@@ -25,7 +27,14 @@ def _make(shape: Shape) -> Any:
     from catboost import CatBoostClassifier, CatBoostRegressor
 
     kind = CatBoostClassifier if shape.is_classifier else CatBoostRegressor
-    return kind(iterations=300, learning_rate=0.06, thread_count=1, verbose=False, allow_writing_files=False)
+    return kind(
+        iterations=1000,
+        learning_rate=0.08,
+        early_stopping_rounds=40,
+        thread_count=1,
+        verbose=False,
+        allow_writing_files=False,
+    )
 
 
 CATBOOST = Family(
@@ -36,5 +45,6 @@ CATBOOST = Family(
     first=({},),
     columns="coded",
     package="catboost",
+    rounds="iterations",
     seconds=lambda shape: 0.3 + (0.7 + 1.3e-6 * shape.cells) * shape.n_outputs,
 )
