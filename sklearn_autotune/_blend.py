@@ -106,8 +106,9 @@ def choose_weights(predictions: Sequence[Sequence[np.ndarray]], score: Callable[
     Notes
     -----
     For each part, weights are chosen on the others and scored on it, and so is the candidate that is best on the
-    others. If the blends are no better on average, the best candidate wins alone. Otherwise the weights are the mean of
-    those chosen without one part: each rests on other rows, and their mean on no single lucky one.
+    others. If the blends are worse on average, by more than a standard error of the difference, the best candidate wins
+    alone: where the two are about equal, the blend has seen less luck. Its weights are the mean of those chosen without
+    one part: each rests on other rows, and their mean on no single lucky one.
     """
     n_candidates, n_parts = len(predictions), len(predictions[0])
     of_parts = np.array([[score(values, [part]) for part, values in enumerate(own)] for own in predictions])
@@ -119,11 +120,17 @@ def choose_weights(predictions: Sequence[Sequence[np.ndarray]], score: Callable[
         blends.append(weights)
         blended.append(score(mix([own[part] for own in predictions], weights), [part]))
         alone.append(of_parts[of_parts[:, others].mean(axis=1).argmax(), part])
-    if n_candidates == 1 or most == 1 or np.mean(blended) <= np.mean(alone):
+    if n_candidates == 1 or most == 1 or _is_clearly_worse(np.array(blended), np.array(alone)):
         weights = np.zeros(n_candidates)
         weights[of_parts.mean(axis=1).argmax()] = 1.0
         return Choice(weights, float(np.mean(alone)))
     return Choice(_largest(np.mean(blends, axis=0), most), float(np.mean(blended)))
+
+
+def _is_clearly_worse(scores: np.ndarray, others: np.ndarray) -> bool:
+    differences = scores - others
+    error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else 0.0
+    return bool(differences.mean() < -error)
 
 
 def _largest(weights: np.ndarray, most: int) -> np.ndarray:
