@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
+from sklearn.utils.validation import has_fit_parameter
 
 __all__ = [
     "best_rounds",
@@ -30,7 +31,7 @@ def fit_stopping_early(
     seen : tuple of array-like
         X and y of the rows that decide.
     seconds : float or None
-        After which no further round is begun; None for no limit. The first round is always finished.
+        After which no further round is begun; None for no limit. One or two rounds are always fitted.
     fit_params : mapping of str to object
 
     Raises
@@ -111,7 +112,8 @@ class _XGBoost:
 
         class Clock(TrainingCallback):
             def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-                return time.perf_counter() > end
+                # What ends the training keeps XGBoost's early stopping from seeing the round; one it has to see.
+                return epoch > 0 and time.perf_counter() > end
 
         model.set_params(callbacks=[Clock()])
         model.fit(X, y, eval_set=[seen], verbose=False, **fit_params)
@@ -137,17 +139,23 @@ class _LightGBM:
     def fit(model: Any, X: Any, y: Any, seen: tuple[Any, Any], end: float, fit_params: Mapping[str, Any]) -> None:
         from lightgbm.callback import EarlyStopException
 
+        patience = model.get_params()[_LightGBM.patience]
         losses: list[float] = []
 
         def stop_in_time(state: Any) -> None:
             _name, _metric, value, is_higher_better = state.evaluation_result_list[0][:4]
             losses.append(-value if is_higher_better else value)
-            if time.perf_counter() > end:
-                raise EarlyStopException(int(np.argmin(losses)), state.evaluation_result_list)
+            if len(losses) - np.argmin(losses) > patience or time.perf_counter() > end:
+                raise EarlyStopException(state.iteration, state.evaluation_result_list)
 
-        # After LightGBM's own early stopping, whose place in the order is 30.
-        stop_in_time.order = 40  # type: ignore[attr-defined]
-        model.fit(X, y, eval_set=[seen], callbacks=[stop_in_time], **fit_params)
+        # LightGBM's own early stopping throws away what comes after the best round: other folds may want it.
+        model.set_params(**{_LightGBM.patience: None})
+        # LightGBM 4.7 has new names for the rows seen, and warns of the old one.
+        is_new = has_fit_parameter(model, "eval_X")
+        shown = {"eval_X": seen[0], "eval_y": seen[1]} if is_new else {"eval_set": [seen]}
+        model.fit(X, y, callbacks=[stop_in_time], **shown, **fit_params)
+        model.set_params(**{_LightGBM.patience: patience})
+        model.booster_.best_iteration = int(np.argmin(losses)) + 1
 
     @staticmethod
     def best_rounds(model: Any) -> int:

@@ -1,0 +1,113 @@
+"""Boosters of several libraries that stop early: rounds found, rounds used, and fits that are cut short."""
+
+import pickle
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection import train_test_split
+
+from sklearn_autotune import AutoModelSelector
+from sklearn_autotune._early_stopping import (
+    best_rounds,
+    fit_stopping_early,
+    never_stop_early,
+    predict_with_rounds,
+    stops_early,
+    used_rounds,
+    with_rounds,
+)
+from sklearn_autotune.families import FAMILIES, Family, Shape
+
+BOOSTERS = [
+    pytest.param(
+        family,
+        marks=pytest.mark.skipif(find_spec(family.package or "numpy") is None, reason=f"no {family.package}"),
+        id=family.name,
+    )
+    for family in FAMILIES
+    if family.rounds is not None
+]
+LOADS = {"two classes": load_breast_cancer, "three classes": load_wine, "numbers": load_diabetes}
+NO_LIMIT = {"seconds": None, "fit_params": {}}
+
+
+@pytest.fixture(params=LOADS)
+def parts(request):
+    X, y = LOADS[request.param](return_X_y=True)
+    return request.param != "numbers", *train_test_split(X, y, random_state=0)
+
+
+def make(family, is_classifier, n_classes=2):
+    model = family.make(Shape(100, is_classifier, n_classes=n_classes))
+    return model.set_params(random_state=0, learning_rate=0.3)
+
+
+def predict(model, X, is_classifier):
+    return model.predict_proba(X) if is_classifier else model.predict(X)
+
+
+@pytest.mark.parametrize("family", BOOSTERS)
+def test_predicting_with_other_rounds_is_predicting_with_a_model_of_so_many(family, parts):
+    is_classifier, X, X_seen, y, y_seen = parts
+    model = make(family, is_classifier)
+    fit_stopping_early(model, X, y, (X_seen, y_seen), **NO_LIMIT)
+    found = best_rounds(model)
+    assert 1 <= found < model.get_params()[family.rounds]
+    for rounds in (found, max(1, found - 3), found + 2):
+        changed = pickle.loads(pickle.dumps(model))
+        predict_with_rounds(changed, rounds)
+        assert used_rounds(changed) == rounds
+        again = with_rounds(make(family, is_classifier), rounds).fit(X, y)
+        np.testing.assert_array_equal(
+            predict(pickle.loads(pickle.dumps(changed)), X_seen, is_classifier), predict(again, X_seen, is_classifier)
+        )
+
+
+@pytest.mark.parametrize("family", BOOSTERS)
+def test_rounds_that_there_are_not_cannot_be_used(family, parts):
+    is_classifier, X, X_seen, y, y_seen = parts
+    model = make(family, is_classifier)
+    fit_stopping_early(model, X, y, (X_seen, y_seen), **NO_LIMIT)
+    predict_with_rounds(model, 10_000)
+    assert best_rounds(model) <= used_rounds(model) < 10_000
+
+
+@pytest.mark.parametrize("family", BOOSTERS)
+def test_without_time_there_is_one_round(family, parts):
+    is_classifier, X, X_seen, y, y_seen = parts
+    model = make(family, is_classifier)
+    fit_stopping_early(model, X, y, (X_seen, y_seen), seconds=0.0, fit_params={})
+    assert best_rounds(model) == 1
+    assert np.isfinite(predict(model, X_seen, is_classifier)).all()
+    clone(model), pickle.loads(pickle.dumps(model))  # nothing of the clock is left on it
+
+
+@pytest.mark.parametrize("family", BOOSTERS)
+def test_a_booster_that_never_stops_can_be_cloned(family):
+    model = make(family, is_classifier=True)
+    assert stops_early(model)
+    assert not stops_early(clone(never_stop_early(model)))
+    assert clone(with_rounds(model, 7)).get_params()[family.rounds] == 7
+
+
+def test_rounds_of_an_unknown_library_are_refused_by_name():
+    family = Family(
+        name="mine",
+        estimators=("sklearn.GradientBoostingClassifier",),
+        space=lambda shape: {"max_depth": [2, 3]},
+        make=lambda shape: GradientBoostingClassifier(),
+        first=({},),
+        rounds="n_estimators",
+    )
+    X, y = load_breast_cancer(return_X_y=True)
+    selector = AutoModelSelector(families=["logistic", family], n_trials=2, cv=3, random_state=0)
+    with pytest.warns(FitFailedWarning, match="Leave out rounds"), pytest.warns(match="non-finite"):
+        selector.fit(X, y)
+    failed = selector.leaderboard_["error"][selector.leaderboard_["status"] == "failed"]
+    assert len(failed) == 1
+    assert "this one makes a GradientBoostingClassifier. Leave out rounds" in failed[0]

@@ -1,0 +1,149 @@
+"""In which order AutoModelSelector tries models, what it has time for, and who may enter the blend."""
+
+import time
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_wine
+from sklearn.naive_bayes import GaussianNB
+
+from sklearn_autotune import AutoModelSelector
+from sklearn_autotune._members import FAMILY, candidate_of
+from sklearn_autotune._plan import Costs, FinalBudget, Plan, SelectionBars, leaders
+from sklearn_autotune._trials import Record
+from sklearn_autotune.evaluation import FoldScore, OpenBar, Outcome
+from sklearn_autotune.families import Family, Shape
+from sklearn_autotune.racing import FoldRacing
+
+N_FOLDS = 3
+
+
+def family(name, seconds=0.001, rounds=None, n_first=2):
+    """A family whose candidates differ in the smoothing alone."""
+    return Family(
+        name=name,
+        estimators=("sklearn.GaussianNB",),
+        space=lambda shape: {"var_smoothing": [10.0**-power for power in range(n_first)]},
+        make=lambda shape: GaussianNB(),
+        first=tuple({"var_smoothing": 10.0**-power} for power in range(n_first)),
+        seconds=lambda shape: seconds,
+        rounds=rounds,
+    )
+
+
+def shape(n_rows):
+    return Shape(n_rows, is_classifier=True)
+
+
+def record(number, name, *scores, status="complete", seconds=0.001):
+    folds = tuple(FoldScore(score, None, seconds, 0.0, None) for score in scores)
+    params = candidate_of(family(name), {"var_smoothing": 10.0**-number})
+    return Record(number, params, Outcome(status, folds))
+
+
+def make_plan(families, deadline=None, candidate_seconds=None):
+    costs = Costs({one.name: one for one in families}, shape, 100, N_FOLDS, candidate_seconds)
+    return Plan(costs, deadline, 150, refits_all=False)
+
+
+def drain(plan, records=()):
+    proposed = []
+    while (candidate := plan(records, 0)) is not None:
+        proposed.append(candidate)
+    return [one[FAMILY] for one in proposed]
+
+
+def test_each_family_has_its_turn_before_any_has_a_second_one():
+    assert drain(make_plan([family("a"), family("b", n_first=3)])) == ["a", "b", "a", "b", "b"]
+
+
+def test_with_a_time_limit_what_takes_next_to_nothing_comes_first():
+    families = [family("slow", 0.5), family("slower", 1.0), family("quick", 0.002), family("quicker", 0.001)]
+    plan = make_plan(families, time.time() + 100, candidate_seconds=10.0)
+    assert drain(plan)[:4] == ["quicker", "quick", "slow", "slower"]
+
+
+def test_second_turns_belong_to_the_families_that_did_best():
+    plan = make_plan([family("a"), family("b"), family("c")])
+    records = [
+        record(0, "a", -0.5, -0.5, -0.5),
+        record(1, "b", -0.9, status="pruned"),
+        record(2, "c", -0.1, -0.1, -0.1),
+    ]
+    assert [plan(records[:number], 0)[FAMILY] for number in range(3)] == ["a", "b", "c"]
+    assert drain(plan, records) == ["c", "a", "b"]
+
+
+def test_what_there_is_no_time_for_is_passed_over():
+    plan = make_plan([family("long", 50.0), family("short", 0.001)], time.time() + 60, candidate_seconds=200.0)
+    assert drain(plan) == ["short", "short"]
+
+
+def test_a_booster_is_cut_short_where_another_model_is_passed_over():
+    families = [family("long", 10.0), family("boosted", 10.0, rounds="n_estimators")]
+    plan = make_plan(families, time.time() + 20, candidate_seconds=15.0)
+    assert plan.costs.of_candidate("long") == 30.0
+    assert plan.costs.of_candidate("boosted") == 15.0
+    assert drain(plan) == ["boosted", "boosted"]
+
+
+def test_costs_rise_at_once_and_fall_slowly():
+    costs = Costs({"a": family("a", 1.0)}, shape, 100, N_FOLDS)
+    costs.learn(record(0, "a", -0.1, -0.1, -0.1, seconds=8.0))
+    assert costs.of_candidate("a") == pytest.approx(3 * 8.0)
+    costs.learn(record(1, "a", -0.1, -0.1, -0.1, seconds=2.0))
+    assert costs.of_candidate("a") == pytest.approx(3 * 5.0)
+
+
+def test_the_search_is_over_when_there_was_no_time_for_several_in_a_row():
+    budget = FinalBudget(100, time.time() + 100)
+    for _ in range(2):
+        budget.note(Outcome("timeout", ()))
+    assert budget.seconds_left > 90
+    budget.note(Outcome("pruned", ()))
+    for _ in range(2):
+        budget.note(Outcome("timeout", ()))
+    assert budget.seconds_left > 90
+    budget.note(Outcome("timeout", ()))
+    assert budget.seconds_left == 0.0
+
+
+def test_the_best_of_each_family_can_enter_the_blend():
+    records = [record(number, "a", *(-0.1 - number / 1000,) * 3) for number in range(20)]
+    records += [record(20, "b", -0.3, -0.3, -0.3), record(21, "b", -0.2, -0.2, -0.2)]
+    found = [(one.params[FAMILY], one.number) for one in leaders(records)]
+    assert found == [("a", 0), ("a", 1), ("a", 2), ("a", 3), ("a", 4), ("a", 5), ("b", 21)]
+
+
+def test_the_first_of_a_family_may_be_farther_behind():
+    random = np.random.RandomState(0)
+    luck = random.normal(scale=0.002, size=N_FOLDS)
+    bars = SelectionBars(FoldRacing(n_startup_trials=3), family_of=str)
+
+    assert isinstance(bars.freeze("a"), OpenBar)
+    for level in (0.5, 0.51, 0.52, 0.6):
+        scores = -level + luck + random.normal(scale=0.001, size=N_FOLDS)
+        bars.note(Outcome("complete", tuple(FoldScore(score, None, 0.0, 0.0, None) for score in scores)))
+    first, second = bars.freeze("b"), bars.freeze("b")
+    assert first.least[0] < second.least[0] < -0.5
+    # A quarter of the best score in place of a tenth.
+    assert second.least[0] - first.least[0] == pytest.approx(0.15 * 0.5, rel=0.02)
+
+
+def test_boosters_without_time_end_with_a_round_and_are_complete():
+    X, y = load_wine(return_X_y=True)
+    selector = AutoModelSelector(families=["xgboost"], timeout=60, n_trials=1, cv=3, random_state=0)
+    plans = []
+    make = selector._make_plan
+
+    def make_in_no_time(*args):
+        plans.append(make(*args))
+        plans[0].costs.candidate_seconds = 1e-9
+        return plans[0]
+
+    selector._make_plan = make_in_no_time
+    selector.fit(X, y)
+    assert selector.leaderboard_["status"].tolist() == ["complete"]
+    (member,) = [frozen.estimator for frozen in selector.best_estimator_[-1].estimators_]
+    assert {model[-1].best_iteration for model in member.models} == {0}
+    assert np.isfinite(selector.best_score_)
