@@ -92,7 +92,8 @@ class Family:
     is_bagged : bool, default=True
         Whether the models of the folds are averaged in the end. Forests are fitted once more, on all rows, instead.
     rounds : str or None, default=None
-        The parameter that early stopping finds.
+        The parameter that early stopping finds. ``make`` then returns a model of XGBoost, LightGBM or CatBoost that is
+        told how many rounds to wait for a better one.
     tasks : tuple of {"classification", "regression"}
         What `AutoModelSelector` takes it for; default both.
     package : str or None, default=None
