@@ -10,8 +10,9 @@ from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_autotune._code import Node, Writer, render
 from sklearn_autotune._early_stopping import stops_early, used_rounds, with_rounds
+from sklearn_autotune._plan import LEAST_ROWS
 from sklearn_autotune._script_blend import Member
-from sklearn_autotune._selector import LEAST_ROWS, AutoModelSelector
+from sklearn_autotune._selector import AutoModelSelector
 from sklearn_autotune._study import draw_seed
 
 __all__ = ["blend_params"]

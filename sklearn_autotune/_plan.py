@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import optuna
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
-from sklearn_autotune._members import FAMILY, LEAST_PART, candidate_of, full_name
+from sklearn_autotune._members import FAMILY, LEAST_PART, Members, candidate_of, full_name
 from sklearn_autotune._refit_rules import BestMean
 from sklearn_autotune._trials import Budget, Record
 from sklearn_autotune.evaluation import Bar, Outcome, mean_score
@@ -23,8 +24,10 @@ __all__ = [
     "Plan",
     "SelectionBars",
     "by_score",
+    "default_folds",
     "first_candidates",
     "leaders",
+    "sample_rows",
     "selection_space",
 ]
 
@@ -47,11 +50,44 @@ AMPLE_PATIENCE = 100
 # What is asked after so many candidates in a row for which there was no time would not be in time either.
 MOST_LATE = 3
 
+# Measuring one candidate of each of the quickest families, on three folds, is to take no more than this part of the
+# time; else candidates see fewer rows.
+FIRST_SHARE = 0.5
+N_QUICK = 7
+LEAST_ROWS = 2000
+
 # A candidate that takes less than this part of what one may take takes next to nothing.
 QUICK_PART = 0.05
 
 # A family of which one candidate would take more than this part of the whole budget is left out.
 LARGEST_SHARE = 0.3
+
+
+def default_folds(y: np.ndarray, is_classification: bool, seed: int) -> Any:
+    """Return the folds that are drawn where ``cv`` leaves them open: the fewer, the more rows there are."""
+    n_folds = next((folds for rows, folds in ((3000, 8), (20_000, 5)) if len(y) < rows), 3)
+    if not is_classification:
+        return KFold(min(n_folds, len(y)), shuffle=True, random_state=seed)
+    rarest = int(np.unique(y, return_counts=True)[1].min())
+    return StratifiedKFold(int(np.clip(rarest, 2, n_folds)), shuffle=True, random_state=seed)
+
+
+def sample_rows(whole: Members, timeout: float | None, seed: int) -> np.ndarray:
+    """Return the rows to measure on: all of them, unless a short budget meets a large table."""
+    y = whole.task.y
+    n_rows = len(y)
+    while timeout is not None and n_rows > LEAST_ROWS:
+        shape = whole.shape(n_rows)
+        quick = sorted(family.seconds(shape) for family in whole.families.values())[:N_QUICK]
+        if 3 * sum(quick) <= FIRST_SHARE * timeout:
+            break
+        n_rows = max(LEAST_ROWS, int(n_rows * 0.7))
+    if n_rows >= len(y):
+        return np.arange(len(y))
+    is_stratified = whole.classes is not None and np.unique(y, return_counts=True)[1].min() > 1
+    stratify = y if is_stratified else None
+    rows, _ = train_test_split(np.arange(len(y)), train_size=n_rows, random_state=seed, stratify=stratify)
+    return np.sort(rows)
 
 
 def by_score(records: Sequence[Record]) -> list[Record]:

@@ -9,7 +9,6 @@ import numpy as np
 import optuna
 from optuna.trial import FixedTrial
 from sklearn.metrics import accuracy_score, get_scorer, get_scorer_names, log_loss, make_scorer, r2_score
-from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.utils import ClassifierTags, RegressorTags, check_array
 from sklearn.utils.metaestimators import available_if
@@ -26,6 +25,8 @@ from sklearn_autotune._plan import (
     FinalBudget,
     Plan,
     SelectionBars,
+    default_folds,
+    sample_rows,
     selection_space,
 )
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
@@ -47,12 +48,6 @@ MOST_TRIALS = 100_000  # where only the time is limited
 
 # Families differ by much: several have to be complete before anything is known of the noise.
 RACING = FoldRacing(n_startup_trials=6)
-
-# Measuring one candidate of each of the quickest families, on three folds, is to take no more than this part of the
-# time; else candidates see fewer rows.
-FIRST_SHARE = 0.5
-N_QUICK = 7
-LEAST_ROWS = 2000
 
 
 def _is_classification(selector: Any) -> bool:
@@ -261,7 +256,7 @@ class AutoModelSelector(BaseSearch):
         scorer = self._loss() if self.scoring is None else resolve_scorer(self, self)
         seed = draw_seed(self.random_state) % 2**31
         whole = self._members(encoded, y, params, scorer, families, reader, seed, with_folds=False)
-        rows = self._sample(whole, seed)
+        rows = sample_rows(whole, self.timeout, seed)
         cut = {name: take_rows(value, rows) for name, value in params.items()}
         measured = self._members(encoded[rows], y[rows], cut, scorer, families, reader, seed, with_folds=True)
         self.n_splits_, self.n_rows_searched_ = len(measured.task.folds), len(rows)
@@ -347,35 +342,11 @@ class AutoModelSelector(BaseSearch):
         """Make what fits members on some rows, with or without folds to measure them on."""
         routed = pass_on_metadata(self, params, scorer)
         if with_folds:
-            task = make_task(self, self, X, y, scorer, routed, self._default_cv(y, seed))
+            task = make_task(self, self, X, y, scorer, routed, default_folds(y, self.task == "classification", seed))
         else:
             task = Task(X, y, (), scorer, routed.estimator.fit, routed.scorer.score, self.error_score, False)
         classes = self.classes_ if self.task == "classification" else None
         return Members(task, families, reader.n_categories_, classes, seed)
-
-    def _default_cv(self, y: np.ndarray, seed: int) -> Any:
-        """Return the folds that are drawn where ``cv`` leaves them open: the fewer, the more rows there are."""
-        n_folds = next((folds for rows, folds in ((3000, 8), (20_000, 5)) if len(y) < rows), 3)
-        if self.task == "regression":
-            return KFold(min(n_folds, len(y)), shuffle=True, random_state=seed)
-        rarest = int(np.unique(y, return_counts=True)[1].min())
-        return StratifiedKFold(int(np.clip(rarest, 2, n_folds)), shuffle=True, random_state=seed)
-
-    def _sample(self, whole: Members, seed: int) -> np.ndarray:
-        """Return the rows to measure on: all of them, unless a short budget meets a large table."""
-        y = whole.task.y
-        n_rows = len(y)
-        while self.timeout is not None and n_rows > LEAST_ROWS:
-            shape = whole.shape(n_rows)
-            quick = sorted(family.seconds(shape) for family in whole.families.values())[:N_QUICK]
-            if 3 * sum(quick) <= FIRST_SHARE * self.timeout:
-                break
-            n_rows = max(LEAST_ROWS, int(n_rows * 0.7))
-        if n_rows >= len(y):
-            return np.arange(len(y))
-        stratify = y if self.task == "classification" and np.unique(y, return_counts=True)[1].min() > 1 else None
-        rows, _ = train_test_split(np.arange(len(y)), train_size=n_rows, random_state=seed, stratify=stratify)
-        return np.sort(rows)
 
     def _make_plan(self, measured: Members, n_rows: int, deadline: float | None) -> Plan:
         folds = measured.task.folds

@@ -18,7 +18,18 @@ PACKAGE = ROOT.name
 
 # A room that is a folder stands on one floor; inside it, modules import one another as they like.
 FLOORS = {
-    0: ("_sklearn", "_optional", "_optuna", "exceptions", "_dimensions", "_columns", "_temperature", "_code", "_clock"),
+    0: (
+        "_sklearn",
+        "_optional",
+        "_optuna",
+        "exceptions",
+        "_dimensions",
+        "_columns",
+        "_temperature",
+        "_early_stopping",
+        "_code",
+        "_clock",
+    ),
     1: (
         "_lock",
         "_journal",
