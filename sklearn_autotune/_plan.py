@@ -326,10 +326,13 @@ class FinalBudget(Budget):
 
     @property
     def search_deadline(self) -> float | None:
-        """When measuring has to be over: now, if there was no time for several candidates in a row."""
-        if self.deadline is None:
-            return None
-        return time.time() if self.n_late >= MOST_LATE else self.deadline - self.reserve()
+        """When measuring has to be over."""
+        return None if self.deadline is None else self.deadline - self.reserve()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether time is up, or was too short for several candidates in a row."""
+        return self.seconds_left == 0.0 or self.n_late >= MOST_LATE
 
 
 def selection_space(families: Mapping[str, Family], shape: Shape) -> list[dict[str, Any]]:

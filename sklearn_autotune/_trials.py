@@ -76,6 +76,11 @@ class Budget:
         deadline = self.search_deadline
         return None if deadline is None else max(0.0, deadline - time.time())
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether no further candidate is to be begun."""
+        return self.seconds_left == 0.0
+
 
 @dataclass(slots=True)
 class Goal:
@@ -270,7 +275,7 @@ class TrialLoop:
             )
 
     def _may_ask(self) -> bool:
-        out_of_time = self.budget.seconds_left == 0.0 and self.n_rows > 0
+        out_of_time = self.budget.is_closed and self.n_rows > 0
         return not (
             self.is_exhausted
             or self.stop_asked
