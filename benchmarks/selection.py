@@ -20,9 +20,10 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 
-from benchmarks._measure import RESULTS, environment, markdown_table, printed_rows, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, picture, printed_rows, write_rows
 from benchmarks.problems import table
 
+PICTURE = picture("selection", "Held-out log loss over that of AutoModelSelector, by method")
 SCRIPT = Path(__file__).parent / "peers" / "selection.py"
 WALL_CLOCK = ("tpot",)
 UNTUNED = ("logistic", "forest", "hist", "xgboost")
@@ -128,7 +129,8 @@ def report(rows):
     ]
     tables = ", ".join(dict.fromkeys(key[1] + (" (seen)" if key[1] in SEEN else "") for key in cells))
     text = (
-        f"# Model selection\n\n{environment()}\n\nTables: {tables}; seeds {sorted({key[2] for key in cells})}; 30 % of "
+        f"# Model selection\n\n{PICTURE}\n\n{environment()}\n\n"
+        f"Tables: {tables}; seeds {sorted({key[2] for key in cells})}; 30 % of "
         f"the rows held out. Seconds are CPU seconds of one process, of TPOT wall seconds.\n\n"
         f"{markdown_table(header, lines)}\n"
     )
@@ -146,14 +148,16 @@ def main():
     parser.add_argument("--methods", nargs="+", help="of untuned ones, ours and the peers; all of them if left out")
     parser.add_argument("--report", nargs="+", help="write the report of what earlier runs have printed")
     args = parser.parse_args()
+    if args.quick:
+        args.tables, args.seeds, args.budgets = args.tables[:1], args.seeds[:1], [2]
     if args.report:
         rows = [row for path in args.report for row in printed_rows(Path(path).read_text())]
     else:
         pythons = dict(peer.split("=", 1) for peer in args.peer)
         rows = []
         for seed in args.seeds:
-            for name in args.tables[:1] if args.quick else args.tables:
-                for budget in [5] if args.quick else args.budgets:
+            for name in args.tables:
+                for budget in args.budgets:
                     for row in run(name, seed, budget, pythons, args.methods):
                         rows.append(row)
                         print(json.dumps(row), flush=True)
