@@ -113,7 +113,7 @@ def report(rows):
                     peak,
                 ]
             )
-        untuned = losses[:, [methods.index(name) for name in UNTUNED]].min(axis=1)
+        untuned = losses[:, [methods.index(name) for name in UNTUNED if name in methods]].min(axis=1)
         worst = (losses[:, mine] / untuned).max()
         lines.append([f"{budget:g}", "ours over the best untuned, worst case", "", "", "", f"{worst:.3f}", "", "", ""])
     header = [
@@ -148,12 +148,13 @@ def main():
     parser.add_argument("--methods", nargs="+", help="of untuned ones, ours and the peers; all of them if left out")
     parser.add_argument("--report", nargs="+", help="write the report of what earlier runs have printed")
     args = parser.parse_args()
+    pythons = dict(peer.split("=", 1) for peer in args.peer)
     if args.quick:
-        args.tables, args.seeds, args.budgets = args.tables[:1], args.seeds[:1], [2]
+        args.tables, args.seeds, args.budgets = args.tables[:1], args.seeds[:1], [1]
+        args.methods = args.methods or ["logistic", "xgboost", "ours", *pythons]
     if args.report:
         rows = [row for path in args.report for row in printed_rows(Path(path).read_text())]
     else:
-        pythons = dict(peer.split("=", 1) for peer in args.peer)
         rows = []
         for seed in args.seeds:
             for name in args.tables:

@@ -106,7 +106,8 @@ def main():
         shares.append([name, f"{found['total']:.0f}", *(f"{found[label]:.1%}" for label in labels)])
         print(shares[-1], flush=True)
     memory = []
-    for what in ("data alone", "XGBClassifier", "TunedXGBClassifier, n_jobs 1", "TunedXGBClassifier, n_jobs 2"):
+    processes = ("data alone", "XGBClassifier", "TunedXGBClassifier, n_jobs 1", "TunedXGBClassifier, n_jobs 2")
+    for what in processes[: 3 if args.quick else None]:
         found = in_a_process("peak", what, n_rows)
         memory.append([what, f"{found['before']:.0f}", f"{found['peak']:.0f}"])
         print(memory[-1], flush=True)
