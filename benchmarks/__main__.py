@@ -1,7 +1,6 @@
 """Run benchmarks: ``python -m benchmarks NAME …``, or all of them, one after the other, each in a process of its own.
 
-``--quick`` runs each as a smoke test of seconds, and writes nothing; what cannot be measured for want of a package is
-said. Options of a single one (peers in environments of
+``--quick`` runs each as a smoke test of seconds, and writes nothing. Options of a single one (peers in environments of
 their own, tables, seeds) are listed by ``python -m benchmarks.NAME --help``. Each writes a page, and a tidy table of
 its runs beside it, into ``benchmarks/results``; their figures are drawn anew at the end (`benchmarks.figures`).
 """

@@ -97,6 +97,8 @@ def main():
     if args.report:
         rows = [row for path in args.report for row in printed_rows(Path(path).read_text())]
     else:
+        if args.flaml_python is None:
+            print("FLAML is left out: --flaml-python PATH", file=sys.stderr, flush=True)
         rows = []
         for seed in args.seeds:
             for name in args.tables:
