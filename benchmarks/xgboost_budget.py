@@ -93,7 +93,7 @@ def main():
     parser.add_argument("--report", nargs="+", help="write the report of what earlier runs have printed")
     args = parser.parse_args()
     if args.quick:
-        args.tables, args.seeds, args.budgets = args.tables[:1], args.seeds[:1], [1]
+        args.tables, args.seeds, args.budgets = args.tables[:1], args.seeds[:1], [0.5]
     if args.report:
         rows = [row for path in args.report for row in printed_rows(Path(path).read_text())]
     else:
