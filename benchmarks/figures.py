@@ -284,7 +284,6 @@ def fits(rows):
             if found:
                 show_runs(ax, y, found, color_of(name))
         name_lines(ax, names)
-        ax.set_xlim(-0.03, 1.2)
         ax.set_title(f"{budget} candidates", fontsize=9)
     return figure
 
