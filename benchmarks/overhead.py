@@ -299,7 +299,7 @@ def report_proposals(report, quick):
 
 def report_two_workers(report, quick):
     for n_candidates, repeats in ((12, 1),) if quick else ((60, 3), (300, 2)):
-        ratios, fit_ms = two_workers(repeats, n_candidates, n_estimators=12)
+        ratios, fit_ms = two_workers(repeats, n_candidates, n_estimators=2 if quick else 12)
         title = f"Two workers, {n_candidates} candidates × {N_FOLDS} fits of {fit_ms:.0f} ms"
         text = "Candidates per second in ratio to one worker, starting the workers included; 2 would be ideal."
         report.add(title, text, ["ratio"], {name: [values] for name, values in ratios.items()})

@@ -133,7 +133,7 @@ def main():
     global N_CANDIDATES
     n_measured, n_tables, n_searches, n_simulated = 130, 4, 50, 300
     if args.quick:
-        N_CANDIDATES, n_measured, n_tables, n_searches, n_simulated = 25, 30, 1, 2, 4
+        N_CANDIDATES, n_measured, n_tables, n_searches, n_simulated = 12, 15, 1, 2, 4
         args.problems = ["diabetes, SVR"]
     lines, everything = [], []
     for n_folds in args.folds:
