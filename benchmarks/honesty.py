@@ -128,7 +128,8 @@ def report(rows):
         f"Mean of what is reported over {n_seeds} tables, with two standard "
         f"errors; the truth is 0.5. Searches try {N_CANDIDATES} trees, TunedXGBClassifier {N_CANDIDATES // 2} "
         f"candidates, AutoModelSelector 20. What AutoModelSelector reports is cross-fitted: its winner is chosen anew "
-        f"without each fold. The line below it is the best of its candidates, without that correction.\n\n{markdown_table(header, lines)}\n"
+        f"without each fold. The line below it is the best of its candidates, without that correction.\n\n"
+        f"{markdown_table(header, lines)}\n"
     )
 
 
