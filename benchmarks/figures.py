@@ -260,7 +260,7 @@ def honesty(rows):
         "Area under the ROC curve that is reported on labels that are noise (0.5 is the truth: nearer is better)\n"
         f"300 rows; a point is one of {len(unique(rows, 'seed'))} tables"
     )
-    figure, axes = new_figure(title, 3.6, len(shares), sharey=True)
+    figure, axes = new_figure(title, 4.3, len(shares), sharey=True)
     for ax, positives in zip(axes, shares, strict=True):
         for y, name in enumerate(names):
             show_runs(ax, y, values_of(rows, "reported", method=name, positives=positives), color_of(name))
