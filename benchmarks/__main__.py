@@ -2,7 +2,7 @@
 
 ``--quick`` runs each as a smoke test of seconds, and writes nothing. Options of a single one (peers in environments of
 their own, tables, seeds) are listed by ``python -m benchmarks.NAME --help``. Each writes a page, and a tidy table of
-its runs beside it, into ``benchmarks/results``.
+its runs beside it, into ``benchmarks/results``; their figures are drawn anew at the end (`benchmarks.figures`).
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main():
     if unknown:
         parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(PAGES)}")
     failed = []
-    for name in args.names or PAGES:
+    for name in [*(args.names or PAGES), *([] if args.quick else ["figures"])]:
         start = time.perf_counter()
         command = [sys.executable, "-m", f"benchmarks.{name}", *(["--quick"] if args.quick else [])]
         if subprocess.run(command, check=False).returncode:

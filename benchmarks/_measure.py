@@ -56,9 +56,27 @@ def write_rows(name, rows, folder=RESULTS):
         writer.writerows(rows)
 
 
+def read_rows(name, folder=RESULTS):
+    """Read what `write_rows` wrote, numbers as numbers."""
+
+    def value(text):
+        try:
+            return float(text) if set(text) & set(".en") else int(text)
+        except ValueError:
+            return text
+
+    with (folder / f"{name}.csv").open(newline="") as file:
+        return [{key: value(text) for key, text in row.items()} for row in csv.DictReader(file)]
+
+
 def printed_rows(text):
     """Read the rows that a process has printed, a line of JSON each, among whatever else it has printed."""
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def picture(name, shows):
+    """Show the figure that `benchmarks.figures` draws of a table; ``shows`` says it to those who cannot see it."""
+    return f"![{shows}]({name}.png)"
 
 
 def markdown_table(header, rows):

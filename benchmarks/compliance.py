@@ -16,7 +16,7 @@ from benchmarks._measure import RESULTS, environment, markdown_table, printed_ro
 from benchmarks.peers.compliance import METHODS
 
 SCRIPT = Path(__file__).parent / "peers" / "compliance.py"
-QUICK = ("GridSearchCV", "OptunaSearchCV")
+QUICK = ("OptunaSearchCV",)
 HEADER = [
     "class",
     "version",

@@ -71,12 +71,12 @@ def main():
     quick = parser.parse_args().quick
     warnings.simplefilter("ignore")
     global N_CANDIDATES
-    n_seeds, n_rounds, names = 2, 100, CHOSEN
+    n_seeds, n_rounds, names, factors = 2, 100, CHOSEN, (3, 1.5)
     if quick:
-        N_CANDIDATES, n_seeds, n_rounds, names = 4, 1, 20, ("diabetes, gradient boosting",)
+        N_CANDIDATES, n_seeds, n_rounds, names, factors = 4, 1, 20, ("diabetes, gradient boosting",), (1.5,)
     lines = []
     for problem in (*PROBLEMS, BOOSTED_DIABETES):
-        for factor in (3, 1.5) if problem.name in names else ():
+        for factor in factors if problem.name in names else ():
             found = [measure(problem, seed, factor, n_rounds) for seed in range(n_seeds)]
             optimism, gain = (np.concatenate([part[place] for part in found]) for place in (0, 1))
             error = optimism.std(ddof=1) / np.sqrt(len(optimism))

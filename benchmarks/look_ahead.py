@@ -63,7 +63,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
     quick = parser.parse_args().quick
-    n_seeds, sizes, ahead = (2, (12,), (1, 4)) if quick else (12, (50, 100), (1, 4, 8, 16))
+    n_seeds, sizes, ahead = (2, (6,), (1, 4)) if quick else (12, (50, 100), (1, 4, 8, 16))
     lines = []
     for n_trials in sizes:
         for problem in problems():

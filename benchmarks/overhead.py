@@ -19,7 +19,16 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
-from benchmarks._measure import RESULTS, environment, interleave, markdown_table, seconds_of, spread, write_rows
+from benchmarks._measure import (
+    RESULTS,
+    environment,
+    interleave,
+    markdown_table,
+    picture,
+    seconds_of,
+    spread,
+    write_rows,
+)
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 
 N_FOLDS = 5
@@ -232,12 +241,21 @@ def _as_lists():
     }
 
 
+PICTURED = {
+    "candidates": "Milliseconds of CPU that a candidate costs beside its fits, by method",
+    "proposals": "Milliseconds of CPU for a proposal, by method and number of trials",
+    "two_workers": "Candidates per second of two workers over one, by method",
+    "growth": "Milliseconds of CPU a candidate, by method and size of the search",
+}
+
+
 class Report:
     """The page and the rows of one part."""
 
     def __init__(self, part):
         self.part = part
-        self.page = [f"# Overhead: {part.replace('_', ' ')}", "", environment()]
+        shown = picture(f"overhead_{part}", PICTURED[part])
+        self.page = [f"# Overhead: {part.replace('_', ' ')}", "", shown, "", environment()]
         self.rows = []
 
     def write(self):
@@ -281,7 +299,7 @@ def report_proposals(report, quick):
 
 def report_two_workers(report, quick):
     for n_candidates, repeats in ((12, 1),) if quick else ((60, 3), (300, 2)):
-        ratios, fit_ms = two_workers(repeats, n_candidates, n_estimators=12)
+        ratios, fit_ms = two_workers(repeats, n_candidates, n_estimators=2 if quick else 12)
         title = f"Two workers, {n_candidates} candidates × {N_FOLDS} fits of {fit_ms:.0f} ms"
         text = "Candidates per second in ratio to one worker, starting the workers included; 2 would be ideal."
         report.add(title, text, ["ratio"], {name: [values] for name, values in ratios.items()})

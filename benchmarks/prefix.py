@@ -29,10 +29,11 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks._measure import RESULTS, environment, markdown_table, spread, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, picture, spread, write_rows
 from benchmarks.problems import table
 from sklearn_autotune import OptunaSearchCV
 
+PICTURE = picture("prefix", "Times as fast as GridSearchCV, by problem and method")
 FOLDS = StratifiedKFold(5)
 PACKAGES = ("numpy", "pandas", "scipy", "sklearn")
 
@@ -294,7 +295,8 @@ def main():
         "share of bare fits",
     ]
     text = (
-        f"# Prefixes once\n\n{environment()}\n\n{n_candidates} candidates for the last step, 5 folds; median (smallest "
+        f"# Prefixes once\n\n{PICTURE}\n\n{environment()}\n\n"
+        f"{n_candidates} candidates for the last step, 5 folds; median (smallest "
         f"to largest) of {repeats} repeats in which the methods took turns.\n\n{markdown_table(header, lines)}\n"
     )
     print(text)

@@ -16,11 +16,12 @@ import numpy as np
 import optuna
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from benchmarks._measure import RESULTS, environment, markdown_table, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, picture, write_rows
 from benchmarks.problems import PROBLEMS
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.evaluation import FoldScore, Progress
 
+PICTURE = picture("racing", "Fits that racing saves, by problem")
 N_CANDIDATES = 100
 LOOK_AHEAD = 2
 TOO_SLOW = ("ames, XGBoost", "ames, histogram boosting")
@@ -132,7 +133,7 @@ def main():
     global N_CANDIDATES
     n_measured, n_tables, n_searches, n_simulated = 130, 4, 50, 300
     if args.quick:
-        N_CANDIDATES, n_measured, n_tables, n_searches, n_simulated = 25, 30, 1, 3, 20
+        N_CANDIDATES, n_measured, n_tables, n_searches, n_simulated = 12, 15, 1, 2, 4
         args.problems = ["diabetes, SVR"]
     lines, everything = [], []
     for n_folds in args.folds:
@@ -164,7 +165,8 @@ def main():
         for row in everything
     ]
     text = (
-        f"# Racing\n\n{environment()}\n\n{FoldRacing()}, {N_CANDIDATES} random candidates a search, {n_tables} draws "
+        f"# Racing\n\n{PICTURE}\n\n{environment()}\n\n"
+        f"{FoldRacing()}, {N_CANDIDATES} random candidates a search, {n_tables} draws "
         "of candidates and folds for each table. Regret is the best mean score less the one found, in standard "
         "deviations of the means of the better half of the candidates.\n\n"
         f"{markdown_table(header, lines)}\n"

@@ -20,9 +20,10 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 
-from benchmarks._measure import RESULTS, environment, markdown_table, printed_rows, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, picture, printed_rows, write_rows
 from benchmarks.problems import table
 
+PICTURE = picture("selection", "Held-out log loss over that of AutoModelSelector, by method")
 SCRIPT = Path(__file__).parent / "peers" / "selection.py"
 WALL_CLOCK = ("tpot",)
 UNTUNED = ("logistic", "forest", "hist", "xgboost")
@@ -100,8 +101,8 @@ def report(rows):
     seen = {key: cell for key, cell in cells.items() if key[1] in (*SEEN, *SEEN_LATER)}
     fresh = {key: cell for key, cell in cells.items() if key not in seen}
     text = (
-        f"# Model selection\n\n{environment()}\n\n30 % of the rows are held out. Seconds are CPU seconds of one "
-        "process, of TPOT wall seconds. Ranks and ratios are those of held-out rows.\n"
+        f"# Model selection\n\n{PICTURE}\n\n{environment()}\n\n30 % of the rows are held out. Seconds are CPU seconds "
+        "of one process, of TPOT wall seconds. Ranks and ratios are those of held-out rows.\n"
     )
     for title, own in (("Fresh tables", fresh), ("Tables that were looked at while it was improved", seen)):
         for budget in sorted({key[0] for key in own}):
@@ -172,14 +173,17 @@ def main():
     parser.add_argument("--methods", nargs="+", help="of untuned ones, ours and the peers; all of them if left out")
     parser.add_argument("--report", nargs="+", help="write the report of what earlier runs have printed")
     args = parser.parse_args()
+    pythons = dict(peer.split("=", 1) for peer in args.peer)
+    if args.quick:
+        args.tables, args.seeds, args.budgets = args.tables[:1], args.seeds[:1], [1]
+        args.methods = args.methods or ["logistic", "xgboost", "ours", *pythons]
     if args.report:
         rows = [row for path in args.report for row in printed_rows(Path(path).read_text())]
     else:
-        pythons = dict(peer.split("=", 1) for peer in args.peer)
         rows = []
         for seed in args.seeds:
-            for name in args.tables[:1] if args.quick else args.tables:
-                for budget in [5] if args.quick else args.budgets:
+            for name in args.tables:
+                for budget in args.budgets:
                     for row in run(name, seed, budget, pythons, args.methods):
                         rows.append(row)
                         print(json.dumps(row), flush=True)

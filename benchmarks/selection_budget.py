@@ -86,7 +86,7 @@ def main():
         print(json.dumps(fit(*json.loads(args.only))))
         return
     rows = []
-    for timeout in [3] if args.quick else args.timeouts:
+    for timeout in [2] if args.quick else args.timeouts:
         for name in args.tables[:1] if args.quick else args.tables:
             for seed in args.seeds:
                 rows.append(in_a_process(name, timeout, seed))

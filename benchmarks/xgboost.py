@@ -18,11 +18,12 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from xgboost import XGBClassifier
 
-from benchmarks._measure import RESULTS, environment, markdown_table, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, picture, write_rows
 from benchmarks.problems import table
 from sklearn_autotune import TunedXGBClassifier
 
 # What people write: FACTS of the project's research.
+PICTURE = picture("xgboost", "Times as soon at the naive search's log loss, by table")
 NAIVE = {
     "n_estimators": IntDistribution(50, 500),
     "max_depth": IntDistribution(3, 12),
@@ -167,7 +168,7 @@ def report(rows):
             ]
         )
         summary[name in SEEN].append((np.mean(np.log(whole)), np.mean(np.log(first)), *worse))
-    text = [f"# XGBoost\n\n{environment()}\n"]
+    text = [f"# XGBoost\n\n{PICTURE}\n\n{environment()}\n"]
     for is_seen, found in summary.items():
         if found:
             differences = np.array([found_of[2:] for found_of in found]).mean(axis=1)
@@ -188,9 +189,7 @@ def report(rows):
         "held-out log loss less naive's",
     ]
     text.append(f"{markdown_table(header, lines)}\n")
-    print("\n".join(text))
-    (RESULTS / "xgboost.md").write_text("\n".join(text))
-    write_rows("xgboost", rows)
+    return "\n".join(text)
 
 
 def main():
@@ -201,13 +200,18 @@ def main():
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if args.quick:
+        args.tables, args.seeds = args.tables[:1], args.seeds[:1]
     rows = []
     for seed in args.seeds:
         for name in args.tables:
             rows.append(run(name, seed, 5 if args.quick else 100))
             print(json.dumps(rows[-1]), flush=True)
+    text = report(rows)
+    print(text)
     if not args.quick:
-        report(rows)
+        (RESULTS / "xgboost.md").write_text(text)
+        write_rows("xgboost", rows)
 
 
 if __name__ == "__main__":

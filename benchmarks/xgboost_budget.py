@@ -17,9 +17,10 @@ from scipy.stats import rankdata
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 
-from benchmarks._measure import RESULTS, environment, markdown_table, printed_rows, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, picture, printed_rows, write_rows
 from benchmarks.xgboost import SEEN, TABLES, numbers
 
+PICTURE = picture("xgboost_budget", "Held-out log loss over that of TunedXGBClassifier, by method and budget")
 SCRIPT = Path(__file__).parent / "peers" / "xgboost_budget.py"
 LARGE = {"diamonds": lambda: numbers("ggplot2", "diamonds", "cut")}
 METHODS = ("untuned", "random", "flaml", "ours")
@@ -74,13 +75,12 @@ def report(rows):
     header = ["CPU seconds", "method", "mean rank", "ours is better in", "log loss over ours", "most CPU seconds"]
     versions = {row["method"]: row["xgboost"] for row in rows}
     text = (
-        f"# XGBoost within a budget\n\n{environment()}\n\nXGBoost by method: {versions}. Tables: "
+        f"# XGBoost within a budget\n\n{PICTURE}\n\n{environment()}\n\nXGBoost by method: {versions}. Tables: "
         f"{', '.join(dict.fromkeys(row['table'] for row in rows))}; seeds {sorted({row['seed'] for row in rows})}. "
         f"Held-out log loss on 30 % of the rows.\n\n{markdown_table(header, lines)}\n"
     )
     print(text)
-    (RESULTS / "xgboost_budget.md").write_text(text)
-    write_rows("xgboost_budget", rows)
+    return text
 
 
 def main():
@@ -92,17 +92,23 @@ def main():
     parser.add_argument("--flaml-python", help="a Python that has flaml[automl]; without it FLAML is left out")
     parser.add_argument("--report", nargs="+", help="write the report of what earlier runs have printed")
     args = parser.parse_args()
+    if args.quick:
+        args.tables, args.seeds, args.budgets = args.tables[:1], args.seeds[:1], [0.5]
     if args.report:
-        report([row for path in args.report for row in printed_rows(Path(path).read_text())])
-        return
-    rows = []
-    for seed in args.seeds:
-        for name in args.tables[:1] if args.quick else args.tables:
-            for row in run(name, seed, [2] if args.quick else args.budgets, args.flaml_python):
-                rows.append(row)
-                print(json.dumps(row), flush=True)
+        rows = [row for path in args.report for row in printed_rows(Path(path).read_text())]
+    else:
+        if args.flaml_python is None:
+            print("FLAML is left out: --flaml-python PATH", file=sys.stderr, flush=True)
+        rows = []
+        for seed in args.seeds:
+            for name in args.tables:
+                for row in run(name, seed, args.budgets, args.flaml_python):
+                    rows.append(row)
+                    print(json.dumps(row), flush=True)
+    text = report(rows)
     if not args.quick:
-        report(rows)
+        (RESULTS / "xgboost_budget.md").write_text(text)
+        write_rows("xgboost_budget", rows)
 
 
 if __name__ == "__main__":

@@ -24,18 +24,18 @@ from sklearn_autotune import TunedXGBClassifier
 from sklearn_autotune.evaluation import Boosting
 
 
-def diamonds():
+def diamonds(n_rows):
     import pandas as pd
 
-    X, y = table("ggplot2", "diamonds", "cut", n_rows=50_000)  # a sample of them: the table is sorted
+    X, y = table("ggplot2", "diamonds", "cut", n_rows=n_rows)  # a sample of them: the table is sorted
     return pd.get_dummies(X, dtype=float).to_numpy(), (np.asarray(y) == 2).astype(int)
 
 
-def synthetic(n_rows=100_000):
+def synthetic(n_rows):
     return make_classification(n_rows, 50, n_informative=15, random_state=0)
 
 
-TABLES = {"diamonds, ideal cut": diamonds, "synthetic, 100,000 × 50": synthetic}
+TABLES = {"diamonds, ideal cut": (diamonds, 50_000), "synthetic, 100,000 × 50": (synthetic, 100_000)}
 
 
 class Stopwatch:
@@ -57,8 +57,9 @@ class Stopwatch:
         setattr(owner, name, timed)
 
 
-def share(name, n_trials):
-    X, y = TABLES[name]()
+def share(name, n_trials, n_rows):
+    load, whole = TABLES[name]
+    X, y = load(n_rows or whole)
     watch = Stopwatch()
     watch.watch(Booster, "update", "training")
     watch.watch(Booster, "predict", "predicting")
@@ -97,15 +98,16 @@ def main():
         function, *rest = json.loads(args.only)
         print(json.dumps({"share": share, "peak": peak}[function](*rest)))
         return
-    n_trials, n_rows = (2, 2000) if args.quick else (20, 100_000)
+    n_trials, n_rows, n_rows_shared = (2, 1000, 1000) if args.quick else (20, 100_000, None)
     labels = ("training", "predicting", "scoring", "binning", "sampler and the rest")
     shares = []
     for name in list(TABLES)[: 1 if args.quick else None]:
-        found = in_a_process("share", name, n_trials)
+        found = in_a_process("share", name, n_trials, n_rows_shared)
         shares.append([name, f"{found['total']:.0f}", *(f"{found[label]:.1%}" for label in labels)])
         print(shares[-1], flush=True)
     memory = []
-    for what in ("data alone", "XGBClassifier", "TunedXGBClassifier, n_jobs 1", "TunedXGBClassifier, n_jobs 2"):
+    processes = ("data alone", "XGBClassifier", "TunedXGBClassifier, n_jobs 1", "TunedXGBClassifier, n_jobs 2")
+    for what in processes[2:3] if args.quick else processes:
         found = in_a_process("peak", what, n_rows)
         memory.append([what, f"{found['before']:.0f}", f"{found['peak']:.0f}"])
         print(memory[-1], flush=True)

@@ -61,9 +61,9 @@ PAGE = re.compile(r"^- \[[^\]]*\]\(([\w/-]+)\.md\)", re.MULTILINE)
 
 
 def copy_pages(app):
-    """Fetch the pages that live elsewhere in the repository, so that links to them lead to pages of the site."""
+    """Fetch the pages and pictures that live elsewhere in the repository, so that links lead to what is on the site."""
     (DOCS / "benchmarks").mkdir(exist_ok=True)
-    for page in RESULTS.glob("*.md"):
+    for page in (*RESULTS.glob("*.md"), *RESULTS.glob("*.png")):
         shutil.copyfile(page, DOCS / "benchmarks" / page.name)
     shutil.copyfile(DOCS.parent / "CHANGELOG.md", DOCS / "changes.md")
 

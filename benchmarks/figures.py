@@ -1,0 +1,356 @@
+"""Draw the figures of the pages from the tables of their runs: ``python -m benchmarks.figures``.
+
+Nothing is measured: ``benchmarks/results/NAME.csv`` is read and ``NAME.png`` written beside it, for each table that is
+there. Small points are single runs; what stands out are their means, with two standard errors.
+"""
+
+import argparse
+import hashlib
+import io
+from functools import partial
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
+from PIL import Image  # matplotlib comes with it
+from PIL.PngImagePlugin import PngInfo
+
+from benchmarks._measure import RESULTS, read_rows
+from benchmarks.selection import SEEN, SEEN_LATER
+from sklearn_autotune.plotting._style import COLORS, INK, MARKERS, PALE
+
+WIDTH = 8.0  # inches, at DPI about as many pixels as a README is wide
+DPI = 110
+OTHER = "#6B6B6B"  # ours has a colour, and others have none
+SPELLED = {
+    "logistic": "logistic regression",
+    "forest": "random forest",
+    "hist": "histogram boosting",
+    "xgboost": "XGBoost",
+    "random": "random search",
+    "flaml": "FLAML",
+    "autogluon": "AutoGluon, medium",
+    "autogluon_best": "AutoGluon, best",
+    "tpot": "TPOT",
+}
+
+
+def color_of(name):
+    is_ours = name.lower().startswith(("ours", "optunasearchcv", "tunedxgb", "automodelselector", "best line"))
+    return COLORS[0] if is_ours else OTHER
+
+
+def new_figure(title, height, n_panels=1, **settings):
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)  # no window, whatever the backend
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
+    figure.suptitle(title, fontsize=11, color=INK)
+    axes = figure.subplots(1, n_panels, squeeze=False, **settings)[0]
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(labelsize=9)
+    return figure, axes
+
+
+def show_runs(ax, y, values, color, *, is_log=False, marker="o", hollow=None, label=None):
+    """Draw one line of a figure: a pale point for each run, and the mean (geometric if ``is_log``) with 2 errors."""
+    values = np.asarray(values, dtype=float)
+    hollow = np.zeros(len(values), dtype=bool) if hollow is None else np.asarray(hollow)
+    places = y + np.linspace(0.1, 0.36, len(values))  # below the mean, which would hide them
+    y = y - 0.12
+    ax.scatter(values[~hollow], places[~hollow], s=10, color=color, alpha=0.4, linewidths=0)
+    ax.scatter(values[hollow], places[hollow], s=11, facecolors="none", edgecolors=color, alpha=0.6, linewidths=0.7)
+    logs = np.log(values) if is_log else values
+    error = 2 * logs.std(ddof=1) / np.sqrt(len(logs)) if len(logs) > 1 else 0.0
+    low, mean, high = (np.exp if is_log else np.asarray)([logs.mean() - error, logs.mean(), logs.mean() + error])
+    ax.plot([low, high], [y, y], color=color, linewidth=2, zorder=3)
+    ax.scatter([mean], [y], s=42, color=color, marker=marker, edgecolors="white", linewidths=0.8, zorder=4, label=label)
+    return mean
+
+
+def name_lines(ax, names):
+    """Write the names beside the lines, the first at the top."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.45, -0.55)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x", color=PALE, alpha=0.35, linewidth=0.7)
+    ax.set_axisbelow(True)
+
+
+def ratios(ax, ticks):
+    """Make the x axis one of ratios, with a line where there is no difference."""
+    ax.set_xscale("log")
+    ax.set_xticks(ticks)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.axvline(1, color=INK, linewidth=0.9)
+
+
+def values_of(rows, key, **where):
+    return [row[key] for row in rows if all(row[name] == value for name, value in where.items())]
+
+
+def unique(rows, key):
+    return list(dict.fromkeys(row[key] for row in rows))
+
+
+# -- one for each page -------------------------------------------------------------------------------------------------
+
+
+def anytime(rows):
+    base = {(row["problem"], row["seed"]): row["seconds"] for row in rows if row["method"] == "RandomizedSearchCV"}
+    names = [name for name in unique(rows, "method") if name != "RandomizedSearchCV"]
+    n_problems = len(unique(rows, "problem"))
+    title = (
+        "Times as fast as RandomizedSearchCV to the score it ends with (more is better)\n"
+        f"{n_problems} problems; hollow: the target was not reached, and all seconds count"
+    )
+    figure, (ax,) = new_figure(title, 3.3)
+    labels = []
+    for y, name in enumerate(names):
+        own = [row for row in rows if row["method"] == name]
+        times = [base[row["problem"], row["seed"]] / row["seconds"] for row in own]
+        missed = [row["reached"] != "True" for row in own]
+        mean = show_runs(ax, y, times, color_of(name), is_log=True, hollow=missed)
+        labels.append(f"{name}\n{mean:.1f}×, {len(own) - sum(missed)} of {len(own)} reached")
+    name_lines(ax, labels)
+    ratios(ax, [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50])
+    return figure
+
+
+def relative(ax, rows, names, loss, ticks):
+    """Draw the losses of each method over those of ours, table by table."""
+    base = {(row["table"], row["seed"]): row[loss] for row in rows if row["method"] == "ours"}
+    for y, name in enumerate(names):
+        own = [row for row in rows if row["method"] == name and (row["table"], row["seed"]) in base]
+        show_runs(ax, y, [row[loss] / base[row["table"], row["seed"]] for row in own], color_of(name), is_log=True)
+    name_lines(ax, [SPELLED.get(name, name) for name in names])
+    ratios(ax, ticks)
+
+
+def selection(rows):
+    budget = min(unique(rows, "budget"))
+    own = [row for row in rows if row["budget"] == budget and row["table"] not in (*SEEN, *SEEN_LATER)]
+    names = [name for name in unique(own, "method") if name != "ours"]
+    title = (
+        f"Held-out log loss over that of AutoModelSelector, {budget:g} seconds each (right of 1: ours is better)\n"
+        f"a point is one of {len(unique(own, 'table'))} fresh tables and a seed; the first four are untuned"
+    )
+    figure, (ax,) = new_figure(title, 3.5)
+    relative(ax, own, names, "log_loss", [0.5, 1, 2, 4, 10, 50])
+    return figure
+
+
+def xgboost(rows):
+    names = unique(rows, "table")
+    title = (
+        "TunedXGBClassifier: times as soon at the log loss of the naive search's 100 candidates\n"
+        "(more is better); hollow: it was not reached, and all seconds count"
+    )
+    figure, (ax,) = new_figure(title, 3.5)
+    for y, name in enumerate(names):
+        own = [row for row in rows if row["table"] == name]
+        spent = [row["seconds"] if row["reached"] == "" else row["reached"] for row in own]
+        times = [row["naive_seconds"] / seconds for row, seconds in zip(own, spent, strict=True)]
+        show_runs(ax, y, times, COLORS[0], is_log=True, hollow=[row["reached"] == "" for row in own])
+    name_lines(ax, [f"{name} ({values_of(rows, 'rows', table=name)[0]} rows)" for name in names])
+    ratios(ax, [1, 2, 5, 10, 20, 50])
+    return figure
+
+
+def xgboost_budget(rows):
+    budgets = sorted(unique(rows, "budget"))
+    names = [name for name in unique(rows, "method") if name != "ours"]
+    title = (
+        "XGBoost within a budget: held-out log loss over that of TunedXGBClassifier\n"
+        "(right of 1: ours is better); a point is one table and seed"
+    )
+    figure, axes = new_figure(title, 2.4, len(budgets), sharex=True, sharey=True)
+    for ax, budget in zip(axes, budgets, strict=True):
+        own = [row for row in rows if row["budget"] == budget]
+        relative(ax, own, names, "held_out", [0.95, 1, 1.05, 1.1, 1.2])
+        ax.set_title(f"{budget:g} CPU seconds", fontsize=9)
+    return figure
+
+
+def prefix(rows):
+    names = unique(rows, "problem")
+    shown = {"with memory=": "Pipeline(memory=)", "ours": "ours", "ideal": "the ideal: each prefix fitted once"}
+    title = "Pipelines: times as fast as GridSearchCV in CPU seconds (more is better); a point is one repeat"
+    figure, (ax,) = new_figure(title, 3.8)
+    colors = (COLORS[1], COLORS[0], INK)
+    for y, name in enumerate(names):
+        base = values_of(rows, "cpu_seconds", problem=name, method="GridSearchCV")
+        for place, (method, label) in enumerate(shown.items()):
+            seconds = values_of(rows, "cpu_seconds", problem=name, method=method)
+            times = [slow / fast for slow, fast in zip(base, seconds, strict=True)]
+            at = y + 0.25 * (place - 1)
+            ax.scatter(times, [at] * len(times), s=9, color=colors[place], alpha=0.4, linewidths=0)
+            ax.scatter(
+                [np.median(times)],
+                [at],
+                s=42,
+                color=colors[place],
+                marker=MARKERS[place],
+                label=label if not y else None,
+            )
+    name_lines(ax, [name.replace(", ", ",\n", 1) for name in names])
+    ax.set_xlim(left=0)
+    ax.axvline(1, color=INK, linewidth=0.9)
+    figure.legend(fontsize=9, frameon=False, loc="outside lower center", ncols=3)
+    return figure
+
+
+def racing(rows):
+    rows = [row for row in rows if row["n_folds"] == 5]
+    names = unique(rows, "problem")
+    lost = np.mean([row["lost"] == "True" for row in rows])
+    title = (
+        f"Share of the fits that racing saves (more is better), and how often it lost the best candidate\n"
+        f"({lost:.1%} of {len(rows)} searches; error_rate=0.05 allows 5%)"
+    )
+    figure, (ax,) = new_figure(title, 4.2)
+    for y, name in enumerate(names):
+        show_runs(ax, y, 100 * np.array(values_of(rows, "fits_saved", problem=name)), COLORS[0])
+    shares = [np.mean([lost == "True" for lost in values_of(rows, "lost", problem=name)]) for name in names]
+    name_lines(ax, [f"{name}, lost {share:.1%}" for name, share in zip(names, shares, strict=True)])
+    ax.set_xlim(0, 100)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}%"))
+    return figure
+
+
+def overhead(rows, title):
+    """Draw what methods cost beside their fits, in milliseconds, a panel for each size."""
+    columns = unique(rows, "column")
+    names = unique(rows, "method")
+    figure, axes = new_figure(title, 0.9 + 0.38 * len(names), len(columns), sharey=True)
+    for ax, column in zip(axes, columns, strict=True):
+        for y, name in enumerate(names):
+            show_runs(ax, y, values_of(rows, "value", method=name, column=column), color_of(name))
+        name_lines(ax, names)
+        ax.set_xlim(left=0)
+        if len(columns) > 1:
+            ax.set_title(column, fontsize=9)
+    return figure
+
+
+def two_workers(rows):
+    parts = unique(rows, "part")
+    names = unique(rows, "method")
+    title = "Two workers: candidates per second over those of one worker (2 is ideal, more is better)"
+    figure, axes = new_figure(title, 2.9, len(parts), sharey=True)
+    for ax, part in zip(axes, parts, strict=True):
+        for y, name in enumerate(names):
+            show_runs(ax, y, values_of(rows, "value", method=name, part=part), color_of(name))
+        name_lines(ax, [name.replace(", ", ",\n", 1) for name in names])
+        ax.set_xlim(1, 2.1)
+        ax.axvline(2, color=INK, linewidth=0.9, linestyle="--")
+        ax.set_title(part.removeprefix("Two workers, "), fontsize=9)
+    return figure
+
+
+def honesty(rows):
+    shares = sorted(unique(rows, "positives"), reverse=True)
+    names = unique(rows, "method")
+    title = (
+        "Area under the ROC curve that is reported on labels that are noise (0.5 is the truth: nearer is better)\n"
+        f"300 rows; a point is one of {len(unique(rows, 'seed'))} tables"
+    )
+    figure, axes = new_figure(title, 4.3, len(shares), sharey=True)
+    for ax, positives in zip(axes, shares, strict=True):
+        for y, name in enumerate(names):
+            show_runs(ax, y, values_of(rows, "reported", method=name, positives=positives), color_of(name))
+        name_lines(ax, [name.replace("'s ", "'s\n").replace(" in ", "\nin ") for name in names])
+        ax.axvline(0.5, color=INK, linewidth=0.9, linestyle="--")
+        ax.set_title(f"{positives} rows are positive", fontsize=9)
+    return figure
+
+
+def fits(rows):
+    budgets = sorted(unique(rows, "candidates"))
+    names = unique(rows, "method")
+    title = (
+        "Regret after the fits of so many candidates, five fits each (less is better)\n"
+        "0: the best score that any method found; 1: the median of the random candidates"
+    )
+    figure, axes = new_figure(title, 3.6, len(budgets), sharex=True, sharey=True)
+    for ax, budget in zip(axes, budgets, strict=True):
+        for y, name in enumerate(names):
+            found = values_of(rows, "regret", method=name, candidates=budget)
+            if found:
+                show_runs(ax, y, found, color_of(name))
+        name_lines(ax, names)
+        ax.set_title(f"{budget} candidates", fontsize=9)
+    return figure
+
+
+def defaults(rows):
+    base = {(row["problem"], row["seed"]): row["regret_50"] for row in rows if row["setting"] == "as it comes"}
+    settings = [(row["factor"], row["setting"]) for row in rows if row["setting"] != "as it comes"]
+    settings = list(dict.fromkeys(settings))
+    title = (
+        "Regret after the fits of 50 candidates, less that of the defaults (left of 0: better than the defaults)\n"
+        f"{len(unique(rows, 'problem'))} problems; a point is one problem and seed"
+    )
+    figure, (ax,) = new_figure(title, 1.1 + 0.26 * len(settings))
+    for y, (factor, setting) in enumerate(settings):
+        own = [row for row in rows if (row["factor"], row["setting"]) == (factor, setting)]
+        show_runs(ax, y, [row["regret_50"] - base[row["problem"], row["seed"]] for row in own], OTHER)
+    name_lines(ax, [name if name.startswith(factor) else f"{factor}: {name}" for factor, name in settings])
+    ax.axvline(0, color=INK, linewidth=0.9)
+    return figure
+
+
+FIGURES = {
+    "anytime": anytime,
+    "fits": fits,
+    "defaults": defaults,
+    "racing": racing,
+    "prefix": prefix,
+    "overhead_candidates": partial(
+        overhead, title="CPU that a candidate costs beside its fits, ms (less is better); a point is one repeat"
+    ),
+    "overhead_growth": partial(overhead, title="CPU of a search over nothing, ms a candidate (less is better)"),
+    "overhead_proposals": partial(overhead, title="CPU of one proposal, all bookkeeping included, ms (less is better)"),
+    "overhead_two_workers": two_workers,
+    "xgboost": xgboost,
+    "xgboost_budget": xgboost_budget,
+    "selection": selection,
+    "honesty": honesty,
+}
+
+
+def drawn(folder=RESULTS):
+    """Names of the figures whose tables are there."""
+    return [name for name in FIGURES if (folder / f"{name}.csv").exists()]
+
+
+def digest(name):
+    """Say which table a picture was drawn from."""
+    return hashlib.sha256((RESULTS / f"{name}.csv").read_text().encode()).hexdigest()
+
+
+def draw(name, path):
+    """Draw one figure from its table, and write it as a small PNG that says which table that was."""
+    figure = FIGURES[name](read_rows(name))
+    drawn_large, source = io.BytesIO(), PngInfo()
+    figure.savefig(drawn_large)
+    source.add_text("Source", digest(name))
+    Image.open(drawn_large).convert("RGB").quantize(128).save(path, optimize=True, pnginfo=source)
+    return figure
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which to draw; all whose table is there if left out")
+    args = parser.parse_args()
+    if unknown := sorted(set(args.names) - set(drawn())):
+        parser.error(f"there is no table of {', '.join(unknown)}; there are {', '.join(drawn())}")
+    for name in args.names or drawn():
+        draw(name, RESULTS / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
