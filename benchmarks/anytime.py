@@ -27,7 +27,7 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 
-from benchmarks._measure import RESULTS, environment, markdown_table, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, t_of, write_rows
 from benchmarks.problems import PROBLEMS, Problem
 from sklearn_autotune import OptunaSearchCV
 
@@ -332,10 +332,9 @@ def held_out(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> str:
         differences = np.array([row["held_out"] - base["held_out"] for base, row in found if row["problem"] == problem])
         scaled += list(differences / max(np.sqrt(np.mean(differences**2)), 1e-12))
     values = np.array(scaled)
-    t = values.mean() / (values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
     better = sum(row["held_out"] > base["held_out"] for base, row in found)
     worse = sum(row["held_out"] < base["held_out"] for base, row in found)
-    return f"{t:+.1f} ({better} better, {worse} worse)"
+    return f"{t_of(values):+.1f} ({better} better, {worse} worse)"
 
 
 def main() -> None:

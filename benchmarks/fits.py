@@ -1,0 +1,250 @@
+"""Quality against the number of fits: searches side by side, each with as many fits as the others.
+
+``python -m benchmarks.fits``: on small real tables, all methods search the same space on the same training rows and the
+same five folds, with a model that counts its fits. After the fits of 25, 50 and 100 candidates (125, 250, 500), a
+method has the best candidate among those it has measured on all folds by then. Nothing here depends on seconds.
+"""
+
+import argparse
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import optuna
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.pipeline import Pipeline
+
+from benchmarks._measure import RESULTS, environment, markdown_table, mean_and_error, t_of, write_rows
+from benchmarks.counting import CountsFits, Fit, best_after, noted
+from benchmarks.peers.searches import SEARCHES, halving_candidates
+from benchmarks.problems import Problem
+from benchmarks.small_problems import SMALL_PROBLEMS
+
+TOO_SLOW = ("Boston, gradient boosting", "colleges, neighbours")
+CHOSEN = {problem.name: problem for problem in SMALL_PROBLEMS if problem.name not in TOO_SLOW}
+BUDGETS = (25, 50, 100)  # candidates' worth of fits
+N_FOLDS = 5
+
+OURS = "OptunaSearchCV"
+
+# A proposal of its Gaussian process takes most of a second: as many budgets and seeds as that allows.
+SLOW = {"BayesSearchCV": (50, 1)}
+
+# What cannot be cut where the fits are spent is run anew for each budget.
+BY_BUDGET = ("GridSearchCV", "HalvingRandomSearchCV")
+
+
+def counted(model: Pipeline, problem: Problem, folds: list[tuple[np.ndarray, np.ndarray]], X: np.ndarray) -> Any:
+    """Return the model as one that notes its fits, and scores as the problem does."""
+    scorer = get_scorer(problem.scoring)
+    fold_of = {X[test].tobytes(): fold for fold, (_, test) in enumerate(folds)}
+
+    class Counted(CountsFits, Pipeline):
+        def fit(self, X, y):
+            params = self.get_params()
+            self.note_fit(tuple(params[name] for name in problem.space), len(X))
+            return super().fit(X, y)
+
+        def score(self, X, y):
+            return self.note_score(fold_of.get(X.tobytes()), scorer(self, X, y))
+
+    return Counted(model.steps)
+
+
+def run_ours(model: Any, space: Any, n_candidates: int, seed: int, X: Any, y: Any, fits: list[Fit], **shared: Any) -> None:
+    """Run OptunaSearchCV until the fits are spent: racing makes more candidates of them."""
+
+    def stop(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        if len(fits) >= n_candidates * N_FOLDS:
+            study.stop()
+
+    search = SEARCHES[OURS](model, space, n_candidates * N_FOLDS, seed, callbacks=[stop], **shared)
+    search.fit(X, y)
+
+
+def run_in_full(model: Any, space: Any, n_candidates: int, seed: int, X: Any, y: Any, fits: list[Fit], **shared: Any) -> None:
+    """Run OptunaSearchCV with every candidate measured on all folds."""
+    run_ours(model, space, n_candidates, seed, X, y, fits, pruner=None, **shared)
+
+
+def run_halving(model: Any, space: Any, n_candidates: int, seed: int, X: Any, y: Any, fits: list[Fit], **shared: Any) -> None:
+    """Run halving up to all rows or nearly so, and measure its choice on all of them, out of the same fits."""
+    first = halving_candidates(n_candidates - 1)
+    search = SEARCHES["HalvingRandomSearchCV"](model, space, first, seed, min_resources="exhaust", **shared).fit(X, y)
+    cross_val_score(clone(model).set_params(**search.best_params_), X, y, cv=shared["cv"])
+
+
+def run_peer(name: str) -> Callable[..., None]:
+    def run(model: Any, space: Any, n_candidates: int, seed: int, X: Any, y: Any, fits: list[Fit], **shared: Any) -> None:
+        SEARCHES[name](model, space, n_candidates, seed, **shared).fit(X, y)
+
+    return run
+
+
+METHODS: dict[str, Callable[..., None]] = {
+    OURS: run_ours,
+    "OptunaSearchCV, pruner=None": run_in_full,
+    **{name: run_peer(name) for name in SEARCHES if name != OURS},
+    "HalvingRandomSearchCV": run_halving,
+}
+
+
+def measure(problem: Problem, seed: int, methods: list[str], budgets: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """Run all methods on one problem and seed; yield a row for each budget."""
+    X, X_held_out, y, y_held_out = problem.split(seed)
+    splitter = StratifiedKFold if problem.is_classification else KFold
+    folds = list(splitter(N_FOLDS, shuffle=True, random_state=seed).split(X, y))
+    plain = problem.make(seed)
+    model = counted(plain, problem, folds, X)
+    scorer = get_scorer(problem.scoring)
+    for name in methods:
+        most, n_seeds = SLOW.get(name, (max(budgets), seed + 1))
+        own = [budget for budget in budgets if budget <= most]
+        if seed >= n_seeds or not own:
+            continue
+        for n_candidates in own if name in BY_BUDGET else own[-1:]:
+            with noted() as fits:
+                METHODS[name](model, problem.space, n_candidates, seed, X, y, fits, cv=folds, refit=False)
+                scores, candidates = best_after(fits, N_FOLDS)
+                rows = np.array([fit.n_rows for fit in fits])
+                typical = middle(fits)
+            for budget in [n_candidates] if name in BY_BUDGET else own:
+                n_fits = min(budget * N_FOLDS, len(scores))
+                best = dict(zip(problem.space, candidates[n_fits - 1], strict=True))
+                yield {
+                    "problem": problem.name,
+                    "seed": seed,
+                    "method": name,
+                    "candidates": budget,
+                    "fits": n_fits,
+                    "share_of_rows": rows[:n_fits].mean() / len(folds[0][0]),
+                    "cv_score": scores[n_fits - 1],
+                    "held_out": scorer(clone(plain).set_params(**best).fit(X, y), X_held_out, y_held_out),
+                    "typical": typical,
+                }
+
+
+def measured(problem: str, seed: int, methods: list[str], budgets: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Measure in whatever process this is."""
+    warnings.simplefilter("ignore")  # of models that do not converge with some candidates
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    logging.getLogger("hyperopt").setLevel(logging.ERROR)
+    rows = list(measure(CHOSEN[problem], seed, methods, budgets))
+    print(f"{problem}, seed {seed}", flush=True)
+    return rows
+
+
+def middle(fits: list[Fit]) -> float:
+    """Return the median of the candidates' mean scores."""
+    folds: dict[tuple[Any, ...], list[float]] = {}
+    for fit in fits:
+        folds.setdefault(fit.candidate, []).append(fit.score)
+    return float(np.median([np.mean(scores) for scores in folds.values() if len(scores) == N_FOLDS]))
+
+
+def add_regrets(rows: list[dict[str, Any]]) -> None:
+    """Add each row's regret, and its held-out score less ours, in units of best less typical candidate."""
+    at = {(row["problem"], row["seed"], row["method"], row["candidates"]): row for row in rows}
+    for row in rows:
+        same = [other for other in rows if (other["problem"], other["seed"]) == (row["problem"], row["seed"])]
+        best = max(other["cv_score"] for other in same)
+        typical = next(other["typical"] for other in same if other["method"] == "RandomizedSearchCV")
+        base = at[row["problem"], row["seed"], OURS, row["candidates"]]
+        row["regret"] = (best - row["cv_score"]) / (best - typical)
+        row["held_out_gain"] = (row["held_out"] - base["held_out"]) / (best - typical)
+        rivals = [other["cv_score"] for other in same if other["candidates"] == row["candidates"]]
+        row["rank"] = 1 + sum(score > row["cv_score"] for score in rivals)
+
+
+def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
+    """Set the methods side by side."""
+    at = {(row["method"], row["candidates"], row["problem"], row["seed"]): row for row in rows}
+    regrets, against = [], []
+    for name in dict.fromkeys(row["method"] for row in rows):
+        cells = []
+        pairs = []
+        for budget in budgets:
+            own = [row for row in rows if (row["method"], row["candidates"]) == (name, budget)]
+            base = [at[OURS, budget, row["problem"], row["seed"]] for row in own]
+            pairs.append((own, base))
+            cells.append(mean_and_error([row["regret"] for row in own]) if own else "")
+        own, base = next(pair for pair in reversed(pairs) if pair[0])
+        regrets.append([name, len(own), *cells, f"{np.mean([row['share_of_rows'] for row in own]):.0%}"])
+        if name != OURS:
+            held_out = [row["held_out_gain"] for row in own]
+            against.append(
+                [
+                    name,
+                    *(difference(*pair) for pair in pairs),
+                    f"{np.mean(held_out):+.3f} (t {t_of(held_out):+.1f})",
+                ]
+            )
+    after = [f"after {budget}" for budget in budgets]
+    return (
+        markdown_table(["regret", "searches", *after, "rows of a fit"], regrets)
+        + "\n\n"
+        + markdown_table(["regret less ours", *after, "held-out score less ours, at its end"], against)
+    )
+
+
+def difference(own: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
+    """Say how much more regret a method has than ours, and how often it had less and more."""
+    if not own:
+        return ""
+    values = [row["regret"] - other["regret"] for row, other in zip(own, base, strict=True)]
+    better, worse = sum(value < 0 for value in values), sum(value > 0 for value in values)
+    return f"{np.mean(values):+.3f} (t {t_of(values):+.1f}; {better} better, {worse} worse)"
+
+
+EXPLAINED = """\
+The best CV score that a method has measured on all five folds after the fits of so many candidates (five each), as
+regret: 0 is the best that any method found on that table and seed, 1 the median of the random candidates; means ± standard
+errors of them over tables and seeds. In the second table the differences on the same table, folds and seed: above 0 ours
+found a better one, below 0 the other did; |t| below 2 says nothing. Held-out scores are those of the best candidate, fitted on
+all training rows, in the same units, higher being better.
+
+Each fit counts as one, whoever asks for it and on however few rows; the last column of the first table says how many of
+a fold's training rows a method's fits had on average. All methods have scikit-learn's, Optuna's or their own defaults but for
+what follows. `OptunaSearchCV` goes on until the fits are spent, as its racing stops candidates after some of their folds.
+`GridSearchCV` has a grid of its own for each budget: whichever parameter has the fewest levels gets one more, in
+the order of the space, while the product allows it; levels are the middles of parts of equal probability. `HalvingRandomSearchCV`
+has for each budget as many first candidates as the fits of all rungs and the measuring of its choice on all rows allow, with
+`min_resources="exhaust"`. `GASearchCV` has a population of 10 (of 50, its default, 100 candidates would be one generation) and
+as many generations as the fits allow. `hyperopt` is `fmin` with TPE over `cross_val_score`. `BayesSearchCV` takes most of a second for
+a proposal, so it has the first seed and 50 candidates."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--problems", nargs="+", default=list(CHOSEN), choices=list(CHOSEN), metavar="PROBLEM")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
+    parser.add_argument("--jobs", type=int, default=1, help="processes; they change nothing in what is counted")
+    args = parser.parse_args()
+    args.methods = list(dict.fromkeys([OURS, "RandomizedSearchCV", *args.methods]))  # what the others are measured by
+    budgets = (4, 8) if args.quick else BUDGETS
+    if args.quick:
+        args.seeds, args.problems = [0], ["concrete, tree"]
+    runs = [(problem, seed) for seed in args.seeds for problem in args.problems]
+    found = Parallel(args.jobs)(delayed(measured)(*run, args.methods, budgets) for run in runs)
+    rows = [row for rows in found for row in rows]
+    add_regrets(rows)
+    about = environment("scikit-optimize", "hyperopt", "sklearn-genetic-opt")
+    text = (
+        f"# Quality against the number of fits\n\n{about}\n\n{len(args.problems)} real tables, {len(args.seeds)} seeds.\n\n"
+        f"{report(rows, budgets)}\n\n{EXPLAINED}\n"
+    )
+    print(text)
+    if not args.quick:
+        write_rows("fits", rows)
+        (RESULTS / "fits.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
