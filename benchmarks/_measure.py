@@ -52,6 +52,13 @@ def t_of(differences):
     return float(np.mean(differences) / error) if error > 0 else 0.0
 
 
+def paired(values, base):
+    """Say how much more one thing has than another, pair by pair, and in how many pairs it has less and more."""
+    differences = np.asarray(values) - np.asarray(base)
+    less, more = int((differences < 0).sum()), int((differences > 0).sum())
+    return f"{differences.mean():+.3f} ({less} less, {more} more; t {t_of(differences):+.1f})"
+
+
 def environment(*more):
     """Say what a figure was measured with, naming more packages if need be."""
     versions = []

@@ -19,7 +19,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 
-from benchmarks._measure import RESULTS, environment, markdown_table, mean_and_error, t_of, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, mean_and_error, paired, t_of, write_rows
 from benchmarks.counting import CountsFits, Fit, best_after, noted
 from benchmarks.peers.searches import SEARCHES, halving_candidates
 from benchmarks.problems import Problem
@@ -161,6 +161,10 @@ def add_regrets(rows: list[dict[str, Any]]) -> None:
         row["rank"] = 1 + sum(score > row["cv_score"] for score in rivals)
 
 
+def regrets_of(rows: list[dict[str, Any]]) -> list[float]:
+    return [row["regret"] for row in rows]
+
+
 def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
     """Set the methods side by side."""
     at = {(row["method"], row["candidates"], row["problem"], row["seed"]): row for row in rows}
@@ -172,7 +176,7 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
             own = [row for row in rows if (row["method"], row["candidates"]) == (name, budget)]
             base = [at[OURS, budget, row["problem"], row["seed"]] for row in own]
             pairs.append((own, base))
-            cells.append(mean_and_error([row["regret"] for row in own]) if own else "")
+            cells.append(mean_and_error(regrets_of(own)) if own else "")
         own, base = next(pair for pair in reversed(pairs) if pair[0])
         regrets.append([name, len(own), *cells, f"{np.mean([row['share_of_rows'] for row in own]):.0%}"])
         if name != OURS:
@@ -180,7 +184,7 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
             against.append(
                 [
                     name,
-                    *(difference(*pair) for pair in pairs),
+                    *(paired(*(regrets_of(side) for side in pair)) if pair[0] else "" for pair in pairs),
                     f"{np.mean(held_out):+.3f} (t {t_of(held_out):+.1f})",
                 ]
             )
@@ -190,15 +194,6 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
         + "\n\n"
         + markdown_table(["regret less ours", *after, "held-out score less ours, at its end"], against)
     )
-
-
-def difference(own: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
-    """Say how much more regret a method has than ours, and how often it had less and more."""
-    if not own:
-        return ""
-    values = [row["regret"] - other["regret"] for row, other in zip(own, base, strict=True)]
-    better, worse = sum(value < 0 for value in values), sum(value > 0 for value in values)
-    return f"{np.mean(values):+.3f} (t {t_of(values):+.1f}; {better} better, {worse} worse)"
 
 
 EXPLAINED = """\
