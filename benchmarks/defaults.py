@@ -1,7 +1,7 @@
 """Evidence for the defaults of OptunaSearchCV: sampler, start-up, look-ahead and racing rule, one varied at a time.
 
-``python -m benchmarks.defaults``: searches on all problems of `benchmarks.tabulated`, each with the same number of fits, so
-that what racing saves is spent on more candidates. Nothing here depends on seconds.
+``python -m benchmarks.defaults``: searches on all problems of `benchmarks.tabulated`, each with the same number of
+fits, so that what racing saves is spent on more candidates. Nothing here depends on seconds.
 """
 
 import argparse
@@ -28,7 +28,9 @@ TPE = partial(TPESampler, multivariate=True)  # what the search makes where it i
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
     ("", DEFAULT): {},
     ("sampler", "random"): {"sampler": RandomSampler},
-    ("sampler", "quasi-random (Sobol)"): {"sampler": partial(QMCSampler, scramble=True, warn_independent_sampling=False)},
+    ("sampler", "quasi-random (Sobol)"): {
+        "sampler": partial(QMCSampler, scramble=True, warn_independent_sampling=False)
+    },
     ("sampler", "RustTPESampler"): {"sampler": RustTPESampler},
     **{("start-up", f"{n} trials"): {"sampler": partial(TPE, n_startup_trials=n)} for n in (5, 20, 40)},
     **{("look_ahead", str(n)): {"look_ahead": n} for n in (1, 4, 8, 16)},
@@ -109,11 +111,11 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
 
 
 EXPLAINED = """\
-Regret is the best mean score there is less that of the best candidate measured on all five folds, after so many
-fits: 0 is the best of the 200 candidates behind the problem, 1 their median; means ± standard errors over problems and
-seeds. `candidates` is how many the last budget was enough for. In the second table the differences on the same problem and
-with the same seed; below 0 a setting is better than the default. The first t is that over all pairs, the second that
-over the means of the problems, of which there are fewer, and which are independent.
+Regret is the best mean score there is less that of the best candidate measured on all five folds, after so many fits:
+0 is the best of the 200 candidates behind the problem, 1 their median; means ± standard errors over problems and seeds.
+`candidates` is how many the last budget was enough for. In the second table the differences on the same problem with
+the same seed; below 0 a setting is better than the default. The first t is that over all pairs, the second that over
+the means of the problems, of which there are fewer, and which are independent.
 
 As it comes is Optuna's multivariate TPE with 10 start-up trials, `look_ahead=2` and `FoldRacing()`, which has
 `error_rate=0.05` and `n_startup_trials=3`. CMA-ES and Gaussian processes need packages that are none of the core

@@ -7,8 +7,11 @@ method has the best candidate among those it has measured on all folds by then. 
 
 import argparse
 import logging
+import random
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,41 +59,55 @@ def counted(model: Pipeline, problem: Problem, folds: list[tuple[np.ndarray, np.
     return Counted(model.steps)
 
 
-def run_ours(model: Any, space: Any, n_candidates: int, seed: int, X: Any, y: Any, fits: list[Fit], **shared: Any) -> None:
+@dataclass(frozen=True)
+class Run:
+    """What one method is given; ``fits`` is the list of the fits made so far."""
+
+    model: Any
+    space: dict[str, Any]
+    n_candidates: int
+    seed: int
+    X: np.ndarray
+    y: np.ndarray
+    cv: list[tuple[np.ndarray, np.ndarray]]
+    fits: list[Fit]
+
+    def fit(self, name: str, n_candidates: int | None = None, **params: Any) -> Any:
+        """Build a search of that name and fit it."""
+        n_candidates = n_candidates or self.n_candidates
+        search = SEARCHES[name](self.model, self.space, n_candidates, self.seed, cv=self.cv, refit=False, **params)
+        return search.fit(self.X, self.y)
+
+
+def run_ours(run: Run, **params: Any) -> None:
     """Run OptunaSearchCV until the fits are spent: racing makes more candidates of them."""
 
     def stop(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        if len(fits) >= n_candidates * N_FOLDS:
+        if len(run.fits) >= run.n_candidates * N_FOLDS:
             study.stop()
 
-    search = SEARCHES[OURS](model, space, n_candidates * N_FOLDS, seed, callbacks=[stop], **shared)
-    search.fit(X, y)
+    run.fit(OURS, run.n_candidates * N_FOLDS, callbacks=[stop], **params)
 
 
-def run_in_full(model: Any, space: Any, n_candidates: int, seed: int, X: Any, y: Any, fits: list[Fit], **shared: Any) -> None:
-    """Run OptunaSearchCV with every candidate measured on all folds."""
-    run_ours(model, space, n_candidates, seed, X, y, fits, pruner=None, **shared)
-
-
-def run_halving(model: Any, space: Any, n_candidates: int, seed: int, X: Any, y: Any, fits: list[Fit], **shared: Any) -> None:
+def run_halving(run: Run) -> None:
     """Run halving up to all rows or nearly so, and measure its choice on all of them, out of the same fits."""
-    first = halving_candidates(n_candidates - 1)
-    search = SEARCHES["HalvingRandomSearchCV"](model, space, first, seed, min_resources="exhaust", **shared).fit(X, y)
-    cross_val_score(clone(model).set_params(**search.best_params_), X, y, cv=shared["cv"])
+    search = run.fit("HalvingRandomSearchCV", halving_candidates(run.n_candidates - 1), min_resources="exhaust")
+    cross_val_score(clone(run.model).set_params(**search.best_params_), run.X, run.y, cv=run.cv)
 
 
-def run_peer(name: str) -> Callable[..., None]:
-    def run(model: Any, space: Any, n_candidates: int, seed: int, X: Any, y: Any, fits: list[Fit], **shared: Any) -> None:
-        SEARCHES[name](model, space, n_candidates, seed, **shared).fit(X, y)
+def run_genetic(run: Run) -> None:
+    """Run GASearchCV, which draws from the global generators."""
+    random.seed(run.seed)
+    np.random.seed(run.seed)
+    run.fit("GASearchCV")
 
-    return run
 
-
-METHODS: dict[str, Callable[..., None]] = {
+METHODS: dict[str, Callable[[Run], Any]] = {
     OURS: run_ours,
-    "OptunaSearchCV, pruner=None": run_in_full,
-    **{name: run_peer(name) for name in SEARCHES if name != OURS},
+    "OptunaSearchCV, pruner=None": partial(run_ours, pruner=None),
+    **{name: partial(Run.fit, name=name) for name in SEARCHES if name != OURS},
     "HalvingRandomSearchCV": run_halving,
+    "GASearchCV": run_genetic,
 }
 
 
@@ -109,7 +126,7 @@ def measure(problem: Problem, seed: int, methods: list[str], budgets: tuple[int,
             continue
         for n_candidates in own if name in BY_BUDGET else own[-1:]:
             with noted() as fits:
-                METHODS[name](model, problem.space, n_candidates, seed, X, y, fits, cv=folds, refit=False)
+                METHODS[name](Run(model, problem.space, n_candidates, seed, X, y, folds, fits))
                 scores, candidates = best_after(fits, N_FOLDS)
                 rows = np.array([fit.n_rows for fit in fits])
                 typical = middle(fits)
@@ -178,7 +195,8 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
             pairs.append((own, base))
             cells.append(mean_and_error(regrets_of(own)) if own else "")
         own, base = next(pair for pair in reversed(pairs) if pair[0])
-        regrets.append([name, len(own), *cells, f"{np.mean([row['share_of_rows'] for row in own]):.0%}"])
+        rank = f"{np.mean([row['rank'] for row in own]):.1f}" if base[0]["candidates"] == budgets[-1] else ""
+        regrets.append([name, len(own), *cells, rank, f"{np.mean([row['share_of_rows'] for row in own]):.0%}"])
         if name != OURS:
             held_out = [row["held_out_gain"] for row in own]
             against.append(
@@ -190,7 +208,7 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
             )
     after = [f"after {budget}" for budget in budgets]
     return (
-        markdown_table(["regret", "searches", *after, "rows of a fit"], regrets)
+        markdown_table(["regret", "searches", *after, "mean rank", "rows of a fit"], regrets)
         + "\n\n"
         + markdown_table(["regret less ours", *after, "held-out score less ours, at its end"], against)
     )
@@ -198,20 +216,21 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
 
 EXPLAINED = """\
 The best CV score that a method has measured on all five folds after the fits of so many candidates (five each), as
-regret: 0 is the best that any method found on that table and seed, 1 the median of the random candidates; means ± standard
-errors of them over tables and seeds. In the second table the differences on the same table, folds and seed: above 0 ours
-found a better one, below 0 the other did; |t| below 2 says nothing. Held-out scores are those of the best candidate, fitted on
-all training rows, in the same units, higher being better.
+regret: 0 is the best that any method found on that table and seed, 1 the median of the random candidates; means ±
+standard errors over tables and seeds; the rank is that of the last budget, among all that had it. In the second table
+the differences on the same table, folds and seed: above 0 ours found a better one, below 0 the other did. Held-out
+scores are those of the best candidate at a method's last budget, fitted on all training rows, in the same units, and
+higher is better. |t| below 2 says nothing.
 
-Each fit counts as one, whoever asks for it and on however few rows; the last column of the first table says how many of
-a fold's training rows a method's fits had on average. All methods have scikit-learn's, Optuna's or their own defaults but for
-what follows. `OptunaSearchCV` goes on until the fits are spent, as its racing stops candidates after some of their folds.
-`GridSearchCV` has a grid of its own for each budget: whichever parameter has the fewest levels gets one more, in
-the order of the space, while the product allows it; levels are the middles of parts of equal probability. `HalvingRandomSearchCV`
-has for each budget as many first candidates as the fits of all rungs and the measuring of its choice on all rows allow, with
-`min_resources="exhaust"`. `GASearchCV` has a population of 10 (of 50, its default, 100 candidates would be one generation) and
-as many generations as the fits allow. `hyperopt` is `fmin` with TPE over `cross_val_score`. `BayesSearchCV` takes most of a second for
-a proposal, so it has the first seed and 50 candidates."""
+Each fit counts as one, whoever asks for it and on however few rows; `rows of a fit` says how many of a fold's training
+rows a method's fits had on average. All have their own defaults but for what follows. `OptunaSearchCV` goes on until
+the fits are spent, as its racing stops candidates after some of their folds. `GridSearchCV` has a grid of its own for
+each budget: whichever parameter has the fewest levels gets one more, in the order of the space, while the product
+allows it; levels are the middles of parts of equal probability. `HalvingRandomSearchCV` has for each budget as many
+first candidates as the fits of all rungs and the measuring of its choice on all rows allow, with
+`min_resources="exhaust"`. `GASearchCV` has a population of 10 (with its default, 50, 100 candidates would be one
+generation) and as many generations as the fits allow. `hyperopt` is `fmin` with TPE over `cross_val_score`.
+`BayesSearchCV` takes most of a second for a proposal, so it has one seed and 50 candidates."""
 
 
 def main() -> None:
@@ -232,8 +251,8 @@ def main() -> None:
     add_regrets(rows)
     about = environment("scikit-optimize", "hyperopt", "sklearn-genetic-opt")
     text = (
-        f"# Quality against the number of fits\n\n{about}\n\n{len(args.problems)} real tables, {len(args.seeds)} seeds.\n\n"
-        f"{report(rows, budgets)}\n\n{EXPLAINED}\n"
+        f"# Quality against the number of fits\n\n{about}\n\n"
+        f"{len(args.problems)} real tables, {len(args.seeds)} seeds.\n\n{report(rows, budgets)}\n\n{EXPLAINED}\n"
     )
     print(text)
     if not args.quick:

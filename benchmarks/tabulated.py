@@ -101,7 +101,8 @@ class Surrogate:
         means = scores.mean(axis=1)
         self.typical, self.best = float(np.nanmedian(means)), float(np.nanmax(means))
         # How far below the median a hopeless or failed candidate lies would be all that trees see.
-        scores = np.fmax(scores, self.typical - 3 * (self.best - self.typical))
+        raised = np.fmax(means, self.typical - 3 * (self.best - self.typical))
+        scores = np.nan_to_num(scores - means[:, np.newaxis]) + raised[:, np.newaxis]
         coded = np.array([self.coded(row) for row in found["params"]])
         self.forest = ExtraTreesRegressor(N_TREES, random_state=0).fit(coded, scores)
         self.known: dict[tuple[float, ...], np.ndarray] = {}

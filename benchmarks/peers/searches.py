@@ -1,11 +1,10 @@
 """Searches, ours and its peers, built alike: the one place that knows how each says a space, a budget and a seed.
 
-Each builder is called as ``build(model, space, n_candidates, seed, **shared)`` with a space as `RandomizedSearchCV` takes
-it, and returns a search that has not been fitted. What is not installed is missed when it is asked for.
+Each builder is called as ``build(model, space, n_candidates, seed, **shared)`` with a space as `RandomizedSearchCV`
+takes it, and returns a search that has not been fitted. What is not installed is missed when it is asked for.
 """
 
 import math
-import random
 from typing import Any
 
 import numpy as np
@@ -25,19 +24,25 @@ def levels(space: dict[str, Any], n_candidates: int) -> dict[str, list[Any]]:
 
     def can_grow(name: str) -> bool:
         grown = counts | {name: counts[name] + 1}
-        is_short = isinstance(space[name], list) and counts[name] == len(space[name])
-        return not is_short and math.prod(grown.values()) <= n_candidates
+        return counts[name] < n_values(space[name]) and math.prod(grown.values()) <= n_candidates
 
     while growing := [name for name in space if can_grow(name)]:
         counts[min(growing, key=counts.__getitem__)] += 1
     return {name: level(values, counts[name]) for name, values in space.items()}
 
 
+def n_values(values: Any) -> float:
+    if isinstance(values, list):
+        return len(values)
+    low, high = values.support()
+    return high - low + 1 if is_integer(values) else math.inf
+
+
 def level(values: Any, count: int) -> list[Any]:
     if isinstance(values, list):
         return values[:count]
     found = values.ppf((np.arange(count) + 0.5) / count)
-    return sorted({int(value) for value in found}) if is_integer(values) else [float(value) for value in found]
+    return [int(value) if is_integer(values) else float(value) for value in found]
 
 
 def halving_candidates(n_candidates: int, factor: int = 3) -> int:
@@ -66,7 +71,9 @@ def optuna_distribution(values: Any) -> Any:
     if isinstance(values, list):
         return CategoricalDistribution(values)
     low, high = values.support()
-    return IntDistribution(int(low), int(high)) if is_integer(values) else FloatDistribution(low, high, log=is_log(values))
+    return (
+        IntDistribution(int(low), int(high)) if is_integer(values) else FloatDistribution(low, high, log=is_log(values))
+    )
 
 
 def skopt_dimension(values: Any) -> Any:
@@ -147,11 +154,12 @@ def bayes(model: Any, space: dict[str, Any], n_candidates: int, seed: int, **sha
 def genetic(
     model: Any, space: dict[str, Any], n_candidates: int, seed: int, population_size: int = 10, **shared: Any
 ) -> Any:
-    """Build a genetic search whose generations come to so many candidates; it also draws from the global generators."""
+    """Build a genetic search whose generations come to so many candidates.
+
+    It draws from the global generators of Python and NumPy too, which are whoever runs it to seed.
+    """
     from sklearn_genetic import GASearchCV
 
-    random.seed(seed)
-    np.random.seed(seed)
     return GASearchCV(
         model,
         param_grid={name: genetic_dimension(values, seed) for name, values in space.items()},
