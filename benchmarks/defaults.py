@@ -136,16 +136,18 @@ def main() -> None:
     budgets = (5, 10) if args.quick else BUDGETS
     if args.quick:
         args.seeds, args.problems = 2, args.problems[:2]
-    runs = [(problem, seed) for problem in args.problems for seed in range(args.seeds)]
-    found = Parallel(args.jobs, verbose=0 if args.quick else 5)(delayed(searches)(*run, budgets) for run in runs)
-    rows = [row for rows in found for row in rows]
+    runs = [(problem, seed) for seed in range(args.seeds) for problem in args.problems]
+    rows = []
+    for found in Parallel(args.jobs, return_as="generator")(delayed(searches)(*run, budgets) for run in runs):
+        rows += found
+        if not args.quick:
+            write_rows("defaults", rows)  # each time: a run that is interrupted leaves what it has measured
     text = (
         f"# Defaults\n\n{environment()}\n\n{len(args.problems)} real problems, {args.seeds} seeds.\n\n"
         f"{report(rows, budgets)}\n\n{EXPLAINED}\n"
     )
     print(text)
     if not args.quick:
-        write_rows("defaults", rows)
         (RESULTS / "defaults.md").write_text(text)
 
 
