@@ -52,11 +52,18 @@ def t_of(differences):
     return float(np.mean(differences) / error) if error > 0 else 0.0
 
 
-def paired(values, base):
-    """Say how much more one thing has than another, pair by pair, and in how many pairs it has less and more."""
+def paired(values, base, problems):
+    """Say how much more one thing has than another, in how many pairs less and more, and the t over pairs, problems."""
     differences = np.asarray(values) - np.asarray(base)
     less, more = int((differences < 0).sum()), int((differences > 0).sum())
-    return f"{differences.mean():+.3f} ({less} less, {more} more; t {t_of(differences):+.1f})"
+    t = f"t {t_of(differences):+.1f}, by problem {t_by_problem(values, base, problems):+.1f}"
+    return f"{differences.mean():+.3f} ({less} less, {more} more; {t})"
+
+
+def t_by_problem(values, base, problems):
+    """Return the t of the problems' mean differences: seeds on one table are not independent evidence."""
+    differences, problems = np.asarray(values) - np.asarray(base), np.asarray(problems)
+    return t_of([differences[problems == problem].mean() for problem in np.unique(problems)])
 
 
 def environment(*more):
@@ -78,6 +85,19 @@ def write_rows(name, rows, folder=RESULTS):
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def read_rows(name, folder=RESULTS):
+    """Read what `write_rows` wrote, numbers as numbers."""
+
+    def value(text):
+        try:
+            return float(text) if set(text) & set(".en") else int(text)
+        except ValueError:
+            return text
+
+    with (folder / f"{name}.csv").open(newline="") as file:
+        return [{key: value(text) for key, text in row.items()} for row in csv.DictReader(file)]
 
 
 def printed_rows(text):

@@ -14,7 +14,7 @@ import optuna
 from joblib import Parallel, delayed
 from optuna.samplers import QMCSampler, RandomSampler, TPESampler
 
-from benchmarks._measure import RESULTS, environment, markdown_table, mean_and_error, paired, t_of, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, mean_and_error, paired, read_rows, write_rows
 from benchmarks.counting import best_after, noted
 from benchmarks.tabulated import FOLDS, N_FOLDS, Tabulated, X, Y, names, surrogate
 from sklearn_autotune import FoldRacing, OptunaSearchCV
@@ -33,7 +33,7 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("sampler", "RustTPESampler"): {"sampler": RustTPESampler},
     **{("start-up", f"{n} trials"): {"sampler": partial(TPE, n_startup_trials=n)} for n in (5, 20, 40)},
-    **{("look_ahead", str(n)): {"look_ahead": n} for n in (1, 4, 8, 16)},
+    **{("look_ahead", f"look_ahead={n}"): {"look_ahead": n} for n in (1, 4, 8, 16)},
     ("pruner", "None"): {"pruner": None},
     ("pruner", "MedianPruner"): {"pruner": optuna.pruners.MedianPruner()},
     **{("pruner", f"error_rate={rate:g}"): {"pruner": FoldRacing(error_rate=rate)} for rate in (0.01, 0.1, 0.2)},
@@ -80,27 +80,20 @@ def searches(problem: str, seed: int, budgets: tuple[int, ...]) -> list[dict[str
     return [search(problem, seed, setting, budgets) for setting in SETTINGS]
 
 
-def by_problem(values: np.ndarray, rows: list[dict[str, Any]]) -> list[float]:
-    """Return the mean of each problem: seeds on one table are not independent evidence."""
-    problems = np.array([row["problem"] for row in rows])
-    return [float(values[problems == problem].mean()) for problem in dict.fromkeys(problems)]
-
-
 def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
     """Set each setting beside the default."""
     regrets, against = [], []
     base = [row for row in rows if row["setting"] == DEFAULT]
     for factor, name in SETTINGS:
         own = [row for row in rows if (row["factor"], row["setting"]) == (factor, name)]
-        column = {budget: np.array([row[f"regret_{budget}"] for row in own]) for budget in budgets}
+        column = {budget: [row[f"regret_{budget}"] for row in own] for budget in budgets}
         cells = [mean_and_error(column[budget]) for budget in budgets]
         regrets.append([factor, name, *cells, f"{np.mean([row['candidates'] for row in own]):.0f}"])
         if name != DEFAULT:
             cells = []
             for budget in budgets:
-                default = np.array([row[f"regret_{budget}"] for row in base])
-                t = t_of(by_problem(column[budget] - default, own))
-                cells.append(f"{paired(column[budget], default)}, by problem {t:+.1f}")
+                default = [row[f"regret_{budget}"] for row in base]
+                cells.append(paired(column[budget], default, [row["problem"] for row in own]))
             against.append([factor, name, *cells])
     after = [f"after {budget * N_FOLDS} fits" for budget in budgets]
     return (
@@ -132,18 +125,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument("--problems", nargs="+", default=names(), choices=names(), metavar="PROBLEM")
     parser.add_argument("--jobs", type=int, default=1, help="processes; they change nothing in what is counted")
+    parser.add_argument("--page", action="store_true", help="measure nothing, make the page of the last run's table")
     args = parser.parse_args()
     budgets = (5, 10) if args.quick else BUDGETS
     if args.quick:
         args.seeds, args.problems = 2, args.problems[:2]
-    runs = [(problem, seed) for seed in range(args.seeds) for problem in args.problems]
-    rows = []
+    rows = read_rows("defaults") if args.page else []
+    runs = [] if args.page else [(problem, seed) for seed in range(args.seeds) for problem in args.problems]
     for found in Parallel(args.jobs, return_as="generator")(delayed(searches)(*run, budgets) for run in runs):
         rows += found
         if not args.quick:
             write_rows("defaults", rows)  # each time: a run that is interrupted leaves what it has measured
+    n_problems, n_seeds = (len({row[key] for row in rows}) for key in ("problem", "seed"))
     text = (
-        f"# Defaults\n\n{environment()}\n\n{len(args.problems)} real problems, {args.seeds} seeds.\n\n"
+        f"# Defaults\n\n{environment()}\n\n{n_problems} real problems, {n_seeds} seeds.\n\n"
         f"{report(rows, budgets)}\n\n{EXPLAINED}\n"
     )
     print(text)

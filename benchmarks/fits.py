@@ -22,7 +22,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 
-from benchmarks._measure import RESULTS, environment, markdown_table, mean_and_error, paired, t_of, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, mean_and_error, paired, read_rows, write_rows
 from benchmarks.counting import CountsFits, Fit, best_after, noted
 from benchmarks.peers.searches import SEARCHES, halving_candidates
 from benchmarks.problems import Problem
@@ -183,6 +183,10 @@ def regrets_of(rows: list[dict[str, Any]]) -> list[float]:
     return [row["regret"] for row in rows]
 
 
+def against_ours(own: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
+    return paired(regrets_of(own), regrets_of(base), [row["problem"] for row in own]) if own else ""
+
+
 def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
     """Set the methods side by side."""
     at = {(row["method"], row["candidates"], row["problem"], row["seed"]): row for row in rows}
@@ -203,8 +207,8 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
             against.append(
                 [
                     name,
-                    *(paired(*(regrets_of(side) for side in pair)) if pair[0] else "" for pair in pairs),
-                    f"{np.mean(held_out):+.3f} (t {t_of(held_out):+.1f})",
+                    *(against_ours(*pair) for pair in pairs),
+                    paired(held_out, np.zeros(len(own)), [row["problem"] for row in own]),
                 ]
             )
     after = [f"after {budget}" for budget in budgets]
@@ -221,7 +225,8 @@ regret: 0 is the best that any method found on that table and seed, 1 the median
 standard errors over tables and seeds; the rank is that of the last budget, among all that had it. In the second table
 the differences on the same table, folds and seed: above 0 ours found a better one, below 0 the other did. Held-out
 scores are those of the best candidate at a method's last budget, fitted on all training rows, in the same units, and
-higher is better. |t| below 2 says nothing.
+more is better. The first t is that over all pairs, the second that over the means of the tables, of which there are
+fewer, and which are independent; below 2 in size they say nothing.
 
 Each fit counts as one, whoever asks for it and on however few rows; `rows of a fit` says how many of a fold's training
 rows a method's fits had on average. All have their own defaults but for what follows. `OptunaSearchCV` goes on until
@@ -241,13 +246,14 @@ def main() -> None:
     parser.add_argument("--problems", nargs="+", default=list(CHOSEN), choices=list(CHOSEN), metavar="PROBLEM")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
     parser.add_argument("--jobs", type=int, default=1, help="processes; they change nothing in what is counted")
+    parser.add_argument("--page", action="store_true", help="measure nothing, make the page of the last run's table")
     args = parser.parse_args()
     args.methods = list(dict.fromkeys([OURS, "RandomizedSearchCV", *args.methods]))  # what the others are measured by
     budgets = (4, 8) if args.quick else BUDGETS
     if args.quick:
         args.seeds, args.problems = [0], ["concrete, tree"]
-    runs = [(problem, seed) for seed in args.seeds for problem in args.problems]
-    rows = []
+    rows = read_rows("fits") if args.page else []
+    runs = [] if args.page else [(problem, seed) for seed in args.seeds for problem in args.problems]
     for found in Parallel(args.jobs, return_as="generator")(
         delayed(measured)(*run, args.methods, budgets) for run in runs
     ):
@@ -256,9 +262,10 @@ def main() -> None:
         if not args.quick:
             write_rows("fits", rows)  # each time: a run that is interrupted leaves what it has measured
     about = environment("scikit-optimize", "hyperopt", "sklearn-genetic-opt")
+    n_problems, n_seeds = (len({row[key] for row in rows}) for key in ("problem", "seed"))
     text = (
-        f"# Quality against the number of fits\n\n{about}\n\n"
-        f"{len(args.problems)} real tables, {len(args.seeds)} seeds.\n\n{report(rows, budgets)}\n\n{EXPLAINED}\n"
+        f"# Quality against the number of fits\n\n{about}\n\n{n_problems} real tables, {n_seeds} seeds.\n\n"
+        f"{report(rows, budgets)}\n\n{EXPLAINED}\n"
     )
     print(text)
     if not args.quick:
