@@ -125,20 +125,22 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument("--problems", nargs="+", default=names(), choices=names(), metavar="PROBLEM")
     parser.add_argument("--jobs", type=int, default=1, help="processes; they change nothing in what is counted")
-    parser.add_argument("--page", action="store_true", help="measure nothing, make the page of the last run's table")
+    parser.add_argument("--resume", action="store_true", help="keep the rows of the last run, and add those missing")
     args = parser.parse_args()
     budgets = (5, 10) if args.quick else BUDGETS
     if args.quick:
         args.seeds, args.problems = 2, args.problems[:2]
-    rows = read_rows("defaults") if args.page else []
-    runs = [] if args.page else [(problem, seed) for seed in range(args.seeds) for problem in args.problems]
+    rows = read_rows("defaults") if args.resume else []
+    done = {(row["problem"], row["seed"]) for row in rows}
+    wanted = [(problem, seed) for seed in range(args.seeds) for problem in args.problems]
+    runs = [run for run in wanted if run not in done]
     for found in Parallel(args.jobs, return_as="generator")(delayed(searches)(*run, budgets) for run in runs):
         rows += found
         if not args.quick:
             write_rows("defaults", rows)  # each time: a run that is interrupted leaves what it has measured
-    n_problems, n_seeds = (len({row[key] for row in rows}) for key in ("problem", "seed"))
+    n_problems, n_searches = len({row["problem"] for row in rows}), len(rows) // len(SETTINGS)
     text = (
-        f"# Defaults\n\n{environment()}\n\n{n_problems} real problems, {n_seeds} seeds.\n\n"
+        f"# Defaults\n\n{environment()}\n\n{n_problems} real problems, {n_searches} searches of each setting.\n\n"
         f"{report(rows, budgets)}\n\n{EXPLAINED}\n"
     )
     print(text)

@@ -246,14 +246,15 @@ def main() -> None:
     parser.add_argument("--problems", nargs="+", default=list(CHOSEN), choices=list(CHOSEN), metavar="PROBLEM")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
     parser.add_argument("--jobs", type=int, default=1, help="processes; they change nothing in what is counted")
-    parser.add_argument("--page", action="store_true", help="measure nothing, make the page of the last run's table")
+    parser.add_argument("--resume", action="store_true", help="keep the rows of the last run, and add those missing")
     args = parser.parse_args()
     args.methods = list(dict.fromkeys([OURS, "RandomizedSearchCV", *args.methods]))  # what the others are measured by
     budgets = (4, 8) if args.quick else BUDGETS
     if args.quick:
         args.seeds, args.problems = [0], ["concrete, tree"]
-    rows = read_rows("fits") if args.page else []
-    runs = [] if args.page else [(problem, seed) for seed in args.seeds for problem in args.problems]
+    rows = read_rows("fits") if args.resume else []
+    done = {(row["problem"], row["seed"]) for row in rows}
+    runs = [(problem, seed) for seed in args.seeds for problem in args.problems if (problem, seed) not in done]
     for found in Parallel(args.jobs, return_as="generator")(
         delayed(measured)(*run, args.methods, budgets) for run in runs
     ):
@@ -262,10 +263,10 @@ def main() -> None:
         if not args.quick:
             write_rows("fits", rows)  # each time: a run that is interrupted leaves what it has measured
     about = environment("scikit-optimize", "hyperopt", "sklearn-genetic-opt")
-    n_problems, n_seeds = (len({row[key] for row in rows}) for key in ("problem", "seed"))
+    n_problems, n_pairs = len({row["problem"] for row in rows}), len({(row["problem"], row["seed"]) for row in rows})
     text = (
-        f"# Quality against the number of fits\n\n{about}\n\n{n_problems} real tables, {n_seeds} seeds.\n\n"
-        f"{report(rows, budgets)}\n\n{EXPLAINED}\n"
+        f"# Quality against the number of fits\n\n{about}\n\n"
+        f"{n_problems} real tables, {n_pairs} pairs of a table and a seed.\n\n{report(rows, budgets)}\n\n{EXPLAINED}\n"
     )
     print(text)
     if not args.quick:

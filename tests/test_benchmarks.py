@@ -9,6 +9,7 @@ from hypothesis.strategies import integers
 from scipy.stats import loguniform, randint, uniform
 from sklearn.dummy import DummyRegressor
 
+from benchmarks._measure import read_rows, write_rows
 from benchmarks.counting import Fit, best_after, noted
 from benchmarks.peers.searches import SEARCHES, halving_candidates, levels
 from benchmarks.problems import Problem
@@ -84,3 +85,11 @@ def test_halving_measures_as_many_candidates_as_foreseen_and_no_more(n_candidate
     first = halving_candidates(n_candidates)
 
     assert measured(first) <= n_candidates < measured(first + 1)
+
+
+def test_rows_come_back_from_their_table_as_they_went(tmp_path):
+    rows = [{"problem": "Pima, neighbours", "seed": 3, "regret": -0.25, "tiny": 1e-9, "setting": "look_ahead=4"}]
+
+    write_rows("table", rows, tmp_path)
+
+    assert read_rows("table", tmp_path) == rows
