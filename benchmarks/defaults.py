@@ -134,8 +134,8 @@ def main() -> None:
     done = {(row["problem"], row["seed"]) for row in rows}
     wanted = [(problem, seed) for seed in range(args.seeds) for problem in args.problems]
     runs = [run for run in wanted if run not in done]
-    for found in Parallel(args.jobs, return_as="generator")(delayed(searches)(*run, budgets) for run in runs):
-        rows += found
+    for found in Parallel(args.jobs, return_as="generator_unordered")(delayed(searches)(*run, budgets) for run in runs):
+        rows = sorted([*rows, *found], key=lambda row: (row["seed"], row["problem"]))
         if not args.quick:
             write_rows("defaults", rows)  # each time: a run that is interrupted leaves what it has measured
     n_problems, n_searches = len({row["problem"] for row in rows}), len(rows) // len(SETTINGS)

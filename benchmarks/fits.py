@@ -236,7 +236,7 @@ allows it; levels are the middles of parts of equal probability. `HalvingRandomS
 first candidates as the fits of all rungs and the measuring of its choice on all rows allow, with
 `min_resources="exhaust"`. `GASearchCV` has a population of 10 (with its default, 50, 100 candidates would be one
 generation) and as many generations as the fits allow. `hyperopt` is `fmin` with TPE over `cross_val_score`.
-`BayesSearchCV` takes most of a second for a proposal, so it has one seed and 50 candidates."""
+`BayesSearchCV` takes most of a second for a proposal, so it has 50 candidates at most, and one seed."""
 
 
 def main() -> None:
@@ -255,10 +255,10 @@ def main() -> None:
     rows = read_rows("fits") if args.resume else []
     done = {(row["problem"], row["seed"]) for row in rows}
     runs = [(problem, seed) for seed in args.seeds for problem in args.problems if (problem, seed) not in done]
-    for found in Parallel(args.jobs, return_as="generator")(
+    for found in Parallel(args.jobs, return_as="generator_unordered")(
         delayed(measured)(*run, args.methods, budgets) for run in runs
     ):
-        rows += found
+        rows = sorted([*rows, *found], key=lambda row: (row["seed"], row["problem"]))
         add_regrets(rows)
         if not args.quick:
             write_rows("fits", rows)  # each time: a run that is interrupted leaves what it has measured
