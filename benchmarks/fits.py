@@ -230,14 +230,15 @@ fewer, and which are independent; below 2 in size they say nothing.
 
 Each fit counts as one, whoever asks for it and on however few rows; `rows of a fit` says how many of a fold's training
 rows a method's fits had on average. By rows, `HalvingRandomSearchCV` spends a fraction of what the others do, so that
-it is at a disadvantage here; against seconds it is measured in [anytime](anytime.md). All have their own defaults but for what follows. `OptunaSearchCV` goes on until
-the fits are spent, as its racing stops candidates after some of their folds. `GridSearchCV` has a grid of its own for
-each budget: whichever parameter has the fewest levels gets one more, in the order of the space, while the product
-allows it; levels are the middles of parts of equal probability. `HalvingRandomSearchCV` has for each budget as many
-first candidates as the fits of all rungs and the measuring of its choice on all rows allow, with
-`min_resources="exhaust"`. `GASearchCV` has a population of 10 (with its default, 50, 100 candidates would be one
-generation) and as many generations as the fits allow. `hyperopt` is `fmin` with TPE over `cross_val_score`.
-`BayesSearchCV` takes most of a second for a proposal, so it has 50 candidates at most, and one seed."""
+it is at a disadvantage here; against seconds it is measured in [anytime](anytime.md). All have their own defaults but
+for what follows. `OptunaSearchCV` goes on until the fits are spent, as its racing stops candidates after some of their
+folds. `GridSearchCV` has a grid of its own for each budget: whichever parameter has the fewest levels gets one more,
+in the order of the space, while the product allows it; levels are the middles of parts of equal probability.
+`HalvingRandomSearchCV` has for each budget as many first candidates as the fits of all rungs and the measuring of its
+choice on all rows allow, with `min_resources="exhaust"`. `GASearchCV` has a population of 10 (with its default, 50,
+100 candidates would be one generation) and as many generations as the fits allow. `hyperopt` is `fmin` with TPE over
+`cross_val_score`. `BayesSearchCV` takes most of a second for a proposal, so it has 50 candidates at most, and one
+seed."""
 
 
 def main() -> None:
