@@ -12,6 +12,9 @@ import time
 
 PAGES = {
     "anytime": "quality against seconds: until the score that a random search ends with",
+    "fits": "quality against the number of fits, beside other searches",
+    "tabulated": "real problems measured for the next, which takes its time",
+    "defaults": "sampler, start-up, look-ahead and racing rule, one varied at a time",
     "racing": "fits saved by racing, and true winners lost",
     "prefix": "pipelines whose first steps are costly",
     "iterations": "rungs of rows and iterations",

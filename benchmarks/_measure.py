@@ -9,6 +9,8 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
+
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("scikit-learn", "optuna", "optuna-integration", "rustuna", "numpy", "scipy", "joblib")
 
@@ -35,10 +37,39 @@ def spread(values, digits=3):
     return f"{shown[0]} ({shown[1]} to {shown[2]})"
 
 
-def environment():
-    """Say what a figure was measured with."""
+def mean_and_error(values, digits=3):
+    """Say the mean, with its standard error."""
+    return f"{np.mean(values):.{digits}f} ± {standard_error(values):.{digits}f}"
+
+
+def standard_error(values):
+    return np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def t_of(differences):
+    """Return the mean of paired differences in units of its standard error; 0 if they do not vary."""
+    error = standard_error(differences)
+    return float(np.mean(differences) / error) if error > 0 else 0.0
+
+
+def paired(values, base, problems):
+    """Say how much more one thing has than another, in how many pairs less and more, and the t over pairs, problems."""
+    differences = np.asarray(values) - np.asarray(base)
+    less, more = int((differences < 0).sum()), int((differences > 0).sum())
+    t = f"t {t_of(differences):+.1f}, by problem {t_by_problem(values, base, problems):+.1f}"
+    return f"{differences.mean():+.3f} ({less} less, {more} more; {t})"
+
+
+def t_by_problem(values, base, problems):
+    """Return the t of the problems' mean differences: seeds on one table are not independent evidence."""
+    differences, problems = np.asarray(values) - np.asarray(base), np.asarray(problems)
+    return t_of([differences[problems == problem].mean() for problem in np.unique(problems)])
+
+
+def environment(*more):
+    """Say what a figure was measured with, naming more packages if need be."""
     versions = []
-    for package in PACKAGES:
+    for package in (*PACKAGES, *more):
         try:
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:

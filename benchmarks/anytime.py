@@ -17,19 +17,12 @@ from typing import Any
 import numpy as np
 import optuna
 from sklearn.base import clone
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # makes the next import possible
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import (
-    HalvingRandomSearchCV,
-    KFold,
-    RandomizedSearchCV,
-    StratifiedKFold,
-    cross_val_score,
-)
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 
-from benchmarks._measure import RESULTS, environment, markdown_table, picture, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, picture, seconds_of, t_of, write_rows
+from benchmarks.peers.searches import SEARCHES
 from benchmarks.problems import PROBLEMS, Problem
-from sklearn_autotune import OptunaSearchCV
 
 PICTURE = picture("anytime", "Times as fast as RandomizedSearchCV to its score, by method")
 N_CANDIDATES = 100
@@ -80,31 +73,25 @@ class Setting:
     cv: Any
     seed: int
 
-    @property
-    def shared(self) -> dict[str, Any]:
-        """What all searches call the same."""
-        return {"scoring": self.problem.scoring, "cv": self.cv, "refit": False}
+    def search(self, name: str, seed: int | None = None, n_candidates: int | None = None, **params: Any) -> Any:
+        """Build a search of that name; without a seed of its own, with one that is not that of the random search."""
+        build = SEARCHES[name]
+        seed = self.seed + OTHER_SEED if seed is None else seed
+        shared = {"scoring": self.problem.scoring, "cv": self.cv, "refit": False}
+        return build(self.model, self.problem.space, n_candidates or N_CANDIDATES, seed, **shared, **params)
 
 
 def randomized(setting: Setting, target: float) -> Trace:
     """Run scikit-learn's random search, in full."""
-    search = RandomizedSearchCV(
-        setting.model,
-        setting.problem.space,
-        n_iter=N_CANDIDATES,
-        random_state=setting.seed,
-        **setting.shared,
-    )
-    start = time.perf_counter()
-    search.fit(setting.X, setting.y)
-    seconds = time.perf_counter() - start
+    search = setting.search("RandomizedSearchCV", seed=setting.seed)
+    seconds = seconds_of(lambda: search.fit(setting.X, setting.y), time.perf_counter)
     results = search.cv_results_
     spent = np.cumsum((results["mean_fit_time"] + results["mean_score_time"]) * N_FOLDS)
     scores = results["mean_test_score"]
     return Trace(list(spent / spent[-1] * seconds), list(scores), results["params"][int(np.argmax(scores))])
 
 
-def ours(setting: Setting, target: float, **params: Any) -> Trace:
+def ours(setting: Setting, target: float, n_candidates: int | None = None, **params: Any) -> Trace:
     """Run OptunaSearchCV as it comes."""
     n_least = N_CANDIDATES if not params else 1
     stamps: list[float] = []
@@ -119,13 +106,8 @@ def ours(setting: Setting, target: float, **params: Any) -> Trace:
         if best >= target and len(stamps) >= n_least:
             study.stop()
 
-    search = OptunaSearchCV(
-        setting.model,
-        setting.problem.space,
-        random_state=setting.seed,
-        **setting.shared,
-        callbacks=[stamp],
-        **({"n_trials": MAX_CANDIDATES} | params),
+    search = setting.search(
+        "OptunaSearchCV", seed=setting.seed, n_candidates=n_candidates or MAX_CANDIDATES, callbacks=[stamp], **params
     ).fit(setting.X, setting.y)
     scores = search.cv_results_["mean_test_score"]
     first = int(np.nanargmax(scores[:N_CANDIDATES]))
@@ -134,13 +116,11 @@ def ours(setting: Setting, target: float, **params: Any) -> Trace:
 
 def ours_in_full(setting: Setting, target: float) -> Trace:
     """Run OptunaSearchCV with all candidates measured in full: what racing is compared with."""
-    return ours(setting, target, pruner=None, n_trials=N_CANDIDATES)
+    return ours(setting, target, N_CANDIDATES, pruner=None)
 
 
 def integration(setting: Setting, target: float) -> Trace:
-    """Run optuna-integration's class; its pruning needs ``partial_fit`` outside of a Pipeline, which none here has."""
-    from optuna_integration import OptunaSearchCV as IntegrationSearchCV
-
+    """Run optuna-integration's class, until it has reached the target or measured 100 candidates."""
     stamps: list[float] = []
     start = time.perf_counter()
 
@@ -149,46 +129,16 @@ def integration(setting: Setting, target: float) -> Trace:
         if trial.state == optuna.trial.TrialState.COMPLETE and trial.value >= target:
             study.stop()
 
-    study = optuna.create_study(
-        direction="maximize", sampler=optuna.samplers.TPESampler(seed=setting.seed + OTHER_SEED)
-    )
-    search = IntegrationSearchCV(
-        setting.model,
-        {name: optuna_distribution(values) for name, values in setting.problem.space.items()},
-        n_trials=N_CANDIDATES,
-        study=study,
-        **setting.shared,
-        callbacks=[stamp],
-    ).fit(setting.X, setting.y)
+    search = setting.search("optuna-integration", callbacks=[stamp]).fit(setting.X, setting.y)
     scores = [np.nan if trial.value is None else trial.value for trial in search.study_.trials]
     best = search.study_.trials[int(np.nanargmax(scores))]
     return Trace(stamps, scores, best.params)
 
 
-def optuna_distribution(values: Any) -> Any:
-    """Say a dimension of ours in Optuna's words."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    if isinstance(values, list):
-        return CategoricalDistribution(values)
-    low, high = values.support()
-    if values.dist.name == "randint":
-        return IntDistribution(int(low), int(high))
-    return FloatDistribution(low, high, log=values.dist.name == "loguniform")
-
-
 def halving(setting: Setting, target: float) -> Trace:
     """Run scikit-learn's successive halving; what it chose is measured on all folds afterwards, off the clock."""
-    search = HalvingRandomSearchCV(
-        setting.model,
-        setting.problem.space,
-        n_candidates=N_CANDIDATES,
-        random_state=setting.seed + OTHER_SEED,
-        **setting.shared,
-    )
-    start = time.perf_counter()
-    search.fit(setting.X, setting.y)
-    seconds = time.perf_counter() - start
+    search = setting.search("HalvingRandomSearchCV")
+    seconds = seconds_of(lambda: search.fit(setting.X, setting.y), time.perf_counter)
     chosen = clone(setting.model).set_params(**search.best_params_)
     score = cross_val_score(chosen, setting.X, setting.y, cv=setting.cv, scoring=setting.problem.scoring).mean()
     return Trace([seconds], [score], search.best_params_)
@@ -196,8 +146,6 @@ def halving(setting: Setting, target: float) -> Trace:
 
 def bayes(setting: Setting, target: float) -> Trace:
     """Run scikit-optimize's Gaussian process, until it has reached the target or measured 100 candidates."""
-    from skopt import BayesSearchCV
-
     stamps: list[float] = []
     start = time.perf_counter()
 
@@ -205,27 +153,9 @@ def bayes(setting: Setting, target: float) -> Trace:
         stamps.append(time.perf_counter() - start)
         return -result.fun >= target
 
-    search = BayesSearchCV(
-        setting.model,
-        {name: skopt_dimension(values) for name, values in setting.problem.space.items()},
-        n_iter=N_CANDIDATES,
-        random_state=setting.seed + OTHER_SEED,
-        **setting.shared,
-    )
+    search = setting.search("BayesSearchCV")
     search.fit(setting.X, setting.y, callback=stamp)
     return Trace(stamps, list(search.cv_results_["mean_test_score"])[: len(stamps)], dict(search.best_params_))
-
-
-def skopt_dimension(values: Any) -> Any:
-    """Say a dimension of ours in scikit-optimize's words."""
-    from skopt.space import Categorical, Integer, Real
-
-    if isinstance(values, list):
-        return Categorical(values)
-    low, high = values.support()
-    if values.dist.name == "randint":
-        return Integer(int(low), int(high))
-    return Real(low, high, prior="log-uniform" if values.dist.name == "loguniform" else "uniform")
 
 
 EXPLAINED = (
@@ -333,10 +263,9 @@ def held_out(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> str:
         differences = np.array([row["held_out"] - base["held_out"] for base, row in found if row["problem"] == problem])
         scaled += list(differences / max(np.sqrt(np.mean(differences**2)), 1e-12))
     values = np.array(scaled)
-    t = values.mean() / (values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
     better = sum(row["held_out"] > base["held_out"] for base, row in found)
     worse = sum(row["held_out"] < base["held_out"] for base, row in found)
-    return f"{t:+.1f} ({better} better, {worse} worse)"
+    return f"{t_of(values):+.1f} ({better} better, {worse} worse)"
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
 from PIL import Image  # matplotlib comes with it
 from PIL.PngImagePlugin import PngInfo
+from scipy.stats import rankdata
 
 from benchmarks._measure import RESULTS, read_rows
 from benchmarks.selection import SEEN, SEEN_LATER
@@ -133,13 +134,23 @@ def relative(ax, rows, names, loss, ticks):
 def selection(rows):
     budget = min(unique(rows, "budget"))
     own = [row for row in rows if row["budget"] == budget and row["table"] not in (*SEEN, *SEEN_LATER)]
-    names = [name for name in unique(own, "method") if name != "ours"]
+    names = unique(own, "method")
+    cells = {}
+    for row in own:
+        cells.setdefault((row["table"], row["seed"]), {})[row["method"]] = row
+    complete = [cell for cell in cells.values() if len(cell) == len(names)]
     title = (
-        f"Held-out log loss over that of AutoModelSelector, {budget:g} seconds each (right of 1: ours is better)\n"
+        f"Rank among {len(names)} methods within {budget:g} seconds, on held-out rows (less is better)\n"
         f"a point is one of {len(unique(own, 'table'))} fresh tables and a seed; the first four are untuned"
     )
-    figure, (ax,) = new_figure(title, 3.5)
-    relative(ax, own, names, "log_loss", [0.5, 1, 2, 4, 10, 50])
+    figure, axes = new_figure(title, 3.5, 2, sharey=True)
+    for ax, label, score, sign in zip(axes, ("log loss", "AUC"), ("log_loss", "auc"), (1, -1), strict=True):
+        ranks = np.array([rankdata([sign * cell[name][score] for name in names]) for cell in complete])
+        for y, name in enumerate(names):
+            show_runs(ax, y, ranks[:, y], color_of("AutoModelSelector" if name == "ours" else name))
+        ax.set_title(label, fontsize=9)
+        ax.set_xlim(0.5, len(names) + 0.5)
+        name_lines(ax, [SPELLED.get(name, "AutoModelSelector") for name in names])
     return figure
 
 
@@ -273,7 +284,7 @@ def fits(rows):
     names = unique(rows, "method")
     title = (
         "Regret after the fits of so many candidates, five fits each (less is better)\n"
-        "0: the best score that any method found; 1: the median of the random candidates"
+        "0: the best score that any method found; 1: the median of the random candidates; what lies beyond is not shown"
     )
     figure, axes = new_figure(title, 3.6, len(budgets), sharex=True, sharey=True)
     for ax, budget in zip(axes, budgets, strict=True):
@@ -282,6 +293,7 @@ def fits(rows):
             if found:
                 show_runs(ax, y, found, color_of(name))
         name_lines(ax, names)
+        ax.set_xlim(-0.05, 1.05)
         ax.set_title(f"{budget} candidates", fontsize=9)
     return figure
 

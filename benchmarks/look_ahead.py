@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeRegressor
 
-from benchmarks._measure import RESULTS, environment, markdown_table
+from benchmarks._measure import RESULTS, environment, markdown_table, t_of
 from sklearn_autotune import OptunaSearchCV
 
 TREE = {
@@ -53,10 +53,7 @@ def best_scores(problem, n_trials, look_ahead, n_seeds):
 
 def compare(values, base):
     """Say the mean, and how far it lies from that of ``look_ahead=1``."""
-    difference = values - base
-    error = difference.std(ddof=1) / np.sqrt(len(difference))
-    t = difference.mean() / error if error > 0 else 0.0
-    return f"{values.mean():.4f} (t {t:+.1f})"
+    return f"{values.mean():.4f} (t {t_of(values - base):+.1f})"
 
 
 def main():

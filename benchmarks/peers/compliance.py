@@ -1,6 +1,7 @@
 """How one search or AutoML class behaves as a scikit-learn estimator, in an environment that has it.
 
-``python compliance.py METHOD`` prints one line of JSON. Needs nothing of this repository, unless the method is ours.
+``python compliance.py METHOD`` prints one line of JSON. Needs nothing of this repository but ``searches.py``,
+unless the method is ours.
 """
 
 import json
@@ -27,29 +28,15 @@ def model():
     return LogisticRegression(max_iter=50)
 
 
-def grid(n_jobs):
-    from sklearn.model_selection import GridSearchCV
+def peer(name, n_candidates=3, **params):
+    """Return what makes that search, small, given ``n_jobs``."""
 
-    return GridSearchCV(model(), {"C": [0.01, 1.0]}, cv=2, n_jobs=n_jobs)
+    def make(n_jobs):
+        from benchmarks.peers.searches import SEARCHES
 
+        return SEARCHES[name](model(), {"C": C}, n_candidates, 0, cv=2, n_jobs=n_jobs, **params)
 
-def randomized(n_jobs):
-    from sklearn.model_selection import RandomizedSearchCV
-
-    return RandomizedSearchCV(model(), {"C": C}, n_iter=3, cv=2, n_jobs=n_jobs, random_state=0)
-
-
-def halving(n_jobs):
-    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-    from sklearn.model_selection import HalvingRandomSearchCV
-
-    return HalvingRandomSearchCV(model(), {"C": C}, cv=2, n_jobs=n_jobs, random_state=0)
-
-
-def ours(n_jobs):
-    from sklearn_autotune import OptunaSearchCV
-
-    return OptunaSearchCV(model(), {"C": C}, n_trials=3, cv=2, n_jobs=n_jobs, random_state=0)
+    return make
 
 
 def ours_selector(n_jobs):
@@ -63,36 +50,6 @@ def ours_xgboost(n_jobs):
     from sklearn_autotune import TunedXGBClassifier
 
     return TunedXGBClassifier(n_trials=2, n_estimators=20, n_jobs=n_jobs, random_state=0)
-
-
-def integration(n_jobs):
-    from optuna.distributions import FloatDistribution
-    from optuna_integration import OptunaSearchCV
-
-    space = {"C": FloatDistribution(1e-3, 1e2, log=True)}
-    return OptunaSearchCV(model(), space, n_trials=3, cv=2, n_jobs=n_jobs, random_state=0)
-
-
-def bayes(n_jobs):
-    from skopt import BayesSearchCV
-    from skopt.space import Real
-
-    space = {"C": Real(1e-3, 1e2, prior="log-uniform")}
-    return BayesSearchCV(model(), space, n_iter=3, cv=2, n_jobs=n_jobs, random_state=0)
-
-
-def genetic(n_jobs):
-    from sklearn_genetic import GASearchCV
-    from sklearn_genetic.space import Continuous
-
-    return GASearchCV(
-        model(),
-        param_grid={"C": Continuous(1e-3, 1e2, distribution="log-uniform", random_state=0)},
-        cv=2,
-        n_jobs=n_jobs,
-        population_size=3,
-        generations=1,
-    )
 
 
 def flaml(n_jobs):
@@ -117,15 +74,15 @@ def tpot(n_jobs):
 
 
 METHODS = {
-    "GridSearchCV": (grid, "scikit-learn"),
-    "RandomizedSearchCV": (randomized, "scikit-learn"),
-    "HalvingRandomSearchCV": (halving, "scikit-learn"),
-    "OptunaSearchCV": (ours, "sklearn-autotune"),
+    "GridSearchCV": (peer("GridSearchCV"), "scikit-learn"),
+    "RandomizedSearchCV": (peer("RandomizedSearchCV"), "scikit-learn"),
+    "HalvingRandomSearchCV": (peer("HalvingRandomSearchCV", "exhaust"), "scikit-learn"),
+    "OptunaSearchCV": (peer("OptunaSearchCV"), "sklearn-autotune"),
     "AutoModelSelector": (ours_selector, "sklearn-autotune"),
     "TunedXGBClassifier": (ours_xgboost, "sklearn-autotune"),
-    "optuna-integration's OptunaSearchCV": (integration, "optuna-integration"),
-    "BayesSearchCV": (bayes, "scikit-optimize"),
-    "GASearchCV": (genetic, "sklearn-genetic-opt"),
+    "optuna-integration's OptunaSearchCV": (peer("optuna-integration"), "optuna-integration"),
+    "BayesSearchCV": (peer("BayesSearchCV"), "scikit-optimize"),
+    "GASearchCV": (peer("GASearchCV", population_size=3), "sklearn-genetic-opt"),
     "FLAML's AutoML": (flaml, "flaml"),
     "TPOTClassifier": (tpot, "tpot"),
 }

@@ -1,0 +1,71 @@
+"""What was fitted, in order: searches are compared by the number of their fits, whoever runs them and however.
+
+An estimator that notes its fits and scores works in any search, so long as that runs in this process and scores with
+the estimator's own ``score``.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["CountsFits", "Fit", "best_after", "noted"]
+
+
+@dataclass
+class Fit:
+    """One fit: of which candidate, on how many rows; the fold it was scored on and the score, once there is one."""
+
+    candidate: tuple[Any, ...]
+    n_rows: int
+    fold: int | None = None
+    score: float = np.nan
+
+
+_noted: list[Fit] = []
+
+
+@contextmanager
+def noted() -> Iterator[list[Fit]]:
+    """Give the list of the fits from here on."""
+    _noted.clear()
+    yield _noted
+
+
+class CountsFits:
+    """Mixin of estimators that note their fits."""
+
+    def note_fit(self, candidate: tuple[Any, ...], n_rows: int) -> None:
+        self.fit_ = Fit(candidate, n_rows)
+        _noted.append(self.fit_)
+
+    def note_score(self, fold: int | None, score: float) -> float:
+        if fold is not None:  # else on training rows, as GASearchCV does whatever it is told, or on a part of a fold
+            self.fit_.fold, self.fit_.score = fold, score
+        return score
+
+
+def best_after(fits: list[Fit], n_folds: int) -> tuple[np.ndarray, list[tuple[Any, ...] | None]]:
+    """Say, after each fit, the best mean score of the candidates that are measured on all folds, and which that is.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_fits,)
+        NaN before the first.
+    candidates : list of (tuple or None)
+    """
+    folds: dict[tuple[Any, ...], dict[int, float]] = {}
+    best, winner = np.nan, None
+    scores, candidates = [], []
+    for fit in fits:
+        if fit.fold is not None:
+            own = folds.setdefault(fit.candidate, {})
+            own[fit.fold] = fit.score
+            mean = np.mean(list(own.values()))
+            if len(own) == n_folds and not mean <= best and np.isfinite(mean):
+                best, winner = mean, fit.candidate
+        scores.append(best)
+        candidates.append(winner)
+    return np.array(scores), candidates

@@ -1,0 +1,163 @@
+"""Evidence for the defaults of OptunaSearchCV: sampler, start-up, look-ahead and racing rule, one varied at a time.
+
+``python -m benchmarks.defaults``: searches on all problems of `benchmarks.tabulated`, each with the same number of
+fits, so that what racing saves is spent on more candidates. Nothing here depends on seconds.
+"""
+
+import argparse
+import warnings
+from functools import partial
+from typing import Any
+
+import numpy as np
+import optuna
+from joblib import Parallel, delayed
+from optuna.samplers import QMCSampler, RandomSampler, TPESampler
+
+from benchmarks._measure import (
+    RESULTS,
+    environment,
+    markdown_table,
+    mean_and_error,
+    paired,
+    picture,
+    read_rows,
+    write_rows,
+)
+from benchmarks.counting import best_after, noted
+from benchmarks.tabulated import FOLDS, N_FOLDS, Tabulated, X, Y, names, surrogate
+from sklearn_autotune import FoldRacing, OptunaSearchCV
+from sklearn_autotune.samplers import RustTPESampler
+
+PICTURE = picture("defaults", "Regret after so many fits, by setting")
+BUDGETS = (25, 50, 100)  # candidates' worth of fits
+DEFAULT = "as it comes"
+TPE = partial(TPESampler, multivariate=True)  # what the search makes where it is given no sampler
+
+# By factor, what differs from the defaults; samplers are given the seed.
+SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
+    ("", DEFAULT): {},
+    ("sampler", "random"): {"sampler": RandomSampler},
+    ("sampler", "quasi-random (Sobol)"): {
+        "sampler": partial(QMCSampler, scramble=True, warn_independent_sampling=False)
+    },
+    ("sampler", "RustTPESampler"): {"sampler": RustTPESampler},
+    **{("start-up", f"{n} trials"): {"sampler": partial(TPE, n_startup_trials=n)} for n in (5, 20, 40)},
+    **{("look_ahead", f"look_ahead={n}"): {"look_ahead": n} for n in (1, 4, 8, 16)},
+    ("pruner", "None"): {"pruner": None},
+    ("pruner", "MedianPruner"): {"pruner": optuna.pruners.MedianPruner()},
+    **{("pruner", f"error_rate={rate:g}"): {"pruner": FoldRacing(error_rate=rate)} for rate in (0.01, 0.1, 0.2)},
+    **{("pruner", f"n_startup_trials={n}"): {"pruner": FoldRacing(n_startup_trials=n)} for n in (6, 12)},
+}
+
+
+def search(problem: str, seed: int, setting: tuple[str, str], budgets: tuple[int, ...]) -> dict[str, Any]:
+    """Search until the fits are spent; return the regret after each budget."""
+    made = surrogate(problem)
+    params = {"sampler": TPE} | SETTINGS[setting]
+    with noted() as fits:
+
+        def stop(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+            if len(fits) >= max(budgets) * N_FOLDS:
+                study.stop()
+
+        OptunaSearchCV(
+            Tabulated(problem),
+            made.space,
+            n_trials=max(budgets) * N_FOLDS,
+            cv=FOLDS,
+            refit=False,
+            callbacks=[stop],
+            **params | {"sampler": params["sampler"](seed=seed)},
+        ).fit(X, Y)
+        scores, _ = best_after(fits, N_FOLDS)
+        n_candidates = len({fit.candidate for fit in fits[: max(budgets) * N_FOLDS]})
+    regrets = (made.best - scores) / (made.best - made.typical)
+    return {
+        "problem": problem,
+        "seed": seed,
+        "factor": setting[0],
+        "setting": setting[1],
+        **{f"regret_{budget}": round(float(regrets[budget * N_FOLDS - 1]), 5) for budget in budgets},
+        "candidates": n_candidates,
+    }
+
+
+def searches(problem: str, seed: int, budgets: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Run all settings on one problem and seed, in whatever process this is."""
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return [search(problem, seed, setting, budgets) for setting in SETTINGS]
+
+
+def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
+    """Set each setting beside the default."""
+    regrets, against = [], []
+    base = [row for row in rows if row["setting"] == DEFAULT]
+    for factor, name in SETTINGS:
+        own = [row for row in rows if (row["factor"], row["setting"]) == (factor, name)]
+        column = {budget: [row[f"regret_{budget}"] for row in own] for budget in budgets}
+        cells = [mean_and_error(column[budget]) for budget in budgets]
+        regrets.append([factor, name, *cells, f"{np.mean([row['candidates'] for row in own]):.0f}"])
+        if name != DEFAULT:
+            cells = []
+            for budget in budgets:
+                default = [row[f"regret_{budget}"] for row in base]
+                cells.append(paired(column[budget], default, [row["problem"] for row in own]))
+            against.append([factor, name, *cells])
+    after = [f"after {budget * N_FOLDS} fits" for budget in budgets]
+    return (
+        markdown_table(["factor", "setting", *after, "candidates"], regrets)
+        + "\n\n"
+        + markdown_table(["factor", "regret less the default's", *after], against)
+    )
+
+
+EXPLAINED = """\
+Regret is the best mean score there is less that of the best candidate measured on all five folds, after so many fits:
+0 is the best of the 200 candidates behind the problem, 1 their median; means ± standard errors over problems and seeds.
+`candidates` is how many the last budget was enough for. In the second table the differences on the same problem with
+the same seed; below 0 a setting is better than the default. The first t is that over all pairs, the second that over
+the means of the problems, of which there are fewer, and which are independent.
+
+As it comes is Optuna's multivariate TPE with 10 start-up trials, `look_ahead=2` and `FoldRacing()`, which has
+`error_rate=0.05` and `n_startup_trials=3`. CMA-ES and Gaussian processes need packages that are none of the core
+dependencies (cmaes, torch), so they can be no defaults and are not here.
+
+The scores are those of a surrogate (`benchmarks/tabulated.py`), which is smoother than the truth between the candidates
+measured. What racing loses on real fold scores is in [racing](racing.md), what looking ahead costs on real fits in
+[look_ahead](look_ahead.md)."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--problems", nargs="+", default=names(), choices=names(), metavar="PROBLEM")
+    parser.add_argument("--jobs", type=int, default=1, help="processes; they change nothing in what is counted")
+    parser.add_argument("--resume", action="store_true", help="keep the rows of the last run, and add those missing")
+    args = parser.parse_args()
+    budgets = (5, 10) if args.quick else BUDGETS
+    if args.quick:
+        args.seeds, args.problems = 2, args.problems[:2]
+    rows = read_rows("defaults") if args.resume else []
+    done = {(row["problem"], row["seed"]) for row in rows}
+    wanted = [(problem, seed) for seed in range(args.seeds) for problem in args.problems]
+    runs = [run for run in wanted if run not in done]
+    for found in Parallel(args.jobs, return_as="generator_unordered")(delayed(searches)(*run, budgets) for run in runs):
+        rows = sorted([*rows, *found], key=lambda row: (row["seed"], row["problem"]))
+        if not args.quick:
+            write_rows("defaults", rows)  # each time: a run that is interrupted leaves what it has measured
+    n_problems, n_searches = len({row["problem"] for row in rows}), len(rows) // len(SETTINGS)
+    text = (
+        f"# Defaults\n\n{PICTURE}\n\n{environment()}\n\n"
+        f"{n_problems} real problems, {n_searches} searches of each setting.\n\n"
+        f"{report(rows, budgets)}\n\n{EXPLAINED}\n"
+    )
+    print(text)
+    if not args.quick:
+        (RESULTS / "defaults.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,300 @@
+"""Quality against the number of fits: searches side by side, each with as many fits as the others.
+
+``python -m benchmarks.fits``: on small real tables, all methods search the same space on the same training rows and the
+same five folds, with a model that counts its fits. After the fits of 25, 50 and 100 candidates (125, 250, 500), a
+method has the best candidate among those it has measured on all folds by then. Nothing here depends on seconds.
+"""
+
+import argparse
+import logging
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import optuna
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.pipeline import Pipeline
+
+from benchmarks._measure import (
+    RESULTS,
+    environment,
+    markdown_table,
+    mean_and_error,
+    paired,
+    picture,
+    read_rows,
+    write_rows,
+)
+from benchmarks.counting import CountsFits, Fit, best_after, noted
+from benchmarks.peers.searches import SEARCHES, halving_candidates
+from benchmarks.problems import Problem
+from benchmarks.small_problems import SMALL_PROBLEMS
+
+# Slower than the others, or much like one of them.
+LEFT_OUT = ("Boston, gradient boosting", "breast cancer, SVC", "colleges, neighbours", "digits, polynomial SVC")
+CHOSEN = {problem.name: problem for problem in SMALL_PROBLEMS if problem.name not in LEFT_OUT}
+PICTURE = picture("fits", "Regret after so many fits, by method")
+BUDGETS = (25, 50, 100)  # candidates' worth of fits
+N_FOLDS = 5
+
+OURS = "OptunaSearchCV"
+
+# A proposal of its Gaussian process takes most of a second: as many budgets and seeds as that allows.
+SLOW = {"BayesSearchCV": (50, 1)}
+
+# What cannot be cut where the fits are spent is run anew for each budget.
+BY_BUDGET = ("GridSearchCV", "HalvingRandomSearchCV")
+
+
+def counted(model: Pipeline, problem: Problem, folds: list[tuple[np.ndarray, np.ndarray]], X: np.ndarray) -> Any:
+    """Return the model as one that notes its fits, and scores as the problem does."""
+    scorer = get_scorer(problem.scoring)
+    fold_of = {X[test].tobytes(): fold for fold, (_, test) in enumerate(folds)}
+
+    class Counted(CountsFits, Pipeline):
+        def fit(self, X, y):
+            params = self.get_params()
+            self.note_fit(tuple(params[name] for name in problem.space), len(X))
+            return super().fit(X, y)
+
+        def score(self, X, y):
+            return self.note_score(fold_of.get(X.tobytes()), scorer(self, X, y))
+
+    return Counted(model.steps)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one method is given; ``fits`` is the list of the fits made so far."""
+
+    model: Any
+    space: dict[str, Any]
+    n_candidates: int
+    seed: int
+    X: np.ndarray
+    y: np.ndarray
+    cv: list[tuple[np.ndarray, np.ndarray]]
+    fits: list[Fit]
+
+    def fit(self, name: str, n_candidates: int | None = None, **params: Any) -> Any:
+        """Build a search of that name and fit it."""
+        n_candidates = n_candidates or self.n_candidates
+        search = SEARCHES[name](self.model, self.space, n_candidates, self.seed, cv=self.cv, refit=False, **params)
+        return search.fit(self.X, self.y)
+
+
+def run_ours(run: Run, **params: Any) -> None:
+    """Run OptunaSearchCV until the fits are spent: racing makes more candidates of them."""
+
+    def stop(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        if len(run.fits) >= run.n_candidates * N_FOLDS:
+            study.stop()
+
+    run.fit(OURS, run.n_candidates * N_FOLDS, callbacks=[stop], **params)
+
+
+def run_halving(run: Run) -> None:
+    """Run halving up to all rows or nearly so, and measure its choice on all of them, out of the same fits."""
+    search = run.fit("HalvingRandomSearchCV", halving_candidates(run.n_candidates - 1), min_resources="exhaust")
+    cross_val_score(clone(run.model).set_params(**search.best_params_), run.X, run.y, cv=run.cv)
+
+
+def run_genetic(run: Run) -> None:
+    """Run GASearchCV, which draws from the global generators."""
+    random.seed(run.seed)
+    np.random.seed(run.seed)
+    run.fit("GASearchCV")
+
+
+METHODS: dict[str, Callable[[Run], Any]] = {
+    OURS: run_ours,
+    "OptunaSearchCV, pruner=None": partial(run_ours, pruner=None),
+    **{name: partial(Run.fit, name=name) for name in SEARCHES if name != OURS},
+    "HalvingRandomSearchCV": run_halving,
+    "GASearchCV": run_genetic,
+}
+
+PACKAGE_OF = {
+    "optuna-integration": "optuna_integration",
+    "BayesSearchCV": "skopt",
+    "hyperopt": "hyperopt",
+    "GASearchCV": "sklearn_genetic",
+}
+
+
+def measure(problem: Problem, seed: int, methods: list[str], budgets: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """Run all methods on one problem and seed; yield a row for each budget."""
+    X, X_held_out, y, y_held_out = problem.split(seed)
+    splitter = StratifiedKFold if problem.is_classification else KFold
+    folds = list(splitter(N_FOLDS, shuffle=True, random_state=seed).split(X, y))
+    plain = problem.make(seed)
+    model = counted(plain, problem, folds, X)
+    scorer = get_scorer(problem.scoring)
+    for name in methods:
+        most, n_seeds = SLOW.get(name, (max(budgets), seed + 1))
+        own = [budget for budget in budgets if budget <= most]
+        if seed >= n_seeds or not own:
+            continue
+        for n_candidates in own if name in BY_BUDGET else own[-1:]:
+            with noted() as fits:
+                METHODS[name](Run(model, problem.space, n_candidates, seed, X, y, folds, fits))
+                scores, candidates = best_after(fits, N_FOLDS)
+                rows = np.array([fit.n_rows for fit in fits])
+                typical = middle(fits)
+            for budget in [n_candidates] if name in BY_BUDGET else own:
+                n_fits = min(budget * N_FOLDS, len(scores))
+                best = dict(zip(problem.space, candidates[n_fits - 1], strict=True))
+                yield {
+                    "problem": problem.name,
+                    "seed": seed,
+                    "method": name,
+                    "candidates": budget,
+                    "fits": n_fits,
+                    "share_of_rows": rows[:n_fits].mean() / len(folds[0][0]),
+                    "cv_score": scores[n_fits - 1],
+                    "held_out": scorer(clone(plain).set_params(**best).fit(X, y), X_held_out, y_held_out),
+                    "typical": typical,
+                }
+
+
+def measured(problem: str, seed: int, methods: list[str], budgets: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Measure in whatever process this is."""
+    warnings.simplefilter("ignore")  # of models that do not converge with some candidates
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    logging.getLogger("hyperopt").setLevel(logging.ERROR)
+    rows = list(measure(CHOSEN[problem], seed, methods, budgets))
+    print(f"{problem}, seed {seed}", flush=True)
+    return rows
+
+
+def middle(fits: list[Fit]) -> float:
+    """Return the median of the candidates' mean scores."""
+    folds: dict[tuple[Any, ...], list[float]] = {}
+    for fit in fits:
+        folds.setdefault(fit.candidate, []).append(fit.score)
+    return float(np.median([np.mean(scores) for scores in folds.values() if len(scores) == N_FOLDS]))
+
+
+def add_regrets(rows: list[dict[str, Any]]) -> None:
+    """Add each row's regret, and its held-out score less ours, in units of best less typical candidate."""
+    at = {(row["problem"], row["seed"], row["method"], row["candidates"]): row for row in rows}
+    for row in rows:
+        same = [other for other in rows if (other["problem"], other["seed"]) == (row["problem"], row["seed"])]
+        best = max(other["cv_score"] for other in same)
+        typical = next(other["typical"] for other in same if other["method"] == "RandomizedSearchCV")
+        base = at[row["problem"], row["seed"], OURS, row["candidates"]]
+        row["regret"] = (best - row["cv_score"]) / (best - typical)
+        row["held_out_gain"] = (row["held_out"] - base["held_out"]) / (best - typical)
+        rivals = [other["cv_score"] for other in same if other["candidates"] == row["candidates"]]
+        row["rank"] = 1 + sum(score > row["cv_score"] for score in rivals)
+
+
+def regrets_of(rows: list[dict[str, Any]]) -> list[float]:
+    return [row["regret"] for row in rows]
+
+
+def against_ours(own: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
+    return paired(regrets_of(own), regrets_of(base), [row["problem"] for row in own]) if own else ""
+
+
+def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
+    """Set the methods side by side."""
+    at = {(row["method"], row["candidates"], row["problem"], row["seed"]): row for row in rows}
+    regrets, against = [], []
+    for name in dict.fromkeys(row["method"] for row in rows):
+        cells = []
+        pairs = []
+        for budget in budgets:
+            own = [row for row in rows if (row["method"], row["candidates"]) == (name, budget)]
+            base = [at[OURS, budget, row["problem"], row["seed"]] for row in own]
+            pairs.append((own, base))
+            cells.append(mean_and_error(regrets_of(own)) if own else "")
+        own, base = next(pair for pair in reversed(pairs) if pair[0])
+        rank = f"{np.mean([row['rank'] for row in own]):.1f}" if base[0]["candidates"] == budgets[-1] else ""
+        regrets.append([name, len(own), *cells, rank, f"{np.mean([row['share_of_rows'] for row in own]):.0%}"])
+        if name != OURS:
+            held_out = [row["held_out_gain"] for row in own]
+            against.append(
+                [
+                    name,
+                    *(against_ours(*pair) for pair in pairs),
+                    paired(held_out, np.zeros(len(own)), [row["problem"] for row in own]),
+                ]
+            )
+    after = [f"after {budget}" for budget in budgets]
+    return (
+        markdown_table(["regret", "searches", *after, "mean rank", "rows of a fit"], regrets)
+        + "\n\n"
+        + markdown_table(["regret less ours", *after, "held-out score less ours, at its end"], against)
+    )
+
+
+EXPLAINED = """\
+The best CV score that a method has measured on all five folds after the fits of so many candidates (five each), as
+regret: 0 is the best that any method found on that table and seed, 1 the median of the random candidates; means ±
+standard errors over tables and seeds; the rank is that of the last budget, among all that had it. In the second table
+the differences on the same table, folds and seed: above 0 ours found a better one, below 0 the other did. Held-out
+scores are those of the best candidate at a method's last budget, fitted on all training rows, in the same units, and
+more is better. The first t is that over all pairs, the second that over the means of the tables, of which there are
+fewer, and which are independent; below 2 in size they say nothing.
+
+Each fit counts as one, whoever asks for it and on however few rows; `rows of a fit` says how many of a fold's training
+rows a method's fits had on average. By rows, `HalvingRandomSearchCV` spends a fraction of what the others do, so that
+it is at a disadvantage here; against seconds it is measured in [anytime](anytime.md). All have their own defaults but
+for what follows. `OptunaSearchCV` goes on until the fits are spent, as its racing stops candidates after some of their
+folds. `GridSearchCV` has a grid of its own for each budget: whichever parameter has the fewest levels gets one more,
+in the order of the space, while the product allows it; levels are the middles of parts of equal probability.
+`HalvingRandomSearchCV` has for each budget as many first candidates as the fits of all rungs and the measuring of its
+choice on all rows allow, with `min_resources="exhaust"`. `GASearchCV` has a population of 10 (with its default, 50,
+100 candidates would be one generation) and as many generations as the fits allow. `hyperopt` is `fmin` with TPE over
+`cross_val_score`. `BayesSearchCV` takes most of a second for a proposal, so it has 50 candidates at most, and one
+seed."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--problems", nargs="+", default=list(CHOSEN), choices=list(CHOSEN), metavar="PROBLEM")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
+    parser.add_argument("--jobs", type=int, default=1, help="processes; they change nothing in what is counted")
+    parser.add_argument("--resume", action="store_true", help="keep the rows of the last run, and add those missing")
+    args = parser.parse_args()
+    args.methods = list(dict.fromkeys([OURS, "RandomizedSearchCV", *args.methods]))  # what the others are measured by
+    budgets = (4, 8) if args.quick else BUDGETS
+    if args.quick:
+        args.seeds, args.problems = [0], ["concrete, tree"]
+        missing = [name for name, package in PACKAGE_OF.items() if find_spec(package) is None]
+        print("".join(f"{name} is left out: {PACKAGE_OF[name]} is not installed.\n" for name in missing))
+        args.methods = [name for name in args.methods if name not in missing]
+    rows = read_rows("fits") if args.resume else []
+    done = {(row["problem"], row["seed"]) for row in rows}
+    runs = [(problem, seed) for seed in args.seeds for problem in args.problems if (problem, seed) not in done]
+    for found in Parallel(args.jobs, return_as="generator_unordered")(
+        delayed(measured)(*run, args.methods, budgets) for run in runs
+    ):
+        rows = sorted([*rows, *found], key=lambda row: (row["seed"], row["problem"]))
+        add_regrets(rows)
+        if not args.quick:
+            write_rows("fits", rows)  # each time: a run that is interrupted leaves what it has measured
+    about = environment("scikit-optimize", "hyperopt", "sklearn-genetic-opt")
+    n_problems, n_pairs = len({row["problem"] for row in rows}), len({(row["problem"], row["seed"]) for row in rows})
+    text = (
+        f"# Quality against the number of fits\n\n{PICTURE}\n\n{about}\n\n"
+        f"{n_problems} real tables, {n_pairs} pairs of a table and a seed.\n\n{report(rows, budgets)}\n\n{EXPLAINED}\n"
+    )
+    print(text)
+    if not args.quick:
+        (RESULTS / "fits.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Real problems measured once, so that searches over them cost nothing but the search.
+
+``python -m benchmarks.tabulated``: of each problem, candidates drawn at random are measured on five folds and written
+to ``benchmarks/results/tabulated/``. `Tabulated` is an estimator whose fits are free: a forest of extremely randomised
+trees, trained on those candidates, says what the mean score of any other would be (a surrogate benchmark, after
+Eggensperger et al., 2015, *Efficient benchmarking of hyperparameter optimizers via surrogates*). How its folds deviate
+from that is taken from one measured candidate nearby: an average would make folds agree more than they do, and races
+too easy.
+"""
+
+import argparse
+import json
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.model_selection import KFold, ParameterSampler, StratifiedKFold, cross_val_score
+
+from benchmarks._measure import RESULTS
+from benchmarks.counting import CountsFits
+from benchmarks.problems import PROBLEMS, Problem
+from benchmarks.small_problems import SMALL_PROBLEMS
+
+__all__ = ["FOLDS", "N_FOLDS", "Surrogate", "Tabulated", "X", "Y", "names", "surrogate"]
+
+FOLDER = RESULTS / "tabulated"
+TOO_SLOW = ("ames, XGBoost", "ames, histogram boosting")
+CHOSEN = {problem.name: problem for problem in (*PROBLEMS, *SMALL_PROBLEMS) if problem.name not in TOO_SLOW}
+N_CANDIDATES = 200
+N_ROWS = 1000  # to be fitted on and scored on, at most
+N_FOLDS = 5
+N_TREES = 100
+
+# What a search is given in the place of data: which rows are tested says which fold it is.
+X = np.arange(2.0 * N_FOLDS).reshape(-1, 1)
+Y = np.arange(2 * N_FOLDS) % 2
+FOLDS = [(np.setdiff1d(np.arange(2 * N_FOLDS), test), test) for test in np.arange(2 * N_FOLDS).reshape(N_FOLDS, 2)]
+
+
+def path_of(name: str) -> Path:
+    return FOLDER / f"{name.replace(', ', ' ').replace(' ', '_')}.json"
+
+
+def names() -> list[str]:
+    """Return the problems that have been measured."""
+    return [name for name in CHOSEN if path_of(name).exists()]
+
+
+def spelled(values: Any) -> list[str] | None:
+    """Return what a dimension chooses from, spelled as strings; None if it is a distribution."""
+    return [repr(value) for value in values] if isinstance(values, list) else None
+
+
+def measure(problem: Problem, n_candidates: int = N_CANDIDATES) -> dict[str, Any]:
+    """Measure random candidates on all folds of one split."""
+    rows, _, y, _ = problem.split(0)
+    rows, y = rows[:N_ROWS], y[:N_ROWS]
+    splitter = StratifiedKFold if problem.is_classification else KFold
+    folds = list(splitter(N_FOLDS, shuffle=True, random_state=0).split(rows, y))
+    model = problem.make(0)
+    params, scores = [], []
+    for candidate in ParameterSampler(problem.space, n_candidates, random_state=0):
+        found = cross_val_score(clone(model).set_params(**candidate), rows, y, cv=folds, scoring=problem.scoring)
+        params.append(
+            [
+                repr(candidate[name]) if spelled(values) else float(f"{candidate[name]:.5g}")
+                for name, values in problem.space.items()
+            ]
+        )
+        scores.append([float(f"{score:.6g}") if np.isfinite(score) else None for score in found])
+    return {"problem": problem.name, "scoring": problem.scoring, "params": params, "scores": scores}
+
+
+@cache
+def surrogate(name: str) -> "Surrogate":
+    """Return the surrogate of a problem that has been measured; trained once."""
+    return Surrogate(CHOSEN[name].space, json.loads(path_of(name).read_text()))
+
+
+class Surrogate:
+    """What a problem's scores are, by its parameters.
+
+    Attributes
+    ----------
+    space : dict
+        As `RandomizedSearchCV` takes it: distributions, and lists of strings. Its names are those of `Tabulated`.
+    typical, best : float
+        Median and best mean score of the candidates that were measured; no other has a better one.
+    """
+
+    def __init__(self, space: dict[str, Any], found: dict[str, Any]) -> None:
+        self.space = {f"p{place}": spelled(values) or values for place, values in enumerate(space.values())}
+        self.is_log = [
+            getattr(getattr(values, "dist", None), "name", "") == "loguniform" for values in self.space.values()
+        ]
+        scores = np.array(found["scores"], dtype=float)
+        means = scores.mean(axis=1)
+        self.typical, self.best = float(np.nanmedian(means)), float(np.nanmax(means))
+        # How far below the median a hopeless or failed candidate lies would be all that trees see.
+        raised = np.fmax(means, self.typical - 3 * (self.best - self.typical))
+        scores = np.nan_to_num(scores - means[:, np.newaxis]) + raised[:, np.newaxis]
+        coded = np.array([self.coded(row) for row in found["params"]])
+        self.forest = ExtraTreesRegressor(N_TREES, random_state=0).fit(coded, scores)
+        self.known: dict[tuple[float, ...], np.ndarray] = {}
+
+    def coded(self, values: Any) -> list[float]:
+        """Return a candidate as numbers, given its values in the order of the space."""
+        coded: list[float] = []
+        for value, choices, is_log in zip(values, self.space.values(), self.is_log, strict=True):
+            if isinstance(choices, list):
+                coded += [float(value == choice) for choice in choices]
+            else:
+                coded.append(float(np.log(value)) if is_log else float(value))
+        return coded
+
+    def scores(self, values: Any) -> np.ndarray:
+        """Return a candidate's score on each fold."""
+        key = tuple(self.coded(values))
+        if key not in self.known:
+            row = np.array([key], dtype=np.float32)
+            by_tree = np.array([tree.tree_.predict(row).ravel() for tree in self.forest.estimators_])
+            nearby = by_tree[0]  # one leaf, which is one measured candidate
+            self.known[key] = by_tree.mean() + nearby - nearby.mean()
+        return self.known[key]
+
+
+class Tabulated(CountsFits, ClassifierMixin, BaseEstimator):
+    """A candidate of a problem that has been measured; it notes its fits."""
+
+    def __init__(self, problem="", p0=None, p1=None, p2=None, p3=None, p4=None, p5=None, p6=None):
+        self.problem = problem
+        self.p0 = p0
+        self.p1 = p1
+        self.p2 = p2
+        self.p3 = p3
+        self.p4 = p4
+        self.p5 = p5
+        self.p6 = p6
+
+    def fit(self, X, y):
+        self.classes_ = np.array([0, 1])
+        self.note_fit(tuple(getattr(self, name) for name in surrogate(self.problem).space), len(X))
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X), dtype=int)
+
+    def score(self, X, y):
+        fold = int(X[0, 0]) // 2
+        score = float(surrogate(self.problem).scores(self.fit_.candidate)[fold])
+        return self.note_score(fold if len(X) == 2 else None, score)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("--problems", nargs="+", default=list(CHOSEN), choices=list(CHOSEN), metavar="PROBLEM")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")  # of models that do not converge with some candidates
+    if args.quick:
+        args.problems = ["diabetes, SVR"]
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in args.problems:
+        problem = CHOSEN[name]
+        found = measure(problem, 10 if args.quick else N_CANDIDATES)
+        made = Surrogate(problem.space, found)
+        print(f"{name}: median {made.typical:.4f}, best {made.best:.4f}", flush=True)
+        if not args.quick:
+            path_of(name).write_text(json.dumps(found, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What the benchmarks count and compare with, where a mistake would make a table wrong."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis.strategies import integers
+from scipy.stats import loguniform, randint, uniform
+from sklearn.dummy import DummyRegressor
+
+from benchmarks._measure import read_rows, write_rows
+from benchmarks.counting import Fit, best_after, noted
+from benchmarks.peers.searches import SEARCHES, halving_candidates, levels
+from benchmarks.problems import Problem
+from benchmarks.tabulated import FOLDS, Surrogate, Tabulated, X, Y, measure, names, surrogate
+from sklearn_autotune import FoldRacing, OptunaSearchCV
+
+SPACE = {"a": uniform(0, 1), "b": [True, False], "c": randint(1, 5), "d": loguniform(1e-3, 1)}
+
+
+def dummy_problem():
+    def load():
+        return np.arange(60.0).reshape(-1, 1), np.random.RandomState(0).normal(size=60)
+
+    space = {"quantile": uniform(0, 1), "strategy": ["quantile", "mean"]}
+    return Problem("dummy", load, lambda seed: DummyRegressor(strategy="quantile"), space, "r2", False)
+
+
+def test_only_candidates_measured_on_all_folds_are_the_best():
+    fits = [Fit(("a",), 9, 0, 0.9), Fit(("b",), 9, 0, 0.5), Fit(("b",), 9, 1, 0.3), Fit(("c",), 9, 0, 0.6)]
+    fits += [Fit(("c",), 9), Fit(("c",), 9, 1, 0.4)]
+
+    scores, candidates = best_after(fits, 2)
+
+    np.testing.assert_allclose(scores, [np.nan, np.nan, 0.4, 0.4, 0.4, 0.5])
+    assert candidates == [None, None, ("b",), ("b",), ("b",), ("c",)]
+
+
+@pytest.mark.parametrize("pruner", [None, FoldRacing()])
+def test_a_search_has_made_the_fits_that_are_counted(pruner):
+    name = names()[0]
+
+    with noted() as fits:
+        search = OptunaSearchCV(
+            Tabulated(name), surrogate(name).space, n_trials=30, cv=FOLDS, pruner=pruner, refit=False, random_state=0
+        ).fit(X, Y)
+
+    assert len(fits) == search.trials_["n_folds"].sum()
+    assert best_after(fits, len(FOLDS))[0][-1] == pytest.approx(search.best_score_)
+
+
+def test_a_surrogate_gives_a_measured_candidate_its_own_scores_and_no_other_a_better_mean():
+    problem = dummy_problem()
+    found = measure(problem, 20)
+    made = Surrogate(problem.space, found)
+    scores = np.array(found["scores"])
+    best = int(scores.mean(axis=1).argmax())
+
+    np.testing.assert_allclose(made.scores(found["params"][best]), scores[best], atol=1e-6)
+    others = [made.scores([quantile, "'quantile'"]).mean() for quantile in np.linspace(0, 1, 50)]
+    assert max(others) <= made.best + 1e-9
+
+
+@given(integers(1, 300))
+def test_a_grid_is_as_large_as_its_budget_allows(n_candidates):
+    counts = {name: len(values) for name, values in levels(SPACE, n_candidates).items()}
+
+    assert math.prod(counts.values()) <= n_candidates
+    for name in ("a", "d"):  # no limit of their own
+        assert math.prod((counts | {name: counts[name] + 1}).values()) > n_candidates
+
+
+@pytest.mark.parametrize("n_candidates", [3, 10, 24, 49, 99])
+def test_halving_measures_as_many_candidates_as_foreseen_and_no_more(n_candidates):
+    problem = dummy_problem()
+    rows, y = np.arange(3000.0).reshape(-1, 1), np.random.RandomState(0).normal(size=3000)
+
+    def measured(first):
+        search = SEARCHES["HalvingRandomSearchCV"](
+            problem.make(0), {"quantile": uniform(0, 1)}, first, 0, cv=3, min_resources="exhaust", refit=False
+        )
+        return sum(search.fit(rows, y).n_candidates_)
+
+    first = halving_candidates(n_candidates)
+
+    assert measured(first) <= n_candidates < measured(first + 1)
+
+
+def test_rows_come_back_from_their_table_as_they_went(tmp_path):
+    rows = [{"problem": "Pima, neighbours", "seed": 3, "regret": -0.25, "tiny": 1e-9, "setting": "look_ahead=4"}]
+
+    write_rows("table", rows, tmp_path)
+
+    assert read_rows("table", tmp_path) == rows
