@@ -284,7 +284,7 @@ def fits(rows):
     names = unique(rows, "method")
     title = (
         "Regret after the fits of so many candidates, five fits each (less is better)\n"
-        "0: the best score that any method found; 1: the median of the random candidates; what lies beyond is not shown"
+        "0: the best that any method found; 1: the median of random candidates; points beyond are not shown"
     )
     figure, axes = new_figure(title, 3.6, len(budgets), sharex=True, sharey=True)
     for ax, budget in zip(axes, budgets, strict=True):
