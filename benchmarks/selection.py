@@ -115,9 +115,19 @@ def report(rows):
 
 
 def section(cells):
-    """Compare the methods that have measured something, on the tables and seeds that all of them have measured."""
+    """Compare the methods that ran on all tables; each of the others with them, on the tables that it ran on."""
     methods = list(dict.fromkeys(name for cell in cells.values() for name in cell))
-    cells = {key: cell for key, cell in cells.items() if len(cell) == len(methods)}
+    always = [name for name in methods if all(name in cell for cell in cells.values())]
+    text = comparison(cells, always)
+    for other in methods:
+        if other not in always:
+            own = {key: cell for key, cell in cells.items() if other in cell}
+            text += f"\nWith {other}. {comparison(own, [*always, other])}"
+    return text
+
+
+def comparison(cells, methods):
+    """Set some methods side by side."""
     losses = np.array([[cell[name]["log_loss"] for name in methods] for cell in cells.values()])
     areas = np.array([[cell[name]["auc"] for name in methods] for cell in cells.values()])
     ranks = [np.array([rankdata(line) for line in values]).mean(axis=0) for values in (losses, -areas)]
