@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import KFold, ParameterSampler, StratifiedKFold, cross_val_score
 
-from benchmarks._measure import RESULTS
+from benchmarks._measure import RESULTS, markdown_table
 from benchmarks.counting import CountsFits
 from benchmarks.problems import PROBLEMS, Problem
 from benchmarks.small_problems import SMALL_PROBLEMS
@@ -164,13 +164,16 @@ def main() -> None:
     if args.quick:
         args.problems = ["diabetes, SVR"]
     FOLDER.mkdir(parents=True, exist_ok=True)
+    rows = []
     for name in args.problems:
         problem = CHOSEN[name]
         found = measure(problem, 10 if args.quick else N_CANDIDATES)
         made = Surrogate(problem.space, found)
-        print(f"{name}: median {made.typical:.4f}, best {made.best:.4f}", flush=True)
+        rows.append([name, f"{made.typical:.4f}", f"{made.best:.4f}"])
+        print(name, flush=True)
         if not args.quick:
             path_of(name).write_text(json.dumps(found, separators=(",", ":")) + "\n")
+    print(markdown_table(["problem", "median score", "best"], rows))
 
 
 if __name__ == "__main__":
