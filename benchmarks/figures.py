@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from scipy.stats import rankdata
 
 from benchmarks._measure import RESULTS, read_rows
-from benchmarks.selection import SEEN, SEEN_LATER
+from benchmarks.selection import SEEN, SEEN_LATER, cells_of, methods_of
 from sklearn_autotune.plotting._style import COLORS, INK, MARKERS, PALE
 
 WIDTH = 8.0  # inches, at DPI about as many pixels as a README is wide
@@ -134,18 +134,15 @@ def relative(ax, rows, names, loss, ticks):
 def selection(rows):
     budget = min(unique(rows, "budget"))
     own = [row for row in rows if row["budget"] == budget and row["table"] not in (*SEEN, *SEEN_LATER)]
-    names = unique(own, "method")
-    cells = {}
-    for row in own:
-        cells.setdefault((row["table"], row["seed"]), {})[row["method"]] = row
-    complete = [cell for cell in cells.values() if len(cell) == len(names)]
+    cells = cells_of(own)
+    names, _ = methods_of(cells)
     title = (
         f"Rank among {len(names)} methods within {budget:g} seconds, on held-out rows (less is better)\n"
         f"a point is one of {len(unique(own, 'table'))} fresh tables and a seed; the first four are untuned"
     )
     figure, axes = new_figure(title, 3.5, 2, sharey=True)
     for ax, label, score, sign in zip(axes, ("log loss", "AUC"), ("log_loss", "auc"), (1, -1), strict=True):
-        ranks = np.array([rankdata([sign * cell[name][score] for name in names]) for cell in complete])
+        ranks = np.array([rankdata([sign * cell[name][score] for name in names]) for cell in cells.values()])
         for y, name in enumerate(names):
             show_runs(ax, y, ranks[:, y], color_of("AutoModelSelector" if name == "ours" else name))
         ax.set_title(label, fontsize=9)

@@ -95,9 +95,7 @@ def run(name, seed, budget, pythons, only=None):
 
 
 def report(rows):
-    cells = {}
-    for row in rows:
-        cells.setdefault((row["budget"], row["table"], row["seed"]), {})[row["method"]] = row
+    cells = cells_of(rows)
     seen = {key: cell for key, cell in cells.items() if key[1] in (*SEEN, *SEEN_LATER)}
     fresh = {key: cell for key, cell in cells.items() if key not in seen}
     text = (
@@ -116,14 +114,27 @@ def report(rows):
 
 def section(cells):
     """Compare the methods that ran on all tables; each of the others with them, on the tables that it ran on."""
+    always, others = methods_of(cells)
+    text = comparison(cells, always)
+    for other in others:
+        own = {key: cell for key, cell in cells.items() if other in cell}
+        text += f"\nWith {other}. {comparison(own, [*always, other])}"
+    return text
+
+
+def cells_of(rows):
+    """Return the rows of each budget, table and seed, by method."""
+    cells = {}
+    for row in rows:
+        cells.setdefault((row["budget"], row["table"], row["seed"]), {})[row["method"]] = row
+    return cells
+
+
+def methods_of(cells):
+    """Return the methods that ran everywhere, and those that ran in some places only."""
     methods = list(dict.fromkeys(name for cell in cells.values() for name in cell))
     always = [name for name in methods if all(name in cell for cell in cells.values())]
-    text = comparison(cells, always)
-    for other in methods:
-        if other not in always:
-            own = {key: cell for key, cell in cells.items() if other in cell}
-            text += f"\nWith {other}. {comparison(own, [*always, other])}"
-    return text
+    return always, [name for name in methods if name not in always]
 
 
 def comparison(cells, methods):
