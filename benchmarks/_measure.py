@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("scikit-learn", "optuna", "optuna-integration", "rustuna", "numpy", "scipy", "joblib")
@@ -108,6 +109,24 @@ def printed_rows(text):
 def picture(name, shows):
     """Show the figure that `benchmarks.figures` draws of a table; ``shows`` says it to those who cannot see it."""
     return f"![{shows}]({name}.png)"
+
+
+def measure_missing(name, call, wanted, *, jobs, is_resumed, is_quick, add=None):
+    """Measure what is wanted and return all rows; unless ``is_quick``, they are written each time some have come.
+
+    ``call`` is given a problem and a seed, in whatever process, and returns rows that have both. If ``is_resumed``, the
+    rows of the last run are kept, and what they have is not measured again. ``add`` changes all rows together.
+    """
+    rows = read_rows(name) if is_resumed else []
+    done = {(row["problem"], row["seed"]) for row in rows}
+    runs = [run for run in wanted if run not in done]
+    for found in Parallel(jobs, return_as="generator_unordered")(delayed(call)(*run) for run in runs):
+        rows = sorted([*rows, *found], key=lambda row: (row["seed"], row["problem"]))
+        if add is not None:
+            add(rows)
+        if not is_quick:
+            write_rows(name, rows)  # a run that is interrupted leaves what it has measured
+    return rows
 
 
 def markdown_table(header, rows):

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import optuna
-from joblib import Parallel, delayed
 from optuna.samplers import QMCSampler, RandomSampler, TPESampler
 
 from benchmarks._measure import (
@@ -19,10 +18,9 @@ from benchmarks._measure import (
     environment,
     markdown_table,
     mean_and_error,
+    measure_missing,
     paired,
     picture,
-    read_rows,
-    write_rows,
 )
 from benchmarks.counting import best_after, noted
 from benchmarks.tabulated import FOLDS, N_FOLDS, Tabulated, X, Y, names, surrogate
@@ -140,14 +138,14 @@ def main() -> None:
     budgets = (5, 10) if args.quick else BUDGETS
     if args.quick:
         args.seeds, args.problems = 2, args.problems[:2]
-    rows = read_rows("defaults") if args.resume else []
-    done = {(row["problem"], row["seed"]) for row in rows}
-    wanted = [(problem, seed) for seed in range(args.seeds) for problem in args.problems]
-    runs = [run for run in wanted if run not in done]
-    for found in Parallel(args.jobs, return_as="generator_unordered")(delayed(searches)(*run, budgets) for run in runs):
-        rows = sorted([*rows, *found], key=lambda row: (row["seed"], row["problem"]))
-        if not args.quick:
-            write_rows("defaults", rows)  # each time: a run that is interrupted leaves what it has measured
+    rows = measure_missing(
+        "defaults",
+        partial(searches, budgets=budgets),
+        [(problem, seed) for seed in range(args.seeds) for problem in args.problems],
+        jobs=args.jobs,
+        is_resumed=args.resume,
+        is_quick=args.quick,
+    )
     n_problems, n_searches = len({row["problem"] for row in rows}), len(rows) // len(SETTINGS)
     text = (
         f"# Defaults\n\n{PICTURE}\n\n{environment()}\n\n"

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import optuna
-from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
@@ -28,10 +27,9 @@ from benchmarks._measure import (
     environment,
     markdown_table,
     mean_and_error,
+    measure_missing,
     paired,
     picture,
-    read_rows,
-    write_rows,
 )
 from benchmarks.counting import CountsFits, Fit, best_after, noted
 from benchmarks.peers.searches import SEARCHES, halving_candidates
@@ -275,16 +273,15 @@ def main() -> None:
         missing = [name for name, package in PACKAGE_OF.items() if find_spec(package) is None]
         print("".join(f"{name} is left out: {PACKAGE_OF[name]} is not installed.\n" for name in missing))
         args.methods = [name for name in args.methods if name not in missing]
-    rows = read_rows("fits") if args.resume else []
-    done = {(row["problem"], row["seed"]) for row in rows}
-    runs = [(problem, seed) for seed in args.seeds for problem in args.problems if (problem, seed) not in done]
-    for found in Parallel(args.jobs, return_as="generator_unordered")(
-        delayed(measured)(*run, args.methods, budgets) for run in runs
-    ):
-        rows = sorted([*rows, *found], key=lambda row: (row["seed"], row["problem"]))
-        add_regrets(rows)
-        if not args.quick:
-            write_rows("fits", rows)  # each time: a run that is interrupted leaves what it has measured
+    rows = measure_missing(
+        "fits",
+        partial(measured, methods=args.methods, budgets=budgets),
+        [(problem, seed) for seed in args.seeds for problem in args.problems],
+        jobs=args.jobs,
+        is_resumed=args.resume,
+        is_quick=args.quick,
+        add=add_regrets,
+    )
     about = environment("scikit-optimize", "hyperopt", "sklearn-genetic-opt")
     n_problems, n_pairs = len({row["problem"] for row in rows}), len({(row["problem"], row["seed"]) for row in rows})
     text = (
