@@ -243,13 +243,18 @@ class Plan:
         return self.costs.least(candidate[FAMILY]) < left
 
     def final_seconds(self, records: Sequence[Record]) -> float:
-        """Foresee how long blending and the final fits will take, if the best so far stay the best."""
+        """Foresee how long blending and the final fits will take, if the best so far stay the best.
+
+        The best one is always fitted; on all of them together no more time is spent than on a candidate, since those
+        for which there is none are left out of the blend.
+        """
         refits = [
             self.costs.of_refit(record, self.n_rows)
             for record in by_score(records)[:N_MEMBERS]
             if self.is_refitted(record)
         ]
-        return AFTERWARDS + sum(refits)
+        most = self.costs.candidate_seconds or float("inf")
+        return AFTERWARDS + (max(refits[0], min(sum(refits), most)) if refits else 0.0)
 
     def is_refitted(self, record: Record) -> bool:
         """Whether a candidate's model is fitted once more, on all rows."""

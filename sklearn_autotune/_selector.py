@@ -444,6 +444,24 @@ class AutoModelSelector(BaseSearch):
         check_is_fitted(self)
         return self.best_estimator_.predict_proba(X)
 
+    @available_if(_is_classification)
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return how far the decision is from turning: the logarithm of odds, or of probabilities.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Of two classes, the logarithm of the second one's odds: above 0 it is predicted. Of more, the logarithm of
+            each one's probability, columns in the order of ``classes_``; the highest is predicted.
+        """
+        tiny = np.finfo(float).tiny
+        logarithms = np.log(np.maximum(self.predict_proba(X), tiny))
+        return logarithms[:, 1] - logarithms[:, 0] if logarithms.shape[1] == 2 else logarithms
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy, or R², on some rows; higher is better.
 

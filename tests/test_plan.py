@@ -144,3 +144,19 @@ def test_boosters_without_time_end_with_a_round_and_are_complete():
     (member,) = [frozen.estimator for frozen in selector.best_estimator_[-1].estimators_]
     assert {model[-1].best_iteration for model in member.models} == {0}
     assert np.isfinite(selector.best_score_)
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        (None, 9.0),  # all that may be fitted
+        (5.0, 5.0),  # no more than a candidate may take
+        (2.0, 4.0),  # but the best one in any case
+    ],
+)
+def test_time_is_kept_for_the_best_ones_final_fit_and_no_more_than_a_candidates_for_others(most, expected):
+    records = [record(0, "a", -0.1, seconds=4.0), record(1, "a", -0.2, seconds=3.0), record(2, "a", -0.3, seconds=2.0)]
+    costs = Costs({"a": family("a")}, shape, 100, N_FOLDS, most)
+    plan = Plan(costs, time.time() + 100, 100, refits_all=True)
+
+    assert plan.final_seconds(records) - plan.final_seconds([]) == pytest.approx(expected)

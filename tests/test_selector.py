@@ -340,6 +340,20 @@ def test_regression_is_blended_too():
     assert selector.score(X, y) > 0.5
     assert -60 < selector.best_score_ < -50
     assert not hasattr(selector, "predict_proba")
+    assert not hasattr(selector, "decision_function")
+
+
+@pytest.mark.parametrize("load", [load_breast_cancer, load_iris])
+def test_decisions_are_those_of_predict(load):
+    X, y = load(return_X_y=True)
+    selector = classifier().fit(X, y)
+    probabilities, decision = selector.predict_proba(X), selector.decision_function(X)
+
+    places = decision.argmax(axis=1) if decision.ndim == 2 else (decision > 0).astype(int)
+    np.testing.assert_array_equal(selector.classes_[places], selector.predict(X))
+    chance = np.exp(decision) if decision.ndim == 2 else 1 / (1 + np.exp(-decision))
+    np.testing.assert_allclose(chance, probabilities if decision.ndim == 2 else probabilities[:, 1])
+    assert np.isfinite(decision).all()
 
 
 # -- the budget -------------------------------------------------------------------------------------------------------
