@@ -179,7 +179,17 @@ def comparison(cells, methods):
         worst = sorted(zip(over, cells, strict=True), reverse=True)[:3]
         named = ", ".join(f"{ratio:.3f} ({name}, seed {seed})" for ratio, (name, seed) in worst)
         text += f"\nOurs over the best untuned model, the three worst: {named}.\n"
+        if len({seed for _, seed in cells}) > 1:
+            means = mean_by_table(losses, [name for name, _ in cells])
+            over_mean = {name: loss[mine] / loss[untuned].min() for name, loss in means.items()}
+            named = ", ".join(f"{over_mean[name]:.3f} ({name})" for name in sorted(means, key=over_mean.get)[:-4:-1])
+            text += f"With the losses of a table's seeds averaged: {named}.\n"
     return text
+
+
+def mean_by_table(losses, names):
+    """Return each table's losses, of shape (n_methods,), averaged over its seeds."""
+    return {name: losses[np.array(names) == name].mean(axis=0) for name in dict.fromkeys(names)}
 
 
 def geometric_mean(values):
