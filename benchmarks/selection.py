@@ -175,21 +175,25 @@ def comparison(cells, methods):
     text = f"Tables: {tables}; seeds {sorted({seed for _, seed in cells})}.\n\n{markdown_table(header, lines)}\n"
     untuned = [column for column, name in enumerate(methods) if name in UNTUNED]
     if untuned and "ours" in methods:
-        over = losses[:, mine] / losses[:, untuned].min(axis=1)
-        worst = sorted(zip(over, cells, strict=True), reverse=True)[:3]
-        named = ", ".join(f"{ratio:.3f} ({name}, seed {seed})" for ratio, (name, seed) in worst)
-        text += f"\nOurs over the best untuned model, the three worst: {named}.\n"
-        if len({seed for _, seed in cells}) > 1:
-            means = mean_by_table(losses, [name for name, _ in cells])
-            over_mean = {name: loss[mine] / loss[untuned].min() for name, loss in means.items()}
-            named = ", ".join(f"{over_mean[name]:.3f} ({name})" for name in sorted(means, key=over_mean.get)[:-4:-1])
-            text += f"With the losses of a table's seeds averaged: {named}.\n"
+        text += "\n" + over_untuned(list(cells), losses[:, mine], losses[:, untuned])
     return text
 
 
-def mean_by_table(losses, names):
-    """Return each table's losses, of shape (n_methods,), averaged over its seeds."""
-    return {name: losses[np.array(names) == name].mean(axis=0) for name in dict.fromkeys(names)}
+def over_untuned(runs, of_ours, of_untuned):
+    """Say where ours is farthest behind the best untuned model: in which runs, and on which tables."""
+    named_runs = [f"{name}, seed {seed}" for name, seed in runs]
+    text = f"Ours over the best untuned model, the three worst: {worst(named_runs, of_ours, of_untuned)}.\n"
+    if len({seed for _, seed in runs}) == 1:
+        return text
+    names = np.array([name for name, _ in runs])
+    tables = list(dict.fromkeys(names))
+    means = [np.array([losses[names == name].mean(axis=0) for name in tables]) for losses in (of_ours, of_untuned)]
+    return text + f"With the losses of a table's seeds averaged: {worst(tables, *means)}.\n"
+
+
+def worst(labels, of_ours, of_untuned):
+    over = of_ours / of_untuned.min(axis=1)
+    return ", ".join(f"{over[place]:.3f} ({labels[place]})" for place in np.argsort(-over)[:3])
 
 
 def geometric_mean(values):

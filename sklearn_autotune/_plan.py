@@ -245,8 +245,8 @@ class Plan:
     def final_seconds(self, records: Sequence[Record]) -> float:
         """Foresee how long blending and the final fits will take, if the best so far stay the best.
 
-        The best one is always fitted; on all of them together no more time is spent than on a candidate, since those
-        for which there is none are left out of the blend.
+        The best one is always fitted; for all of them together no more time is kept than a candidate may take, since
+        those for which there is none are left out of the blend.
         """
         refits = [
             self.costs.of_refit(record, self.n_rows)
