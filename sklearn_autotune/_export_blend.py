@@ -1,6 +1,6 @@
 """AutoModelSelector's choice as code: its members, the folds that they are fitted on, and their weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn.utils.validation import has_fit_parameter
 from sklearn_autotune._code import Node, Writer, render
 from sklearn_autotune._early_stopping import stops_early, used_rounds, with_rounds
 from sklearn_autotune._plan import LEAST_ROWS
-from sklearn_autotune._script_blend import Member
+from sklearn_autotune._script_blend import Member, Stacked
 from sklearn_autotune._selector import AutoModelSelector
 from sklearn_autotune._study import draw_seed
 
@@ -39,14 +39,20 @@ def blend_params(selector: AutoModelSelector, writer: Writer, where: str) -> tup
     ValueError
         If folds' models are in the blend, and the folds cannot be drawn again.
     """
-    reader, voting = selector.best_estimator_[0], selector.best_estimator_[-1]
+    reader, ensemble = selector.best_estimator_[0], selector.best_estimator_[-1]
+    second = getattr(ensemble, "final_estimator_", None)
+    second = None if second is None else second.estimator
+    weights = ensemble.weights if second is None else second.base_weights
     members = []
-    for (label, _), weight, frozen in zip(voting.estimators, voting.weights, voting.estimators_, strict=True):
+    for (label, _), weight, frozen in zip(ensemble.estimators, weights, ensemble.estimators_, strict=True):
         member = frozen.estimator
         members.append(_member(member, float(weight), selector, reader, writer, f"{where}, member {label}"))
-    params: dict[str, Any] = {"members": Node("[", tuple(("", node) for node, _ in members), "]")}
-    if any(on_folds for _, on_folds in members):
-        seed = _seed(selector, [frozen.estimator for frozen in voting.estimators_])
+    params: dict[str, Any] = {"members": _list(node for node, _ in members)}
+    if second is not None:
+        params["stacked"] = _list(_stacked(*stacked, writer, f"{where}, second layer") for stacked in second.stacked)
+        params["n_seen"] = len(second.seen)
+    if second is not None or any(on_folds for _, on_folds in members):
+        seed = _seed(selector, [frozen.estimator for frozen in ensemble.estimators_])
         params["cv"] = _splitter(selector, seed, where)
         if selector.timeout is not None and selector.n_rows_searched_ >= LEAST_ROWS:  # perhaps a sample of all
             params |= {"n_rows": selector.n_rows_searched_, "seed": seed}
@@ -70,6 +76,18 @@ def _member(
     if fit_params:
         params["fit_params"] = fit_params
     return writer.call(Member, params, where), on_folds
+
+
+def _stacked(weight: float, sees_table: bool, member: Any, writer: Writer, where: str) -> Node:
+    """Write one model of the second layer."""
+    params = {"model": _unfitted(member.models[0]), "weight": float(weight), "sees_table": sees_table}
+    if getattr(member, "temperature", 1.0) != 1.0:
+        params["temperature"] = member.temperature
+    return writer.call(Stacked, params, where)
+
+
+def _list(nodes: Iterable[Node]) -> Node:
+    return Node("[", tuple(("", node) for node in nodes), "]")
 
 
 def _unfitted(pipeline: Any) -> Any:

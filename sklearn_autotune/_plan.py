@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import optuna
@@ -26,7 +26,9 @@ __all__ = [
     "by_score",
     "default_folds",
     "first_candidates",
+    "label_of",
     "leaders",
+    "mean_of",
     "sample_rows",
     "selection_space",
 ]
@@ -93,7 +95,7 @@ def sample_rows(whole: Members, timeout: float | None, seed: int) -> np.ndarray:
 def by_score(records: Sequence[Record]) -> list[Record]:
     """Return the complete candidates, those with the best mean scores first."""
     complete = [record for record in records if record.outcome.status == "complete"]
-    return sorted(complete, key=lambda record: -_mean(record.outcome))
+    return sorted(complete, key=lambda record: -mean_of(record.outcome))
 
 
 def leaders(records: Sequence[Record]) -> list[Record]:
@@ -109,7 +111,13 @@ def _best_families(records: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys(record.params[FAMILY] for record in by_score(records)))
 
 
-def _mean(outcome: Outcome) -> float:
+def label_of(record: Record) -> str:
+    """Return a candidate's name in a blend: its family and its number."""
+    return f"{record.params[FAMILY]}_{record.number}"
+
+
+def mean_of(outcome: Outcome) -> float:
+    """Return a candidate's mean score over the folds; higher is better."""
     return mean_score((fold.test for fold in outcome.folds), None)
 
 
@@ -166,15 +174,29 @@ class Costs:
         return self.candidate_seconds is not None and self.families[name].rounds is not None
 
     def _of_fold(self, name: str) -> float:
-        # How fast this machine is beside the one that the families speak of, the other families show.
-        factor = self.factors.get(name, float(np.median(list(self.factors.values()) or [1.0])))
-        return self.families[name].seconds(self.shape(self.n_train)) * factor
+        return self.families[name].seconds(self.shape(self.n_train)) * self.factor(name)
+
+    def factor(self, name: str) -> float:
+        """Return how much longer than foreseen a family takes; of one not yet measured, the others' median."""
+        return self.factors.get(name, float(np.median(list(self.factors.values()) or [1.0])))
 
     def of_refit(self, record: Record, n_rows: int) -> float:
         """Foresee the seconds that a measured candidate's final fit takes."""
         fitted = float(np.mean([fold.fit_seconds for fold in record.outcome.folds]))
         seconds = self.families[record.params[FAMILY]].seconds
         return fitted * seconds(self.shape(n_rows)) / seconds(self.shape(self.n_train))
+
+
+class SecondLayer(Protocol):
+    """What a plan has to know of the models that are fitted on the others' predictions."""
+
+    def bases_among(self, records: Sequence[Record]) -> list[Record]:
+        """Return the candidates whose predictions it would look at."""
+        ...
+
+    def seconds(self, records: Sequence[Record]) -> float:
+        """Foresee how long measuring it will take."""
+        ...
 
 
 class Plan:
@@ -193,13 +215,23 @@ class Plan:
         Rows that the winners will be fitted on.
     refits_all : bool
         Whether the folds' models, having seen too few rows, are no use in the end.
+    stack : SecondLayer or None, default=None
+        What comes after the search, and needs time too.
     """
 
-    def __init__(self, costs: Costs, deadline: float | None, n_rows: int, refits_all: bool) -> None:
+    def __init__(
+        self,
+        costs: Costs,
+        deadline: float | None,
+        n_rows: int,
+        refits_all: bool,
+        stack: SecondLayer | None = None,
+    ) -> None:
         self.costs = costs
         self.deadline = deadline
         self.n_rows = n_rows
         self.refits_all = refits_all
+        self.stack = stack
         shape = costs.shape(costs.n_train)
         of_each = [first_candidates(costs.families[name], shape) for name in costs.quick_ones_first()]
         turns = zip_longest(*of_each)
@@ -243,15 +275,21 @@ class Plan:
         return self.costs.least(candidate[FAMILY]) < left
 
     def final_seconds(self, records: Sequence[Record]) -> float:
+        """Foresee how long the second layer, blending and the final fits will take, if the best stay the best."""
+        stacking = self.stack.seconds(records) if self.stack else 0.0
+        return stacking + self.refit_seconds(records)
+
+    def refit_seconds(self, records: Sequence[Record]) -> float:
         """Foresee how long blending and the final fits will take, if the best so far stay the best.
 
         The best one is always fitted; for all of them together no more time is kept than a candidate may take, since
         those for which there is none are left out of the blend.
         """
+        bases = {record.number for record in self.stack.bases_among(records)} if self.stack else set()
         refits = [
             self.costs.of_refit(record, self.n_rows)
-            for record in by_score(records)[:N_MEMBERS]
-            if self.is_refitted(record)
+            for place, record in enumerate(by_score(records))
+            if (place < N_MEMBERS or record.number in bases) and self.is_refitted(record)
         ]
         most = self.costs.candidate_seconds or float("inf")
         return AFTERWARDS + (max(refits[0], min(sum(refits), most)) if refits else 0.0)

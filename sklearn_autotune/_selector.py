@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._base_search import BaseSearch
 from sklearn_autotune._columns import check_classes, check_rows, require_target
+from sklearn_autotune._final_fits import FinalFits
 from sklearn_autotune._measuring import make_task
 from sklearn_autotune._members import FAMILY, Members
 from sklearn_autotune._plan import (
@@ -26,16 +27,18 @@ from sklearn_autotune._plan import (
     Plan,
     SelectionBars,
     default_folds,
+    label_of,
     sample_rows,
     selection_space,
 )
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
 from sklearn_autotune._sklearn import FoldContexts, Interval, StrOptions, take_rows, validate_parameter_constraints
 from sklearn_autotune._space import Space, read_space
+from sklearn_autotune._stack import Stack
 from sklearn_autotune._study import draw_seed
 from sklearn_autotune._table import TableReader
 from sklearn_autotune._trials import Budget, Goal, Record
-from sklearn_autotune._winners import choose, fit_members, label_of, make_leaderboard, make_voting, quick_leaders
+from sklearn_autotune._winners import choose, make_leaderboard, quick_leaders
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.families import FAMILIES, Family, families_for, why_not
 from sklearn_autotune.pruning import Bars
@@ -357,7 +360,9 @@ class AutoModelSelector(BaseSearch):
                 name: family for name, family in measured.families.items() if costs.of_candidate(name) <= most
             }
             costs.families = affordable or measured.families
-        return Plan(costs, deadline, n_rows, refits_all=n_rows > self.n_rows_searched_)
+        refits_all = n_rows > self.n_rows_searched_
+        stack = Stack(measured, costs, self.timeout, is_wanted=self.blend and not refits_all)
+        return Plan(costs, deadline, n_rows, refits_all, stack)
 
     # -- what a search does its own way --------------------------------------------------------------------------------
 
@@ -390,26 +395,25 @@ class AutoModelSelector(BaseSearch):
         """Choose, fit what is chosen, and say what came out."""
         plan.look_at(records)
         leading = quick_leaders(records, measured, self.max_predict_time)
-        choice = choose(
+        stack = plan.stack
+        until = None if plan.deadline is None else plan.deadline - plan.refit_seconds(records)
+        stacked = stack.measure(leading, 1 + max(record.number for record in records), until)
+        chosen, self.best_score_ = choose(
             leading,
             measured,
+            stack,
             quick=self.scoring is None,
             is_blended=self.blend,
             deadline=plan.deadline,
             max_predict_time=self.max_predict_time,
         )
-        chosen = {
-            record.number: (record, weight)
-            for record, weight in zip(leading, choice.weights, strict=True)
-            if weight > 0
-        }
         start = time.perf_counter()
-        members = fit_members(chosen, plan, whole, measured)
+        fits = FinalFits(plan, whole, measured, stack)
+        members = fits.fit(chosen, leading[0])
         self.refit_time_ = time.perf_counter() - start
-        self.best_score_ = choice.score
-        self.blend_weights_ = {label_of(record): weight for record, weight, _ in members}
-        self.best_estimator_ = Pipeline([("read", reader), ("model", make_voting(members, whole))])
-        self.leaderboard_ = make_leaderboard(records, self.blend_weights_)
+        self.blend_weights_ = {label_of(record): weight for record, weight in members}
+        self.best_estimator_ = Pipeline([("read", reader), ("model", fits.put_together(members))])
+        self.leaderboard_ = make_leaderboard([*records, *stacked], self.blend_weights_)
 
     # -- predicting ----------------------------------------------------------------------------------------------------
 

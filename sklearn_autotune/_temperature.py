@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-__all__ = ["find_temperature", "scale"]
+__all__ = ["find_temperature", "log_odds", "scale"]
 
 # Below the first, one wrong row in a small table would cost everything; above the second there is nothing left to say.
 LOWEST, HIGHEST = 0.2, 5.0
@@ -33,6 +33,31 @@ def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """
     powers = np.clip(probabilities, LEAST_PROBABILITY, 1.0) ** (1.0 / temperature)
     return powers / powers.sum(axis=1, keepdims=True)
+
+
+def log_odds(probabilities: np.ndarray) -> np.ndarray:
+    """Return the logarithms of probabilities as linear models want them, without ends.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_rows, n_classes)
+
+    Returns
+    -------
+    columns : ndarray of shape (n_rows, 1) or (n_rows, n_classes)
+        Of two classes the logarithm of the second one's odds; of more, each one's logarithm less their mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_odds(np.array([[0.5, 0.5], [0.25, 0.75]])).round(3)
+    array([[0.   ],
+           [1.099]])
+    """
+    logs = np.log(np.clip(probabilities, LEAST_PROBABILITY, 1.0))
+    if logs.shape[1] == 2:
+        return logs[:, 1:] - logs[:, :1]
+    return logs - logs.mean(axis=1, keepdims=True)
 
 
 def find_temperature(probabilities: np.ndarray, places: np.ndarray, weight: Any = None) -> float:

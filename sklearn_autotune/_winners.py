@@ -1,24 +1,20 @@
-"""Who wins: a vote over out-of-fold predictions, the final fits, and the table of all that were tried."""
+"""Who wins: a vote over out-of-fold predictions, and the table of all that were tried."""
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import VotingClassifier, VotingRegressor
-from sklearn.frozen import FrozenEstimator
 
 from sklearn_autotune._blend import Choice, choose_weights
-from sklearn_autotune._members import FAMILY, MemberClassifier, MemberRegressor, Members, full_name
-from sklearn_autotune._plan import N_MEMBERS, Plan, by_score, leaders
+from sklearn_autotune._members import FAMILY, Members, full_name
+from sklearn_autotune._plan import N_MEMBERS, by_score, label_of, leaders, mean_of
+from sklearn_autotune._stack import Stack, is_stacked
 from sklearn_autotune._temperature import scale
 from sklearn_autotune._trials import Record
-from sklearn_autotune.evaluation import log_loss_of, mean_score
+from sklearn_autotune.evaluation import log_loss_of
 
-__all__ = ["Ballot", "choose", "fit_members", "label_of", "make_leaderboard", "make_voting", "quick_leaders"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Ballot", "choose", "make_leaderboard", "quick_leaders"]
 
 # Choosing looks at so many rows at most; where scikit-learn's scorers are asked, at fewer.
 MOST_ROWS = 20_000
@@ -31,14 +27,10 @@ N_PARTS = 5
 N_ROUNDS = 25
 
 
-def label_of(record: Record) -> str:
-    """Return a member's name: its family and the trial's number."""
-    return f"{record.params[FAMILY]}_{record.number}"
-
-
 def seconds_a_row(record: Record, measured: Members) -> float:
     """Return how long a candidate's final model takes to predict a row, going by its folds."""
-    n_models = len(record.outcome.folds) if measured.families[record.params[FAMILY]].is_bagged else 1
+    is_bagged = not is_stacked(record) and measured.families[record.params[FAMILY]].is_bagged
+    n_models = len(record.outcome.folds) if is_bagged else 1
     n_rows = sum(len(fold.test) for fold in measured.task.folds)
     return n_models * sum(fold.score_seconds for fold in record.outcome.folds) / n_rows
 
@@ -97,32 +89,39 @@ class Ballot:
 
 def quick_leaders(records: Sequence[Record], measured: Members, max_predict_time: float | None) -> list[Record]:
     """Return the best candidates that predict a row in the time that it may take; if there are none, the best one."""
-    quick = [record for record in leaders(records) if _is_within(max_predict_time, [record], measured)]
+    quick = [record for record in leaders(records) if _is_within(max_predict_time, [record], measured, ())]
     return quick or by_score(records)[:1]
 
 
-def _is_within(max_predict_time: float | None, records: Sequence[Record], measured: Members) -> bool:
+def _is_within(
+    max_predict_time: float | None, records: Sequence[Record], measured: Members, bases: Sequence[Record]
+) -> bool:
+    """Whether candidates, and what those of the second layer look at, predict a row in the time that it may take."""
     if max_predict_time is None:
         return True
-    return sum(seconds_a_row(record, measured) for record in records) <= max_predict_time
+    needed = {record.number: record for record in (*records, *(bases if any(map(is_stacked, records)) else ()))}
+    return sum(seconds_a_row(record, measured) for record in needed.values()) <= max_predict_time
 
 
 def choose(
     leading: Sequence[Record],
     measured: Members,
+    stack: Stack,
     *,
     quick: bool,
     is_blended: bool,
     deadline: float | None,
     max_predict_time: float | None,
-) -> Choice:
+) -> tuple[list[tuple[Record, float]], float]:
     """Choose the blend, or the best one alone where that is wanted, or where there is no time for more.
 
     Parameters
     ----------
     leading : sequence of Record
-        The best first.
+        Of the first layer.
     measured : Members
+    stack : Stack
+        The second layer, as far as it has been measured.
     quick : bool
         As of `Ballot`.
     is_blended : bool
@@ -134,72 +133,29 @@ def choose(
 
     Returns
     -------
-    choice : Choice
-        A weight for each of ``leading``.
+    chosen : list of (Record, float)
+        With their weights.
+    score : float
+        What the choice is worth on rows that it was not made on; higher is better.
     """
-    ballot = Ballot(measured, leading, quick=quick)
+    stacked = [record for record in stack.leaders() if _is_within(max_predict_time, [record], measured, stack.bases)]
+    standing = by_score([*leading, *stacked])
+    ballot = Ballot(measured, standing, quick=quick)
     most = N_MEMBERS if is_blended and ballot.has_time(deadline) else 1
     choice = choose_weights(ballot.predictions, ballot.score, most=most)
-    members = [record for record, weight in zip(leading, choice.weights, strict=True) if weight]
-    if _is_within(max_predict_time, members, measured):
-        return choice
-    return choose_weights(ballot.predictions, ballot.score, most=1)
+    chosen = _with_weights(standing, choice)
+    if not _is_within(max_predict_time, [record for record, _ in chosen], measured, stack.bases):
+        choice = choose_weights(ballot.predictions, ballot.score, most=1)
+        chosen = _with_weights(standing, choice)
+    return chosen, choice.score
 
 
-def make_voting(members: Sequence[tuple[Record, float, Any]], whole: Members) -> Any:
-    """Put the members together in scikit-learn's ensemble; none of them is fitted again."""
-    named = [(label_of(record), FrozenEstimator(model)) for record, _, model in members]
-    weights = [weight for _, weight, _ in members]
-    n_columns = whole.task.X.shape[1]
-    if whole.classes is None:
-        return VotingRegressor(named, weights=weights).fit(np.zeros((2, n_columns)), np.arange(2.0))
-    voting = VotingClassifier(named, voting="soft", weights=weights)
-    return voting.fit(np.zeros((len(whole.classes), n_columns)), whole.classes)
+def _with_weights(standing: Sequence[Record], choice: Choice) -> list[tuple[Record, float]]:
+    return [(record, weight) for record, weight in zip(standing, choice.weights, strict=True) if weight > 0]
 
 
 def _in_parts(folds: list[np.ndarray]) -> list[np.ndarray]:
     return folds if len(folds) > 1 else np.array_split(folds[0], N_PARTS)
-
-
-def fit_members(
-    chosen: Mapping[int, tuple[Record, float]], plan: Plan, whole: Members, measured: Members
-) -> list[tuple[Record, float, Any]]:
-    """Fit the chosen candidates on all rows, or take their folds' models, as far as there is time.
-
-    Returns
-    -------
-    members : list of (Record, float, estimator)
-        At least one; the weights add up to 1.
-    """
-    members: list[tuple[Record, float, Any]] = []
-    heaviest_first = sorted(chosen.values(), key=lambda pair: -pair[1])
-    for record, weight in heaviest_first:
-        models = _models(record, plan, whole, is_last_chance=not members and record is heaviest_first[-1][0])
-        if models is None:
-            logger.info("No time is left to fit %s on all rows: the blend goes without it.", label_of(record))
-            continue
-        members.append((record, weight, _member(record, models, measured)))
-    total = sum(weight for _, weight, _ in members)
-    return [(record, weight / total, member) for record, weight, member in members]
-
-
-def _models(record: Record, plan: Plan, whole: Members, *, is_last_chance: bool) -> list[Any] | None:
-    """Return the models of a member, or None if there is no time to fit one."""
-    kept = record.outcome.kept
-    if not plan.is_refitted(record):
-        return kept.models
-    seconds = plan.costs.of_refit(record, len(whole.places))
-    if plan.deadline is None or time.time() + seconds < plan.deadline or (is_last_chance and not kept.models):
-        family = whole.families[record.params[FAMILY]]
-        rounds = round(float(np.mean(kept.rounds))) if kept.rounds else None
-        return [whole.fit_on(family, record.params, np.arange(len(whole.places)), rounds=rounds)]
-    return kept.models
-
-
-def _member(record: Record, models: list[Any], measured: Members) -> Any:
-    if measured.classes is None:
-        return MemberRegressor(models)
-    return MemberClassifier(models, record.outcome.kept.temperature, np.arange(len(measured.classes)))
 
 
 def make_leaderboard(records: Sequence[Record], weights: Mapping[str, float]) -> dict[str, np.ndarray]:
@@ -207,16 +163,12 @@ def make_leaderboard(records: Sequence[Record], weights: Mapping[str, float]) ->
 
     def place(record: Record) -> tuple[bool, float]:
         is_complete = record.outcome.status == "complete"
-        return not is_complete, -_mean(record) if is_complete else 0.0
+        return not is_complete, -mean_of(record.outcome) if is_complete else 0.0
 
     measured = sorted((record for record in records if record.is_measured), key=place)
     rows = [_row(rank, record, weights) for rank, record in enumerate(measured, 1)]
     objects = {"family", "params", "status", "error"}
     return {name: np.array([row[name] for row in rows], dtype=object if name in objects else None) for name in rows[0]}
-
-
-def _mean(record: Record) -> float:
-    return mean_score((fold.test for fold in record.outcome.folds), None)
 
 
 def _row(rank: int, record: Record, weights: Mapping[str, float]) -> dict[str, Any]:

@@ -19,10 +19,22 @@ from sklearn_autotune.families._linear import LOGISTIC, RIDGE
 from sklearn_autotune.families._naive_bayes import NAIVE_BAYES
 from sklearn_autotune.families._neighbors import NEIGHBORS
 from sklearn_autotune.families._neural import NEURAL
+from sklearn_autotune.families._stacked import STACKED, STACKED_LINEAR, STACKED_TREES
 from sklearn_autotune.families._svm import SVM
 from sklearn_autotune.families._xgboost import XGBOOST
 
-__all__ = ["FAMILIES", "Family", "Shape", "auto_space", "families_for", "inner_prefix", "why_not"]
+__all__ = [
+    "FAMILIES",
+    "STACKED",
+    "STACKED_LINEAR",
+    "STACKED_TREES",
+    "Family",
+    "Shape",
+    "auto_space",
+    "families_for",
+    "inner_prefix",
+    "why_not",
+]
 
 # In the order in which `AutoModelSelector` tries them: what is quick and good on many tables comes first.
 FAMILIES = (

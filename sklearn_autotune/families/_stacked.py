@@ -1,0 +1,55 @@
+"""Models of the second layer, which `AutoModelSelector` fits on what the best of each family predict.
+
+There is little to search: with ten columns that each predict well, settings matter little, and what has been chosen on
+these rows before is soon fitted to them too well.
+"""
+
+from typing import Any
+
+from sklearn_autotune.families._base import Family, Shape
+from sklearn_autotune.families._forest import EXTRA_TREES
+
+__all__ = ["STACKED", "STACKED_LINEAR", "STACKED_TREES"]
+
+N_TREES = 200
+
+
+def _make_linear(shape: Shape) -> Any:
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+
+    # Without negative weights, as in Breiman's "Stacked regressions" (Machine Learning, 1996).
+    return LogisticRegression(max_iter=500) if shape.is_classifier else LinearRegression(positive=True)
+
+
+def _make_trees(shape: Shape) -> Any:
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+    if shape.is_classifier:
+        return ExtraTreesClassifier(N_TREES, min_samples_leaf=5)
+    return ExtraTreesRegressor(N_TREES, min_samples_leaf=5, max_features=1 / 3)
+
+
+STACKED_LINEAR = Family(
+    name="stacked_linear",
+    estimators=(),
+    space=lambda shape: {},
+    make=_make_linear,
+    first=({"C": 0.01}, {"C": 0.1}, {"C": 1.0}),  # of the regression there is only one
+    columns="native",
+    seconds=lambda shape: 0.03 + 2e-7 * shape.cells * shape.n_outputs,
+    is_bagged=False,
+)
+
+# Sees the table beside the predictions: where which model is right.
+STACKED_TREES = Family(
+    name="stacked_trees",
+    estimators=(),
+    space=lambda shape: {},
+    make=_make_trees,
+    first=({},),
+    columns="coded",
+    seconds=lambda shape: 0.7 * EXTRA_TREES.seconds(shape),
+    is_bagged=False,
+)
+
+STACKED = (STACKED_LINEAR, STACKED_TREES)
