@@ -49,7 +49,10 @@ def blend_params(selector: AutoModelSelector, writer: Writer, where: str) -> tup
         members.append(_member(member, float(weight), selector, reader, writer, f"{where}, member {label}"))
     params: dict[str, Any] = {"members": _list(node for node, _ in members)}
     if second is not None:
-        params["stacked"] = _list(_stacked(*stacked, writer, f"{where}, second layer") for stacked in second.stacked)
+        params["stacked"] = _list(
+            _stacked(weight, sees_table, member, writer, f"{where}, second layer")
+            for weight, sees_table, member in second.stacked
+        )
         params["n_seen"] = len(second.seen)
     if second is not None or any(on_folds for _, on_folds in members):
         seed = _seed(selector, [frozen.estimator for frozen in ensemble.estimators_])

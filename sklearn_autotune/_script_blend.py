@@ -126,7 +126,7 @@ class Blended(BaseEstimator):
         self.members_ = [clone(member).fit(read, target, folds) for member in self.members]
         seen = [member.predict_unseen(read, target, folds, n_classes) for member in self.members_[: self.n_seen]]
         self.stacked_ = [clone(model).fit(self._columns(seen), read, target) for model in self.stacked]
-        self.weights_ = [member.weight for member in (*self.members, *self.stacked)]
+        self.weights_ = [member.weight for member in self.members] + [model.weight for model in self.stacked]
 
     def _columns(self, seen: Sequence[np.ndarray]) -> np.ndarray:
         return np.hstack([values[:, None] if values.ndim == 1 else log_odds(values) for values in seen])

@@ -3,7 +3,7 @@
 import numbers
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import optuna
@@ -40,7 +40,7 @@ from sklearn_autotune._table import TableReader
 from sklearn_autotune._trials import Budget, Goal, Record
 from sklearn_autotune._winners import choose, make_leaderboard, quick_leaders
 from sklearn_autotune.evaluation import Task
-from sklearn_autotune.families import FAMILIES, Family, families_for, why_not
+from sklearn_autotune.families import Family, read_families
 from sklearn_autotune.pruning import Bars
 from sklearn_autotune.racing import FoldRacing
 
@@ -63,7 +63,7 @@ class AutoModelSelector(BaseSearch):
     Columns may hold numbers, booleans, strings, categories, dates and missing values. Each family of models gets them
     prepared in its own way, inside the folds. Quick baselines come first, then settings known to be good on many
     tables, family after family, then Optuna chooses; hopeless candidates are stopped early. In the end the best are
-    blended, as far as that pays.
+    blended, as far as that pays, with models of a second layer, which learn from what the best of each family predict.
 
     Parameters
     ----------
@@ -106,7 +106,8 @@ class AutoModelSelector(BaseSearch):
     Attributes
     ----------
     best_estimator_ : Pipeline
-        Reads a raw table and predicts with a `VotingClassifier` or `VotingRegressor` of the members.
+        Reads a raw table and predicts with a `VotingClassifier` or `VotingRegressor` of the members; with a second
+        layer, with a `StackingClassifier` or `StackingRegressor` of what it looks at.
     best_score_ : float
         What the choice is worth on rows that it was not made on: for each fold the winner, or the blend, is chosen on
         the other folds and scored on this one. Higher is better.
@@ -115,10 +116,11 @@ class AutoModelSelector(BaseSearch):
     best_index_ : int
         Its row in ``cv_results_``.
     blend_weights_ : dict of str to float
-        Weight of each member, by its label: the family and the trial's number. They add up to 1.
+        Weight of each member, by its label: the family and its number. They add up to 1.
     leaderboard_ : dict of str to ndarray
-        A row for each candidate, the best first: rank, number (the trial's, in ``trials_`` and ``study_``), family,
-        params, mean_score, std_error, fit_seconds, predict_seconds, status, error, blend_weight. For
+        A row for each candidate, the best first: rank, number (the trial's, in ``trials_`` and ``study_``; those of
+        the second layer, "stacked_linear" and "stacked_trees", come after all trials), family, params, mean_score,
+        std_error, fit_seconds, predict_seconds, status, error, blend_weight. For
         ``pandas.DataFrame(selector.leaderboard_)``.
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
@@ -139,7 +141,8 @@ class AutoModelSelector(BaseSearch):
     -----
     Blends are chosen by greedy selection (Caruana et al., ICML 2004); probabilities of each candidate are scaled by a
     temperature first (Guo et al., ICML 2017). Where early stopping looks at a fold's test rows, these are predicted
-    with as many rounds as were best on the other folds.
+    with as many rounds as were best on the other folds. The second layer (Wolpert, "Stacked generalization", 1992)
+    needs 750 rows, each tested in one fold.
 
     Examples
     --------
@@ -254,7 +257,7 @@ class AutoModelSelector(BaseSearch):
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
-        families = self._read_families()
+        families = read_families(self.families, self.task)
         reader, encoded, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         scorer = self._loss() if self.scoring is None else resolve_scorer(self, self)
         seed = draw_seed(self.random_state) % 2**31
@@ -278,32 +281,6 @@ class AutoModelSelector(BaseSearch):
         return self
 
     # -- reading -------------------------------------------------------------------------------------------------------
-
-    def _read_families(self) -> dict[str, Family]:
-        """Return the families that are to be tried, by name.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If one is not known, does not suit the task, or needs a package that is not installed.
-        """
-        known = {family.name: family for family in FAMILIES}
-        if isinstance(self.families, str):
-            return families_for(self.task)
-        families = {}
-        for given in self.families:
-            if isinstance(given, str) and given not in known:
-                raise ValueError(f"families names {given!r}, which is none of {', '.join(known)}.")
-            family = known[given] if isinstance(given, str) else given
-            if not isinstance(family, Family):
-                raise TypeError(f"families takes names and Family objects, got {given!r}.")
-            reason = why_not(family, self.task)
-            if reason is not None:
-                raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")
-            families[family.name] = family
-        if not families:
-            raise ValueError("families is empty: name at least one, or pass 'auto'.")
-        return families
 
     def _read_data(
         self, X: Any, y: Any, metadata: Mapping[str, Any]
@@ -395,7 +372,7 @@ class AutoModelSelector(BaseSearch):
         """Choose, fit what is chosen, and say what came out."""
         plan.look_at(records)
         leading = quick_leaders(records, measured, self.max_predict_time)
-        stack = plan.stack
+        stack = cast(Stack, plan.stack)
         until = None if plan.deadline is None else plan.deadline - plan.refit_seconds(records)
         stacked = stack.measure(leading, 1 + max(record.number for record in records), until)
         chosen, self.best_score_ = choose(

@@ -18,15 +18,15 @@ def _make_linear(shape: Shape) -> Any:
     from sklearn.linear_model import LinearRegression, LogisticRegression
 
     # Without negative weights, as in Breiman's "Stacked regressions" (Machine Learning, 1996).
-    return LogisticRegression(max_iter=500) if shape.is_classifier else LinearRegression(positive=True)
+    return LogisticRegression(tol=1e-3, max_iter=500) if shape.is_classifier else LinearRegression(positive=True)
 
 
 def _make_trees(shape: Shape) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
     if shape.is_classifier:
-        return ExtraTreesClassifier(N_TREES, min_samples_leaf=5)
-    return ExtraTreesRegressor(N_TREES, min_samples_leaf=5, max_features=1 / 3)
+        return ExtraTreesClassifier(N_TREES, min_samples_leaf=3)
+    return ExtraTreesRegressor(N_TREES, min_samples_leaf=3, max_features=1 / 3)
 
 
 STACKED_LINEAR = Family(
@@ -34,9 +34,9 @@ STACKED_LINEAR = Family(
     estimators=(),
     space=lambda shape: {},
     make=_make_linear,
-    first=({"C": 0.01}, {"C": 0.1}, {"C": 1.0}),  # of the regression there is only one
+    first=({"C": 0.1}, {"C": 0.01}, {"C": 1.0}),  # of the regression there is only one
     columns="native",
-    seconds=lambda shape: 0.03 + 2e-7 * shape.cells * shape.n_outputs,
+    seconds=lambda shape: 0.005 + 1e-7 * shape.cells * shape.n_outputs,
     is_bagged=False,
 )
 
@@ -48,7 +48,7 @@ STACKED_TREES = Family(
     make=_make_trees,
     first=({},),
     columns="coded",
-    seconds=lambda shape: 0.7 * EXTRA_TREES.seconds(shape),
+    seconds=lambda shape: 0.5 * EXTRA_TREES.seconds(shape),
     is_bagged=False,
 )
 

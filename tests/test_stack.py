@@ -1,0 +1,225 @@
+"""The second layer of AutoModelSelector: what it learns from, what it is worth, and when there is none."""
+
+import pickle
+import time
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_classification, make_regression
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier
+from sklearn.metrics import log_loss
+from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit, train_test_split
+
+from sklearn_autotune import AutoModelSelector
+from sklearn_autotune._selector import AutoModelSelector as Selector
+from sklearn_autotune._stack import LEAST_ROWS, Stack
+
+STACKED = {"stacked_linear", "stacked_trees"}
+
+
+def selector(**params):
+    own = {"families": ["logistic", "naive_bayes", "neighbors"], "n_trials": 3, "cv": 3, "random_state": 0}
+    return AutoModelSelector(**(own | params))
+
+
+def families_of(blend_weights):
+    return {label.rpartition("_")[0] for label in blend_weights}
+
+
+@pytest.fixture(scope="module", params=[2, 3], ids=["two classes", "three classes"])
+def data(request):
+    """A table on which one model is right here and another there."""
+    X, y = make_classification(
+        1600, 6, n_informative=5, n_redundant=0, n_classes=request.param, flip_y=0.3, random_state=3
+    )
+    return train_test_split(X, np.array(["low", "middle", "high"])[y], test_size=0.5, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    X, _, y, _ = data
+    return selector().fit(X, y)
+
+
+def test_it_is_an_ordinary_stacking_ensemble(fitted, data):
+    ensemble = fitted.best_estimator_[-1]
+    assert isinstance(ensemble, StackingClassifier)
+    assert families_of(fitted.blend_weights_) & STACKED
+    assert sum(fitted.blend_weights_.values()) == pytest.approx(1)
+    of_second = [label for label in fitted.blend_weights_ if label not in dict(ensemble.estimators)]
+    assert families_of(of_second) <= STACKED
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict_proba(data[1]), fitted.predict_proba(data[1]))
+
+
+def test_its_models_stand_in_the_leaderboard_but_are_no_trials(fitted):
+    board = fitted.leaderboard_
+    is_stacked = np.isin(board["family"], sorted(STACKED))
+    assert is_stacked.sum() == 4  # three strengths of one, and the other
+    assert len(set(board["number"])) == len(board["number"])
+    assert not set(board["number"][is_stacked]) & set(fitted.trials_["number"])
+    assert len(fitted.study_.trials) == len(fitted.trials_["number"]) == 3
+    assert fitted.best_params_["family"] not in STACKED
+
+
+def test_it_is_better_than_the_first_layer_and_worth_what_it_says(fitted, data):
+    X, X_test, y, y_test = data
+    first = AutoModelSelector(**(selector().get_params() | {"blend": False})).fit(X, y)
+    loss = log_loss(y_test, fitted.predict_proba(X_test))
+
+    assert loss < log_loss(y_test, first.predict_proba(X_test))
+    assert 0.8 < loss / -fitted.best_score_ < 1.2
+
+
+def test_on_noise_it_is_worth_nothing():
+    scores = []
+    for seed in range(3):
+        random = np.random.RandomState(seed)
+        X, y = random.normal(size=(800, 5)), random.randint(0, 2, 800)
+        scores.append(selector(scoring="roc_auc", random_state=seed).fit(X, y).best_score_)
+
+    assert np.mean(scores) == pytest.approx(0.5, abs=0.05)
+
+
+def test_values_are_stacked_too():
+    X, y = make_regression(800, 6, n_informative=5, noise=20, random_state=0)
+    y = y + 40 * np.sin(3 * X[:, 0])
+    families = ["ridge", "neighbors", "hist_gradient_boosting"]
+    found = AutoModelSelector("regression", families, n_trials=3, cv=3, random_state=0).fit(X, y)
+
+    assert isinstance(found.best_estimator_[-1], StackingRegressor)
+    assert families_of(found.blend_weights_) & STACKED
+    alone = found.leaderboard_["mean_score"][~np.isin(found.leaderboard_["family"], sorted(STACKED))]
+    assert found.best_score_ > alone.max()
+    assert found.predict(X).shape == (800,)
+    # Units do not matter.
+    tiny = clone(found).fit(X, y * 1e-3)
+    assert tiny.best_score_ / 1e-3 == pytest.approx(found.best_score_, rel=0.05)
+
+
+def test_the_number_of_jobs_changes_nothing(fitted, data):
+    X, X_test, y, _ = data
+    two = clone(fitted).set_params(n_jobs=2).fit(X, y)
+
+    assert two.blend_weights_ == fitted.blend_weights_
+    np.testing.assert_allclose(two.predict_proba(X_test), fitted.predict_proba(X_test))
+
+
+def test_weights_count_in_the_second_layer():
+    X, y = make_classification(800, 6, n_informative=5, n_redundant=0, random_state=0)
+    wrong = np.arange(len(y)) % 3 == 0
+    y = np.where(wrong, 1 - y, y)
+    found = selector().fit(X, y, sample_weight=np.where(wrong, 0.0, 1.0))
+
+    assert found.score(X[~wrong], y[~wrong]) > 0.9
+    assert found.best_score_ > selector().fit(X, y).best_score_ + 0.1
+
+
+# -- where there is none ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"blend": False},
+        {"families": ["naive_bayes"]},
+        {"cv": TimeSeriesSplit(3)},  # the first rows are never predicted
+        {"cv": RepeatedKFold(n_splits=2, n_repeats=2, random_state=0)},  # each row is predicted twice
+    ],
+    ids=["unwanted", "one family", "time", "repeated"],
+)
+def test_there_is_none(params):
+    X, y = make_classification(800, 6, random_state=0)
+    found = selector(**params).fit(X, y)
+
+    assert not set(found.leaderboard_["family"]) & STACKED
+    assert isinstance(found.best_estimator_[-1], VotingClassifier)
+
+
+def test_there_is_none_of_few_rows():
+    X, y = make_classification(LEAST_ROWS - 1, 6, random_state=0)
+    assert not set(selector().fit(X, y).leaderboard_["family"]) & STACKED
+
+
+def test_where_predicting_has_to_be_quick_what_it_looks_at_counts(data):
+    X, _, y, _ = data
+    slow = selector().fit(X, y)
+    seconds = dict(zip(slow.leaderboard_["family"], slow.leaderboard_["predict_seconds"] / len(X), strict=True))
+    # The neighbours alone are let in, but not what looks at them and others; each of the others' folds has a model.
+    limit = 1.5 * max(seconds["neighbors"], 3 * seconds["naive_bayes"])
+    quick = selector(max_predict_time=limit).fit(X, y)
+
+    ensemble = quick.best_estimator_[-1]
+    looked_at = {name.rpartition("_")[0] for name, _ in ensemble.estimators}
+    assert "neighbors" not in looked_at or looked_at == {"neighbors"}
+
+
+# -- time ----------------------------------------------------------------------------------------------------------
+
+
+def with_stack(monkeypatch, change):
+    """Let a change be made to each plan before the search begins."""
+    make = Selector._make_plan
+
+    def changed(self, *args):
+        plan = make(self, *args)
+        change(plan)
+        return plan
+
+    monkeypatch.setattr(Selector, "_make_plan", changed)
+
+
+def test_time_is_kept_for_it(monkeypatch, data):
+    X, _, y, _ = data
+    kept = []
+    with_stack(monkeypatch, lambda plan: kept.append(plan))
+    found = selector(timeout=60).fit(X, y)
+    (plan,) = kept
+
+    assert plan.stack.seconds(plan.known) > 0
+    assert plan.final_seconds(plan.known) == pytest.approx(
+        plan.refit_seconds(plan.known) + plan.stack.seconds(plan.known)
+    )
+    assert families_of(found.blend_weights_) & STACKED
+
+
+def test_what_would_take_too_long_is_left_out(monkeypatch, data):
+    X, _, y, _ = data
+
+    def give_little(plan):
+        plan.stack.most = 0.2  # seconds; trees take more
+
+    with_stack(monkeypatch, give_little)
+    found = selector().fit(X, y)
+
+    assert set(found.leaderboard_["family"]) & STACKED == {"stacked_linear"}
+
+
+def test_without_time_nothing_of_it_is_begun(monkeypatch, data):
+    X, _, y, _ = data
+    measure = Stack.measure
+    monkeypatch.setattr(Stack, "measure", lambda self, records, number, until: measure(self, records, number, 0.0))
+    found = selector(timeout=60).fit(X, y)
+
+    assert not set(found.leaderboard_["family"]) & STACKED
+
+
+@pytest.mark.parametrize("n_fitted", [0, 1])
+def test_where_time_is_up_before_the_final_fits_something_simpler_is_left(monkeypatch, data, n_fitted):
+    """One neighbours' model is all there is to fit; the others' models of the folds are there."""
+    from sklearn_autotune._final_fits import FinalFits
+
+    X, X_test, y, _ = data
+    asked = []
+
+    def has_time(self, seconds):
+        asked.append(time.time())
+        return len(asked) <= n_fitted
+
+    monkeypatch.setattr(FinalFits, "_has_time", has_time)
+    found = selector().fit(X, y)
+
+    assert not families_of(found.blend_weights_) & STACKED
+    assert sum(found.blend_weights_.values()) == pytest.approx(1)
+    assert np.isfinite(found.predict_proba(X_test)).all()
