@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from sklearn_autotune._members import FAMILY, Kept, Members, candidate_of
-from sklearn_autotune._plan import FIRST_TOLERANCE, Costs, by_score, mean_of
+from sklearn_autotune._plan import Costs, by_score
 from sklearn_autotune._temperature import log_odds, scale
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import Work, measure
-from sklearn_autotune.families import STACKED, STACKED_LINEAR, STACKED_TREES, Family
+from sklearn_autotune.families import BASELINE, STACKED, STACKED_LINEAR, STACKED_TREES, Family
 
 __all__ = ["SecondLayerClassifier", "SecondLayerRegressor", "Stack", "is_stacked"]
 
@@ -61,14 +61,11 @@ class Stack:
         self.layers: dict[str, Members] = {}
 
     def bases_among(self, records: Sequence[Record]) -> list[Record]:
-        """Return what the second layer would look at: the best of each family, as far as it is near the best."""
-        ordered = by_score(records)
-        best_of_each = {record.params[FAMILY]: record for record in reversed(ordered)}
-        found = [record for record in ordered if best_of_each[record.params[FAMILY]] is record]
-        if not found:
-            return []
-        best = mean_of(found[0].outcome)
-        return [record for record in found if mean_of(record.outcome) >= best - FIRST_TOLERANCE * abs(best)]
+        """Return what the second layer would look at: the best of each family, those far behind too."""
+        best_of_each: dict[str, Record] = {}
+        for record in by_score(records):
+            best_of_each.setdefault(record.params[FAMILY], record)
+        return [record for name, record in best_of_each.items() if name != BASELINE.name]
 
     def seconds(self, records: Sequence[Record]) -> float:
         """Foresee how long measuring the second layer will take."""

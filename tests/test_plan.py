@@ -109,7 +109,13 @@ def test_the_best_of_each_family_can_enter_the_blend():
     records = [record(number, "a", *(-0.1 - number / 1000,) * 3) for number in range(20)]
     records += [record(20, "b", -0.3, -0.3, -0.3), record(21, "b", -0.2, -0.2, -0.2)]
     found = [(one.params[FAMILY], one.number) for one in leaders(records)]
-    assert found == [("a", 0), ("a", 1), ("a", 2), ("a", 3), ("a", 4), ("a", 5), ("b", 21)]
+    assert found == [("a", 0), ("a", 1), ("b", 21), ("b", 20)]
+
+
+def test_of_many_families_the_best_alone_can_enter_the_blend():
+    records = [record(number, name, *(-0.1 - number / 1000,) * 3) for number, name in enumerate("aabbccdde")]
+    found = [one.params[FAMILY] for one in leaders(records)]
+    assert found == ["a", "a", "b", "b", "c", "c", "d", "e"]
 
 
 def test_the_first_of_a_family_may_be_farther_behind():

@@ -24,6 +24,7 @@ from sklearn_autotune.families._svm import SVM
 from sklearn_autotune.families._xgboost import XGBOOST
 
 __all__ = [
+    "BASELINE",
     "FAMILIES",
     "STACKED",
     "STACKED_LINEAR",
