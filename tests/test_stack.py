@@ -82,6 +82,19 @@ def test_on_noise_it_is_worth_nothing():
     assert np.mean(scores) == pytest.approx(0.5, abs=0.05)
 
 
+def test_trees_do_not_learn_a_rows_target_from_its_twins_predictions():
+    """What is predicted for a row rests on its twins' targets in other folds."""
+    random = np.random.RandomState(0)
+    X = random.randint(0, 5, (2000, 3)).astype(float)
+    chance = random.beta(2, 2, 125)[(X @ [1, 5, 25]).astype(int)]
+    y = (random.rand(len(X)) < chance).astype(int)
+    found = selector(families=["logistic", "forest", "neighbors"]).fit(X[:1000], y[:1000])
+    loss = log_loss(y[1000:], found.predict_proba(X[1000:]))
+
+    assert set(found.leaderboard_["family"]) & STACKED == {"stacked_linear"}
+    assert loss / -found.best_score_ < 1.15
+
+
 def test_values_are_stacked_too():
     X, y = make_regression(800, 6, n_informative=5, noise=20, random_state=0)
     y = y + 40 * np.sin(3 * X[:, 0])
