@@ -80,7 +80,7 @@ class Stack:
 
     def seconds(self, records: Sequence[Record]) -> float:
         """Foresee how long measuring the second layer will take."""
-        return SLACK * sum(seconds for _, seconds in self._affordable(len(self.bases_among(records))))
+        return SLACK * sum(seconds for _, seconds in self.affordable(len(self.bases_among(records))))
 
     def measure(self, records: Sequence[Record], number: int, deadline: float | None) -> list[Record]:
         """Measure the second layer on the best of what has been measured; return what there is time for, as records.
@@ -96,7 +96,7 @@ class Stack:
         """
         self.bases = self.bases_among(records)
         self.records = []
-        for family, seconds in self._affordable(len(self.bases)):
+        for family, seconds in self.affordable(len(self.bases)):
             layer = self.layers[family.name] = self._layer(family)
             candidates = _candidates(family, layer.classes is not None)
             for candidate in candidates:
@@ -125,7 +125,7 @@ class Stack:
         layer = self.layers[record.params[FAMILY]]
         return layer.fit_on(layer.families[record.params[FAMILY]], record.params, np.arange(len(layer.places)))
 
-    def _affordable(self, n_bases: int) -> Iterator[tuple[Family, float]]:
+    def affordable(self, n_bases: int) -> Iterator[tuple[Family, float]]:
         """Yield families with the seconds that they are foreseen to take on all folds."""
         total = 0.0
         for family in self.families if n_bases > 1 else ():

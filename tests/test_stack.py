@@ -198,14 +198,16 @@ def test_time_is_kept_for_it(monkeypatch, data):
 
 def test_what_would_take_too_long_is_left_out(monkeypatch, data):
     X, _, y, _ = data
+    kept = []
+    with_stack(monkeypatch, lambda plan: kept.append(plan))
+    selector().fit(X, y)
+    (plan,) = kept
+    linear, trees = list(plan.stack.affordable(3))
+    assert trees[1] > linear[1]
 
-    def give_little(plan):
-        plan.stack.most = 0.2  # seconds; trees take more
-
-    with_stack(monkeypatch, give_little)
-    found = selector().fit(X, y)
-
-    assert set(found.leaderboard_["family"]) & STACKED == {"stacked_linear"}
+    for most, expected in ((1.01 * linear[1], ["stacked_linear"]), (0.99 * linear[1], [])):
+        plan.stack.most = most
+        assert [family.name for family, _ in plan.stack.affordable(3)] == expected
 
 
 def test_without_time_nothing_of_it_is_begun(monkeypatch, data):
