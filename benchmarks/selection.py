@@ -28,9 +28,9 @@ SCRIPT = Path(__file__).parent / "peers" / "selection.py"
 WALL_CLOCK = ("tpot",)
 UNTUNED = ("logistic", "forest", "hist", "xgboost")
 
-# Looked at while the selector was written, and, of the second list, while it was improved. Those of the third were fresh
-# until there was a second layer: what it did on arrests, smoking and titanic led to its rule for twins. The others are
-# fresh.
+# Looked at while the selector was written, and, of the second list, while it was improved. Those of the third were
+# fresh until there was a second layer: what it did on arrests, smoking and titanic led to its rule for twins. The
+# others are fresh.
 SEEN = ("breast cancer", "credit", "churn", "cells", "OJ")
 SEEN_LATER = (
     *("HMDA", "spam", "email", "telephone", "stack overflow", "health insurance", "taxi", "lending club"),
@@ -226,9 +226,8 @@ def geometric_mean(values):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
-    parser.add_argument(
-        "--tables", nargs="+", default=[name for name in TABLES if name not in (*SEEN, *SEEN_LATER, *ONCE_FRESH)]
-    )
+    fresh = [name for name in TABLES if name not in (*SEEN, *SEEN_LATER, *ONCE_FRESH)]
+    parser.add_argument("--tables", nargs="+", default=fresh)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--budgets", type=float, nargs="+", default=[30])
     parser.add_argument("--peer", action="append", default=[], help="NAME=PYTHON: a Python that has the peer")

@@ -1,6 +1,7 @@
 """In which order models are tried, what there is time for, and what is worth keeping."""
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,12 +68,21 @@ QUICK_PART = 0.05
 LARGEST_SHARE = 0.3
 
 
-def default_folds(y: np.ndarray, is_classification: bool, seed: int) -> Any:
-    """Return the folds that are drawn where ``cv`` leaves them open: the fewer, the more rows there are."""
+def default_folds(y: np.ndarray, is_classification: bool, seed: int, *, may_lack_classes: bool) -> Any:
+    """Return the folds that are drawn where ``cv`` leaves them open: the fewer, the more rows there are.
+
+    ``may_lack_classes`` says that a fold's test rows can be scored without all classes. Else there are no more folds
+    than rows of the rarest class.
+    """
     n_folds = next((folds for rows, folds in ((3000, 8), (20_000, 5)) if len(y) < rows), 3)
     if not is_classification:
         return KFold(min(n_folds, len(y)), shuffle=True, random_state=seed)
-    rarest = int(np.unique(y, return_counts=True)[1].min())
+    counts = np.unique(y, return_counts=True)[1]
+    rarest = int(counts.min())
+    if may_lack_classes and rarest < n_folds <= counts.max():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The least populated class")
+            return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(y, y))
     return StratifiedKFold(int(np.clip(rarest, 2, n_folds)), shuffle=True, random_state=seed)
 
 

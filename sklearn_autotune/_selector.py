@@ -83,7 +83,8 @@ class AutoModelSelector(BaseSearch):
         One score, as in scikit-learn; higher is better. None is the log loss, or the root of the mean squared error,
         both negated.
     cv : int, splitter or iterable, default=None
-        As in scikit-learn. None is 8 stratified folds below 3,000 rows, 5 below 20,000 and 3 above.
+        As in scikit-learn. None is 8 stratified folds below 3,000 rows, 5 below 20,000 and 3 above; with a ``scoring``
+        no more than the rarest class has rows.
     blend : bool, default=True
         Whether the best may be blended. False takes the best one alone.
     n_jobs : int, default=None
@@ -322,7 +323,9 @@ class AutoModelSelector(BaseSearch):
         """Make what fits members on some rows, with or without folds to measure them on."""
         routed = pass_on_metadata(self, params, scorer)
         if with_folds:
-            task = make_task(self, self, X, y, scorer, routed, default_folds(y, self.task == "classification", seed))
+            is_classification = self.task == "classification"
+            folds = default_folds(y, is_classification, seed, may_lack_classes=self.scoring is None)
+            task = make_task(self, self, X, y, scorer, routed, folds)
         else:
             task = Task(X, y, (), scorer, routed.estimator.fit, routed.scorer.score, self.error_score, False)
         classes = self.classes_ if self.task == "classification" else None

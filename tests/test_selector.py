@@ -333,6 +333,20 @@ def test_any_splitter(cv):
     assert selector.best_score_ > -0.2
 
 
+@pytest.mark.parametrize(("scoring", "n_splits"), [(None, 8), ("roc_auc_ovr", 2)])
+def test_a_rare_class_does_not_cost_folds_where_scores_can_do_without_it(scoring, n_splits):
+    X, y = load_iris(return_X_y=True)
+    y[:2] = 3
+    selector = AutoModelSelector(
+        families=["logistic", "forest", "xgboost"], n_trials=3, scoring=scoring, random_state=0
+    )
+    selector.fit(X, y)
+
+    assert selector.n_splits_ == n_splits
+    assert set(selector.leaderboard_["status"]) == {"complete"}
+    assert selector.predict_proba(X).shape == (150, 4)
+
+
 def test_regression_is_blended_too():
     X, y = load_diabetes(return_X_y=True)
     selector = regressor(families=["ridge", "extra_trees", "xgboost", "svm"], n_trials=8).fit(X, y)
