@@ -36,7 +36,7 @@ STACKED_LINEAR = Family(
     make=_make_linear,
     first=({"C": 0.1}, {"C": 0.01}, {"C": 1.0}),  # of the regression there is only one
     columns="native",
-    seconds=lambda shape: 0.005 + 1e-7 * shape.cells * shape.n_outputs,
+    seconds=lambda shape: 0.03 + 1e-7 * shape.cells * shape.n_outputs,  # with its temperature
     is_bagged=False,
 )
 
