@@ -73,7 +73,6 @@ TABLES = {
     "contraception": lambda: table("mlmRev", "Contraception", "use", drop=("woman",)),
     "chains": lambda: table("survival", "flchain", "death", drop=("futime", "chapter")),
     "crashes": lambda: table("DAAG", "nassCDS", "dead", n_rows=10_000, drop=("injSeverity", "caseid")),
-    "kakadu": lambda: table("Ecdat", "Kakadu", "answer"),
     "wells": lambda: table("carData", "Wells", "switch"),
     "stops": lambda: table("carData", "MplsStops", "problem", n_rows=10_000, drop=("idNum", "date")),
     "loans": lambda: table("openintro", "loans_full_schema", "grade", n_rows=5000, drop=PRICED),

@@ -40,7 +40,8 @@ from sklearn_autotune._table import TableReader
 from sklearn_autotune._trials import Budget, Goal, Record
 from sklearn_autotune._winners import choose, make_leaderboard, quick_leaders
 from sklearn_autotune.evaluation import Task
-from sklearn_autotune.families import Family, read_families
+from sklearn_autotune.families import Family
+from sklearn_autotune.families._chosen import read_families
 from sklearn_autotune.pruning import Bars
 from sklearn_autotune.racing import FoldRacing
 

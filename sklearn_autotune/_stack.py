@@ -13,7 +13,9 @@ from sklearn_autotune._plan import Costs, by_score
 from sklearn_autotune._temperature import log_odds, scale
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import Work, measure
-from sklearn_autotune.families import BASELINE, STACKED, STACKED_LINEAR, STACKED_TREES, Family
+from sklearn_autotune.families import Family
+from sklearn_autotune.families._baseline import BASELINE
+from sklearn_autotune.families._stacked import STACKED, STACKED_LINEAR, STACKED_TREES
 
 __all__ = ["SecondLayerClassifier", "SecondLayerRegressor", "Stack", "is_stacked"]
 

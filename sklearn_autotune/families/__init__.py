@@ -1,6 +1,6 @@
 """The catalogue: for each family of models the space in which it is worth searching."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.util import find_spec
 from inspect import signature
 from itertools import product
@@ -19,24 +19,10 @@ from sklearn_autotune.families._linear import LOGISTIC, RIDGE
 from sklearn_autotune.families._naive_bayes import NAIVE_BAYES
 from sklearn_autotune.families._neighbors import NEIGHBORS
 from sklearn_autotune.families._neural import NEURAL
-from sklearn_autotune.families._stacked import STACKED, STACKED_LINEAR, STACKED_TREES
 from sklearn_autotune.families._svm import SVM
 from sklearn_autotune.families._xgboost import XGBOOST
 
-__all__ = [
-    "BASELINE",
-    "FAMILIES",
-    "STACKED",
-    "STACKED_LINEAR",
-    "STACKED_TREES",
-    "Family",
-    "Shape",
-    "auto_space",
-    "families_for",
-    "inner_prefix",
-    "read_families",
-    "why_not",
-]
+__all__ = ["FAMILIES", "Family", "Shape", "auto_space", "families_for", "inner_prefix", "why_not"]
 
 # In the order in which `AutoModelSelector` tries them: what is quick and good on many tables comes first.
 FAMILIES = (
@@ -164,42 +150,6 @@ def families_for(task: str) -> dict[str, Family]:
     families : dict of str to Family
     """
     return {family.name: family for family in FAMILIES if why_not(family, task) is None}
-
-
-def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, Family]:
-    """Return the families that `AutoModelSelector` is to try, by name.
-
-    Parameters
-    ----------
-    given : "auto" or sequence of str and Family
-    task : {"classification", "regression"}
-
-    Returns
-    -------
-    families : dict of str to Family
-
-    Raises
-    ------
-    ValueError, TypeError
-        If one is not known, does not suit the task, or needs a package that is not installed.
-    """
-    known = {family.name: family for family in FAMILIES}
-    if isinstance(given, str):
-        return families_for(task)
-    families = {}
-    for one in given:
-        if isinstance(one, str) and one not in known:
-            raise ValueError(f"families names {one!r}, which is none of {', '.join(known)}.")
-        family = known[one] if isinstance(one, str) else one
-        if not isinstance(family, Family):
-            raise TypeError(f"families takes names and Family objects, got {one!r}.")
-        reason = why_not(family, task)
-        if reason is not None:
-            raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")
-        families[family.name] = family
-    if not families:
-        raise ValueError("families is empty: name at least one, or pass 'auto'.")
-    return families
 
 
 def why_not(family: Family, task: str) -> str | None:

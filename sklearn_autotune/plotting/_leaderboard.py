@@ -129,6 +129,7 @@ class LeaderboardDisplay:
             )
         left.set_yticks(rows, [f"{rank}  {family}" for rank, family in zip(self.rank, self.family, strict=True)])
         left.set(xlabel="mean score ± standard error", ylim=(n - 0.5, -0.5))
+        left.locator_params(axis="x", nbins=5)
         left.grid(axis="y", color="#DDDDDD", linewidth=0.6)
         self._draw_weights(right, rows, families)
         return self

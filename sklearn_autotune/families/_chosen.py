@@ -1,0 +1,44 @@
+"""Which families a user has asked for."""
+
+from collections.abc import Sequence
+
+from sklearn_autotune.families import FAMILIES, families_for, why_not
+from sklearn_autotune.families._base import Family
+
+__all__ = ["read_families"]
+
+
+def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, Family]:
+    """Return the families that `AutoModelSelector` is to try, by name.
+
+    Parameters
+    ----------
+    given : "auto" or sequence of str and Family
+    task : {"classification", "regression"}
+
+    Returns
+    -------
+    families : dict of str to Family
+
+    Raises
+    ------
+    ValueError, TypeError
+        If one is not known, does not suit the task, or needs a package that is not installed.
+    """
+    known = {family.name: family for family in FAMILIES}
+    if isinstance(given, str):
+        return families_for(task)
+    families = {}
+    for one in given:
+        if isinstance(one, str) and one not in known:
+            raise ValueError(f"families names {one!r}, which is none of {', '.join(known)}.")
+        family = known[one] if isinstance(one, str) else one
+        if not isinstance(family, Family):
+            raise TypeError(f"families takes names and Family objects, got {one!r}.")
+        reason = why_not(family, task)
+        if reason is not None:
+            raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")
+        families[family.name] = family
+    if not families:
+        raise ValueError("families is empty: name at least one, or pass 'auto'.")
+    return families
