@@ -36,9 +36,7 @@ SEEN_LATER = (
     *("HMDA", "spam", "email", "telephone", "stack overflow", "health insurance", "taxi", "lending club"),
     *("digits", "diamonds"),
 )
-ONCE_FRESH = (
-    *("attrition", "caravan", "jobs", "leaves", "smoking", "vote", "names", "arrests", "titanic", "benefits"),
-)
+ONCE_FRESH = ("attrition", "caravan", "jobs", "leaves", "smoking", "vote", "names", "arrests", "titanic", "benefits")
 
 # What follows from a loan's grade.
 PRICED = ("sub_grade", "interest_rate", "installment", "balance", "paid_total", "paid_principal", "paid_interest")

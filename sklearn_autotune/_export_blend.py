@@ -53,7 +53,7 @@ def blend_params(selector: AutoModelSelector, writer: Writer, where: str) -> tup
             _stacked(weight, sees_table, member, writer, f"{where}, second layer")
             for weight, sees_table, member in second.stacked
         )
-        params["n_seen"] = len(second.seen)
+        params["n_seen"] = second.n_seen
     if second is not None or any(on_folds for _, on_folds in members):
         seed = _seed(selector, [frozen.estimator for frozen in ensemble.estimators_])
         params["cv"] = _splitter(selector, seed, where)

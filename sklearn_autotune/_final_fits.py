@@ -125,10 +125,11 @@ class FinalFits:
             if is_stacked(record)
         ]
         weights = [weight_of.get(record.number, 0.0) for record in first]
-        seen = list(range(len(bases)))
         settings: dict[str, Any] = {"cv": "prefit", "passthrough": True}
         if self.whole.classes is None:
-            second = FrozenEstimator(SecondLayerRegressor(weights, stacked, seen))
+            second = FrozenEstimator(SecondLayerRegressor(weights, stacked, len(bases)))
             return StackingRegressor(named, second, **settings)
-        second = FrozenEstimator(SecondLayerClassifier(weights, stacked, seen, np.arange(len(self.whole.classes))))
+        second = FrozenEstimator(
+            SecondLayerClassifier(weights, stacked, len(bases), np.arange(len(self.whole.classes)))
+        )
         return StackingClassifier(named, second, stack_method="predict_proba", **settings)

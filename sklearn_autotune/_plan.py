@@ -25,6 +25,7 @@ __all__ = [
     "FinalBudget",
     "Plan",
     "SelectionBars",
+    "best_of_each",
     "by_score",
     "default_folds",
     "first_candidates",
@@ -122,9 +123,12 @@ def leaders(records: Sequence[Record]) -> list[Record]:
     return wanted[:MOST_LEADERS]
 
 
-def _best_families(records: Sequence[Record]) -> list[str]:
-    """Return the families that have complete candidates, the one with the best of them first."""
-    return list(dict.fromkeys(record.params[FAMILY] for record in by_score(records)))
+def best_of_each(records: Sequence[Record]) -> dict[str, Record]:
+    """Return each family's best complete candidate, the best first."""
+    best: dict[str, Record] = {}
+    for record in by_score(records):
+        best.setdefault(record.params[FAMILY], record)
+    return best
 
 
 def label_of(record: Record) -> str:
@@ -258,7 +262,7 @@ class Plan:
     def __call__(self, records: Sequence[Record], place: int) -> Mapping[str, Any] | None:
         """Propose a candidate, or None."""
         self.look_at(records)
-        rank = {name: place for place, name in enumerate(_best_families(records))}
+        rank = {name: place for place, name in enumerate(best_of_each(records))}
 
         def order(opened: tuple[int, Mapping[str, Any]]) -> tuple[int, int]:
             turn, candidate = opened

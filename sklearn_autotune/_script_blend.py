@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.model_selection import train_test_split
 
 from sklearn_autotune._table import TableReader
-from sklearn_autotune._temperature import log_odds, scale
+from sklearn_autotune._temperature import as_columns, scale
 
 __all__ = ["BlendedClassifier", "BlendedRegressor", "Member", "Stacked"]
 
@@ -125,18 +125,15 @@ class Blended(BaseEstimator):
         folds = [(rows[train], rows[test]) for train, test in splits]
         self.members_ = [clone(member).fit(read, target, folds) for member in self.members]
         seen = [member.predict_unseen(read, target, folds, n_classes) for member in self.members_[: self.n_seen]]
-        self.stacked_ = [clone(model).fit(self._columns(seen), read, target) for model in self.stacked]
+        self.stacked_ = [clone(model).fit(as_columns(seen), read, target) for model in self.stacked]
         self.weights_ = [member.weight for member in self.members] + [model.weight for model in self.stacked]
-
-    def _columns(self, seen: Sequence[np.ndarray]) -> np.ndarray:
-        return np.hstack([values[:, None] if values.ndim == 1 else log_odds(values) for values in seen])
 
     def mix(self, X: Any, n_classes: int = 0) -> np.ndarray:
         """Return the weighted mean of what the members, and the models of them, predict."""
         read = self.reader_.transform(X)
         found = [member.predict(read, n_classes) for member in self.members_]
         if self.stacked:
-            columns = self._columns(found[: self.n_seen])
+            columns = as_columns(found[: self.n_seen])
             found += [model.predict(columns, read, n_classes) for model in self.stacked_]
         return np.average(found, axis=0, weights=self.weights_)
 

@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from sklearn_autotune._members import FAMILY, Kept, Members, candidate_of
-from sklearn_autotune._plan import Costs, by_score
-from sklearn_autotune._temperature import log_odds, scale
+from sklearn_autotune._plan import Costs, best_of_each
+from sklearn_autotune._temperature import as_columns, scale
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import Work, measure
 from sklearn_autotune.families import Family
@@ -75,10 +75,7 @@ class Stack:
         """Return what the second layer would look at: the best of each family, those far behind too."""
         if not self.is_possible:
             return []
-        best_of_each: dict[str, Record] = {}
-        for record in by_score(records):
-            best_of_each.setdefault(record.params[FAMILY], record)
-        return [record for name, record in best_of_each.items() if name != BASELINE.name]
+        return [record for name, record in best_of_each(records).items() if name != BASELINE.name]
 
     def seconds(self, records: Sequence[Record]) -> float:
         """Foresee how long measuring the second layer will take."""
@@ -117,10 +114,7 @@ class Stack:
 
     def leaders(self) -> list[Record]:
         """Return the best model of each family of the second layer."""
-        best: dict[str, Record] = {}
-        for record in by_score(self.records):
-            best.setdefault(record.params[FAMILY], record)
-        return list(best.values())
+        return list(best_of_each(self.records).values())
 
     def fit(self, record: Record) -> Any:
         """Fit a model of the second layer on all rows."""
@@ -134,7 +128,7 @@ class Stack:
             shape = self.costs.shape(self.costs.n_train)
             n_predicted = n_bases * shape.n_outputs
             shape = replace(shape, n_columns=n_predicted + (shape.n_columns if family is STACKED_TREES else 0))
-            factor = self.costs.factor("extra_trees" if family is STACKED_TREES else "")
+            factor = self.costs.factor("extra_trees" if family is STACKED_TREES else family.name)
             n_fits = self.costs.n_folds * len(_candidates(family, shape.is_classifier))
             seconds = n_fits * family.seconds(shape) * factor
             if total + seconds <= self.most:
@@ -178,11 +172,6 @@ def _candidates(family: Family, is_classifier: bool) -> list[Mapping[str, Any]]:
     return [candidate_of(family, settings) for settings in first]
 
 
-def as_columns(predictions: Sequence[np.ndarray]) -> np.ndarray:
-    """Put predictions side by side as the second layer sees them: values, or log odds of probabilities."""
-    return np.hstack([values[:, None] if values.ndim == 1 else log_odds(values) for values in predictions])
-
-
 class _SecondLayer(BaseEstimator):
     """The weighted mean of the first layer's predictions and of models of them, for scikit-learn's stacking.
 
@@ -192,16 +181,14 @@ class _SecondLayer(BaseEstimator):
         Of each model of the first layer; most are 0.
     stacked : sequence of (float, bool, estimator)
         Weight, whether it sees the table too, and the fitted model.
-    seen : sequence of int
-        Which models of the first layer the second one looks at, in order.
+    n_seen : int
+        How many models of the first layer the second one looks at: the first ones.
     """
 
-    def __init__(
-        self, base_weights: Sequence[float], stacked: Sequence[tuple[float, bool, Any]], seen: Sequence[int]
-    ) -> None:
+    def __init__(self, base_weights: Sequence[float], stacked: Sequence[tuple[float, bool, Any]], n_seen: int) -> None:
         self.base_weights = base_weights
         self.stacked = stacked
-        self.seen = seen
+        self.n_seen = n_seen
 
     def fit(self, X: Any, y: Any = None) -> "_SecondLayer":
         """Do nothing: the models are fitted."""
@@ -210,7 +197,7 @@ class _SecondLayer(BaseEstimator):
     def _mix(self, blocks: Sequence[np.ndarray], table: np.ndarray, predict: Any) -> np.ndarray:
         """Mix what was predicted, block by block, with what the second layer makes of it."""
         total = sum(weight * block for weight, block in zip(self.base_weights, blocks, strict=True) if weight)
-        columns = as_columns([blocks[place] for place in self.seen])
+        columns = as_columns(blocks[: self.n_seen])
         for weight, sees_table, model in self.stacked:
             total = total + weight * predict(model, np.hstack([columns, table]) if sees_table else columns)
         return np.asarray(total)
@@ -224,7 +211,7 @@ class SecondLayerClassifier(ClassifierMixin, _SecondLayer):
 
     Parameters
     ----------
-    base_weights, stacked, seen
+    base_weights, stacked, n_seen
         As of `SecondLayerRegressor`.
     classes : ndarray of int
         The places of the classes.
@@ -234,10 +221,10 @@ class SecondLayerClassifier(ClassifierMixin, _SecondLayer):
         self,
         base_weights: Sequence[float],
         stacked: Sequence[tuple[float, bool, Any]],
-        seen: Sequence[int],
+        n_seen: int,
         classes: np.ndarray,
     ) -> None:
-        super().__init__(base_weights, stacked, seen)
+        super().__init__(base_weights, stacked, n_seen)
         self.classes = classes
 
     @property

@@ -1,11 +1,12 @@
 """Temperature scaling: one number that makes probabilities as sure of themselves as they may be."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-__all__ = ["find_temperature", "log_odds", "scale"]
+__all__ = ["as_columns", "find_temperature", "log_odds", "scale"]
 
 # Below the first, one wrong row in a small table would cost everything; above the second there is nothing left to say.
 LOWEST, HIGHEST = 0.2, 5.0
@@ -58,6 +59,11 @@ def log_odds(probabilities: np.ndarray) -> np.ndarray:
     if logs.shape[1] == 2:
         return logs[:, 1:] - logs[:, :1]
     return logs - logs.mean(axis=1, keepdims=True)
+
+
+def as_columns(predictions: Sequence[np.ndarray]) -> np.ndarray:
+    """Put predictions side by side as models of them see them: values, or log odds of probabilities."""
+    return np.hstack([values[:, None] if values.ndim == 1 else log_odds(values) for values in predictions])
 
 
 def find_temperature(probabilities: np.ndarray, places: np.ndarray, weight: Any = None) -> float:
