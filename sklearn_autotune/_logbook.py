@@ -15,6 +15,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from sklearn_autotune._records import OUTCOME, number_of
+from sklearn_autotune._signals import interrupts_wait
 from sklearn_autotune._study import SEED, OpenedStudy, draw_seed, memory_study, shown
 from sklearn_autotune.exceptions import StudyStorageError
 
@@ -63,9 +64,8 @@ class Logbook:
 
     def read(self) -> list[FrozenTrial]:
         """Return what is stored, in the order in which it was."""
-        if self.study is None:
-            return []
-        return [trial for trial in self.study.get_trials(deepcopy=False) if OUTCOME in trial.user_attrs]
+        study = self.study
+        return [] if study is None else self._undisturbed(partial(_read, study))
 
     def begin(self) -> None:
         """Begin to take notes from number 0 on."""
@@ -127,7 +127,7 @@ class Logbook:
         give_up, pause = time.monotonic() + RETRY_SECONDS, FIRST_PAUSE
         while True:
             try:
-                return action()
+                return self._undisturbed(action)
             except Exception as error:  # each storage has its own, and some hide them behind an AssertionError
                 if time.monotonic() + pause > give_up:
                     self.is_broken = True
@@ -138,13 +138,27 @@ class Logbook:
             if is_done():
                 return None
 
+    def _undisturbed(self, action: Callable[[], Any]) -> Any:
+        """Read or write to the end, whatever signals come.
+
+        An SQLite connection that is given up amid a statement keeps the file locked for as long as the interrupt that
+        ended it is being handled, which is when the rest is to be written. Who insists, with a second signal, goes
+        without that rest in the storage.
+        """
+        with interrupts_wait():
+            try:
+                return action()
+            except KeyboardInterrupt:
+                self.is_broken = True
+                raise
+
     def told_elsewhere(self, numbers: Iterable[int]) -> dict[int, FrozenTrial]:
         """Return those of some trials that another process has written down; none where nobody else is at the study."""
         if not self.is_shared or self.is_broken:
             return {}
         wanted = set(numbers)
         found: dict[int, FrozenTrial] = {}
-        for trial in self.insist(self.read):
+        for trial in self.insist(lambda: _read(self.study)):  # type: ignore[arg-type]
             number = number_of(trial)
             if number in wanted and number not in found:
                 found[number] = trial
@@ -170,3 +184,7 @@ class Logbook:
             "are on the search (cv_results_, best_params_). Once the storage can be written again, resume=True goes "
             "on with what it holds."
         )
+
+
+def _read(study: optuna.Study) -> list[FrozenTrial]:
+    return [trial for trial in study.get_trials(deepcopy=False) if OUTCOME in trial.user_attrs]

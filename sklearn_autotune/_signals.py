@@ -1,4 +1,4 @@
-"""SIGTERM while a search is under way is treated like Ctrl-C."""
+"""SIGTERM while a search is under way is treated like Ctrl-C; both wait while its study is written."""
 
 import signal
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn_autotune.exceptions import SearchTerminated
 
-__all__ = ["sigterm_interrupts"]
+__all__ = ["interrupts_wait", "sigterm_interrupts"]
 
 
 @contextmanager
@@ -33,3 +33,35 @@ def sigterm_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until this block is done; a second one ends it where it is.
+
+    Only in the main thread, where Python runs signal handlers, and only signals that Python handles.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers: dict[int, Any] = {}
+    held: list[tuple[int, Any]] = []
+
+    def hold(number: int, frame: Any) -> None:
+        if held:
+            handlers[number](number, frame)
+        held.append((number, frame))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler = signal.getsignal(number)
+        if callable(handler):
+            handlers[number] = handler
+            signal.signal(number, hold)
+    try:
+        yield
+    finally:
+        for handled, handler in handlers.items():
+            signal.signal(handled, handler)
+        if held:
+            first, frame = held[0]
+            handlers[first](first, frame)

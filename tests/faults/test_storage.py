@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+import sqlalchemy
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from scipy.stats import uniform
 
 from sklearn_autotune import OptunaSearchCV, _logbook, _study
 from sklearn_autotune._lock import StudyLock
+from sklearn_autotune._signals import interrupts_wait
 from sklearn_autotune.exceptions import StudyInUseError, StudyStorageError
 from tests.faults.nightly import at_night
 from tests.toys import CountingClassifier, table
@@ -247,6 +250,78 @@ ballast.unlink()
 assert table(make(path, n_told + 5).fit(X, y)) == table(make(None, n_told + 5).fit(X, y))
 print("resumed")
 """
+
+
+# -- a signal amid a statement ---------------------------------------------------------------------------------------
+
+
+def signalled(path, number, is_due, times=1):
+    """A storage that is sent a signal when a statement is due, after it has been carried out and before it is read."""
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 1}})
+    left = [number] * times
+
+    def send(connection, cursor, statement, *_):
+        if left and is_due(connection, statement):
+            while left:
+                signal.raise_signal(left.pop())
+
+    sqlalchemy.event.listen(storage.engine, "after_cursor_execute", send)
+    return storage
+
+
+def is_amid_a_trial(n_trials):
+    """Whether a statement counts trials, its answer yet to be read, in a transaction that has begun to write one."""
+
+    def is_due(connection, statement):
+        if not statement.startswith("SELECT count("):
+            return False
+        states = [state for (state,) in connection.connection.execute("SELECT state FROM trials ORDER BY trial_id")]
+        return len(states) == n_trials and connection.connection.dbapi_connection.in_transaction
+
+    return is_due
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_amid_a_trial_waits_until_it_is_written(tmp_path, data, monkeypatch, number):
+    monkeypatch.setattr(_logbook, "RETRY_SECONDS", 1.0)
+    path = tmp_path / "study.db"
+    search = make_search(signalled(path, number, is_amid_a_trial(3)))
+
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*data)
+
+    assert [trial.state.name for trial in stored(path)] == ["COMPLETE"] * 3
+    assert list(search.trials_["status"]).count("complete") == 3
+    resumed = make_search(path, resume=True).fit(*data)
+    assert table(resumed) == table(make_search(None).fit(*data))
+
+
+def test_a_second_signal_ends_a_search_whatever_is_being_written(tmp_path, data):
+    path = tmp_path / "study.db"
+    search = make_search(signalled(path, signal.SIGINT, is_amid_a_trial(3), times=2))
+
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*data)
+
+    assert list(search.trials_["status"]).count("complete") == 3
+    assert len(stored(path)) == 2
+
+
+def test_a_signal_is_not_forgotten_where_writing_fails():
+    def write():
+        signal.raise_signal(signal.SIGINT)
+        raise OSError("no database")
+
+    with pytest.raises(KeyboardInterrupt), interrupts_wait():
+        write()
+
+
+def test_signals_are_handled_as_before_once_a_trial_is_written(tmp_path, data):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+
+    make_search(tmp_path / "study.db").fit(*data)
+
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
 # -- files that are no studies ---------------------------------------------------------------------------------------
