@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_autotune._dimensions import Choices, Draws, Numbers, Quantiles, read_dimension, value_key
+from tests.names import named
 from tests.strategies import (
     SMOOTH,
     STEPPED,
@@ -534,7 +535,7 @@ def test_the_values_of_a_stepped_range_are_all_it_can_suggest(distribution):
         (scipy.stats.rv_discrete(values=([0.5, 4.0], [0.5, 0.5])), 2.0),
         (scipy.stats.dirichlet([1, 1]), np.array([[0.5, 0.5]])),
     ],
-    ids=lambda entry: getattr(getattr(entry, "dist", None), "name", None) or str(entry),
+    ids=lambda entry: getattr(getattr(entry, "dist", None), "name", None) or named(entry),
 )
 def test_a_value_outside_is_refused(spelled, value):
     with pytest.raises(ValueError, match=r"not among|outside|between|not a number|no value|cannot be"):

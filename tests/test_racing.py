@@ -130,7 +130,9 @@ def test_a_lower_error_rate_and_a_tolerance_stop_fewer(scores, error_rate, toler
 @given(scores_of_candidates, st.floats(0.1, 10), st.floats(-3, 3))
 def test_the_unit_of_the_score_does_not_matter(scores, scale, shift):
     bar, moved = FoldRacing().bar(scores), FoldRacing().bar(scores * scale + shift)
-    if isinstance(bar, OpenBar) or isinstance(moved, OpenBar):
+    means = np.sort(np.unique(scores, axis=0).mean(axis=1))
+    has_ties = (np.diff(means) < 1e-9).any()  # which of equally good ones is in the better half is for rounding to say
+    if has_ties or isinstance(bar, OpenBar) or isinstance(moved, OpenBar):
         return
     np.testing.assert_allclose(np.multiply(bar.least, scale) + shift, moved.least, rtol=1e-6, atol=1e-6)
 

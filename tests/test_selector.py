@@ -28,10 +28,10 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.families import FAMILIES, Family, Shape
+from tests.names import parametrize_with_checks
 
 INSTALLED = [family for family in FAMILIES if family.package != "catboost"]
 
@@ -178,6 +178,8 @@ def test_a_family_of_ones_own_takes_five_lines():
         (["ridge"], "not for classification"),
         ([3], "names and Family objects"),
         ([Family("own", (), lambda shape: {}, lambda shape: None, package="not_there")], "not_there is not installed"),
+        (["logistic", "logistic"], "'logistic' twice"),
+        ([Family("stacked_trees", (), lambda shape: {}, lambda shape: None)], "second layer"),
     ],
 )
 def test_families_that_cannot_be_used_are_refused(families, message):

@@ -24,6 +24,7 @@ from xgboost import XGBClassifier
 from sklearn_autotune._dimensions import value_key
 from sklearn_autotune._optuna import scratch_study
 from sklearn_autotune._space import candidate_key, read_space
+from tests.names import named
 from tests.strategies import (
     NAMES,
     dicts_of_entries,
@@ -155,7 +156,7 @@ def test_the_size_of_a_finite_space_is_the_number_of_its_candidates(spelled):
         ({"a": scipy.stats.dirichlet([1, 1])}, None),
         ([{"a": [1, 2]}, {"a": scipy.stats.norm()}], None),
     ],
-    ids=str,
+    ids=named,
 )
 def test_ranges_with_steps_count_and_others_make_the_space_uncountable(spelled, expected):
     assert read_space(spelled).size == expected

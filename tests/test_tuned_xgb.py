@@ -18,11 +18,11 @@ from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, cross_val_s
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.estimator_checks import parametrize_with_checks
 from xgboost import XGBClassifier
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.evaluation import _boosting
+from tests.names import parametrize_with_checks
 from tests.toys import statuses, table
 
 SPACE = {"learning_rate": FloatDistribution(0.1, 0.5, log=True), "max_depth": IntDistribution(2, 4)}

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 from sklearn_autotune.families import FAMILIES, families_for, why_not
 from sklearn_autotune.families._base import Family
+from sklearn_autotune.families._stacked import STACKED
 
 __all__ = ["read_families"]
+
+RESERVED = frozenset(family.name for family in STACKED)
 
 
 def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, Family]:
@@ -23,7 +26,8 @@ def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, F
     Raises
     ------
     ValueError, TypeError
-        If one is not known, does not suit the task, or needs a package that is not installed.
+        If one is not known, does not suit the task, or needs a package that is not installed; if two have the same
+        name, or one has the name of a model of the second layer.
     """
     known = {family.name: family for family in FAMILIES}
     if isinstance(given, str):
@@ -38,6 +42,10 @@ def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, F
         reason = why_not(family, task)
         if reason is not None:
             raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")
+        if family.name in families:
+            raise ValueError(f"families has {family.name!r} twice: give each family a name of its own.")
+        if family.name in RESERVED:
+            raise ValueError(f"The name {family.name!r} is that of a model of the second layer: choose another one.")
         families[family.name] = family
     if not families:
         raise ValueError("families is empty: name at least one, or pass 'auto'.")

@@ -11,9 +11,9 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_autotune import OptunaSearchCV
+from tests.names import parametrize_with_checks
 
 
 def search(estimator, space, **params):
