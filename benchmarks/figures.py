@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from scipy.stats import rankdata
 
 from benchmarks._measure import RESULTS, read_rows
-from benchmarks.selection import SEEN, SEEN_LATER, UNTUNED, cells_of, methods_of
+from benchmarks.selection import SEEN, SEEN_LATER, UNTUNED, cells_of, methods_of, without_lone_seeds
 from sklearn_autotune.plotting._style import COLORS, INK, MARKERS, PALE
 
 WIDTH = 8.0  # inches, at DPI about as many pixels as a README is wide
@@ -134,11 +134,12 @@ def relative(ax, rows, names, loss, ticks):
 def selection(rows):
     budget = min(unique(rows, "budget"))
     own = [row for row in rows if row["budget"] == budget and row["table"] not in (*SEEN, *SEEN_LATER)]
-    cells = {key: cell for key, cell in cells_of(own).items() if cell.keys() >= set(UNTUNED)}  # one failed on a table
+    shared = without_lone_seeds({key[1:]: cell for key, cell in cells_of(own).items()})
+    cells = {key: cell for key, cell in shared.items() if cell.keys() >= set(UNTUNED)}  # one failed on a table
     names, _ = methods_of(cells)
     title = (
         f"Rank among {len(names)} methods within {budget:g} seconds, on held-out rows (less is better)\n"
-        f"a point is one of {len({key[1] for key in cells})} tables and a seed; the first four are untuned"
+        f"a point is one of {len({name for name, _ in cells})} tables and a seed; the first four are untuned"
     )
     figure, axes = new_figure(title, 3.5, 2, sharey=True)
     for ax, label, score, sign in zip(axes, ("log loss", "AUC"), ("log_loss", "auc"), (1, -1), strict=True):

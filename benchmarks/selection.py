@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -133,13 +134,27 @@ def report(rows):
 
 
 def section(cells):
-    """Compare the methods that ran on all tables; each of the others with them, on the tables that it ran on."""
-    always, others = methods_of(cells)
-    text = comparison(cells, always)
+    """Compare the methods that ran on all tables; each of the others with them, on the tables that it ran on.
+
+    A table that was measured with more seeds than the others is looked at with all of them afterwards.
+    """
+    shared = without_lone_seeds(cells)
+    always, others = methods_of(shared)
+    text = comparison(shared, always)
     for other in others:
-        own = {key: cell for key, cell in cells.items() if other in cell}
+        own = {key: cell for key, cell in shared.items() if other in cell}
         text += f"\nWith {other}. {comparison(own, [*always, other])}"
+    for name in dict.fromkeys(name for name, seed in cells if (name, seed) not in shared):
+        own = {key: cell for key, cell in cells.items() if key[0] == name}
+        text += f"\nWith more seeds. {comparison(own, methods_of(own)[0])}"
     return text
+
+
+def without_lone_seeds(cells):
+    """Leave out the runs with seeds that only one of several tables was measured with."""
+    n_tables = Counter(seed for _, seed in cells)
+    is_one_table = len({name for name, _ in cells}) == 1
+    return {(name, seed): cell for (name, seed), cell in cells.items() if is_one_table or n_tables[seed] > 1}
 
 
 def cells_of(rows):

@@ -3,9 +3,15 @@
 import os
 import sys
 
+from hypothesis import settings
+
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # it leaves a thread behind
+
+# Examples take longer while others run beside them; what Hypothesis sets for continuous integration stays.
+settings.register_profile("unhurried", parent=settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 class ClosedFigures:

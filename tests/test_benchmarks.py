@@ -13,6 +13,7 @@ from benchmarks._measure import read_rows, write_rows
 from benchmarks.counting import Fit, best_after, noted
 from benchmarks.peers.searches import SEARCHES, halving_candidates, levels
 from benchmarks.problems import Problem
+from benchmarks.selection import without_lone_seeds
 from benchmarks.tabulated import FOLDS, Surrogate, Tabulated, X, Y, measure, names, surrogate
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 
@@ -93,3 +94,10 @@ def test_rows_come_back_from_their_table_as_they_went(tmp_path):
     write_rows("table", rows, tmp_path)
 
     assert read_rows("table", tmp_path) == rows
+
+
+def test_seeds_of_one_table_only_are_looked_at_apart():
+    shared = [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+
+    assert list(without_lone_seeds(dict.fromkeys([*shared, ("b", 2), ("b", 3)]))) == shared
+    assert list(without_lone_seeds(dict.fromkeys([("a", 0), ("a", 1)]))) == [("a", 0), ("a", 1)]
