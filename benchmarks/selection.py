@@ -129,6 +129,9 @@ def report(rows):
         for budget in sorted({key[0] for key in own}):
             text += f"\n## {title}, {budget:g} seconds\n\n"
             text += section({key[1:]: cell for key, cell in own.items() if key[0] == budget})
+    mine = {key: cell["ours"] for key, cell in cells.items() if "ours" in cell}
+    if mine:
+        text += f"\n## What ours reports, all tables\n\n{held_out_over_reported(mine)}"
     print(text)
     return text
 
@@ -155,6 +158,25 @@ def without_lone_seeds(cells):
     n_tables = Counter(seed for _, seed in cells)
     is_one_table = len({name for name, _ in cells}) == 1
     return {(name, seed): cell for (name, seed), cell in cells.items() if is_one_table or n_tables[seed] > 1}
+
+
+def held_out_over_reported(mine):
+    """Say how near to the held-out loss the reported one is, with the losses of a table's seeds averaged."""
+    text = ""
+    for budget in sorted({key[0] for key in mine}):
+        own = [row for key, row in mine.items() if key[0] == budget]
+        over = {}
+        for name in dict.fromkeys(row["table"] for row in own):
+            runs = [row for row in own if row["table"] == name]
+            over[name] = sum(row["log_loss"] for row in runs) / sum(abs(row["reported"]) for row in runs)
+        ratios = np.array(list(over.values()))
+        farthest = sorted(over, key=lambda name: -abs(np.log(over[name])))[:3]
+        text += (
+            f"- {budget:g} seconds, {len(over)} tables: held-out over reported log loss {geometric_mean(ratios):.3f} "
+            f"(geometric mean), {np.median(ratios):.3f} (median); the farthest from 1: "
+            f"{', '.join(f'{over[name]:.2f} ({name})' for name in farthest)}.\n"
+        )
+    return text
 
 
 def cells_of(rows):
