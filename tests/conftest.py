@@ -1,6 +1,7 @@
 """What holds for all tests, the documentation's too: figures are drawn into memory and closed, nobody calls home."""
 
 import os
+import signal
 import sys
 
 from hypothesis import settings
@@ -24,4 +25,6 @@ class ClosedFigures:
 
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background, and in what is started there
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(ClosedFigures())  # also for the doctests, which are not in this folder

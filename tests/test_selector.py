@@ -178,7 +178,7 @@ def test_a_family_of_ones_own_takes_five_lines():
         (["ridge"], "not for classification"),
         ([3], "names and Family objects"),
         ([Family("own", (), lambda shape: {}, lambda shape: None, package="not_there")], "not_there is not installed"),
-        (["logistic", "logistic"], "'logistic' twice"),
+        (["logistic", Family("logistic", (), lambda shape: {}, lambda shape: None)], "two that are named 'logistic'"),
         ([Family("stacked_trees", (), lambda shape: {}, lambda shape: None)], "second layer"),
     ],
 )

@@ -32,7 +32,7 @@ def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, F
     known = {family.name: family for family in FAMILIES}
     if isinstance(given, str):
         return families_for(task)
-    families = {}
+    families: dict[str, Family] = {}
     for one in given:
         if isinstance(one, str) and one not in known:
             raise ValueError(f"families names {one!r}, which is none of {', '.join(known)}.")
@@ -42,8 +42,8 @@ def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, F
         reason = why_not(family, task)
         if reason is not None:
             raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")
-        if family.name in families:
-            raise ValueError(f"families has {family.name!r} twice: give each family a name of its own.")
+        if families.get(family.name, family) is not family:
+            raise ValueError(f"families has two that are named {family.name!r}: give each a name of its own.")
         if family.name in RESERVED:
             raise ValueError(f"The name {family.name!r} is that of a model of the second layer: choose another one.")
         families[family.name] = family

@@ -281,15 +281,6 @@ def is_amid_a_trial(n_trials):
     return is_due
 
 
-@pytest.fixture
-def interruptible():
-    """Ctrl-C as in a program that a person has started; a process in the background may ignore it."""
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, handler)
-
-
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_amid_a_trial_waits_until_it_is_written(tmp_path, data, monkeypatch, number):
     monkeypatch.setattr(_logbook, "RETRY_SECONDS", 1.0)
@@ -305,7 +296,6 @@ def test_a_signal_amid_a_trial_waits_until_it_is_written(tmp_path, data, monkeyp
     assert table(resumed) == table(make_search(None).fit(*data))
 
 
-@pytest.mark.usefixtures("interruptible")
 def test_a_second_signal_ends_a_search_whatever_is_being_written(tmp_path, data):
     path = tmp_path / "study.db"
     search = make_search(signalled(path, signal.SIGINT, is_amid_a_trial(3), times=2))
@@ -317,7 +307,6 @@ def test_a_second_signal_ends_a_search_whatever_is_being_written(tmp_path, data)
     assert len(stored(path)) == 2
 
 
-@pytest.mark.usefixtures("interruptible")
 def test_a_signal_is_not_forgotten_where_writing_fails():
     def write():
         signal.raise_signal(signal.SIGINT)
