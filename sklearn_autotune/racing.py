@@ -179,7 +179,12 @@ def _residuals(scores: np.ndarray) -> np.ndarray:
 
 
 def _better_share(scores: np.ndarray) -> np.ndarray:
-    """Return the better half of the candidates; equal ones, such as constant predictors, count once."""
+    """Return the better half of the candidates; equal ones, such as constant predictors, count once.
+
+    Means that differ by no more than rounding are equal: else the unit of the score would say which candidate is in.
+    """
     distinct = np.unique(scores, axis=0)
-    best_first = distinct[np.argsort(-distinct.mean(axis=1), kind="stable")]
+    means = distinct.mean(axis=1)
+    rounding = NO_NOISE * np.abs(scores).max() or 1.0
+    best_first = distinct[np.argsort(np.round((means.max() - means) / rounding), kind="stable")]
     return best_first[: max(MIN_GOOD, int(np.ceil(GOOD_SHARE * len(best_first))))]

@@ -67,7 +67,7 @@ def test_every_page_can_be_reached_from_the_index():
 
 def test_the_test_command_of_the_readme_is_the_one_that_ci_runs():
     commands = re.findall(r"^```sh\n(.*)\n```$", text_of(README), re.MULTILINE)
-    tests = [command for command in commands if "-m pytest" in command]
+    tests = [command for command in commands if command.endswith("-m pytest -n 2 --dist loadfile")]
 
     assert len(tests) == 1
     assert tests[0] in text_of(ROOT / ".ci" / "run").splitlines()

@@ -5,7 +5,7 @@ import pickle
 import joblib
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from optuna.samplers import RandomSampler
@@ -127,12 +127,11 @@ def test_a_lower_error_rate_and_a_tolerance_stop_fewer(scores, error_rate, toler
     np.testing.assert_allclose(np.subtract(bar.least, tolerant.least), tolerance, atol=1e-9)
 
 
+@example(np.array([[-1.0, 1], [0, 0], [0, 1], [1, 0]]), 1.0, 1.3225059766104013)  # means that rounding tells apart
 @given(scores_of_candidates, st.floats(0.1, 10), st.floats(-3, 3))
 def test_the_unit_of_the_score_does_not_matter(scores, scale, shift):
     bar, moved = FoldRacing().bar(scores), FoldRacing().bar(scores * scale + shift)
-    means = np.sort(np.unique(scores, axis=0).mean(axis=1))
-    has_ties = (np.diff(means) < 1e-9).any()  # which of equally good ones is in the better half is for rounding to say
-    if has_ties or isinstance(bar, OpenBar) or isinstance(moved, OpenBar):
+    if isinstance(bar, OpenBar) or isinstance(moved, OpenBar):
         return
     np.testing.assert_allclose(np.multiply(bar.least, scale) + shift, moved.least, rtol=1e-6, atol=1e-6)
 
