@@ -15,7 +15,7 @@ from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import Work, measure
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._baseline import BASELINE
-from sklearn_autotune.families._stacked import STACKED, STACKED_LINEAR, STACKED_TREES
+from sklearn_autotune.families._stacked import STACKED_LINEAR, STACKED_NAMES, STACKED_TREES
 
 __all__ = ["SecondLayerClassifier", "SecondLayerRegressor", "Stack", "is_stacked"]
 
@@ -34,12 +34,10 @@ STACK_SHARE = 0.2
 # What is kept for it, as a multiple of what is foreseen.
 SLACK = 1.2
 
-NAMES = tuple(family.name for family in STACKED)
-
 
 def is_stacked(record: Record) -> bool:
     """Whether a candidate is a model of the second layer."""
-    return record.params[FAMILY] in NAMES
+    return record.params[FAMILY] in STACKED_NAMES
 
 
 class Stack:

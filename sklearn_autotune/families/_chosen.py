@@ -4,11 +4,9 @@ from collections.abc import Sequence
 
 from sklearn_autotune.families import FAMILIES, families_for, why_not
 from sklearn_autotune.families._base import Family
-from sklearn_autotune.families._stacked import STACKED
+from sklearn_autotune.families._stacked import STACKED_NAMES
 
 __all__ = ["read_families"]
-
-RESERVED = frozenset(family.name for family in STACKED)
 
 
 def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, Family]:
@@ -44,7 +42,7 @@ def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, F
             raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")
         if families.get(family.name, family) is not family:
             raise ValueError(f"families has two that are named {family.name!r}: give each a name of its own.")
-        if family.name in RESERVED:
+        if family.name in STACKED_NAMES:
             raise ValueError(f"The name {family.name!r} is that of a model of the second layer: choose another one.")
         families[family.name] = family
     if not families:

@@ -9,7 +9,7 @@ from typing import Any
 from sklearn_autotune.families._base import Family, Shape
 from sklearn_autotune.families._forest import EXTRA_TREES
 
-__all__ = ["STACKED", "STACKED_LINEAR", "STACKED_TREES"]
+__all__ = ["STACKED_LINEAR", "STACKED_NAMES", "STACKED_TREES"]
 
 N_TREES = 200
 
@@ -52,4 +52,4 @@ STACKED_TREES = Family(
     is_bagged=False,
 )
 
-STACKED = (STACKED_LINEAR, STACKED_TREES)
+STACKED_NAMES = frozenset({STACKED_LINEAR.name, STACKED_TREES.name})
