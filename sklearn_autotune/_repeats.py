@@ -51,11 +51,12 @@ class Repeats:
         self.measured = measured
         self.n_jobs = n_jobs
         self.may_lack_classes = may_lack_classes
-        self.most = REPEAT_SHARE * timeout if timeout is not None and is_wanted else 0.0
+        self.is_possible = is_wanted and timeout is not None
+        self.most = REPEAT_SHARE * (timeout or 0.0)
 
     def seconds(self, records: Sequence[Record]) -> float:
         """Foresee how long repeating will take, if the best so far stay the best."""
-        if not self.most:
+        if not self.is_possible:
             return 0.0
         each = [_seconds_of(record) for record in leaders(records)[:N_MEMBERS] if self._is_averaged(record)]
         each = [seconds for seconds in each if SLACK * seconds <= self.most]
@@ -72,14 +73,15 @@ class Repeats:
         deadline : float
             ``time.time()`` at which this has to be over.
         """
-        averaged = [record for record in chosen if self._is_averaged(record)]
         n_workers = effective_n_jobs(self.n_jobs)
+        going_on = [record for record in chosen if self._is_averaged(record)]
         for repeat in range(1, MOST_REPEATS):
             again = self._on_other_folds(repeat)
-            for start in range(0, len(averaged), n_workers):
-                for record, outcome in self._outcomes(averaged[start : start + n_workers], again, deadline):
-                    if outcome.status == "complete" and record.outcome.kept.n_repeats == repeat:
+            for start in range(0, len(going_on), n_workers):
+                for record, outcome in self._outcomes(going_on[start : start + n_workers], again, deadline):
+                    if outcome.status == "complete":
                         self._add(record.outcome.kept, again.in_row_order(outcome.kept.predictions), outcome.kept)
+            going_on = [record for record in going_on if record.outcome.kept.n_repeats > repeat]
 
     def _outcomes(self, records: Sequence[Record], again: Members, deadline: float) -> Iterator[tuple[Record, Outcome]]:
         """Measure some candidates side by side, those for which there is time."""

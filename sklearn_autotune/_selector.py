@@ -401,7 +401,7 @@ class AutoModelSelector(BaseSearch):
     def _repeat(self, leading: list[Record], plan: Plan, measured: Members, until: float | None) -> None:
         """Measure what the blend would be made of on more folds, where there is time."""
         repeats = cast(Repeats, plan.repeats)
-        if until is not None and repeats.most:
+        if until is not None and repeats.is_possible:
             chosen, _ = self._choose(leading, plan, measured, until)
             repeats.measure([record for record, _ in sorted(chosen, key=lambda pair: -pair[1])], until)
 
