@@ -218,6 +218,9 @@ def test_time_is_kept_for_it_once_all_families_had_their_turn(plans, wine):
 def test_no_more_time_is_kept_than_its_share(plans, wine):
     selector().fit(*wine)
     (plan,) = plans
-    plan.repeats.most = 1e-6
+    wanted = plan.repeats.seconds(plan.known)
 
-    assert plan.repeats.seconds(plan.known) == 1e-6
+    plan.repeats.most = 0.75 * wanted
+    assert plan.repeats.seconds(plan.known) == 0.75 * wanted
+    plan.repeats.most = 1e-6  # less than repeating any of them would take
+    assert plan.repeats.seconds(plan.known) == 0.0
