@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -55,11 +56,14 @@ class Repeats:
         self.most = REPEAT_SHARE * (timeout or 0.0)
 
     def seconds(self, records: Sequence[Record]) -> float:
-        """Foresee how long repeating will take, if the best so far stay the best."""
+        """Foresee how long repeating will take, if the best so far stay the best.
+
+        No time is kept for those that come after one for which there would be none.
+        """
         if not self.is_possible:
             return 0.0
-        each = [_seconds_of(record) for record in leaders(records)[:N_MEMBERS] if self._is_averaged(record)]
-        each = [seconds for seconds in each if SLACK * seconds <= self.most]
+        averaged = [record for record in leaders(records)[:N_MEMBERS] if self._is_averaged(record)]
+        each = list(takewhile(lambda seconds: SLACK * seconds <= self.most, map(_seconds_of, averaged)))
         of_one = max([sum(each) / effective_n_jobs(self.n_jobs), *each], default=0.0)
         return min(self.most, SLACK * (MOST_REPEATS - 1) * of_one)
 

@@ -126,7 +126,7 @@ class Stack:
             shape = self.costs.shape(self.costs.n_train)
             n_predicted = n_bases * shape.n_outputs
             shape = replace(shape, n_columns=n_predicted + (shape.n_columns if family is STACKED_TREES else 0))
-            factor = self.costs.factor("extra_trees" if family is STACKED_TREES else family.name)
+            factor = self.costs.factor(_first_layer_name(family, shape.is_classifier))
             n_fits = self.costs.n_folds * len(_candidates(family, shape.is_classifier))
             seconds = n_fits * family.seconds(shape) * factor
             if total + seconds <= self.most:
@@ -161,6 +161,13 @@ def _share_of_twins(X: np.ndarray) -> float:
     rows = X.view(np.dtype((np.void, X.dtype.itemsize * X.shape[1]))).ravel()
     _, counts = np.unique(rows, return_counts=True)
     return float(counts[counts > 1].sum() / len(X))
+
+
+def _first_layer_name(family: Family, is_classifier: bool) -> str:
+    """Return the family of the first layer that takes as much longer than foreseen, or less, as one of the second."""
+    if family is STACKED_TREES:
+        return "extra_trees"
+    return "logistic" if is_classifier else "ridge"
 
 
 def _candidates(family: Family, is_classifier: bool) -> list[Mapping[str, Any]]:
