@@ -1,6 +1,7 @@
 """What AutoModelSelector measures again on folds drawn anew: what, when, and what comes of it."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector
+from sklearn_autotune._plan import by_score
 from sklearn_autotune._repeats import MOST_REPEATS, REPEAT_SHARE, Repeats
 from sklearn_autotune._selector import AutoModelSelector as Selector
 from sklearn_autotune.families import Family
@@ -222,5 +224,16 @@ def test_no_more_time_is_kept_than_its_share(plans, wine):
 
     plan.repeats.most = 0.75 * wanted
     assert plan.repeats.seconds(plan.known) == 0.75 * wanted
-    plan.repeats.most = 1e-6  # less than repeating any of them would take
-    assert plan.repeats.seconds(plan.known) == 0.0
+
+
+def test_no_time_is_kept_for_what_comes_after_one_for_which_there_would_be_none(plans, wine):
+    selector(families=["naive_bayes", "logistic"], n_trials=2).fit(*wine)
+    (plan,) = plans
+    best, second = by_score(plan.known)
+
+    def seconds(best_takes):
+        slow = replace(best.outcome, folds=tuple(replace(fold, fit_seconds=best_takes) for fold in best.outcome.folds))
+        return plan.repeats.seconds([replace(best, outcome=slow), second])
+
+    assert seconds(1.0) > MOST_REPEATS * N_FOLDS - N_FOLDS
+    assert seconds(plan.repeats.most) == 0.0

@@ -210,6 +210,24 @@ def test_what_would_take_too_long_is_left_out(monkeypatch, data):
         assert [family.name for family, _ in plan.stack.affordable(3)] == expected
 
 
+def test_what_it_takes_is_foreseen_by_the_models_that_it_is_like(monkeypatch, data):
+    X, _, y, _ = data
+    kept = []
+    with_stack(monkeypatch, lambda plan: kept.append(plan))
+    selector().fit(X, y)
+    (plan,) = kept
+    factors = plan.costs.factors
+
+    def foreseen(**changed):
+        plan.costs.factors = factors | changed
+        return [seconds for _, seconds in plan.stack.affordable(3)]
+
+    linear = foreseen()[0]
+    assert foreseen(logistic=2 * factors["logistic"])[0] == pytest.approx(2 * linear)
+    assert foreseen(extra_trees=2.0)[1] == pytest.approx(2 * foreseen(extra_trees=1.0)[1])
+    assert foreseen(naive_bayes=1e3 * factors["naive_bayes"])[0] == linear
+
+
 def test_without_time_nothing_of_it_is_begun(monkeypatch, data):
     X, _, y, _ = data
     measure = Stack.measure
