@@ -54,10 +54,9 @@ def blend_params(selector: AutoModelSelector, writer: Writer, where: str) -> tup
             for weight, sees_table, member in second.stacked
         )
         params["n_seen"] = second.n_seen
-    n_repeats = max(n_models // selector.n_splits_ for _, n_models in members)
-    if second is not None or n_repeats:
+    if second is not None or any(on_folds for _, on_folds in members):
         seed = _seed(selector, [frozen.estimator for frozen in ensemble.estimators_])
-        params["splitters"] = [_splitter(selector, seed + repeat, where) for repeat in range(max(1, n_repeats))]
+        params["cv"] = _splitter(selector, seed, where)
         if selector.timeout is not None and selector.n_rows_searched_ >= LEAST_ROWS:  # perhaps a sample of all
             params |= {"n_rows": selector.n_rows_searched_, "seed": seed}
     return "BlendedClassifier" if is_classifier(selector) else "BlendedRegressor", params
@@ -65,8 +64,8 @@ def blend_params(selector: AutoModelSelector, writer: Writer, where: str) -> tup
 
 def _member(
     member: Any, weight: float, selector: AutoModelSelector, reader: Any, writer: Writer, where: str
-) -> tuple[Node, int]:
-    """Write one member; say how many models it has on folds."""
+) -> tuple[Node, bool]:
+    """Write one member; say whether it has a model for each fold."""
     models = [_unfitted(pipeline) for pipeline in member.models]
     if selector.n_splits_ == 1:
         raise ValueError(f"{where}: with a single split it cannot be told which rows the final models were fitted on.")
@@ -79,7 +78,7 @@ def _member(
     fit_params = _told_in_fit(member.models[0], reader)
     if fit_params:
         params["fit_params"] = fit_params
-    return writer.call(Member, params, where), len(models) if on_folds else 0
+    return writer.call(Member, params, where), on_folds
 
 
 def _stacked(weight: float, sees_table: bool, member: Any, writer: Writer, where: str) -> Node:

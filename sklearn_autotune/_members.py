@@ -72,15 +72,12 @@ class Kept:
     temperature : float
     rounds : list of int
         What early stopping found on each fold, where there is any.
-    n_repeats : int
-        How often folds were drawn: what is predicted is the mean over them, and models are those of all.
     """
 
     predictions: list[np.ndarray] = field(default_factory=list)
     models: list[Any] | None = None
     temperature: float = 1.0
     rounds: list[int] = field(default_factory=list)
-    n_repeats: int = 1
 
 
 @dataclass
@@ -216,22 +213,11 @@ class Members:
         """Score the predictions for some folds, at the temperature that is best for all of them."""
         predictions = kept.predictions
         if self.classes is not None:
-            self.set_temperature(kept, folds)
+            rows = np.concatenate([fold.test for fold in folds])
+            weight = self._weight(rows, self.task.score_params)
+            kept.temperature = find_temperature(np.concatenate(predictions), self.places[rows], weight)
             predictions = [scale(values, kept.temperature) for values in predictions]
         return [self.score(values, fold.test) for values, fold in zip(predictions, folds, strict=True)]
-
-    def set_temperature(self, kept: Kept, folds: Sequence[Fold]) -> None:
-        """Find the temperature that is best for what is predicted of some folds' test rows."""
-        rows = np.concatenate([fold.test for fold in folds])
-        weight = self._weight(rows, self.task.score_params)
-        kept.temperature = find_temperature(np.concatenate(kept.predictions), self.places[rows], weight)
-
-    def in_row_order(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
-        """Return what is predicted of the folds' test rows in the order of the rows, each of which is tested once."""
-        found = np.empty((len(self.places), *predictions[0].shape[1:]))
-        for fold, values in zip(self.task.folds, predictions, strict=True):
-            found[fold.test] = values
-        return found
 
     def score(self, prediction: np.ndarray, rows: np.ndarray) -> float:
         """Return what the scorer makes of predictions for some rows; higher is better."""

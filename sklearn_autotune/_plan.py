@@ -207,19 +207,15 @@ class Costs:
         return fitted * seconds(self.shape(n_rows)) / seconds(self.shape(self.n_train))
 
 
-class AfterSearch(Protocol):
-    """What a plan has to know of what is done with the best once the search is over."""
-
-    def seconds(self, records: Sequence[Record]) -> float:
-        """Foresee how long it will take."""
-        ...
-
-
-class SecondLayer(AfterSearch, Protocol):
+class SecondLayer(Protocol):
     """What a plan has to know of the models that are fitted on the others' predictions."""
 
     def bases_among(self, records: Sequence[Record]) -> list[Record]:
         """Return the candidates whose predictions it would look at."""
+        ...
+
+    def seconds(self, records: Sequence[Record]) -> float:
+        """Foresee how long measuring it will take."""
         ...
 
 
@@ -241,9 +237,6 @@ class Plan:
         Whether the folds' models, having seen too few rows, are no use in the end.
     stack : SecondLayer or None, default=None
         What comes after the search, and needs time too.
-    repeats : AfterSearch or None, default=None
-        What comes before that, and is worth more than most further candidates: time is kept for it once every family
-        has had its turn, or there is no time for those that have not.
     """
 
     def __init__(
@@ -253,15 +246,12 @@ class Plan:
         n_rows: int,
         refits_all: bool,
         stack: SecondLayer | None = None,
-        repeats: AfterSearch | None = None,
     ) -> None:
         self.costs = costs
         self.deadline = deadline
         self.n_rows = n_rows
         self.refits_all = refits_all
         self.stack = stack
-        self.repeats = repeats
-        self.all_had_turn = False
         shape = costs.shape(costs.n_train)
         of_each = [first_candidates(costs.families[name], shape) for name in costs.quick_ones_first()]
         turns = zip_longest(*of_each)
@@ -278,12 +268,10 @@ class Plan:
             turn, candidate = opened
             return turn, rank.get(candidate[FAMILY], len(rank)) if turn else 0
 
-        self.all_had_turn = self.all_had_turn or all(turn for turn, _ in self.open)
         for opened in sorted(self.open, key=order):
             if self._has_time_for(opened[1], records):
                 self.open.remove(opened)
                 return opened[1]
-        self.all_had_turn = True
         return None
 
     def patience(self, n_rows: int) -> int:
@@ -307,13 +295,9 @@ class Plan:
         return self.costs.least(candidate[FAMILY]) < left
 
     def final_seconds(self, records: Sequence[Record]) -> float:
-        """Foresee how long all that comes after the search will take, if the best so far stay the best."""
-        repeating = self.repeats.seconds(records) if self.repeats and self.all_had_turn else 0.0
-        return repeating + self.stack_seconds(records) + self.refit_seconds(records)
-
-    def stack_seconds(self, records: Sequence[Record]) -> float:
-        """Foresee how long the second layer will take."""
-        return self.stack.seconds(records) if self.stack else 0.0
+        """Foresee how long the second layer, blending and the final fits will take, if the best stay the best."""
+        stacking = self.stack.seconds(records) if self.stack else 0.0
+        return stacking + self.refit_seconds(records)
 
     def refit_seconds(self, records: Sequence[Record]) -> float:
         """Foresee how long blending and the final fits will take, if the best so far stay the best.

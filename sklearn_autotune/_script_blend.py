@@ -16,8 +16,7 @@ __all__ = ["BlendedClassifier", "BlendedRegressor", "Member", "Stacked"]
 class Member(BaseEstimator):
     """One kind of model, fitted on all rows, or once for each fold and averaged.
 
-    ``settings`` has the parameters that differ from fold to fold, such as the number of rounds: as many as there are
-    folds, of one draw or of several.
+    ``settings`` has the parameters that differ from fold to fold, such as the number of rounds.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class Member(BaseEstimator):
         if self.settings is None:
             self.models_ = self._fitted(X, y, [slice(None)], [{}])
         else:
-            self.models_ = self._fitted(X, y, [train for train, _ in folds[: len(self.settings)]], self.settings)
+            self.models_ = self._fitted(X, y, [train for train, _ in folds], self.settings)
         return self
 
     def _fitted(self, X: Any, y: Any, rows: Sequence[Any], settings: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -50,30 +49,25 @@ class Member(BaseEstimator):
 
     def predict(self, X: Any, n_classes: int = 0) -> np.ndarray:
         """Return the mean of the models' values or, of so many classes, of their probabilities, scaled."""
-        found = np.mean([_predicted(model, X, n_classes) for model in self.models_], axis=0)
-        return scale(found, self.temperature) if n_classes else found
+        return self._predicted(self.models_, X, n_classes, np.float64)
 
-    def predict_unseen(self, X: Any, y: Any, folds: Sequence[Any], n_first: int, n_classes: int = 0) -> np.ndarray:
-        """Return what each row is predicted by the model of the fold that it is tested in, the mean over the draws.
-
-        The first ``n_first`` folds are those of the first draw.
-        """
+    def predict_unseen(self, X: Any, y: Any, folds: Sequence[Any], n_classes: int = 0) -> np.ndarray:
+        """Return what each row is predicted by the model of the fold that it is tested in."""
         models = self.models_
         if self.settings is None:
-            models = self._fitted(X, y, [train for train, _ in folds[:n_first]], [{}] * n_first)
+            models = self._fitted(X, y, [train for train, _ in folds], [{}] * len(folds))
         found = np.zeros((len(X), n_classes) if n_classes else len(X))
-        for model, (_, test) in zip(models, folds[: len(models)], strict=True):
-            found[test] += _predicted(model, X[test], n_classes).astype(np.float32)
-        found /= len(models) // n_first
-        return scale(found, self.temperature) if n_classes else found
+        for model, (_, test) in zip(models, folds, strict=True):
+            found[test] = self._predicted([model], X[test], n_classes, np.float32)
+        return found
 
-
-def _predicted(model: Any, X: Any, n_classes: int) -> np.ndarray:
-    if not n_classes:
-        return np.asarray(model.predict(X), dtype=float)
-    found = np.zeros((len(X), n_classes))  # of a class that a model has not seen the probability is 0
-    found[:, np.asarray(model[-1].classes_, dtype=int)] = model.predict_proba(X)
-    return found
+    def _predicted(self, models: Sequence[Any], X: Any, n_classes: int, kind: Any) -> np.ndarray:
+        if not n_classes:
+            return np.mean([np.asarray(model.predict(X), dtype=kind) for model in models], axis=0)
+        total = np.zeros((len(X), n_classes))
+        for model in models:  # of a class that a model has not seen the probability is 0
+            total[:, np.asarray(model[-1].classes_, dtype=int)] += model.predict_proba(X)
+        return scale((total / len(models)).astype(kind).astype(float), self.temperature)
 
 
 class Stacked(BaseEstimator):
@@ -103,21 +97,20 @@ class Stacked(BaseEstimator):
 class Blended(BaseEstimator):
     """The weighted mean of members, and of models of the first ``n_seen`` of them, on a raw table.
 
-    The folds are drawn once for each of ``splitters``, on all rows, or on a sample of ``n_rows`` of them, if there are
-    more.
+    The folds are drawn on all rows, or on a sample of ``n_rows`` of them, if there are more.
     """
 
     def __init__(
         self,
         members: Sequence[Member],
-        splitters: Sequence[Any] = (),
+        cv: Any = None,
         n_rows: int | None = None,
         seed: int = 0,
         stacked: Sequence[Stacked] = (),
         n_seen: int = 0,
     ) -> None:
         self.members = members
-        self.splitters = splitters
+        self.cv = cv
         self.n_rows = n_rows
         self.seed = seed
         self.stacked = stacked
@@ -128,13 +121,10 @@ class Blended(BaseEstimator):
         self.reader_ = TableReader()
         read = self.reader_.fit_transform(X)
         rows = self.sampled(y)
-        draws = [list(splitter.split(read[rows], y[rows])) for splitter in self.splitters]
-        folds = [(rows[train], rows[test]) for draw in draws for train, test in draw]
+        splits = [] if self.cv is None else self.cv.split(read[rows], y[rows])
+        folds = [(rows[train], rows[test]) for train, test in splits]
         self.members_ = [clone(member).fit(read, target, folds) for member in self.members]
-        seen = [
-            member.predict_unseen(read, target, folds, len(draws[0]), n_classes)
-            for member in self.members_[: self.n_seen]
-        ]
+        seen = [member.predict_unseen(read, target, folds, n_classes) for member in self.members_[: self.n_seen]]
         self.stacked_ = [clone(model).fit(as_columns(seen), read, target) for model in self.stacked]
         self.weights_ = [member.weight for member in self.members] + [model.weight for model in self.stacked]
 

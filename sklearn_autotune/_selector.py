@@ -31,7 +31,6 @@ from sklearn_autotune._plan import (
     sample_rows,
     selection_space,
 )
-from sklearn_autotune._repeats import Repeats
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
 from sklearn_autotune._sklearn import FoldContexts, Interval, StrOptions, take_rows, validate_parameter_constraints
 from sklearn_autotune._space import Space, read_space
@@ -123,8 +122,8 @@ class AutoModelSelector(BaseSearch):
     leaderboard_ : dict of str to ndarray
         A row for each candidate, the best first: rank, number (the trial's, in ``trials_`` and ``study_``; those of
         the second layer, "stacked_linear" and "stacked_trees", come after all trials), family, params, mean_score,
-        std_error, fit_seconds, predict_seconds, status, error, n_repeats (how often folds were drawn for it; scores
-        are of the first draw; 0 if it is not complete), blend_weight. For ``pandas.DataFrame(selector.leaderboard_)``.
+        std_error, fit_seconds, predict_seconds, status, error, blend_weight. For
+        ``pandas.DataFrame(selector.leaderboard_)``.
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
     trials_ : dict of str to ndarray
@@ -144,9 +143,8 @@ class AutoModelSelector(BaseSearch):
     -----
     Blends are chosen by greedy selection (Caruana et al., ICML 2004); probabilities of each candidate are scaled by a
     temperature first (Guo et al., ICML 2017). Where early stopping looks at a fold's test rows, these are predicted
-    with as many rounds as were best on the other folds. With a ``timeout`` and the default ``cv``, members are measured
-    on folds drawn up to three times (Erickson et al., "AutoGluon-Tabular", 2020: repeated bagging). The second layer
-    (Wolpert, "Stacked generalization", 1992) needs 750 rows, each tested in one fold.
+    with as many rounds as were best on the other folds. The second layer (Wolpert, "Stacked generalization", 1992)
+    needs 750 rows, each tested in one fold.
 
     Examples
     --------
@@ -345,14 +343,7 @@ class AutoModelSelector(BaseSearch):
             costs.families = affordable or measured.families
         refits_all = n_rows > self.n_rows_searched_
         stack = Stack(measured, costs, self.timeout, is_wanted=self.blend and not refits_all)
-        repeats = Repeats(
-            measured,
-            self.timeout,
-            self.n_jobs,
-            may_lack_classes=self.scoring is None,
-            is_wanted=self.cv is None and self.max_predict_time is None and not refits_all,
-        )
-        return Plan(costs, deadline, n_rows, refits_all, stack, repeats)
+        return Plan(costs, deadline, n_rows, refits_all, stack)
 
     # -- what a search does its own way --------------------------------------------------------------------------------
 
@@ -387,9 +378,16 @@ class AutoModelSelector(BaseSearch):
         leading = quick_leaders(records, measured, self.max_predict_time)
         stack = cast(Stack, plan.stack)
         until = None if plan.deadline is None else plan.deadline - plan.refit_seconds(records)
-        self._repeat(leading, plan, measured, None if until is None else until - plan.stack_seconds(records))
         stacked = stack.measure(leading, 1 + max(record.number for record in records), until)
-        chosen, self.best_score_ = self._choose(leading, plan, measured, plan.deadline)
+        chosen, self.best_score_ = choose(
+            leading,
+            measured,
+            stack,
+            quick=self.scoring is None,
+            is_blended=self.blend,
+            deadline=plan.deadline,
+            max_predict_time=self.max_predict_time,
+        )
         start = time.perf_counter()
         fits = FinalFits(plan, whole, measured, stack)
         members = fits.fit(chosen, leading[0])
@@ -397,26 +395,6 @@ class AutoModelSelector(BaseSearch):
         self.blend_weights_ = {label_of(record): weight for record, weight in members}
         self.best_estimator_ = Pipeline([("read", reader), ("model", fits.put_together(members))])
         self.leaderboard_ = make_leaderboard([*records, *stacked], self.blend_weights_)
-
-    def _repeat(self, leading: list[Record], plan: Plan, measured: Members, until: float | None) -> None:
-        """Measure what the blend would be made of on more folds, where there is time."""
-        repeats = cast(Repeats, plan.repeats)
-        if until is not None and repeats.is_possible:
-            chosen, _ = self._choose(leading, plan, measured, until)
-            repeats.measure([record for record, _ in sorted(chosen, key=lambda pair: -pair[1])], until)
-
-    def _choose(
-        self, leading: list[Record], plan: Plan, measured: Members, deadline: float | None
-    ) -> tuple[list[tuple[Record, float]], float]:
-        return choose(
-            leading,
-            measured,
-            cast(Stack, plan.stack),
-            quick=self.scoring is None,
-            is_blended=self.blend,
-            deadline=deadline,
-            max_predict_time=self.max_predict_time,
-        )
 
     # -- predicting ----------------------------------------------------------------------------------------------------
 

@@ -144,8 +144,10 @@ class Stack:
         return Members(replace(first.task, X=X), {family.name: family}, n_categories, first.classes, first.seed)
 
     def _of_all_rows(self, kept: Kept) -> np.ndarray:
-        found = self.measured.in_row_order(kept.predictions)
-        return found if self.measured.classes is None else scale(found, kept.temperature)
+        found = np.empty((len(self.measured.places), *kept.predictions[0].shape[1:]))
+        for fold, values in zip(self.measured.task.folds, kept.predictions, strict=True):
+            found[fold.test] = values if self.measured.classes is None else scale(values, kept.temperature)
+        return found
 
 
 def _is_enough(measured: Members) -> bool:

@@ -188,6 +188,5 @@ def _row(rank: int, record: Record, weights: Mapping[str, float]) -> dict[str, A
         "predict_seconds": sum(fold.score_seconds for fold in outcome.folds),
         "status": outcome.status,
         "error": outcome.error,
-        "n_repeats": outcome.kept.n_repeats if is_complete else 0,
         "blend_weight": weights.get(label_of(record), 0.0) if is_complete else 0.0,
     }

@@ -280,26 +280,6 @@ def test_a_second_layer_of_values_and_the_table_learns_from_the_same_predictions
     assert_same_predictions(predictions, selector, X, y)
 
 
-def test_a_blend_on_several_draws_of_folds_is_fitted_on_the_same_ones(mixed, predictions):
-    """Members that have models of all draws, and one that has one of all rows."""
-    table, y = mixed
-    families = ["logistic", "xgboost", "forest"]
-    selector = AutoModelSelector(families=families, n_trials=4, timeout=600, random_state=0).fit(table, y)
-
-    assert set(selector.leaderboard_["n_repeats"]) >= {1, 3}
-    assert_same_predictions(predictions, selector, table, y)
-
-
-def test_a_second_layer_learns_from_the_same_means_over_draws(predictions):
-    X, y = make_classification(900, n_features=6, n_informative=5, n_redundant=0, random_state=0)
-    families = ["neighbors", "naive_bayes", "xgboost", "extra_trees"]
-    selector = AutoModelSelector(families=families, n_trials=4, timeout=600, random_state=0).fit(X, y)
-
-    assert isinstance(selector.best_estimator_[-1], StackingClassifier)
-    assert max(selector.leaderboard_["n_repeats"]) == 3
-    assert_same_predictions(predictions, selector, X, y)
-
-
 @pytest.mark.parametrize(
     ("cv", "message"),
     [
