@@ -170,24 +170,24 @@ def test_where_predicting_has_to_be_quick_what_it_looks_at_counts(data):
 # -- time ----------------------------------------------------------------------------------------------------------
 
 
-def with_stack(monkeypatch, change):
-    """Let a change be made to each plan before the search begins."""
+@pytest.fixture
+def plans(monkeypatch):
+    """The plans of all searches to come, in order."""
+    made = []
     make = Selector._make_plan
 
-    def changed(self, *args):
-        plan = make(self, *args)
-        change(plan)
-        return plan
+    def watched(self, *args):
+        made.append(make(self, *args))
+        return made[-1]
 
-    monkeypatch.setattr(Selector, "_make_plan", changed)
+    monkeypatch.setattr(Selector, "_make_plan", watched)
+    return made
 
 
-def test_time_is_kept_for_it(monkeypatch, data):
+def test_time_is_kept_for_it(plans, data):
     X, _, y, _ = data
-    kept = []
-    with_stack(monkeypatch, lambda plan: kept.append(plan))
     found = selector(timeout=60).fit(X, y)
-    (plan,) = kept
+    (plan,) = plans
 
     assert plan.stack.seconds(plan.known) > 0
     assert plan.final_seconds(plan.known) == pytest.approx(
@@ -196,12 +196,10 @@ def test_time_is_kept_for_it(monkeypatch, data):
     assert families_of(found.blend_weights_) & STACKED
 
 
-def test_what_would_take_too_long_is_left_out(monkeypatch, data):
+def test_what_would_take_too_long_is_left_out(plans, data):
     X, _, y, _ = data
-    kept = []
-    with_stack(monkeypatch, lambda plan: kept.append(plan))
     selector().fit(X, y)
-    (plan,) = kept
+    (plan,) = plans
     linear, trees = list(plan.stack.affordable(3))
     assert trees[1] > linear[1]
 
@@ -210,12 +208,10 @@ def test_what_would_take_too_long_is_left_out(monkeypatch, data):
         assert [family.name for family, _ in plan.stack.affordable(3)] == expected
 
 
-def test_what_it_takes_is_foreseen_by_the_models_that_it_is_like(monkeypatch, data):
+def test_what_it_takes_is_foreseen_by_the_models_that_it_is_like(plans, data):
     X, _, y, _ = data
-    kept = []
-    with_stack(monkeypatch, lambda plan: kept.append(plan))
     selector().fit(X, y)
-    (plan,) = kept
+    (plan,) = plans
     factors = plan.costs.factors
 
     def foreseen(**changed):
