@@ -200,6 +200,7 @@ def test_what_would_take_too_long_is_left_out(plans, data):
     X, _, y, _ = data
     selector().fit(X, y)
     (plan,) = plans
+    plan.costs.factors.clear()  # how busy the machine was is not to decide which of the two takes longer
     linear, trees = list(plan.stack.affordable(3))
     assert trees[1] > linear[1]
 
