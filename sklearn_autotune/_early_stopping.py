@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import has_fit_parameter
 
 __all__ = [
+    "LEAST_PART",
     "best_rounds",
     "fit_stopping_early",
     "never_stop_early",
@@ -16,6 +17,9 @@ __all__ = [
     "used_rounds",
     "with_rounds",
 ]
+
+# A booster cut short is still worth having if it gets this part of the seconds that it wants.
+LEAST_PART = 0.3
 
 
 def fit_stopping_early(

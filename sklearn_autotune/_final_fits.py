@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 
-from sklearn_autotune._members import FAMILY, MemberClassifier, MemberRegressor, Members
+from sklearn_autotune._candidates import FAMILY
+from sklearn_autotune._members import MemberClassifier, MemberRegressor, Members
 from sklearn_autotune._plan import Plan, label_of
 from sklearn_autotune._stack import SecondLayerClassifier, SecondLayerRegressor, Stack, is_stacked
 from sklearn_autotune._trials import Record

@@ -12,7 +12,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_autotune._early_stopping import best_rounds, fit_stopping_early, predict_with_rounds, with_rounds
+from sklearn_autotune._candidates import FAMILY, settings_of
+from sklearn_autotune._early_stopping import (
+    LEAST_PART,
+    best_rounds,
+    fit_stopping_early,
+    predict_with_rounds,
+    with_rounds,
+)
 from sklearn_autotune._sklearn import cut_metadata, take_rows
 from sklearn_autotune._table import make_preparation
 from sklearn_autotune._temperature import find_temperature, scale
@@ -28,34 +35,14 @@ from sklearn_autotune.evaluation import (
 from sklearn_autotune.families import Family, Shape, inner_prefix
 
 __all__ = [
-    "FAMILY",
-    "LEAST_PART",
     "Kept",
     "MemberClassifier",
     "MemberRegressor",
     "Members",
-    "candidate_of",
-    "full_name",
 ]
-
-# The parameter that says which family a candidate is of; the others have its name in front.
-FAMILY = "family"
-
-# A booster cut short is still worth having if it gets this part of the seconds that it wants.
-LEAST_PART = 0.3
 
 # The part of a fold's seconds that is for its rounds; the rest goes to columns, bins and predictions.
 ROUNDS_PART = 0.8
-
-
-def full_name(family: str, name: str) -> str:
-    """Return a parameter's name among those of all families."""
-    return f"{family}__{name}"
-
-
-def candidate_of(family: Family, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a family's settings as a candidate."""
-    return {FAMILY: family.name, **{full_name(family.name, name): value for name, value in settings.items()}}
 
 
 @dataclass(slots=True)
@@ -97,7 +84,7 @@ class Members:
     candidate_seconds : float or None, default=None
         What a candidate whose number of rounds is found may take: its folds end early, each after an equal part.
     foresee : callable or None, default=None
-        From a family's name to the seconds that a candidate has to have.
+        From a candidate to the seconds that it has to have.
     """
 
     task: Task
@@ -106,7 +93,7 @@ class Members:
     classes: np.ndarray | None
     seed: int
     candidate_seconds: float | None = None
-    foresee: Callable[[str], float] | None = field(default=None, repr=False)
+    foresee: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
     places: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -151,7 +138,7 @@ class Members:
         """Whether a candidate would not be over before the deadline, as far as can be foreseen."""
         if work.deadline is None or self.foresee is None:
             return False
-        return time.time() + self.foresee(work.params[FAMILY]) > work.deadline
+        return time.time() + self.foresee(work.params) > work.deadline
 
     def _is_late(self, family: Family, work: Work, times: Sequence[tuple[float, float]]) -> bool:
         """Whether the next fold would end after the deadline, as the folds before it went."""
@@ -295,8 +282,7 @@ class Members:
         """Make a candidate's model."""
         model = family.make(self.shape(n_rows))  # type: ignore[misc]
         prefix = inner_prefix(family, model)
-        start = len(full_name(family.name, ""))
-        settings = {prefix + name[start:]: value for name, value in params.items() if name != FAMILY}
+        settings = {prefix + name: value for name, value in settings_of(params).items()}
         seeds = [name for name in model.get_params() if name == "random_state" or name.endswith("__random_state")]
         return model.set_params(**clone(settings, safe=False), **dict.fromkeys(seeds, self.seed))
 

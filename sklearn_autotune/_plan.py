@@ -12,28 +12,26 @@ import numpy as np
 import optuna
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
-from sklearn_autotune._members import FAMILY, LEAST_PART, Members, candidate_of, full_name
+from sklearn_autotune._candidates import FAMILY, first_candidates
+from sklearn_autotune._costs import Costs
+from sklearn_autotune._members import Members
 from sklearn_autotune._refit_rules import BestMean
 from sklearn_autotune._trials import Budget, Record
 from sklearn_autotune.evaluation import Bar, Outcome, mean_score
-from sklearn_autotune.families import Family, Shape, inner_prefix
 from sklearn_autotune.pruning import RaceBars
 from sklearn_autotune.racing import FoldRacing
 
 __all__ = [
-    "Costs",
     "FinalBudget",
     "Plan",
     "SelectionBars",
     "best_of_each",
     "by_score",
     "default_folds",
-    "first_candidates",
     "label_of",
     "leaders",
     "mean_of",
     "sample_rows",
-    "selection_space",
 ]
 
 # The best two of each family can enter the blend, as many as these in all; the folds' models of others are let go. What
@@ -56,11 +54,11 @@ AMPLE_PATIENCE = 100
 # What is asked after so many candidates in a row for which there was no time would not be in time either.
 MOST_LATE = 3
 
-# Measuring one candidate of each of the quickest families, on three folds, is to take no more than this part of the
-# time; else candidates see fewer rows.
-FIRST_SHARE = 0.5
-N_QUICK = 7
+# Candidates see all rows if so many families, or all, are in reach on three folds; else fewer. On tables of 7,000 to
+# 229,000 rows, in 5 to 30 seconds, two or three of them on all rows did better than seven on a sample.
+N_IN_REACH = 4
 LEAST_ROWS = 2000
+FEWEST_FOLDS = 3
 
 # A candidate that takes less than this part of what one may take takes next to nothing.
 QUICK_PART = 0.05
@@ -75,7 +73,7 @@ def default_folds(y: np.ndarray, is_classification: bool, seed: int, *, may_lack
     ``may_lack_classes`` says that a fold's test rows can be scored without all classes. Else there are no more folds
     than rows of the rarest class.
     """
-    n_folds = next((folds for rows, folds in ((3000, 8), (20_000, 5)) if len(y) < rows), 3)
+    n_folds = next((folds for rows, folds in ((3000, 8), (20_000, 5)) if len(y) < rows), FEWEST_FOLDS)
     if not is_classification:
         return KFold(min(n_folds, len(y)), shuffle=True, random_state=seed)
     counts = np.unique(y, return_counts=True)[1]
@@ -91,10 +89,10 @@ def sample_rows(whole: Members, timeout: float | None, seed: int) -> np.ndarray:
     """Return the rows to measure on: all of them, unless a short budget meets a large table."""
     y = whole.task.y
     n_rows = len(y)
+    firsts = [first_candidates(family, whole.shape(n_rows))[0] for family in whole.families.values()]
     while timeout is not None and n_rows > LEAST_ROWS:
-        shape = whole.shape(n_rows)
-        quick = sorted(family.seconds(shape) for family in whole.families.values())[:N_QUICK]
-        if 3 * sum(quick) <= FIRST_SHARE * timeout:
+        costs = Costs(whole.families, whole.shape, n_rows, FEWEST_FOLDS, LARGEST_SHARE * timeout)
+        if sum(map(costs.is_in_reach, firsts)) >= min(N_IN_REACH, len(firsts)):
             break
         n_rows = max(LEAST_ROWS, int(n_rows * 0.7))
     if n_rows >= len(y):
@@ -141,70 +139,16 @@ def mean_of(outcome: Outcome) -> float:
     return mean_score((fold.test for fold in outcome.folds), None)
 
 
-@dataclass
-class Costs:
-    """Foresees how long a fit takes: what its family says, corrected by what has been measured.
-
-    Parameters
-    ----------
-    families : mapping of str to Family
-    shape : callable
-        From a number of rows to a `Shape`.
-    n_train : int
-        Rows that a fold is fitted on.
-    n_folds : int
-    candidate_seconds : float or None, default=None
-        What a candidate may take: boosters whose number of rounds is found are cut short then. None for no limit.
-    """
-
-    families: Mapping[str, Family]
-    shape: Callable[[int], Shape]
-    n_train: int
-    n_folds: int
-    candidate_seconds: float | None = None
-    factors: dict[str, float] = field(default_factory=dict, init=False)
-
-    def learn(self, record: Record) -> None:
-        """Compare what a candidate took with what was foreseen."""
-        folds = record.outcome.folds
-        name = record.params[FAMILY]
-        if folds and folds[0].fit_seconds > 0:
-            took = float(np.mean([fold.fit_seconds + fold.score_seconds for fold in folds]))
-            factor = took / self.families[name].seconds(self.shape(self.n_train))
-            # Rises at once and falls slowly: how long a family takes depends on the candidate.
-            self.factors[name] = max(factor, (factor + self.factors.get(name, factor)) / 2)
-
-    def of_candidate(self, name: str) -> float:
-        """Foresee the seconds that a candidate of a family takes on all folds."""
-        seconds = self.n_folds * self._of_fold(name)
-        return min(seconds, self.candidate_seconds or seconds) if self._can_be_cut(name) else seconds
-
-    def least(self, name: str) -> float:
-        """Foresee the seconds that a candidate of a family has to have to be worth beginning."""
-        return self.of_candidate(name) * (LEAST_PART if self._can_be_cut(name) else 1.0)
-
-    def quick_ones_first(self) -> list[str]:
-        """Return the families: first those that take next to nothing, then the others in the order of the catalogue."""
-        if self.candidate_seconds is None:
-            return list(self.families)
-        quick = [name for name in self.families if self.of_candidate(name) < QUICK_PART * self.candidate_seconds]
-        return sorted(quick, key=self.of_candidate) + [name for name in self.families if name not in quick]
-
-    def _can_be_cut(self, name: str) -> bool:
-        return self.candidate_seconds is not None and self.families[name].rounds is not None
-
-    def _of_fold(self, name: str) -> float:
-        return self.families[name].seconds(self.shape(self.n_train)) * self.factor(name)
-
-    def factor(self, name: str) -> float:
-        """Return how much longer than foreseen a family takes; of one not yet measured, the others' median."""
-        return self.factors.get(name, float(np.median(list(self.factors.values()) or [1.0])))
-
-    def of_refit(self, record: Record, n_rows: int) -> float:
-        """Foresee the seconds that a measured candidate's final fit takes."""
-        fitted = float(np.mean([fold.fit_seconds for fold in record.outcome.folds]))
-        seconds = self.families[record.params[FAMILY]].seconds
-        return fitted * seconds(self.shape(n_rows)) / seconds(self.shape(self.n_train))
+def _quick_ones_first(costs: Costs) -> list[list[dict[str, Any]]]:
+    """Return the families' first candidates: of those that take next to nothing first, else as in the catalogue."""
+    shape = costs.shape(costs.n_train)
+    of_each = [first_candidates(family, shape) for family in costs.families.values()]
+    if costs.candidate_seconds is None:
+        return of_each
+    most = QUICK_PART * costs.candidate_seconds
+    seconds = [costs.of_candidate(first[0]) for first in of_each]
+    order = sorted(range(len(of_each)), key=lambda place: seconds[place] if seconds[place] < most else most)
+    return [of_each[place] for place in order]
 
 
 class SecondLayer(Protocol):
@@ -252,9 +196,7 @@ class Plan:
         self.n_rows = n_rows
         self.refits_all = refits_all
         self.stack = stack
-        shape = costs.shape(costs.n_train)
-        of_each = [first_candidates(costs.families[name], shape) for name in costs.quick_ones_first()]
-        turns = zip_longest(*of_each)
+        turns = zip_longest(*_quick_ones_first(costs))
         self.open = [(turn, candidate) for turn, row in enumerate(turns) for candidate in row if candidate is not None]
         self.n_known = 0
         self.known: Sequence[Record] = ()
@@ -269,9 +211,10 @@ class Plan:
             return turn, rank.get(candidate[FAMILY], len(rank)) if turn else 0
 
         for opened in sorted(self.open, key=order):
-            if self._has_time_for(opened[1], records):
+            candidate = self.costs.hastened(opened[1])
+            if self._has_time_for(candidate, records):
                 self.open.remove(opened)
-                return opened[1]
+                return candidate
         return None
 
     def patience(self, n_rows: int) -> int:
@@ -292,7 +235,7 @@ class Plan:
         if self.deadline is None:
             return True
         left = self.deadline - self.final_seconds(records) - time.time()
-        return self.costs.least(candidate[FAMILY]) < left
+        return self.costs.least(candidate) < left
 
     def final_seconds(self, records: Sequence[Record]) -> float:
         """Foresee how long the second layer, blending and the final fits will take, if the best stay the best."""
@@ -396,54 +339,3 @@ class FinalBudget(Budget):
     def is_closed(self) -> bool:
         """Whether time is up, or was too short for several candidates in a row."""
         return self.seconds_left == 0.0 or self.n_late >= MOST_LATE
-
-
-def selection_space(families: Mapping[str, Family], shape: Shape) -> list[dict[str, Any]]:
-    """Return the space of all families: one branch for each, or several for those that have several."""
-    return [
-        {FAMILY: [family.name], **{full_name(family.name, name): values for name, values in branch.items()}}
-        for family in families.values()
-        for branch in _branches(family, shape)[0]
-    ]
-
-
-def _branches(family: Family, shape: Shape) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the branches of a family's space, and what its estimator is set to as it is made."""
-    model = family.make(shape)  # type: ignore[misc]
-    prefix = inner_prefix(family, model)
-    inner = {name: value for name, value in model.get_params().items() if name.startswith(prefix)}
-    set_to = {name.removeprefix(prefix): value for name, value in inner.items()}
-    spelled = family.space(Shape(shape.n_rows, shape.is_classifier, set_to, shape.n_columns, shape.n_classes))
-    return [spelled] if isinstance(spelled, dict) else spelled, set_to
-
-
-def first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
-    """Return a family's first candidates, made complete and moved into its space."""
-    branches, set_to = _branches(family, shape)
-    found: list[dict[str, Any]] = []
-    for first in family.first:
-        branch = next((branch for branch in branches if _has(branch, first)), branches[0])
-        wanted = set_to | {name: value(shape) if callable(value) else value for name, value in first.items()}
-        settings = {name: _into(wanted.get(name), values) for name, values in branch.items()}
-        if candidate_of(family, settings) not in found:
-            found.append(candidate_of(family, settings))
-    return found
-
-
-def _has(branch: Mapping[str, Any], first: Mapping[str, Any]) -> bool:
-    """Whether a branch has the parameters of a first candidate, and its choices."""
-    return all(
-        name in branch and (not isinstance(branch[name], list | tuple) or value in branch[name])
-        for name, value in first.items()
-    )
-
-
-def _into(value: Any, values: Any) -> Any:
-    """Move a value into what is searched: to the nearest end of a range, or where it does not fit to its middle."""
-    if isinstance(values, list | tuple):
-        return value if value in values else values[0]
-    low, high = (values.low, values.high) if hasattr(values, "low") else values.support()
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return type(low)(min(max(value, low), high))
-    middle = (low * high) ** 0.5 if getattr(values, "log", False) else (low + high) / 2
-    return round(middle) if isinstance(low, int) else middle

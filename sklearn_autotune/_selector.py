@@ -16,20 +16,20 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._base_search import BaseSearch
+from sklearn_autotune._candidates import FAMILY, first_candidates, selection_space
 from sklearn_autotune._columns import check_classes, check_rows, require_target
+from sklearn_autotune._costs import Costs
 from sklearn_autotune._final_fits import FinalFits
 from sklearn_autotune._measuring import make_task
-from sklearn_autotune._members import FAMILY, Members
+from sklearn_autotune._members import Members
 from sklearn_autotune._plan import (
     LARGEST_SHARE,
-    Costs,
     FinalBudget,
     Plan,
     SelectionBars,
     default_folds,
     label_of,
     sample_rows,
-    selection_space,
 )
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
 from sklearn_autotune._sklearn import FoldContexts, Interval, StrOptions, take_rows, validate_parameter_constraints
@@ -337,8 +337,11 @@ class AutoModelSelector(BaseSearch):
         most = None if self.timeout is None else LARGEST_SHARE * self.timeout
         costs = Costs(measured.families, measured.shape, min(len(fold.train) for fold in folds), len(folds), most)
         if most is not None:
+            shape = costs.shape(costs.n_train)
             affordable = {
-                name: family for name, family in measured.families.items() if costs.of_candidate(name) <= most
+                name: family
+                for name, family in measured.families.items()
+                if costs.of_candidate(costs.hastened(first_candidates(family, shape)[0])) <= most
             }
             costs.families = affordable or measured.families
         refits_all = n_rows > self.n_rows_searched_

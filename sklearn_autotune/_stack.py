@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from sklearn_autotune._members import FAMILY, Kept, Members, candidate_of
-from sklearn_autotune._plan import Costs, best_of_each
+from sklearn_autotune._candidates import FAMILY, candidate_of
+from sklearn_autotune._costs import Costs
+from sklearn_autotune._members import Kept, Members
+from sklearn_autotune._plan import best_of_each
 from sklearn_autotune._temperature import as_columns, scale
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import Work, measure

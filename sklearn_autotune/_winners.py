@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune._blend import Choice, choose_weights
-from sklearn_autotune._members import FAMILY, Members, full_name
+from sklearn_autotune._candidates import FAMILY, full_name
+from sklearn_autotune._members import Members
 from sklearn_autotune._plan import N_MEMBERS, by_score, label_of, leaders, mean_of
 from sklearn_autotune._stack import Stack, is_stacked
 from sklearn_autotune._temperature import scale

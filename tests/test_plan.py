@@ -8,8 +8,9 @@ from sklearn.datasets import load_wine
 from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector
-from sklearn_autotune._members import FAMILY, candidate_of
-from sklearn_autotune._plan import Costs, FinalBudget, Plan, SelectionBars, leaders
+from sklearn_autotune._candidates import FAMILY, candidate_of
+from sklearn_autotune._costs import Costs
+from sklearn_autotune._plan import FinalBudget, Plan, SelectionBars, leaders
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import FoldScore, OpenBar, Outcome
 from sklearn_autotune.families import Family, Shape
@@ -82,17 +83,17 @@ def test_what_there_is_no_time_for_is_passed_over():
 def test_a_booster_is_cut_short_where_another_model_is_passed_over():
     families = [family("long", 10.0), family("boosted", 10.0, rounds="n_estimators")]
     plan = make_plan(families, time.time() + 20, candidate_seconds=15.0)
-    assert plan.costs.of_candidate("long") == 30.0
-    assert plan.costs.of_candidate("boosted") == 15.0
+    assert plan.costs.of_candidate({FAMILY: "long"}) == 30.0
+    assert plan.costs.of_candidate({FAMILY: "boosted"}) == 15.0
     assert drain(plan) == ["boosted", "boosted"]
 
 
 def test_costs_rise_at_once_and_fall_slowly():
     costs = Costs({"a": family("a", 1.0)}, shape, 100, N_FOLDS)
     costs.learn(record(0, "a", -0.1, -0.1, -0.1, seconds=8.0))
-    assert costs.of_candidate("a") == pytest.approx(3 * 8.0)
+    assert costs.of_candidate({FAMILY: "a"}) == pytest.approx(3 * 8.0)
     costs.learn(record(1, "a", -0.1, -0.1, -0.1, seconds=2.0))
-    assert costs.of_candidate("a") == pytest.approx(3 * 5.0)
+    assert costs.of_candidate({FAMILY: "a"}) == pytest.approx(3 * 5.0)
 
 
 def test_nothing_is_begun_after_several_in_a_row_for_which_there_was_no_time():

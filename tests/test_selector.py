@@ -144,7 +144,7 @@ def test_every_family_takes_a_raw_table_and_beats_nothing(family, task, raw):
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("family", INSTALLED, ids=lambda family: family.name)
 def test_first_candidates_lie_in_the_space(family, n_classes):
-    from sklearn_autotune._plan import first_candidates, selection_space
+    from sklearn_autotune._candidates import first_candidates, selection_space
     from sklearn_autotune._space import read_space
 
     for task in family.tasks:
@@ -419,7 +419,7 @@ def test_a_large_table_is_searched_on_a_sample():
     random = np.random.RandomState(0)
     X = random.normal(size=(60_000, 20))
     y = (X[:, 0] + random.normal(size=60_000) > 0).astype(int)
-    selector = AutoModelSelector(families=["logistic", "hist_gradient_boosting"], timeout=4, random_state=0).fit(X, y)
+    selector = AutoModelSelector(families=["logistic", "hist_gradient_boosting"], timeout=2, random_state=0).fit(X, y)
 
     assert selector.n_rows_searched_ < len(y)
     assert selector.score(X, y) > 0.7

@@ -5,7 +5,6 @@ The number of trees is not searched: more are better, and the user knows what th
 scikit-learn 1.9 takes the fraction of their sum, which can be any number.
 """
 
-from math import log2
 from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -48,9 +47,9 @@ def _square_root(shape: Shape) -> float:
     return shape.n_columns**-0.5 if shape.is_classifier else 1.0
 
 
-def _seconds(shape: Shape) -> float:
-    looked_at = shape.n_columns**0.5 if shape.is_classifier else shape.n_columns
-    return 0.3 + N_TREES * 3e-8 * shape.n_rows * log2(shape.n_rows + 2) * looked_at * (1 + 0.05 * shape.n_outputs)
+def _seconds_of_row(shape: Shape, of_column: float) -> float:
+    looked_at = shape.n_columns * shape.params.get("max_features", _square_root(shape))
+    return N_TREES * (5e-7 + of_column * looked_at)
 
 
 # Leaves of one row, and the mean over all trees: what carries small tables. AutoGluon's portfolio has little else.
@@ -61,7 +60,7 @@ FOREST = Family(
     make=_make,
     first=({"max_features": _square_root}, {"max_features": 0.75, "min_samples_leaf": 2}),
     columns="coded",
-    seconds=_seconds,
+    seconds=lambda shape: 0.2 + shape.n_rows * _seconds_of_row(shape, 1e-7),
     is_bagged=False,
 )
 
@@ -72,6 +71,6 @@ EXTRA_TREES = Family(
     make=_make_extra,
     first=({"max_features": _square_root}, {"max_features": 0.75, "criterion": "entropy"}),
     columns="coded",
-    seconds=lambda shape: 0.7 * _seconds(shape),
+    seconds=lambda shape: 0.15 + shape.n_rows * _seconds_of_row(shape, 5e-8),
     is_bagged=False,
 )

@@ -1,10 +1,11 @@
 """Gradient boosting on histograms."""
 
+from functools import partial
 from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape
+from sklearn_autotune.families._base import Branch, Family, Shape, boosting_seconds
 
 __all__ = ["HIST_GRADIENT_BOOSTING"]
 
@@ -57,5 +58,5 @@ HIST_GRADIENT_BOOSTING = Family(
     # The second after auto-sklearn's portfolio, which likes small trees and much shrinkage.
     first=({}, {"learning_rate": 0.03, "max_leaf_nodes": 15, "l2_regularization": 1.0, "max_features": 0.6}),
     columns="native",
-    seconds=lambda shape: 0.1 + (0.1 + 6e-7 * shape.cells) * shape.n_outputs,
+    seconds=partial(boosting_seconds, start=0.03, of_output=0.03, of_cell=1.7e-7),
 )

@@ -1,10 +1,11 @@
 """LightGBM, where it is installed."""
 
+from functools import partial
 from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape
+from sklearn_autotune.families._base import Branch, Family, Shape, boosting_seconds
 
 __all__ = ["LIGHTGBM"]
 
@@ -55,6 +56,6 @@ LIGHTGBM = Family(
     ),
     columns="native",
     package="lightgbm",
-    seconds=lambda shape: 0.05 + (0.15 + 6e-7 * shape.cells) * shape.n_outputs,
+    seconds=partial(boosting_seconds, start=0.02, of_output=0.03, of_cell=2e-7),
     rounds="n_estimators",
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape
+from sklearn_autotune.families._base import Branch, Family, Shape, boosting_seconds
 
 __all__ = ["XGBOOST", "first_boosters", "tuned_space"]
 
@@ -91,6 +91,12 @@ _NEUTRAL: Branch = {
     "gamma": 0.0,
 }
 
+
+def _seconds(shape: Shape) -> float:
+    depth = shape.params.get("max_depth", 3) / 3
+    return boosting_seconds(shape, start=0.02, of_output=0.03 * depth, of_cell=5e-7 * depth)
+
+
 XGBOOST = Family(
     name="xgboost",
     estimators=("xgboost.XGBClassifier", "xgboost.XGBRegressor"),
@@ -107,7 +113,7 @@ XGBOOST = Family(
         )
     ),
     columns="native",
-    seconds=lambda shape: 0.15 + (0.1 + 3e-6 * shape.cells) * shape.n_outputs,
+    seconds=_seconds,
     rounds="n_estimators",
 )
 

@@ -1,0 +1,86 @@
+"""What families propose: their candidates, the first of them, and the space of all families together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sklearn_autotune.families import Family, Shape, inner_prefix
+
+__all__ = ["FAMILY", "candidate_of", "first_candidates", "full_name", "selection_space", "settings_of", "with_setting"]
+
+# The parameter that says which family a candidate is of; the others have its name in front.
+FAMILY = "family"
+
+
+def full_name(family: str, name: str) -> str:
+    """Return a parameter's name among those of all families."""
+    return f"{family}__{name}"
+
+
+def candidate_of(family: Family, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a family's settings as a candidate."""
+    return {FAMILY: family.name, **{full_name(family.name, name): value for name, value in settings.items()}}
+
+
+def with_setting(family: Family, shape: Shape, candidate: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
+    """Return a candidate with one setting replaced, moved into the range that is searched."""
+    settings = settings_of(candidate)
+    branches, _ = _branches(family, shape)
+    branch = next((branch for branch in branches if _has(branch, settings)), branches[0])
+    return candidate_of(family, settings | {name: _into(value, branch[name])})
+
+
+def settings_of(candidate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a candidate as its family's settings."""
+    start = len(full_name(candidate[FAMILY], ""))
+    return {name[start:]: value for name, value in candidate.items() if name != FAMILY}
+
+
+def selection_space(families: Mapping[str, Family], shape: Shape) -> list[dict[str, Any]]:
+    """Return the space of all families: one branch for each, or several for those that have several."""
+    return [
+        {FAMILY: [family.name], **{full_name(family.name, name): values for name, values in branch.items()}}
+        for family in families.values()
+        for branch in _branches(family, shape)[0]
+    ]
+
+
+def _branches(family: Family, shape: Shape) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the branches of a family's space, and what its estimator is set to as it is made."""
+    model = family.make(shape)  # type: ignore[misc]
+    prefix = inner_prefix(family, model)
+    inner = {name: value for name, value in model.get_params().items() if name.startswith(prefix)}
+    set_to = {name.removeprefix(prefix): value for name, value in inner.items()}
+    spelled = family.space(Shape(shape.n_rows, shape.is_classifier, set_to, shape.n_columns, shape.n_classes))
+    return [spelled] if isinstance(spelled, dict) else spelled, set_to
+
+
+def first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
+    """Return a family's first candidates, made complete and moved into its space."""
+    branches, set_to = _branches(family, shape)
+    found: list[dict[str, Any]] = []
+    for first in family.first:
+        branch = next((branch for branch in branches if _has(branch, first)), branches[0])
+        wanted = set_to | {name: value(shape) if callable(value) else value for name, value in first.items()}
+        settings = {name: _into(wanted.get(name), values) for name, values in branch.items()}
+        if candidate_of(family, settings) not in found:
+            found.append(candidate_of(family, settings))
+    return found
+
+
+def _has(branch: Mapping[str, Any], first: Mapping[str, Any]) -> bool:
+    """Whether a branch has the parameters of a first candidate, and its choices."""
+    return all(
+        name in branch and (not isinstance(branch[name], list | tuple) or value in branch[name])
+        for name, value in first.items()
+    )
+
+
+def _into(value: Any, values: Any) -> Any:
+    """Move a value into what is searched: to the nearest end of a range, or where it does not fit to its middle."""
+    if isinstance(values, list | tuple):
+        return value if value in values else values[0]
+    low, high = (values.low, values.high) if hasattr(values, "low") else values.support()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return type(low)(min(max(value, low), high))
+    middle = (low * high) ** 0.5 if getattr(values, "log", False) else (low + high) / 2
+    return round(middle) if isinstance(low, int) else middle
