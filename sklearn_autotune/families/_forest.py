@@ -5,6 +5,7 @@ The number of trees is not searched: more are better, and the user knows what th
 scikit-learn 1.9 takes the fraction of their sum, which can be any number.
 """
 
+from functools import partial
 from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -47,6 +48,15 @@ def _square_root(shape: Shape) -> float:
     return shape.n_columns**-0.5 if shape.is_classifier else 1.0
 
 
+# From so many rows on leaves of one row are too small: on 36,000 to 60,000 rows of three tables, five rows made a
+# random forest's log loss 4 to 11 % less, two made that of extra trees 5 to 20 % less; and trees are that much smaller.
+MANY_ROWS = 10_000
+
+
+def _leaf(shape: Shape, *, of_few_rows: int = 1, of_many_rows: int) -> int:
+    return of_few_rows if shape.n_rows < MANY_ROWS else of_many_rows
+
+
 def _seconds_of_row(shape: Shape, of_column: float) -> float:
     looked_at = shape.n_columns * shape.params.get("max_features", _square_root(shape))
     return N_TREES * (5e-7 + of_column * looked_at)
@@ -58,7 +68,10 @@ FOREST = Family(
     estimators=("sklearn.RandomForestClassifier", "sklearn.RandomForestRegressor"),
     space=_space,
     make=_make,
-    first=({"max_features": _square_root}, {"max_features": 0.75, "min_samples_leaf": 2}),
+    first=(
+        {"max_features": _square_root, "min_samples_leaf": partial(_leaf, of_many_rows=5)},
+        {"max_features": 0.75, "min_samples_leaf": partial(_leaf, of_few_rows=2, of_many_rows=5)},
+    ),
     columns="coded",
     seconds=lambda shape: 0.2 + shape.n_rows * _seconds_of_row(shape, 1e-7),
     is_bagged=False,
@@ -69,7 +82,10 @@ EXTRA_TREES = Family(
     estimators=("sklearn.ExtraTreesClassifier", "sklearn.ExtraTreesRegressor"),
     space=_space,
     make=_make_extra,
-    first=({"max_features": _square_root}, {"max_features": 0.75, "criterion": "entropy"}),
+    first=(
+        {"max_features": _square_root, "min_samples_leaf": partial(_leaf, of_many_rows=2)},
+        {"max_features": 0.75, "criterion": "entropy", "min_samples_leaf": partial(_leaf, of_many_rows=2)},
+    ),
     columns="coded",
     seconds=lambda shape: 0.15 + shape.n_rows * _seconds_of_row(shape, 5e-8),
     is_bagged=False,

@@ -37,7 +37,17 @@ def _make(shape: Shape) -> Any:
     from lightgbm import LGBMClassifier, LGBMRegressor
 
     kind = LGBMClassifier if shape.is_classifier else LGBMRegressor
-    return kind(n_estimators=2000, learning_rate=0.08, early_stopping_round=40, extra_trees=False, n_jobs=1, verbose=-1)
+    # XGBoost's regularisation, where LightGBM has none: measured on seven tables, better on six. Without it, many
+    # classes and a high learning rate make it diverge.
+    return kind(
+        n_estimators=2000,
+        learning_rate=0.08,
+        early_stopping_round=40,
+        reg_lambda=1.0,
+        extra_trees=False,
+        n_jobs=1,
+        verbose=-1,
+    )
 
 
 LIGHTGBM = Family(
@@ -54,7 +64,9 @@ LIGHTGBM = Family(
         {"num_leaves": 5, "colsample_bytree": 0.6},
         {"extra_trees": True, "num_leaves": 64},
     ),
-    columns="native",
+    # Its own way with categories is for large tables (min_data_per_group 100, cat_smooth and cat_l2 10): on nine of
+    # thirteen tables of 1,000 to 7,000 rows it did worse, on one ten times as bad, and on three better.
+    columns="coded",
     package="lightgbm",
     seconds=partial(boosting_seconds, start=0.02, of_output=0.03, of_cell=2e-7),
     rounds="n_estimators",
