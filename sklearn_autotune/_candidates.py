@@ -1,11 +1,21 @@
 """What families propose: their candidates, the first of them, and the space of all families together."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sklearn_autotune.families import Family, Shape, inner_prefix
 
-__all__ = ["FAMILY", "candidate_of", "first_candidates", "full_name", "selection_space", "settings_of", "with_setting"]
+__all__ = [
+    "FAMILY",
+    "candidate_of",
+    "first_candidates",
+    "full_name",
+    "selection_space",
+    "settings_of",
+    "usual_candidate",
+    "with_setting",
+]
 
 # The parameter that says which family a candidate is of; the others have its name in front.
 FAMILY = "family"
@@ -19,6 +29,11 @@ def full_name(family: str, name: str) -> str:
 def candidate_of(family: Family, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return a family's settings as a candidate."""
     return {FAMILY: family.name, **{full_name(family.name, name): value for name, value in settings.items()}}
+
+
+def usual_candidate(family: Family, shape: Shape) -> dict[str, Any]:
+    """Return what to go by where one candidate stands for a family: its first one, or what its estimator is made as."""
+    return (first_candidates(family, shape) or first_candidates(replace(family, first=({},)), shape))[0]
 
 
 def with_setting(family: Family, shape: Shape, candidate: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:

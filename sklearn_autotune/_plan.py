@@ -12,7 +12,7 @@ import numpy as np
 import optuna
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
-from sklearn_autotune._candidates import FAMILY, first_candidates
+from sklearn_autotune._candidates import FAMILY, first_candidates, usual_candidate
 from sklearn_autotune._costs import Costs
 from sklearn_autotune._members import Members
 from sklearn_autotune._refit_rules import BestMean
@@ -89,10 +89,10 @@ def sample_rows(whole: Members, timeout: float | None, seed: int) -> np.ndarray:
     """Return the rows to measure on: all of them, unless a short budget meets a large table."""
     y = whole.task.y
     n_rows = len(y)
-    firsts = [first_candidates(family, whole.shape(n_rows))[0] for family in whole.families.values()]
+    usual = [usual_candidate(family, whole.shape(n_rows)) for family in whole.families.values()]
     while timeout is not None and n_rows > LEAST_ROWS:
         costs = Costs(whole.families, whole.shape, n_rows, FEWEST_FOLDS, LARGEST_SHARE * timeout)
-        if sum(map(costs.is_in_reach, firsts)) >= min(N_IN_REACH, len(firsts)):
+        if sum(map(costs.is_in_reach, usual)) >= min(N_IN_REACH, len(usual)):
             break
         n_rows = max(LEAST_ROWS, int(n_rows * 0.7))
     if n_rows >= len(y):
@@ -146,7 +146,7 @@ def _quick_ones_first(costs: Costs) -> list[list[dict[str, Any]]]:
     if costs.candidate_seconds is None:
         return of_each
     most = QUICK_PART * costs.candidate_seconds
-    seconds = [costs.of_candidate(first[0]) for first in of_each]
+    seconds = [costs.of_candidate(usual_candidate(family, shape)) for family in costs.families.values()]
     order = sorted(range(len(of_each)), key=lambda place: seconds[place] if seconds[place] < most else most)
     return [of_each[place] for place in order]
 

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._base_search import BaseSearch
-from sklearn_autotune._candidates import FAMILY, first_candidates, selection_space
+from sklearn_autotune._candidates import FAMILY, selection_space, usual_candidate
 from sklearn_autotune._columns import check_classes, check_rows, require_target
 from sklearn_autotune._costs import Costs
 from sklearn_autotune._final_fits import FinalFits
@@ -341,7 +341,7 @@ class AutoModelSelector(BaseSearch):
             affordable = {
                 name: family
                 for name, family in measured.families.items()
-                if costs.of_candidate(costs.hastened(first_candidates(family, shape)[0])) <= most
+                if costs.of_candidate(costs.hastened(usual_candidate(family, shape))) <= most
             }
             costs.families = affordable or measured.families
         refits_all = n_rows > self.n_rows_searched_

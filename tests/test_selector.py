@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -423,6 +424,13 @@ def test_a_large_table_is_searched_on_a_sample():
 
     assert selector.n_rows_searched_ < len(y)
     assert selector.score(X, y) > 0.7
+
+
+def test_a_family_may_have_nothing_to_begin_with():
+    X, y = load_iris(return_X_y=True)
+    neighbors = next(replace(family, first=()) for family in FAMILIES if family.name == "neighbors")
+    selector = AutoModelSelector(families=[neighbors], timeout=5, n_trials=2, cv=3, random_state=0).fit(X, y)
+    assert selector.score(X, y) > 0.9
 
 
 def test_a_table_of_some_thousand_rows_is_searched_whole():
