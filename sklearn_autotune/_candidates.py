@@ -1,6 +1,6 @@
 """What families propose: their candidates, the first of them, and the space of all families together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +40,7 @@ def with_setting(family: Family, shape: Shape, candidate: Mapping[str, Any], nam
     """Return a candidate with one setting replaced, moved into the range that is searched."""
     settings = settings_of(candidate)
     branches, _ = _branches(family, shape)
-    branch = next((branch for branch in branches if _has(branch, settings)), branches[0])
+    branch = _branch_with(branches, settings)
     return candidate_of(family, settings | {name: _into(value, branch[name])})
 
 
@@ -74,7 +74,7 @@ def first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
     branches, set_to = _branches(family, shape)
     found: list[dict[str, Any]] = []
     for first in family.first:
-        branch = next((branch for branch in branches if _has(branch, first)), branches[0])
+        branch = _branch_with(branches, first)
         wanted = set_to | {name: value(shape) if callable(value) else value for name, value in first.items()}
         settings = {name: _into(wanted.get(name), values) for name, values in branch.items()}
         if candidate_of(family, settings) not in found:
@@ -82,11 +82,15 @@ def first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
     return found
 
 
-def _has(branch: Mapping[str, Any], first: Mapping[str, Any]) -> bool:
-    """Whether a branch has the parameters of a first candidate, and its choices."""
+def _branch_with(branches: Sequence[dict[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first branch that has some parameters, and what is chosen for them; if none has, the first one."""
+    return next((branch for branch in branches if _has(branch, settings)), branches[0])
+
+
+def _has(branch: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
     return all(
         name in branch and (not isinstance(branch[name], list | tuple) or value in branch[name])
-        for name, value in first.items()
+        for name, value in settings.items()
     )
 
 

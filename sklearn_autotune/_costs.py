@@ -60,25 +60,28 @@ class Costs:
 
     def least(self, candidate: Mapping[str, Any]) -> float:
         """Foresee the seconds that a candidate has to have to be worth beginning."""
-        return self.of_candidate(candidate) * (LEAST_PART if self._can_be_cut(candidate) else 1.0)
+        return self.of_candidate(candidate) * self._least_part(candidate)
 
     def hastened(self, candidate: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a booster that would take longer than it may with a higher learning rate: it needs fewer rounds.
 
         Cut short, it would come less far.
         """
-        if RATE not in settings_of(candidate) or self.candidate_seconds is None:
+        rate = settings_of(candidate).get(RATE)
+        if rate is None or self.candidate_seconds is None:
+            return candidate
+        too_long = self._wanted(candidate) / (HASTENED_PART * self.candidate_seconds)
+        if too_long <= 1.0:
             return candidate
         family, shape = self.families[candidate[FAMILY]], self.shape(self.n_train)
-        rate = settings_of(candidate)[RATE] * self._wanted(candidate) / (HASTENED_PART * self.candidate_seconds)
-        hastened = with_setting(family, shape, candidate, RATE, rate)
+        hastened = with_setting(family, shape, candidate, RATE, rate * too_long)
         is_quicker = self._by_family(hastened, self.n_train) < self._by_family(candidate, self.n_train)
         return hastened if is_quicker else candidate
 
     def is_in_reach(self, candidate: Mapping[str, Any]) -> bool:
         """Whether a candidate can be measured in what one may take: hastened, and cut short if not by much."""
-        wanted = self._wanted(self.hastened(candidate)) * (LEAST_PART if self._can_be_cut(candidate) else 1.0)
-        return self.candidate_seconds is None or wanted <= self.candidate_seconds
+        least = self._wanted(self.hastened(candidate)) * self._least_part(candidate)
+        return self.candidate_seconds is None or least <= self.candidate_seconds
 
     def factor(self, name: str) -> float:
         """Return how much longer than foreseen a family takes; of one not yet measured, the others' median."""
@@ -94,6 +97,9 @@ class Costs:
     def _wanted(self, candidate: Mapping[str, Any]) -> float:
         """Foresee the seconds that a candidate takes on all folds, if it is not cut short."""
         return self.n_folds * self._by_family(candidate, self.n_train) * self.factor(candidate[FAMILY])
+
+    def _least_part(self, candidate: Mapping[str, Any]) -> float:
+        return LEAST_PART if self._can_be_cut(candidate) else 1.0
 
     def _can_be_cut(self, candidate: Mapping[str, Any]) -> bool:
         return self.candidate_seconds is not None and self.families[candidate[FAMILY]].rounds is not None

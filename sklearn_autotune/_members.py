@@ -34,12 +34,7 @@ from sklearn_autotune.evaluation import (
 )
 from sklearn_autotune.families import Family, Shape, inner_prefix
 
-__all__ = [
-    "Kept",
-    "MemberClassifier",
-    "MemberRegressor",
-    "Members",
-]
+__all__ = ["Kept", "MemberClassifier", "MemberRegressor", "Members"]
 
 # The part of a fold's seconds that is for its rounds; the rest goes to columns, bins and predictions.
 ROUNDS_PART = 0.8
