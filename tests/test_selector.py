@@ -35,6 +35,10 @@ from sklearn_autotune.families import FAMILIES, Family, Shape
 from tests.names import parametrize_with_checks
 
 INSTALLED = [family for family in FAMILIES if family.package != "catboost"]
+# A user's own family may leave its categories to LightGBM.
+NATIVE_LIGHTGBM = [
+    replace(family, name="native_lightgbm", columns="native") for family in INSTALLED if family.name == "lightgbm"
+]
 
 
 def classifier(**params):
@@ -128,7 +132,7 @@ def test_the_number_of_jobs_changes_nothing(make):
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
-@pytest.mark.parametrize("family", INSTALLED, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", [*INSTALLED, *NATIVE_LIGHTGBM], ids=lambda family: family.name)
 def test_every_family_takes_a_raw_table_and_beats_nothing(family, task, raw):
     if task not in family.tasks:
         pytest.skip(f"{family.name} is not for {task}")
