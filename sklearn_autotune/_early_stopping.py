@@ -1,7 +1,7 @@
 """Boosters that stop early, of any library: fitting them, and predicting with another number of rounds."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ __all__ = [
     "fit_stopping_early",
     "never_stop_early",
     "predict_with_rounds",
+    "seconds_for_rounds",
     "stops_early",
     "used_rounds",
     "with_rounds",
@@ -20,6 +21,50 @@ __all__ = [
 
 # A booster cut short is still worth having if it gets this part of the seconds that it wants.
 LEAST_PART = 0.3
+
+# The part of a fold's seconds that is for its rounds; the rest goes to columns, bins and predictions.
+ROUNDS_PART = 0.8
+
+
+def seconds_for_rounds(
+    most: float, left: float, n_folds: int, spent: Sequence[tuple[float, float]], limits: Sequence[float]
+) -> float:
+    """Return for how long rounds may be added on the next fold.
+
+    What is left has to be enough for all folds, for what they take beside their rounds too, and for predicting their
+    test rows once more.
+
+    Parameters
+    ----------
+    most : float
+        Seconds for the rounds of all folds.
+    left : float
+        Seconds until all folds have to be over.
+    n_folds : int
+    spent : sequence of (float, float)
+        Seconds of fitting and of predicting, of each fold before.
+    limits : sequence of float
+        For how long rounds could be added on each of them.
+
+    Returns
+    -------
+    seconds : float
+        Less than 0 if there is no time.
+
+    Examples
+    --------
+    >>> seconds_for_rounds(18.0, 100.0, 3, [], [])
+    6.0
+    >>> seconds_for_rounds(18.0, 15.0, 3, [(6.5, 0.5)], [6.0])  # two more folds, 1 second beside rounds, 1.5 in the end
+    5.75
+    """
+    n_left = n_folds - len(spent)
+    seconds = min(most / n_folds, ROUNDS_PART * left / n_left)
+    if not spent:
+        return seconds
+    beside = max(0.0, *(sum(of_fold) - limit for of_fold, limit in zip(spent, limits, strict=True)))
+    again = n_folds * max(predicting for _, predicting in spent)
+    return min(seconds, (left - again) / n_left - beside)
 
 
 def fit_stopping_early(

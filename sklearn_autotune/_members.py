@@ -18,6 +18,7 @@ from sklearn_autotune._early_stopping import (
     best_rounds,
     fit_stopping_early,
     predict_with_rounds,
+    seconds_for_rounds,
     with_rounds,
 )
 from sklearn_autotune._sklearn import cut_metadata, take_rows
@@ -35,9 +36,6 @@ from sklearn_autotune.evaluation import (
 from sklearn_autotune.families import Family, Shape, inner_prefix
 
 __all__ = ["Kept", "MemberClassifier", "MemberRegressor", "Members"]
-
-# The part of a fold's seconds that is for its rounds; the rest goes to columns, bins and predictions.
-ROUNDS_PART = 0.8
 
 
 @dataclass(slots=True)
@@ -110,21 +108,24 @@ class Members:
         """Yield the progress after each fold; scores are of predictions scaled by the temperature found so far."""
         folds = self.task.folds
         family = self.families[work.params[FAMILY]]
-        kept = Kept(models=[] if family.is_bagged else None)
+        kept = Kept(models=[] if family.is_bagged or family.rounds is not None else None)
         times: list[tuple[float, float]] = []
+        limits: list[float] = []
         if self._is_hopeless(work):
             yield Progress(-1, len(folds), (), is_late=True)
             return
         for step, fold in enumerate(folds):
             start = time.perf_counter()
-            seconds = self._limit(work, len(folds) - step) if family.rounds is not None else None
+            seconds = self._limit(work, times, limits) if family.rounds is not None else None
+            limits.append(seconds or 0.0)
             error = self._measure(family, work.params, fold, seconds, kept, times)
             if error is not None:
                 failed = FoldScore(float("nan"), None, time.perf_counter() - start, 0.0, error)
                 yield Progress(len(folds) - 1, len(folds), (failed,) * len(folds))
                 return
             if family.rounds is not None and step + 1 == len(folds):
-                self._predict_with_rounds_of_others(kept)
+                self._predict_with_rounds_of_others(kept, times)
+                kept.models = kept.models if family.is_bagged else None
             scores = self._scores(kept, folds[: step + 1])
             found = tuple(FoldScore(score, None, *spent) for score, spent in zip(scores, times, strict=True))
             yield Progress(step, len(folds), found, kept=kept, is_late=self._is_late(family, work, times))
@@ -140,14 +141,12 @@ class Members:
         expected = max(sum(spent) for spent in times) * (1.0 if family.rounds is None else LEAST_PART)
         return work.deadline is not None and time.time() + expected > work.deadline
 
-    def _limit(self, work: Work, n_folds_left: int) -> float | None:
+    def _limit(self, work: Work, times: Sequence[tuple[float, float]], limits: Sequence[float]) -> float | None:
         """Return how many seconds a fit may take whose number of rounds is found as it goes."""
         if self.candidate_seconds is None:
             return None
-        of_one = self.candidate_seconds / len(self.task.folds)
-        if work.deadline is None:
-            return of_one
-        return min(of_one, ROUNDS_PART * (work.deadline - time.time()) / n_folds_left)
+        left = float("inf") if work.deadline is None else work.deadline - time.time()
+        return seconds_for_rounds(self.candidate_seconds, left, len(self.task.folds), times, limits)
 
     def _measure(
         self,
@@ -179,17 +178,20 @@ class Members:
             kept.models.append(model)
         return None
 
-    def _predict_with_rounds_of_others(self, kept: Kept) -> None:
+    def _predict_with_rounds_of_others(self, kept: Kept, times: list[tuple[float, float]]) -> None:
         """Predict each fold's test rows with as many rounds as were best, on average, on the other folds.
 
         With those that were best on the rows themselves, scores would be too good by several percent on small tables.
+        What was predicted before was a part of finding the rounds.
         """
         for place, (fold, model) in enumerate(zip(self.task.folds, kept.models or (), strict=True)):
+            start = time.perf_counter()
             others = [rounds for other, rounds in enumerate(kept.rounds) if other != place] or kept.rounds
             # Early stopping ended this fold soon after its own best number of rounds: there may be fewer than that.
             predict_with_rounds(model[-1], round(np.mean(others)))
             prediction = predict(model, take_rows(self.task.X, fold.test), self.classes)
             kept.predictions[place] = prediction.astype(np.float32)
+            times[place] = (sum(times[place]), time.perf_counter() - start)
 
     def _scores(self, kept: Kept, folds: Sequence[Fold]) -> list[float]:
         """Score the predictions for some folds, at the temperature that is best for all of them."""

@@ -1,10 +1,13 @@
 """Boosters of several libraries that stop early: rounds found, rounds used, and fits that are cut short."""
 
 import pickle
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.ensemble import GradientBoostingClassifier
@@ -17,6 +20,7 @@ from sklearn_autotune._early_stopping import (
     fit_stopping_early,
     never_stop_early,
     predict_with_rounds,
+    seconds_for_rounds,
     stops_early,
     used_rounds,
     with_rounds,
@@ -111,3 +115,33 @@ def test_rounds_of_an_unknown_library_are_refused_by_name():
     failed = selector.leaderboard_["error"][selector.leaderboard_["status"] == "failed"]
     assert len(failed) == 1
     assert "this one makes a GradientBoostingClassifier. Leave out rounds" in failed[0]
+
+
+SECONDS = st.floats(0, 1000)
+
+
+@given(
+    most=SECONDS,
+    left=SECONDS,
+    folds=st.lists(st.tuples(SECONDS, SECONDS, SECONDS), max_size=4),
+    n_more=st.integers(1, 4),
+)
+def test_rounds_leave_time_for_all_folds_and_for_predicting_again(most, left, folds, n_more):
+    spent, limits = [(fit, predicting) for fit, predicting, _ in folds], [limit for _, _, limit in folds]
+    n_folds = len(folds) + n_more
+    seconds = seconds_for_rounds(most, left, n_folds, spent, limits)
+    assert seconds <= most / n_folds
+    beside = max([0.0, *(fit + predicting - limit for fit, predicting, limit in folds)])
+    again = n_folds * max((predicting for _, predicting in spent), default=0.0)
+    assert n_more * (seconds + beside) + again <= left + 1e-6
+
+
+def test_a_booster_can_be_fitted_once_more_on_all_rows():
+    family = next(replace(family, name="mine", is_bagged=False) for family in FAMILIES if family.name == "xgboost")
+    X, y = load_wine(return_X_y=True)
+    selector = AutoModelSelector(families=[family], n_trials=2, blend=False, cv=3, random_state=0).fit(X, y)
+    ((_, frozen),) = selector.best_estimator_[-1].estimators
+    (model,) = frozen.estimator.models
+    assert set(selector.leaderboard_["status"]) == {"complete"}
+    assert model[-1].n_estimators < family.make(Shape(100, is_classifier=True)).n_estimators
+    assert selector.score(X, y) > 0.95
