@@ -10,6 +10,7 @@ from sklearn_autotune._candidates import FAMILY, settings_of, with_setting
 from sklearn_autotune._early_stopping import LEAST_PART
 from sklearn_autotune._trials import Record
 from sklearn_autotune.families import Family, Shape
+from sklearn_autotune.families._baseline import BASELINE
 
 __all__ = ["Costs"]
 
@@ -44,10 +45,10 @@ class Costs:
     factors: dict[str, float] = field(default_factory=dict, init=False)
 
     def learn(self, record: Record) -> None:
-        """Compare what a candidate took with what was foreseen."""
+        """Compare what a candidate took with what was foreseen. The baseline, which fits nothing, tells nothing."""
         folds = record.outcome.folds
         name = record.params[FAMILY]
-        if folds and folds[0].fit_seconds > 0:
+        if name != BASELINE.name and folds and folds[0].fit_seconds > 0:
             took = float(np.mean([fold.fit_seconds + fold.score_seconds for fold in folds]))
             factor = took / self._by_family(record.params, self.n_train)
             # Rises at once and falls slowly: a family's candidates differ more than it can foresee.

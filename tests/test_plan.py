@@ -183,6 +183,14 @@ def test_costs_rise_at_once_and_fall_slowly():
     assert costs.of_candidate({FAMILY: "a"}) == pytest.approx(3 * 5.0)
 
 
+def test_what_the_baseline_takes_says_nothing_of_others():
+    costs = Costs({"baseline": family("baseline"), "a": family("a", 1.0), "b": family("b", 1.0)}, shape, 100, N_FOLDS)
+    costs.learn(record(0, "baseline", -0.7, -0.7, -0.7, seconds=0.2))  # preparing and scoring: 200 times a fit
+    assert costs.of_candidate({FAMILY: "b"}) == pytest.approx(3.0)
+    costs.learn(record(1, "a", -0.1, -0.1, -0.1, seconds=2.0))
+    assert costs.of_candidate({FAMILY: "b"}) == pytest.approx(6.0)
+
+
 def test_nothing_is_begun_after_several_in_a_row_for_which_there_was_no_time():
     budget = FinalBudget(100, time.time() + 100)
     for status in ("timeout", "timeout", "pruned", "timeout", "timeout"):
