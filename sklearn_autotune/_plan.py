@@ -44,8 +44,10 @@ N_MEMBERS = 5
 # How far behind the best the first candidate of a family may be to be measured in full, as a part of the best score.
 FIRST_TOLERANCE = 0.25
 
-# Seconds that blending and what comes after it take, beside fits.
+# Seconds that blending and what comes after it take, beside fits; no more are kept than this part of what a candidate
+# may take.
 AFTERWARDS = 0.5
+AFTERWARDS_PART = 0.2
 
 # AutoGluon's patience by rows: after so many candidates without a better one the search ends.
 PATIENCE = ((100, 4), (500, 8), (2500, 15), (10_000, 40), (100_000, 100))
@@ -255,7 +257,7 @@ class Plan:
             if (place < N_MEMBERS or record.number in bases) and self.is_refitted(record)
         ]
         most = self.costs.candidate_seconds or float("inf")
-        return AFTERWARDS + (max(refits[0], min(sum(refits), most)) if refits else 0.0)
+        return min(AFTERWARDS, AFTERWARDS_PART * most) + (max(refits[0], min(sum(refits), most)) if refits else 0.0)
 
     def is_refitted(self, record: Record) -> bool:
         """Whether a candidate's model is fitted once more, on all rows."""

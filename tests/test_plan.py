@@ -262,3 +262,9 @@ def test_time_is_kept_for_the_best_ones_final_fit_and_no_more_than_a_candidates_
     plan = Plan(costs, time.time() + 100, 100, refits_all=True)
 
     assert plan.final_seconds(records) - plan.final_seconds([]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("most", "expected"), [(None, 0.5), (3.0, 0.5), (0.3, 0.06)])
+def test_of_a_short_budget_not_half_is_kept_for_blending(most, expected):
+    plan = Plan(Costs({"a": family("a")}, shape, 100, N_FOLDS, most), time.time() + 100, 100, refits_all=False)
+    assert plan.final_seconds([]) == pytest.approx(expected)
