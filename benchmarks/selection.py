@@ -29,6 +29,9 @@ SCRIPT = Path(__file__).parent / "peers" / "selection.py"
 WALL_CLOCK = ("tpot",)
 UNTUNED = ("logistic", "forest", "hist", "xgboost")
 
+# Ours without LightGBM and CatBoost: looked at in the place of ours, never beside it.
+LIGHT = "ours_light"
+
 # Looked at while the selector was written, and, of the second list, while it was improved. Those of the third were
 # fresh until there was a second layer: what it did on arrests, smoking and titanic led to its rule for twins. Two lists
 # have 30,000 rows and more: the first one fresh, the second one looked at. The others are fresh.
@@ -124,7 +127,7 @@ def run(name, seed, budget, pythons, only=None):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.npz"
         n_rows = save(name, seed, path)
-        methods = [method for method in (*UNTUNED, "ours", *pythons) if only is None or method in only]
+        methods = [method for method in (*UNTUNED, "ours", LIGHT, *pythons) if only is None or method in only]
         for method in methods[seed % len(methods) :] + methods[: seed % len(methods)]:
             python = pythons.get(method, sys.executable)
             command = [python, str(SCRIPT), method, str(path), str(seed), str(budget), folder]
@@ -161,8 +164,11 @@ def report(rows):
 def section(cells):
     """Compare the methods that ran on all tables; each of the others with them, on the tables that it ran on.
 
-    A table that was measured with more seeds than the others is looked at with all of them afterwards.
+    A table that was measured with more seeds than the others is looked at with all of them afterwards, and then those
+    where ours ran with its core dependencies alone.
     """
+    light = {key: renamed(cell) for key, cell in cells.items() if LIGHT in cell}
+    cells = {key: {name: row for name, row in cell.items() if name != LIGHT} for key, cell in cells.items()}
     shared = without_lone_seeds(cells)
     always, others = methods_of(shared)
     text = comparison(shared, always)
@@ -172,7 +178,14 @@ def section(cells):
     for name in dict.fromkeys(name for name, seed in cells if (name, seed) not in shared):
         own = {key: cell for key, cell in cells.items() if key[0] == name}
         text += f"\nWith more seeds. {comparison(own, methods_of(own)[0])}"
+    if light:
+        text += f"\nOurs without LightGBM and CatBoost. {comparison(light, methods_of(light)[0])}"
     return text
+
+
+def renamed(cell):
+    """Return the rows of a cell with ours without optional packages in the place of ours."""
+    return {"ours" if name == LIGHT else name: row for name, row in cell.items() if name != "ours"}
 
 
 def without_lone_seeds(cells):

@@ -13,7 +13,7 @@ from benchmarks._measure import read_rows, write_rows
 from benchmarks.counting import Fit, best_after, noted
 from benchmarks.peers.searches import SEARCHES, halving_candidates, levels
 from benchmarks.problems import Problem
-from benchmarks.selection import without_lone_seeds
+from benchmarks.selection import section, without_lone_seeds
 from benchmarks.tabulated import FOLDS, Surrogate, Tabulated, X, Y, measure, names, surrogate
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 
@@ -101,3 +101,19 @@ def test_seeds_of_one_table_only_are_looked_at_apart():
 
     assert list(without_lone_seeds(dict.fromkeys([*shared, ("b", 2), ("b", 3)]))) == shared
     assert list(without_lone_seeds(dict.fromkeys([("a", 0), ("a", 1)]))) == [("a", 0), ("a", 1)]
+
+
+def test_ours_without_optional_packages_stands_in_the_place_of_ours_and_never_beside_it():
+    losses = {"logistic": 0.5, "ours": 0.4, "ours_light": 0.6}
+    cell = {
+        name: {"log_loss": loss, "auc": 1 - loss, "reported": loss, "seconds": 1.0, "peak_mib": 1}
+        for name, loss in losses.items()
+    }
+
+    usual, light = section({("a", 0): cell, ("b", 0): cell}).split("Ours without LightGBM and CatBoost.")
+
+    assert "| ours | 1.00 |" in usual
+    assert "| logistic | 2.00 |" in usual
+    assert "| ours | 2.00 |" in light
+    assert "| logistic | 1.00 |" in light
+    assert "ours_light" not in usual + light

@@ -75,11 +75,19 @@ def xgboost(X, y, seed, seconds, folder):
     return lambda rows: model.predict_proba(rows.astype(known.dtypes)), None
 
 
-def ours(X, y, seed, seconds, folder):
+def ours(X, y, seed, seconds, folder, families="auto"):
     from sklearn_autotune import AutoModelSelector
 
-    model = AutoModelSelector(timeout=seconds, random_state=seed).fit(X, y)
+    model = AutoModelSelector(families=families, timeout=seconds, random_state=seed).fit(X, y)
     return model.predict_proba, -model.best_score_
+
+
+def ours_light(X, y, seed, seconds, folder):
+    """Without families that want a package beside the core dependencies, as where that is not installed."""
+    from sklearn_autotune.families import FAMILIES
+
+    light = [one.name for one in FAMILIES if one.make and one.package is None and "classification" in one.tasks]
+    return ours(X, y, seed, seconds, folder, light)
 
 
 def flaml(X, y, seed, seconds, folder):
@@ -125,6 +133,7 @@ METHODS = {
     "hist": hist,
     "xgboost": xgboost,
     "ours": ours,
+    "ours_light": ours_light,
     "flaml": flaml,
     "autogluon": autogluon,
     "autogluon_best": autogluon_best,
