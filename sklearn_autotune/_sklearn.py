@@ -22,6 +22,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.metadata_routing import _raise_for_params as raise_for_params
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
 from sklearn.utils.metaestimators import _safe_split as split_rows
+from sklearn.utils.parallel import _get_threadpool_controller as get_threadpool_controller
 from sklearn.utils.validation import _check_method_params as cut_metadata
 
 try:  # moved in 1.7, and may move again
@@ -56,6 +57,7 @@ __all__ = [
     "VisualBlock",
     "check_multimetric_scoring",
     "cut_metadata",
+    "get_threadpool_controller",
     "has_callbacks",
     "raise_for_params",
     "report_fit_failures",

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from optuna.distributions import FloatDistribution
 from sklearn.datasets import load_wine
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.naive_bayes import GaussianNB
+from sklearn.utils.parallel import _get_threadpool_controller
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._candidates import FAMILY, candidate_of, first_candidates, full_name
@@ -268,3 +270,33 @@ def test_time_is_kept_for_the_best_ones_final_fit_and_no_more_than_a_candidates_
 def test_of_a_short_budget_not_half_is_kept_for_blending(most, expected):
     plan = Plan(Costs({"a": family("a")}, shape, 100, N_FOLDS, most), time.time() + 100, 100, refits_all=False)
     assert plan.final_seconds([]) == pytest.approx(expected)
+
+
+def n_threads():
+    openmp = [one["num_threads"] for one in _get_threadpool_controller().info() if one["user_api"] == "openmp"]
+    return max(openmp)
+
+
+class Threaded(GaussianNB):
+    """Notes how many threads OpenMP would give it."""
+
+    seen: ClassVar[list[int]] = []
+
+    def fit(self, X, y, sample_weight=None):
+        self.seen.append(n_threads())
+        return super().fit(X, y, sample_weight)
+
+    def predict_proba(self, X):
+        self.seen.append(n_threads())
+        return super().predict_proba(X)
+
+
+@pytest.mark.parametrize("is_bagged", [True, False])
+def test_candidates_are_measured_and_fitted_on_one_thread_each(is_bagged):
+    threaded = replace(family("threaded"), make=lambda shape: Threaded(), is_bagged=is_bagged)
+    with _get_threadpool_controller().limit(limits=2, user_api="openmp"):
+        selector = AutoModelSelector(families=[threaded], n_trials=1, cv=3, random_state=0)
+        Threaded.seen.clear()
+        selector.fit(*load_wine(return_X_y=True))
+        assert Threaded.seen == [1] * (6 if is_bagged else 7)
+        assert n_threads() == 2
