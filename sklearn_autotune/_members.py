@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import Any
@@ -36,6 +37,10 @@ from sklearn_autotune.evaluation import (
 from sklearn_autotune.families import Family, Shape, inner_prefix
 
 __all__ = ["Kept", "MemberClassifier", "MemberRegressor", "Members"]
+
+
+# So many rows are predicted on one thread; more, where threads have enough to do, on as many as there are.
+MOST_ROWS_OF_A_THREAD = 100_000
 
 
 @dataclass(slots=True)
@@ -289,7 +294,8 @@ def _on_one_thread() -> Any:
     """Keep histogram gradient boosting to one thread of OpenMP, as all other models are by their parameters.
 
     It has no parameter for it, and on a few thousand rows threads are no help. On processors that have something else
-    to do they wait for each other, as scikit-learn's issue 30662 tells: a fit of 0.3 seconds took 13.
+    to do they wait for each other, as scikit-learn's issue 30662 tells: a fit of 0.3 seconds took 13, predicting one
+    row 6 seconds in place of 0.02.
     """
     return get_threadpool_controller().limit(limits=1, user_api="openmp")
 
@@ -340,7 +346,8 @@ class _Member(BaseEstimator):
         return self
 
     def _mean(self, X: Any, classes: np.ndarray | None) -> np.ndarray:
-        return np.mean([predict(model, X, classes) for model in self.models], axis=0)
+        with _on_one_thread() if len(X) <= MOST_ROWS_OF_A_THREAD else nullcontext():
+            return np.mean([predict(model, X, classes) for model in self.models], axis=0)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -300,3 +300,9 @@ def test_candidates_are_measured_and_fitted_on_one_thread_each(is_bagged):
         selector.fit(*load_wine(return_X_y=True))
         assert Threaded.seen == [1] * (6 if is_bagged else 7)
         assert n_threads() == 2
+
+        X = np.zeros((100_001, 13))
+        for n_rows, expected in ((5, 1), (100_000, 1), (100_001, 2)):
+            Threaded.seen.clear()
+            selector.predict_proba(X[:n_rows])
+            assert set(Threaded.seen) == {expected}
