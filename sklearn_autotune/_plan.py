@@ -257,7 +257,18 @@ class Plan:
             if (place < N_MEMBERS or record.number in bases) and self.is_refitted(record)
         ]
         most = self.costs.candidate_seconds or float("inf")
-        return min(AFTERWARDS, AFTERWARDS_PART * most) + (max(refits[0], min(sum(refits), most)) if refits else 0.0)
+        return self.afterwards + (max(refits[0], min(sum(refits), most)) if refits else 0.0)
+
+    @property
+    def afterwards(self) -> float:
+        """Seconds that are kept for blending and what comes after it, beside fits."""
+        most = self.costs.candidate_seconds or float("inf")
+        return min(AFTERWARDS, AFTERWARDS_PART * most)
+
+    @property
+    def blend_deadline(self) -> float | None:
+        """When blending has to be over: it has its seconds even where a candidate has taken them."""
+        return None if self.deadline is None else max(self.deadline, time.time() + self.afterwards)
 
     def is_refitted(self, record: Record) -> bool:
         """Whether a candidate's model is fitted once more, on all rows."""

@@ -389,7 +389,7 @@ class AutoModelSelector(BaseSearch):
             stack,
             quick=self.scoring is None,
             is_blended=self.blend,
-            deadline=plan.deadline,
+            deadline=plan.blend_deadline,
             max_predict_time=self.max_predict_time,
         )
         start = time.perf_counter()

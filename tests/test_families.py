@@ -413,8 +413,9 @@ def test_what_is_larger_is_not_foreseen_to_take_less(family, n_rows, n_columns, 
 
 @pytest.mark.parametrize("family", [family for family in FAMILIES if family.make], ids=lambda family: family.name)
 def test_what_takes_more_is_foreseen_to_take_more(family):
-    shape = Shape(5000, "classification" in family.tasks, {}, n_columns=20)
+    shape = Shape(5000, "classification" in family.tasks, {"metric": "minkowski"}, n_columns=20)
     slower = {"learning_rate": (0.1, 0.01), "max_depth": (3, 9), "max_features": (0.1, 1.0)}
+    slower |= {"n_estimators": (50, 500), "subsample": (0.5, 1.0), "p": (2, 1)}
     branches = family.space(shape)
     searched = {name for branch in ([branches] if isinstance(branches, dict) else branches) for name in branch}
     told = {
@@ -424,6 +425,7 @@ def test_what_takes_more_is_foreseen_to_take_more(family):
     }
     assert told <= searched  # no family goes by a setting that it does not have
     known = {"extra_trees": {"max_features"}, "forest": {"max_features"}, "xgboost": {"learning_rate", "max_depth"}}
+    known |= {"neighbors": {"p"}, "gradient_boosting": {"n_estimators", "max_depth", "subsample", "max_features"}}
     boosting = {name: {"learning_rate"} for name in ("lightgbm", "catboost", "hist_gradient_boosting")}
     assert told == (known | boosting).get(family.name, set())
 

@@ -272,6 +272,15 @@ def test_of_a_short_budget_not_half_is_kept_for_blending(most, expected):
     assert plan.final_seconds([]) == pytest.approx(expected)
 
 
+def test_blending_has_its_seconds_even_where_a_candidate_took_longer_than_foreseen(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr("sklearn_autotune._plan.time.time", lambda: now)
+    costs = Costs({"a": family("a")}, shape, 100, N_FOLDS, 3.0)
+    assert Plan(costs, None, 100, refits_all=False).blend_deadline is None
+    assert Plan(costs, now + 5, 100, refits_all=False).blend_deadline == now + 5
+    assert Plan(costs, now - 5, 100, refits_all=False).blend_deadline == now + 0.5
+
+
 def n_threads():
     openmp = [one["num_threads"] for one in _get_threadpool_controller().info() if one["user_api"] == "openmp"]
     return max(openmp)
