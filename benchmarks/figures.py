@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from scipy.stats import rankdata
 
 from benchmarks._measure import RESULTS, read_rows
-from benchmarks.selection import LIGHT, SEEN, SEEN_LATER, UNTUNED, cells_of, methods_of, without_lone_seeds
+from benchmarks.selection import LARGE_SEEN, LIGHT, SEEN, SEEN_LATER, UNTUNED, cells_of, methods_of, without_lone_seeds
 from sklearn_autotune.plotting._style import COLORS, INK, MARKERS, PALE
 
 WIDTH = 8.0  # inches, at DPI about as many pixels as a README is wide
@@ -134,7 +134,7 @@ def relative(ax, rows, names, loss, ticks):
 def selection(rows):
     budget = min(unique(rows, "budget"))
     rows = [row for row in rows if row["budget"] == budget and row["method"] != LIGHT]
-    own = [row for row in rows if row["table"] not in (*SEEN, *SEEN_LATER)]
+    own = [row for row in rows if row["table"] not in (*SEEN, *SEEN_LATER, *LARGE_SEEN)]
     shared = without_lone_seeds({key[1:]: cell for key, cell in cells_of(own).items()})
     cells = {key: cell for key, cell in shared.items() if cell.keys() >= set(UNTUNED)}  # one failed on a table
     names, _ = methods_of(cells)
