@@ -38,7 +38,7 @@ LIGHT = "ours_light"
 SEEN = ("breast cancer", "credit", "churn", "cells", "OJ")
 SEEN_LATER = (
     *("HMDA", "spam", "email", "telephone", "stack overflow", "health insurance", "taxi", "lending club"),
-    *("digits", "diamonds", "crashes", "stops", "loans"),
+    *("digits", "diamonds", "crashes", "stops", "loans", "wells", "covid", "chile"),
 )
 ONCE_FRESH = ("attrition", "caravan", "jobs", "leaves", "smoking", "vote", "names", "arrests", "titanic", "benefits")
 
