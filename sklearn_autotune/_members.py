@@ -291,7 +291,7 @@ class Members:
 
 
 def _on_one_thread() -> Any:
-    """Keep histogram gradient boosting to one thread of OpenMP, as all other models are by their parameters.
+    """Keep histogram gradient boosting to one thread of OpenMP, as other boosters are by their parameters.
 
     It has no parameter for it, and on a few thousand rows threads are no help. On processors that have something else
     to do they wait for each other, as scikit-learn's issue 30662 tells: a fit of 0.3 seconds took 13, predicting one

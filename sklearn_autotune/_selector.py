@@ -89,8 +89,8 @@ class AutoModelSelector(BaseSearch):
     blend : bool, default=True
         Whether the best may be blended. False takes the best one alone.
     n_jobs : int, default=None
-        Workers, by joblib's conventions; each fits its models on one thread. Without a ``timeout`` it does not change
-        the result.
+        Workers, by joblib's conventions; each fits its models on one thread, matrix products aside. Without a
+        ``timeout`` it does not change the result.
     random_state : int or RandomState, default=None
         Seeds folds of the default ``cv``, models and sampler.
     max_predict_time : float, default=None

@@ -11,12 +11,12 @@ from optuna.distributions import FloatDistribution
 from sklearn.datasets import load_wine
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.utils.parallel import _get_threadpool_controller
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._candidates import FAMILY, candidate_of, first_candidates, full_name
 from sklearn_autotune._costs import Costs
 from sklearn_autotune._plan import FinalBudget, Plan, SelectionBars, leaders
+from sklearn_autotune._sklearn import get_threadpool_controller
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import FoldScore, OpenBar, Outcome
 from sklearn_autotune.families import Family, Shape
@@ -282,7 +282,7 @@ def test_blending_has_its_seconds_even_where_a_candidate_took_longer_than_forese
 
 
 def n_threads():
-    openmp = [one["num_threads"] for one in _get_threadpool_controller().info() if one["user_api"] == "openmp"]
+    openmp = [one["num_threads"] for one in get_threadpool_controller().info() if one["user_api"] == "openmp"]
     return max(openmp)
 
 
@@ -303,7 +303,7 @@ class Threaded(GaussianNB):
 @pytest.mark.parametrize("is_bagged", [True, False])
 def test_candidates_are_measured_and_fitted_on_one_thread_each(is_bagged):
     threaded = replace(family("threaded"), make=lambda shape: Threaded(), is_bagged=is_bagged)
-    with _get_threadpool_controller().limit(limits=2, user_api="openmp"):
+    with get_threadpool_controller().limit(limits=2, user_api="openmp"):
         selector = AutoModelSelector(families=[threaded], n_trials=1, cv=3, random_state=0)
         Threaded.seen.clear()
         selector.fit(*load_wine(return_X_y=True))

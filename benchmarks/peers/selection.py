@@ -84,9 +84,9 @@ def ours(X, y, seed, seconds, folder, families="auto"):
 
 def ours_light(X, y, seed, seconds, folder):
     """Without families that want a package beside the core dependencies, as where that is not installed."""
-    from sklearn_autotune.families import FAMILIES
+    from sklearn_autotune.families import families_for
 
-    light = [one.name for one in FAMILIES if one.make and one.package is None and "classification" in one.tasks]
+    light = [name for name, family in families_for("classification").items() if family.package is None]
     return ours(X, y, seed, seconds, folder, light)
 
 
