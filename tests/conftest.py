@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -13,6 +14,15 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # it lea
 # Examples take longer while others run beside them; what Hypothesis sets for continuous integration stays.
 settings.register_profile("unhurried", parent=settings(), deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture
+def calls():
+    """What the steps of `tests.prefix_pipelines` have told, of this test alone."""
+    from tests.prefix_pipelines import CALLS
+
+    CALLS.clear()
+    return CALLS
 
 
 class ClosedFigures:
