@@ -1,31 +1,23 @@
 """Studies: one seed, one sampler, one name; stored, resumed, refused and taken along."""
 
-import copy
 import logging
 import pickle
 
 import numpy as np
 import optuna
 import pytest
-import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
-from sklearn.cluster import KMeans
 from sklearn.datasets import make_classification
-from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import FitFailedWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score
 from sklearn.model_selection import KFold
-from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune._space import read_space
 from sklearn_autotune._study import DEFAULT_STUDY_NAME, draw_seed, make_sampler, memory_study, open_study
-from sklearn_autotune.evaluation import Fold, Task
 from sklearn_autotune.exceptions import StudyMismatchError
 from tests.strategies import quick
 
@@ -438,100 +430,6 @@ def test_how_one_searches_may_change_on_resume(storage, data, changes):
     search = make_search(storage=storage, resume=True, **changes).fit(*data)
 
     assert len(search.cv_results_["params"]) == 6
-
-
-# -- the fingerprint -----------------------------------------------------------------------------------------------
-
-
-def marks_of(data=(), *, space=None, estimator=None, scoring=None, **resource):
-    X, y = data or (np.arange(6.0).reshape(3, 2), np.array([0, 1, 0]))
-    task = Task(
-        X=X,
-        y=y,
-        folds=(Fold(0, np.array([0, 1]), np.array([2])),),
-        scorer=None,
-        fit_params={},
-        score_params={},
-        error_score=np.nan,
-        return_train_score=False,
-    )
-    estimator = LogisticRegression() if estimator is None else estimator
-    search = OptunaSearchCV(estimator, {}, scoring=scoring, **resource)
-    return search._fingerprint(task, read_space(space or {"a": [1]}))
-
-
-def test_equal_tasks_have_equal_marks(data):
-    frames = pytest.importorskip("pandas")
-    X, y = data
-    frame = frames.DataFrame(X).assign(town=["Rome", "Oslo"] * 20)
-    for table in (X, X.tolist(), frame):
-        assert marks_of((copy.deepcopy(table), y.copy())) == marks_of((table, y))
-        assert marks_of(pickle.loads(pickle.dumps((table, y)))) == marks_of((table, y))
-
-
-DIFFERENT_SPACES = [
-    pytest.param({"a": [(10,), (20,)]}, {"a": [(30,), (40,)]}, id="tuples"),
-    pytest.param({"a": [LogisticRegression()]}, {"a": [LogisticRegression(C=9)]}, id="estimators"),
-    pytest.param({"a": scipy.stats.norm(0)}, {"a": scipy.stats.norm(5)}, id="quantiles"),
-]
-
-
-@pytest.mark.parametrize(("one", "other"), DIFFERENT_SPACES)
-def test_spaces_that_differ_inside_their_objects_have_different_marks(one, other):
-    assert marks_of(space=one)["space"] != marks_of(space=other)["space"]
-
-
-def nested(C):
-    return BaggingClassifier(LogisticRegression(C=C))
-
-
-def with_array(middle):
-    init = np.zeros((2000, 2))
-    init[1000] = middle
-    return KMeans(n_clusters=2000, init=init)
-
-
-def with_many_weights(last):
-    return BaggingClassifier(LogisticRegression(class_weight=dict.fromkeys(range(99), 0.123456789) | {99: last}))
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (LogisticRegression(), LogisticRegression(C=2)),
-        (nested(1), nested(2)),
-        pytest.param(
-            with_array(0),
-            with_array(7),
-        ),
-        pytest.param(
-            with_many_weights(1),
-            with_many_weights(2),
-        ),
-    ],
-    ids=["flat", "nested", "long array", "long repr"],
-)
-def test_estimators_that_differ_in_a_parameter_have_different_marks(one, other):
-    assert marks_of(estimator=one)["estimator"] != marks_of(estimator=other)["estimator"]
-
-
-def own_score(estimator, X, y):
-    return accuracy_score(y, estimator.predict(X))
-
-
-@pytest.mark.parametrize(
-    ("part", "settings"),
-    [
-        pytest.param("scoring", {"scoring": own_score}),
-        pytest.param("scoring", {"scoring": {"mine": own_score}}),
-        ("estimator", {"estimator": FunctionTransformer(np.log1p)}),
-        pytest.param("estimator", {"estimator": FunctionTransformer(own_score)}),
-        pytest.param("estimator", {"estimator": LogisticRegression(random_state=np.random.RandomState(0))}),
-    ],
-    ids=["scorer", "named scorer", "ufunc", "function", "generator"],
-)
-def test_marks_hold_no_address_which_would_be_another_in_the_next_process(part, settings):
-    assert "0x" not in marks_of(**settings)[part].lower()
 
 
 # -- taken along ---------------------------------------------------------------------------------------------------
