@@ -2,7 +2,7 @@
 
 import numbers
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -27,10 +27,10 @@ from sklearn_autotune._plan import (
     FinalBudget,
     Plan,
     SelectionBars,
-    default_folds,
     label_of,
     sample_rows,
 )
+from sklearn_autotune._repeats import default_folds, make_repeats
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
 from sklearn_autotune._sklearn import FoldContexts, Interval, StrOptions, take_rows, validate_parameter_constraints
 from sklearn_autotune._space import Space, read_space
@@ -86,6 +86,10 @@ class AutoModelSelector(BaseSearch):
     cv : int, splitter or iterable, default=None
         As in scikit-learn. None is 8 stratified folds below 3,000 rows, 5 below 20,000 and 3 above; with a ``scoring``
         no more than the rarest class has rows.
+    n_repeats : int or "auto", default="auto"
+        How often the folds of the default ``cv`` are drawn for the candidates that may enter the blend, whose
+        predictions for a row are averaged then. "auto" is once without a ``timeout``, and with one up to 5 times, as
+        far as there is time once the families' first candidates are measured.
     blend : bool, default=True
         Whether the best may be blended. False takes the best one alone.
     n_jobs : int, default=None
@@ -134,6 +138,8 @@ class AutoModelSelector(BaseSearch):
     classes_ : ndarray of shape (n_classes,)
         Of a classification.
     n_splits_ : int
+    n_repeats_ : int
+        How often folds were drawn for what may enter the blend. Scores of candidates are those of the first folds.
     n_rows_searched_ : int
         Rows that candidates were measured on: fewer than all where a short ``timeout`` met a large table.
     n_features_in_ : int
@@ -168,6 +174,7 @@ class AutoModelSelector(BaseSearch):
         "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "cv": ["cv_object"],
+        "n_repeats": [StrOptions({"auto"}), Interval(numbers.Integral, 1, None, closed="left")],
         "blend": ["boolean"],
         "n_jobs": [numbers.Integral, None],
         "random_state": ["random_state"],
@@ -201,6 +208,7 @@ class AutoModelSelector(BaseSearch):
         memory_limit: int | None = None,
         scoring: Any = None,
         cv: Any = None,
+        n_repeats: int | str = "auto",
         blend: bool = True,
         n_jobs: int | None = None,
         random_state: Any = None,
@@ -219,6 +227,7 @@ class AutoModelSelector(BaseSearch):
         self.memory_limit = memory_limit
         self.scoring = scoring
         self.cv = cv
+        self.n_repeats = n_repeats
         self.blend = blend
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -347,7 +356,8 @@ class AutoModelSelector(BaseSearch):
             costs.families = affordable or measured.families
         refits_all = n_rows > self.n_rows_searched_
         stack = Stack(measured, costs, self.timeout, is_wanted=self.blend and not refits_all)
-        return Plan(costs, deadline, n_rows, refits_all, stack)
+        repeats = make_repeats(self, measured)
+        return Plan(costs, deadline, n_rows, refits_all, stack, None if refits_all else repeats)
 
     # -- what a search does its own way --------------------------------------------------------------------------------
 
@@ -357,7 +367,13 @@ class AutoModelSelector(BaseSearch):
 
     def _make_budget(self, deadline: float | None) -> Budget:
         most = self.n_trials or (N_TRIALS if self.timeout is None else MOST_TRIALS)
-        return FinalBudget(most, deadline, reserve=lambda: self._plan.final_seconds(self._plan.known))
+        plan = self._plan
+        return FinalBudget(
+            most,
+            deadline,
+            reserve=lambda: plan.final_seconds(plan.known),
+            is_spent=lambda: plan.has_time_for_repeats(plan.known),
+        )
 
     def _make_goal(self) -> Goal:
         return Goal(self._plan.patience(self.n_rows_searched_) if self.patience == "auto" else self.patience)  # type: ignore[arg-type]
@@ -381,6 +397,7 @@ class AutoModelSelector(BaseSearch):
         plan.look_at(records)
         leading = quick_leaders(records, measured, self.max_predict_time)
         stack = cast(Stack, plan.stack)
+        self.n_repeats_ = self._repeat(plan, leading)
         until = None if plan.deadline is None else plan.deadline - plan.refit_seconds(records)
         stacked = stack.measure(leading, 1 + max(record.number for record in records), until)
         chosen, self.best_score_ = choose(
@@ -399,6 +416,13 @@ class AutoModelSelector(BaseSearch):
         self.blend_weights_ = {label_of(record): weight for record, weight in members}
         self.best_estimator_ = Pipeline([("read", reader), ("model", fits.put_together(members))])
         self.leaderboard_ = make_leaderboard([*records, *stacked], self.blend_weights_)
+
+    def _repeat(self, plan: Plan, leading: Sequence[Record]) -> int:
+        """Measure what may win on folds drawn anew, as often as there is time for."""
+        if plan.repeats is None:
+            return 1
+        until = None if plan.deadline is None else plan.deadline - plan.final_seconds(leading)
+        return plan.repeats.measure(plan.contenders(leading), self._make_executor, until)
 
     # -- predicting ----------------------------------------------------------------------------------------------------
 
