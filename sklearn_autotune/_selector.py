@@ -88,8 +88,8 @@ class AutoModelSelector(BaseSearch):
         no more than the rarest class has rows.
     n_repeats : int or "auto", default="auto"
         How often the folds of the default ``cv`` are drawn for the candidates that may enter the blend, whose
-        predictions for a row are averaged then. "auto" is once without a ``timeout``, and with one up to 5 times, as
-        far as there is time once the families' first candidates are measured.
+        predictions for a row are averaged then; with a ``timeout`` less often where there is no time for it once one
+        candidate of each family is measured. "auto" is 5 with a ``timeout``, and 1 without or where ``cv`` is given.
     blend : bool, default=True
         Whether the best may be blended. False takes the best one alone.
     n_jobs : int, default=None
@@ -151,7 +151,9 @@ class AutoModelSelector(BaseSearch):
     Blends are chosen by greedy selection (Caruana et al., ICML 2004); probabilities of each candidate are scaled by a
     temperature first (Guo et al., ICML 2017). Where early stopping looks at a fold's test rows, these are predicted
     with as many rounds as were best on the other folds. The second layer (Wolpert, "Stacked generalization", 1992)
-    needs 750 rows, each tested in one fold.
+    needs 750 rows, each tested in one fold. Repeats are for the noise of out-of-fold predictions, which blends and
+    second layers are fitted to ("Repeated k-fold Bagging" in Erickson et al., "AutoGluon-Tabular", 2020); here their
+    models are not kept.
 
     Examples
     --------
