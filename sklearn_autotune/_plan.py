@@ -15,7 +15,6 @@ from sklearn_autotune._candidates import FAMILY, first_candidates, usual_candida
 from sklearn_autotune._costs import Costs
 from sklearn_autotune._members import Members
 from sklearn_autotune._refit_rules import BestMean
-from sklearn_autotune._repeats import FEWEST_FOLDS, Repeats
 from sklearn_autotune._trials import Budget, Record
 from sklearn_autotune.evaluation import Bar, Outcome, mean_score
 from sklearn_autotune.pruning import RaceBars
@@ -59,6 +58,7 @@ MOST_LATE = 3
 # 229,000 rows, in 5 to 30 seconds, two or three of them on all rows did better than seven on a sample.
 N_IN_REACH = 4
 LEAST_ROWS = 2000
+FEWEST_FOLDS = 3
 
 # A candidate that takes less than this part of what one may take takes next to nothing.
 QUICK_PART = 0.05
@@ -150,6 +150,20 @@ class SecondLayer(Protocol):
         ...
 
 
+class Repeating(Protocol):
+    """What a plan has to know of measuring candidates on folds drawn anew."""
+
+    most: int
+
+    def seconds(self, records: Sequence[Record]) -> float:
+        """Foresee how long one repeat will take."""
+        ...
+
+    def affordable(self, records: Sequence[Record], seconds: float) -> list[Record]:
+        """Return the candidates that there is time for, or none."""
+        ...
+
+
 class Plan:
     """Proposes the families' first candidates, as long as there is time for them.
 
@@ -168,7 +182,7 @@ class Plan:
         Whether the folds' models, having seen too few rows, are no use in the end.
     stack : SecondLayer or None, default=None
         What comes after the search, and needs time too.
-    repeats : Repeats or None, default=None
+    repeats : Repeating or None, default=None
         What comes between, if there is time for it.
     """
 
@@ -179,7 +193,7 @@ class Plan:
         n_rows: int,
         refits_all: bool,
         stack: SecondLayer | None = None,
-        repeats: Repeats | None = None,
+        repeats: Repeating | None = None,
     ) -> None:
         self.costs = costs
         self.deadline = deadline

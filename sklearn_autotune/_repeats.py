@@ -13,13 +13,12 @@ from joblib import effective_n_jobs
 from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 
 from sklearn_autotune._members import Members
+from sklearn_autotune._plan import FEWEST_FOLDS
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import Fold, Outcome, Progress, Work
 from sklearn_autotune.executors import Executor
 
-__all__ = ["FEWEST_FOLDS", "Repeats", "default_folds", "make_repeats"]
-
-FEWEST_FOLDS = 3
+__all__ = ["Repeats", "default_folds", "make_repeats"]
 
 # How often they are drawn with a timeout.
 MOST_REPEATS = 5

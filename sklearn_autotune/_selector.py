@@ -30,7 +30,7 @@ from sklearn_autotune._plan import (
     label_of,
     sample_rows,
 )
-from sklearn_autotune._repeats import default_folds, make_repeats
+from sklearn_autotune._repeats import Repeats, default_folds, make_repeats
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
 from sklearn_autotune._sklearn import FoldContexts, Interval, StrOptions, take_rows, validate_parameter_constraints
 from sklearn_autotune._space import Space, read_space
@@ -424,7 +424,7 @@ class AutoModelSelector(BaseSearch):
         if plan.repeats is None:
             return 1
         until = None if plan.deadline is None else plan.deadline - plan.final_seconds(leading)
-        return plan.repeats.measure(plan.contenders(leading), self._make_executor, until)
+        return cast(Repeats, plan.repeats).measure(plan.contenders(leading), self._make_executor, until)
 
     # -- predicting ----------------------------------------------------------------------------------------------------
 

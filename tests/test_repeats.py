@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_iris, make_classification, make_regression
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
@@ -21,11 +22,16 @@ from sklearn_autotune._temperature import find_temperature
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import Fold, FoldScore, Outcome, Task, Work, measure
 from sklearn_autotune.executors import InProcess
-from sklearn_autotune.families import FAMILIES, Family, Shape
+from sklearn_autotune.families import Family, Shape
 
 X, y = make_classification(300, 6, n_informative=4, flip_y=0.2, random_state=0)
 DRAW = partial(default_folds, y, True, may_lack_classes=True)
-FOREST = next(family for family in FAMILIES if family.name == "forest")
+TREES = Family("trees", (), lambda shape: {"max_leaf_nodes": [50]}, lambda shape: trees(shape), first=({},))
+
+
+def trees(shape):
+    """A few trees, with seeds of their own on each fold."""
+    return RandomForestClassifier(5) if shape.is_classifier else RandomForestRegressor(5)
 
 
 class Moody(GaussianNB):
@@ -81,12 +87,12 @@ def repeat(first, records, most, deadline=None):
 
 
 def test_what_is_predicted_for_a_row_is_the_mean_over_the_repeats():
-    first = members(FOREST)
-    record = measured_record(first, FOREST)
+    first = members(TREES)
+    record = measured_record(first, TREES)
     assert repeat(first, [record], 3) == 3
 
-    again = [members(FOREST, seed=seed) for seed in (0, 1, 2)]
-    mean = np.mean([one.of_all_rows(measured_record(one, FOREST).outcome.kept.predictions) for one in again], axis=0)
+    again = [members(TREES, seed=seed) for seed in (0, 1, 2)]
+    mean = np.mean([one.of_all_rows(measured_record(one, TREES).outcome.kept.predictions) for one in again], axis=0)
     kept = record.outcome.kept
     np.testing.assert_allclose(first.of_all_rows(kept.predictions), mean, atol=1e-6)
     assert kept.temperature == pytest.approx(find_temperature(mean, y), rel=1e-3)
@@ -201,7 +207,7 @@ def test_new_candidates_are_measured_until_what_is_left_is_for_repeats(monkeypat
 
 
 def selector(**params):
-    own = {"families": ["logistic", "naive_bayes", "forest"], "n_trials": 3, "random_state": 0}
+    own = {"families": ["naive_bayes", "neighbors"], "n_trials": 3, "random_state": 0}
     return AutoModelSelector(**(own | params))
 
 
@@ -233,7 +239,7 @@ def test_folds_of_ones_own_are_not_drawn_again(fits):
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_repeats_do_not_depend_on_the_number_of_jobs(task):
     X, y = load_iris(return_X_y=True) if task == "classification" else load_diabetes(return_X_y=True)
-    families = ["forest", "neighbors"]
+    families = [TREES, "neighbors"]
     one, two = (selector(task=task, families=families, n_repeats=2, n_jobs=n_jobs).fit(X, y) for n_jobs in (1, 2))
 
     assert one.n_repeats_ == two.n_repeats_ == 2
@@ -246,9 +252,7 @@ def test_averaged_predictions_score_better_and_near_what_comes_out():
     X, y = make_regression(900, 8, noise=40.0, random_state=0)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, random_state=0)
     once, often = (
-        selector(task="regression", families=["forest", "neighbors"], blend=False, n_repeats=n_repeats).fit(
-            X_train, y_train
-        )
+        selector(task="regression", families=[TREES], blend=False, n_repeats=n_repeats).fit(X_train, y_train)
         for n_repeats in (1, 4)
     )
     assert often.best_score_ > once.best_score_
