@@ -63,11 +63,6 @@ FEWEST_FOLDS = 3
 # A candidate that takes less than this part of what one may take takes next to nothing.
 QUICK_PART = 0.05
 
-# Measuring the best again may take this part of what there is in the beginning. On eleven tables of 1,000 to 7,000 rows
-# that had been searched for 20 seconds, one repeat brought 0.8 % less log loss on new rows, two 0.9 and three 1.1; a
-# search of 120 seconds in place of 30 had brought nothing on ten.
-REPEATS_SHARE = 0.5
-
 # A family of which one candidate would take more than this part of the whole budget is left out.
 LARGEST_SHARE = 0.3
 
@@ -150,20 +145,6 @@ class SecondLayer(Protocol):
         ...
 
 
-class Repeating(Protocol):
-    """What a plan has to know of measuring candidates on folds drawn anew."""
-
-    most: int
-
-    def seconds(self, records: Sequence[Record]) -> float:
-        """Foresee how long one repeat will take."""
-        ...
-
-    def affordable(self, records: Sequence[Record], seconds: float) -> list[Record]:
-        """Return the candidates that there is time for, or none."""
-        ...
-
-
 class Plan:
     """Proposes the families' first candidates, as long as there is time for them.
 
@@ -182,8 +163,6 @@ class Plan:
         Whether the folds' models, having seen too few rows, are no use in the end.
     stack : SecondLayer or None, default=None
         What comes after the search, and needs time too.
-    repeats : Repeating or None, default=None
-        What comes between, if there is time for it.
     """
 
     def __init__(
@@ -193,15 +172,12 @@ class Plan:
         n_rows: int,
         refits_all: bool,
         stack: SecondLayer | None = None,
-        repeats: Repeating | None = None,
     ) -> None:
         self.costs = costs
         self.deadline = deadline
-        self.most_repeating = 0.0 if deadline is None else REPEATS_SHARE * (deadline - time.time())
         self.n_rows = n_rows
         self.refits_all = refits_all
         self.stack = stack
-        self.repeats = repeats
         turns = zip_longest(*_quick_ones_first(costs))
         self.open = [(turn, candidate) for turn, row in enumerate(turns) for candidate in row if candidate is not None]
         self.n_known = 0
@@ -210,24 +186,18 @@ class Plan:
     def __call__(self, records: Sequence[Record], place: int) -> Mapping[str, Any] | None:
         """Propose a candidate, or None."""
         self.look_at(records)
-        opened = self._next(records)
-        if opened is None:
-            return None
-        self.open.remove(opened)
-        return self.costs.hastened(opened[1])
-
-    def _next(self, records: Sequence[Record]) -> tuple[int, Mapping[str, Any]] | None:
-        """Return the candidate whose turn it is, of those for which there is time."""
         rank = {name: place for place, name in enumerate(best_of_each(records))}
 
         def order(opened: tuple[int, Mapping[str, Any]]) -> tuple[int, int]:
             turn, candidate = opened
             return turn, rank.get(candidate[FAMILY], len(rank)) if turn else 0
 
-        in_order = sorted(self.open, key=order)
-        return next(
-            (opened for opened in in_order if self._has_time_for(self.costs.hastened(opened[1]), records)), None
-        )
+        for opened in sorted(self.open, key=order):
+            candidate = self.costs.hastened(opened[1])
+            if self._has_time_for(candidate, records):
+                self.open.remove(opened)
+                return candidate
+        return None
 
     def patience(self, n_rows: int) -> int:
         """Return after how many candidates without a better one to stop: all families have their turn before that."""
@@ -253,23 +223,6 @@ class Plan:
         """Return the candidates that can enter the blend, and those that the second layer would look at."""
         bases = self.stack.bases_among(records) if self.stack else []
         return list({record.number: record for record in (*leaders(records), *bases)}.values())
-
-    def has_time_for_repeats(self, records: Sequence[Record]) -> bool:
-        """Whether what is left of the time is for measuring the best once more, in place of new candidates.
-
-        One candidate of each family goes before that, and others as long as there will be time for all repeats.
-        """
-        contenders = self.contenders(records)
-        if self.deadline is None or self.repeats is None or not contenders or self._is_first_turn(records):
-            return False
-        left = self.deadline - self.final_seconds(records) - time.time()
-        most = min(self.repeats.seconds(contenders) * (self.repeats.most - 1), self.most_repeating)
-        return left <= most and len(self.repeats.affordable(contenders, left)) > 0
-
-    def _is_first_turn(self, records: Sequence[Record]) -> bool:
-        """Whether there is a family to be tried that has not been, and time for it."""
-        opened = self._next(records)
-        return opened is not None and opened[0] == 0
 
     def final_seconds(self, records: Sequence[Record]) -> float:
         """Foresee how long the second layer, blending and the final fits will take, if the best stay the best."""
@@ -366,12 +319,9 @@ class FinalBudget(Budget):
     ----------
     reserve : callable
         How many seconds that will take.
-    is_spent : callable
-        Whether the rest of the time is for something else.
     """
 
     reserve: Callable[[], float] = float
-    is_spent: Callable[[], bool] = bool
     n_late: int = field(default=0, init=False)
 
     def note(self, outcome: Outcome) -> None:
@@ -385,5 +335,5 @@ class FinalBudget(Budget):
 
     @property
     def is_closed(self) -> bool:
-        """Whether time is up, or was too short for several candidates in a row, or the rest is for something else."""
-        return self.seconds_left == 0.0 or self.n_late >= MOST_LATE or self.is_spent()
+        """Whether time is up, or was too short for several candidates in a row."""
+        return self.seconds_left == 0.0 or self.n_late >= MOST_LATE

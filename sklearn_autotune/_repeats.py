@@ -20,14 +20,14 @@ from sklearn_autotune.executors import Executor
 
 __all__ = ["Repeats", "default_folds", "make_repeats"]
 
-# How often they are drawn with a timeout.
+# How often they are drawn where a search leaves time. On eleven tables of 1,000 to 7,000 rows, searched for 20 seconds,
+# drawing them twice brought 0.8 % less log loss on new rows, three times 0.9 and four times 1.1. Searching on brings as
+# much: on 18 tables half of 120 seconds for up to five draws did as well as all for the search (-0.1 %, standard error
+# 0.2).
 MOST_REPEATS = 5
 
 # What is kept for a repeat, as a multiple of what is foreseen.
 SLACK = 1.2
-
-# There is no repeat of less than this part of the candidates: those that it leaves out look worse beside the others.
-LEAST_PART = 0.5
 
 
 def default_folds(y: np.ndarray, is_classification: bool, seed: int, *, may_lack_classes: bool) -> Any:
@@ -48,8 +48,8 @@ def default_folds(y: np.ndarray, is_classification: bool, seed: int, *, may_lack
     return StratifiedKFold(int(np.clip(rarest, 2, n_folds)), shuffle=True, random_state=seed)
 
 
-def make_repeats(selector: Any, measured: Members) -> "Repeats | None":
-    """Make what measures the best again as often as a selector wants it; None where once is all.
+def make_repeats(selector: Any, measured: Members) -> "Repeats":
+    """Make what measures the best again as often as a selector wants it.
 
     Raises
     ------
@@ -58,10 +58,9 @@ def make_repeats(selector: Any, measured: Members) -> "Repeats | None":
     """
     most = selector.n_repeats
     if most == "auto":
-        most = 1 if selector.timeout is None or selector.cv is not None else MOST_REPEATS
-    if most == 1:
-        return None
-    if selector.cv is not None:
+        is_open = selector.timeout is not None and selector.n_trials is None and selector.cv is None
+        most = MOST_REPEATS if is_open else 1
+    if most > 1 and selector.cv is not None:
         raise ValueError(
             f"n_repeats={most} draws the folds of the default cv, and cv={selector.cv!r} was given. Use cv=None, or "
             "n_repeats=1."
@@ -100,22 +99,6 @@ class Repeats:
         spent = sum(fold.fit_seconds + fold.score_seconds for fold in folds)
         return SLACK * spent / min(self.n_workers, max(1, len(records)))
 
-    def affordable(self, records: Sequence[Record], seconds: float) -> list[Record]:
-        """Return the candidates that a repeat of so many seconds has time for; none without the best, or if too few.
-
-        Parameters
-        ----------
-        records : sequence of Record
-            The best first, which also go first.
-        seconds : float
-        """
-        chosen: list[Record] = []
-        for record in records:
-            if self.seconds([*chosen, record]) <= seconds:
-                chosen.append(record)
-        has_best = bool(chosen) and chosen[0] is records[0]
-        return chosen if has_best and len(chosen) >= LEAST_PART * len(records) else []
-
     def measure(
         self, records: Sequence[Record], make_executor: Callable[[Any], Executor], deadline: float | None
     ) -> int:
@@ -124,26 +107,27 @@ class Repeats:
         Parameters
         ----------
         records : sequence of Record
-            Complete candidates, the best first, with what measuring them has left.
+            Complete candidates, with what measuring them has left.
         make_executor : callable
             From what measures to where that is done.
         deadline : float or None
-            ``time.time()`` at which measuring has to be over; a repeat that is not is dropped.
+            ``time.time()`` at which measuring has to be over. A repeat for which there is no time is not begun, and one
+            that is not over by then is dropped.
 
         Returns
         -------
         n_repeats : int
-            How often most of them have been measured, the first time included.
+            How often they have been measured, the first time included.
         """
         n_done = 1
-        if not self.affordable(records, _seconds_until(deadline)):
+        if not self._has_time_for_another(n_done, records, deadline):
             return n_done
         redrawn = Redrawn([self._drawn_again(repeat) for repeat in range(1, self.most)])
         totals = {record.number: self.measured.of_all_rows(record.outcome.kept.predictions) for record in records}
         counts = dict.fromkeys(totals, 1)
         with closing(make_executor(redrawn)) as executor:
-            while n_done < self.most and (chosen := self.affordable(records, _seconds_until(deadline))):
-                outcomes = _outcomes(executor, chosen, n_done - 1, deadline)
+            while self._has_time_for_another(n_done, records, deadline):
+                outcomes = _outcomes(executor, records, n_done - 1, deadline)
                 if outcomes is None:
                     break
                 for number, outcome in outcomes.items():
@@ -154,6 +138,9 @@ class Repeats:
         for record in records:
             self.measured.replace_predictions(record.outcome.kept, totals[record.number] / counts[record.number])
         return n_done
+
+    def _has_time_for_another(self, n_done: int, records: Sequence[Record], deadline: float | None) -> bool:
+        return n_done < self.most and self.seconds(records) <= _seconds_until(deadline)
 
     def _drawn_again(self, repeat: int) -> Members:
         first = self.measured

@@ -88,8 +88,8 @@ class AutoModelSelector(BaseSearch):
         no more than the rarest class has rows.
     n_repeats : int or "auto", default="auto"
         How often the folds of the default ``cv`` are drawn for the candidates that may enter the blend, whose
-        predictions for a row are averaged then; with a ``timeout`` less often where there is no time for it once one
-        candidate of each family is measured. "auto" is 5 with a ``timeout``, and 1 without or where ``cv`` is given.
+        predictions for a row are averaged then. With a ``timeout`` it is as often as the search leaves time for, which
+        ends by ``patience`` or ``n_trials`` then. "auto" is 5 where there is a ``timeout`` alone, else 1.
     blend : bool, default=True
         Whether the best may be blended. False takes the best one alone.
     n_jobs : int, default=None
@@ -282,6 +282,7 @@ class AutoModelSelector(BaseSearch):
         self.n_splits_, self.n_rows_searched_ = len(measured.task.folds), len(rows)
         self.scorer_ = scorer
         deadline = None if self.timeout is None else start + self.timeout
+        repeats = make_repeats(self, measured)
         plan = self._make_plan(measured, len(y), deadline)
         measured.candidate_seconds, measured.foresee = plan.costs.candidate_seconds, plan.costs.least
         space = read_space(selection_space(plan.costs.families, measured.shape(plan.costs.n_train)))
@@ -289,7 +290,7 @@ class AutoModelSelector(BaseSearch):
         try:
             contexts = FoldContexts(self, None, self.n_splits_)
             self._search(measured.task, space, measured, contexts, start)  # type: ignore[arg-type]
-            self._conclude(self._records, plan, measured, whole, reader)
+            self._conclude(self._records, plan, repeats, measured, whole, reader)
         finally:
             del self._plan, self._records
         return self
@@ -358,8 +359,7 @@ class AutoModelSelector(BaseSearch):
             costs.families = affordable or measured.families
         refits_all = n_rows > self.n_rows_searched_
         stack = Stack(measured, costs, self.timeout, is_wanted=self.blend and not refits_all)
-        repeats = make_repeats(self, measured)
-        return Plan(costs, deadline, n_rows, refits_all, stack, None if refits_all else repeats)
+        return Plan(costs, deadline, n_rows, refits_all, stack)
 
     # -- what a search does its own way --------------------------------------------------------------------------------
 
@@ -369,13 +369,7 @@ class AutoModelSelector(BaseSearch):
 
     def _make_budget(self, deadline: float | None) -> Budget:
         most = self.n_trials or (N_TRIALS if self.timeout is None else MOST_TRIALS)
-        plan = self._plan
-        return FinalBudget(
-            most,
-            deadline,
-            reserve=lambda: plan.final_seconds(plan.known),
-            is_spent=lambda: plan.has_time_for_repeats(plan.known),
-        )
+        return FinalBudget(most, deadline, reserve=lambda: self._plan.final_seconds(self._plan.known))
 
     def _make_goal(self) -> Goal:
         return Goal(self._plan.patience(self.n_rows_searched_) if self.patience == "auto" else self.patience)  # type: ignore[arg-type]
@@ -393,13 +387,19 @@ class AutoModelSelector(BaseSearch):
     # -- the winners ---------------------------------------------------------------------------------------------------
 
     def _conclude(
-        self, records: list[Record], plan: Plan, measured: Members, whole: Members, reader: TableReader
+        self,
+        records: list[Record],
+        plan: Plan,
+        repeats: Repeats,
+        measured: Members,
+        whole: Members,
+        reader: TableReader,
     ) -> None:
         """Choose, fit what is chosen, and say what came out."""
         plan.look_at(records)
         leading = quick_leaders(records, measured, self.max_predict_time)
         stack = cast(Stack, plan.stack)
-        self.n_repeats_ = self._repeat(plan, leading)
+        self.n_repeats_ = self._repeat(repeats, plan, leading)
         until = None if plan.deadline is None else plan.deadline - plan.refit_seconds(records)
         stacked = stack.measure(leading, 1 + max(record.number for record in records), until)
         chosen, self.best_score_ = choose(
@@ -419,12 +419,12 @@ class AutoModelSelector(BaseSearch):
         self.best_estimator_ = Pipeline([("read", reader), ("model", fits.put_together(members))])
         self.leaderboard_ = make_leaderboard([*records, *stacked], self.blend_weights_)
 
-    def _repeat(self, plan: Plan, leading: Sequence[Record]) -> int:
-        """Measure what may win on folds drawn anew, as often as there is time for."""
-        if plan.repeats is None:
+    def _repeat(self, repeats: Repeats, plan: Plan, leading: Sequence[Record]) -> int:
+        """Measure what may win on folds drawn anew, as often as there is time for; not on a sample of the rows."""
+        if plan.refits_all:
             return 1
         until = None if plan.deadline is None else plan.deadline - plan.final_seconds(leading)
-        return cast(Repeats, plan.repeats).measure(plan.contenders(leading), self._make_executor, until)
+        return repeats.measure(plan.contenders(leading), self._make_executor, until)
 
     # -- predicting ----------------------------------------------------------------------------------------------------
 

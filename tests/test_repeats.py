@@ -14,15 +14,13 @@ from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._candidates import candidate_of, first_candidates
-from sklearn_autotune._costs import Costs
 from sklearn_autotune._members import Members
-from sklearn_autotune._plan import Plan
 from sklearn_autotune._repeats import Repeats, default_folds
 from sklearn_autotune._temperature import find_temperature
 from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import Fold, FoldScore, Outcome, Task, Work, measure
 from sklearn_autotune.executors import InProcess
-from sklearn_autotune.families import Family, Shape
+from sklearn_autotune.families import Family
 
 X, y = make_classification(300, 6, n_informative=4, flip_y=0.2, random_state=0)
 DRAW = partial(default_folds, y, True, may_lack_classes=True)
@@ -151,56 +149,14 @@ def test_a_repeat_that_takes_too_long_is_dropped(fits):
     np.testing.assert_array_equal(first.of_all_rows(records[0].outcome.kept.predictions), before)
 
 
-def timed(number, name, score, seconds):
-    folds = (FoldScore(score, None, seconds, 0.0, None),)
-    return Record(number, candidate_of(moody(name), {"var_smoothing": 10.0**-number}), Outcome("complete", folds))
-
-
-RECORDS = [timed(0, "a", -0.1, 2.0), timed(1, "b", -0.2, 10.0), timed(2, "c", -0.3, 1.0), timed(3, "d", -0.4, 1.0)]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        (100.0, [0, 1, 2, 3]),
-        (5.0, [0, 2, 3]),
-        (3.7, [0, 2]),
-        (3.0, []),  # fewer than half
-        (2.0, []),  # not the best
-    ],
-)
-def test_a_short_repeat_is_of_the_best_that_fit_in(seconds, expected):
-    found = Repeats(members(), DRAW, 2, 1).affordable(RECORDS, seconds)
-    assert [record.number for record in found] == expected
+def timed(number, seconds):
+    return Record(number, candidate_of(moody("a"), {}), Outcome("complete", (FoldScore(-0.1, None, seconds, 0.0),)))
 
 
 def test_workers_share_a_repeat():
-    one, two = (Repeats(members(), DRAW, 2, n_workers).seconds(RECORDS) for n_workers in (1, 2))
-    assert one == pytest.approx(2 * two)
-
-
-@pytest.mark.parametrize(
-    ("left", "expected"),
-    [
-        (60.0, False),  # more than half of the budget
-        (40.0, False),  # more than the repeats will take: 2 of 14 seconds, and a fifth for what may go wrong
-        (30.0, True),
-        (5.0, True),
-        (2.0, False),
-    ],
-)
-def test_new_candidates_are_measured_until_what_is_left_is_for_repeats(monkeypatch, left, expected):
-    monkeypatch.setattr("sklearn_autotune._plan.time.time", lambda: 0.0)
-    families = {name: moody(name) for name in "abcd"}
-    costs = Costs(families, lambda n_rows: Shape(n_rows, is_classifier=True), 100, 1)
-    plan = Plan(costs, 100.0, 100, refits_all=False, repeats=Repeats(members(), DRAW, 3, 1))
-    monkeypatch.setattr("sklearn_autotune._plan.time.time", lambda: 100.0 - plan.final_seconds(RECORDS) - left)
-
-    assert not plan.has_time_for_repeats(RECORDS)  # no family has had its turn
-    while plan(RECORDS, 0) is not None:
-        pass
-    assert plan.has_time_for_repeats(RECORDS) == expected
-    assert not plan.has_time_for_repeats([])
+    records = [timed(0, 2.0), timed(1, 10.0)]
+    one, two = (Repeats(members(), DRAW, 2, n_workers).seconds(records) for n_workers in (1, 2))
+    assert 12.0 < one == pytest.approx(2 * two)
 
 
 # -- the selector ------------------------------------------------------------------------------------------------------
@@ -216,9 +172,10 @@ def selector(**params):
     [
         ({}, 1),
         ({"n_repeats": 3}, 3),
-        ({"timeout": 60}, 5),
+        ({"timeout": 60, "n_trials": None, "patience": 2}, 5),
+        ({"timeout": 60}, 1),
         ({"timeout": 60, "n_repeats": 2}, 2),
-        ({"timeout": 60, "cv": 3}, 1),
+        ({"timeout": 60, "n_trials": None, "patience": 2, "cv": 3}, 1),
         ({"n_repeats": 1, "cv": 3}, 1),
         ({"n_repeats": 2, "blend": False}, 2),
     ],
