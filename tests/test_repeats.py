@@ -33,7 +33,7 @@ def trees(shape):
 
 
 class Moody(GaussianNB):
-    """Sleeps, or fails, from the ninth fit on: the first folds are eight."""
+    """Sleeps, fails or is interrupted from the ninth fit on: the first folds are eight."""
 
     fits: ClassVar[list[str]] = []
 
@@ -48,6 +48,8 @@ class Moody(GaussianNB):
                 time.sleep(0.3)
             if self.mood == "bad":
                 raise RuntimeError("not again")
+            if self.mood == "interrupted":
+                raise KeyboardInterrupt
         return super().fit(X, y, sample_weight)
 
 
@@ -178,6 +180,7 @@ def selector(**params):
         ({"timeout": 60, "n_trials": None, "patience": 2, "cv": 3}, 1),
         ({"n_repeats": 1, "cv": 3}, 1),
         ({"n_repeats": 2, "blend": False}, 2),
+        ({"n_repeats": 2, "trial_timeout": 60.0}, 2),
     ],
 )
 def test_folds_are_drawn_as_often_as_is_said(params, expected):
@@ -191,6 +194,13 @@ def test_folds_of_ones_own_are_not_drawn_again(fits):
     with pytest.raises(ValueError, match=r"n_repeats=2 draws the folds .* cv=3 was given"):
         selector(families=[moody("good")], n_repeats=2, cv=3).fit(X, y)
     assert not fits
+
+
+def test_what_was_searched_is_kept_when_a_repeat_is_interrupted():
+    interrupted = selector(families=[moody("interrupted")], n_trials=1, n_repeats=2)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.fit(X, y)
+    assert interrupted.trials_["status"].tolist() == ["complete"]
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
