@@ -83,8 +83,6 @@ class Members:
         What a candidate whose number of rounds is found may take: its folds end early, each after an equal part.
     foresee : callable or None, default=None
         From a candidate to the seconds that it has to have.
-    keeps_models : bool, default=True
-        Whether the folds' models are kept where they are to be averaged.
     """
 
     task: Task
@@ -94,7 +92,6 @@ class Members:
     seed: int
     candidate_seconds: float | None = None
     foresee: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
-    keeps_models: bool = True
     places: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -116,8 +113,7 @@ class Members:
         """Yield the progress after each fold; scores are of predictions scaled by the temperature found so far."""
         folds = self.task.folds
         family = self.families[work.params[FAMILY]]
-        is_bagged = family.is_bagged and self.keeps_models
-        kept = Kept(models=[] if is_bagged or family.rounds is not None else None)
+        kept = Kept(models=[] if family.is_bagged or family.rounds is not None else None)
         times: list[tuple[float, float]] = []
         limits: list[float] = []
         if self._is_hopeless(work):
@@ -134,7 +130,7 @@ class Members:
                 return
             if family.rounds is not None and step + 1 == len(folds):
                 self._predict_with_rounds_of_others(kept, times)
-                kept.models = kept.models if is_bagged else None
+                kept.models = kept.models if family.is_bagged else None
             scores = self._scores(kept, folds[: step + 1])
             found = tuple(FoldScore(score, None, *spent) for score, spent in zip(scores, times, strict=True))
             yield Progress(step, len(folds), found, kept=kept, is_late=self._is_late(family, work, times))
@@ -207,27 +203,11 @@ class Members:
         """Score the predictions for some folds, at the temperature that is best for all of them."""
         predictions = kept.predictions
         if self.classes is not None:
-            self._find_temperature(kept, folds)
+            rows = np.concatenate([fold.test for fold in folds])
+            weight = self._weight(rows, self.task.score_params)
+            kept.temperature = find_temperature(np.concatenate(predictions), self.places[rows], weight)
             predictions = [scale(values, kept.temperature) for values in predictions]
         return [self.score(values, fold.test) for values, fold in zip(predictions, folds, strict=True)]
-
-    def _find_temperature(self, kept: Kept, folds: Sequence[Fold]) -> None:
-        rows = np.concatenate([fold.test for fold in folds])
-        weight = self._weight(rows, self.task.score_params)
-        kept.temperature = find_temperature(np.concatenate(kept.predictions), self.places[rows], weight)
-
-    def of_all_rows(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
-        """Return what was predicted for each fold's test rows, in the order of all rows; each is tested once."""
-        found = np.empty((len(self.places), *predictions[0].shape[1:]))
-        for fold, values in zip(self.task.folds, predictions, strict=True):
-            found[fold.test] = values
-        return found
-
-    def replace_predictions(self, kept: Kept, of_all_rows: np.ndarray) -> None:
-        """Take other predictions for the folds' test rows, and the temperature that is best for them."""
-        kept.predictions = [of_all_rows[fold.test].astype(np.float32) for fold in self.task.folds]
-        if self.classes is not None:
-            self._find_temperature(kept, self.task.folds)
 
     def score(self, prediction: np.ndarray, rows: np.ndarray) -> float:
         """Return what the scorer makes of predictions for some rows; higher is better."""

@@ -1,6 +1,7 @@
 """In which order models are tried, what there is time for, and what is worth keeping."""
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import optuna
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from sklearn_autotune._candidates import FAMILY, first_candidates, usual_candidate
 from sklearn_autotune._costs import Costs
@@ -26,6 +27,7 @@ __all__ = [
     "SelectionBars",
     "best_of_each",
     "by_score",
+    "default_folds",
     "label_of",
     "leaders",
     "mean_of",
@@ -65,6 +67,24 @@ QUICK_PART = 0.05
 
 # A family of which one candidate would take more than this part of the whole budget is left out.
 LARGEST_SHARE = 0.3
+
+
+def default_folds(y: np.ndarray, is_classification: bool, seed: int, *, may_lack_classes: bool) -> Any:
+    """Return the folds that are drawn where ``cv`` leaves them open: the fewer, the more rows there are.
+
+    ``may_lack_classes`` says that a fold's test rows can be scored without all classes. Else there are no more folds
+    than rows of the rarest class.
+    """
+    n_folds = next((folds for rows, folds in ((3000, 8), (20_000, 5)) if len(y) < rows), FEWEST_FOLDS)
+    if not is_classification:
+        return KFold(min(n_folds, len(y)), shuffle=True, random_state=seed)
+    counts = np.unique(y, return_counts=True)[1]
+    rarest = int(counts.min())
+    if may_lack_classes and rarest < n_folds <= counts.max():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The least populated class")
+            return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(y, y))
+    return StratifiedKFold(int(np.clip(rarest, 2, n_folds)), shuffle=True, random_state=seed)
 
 
 def sample_rows(whole: Members, timeout: float | None, seed: int) -> np.ndarray:
@@ -218,11 +238,6 @@ class Plan:
             return True
         left = self.deadline - self.final_seconds(records) - time.time()
         return self.costs.least(candidate) < left
-
-    def contenders(self, records: Sequence[Record]) -> list[Record]:
-        """Return the candidates that can enter the blend, and those that the second layer would look at."""
-        bases = self.stack.bases_among(records) if self.stack else []
-        return list({record.number: record for record in (*leaders(records), *bases)}.values())
 
     def final_seconds(self, records: Sequence[Record]) -> float:
         """Foresee how long the second layer, blending and the final fits will take, if the best stay the best."""

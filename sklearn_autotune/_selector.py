@@ -2,7 +2,7 @@
 
 import numbers
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -27,10 +27,10 @@ from sklearn_autotune._plan import (
     FinalBudget,
     Plan,
     SelectionBars,
+    default_folds,
     label_of,
     sample_rows,
 )
-from sklearn_autotune._repeats import Repeats, default_folds, make_repeats
 from sklearn_autotune._routing import pass_on_metadata, resolve_scorer
 from sklearn_autotune._sklearn import FoldContexts, Interval, StrOptions, take_rows, validate_parameter_constraints
 from sklearn_autotune._space import Space, read_space
@@ -86,10 +86,6 @@ class AutoModelSelector(BaseSearch):
     cv : int, splitter or iterable, default=None
         As in scikit-learn. None is 8 stratified folds below 3,000 rows, 5 below 20,000 and 3 above; with a ``scoring``
         no more than the rarest class has rows.
-    n_repeats : int or "auto", default="auto"
-        How often the folds of the default ``cv`` are drawn for the candidates that may enter the blend, whose
-        predictions for a row are averaged then. With a ``timeout`` it is as often as the search leaves time for, which
-        ends by ``patience`` or ``n_trials`` then. "auto" is 5 where there is a ``timeout`` alone, else 1.
     blend : bool, default=True
         Whether the best may be blended. False takes the best one alone.
     n_jobs : int, default=None
@@ -138,8 +134,6 @@ class AutoModelSelector(BaseSearch):
     classes_ : ndarray of shape (n_classes,)
         Of a classification.
     n_splits_ : int
-    n_repeats_ : int
-        How often folds were drawn for what may enter the blend. Scores of candidates are those of the first folds.
     n_rows_searched_ : int
         Rows that candidates were measured on: fewer than all where a short ``timeout`` met a large table.
     n_features_in_ : int
@@ -151,9 +145,7 @@ class AutoModelSelector(BaseSearch):
     Blends are chosen by greedy selection (Caruana et al., ICML 2004); probabilities of each candidate are scaled by a
     temperature first (Guo et al., ICML 2017). Where early stopping looks at a fold's test rows, these are predicted
     with as many rounds as were best on the other folds. The second layer (Wolpert, "Stacked generalization", 1992)
-    needs 750 rows, each tested in one fold. Repeats are for the noise of out-of-fold predictions, which blends and
-    second layers are fitted to ("Repeated k-fold Bagging" in Erickson et al., "AutoGluon-Tabular", 2020); here their
-    models are not kept.
+    needs 750 rows, each tested in one fold.
 
     Examples
     --------
@@ -176,7 +168,6 @@ class AutoModelSelector(BaseSearch):
         "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "cv": ["cv_object"],
-        "n_repeats": [StrOptions({"auto"}), Interval(numbers.Integral, 1, None, closed="left")],
         "blend": ["boolean"],
         "n_jobs": [numbers.Integral, None],
         "random_state": ["random_state"],
@@ -210,7 +201,6 @@ class AutoModelSelector(BaseSearch):
         memory_limit: int | None = None,
         scoring: Any = None,
         cv: Any = None,
-        n_repeats: int | str = "auto",
         blend: bool = True,
         n_jobs: int | None = None,
         random_state: Any = None,
@@ -229,7 +219,6 @@ class AutoModelSelector(BaseSearch):
         self.memory_limit = memory_limit
         self.scoring = scoring
         self.cv = cv
-        self.n_repeats = n_repeats
         self.blend = blend
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -282,7 +271,6 @@ class AutoModelSelector(BaseSearch):
         self.n_splits_, self.n_rows_searched_ = len(measured.task.folds), len(rows)
         self.scorer_ = scorer
         deadline = None if self.timeout is None else start + self.timeout
-        repeats = make_repeats(self, measured)
         plan = self._make_plan(measured, len(y), deadline)
         measured.candidate_seconds, measured.foresee = plan.costs.candidate_seconds, plan.costs.least
         space = read_space(selection_space(plan.costs.families, measured.shape(plan.costs.n_train)))
@@ -290,7 +278,7 @@ class AutoModelSelector(BaseSearch):
         try:
             contexts = FoldContexts(self, None, self.n_splits_)
             self._search(measured.task, space, measured, contexts, start)  # type: ignore[arg-type]
-            self._conclude(self._records, plan, repeats, measured, whole, reader)
+            self._conclude(self._records, plan, measured, whole, reader)
         finally:
             del self._plan, self._records
         return self
@@ -387,19 +375,12 @@ class AutoModelSelector(BaseSearch):
     # -- the winners ---------------------------------------------------------------------------------------------------
 
     def _conclude(
-        self,
-        records: list[Record],
-        plan: Plan,
-        repeats: Repeats,
-        measured: Members,
-        whole: Members,
-        reader: TableReader,
+        self, records: list[Record], plan: Plan, measured: Members, whole: Members, reader: TableReader
     ) -> None:
         """Choose, fit what is chosen, and say what came out."""
         plan.look_at(records)
         leading = quick_leaders(records, measured, self.max_predict_time)
         stack = cast(Stack, plan.stack)
-        self.n_repeats_ = self._repeat(repeats, plan, leading)
         until = None if plan.deadline is None else plan.deadline - plan.refit_seconds(records)
         stacked = stack.measure(leading, 1 + max(record.number for record in records), until)
         chosen, self.best_score_ = choose(
@@ -418,13 +399,6 @@ class AutoModelSelector(BaseSearch):
         self.blend_weights_ = {label_of(record): weight for record, weight in members}
         self.best_estimator_ = Pipeline([("read", reader), ("model", fits.put_together(members))])
         self.leaderboard_ = make_leaderboard([*records, *stacked], self.blend_weights_)
-
-    def _repeat(self, repeats: Repeats, plan: Plan, leading: Sequence[Record]) -> int:
-        """Measure what may win on folds drawn anew, as often as there is time for; not on a sample of the rows."""
-        if plan.refits_all:
-            return 1
-        until = None if plan.deadline is None else plan.deadline - plan.final_seconds(leading)
-        return repeats.measure(plan.contenders(leading), self._make_executor, until)
 
     # -- predicting ----------------------------------------------------------------------------------------------------
 

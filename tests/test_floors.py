@@ -50,7 +50,7 @@ FLOORS = {
     4: ("_trials", "_measuring", "_cluster", "_sharing", "_run_data"),
     5: ("_results", "_polish", "_members", "_costs", "_run_scores", "progress"),
     6: ("_base_search", "_plan"),
-    7: ("_search", "_booster_search", "_repeats", "_stack"),
+    7: ("_search", "_booster_search", "_stack"),
     8: ("_tuned_xgb", "_winners", "_final_fits"),
     9: ("_selector",),
     # Upstairs: what reads finished searches; nothing below knows it exists.
