@@ -21,7 +21,7 @@ from xgboost import Booster, QuantileDMatrix, XGBClassifier
 from benchmarks._measure import RESULTS, environment, markdown_table
 from benchmarks.problems import table
 from sklearn_autotune import TunedXGBClassifier
-from sklearn_autotune.evaluation import Boosting
+from sklearn_autotune.boosting._fold_boosting import Boosting
 
 
 def diamonds(n_rows):

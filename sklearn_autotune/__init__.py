@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sklearn_autotune._refit_rules import BestMean, OneStandardError
-    from sklearn_autotune._search import OptunaSearchCV
-    from sklearn_autotune._selector import AutoModelSelector
-    from sklearn_autotune._summary import Summary, summarize
-    from sklearn_autotune._tuned_xgb import TunedXGBClassifier, TunedXGBRegressor
-    from sklearn_autotune.comparison import Comparison, compare
-    from sklearn_autotune.racing import FoldRacing
+    from sklearn_autotune.analysis._comparison import Comparison, compare
+    from sklearn_autotune.analysis._summary import Summary, summarize
+    from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
+    from sklearn_autotune.pruning._fold_racing import FoldRacing
+    from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
+    from sklearn_autotune.search._refit_rules import BestMean, OneStandardError
+    from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
 
 __all__ = [
     "AutoModelSelector",
@@ -29,17 +29,17 @@ __all__ = [
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
-    "AutoModelSelector": "sklearn_autotune._selector",
-    "BestMean": "sklearn_autotune._refit_rules",
-    "Comparison": "sklearn_autotune.comparison",
-    "FoldRacing": "sklearn_autotune.racing",
-    "OneStandardError": "sklearn_autotune._refit_rules",
-    "OptunaSearchCV": "sklearn_autotune._search",
-    "Summary": "sklearn_autotune._summary",
-    "TunedXGBClassifier": "sklearn_autotune._tuned_xgb",
-    "TunedXGBRegressor": "sklearn_autotune._tuned_xgb",
-    "compare": "sklearn_autotune.comparison",
-    "summarize": "sklearn_autotune._summary",
+    "AutoModelSelector": "sklearn_autotune.selection._auto_model_selector",
+    "BestMean": "sklearn_autotune.search._refit_rules",
+    "Comparison": "sklearn_autotune.analysis._comparison",
+    "FoldRacing": "sklearn_autotune.pruning._fold_racing",
+    "OneStandardError": "sklearn_autotune.search._refit_rules",
+    "OptunaSearchCV": "sklearn_autotune.search._optuna_search_cv",
+    "Summary": "sklearn_autotune.analysis._summary",
+    "TunedXGBClassifier": "sklearn_autotune.boosting._tuned_xgboost",
+    "TunedXGBRegressor": "sklearn_autotune.boosting._tuned_xgboost",
+    "compare": "sklearn_autotune.analysis._comparison",
+    "summarize": "sklearn_autotune.analysis._summary",
 }
 
 

@@ -34,13 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"error: {given.name} needs {package}: pip install 'sklearn-autotune[{extra}]'\n")
             return 2
     if given.name == "demo":
-        from sklearn_autotune._demo import run_demo  # here, so that --help does not wait for it
+        from sklearn_autotune.cli._demo import run_demo  # here, so that --help does not wait for it
 
         run_demo(n_trials=given.n_trials, n_jobs=given.n_jobs, seed=given.seed)
         return 0
-    from sklearn_autotune import cli
+    from sklearn_autotune.cli import _commands
 
-    return cli.call(getattr(cli, f"{given.name}_command"), given)
+    return _commands.call(getattr(_commands, f"{given.name}_command"), given)
 
 
 def make_parser() -> argparse.ArgumentParser:

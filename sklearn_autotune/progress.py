@@ -9,8 +9,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sklearn_autotune._optional import require
-from sklearn_autotune._trials import OUTCOME
+from sklearn_autotune._compat.optional import require
+from sklearn_autotune.storage._outcomes import OUTCOME
 
 __all__ = ["MethodProgress", "TrialProgress"]
 

@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from sklearn_autotune._optional import require
+from sklearn_autotune._compat.optional import require
 
 __all__ = ["RustTPESampler"]
 

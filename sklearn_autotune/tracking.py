@@ -13,11 +13,11 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sklearn_autotune._kept_model import model_to_keep
-from sklearn_autotune._optional import require
-from sklearn_autotune._trials import OUTCOME
-from sklearn_autotune.comparison import Comparison
+from sklearn_autotune._compat.optional import require
+from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.evaluation import guiding_score
+from sklearn_autotune.export._deployed_model import model_to_keep
+from sklearn_autotune.storage._outcomes import OUTCOME
 
 __all__ = ["MLflowCallback", "log_comparison", "log_search"]
 

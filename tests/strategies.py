@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_autotune._space import BRANCH
+from sklearn_autotune.space._space import BRANCH
 
 # Examples are not timed: machines differ, and a slow one proves nothing.
 quick = settings(max_examples=50, deadline=None)

@@ -11,14 +11,15 @@ from sklearn.model_selection import cross_validate
 from xgboost import XGBClassifier
 
 from sklearn_autotune import TunedXGBClassifier
-from sklearn_autotune.evaluation import _boosting, log_loss_of, root_mean_squared_error_of
-from sklearn_autotune.evaluation._booster_growth import (
+from sklearn_autotune.boosting import _fold_boosting
+from sklearn_autotune.boosting._fold_booster import (
     PATIENCE,
     BoosterGrowth,
     has_turned,
     histogram_bytes,
     progress_grid,
 )
+from sklearn_autotune.evaluation import log_loss_of, root_mean_squared_error_of
 
 # -- the curve -------------------------------------------------------------------------------------------------------
 
@@ -64,7 +65,7 @@ def test_a_curve_turns_after_the_last_gain(scores):
 @pytest.mark.parametrize("n_jobs", [1, 3])
 def test_large_boosters_are_let_go_fold_by_fold_and_score_the_same(monkeypatch, n_jobs):
     X, y = load_breast_cancer(return_X_y=True)
-    monkeypatch.setattr(_boosting, "MOST_HELD_BYTES", 0)
+    monkeypatch.setattr(_fold_boosting, "MOST_HELD_BYTES", 0)
     held = []
     release = BoosterGrowth.release
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_autotune._dimensions import Choices, read_dimension, value_key
+from sklearn_autotune.space._dimensions import Choices, read_dimension, value_key
 from tests.strategies import (
     different_plain_values,
     option_values,

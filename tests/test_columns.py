@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_autotune._columns import Columns
+from sklearn_autotune.tables._encoder import Columns
 
 pd = pytest.importorskip("pandas")
 

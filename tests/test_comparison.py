@@ -26,7 +26,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import Comparison, OptunaSearchCV, TunedXGBClassifier, compare
-from sklearn_autotune._finished import paired_interval
+from sklearn_autotune.analysis._trial_table import paired_interval
 from sklearn_autotune.plotting import AnytimeDisplay, ComparisonDisplay
 from tests.toys import CountingClassifier, FailingClassifier, read_log
 
@@ -79,7 +79,7 @@ def test_held_out_scores_are_those_of_nested_cross_validation(comparison, iris):
 
 
 def _seed_of(random_state):
-    from sklearn_autotune._study import draw_seed
+    from sklearn_autotune.storage._study import draw_seed
 
     return draw_seed(random_state) % 2**31
 

@@ -7,7 +7,7 @@ from math import prod
 
 import pytest
 
-from sklearn_autotune._demo import coarse_grid
+from sklearn_autotune.cli._demo import coarse_grid
 
 METHODS = ("no search", "GridSearchCV", "RandomizedSearchCV", "OptunaSearchCV")
 

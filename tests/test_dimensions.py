@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution, IntDistribution
 from sklearn.svm import SVC
 
-from sklearn_autotune._dimensions import Draws, Numbers, Quantiles, read_dimension, value_key
+from sklearn_autotune.space._dimensions import Draws, Numbers, Quantiles, read_dimension, value_key
 from tests.names import named
 from tests.strategies import (
     SMOOTH,

@@ -15,7 +15,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import train_test_split
 
 from sklearn_autotune import AutoModelSelector
-from sklearn_autotune._early_stopping import (
+from sklearn_autotune.boosting._early_stopping import (
     best_rounds,
     fit_stopping_early,
     never_stop_early,

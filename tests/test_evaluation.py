@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from sklearn_autotune.evaluation import FoldScore, OpenBar, Outcome, Progress, Work, measure
 from sklearn_autotune.evaluation._base import DistantBar, join
-from sklearn_autotune.executors import Slots, _urgency
-from sklearn_autotune.racing import RaceBar
+from sklearn_autotune.execution._executors import Slots, _urgency
+from sklearn_autotune.pruning._fold_racing import RaceBar
 
 
 class Given:

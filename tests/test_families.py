@@ -39,9 +39,9 @@ from sklearn.svm import SVC, SVR
 from sklearn.utils import all_estimators
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune._optuna import scratch_study
-from sklearn_autotune._space import read_space
+from sklearn_autotune._compat.optuna import scratch_study
 from sklearn_autotune.families import FAMILIES, Shape, auto_space
+from sklearn_autotune.space._space import read_space
 from tests.strategies import quick
 
 ALL_NAMES = [name for family in FAMILIES for name in family.estimators]

@@ -1,4 +1,4 @@
-"""The house keeps its floors: a module imports only from below its own, and private names come in by one door.
+"""The house keeps its floors: a room imports only from rooms below its own, and private names come in by one door.
 
 The imports are read from the source, wherever in a module they stand.
 """
@@ -6,7 +6,10 @@ The imports are read from the source, wherever in a module they stand.
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,61 +19,56 @@ import sklearn_autotune
 ROOT = Path(sklearn_autotune.__file__).parent
 PACKAGE = ROOT.name
 
-# A room that is a folder stands on one floor; inside it, modules import one another as they like.
-FLOORS = {
-    0: (
-        "_sklearn",
-        "_optional",
-        "_optuna",
-        "exceptions",
-        "_dimensions",
-        "_columns",
-        "_temperature",
-        "_early_stopping",
-        "_code",
-        "_clock",
-    ),
-    1: (
-        "_lock",
-        "_journal",
-        "_signals",
-        "_space",
-        "evaluation",
-        "_delegate",
-        "_routing",
-        "_refit_rules",
-        "samplers",
-        "_table",
-        "_script_parts",
-        "_drift",
-        "_run_folder",
-    ),
-    2: ("racing", "halving", "families", "_study", "_records", "_blend", "_script_blend"),
-    3: ("pruning", "executors", "_logbook", "_run_config", "_candidates"),
-    4: ("_trials", "_measuring", "_cluster", "_sharing", "_run_data"),
-    5: ("_results", "_polish", "_members", "_costs", "_run_scores", "progress"),
-    6: ("_base_search", "_plan"),
-    7: ("_search", "_booster_search", "_stack"),
-    8: ("_tuned_xgb", "_winners", "_final_fits"),
-    9: ("_selector",),
-    # Upstairs: what reads finished searches; nothing below knows it exists.
-    10: ("_finished", "_export_blend", "_kept_model", "_run_model"),
-    11: ("_outer_fold", "_summary"),
-    12: ("comparison", "testing"),
-    13: ("plotting", "export", "tracking", "_html", "_demo"),
-    14: ("report", "_run_tracking"),
-    15: ("_run_papers",),
-    16: ("_run_compare",),
-    17: ("runner",),
-    18: ("cli",),
-    19: ("__init__", "__main__"),
-}
-FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
+# From the top of the house down: a room imports from rooms that stand below it in this list, and from no other.
+ROOMS = (
+    "__main__",
+    "__init__",
+    "cli",
+    "runner",
+    "tracking",
+    "export",
+    "report",
+    "plotting",
+    "selection",
+    "boosting",
+    "analysis",
+    "search",
+    "progress",
+    "storage",
+    "execution",
+    "pruning",
+    "evaluation",
+    "space",
+    "families",
+    "tables",
+    "samplers",
+    "_compat",
+    "exceptions",
+)
+
+# Rooms that hold one file a variety, and so may hold many.
+ROLLS = {"families", "plotting"}
+
+MAX_FILES = 14  # of a room, its __init__ not counted
+MAX_TOP_LEVEL_FILES = 8
+MAX_ROOMS = 24  # folders and files of the top level together
+MAX_LINES = 500  # of a file
+MAX_BODY_LINES = 60  # of a function, signature and docstring apart
 
 # Whose private names are out of bounds, and which module of ours is the door to them.
-DOORS = {"sklearn": "_sklearn.py", "optuna": None, "xgboost": None, "joblib": None}
+DOORS = {
+    "sklearn": "_compat/sklearn.py",
+    "optuna": "_compat/optuna.py",
+    "xgboost": None,
+    "joblib": None,
+    "loky": None,
+    "distributed": None,
+}
 
 HEAVY = ("xgboost", "matplotlib", "plotly", "mlflow", "dask", "distributed", "rustuna")
+
+# Of the standard library: documented, and without another name.
+PUBLIC_IN_SPITE_OF_ITS_NAME = {"os._exit"}
 
 
 @dataclass(frozen=True)
@@ -85,13 +83,24 @@ def files():
     return sorted(path for path in ROOT.rglob("*.py") if "__pycache__" not in path.parts)
 
 
-def place(path):
+def show(path):
     return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def read(path):
+    return path.read_text(encoding="utf-8")
 
 
 def room_of(path):
     """The first part of a module's path inside the package: a file without its ending, or a folder."""
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def module_of(path):
+    """The dotted name of a module."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def uses(source):
@@ -126,18 +135,22 @@ def imported_rooms(source, home):
     for use in uses(source):
         parts = use.name.split(".")
         if parts[0] == PACKAGE:
-            room = parts[1] if len(parts) > 1 and parts[1] in all_rooms() else "__init__"
+            room = parts[1] if len(parts) > 1 and parts[1] in ROOMS else "__init__"
             rooms |= {room} - {home}
     return rooms
 
 
-def all_rooms():
-    return {room_of(path) for path in files()} | set(FLOOR_OF)
-
-
 def misplaced(source, home):
-    """Rooms that stand on the same floor as ``home`` or above, and are imported all the same."""
-    return {room for room in imported_rooms(source, home) if FLOOR_OF.get(room, 99) >= FLOOR_OF[home]}
+    """Rooms that do not stand below ``home``, and are imported all the same."""
+    return {room for room in imported_rooms(source, home) if ROOMS.index(room) < ROOMS.index(home)}
+
+
+def imported_modules(path):
+    """Modules of this package that a module imports."""
+    known = {module_of(other) for other in files()}
+    names = {use.name for use in uses(read(path))}
+    found = {name if name in known else name.rpartition(".")[0] for name in names} & known
+    return found - {module_of(path)}
 
 
 def private_uses(source, package):
@@ -153,41 +166,126 @@ def is_private(part):
     return part.startswith("_") and not (part.startswith("__") and part.endswith("__"))
 
 
+def private_attributes(source):
+    """Private attributes that a source reads, and that it does not define itself."""
+    tree = ast.parse(source)
+    own = set(defined_names(tree))
+    return [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and is_private(node.attr)
+        and node.attr not in own
+        and not is_reached_by_self(node)
+        and ast.unparse(node) not in PUBLIC_IN_SPITE_OF_ITS_NAME
+    ]
+
+
+def is_reached_by_self(node):
+    """Whether an attribute is one of the object itself, which a base class may define."""
+    return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+
+
+def defined_names(tree) -> Iterator[str]:
+    """Functions, classes, variables and attributes that a source defines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).split(".")[0]
+
+
+def count_body_lines(function):
+    """Lines of a function without its signature and its docstring."""
+    body = function.body
+    has_docstring = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    if has_docstring and len(body) > 1:
+        body = body[1:]
+    return function.end_lineno - body[0].lineno + 1
+
+
 # -- the package ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", files(), ids=place)
-def test_every_module_stands_on_a_floor(path):
-    assert room_of(path) in FLOOR_OF, f"{place(path)} stands on no floor: give it one in FLOORS and in DESIGN.md"
+def test_rooms_exist_and_every_file_belongs_to_one():
+    assert {room_of(path) for path in files()} == set(ROOMS)
+    assert all((ROOT / room / "__init__.py").exists() for room in ROOMS if (ROOT / room).is_dir())
 
 
-@pytest.mark.parametrize("path", files(), ids=place)
-def test_a_module_imports_only_from_floors_below_its_own(path):
-    assert misplaced(path.read_text(encoding="utf-8"), room_of(path)) == set()
+def test_rooms_are_few_and_none_is_crowded():
+    top_level = [path for path in files() if path.parent == ROOT]
+    crowded = {
+        room: len(list((ROOT / room).glob("[!_]*.py")) + list((ROOT / room).glob("_[!_]*.py")))
+        for room in ROOMS
+        if room not in ROLLS
+    }
+
+    assert len(top_level) <= MAX_TOP_LEVEL_FILES
+    assert len(ROOMS) <= MAX_ROOMS
+    assert not {room: n_files for room, n_files in crowded.items() if n_files > MAX_FILES}
+
+
+def test_files_and_functions_are_short():
+    long_files = {show(path) for path in files() if len(read(path).splitlines()) > MAX_LINES}
+    long_functions = {
+        f"{show(path)}:{node.name}"
+        for path in files()
+        for node in ast.walk(ast.parse(read(path)))
+        if isinstance(node, ast.FunctionDef) and count_body_lines(node) > MAX_BODY_LINES
+    }
+
+    assert not long_files
+    assert not long_functions
+
+
+def test_a_room_imports_only_from_rooms_below_it():
+    found = {show(path): misplaced(read(path), room_of(path)) for path in files()}
+
+    assert not {name: rooms for name, rooms in found.items() if rooms}
+
+
+def test_modules_import_one_another_in_no_circle():
+    graph = {module_of(path): imported_modules(path) for path in files()}
+
+    assert set(TopologicalSorter(graph).static_order()) == set(graph)  # CycleError names the circle
 
 
 @pytest.mark.parametrize("package", DOORS)
-@pytest.mark.parametrize("path", files(), ids=place)
-def test_private_names_of_other_packages_come_in_by_one_door(path, package):
-    if place(path) == DOORS[package]:
-        return
+def test_private_names_of_other_packages_come_in_by_one_door(package):
+    found = {show(path): private_uses(read(path), package) for path in files() if show(path) != DOORS[package]}
 
-    assert private_uses(path.read_text(encoding="utf-8"), package) == []
+    assert not {name: lines for name, lines in found.items() if lines}
 
 
-@pytest.mark.parametrize("path", files(), ids=place)
-def test_imports_are_absolute(path):
-    assert not [use for use in uses(path.read_text(encoding="utf-8")) if use.name.startswith(".")]
+def test_private_attributes_of_other_objects_are_reached_in_the_doors_alone():
+    found = {show(path): private_attributes(read(path)) for path in files() if room_of(path) != "_compat"}
+
+    assert not {name: lines for name, lines in found.items() if lines}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "evaluation").glob("*.py")), ids=place)
-def test_measuring_a_candidate_never_needs_optuna(path):
-    assert not [use for use in uses(path.read_text(encoding="utf-8")) if use.name.split(".")[0] == "optuna"]
+def test_imports_are_absolute():
+    assert not [show(path) for path in files() if any(use.name.startswith(".") for use in uses(read(path)))]
 
 
-def test_the_door_is_used():
-    # If the way sklearn is imported escaped the reader, every test above would pass for nothing.
-    assert len(private_uses((ROOT / "_sklearn.py").read_text(encoding="utf-8"), "sklearn")) > 5
+def test_measuring_a_candidate_never_needs_optuna():
+    evaluation = [path for path in files() if room_of(path) == "evaluation"]
+
+    assert evaluation
+    assert not [
+        show(path) for path in evaluation if any(use.name.split(".")[0] == "optuna" for use in uses(read(path)))
+    ]
+
+
+def test_the_doors_are_used():
+    # If the way sklearn is imported escaped the reader, the tests above would pass for nothing.
+    door = ROOT / DOORS["sklearn"]
+
+    assert len(private_uses(read(door), "sklearn")) > 5
+    assert private_attributes(read(door))
 
 
 # -- what an import costs ------------------------------------------------------------------------------------------
@@ -221,7 +319,7 @@ def test_importing_the_package_alone_does_not_even_load_optuna():
 
 
 def test_a_worker_process_does_not_load_optuna():
-    loaded = loaded_after("import sklearn_autotune.evaluation._worker")
+    loaded = loaded_after("import sklearn_autotune.execution._worker")
 
     assert "sklearn" in loaded
     assert loaded.isdisjoint({"optuna", *HEAVY})
@@ -233,26 +331,25 @@ def test_a_worker_process_does_not_load_optuna():
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("from sklearn_autotune._search import OptunaSearchCV", {"_search"}),
-        ("from sklearn_autotune import _search", {"_search"}),
-        ("import sklearn_autotune._search", {"_search"}),
-        ("import sklearn_autotune._search as s", {"_search"}),
-        ("def f():\n    from sklearn_autotune._search import OptunaSearchCV", {"_search"}),
-        ("if TYPE_CHECKING:\n    import sklearn_autotune._search", {"_search"}),
+        ("from sklearn_autotune.search._engine import run", {"search"}),
+        ("from sklearn_autotune import search", {"search"}),
+        ("import sklearn_autotune.search", {"search"}),
+        ("import sklearn_autotune.search as s", {"search"}),
+        ("def f():\n    from sklearn_autotune.search._engine import run", {"search"}),
+        ("if TYPE_CHECKING:\n    import sklearn_autotune.search", {"search"}),
         ("from sklearn_autotune import OptunaSearchCV", {"__init__"}),
-        ("import sklearn_autotune\nsklearn_autotune._search.OptunaSearchCV", {"__init__", "_search"}),
-        ("from sklearn_autotune.evaluation._folds import WholeFolds", {"evaluation"}),
-        ("from sklearn_autotune._space import Space", set()),
+        ("import sklearn_autotune\nsklearn_autotune.search.OptunaSearchCV", {"__init__", "search"}),
+        ("from sklearn_autotune.space._space import Space", set()),
         ("import sklearn", set()),
     ],
 )
 def test_the_reader_finds_rooms_however_they_are_imported(source, expected):
-    assert imported_rooms(source, "_space") == expected
+    assert imported_rooms(source, "space") == expected
 
 
-@pytest.mark.parametrize("room", ["_space", "_routing", "pruning", "_search", "__init__"])
+@pytest.mark.parametrize("room", ["evaluation", "pruning", "search", "__init__"])
 def test_the_reader_finds_a_misplaced_import(room):
-    assert misplaced(f"from sklearn_autotune import {room}\nimport sklearn_autotune.{room}", "_delegate")
+    assert misplaced(f"from sklearn_autotune import {room}\nimport sklearn_autotune.{room}", "space")
 
 
 @pytest.mark.parametrize(
@@ -277,9 +374,26 @@ def test_the_reader_finds_private_names_however_they_are_reached(source):
     [
         "from sklearn.base import clone",
         "import sklearn\nsklearn.__version__",
-        "from sklearn_autotune._sklearn import take_rows",
+        "from sklearn_autotune._compat.sklearn import take_rows",
         "from sklearn.svm import SVC\nSVC().fit(X)",
     ],
 )
 def test_the_reader_leaves_public_names_alone(source):
     assert not private_uses(source, "sklearn")
+
+
+@pytest.mark.parametrize(
+    ("source", "is_found"),
+    [
+        ("study._storage", True),
+        ("def f(study):\n    return study.trials[0]._trial_id", True),
+        ("class A:\n    def f(self):\n        return self.scorer._scorers", True),
+        ("class A:\n    def f(self, other):\n        self._x = 1\n        return other._x", False),
+        ("class A(B):\n    def f(self):\n        return self._of_the_base_class", False),
+        ("study.storage", False),
+        ("study.__dict__", False),
+        ("import os\nos._exit(1)", False),
+    ],
+)
+def test_the_reader_finds_private_attributes_of_other_objects(source, is_found):
+    assert bool(private_attributes(source)) == is_found

@@ -32,7 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_autotune.evaluation._growth import WARM, fit_epochs, plant
+from sklearn_autotune.evaluation._continued_fits import WARM, fit_epochs, plant
 from sklearn_autotune.evaluation._resource import Place, locate
 from tests.toys import PassingClassifier, RowRecorder, read_log
 

@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.evaluation import Progress, Rung, mean_score
-from sklearn_autotune.halving import HalvingBar, HalvingRungs
+from sklearn_autotune.pruning._halving import HalvingBar, HalvingRungs
 from tests.toys import statuses, table
 
 BOOSTING = {"learning_rate": loguniform(1e-3, 1), "max_depth": [1, 2, 3, 4], "subsample": [0.5, 0.7, 1.0]}

@@ -13,15 +13,15 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector
-from sklearn_autotune._candidates import FAMILY, candidate_of, first_candidates, full_name
-from sklearn_autotune._costs import Costs
-from sklearn_autotune._plan import FinalBudget, Plan, SelectionBars, leaders
-from sklearn_autotune._sklearn import get_threadpool_controller
-from sklearn_autotune._trials import Record
+from sklearn_autotune._compat.sklearn import get_threadpool_controller
 from sklearn_autotune.evaluation import FoldScore, OpenBar, Outcome
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.families._base import boosting_seconds
-from sklearn_autotune.racing import FoldRacing
+from sklearn_autotune.pruning._fold_racing import FoldRacing
+from sklearn_autotune.search._trial_loop import Record
+from sklearn_autotune.selection._candidates import FAMILY, candidate_of, first_candidates, full_name
+from sklearn_autotune.selection._cost_model import Costs
+from sklearn_autotune.selection._schedule import FinalBudget, Plan, SelectionBars, leaders
 
 N_FOLDS = 3
 
@@ -274,7 +274,7 @@ def test_of_a_short_budget_not_half_is_kept_for_blending(most, expected):
 
 def test_blending_has_its_seconds_even_where_a_candidate_took_longer_than_foreseen(monkeypatch):
     now = 1000.0
-    monkeypatch.setattr("sklearn_autotune._plan.time.time", lambda: now)
+    monkeypatch.setattr("sklearn_autotune.selection._schedule.time.time", lambda: now)
     costs = Costs({"a": family("a")}, shape, 100, N_FOLDS, 3.0)
     assert Plan(costs, None, 100, refits_all=False).blend_deadline is None
     assert Plan(costs, now + 5, 100, refits_all=False).blend_deadline == now + 5

@@ -19,7 +19,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, plotting, summarize
-from sklearn_autotune._finished import paired_interval, read_finished
+from sklearn_autotune.analysis._trial_table import paired_interval, read_finished
 from sklearn_autotune.plotting import (
     ContourDisplay,
     FoldScoresDisplay,

@@ -7,9 +7,9 @@ import pytest
 from sklearn.datasets import load_iris
 
 from sklearn_autotune import TunedXGBClassifier
-from sklearn_autotune._polish import QUICK_LEARNING_RATE, SLOWEST, Polish, SlowestWithinNoise
-from sklearn_autotune._trials import Record
+from sklearn_autotune.boosting._learning_rate_refinement import QUICK_LEARNING_RATE, SLOWEST, Polish, SlowestWithinNoise
 from sklearn_autotune.evaluation import FoldScore, Outcome
+from sklearn_autotune.search._trial_loop import Record
 
 
 def record(number, score, learning_rate=QUICK_LEARNING_RATE, depth=3, status="complete", seconds=0.0):

@@ -14,7 +14,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from sklearn_autotune._sklearn import HAS_CALLBACKS
+from sklearn_autotune._compat.sklearn import HAS_CALLBACKS
 from sklearn_autotune.evaluation import Fold, Prefixes, WholeFolds, Work, measure
 from tests.prefix_pipelines import (
     GRID,

@@ -19,7 +19,7 @@ from sklearn.svm import SVC
 
 from sklearn_autotune import FoldRacing, OneStandardError, OptunaSearchCV
 from sklearn_autotune.evaluation import FoldScore, OpenBar, Progress
-from sklearn_autotune.racing import RaceBar
+from sklearn_autotune.pruning._fold_racing import RaceBar
 from tests.toys import statuses, table
 
 SPACE = {"C": loguniform(1e-3, 1e3), "gamma": loguniform(1e-6, 10)}

@@ -22,9 +22,9 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune._results import choose_best, format_results, format_trials, rank_scores
-from sklearn_autotune._trials import Record
 from sklearn_autotune.evaluation import FoldScore, Outcome
+from sklearn_autotune.search._results import choose_best, format_results, format_trials, rank_scores
+from sklearn_autotune.search._trial_loop import Record
 from tests.strategies import failures, finite_scores, quick
 
 

@@ -16,10 +16,10 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold, TimeSeriesSplit
 
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
-from sklearn_autotune._run_config import ConfigError, read_config
-from sklearn_autotune._run_data import data_of
-from sklearn_autotune._run_model import make_search
-from sklearn_autotune._run_scores import scorer_of
+from sklearn_autotune.runner._config import ConfigError, read_config
+from sklearn_autotune.runner._data import data_of
+from sklearn_autotune.runner._scores import scorer_of
+from sklearn_autotune.runner._search import make_search
 
 ROOT = Path(__file__).parents[1]
 NO_REPORT = "output: {report: false}\n"

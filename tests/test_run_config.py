@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sklearn_autotune._run_config import Config, ConfigError, config_hash, read_config, spelled_space
-from sklearn_autotune.cli import EXAMPLE
+from sklearn_autotune.cli._commands import EXAMPLE
+from sklearn_autotune.runner._config import Config, ConfigError, config_hash, read_config, spelled_space
 
 GOOD = "data: sklearn:iris\ntarget: target\n"
 

@@ -13,7 +13,7 @@ import pytest
 
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
-from sklearn_autotune._run_config import ConfigError, config_hash, read_config
+from sklearn_autotune.runner._config import ConfigError, config_hash, read_config
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what it says of its own dependencies

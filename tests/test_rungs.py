@@ -32,7 +32,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_autotune.evaluation import Fold, Prefixes, Rung, Work, measure
 from sklearn_autotune.evaluation._ladder import chosen_rung, stratified_order
 from sklearn_autotune.evaluation._rungs import make_rungs
-from sklearn_autotune.evaluation._worker import Worker
+from sklearn_autotune.execution._worker import Worker
 from tests.rung_folds import X, whole_folds, y
 from tests.strategies import quick
 from tests.toys import (

@@ -15,13 +15,15 @@ import pytest
 import skops.io
 from sklearn.pipeline import make_pipeline
 
-from sklearn_autotune import _run_papers, cli, runner
+from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
-from sklearn_autotune._kept_model import model_to_keep
-from sklearn_autotune._run_config import ConfigError, read_config
-from sklearn_autotune._run_data import data_of
-from sklearn_autotune._run_folder import new_folder, sha256_of, write_json
-from sklearn_autotune._run_model import make_search
+from sklearn_autotune.cli import _commands
+from sklearn_autotune.export._deployed_model import model_to_keep
+from sklearn_autotune.runner import _provenance
+from sklearn_autotune.runner._config import ConfigError, read_config
+from sklearn_autotune.runner._data import data_of
+from sklearn_autotune.runner._folder import new_folder, sha256_of, write_json
+from sklearn_autotune.runner._search import make_search
 from tests.toys import CountingClassifier
 
 ROOT = Path(__file__).parents[1]
@@ -311,7 +313,7 @@ def test_a_report_that_cannot_be_drawn_does_not_cost_the_run(write, tmp_path, mo
     def fail(*args, **kwargs):
         raise OSError("no fonts")
 
-    monkeypatch.setattr(_run_papers, "write_report", fail)
+    monkeypatch.setattr(_provenance, "write_report", fail)
     folder = runner.run(write(SHORT), folder=tmp_path / "run")
 
     assert papers(folder)["report"] == {"file": None, "missing_because": "OSError: no fonts"}
@@ -484,7 +486,7 @@ def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
 
-    assert process.returncode == cli.INTERRUPTED == 130
+    assert process.returncode == _commands.INTERRUPTED == 130
     assert "The same command goes on" in error
     assert not (tmp_path / "runs").exists()
 

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune._sklearn import HAS_CALLBACKS
+from sklearn_autotune._compat.sklearn import HAS_CALLBACKS
 from tests.toys import CountingClassifier, FailingClassifier, SleepingClassifier, note, read_log, statuses, table
 
 pytestmark = pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks")

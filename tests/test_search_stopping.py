@@ -6,8 +6,8 @@ from optuna.distributions import FloatDistribution
 from optuna.samplers import RandomSampler
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune._trials import Goal
 from sklearn_autotune.evaluation import FoldScore, Outcome
+from sklearn_autotune.search._trial_loop import Goal
 from tests.toys import CountingClassifier, statuses, table
 
 

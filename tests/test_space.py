@@ -21,9 +21,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
-from sklearn_autotune._dimensions import value_key
-from sklearn_autotune._optuna import scratch_study
-from sklearn_autotune._space import candidate_key, read_space
+from sklearn_autotune._compat.optuna import scratch_study
+from sklearn_autotune.space._dimensions import value_key
+from sklearn_autotune.space._space import candidate_key, read_space
 from tests.names import named
 from tests.strategies import (
     NAMES,

@@ -11,9 +11,10 @@ from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassi
 from sklearn.metrics import log_loss
 from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit, train_test_split
 
-from sklearn_autotune import AutoModelSelector, _winners
-from sklearn_autotune._selector import AutoModelSelector as Selector
-from sklearn_autotune._stack import LEAST_ROWS, Stack
+from sklearn_autotune import AutoModelSelector
+from sklearn_autotune.selection import _ensemble_choice
+from sklearn_autotune.selection._auto_model_selector import AutoModelSelector as Selector
+from sklearn_autotune.selection._second_layer import LEAST_ROWS, Stack
 
 STACKED = {"stacked_linear", "stacked_trees"}
 
@@ -173,7 +174,7 @@ def test_where_predicting_has_to_be_quick_what_it_looks_at_counts(data, monkeypa
     of_first_layer = {"logistic": 1.0, "naive_bayes": 2.0, "neighbors": 5.0}
     # What was measured differs from fit to fit.
     monkeypatch.setattr(
-        _winners, "seconds_a_row", lambda record, measured: of_first_layer.get(record.params["family"], 0.1)
+        _ensemble_choice, "seconds_a_row", lambda record, measured: of_first_layer.get(record.params["family"], 0.1)
     )
     slow = selector(max_predict_time=8.3).fit(X, y)
     # Each may take so much alone, but not what looks at them all.
@@ -253,7 +254,7 @@ def test_without_time_nothing_of_it_is_begun(monkeypatch, data):
 @pytest.mark.parametrize("n_fitted", [0, 1])
 def test_where_time_is_up_before_the_final_fits_something_simpler_is_left(monkeypatch, data, n_fitted):
     """One neighbours' model is all there is to fit; the others' models of the folds are there."""
-    from sklearn_autotune._final_fits import FinalFits
+    from sklearn_autotune.selection._final_fits import FinalFits
 
     X, X_test, y, _ = data
     asked = []

@@ -16,9 +16,9 @@ from sklearn.model_selection import KFold
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune._space import read_space
-from sklearn_autotune._study import DEFAULT_STUDY_NAME, draw_seed, make_sampler, memory_study, open_study
 from sklearn_autotune.exceptions import StudyMismatchError
+from sklearn_autotune.space._space import read_space
+from sklearn_autotune.storage._study import DEFAULT_STUDY_NAME, draw_seed, make_sampler, memory_study, open_study
 from tests.strategies import quick
 
 

@@ -14,8 +14,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune._space import read_space
 from sklearn_autotune.evaluation import Fold, Task
+from sklearn_autotune.space._space import read_space
 
 
 def marks_of(data=(), *, space=None, estimator=None, scoring=None, **resource):

@@ -21,7 +21,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from xgboost import XGBClassifier
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
-from sklearn_autotune.evaluation import _boosting
+from sklearn_autotune.boosting import _fold_boosting
 from tests.names import parametrize_with_checks
 from tests.toys import statuses, table
 
@@ -197,7 +197,7 @@ def test_out_of_fold_predictions_of_rows_in_no_fold_are_missing():
 def size(request, monkeypatch):
     """All candidates, or none, hold too much for their boosters to live side by side."""
     if request.param:
-        monkeypatch.setattr(_boosting, "MOST_HELD_BYTES", 0)
+        monkeypatch.setattr(_fold_boosting, "MOST_HELD_BYTES", 0)
 
 
 @pytest.mark.usefixtures("size")

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import uniform
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.evaluation._worker import EVALUATION_FILE, loads, pack
+from sklearn_autotune.execution._worker import EVALUATION_FILE, loads, pack
 from tests.toys import CountingClassifier, make_evaluation, table
 
 

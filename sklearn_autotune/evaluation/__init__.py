@@ -16,22 +16,20 @@ from sklearn_autotune.evaluation._base import (
     mean_score,
     measure,
 )
-from sklearn_autotune.evaluation._boosting import Boosting, Target
-from sklearn_autotune.evaluation._folds import WholeFolds
-from sklearn_autotune.evaluation._grown import (
+from sklearn_autotune.evaluation._fixed_predictions import (
     GrownClassifier,
     GrownRegressor,
     class_probabilities,
     log_loss_of,
     root_mean_squared_error_of,
 )
-from sklearn_autotune.evaluation._prefix import Prefixes
 from sklearn_autotune.evaluation._rungs import Rungs, make_rungs
+from sklearn_autotune.evaluation._step_cache import Prefixes
+from sklearn_autotune.evaluation._whole_folds import WholeFolds
 
 __all__ = [
     "OUT_OF_TIME",
     "Bar",
-    "Boosting",
     "Evaluation",
     "Fold",
     "FoldScore",
@@ -43,7 +41,6 @@ __all__ = [
     "Progress",
     "Rung",
     "Rungs",
-    "Target",
     "Task",
     "WholeFolds",
     "Work",

@@ -23,10 +23,9 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_autotune._sklearn import cut_metadata, told_to_callbacks
+from sklearn_autotune._compat.sklearn import cut_metadata, told_to_callbacks
 from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Work, is_finite
-from sklearn_autotune.evaluation._folds import WholeFolds, cut_rows
-from sklearn_autotune.evaluation._growth import fit_epochs, plant
+from sklearn_autotune.evaluation._continued_fits import fit_epochs, plant
 from sklearn_autotune.evaluation._ladder import chosen_rung, ladder, row_numbers, stratifiable, stratified_order
 from sklearn_autotune.evaluation._resource import (
     EPOCHS,
@@ -37,6 +36,7 @@ from sklearn_autotune.evaluation._resource import (
     locate,
     refuse_searched,
 )
+from sklearn_autotune.evaluation._whole_folds import WholeFolds, cut_rows
 
 __all__ = ["Rungs", "make_rungs"]
 

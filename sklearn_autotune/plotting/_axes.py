@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._finished import Finished
-from sklearn_autotune._optional import require
+from sklearn_autotune._compat.optional import require
+from sklearn_autotune.analysis._trial_table import Finished
 from sklearn_autotune.plotting._style import shown_choices
 
 __all__ = ["ParameterAxis", "varying"]

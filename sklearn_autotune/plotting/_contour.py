@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._finished import read_finished
-from sklearn_autotune._optional import require
+from sklearn_autotune._compat.optional import require
+from sklearn_autotune.analysis._trial_table import read_finished
 from sklearn_autotune.plotting._axes import ParameterAxis, varying
 from sklearn_autotune.plotting._style import BEST, INK, MAP, flat_limits, new_axes
 

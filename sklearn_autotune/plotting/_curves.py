@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._finished import Finished, read_finished
+from sklearn_autotune.analysis._trial_table import Finished, read_finished
 from sklearn_autotune.plotting._style import (
     BEST,
     COLORS,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._finished import Interval, paired_interval, read_finished
+from sklearn_autotune.analysis._trial_table import Interval, paired_interval, read_finished
 from sklearn_autotune.plotting._style import COLORS, INK, MARKERS, PALE, draw_legend, shown_value, split_axes
 
 __all__ = ["FoldScoresDisplay"]

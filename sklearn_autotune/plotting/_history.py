@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._finished import read_finished
+from sklearn_autotune.analysis._trial_table import read_finished
 from sklearn_autotune.plotting._style import BEST, INK, STATUS, draw_legend, flat_limits, new_axes
 
 __all__ = ["OptimizationHistoryDisplay"]

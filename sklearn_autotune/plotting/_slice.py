@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._finished import read_finished
+from sklearn_autotune.analysis._trial_table import read_finished
 from sklearn_autotune.plotting._axes import ParameterAxis, varying
 from sklearn_autotune.plotting._style import BEST, MAP, flat_limits, split_axes
 

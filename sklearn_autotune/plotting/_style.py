@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._dimensions import value_key
-from sklearn_autotune._optional import require
+from sklearn_autotune._compat.optional import require
+from sklearn_autotune.space._dimensions import value_key
 
 __all__ = [
     "BEST",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._finished import Finished, read_finished, seconds_spent
+from sklearn_autotune.analysis._trial_table import Finished, read_finished, seconds_spent
 from sklearn_autotune.plotting._style import COLORS, HATCHES, draw_legend, new_axes
 
 __all__ = ["TimeDisplay"]

@@ -21,7 +21,7 @@ from scipy.stats import uniform
 from sklearn.datasets import make_classification
 
 from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
-from sklearn_autotune._records import OUTCOME
+from sklearn_autotune.storage._outcomes import OUTCOME
 from tests.toys import SleepingClassifier, table
 
 SPACE = {"a": uniform(0, 9), "b": [0, 1, 2]}

@@ -14,7 +14,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from scipy.stats import uniform
 
-from sklearn_autotune import OptunaSearchCV, _sharing
+from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune.storage import _claims
 from tests.toys import SleepingClassifier, table
 
 
@@ -40,8 +41,8 @@ def wait_for_others(log, n_processes):
 
 
 if __name__ == "__main__":
-    _sharing.DEAD_SECONDS = float(os.environ.get("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", _sharing.DEAD_SECONDS))
-    _sharing.BEAT_SECONDS = 1.0
+    _claims.DEAD_SECONDS = float(os.environ.get("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", _claims.DEAD_SECONDS))
+    _claims.BEAT_SECONDS = 1.0
     wait_for_others(sys.argv[2], int(sys.argv[3]))
     search = make_search(open_storage(sys.argv[1]), sys.argv[2]).fit(*data())
     sys.stdout.write(json.dumps({"pid": os.getpid(), "table": table(search)}))

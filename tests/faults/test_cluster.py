@@ -14,8 +14,9 @@ from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import cross_val_score
 
-from sklearn_autotune import FoldRacing, OptunaSearchCV, _cluster
+from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.exceptions import ClusterLostError
+from sklearn_autotune.execution import _dask
 from tests.faults.nightly import at_night
 from tests.faults.test_limits import others_as_undisturbed
 from tests.toys import (
@@ -161,7 +162,7 @@ def test_the_data_is_sent_once_to_each_worker(client, workers, data):
 
     counting = Counting()
     search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=10, cv=2, refit=False)
-    search._make_executor = lambda evaluation: _cluster.ClusterSlots(counting, evaluation, None, 2)
+    search._make_executor = lambda evaluation: _dask.ClusterSlots(counting, evaluation, None, 2)
     search.fit(*data)
 
     assert counting.n_sent == 2
@@ -228,7 +229,7 @@ def test_failures_are_reported_as_ever(client, workers, data):
 
 
 def test_a_cluster_without_workers_is_an_error_and_the_results_are_kept(data, monkeypatch):
-    monkeypatch.setattr(_cluster, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(_dask, "PATIENCE_SECONDS", 1.0)
     with make_cluster(1) as small, distributed.Client(small) as client:
 
         def leave(study, trial):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.executors import InProcess, ProcessSlots
+from sklearn_autotune.execution._executors import InProcess, ProcessSlots
 from tests.faults.nightly import at_night
 from tests.toys import (
     CountingClassifier,

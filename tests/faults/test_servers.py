@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import uniform
 
-from sklearn_autotune import OptunaSearchCV, _logbook, _sharing
+from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.exceptions import StudyStorageError
+from sklearn_autotune.storage import _claims, _recorder
 from tests.faults.servers import MySQL, PostgreSQL
 from tests.toys import CountingClassifier, table
 
@@ -70,8 +71,8 @@ def test_a_server_that_is_started_again_costs_nothing(server, data, down_seconds
 
 
 def test_a_server_that_stays_away_costs_no_result(server, data, monkeypatch):
-    monkeypatch.setattr(_logbook, "RETRY_SECONDS", 1.0)
-    monkeypatch.setattr(_sharing, "DEAD_SECONDS", 2.0)  # nobody could take back what had been claimed
+    monkeypatch.setattr(_recorder, "RETRY_SECONDS", 1.0)
+    monkeypatch.setattr(_claims, "DEAD_SECONDS", 2.0)  # nobody could take back what had been claimed
 
     def stop(study, trial):
         if trial.number == 2:

@@ -13,7 +13,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from sklearn_autotune._sharing import Claims
+from sklearn_autotune.storage._claims import Claims
 from tests.faults import sharing
 from tests.faults.nightly import at_night
 from tests.faults.servers import MySQL, PostgreSQL

@@ -18,10 +18,11 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from scipy.stats import uniform
 
-from sklearn_autotune import OptunaSearchCV, _logbook, _study
-from sklearn_autotune._lock import StudyLock
-from sklearn_autotune._signals import interrupts_wait
+from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.exceptions import StudyInUseError, StudyStorageError
+from sklearn_autotune.storage import _recorder, _study
+from sklearn_autotune.storage._lock import StudyLock
+from sklearn_autotune.storage._signals import interrupts_wait
 from tests.faults.nightly import at_night
 from tests.toys import CountingClassifier, table
 
@@ -47,7 +48,7 @@ def stored(path):
 
 HOLD = """
 import sys, time
-from sklearn_autotune._lock import StudyLock
+from sklearn_autotune.storage._lock import StudyLock
 lock = StudyLock(sys.argv[1], sys.argv[2])
 print("held", flush=True)
 time.sleep(600)
@@ -170,7 +171,7 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(tmp_path, data):
 
 def test_a_database_that_cannot_be_written_any_more_costs_no_result(tmp_path, data, monkeypatch):
     """And can be resumed once it is back."""
-    monkeypatch.setattr(_logbook, "RETRY_SECONDS", 0.5)
+    monkeypatch.setattr(_recorder, "RETRY_SECONDS", 0.5)
     path = tmp_path / "study.db"
 
     def break_it(study, trial):
@@ -217,12 +218,13 @@ import sys
 import numpy as np, optuna
 from pathlib import Path
 from scipy.stats import uniform
-from sklearn_autotune import OptunaSearchCV, _logbook
+from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune.storage import _recorder
 from sklearn_autotune.exceptions import StudyStorageError
 from tests.faults.nightly import at_night
 from tests.toys import CountingClassifier, table
 
-_logbook.RETRY_SECONDS = 0.5
+_recorder.RETRY_SECONDS = 0.5
 path = Path(sys.argv[1]) / "study.db"
 X, y = np.ones((12, 2)), np.arange(12) % 2
 
@@ -283,7 +285,7 @@ def is_amid_a_trial(n_trials):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_amid_a_trial_waits_until_it_is_written(tmp_path, data, monkeypatch, number):
-    monkeypatch.setattr(_logbook, "RETRY_SECONDS", 1.0)
+    monkeypatch.setattr(_recorder, "RETRY_SECONDS", 1.0)
     path = tmp_path / "study.db"
     search = make_search(signalled(path, number, is_amid_a_trial(3)))
 

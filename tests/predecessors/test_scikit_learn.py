@@ -10,11 +10,11 @@ from scipy.stats import uniform
 from sklearn.model_selection import KFold
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune._sklearn import HAS_CALLBACKS, FoldContexts, root_context
-from sklearn_autotune._space import read_space
-from sklearn_autotune._study import memory_study
-from sklearn_autotune._trials import Budget, TrialLoop
+from sklearn_autotune._compat.sklearn import HAS_CALLBACKS, FoldContexts, root_context
 from sklearn_autotune.evaluation import FoldScore, Outcome
+from sklearn_autotune.search._trial_loop import Budget, TrialLoop
+from sklearn_autotune.space._space import read_space
+from sklearn_autotune.storage._study import memory_study
 from tests.toys import CountingClassifier, InstantExecutor
 
 N_FOLDS = 3

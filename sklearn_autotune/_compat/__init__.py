@@ -1,0 +1,1 @@
+"""The doors: private names of scikit-learn, optional packages, Optuna kept quiet."""

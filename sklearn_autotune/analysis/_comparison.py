@@ -1,0 +1,441 @@
+"""Methods side by side: the same outer folds for all, what each took, and whether one is better than the others."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import is_classifier, is_regressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import check_scoring, get_scorer
+from sklearn.model_selection import KFold, StratifiedKFold, check_cv
+from sklearn.utils import check_consistent_length, indexable
+from sklearn.utils.multiclass import type_of_target
+
+from sklearn_autotune._compat.optional import require
+from sklearn_autotune._compat.sklearn import routing_enabled
+from sklearn_autotune.analysis._outer_fold import OuterTask, measure_method, route
+from sklearn_autotune.analysis._trial_table import mean_interval, paired_interval
+from sklearn_autotune.space._dimensions import describe_value
+from sklearn_autotune.storage._study import draw_seed
+
+__all__ = ["Comparison", "compare"]
+
+
+def compare(
+    methods: Mapping[str, Any],
+    X: Any,
+    y: Any,
+    *,
+    scoring: Any = None,
+    cv: Any = 5,
+    groups: Any = None,
+    params: Mapping[str, Any] | None = None,
+    random_state: Any = None,
+    n_jobs: int | None = None,
+    baselines: bool = True,
+    error_score: float | str = np.nan,
+    confidence: float = 0.95,
+    callbacks: Sequence[Callable[[Mapping[str, Any]], None]] | None = None,
+) -> "Comparison":
+    """Fit methods on the same outer folds, and score them on rows that none of them has seen.
+
+    A search is fitted whole, its own folds and its final fit included, on the training rows of each outer fold (nested
+    cross-validation): the held-out score is that of the procedure, and its budget is whatever the method was given.
+
+    Parameters
+    ----------
+    methods : dict of str to estimator
+        Searches of this package or of scikit-learn, or anything with ``fit`` that the scorer can score. Clones are
+        fitted.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    scoring : str or callable, default=None
+        One score for all, by which they are held against each other; higher is better. None is the accuracy of
+        classifiers and R² of regressors, whatever the searches themselves go by.
+    cv : int, splitter or iterable of splits, default=5
+        The outer folds, drawn once. A number of them is shuffled with ``random_state``, and stratified for classes.
+    groups : array-like of shape (n_samples,), default=None
+        For splitters that keep groups together: of the outer folds, and of methods whose ``fit`` takes ``groups``.
+    params : dict of str to object, default=None
+        Metadata, as of scikit-learn's ``cross_validate``: what has one entry per sample is cut to the rows of a fold.
+        With scikit-learn's routing it goes where it is asked for. Without, all of it goes to the ``fit`` of every
+        method, baselines included, and ``sample_weight`` also to the score, if that takes weights.
+    random_state : int or RandomState, default=None
+        Seeds the outer folds if ``cv`` is a number, and whatever leaves ``random_state=None`` in a method.
+    n_jobs : int, default=None
+        How many fits of methods run at a time, by joblib's conventions. More than one makes each slower, and the
+        seconds less comparable.
+    baselines : bool, default=True
+        Whether to add "dummy", which ignores ``X``, and the estimators of the searches as they are, "untuned".
+    error_score : "raise" or float, default=nan
+        Score of a method on a fold where it failed; the error is in its row. "raise" lets it through.
+    confidence : float, default=0.95
+        Of the intervals.
+    callbacks : list of callable, default=None
+        Called as ``callback(row)`` with each row of ``Comparison.rows``, in order, as soon as it is there. One that has
+        a method ``begin`` is told with ``begin(n_rows)`` how many there will be.
+
+    Returns
+    -------
+    comparison : Comparison
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is nothing to compare, a method has no ``fit``, or one does not take something in ``params``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_autotune import OptunaSearchCV, compare
+    >>> X, y = load_iris(return_X_y=True)
+    >>> tree, space = DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3]}
+    >>> methods = {"grid": GridSearchCV(tree, space, cv=3), "ours": OptunaSearchCV(tree, space, cv=3)}
+    >>> comparison = compare(methods, X, y, cv=3, random_state=0)
+    >>> comparison.names
+    ['grid', 'ours', 'dummy', 'untuned']
+    >>> print(comparison.best)  # grid and ours measure the same candidates
+    None
+    """
+    _check_methods(methods)
+    X, y, groups = indexable(X, y, groups)
+    is_classification = _is_classification(methods.values(), y)
+    added = _make_baselines(methods, is_classification, params or {}) if baselines else {}
+    seed = None if random_state is None else draw_seed(random_state) % 2**31
+    splitter = _outer_splitter(cv, y, is_classification, seed)
+    folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, groups)]
+    if scoring is None:
+        scoring = "accuracy" if is_classification else "r2"
+    task = OuterTask(X, y, groups, _scorer_of(methods, scoring), seed, error_score, dict(params or {}))
+    _check_params({**methods, **added}, task)
+    cells = [
+        delayed(measure_method)(name, method, number, fold, task)
+        for number, fold in enumerate(folds)
+        for name, method in (*methods.items(), *added.items())
+    ]
+    for callback in callbacks or ():
+        if hasattr(callback, "begin"):
+            callback.begin(len(cells))
+    rows = []
+    for row in Parallel(n_jobs=n_jobs, return_as="generator")(cells):
+        rows.append(row)
+        for callback in callbacks or ():
+            callback(row)
+    for row in rows:
+        if row["method"] in added and row["error"] is None:
+            row["n_fits"] = 1
+    _warn_of_failures(rows)
+    return Comparison(
+        rows=rows,
+        names=[*methods, *added],
+        baselines=list(added),
+        metric=scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score"),
+        test_over_train=float(np.mean([len(test) / len(train) for train, test in folds])),
+        confidence=confidence,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came out of `compare`.
+
+    Attributes
+    ----------
+    rows : list of dict
+        One for each fold and method: method, fold, score (held-out), inner_score (the search's own ``best_score_``),
+        own_score (held-out, by what the search itself goes by), fit_seconds, score_seconds, n_fits (folds that were
+        measured, and the final fit), n_trials, best_params, error (the traceback, or None) and trace (seconds and best
+        inner score so far, for searches). What a method does not tell is None.
+    names : list of str
+        The methods in order, baselines last.
+    baselines : list of str
+        Those that were added.
+    metric : str
+        Name of the score.
+    test_over_train : float
+        Rows in the test part of an outer fold, for each in its training part.
+    confidence : float
+        Of the intervals.
+
+    Notes
+    -----
+    Intervals are those of the corrected resampled t-test (Nadeau and Bengio, Machine Learning 52, 2003), since outer
+    folds share training rows. With the usual five folds they are wide, as they should be.
+    """
+
+    rows: list[dict[str, Any]]
+    names: list[str]
+    baselines: list[str]
+    metric: str
+    test_over_train: float
+    confidence: float = 0.95
+
+    @property
+    def n_folds(self) -> int:
+        """How many outer folds there are."""
+        return 1 + max(row["fold"] for row in self.rows)
+
+    def column(self, name: str, method: str) -> np.ndarray:
+        """Return one number for each outer fold, NaN where there is none.
+
+        Parameters
+        ----------
+        name : {"score", "inner_score", "own_score", "fit_seconds", "score_seconds", "n_fits", "n_trials"}
+        method : str
+
+        Returns
+        -------
+        values : ndarray of float of shape (n_folds,)
+        """
+        values = np.full(self.n_folds, np.nan)
+        for row in self.rows:
+            if row["method"] == method and row[name] is not None:
+                values[row["fold"]] = row[name]
+        return values
+
+    @property
+    def summary(self) -> dict[str, list[Any]]:
+        """One row for each method, the best first, as columns.
+
+        method, score (mean over the outer folds), low, high (its interval), inner_score, optimism (how much better than
+        on held-out rows a search takes itself to be, by its own score), fit_seconds, n_fits, n_trials (all means) and
+        n_failed.
+        """
+        rows = []
+        for method in self._ordered():
+            score = self.column("score", method)
+            inner = self.column("inner_score", method)
+            interval = mean_interval(score, test_over_train=self.test_over_train, confidence=self.confidence)
+            means = {name: _mean(self.column(name, method)) for name in ("fit_seconds", "n_fits", "n_trials")}
+            rows.append(
+                {
+                    "method": method,
+                    "score": interval.mean,
+                    "low": interval.low,
+                    "high": interval.high,
+                    "inner_score": _mean(inner),
+                    "optimism": _mean(inner - self.column("own_score", method)),
+                    **means,
+                    "n_failed": self._n_failed(method),
+                }
+            )
+        return _columns(rows)
+
+    @property
+    def differences(self) -> dict[str, list[Any]]:
+        """Held-out score of the leading method less that of each other, fold by fold, as columns.
+
+        method, difference (mean over the folds that both have), low, high and is_clear, which says whether the interval
+        leaves out 0. The intervals hold together: each is wider, by Bonferroni, the more methods there are.
+        """
+        first, *others = self._ordered()
+        # All of them are to hold at once: the leading method has been chosen among as many.
+        share = 1 - (1 - self.confidence) / max(1, len(others))
+        rows = []
+        for method in others:
+            difference = self.column("score", first) - self.column("score", method)
+            interval = paired_interval(difference, test_over_train=self.test_over_train, confidence=share)
+            ends = {"difference": interval.mean, "low": interval.low, "high": interval.high}
+            rows.append({"method": method, **ends, "is_clear": interval.excludes_zero})
+        return _columns(rows) or {"method": [], "difference": [], "low": [], "high": [], "is_clear": []}
+
+    @property
+    def leading(self) -> list[str]:
+        """The method with the best mean score, and those that cannot be told from it.
+
+        Methods that failed on a fold do not lead: scores of other folds cannot stand in for it.
+        """
+        first = self._ordered()[0]
+        differences = self.differences
+        pairs = zip(differences["method"], differences["is_clear"], strict=True)
+        close = [first, *(method for method, is_clear in pairs if not is_clear)]
+        return [method for method in close if not self._n_failed(method)]
+
+    @property
+    def best(self) -> str | None:
+        """The one method that is better than every other, or None: no clear winner."""
+        leading = self.leading
+        return leading[0] if len(leading) == 1 and len(self.names) > 1 else None
+
+    @property
+    def anytime(self) -> dict[str, dict[str, np.ndarray]]:
+        """Best inner score so far against seconds, mean over the outer folds, for searches that go by the same score.
+
+        Method to ``seconds`` and ``score``, both of shape (n_points,); from when all folds have a score.
+        """
+        curves = {}
+        for method in self.names:
+            rows = [row for row in self.rows if row["method"] == method and row["trace"] is not None]
+            # A search goes by the score of the comparison if it gives the same held-out score by its own.
+            if rows and all(
+                row["own_score"] is not None and np.isclose(row["own_score"], row["score"]) for row in rows
+            ):
+                curves[method] = _mean_steps([row["trace"] for row in rows])
+        return curves
+
+    def to_frame(self, table: str = "rows") -> Any:
+        """Return a table as a DataFrame of pandas.
+
+        Parameters
+        ----------
+        table : {"rows", "summary", "differences"}, default="rows"
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+        """
+        tables = {"rows": self.rows, "summary": self.summary, "differences": self.differences}
+        if table not in tables:
+            raise ValueError(f"table must be one of {', '.join(tables)}, got {table!r}.")
+        return require("pandas", "A DataFrame").DataFrame(tables[table])
+
+    def verdict(self) -> str:
+        """Say in a sentence what can be said."""
+        leading = self.leading
+        if self.best is not None:
+            return f"{self.best} is better than all others at {self.confidence:.0%} confidence."
+        if not leading:
+            return "No winner: every method failed on some fold."
+        if len(self.names) == 1:
+            return f"No winner: {leading[0]} had nobody to beat."
+        return f"No clear winner: {', '.join(leading)} cannot be told apart on {self.n_folds} folds."
+
+    def __str__(self) -> str:
+        """Write the summary and the verdict."""
+        summary = self.summary
+        table = [["method", self.metric, f"{self.confidence:.0%} interval", "inner", "seconds", "fits", "failed"]]
+        for place, method in enumerate(summary["method"]):
+            row = {name: values[place] for name, values in summary.items()}
+            interval = f"{row['low']:.4f} to {row['high']:.4f}" if np.isfinite(row["low"]) else "–"
+            shown = [_shown(row[name], digits) for name, digits in (("score", 4), ("inner_score", 4))]
+            cost = [_shown(row["fit_seconds"], 2), _shown(row["n_fits"], 0), str(row["n_failed"])]
+            table.append([method, shown[0], interval, shown[1], *cost])
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
+        return "\n".join([line.rstrip() for line in lines] + ["", self.verdict()])
+
+    def _ordered(self) -> list[str]:
+        """Return the methods: those without a failure before the others, then by score."""
+        means = {name: _mean(self.column("score", name)) for name in self.names}
+
+        def place(name: str) -> tuple[int, float]:
+            return self._n_failed(name), -np.nan_to_num(means[name], nan=-np.inf)
+
+        return sorted(self.names, key=place)
+
+    def _n_failed(self, method: str) -> int:
+        return sum(row["method"] == method and row["error"] is not None for row in self.rows)
+
+
+# -- before anything is fitted -----------------------------------------------------------------------------------------
+
+
+def _check_methods(methods: Any) -> None:
+    if not isinstance(methods, Mapping) or not methods:
+        raise TypeError(f"methods must be a dict of names to estimators, with one at least, got {methods!r}.")
+    for name, method in methods.items():
+        if not isinstance(name, str):
+            raise TypeError(f"The names of methods are strings, got {name!r}.")
+        if isinstance(method, type) or not hasattr(method, "fit"):
+            raise TypeError(f"The method {name!r} has to be an estimator, an instance with fit; got {method!r}.")
+
+
+def _is_classification(methods: Iterable[Any], y: Any) -> bool:
+    """Go by what the methods say they are, and by the target where they say nothing."""
+    kinds = [_says(method) for method in methods]
+    known = [kind for kind in kinds if kind is not None]
+    return known[0] if known else not type_of_target(y).startswith("continuous")
+
+
+def _says(method: Any) -> bool | None:
+    try:
+        return True if is_classifier(method) else False if is_regressor(method) else None
+    except (AttributeError, TypeError, ValueError):  # estimators without scikit-learn's tags
+        return None
+
+
+def _scorer_of(methods: Mapping[str, Any], scoring: Any) -> Any:
+    """Return the score of all as a callable."""
+    return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
+
+
+def _check_params(methods: Mapping[str, Any], task: OuterTask) -> None:
+    """Refuse metadata that cannot be routed, before anything is fitted."""
+    if "groups" in task.params:
+        raise ValueError("params holds groups; pass them as groups=, for the folds are drawn by them.")
+    weight = task.params.get("sample_weight")
+    if weight is not None:
+        check_consistent_length(task.y, weight)
+    for name, method in methods.items():
+        try:
+            route(method, task.scorer, task.params)
+        except TypeError as error:
+            raise TypeError(f"The method {name!r}: {error}") from error
+
+
+def _make_baselines(methods: Mapping[str, Any], is_classification: bool, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what all methods should beat: no use of the features, and no tuning."""
+    dummy = DummyClassifier(strategy="prior") if is_classification else DummyRegressor()
+    if routing_enabled():
+        dummy.set_fit_request(sample_weight="sample_weight" in params)
+    untuned: dict[str, Any] = {}
+    for method in methods.values():
+        inner = getattr(method, "estimator", None)
+        if hasattr(inner, "fit") and not isinstance(inner, type):
+            untuned.setdefault(describe_value(inner), inner)
+    found = {"dummy": dummy}
+    for place, inner in enumerate(untuned.values(), 1):
+        found["untuned" if len(untuned) == 1 else f"untuned {type(inner).__name__} {place}"] = inner
+    return {name: baseline for name, baseline in found.items() if name not in methods}
+
+
+def _outer_splitter(cv: Any, y: Any, is_classification: bool, seed: int | None) -> Any:
+    if not isinstance(cv, int | np.integer):
+        return check_cv(cv, y, classifier=is_classification)
+    is_classes = is_classification and type_of_target(y) in ("binary", "multiclass")
+    return (StratifiedKFold if is_classes else KFold)(int(cv), shuffle=True, random_state=seed)
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def _warn_of_failures(rows: Sequence[Mapping[str, Any]]) -> None:
+    failed: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["error"] is not None:
+            failed.setdefault(row["method"], []).append(row)
+    for method, ones in failed.items():
+        warnings.warn(
+            f"The method {method!r} failed on {len(ones)} of the outer folds; its scores there are "
+            f"{ones[0]['score']}. The first error:\n{ones[0]['error']}",
+            FitFailedWarning,
+            stacklevel=3,
+        )
+
+
+def _mean_steps(traces: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Average step functions over the times at which one of them rises."""
+    first = max(seconds[0] for seconds, _ in traces)
+    times = np.unique(np.concatenate([seconds for seconds, _ in traces]))
+    times = times[times >= first]
+    values = [score[np.searchsorted(seconds, times, side="right") - 1] for seconds, score in traces]
+    return {"seconds": times, "score": np.mean(values, axis=0)}
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+def _shown(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if np.isfinite(value) else "–"

@@ -1,0 +1,210 @@
+"""One method on one outer fold: fitted, scored, and asked what it did."""
+
+import copy
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from inspect import Parameter, signature
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+
+from sklearn_autotune._compat.sklearn import cut_metadata, routing_enabled, take_rows
+from sklearn_autotune.analysis._trial_table import Finished, read_finished
+from sklearn_autotune.search._routing import takes_sample_weight
+
+__all__ = ["OuterTask", "measure_method", "route"]
+
+NUMBERS = ("score", "inner_score", "own_score", "fit_seconds", "score_seconds", "n_fits", "n_trials")
+
+
+@dataclass(frozen=True, slots=True)
+class OuterTask:
+    """What all methods are measured on.
+
+    Attributes
+    ----------
+    X, y, groups : object
+        Of all rows.
+    scorer : callable
+    seed : int or None
+        For whatever has none.
+    error_score : "raise" or float
+    params : dict of str to object
+        Metadata for ``fit`` and the scorer.
+    """
+
+    X: Any
+    y: Any
+    groups: Any
+    scorer: Any
+    seed: int | None
+    error_score: float | str
+    params: Mapping[str, Any]
+
+
+def route(method: Any, scorer: Any, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Say what of the metadata goes to a method's ``fit``, and what to a scorer.
+
+    With scikit-learn's routing, what each asks for. Without, everything goes to ``fit``, and ``sample_weight`` also to
+    a scorer that takes it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the method does not take something; in scikit-learn's words where its routing is enabled.
+    """
+    if not params:
+        return {}, {}
+    if routing_enabled():
+        router = MetadataRouter(owner="compare")
+        router.add(estimator=method, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+        router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
+        routed = process_routing(router, "fit", **params)
+        return dict(routed.estimator.fit), dict(routed.scorer.score)
+    for name in params:
+        if not _takes(method, name):
+            raise TypeError(
+                f"The fit of {type(method).__name__} takes no {name}. In a Pipeline write 'step__{name}', or let "
+                "scikit-learn route it: set_config(enable_metadata_routing=True) and set_fit_request."
+            )
+    return dict(params), _asked_for(scorer, params)
+
+
+def _takes(method: Any, name: str) -> bool:
+    """Whether a method's ``fit`` does something with metadata of this name; a search asks its estimator."""
+    parameters = signature(method.fit).parameters
+    if name in parameters:
+        return True
+    if all(one.kind is not Parameter.VAR_KEYWORD for one in parameters.values()):
+        return False
+    if isinstance(method, Pipeline):
+        step, _, rest = name.partition("__")
+        return bool(rest) and step in method.named_steps and _takes(method.named_steps[step], rest)
+    inner = getattr(method, "estimator", None)
+    return _takes(inner, name) if hasattr(inner, "fit") and not isinstance(inner, type) else True
+
+
+def measure_method(
+    name: str, method: Any, number: int, fold: tuple[np.ndarray, np.ndarray], task: OuterTask
+) -> dict[str, Any]:
+    """Fit and score; what goes wrong is the row's own.
+
+    Returns
+    -------
+    row : dict
+        As in ``Comparison.rows``.
+    """
+    train, test = fold
+    row: dict[str, Any] = {"method": name, "fold": number, **dict.fromkeys(NUMBERS)}
+    row |= {"best_params": None, "error": None, "trace": None}
+    begin, start = datetime.now(), time.perf_counter()
+    X_test, y_test = take_rows(task.X, test), take_rows(task.y, test)
+    try:
+        fitted = _seeded(_copied(method), task.seed)
+        to_fit, to_score = route(fitted, task.scorer, task.params)
+        extra = cut_metadata(task.X, params=to_fit, indices=train)
+        if task.groups is not None and _takes_groups(fitted):
+            extra["groups"] = take_rows(task.groups, train)
+        fitted.fit(take_rows(task.X, train), take_rows(task.y, train), **extra)
+        row["fit_seconds"] = time.perf_counter() - start
+        start = time.perf_counter()
+        extra = cut_metadata(task.X, params=to_score, indices=test)
+        row["score"] = float(task.scorer(fitted, X_test, y_test, **extra))
+        row["score_seconds"] = time.perf_counter() - start
+        row |= _told_by(fitted, begin, row["fit_seconds"])
+        row["own_score"] = _own_score(fitted, X_test, y_test, cut_metadata(task.X, params=task.params, indices=test))
+    except Exception:
+        if task.error_score == "raise":
+            raise
+        row |= {"score": float(task.error_score), "error": traceback.format_exc()}
+    return row
+
+
+def _copied(method: Any) -> Any:
+    return clone(method) if hasattr(method, "get_params") else copy.deepcopy(method)
+
+
+def _seeded(method: Any, seed: int | None) -> Any:
+    """Give the seed to whatever has none."""
+    if seed is None or not hasattr(method, "get_params"):
+        return method
+    params = method.get_params(deep=True)
+    open_ = [name for name in params if name.split("__")[-1] == "random_state" and params[name] is None]
+    return method.set_params(**dict.fromkeys(open_, seed)) if open_ else method
+
+
+def _takes_groups(method: Any) -> bool:
+    parameters = signature(method.fit).parameters
+    takes_any = any(one.kind is Parameter.VAR_KEYWORD for one in parameters.values())
+    return "groups" in parameters or (takes_any and hasattr(method, "cv"))
+
+
+def _own_score(fitted: Any, X: Any, y: Any, params: Mapping[str, Any]) -> float | None:
+    """Score by what a search itself goes by, if it says what that is; with weights where those counted inside."""
+    scorer = getattr(fitted, "scorer_", None)
+    if isinstance(scorer, Mapping):
+        scorer = scorer.get(getattr(fitted, "refit", None))
+    if not callable(scorer) or getattr(fitted, "best_score_", None) is None:
+        return None
+    # A score of the estimator's own takes weights, where that of the search around it does not.
+    winner = fitted.best_estimator_ if hasattr(fitted, "estimator") else fitted
+    score = scorer(winner, X, y, **_asked_for(scorer, params))
+    return float(score) if isinstance(score, int | float | np.number) else None
+
+
+def _asked_for(scorer: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata that a scorer asks for."""
+    if not routing_enabled():
+        return {name: one for name, one in params.items() if name == "sample_weight" and takes_sample_weight(scorer)}
+    consumed = {name: params[name] for name in get_routing_for_object(scorer).consumes("score", params)}
+    router = MetadataRouter(owner="compare")
+    router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
+    return dict(process_routing(router, "fit", **consumed).scorer.score) if consumed else {}
+
+
+def _told_by(fitted: Any, begin: datetime, seconds: float) -> dict[str, Any]:
+    """Read what a fitted method says of itself; only those with scikit-learn's table of results say much."""
+    if not isinstance(getattr(fitted, "cv_results_", None), Mapping):
+        return {"best_params": _params_of(fitted)}
+    finished = read_finished(fitted)
+    inner = getattr(fitted, "best_score_", None)
+    return {
+        "inner_score": None if inner is None else float(inner),
+        "n_fits": int(finished.n_folds.sum()) + hasattr(fitted, "best_estimator_"),
+        "n_trials": len(finished),
+        "best_params": _params_of(fitted),
+        "trace": _trace(fitted, finished, begin, seconds),
+    }
+
+
+def _params_of(fitted: Any) -> Any:
+    """Return the best parameters by scikit-learn's name for them, or by FLAML's."""
+    found = getattr(fitted, "best_params_", None)
+    return found if found is not None else getattr(fitted, "best_config", None)
+
+
+def _trace(fitted: Any, finished: Finished, begin: datetime, seconds: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """Say when each score was known, from the study's clock, else from the candidates' seconds one after another."""
+    complete = finished.having("complete")
+    if not len(complete):
+        return None
+    if hasattr(fitted, "study_") and hasattr(fitted.study_, "get_trials"):
+        ends = {one.number: one.datetime_complete for one in fitted.study_.get_trials(deepcopy=False)}
+        when = np.array([(ends[number] - begin).total_seconds() for number in finished.number[complete]])
+    else:
+        total = float(np.nansum(finished.seconds))
+        searching = max(0.0, seconds - float(getattr(fitted, "refit_time_", 0.0)))
+        when = np.nancumsum(finished.seconds)[complete] * (searching / total if total > 0 else 0.0)
+    order = np.argsort(when, kind="stable")
+    return np.clip(when[order], 0.0, seconds), np.maximum.accumulate(finished.score[complete][order])

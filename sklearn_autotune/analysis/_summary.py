@@ -1,0 +1,286 @@
+"""A finished search in words: where the budget went, whether it still improved, and what to try next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune.analysis._trial_table import COMPLETE, Finished, read_finished, seconds_spent
+
+__all__ = ["Summary", "summarize"]
+
+# A winner so near an end of a range that better values may lie beyond it.
+EDGE = 0.03
+
+# Shares from which on something is worth a word.
+MANY_FAILED = 0.1
+MUCH_SAMPLING = 0.3
+LARGE_GAP = 2.0  # standard errors
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What happened in a search, in numbers and in sentences; ``print`` shows the sentences.
+
+    Attributes
+    ----------
+    n_trials : int
+    counts : dict of str to int
+        Trials by how they ended.
+    seconds : dict of str to float
+        Spent measuring them, by all workers together, and where known ``"final fit"``, ``"sampler"``, ``"the rest"``.
+    wall_seconds : float or None
+        What the search and the final fit took by the clock; None if the search does not tell.
+    best_score : float
+        ``best_score_``, else the winner's mean over the folds; higher is better. NaN if no candidate is complete.
+    std_error : float
+        Standard error of the winner's mean over the folds.
+    n_close : int
+        How many other complete candidates are no more than a standard error below the winner.
+    late_gain : float
+        By how much the best score rose during the last third of the trials.
+    is_improving : bool
+        Whether that is more than the folds' noise.
+    held_out_score : float or None
+        Of the final estimator on the rows that were passed.
+    first_error : str or None
+        What the first failed candidate failed with.
+    edges : list of str
+        Parameters of which the winner is at an end of the range.
+    sentences : list of str
+    next_steps : list of str
+        What may be worth trying.
+    """
+
+    n_trials: int
+    counts: dict[str, int]
+    seconds: dict[str, float]
+    wall_seconds: float | None
+    best_score: float
+    std_error: float
+    n_close: int
+    late_gain: float
+    is_improving: bool
+    held_out_score: float | None
+    first_error: str | None
+    edges: list[str]
+    sentences: list[str]
+    next_steps: list[str]
+
+    def __str__(self) -> str:
+        """Return the sentences, and what to try next as a list."""
+        steps = [f"- {step}" for step in self.next_steps]
+        return "\n".join([*self.sentences, *(["To try next:", *steps] if steps else [])])
+
+
+def summarize(search: Any, X_test: Any = None, y_test: Any = None) -> Summary:
+    """Say in words what happened in a search.
+
+    Parameters
+    ----------
+    search : estimator
+        Fitted; of this package, or any with scikit-learn's ``cv_results_``.
+    X_test, y_test : array-like, default=None
+        Rows that the search has not seen; with them, its ``best_score_`` is held against the score there.
+
+    Returns
+    -------
+    summary : Summary
+
+    Raises
+    ------
+    ValueError
+        If the search is not fitted.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_autotune import OptunaSearchCV, summarize
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = OptunaSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3]}).fit(X, y)
+    >>> summary = summarize(search)
+    >>> summary.counts, summary.is_improving
+    ({'complete': 3}, True)
+    """
+    finished = read_finished(search)
+    numbers = _numbers(search, finished, X_test, y_test)
+    return Summary(
+        **numbers,
+        sentences=list(_sentences(finished, numbers)),
+        next_steps=list(_next_steps(finished, numbers)),
+    )
+
+
+def _numbers(search: Any, finished: Finished, X_test: Any, y_test: Any) -> dict[str, Any]:
+    counts = {status: len(finished.having(status)) for status in dict.fromkeys(finished.status.tolist())}
+    seconds = {status: float(np.nansum(finished.seconds[finished.having(status)])) for status in counts}
+    spent, refit = seconds_spent(search, finished), float(getattr(search, "refit_time_", 0.0))
+    is_told = spent.sampler is not None  # else the sampler is most of the rest
+    beside = {"final fit": refit, "sampler": spent.sampler if is_told else spent.rest, "the rest": is_told * spent.rest}
+    seconds |= {name: value for name, value in beside.items() if value}
+    best_score, std_error, n_close = _best(finished)
+    inner = getattr(search, "best_score_", None)
+    late_gain, is_improving = _late_gain(finished)
+    errors = [finished.error[place] for place in finished.having("failed")]
+    return {
+        "n_trials": len(finished),
+        "counts": counts,
+        "seconds": seconds,
+        "wall_seconds": None if spent.wall is None else spent.wall + refit,
+        "best_score": best_score if inner is None or not np.isfinite(best_score) else float(inner),
+        "std_error": std_error,
+        "n_close": n_close,
+        "late_gain": late_gain,
+        "is_improving": is_improving,
+        "held_out_score": _held_out(search, finished.metric, X_test, y_test),
+        "first_error": _last_line(errors[0]) if errors else None,
+        "edges": _edges(search, finished),
+    }
+
+
+def _best(finished: Finished) -> tuple[float, float, int]:
+    """Return the winner's score, its standard error, and how many others are as close as that."""
+    leading = finished.leading(len(finished))
+    if not len(leading):
+        return np.nan, np.nan, 0
+    best = leading[0]
+    folds = finished.fold_scores[best]
+    error = float(folds.std(ddof=1) / np.sqrt(len(folds))) if len(folds) > 1 else np.nan
+    n_close = int((finished.score[leading[1:]] >= finished.score[best] - error).sum())
+    return float(finished.score[best]), error, n_close
+
+
+def _late_gain(finished: Finished) -> tuple[float, bool]:
+    """Return what the last third of the trials gained, and whether that is more than the folds' noise."""
+    scores = finished.score
+    before = scores[: max(1, 2 * len(scores) // 3)]
+    if not np.isfinite(before).any():
+        return np.nan, False
+    first, last = int(np.nanargmax(before)), int(np.nanargmax(scores))
+    gains = finished.fold_scores[last] - finished.fold_scores[first]
+    noise = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else 0.0
+    gain = float(scores[last] - scores[first])
+    return gain, bool(gain > noise)
+
+
+def _held_out(search: Any, metric: str, X_test: Any, y_test: Any) -> float | None:
+    """Score on new rows by what the search goes by, so that it can be held against its best score."""
+    if X_test is None:
+        return None
+    scorer = getattr(search, "scorer_", None)
+    if isinstance(scorer, dict):
+        scorer = scorer[metric]
+    if not callable(scorer):
+        return float(search.score(X_test, y_test))
+    score = scorer(search, X_test, y_test)
+    return float(score[metric] if isinstance(score, dict) else score)
+
+
+def _edges(search: Any, finished: Finished) -> list[str]:
+    """Name the parameters of which the winner is at an end of what the sampler may draw."""
+    if finished.best is None or not hasattr(search, "study_"):
+        return []
+    number = finished.number[finished.best]
+    trials = [trial for trial in search.study_.get_trials(deepcopy=False) if trial.number == number]
+    found = []
+    for name, distribution in (item for trial in trials for item in trial.distributions.items()):
+        share = _share(distribution, trials[0].params[name])
+        if share is not None and not EDGE < share < 1 - EDGE:
+            found.append(f"{name} ({'smallest' if share <= EDGE else 'largest'})")
+    return found
+
+
+def _share(distribution: Any, value: Any) -> float | None:
+    """Return how far along its range a number is; None for choices, and for ranges of a few whole numbers."""
+    low, high = getattr(distribution, "low", None), getattr(distribution, "high", None)
+    if low is None or high is None or low == high or (isinstance(value, int) and high - low < 1 / EDGE):
+        return None
+    if getattr(distribution, "log", False):
+        low, high, value = log(low), log(high), log(value)
+    return float((value - low) / (high - low))
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def _sentences(finished: Finished, numbers: dict[str, Any]) -> Iterator[str]:
+    counts, seconds = numbers["counts"], numbers["seconds"]
+    total = sum(seconds.values())
+    parts = [f"{n} {status} ({_percent(seconds[status], total)} of the time)" for status, n in counts.items()]
+    wall = numbers["wall_seconds"]
+    # With several workers, what they spent is more than what the clock shows.
+    by_the_clock = f", {wall:.3g} s by the clock" if wall is not None and total > 1.1 * wall else ""
+    yield f"{_count(numbers['n_trials'], 'candidate')} in {total:.3g} s{by_the_clock}: {', '.join(parts)}."
+    rest = [f"the {name} {_percent(seconds[name], total)}" for name in ("final fit", "sampler") if name in seconds]
+    if rest:
+        yield f"Of that, {' and '.join(rest)}."
+    if numbers["first_error"] is not None:
+        first = int(finished.number[finished.having("failed")[0]])
+        n_failed = f"{counts['failed']} of {numbers['n_trials']} failed"
+        yield f"{n_failed}; the first, trial {first}, with {numbers['first_error']}"
+    if not np.isfinite(numbers["best_score"]):
+        yield "No candidate is complete, so there is no winner."
+        return
+    yield from _words_on_the_best(finished, numbers)
+
+
+def _words_on_the_best(finished: Finished, numbers: dict[str, Any]) -> Iterator[str]:
+    best, error = numbers["best_score"], numbers["std_error"]
+    trial = "" if finished.best is None else f", trial {finished.number[finished.best]}"
+    noise = f" ± {error:.2g} (standard error over the folds)" if error > 0 else ""
+    yield f"The best mean {finished.metric} is {best:.5g}{noise}{trial}."
+    if numbers["n_close"]:
+        yield f"{_count(numbers['n_close'], 'other candidate')} no more than a standard error below it."
+    gain = numbers["late_gain"]
+    if numbers["is_improving"]:
+        yield f"It was still improving: by {gain:.2g} during the last third of the candidates."
+    elif gain > 0:
+        yield f"It is flat: the last third of the candidates gained {gain:.2g}, less than the folds' noise."
+    elif np.isfinite(gain):
+        yield "It is flat: the last third of the candidates brought nothing better."
+    held_out = numbers["held_out_score"]
+    if held_out is not None:
+        gap = best - held_out
+        size = f", {abs(gap) / error:.1f} standard errors" if error > 0 else ""
+        side = "below" if gap > 0 else "above"
+        yield f"On the rows held out it is {held_out:.5g}: {abs(gap):.2g} {side} the inner score{size}."
+
+
+def _next_steps(finished: Finished, numbers: dict[str, Any]) -> Iterator[str]:
+    counts, seconds, n_trials = numbers["counts"], numbers["seconds"], numbers["n_trials"]
+    if numbers["is_improving"] and n_trials > 2:
+        yield "More candidates, or a finer grid; resume=True goes on with a stored study."
+    for edge in numbers["edges"]:
+        name, _, side = edge.rpartition(" (")
+        end = f"about the {side.rstrip(')')} value there is"
+        yield f"A wider range for {name}, if it can have one: the winner has {end}."
+    if counts.get("failed", 0) > MANY_FAILED * n_trials:
+        yield "A space without what fails: conditions (a list of dicts) keep apart what cannot go together."
+    held_out, error = numbers["held_out_score"], numbers["std_error"]
+    if held_out is not None and error > 0 and numbers["best_score"] - held_out > LARGE_GAP * error:
+        yield "More folds, or repeated ones: the inner score is too good, as the best of many noisy ones is."
+    n_complete = counts.get(COMPLETE, 0)
+    if n_complete > 9 and numbers["n_close"] > n_complete / 2:
+        yield "refit=OneStandardError(...): most complete candidates are as good, and a simpler one may do."
+    elif not numbers["is_improving"] and n_trials >= 30 and np.isfinite(numbers["late_gain"]):
+        yield "Other parameters, other features or another kind of model: more of the same is unlikely to help."
+    if seconds.get("sampler", 0.0) > MUCH_SAMPLING * sum(seconds.values()) and n_trials >= 100:
+        yield "samplers.RustTPESampler: much of the time went into proposing candidates."
+
+
+def _count(n: int, what: str) -> str:
+    if "other" in what:
+        return f"{n} {what}s are" if n != 1 else f"{n} {what} is"
+    return f"{n} {what}s" if n != 1 else f"{n} {what}"
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.0f} %" if whole > 0 else "0 %"
+
+
+def _last_line(error: str | None) -> str:
+    lines = [line.strip() for line in (error or "an unknown error").splitlines() if line.strip()]
+    return lines[-1] if lines[-1].endswith(".") else f"{lines[-1]}."

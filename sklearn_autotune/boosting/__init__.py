@@ -1,0 +1,1 @@
+"""TunedXGBClassifier and TunedXGBRegressor, and what boosting libraries can do."""

@@ -1,0 +1,493 @@
+"""The search that TunedXGBClassifier and TunedXGBRegressor are: everything but what the target is."""
+
+import numbers
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import optuna
+from joblib import effective_n_jobs
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import get_scorer_names
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_autotune._compat.sklearn import (
+    FoldContexts,
+    Interval,
+    MultimetricScorer,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn_autotune.boosting._fold_boosting import Boosting, Target
+from sklearn_autotune.boosting._learning_rate_refinement import QUICK_LEARNING_RATE, Polish, SlowestWithinNoise, is_slow
+from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, guiding_score
+from sklearn_autotune.execution._executors import Executor, make_thread_executor
+from sklearn_autotune.families import Shape
+from sklearn_autotune.families._xgboost import first_boosters, tuned_space
+from sklearn_autotune.pruning._bars import Bars, BoosterBars, OpenBars, OptunaBars
+from sklearn_autotune.pruning._fold_racing import FoldRacing
+from sklearn_autotune.search._engine import BaseSearch
+from sklearn_autotune.search._routing import pass_on_metadata, resolve_scorer
+from sklearn_autotune.search._setup import guiding_metric, make_task
+from sklearn_autotune.search._trial_loop import MEASURED, Record
+from sklearn_autotune.space._space import Space, read_space
+from sklearn_autotune.storage._study import draw_seed, fingerprint
+from sklearn_autotune.tables._encoder import Columns, check_rows, check_weighted_classes, is_frame, require_target
+
+__all__ = ["BaseTunedXGB"]
+
+MOST_ROUNDS = 5000
+
+# Folds that are drawn where ``cv`` leaves it open: of many rows, fewer folds tell as much, at half the cost.
+N_FOLDS, FEW_FOLDS = 5, 3
+MANY_ROWS = 20_000
+
+# On small tables three candidates, of which one was lucky on the first fold, would stop all that come after.
+RACING = FoldRacing(n_startup_trials=5)
+
+# XGBoost's own parameters, handed on as they are; where one is set it is not searched.
+FIXED = (
+    "max_depth",
+    "max_leaves",
+    "max_bin",
+    "grow_policy",
+    "learning_rate",
+    "verbosity",
+    "objective",
+    "tree_method",
+    "gamma",
+    "min_child_weight",
+    "max_delta_step",
+    "subsample",
+    "sampling_method",
+    "colsample_bytree",
+    "colsample_bylevel",
+    "colsample_bynode",
+    "reg_alpha",
+    "reg_lambda",
+    "scale_pos_weight",
+    "base_score",
+    "missing",
+    "num_parallel_tree",
+    "monotone_constraints",
+    "interaction_constraints",
+    "importance_type",
+    "device",
+    "validate_parameters",
+    "feature_weights",
+    "max_cat_to_onehot",
+    "max_cat_threshold",
+    "multi_strategy",
+)
+
+
+class BaseTunedXGB(BaseSearch):
+    """A search over XGBoost's parameters on boosters that grow side by side.
+
+    Subclasses say what the target is (`_read_target`), which score decides if none is named (`_loss`), and in which
+    shape a booster's predictions are shown (`_shaped`).
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_trials": [Interval(numbers.Integral, 1, None, closed="left")],
+        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
+        "cv": ["cv_object"],
+        "n_jobs": [numbers.Integral, None],
+        "random_state": ["random_state"],
+        "space": [dict, list, callable, None],
+        "pruner": [StrOptions({"auto"}), FoldRacing, optuna.pruners.BasePruner, None],
+        "sampler": [optuna.samplers.BaseSampler, None],
+        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
+        "refit": ["boolean", str],
+        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "target_score": [numbers.Real, None],
+        "enqueue": [StrOptions({"auto"}), list, tuple, None],
+        "callbacks": [list, tuple, None],
+        "storage": "no_validation",
+        "study_name": [str, None],
+        "resume": ["boolean"],
+        "verbose": ["verbose"],
+        "error_score": [StrOptions({"raise"}), numbers.Real],
+        "return_train_score": ["boolean"],
+        "polish": ["boolean"],
+        "n_estimators": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        **dict.fromkeys(FIXED, "no_validation"),
+    }
+
+    def __init__(
+        self,
+        *,
+        n_trials: int = 100,
+        timeout: float | None = None,
+        scoring: Any = None,
+        cv: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        space: Any = None,
+        pruner: Any = "auto",
+        sampler: Any = None,
+        look_ahead: int = 1,
+        refit: bool | str = True,
+        patience: int | None = None,
+        target_score: float | None = None,
+        enqueue: Any = "auto",
+        callbacks: Any = None,
+        storage: Any = None,
+        study_name: str | None = None,
+        resume: bool = False,
+        verbose: int = 0,
+        error_score: float | str = np.nan,
+        return_train_score: bool = False,
+        polish: bool = True,
+        n_estimators: int | None = None,
+        max_depth: Any = None,
+        max_leaves: Any = None,
+        max_bin: Any = None,
+        grow_policy: Any = None,
+        learning_rate: Any = None,
+        verbosity: Any = None,
+        objective: Any = None,
+        tree_method: Any = None,
+        gamma: Any = None,
+        min_child_weight: Any = None,
+        max_delta_step: Any = None,
+        subsample: Any = None,
+        sampling_method: Any = None,
+        colsample_bytree: Any = None,
+        colsample_bylevel: Any = None,
+        colsample_bynode: Any = None,
+        reg_alpha: Any = None,
+        reg_lambda: Any = None,
+        scale_pos_weight: Any = None,
+        base_score: Any = None,
+        missing: float = np.nan,
+        num_parallel_tree: Any = None,
+        monotone_constraints: Any = None,
+        interaction_constraints: Any = None,
+        importance_type: Any = None,
+        device: Any = None,
+        validate_parameters: Any = None,
+        feature_weights: Any = None,
+        max_cat_to_onehot: Any = None,
+        max_cat_threshold: Any = None,
+        multi_strategy: Any = None,
+    ) -> None:
+        self.n_trials = n_trials
+        self.timeout = timeout
+        self.scoring = scoring
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.space = space
+        self.pruner = pruner
+        self.sampler = sampler
+        self.look_ahead = look_ahead
+        self.refit = refit
+        self.patience = patience
+        self.target_score = target_score
+        self.enqueue = enqueue
+        self.callbacks = callbacks
+        self.storage = storage
+        self.study_name = study_name
+        self.resume = resume
+        self.verbose = verbose
+        self.error_score = error_score
+        self.return_train_score = return_train_score
+        self.polish = polish
+        self.n_estimators = n_estimators
+        self.max_depth = max_depth
+        self.max_leaves = max_leaves
+        self.max_bin = max_bin
+        self.grow_policy = grow_policy
+        self.learning_rate = learning_rate
+        self.verbosity = verbosity
+        self.objective = objective
+        self.tree_method = tree_method
+        self.gamma = gamma
+        self.min_child_weight = min_child_weight
+        self.max_delta_step = max_delta_step
+        self.subsample = subsample
+        self.sampling_method = sampling_method
+        self.colsample_bytree = colsample_bytree
+        self.colsample_bylevel = colsample_bylevel
+        self.colsample_bynode = colsample_bynode
+        self.reg_alpha = reg_alpha
+        self.reg_lambda = reg_lambda
+        self.scale_pos_weight = scale_pos_weight
+        self.base_score = base_score
+        self.missing = missing
+        self.num_parallel_tree = num_parallel_tree
+        self.monotone_constraints = monotone_constraints
+        self.interaction_constraints = interaction_constraints
+        self.importance_type = importance_type
+        self.device = device
+        self.validate_parameters = validate_parameters
+        self.feature_weights = feature_weights
+        self.max_cat_to_onehot = max_cat_to_onehot
+        self.max_cat_threshold = max_cat_threshold
+        self.multi_strategy = multi_strategy
+
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> "BaseTunedXGB":
+        """Search, then fit the best candidate on all rows.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Numbers, booleans, and, in DataFrames of pandas and polars, strings and categoricals. NaN and None are
+            missing values.
+        y : array-like of shape (n_samples,)
+            Class labels of any type, or numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in training and, where the scorer takes them, in the score, by which early stopping goes too.
+        groups : array-like of shape (n_samples,), default=None
+            For a splitter that keeps groups together.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            Before any model is fitted, if a parameter, the space or the data cannot be used; after the search, if
+            all candidates failed.
+        KeyboardInterrupt
+            On Ctrl-C, once the results so far are on the estimator.
+        """
+        start = time.time()
+        self._forget_fit()
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
+        )
+        self._columns = Columns()
+        X, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
+        target = self._read_target(y)
+        if target.classes is not None:
+            check_weighted_classes(target.classes, target.values, params.get("sample_weight"))
+        model = self._make_model(target)
+        scorer = self._loss(target) if self.scoring is None else resolve_scorer(self, self)
+        routed = pass_on_metadata(self, params, scorer)
+        task = make_task(self, self, X, y, scorer, routed, _n_folds(target))
+        self.n_splits_ = len(task.folds)
+        space = self._read_space(model, task)
+        self._deadline = None if self.timeout is None else start + self.timeout
+        evaluation = Boosting(
+            WholeFolds(model, task, self.verbose),
+            target,
+            guiding_metric(self),
+            self.n_estimators or MOST_ROUNDS,
+            self._quick_loss() if self.scoring is None else None,
+            effective_n_jobs(self.n_jobs),
+            self._deadline,
+        )
+        winner = self._search(task, space, evaluation, FoldContexts(self, None, self.n_splits_), start)
+        self.scorer_ = scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
+        self.learning_curves_ = self._learning_curves(evaluation)
+        if self.refit:
+            self._refit(model, task, evaluation, winner)  # type: ignore[arg-type]
+        return self
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _read_data(self, X: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+        """Encode the table and check that everything has as many rows."""
+        require_target(self, y)
+        encoded = self._columns.learn(X)
+        validate_data(self, X, skip_check_array=True)
+        y, params = check_rows(encoded, y, metadata)
+        self._refuse_empty_columns(encoded)
+        return encoded, y, params
+
+    def _refuse_empty_columns(self, X: Any) -> None:
+        if not isinstance(X, np.ndarray):
+            return
+        empty = np.flatnonzero(np.isnan(X).all(axis=0))
+        if len(empty):
+            names = getattr(self, "feature_names_in_", np.arange(X.shape[1]))
+            raise ValueError(
+                f"Columns {[str(name) for name in names[empty][:5]]} of X hold nothing but missing values. Drop them."
+            )
+
+    def _make_model(self, target: Target) -> Any:
+        """Make the estimator that candidates are clones of, with everything set that is not searched."""
+        import xgboost
+
+        kind = xgboost.XGBRegressor if target.classes is None else xgboost.XGBClassifier
+        fixed = {name: getattr(self, name) for name in FIXED}
+        if fixed["objective"] is None:
+            del fixed["objective"]  # each class has one of its own
+        types = self._columns.feature_types
+        fixed |= self._numbered_constraints()
+        seed = None if self.random_state is None else draw_seed(self.random_state) % 2**31
+        return kind(**fixed, n_jobs=1, random_state=seed, feature_types=types, enable_categorical=types is not None)
+
+    def _numbered_constraints(self) -> dict[str, Any]:
+        """Write constraints that name columns in terms of their places: XGBoost is given no names."""
+        names = list(getattr(self, "feature_names_in_", ()))
+        constraints: dict[str, Any] = {}
+        if isinstance(self.monotone_constraints, dict):
+            unknown = sorted(set(self.monotone_constraints) - set(names))
+            if unknown:
+                raise ValueError(f"monotone_constraints names {unknown}, which X does not have as columns.")
+            constraints["monotone_constraints"] = tuple(self.monotone_constraints.get(name, 0) for name in names)
+        groups = self.interaction_constraints
+        if groups is not None and not isinstance(groups, str):
+            try:
+                places = [[names.index(name) if isinstance(name, str) else int(name) for name in one] for one in groups]
+            except ValueError as error:
+                raise ValueError(f"interaction_constraints: {error}, the columns of X.") from None
+            constraints["interaction_constraints"] = str(places)
+        return constraints
+
+    def _read_space(self, model: Any, task: Task) -> Space:
+        spelled = self.space
+        self._known: list[dict[str, Any]] = []
+        if spelled is None:
+            n_train = min(len(fold.train) for fold in task.folds)
+            shape = Shape(n_train, is_classifier(model), model.get_params())
+            spelled = tuned_space(shape)
+            spelled = {name: values for name, values in spelled.items() if getattr(self, name, None) is None}
+            self._known = first_boosters(spelled, QUICK_LEARNING_RATE, n_train)
+        space = read_space(spelled)
+        if "n_estimators" in space.names:
+            raise ValueError(
+                "n_estimators is not searched: each candidate is given the number of rounds that is best for it. Take "
+                "it out of the space, and set n_estimators for the largest number."
+            )
+        unknown = sorted(space.names - set(model.get_params()))  # XGBoost itself takes anything, and warns
+        if unknown:
+            raise ValueError(
+                f"The space names {unknown}, which {type(model).__name__} does not have. Its parameters are "
+                f"{', '.join(sorted(set(FIXED) - {'verbosity', 'objective', 'missing', 'device'}))}."
+            )
+        if not isinstance(self.enqueue, str):
+            for candidate in self.enqueue or ():
+                space.encode(candidate)
+        return space
+
+    # -- what a search does its own way --------------------------------------------------------------------------------
+
+    def _make_executor(self, evaluation: Evaluation) -> Executor:
+        at_a_time = effective_n_jobs(self.n_jobs) // self.n_splits_
+        return make_thread_executor(evaluation, max(1, min(at_a_time, self.look_ahead)))
+
+    def _make_bars(self, study: optuna.Study, space: Space) -> Bars:
+        if isinstance(self.pruner, optuna.pruners.BasePruner):
+            return OptunaBars(study, guiding_metric(self))
+        if self.pruner is None:
+            return OpenBars()
+        racing = RACING if self.pruner == "auto" else self.pruner
+        return BoosterBars(racing, guiding_metric(self), is_exempt=is_slow if self._is_polished else None)
+
+    def _fingerprint(self, task: Task, space: Space) -> dict[str, str]:
+        own = {name: getattr(self, name) for name in (*FIXED, "n_estimators", "polish", "random_state")}
+        own["class_weight"] = getattr(self, "class_weight", None)
+        return fingerprint(task, space, self.scoring, own, None)
+
+    def _refit_rule(self, metric: str) -> Any:
+        return SlowestWithinNoise(metric) if self._is_polished else self.refit
+
+    def _proposer(self) -> Polish | None:
+        if not self._is_polished:
+            return None
+        first = self._known if self.enqueue == "auto" else ()
+        return Polish(self.n_trials, guiding_metric(self), self._deadline, effective_n_jobs(self.n_jobs), first)
+
+    def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
+        sampler = super()._make_sampler(space, seed)
+        if not self._is_polished:
+            return sampler
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return optuna.samplers.PartialFixedSampler({"learning_rate": QUICK_LEARNING_RATE}, sampler)
+
+    @property
+    def _is_polished(self) -> bool:
+        """Whether the learning rate is left to polish."""
+        return self.polish and self.space is None and self.learning_rate is None
+
+    def _first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
+        if self.enqueue != "auto":
+            return self.enqueue or ()
+        return () if self._is_polished else self._known  # polish proposes them itself
+
+    # -- the winner ----------------------------------------------------------------------------------------------------
+
+    def _refit(self, model: Any, task: Task, evaluation: Boosting, winner: Record) -> None:
+        """Fit the winner on all rows, with the number of rounds that its score belongs to."""
+        best = clone(model).set_params(**self.best_params_)
+        start = time.perf_counter()
+        self.best_estimator_ = evaluation.fit(best, task.X, task.y, task.fit_params, winner.outcome.curve)
+        self.refit_time_ = time.perf_counter() - start
+        self.n_estimators_ = self.best_params_["n_estimators"]
+        predictions = evaluation.out_of_fold(winner.number, winner.params, winner.outcome.curve)
+        self.oof_predictions_ = _put_together(task, [self._shaped(values) for values in predictions])
+
+    def _learning_curves(self, evaluation: Boosting) -> list[list[dict[str, np.ndarray]]]:
+        """Say, row by row of ``cv_results_`` and fold by fold, what was scored on the way."""
+        metric = guiding_metric(self)
+        curves = []
+        for trial, status, n_folds in zip(
+            *(self.trials_[name] for name in ("number", "status", "n_folds")), strict=True
+        ):
+            if status in MEASURED:
+                known = evaluation.curves_of(int(trial))[:n_folds]
+                curves.append(
+                    [
+                        {
+                            "n_estimators": np.array(reached, dtype=int),
+                            "score": np.array([guiding_score(score, metric) for score in scores], dtype=float),
+                        }
+                        for reached, scores in known
+                    ]
+                )
+        return curves
+
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Importance of each column by ``importance_type``, of shape (n_features,); they add up to 1."""
+        check_is_fitted(self, "best_estimator_")
+        return self.best_estimator_.feature_importances_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is a model to predict with, or, under ``refit=False``, a table of results."""
+        return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
+
+    def __sklearn_tags__(self) -> Any:
+        """Say what is accepted: missing values, sparse matrices, categories."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags
+
+    def _encoded(self, X: Any) -> Any:
+        """Check and encode rows to be predicted."""
+        check_is_fitted(self, "best_estimator_")
+        if is_frame(X):
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return self._columns.encode(X)
+        encoded = self._columns.encode(X)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return encoded
+
+
+def _n_folds(target: Target) -> int:
+    """Return into how many folds rows are dealt: no more than the rarest class has members, but at least 2."""
+    most = N_FOLDS if len(target.values) < MANY_ROWS else FEW_FOLDS
+    return most if target.classes is None else int(np.clip(np.bincount(target.values).min(), 2, most))
+
+
+def _put_together(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:
+    """Put what was predicted on the folds' test rows in the rows' order: the mean for those in several, else NaN."""
+    total = np.zeros((task.X.shape[0], *predictions[0].shape[1:]), dtype=predictions[0].dtype)
+    n_times = np.zeros(len(total), dtype=total.dtype)
+    for fold, values in zip(task.folds, predictions, strict=True):
+        np.add.at(total, fold.test, values)
+        np.add.at(n_times, fold.test, 1)
+    with np.errstate(invalid="ignore"):
+        return (total.T / n_times).T

@@ -1,0 +1,299 @@
+"""TunedXGBClassifier and TunedXGBRegressor: XGBoost, tuned by cross-validation."""
+
+import inspect
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import get_scorer, log_loss, make_scorer
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets
+
+from sklearn_autotune._compat.sklearn import StrOptions
+from sklearn_autotune.boosting._fold_boosting import Target
+from sklearn_autotune.boosting._tuned_booster import BaseTunedXGB
+from sklearn_autotune.evaluation import class_probabilities, log_loss_of, root_mean_squared_error_of
+from sklearn_autotune.tables._encoder import check_classes
+
+__all__ = ["TunedXGBClassifier", "TunedXGBRegressor"]
+
+_PARAMETERS = """Parameters
+    ----------
+    n_trials : int, default=100
+        How many different candidates are measured at most.
+    timeout : float, default=None
+        Seconds for the whole ``fit``, the final one included. No candidate grows on when only the time for the final
+        fit is left; the first one is given fewer rounds instead, if it has to be. None sets no limit.
+    scoring : str, callable, list, tuple, set or dict, default=None
+        As in scikit-learn; higher is better. It chooses the candidate and its number of rounds. None is the negated
+        log loss of a classifier and the negated root of the mean squared error of a regressor, what they are trained
+        for; ``score`` is the accuracy and R², as of all scikit-learn's.
+    cv : int, splitter or iterable of splits, default=None
+        As in scikit-learn; None is 5 folds, or 3 from 20,000 rows on, stratified for classifiers and then no more than
+        the rarest class has members, but at least 2. Folds are drawn, and binned, once per ``fit``.
+    n_jobs : int, default=None
+        How many boosters grow at a time, in threads of one processor each: folds of one candidate, and where there are
+        more processors than folds, candidates, up to ``look_ahead``. None is 1 unless in a ``joblib.parallel_config``
+        context, -1 all processors. Never changes the result.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the sampler and of XGBoost.
+    space : dict, list of dict or callable, default=None
+        What is searched, as ``param_distributions`` of `OptunaSearchCV`. None is a space made for XGBoost, less the
+        parameters that are set here. The number of rounds is found and not searched.
+    pruner : "auto", optuna.pruners.BasePruner or None, default="auto"
+        What stops hopeless candidates early: "auto" compares their curves with those of complete ones. One of Optuna's
+        pruners is told the mean score at each point. None lets all candidates grow until they get no better.
+    sampler : optuna.samplers.BaseSampler, default=None
+        Proposes the candidates; a copy is used. None is Optuna's multivariate TPE.
+    look_ahead : int, default=1
+        How many candidates may be under way before their results are known. Part of what determines the result.
+    refit : bool or str, default=True
+        Fit the best candidate on all rows. A str names the score that decides, of several.
+    patience : int, default=None
+        Stop after so many candidates in a row without a better mean score. None never does.
+    target_score : float, default=None
+        Stop once a candidate's mean score is at least this. None never does.
+    enqueue : list of dict, "auto" or None, default="auto"
+        Candidates to measure first. "auto" is a few settings known to be good on many tables; None is none.
+    callbacks : list of callable, default=None
+        Optuna callbacks, called as ``callback(study, frozen_trial)`` after each candidate, in order.
+    storage : str, path or optuna.storages.BaseStorage, default=None
+        Where the study is kept: a path is an SQLite file, a str with "://" an Optuna URL. None keeps it in memory.
+    study_name : str, default=None
+        Name of the study in ``storage``. None is "sklearn_autotune".
+    resume : bool, default=False
+        Go on with the stored study of that name until it has ``n_trials`` candidates in all.
+    verbose : int, default=0
+        0 prints nothing; more is as in `OptunaSearchCV`.
+    error_score : "raise" or float, default=nan
+        Score of a fold that failed. "raise" lets the exception through.
+    return_train_score : bool, default=False
+        Also score on each fold's training rows.
+    polish : bool, default=True
+        Search at a learning rate of 0.2, and try the best candidates, now and then and at the end, at a quarter of it
+        and a quarter of that. The winner is the slowest of those that the folds cannot tell from the candidate with the
+        best score. False searches the learning rate like the rest, and the best score wins. Without effect where
+        ``space`` or ``learning_rate`` is given.
+    n_estimators : int, default=None
+        The largest number of rounds. None is 5000.
+    max_depth, max_leaves, max_bin, grow_policy, learning_rate, verbosity : object, default=None
+        As of `XGBClassifier`, like all that follow. What is set is fixed for all candidates, and not searched.
+    objective, tree_method, gamma, min_child_weight, max_delta_step : object, default=None
+        As of `XGBClassifier`.
+    subsample, sampling_method, colsample_bytree, colsample_bylevel, colsample_bynode : object, default=None
+        As of `XGBClassifier`.
+    reg_alpha, reg_lambda, scale_pos_weight, base_score : object, default=None
+        As of `XGBClassifier`.
+    missing : float, default=nan
+        As of `XGBClassifier`.
+    num_parallel_tree, monotone_constraints, interaction_constraints, importance_type, device : object, default=None
+        As of `XGBClassifier`. Constraints may name columns of a DataFrame.
+    validate_parameters, feature_weights, max_cat_to_onehot, max_cat_threshold, multi_strategy : object, default=None
+        As of `XGBClassifier`."""
+
+_ATTRIBUTES = """Attributes
+    ----------
+    best_estimator_ : XGBClassifier or XGBRegressor
+        Fitted on all rows with the best parameters; knows nothing of this class. Not with ``refit=False``.
+    best_params_ : dict
+        With the ``n_estimators`` that the score belongs to.
+    best_score_ : float
+        Mean score over the folds of the best candidate; higher is better. With ``polish``, up to a standard error below
+        the best score in ``cv_results_``.
+    best_index_ : int
+        Row of the best candidate in ``cv_results_``.
+    n_estimators_ : int
+        Rounds of the best candidate, and of ``best_estimator_``.
+    cv_results_ : dict of str to ndarray
+        scikit-learn's table: one row per measured candidate.
+    learning_curves_ : list of list of dict of str to ndarray
+        For each row of ``cv_results_`` and each fold that was measured, ``n_estimators`` and ``score``, both of shape
+        ``(n_points,)``. Empty for candidates of an earlier run that was resumed.
+    trials_ : dict of str to ndarray
+        Our own table of all trials, for ``pandas.DataFrame(model.trials_)``.
+    study_ : optuna.Study
+        In memory, for ``optuna.visualization``; what ``storage`` holds is a copy of its trials.
+    scorer_ : callable or dict of callable
+    n_splits_ : int
+    refit_time_ : float
+        Seconds of the final fit.
+    feature_importances_ : ndarray of shape (n_features,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Only if X had names for its columns."""
+
+_NOTES = """Notes
+    -----
+    Strings and categoricals become categories of XGBoost's; one that was not seen in training is missing.
+
+    Each candidate is scored at the same points, in rounds times learning rate, until two points in a row are no better.
+    The number of rounds is that of the best mean over the folds, one for all of them: the mean of each fold's own best
+    would be optimistic. The score is still a maximum over points, as it is over candidates; how optimistic that
+    is was measured for `OptunaSearchCV` in ``benchmarks/iterations.py``.
+
+    Fitting ``XGBClassifier(**best_params_)`` on each fold gives the winner's scores: XGBoost's samples do not depend on
+    the other folds, since each booster grows in a thread of its own."""
+
+
+def _with_shared_text(kind: type) -> type:
+    """Put what both classes have in common into their documentation."""
+    shared = {"{parameters}": _PARAMETERS, "{attributes}": _ATTRIBUTES, "{notes}": _NOTES}
+    for mark, text in shared.items():
+        kind.__doc__ = (kind.__doc__ or "").replace(mark, text)
+    return kind
+
+
+def _with_parameter(name: str, default: Any) -> inspect.Signature:
+    """Return the signature of the shared constructor with one parameter more."""
+    shared = inspect.signature(BaseTunedXGB.__init__)
+    extra = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+    return shared.replace(parameters=[*shared.parameters.values(), extra])
+
+
+@_with_shared_text
+class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
+    """XGBoost for classification, tuned by cross-validation.
+
+    Takes the place of `XGBClassifier`, and of a search around it. Candidates are boosted on all folds side by side, on
+    matrices that are binned once; the hopeless ones are stopped early, and each is given the number of rounds that is
+    best for it. Good known settings come first, then Optuna chooses.
+
+    {parameters}
+    class_weight : dict or "balanced", default=None
+        Weights of the classes in training, as in scikit-learn's classifiers. Not in the score.
+
+    {attributes}
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted. ``best_estimator_`` knows them by their places.
+    oof_predictions_ : ndarray of shape (n_samples, n_classes)
+        Probabilities that the winner's boosters gave the rows they were not trained on; NaN for rows in no test fold,
+        the mean for rows in several.
+
+    {notes}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn_autotune import TunedXGBClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = TunedXGBClassifier(n_trials=5, cv=3, random_state=0, learning_rate=0.3).fit(X, y)
+    >>> bool(model.best_score_ > -0.15)  # mean log loss, negated: higher is better
+    True
+    >>> model.best_estimator_.n_estimators == model.n_estimators_
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseTunedXGB._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(self, *, class_weight: Any = None, **params: Any) -> None:
+        super().__init__(**params)
+        self.class_weight = class_weight
+
+    # scikit-learn reads the parameters' names and defaults here.
+    __init__.__signature__ = _with_parameter("class_weight", None)  # type: ignore[attr-defined]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+        """
+        encoded = self._encoded(X)
+        return self.classes_[self.best_estimator_.predict(encoded)]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        encoded = self._encoded(X)
+        return self.best_estimator_.predict_proba(encoded)
+
+    def _read_target(self, y: np.ndarray) -> Target:
+        """Number the classes.
+
+        Raises
+        ------
+        ValueError
+            If there are no two classes, or one has fewer members than there are stratified folds.
+        """
+        check_classification_targets(y)
+        self.classes_, values, counts = np.unique(y, return_inverse=True, return_counts=True)
+        check_classes(self.classes_, counts, self.cv)
+        return Target(values, self.classes_, self.class_weight)
+
+    def _loss(self, target: Target) -> Any:
+        return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=target.classes)
+
+    def _quick_loss(self) -> Any:
+        return log_loss_of
+
+    def _shaped(self, prediction: np.ndarray) -> np.ndarray:
+        return class_probabilities(prediction, len(self.classes_))
+
+
+@_with_shared_text
+class TunedXGBRegressor(RegressorMixin, BaseTunedXGB):
+    """XGBoost for regression, tuned by cross-validation.
+
+    Takes the place of `XGBRegressor`, and of a search around it; see `TunedXGBClassifier`.
+
+    {parameters}
+
+    {attributes}
+    oof_predictions_ : ndarray of shape (n_samples,)
+        What the winner's boosters predicted for the rows they were not trained on; NaN for rows in no test fold, the
+        mean for rows in several.
+
+    {notes}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_autotune import TunedXGBRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = TunedXGBRegressor(n_trials=5, cv=3, random_state=0).fit(X, y)
+    >>> bool(model.best_score_ > -65)  # mean root of the mean squared error, negated: higher is better
+    True
+    """
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the predicted values.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+        """
+        encoded = self._encoded(X)
+        return self.best_estimator_.predict(encoded)
+
+    def _read_target(self, y: np.ndarray) -> Target:
+        return Target(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
+
+    def _loss(self, target: Target) -> Any:
+        return get_scorer("neg_root_mean_squared_error")
+
+    def _quick_loss(self) -> Any:
+        return root_mean_squared_error_of
+
+    def _shaped(self, prediction: np.ndarray) -> np.ndarray:
+        return prediction

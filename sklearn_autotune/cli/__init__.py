@@ -1,0 +1,1 @@
+"""The commands of ``python -m sklearn_autotune``, and the demo."""

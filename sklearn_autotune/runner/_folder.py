@@ -1,0 +1,218 @@
+"""Run folders: written whole or not at all, and read again."""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+
+from sklearn_autotune._compat.optional import require
+
+__all__ = [
+    "RunFolderError",
+    "free_target",
+    "git_commit",
+    "load_model",
+    "new_folder",
+    "read_metadata",
+    "save_model",
+    "sha256_of",
+    "versions",
+    "write_json",
+]
+
+METADATA = "metadata.json"
+
+# What decides about a result.
+PACKAGES = ("sklearn-autotune", "scikit-learn", "optuna", "xgboost", "lightgbm", "catboost", "numpy", "scipy", "pandas")
+
+# A skops file may hold types from these packages, and from no others.
+TRUSTED = ("sklearn_autotune.", "xgboost.", "sklearn.", "numpy.", "lightgbm.", "collections.OrderedDict")
+
+
+class RunFolderError(ValueError):
+    """A folder is no run folder, or what is in it is not what was written."""
+
+
+def free_target(folder: str | Path | None, otherwise: Path) -> Path:
+    """Return where a folder is to be written: where it was asked for, or where it is otherwise.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something already.
+    """
+    target = otherwise if folder is None else Path(folder)
+    if target.exists():
+        raise FileExistsError(f"{target} is there already; choose another folder")
+    return target
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``path``, and rename it when all is written; on an error nothing is left.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something at ``path``.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as parent:
+    ...     with new_folder(Path(parent, "run")) as folder:
+    ...         _ = (folder / "a.txt").write_text("a")
+    ...     os.listdir(parent)
+    ['run']
+    """
+    if path.exists():
+        raise FileExistsError(f"{path} is there already")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        yield folder
+        folder.chmod(0o777 & ~_umask())
+        folder.rename(path)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that any reader takes: what is not a finite number becomes null."""
+    text = json.dumps(_plain(content), indent=2, allow_nan=False, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:
+    """Return what a run folder says about itself.
+
+    Parameters
+    ----------
+    folder : Path
+    kind : {"run", "comparison"}, default="run"
+        Of what it has to be the folder.
+
+    Returns
+    -------
+    metadata : dict of str to object
+
+    Raises
+    ------
+    RunFolderError
+        If it is no such folder.
+    """
+    try:
+        metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunFolderError(f"{folder}: no {kind} folder: there is no {METADATA} in it") from None
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{folder / METADATA}: cannot be read: {error}") from None
+    found = metadata.get("kind", "run") if isinstance(metadata, dict) else None
+    if found != kind:
+        what = f"this is the folder of a {found}" if found else f"{METADATA} is not of this package"
+        hint = ", and it holds no model; run makes one" if found == "comparison" else ""
+        raise RunFolderError(f"{folder}: no {kind} folder: {what}{hint}")
+    return metadata
+
+
+# -- the model ---------------------------------------------------------------------------------------------------------
+
+
+def save_model(model: Any, folder: Path, kind: str) -> dict[str, Any]:
+    """Write the model, and return what the metadata say about its file."""
+    path = folder / f"model.{kind}"
+    if kind == "skops":
+        require("skops.io", "A model in skops' format").dump(model, path)
+        load = "from sklearn_autotune.runner import load; model = load('.')  # trusts a short list of packages"
+    else:
+        joblib.dump(model, path, compress=3)
+        load = f"import joblib; model = joblib.load('{path.name}')  # runs code of the file: only if you trust it"
+    return {"file": path.name, "format": kind, "sha256": sha256_of(path), "how_to_load": load}
+
+
+def load_model(folder: Path, metadata: Mapping[str, Any]) -> Any:
+    """Load the model of a run folder.
+
+    Raises
+    ------
+    RunFolderError
+        If the file is missing, is not the one that was written, or holds types that are not trusted.
+    """
+    entry = metadata["model"]
+    path = folder / entry["file"]
+    if not path.is_file():
+        raise RunFolderError(f"{path}: the model is missing")
+    if sha256_of(path) != entry["sha256"]:
+        raise RunFolderError(f"{path}: not the file that was written: its SHA-256 is another than {METADATA} says")
+    if entry["format"] != "skops":
+        return joblib.load(path)
+    skops = require("skops.io", "A model in skops' format")
+    found = skops.get_untrusted_types(file=path)
+    strange = [name for name in found if not name.startswith(TRUSTED)]
+    if strange:
+        raise RunFolderError(f"{path}: holds types that are not trusted: {', '.join(strange)}")
+    return skops.load(path, trusted=found)
+
+
+# -- where a run happened ----------------------------------------------------------------------------------------------
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide about a result."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit(folder: Path) -> dict[str, Any] | None:
+    """Return the commit that a folder is at, and whether there are changes beside it; None outside of git."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        return {"commit": commit, "has_changes": bool(_git(folder, "status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.strip()

@@ -1,0 +1,174 @@
+"""Runs and comparisons in MLflow, as a configuration says: the store is looked at first, and filled at the end."""
+
+import logging
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sklearn_autotune._compat.optional import require
+from sklearn_autotune.runner._config import Config, ConfigError, Tracking
+
+__all__ = ["Store", "open_store"]
+
+SQLITE = "sqlite:///"
+
+# Of servers whose address names none.
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+SECONDS_TO_ANSWER = 10.0
+
+# Runs of MLflow have what is logged of the model itself; of a folder, all other files.
+MODEL_FILES = "model.joblib", "model.skops"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where MLflow keeps runs, and how this one is to be called there."""
+
+    settings: Tracking
+    uri: str | None
+
+    def log(
+        self, log: Callable[..., str], folder: Path, name: str, metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Log, and all files of a folder but the model; return what the metadata say of it.
+
+        Parameters
+        ----------
+        log : callable
+            Makes the run: called with ``tracking_uri``, ``experiment_name``, ``run_name`` and ``tags``; returns its id.
+        folder : Path
+        name : str
+            Of the run, where the configuration names none.
+        metrics : mapping of str to float
+            Beside those that ``log`` logs.
+        tags : mapping of str to str
+            Beside those of the configuration.
+
+        Returns
+        -------
+        entry : dict of str to object
+            ``experiment``, ``run_id``, and ``missing_because`` where it could not be logged.
+        """
+        entry: dict[str, Any] = {"experiment": self.settings.experiment, "run_id": None, "missing_because": None}
+        try:
+            with _quiet():
+                entry["run_id"] = run_id = log(
+                    tracking_uri=self.uri,
+                    experiment_name=self.settings.experiment,
+                    run_name=self.settings.run_name or name,
+                    tags={**tags, **self.settings.tags},
+                )
+                client = require("mlflow", "Tracking").MlflowClient(tracking_uri=self.uri)
+                for key, value in metrics.items():
+                    client.log_metric(run_id, key, value)
+                for path in sorted(folder.iterdir()):
+                    if path.name not in MODEL_FILES:
+                        client.log_artifact(run_id, str(path), "folder")
+        except Exception as error:  # hours of search are not lost for a store that has gone
+            entry["missing_because"] = f"{type(error).__name__}: {_first_line(error)}"
+        return entry
+
+
+def open_store(config: Config, base: Path) -> Store | None:
+    """Look at the store that a configuration names, before anything is fitted.
+
+    Parameters
+    ----------
+    config : Config
+    base : Path
+        Where the path of a file starts.
+
+    Returns
+    -------
+    store : Store or None
+        None if nothing is to be logged.
+
+    Raises
+    ------
+    ConfigError
+        If MLflow is not installed, or the store cannot be read.
+    """
+    settings = config.tracking
+    if settings is None:
+        return None
+    if find_spec("mlflow") is None:
+        raise ConfigError("tracking: needs mlflow: pip install 'sklearn-autotune[mlflow]'")
+    uri = None if settings.uri is None else _resolved(settings.uri, base)
+    if uri is not None:
+        _require_place(uri)
+    try:
+        with _quiet():
+            client = require("mlflow", "Tracking").MlflowClient(tracking_uri=uri)
+            found = client.get_experiment_by_name(settings.experiment)
+    except Exception as error:  # MLflow raises what its many stores do
+        raise ConfigError(f"tracking.uri: {_shown(uri)}: cannot be read: {_first_line(error)}") from error
+    if found is not None and found.lifecycle_stage != "active":
+        raise ConfigError(f"tracking.experiment: {settings.experiment!r} has been deleted; restore it, or take another")
+    return Store(settings, uri)
+
+
+def _resolved(uri: str, base: Path) -> str:
+    """Let paths that are not absolute start at the configuration."""
+    if uri.startswith(SQLITE):
+        path = uri.removeprefix(SQLITE)
+        return f"{SQLITE}{base / path}"
+    if uri.startswith("file:") and not uri.startswith("file:/"):
+        return (base / uri.removeprefix("file:")).as_uri()
+    is_path = not urlsplit(uri).scheme and uri not in ("databricks", "databricks-uc", "uc")
+    return (base / uri).as_uri() if is_path else uri
+
+
+def _require_place(uri: str) -> None:
+    """Refuse at once what MLflow would try again and again, or would make: absent folders and silent servers."""
+    if uri.startswith(SQLITE):
+        path = Path(uri.removeprefix(SQLITE))
+        if not path.parent.is_dir():
+            raise ConfigError(f"tracking.uri: there is no folder {path.parent}")
+        if path.is_dir() or (path.is_file() and path.stat().st_size and not _is_sqlite(path)):
+            raise ConfigError(f"tracking.uri: {path} is no SQLite file")
+        return
+    parts = urlsplit(uri)
+    kind = parts.scheme.partition("+")[0]
+    if kind not in PORTS or parts.hostname is None:
+        return
+    address = parts.hostname, parts.port or PORTS[kind]
+    try:
+        socket.create_connection(address, timeout=SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise ConfigError(f"tracking.uri: {_shown(uri)}: no answer from {address[0]}:{address[1]}: {error}") from None
+
+
+def _is_sqlite(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+
+
+def _shown(uri: str | None) -> str:
+    """Return an address without the password in it."""
+    return "MLflow's own" if uri is None else re.sub(r"//[^/@]*@", "//…@", uri)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let MLflow and what it builds tables with say only what went wrong: a new store alone has a hundred lines."""
+    require("mlflow", "Tracking")  # which sets its own levels when it is loaded
+    loggers = [logging.getLogger(name) for name in ("alembic", "mlflow")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,357 @@
+"""A run: from a YAML file to a folder with a model and its papers, and from such a folder to scores and predictions."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from sklearn_autotune._compat.optional import require
+from sklearn_autotune.export import export_code
+from sklearn_autotune.export._deployed_model import model_to_keep
+from sklearn_autotune.runner._compare import compare, load_comparison
+from sklearn_autotune.runner._config import Config, ConfigError, config_hash, read_config
+from sklearn_autotune.runner._data import Parts, data_of, read_table
+from sklearn_autotune.runner._folder import (
+    METADATA,
+    RunFolderError,
+    free_target,
+    load_model,
+    new_folder,
+    read_metadata,
+    save_model,
+    write_json,
+)
+from sklearn_autotune.runner._mlflow import Store, open_store
+from sklearn_autotune.runner._provenance import origin_of, report_of, tags_of
+from sklearn_autotune.runner._scores import fold_scores, scores_beside_baseline
+from sklearn_autotune.runner._search import default_scoring, make_folds, make_search, refuse_wrong_scoring
+from sklearn_autotune.tables._profile import drift_of, fit_to_profile, profile_of
+from sklearn_autotune.tracking import log_search
+
+__all__ = [
+    "ConfigError",
+    "Predictions",
+    "RunFolderError",
+    "Verdict",
+    "compare",
+    "load",
+    "load_comparison",
+    "predict",
+    "run",
+    "verify",
+]
+
+# Scores that differ by less are the same: sums of floats depend on their order, and so do fits on other processors.
+TOLERANCE = 1e-9
+TOLERANCE_OF_FITS = 1e-6
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out when a run's scores were made again.
+
+    Attributes
+    ----------
+    matches : bool
+    checks : list of dict
+        For each thing that was compared: ``name``, ``recorded``, ``found`` and ``matches``.
+    """
+
+    matches: bool
+    checks: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a run's model predicts.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        A column with the target's name, and for classes ``probability_<class>``.
+    drift : list of dict
+        Columns with values that training had not, the worst first: ``column``, ``share``, ``outside``, ``unseen``,
+        ``more_missing`` and ``examples``.
+    notes : list of str
+    """
+
+    table: Any
+    drift: list[dict[str, Any]]
+    notes: list[str] = field(default_factory=list)
+
+
+# -- run ---------------------------------------------------------------------------------------------------------------
+
+
+def run(
+    path: str | Path,
+    *,
+    folder: str | Path | None = None,
+    callbacks: Sequence[Callable[..., None]] = (),
+) -> Path:
+    """Search as a configuration says, and write a run folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        The YAML file.
+    folder : str or Path or None, default=None
+        The run folder. None is a new one, named after the file and the time, in the folder that the file names.
+    callbacks : sequence of callable, default=()
+        Optuna callbacks, called after each candidate.
+
+    Returns
+    -------
+    folder : Path
+
+    Raises
+    ------
+    ConfigError
+        Before anything is fitted or written.
+    FileExistsError
+        If the folder is there already.
+
+    Notes
+    -----
+    The folder is written under another name and renamed: there is never half of one.
+    """
+    path = Path(path)
+    config = read_config(path)
+    base = path.resolve().parent
+    began = datetime.now(UTC)
+    target = free_target(folder, base / config.output.folder / f"{path.stem}-{began:%Y%m%d-%H%M%S}")
+    start = time.perf_counter()
+    parts = data_of(config, base)
+    refuse_wrong_scoring(config, parts)
+    search = make_search(config, parts, base, callbacks)
+    store = open_store(config, base)
+    groups = {} if parts.train.groups is None else {"groups": parts.train.groups}
+    ready = time.perf_counter()
+    search.fit(parts.train.X, parts.train.y, **groups)
+    seconds = {"search": time.perf_counter() - ready}
+    model = model_to_keep(search)
+    scores = _scores(config, parts, search, model)
+    with new_folder(target) as inside:
+        (inside / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        papers = _write_papers(config, search, model, inside, path.name)
+        metadata = _metadata(config, parts, search, base) | {
+            "created": began.isoformat(timespec="seconds"),
+            "seconds": seconds | {"total": time.perf_counter() - start},
+            **papers,
+            "scores": scores,
+        }
+        write_json(inside / METADATA, metadata)
+        if store is not None:
+            metadata["tracking"] = _log(store, search, parts, metadata, inside, target.name)
+            write_json(inside / METADATA, metadata)
+    return target
+
+
+def _write_papers(config: Config, search: Any, model: Any, inside: Path, name: str) -> dict[str, Any]:
+    """Write the model and what explains it; return what the metadata say of these files."""
+    entry = save_model(model, inside, config.output.model)
+    script = _script(search)
+    code = script.pop("code", None)
+    if code is not None:
+        (inside / script["file"]).write_text(code, encoding="utf-8")
+    report = report_of(config, search, inside, f"Run of {name}", code)
+    _write_trials(search, inside / "trials.csv")
+    return {"model": entry | {"kind": type(search).__name__}, "script": script, "report": report}
+
+
+def _log(store: Store, search: Any, parts: Parts, metadata: dict[str, Any], inside: Path, name: str) -> dict[str, Any]:
+    """Log the search with its scores to MLflow."""
+    scores = metadata["scores"]
+    metrics = {f"{rows}_score": scores[rows]["score"] for rows in ("train", "holdout") if scores[rows] is not None}
+    if scores["holdout"] is not None:
+        metrics["holdout_baseline"] = scores["holdout"]["baseline"]
+        metrics |= dict(zip(("holdout_low", "holdout_high"), scores["holdout"].get("interval", ()), strict=False))
+    log = partial(log_search, search, parts.train.X, registered_model_name=store.settings.registered_model)
+    return store.log(log, inside, name, metrics, tags_of(metadata))
+
+
+def _scores(config: Config, parts: Parts, search: Any, model: Any) -> dict[str, Any]:
+    scoring = config.scoring or default_scoring(parts.task)
+    scores: dict[str, Any] = {
+        "scoring": scoring,
+        "higher_is_better": True,
+        "folds": fold_scores(search, make_folds(config, parts), parts.train, scoring),
+        "train": scores_beside_baseline(model, parts.train, parts.train, scoring, config.seed, n_draws=0),
+        "holdout": None,
+    }
+    if parts.holdout is not None:
+        held = scores_beside_baseline(model, parts.train, parts.holdout, scoring, config.seed)
+        scores["holdout"] = held | {"rule": parts.rule}
+    return scores
+
+
+def _script(search: Any) -> dict[str, Any]:
+    """Return the exported script, or the reason why there is none."""
+    try:
+        return {"file": "model.py", "code": export_code(search), "missing_because": None}
+    except ValueError as error:
+        return {"file": None, "missing_because": str(error)}
+
+
+def _write_trials(search: Any, path: Path) -> None:
+    """Write the table of all trials, with a column for each parameter."""
+    pandas = require("pandas", "Writing trials")
+    table = pandas.DataFrame({name: list(values) for name, values in search.trials_.items()})
+    params = pandas.DataFrame(table.pop("params").tolist()).add_prefix("param_")
+    pandas.concat([table, params], axis=1).to_csv(path, index=False)
+
+
+def _metadata(config: Config, parts: Parts, search: Any, base: Path) -> dict[str, Any]:
+    statuses, counts = np.unique(search.trials_["status"].astype(str), return_counts=True)
+    return origin_of("run", config, parts, base) | {
+        "classes": search.classes_.tolist() if parts.task == "classification" else None,
+        "parameters": search.best_params_,
+        "blend": getattr(search, "blend_weights_", None),
+        "trials": dict(zip(statuses.tolist(), counts.tolist(), strict=True)),
+        "columns": profile_of(parts.train.X),
+    }
+
+
+# -- verify ------------------------------------------------------------------------------------------------------------
+
+
+def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = False) -> Verdict:
+    """Make a run's scores again, from its data and its model.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The run folder.
+    base : str or Path or None, default=None
+        Where the paths of the data start. None is where the configuration was.
+    refit : bool, default=False
+        Also fit the model again, by the script in the folder, and score that.
+
+    Returns
+    -------
+    verdict : Verdict
+
+    Raises
+    ------
+    ConfigError, RunFolderError
+        If the data or the model are not there, or the model is not the file that was written.
+
+    Warns
+    -----
+    A model in joblib's format runs code when it is loaded: verify only folders that you trust.
+    """
+    folder = Path(folder)
+    metadata = read_metadata(folder)
+    config = Config.model_validate(metadata["config"])
+    parts = data_of(config, Path(metadata["config_folder"] if base is None else base))
+    checks = [_check("config", metadata["config_hash"], config_hash(config))]
+    for name, recorded in metadata["data"].items():
+        checks.append(_check(name, recorded["sha256"], parts.fingerprint[name]["sha256"]))
+    recorded = metadata["scores"]
+    models = {"": load_model(folder, metadata)}
+    if refit:
+        models[", fitted again"] = _fitted_again(folder, metadata, parts)
+    for words, model in models.items():
+        for name, rows in (("train", parts.train), ("holdout", parts.holdout)):
+            if recorded[name] is not None and rows is not None:
+                again = scores_beside_baseline(model, parts.train, rows, recorded["scoring"], config.seed, n_draws=0)
+                tolerance = TOLERANCE_OF_FITS if words else TOLERANCE
+                checks.append(_check(f"{name} score{words}", recorded[name]["score"], again["score"], tolerance))
+                if not words:
+                    checks.append(_check(f"{name} baseline", recorded[name]["baseline"], again["baseline"]))
+    return Verdict(all(check["matches"] for check in checks), checks)
+
+
+def _fitted_again(folder: Path, metadata: dict[str, Any], parts: Parts) -> Any:
+    """Fit the model by the script of the run."""
+    script = metadata["script"]
+    if script["file"] is None:
+        raise RunFolderError(f"{folder}: there is no script to fit by: {script['missing_because']}")
+    path = folder / script["file"]
+    if not path.is_file():
+        raise RunFolderError(f"{path}: the script is missing")
+    namespace = {"__name__": "script"}
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), namespace)
+    return namespace["fit"](parts.train.X, parts.train.y)  # type: ignore[operator]
+
+
+def _check(name: str, recorded: Any, found: Any, tolerance: float = TOLERANCE) -> dict[str, Any]:
+    is_number = isinstance(recorded, float)
+    matches = bool(np.isclose(recorded, found, rtol=tolerance, atol=tolerance)) if is_number else recorded == found
+    return {"name": name, "recorded": recorded, "found": found, "matches": matches}
+
+
+def load(folder: str | Path) -> Any:
+    """Load the model of a run.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The run folder.
+
+    Returns
+    -------
+    model : Pipeline
+        Takes a table with the columns of training.
+
+    Raises
+    ------
+    RunFolderError
+        If there is no model, it is not the file that was written, or a skops file holds types of other packages than
+        those that are trusted.
+
+    Warns
+    -----
+    A model in joblib's format runs code when it is loaded: load only from folders that you trust.
+    """
+    folder = Path(folder)
+    return load_model(folder, read_metadata(folder))
+
+
+# -- predict -----------------------------------------------------------------------------------------------------------
+
+
+def predict(folder: str | Path, data: Any) -> Predictions:
+    """Predict with a run's model, and say in which columns the rows differ from those of training.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The run folder.
+    data : str, Path or pandas.DataFrame
+        A CSV or Parquet file, or a table. Columns may come in any order; those that the model does not know are left
+        out.
+
+    Returns
+    -------
+    predictions : Predictions
+
+    Raises
+    ------
+    ConfigError, RunFolderError
+        If a file is missing, a column is missing, or a column holds words where training had numbers.
+
+    Warns
+    -----
+    A model in joblib's format runs code when it is loaded: predict only with folders that you trust.
+    """
+    folder = Path(folder)
+    metadata = read_metadata(folder)
+    table = read_table(str(data), Path()) if isinstance(data, str | Path) else data
+    try:
+        X, notes = fit_to_profile(table, metadata["columns"], [metadata["target"], *metadata["config"].get("drop", [])])
+    except ValueError as error:
+        raise ConfigError(f"{data if isinstance(data, str | Path) else 'data'}: {error}") from None
+    model = load_model(folder, metadata)
+    pandas = require("pandas", "Predicting")
+    found = pandas.DataFrame({metadata["target"]: model.predict(X)}, index=table.index)
+    if is_classifier(model):
+        for label, column in zip(model.classes_.tolist(), model.predict_proba(X).T, strict=True):
+            found[f"probability_{label}"] = column
+    return Predictions(found, drift_of(X, metadata["columns"]), notes)

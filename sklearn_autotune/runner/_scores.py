@@ -1,0 +1,146 @@
+"""What a model is worth on rows that it has not seen: its score, an interval around it, and a baseline beside it."""
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import t
+from sklearn.base import is_classifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.metrics import get_scorer, log_loss, make_scorer
+from sklearn.model_selection import cross_val_score
+
+from sklearn_autotune.evaluation import GrownClassifier, GrownRegressor
+from sklearn_autotune.runner._data import Rows
+
+__all__ = ["fold_scores", "score_with_interval", "scorer_of", "scores_beside_baseline"]
+
+LEVEL = 0.95
+N_DRAWS = 500
+# More rows make each draw dearer, and fewer draws enough.
+MANY_ROWS, FEW_DRAWS = 10_000, 200
+
+
+def fold_scores(search: Any, folds: Any, train: Rows, scoring: str) -> dict[str, Any]:
+    """Return the winner's scores over the folds, with a t interval for their mean, and those of a baseline.
+
+    Parameters
+    ----------
+    search : estimator
+        Fitted.
+    folds : splitter
+    train : Rows
+    scoring : str
+
+    Returns
+    -------
+    scores : dict of str to object
+        A blend has a mean alone: it is chosen and scored on parts of the folds in turn.
+    """
+    shown = np.zeros((len(train.y), 1))
+    baseline = _baseline(hasattr(search, "classes_"))
+    known = cross_val_score(baseline, shown, train.y, groups=train.groups, cv=folds, scoring=scoring)
+    found: dict[str, Any] = {"mean": float(search.best_score_), "baseline": float(known.mean())}
+    if hasattr(search, "blend_weights_"):
+        return found
+    results, row = search.cv_results_, search.best_index_
+    scores = np.array([results[f"split{fold}_test_score"][row] for fold in range(search.n_splits_)])
+    half = t.ppf((1 + LEVEL) / 2, len(scores) - 1) * scores.std(ddof=1) / np.sqrt(len(scores))
+    found |= {"scores": scores.tolist(), "interval": [float(scores.mean() - half), float(scores.mean() + half)]}
+    return found | {"interval_is": f"{LEVEL:.0%}, by the folds' t statistic; folds share rows, so it is too narrow"}
+
+
+def scores_beside_baseline(
+    model: Any, train: Rows, rows: Rows, scoring: str, seed: int, n_draws: int | None = None
+) -> dict[str, Any]:
+    """Score a model on rows, and the class frequencies or the mean of the training rows beside it."""
+    baseline = _baseline(is_classifier(model)).fit(np.zeros((len(train.y), 1)), train.y)
+    shown = np.zeros((len(rows.y), 1))
+    found = score_with_interval(_prediction(model, rows.X), _classes(model), rows.y, scoring, seed, n_draws)
+    known = score_with_interval(_prediction(baseline, shown), _classes(baseline), rows.y, scoring, seed, n_draws=0)
+    return found | {"baseline": known["score"], "n_rows": len(rows.y)}
+
+
+def _baseline(is_classification: bool) -> Any:
+    return DummyClassifier(strategy="prior") if is_classification else DummyRegressor()
+
+
+def _classes(model: Any) -> np.ndarray | None:
+    return model.classes_ if is_classifier(model) else None
+
+
+def _prediction(model: Any, X: Any) -> np.ndarray:
+    if not is_classifier(model):
+        return np.asarray(model.predict(X), dtype=float)
+    return np.asarray(model.predict_proba(X), dtype=float)
+
+
+def score_with_interval(
+    prediction: np.ndarray,
+    classes: np.ndarray | None,
+    y: np.ndarray,
+    scoring: str,
+    seed: int,
+    n_draws: int | None = None,
+) -> dict[str, Any]:
+    """Return the score of predictions, and the interval that it has when rows are drawn again with replacement.
+
+    Parameters
+    ----------
+    prediction : ndarray of shape (n_rows,) or (n_rows, n_classes)
+    classes : ndarray of shape (n_classes,) or None
+    y : ndarray of shape (n_rows,)
+    scoring : str
+    seed : int
+    n_draws : int, default=None
+        None goes by the number of rows; 0 gives no interval.
+
+    Returns
+    -------
+    found : dict of str to object
+        Higher is better.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = np.arange(10.0)
+    >>> score_with_interval(y + 1.0, None, y, "neg_root_mean_squared_error", 0)["interval"]
+    [-1.0, -1.0]
+    """
+    scorer = scorer_of(scoring, classes)
+
+    def score(rows: np.ndarray) -> float:
+        shown = np.zeros((len(rows), 1))
+        return float(scorer(_known(shown, prediction[rows], classes), shown, y[rows]))
+
+    every = np.arange(len(y))
+    found: dict[str, Any] = {"score": score(every)}
+    if n_draws is None:
+        n_draws = N_DRAWS if len(y) <= MANY_ROWS else FEW_DRAWS
+    if n_draws and len(y) > 1:
+        random = np.random.RandomState(seed)
+        # Within classes, so that none is missing from a draw.
+        parts = [every] if classes is None else [np.flatnonzero(y == label) for label in np.unique(y)]
+        draws = [score(np.concatenate([random.choice(part, len(part)) for part in parts])) for _ in range(n_draws)]
+        low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        within = "" if classes is None else " within classes"
+        found |= {"interval": [float(low), float(high)]}
+        found |= {"interval_is": f"{LEVEL:.0%}, by {n_draws} bootstrap draws of the rows{within}"}
+    return found
+
+
+def scorer_of(scoring: str, classes: np.ndarray | None) -> Any:
+    """Return the scorer; that of the log loss is told the classes, of which some rows may lack one."""
+    if scoring == "neg_log_loss":
+        return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=classes)
+    return get_scorer(scoring)
+
+
+def _known(shown: np.ndarray, prediction: np.ndarray, classes: np.ndarray | None) -> Any:
+    if classes is None:
+        return GrownRegressor(shown, prediction, _no_others)
+    binary = prediction[:, 1] if prediction.shape[1] == 2 else prediction
+    return GrownClassifier(shown, binary, _no_others, classes)
+
+
+def _no_others(X: Any) -> Any:
+    raise ValueError("This scorer asks for predictions of other rows than those to be scored.")

@@ -1,0 +1,1 @@
+"""OptunaSearchCV, and what all searches share: set-up, trial loop, results, refit rules."""

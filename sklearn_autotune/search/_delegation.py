@@ -1,0 +1,231 @@
+"""What a search hands on to the estimator it found: predictions, attributes, tags and output settings."""
+
+from copy import deepcopy
+from typing import Any
+
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_autotune._compat.sklearn import VisualBlock
+
+__all__ = ["DelegateMixin", "require_refit"]
+
+
+def require_refit(search: Any, attribute: str) -> None:
+    """Raise AttributeError, in scikit-learn's words, if nothing was refitted."""
+    if not search.refit:
+        raise AttributeError(
+            f"This {type(search).__name__} instance was initialized with `refit=False`. {attribute} is available only "
+            "after refitting on the best parameters. You can refit an estimator manually using the `best_params_` "
+            "attribute"
+        )
+
+
+def _delegated(attribute: str) -> Any:
+    """Make a method exist exactly when the best estimator, or the one to be searched, has it."""
+
+    def check(search: Any) -> bool:
+        require_refit(search, attribute)
+        getattr(getattr(search, "best_estimator_", search.estimator), attribute)
+        return True
+
+    return available_if(check)
+
+
+class DelegateMixin:
+    """Methods and attributes of the best estimator, for anything that has ``estimator`` and ``best_estimator_``."""
+
+    estimator: Any
+    best_estimator_: Any
+
+    @_delegated("predict")
+    def predict(self, X: Any) -> Any:
+        """Call predict on the best estimator, refitted on all the data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict(X)
+
+    @_delegated("predict_proba")
+    def predict_proba(self, X: Any) -> Any:
+        """Call predict_proba on the best estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict_proba(X)
+
+    @_delegated("predict_log_proba")
+    def predict_log_proba(self, X: Any) -> Any:
+        """Call predict_log_proba on the best estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_log_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict_log_proba(X)
+
+    @_delegated("decision_function")
+    def decision_function(self, X: Any) -> Any:
+        """Call decision_function on the best estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_score : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.decision_function(X)
+
+    @_delegated("score_samples")
+    def score_samples(self, X: Any) -> Any:
+        """Call score_samples on the best estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.score_samples(X)
+
+    @_delegated("transform")
+    def transform(self, X: Any) -> Any:
+        """Call transform on the best estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        X_out : array-like, sparse matrix or DataFrame of shape (n_samples, n_features_out)
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.transform(X)
+
+    @_delegated("transform")
+    def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Search, fit the best estimator on all the data, and transform that.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        **params : dict of str to object
+            Metadata, as for ``fit``.
+
+        Returns
+        -------
+        X_out : array-like, sparse matrix or DataFrame of shape (n_samples, n_features_out)
+        """
+        return self.fit(X, y, **params).transform(X)  # type: ignore[attr-defined]
+
+    @_delegated("inverse_transform")
+    def inverse_transform(self, X: Any) -> Any:
+        """Call inverse_transform on the best estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_out)
+
+        Returns
+        -------
+        X_original : ndarray or sparse matrix of shape (n_samples, n_features)
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.inverse_transform(X)
+
+    @_delegated("get_feature_names_out")
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Return the names of the columns that transform gives.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+
+        Returns
+        -------
+        names : ndarray of str
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.get_feature_names_out(input_features)
+
+    @available_if(lambda search: hasattr(search.estimator, "set_output"))
+    def set_output(self, *, transform: Any = None) -> Any:
+        """Set what transform returns, for the estimator and for the best one once there is one.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            None leaves the setting as it is.
+
+        Returns
+        -------
+        self : object
+        """
+        for estimator in (self.estimator, getattr(self, "best_estimator_", None)):
+            if estimator is not None:
+                estimator.set_output(transform=transform)
+        return self
+
+    @property
+    def classes_(self) -> Any:
+        """Class labels, as the best estimator has them."""
+        require_refit(self, "classes_")
+        return getattr(self, "best_estimator_", self.estimator).classes_
+
+    @property
+    def offset_(self) -> Any:
+        """Offset between ``score_samples`` and ``decision_function`` of an outlier detector."""
+        require_refit(self, "offset_")
+        return getattr(self, "best_estimator_", self.estimator).offset_
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of features seen during ``fit``."""
+        try:
+            check_is_fitted(self)
+        except NotFittedError as error:
+            raise AttributeError(f"{type(self).__name__} object has no n_features_in_ attribute.") from error
+        return self.best_estimator_.n_features_in_
+
+    def __sklearn_tags__(self) -> Any:
+        """Take the tags of the estimator: a search accepts what it accepts and is what it is."""
+        tags = deepcopy(get_tags(self.estimator))
+        own = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.requires_fit = own.requires_fit
+        return tags
+
+    def _sk_visual_block_(self) -> Any:
+        name = "best_estimator_" if hasattr(self, "best_estimator_") else "estimator"
+        shown = getattr(self, name)
+        return VisualBlock("parallel", [shown], names=[f"{name}: {type(shown).__name__}"], name_details=[str(shown)])

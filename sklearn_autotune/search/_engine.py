@@ -1,0 +1,214 @@
+"""What all searches do between reading what the user wrote and fitting the winner."""
+
+import copy
+import logging
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+import optuna
+from sklearn.base import BaseEstimator
+
+from sklearn_autotune._compat.sklearn import FoldContexts
+from sklearn_autotune.evaluation import Evaluation, Outcome, Task
+from sklearn_autotune.exceptions import ClusterLostError, StudyStorageError
+from sklearn_autotune.execution._executors import Executor, Limits, make_executor
+from sklearn_autotune.progress import TrialProgress
+from sklearn_autotune.pruning._bars import Bars
+from sklearn_autotune.search._phase_timer import Clock
+from sklearn_autotune.search._refit_rules import RefitRule
+from sklearn_autotune.search._results import choose_best, format_results, format_trials
+from sklearn_autotune.search._routing import check_refit_names_score
+from sklearn_autotune.search._setup import guiding_metric, make_bars
+from sklearn_autotune.search._trial_loop import Budget, Goal, NotRepeatedError, Record, TrialLoop
+from sklearn_autotune.space._space import Space
+from sklearn_autotune.storage._claims import SharingExecutor
+from sklearn_autotune.storage._recorder import Logbook
+from sklearn_autotune.storage._signals import sigterm_interrupts
+from sklearn_autotune.storage._study import draw_seed, fingerprint, make_sampler, open_study
+
+__all__ = ["BaseSearch"]
+
+logger = logging.getLogger(__name__)
+
+
+class BaseSearch(BaseEstimator):
+    """A search with the parameters that every search has: its budget, its folds, its study and what steers it."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle a fitted search without its storage: that holds a URL, perhaps a password, and may be gone."""
+        state = dict(super().__getstate__())
+        if "study_" in state:
+            state["storage"] = None
+        return state
+
+    def _forget_fit(self) -> None:
+        """Drop what an earlier fit has left, so that nothing of it can be taken for a result of this one."""
+        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+            delattr(self, name)
+
+    # -- what a search may do its own way --------------------------------------------------------------------------
+
+    def _make_executor(self, evaluation: Evaluation) -> Executor:
+        return make_executor(evaluation, self.n_jobs, self.look_ahead, self._limits)
+
+    @property
+    def _limits(self) -> Limits:
+        """What one candidate may take."""
+        return Limits(self.trial_timeout, self.memory_limit)
+
+    def _make_bars(self, study: optuna.Study, space: Space) -> Bars:
+        return make_bars(self, study, space)
+
+    def _fingerprint(self, task: Task, space: Space) -> dict[str, str]:
+        resource = (self.resource, self.min_resources, self.max_resources, self.factor)
+        return fingerprint(task, space, self.scoring, self.estimator, resource)
+
+    def _first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
+        return self.enqueue or ()
+
+    def _refit_rule(self, metric: str) -> Any:
+        return self.refit
+
+    def _proposer(self) -> Callable[[Sequence[Record], int], Mapping[str, Any] | None] | None:
+        return None
+
+    def _make_budget(self, deadline: float | None) -> Budget:
+        return Budget(self.n_trials, deadline, bool(self.refit))
+
+    def _make_goal(self) -> Goal:
+        return Goal(self.patience, self.target_score)
+
+    def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
+        return make_sampler(self.sampler, space, seed)
+
+    # -- the search ------------------------------------------------------------------------------------------------
+
+    def _search(
+        self, task: Task, space: Space, evaluation: Evaluation, contexts: FoldContexts, start: float
+    ) -> Record | None:
+        """Measure candidates until the budget is spent, put what came out on the estimator, and return the winner.
+
+        There is none where no score decides.
+        """
+        deadline = None if self.timeout is None else start + self.timeout
+        self._clock = Clock()
+        self._fold_sizes = np.array([(len(fold.train), len(fold.test)) for fold in task.folds])
+        loops: list[TrialLoop] = []  # not on the search itself, which callbacks take to workers
+        try:
+            with (
+                sigterm_interrupts(),
+                closing(self._open_logbook(task, space)) as logbook,
+                closing(self._share(self._make_executor(evaluation), logbook)) as executor,
+            ):
+                self._run(loops, space, deadline, logbook=logbook, executor=executor, contexts=contexts)
+                winner = self._collect(loops[-1].study, loops[-1].records)
+            contexts.end()
+            return winner
+        except (KeyboardInterrupt, StudyStorageError, ClusterLostError):
+            if loops:
+                self._keep_interrupted(loops[-1].study, loops[-1].records)
+            raise
+
+    def _run(
+        self, loops: list[TrialLoop], space: Space, deadline: float | None, *, contexts: FoldContexts, **parts: Any
+    ) -> None:
+        """Measure candidates until the budget is spent; first going through what is stored, if that can be done."""
+        # From 2 on scikit-learn's lines, one for each fold, would run through a bar.
+        progress = TrialProgress(self.n_trials, self.timeout, bar="auto" if self.verbose == 1 else False)
+        shown = [progress] if self.verbose > 0 else []
+        parts |= {"contexts": contexts, "callbacks": [*(self.callbacks or ()), *shown], "clock": self._clock}
+        with progress, self._clock.running("total"):
+            loops.append(self._make_loop(space, deadline, **parts))
+            self._announce(loops[-1].n_planned)
+            contexts.begin(loops[-1].n_planned)
+            try:
+                loops[-1].run()
+            except NotRepeatedError as error:
+                logger.info("The stored trials are taken as they are: %s.", error)
+                loops.append(self._make_loop(space, deadline, as_stored=True, **parts))
+                loops[-1].run()
+
+    def _open_logbook(self, task: Task, space: Space) -> Logbook:
+        if self.storage is None:
+            return Logbook(study_name=self.study_name)
+        marks = self._fingerprint(task, space)
+        seed = draw_seed(self.random_state)
+        return Logbook(
+            open_study(storage=self.storage, study_name=self.study_name, resume=self.resume, marks=marks, seed=seed)
+        )
+
+    def _share(self, executor: Executor, logbook: Logbook) -> Executor:
+        """Measure only what no other process does, where others may be at the study."""
+        return SharingExecutor(executor, logbook) if logbook.is_shared else executor
+
+    def _make_loop(
+        self, space: Space, deadline: float | None, *, logbook: Logbook, as_stored: bool = False, **parts: Any
+    ) -> TrialLoop:
+        # A search that does not repeat what is stored must not draw again what it drew first.
+        seed = logbook.seed(self.random_state) + (len(logbook.read()) if as_stored else 0)
+        study = logbook.make_study(
+            copy.deepcopy(self.pruner) if isinstance(self.pruner, optuna.pruners.BasePruner) else None
+        )
+        study.sampler = self._make_sampler(space, seed)
+        return TrialLoop(
+            study=study,
+            space=space,
+            budget=self._make_budget(deadline),
+            goal=self._make_goal(),
+            bars=self._make_bars(study, space),
+            look_ahead=self.look_ahead,
+            metric=guiding_metric(self),
+            seed=seed,
+            enqueue=self._first_candidates(space),
+            propose=self._proposer(),
+            check_outcome=self._check_outcome,
+            logbook=logbook,
+            as_stored=as_stored,
+            **parts,
+        )
+
+    def _announce(self, n_candidates: int) -> None:
+        if self.verbose > 0:
+            print(
+                f"Fitting {self.n_splits_} folds for each of {n_candidates} candidates, "
+                f"totalling {self.n_splits_ * n_candidates} fits"
+            )
+
+    def _check_outcome(self, outcome: Outcome) -> None:
+        """Refuse a callable scorer's several scores as soon as they are seen, if ``refit`` chooses none."""
+        scores = outcome.folds[0].test
+        if isinstance(scores, dict):
+            check_refit_names_score(self.refit, scores)
+
+    def _collect(self, study: optuna.Study, records: list[Record]) -> Record | None:
+        """Turn finished trials into the attributes that a search has; return the winner."""
+        records = sorted(records, key=lambda record: record.number)
+        self.study_ = study
+        self.trials_ = format_trials(records, n_folds=self.n_splits_)
+        measured = [record for record in records if record.is_measured]
+        results, self.multimetric_ = format_results(
+            measured,
+            n_folds=self.n_splits_,
+            error_score=self.error_score,
+            return_train_score=self.return_train_score,
+        )
+        if self.refit or not self.multimetric_:
+            metric = (guiding_metric(self) if self.multimetric_ else None) or "score"
+            self.best_index_ = choose_best(results, measured, self._refit_rule(metric), metric)
+            self.best_params_ = results["params"][self.best_index_]
+            if not callable(self.refit) or isinstance(self.refit, RefitRule):
+                self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
+        self.cv_results_ = results
+        return measured[self.best_index_] if hasattr(self, "best_index_") else None
+
+    def _keep_interrupted(self, study: optuna.Study, records: list[Record]) -> None:
+        """Put the results so far on the estimator; what cannot be made of them is left out."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._collect(study, records)
+        except (ValueError, TypeError, IndexError) as error:
+            logger.info("Interrupted before there was a result: %s", error)

@@ -1,0 +1,458 @@
+"""OptunaSearchCV: the drop-in replacement for scikit-learn's searches."""
+
+import logging
+import numbers
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, ClassVar
+
+import numpy as np
+import optuna
+from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import get_tags, indexable
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_autotune._compat.sklearn import (
+    CallbackSupportMixin,
+    FoldContexts,
+    HasMethods,
+    Interval,
+    MultimetricScorer,
+    StrOptions,
+    cut_metadata,
+    raise_for_params,
+    root_context,
+    routing_enabled,
+    told_to_callbacks,
+    validate_parameter_constraints,
+    with_callbacks,
+)
+from sklearn_autotune.evaluation import Evaluation, Rung, Task
+from sklearn_autotune.execution._dask import ClusterSlots, find_client
+from sklearn_autotune.execution._executors import Executor
+from sklearn_autotune.pruning._fold_racing import FoldRacing
+from sklearn_autotune.search._delegation import DelegateMixin, require_refit
+from sklearn_autotune.search._engine import BaseSearch
+from sklearn_autotune.search._routing import make_router, resolve_scorer, route_metadata
+from sklearn_autotune.search._setup import check_pruner, guiding_metric, make_evaluation, make_space, make_task
+
+__all__ = ["OptunaSearchCV"]
+
+logger = logging.getLogger(__name__)
+
+
+class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseSearch):
+    """Search over an estimator's parameters, with Optuna choosing the candidates and cross-validation measuring them.
+
+    Takes the place of ``GridSearchCV(estimator, param_grid)`` and of ``RandomizedSearchCV(estimator,
+    param_distributions, n_iter=50)``: same attributes, same scorers, same metadata, same warnings. A finite space that
+    ``n_trials`` can cover is searched in full and in `ParameterGrid`'s order; in any other, Optuna's sampler learns
+    from the candidates measured.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Anything with ``fit`` that scikit-learn can clone; it is never fitted itself. Needs ``score``, or ``scoring``.
+    param_distributions : dict, list of dict, callable or "auto"
+        - dict: parameter name to what it may be. A list, tuple or array is always choices, of any objects (estimators
+          are cloned before use); a ``scipy.stats`` distribution, frozen; an Optuna distribution; or an object with
+          ``rvs(random_state=...)``, from which samplers cannot learn. Steps and nested estimators: ``step__parameter``.
+        - list of dict: alternatives, each with parameters of its own; which one is searched too.
+        - callable: ``space(trial)`` returns the candidate as a dict, using Optuna's ``trial.suggest_float`` and
+          friends.
+        - "auto": a curated space for each known estimator found in ``estimator``, also inside a Pipeline.
+    n_trials : int, default=50
+        How many different candidates are measured at most; equal ones are measured once.
+    timeout : float, default=None
+        Seconds for the whole ``fit``, the final one included: no candidate is begun, and none goes on to its next fold,
+        when only the time for the final fit is left. With ``n_jobs`` above 1 candidates under way are ended at once;
+        with 1 a fold that is being fitted is waited for. The first candidate is always finished. None sets no limit.
+    trial_timeout : float, default=None
+        Seconds for one candidate, all its folds together. One that takes longer is ended and recorded as failed, and
+        the search goes on. Candidates are measured in a worker process then, with ``n_jobs=1`` too. None sets no limit.
+    memory_limit : int, default=None
+        Bytes that one candidate may take beyond what its worker process holds before the first one. What asks for more
+        gets a ``MemoryError`` and is recorded as failed. Worker processes as with ``trial_timeout``; on Linux only.
+        None sets no limit.
+    scoring : str, callable, list, tuple, set or dict, default=None
+        As in scikit-learn: one scorer, or several, of which ``refit`` names the one that decides. None is the
+        estimator's ``score``. Higher is better.
+    n_jobs : int, default=None
+        Worker processes, each measuring one candidate at a time, or some of its folds if there are more workers than
+        ``look_ahead``. None is 1 unless in a ``joblib.parallel_config`` context, -1 all processors. Never changes the
+        result.
+    executor : distributed.Client or str, default=None
+        A Dask client, or the address of a Dask scheduler: candidates are measured by the cluster's workers, ``n_jobs``
+        of them at most, None meaning all. None is this machine, or the client of ``joblib.parallel_config("dask")``.
+    refit : bool, str, callable or refit rule, default=True
+        Fit the best candidate on all the data. A str names the score that decides; a callable takes ``cv_results_``
+        and returns the best index, and then there is no ``best_score_``. `OneStandardError` is a rule ready made.
+    cv : int, splitter or iterable of splits, default=None
+        As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, so that a
+        splitter that shuffles without a seed, or that can be used only once, gives all candidates the same folds.
+    verbose : int, default=0
+        0 prints nothing; 1 to 10 print what scikit-learn's searches print, and show how the search is doing: 1 as a bar
+        where the standard error stream is a terminal, else as `progress.TrialProgress` does in a log.
+    pre_dispatch : int or str, default="2*n_jobs"
+        Accepted because scikit-learn's searches have it, and without effect: ``look_ahead`` bounds what is under way.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the default sampler. The same int gives the same ``cv_results_``, times aside, for any ``n_jobs``, if
+        the estimator itself is seeded. Neither an instance nor NumPy's global state is changed.
+    error_score : "raise" or float, default=nan
+        Score of a fold that failed. "raise" lets the estimator's own exception through.
+    return_train_score : bool, default=False
+        Also score on each fold's training rows.
+    sampler : optuna.samplers.BaseSampler, default=None
+        Proposes the candidates; a copy is used. None is Optuna's multivariate TPE, which handles parameters that only
+        some candidates have in groups.
+    pruner : "auto", FoldRacing, optuna.pruners.BasePruner or None, default="auto"
+        What stops hopeless candidates early: those it stops have NaN for the folds not measured, rank last and never
+        win. "auto" is `FoldRacing()`, unless every score is wanted: in a search of up to 20 candidates, in a finite
+        space that is searched in full, and where ``refit`` is a function or there are several scores and none decides.
+        One of Optuna's pruners is given the mean score of the folds so far, after each fold or rung; a copy is used.
+        All of them go by the trials told when the candidate was asked. None measures all candidates in full.
+    resource : str, default=None
+        What candidates are given little by little, all folds together, so that hopeless ones can be stopped with
+        little: "n_samples" (training rows), "iterations" (``n_estimators``, ``max_iter`` or ``iterations``, also of a
+        Pipeline's last step), "epochs" (calls of ``partial_fit``), or the name of a parameter that counts.
+        ``pruner="auto"`` is successive halving then. The count with the best mean score is settled and stands in the
+        candidate's params; of epochs, which are no parameter, in ``best_resource_``. None measures fold after fold.
+    min_resources, max_resources : int or "auto", default="auto"
+        How much of the resource there is on the first rung, and on the last. "auto" makes four or five rungs, and ends
+        with all rows, or with what the estimator has set.
+    factor : float, default=3
+        How many times as much of the resource each rung has as the one below, and of how many candidates one climbs on.
+    prefix_cache : int, default=2**30
+        Bytes for what the first steps of a Pipeline gave on each fold, shared by all candidates that begin with the
+        same steps; divided among workers. 0 shares nothing. Scores are the same either way.
+    patience : int, default=None
+        Stop after so many candidates in a row without a better mean score. None never does.
+    target_score : float, default=None
+        Stop once a candidate's mean score is at least this. None never does.
+    look_ahead : int, default=2
+        How many candidates may be under way before their results are known to the sampler. Part of what determines the
+        result, as ``n_jobs`` is not: lower lets the sampler and the pruner know more, higher has work for more workers,
+        of which ``look_ahead`` times the number of folds can be busy.
+    enqueue : list of dict, default=None
+        Candidates to measure first, for instance known good settings. What a dict leaves out is left to the sampler.
+    callbacks : list of callable, default=None
+        Optuna callbacks, called as ``callback(study, frozen_trial)`` in this process after each candidate, in order;
+        they may call ``study.stop()``. (scikit-learn's own callbacks are set with ``set_callbacks``.)
+    storage : str, path or optuna.storages.BaseStorage, default=None
+        Where the study is kept: a path is an SQLite file, which one process at a time can search, a str with "://" an
+        Optuna URL. At one study in a server's database or a journal several processes may be. None keeps it in memory.
+    study_name : str, default=None
+        Name of the study in ``storage``. None is "sklearn_autotune". A new study never touches an old one: if the name
+        is taken it gets a number behind it.
+    resume : bool, default=False
+        Go on with the stored study of that name until it has ``n_trials`` candidates in all, so as to end like a search
+        that was never interrupted. A study that was made for other data, folds, space, scoring or estimator is refused.
+
+    Attributes
+    ----------
+    cv_results_ : dict of str to ndarray
+        scikit-learn's table, key by key: one row per measured candidate.
+    best_estimator_ : estimator
+        Fitted on all the data with the best parameters. Not with ``refit=False``.
+    best_params_ : dict
+    best_score_ : float
+        Mean score over the folds of the best candidate; higher is better. Not with a callable ``refit``.
+    best_index_ : int
+        Row of the best candidate in ``cv_results_``.
+    scorer_ : callable or dict of callable
+    n_splits_ : int
+    best_resource_ : int
+        How much of the ``resource`` the best candidate's score belongs to; the final fit has as much, or all rows.
+    refit_time_ : float
+        Seconds of the final fit.
+    multimetric_ : bool
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        If the best estimator has it.
+    study_ : optuna.Study
+        In memory, for ``optuna.visualization``; what ``storage`` holds is a copy of its trials.
+    trials_ : dict of str to ndarray
+        Our own table of all trials, for ``pandas.DataFrame(search.trials_)``: ``number``, ``status`` ("complete",
+        "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``exit`` (signal or code, where the
+        candidate's worker process ended), ``seconds``, ``n_folds`` measured, ``params``, the score of each fold, and
+        the ``resource`` reached where there is one.
+
+    See Also
+    --------
+    sklearn.model_selection.GridSearchCV : Tries every point of a grid.
+    sklearn.model_selection.RandomizedSearchCV : Draws candidates at random.
+
+    Notes
+    -----
+    TPE is the tree-structured Parzen estimator of Bergstra et al., "Algorithms for Hyper-Parameter Optimization",
+    NeurIPS 2011, in Optuna's multivariate form. A failed candidate is told to it as pruned without a value, which
+    counts as worst and steers it away; Optuna's state for failures would teach it nothing.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_autotune import OptunaSearchCV
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), LogisticRegression())
+    >>> space = {"logisticregression__C": loguniform(1e-3, 1e3)}
+    >>> search = OptunaSearchCV(model, space, n_trials=10, random_state=0).fit(X, y)
+    >>> bool(search.best_score_ > 0.97)
+    True
+    >>> sorted(search.best_params_)
+    ['logisticregression__C']
+    """
+
+    # What each parameter may be: one table for the check and for its message.
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "estimator": [HasMethods(["fit"])],
+        "param_distributions": [dict, list, tuple, callable, StrOptions({"auto"})],
+        "n_trials": [Interval(numbers.Integral, 1, None, closed="left")],
+        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
+        "n_jobs": [numbers.Integral, None],
+        "executor": "no_validation",
+        "refit": ["boolean", str, callable],
+        "cv": ["cv_object"],
+        "verbose": ["verbose"],
+        "pre_dispatch": [numbers.Integral, str],
+        "random_state": ["random_state"],
+        "error_score": [StrOptions({"raise"}), numbers.Real],
+        "return_train_score": ["boolean"],
+        "sampler": [optuna.samplers.BaseSampler, None],
+        "pruner": [StrOptions({"auto"}), FoldRacing, optuna.pruners.BasePruner, None],
+        "resource": [str, None],
+        "min_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "factor": [Interval(numbers.Real, 1, None, closed="neither")],
+        "prefix_cache": [Interval(numbers.Integral, 0, None, closed="left")],
+        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "target_score": [numbers.Real, None],
+        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
+        "enqueue": [list, tuple, None],
+        "callbacks": [list, tuple, None],
+        "storage": "no_validation",
+        "study_name": [str, None],
+        "resume": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_trials: int = 50,
+        timeout: float | None = None,
+        trial_timeout: float | None = None,
+        memory_limit: int | None = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        executor: Any = None,
+        refit: bool | str | Callable = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: float | str = np.nan,
+        return_train_score: bool = False,
+        sampler: Any = None,
+        pruner: Any = "auto",
+        resource: str | None = None,
+        min_resources: int | str = "auto",
+        max_resources: int | str = "auto",
+        factor: float = 3,
+        prefix_cache: int = 2**30,
+        patience: int | None = None,
+        target_score: float | None = None,
+        look_ahead: int = 2,
+        enqueue: Any = None,
+        callbacks: Any = None,
+        storage: Any = None,
+        study_name: str | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.estimator = estimator
+        self.param_distributions = param_distributions
+        self.n_trials = n_trials
+        self.timeout = timeout
+        self.trial_timeout = trial_timeout
+        self.memory_limit = memory_limit
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+        self.executor = executor
+        self.refit = refit
+        self.cv = cv
+        self.verbose = verbose
+        self.pre_dispatch = pre_dispatch
+        self.random_state = random_state
+        self.error_score = error_score
+        self.return_train_score = return_train_score
+        self.sampler = sampler
+        self.pruner = pruner
+        self.resource = resource
+        self.min_resources = min_resources
+        self.max_resources = max_resources
+        self.factor = factor
+        self.prefix_cache = prefix_cache
+        self.patience = patience
+        self.target_score = target_score
+        self.look_ahead = look_ahead
+        self.enqueue = enqueue
+        self.callbacks = callbacks
+        self.storage = storage
+        self.study_name = study_name
+        self.resume = resume
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle without the client, which is a connection."""
+        state = super().__getstate__()
+        return state if isinstance(self.executor, str) else state | {"executor": None}
+
+    def __sklearn_clone__(self) -> "OptunaSearchCV":
+        """Clone with the same client: it cannot be copied."""
+        without = object.__new__(type(self))
+        without.__dict__ = vars(self) | {"executor": None}
+        cloned = super(OptunaSearchCV, without).__sklearn_clone__()
+        cloned.executor = self.executor
+        return cloned
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None, **params: Any) -> "OptunaSearchCV":
+        """Search, then fit the best candidate on all the data.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix, DataFrame or list of length n_samples
+            Training data; (n_samples, n_samples) for precomputed kernels or distances.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Target; None for unsupervised estimators.
+        **params : dict of str to object
+            Metadata for the estimator's ``fit``, the scorer and the splitter, as scikit-learn routes it. Whatever has
+            one entry per sample is cut to each fold's rows.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            Before any model is fitted, if a parameter, the space or the data cannot be used; after the search, if
+            all fits failed.
+        KeyboardInterrupt
+            On Ctrl-C or SIGTERM, once the results so far are on the estimator.
+        StudyMismatchError, StudyInUseError, StudyStorageError
+            If the stored study was made for something else, is searched by another process, or cannot be read or
+            written.
+        ClusterLostError
+            If a Dask cluster has no workers any more; the results so far are on the estimator.
+        """
+        start = time.time()
+        self._forget_fit()
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
+        )
+        scorer = resolve_scorer(self, self.estimator)
+        if y is None and get_tags(self.estimator).target_tags.required:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None: "
+                f"{type(self.estimator).__name__} cannot be fitted without it."
+            )
+        X, y = indexable(X, y)
+        params = cut_metadata(X, params=params)
+        routed = route_metadata(self, params, scorer)
+        root = root_context(self, max_subtasks=1 + (self.refit is not False))
+        check_pruner(self)
+        task = make_task(self, self.estimator, X, y, scorer, routed)
+        self.n_splits_ = len(task.folds)
+        space = make_space(self, task)
+        told = told_to_callbacks(self, task.X, task.y, task.fit_params)
+        if root is not None:
+            root.call_on_fit_task_begin(**told)
+        contexts = FoldContexts(self, root, len(task.folds))
+        evaluation = make_evaluation(self, task, space, self if contexts.are_watched else None)
+        winner = self._search(task, space, evaluation, contexts, start)
+        self.scorer_ = scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
+        curve = () if winner is None else winner.outcome.curve
+        if curve:
+            self.best_resource_ = evaluation.resource_of(curve)
+        if self.refit:
+            self._refit(task, root, evaluation, curve)
+        if root is not None:
+            root.call_on_fit_task_end(**told)
+        return self
+
+    def score(self, X: Any, y: Any = None, **params: Any) -> float:
+        """Score the best estimator with the search's scorer; higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        **params : dict of str to object
+            Metadata for the scorer; needs ``enable_metadata_routing=True``.
+
+        Returns
+        -------
+        score : float
+            By ``scoring`` where given (the one named by ``refit`` of several), else by the estimator's ``score``.
+        """
+        require_refit(self, "score")
+        check_is_fitted(self)
+        raise_for_params(params, self, "score")
+        routed = process_routing(self, "score", **params).scorer["score"] if routing_enabled() else {}
+        scorer = self.scorer_
+        name = guiding_metric(self) or self.refit
+        if isinstance(scorer, dict) and self.multimetric_:
+            scorer = scorer[name]
+        score = scorer(self.best_estimator_, X, y, **routed)
+        return score[name] if isinstance(score, dict) else score
+
+    def get_metadata_routing(self) -> Any:
+        """Return the metadata router: what ``fit`` and ``score`` pass on, and to whom.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        return make_router(self)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is an estimator to predict with, or, under ``refit=False``, a table of results."""
+        return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
+
+    # -- the stages of fit -------------------------------------------------------------------------------------
+
+    def _make_executor(self, evaluation: Evaluation) -> Executor:
+        client = find_client(self.executor)
+        if client is not None:
+            is_ours = isinstance(self.executor, str)
+            return ClusterSlots(client, evaluation, self.n_jobs, self.look_ahead, self._limits, is_ours=is_ours)
+        return super()._make_executor(evaluation)
+
+    def _refit(self, task: Task, root: Any, evaluation: Evaluation, curve: tuple[Rung, ...]) -> None:
+        """Fit the winner on all rows. Its failure is the user's to see."""
+        # Parameters may be estimators: the winner gets copies, and the ones in cv_results_ stay unfitted.
+        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+        context = None if root is None else root.subcontext(task_name="refit-with-best-params")
+        told = told_to_callbacks(self, task.X, task.y, task.fit_params)
+        start = time.perf_counter()
+        with nullcontext() if context is None else context.propagate_callback_context(best):
+            if context is not None:
+                context.call_on_fit_task_begin(**told)
+            evaluation.fit(best, task.X, task.y, task.fit_params, curve)
+        self.best_estimator_ = best
+        self.refit_time_ = time.perf_counter() - start
+        if hasattr(best, "feature_names_in_"):
+            self.feature_names_in_ = best.feature_names_in_
+        if context is not None:
+            context.call_on_fit_task_end(**told)

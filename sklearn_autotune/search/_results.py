@@ -1,0 +1,260 @@
+"""Finished trials become ``cv_results_``, ranks, the report of failures and the best index.
+
+``cv_results_`` has scikit-learn's keys and no more; what else is known of a trial stands in ``trials_``.
+"""
+
+import numbers
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.ma import MaskedArray
+from scipy.stats import rankdata
+
+from sklearn_autotune._compat.sklearn import report_fit_failures
+from sklearn_autotune.evaluation import FoldScore
+from sklearn_autotune.search._refit_rules import RefitRule
+from sklearn_autotune.search._trial_loop import Record
+
+__all__ = ["choose_best", "format_results", "format_trials", "rank_scores"]
+
+Results = dict[str, Any]
+
+
+def format_results(
+    records: Sequence[Record],
+    *,
+    n_folds: int,
+    error_score: float | str,
+    return_train_score: bool,
+) -> tuple[Results, bool]:
+    """Format the measured candidates as scikit-learn does, and speak of failures in its words.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        The measured ones, in the order of their numbers.
+    n_folds : int
+    error_score : float or "raise"
+    return_train_score : bool
+
+    Returns
+    -------
+    results : dict of str to ndarray or list
+        As ``cv_results_``.
+    is_multimetric : bool
+
+    Raises
+    ------
+    ValueError
+        If nothing was measured, or all fits failed.
+    """
+    if not records or not n_folds:
+        raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
+    report_fit_failures(_reported_folds(records, n_folds), error_score)
+    metrics = _metrics(records)
+    shape = (len(records), n_folds)
+
+    results: Results = {}
+    for name in ("fit", "score"):
+        seconds = [getattr(fold, f"{name}_seconds", np.nan) for fold in _all_folds(records, n_folds)]
+        results.update(_moments(f"{name}_time", np.array(seconds, dtype=float).reshape(shape), measured_only=True))
+    results.update(_masked_params([record.full_params for record in records]))
+    results["params"] = [record.full_params for record in records]
+    pruned = np.array([record.outcome.status == "pruned" for record in records])
+    for metric in metrics or ("score",):
+        for kind in ("test", "train") if return_train_score else ("test",):
+            table = _score_table(records, kind, metric, n_folds, error_score)
+            results.update({f"split{fold}_{kind}_{metric}": table[:, fold] for fold in range(n_folds)})
+            results.update(_moments(f"{kind}_{metric}", table))
+            means = results[f"mean_{kind}_{metric}"]
+            if not np.isfinite(means[~pruned]).all():
+                warnings.warn(f"One or more of the {kind} scores are non-finite: {means}", stacklevel=2)
+            if kind == "test":
+                results[f"rank_test_{metric}"] = rank_scores(means)
+    return results, bool(metrics)
+
+
+def rank_scores(scores: np.ndarray) -> np.ndarray:
+    """Rank from best (1) to worst; equal scores share a rank, and what is not finite comes last, tied.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_candidates,)
+        Higher is better.
+
+    Returns
+    -------
+    ranks : ndarray of int32 of shape (n_candidates,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rank_scores(np.array([0.5, np.nan, 0.9, np.inf, 0.5]))
+    array([2, 4, 1, 4, 2], dtype=int32)
+    """
+    finite = np.isfinite(scores)
+    ranks = np.full(len(scores), finite.sum() + 1, dtype=np.int32)
+    ranks[finite] = rankdata(-scores[finite], method="min")
+    return ranks
+
+
+def choose_best(results: Results, records: Sequence[Record], refit: Any, metric: str) -> int:
+    """Choose the winner: what a callable ``refit`` says, else the best complete candidate.
+
+    If none is complete, scikit-learn's rule is left: the best mean there is, and the first row if there is none.
+
+    Parameters
+    ----------
+    results : dict
+        As ``cv_results_``.
+    records : sequence of Record
+        Row by row the same candidates.
+    refit : bool, str or callable
+    metric : str
+
+    Returns
+    -------
+    best_index : int
+
+    Raises
+    ------
+    TypeError, IndexError
+        If a callable ``refit`` returns no index of a candidate.
+    """
+    complete = np.array([record.outcome.status == "complete" for record in records])
+    if callable(refit):
+        index = refit(_only(results, complete) if isinstance(refit, RefitRule) else results)
+        if not isinstance(index, numbers.Integral):
+            raise TypeError("best_index_ returned is not an integer")
+        if not 0 <= int(index) < len(records):
+            raise IndexError("best_index_ index out of range")
+        return int(index)
+    ranks = results[f"rank_test_{metric}"]
+    eligible = complete if complete.any() else np.ones(len(records), dtype=bool)
+    return int(np.where(eligible, ranks, ranks.max() + 1).argmin())
+
+
+def _only(results: Results, complete: np.ndarray) -> Results:
+    """Return the results with no scores but those of complete candidates: no other may be chosen."""
+    if not complete.any():
+        return results
+    tests = {name: column for name, column in results.items() if "_test_" in name and not name.startswith("rank")}
+    return results | {name: np.where(complete, column, np.nan) for name, column in tests.items()}
+
+
+def format_trials(records: Sequence[Record], *, n_folds: int) -> dict[str, Any]:
+    """Format everything that is known of all trials, as columns; ``pandas.DataFrame`` takes them as they are.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        Of all finished trials, measured or not.
+    n_folds : int
+
+    Returns
+    -------
+    trials : dict of str to ndarray or list
+        ``number``, ``status``, ``error``, ``exit``, ``seconds``, ``n_folds``, ``params``, then one column per fold and
+        score; where candidates climb rungs also ``resource``, the highest rung reached.
+    """
+    trials: dict[str, Any] = {
+        "number": np.array([record.number for record in records], dtype=int),
+        "status": np.array([record.outcome.status for record in records], dtype=object),
+        "error": np.array([record.outcome.error for record in records], dtype=object),
+        "exit": np.array([record.outcome.exit for record in records], dtype=object),
+        "seconds": np.array([record.seconds for record in records], dtype=float),
+        "n_folds": np.array([len(record.outcome.folds) for record in records], dtype=int),
+        "params": [record.full_params for record in records],
+    }
+    if any(record.outcome.curve for record in records):
+        reached = [record.outcome.curve[-1].resource if record.outcome.curve else 0 for record in records]
+        trials["resource"] = np.array(reached, dtype=int)
+    for metric in _metrics(records) or ("score",):
+        table = _score_table(records, "test", metric, n_folds, np.nan, with_lower_rungs=True)
+        trials.update({f"split{fold}_test_{metric}": table[:, fold] for fold in range(n_folds)})
+        trials[f"mean_test_{metric}"] = table.mean(axis=1)
+    return trials
+
+
+def _metrics(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return the names of the scores, if there are several."""
+    for record in records:
+        for fold in record.outcome.folds:
+            if isinstance(fold.test, dict):
+                return tuple(fold.test)
+    return ()
+
+
+def _all_folds(records: Sequence[Record], n_folds: int) -> Iterator[FoldScore | None]:
+    """Yield candidate after candidate, fold after fold; None where a fold was not measured."""
+    for record in records:
+        folds = record.outcome.folds
+        yield from folds
+        yield from (None for _ in range(n_folds - len(folds)))
+
+
+def _reported_folds(records: Sequence[Record], n_folds: int) -> list[dict[str, Any]]:
+    """Say of each fold whether it failed; all folds of a candidate whose worker died did."""
+    reported = []
+    for record in records:
+        errors = [fold.error for fold in record.outcome.folds]
+        if record.outcome.status == "failed":
+            errors += [record.outcome.error] * (n_folds - len(errors))
+        reported += [{"fit_error": error} for error in errors]
+    return reported
+
+
+def _score_table(
+    records: Sequence[Record],
+    kind: str,
+    metric: str,
+    n_folds: int,
+    error_score: float | str,
+    *,
+    with_lower_rungs: bool = False,
+) -> np.ndarray:
+    """Return the scores of shape (n_candidates, n_folds); NaN where a fold was not measured, or not to the top."""
+    table = np.full((len(records), n_folds), np.nan)
+    for row, record in enumerate(records):
+        folds = record.outcome.folds if with_lower_rungs else record.outcome.scored_folds
+        for fold, score in enumerate(folds):
+            value = getattr(score, kind)
+            table[row, fold] = value[metric] if isinstance(value, dict) else value
+        if record.outcome.status == "failed" and isinstance(error_score, numbers.Real):
+            table[row, len(folds) :] = error_score
+    return table
+
+
+def _moments(name: str, table: np.ndarray, *, measured_only: bool = False) -> Results:
+    mean_of = np.nanmean if measured_only else np.average
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # infinite scores have no spread
+        warnings.simplefilter("ignore", RuntimeWarning)  # a row of which nothing was measured
+        mean = mean_of(table, axis=1)
+        spread = np.sqrt(mean_of((table - mean[:, np.newaxis]) ** 2, axis=1))
+    return {f"mean_{name}": mean, f"std_{name}": spread}
+
+
+def _masked_params(candidates: Sequence[Mapping[str, Any]]) -> Results:
+    """Return a masked array per parameter: masked where a candidate does not have it."""
+    found: dict[str, dict[int, Any]] = {}
+    for row, candidate in enumerate(candidates):
+        for name, value in candidate.items():
+            found.setdefault(name, {})[row] = value
+    results: Results = {}
+    for name, values in found.items():
+        column = MaskedArray(np.empty(len(candidates), dtype=_dtype(list(values.values()))), mask=True)
+        for row, value in values.items():
+            column[row] = value
+        results[f"param_{name}"] = column
+    return results
+
+
+def _dtype(values: list[Any]) -> np.dtype:
+    """Return NumPy's own choice, but object for strings and for anything that is not one number each."""
+    try:
+        array = np.array(values)
+    except ValueError:  # sequences of different lengths
+        return np.dtype(object)
+    return array.dtype if array.ndim == 1 and array.dtype.kind != "U" else np.dtype(object)

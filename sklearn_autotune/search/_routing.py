@@ -1,0 +1,111 @@
+"""Scorers and metadata at the door: which scorer, which metadata goes where."""
+
+import warnings
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any
+
+from sklearn.metrics import check_scoring
+from sklearn.utils import Bunch
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from sklearn_autotune._compat.sklearn import MultimetricScorer, check_multimetric_scoring, routing_enabled
+
+__all__ = [
+    "check_refit_names_score",
+    "make_router",
+    "pass_on_metadata",
+    "resolve_scorer",
+    "route_metadata",
+    "takes_sample_weight",
+]
+
+
+def resolve_scorer(search: Any, estimator: Any) -> Any:
+    """Return the scorer that ``scoring`` asks for; a multi-metric one where it names several.
+
+    Raises
+    ------
+    ValueError
+        If there are several scores and ``refit`` does not say which one decides.
+    """
+    scoring = search.scoring
+    if callable(scoring):
+        return scoring
+    if scoring is None or isinstance(scoring, str):
+        return check_scoring(estimator, scoring)
+    scorers = check_multimetric_scoring(estimator, scoring)
+    check_refit_names_score(search.refit, scorers)
+    return MultimetricScorer(scorers=scorers, raise_exc=search.error_score == "raise")
+
+
+def check_refit_names_score(refit: Any, scores: Mapping[str, Any]) -> None:
+    """Raise ValueError, in scikit-learn's words, if there are several scores and none is chosen."""
+    if refit is False or callable(refit) or (isinstance(refit, str) and refit in scores):
+        return
+    raise ValueError(
+        "For multi-metric scoring, the parameter refit must be set to a scorer key or a callable to refit an "
+        "estimator with the best parameter setting on the whole data and make the best_* attributes available for "
+        f"that metric. If this is not needed, refit should be set to False explicitly. {refit!r} was passed."
+    )
+
+
+def route_metadata(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch:
+    """Say what of ``fit``'s metadata goes to the estimator, the splitter and the scorer.
+
+    Without scikit-learn's routing, ``groups`` goes to the splitter, ``sample_weight`` to the estimator and to scorers
+    that take it, and everything else to the estimator.
+    """
+    return process_routing(search, "fit", **params) if routing_enabled() else pass_on_metadata(search, params, scorer)
+
+
+def pass_on_metadata(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch:
+    """Say where ``fit``'s metadata goes without scikit-learn's routing."""
+    to_fit = dict(params)
+    groups = to_fit.pop("groups", None)
+    to_score = {}
+    weight = to_fit.get("sample_weight")
+    if weight is not None and _accepts_sample_weight(scorer, search):
+        to_score["sample_weight"] = weight
+    return Bunch(
+        estimator=Bunch(fit=to_fit),
+        splitter=Bunch(split={"groups": groups}),
+        scorer=Bunch(score=to_score),
+    )
+
+
+def make_router(search: Any) -> MetadataRouter:
+    """Build the router that scikit-learn's own searches have."""
+    return (
+        MetadataRouter(owner=search)
+        .add(estimator=search.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+        .add(
+            scorer=resolve_scorer(search, search.estimator),
+            method_mapping=MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score"),
+        )
+        .add(splitter=search.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+    )
+
+
+def _accepts_sample_weight(scorer: Any, search: Any) -> bool:
+    """Whether any of the scorers takes weights; warn for each that does not."""
+    several = isinstance(scorer, MultimetricScorer)
+    named = {f"{name}={one}": one for name, one in scorer._scorers.items()} if several else {str(scorer): scorer}
+    accepts = []
+    for name, one in named.items():
+        takes = takes_sample_weight(one)
+        if not takes:
+            warnings.warn(
+                f"The scoring {name} does not support sample_weight, which may lead to statistically incorrect "
+                f"results when fitting {search} with sample_weight. ",
+                stacklevel=4,
+            )
+        accepts.append(takes)
+    return any(accepts)
+
+
+def takes_sample_weight(scorer: Any) -> bool:
+    """Whether a scorer takes weights."""
+    if hasattr(scorer, "_accept_sample_weight"):
+        return bool(scorer._accept_sample_weight())
+    return "sample_weight" in signature(scorer).parameters

@@ -1,0 +1,1 @@
+"""AutoModelSelector: chooses the family of models, their parameters and a blend."""

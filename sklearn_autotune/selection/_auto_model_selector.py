@@ -1,0 +1,488 @@
+"""AutoModelSelector: from a raw table to a fitted model, or a blend of several."""
+
+import numbers
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import optuna
+from optuna.trial import FixedTrial
+from sklearn.metrics import accuracy_score, get_scorer, get_scorer_names, log_loss, make_scorer, r2_score
+from sklearn.pipeline import Pipeline
+from sklearn.utils import ClassifierTags, RegressorTags, check_array
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_autotune._compat.sklearn import (
+    FoldContexts,
+    Interval,
+    StrOptions,
+    take_rows,
+    validate_parameter_constraints,
+)
+from sklearn_autotune.evaluation import Task
+from sklearn_autotune.families import Family
+from sklearn_autotune.families._chosen import read_families
+from sklearn_autotune.pruning._bars import Bars
+from sklearn_autotune.pruning._fold_racing import FoldRacing
+from sklearn_autotune.search._engine import BaseSearch
+from sklearn_autotune.search._routing import pass_on_metadata, resolve_scorer
+from sklearn_autotune.search._setup import make_task
+from sklearn_autotune.search._trial_loop import Budget, Goal, Record
+from sklearn_autotune.selection._candidates import FAMILY, selection_space, usual_candidate
+from sklearn_autotune.selection._cost_model import Costs
+from sklearn_autotune.selection._cross_fit import Members
+from sklearn_autotune.selection._ensemble_choice import choose, make_leaderboard, quick_leaders
+from sklearn_autotune.selection._final_fits import FinalFits
+from sklearn_autotune.selection._schedule import (
+    LARGEST_SHARE,
+    FinalBudget,
+    Plan,
+    SelectionBars,
+    default_folds,
+    label_of,
+    sample_rows,
+)
+from sklearn_autotune.selection._second_layer import Stack
+from sklearn_autotune.space._space import Space, read_space
+from sklearn_autotune.storage._study import draw_seed
+from sklearn_autotune.tables._encoder import check_classes, check_rows, require_target
+from sklearn_autotune.tables._preparation import TableReader
+
+__all__ = ["AutoModelSelector"]
+
+N_TRIALS = 50
+MOST_TRIALS = 100_000  # where only the time is limited
+
+# Families differ by much: several have to be complete before anything is known of the noise.
+RACING = FoldRacing(n_startup_trials=6)
+
+
+def _is_classification(selector: Any) -> bool:
+    return selector.task == "classification"
+
+
+class AutoModelSelector(BaseSearch):
+    """Chooses the kind of model, its parameters, and a blend of the best, from a table of raw columns.
+
+    Columns may hold numbers, booleans, strings, categories, dates and missing values. Each family of models gets them
+    prepared in its own way, inside the folds. Quick baselines come first, then settings known to be good on many
+    tables, family after family, then Optuna chooses; hopeless candidates are stopped early. In the end the best are
+    blended, as far as that pays, with models of a second layer, which learn from what the best of each family predict.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}, default="classification"
+    families : "auto" or list of str and Family, default="auto"
+        Which kinds of models are tried: names of the catalogue, or a `Family` of your own. "auto" is all that suit the
+        task and are installed.
+    n_trials : int, default=None
+        How many candidates are measured at most. None is no limit with a ``timeout``, and 50 without.
+    timeout : float, default=None
+        Seconds for the whole ``fit``, final fits and blending included.
+    trial_timeout : float, default=None
+        Seconds for one candidate, all its folds together; as in `OptunaSearchCV`.
+    memory_limit : int, default=None
+        Bytes that one candidate may take; as in `OptunaSearchCV`.
+    scoring : str or callable, default=None
+        One score, as in scikit-learn; higher is better. None is the log loss, or the root of the mean squared error,
+        both negated.
+    cv : int, splitter or iterable, default=None
+        As in scikit-learn. None is 8 stratified folds below 3,000 rows, 5 below 20,000 and 3 above; with a ``scoring``
+        no more than the rarest class has rows.
+    blend : bool, default=True
+        Whether the best may be blended. False takes the best one alone.
+    n_jobs : int, default=None
+        Workers, by joblib's conventions; each fits its models on one thread, matrix products aside. Without a
+        ``timeout`` it does not change the result.
+    random_state : int or RandomState, default=None
+        Seeds folds of the default ``cv``, models and sampler.
+    max_predict_time : float, default=None
+        Seconds that predicting one row may take; slower candidates do not win, and the blend falls back to one model.
+    patience : int or "auto" or None, default="auto"
+        Stop after so many candidates in a row without a better score. "auto" goes by the number of rows; None goes on.
+    look_ahead : int, default=2
+        How many candidates may be under way before their results are known.
+    callbacks : list of callable, default=None
+        Optuna callbacks, called as ``callback(study, frozen_trial)`` after each candidate, in order.
+    error_score : "raise" or float, default=nan
+        What becomes of a candidate that fails. "raise" lets the exception through.
+    verbose : int, default=0
+        More than 0 shows how the search is doing, as in `OptunaSearchCV`.
+
+    Attributes
+    ----------
+    best_estimator_ : Pipeline
+        Reads a raw table and predicts with a `VotingClassifier` or `VotingRegressor` of the members; with a second
+        layer, with a `StackingClassifier` or `StackingRegressor` of what it looks at.
+    best_score_ : float
+        What the choice is worth on rows that it was not made on: for each fold the winner, or the blend, is chosen on
+        the other folds and scored on this one. Higher is better.
+    best_params_ : dict
+        The best single candidate.
+    best_index_ : int
+        Its row in ``cv_results_``.
+    blend_weights_ : dict of str to float
+        Weight of each member, by its label: the family and its number. They add up to 1.
+    leaderboard_ : dict of str to ndarray
+        A row for each candidate, the best first: rank, number (the trial's, in ``trials_`` and ``study_``; those of
+        the second layer, "stacked_linear" and "stacked_trees", come after all trials), family, params, mean_score,
+        std_error, fit_seconds, predict_seconds, status, error, blend_weight. For
+        ``pandas.DataFrame(selector.leaderboard_)``.
+    cv_results_ : dict of str to ndarray
+        scikit-learn's table: one row per measured candidate.
+    trials_ : dict of str to ndarray
+        Our own table of all trials.
+    study_ : optuna.Study
+    scorer_ : callable
+    classes_ : ndarray of shape (n_classes,)
+        Of a classification.
+    n_splits_ : int
+    n_rows_searched_ : int
+        Rows that candidates were measured on: fewer than all where a short ``timeout`` met a large table.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        If X had names for its columns.
+
+    Notes
+    -----
+    Blends are chosen by greedy selection (Caruana et al., ICML 2004); probabilities of each candidate are scaled by a
+    temperature first (Guo et al., ICML 2017). Where early stopping looks at a fold's test rows, these are predicted
+    with as many rounds as were best on the other folds. The second layer (Wolpert, "Stacked generalization", 1992)
+    needs 750 rows, each tested in one fold.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_autotune import AutoModelSelector
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> selector = AutoModelSelector(families=["logistic", "forest"], n_trials=3, cv=3, random_state=0).fit(X, y)
+    >>> selector.predict(X.head(2))
+    array([0, 0])
+    >>> sorted(set(selector.leaderboard_["family"].tolist()))
+    ['forest', 'logistic']
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "task": [StrOptions({"classification", "regression"})],
+        "families": [StrOptions({"auto"}), list, tuple],
+        "n_trials": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "cv": ["cv_object"],
+        "blend": ["boolean"],
+        "n_jobs": [numbers.Integral, None],
+        "random_state": ["random_state"],
+        "max_predict_time": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "patience": [StrOptions({"auto"}), Interval(numbers.Integral, 1, None, closed="left"), None],
+        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
+        "callbacks": [list, tuple, None],
+        "error_score": [StrOptions({"raise"}), numbers.Real],
+        "verbose": ["verbose"],
+    }
+
+    # What every search has, and this one does not leave open.
+    refit = True
+    return_train_score = False
+    target_score = None
+    enqueue = None
+    sampler = None
+    pruner = "auto"
+    storage = None
+    study_name = None
+    resume = False
+
+    def __init__(
+        self,
+        task: str = "classification",
+        families: Any = "auto",
+        *,
+        n_trials: int | None = None,
+        timeout: float | None = None,
+        trial_timeout: float | None = None,
+        memory_limit: int | None = None,
+        scoring: Any = None,
+        cv: Any = None,
+        blend: bool = True,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        max_predict_time: float | None = None,
+        patience: int | str | None = "auto",
+        look_ahead: int = 2,
+        callbacks: Any = None,
+        error_score: float | str = np.nan,
+        verbose: int = 0,
+    ) -> None:
+        self.task = task
+        self.families = families
+        self.n_trials = n_trials
+        self.timeout = timeout
+        self.trial_timeout = trial_timeout
+        self.memory_limit = memory_limit
+        self.scoring = scoring
+        self.cv = cv
+        self.blend = blend
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.max_predict_time = max_predict_time
+        self.patience = patience
+        self.look_ahead = look_ahead
+        self.callbacks = callbacks
+        self.error_score = error_score
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> "AutoModelSelector":
+        """Measure candidates, choose, and fit what was chosen.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Class labels of any type, or numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in training, where a model takes them, in early stopping's place of decision the score, and in the
+            choice of the blend.
+        groups : array-like of shape (n_samples,), default=None
+            For a splitter that keeps groups together.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            Before any model is fitted, if a parameter or the data cannot be used; after the search, if all candidates
+            failed.
+        KeyboardInterrupt
+            On Ctrl-C, once the results so far are on the estimator.
+        """
+        start = time.time()
+        self._forget_fit()
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
+        )
+        families = read_families(self.families, self.task)
+        reader, encoded, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
+        scorer = self._loss() if self.scoring is None else resolve_scorer(self, self)
+        seed = draw_seed(self.random_state) % 2**31
+        whole = self._members(encoded, y, params, scorer, families, reader, seed, with_folds=False)
+        rows = sample_rows(whole, self.timeout, seed)
+        cut = {name: take_rows(value, rows) for name, value in params.items()}
+        measured = self._members(encoded[rows], y[rows], cut, scorer, families, reader, seed, with_folds=True)
+        self.n_splits_, self.n_rows_searched_ = len(measured.task.folds), len(rows)
+        self.scorer_ = scorer
+        deadline = None if self.timeout is None else start + self.timeout
+        plan = self._make_plan(measured, len(y), deadline)
+        measured.candidate_seconds, measured.foresee = plan.costs.candidate_seconds, plan.costs.least
+        space = read_space(selection_space(plan.costs.families, measured.shape(plan.costs.n_train)))
+        self._plan, self._records = plan, list[Record]()
+        try:
+            contexts = FoldContexts(self, None, self.n_splits_)
+            self._search(measured.task, space, measured, contexts, start)  # type: ignore[arg-type]
+            self._conclude(self._records, plan, measured, whole, reader)
+        finally:
+            del self._plan, self._records
+        return self
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _read_data(
+        self, X: Any, y: Any, metadata: Mapping[str, Any]
+    ) -> tuple[TableReader, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Read the table, and check target and metadata against it."""
+        require_target(self, y)
+        reader = TableReader()
+        encoded = reader.fit_transform(X)
+        self.n_features_in_ = reader.n_features_in_
+        if hasattr(reader, "feature_names_in_"):
+            self.feature_names_in_ = reader.feature_names_in_
+        y, params = check_rows(encoded, y, metadata)
+        if self.task == "regression":
+            if len(y) < 2:
+                raise ValueError("Found n_samples = 1: there have to be rows to learn from and rows to score.")
+            return reader, encoded, check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"), params
+        check_classification_targets(y)
+        self.classes_, counts = np.unique(y, return_counts=True)
+        check_classes(self.classes_, counts, self.cv)
+        return reader, encoded, y, params
+
+    def _loss(self) -> Any:
+        if self.task == "regression":
+            return get_scorer("neg_root_mean_squared_error")
+        return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=self.classes_)
+
+    def _members(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        params: Mapping[str, Any],
+        scorer: Any,
+        families: Mapping[str, Family],
+        reader: TableReader,
+        seed: int,
+        *,
+        with_folds: bool,
+    ) -> Members:
+        """Make what fits members on some rows, with or without folds to measure them on."""
+        routed = pass_on_metadata(self, params, scorer)
+        if with_folds:
+            is_classification = self.task == "classification"
+            folds = default_folds(y, is_classification, seed, may_lack_classes=self.scoring is None)
+            task = make_task(self, self, X, y, scorer, routed, folds)
+        else:
+            task = Task(X, y, (), scorer, routed.estimator.fit, routed.scorer.score, self.error_score, False)
+        classes = self.classes_ if self.task == "classification" else None
+        return Members(task, families, reader.n_categories_, classes, seed)
+
+    def _make_plan(self, measured: Members, n_rows: int, deadline: float | None) -> Plan:
+        folds = measured.task.folds
+        most = None if self.timeout is None else LARGEST_SHARE * self.timeout
+        costs = Costs(measured.families, measured.shape, min(len(fold.train) for fold in folds), len(folds), most)
+        if most is not None:
+            shape = costs.shape(costs.n_train)
+            affordable = {
+                name: family
+                for name, family in measured.families.items()
+                if costs.of_candidate(costs.hastened(usual_candidate(family, shape))) <= most
+            }
+            costs.families = affordable or measured.families
+        refits_all = n_rows > self.n_rows_searched_
+        stack = Stack(measured, costs, self.timeout, is_wanted=self.blend and not refits_all)
+        return Plan(costs, deadline, n_rows, refits_all, stack)
+
+    # -- what a search does its own way --------------------------------------------------------------------------------
+
+    def _announce(self, n_candidates: int) -> None:
+        if self.verbose > 0:
+            print(f"Measuring models of {len(self._plan.costs.families)} families on {self.n_splits_} folds")
+
+    def _make_budget(self, deadline: float | None) -> Budget:
+        most = self.n_trials or (N_TRIALS if self.timeout is None else MOST_TRIALS)
+        return FinalBudget(most, deadline, reserve=lambda: self._plan.final_seconds(self._plan.known))
+
+    def _make_goal(self) -> Goal:
+        return Goal(self._plan.patience(self.n_rows_searched_) if self.patience == "auto" else self.patience)  # type: ignore[arg-type]
+
+    def _make_bars(self, study: optuna.Study, space: Space) -> Bars:
+        return SelectionBars(RACING, lambda trial: space.suggest(FixedTrial(trial.params))[FAMILY])
+
+    def _proposer(self) -> Plan:
+        return self._plan
+
+    def _collect(self, study: optuna.Study, records: list[Record]) -> Record | None:
+        self._records = records
+        return super()._collect(study, records)
+
+    # -- the winners ---------------------------------------------------------------------------------------------------
+
+    def _conclude(
+        self, records: list[Record], plan: Plan, measured: Members, whole: Members, reader: TableReader
+    ) -> None:
+        """Choose, fit what is chosen, and say what came out."""
+        plan.look_at(records)
+        leading = quick_leaders(records, measured, self.max_predict_time)
+        stack = cast(Stack, plan.stack)
+        until = None if plan.deadline is None else plan.deadline - plan.refit_seconds(records)
+        stacked = stack.measure(leading, 1 + max(record.number for record in records), until)
+        chosen, self.best_score_ = choose(
+            leading,
+            measured,
+            stack,
+            quick=self.scoring is None,
+            is_blended=self.blend,
+            deadline=plan.blend_deadline,
+            max_predict_time=self.max_predict_time,
+        )
+        start = time.perf_counter()
+        fits = FinalFits(plan, whole, measured, stack)
+        members = fits.fit(chosen, leading[0])
+        self.refit_time_ = time.perf_counter() - start
+        self.blend_weights_ = {label_of(record): weight for record, weight in members}
+        self.best_estimator_ = Pipeline([("read", reader), ("model", fits.put_together(members))])
+        self.leaderboard_ = make_leaderboard([*records, *stacked], self.blend_weights_)
+
+    # -- predicting ----------------------------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict classes, or values.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Columns of a DataFrame may come in another order.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict(X)
+
+    @available_if(_is_classification)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict_proba(X)
+
+    @available_if(_is_classification)
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return how far the decision is from turning: the logarithm of odds, or of probabilities.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Of two classes, the logarithm of the second one's odds: above 0 it is predicted. Of more, the logarithm of
+            each one's probability, columns in the order of ``classes_``; the highest is predicted.
+        """
+        tiny = np.finfo(float).tiny
+        logarithms = np.log(np.maximum(self.predict_proba(X), tiny))
+        return logarithms[:, 1] - logarithms[:, 0] if logarithms.shape[1] == 2 else logarithms
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy, or R², on some rows; higher is better.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        metric = accuracy_score if self.task == "classification" else r2_score
+        return float(metric(y, self.predict(X), sample_weight=sample_weight))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "best_estimator_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        if self.task == "regression":
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+        else:
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        return tags

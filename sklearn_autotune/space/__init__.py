@@ -1,0 +1,1 @@
+"""What the user wrote as a space becomes an Optuna space."""

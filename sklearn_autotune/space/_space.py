@@ -1,0 +1,369 @@
+"""What the user wrote becomes a space: parameter name → distribution, with conditions.
+
+A space is used through four verbs: `suggest` a candidate from a trial, say its `size`, walk its `grid`, and `encode` a
+candidate the user names. Choosing among the dicts of a list is one more categorical parameter, `BRANCH`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import product
+from math import prod
+from typing import Any, Protocol
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from sklearn.base import clone
+
+from sklearn_autotune._compat.optuna import scratch_study
+from sklearn_autotune.space._dimensions import Choices, Dimension, read_dimension, value_key
+
+__all__ = ["BRANCH", "BranchedSpace", "FunctionSpace", "Space", "candidate_key", "read_space"]
+
+BRANCH = "(branch)"
+
+Candidate = dict[str, Any]
+
+
+class Space(Protocol):
+    """Where candidates come from."""
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether some parameters exist only in some candidates."""
+        ...
+
+    @property
+    def size(self) -> int | None:
+        """How many different candidates there can be; None if not countable."""
+        ...
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters known to be searched; of a function, none before it is run."""
+        ...
+
+    def suggest(self, trial: Any) -> Candidate:
+        """Let an Optuna trial choose a candidate."""
+        ...
+
+    def grid(self) -> Iterator[dict[str, Any]]:
+        """Walk through a finite space: what each trial would have to suggest, in ParameterGrid's order."""
+        ...
+
+    def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
+        """Say what a trial would have to suggest to give these values."""
+        ...
+
+    def check(self, estimator: Any) -> None:
+        """Raise ValueError if the space names a parameter that the estimator does not have."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the space in JSON's types, equal for equal spaces."""
+        ...
+
+
+def read_space(spelled: Any) -> "Space":
+    """Read what the user passed as ``param_distributions``.
+
+    Parameters
+    ----------
+    spelled : dict, list of dict, or callable
+        As documented for `OptunaSearchCV`.
+
+    Returns
+    -------
+    space : Space
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none of these, or an entry cannot be read.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> space = read_space([{"kernel": ["poly"], "degree": [2, 3]}, {"kernel": ["rbf", "linear"]}])
+    >>> space.size
+    4
+    >>> read_space({"C": loguniform(1e-2, 1e2)}).size is None
+    True
+    """
+    if callable(spelled) and not isinstance(spelled, Mapping):
+        return FunctionSpace(spelled)
+    branches = [spelled] if isinstance(spelled, Mapping) else spelled
+    if isinstance(branches, str) or not isinstance(branches, Sequence) or not branches:
+        raise TypeError(
+            "Parameter distribution is not a dict, a non-empty list of dicts, a function of a trial or 'auto', got: "
+            f"{spelled!r} of type {type(spelled).__name__}"
+        )
+    for branch in branches:
+        if not isinstance(branch, Mapping):
+            raise TypeError(f"Parameter distribution is not a dict ({branch!r})")
+    return BranchedSpace.of([_read_branch(branch) for branch in branches])
+
+
+def candidate_key(candidate: Mapping[str, Any]) -> Any:
+    """Return a key that is equal for candidates with equal values."""
+    return frozenset((name, value_key(value)) for name, value in candidate.items())
+
+
+def _read_branch(branch: Mapping[str, Any]) -> dict[str, Dimension]:
+    return {name: read_dimension(name, branch[name]) for name in sorted(branch)}
+
+
+@dataclass(frozen=True)
+class BranchedSpace:
+    """One or more dicts of parameters; with several, which one is itself chosen."""
+
+    branches: tuple[dict[str, Dimension], ...]
+    study_names: tuple[dict[str, str], ...]
+    branch_labels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, branches: list[dict[str, Dimension]]) -> "BranchedSpace":
+        """Name the parameters in the study: a name is shared by branches only with the same distribution."""
+        first: dict[str, BaseDistribution] = {}
+        study_names = []
+        for place, branch in enumerate(branches):
+            names = {}
+            for name, dimension in branch.items():
+                shared = first.setdefault(name, dimension.distribution) == dimension.distribution
+                names[name] = name if shared else f"{name} {BRANCH[:-1]} {place})"
+            study_names.append(names)
+        labels = tuple(_label(place, branch) for place, branch in enumerate(branches))
+        return cls(tuple(branches), tuple(study_names), labels)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether some parameters exist only in some candidates."""
+        return len(self.branches) > 1
+
+    @property
+    def size(self) -> int | None:
+        """How many candidates there are, equal ones of different branches counted apart."""
+        sizes = [[dimension.size for dimension in branch.values()] for branch in self.branches]
+        if any(size is None for branch in sizes for size in branch):
+            return None
+        return sum(prod(size for size in branch if size is not None) for branch in sizes)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters of all branches."""
+        return frozenset(name for branch in self.branches for name in branch)
+
+    def suggest(self, trial: Any) -> Candidate:
+        """Let an Optuna trial choose a branch and its parameters."""
+        place = 0
+        if self.is_conditional:
+            place = self.branch_labels.index(trial.suggest_categorical(BRANCH, self.branch_labels))
+        names = self.study_names[place]
+        return {
+            name: dimension.decode(_suggest(trial, names[name], dimension.distribution))
+            for name, dimension in self.branches[place].items()
+        }
+
+    def grid(self) -> Iterator[dict[str, Any]]:
+        """Walk through a finite space in ParameterGrid's order."""
+        for place, branch in enumerate(self.branches):
+            head = {BRANCH: self.branch_labels[place]} if self.is_conditional else {}
+            names = self.study_names[place]
+            for values in product(*(dimension.values() for dimension in branch.values())):
+                yield head | {names[name]: value for name, value in zip(branch, values, strict=True)}
+
+    def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
+        """Find the branch that can give these values; values not named are left to the sampler."""
+        problems, found = [], []
+        for place, branch in enumerate(self.branches):
+            names = self.study_names[place]
+            head = {BRANCH: self.branch_labels[place]} if self.is_conditional else {}
+            try:
+                encoded = {name: branch[name].encode(value) for name, value in candidate.items()}
+            except KeyError as error:
+                problems.append(f"{error.args[0]!r} is not in the space")
+            except ValueError as error:
+                problems.append(str(error))
+            else:
+                decoded = {name: branch[name].decode(suggested) for name, suggested in encoded.items()}
+                suggestion = head | {names[name]: suggested for name, suggested in encoded.items()}
+                found.append((candidate_key(decoded) == candidate_key(candidate), suggestion))
+        if not found:
+            raise ValueError(f"The candidate {dict(candidate)!r} is not in the space: {'; '.join(problems)}.")
+        return max(found, key=lambda pair: pair[0])[1]  # the first exact one, else the first that equals in number
+
+    def check(self, estimator: Any) -> None:
+        """Try every branch on a clone, for every choice of a part that has parameters of its own."""
+        for branch in self.branches:
+            owners = {
+                name: dimension.options
+                for name, dimension in branch.items()
+                if isinstance(dimension, Choices) and _has_parts(name, branch)
+            }
+            for chosen in product(*owners.values()):
+                _check_names(branch, estimator, dict(zip(owners, chosen, strict=True)))
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the space in JSON's types."""
+        return {
+            label: {name: dimension.describe() for name, dimension in branch.items()}
+            for label, branch in zip(self.branch_labels, self.branches, strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class FunctionSpace:
+    """A function of a trial that returns the candidate (define-by-run)."""
+
+    function: Callable[[Any], Mapping[str, Any]]
+    is_conditional: bool = True
+
+    @property
+    def size(self) -> None:
+        """Not known before it is run."""
+        return
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Not known before it is run."""
+        return frozenset()
+
+    def suggest(self, trial: Any) -> Candidate:
+        """Call the function."""
+        candidate = self.function(_ObjectTrial(trial))
+        if not isinstance(candidate, Mapping):
+            raise TypeError(
+                "A space given as a function must return a dict of parameters, got "
+                f"{candidate!r} of type {type(candidate).__name__}."
+            )
+        return dict(candidate)
+
+    def grid(self) -> Iterator[dict[str, Any]]:
+        """Not possible: nobody knows what the function can suggest."""
+        raise ValueError("a space given as a function has no grid")
+
+    def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the function with these values, to see what it would have to be given."""
+        encoder = _Encoder(candidate)
+        self.function(encoder)
+        unknown = set(candidate) - set(encoder.encoded)
+        if unknown:
+            raise ValueError(
+                f"The candidate {dict(candidate)!r} is not in the space: "
+                f"the function does not ask for {sorted(unknown)}."
+            )
+        return encoder.encoded
+
+    def check(self, estimator: Any) -> None:
+        """Call the function once, on a trial of a throwaway study."""
+        candidate = self.suggest(scratch_study(seed=0).ask())
+        parts = {name: value for name, value in candidate.items() if _has_parts(name, candidate)}
+        _check_names({name: Choices.of([value]) for name, value in candidate.items()}, estimator, parts)
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the function by its name: its code is not compared."""
+        return {"function": getattr(self.function, "__qualname__", type(self.function).__name__)}
+
+
+class _ObjectTrial:
+    """A trial whose categorical choices may be any objects; everything else is Optuna's trial."""
+
+    def __init__(self, trial: Any) -> None:
+        self._trial = trial
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trial, name)
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Suggest one of any objects, told apart by their places."""
+        dimension = read_dimension(name, choices)
+        return dimension.decode(_suggest(self._trial, name, dimension.distribution))
+
+
+class _Encoder:
+    """A trial that hands out given values, and notes what Optuna would have to suggest for them."""
+
+    def __init__(self, candidate: Mapping[str, Any]) -> None:
+        self.candidate = candidate
+        self.encoded: dict[str, Any] = {}
+        self._trial = scratch_study(seed=0).ask()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trial, name)
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Hand out the given choice."""
+        return self._hand_out(name, read_dimension(name, choices))
+
+    def suggest_float(self, name: str, low: float, high: float, *, step: Any = None, log: bool = False) -> Any:
+        """Hand out the given number."""
+        return self._hand_out(name, read_dimension(name, FloatDistribution(low, high, log=log, step=step)))
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> Any:
+        """Hand out the given whole number."""
+        return self._hand_out(name, read_dimension(name, IntDistribution(low, high, log=log, step=step)))
+
+    def _hand_out(self, name: str, dimension: Dimension) -> Any:
+        if name not in self.candidate:
+            return dimension.decode(_suggest(self._trial, name, dimension.distribution))
+        self.encoded[name] = dimension.encode(self.candidate[name])
+        return dimension.decode(self.encoded[name])
+
+
+def _suggest(trial: Any, name: str, distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    if isinstance(distribution, FloatDistribution):
+        return trial.suggest_float(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    raise TypeError(f"{distribution!r} is not a distribution this package knows")
+
+
+def _label(place: int, branch: Mapping[str, Dimension]) -> str:
+    """Name a branch by its place and by what is fixed in it."""
+    fixed = [
+        f"{name}={dimension.labels[0]}"
+        for name, dimension in branch.items()
+        if isinstance(dimension, Choices) and dimension.size == 1
+    ]
+    return f"{place}: {', '.join(fixed)}" if fixed else str(place)
+
+
+def _has_parts(name: str, names: Iterable[str]) -> bool:
+    """Whether a parameter is a part of the estimator that has parameters of its own in the space."""
+    return any(other.startswith(f"{name}__") for other in names)
+
+
+def _check_names(branch: Mapping[str, Dimension], estimator: Any, parts: Mapping[str, Any]) -> None:
+    """Check every name of a branch against a clone in which some parts have been replaced."""
+    probe = clone(estimator)
+    for name in sorted(parts, key=lambda name: name.count("__")):
+        _require_name(probe, name, {})
+        probe.set_params(**{name: clone(parts[name], safe=False)})
+    for name in branch:
+        _require_name(probe, name, parts)
+
+
+def _require_name(probe: Any, name: str, parts: Mapping[str, Any]) -> None:
+    known = probe.get_params(deep=True)
+    if name in known:
+        return
+    try:  # some estimators, XGBoost's for one, take names they do not list
+        clone(probe).set_params(**{name: None})
+    except (ValueError, AttributeError, TypeError) as error:
+        shown = "".join(f" with {part}={option!r}" for part, option in parts.items() if name.startswith(part))
+        closest = get_close_matches(name, known, n=1, cutoff=0.0) or ["none"]
+        raise ValueError(
+            f"Invalid parameter {name!r} for estimator {type(probe).__name__}{shown}. "
+            f"Closest valid name: {closest[0]!r}. Parameters of a step or of a nested estimator are written "
+            "'step__parameter'; parameters that only some choices have go into a list of dicts, one per choice."
+        ) from error

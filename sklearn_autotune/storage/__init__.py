@@ -1,0 +1,1 @@
+"""Studies: opened, locked, written, resumed, shared."""

@@ -1,0 +1,335 @@
+"""Open, seed, hold and resume Optuna studies."""
+
+import copy
+import itertools
+import logging
+import os
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import joblib
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from sklearn_autotune._compat.optuna import quiet_optuna
+from sklearn_autotune.evaluation import Task
+from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
+from sklearn_autotune.space._dimensions import describe_value
+from sklearn_autotune.space._space import Space
+from sklearn_autotune.storage._journal import require_whole_journal
+from sklearn_autotune.storage._lock import StudyLock
+
+__all__ = [
+    "DEFAULT_STUDY_NAME",
+    "SEED",
+    "OpenedStudy",
+    "draw_seed",
+    "fingerprint",
+    "make_sampler",
+    "memory_study",
+    "open_study",
+    "shown",
+]
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_STUDY_NAME = "sklearn_autotune"  # fixed: Hyperband deals its brackets by the study's name
+FINGERPRINT = "sklearn_autotune:fingerprint"
+SEED = "sklearn_autotune:seed"
+BEGIN_SECONDS = 10.0  # how long another process may take from creating a study to saying what it is for
+SQLITE_SECONDS = 60  # how long another program may keep the database to itself
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStudy:
+    """A stored study; the lock that holds it where it is in a local file; whether other processes may be at it too."""
+
+    study: optuna.Study
+    lock: StudyLock | None = None
+    is_shared: bool = False
+    opened: optuna.storages.RDBStorage | None = None  # here, so that it has to be closed here too
+
+    def close(self) -> None:
+        """Let go of the study, and close the connections that were opened for it."""
+        if self.opened is not None:
+            self.opened.remove_session()
+            self.opened.engine.dispose()
+        if self.lock is not None:
+            self.lock.release()
+
+
+def draw_seed(random_state: Any) -> int:
+    """Draw the search's seed, leaving ``random_state`` and NumPy's global generator as they are.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        None draws from the operating system.
+
+    Returns
+    -------
+    seed : int
+
+    Examples
+    --------
+    >>> draw_seed(7) == draw_seed(7), 0 <= draw_seed(None) < 2**31
+    (True, True)
+    """
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    if isinstance(random_state, np.random.RandomState):
+        return int(copy.deepcopy(random_state).randint(2**31 - 1))
+    return int(np.random.SeedSequence(int(random_state)).generate_state(1)[0] >> 1)
+
+
+def make_sampler(sampler: Any, space: Space, seed: int) -> optuna.samplers.BaseSampler:
+    """Return a copy of the user's sampler, or the default one: TPE, in groups where parameters depend on others."""
+    if sampler is not None:
+        return copy.deepcopy(sampler)
+    with warnings.catch_warnings():
+        # `group` is the documented way to search conditional spaces; Optuna marks it experimental.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=space.is_conditional)
+
+
+def open_study(
+    *, storage: Any, study_name: str | None, resume: bool, marks: Mapping[str, Any], seed: int = 0
+) -> OpenedStudy:
+    """Open a new stored study, or the one that is to be resumed, and hold it where others could be at it too.
+
+    Parameters
+    ----------
+    storage : path, Optuna URL or Optuna storage
+        A path means an SQLite file.
+    study_name : str or None
+        None means ``DEFAULT_STUDY_NAME``. A new study whose name is taken gets the next free number behind it.
+    resume : bool
+        Go on with the stored study of that name, if there is one.
+    marks : mapping of str to str
+        The fingerprint of the task.
+    seed : int
+        Of a new study; stored with it.
+
+    Returns
+    -------
+    opened : OpenedStudy
+
+    Raises
+    ------
+    StudyMismatchError
+        If the stored study was made for other data, folds, space, scoring or estimator.
+    StudyInUseError
+        If it is in a local file and another process is at it.
+    StudyStorageError
+        If what is stored cannot be read.
+    """
+    wanted = study_name or DEFAULT_STUDY_NAME
+    require_whole_journal(storage)
+    with _storage_errors(storage):
+        opened, taken = _open_storage(storage)
+    database = _database_file(opened)
+    attributes = {SEED: seed, FINGERPRINT: dict(marks)}
+    if resume and wanted in taken:
+        return _ours(_resume(opened, database, wanted, attributes), storage, opened)
+    created = _create(opened, database, wanted, taken, attributes, resume)
+    return _ours(created or _resume(opened, database, wanted, attributes), storage, opened)
+
+
+def memory_study(
+    name: str | None = None,
+    pruner: optuna.pruners.BasePruner | None = None,
+    user_attrs: Mapping[str, Any] | None = None,
+) -> optuna.Study:
+    """Make the study that a search works on: in memory, whether or not it is written down elsewhere too."""
+    with quiet_optuna():
+        study = optuna.create_study(
+            study_name=name or DEFAULT_STUDY_NAME,
+            storage=optuna.storages.InMemoryStorage(),
+            pruner=pruner or optuna.pruners.NopPruner(),
+            direction="maximize",
+        )
+    for key, value in (user_attrs or {}).items():
+        study.set_user_attr(key, value)
+    return study
+
+
+def shown(storage: Any) -> str:
+    """Name a storage in a message, without the password that its URL may hold."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    storage = getattr(storage, "url", storage)
+    try:
+        return make_url(storage).render_as_string(hide_password=True)
+    except (ArgumentError, AttributeError):  # a path, or a storage without a URL
+        return os.fspath(storage) if isinstance(storage, str | os.PathLike) else type(storage).__name__
+
+
+def fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:
+    """Name what a study was made for, part by part, so that a mismatch can be named too."""
+    folds = [(fold.train, fold.test) for fold in task.folds]
+    return {
+        "data": joblib.hash((task.X, task.y)),
+        "metadata": joblib.hash((dict(task.fit_params), dict(task.score_params))),
+        "folds": joblib.hash(folds),
+        "space": joblib.hash(space.describe()),
+        "scoring": joblib.hash(describe_value(scoring)),
+        "estimator": joblib.hash(describe_value(estimator)),
+        "resource": joblib.hash(resource),
+    }
+
+
+def _open_storage(storage: Any) -> tuple[Any, set[str]]:
+    """Open a storage and read what studies it has.
+
+    Two processes that open an empty database at the same time both create Optuna's tables, and one of them fails.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    for pause in (0.5, 2.0):
+        try:
+            opened = _make_storage(storage)
+            return opened, set(optuna.get_all_study_names(storage=opened))
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            logger.info("The storage could not be opened, and is tried again: %s", error)
+            time.sleep(pause)
+    opened = _make_storage(storage)
+    return opened, set(optuna.get_all_study_names(storage=opened))
+
+
+def _make_storage(storage: Any) -> Any:
+    """Take a path for SQLite, patient with other writers; leave URLs and storages to Optuna."""
+    if isinstance(storage, os.PathLike) or (isinstance(storage, str) and "://" not in storage):
+        storage = f"sqlite:///{os.fspath(storage)}"
+    if isinstance(storage, str) and storage.startswith("sqlite"):
+        return optuna.storages.RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": SQLITE_SECONDS}})
+    if isinstance(storage, str):
+        return optuna.storages.RDBStorage(storage, engine_kwargs={"pool_pre_ping": True})
+    return storage
+
+
+@contextmanager
+def _storage_errors(storage: Any) -> Iterator[None]:
+    """Say which storage it was that could not be read; it is left as it is."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError, OSError) as error:
+        raise StudyStorageError(
+            f"The storage {shown(storage)!r} cannot be read: {error.__cause__ or error}. If it is a file, see whether "
+            "it is a database and whole; it was not changed. Otherwise see whether its server can be reached."
+        ) from error
+
+
+def _database_file(storage: Any) -> str | None:
+    """Return the path of the SQLite file that a storage is, None if it is something else."""
+    from sqlalchemy.engine import make_url
+
+    url = getattr(storage, "url", None)
+    if not isinstance(url, str) or not url.startswith("sqlite"):
+        return None
+    path = make_url(url).database
+    if not path or path == ":memory:" or path.startswith("file:"):
+        return None
+    return os.path.abspath(path)
+
+
+def _resume(opened: Any, database: str | None, name: str, attributes: Mapping[str, Any]) -> OpenedStudy:
+    lock = None if database is None else StudyLock(database, name)
+    try:
+        with _storage_errors(opened):
+            study = optuna.load_study(study_name=name, storage=opened)
+            if is_shared(opened):
+                _wait_for_marks(study)
+            if FINGERPRINT not in study.user_attrs and not study.get_trials(deepcopy=False):
+                _mark(study, attributes)  # its process was ended as soon as it had created it
+            _require_same_task(study, attributes[FINGERPRINT])
+            if not is_shared(opened):
+                _close_stale_trials(study)
+    except BaseException:
+        if lock is not None:
+            lock.release()
+        raise
+    return OpenedStudy(study, lock, is_shared(opened))
+
+
+def _ours(study: OpenedStudy, storage: Any, opened: Any) -> OpenedStudy:
+    """Note that a storage was opened here, and not by the user."""
+    return study if opened is storage else replace(study, opened=opened)
+
+
+def is_shared(storage: Any) -> bool:
+    """Whether several processes may be at a study: in a server's database, or in a journal."""
+    url = getattr(storage, "url", None)
+    is_server = isinstance(url, str) and not url.startswith("sqlite")
+    return is_server or isinstance(storage, optuna.storages.JournalStorage)
+
+
+def _mark(study: optuna.Study, attributes: Mapping[str, Any]) -> None:
+    """Say what a study is for; the fingerprint comes last, so that where it is, all is."""
+    for key, value in attributes.items():
+        study.set_user_attr(key, value)
+
+
+def _wait_for_marks(study: optuna.Study) -> None:
+    give_up = time.monotonic() + BEGIN_SECONDS
+    while FINGERPRINT not in study.user_attrs and not study.get_trials(deepcopy=False) and time.monotonic() < give_up:
+        time.sleep(0.1)
+
+
+def _create(
+    opened: Any, database: str | None, wanted: str, taken: set[str], attributes: Mapping[str, Any], resume: bool
+) -> OpenedStudy | None:
+    """Create a study under the first name that is free and that nobody else is about to take.
+
+    None if it is to be resumed, and another process has created it meanwhile.
+    """
+    names = itertools.chain([wanted], (f"{wanted}-{number}" for number in itertools.count(2)))
+    for name in names:
+        if name in taken:
+            continue
+        try:
+            lock = None if database is None else StudyLock(database, name)
+        except StudyInUseError:
+            continue
+        try:
+            with quiet_optuna(), _storage_errors(opened):
+                study = optuna.create_study(study_name=name, storage=opened, direction="maximize")
+                _mark(study, attributes)
+            return OpenedStudy(study, lock, is_shared(opened))
+        except BaseException as error:
+            if lock is not None:
+                lock.release()
+            if not isinstance(error, optuna.exceptions.DuplicatedStudyError):
+                raise
+            if resume:
+                return None
+    raise RuntimeError("there is always a free name")
+
+
+def _require_same_task(study: optuna.Study, marks: Mapping[str, Any]) -> None:
+    stored = study.user_attrs.get(FINGERPRINT)
+    if stored is None:
+        raise StudyMismatchError(
+            f"The study {study.study_name!r} was not made by sklearn_autotune, so what it measured is not known. "
+            "Choose another study_name, or pass resume=False."
+        )
+    different = [part for part, mark in marks.items() if stored.get(part) != mark]
+    if different:
+        raise StudyMismatchError(
+            f"The study {study.study_name!r} cannot be resumed: it was made for another "
+            f"{', another '.join(different)}. Restore what differs, or choose another study_name."
+        )
+
+
+def _close_stale_trials(study: optuna.Study) -> None:
+    """Close what was left running in a study: nobody will finish it."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        logger.warning("Trial %d was under way when its search ended; it is closed.", trial.number)
+        study.tell(trial.number, state=TrialState.FAIL)
