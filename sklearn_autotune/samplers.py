@@ -18,6 +18,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optional import require
+from sklearn_autotune._compat.optuna import get_trial_id
 
 __all__ = ["RustTPESampler"]
 
@@ -207,7 +208,7 @@ class _Mirror:
 
     def _add(self, params: Mapping[str, Any], group: Group, value: float | None) -> int:
         """Add a trial with these parameters, failed if it has no value, and return its id in rustuna."""
-        row: int = self.storage.create_new_trial(self.study_id)._trial_id
+        row: int = get_trial_id(self.storage.create_new_trial(self.study_id))
         for name, space in group.items():
             if name not in self.spaces:
                 self.spaces[name] = _translate(self.rustuna.distributions, space)

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sklearn_autotune._compat.optional import require
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.evaluation import guiding_score
-from sklearn_autotune.export._deployed_model import model_to_keep
+from sklearn_autotune.search._engine import get_deployed_model
 from sklearn_autotune.storage._outcomes import OUTCOME
 
 __all__ = ["MLflowCallback", "log_comparison", "log_search"]
@@ -345,7 +345,7 @@ class _SearchRun(_Run):
         self._log(self.run_id, metrics, {**best, **settings}, None)
         self.client.set_tag(self.run_id, "search", type(search).__name__)
         if getattr(search, "best_estimator_", None) is not None:
-            self._log_model(model_to_keep(search), X, registered_model_name)
+            self._log_model(get_deployed_model(search), X, registered_model_name)
 
     def _log_model(self, model: Any, X: Any, registered_model_name: str | None) -> None:
         _load("mlflow.pyfunc")  # log_model would load it, with its warnings

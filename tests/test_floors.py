@@ -172,18 +172,24 @@ def private_attributes(source):
     own = set(defined_names(tree))
     return [
         f"line {node.lineno}: {ast.unparse(node)}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and is_private(node.attr)
-        and node.attr not in own
-        and not is_reached_by_self(node)
+        for node, owner, name in read_attributes(tree)
+        # An attribute of the object itself may be defined by its base class.
+        if is_private(name)
+        and name not in own
+        and owner not in ("self", "cls")
         and ast.unparse(node) not in PUBLIC_IN_SPITE_OF_ITS_NAME
     ]
 
 
-def is_reached_by_self(node):
-    """Whether an attribute is one of the object itself, which a base class may define."""
-    return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+def read_attributes(tree):
+    """Attributes that are read, as node, owner and name: by a dot, or by ``getattr`` and ``hasattr``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node, ast.unparse(node.value), node.attr
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr"):
+            owner, name = node.args[:2]
+            if isinstance(name, ast.Constant):
+                yield node, ast.unparse(owner), name.value
 
 
 def defined_names(tree) -> Iterator[str]:
@@ -390,6 +396,7 @@ def test_the_reader_leaves_public_names_alone(source):
         ("class A:\n    def f(self):\n        return self.scorer._scorers", True),
         ("class A:\n    def f(self, other):\n        self._x = 1\n        return other._x", False),
         ("class A(B):\n    def f(self):\n        return self._of_the_base_class", False),
+        ("getattr(study, '_storage', None)", True),
         ("study.storage", False),
         ("study.__dict__", False),
         ("import os\nos._exit(1)", False),

@@ -18,7 +18,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.cli import _commands
-from sklearn_autotune.export._deployed_model import model_to_keep
 from sklearn_autotune.runner import _provenance
 from sklearn_autotune.runner._config import ConfigError, read_config
 from sklearn_autotune.runner._data import data_of
@@ -303,7 +302,7 @@ def test_the_model_that_is_kept_predicts_as_the_search_does(write, table):
     parts = parts_of(path)
     search = make_search(read_config(path), parts, path.parent).fit(parts.train.X, parts.train.y)
 
-    kept = model_to_keep(search)
+    kept = search.deployed_model()
 
     np.testing.assert_array_equal(kept.predict_proba(parts.holdout.X), search.predict_proba(parts.holdout.X))
     assert kept.predict(parts.holdout.X).tolist() == search.predict(parts.holdout.X).tolist()

@@ -1,11 +1,12 @@
-"""Optuna, kept quiet: it announces every new study on stderr, and a search has no business doing that."""
+"""The door to Optuna's private attributes; and Optuna kept quiet, which announces every new study on stderr."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import optuna
 
-__all__ = ["quiet_optuna", "scratch_study"]
+__all__ = ["get_journal_path", "get_storage", "get_trial_id", "quiet_optuna", "scratch_study", "skip_cache"]
 
 
 @contextmanager
@@ -23,3 +24,23 @@ def scratch_study(seed: int) -> optuna.Study:
     """Return a study in memory that proposes at random and is never told anything."""
     with quiet_optuna():
         return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+
+
+def get_storage(study: optuna.Study) -> Any:
+    """Return the storage that a study is kept in."""
+    return study._storage
+
+
+def get_trial_id(trial: Any) -> int:
+    """Return the number by which a storage knows a trial; it differs from the trial's number in its study."""
+    return int(trial._trial_id)
+
+
+def skip_cache(storage: Any) -> Any:
+    """Return the storage that writes to the database, where one that only remembers stands in front of it."""
+    return getattr(storage, "_backend", storage)
+
+
+def get_journal_path(storage: Any) -> str | None:
+    """Return the path of the file that a journal storage writes to; None for any other storage."""
+    return getattr(getattr(storage, "_backend", None), "_file_path", None)

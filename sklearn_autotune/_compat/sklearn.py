@@ -5,6 +5,7 @@ Everything here exists under the same name in scikit-learn 1.7 to 1.9, except th
 """
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
@@ -57,6 +58,7 @@ __all__ = [
     "VisualBlock",
     "check_multimetric_scoring",
     "cut_metadata",
+    "get_scorers",
     "get_threadpool_controller",
     "has_callbacks",
     "raise_for_params",
@@ -66,10 +68,23 @@ __all__ = [
     "score_fold",
     "split_rows",
     "take_rows",
+    "takes_sample_weight",
     "told_to_callbacks",
     "validate_parameter_constraints",
     "with_callbacks",
 ]
+
+
+def get_scorers(scorer: Any) -> Any:
+    """Return the scorers by name where there are several, and otherwise the scorer as it is."""
+    return scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
+
+
+def takes_sample_weight(scorer: Any) -> bool:
+    """Whether a scorer takes weights."""
+    if hasattr(scorer, "_accept_sample_weight"):
+        return bool(scorer._accept_sample_weight())
+    return "sample_weight" in signature(scorer).parameters
 
 
 def root_context(search: Any, *, max_subtasks: int) -> Any:

@@ -19,9 +19,8 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
-from sklearn_autotune._compat.sklearn import cut_metadata, routing_enabled, take_rows
+from sklearn_autotune._compat.sklearn import cut_metadata, routing_enabled, take_rows, takes_sample_weight
 from sklearn_autotune.analysis._trial_table import Finished, read_finished
-from sklearn_autotune.search._routing import takes_sample_weight
 
 __all__ = ["OuterTask", "measure_method", "route"]
 

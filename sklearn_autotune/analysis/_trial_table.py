@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
+from sklearn_autotune.search._engine import get_clock, get_fold_sizes
+
 __all__ = [
     "Finished",
     "Interval",
@@ -152,7 +154,7 @@ def read_finished(search: Any, metric: str | None = None) -> Finished:
     metric = _deciding(search, results, metric)
     trials = getattr(search, "trials_", None)
     finished = _from_trials(trials, results, metric) if isinstance(trials, Mapping) else _from_results(results, metric)
-    sizes = getattr(search, "_fold_sizes", None)
+    sizes = get_fold_sizes(search)
     if sizes is not None:
         finished = replace(finished, test_over_train=float(np.mean(sizes[:, 1] / sizes[:, 0])))
     row = getattr(search, "best_index_", None)
@@ -261,7 +263,7 @@ class Spent:
 def seconds_spent(search: Any, finished: Finished) -> Spent:
     """Return what a search took beside measuring: by its own clock, else as far as its study's trials tell."""
     measured = float(np.nansum(finished.seconds))
-    clock = getattr(search, "_clock", None)
+    clock = get_clock(search)
     if clock is None:
         return Spent(None, None, max(0.0, _open_seconds(search) - measured))
     # While candidates are waited for, one worker measures for as long as they took, and several for a part of that.

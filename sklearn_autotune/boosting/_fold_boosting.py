@@ -35,12 +35,12 @@ from sklearn_autotune.boosting._fold_booster import (
     progress_grid,
     training_params,
 )
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Work, mean_score
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Task, Work, mean_score
 from sklearn_autotune.evaluation._fixed_predictions import GrownClassifier, GrownRegressor, predict_rows
 from sklearn_autotune.evaluation._ladder import chosen_rung
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, cut_rows, test_rows
 
-__all__ = ["Boosting", "Target"]
+__all__ = ["Boosting", "Target", "average_over_folds"]
 
 # What the boosters of one candidate may hold in histograms; from there on only those growing at the moment do.
 MOST_HELD_BYTES = 2**26
@@ -302,3 +302,14 @@ class Boosting:
         train = xgboost.QuantileDMatrix(X_train, **labels, **bins, **shared)
         n_bins = len(train.get_quantile_cut()[1])
         return Matrices(train, xgboost.QuantileDMatrix(X_test, ref=train, **bins, **shared), n_bins)
+
+
+def average_over_folds(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:
+    """Put what was predicted on the folds' test rows in the rows' order: the mean for those in several, else NaN."""
+    total = np.zeros((task.X.shape[0], *predictions[0].shape[1:]), dtype=predictions[0].dtype)
+    n_times = np.zeros(len(total), dtype=total.dtype)
+    for fold, values in zip(task.folds, predictions, strict=True):
+        np.add.at(total, fold.test, values)
+        np.add.at(n_times, fold.test, 1)
+    with np.errstate(invalid="ignore"):
+        return (total.T / n_times).T

@@ -11,16 +11,17 @@ import optuna
 from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer_names
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_autotune._compat.sklearn import (
     FoldContexts,
     Interval,
-    MultimetricScorer,
     StrOptions,
+    get_scorers,
     validate_parameter_constraints,
 )
-from sklearn_autotune.boosting._fold_boosting import Boosting, Target
+from sklearn_autotune.boosting._fold_boosting import Boosting, Target, average_over_folds
 from sklearn_autotune.boosting._learning_rate_refinement import QUICK_LEARNING_RATE, Polish, SlowestWithinNoise, is_slow
 from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, guiding_score
 from sklearn_autotune.execution._executors import Executor, make_thread_executor
@@ -35,6 +36,7 @@ from sklearn_autotune.search._trial_loop import MEASURED, Record
 from sklearn_autotune.space._space import Space, read_space
 from sklearn_autotune.storage._study import draw_seed, fingerprint
 from sklearn_autotune.tables._encoder import Columns, check_rows, check_weighted_classes, is_frame, require_target
+from sklearn_autotune.tables._estimators import RawColumns
 
 __all__ = ["BaseTunedXGB"]
 
@@ -86,8 +88,8 @@ FIXED = (
 class BaseTunedXGB(BaseSearch):
     """A search over XGBoost's parameters on boosters that grow side by side.
 
-    Subclasses say what the target is (`_read_target`), which score decides if none is named (`_loss`), and in which
-    shape a booster's predictions are shown (`_shaped`).
+    Subclasses say what the target is (`_read_target`), which score decides if none is named (`_loss`), in which shape a
+    booster's predictions are shown (`_shaped`), and how the model is deployed (`_label_model`).
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -284,7 +286,7 @@ class BaseTunedXGB(BaseSearch):
             self._deadline,
         )
         winner = self._search(task, space, evaluation, FoldContexts(self, None, self.n_splits_), start)
-        self.scorer_ = scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
+        self.scorer_ = get_scorers(scorer)
         self.learning_curves_ = self._learning_curves(evaluation)
         if self.refit:
             self._refit(model, task, evaluation, winner)  # type: ignore[arg-type]
@@ -424,7 +426,7 @@ class BaseTunedXGB(BaseSearch):
         self.refit_time_ = time.perf_counter() - start
         self.n_estimators_ = self.best_params_["n_estimators"]
         predictions = evaluation.out_of_fold(winner.number, winner.params, winner.outcome.curve)
-        self.oof_predictions_ = _put_together(task, [self._shaped(values) for values in predictions])
+        self.oof_predictions_ = average_over_folds(task, [self._shaped(values) for values in predictions])
 
     def _learning_curves(self, evaluation: Boosting) -> list[list[dict[str, np.ndarray]]]:
         """Say, row by row of ``cv_results_`` and fold by fold, what was scored on the way."""
@@ -451,6 +453,21 @@ class BaseTunedXGB(BaseSearch):
         """Importance of each column by ``importance_type``, of shape (n_features,); they add up to 1."""
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_.feature_importances_
+
+    def deployed_model(self) -> Any:
+        """Return the fitted model without the search: a Pipeline of what encodes the columns and XGBoost's estimator.
+
+        Returns
+        -------
+        model : Pipeline
+            Takes the same tables as this search, and predicts the same.
+        """
+        check_is_fitted(self, "best_estimator_")
+        reader = RawColumns()
+        reader.columns_ = self._columns
+        if hasattr(self, "feature_names_in_"):
+            reader.feature_names_in_ = self.feature_names_in_
+        return Pipeline([("read", reader), ("model", self._label_model())])
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a model to predict with, or, under ``refit=False``, a table of results."""
@@ -480,14 +497,3 @@ def _n_folds(target: Target) -> int:
     """Return into how many folds rows are dealt: no more than the rarest class has members, but at least 2."""
     most = N_FOLDS if len(target.values) < MANY_ROWS else FEW_FOLDS
     return most if target.classes is None else int(np.clip(np.bincount(target.values).min(), 2, most))
-
-
-def _put_together(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:
-    """Put what was predicted on the folds' test rows in the rows' order: the mean for those in several, else NaN."""
-    total = np.zeros((task.X.shape[0], *predictions[0].shape[1:]), dtype=predictions[0].dtype)
-    n_times = np.zeros(len(total), dtype=total.dtype)
-    for fold, values in zip(task.folds, predictions, strict=True):
-        np.add.at(total, fold.test, values)
-        np.add.at(n_times, fold.test, 1)
-    with np.errstate(invalid="ignore"):
-        return (total.T / n_times).T

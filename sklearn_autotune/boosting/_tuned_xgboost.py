@@ -4,7 +4,7 @@ import inspect
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin, clone
 from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
@@ -14,6 +14,7 @@ from sklearn_autotune.boosting._fold_boosting import Target
 from sklearn_autotune.boosting._tuned_booster import BaseTunedXGB
 from sklearn_autotune.evaluation import class_probabilities, log_loss_of, root_mean_squared_error_of
 from sklearn_autotune.tables._encoder import check_classes
+from sklearn_autotune.tables._estimators import NumberedClasses
 
 __all__ = ["TunedXGBClassifier", "TunedXGBRegressor"]
 
@@ -246,6 +247,11 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
     def _shaped(self, prediction: np.ndarray) -> np.ndarray:
         return class_probabilities(prediction, len(self.classes_))
 
+    def _label_model(self) -> Any:
+        numbered = NumberedClasses(clone(self.best_estimator_), self.class_weight)
+        numbered.model_, numbered.classes_ = self.best_estimator_, self.classes_
+        return numbered
+
 
 @_with_shared_text
 class TunedXGBRegressor(RegressorMixin, BaseTunedXGB):
@@ -297,3 +303,6 @@ class TunedXGBRegressor(RegressorMixin, BaseTunedXGB):
 
     def _shaped(self, prediction: np.ndarray) -> np.ndarray:
         return prediction
+
+    def _label_model(self) -> Any:
+        return self.best_estimator_

@@ -16,6 +16,7 @@ from sklearn.utils import get_tags
 from sklearn_autotune._compat.sklearn import (
     MultimetricScorer,
     cut_metadata,
+    get_scorers,
     score_fold,
     split_rows,
     take_rows,
@@ -151,7 +152,7 @@ class WholeFolds:
 
     def failed_score(self) -> Any:
         if isinstance(self.task.scorer, MultimetricScorer):
-            return dict.fromkeys(self.task.scorer._scorers, self.task.error_score)
+            return dict.fromkeys(get_scorers(self.task.scorer), self.task.error_score)
         return self.task.error_score
 
     def announce(self, work: Work, fold: Fold) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from sklearn_autotune._compat.optuna import get_storage
 from sklearn_autotune.evaluation import Bar, OpenBar, Outcome, Progress, guiding_score, mean_score
 from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.pruning._halving import HalvingRungs
@@ -177,7 +178,7 @@ class OptunaBar:
         visible = frozenset(t.number for t in told if t.state != TrialState.RUNNING) | {trial.number}
         self.trial.study = optuna.Study(
             study_name=study.study_name,
-            storage=_StorageAsOf(study._storage, visible),  # type: ignore[arg-type]
+            storage=_StorageAsOf(get_storage(study), visible),  # type: ignore[arg-type]
             sampler=study.sampler,
             pruner=copy.deepcopy(study.pruner),
         )

@@ -13,7 +13,6 @@ from sklearn.base import is_classifier
 
 from sklearn_autotune._compat.optional import require
 from sklearn_autotune.export import export_code
-from sklearn_autotune.export._deployed_model import model_to_keep
 from sklearn_autotune.runner._compare import compare, load_comparison
 from sklearn_autotune.runner._config import Config, ConfigError, config_hash, read_config
 from sklearn_autotune.runner._data import Parts, data_of, read_table
@@ -31,6 +30,7 @@ from sklearn_autotune.runner._mlflow import Store, open_store
 from sklearn_autotune.runner._provenance import origin_of, report_of, tags_of
 from sklearn_autotune.runner._scores import fold_scores, scores_beside_baseline
 from sklearn_autotune.runner._search import default_scoring, make_folds, make_search, refuse_wrong_scoring
+from sklearn_autotune.search._engine import get_deployed_model
 from sklearn_autotune.tables._profile import drift_of, fit_to_profile, profile_of
 from sklearn_autotune.tracking import log_search
 
@@ -135,7 +135,7 @@ def run(
     ready = time.perf_counter()
     search.fit(parts.train.X, parts.train.y, **groups)
     seconds = {"search": time.perf_counter() - ready}
-    model = model_to_keep(search)
+    model = get_deployed_model(search)
     scores = _scores(config, parts, search, model)
     with new_folder(target) as inside:
         (inside / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")

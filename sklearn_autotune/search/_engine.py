@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import optuna
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat.sklearn import FoldContexts
 from sklearn_autotune.evaluation import Evaluation, Outcome, Task
@@ -29,7 +30,7 @@ from sklearn_autotune.storage._recorder import Logbook
 from sklearn_autotune.storage._signals import sigterm_interrupts
 from sklearn_autotune.storage._study import draw_seed, fingerprint, make_sampler, open_study
 
-__all__ = ["BaseSearch"]
+__all__ = ["BaseSearch", "get_clock", "get_deployed_model", "get_fold_sizes"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,22 @@ class BaseSearch(BaseEstimator):
         if "study_" in state:
             state["storage"] = None
         return state
+
+    def deployed_model(self) -> Any:
+        """Return the fitted model without the search: no study and no trials, and little to load.
+
+        Returns
+        -------
+        model : estimator
+            Takes the same rows as this search, and predicts the same.
+
+        Raises
+        ------
+        NotFittedError, AttributeError
+            Before ``fit``, and with ``refit=False``.
+        """
+        check_is_fitted(self, "best_estimator_")
+        return self.best_estimator_
 
     def _forget_fit(self) -> None:
         """Drop what an earlier fit has left, so that nothing of it can be taken for a result of this one."""
@@ -212,3 +229,18 @@ class BaseSearch(BaseEstimator):
                 self._collect(study, records)
         except (ValueError, TypeError, IndexError) as error:
             logger.info("Interrupted before there was a result: %s", error)
+
+
+def get_clock(search: Any) -> Clock | None:
+    """Return the seconds of a search by phase; None of a search of another package."""
+    return getattr(search, "_clock", None)
+
+
+def get_fold_sizes(search: Any) -> np.ndarray | None:
+    """Return the training and test rows of each fold, of shape (n_folds, 2); None of a search of another package."""
+    return getattr(search, "_fold_sizes", None)
+
+
+def get_deployed_model(search: Any) -> Any:
+    """Return the fitted model of a search, of this package or another, without the search."""
+    return search.deployed_model() if isinstance(search, BaseSearch) else search.best_estimator_

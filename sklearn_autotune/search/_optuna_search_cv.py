@@ -20,9 +20,9 @@ from sklearn_autotune._compat.sklearn import (
     FoldContexts,
     HasMethods,
     Interval,
-    MultimetricScorer,
     StrOptions,
     cut_metadata,
+    get_scorers,
     raise_for_params,
     root_context,
     routing_enabled,
@@ -381,7 +381,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         contexts = FoldContexts(self, root, len(task.folds))
         evaluation = make_evaluation(self, task, space, self if contexts.are_watched else None)
         winner = self._search(task, space, evaluation, contexts, start)
-        self.scorer_ = scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
+        self.scorer_ = get_scorers(scorer)
         curve = () if winner is None else winner.outcome.curve
         if curve:
             self.best_resource_ = evaluation.resource_of(curve)

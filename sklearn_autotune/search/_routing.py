@@ -2,14 +2,19 @@
 
 import warnings
 from collections.abc import Mapping
-from inspect import signature
 from typing import Any
 
 from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from sklearn_autotune._compat.sklearn import MultimetricScorer, check_multimetric_scoring, routing_enabled
+from sklearn_autotune._compat.sklearn import (
+    MultimetricScorer,
+    check_multimetric_scoring,
+    get_scorers,
+    routing_enabled,
+    takes_sample_weight,
+)
 
 __all__ = [
     "check_refit_names_score",
@@ -17,7 +22,6 @@ __all__ = [
     "pass_on_metadata",
     "resolve_scorer",
     "route_metadata",
-    "takes_sample_weight",
 ]
 
 
@@ -89,8 +93,9 @@ def make_router(search: Any) -> MetadataRouter:
 
 def _accepts_sample_weight(scorer: Any, search: Any) -> bool:
     """Whether any of the scorers takes weights; warn for each that does not."""
-    several = isinstance(scorer, MultimetricScorer)
-    named = {f"{name}={one}": one for name, one in scorer._scorers.items()} if several else {str(scorer): scorer}
+    scorers = get_scorers(scorer)
+    several = isinstance(scorers, dict)
+    named = {f"{name}={one}": one for name, one in scorers.items()} if several else {str(scorer): scorer}
     accepts = []
     for name, one in named.items():
         takes = takes_sample_weight(one)
@@ -102,10 +107,3 @@ def _accepts_sample_weight(scorer: Any, search: Any) -> bool:
             )
         accepts.append(takes)
     return any(accepts)
-
-
-def takes_sample_weight(scorer: Any) -> bool:
-    """Whether a scorer takes weights."""
-    if hasattr(scorer, "_accept_sample_weight"):
-        return bool(scorer._accept_sample_weight())
-    return "sample_weight" in signature(scorer).parameters

@@ -19,7 +19,7 @@ from uuid import uuid4
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sklearn_autotune._compat.optuna import quiet_optuna
+from sklearn_autotune._compat.optuna import get_storage, get_trial_id, quiet_optuna
 from sklearn_autotune.evaluation import Outcome, Work
 from sklearn_autotune.execution._executors import Executor
 from sklearn_autotune.storage._recorder import Logbook
@@ -43,7 +43,7 @@ class Claims:
     """
 
     def __init__(self, study: optuna.Study) -> None:
-        storage = study._storage
+        storage = get_storage(study)
         with quiet_optuna():
             self.study = optuna.create_study(
                 study_name=f"{study.study_name} (claims)", storage=storage, load_if_exists=True
@@ -64,7 +64,7 @@ class Claims:
             return False
         for claim in claims:
             logger.warning("Candidate %d was claimed by a process that shows no sign of life; it is claimed.", number)
-            self._finish(claim._trial_id)
+            self._finish(get_trial_id(claim))
         attributes = {"number": number, "token": self.token, "beat": 0}
         self.study.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=attributes))
         claims = self._claims(number)
@@ -72,10 +72,10 @@ class Claims:
         if own is None:  # taken over already
             return False
         if claims[0] is not own:
-            self._finish(own._trial_id)
+            self._finish(get_trial_id(own))
             return False
         with self.lock:
-            self.mine[number] = own._trial_id
+            self.mine[number] = get_trial_id(own)
         return True
 
     def release(self, numbers: Iterable[int]) -> None:
@@ -100,10 +100,10 @@ class Claims:
 
     def _is_alive(self, claim: FrozenTrial) -> bool:
         now, sign = time.monotonic(), claim.user_attrs.get("beat")
-        known, since = self.signs.get(claim._trial_id, (None, now))
+        known, since = self.signs.get(get_trial_id(claim), (None, now))
         if known != sign:
             since = now
-        self.signs[claim._trial_id] = sign, since
+        self.signs[get_trial_id(claim)] = sign, since
         return now - since < DEAD_SECONDS
 
     def _finish(self, claim: int) -> None:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from sklearn_autotune._compat.optuna import get_journal_path
 from sklearn_autotune.exceptions import StudyStorageError
 
 __all__ = ["journal_file", "require_whole_journal"]
@@ -11,7 +12,7 @@ __all__ = ["journal_file", "require_whole_journal"]
 
 def journal_file(storage: Any) -> Path | None:
     """Return the file behind one of Optuna's journal storages, None if there is none."""
-    path = getattr(getattr(storage, "_backend", None), "_file_path", None)
+    path = get_journal_path(storage)
     return None if path is None else Path(path)
 
 

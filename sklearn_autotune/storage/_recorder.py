@@ -14,6 +14,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
+from sklearn_autotune._compat.optuna import get_storage, skip_cache
 from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.storage._outcomes import OUTCOME, number_of
 from sklearn_autotune.storage._signals import interrupts_wait
@@ -174,8 +175,8 @@ class Logbook:
             return False
 
     def _error(self, error: Exception) -> StudyStorageError:
-        storage = None if self.study is None else self.study._storage
-        place = shown(getattr(storage, "_backend", storage))
+        storage = None if self.study is None else get_storage(self.study)
+        place = shown(skip_cache(storage))
         causes = [error]
         while causes[-1].__cause__ or causes[-1].__context__:
             causes.append(causes[-1].__cause__ or causes[-1].__context__)  # type: ignore[arg-type]
