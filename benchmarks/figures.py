@@ -19,7 +19,7 @@ from scipy.stats import rankdata
 
 from benchmarks._measure import RESULTS, read_rows
 from benchmarks.selection import LARGE_SEEN, LIGHT, SEEN, SEEN_LATER, UNTUNED, cells_of, methods_of, without_lone_seeds
-from sklearn_autotune.plotting._style import COLORS, INK, MARKERS, PALE
+from sklearn_autotune.plotting._style import COLORS, DARK_COLOR, LIGHT_COLOR, MARKERS
 
 WIDTH = 8.0  # inches, at DPI about as many pixels as a README is wide
 DPI = 110
@@ -46,7 +46,7 @@ def new_figure(title, height, n_panels=1, **settings):
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)  # no window, whatever the backend
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
-    figure.suptitle(title, fontsize=11, color=INK)
+    figure.suptitle(title, fontsize=11, color=DARK_COLOR)
     axes = figure.subplots(1, n_panels, squeeze=False, **settings)[0]
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
@@ -75,7 +75,7 @@ def name_lines(ax, names):
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.45, -0.55)
     ax.tick_params(axis="y", length=0)
-    ax.grid(axis="x", color=PALE, alpha=0.35, linewidth=0.7)
+    ax.grid(axis="x", color=LIGHT_COLOR, alpha=0.35, linewidth=0.7)
     ax.set_axisbelow(True)
 
 
@@ -86,7 +86,7 @@ def ratios(ax, ticks):
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.axvline(1, color=INK, linewidth=0.9)
+    ax.axvline(1, color=DARK_COLOR, linewidth=0.9)
 
 
 def values_of(rows, key, **where):
@@ -190,7 +190,7 @@ def prefix(rows):
     shown = {"with memory=": "Pipeline(memory=)", "ours": "ours", "ideal": "the ideal: each prefix fitted once"}
     title = "Pipelines: times as fast as GridSearchCV in CPU seconds (more is better); a point is one repeat"
     figure, (ax,) = new_figure(title, 3.8)
-    colors = (COLORS[1], COLORS[0], INK)
+    colors = (COLORS[1], COLORS[0], DARK_COLOR)
     for y, name in enumerate(names):
         base = values_of(rows, "cpu_seconds", problem=name, method="GridSearchCV")
         for place, (method, label) in enumerate(shown.items()):
@@ -208,7 +208,7 @@ def prefix(rows):
             )
     name_lines(ax, [name.replace(", ", ",\n", 1) for name in names])
     ax.set_xlim(left=0)
-    ax.axvline(1, color=INK, linewidth=0.9)
+    ax.axvline(1, color=DARK_COLOR, linewidth=0.9)
     figure.legend(fontsize=9, frameon=False, loc="outside lower center", ncols=3)
     return figure
 
@@ -256,7 +256,7 @@ def two_workers(rows):
             show_runs(ax, y, values_of(rows, "value", method=name, part=part), color_of(name))
         name_lines(ax, [name.replace(", ", ",\n", 1) for name in names])
         ax.set_xlim(1, 2.1)
-        ax.axvline(2, color=INK, linewidth=0.9, linestyle="--")
+        ax.axvline(2, color=DARK_COLOR, linewidth=0.9, linestyle="--")
         ax.set_title(part.removeprefix("Two workers, "), fontsize=9)
     return figure
 
@@ -273,7 +273,7 @@ def honesty(rows):
         for y, name in enumerate(names):
             show_runs(ax, y, values_of(rows, "reported", method=name, positives=positives), color_of(name))
         name_lines(ax, [name.replace("'s ", "'s\n").replace(" in ", "\nin ") for name in names])
-        ax.axvline(0.5, color=INK, linewidth=0.9, linestyle="--")
+        ax.axvline(0.5, color=DARK_COLOR, linewidth=0.9, linestyle="--")
         ax.set_title(f"{positives} rows are positive", fontsize=9)
     return figure
 
@@ -310,7 +310,7 @@ def defaults(rows):
         own = [row for row in rows if (row["factor"], row["setting"]) == (factor, setting)]
         show_runs(ax, y, [row["regret_50"] - base[row["problem"], row["seed"]] for row in own], OTHER)
     name_lines(ax, [name if name.startswith(factor) else f"{factor}: {name}" for factor, name in settings])
-    ax.axvline(0, color=INK, linewidth=0.9)
+    ax.axvline(0, color=DARK_COLOR, linewidth=0.9)
     return figure
 
 

@@ -141,7 +141,7 @@ def grid_with_memory(problem, values, X, y):
 def ours(problem, values, X, y):
     space = {problem.space_name: values}
     search = OptunaSearchCV(
-        problem.pipeline, space, n_trials=len(values), cv=FOLDS, pruner=None, refit=False, prefix_cache=2**30
+        problem.pipeline, space, n_trials=len(values), cv=FOLDS, pruner=None, refit=False, step_cache=2**30
     )
     results = search.fit(X, y).cv_results_
     column = [float(value) for value in results[f"param_{problem.space_name}"]]

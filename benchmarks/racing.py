@@ -74,7 +74,7 @@ def replay(scores, racing=None):
         bar = racing.bar(scores[complete]) if len(complete) else None
         for k in range(1, n_folds if bar is not None else 0):
             folds = tuple(FoldScore(score, None, 0.0, 0.0) for score in own[:k])
-            if not bar.clears(Progress(k - 1, n_folds, folds)):
+            if not bar.allows(Progress(k - 1, n_folds, folds)):
                 measured[place] = k
                 break
     return measured

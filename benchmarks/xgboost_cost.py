@@ -21,7 +21,7 @@ from xgboost import Booster, QuantileDMatrix, XGBClassifier
 from benchmarks._measure import RESULTS, environment, markdown_table
 from benchmarks.problems import table
 from sklearn_autotune import TunedXGBClassifier
-from sklearn_autotune.boosting._fold_boosting import Boosting
+from sklearn_autotune.boosting._fold_boosting import FoldBoosting
 
 
 def diamonds(n_rows):
@@ -64,7 +64,7 @@ def share(name, n_trials, n_rows):
     watch.watch(Booster, "update", "training")
     watch.watch(Booster, "predict", "predicting")
     watch.watch(QuantileDMatrix, "__init__", "binning")
-    watch.watch(Boosting, "quick_score", "scoring")
+    watch.watch(FoldBoosting, "score_quickly", "scoring")
     start = time.process_time()
     TunedXGBClassifier(n_trials=n_trials, random_state=0, refit=False).fit(X, y)
     total = time.process_time() - start

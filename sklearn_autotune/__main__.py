@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     from sklearn_autotune.cli import _commands
 
-    return _commands.call(getattr(_commands, f"{given.name}_command"), given)
+    return _commands.execute_command(getattr(_commands, f"{given.name}_command"), given)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -9,8 +9,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sklearn_autotune._compat.optional import require
-from sklearn_autotune.storage._outcomes import OUTCOME
+from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
 
 __all__ = ["MethodProgress", "TrialProgress"]
 
@@ -181,7 +181,7 @@ class TrialProgress:
     def _count(self, trial: FrozenTrial) -> None:
         # Failed trials are told as pruned, since samplers learn from those; our own record says which.
         told = "complete" if trial.state == TrialState.COMPLETE else "pruned"
-        status = trial.user_attrs.get(OUTCOME, {}).get("status", told)
+        status = trial.user_attrs.get(OUTCOME_ATTRIBUTE, {}).get("status", told)
         if status not in self.counts:
             return
         self.counts[status] += 1
@@ -290,13 +290,13 @@ def _check_bar(bar: Any) -> None:
 def _make_bar(bar: bool | str, stream: Any, total: int | None, initial: int, unit: str) -> Any:
     """Return a bar by tqdm where there is to be one, else None."""
     stream = sys.stderr if stream is None else stream
-    tqdm = require("tqdm.auto", "A progress bar").tqdm
+    tqdm = import_optional("tqdm.auto", "A progress bar").tqdm
     is_notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
     is_terminal = bool(getattr(stream, "isatty", bool)())
     if bar is False or (bar == "auto" and not (is_terminal or is_notebook)):
         return None
     # Each step moves the bar, so tqdm's thread that watches over bars which stand still has nothing to do.
-    kind = type("Bar", (tqdm,), {"monitor_interval": 0})
+    kind = type("PrunerState", (tqdm,), {"monitor_interval": 0})
     return kind(total=total, initial=initial, unit=unit, file=stream, miniters=1)
 
 

@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from sklearn_autotune._compat.optional import require
+from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.optuna import get_trial_id
 
 __all__ = ["RustTPESampler"]
@@ -144,7 +144,7 @@ class _Mirror:
                 "RustTPESampler is for one objective, but the study has "
                 f"{len(study.directions)}. Use optuna.samplers.TPESampler or NSGAIISampler."
             )
-        self.rustuna: ModuleType = require("rustuna", "RustTPESampler")
+        self.rustuna: ModuleType = import_optional("rustuna", "RustTPESampler")
         self.study = weakref.ref(study)
         self.entropy = int(seed) if seed is not None else np.random.SeedSequence().entropy
         maximize = study.direction == StudyDirection.MAXIMIZE
@@ -202,7 +202,7 @@ class _Mirror:
     def _fill_up(self) -> list[int]:
         """Keep the best as many as without the trials under way: the rest go to trials without parameters."""
         n_told, n_fill = self.n_measured + len(self.under_way), 0
-        while n_best(n_told + n_fill) - n_fill > n_best(self.n_measured):
+        while count_best_trials(n_told + n_fill) - n_fill > count_best_trials(self.n_measured):
             n_fill += 1
         return [self._add({}, {}, -self.bad * math.inf) for _ in range(n_fill)]
 
@@ -241,7 +241,7 @@ class _Mirror:
         return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
-def n_best(n_measured: int) -> int:
+def count_best_trials(n_measured: int) -> int:
     """Return how many trials TPE imitates, in Optuna and in rustuna: the best tenth, but no more than 25."""
     return min(math.ceil(0.1 * n_measured), 25)
 

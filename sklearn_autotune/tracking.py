@@ -13,11 +13,11 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sklearn_autotune._compat.optional import require
+from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.analysis._comparison import Comparison
-from sklearn_autotune.evaluation import guiding_score
+from sklearn_autotune.evaluation import select_score
 from sklearn_autotune.search._engine import get_deployed_model
-from sklearn_autotune.storage._outcomes import OUTCOME
+from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
 
 __all__ = ["MLflowCallback", "log_comparison", "log_search"]
 
@@ -313,7 +313,7 @@ class _SearchRun(_Run):
     def log_trial(self, trial: FrozenTrial) -> None:
         """Log one trial as a run inside the search's."""
         status = _status(trial)
-        outcome = trial.user_attrs.get(OUTCOME, {})
+        outcome = trial.user_attrs.get(OUTCOME_ATTRIBUTE, {})
         tags = {"mlflow.parentRunId": self.run_id, "status": status, "trial": str(trial.number)}
         if outcome.get("error"):
             tags["error"] = outcome["error"][-LONGEST_TAG:]
@@ -435,13 +435,13 @@ def _load(module: str) -> Any:
     """Import a part of MLflow, without what it has to say of its own type hints and dependencies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return require(module, PURPOSE)
+        return import_optional(module, PURPOSE)
 
 
 def _status(trial: FrozenTrial) -> str:
     """Say how a trial ended by our own record: failed ones are told as pruned, since samplers learn from those."""
     told = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(trial.state, "cancelled")
-    return trial.user_attrs.get(OUTCOME, {}).get("status", told)
+    return trial.user_attrs.get(OUTCOME_ATTRIBUTE, {}).get("status", told)
 
 
 def _metrics(trial: FrozenTrial, outcome: Mapping[str, Any]) -> list[tuple[str, float, int]]:
@@ -457,7 +457,7 @@ def _metrics(trial: FrozenTrial, outcome: Mapping[str, Any]) -> list[tuple[str, 
         if kind in folds:
             metrics.append((kind, float(sum(folds[kind])), 0))
     for resource, tests in outcome.get("curve", ()):
-        metrics.append(("rung_score", sum(guiding_score(test, None) for test in tests) / len(tests), int(resource)))
+        metrics.append(("rung_score", sum(select_score(test, None) for test in tests) / len(tests), int(resource)))
     return metrics
 
 

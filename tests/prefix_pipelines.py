@@ -16,7 +16,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from sklearn_autotune.evaluation import Fold, Task, WholeFolds, Work, measure
+from sklearn_autotune.evaluation import Fold, Task, WholeFolds, WorkItem, measure
 from tests.toys import Handle
 
 # -- measuring with and without --------------------------------------------------------------------------------------
@@ -46,7 +46,8 @@ def table(estimator, candidates, task, shared=None):
     """Test and train scores of every candidate on every fold, and the last line of its error."""
     evaluation = WholeFolds(estimator, task, shared=shared)
     outcomes = [
-        measure(evaluation, Work(number, number, len(candidates), params)) for number, params in enumerate(candidates)
+        measure(evaluation, WorkItem(number, number, len(candidates), params))
+        for number, params in enumerate(candidates)
     ]
     return [
         [(fold.test, fold.train, fold.error and fold.error.strip().splitlines()[-1]) for fold in outcome.folds]

@@ -13,20 +13,20 @@ from xgboost import XGBClassifier
 from sklearn_autotune import TunedXGBClassifier
 from sklearn_autotune.boosting import _fold_boosting
 from sklearn_autotune.boosting._fold_booster import (
-    PATIENCE,
-    BoosterGrowth,
-    has_turned,
-    histogram_bytes,
-    progress_grid,
+    MAX_POINTS_WITHOUT_GAIN,
+    FoldBooster,
+    estimate_histogram_bytes,
+    has_stopped_improving,
+    make_round_grid,
 )
-from sklearn_autotune.evaluation import log_loss_of, root_mean_squared_error_of
+from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error
 
 # -- the curve -------------------------------------------------------------------------------------------------------
 
 
 @given(st.floats(0.001, 1.0), st.integers(1, 5000))
 def test_points_rise_and_end_at_the_most(learning_rate, most):
-    rounds = progress_grid(learning_rate, most)
+    rounds = make_round_grid(learning_rate, most)
 
     assert rounds[0] >= 1
     assert list(rounds) == sorted(set(rounds))
@@ -44,19 +44,19 @@ def test_quick_losses_are_those_of_scikit_learn(n_classes, seed, is_weighted):
 
     expected = log_loss(places, shown, labels=range(n_classes), sample_weight=weight)
 
-    assert log_loss_of(places, prediction, weight) == pytest.approx(expected, rel=1e-5)
+    assert compute_log_loss(places, prediction, weight) == pytest.approx(expected, rel=1e-5)
     values = random.normal(size=len(places))
     expected = root_mean_squared_error(values, prediction if n_classes == 2 else proba[:, 0], sample_weight=weight)
     single = prediction if n_classes == 2 else proba[:, 0]
-    assert root_mean_squared_error_of(values, single, weight) == pytest.approx(expected)
+    assert compute_root_mean_squared_error(values, single, weight) == pytest.approx(expected)
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
 def test_a_curve_turns_after_the_last_gain(scores):
-    flat = [*scores, *[max(scores)] * (PATIENCE + 1)]
+    flat = [*scores, *[max(scores)] * (MAX_POINTS_WITHOUT_GAIN + 1)]
 
-    assert has_turned(flat)
-    assert not has_turned([0.0, 1.0, *(2.0 + np.arange(5))])
+    assert has_stopped_improving(flat)
+    assert not has_stopped_improving([0.0, 1.0, *(2.0 + np.arange(5))])
 
 
 # -- what is held ----------------------------------------------------------------------------------------------------
@@ -65,16 +65,16 @@ def test_a_curve_turns_after_the_last_gain(scores):
 @pytest.mark.parametrize("n_jobs", [1, 3])
 def test_large_boosters_are_let_go_fold_by_fold_and_score_the_same(monkeypatch, n_jobs):
     X, y = load_breast_cancer(return_X_y=True)
-    monkeypatch.setattr(_fold_boosting, "MOST_HELD_BYTES", 0)
+    monkeypatch.setattr(_fold_boosting, "MAX_HISTOGRAM_BYTES", 0)
     held = []
-    release = BoosterGrowth.release
+    release = FoldBooster.release
 
     def watched(growth):
         assert growth.thread.is_alive()
         release(growth)
         held.append((growth.fold.number, growth.thread.is_alive(), growth.booster.num_boosted_rounds()))
 
-    monkeypatch.setattr(BoosterGrowth, "release", watched)
+    monkeypatch.setattr(FoldBooster, "release", watched)
     scoring = ["neg_log_loss", "roc_auc"]
     search = TunedXGBClassifier(
         n_trials=2,
@@ -99,7 +99,7 @@ def test_large_boosters_are_let_go_fold_by_fold_and_score_the_same(monkeypatch, 
 
 
 def test_a_booster_holds_a_histogram_for_each_node_of_a_tree():
-    assert histogram_bytes(XGBClassifier(), 100, 50_000) == 2**6 * 100 * 16
-    assert histogram_bytes(XGBClassifier(max_depth=0, max_leaves=7), 100, 50) == 7 * 100 * 16
-    assert histogram_bytes(XGBClassifier(max_depth=0), 100, 50) == 50 * 100 * 16
-    assert histogram_bytes(XGBClassifier(), 0, 50) == 0  # of exact trees, which have no bins
+    assert estimate_histogram_bytes(XGBClassifier(), 100, 50_000) == 2**6 * 100 * 16
+    assert estimate_histogram_bytes(XGBClassifier(max_depth=0, max_leaves=7), 100, 50) == 7 * 100 * 16
+    assert estimate_histogram_bytes(XGBClassifier(max_depth=0), 100, 50) == 50 * 100 * 16
+    assert estimate_histogram_bytes(XGBClassifier(), 0, 50) == 0  # of exact trees, which have no bins

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_autotune.space._dimensions import Choices, read_dimension, value_key
+from sklearn_autotune.space._dimensions import ChoiceDimension, make_value_key, read_dimension
 from tests.strategies import (
     different_plain_values,
     option_values,
@@ -39,7 +39,7 @@ def options_of(spelled):
 def test_a_list_is_choices_even_where_it_looks_like_a_range(spelled):
     dimension = read(spelled)
 
-    assert isinstance(dimension, Choices)
+    assert isinstance(dimension, ChoiceDimension)
     assert options_of(spelled) == list(spelled)
 
 
@@ -240,27 +240,27 @@ def test_an_empty_list_is_refused_by_name(spelled):
 @given(option_values())
 @quick
 def test_the_key_of_a_copy_is_the_key(value):
-    assert value_key(copy.deepcopy(value)) == value_key(value)
+    assert make_value_key(copy.deepcopy(value)) == make_value_key(value)
 
 
 @given(different_plain_values(min_size=2, max_size=6))
 @quick
 def test_different_plain_values_have_different_keys(values):
-    assert len({value_key(value) for value in values}) == len(values)
+    assert len({make_value_key(value) for value in values}) == len(values)
 
 
 def test_objects_that_cannot_be_pickled_are_told_apart_by_identity():
     one, other = (lambda: 0), (lambda: 0)
 
-    assert value_key(one) == value_key(one)
-    assert value_key(one) != value_key(other)
+    assert make_value_key(one) == make_value_key(one)
+    assert make_value_key(one) != make_value_key(other)
 
 
 def test_dicts_are_equal_in_any_order():
-    assert value_key({"a": 1, "b": 2}) == value_key({"b": 2, "a": 1})
+    assert make_value_key({"a": 1, "b": 2}) == make_value_key({"b": 2, "a": 1})
 
 
 def test_equal_tuples_have_equal_keys_whether_or_not_they_share_their_parts():
     part = tuple(range(2))
 
-    assert value_key((part, part)) == value_key((part, tuple(range(2))))
+    assert make_value_key((part, part)) == make_value_key((part, tuple(range(2))))

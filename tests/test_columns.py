@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_autotune.tables._encoder import Columns
+from sklearn_autotune.tables._encoder import ColumnEncoder
 
 pd = pytest.importorskip("pandas")
 
@@ -15,8 +15,8 @@ values = st.one_of(st.none(), st.sampled_from(["a", "b", "ä", ""]), st.integers
 
 
 def encode(frame):
-    columns = Columns()
-    return columns, columns.learn(frame)
+    columns = ColumnEncoder()
+    return columns, columns.fit_transform(frame)
 
 
 @given(st.lists(values, min_size=1), st.lists(values, min_size=1))

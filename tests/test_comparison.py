@@ -26,7 +26,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import Comparison, OptunaSearchCV, TunedXGBClassifier, compare
-from sklearn_autotune.analysis._trial_table import paired_interval
+from sklearn_autotune.analysis._trial_table import compute_paired_interval
 from sklearn_autotune.plotting import AnytimeDisplay, ComparisonDisplay
 from tests.toys import CountingClassifier, FailingClassifier, read_log
 
@@ -403,7 +403,7 @@ def test_intervals_of_differences_hold_together():
 
     comparison = made(scores)
 
-    expected = paired_interval(np.subtract(scores["a"], scores["b"]), test_over_train=0.25, confidence=0.975)
+    expected = compute_paired_interval(np.subtract(scores["a"], scores["b"]), test_over_train=0.25, confidence=0.975)
     assert comparison.differences["low"][0] == expected.low
     assert comparison.differences["high"][0] == expected.high
 

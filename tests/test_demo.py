@@ -7,7 +7,7 @@ from math import prod
 
 import pytest
 
-from sklearn_autotune.cli._demo import coarse_grid
+from sklearn_autotune.cli._demo import make_coarse_grid
 
 METHODS = ("no search", "GridSearchCV", "RandomizedSearchCV", "OptunaSearchCV")
 
@@ -67,7 +67,7 @@ def test_the_demo_scores_depend_on_the_seed_and_not_on_the_workers(demo):
 
 @pytest.mark.parametrize("n_candidates", [1, 2, 3, 5, 12, 36, 100, 1000])
 def test_the_grid_is_as_large_as_it_may_be_and_no_larger(n_candidates):
-    size = prod(len(values) for values in coarse_grid(n_candidates).values())
+    size = prod(len(values) for values in make_coarse_grid(n_candidates).values())
 
     assert n_candidates / 2 < size <= n_candidates or size == 144
 

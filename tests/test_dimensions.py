@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution, IntDistribution
 from sklearn.svm import SVC
 
-from sklearn_autotune.space._dimensions import Draws, Numbers, Quantiles, read_dimension, value_key
+from sklearn_autotune.space._dimensions import (
+    NumericDimension,
+    QuantileDimension,
+    RandomDrawDimension,
+    make_value_key,
+    read_dimension,
+)
 from tests.names import named
 from tests.strategies import (
     SMOOTH,
@@ -66,7 +72,7 @@ def quantile_function(frozen):
 def test_scipy_ranges_become_optuna_ranges_with_the_same_bounds(frozen, expected):
     dimension = read(frozen)
 
-    assert isinstance(dimension, Numbers)
+    assert isinstance(dimension, NumericDimension)
     assert dimension.distribution == expected
 
 
@@ -101,7 +107,7 @@ def test_a_suggested_quantile_is_decoded_by_the_quantile_function(frozen):
     dimension = read(frozen)
     decoded = [dimension.decode(quantile) for quantile in GRID_OF_QUANTILES]
 
-    assert isinstance(dimension, Quantiles)
+    assert isinstance(dimension, QuantileDimension)
     assert decoded == [float(quantile_function(frozen)(quantile)) for quantile in GRID_OF_QUANTILES]
 
 
@@ -206,7 +212,7 @@ def test_every_choice_comes_back_from_its_label(options):
     dimension = read(options)
 
     for option in options:
-        assert value_key(dimension.decode(dimension.encode(option))) == value_key(option)
+        assert make_value_key(dimension.decode(dimension.encode(option))) == make_value_key(option)
 
 
 @given(int_ranges() | float_ranges(), st.data())
@@ -313,7 +319,7 @@ class Dice:
 def test_an_object_with_only_rvs_draws_the_same_from_the_same_seed(source):
     dimension = read(source)
 
-    assert isinstance(dimension, Draws)
+    assert isinstance(dimension, RandomDrawDimension)
     np.testing.assert_array_equal(dimension.decode(3), dimension.decode(3))
 
 

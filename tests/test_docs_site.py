@@ -34,9 +34,9 @@ NOT_PAGES = {
     "sklearn_autotune.__version__",
     "sklearn_autotune.families.FAMILIES",  # a tuple
     # For rooms of this package.
-    "sklearn_autotune.families.families_for",
-    "sklearn_autotune.families.inner_prefix",
-    "sklearn_autotune.families.why_not",
+    "sklearn_autotune.families.select_families",
+    "sklearn_autotune.families.find_parameter_prefix",
+    "sklearn_autotune.families.get_exclusion_reason",
 }
 
 

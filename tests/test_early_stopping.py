@@ -16,14 +16,14 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.boosting._early_stopping import (
-    best_rounds,
-    fit_stopping_early,
-    never_stop_early,
-    predict_with_rounds,
-    seconds_for_rounds,
-    stops_early,
-    used_rounds,
-    with_rounds,
+    allot_round_seconds,
+    clone_with_rounds,
+    clone_without_early_stopping,
+    fit_with_early_stopping,
+    get_best_rounds,
+    get_used_rounds,
+    has_early_stopping,
+    set_prediction_rounds,
 )
 from sklearn_autotune.families import FAMILIES, Family, Shape
 
@@ -59,14 +59,14 @@ def predict(model, X, is_classifier):
 def test_predicting_with_other_rounds_is_predicting_with_a_model_of_so_many(family, parts):
     is_classifier, X, X_seen, y, y_seen = parts
     model = make(family, is_classifier)
-    fit_stopping_early(model, X, y, (X_seen, y_seen), **NO_LIMIT)
-    found = best_rounds(model)
+    fit_with_early_stopping(model, X, y, (X_seen, y_seen), **NO_LIMIT)
+    found = get_best_rounds(model)
     assert 1 <= found < model.get_params()[family.rounds]
     for rounds in (found, max(1, found - 3), found + 2):
         changed = pickle.loads(pickle.dumps(model))
-        predict_with_rounds(changed, rounds)
-        assert used_rounds(changed) == rounds
-        again = with_rounds(make(family, is_classifier), rounds).fit(X, y)
+        set_prediction_rounds(changed, rounds)
+        assert get_used_rounds(changed) == rounds
+        again = clone_with_rounds(make(family, is_classifier), rounds).fit(X, y)
         np.testing.assert_array_equal(
             predict(pickle.loads(pickle.dumps(changed)), X_seen, is_classifier), predict(again, X_seen, is_classifier)
         )
@@ -76,17 +76,17 @@ def test_predicting_with_other_rounds_is_predicting_with_a_model_of_so_many(fami
 def test_rounds_that_there_are_not_cannot_be_used(family, parts):
     is_classifier, X, X_seen, y, y_seen = parts
     model = make(family, is_classifier)
-    fit_stopping_early(model, X, y, (X_seen, y_seen), **NO_LIMIT)
-    predict_with_rounds(model, 10_000)
-    assert best_rounds(model) <= used_rounds(model) < 10_000
+    fit_with_early_stopping(model, X, y, (X_seen, y_seen), **NO_LIMIT)
+    set_prediction_rounds(model, 10_000)
+    assert get_best_rounds(model) <= get_used_rounds(model) < 10_000
 
 
 @pytest.mark.parametrize("family", BOOSTERS)
 def test_without_time_there_is_one_round(family, parts):
     is_classifier, X, X_seen, y, y_seen = parts
     model = make(family, is_classifier)
-    fit_stopping_early(model, X, y, (X_seen, y_seen), seconds=0.0, fit_params={})
-    assert best_rounds(model) == 1
+    fit_with_early_stopping(model, X, y, (X_seen, y_seen), seconds=0.0, fit_params={})
+    assert get_best_rounds(model) == 1
     assert np.isfinite(predict(model, X_seen, is_classifier)).all()
     clone(model), pickle.loads(pickle.dumps(model))  # nothing of the clock is left on it
 
@@ -94,9 +94,9 @@ def test_without_time_there_is_one_round(family, parts):
 @pytest.mark.parametrize("family", BOOSTERS)
 def test_a_booster_that_never_stops_can_be_cloned(family):
     model = make(family, is_classifier=True)
-    assert stops_early(model)
-    assert not stops_early(clone(never_stop_early(model)))
-    assert clone(with_rounds(model, 7)).get_params()[family.rounds] == 7
+    assert has_early_stopping(model)
+    assert not has_early_stopping(clone(clone_without_early_stopping(model)))
+    assert clone(clone_with_rounds(model, 7)).get_params()[family.rounds] == 7
 
 
 def test_rounds_of_an_unknown_library_are_refused_by_name():
@@ -129,7 +129,7 @@ SECONDS = st.floats(0, 1000)
 def test_rounds_leave_time_for_all_folds_and_for_predicting_again(most, left, folds, n_more):
     spent, limits = [(fit, predicting) for fit, predicting, _ in folds], [limit for _, _, limit in folds]
     n_folds = len(folds) + n_more
-    seconds = seconds_for_rounds(most, left, n_folds, spent, limits)
+    seconds = allot_round_seconds(most, left, n_folds, spent, limits)
     assert seconds <= most / n_folds
     beside = max([0.0, *(fit + predicting - limit for fit, predicting, limit in folds)])
     again = n_folds * max((predicting for _, predicting in spent), default=0.0)

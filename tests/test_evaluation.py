@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_autotune.evaluation import FoldScore, OpenBar, Outcome, Progress, Work, measure
-from sklearn_autotune.evaluation._base import DistantBar, join
-from sklearn_autotune.execution._executors import Slots, _urgency
-from sklearn_autotune.pruning._fold_racing import RaceBar
+from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome, Progress, WorkItem, measure
+from sklearn_autotune.evaluation._base import RemotePrunerState, join
+from sklearn_autotune.execution._executors import SlotExecutor, _urgency
+from sklearn_autotune.pruning._fold_racing import FoldRacingState
 
 
 class Given:
@@ -31,8 +31,8 @@ class Given:
             yield Progress(step, len(folds), folds[: step + 1])
 
 
-def work(bar=None, number=0):
-    return Work(number, 0, 1, {}, bar or OpenBar())
+def work(pruner_state=None, number=0):
+    return WorkItem(number, 0, 1, {}, pruner_state or NoPruningState())
 
 
 scores = st.lists(st.one_of(st.floats(0, 1), st.none()), min_size=2, max_size=7)
@@ -41,7 +41,7 @@ scores = st.lists(st.one_of(st.floats(0, 1), st.none()), min_size=2, max_size=7)
 @given(scores, st.lists(st.floats(0, 1), min_size=6, max_size=6), st.integers(2, 8), st.booleans())
 def test_parts_put_together_give_what_the_whole_gives(scores, least, n_parts, is_open):
     evaluation = Given(scores)
-    whole = work(OpenBar() if is_open else RaceBar(tuple(least)))
+    whole = work(NoPruningState() if is_open else FoldRacingState(tuple(least)))
     parts = whole.parts(evaluation.n_folds, n_parts)
 
     joined = join(whole, [measure(evaluation, part) for part in parts])
@@ -52,7 +52,7 @@ def test_parts_put_together_give_what_the_whole_gives(scores, least, n_parts, is
 
 @given(scores, st.lists(st.floats(0, 1), min_size=6, max_size=6), st.randoms())
 def test_parts_may_arrive_in_any_order_and_the_first_folds_may_decide_without_the_others(scores, least, random):
-    evaluation, whole = Given(scores), work(RaceBar(tuple(least)))
+    evaluation, whole = Given(scores), work(FoldRacingState(tuple(least)))
     parts = whole.parts(evaluation.n_folds, evaluation.n_folds)
     expected = measure(evaluation, whole)
 
@@ -67,7 +67,7 @@ def test_parts_may_arrive_in_any_order_and_the_first_folds_may_decide_without_th
 
 
 def test_a_part_that_was_lost_decides_only_if_earlier_folds_have_not():
-    whole = work(RaceBar((0.5, 0.5)))
+    whole = work(FoldRacingState((0.5, 0.5)))
     dead = Outcome("failed", (), "The worker process died")
     fold = FoldScore(0.4, None, 0.0, 0.0)
 
@@ -76,17 +76,17 @@ def test_a_part_that_was_lost_decides_only_if_earlier_folds_have_not():
     assert join(work(), [None, dead]) is None
 
 
-@pytest.mark.parametrize("bar", [DistantBar(), OpenBar()])
-def test_what_cannot_be_cut_is_left_whole(bar):
-    whole = work(bar)
+@pytest.mark.parametrize("pruner_state", [RemotePrunerState(), NoPruningState()])
+def test_what_cannot_be_cut_is_left_whole(pruner_state):
+    whole = work(pruner_state)
 
     assert whole.parts(5, 1) == [whole]
     assert whole.parts(1, 5) == [whole]
-    assert (whole.parts(5, 5) == [whole]) is not bar.travels
+    assert (whole.parts(5, 5) == [whole]) is not pruner_state.is_picklable
 
 
 def test_first_folds_go_before_later_ones_that_may_be_for_nothing():
-    race = RaceBar((0.5, 0.5))
+    race = FoldRacingState((0.5, 0.5))
     waiting = [*work(race, 3).parts(3, 3), *work(race, 4).parts(3, 3)]
 
     order = [(part.only[0], part.number) for part in sorted(waiting, key=_urgency)]
@@ -101,8 +101,8 @@ def test_candidates_that_do_not_race_keep_their_order():
 
 
 def test_a_candidate_that_is_decided_leaves_the_queue_and_later_parts_of_it_are_ignored():
-    slots = Slots(make_slot=None, n_slots=0, n_folds=3, n_parts=1)
-    whole = work(RaceBar((0.5, 0.5)))
+    slots = SlotExecutor(make_slot=None, n_slots=0, n_folds=3, n_parts=1)
+    whole = work(FoldRacingState((0.5, 0.5)))
     slots.submit(whole)
     first, second, _ = slots.queue
     slots.queue.remove(first)

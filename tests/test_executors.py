@@ -15,9 +15,9 @@ from sklearn import config_context
 from sklearn.exceptions import FitFailedWarning
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV
-from sklearn_autotune.evaluation import Work
+from sklearn_autotune.evaluation import WorkItem
 from sklearn_autotune.exceptions import WorkerSetupError
-from sklearn_autotune.execution._executors import ProcessSlots
+from sklearn_autotune.execution._executors import ProcessExecutor
 from tests.toys import (
     CountingClassifier,
     DyingClassifier,
@@ -174,18 +174,18 @@ def test_work_can_be_given_up_as_soon_as_it_is_begun(data, left_behind, monkeypa
     """The pool's own thread stumbled over the work it was about to send: a traceback on the user's screen."""
     failed_threads = []
     monkeypatch.setattr(threading, "excepthook", failed_threads.append)
-    slots = ProcessSlots(make_evaluation(CountingClassifier(), *data), 3)
+    slots = ProcessExecutor(make_evaluation(CountingClassifier(), *data), 3)
     try:
         for attempt in range(2):
             numbers = [10 * attempt + slot for slot in range(3)]
             for number in numbers:
-                slots.submit(Work(number, number, 99, {"a": 1}))
+                slots.submit(WorkItem(number, number, 99, {"a": 1}))
             arrived = []
             while len(arrived) < 3:
                 arrived += slots.wait()
             assert sorted(number for number, _ in arrived) == numbers
             for number in numbers:
-                slots.submit(Work(number + 5, number + 5, 99, {"a": 2}))
+                slots.submit(WorkItem(number + 5, number + 5, 99, {"a": 2}))
             slots.kill([number + 5 for number in numbers])
     finally:
         slots.close()
@@ -449,6 +449,6 @@ def test_an_exception_in_a_candidate_that_comes_after_the_last_is_not_raised(dat
 
 def test_folders_are_removed_if_the_data_cannot_be_written(scratch, data):
     with pytest.raises(WorkerSetupError):
-        ProcessSlots(make_evaluation(CountingClassifier(b=Handle()), *data), 2)
+        ProcessExecutor(make_evaluation(CountingClassifier(b=Handle()), *data), 2)
 
     assert list(Path(scratch).iterdir()) == []

@@ -39,7 +39,7 @@ from sklearn.svm import SVC, SVR
 from sklearn.utils import all_estimators
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune._compat.optuna import scratch_study
+from sklearn_autotune._compat.optuna import create_random_study
 from sklearn_autotune.families import FAMILIES, Shape, auto_space
 from sklearn_autotune.space._space import read_space
 from tests.strategies import quick
@@ -80,7 +80,7 @@ def searched(estimator, n_rows=200):
 
 
 def draw(space, n_candidates):
-    study = scratch_study(seed=0)
+    study = create_random_study(seed=0)
     return [space.suggest(study.ask()) for _ in range(n_candidates)]
 
 

@@ -32,8 +32,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_autotune.evaluation._continued_fits import WARM, fit_epochs, plant
-from sklearn_autotune.evaluation._resource import Place, locate
+from sklearn_autotune.evaluation._continued_fits import WARM_START_COUNTS, fit_epochs, start_continued_fit
+from sklearn_autotune.evaluation._resource import ResourceLocation, locate_resource
 from tests.toys import PassingClassifier, RowRecorder, read_log
 
 AMOUNTS = (2, 5, 12)
@@ -54,20 +54,22 @@ def outputs(estimator, X):
 
 
 def kind(estimator, X, y, resource="iterations", **fit_params):
-    growth = plant(clone(estimator), locate(estimator, resource), max(AMOUNTS), (X, y), fit_params)
+    growth = start_continued_fit(
+        clone(estimator), locate_resource(estimator, resource), max(AMOUNTS), (X, y), fit_params
+    )
     growth.close()
     return type(growth).__name__
 
 
 def assert_grows_exactly(estimator, X, y, **fit_params):
     """Grow two at once, as folds do, and hold each rung against a fit from scratch."""
-    place = locate(estimator, "iterations")
-    growths = [plant(clone(estimator), place, max(AMOUNTS), (X, y), fit_params) for _ in range(2)]
+    location = locate_resource(estimator, "iterations")
+    growths = [start_continued_fit(clone(estimator), location, max(AMOUNTS), (X, y), fit_params) for _ in range(2)]
     for amount in AMOUNTS:
-        fresh = clone(estimator).set_params(**{place.parameter: amount}).fit(X, y, **fit_params)
+        fresh = clone(estimator).set_params(**{location.parameter: amount}).fit(X, y, **fit_params)
         for growth in growths:
-            grown = growth.to(amount)
-            assert grown.get_params()[place.parameter] == amount
+            grown = growth.continue_to(amount)
+            assert grown.get_params()[location.parameter] == amount
             for mine, expected in zip(outputs(grown, X), outputs(fresh, X), strict=True):
                 np.testing.assert_array_equal(mine, expected)
     for growth in growths:
@@ -106,12 +108,12 @@ def test_a_warm_start_gives_what_a_fresh_fit_gives(estimator, weighted):
     fit_params = {"sample_weight": WEIGHTS} if weighted else {}
     estimator = clone(estimator).set_params(random_state=3)
 
-    assert kind(estimator, X, y) == "WarmStart"
+    assert kind(estimator, X, y) == "WarmStartFit"
     assert_grows_exactly(estimator, X, y, **fit_params)
 
 
 def test_every_class_that_is_continued_is_tested():
-    assert {type(estimator).__name__ for estimator in CONTINUED} == set(WARM)
+    assert {type(estimator).__name__ for estimator in CONTINUED} == set(WARM_START_COUNTS)
 
 
 @pytest.mark.parametrize("estimator", [RandomForestClassifier(), GradientBoostingClassifier(subsample=0.5)], ids=repr)
@@ -138,23 +140,23 @@ def test_a_warm_start_is_exact_on_sparse_rows_and_with_two_classes(estimator):
 def test_what_cannot_be_continued_exactly_is_fitted_afresh(estimator):
     X, y = classes()
 
-    assert kind(estimator, X, y) == "Restart"
+    assert kind(estimator, X, y) == "RefitFromScratch"
     assert_grows_exactly(estimator, X, y)
 
 
 def test_histogram_boosting_that_would_stop_early_on_many_rows_is_fitted_afresh():
     X, y = make_classification(10_001, 4, random_state=0)
 
-    assert kind(HistGradientBoostingClassifier(), X, y) == "Restart"
-    assert kind(HistGradientBoostingClassifier(), X[:10_000], y[:10_000]) == "WarmStart"
-    assert kind(HistGradientBoostingClassifier(early_stopping=False), X, y) == "WarmStart"
+    assert kind(HistGradientBoostingClassifier(), X, y) == "RefitFromScratch"
+    assert kind(HistGradientBoostingClassifier(), X[:10_000], y[:10_000]) == "WarmStartFit"
+    assert kind(HistGradientBoostingClassifier(early_stopping=False), X, y) == "WarmStartFit"
 
 
 def test_a_class_derived_from_one_that_continues_is_fitted_afresh():
     class Mine(RandomForestClassifier):
         pass
 
-    assert kind(Mine(), *classes()) == "Restart"
+    assert kind(Mine(), *classes()) == "RefitFromScratch"
 
 
 # -- other libraries ---------------------------------------------------------------------------------------------------
@@ -178,7 +180,7 @@ def test_a_booster_held_up_gives_what_a_fresh_fit_gives(params, weighted):
 
     for X, y in (classes(2), classes(3)):
         estimator = xgboost.XGBClassifier(random_state=3, **params)
-        assert kind(estimator, X, y) == "BoosterRounds"
+        assert kind(estimator, X, y) == "PausedBoosterFit"
         assert_grows_exactly(estimator, X, y, **fit_params)
     assert_grows_exactly(xgboost.XGBRegressor(random_state=3, **params), *numbers(), **fit_params)
 
@@ -198,19 +200,19 @@ def test_a_booster_in_a_setting_not_known_to_be_exact_is_fitted_afresh():
     X, y = classes(2)
 
     for params in ({"booster": "gblinear"}, {"booster": "dart"}, {"early_stopping_rounds": 3}):
-        assert kind(xgboost.XGBClassifier(**params), X, y) == "Restart"
-    assert kind(xgboost.XGBRFClassifier(), X, y) == "Restart"
+        assert kind(xgboost.XGBClassifier(**params), X, y) == "RefitFromScratch"
+    assert kind(xgboost.XGBRFClassifier(), X, y) == "RefitFromScratch"
 
 
 def test_a_booster_closed_on_its_way_leaves_no_thread():
     xgboost = pytest.importorskip("xgboost")
     estimator = xgboost.XGBClassifier()
-    place = locate(estimator, "iterations")
+    location = locate_resource(estimator, "iterations")
     before = threading.active_count()
 
-    growths = [plant(clone(estimator), place, 50, classes(), {}) for _ in range(3)]
-    growths[0].to(2)
-    growths[1].to(50)
+    growths = [start_continued_fit(clone(estimator), location, 50, classes(), {}) for _ in range(3)]
+    growths[0].continue_to(2)
+    growths[1].continue_to(50)
     assert threading.active_count() > before
     for growth in growths:
         growth.close()
@@ -222,10 +224,10 @@ def test_a_booster_that_fails_says_so_and_leaves_no_thread():
     xgboost = pytest.importorskip("xgboost")
     X, y = classes()
     before = threading.active_count()
-    growth = plant(xgboost.XGBClassifier(), Place((), "n_estimators"), 50, (X, y[:10]), {})
+    growth = start_continued_fit(xgboost.XGBClassifier(), ResourceLocation((), "n_estimators"), 50, (X, y[:10]), {})
 
     with pytest.raises(xgboost.core.XGBoostError):
-        growth.to(2)
+        growth.continue_to(2)
     growth.close()
 
     assert threading.active_count() == before
@@ -236,7 +238,7 @@ def test_lightgbm_is_fitted_afresh():
     lightgbm = pytest.importorskip("lightgbm")
     estimator = lightgbm.LGBMClassifier(random_state=0, subsample=0.5, subsample_freq=1, verbose=-1, n_jobs=1)
 
-    assert kind(estimator, *classes()) == "Restart"
+    assert kind(estimator, *classes()) == "RefitFromScratch"
     assert_grows_exactly(estimator, *classes())
 
 
@@ -247,8 +249,8 @@ def test_catboost_is_fitted_afresh_by_the_name_it_was_given(spelled):
     options = {"random_state": 0, "verbose": False, "allow_writing_files": False, "thread_count": 1}
     estimator = catboost.CatBoostClassifier(**{spelled: 12}, **options)
 
-    assert locate(estimator, "iterations").name == spelled
-    assert locate(catboost.CatBoostClassifier(), "iterations").name == "iterations"
+    assert locate_resource(estimator, "iterations").name == spelled
+    assert locate_resource(catboost.CatBoostClassifier(), "iterations").name == "iterations"
     assert_grows_exactly(estimator, *classes())
 
 
@@ -266,27 +268,27 @@ def test_catboost_is_fitted_afresh_by_the_name_it_was_given(spelled):
 def test_the_steps_before_the_last_are_fitted_once(tmp_path, last, resource):
     log = tmp_path / "log"
     pipeline = Pipeline([("rows", RowRecorder(log=log)), ("inner", make_pipeline(StandardScaler(), last))])
-    place = locate(pipeline, resource)
+    location = locate_resource(pipeline, resource)
     X, y = classes()
 
-    growth = plant(clone(pipeline), place, max(AMOUNTS), (X, y), {})
-    grown = [growth.to(amount).predict_proba(X) for amount in AMOUNTS]
+    growth = start_continued_fit(clone(pipeline), location, max(AMOUNTS), (X, y), {})
+    grown = [growth.continue_to(amount).predict_proba(X) for amount in AMOUNTS]
 
     assert len(read_log(log)) == 1
     for amount, mine in zip(AMOUNTS, grown, strict=True):
-        fresh = clone(pipeline).set_params(**{place.parameter: amount}).fit(X, y)
+        fresh = clone(pipeline).set_params(**{location.parameter: amount}).fit(X, y)
         np.testing.assert_array_equal(mine, fresh.predict_proba(X))
 
 
 def test_a_parameter_of_an_earlier_step_restarts_the_whole_pipeline():
     X, y = classes()
     pipeline = make_pipeline(PCA(random_state=0), DecisionTreeClassifier(random_state=0))
-    place = locate(pipeline, "pca__n_components")
+    location = locate_resource(pipeline, "pca__n_components")
 
-    grown = plant(clone(pipeline), place, 4, (X, y), {}).to(2)
+    grown = start_continued_fit(clone(pipeline), location, 4, (X, y), {}).continue_to(2)
 
     fresh = clone(pipeline).set_params(pca__n_components=2).fit(X, y)
-    assert place == Place((), "pca__n_components")
+    assert location == ResourceLocation((), "pca__n_components")
     np.testing.assert_array_equal(grown.predict_proba(X), fresh.predict_proba(X))
 
 
@@ -312,10 +314,12 @@ def test_routed_metadata_reaches_the_last_step():
 def test_an_epoch_is_one_pass_and_classes_are_given_first(tmp_path):
     log = tmp_path / "log"
     X, y = classes()
-    growth = plant(PassingClassifier(log=log), Place((), "epochs"), 5, (X, y), {"sample_weight": WEIGHTS})
+    growth = start_continued_fit(
+        PassingClassifier(log=log), ResourceLocation((), "epochs"), 5, (X, y), {"sample_weight": WEIGHTS}
+    )
 
-    growth.to(2)
-    growth.to(5)
+    growth.continue_to(2)
+    growth.continue_to(5)
 
     told = [(entry["classes"], entry["rows"]) for entry in read_log(log)]
     assert told == [([0, 1, 2], 200)] + [(None, 200)] * 4
@@ -333,9 +337,9 @@ def test_an_epoch_is_one_pass_and_classes_are_given_first(tmp_path):
     ids=lambda value: type(value).__name__,
 )
 def test_epochs_in_parts_are_epochs_in_one_go(estimator, data):
-    growth = plant(clone(estimator), locate(estimator, "epochs"), 5, data, {})
-    growth.to(2)
-    grown = growth.to(5)
+    growth = start_continued_fit(clone(estimator), locate_resource(estimator, "epochs"), 5, data, {})
+    growth.continue_to(2)
+    grown = growth.continue_to(5)
 
     whole = clone(estimator)
     assert fit_epochs(whole, 5, data, {}) is whole
@@ -357,7 +361,7 @@ def test_epochs_in_parts_are_epochs_in_one_go(estimator, data):
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_the_count_has_the_name_that_set_params_takes(estimator, resource, expected):
-    assert locate(estimator, resource).parameter == expected
+    assert locate_resource(estimator, resource).parameter == expected
 
 
 @pytest.mark.parametrize(
@@ -372,4 +376,4 @@ def test_the_count_has_the_name_that_set_params_takes(estimator, resource, expec
 )
 def test_a_resource_that_the_estimator_does_not_have_is_refused(estimator, resource, message):
     with pytest.raises(ValueError, match=message):
-        locate(estimator, resource)
+        locate_resource(estimator, resource)

@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV
-from sklearn_autotune.evaluation import Progress, Rung, mean_score
-from sklearn_autotune.pruning._halving import HalvingBar, HalvingRungs
+from sklearn_autotune.evaluation import Progress, Rung, average_scores
+from sklearn_autotune.pruning._halving import HalvingScores, HalvingState
 from tests.toys import statuses, table
 
 BOOSTING = {"learning_rate": loguniform(1e-3, 1), "max_depth": [1, 2, 3, 4], "subsample": [0.5, 0.7, 1.0]}
@@ -45,47 +45,47 @@ scores = st.lists(st.floats(-1, 1), min_size=1, max_size=30)
 
 @given(scores, st.floats(-1, 1), st.sampled_from([1.5, 2, 3, 4]))
 def test_the_best_share_of_those_on_a_rung_climbs_on(told, own, factor):
-    rungs = HalvingRungs(factor)
+    rungs = HalvingScores(factor)
     for score in told:
         rungs.note([Rung(10, (score,))])
     progress = Progress(0, 3, (), (Rung(10, (own,)),))
 
     n_places = max(1, int((len(told) + 1) // factor))
     n_better = sum(score > own for score in told)
-    assert rungs.bar().clears(progress) == (n_better < n_places or own >= sorted(told)[-n_places])
+    assert rungs.bar().allows(progress) == (n_better < n_places or own >= sorted(told)[-n_places])
 
 
 def test_nobody_is_stopped_on_a_rung_that_nobody_has_reached():
-    rungs = HalvingRungs(3)
+    rungs = HalvingScores(3)
     rungs.note([Rung(10, (0.9,))])
 
-    assert rungs.bar().clears(Progress(1, 3, (), (Rung(10, (0.5,)), Rung(30, (0.1,)))))
-    assert not rungs.bar().clears(Progress(0, 3, (), (Rung(10, (0.5,)),)))
+    assert rungs.bar().allows(Progress(1, 3, (), (Rung(10, (0.5,)), Rung(30, (0.1,)))))
+    assert not rungs.bar().allows(Progress(0, 3, (), (Rung(10, (0.5,)),)))
 
 
 def test_failed_folds_are_neither_remembered_nor_judged():
-    rungs = HalvingRungs(3)
+    rungs = HalvingScores(3)
     rungs.note([Rung(10, (float("nan"), 0.5))])
 
     assert rungs.scores == {}
-    assert HalvingBar({10: 0.5}).clears(Progress(0, 3, (), (Rung(10, (float("nan"),)),)))
+    assert HalvingState({10: 0.5}).allows(Progress(0, 3, (), (Rung(10, (float("nan"),)),)))
 
 
 def test_one_of_several_scores_decides():
     rung = Rung(10, ({"a": 1.0, "b": 0.2}, {"a": 1.0, "b": 0.4}))
 
-    assert mean_score(rung.test, "b") == pytest.approx(0.3)
-    assert not HalvingBar({10: 0.5}, "b").clears(Progress(0, 3, (), (rung,)))
+    assert average_scores(rung.test, "b") == pytest.approx(0.3)
+    assert not HalvingState({10: 0.5}, "b").allows(Progress(0, 3, (), (rung,)))
 
 
 def test_the_bar_travels_and_is_frozen():
-    rungs = HalvingRungs(2)
+    rungs = HalvingScores(2)
     rungs.note([Rung(1, (0.5,))])
     bar = rungs.bar()
     rungs.note([Rung(1, (0.9,)), Rung(2, (0.9,))])
 
-    assert bar.travels
-    assert pickle.loads(pickle.dumps(bar)) == bar == HalvingBar({1: 0.5})
+    assert bar.is_picklable
+    assert pickle.loads(pickle.dumps(bar)) == bar == HalvingState({1: 0.5})
 
 
 # -- in a search -----------------------------------------------------------------------------------------------------

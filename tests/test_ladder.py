@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeRegressor
 
-from sklearn_autotune.evaluation._ladder import ladder
-from sklearn_autotune.evaluation._rungs import make_rungs
+from sklearn_autotune.evaluation._ladder import compute_rung_amounts
+from sklearn_autotune.evaluation._rungs import make_rung_evaluation
 from tests.rung_folds import X, whole_folds
 from tests.strategies import quick
 
@@ -24,7 +24,7 @@ from tests.strategies import quick
 @given(st.integers(1, 10**6), st.integers(0, 10**6), st.one_of(st.integers(2, 10), st.floats(1.2, 1e300)))
 def test_a_ladder_climbs_from_no_less_than_the_least_to_just_the_most(least, more, factor):
     most = least + more
-    amounts = ladder(least, most, factor)
+    amounts = compute_rung_amounts(least, most, factor)
 
     assert amounts[-1] == most
     assert amounts[0] >= least
@@ -35,7 +35,7 @@ def test_a_ladder_climbs_from_no_less_than_the_least_to_just_the_most(least, mor
 
 def test_a_ladder_that_would_begin_above_its_end_is_refused():
     with pytest.raises(ValueError, match="min_resources=200 is greater than max_resources=100"):
-        make_rungs(whole_folds(RandomForestClassifier()), "iterations", min_resources=200)
+        make_rung_evaluation(whole_folds(RandomForestClassifier()), "iterations", min_resources=200)
 
 
 @pytest.mark.parametrize(
@@ -52,32 +52,35 @@ def test_a_ladder_that_would_begin_above_its_end_is_refused():
     ],
 )
 def test_the_amounts_are_those_of_scikit_learns_halving(resource, options, expected):
-    assert make_rungs(whole_folds(RandomForestClassifier()), resource, **options).amounts == expected
+    assert make_rung_evaluation(whole_folds(RandomForestClassifier()), resource, **options).amounts == expected
 
 
 def test_many_rows_do_not_make_many_rungs():
     many = np.zeros((100_000, 1))
 
-    assert len(make_rungs(whole_folds(DecisionTreeRegressor(), many, many[:, 0], KFold(2)), "n_samples").amounts) == 5
+    assert (
+        len(make_rung_evaluation(whole_folds(DecisionTreeRegressor(), many, many[:, 0], KFold(2)), "n_samples").amounts)
+        == 5
+    )
 
 
 def test_few_rows_make_one_rung():
     few = whole_folds(GaussianNB(), X[:12], np.arange(12) % 2, KFold(2))
 
-    assert make_rungs(few, "n_samples").amounts == (6,)
+    assert make_rung_evaluation(few, "n_samples").amounts == (6,)
 
 
 def test_epochs_end_where_the_estimator_would_or_after_a_hundred():
-    assert make_rungs(whole_folds(SGDClassifier(max_iter=54)), "epochs").amounts == (2, 6, 18, 54)
-    assert make_rungs(whole_folds(GaussianNB()), "epochs").amounts == (4, 11, 33, 100)
+    assert make_rung_evaluation(whole_folds(SGDClassifier(max_iter=54)), "epochs").amounts == (2, 6, 18, 54)
+    assert make_rung_evaluation(whole_folds(GaussianNB()), "epochs").amounts == (4, 11, 33, 100)
 
 
 def test_xgboosts_default_is_known():
     xgboost = pytest.importorskip("xgboost")
 
-    assert make_rungs(whole_folds(xgboost.XGBClassifier()), "iterations").amounts[-1] == 100
+    assert make_rung_evaluation(whole_folds(xgboost.XGBClassifier()), "iterations").amounts[-1] == 100
     with pytest.raises(ValueError, match="n_estimators is None"):
-        make_rungs(whole_folds(xgboost.XGBRFClassifier()), "iterations")
+        make_rung_evaluation(whole_folds(xgboost.XGBRFClassifier()), "iterations")
 
 
 @pytest.mark.parametrize(
@@ -101,4 +104,4 @@ def test_xgboosts_default_is_known():
 )
 def test_what_makes_no_rungs_is_refused(estimator, resource, options, message):
     with pytest.raises(ValueError, match=message):
-        make_rungs(whole_folds(estimator), resource, **options)
+        make_rung_evaluation(whole_folds(estimator), resource, **options)

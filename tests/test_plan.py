@@ -14,14 +14,19 @@ from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat.sklearn import get_threadpool_controller
-from sklearn_autotune.evaluation import FoldScore, OpenBar, Outcome
+from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome
 from sklearn_autotune.families import Family, Shape
-from sklearn_autotune.families._base import boosting_seconds
+from sklearn_autotune.families._base import estimate_boosting_seconds
 from sklearn_autotune.pruning._fold_racing import FoldRacing
-from sklearn_autotune.search._trial_loop import Record
-from sklearn_autotune.selection._candidates import FAMILY, candidate_of, first_candidates, full_name
-from sklearn_autotune.selection._cost_model import Costs
-from sklearn_autotune.selection._schedule import FinalBudget, Plan, SelectionBars, leaders
+from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.selection._candidates import FAMILY, add_family_prefix, make_candidate, make_first_candidates
+from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.selection._schedule import (
+    Schedule,
+    SelectionBudget,
+    SelectionPruningRule,
+    select_blend_candidates,
+)
 
 N_FOLDS = 3
 
@@ -45,54 +50,56 @@ def shape(n_rows):
 
 def record(number, name, *scores, status="complete", seconds=0.001):
     folds = tuple(FoldScore(score, None, seconds, 0.0, None) for score in scores)
-    params = candidate_of(family(name), {"var_smoothing": 10.0**-number})
-    return Record(number, params, Outcome(status, folds))
+    params = make_candidate(family(name), {"var_smoothing": 10.0**-number})
+    return TrialRecord(number, params, Outcome(status, folds))
 
 
-def make_plan(families, deadline=None, candidate_seconds=None):
-    costs = Costs({one.name: one for one in families}, shape, 100, N_FOLDS, candidate_seconds)
-    return Plan(costs, deadline, 150, refits_all=False)
+def make_schedule(families, deadline=None, max_candidate_seconds=None):
+    cost_model = CostModel({one.name: one for one in families}, shape, 100, N_FOLDS, max_candidate_seconds)
+    return Schedule(cost_model, deadline, 150, refits_all=False)
 
 
-def drain(plan, records=()):
+def drain(schedule, records=()):
     proposed = []
-    while (candidate := plan(records, 0)) is not None:
+    while (candidate := schedule(records, 0)) is not None:
         proposed.append(candidate)
     return [one[FAMILY] for one in proposed]
 
 
 def test_each_family_has_its_turn_before_any_has_a_second_one():
-    assert drain(make_plan([family("a"), family("b", n_first=3)])) == ["a", "b", "a", "b", "b"]
+    assert drain(make_schedule([family("a"), family("b", n_first=3)])) == ["a", "b", "a", "b", "b"]
 
 
 def test_with_a_time_limit_what_takes_next_to_nothing_comes_first():
     families = [family("slow", 0.5), family("slower", 1.0), family("quick", 0.002), family("quicker", 0.001)]
-    plan = make_plan(families, time.time() + 100, candidate_seconds=10.0)
-    assert drain(plan)[:4] == ["quicker", "quick", "slow", "slower"]
+    schedule = make_schedule(families, time.time() + 100, max_candidate_seconds=10.0)
+    assert drain(schedule)[:4] == ["quicker", "quick", "slow", "slower"]
 
 
 def test_second_turns_belong_to_the_families_that_did_best():
-    plan = make_plan([family("a"), family("b"), family("c")])
+    schedule = make_schedule([family("a"), family("b"), family("c")])
     records = [
         record(0, "a", -0.5, -0.5, -0.5),
         record(1, "b", -0.9, status="pruned"),
         record(2, "c", -0.1, -0.1, -0.1),
     ]
-    assert [plan(records[:number], 0)[FAMILY] for number in range(3)] == ["a", "b", "c"]
-    assert drain(plan, records) == ["c", "a", "b"]
+    assert [schedule(records[:number], 0)[FAMILY] for number in range(3)] == ["a", "b", "c"]
+    assert drain(schedule, records) == ["c", "a", "b"]
 
 
 def test_what_there_is_no_time_for_is_passed_over():
-    plan = make_plan([family("long", 50.0), family("short", 0.001)], time.time() + 60, candidate_seconds=200.0)
-    assert drain(plan) == ["short", "short"]
+    schedule = make_schedule(
+        [family("long", 50.0), family("short", 0.001)], time.time() + 60, max_candidate_seconds=200.0
+    )
+    assert drain(schedule) == ["short", "short"]
 
 
 def test_a_booster_is_cut_short_where_another_model_is_passed_over():
     families = [family("long", 10.0), family("boosted", 10.0, rounds="n_estimators")]
-    plan = make_plan(families, time.time() + 20, candidate_seconds=15.0)
-    assert plan.costs.of_candidate({FAMILY: "long"}) == 30.0
-    assert plan.costs.of_candidate({FAMILY: "boosted"}) == 15.0
-    assert drain(plan) == ["boosted", "boosted"]
+    schedule = make_schedule(families, time.time() + 20, max_candidate_seconds=15.0)
+    assert schedule.cost_model.estimate_seconds({FAMILY: "long"}) == 30.0
+    assert schedule.cost_model.estimate_seconds({FAMILY: "boosted"}) == 15.0
+    assert drain(schedule) == ["boosted", "boosted"]
 
 
 def boosting(rounds="n_estimators"):
@@ -103,13 +110,13 @@ def boosting(rounds="n_estimators"):
         space=lambda shape: {"learning_rate": FloatDistribution(0.05, 0.3)},
         make=lambda shape: GradientBoostingClassifier(),
         first=({"learning_rate": 0.08},),
-        seconds=partial(boosting_seconds, start=0.0, of_output=10.0, of_cell=0.0),
+        seconds=partial(estimate_boosting_seconds, start=0.0, seconds_per_output=10.0, seconds_per_cell=0.0),
         rounds=rounds,
     )
 
 
 @pytest.mark.parametrize(
-    ("candidate_seconds", "expected"),
+    ("max_candidate_seconds", "expected"),
     [
         (40.0, 0.08),  # three folds take 30 seconds: there is time
         (20.0, 0.08 * 1.5 / 0.9),
@@ -118,30 +125,33 @@ def boosting(rounds="n_estimators"):
     ],
 )
 @pytest.mark.parametrize("rounds", ["n_estimators", None])
-def test_boosting_that_would_take_too_long_learns_faster(rounds, candidate_seconds, expected):
+def test_boosting_that_would_take_too_long_learns_faster(rounds, max_candidate_seconds, expected):
     family = boosting(rounds=rounds)
-    costs = Costs({family.name: family}, shape, 100, N_FOLDS, candidate_seconds)
-    (candidate,) = first_candidates(family, shape(100))
+    cost_model = CostModel({family.name: family}, shape, 100, N_FOLDS, max_candidate_seconds)
+    (candidate,) = make_first_candidates(family, shape(100))
 
-    hastened = costs.hastened(candidate)
-    assert hastened[full_name(family.name, "learning_rate")] == pytest.approx(expected)
-    assert hastened[FAMILY] == family.name
+    raise_learning_rate = cost_model.raise_learning_rate(candidate)
+    assert raise_learning_rate[add_family_prefix(family.name, "learning_rate")] == pytest.approx(expected)
+    assert raise_learning_rate[FAMILY] == family.name
 
 
 def test_where_it_would_save_nothing_the_learning_rate_stays():
     family = replace(boosting(), seconds=lambda shape: 10.0)
-    costs = Costs({family.name: family}, shape, 100, N_FOLDS, 1.0)
-    (candidate,) = first_candidates(family, shape(100))
-    assert costs.hastened(candidate) == candidate
+    cost_model = CostModel({family.name: family}, shape, 100, N_FOLDS, 1.0)
+    (candidate,) = make_first_candidates(family, shape(100))
+    assert cost_model.raise_learning_rate(candidate) == candidate
 
 
 def test_what_is_proposed_first_is_hastened():
-    plan = make_plan([boosting()], time.time() + 60, candidate_seconds=20.0)
-    assert plan([], 0) == {FAMILY: "boosted", full_name("boosted", "learning_rate"): pytest.approx(0.08 * 1.5 / 0.9)}
+    schedule = make_schedule([boosting()], time.time() + 60, max_candidate_seconds=20.0)
+    assert schedule([], 0) == {
+        FAMILY: "boosted",
+        add_family_prefix("boosted", "learning_rate"): pytest.approx(0.08 * 1.5 / 0.9),
+    }
 
 
 @pytest.mark.parametrize(
-    ("rounds", "candidate_seconds", "expected"),
+    ("rounds", "max_candidate_seconds", "expected"),
     [
         (None, 10.0, True),  # at a rate of 0.3 three folds take 8 seconds
         (None, 7.0, False),
@@ -150,82 +160,84 @@ def test_what_is_proposed_first_is_hastened():
         (None, None, True),
     ],
 )
-def test_who_is_in_reach(rounds, candidate_seconds, expected):
+def test_who_is_in_reach(rounds, max_candidate_seconds, expected):
     family = boosting(rounds=rounds)
-    costs = Costs({family.name: family}, shape, 100, N_FOLDS, candidate_seconds)
-    assert costs.is_in_reach(first_candidates(family, shape(100))[0]) is expected
+    cost_model = CostModel({family.name: family}, shape, 100, N_FOLDS, max_candidate_seconds)
+    assert cost_model.is_affordable(make_first_candidates(family, shape(100))[0]) is expected
 
 
 def test_costs_are_those_of_a_candidates_own_settings():
-    costs = Costs({"boosted": boosting()}, shape, 100, N_FOLDS)
-    slow, quick = ({FAMILY: "boosted", full_name("boosted", "learning_rate"): rate} for rate in (0.08, 0.16))
-    assert costs.of_candidate(slow) == pytest.approx(30.0)
-    assert costs.of_candidate(quick) == pytest.approx(15.0)
+    cost_model = CostModel({"boosted": boosting()}, shape, 100, N_FOLDS)
+    slow, quick = ({FAMILY: "boosted", add_family_prefix("boosted", "learning_rate"): rate} for rate in (0.08, 0.16))
+    assert cost_model.estimate_seconds(slow) == pytest.approx(30.0)
+    assert cost_model.estimate_seconds(quick) == pytest.approx(15.0)
 
     # It took twice what was foreseen of it: so will the other.
-    costs.learn(Record(0, quick, Outcome("complete", (FoldScore(-0.1, None, 10.0, 0.0, None),) * N_FOLDS)))
-    assert costs.of_candidate(slow) == pytest.approx(60.0)
+    cost_model.update(TrialRecord(0, quick, Outcome("complete", (FoldScore(-0.1, None, 10.0, 0.0, None),) * N_FOLDS)))
+    assert cost_model.estimate_seconds(slow) == pytest.approx(60.0)
 
 
 def test_the_final_fit_of_a_booster_has_the_rounds_that_were_found_and_no_more_for_more_rows():
     outcome = Outcome("complete", (FoldScore(-0.1, None, 2.0, 0.0, None),) * N_FOLDS)
-    of_cell = partial(boosting_seconds, start=0.0, of_output=0.0, of_cell=1.0)
+    seconds_per_cell = partial(estimate_boosting_seconds, start=0.0, seconds_per_output=0.0, seconds_per_cell=1.0)
     for rounds, expected in (("n_estimators", 8.0), (None, 16.0)):
-        family = replace(boosting(rounds=rounds), seconds=of_cell)
-        costs = Costs({"boosted": family}, shape, 100, N_FOLDS)
-        (candidate,) = first_candidates(family, shape(100))
-        assert costs.of_refit(Record(0, candidate, outcome), 400) == pytest.approx(expected)
+        family = replace(boosting(rounds=rounds), seconds=seconds_per_cell)
+        cost_model = CostModel({"boosted": family}, shape, 100, N_FOLDS)
+        (candidate,) = make_first_candidates(family, shape(100))
+        assert cost_model.estimate_refit_seconds(TrialRecord(0, candidate, outcome), 400) == pytest.approx(expected)
 
 
 def test_costs_rise_at_once_and_fall_slowly():
-    costs = Costs({"a": family("a", 1.0)}, shape, 100, N_FOLDS)
-    costs.learn(record(0, "a", -0.1, -0.1, -0.1, seconds=8.0))
-    assert costs.of_candidate({FAMILY: "a"}) == pytest.approx(3 * 8.0)
-    costs.learn(record(1, "a", -0.1, -0.1, -0.1, seconds=2.0))
-    assert costs.of_candidate({FAMILY: "a"}) == pytest.approx(3 * 5.0)
+    cost_model = CostModel({"a": family("a", 1.0)}, shape, 100, N_FOLDS)
+    cost_model.update(record(0, "a", -0.1, -0.1, -0.1, seconds=8.0))
+    assert cost_model.estimate_seconds({FAMILY: "a"}) == pytest.approx(3 * 8.0)
+    cost_model.update(record(1, "a", -0.1, -0.1, -0.1, seconds=2.0))
+    assert cost_model.estimate_seconds({FAMILY: "a"}) == pytest.approx(3 * 5.0)
 
 
 def test_what_the_baseline_takes_says_nothing_of_others():
-    costs = Costs({"baseline": family("baseline"), "a": family("a", 1.0), "b": family("b", 1.0)}, shape, 100, N_FOLDS)
-    costs.learn(record(0, "baseline", -0.7, -0.7, -0.7, seconds=0.2))  # preparing and scoring: 200 times a fit
-    assert costs.of_candidate({FAMILY: "b"}) == pytest.approx(3.0)
-    costs.learn(record(1, "a", -0.1, -0.1, -0.1, seconds=2.0))
-    assert costs.of_candidate({FAMILY: "b"}) == pytest.approx(6.0)
+    cost_model = CostModel(
+        {"baseline": family("baseline"), "a": family("a", 1.0), "b": family("b", 1.0)}, shape, 100, N_FOLDS
+    )
+    cost_model.update(record(0, "baseline", -0.7, -0.7, -0.7, seconds=0.2))  # preparing and scoring: 200 times a fit
+    assert cost_model.estimate_seconds({FAMILY: "b"}) == pytest.approx(3.0)
+    cost_model.update(record(1, "a", -0.1, -0.1, -0.1, seconds=2.0))
+    assert cost_model.estimate_seconds({FAMILY: "b"}) == pytest.approx(6.0)
 
 
 def test_nothing_is_begun_after_several_in_a_row_for_which_there_was_no_time():
-    budget = FinalBudget(100, time.time() + 100)
+    budget = SelectionBudget(100, time.time() + 100)
     for status in ("timeout", "timeout", "pruned", "timeout", "timeout"):
         budget.note(Outcome(status, ()))
-        assert not budget.is_closed
+        assert not budget.is_spent
     budget.note(Outcome("timeout", ()))
-    assert budget.is_closed
+    assert budget.is_spent
     assert budget.seconds_left > 90  # what is under way goes on
 
 
 def test_the_best_of_each_family_can_enter_the_blend():
     records = [record(number, "a", *(-0.1 - number / 1000,) * 3) for number in range(20)]
     records += [record(20, "b", -0.3, -0.3, -0.3), record(21, "b", -0.2, -0.2, -0.2)]
-    found = [(one.params[FAMILY], one.number) for one in leaders(records)]
+    found = [(one.params[FAMILY], one.number) for one in select_blend_candidates(records)]
     assert found == [("a", 0), ("a", 1), ("b", 21), ("b", 20)]
 
 
 def test_of_many_families_the_best_alone_can_enter_the_blend():
     records = [record(number, name, *(-0.1 - number / 1000,) * 3) for number, name in enumerate("aabbccdde")]
-    found = [one.params[FAMILY] for one in leaders(records)]
+    found = [one.params[FAMILY] for one in select_blend_candidates(records)]
     assert found == ["a", "a", "b", "b", "c", "c", "d", "e"]
 
 
 def test_the_first_of_a_family_may_be_farther_behind():
     random = np.random.RandomState(0)
     luck = random.normal(scale=0.002, size=N_FOLDS)
-    bars = SelectionBars(FoldRacing(n_startup_trials=3), family_of=str)
+    pruning_rule = SelectionPruningRule(FoldRacing(n_startup_trials=3), get_family=str)
 
-    assert isinstance(bars.freeze("a"), OpenBar)
+    assert isinstance(pruning_rule.take_snapshot("a"), NoPruningState)
     for level in (0.5, 0.51, 0.52, 0.6):
         scores = -level + luck + random.normal(scale=0.001, size=N_FOLDS)
-        bars.note(Outcome("complete", tuple(FoldScore(score, None, 0.0, 0.0, None) for score in scores)))
-    first, second = bars.freeze("b"), bars.freeze("b")
+        pruning_rule.note(Outcome("complete", tuple(FoldScore(score, None, 0.0, 0.0, None) for score in scores)))
+    first, second = pruning_rule.take_snapshot("b"), pruning_rule.take_snapshot("b")
     assert first.least[0] < second.least[0] < -0.5
     # A quarter of the best score in place of a tenth.
     assert second.least[0] - first.least[0] == pytest.approx(0.15 * 0.5, rel=0.02)
@@ -234,15 +246,15 @@ def test_the_first_of_a_family_may_be_farther_behind():
 def test_boosters_without_time_end_with_a_round_and_are_complete():
     X, y = load_wine(return_X_y=True)
     selector = AutoModelSelector(families=["xgboost"], timeout=60, n_trials=1, cv=3, random_state=0)
-    plans = []
-    make = selector._make_plan
+    schedules = []
+    make = selector._make_schedule
 
     def make_in_no_time(*args):
-        plans.append(make(*args))
-        plans[0].costs.candidate_seconds = 1e-9
-        return plans[0]
+        schedules.append(make(*args))
+        schedules[0].cost_model.max_candidate_seconds = 1e-9
+        return schedules[0]
 
-    selector._make_plan = make_in_no_time
+    selector._make_schedule = make_in_no_time
     selector.fit(X, y)
     assert selector.leaderboard_["status"].tolist() == ["complete"]
     (member,) = [frozen.estimator for frozen in selector.best_estimator_[-1].estimators_]
@@ -260,25 +272,29 @@ def test_boosters_without_time_end_with_a_round_and_are_complete():
 )
 def test_time_is_kept_for_the_best_ones_final_fit_and_no_more_than_a_candidates_for_others(most, expected):
     records = [record(0, "a", -0.1, seconds=4.0), record(1, "a", -0.2, seconds=3.0), record(2, "a", -0.3, seconds=2.0)]
-    costs = Costs({"a": family("a")}, shape, 100, N_FOLDS, most)
-    plan = Plan(costs, time.time() + 100, 100, refits_all=True)
+    cost_model = CostModel({"a": family("a")}, shape, 100, N_FOLDS, most)
+    schedule = Schedule(cost_model, time.time() + 100, 100, refits_all=True)
 
-    assert plan.final_seconds(records) - plan.final_seconds([]) == pytest.approx(expected)
+    assert schedule.estimate_seconds_after_search(records) - schedule.estimate_seconds_after_search(
+        []
+    ) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("most", "expected"), [(None, 0.5), (3.0, 0.5), (0.3, 0.06)])
 def test_of_a_short_budget_not_half_is_kept_for_blending(most, expected):
-    plan = Plan(Costs({"a": family("a")}, shape, 100, N_FOLDS, most), time.time() + 100, 100, refits_all=False)
-    assert plan.final_seconds([]) == pytest.approx(expected)
+    schedule = Schedule(
+        CostModel({"a": family("a")}, shape, 100, N_FOLDS, most), time.time() + 100, 100, refits_all=False
+    )
+    assert schedule.estimate_seconds_after_search([]) == pytest.approx(expected)
 
 
 def test_blending_has_its_seconds_even_where_a_candidate_took_longer_than_foreseen(monkeypatch):
     now = 1000.0
     monkeypatch.setattr("sklearn_autotune.selection._schedule.time.time", lambda: now)
-    costs = Costs({"a": family("a")}, shape, 100, N_FOLDS, 3.0)
-    assert Plan(costs, None, 100, refits_all=False).blend_deadline is None
-    assert Plan(costs, now + 5, 100, refits_all=False).blend_deadline == now + 5
-    assert Plan(costs, now - 5, 100, refits_all=False).blend_deadline == now + 0.5
+    cost_model = CostModel({"a": family("a")}, shape, 100, N_FOLDS, 3.0)
+    assert Schedule(cost_model, None, 100, refits_all=False).blend_deadline is None
+    assert Schedule(cost_model, now + 5, 100, refits_all=False).blend_deadline == now + 5
+    assert Schedule(cost_model, now - 5, 100, refits_all=False).blend_deadline == now + 0.5
 
 
 def n_threads():

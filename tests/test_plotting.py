@@ -19,7 +19,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, plotting, summarize
-from sklearn_autotune.analysis._trial_table import paired_interval, read_finished
+from sklearn_autotune.analysis._trial_table import compute_paired_interval, read_trial_table
 from sklearn_autotune.plotting import (
     ContourDisplay,
     FoldScoresDisplay,
@@ -31,7 +31,7 @@ from sklearn_autotune.plotting import (
     SliceDisplay,
     TimeDisplay,
 )
-from sklearn_autotune.plotting._style import flat_limits, shown_choices
+from sklearn_autotune.plotting._style import compute_score_limits, encode_choices
 from tests.toys import CountingClassifier, FailingClassifier, PeakingClassifier, SleepingClassifier
 
 OF_ANY_SEARCH = (
@@ -229,14 +229,14 @@ def test_history_shows_the_score_that_is_asked_for():
 
 
 def test_a_terrible_candidate_does_not_flatten_the_others():
-    low, high = flat_limits([0.9, 0.91, 0.92, 0.93, 0.94, -1e6])
+    low, high = compute_score_limits([0.9, 0.91, 0.92, 0.93, 0.94, -1e6])
 
     assert 0.8 < low < 0.9 < 0.94 < high < 1
 
 
 @pytest.mark.parametrize("scores", [[], [np.nan], [0.5], [0.0, 0.0], [1e-9, np.nan]])
 def test_limits_are_apart_whatever_the_scores(scores):
-    low, high = flat_limits(scores)
+    low, high = compute_score_limits(scores)
 
     assert low < high
 
@@ -315,7 +315,7 @@ def test_choices_are_named_and_told_apart():
 
 
 def test_choices_with_the_same_name_get_numbers():
-    places, labels = shown_choices(["a" * 40, "a" * 39 + "b", "x", "a" * 40, None, 3, True])
+    places, labels = encode_choices(["a" * 40, "a" * 39 + "b", "x", "a" * 40, None, 3, True])
 
     assert len(set(labels)) == 6
     assert places[0] == places[3] != places[1]
@@ -374,7 +374,7 @@ def test_repeated_folds_do_not_pass_for_many():
         for ratio in (None, 1 / 4)
     )
 
-    assert guessed == told == paired_interval(scores[1] - scores[0], test_over_train=1 / 4)
+    assert guessed == told == compute_paired_interval(scores[1] - scores[0], test_over_train=1 / 4)
 
 
 def test_the_interval_is_that_of_nadeau_and_bengio():
@@ -382,7 +382,7 @@ def test_the_interval_is_that_of_nadeau_and_bengio():
     differences = np.array([0.1, 0.2, 0.0, 0.1, 0.3, 0.2, 0.1, 0.0, 0.2, 0.1])
     error = np.sqrt((1 / 10 + 1 / 9) * differences.var(ddof=1))
 
-    interval = paired_interval(differences, test_over_train=1 / 9)
+    interval = compute_paired_interval(differences, test_over_train=1 / 9)
 
     assert interval.mean == pytest.approx(0.13)
     assert interval.high - interval.mean == pytest.approx(2.2621572 * error)
@@ -391,15 +391,15 @@ def test_the_interval_is_that_of_nadeau_and_bengio():
 
 @pytest.mark.parametrize("differences", [[], [0.1], [np.nan, 0.1], [0.1, 0.1], [0.1] * 5])
 def test_too_few_differences_settle_nothing(differences):
-    interval = paired_interval(differences, test_over_train=0.25)
+    interval = compute_paired_interval(differences, test_over_train=0.25)
 
     assert interval.low == -np.inf
     assert not interval.excludes_zero
 
 
 def test_the_same_difference_on_many_folds_settles_it():
-    assert paired_interval([0.1] * 6, test_over_train=0.2).excludes_zero
-    assert not paired_interval([0.0] * 6, test_over_train=0.2).excludes_zero
+    assert compute_paired_interval([0.1] * 6, test_over_train=0.2).excludes_zero
+    assert not compute_paired_interval([0.0] * 6, test_over_train=0.2).excludes_zero
 
 
 def test_the_sizes_of_folds_are_those_of_the_search():
@@ -410,7 +410,7 @@ def test_the_sizes_of_folds_are_those_of_the_search():
     display = FoldScoresDisplay.from_search(search)
 
     assert display.test_over_train == 0.5
-    assert display.intervals[1] == paired_interval(display.differences[1], test_over_train=0.5)
+    assert display.intervals[1] == compute_paired_interval(display.differences[1], test_over_train=0.5)
     assert FoldScoresDisplay.from_search(search, test_over_train=0.1).test_over_train == 0.1
 
 
@@ -485,20 +485,20 @@ def test_other_searches_have_no_leaderboard(iris_search):
 
 
 def test_a_search_is_read_as_its_own_table_says(iris_search):
-    finished = read_finished(iris_search)
+    finished = read_trial_table(iris_search)
 
-    complete = finished.having("complete")
+    complete = finished.find_by_status("complete")
     rows = finished.row[complete]
     assert finished.score[complete].tolist() == iris_search.cv_results_["mean_test_score"][rows].tolist()
     assert finished.row[finished.best] == iris_search.best_index_
     assert finished.leading(3)[0] == finished.best
-    assert np.isnan(finished.score[finished.having("pruned")]).all()
+    assert np.isnan(finished.score[finished.find_by_status("pruned")]).all()
 
 
 def test_failed_candidates_have_their_error_and_no_score():
-    finished = read_finished(fail_some())
+    finished = read_trial_table(fail_some())
 
-    failed = finished.having("failed")
+    failed = finished.find_by_status("failed")
     assert np.isnan(finished.score[failed]).all()
     assert "the toy fails on purpose" in finished.error[failed[0]]
 
@@ -509,6 +509,6 @@ def test_only_the_last_iteration_of_a_halving_search_is_complete():
 
     search = HalvingGridSearchCV(CountingClassifier(), {"a": [1, 2, 3, 4]}, cv=2, min_resources=4, factor=2).fit(X, Y)
 
-    finished = read_finished(search)
+    finished = read_trial_table(search)
     assert set(finished.status[search.cv_results_["iter"] < search.cv_results_["iter"].max()]) == {"pruned"}
     assert finished.row[finished.best] == search.best_index_

@@ -7,34 +7,39 @@ import pytest
 from sklearn.datasets import load_iris
 
 from sklearn_autotune import TunedXGBClassifier
-from sklearn_autotune.boosting._learning_rate_refinement import QUICK_LEARNING_RATE, SLOWEST, Polish, SlowestWithinNoise
+from sklearn_autotune.boosting._learning_rate_refinement import (
+    MIN_LEARNING_RATE,
+    SEARCH_LEARNING_RATE,
+    LearningRateRefinement,
+    LowestLearningRateWithinNoise,
+)
 from sklearn_autotune.evaluation import FoldScore, Outcome
-from sklearn_autotune.search._trial_loop import Record
+from sklearn_autotune.search._trial_loop import TrialRecord
 
 
-def record(number, score, learning_rate=QUICK_LEARNING_RATE, depth=3, status="complete", seconds=0.0):
+def record(number, score, learning_rate=SEARCH_LEARNING_RATE, depth=3, status="complete", seconds=0.0):
     folds = (FoldScore(score, None, seconds, 0.0),)
-    return Record(number, {"learning_rate": learning_rate, "max_depth": depth}, Outcome(status, folds))
+    return TrialRecord(number, {"learning_rate": learning_rate, "max_depth": depth}, Outcome(status, folds))
 
 
 def test_the_best_is_tried_at_a_quarter_of_its_learning_rate():
     records = [record(0, 0.5, depth=2), record(1, 0.9, depth=4), record(2, 0.99, depth=5, status="pruned")]
 
-    assert Polish(30)(records, 29) == {"learning_rate": QUICK_LEARNING_RATE / 4, "max_depth": 4}
+    assert LearningRateRefinement(30)(records, 29) == {"learning_rate": SEARCH_LEARNING_RATE / 4, "max_depth": 4}
 
 
 def test_what_was_tried_is_not_tried_again_and_the_next_one_is():
-    records = [record(0, 0.9), record(1, 0.8, QUICK_LEARNING_RATE / 4), record(2, 0.7, depth=6)]
+    records = [record(0, 0.9), record(1, 0.8, SEARCH_LEARNING_RATE / 4), record(2, 0.7, depth=6)]
 
-    assert Polish(30)(records, 29) == {"learning_rate": QUICK_LEARNING_RATE / 16, "max_depth": 3}
+    assert LearningRateRefinement(30)(records, 29) == {"learning_rate": SEARCH_LEARNING_RATE / 16, "max_depth": 3}
 
 
 def test_there_is_a_slowest_learning_rate():
-    assert Polish(30)([record(0, 0.9, 1.5 * SLOWEST)], 29) is None
+    assert LearningRateRefinement(30)([record(0, 0.9, 1.5 * MIN_LEARNING_RATE)], 29) is None
 
 
 def test_most_candidates_are_left_to_the_sampler():
-    turns = [place for place in range(100) if Polish(100)([record(0, 0.9)], place) is not None]
+    turns = [place for place in range(100) if LearningRateRefinement(100)([record(0, 0.9)], place) is not None]
 
     assert turns == [25, 50, 75, *range(90, 100)]
 
@@ -43,9 +48,9 @@ def test_most_candidates_are_left_to_the_sampler():
 def test_the_end_of_the_time_is_kept_for_polish(seconds_left, is_polished):
     records = [record(0, 0.9, seconds=1000.0)]  # a quarter of the learning rate takes 4,000, and the final fit as much
 
-    polish = Polish(1000, deadline=time.time() + seconds_left)
+    refine_learning_rate = LearningRateRefinement(1000, deadline=time.time() + seconds_left)
 
-    assert (polish(records, 1) is not None) == is_polished
+    assert (refine_learning_rate(records, 1) is not None) == is_polished
 
 
 def test_a_search_ends_with_slower_learning_rates():
@@ -53,8 +58,8 @@ def test_a_search_ends_with_slower_learning_rates():
     search = TunedXGBClassifier(n_trials=21, cv=3, random_state=0).fit(X, y)
 
     rates = search.cv_results_["param_learning_rate"]
-    assert (rates[:19] == QUICK_LEARNING_RATE).all()
-    assert (rates[19:] < QUICK_LEARNING_RATE).all()
+    assert (rates[:19] == SEARCH_LEARNING_RATE).all()
+    assert (rates[19:] < SEARCH_LEARNING_RATE).all()
     assert search.trials_["status"][19:].tolist() == ["complete", "complete"]
 
 
@@ -66,7 +71,7 @@ def results(rates, *folds):
 
 
 def test_a_slower_candidate_wins_if_the_folds_cannot_tell_it_from_the_best():
-    choose = SlowestWithinNoise()
+    choose = LowestLearningRateWithinNoise()
 
     assert choose(results([0.2, 0.05, 0.2], [0.9, 0.8, 0.1], [0.8, 0.85, 0.1], [0.9, 0.9, 0.1])) == 1
     assert choose(results([0.2, 0.05, 0.2], [0.9, 0.8, 0.1], [0.8, 0.7, 0.1], [0.9, 0.81, 0.1])) == 0
@@ -74,12 +79,14 @@ def test_a_slower_candidate_wins_if_the_folds_cannot_tell_it_from_the_best():
     assert choose(results([0.2, 0.05], [0.9, 0.8])) == 0
 
 
-@pytest.mark.parametrize("params", [{"polish": False}, {"learning_rate": 0.3}, {"space": {"max_depth": [2, 3]}}])
+@pytest.mark.parametrize(
+    "params", [{"refine_learning_rate": False}, {"learning_rate": 0.3}, {"space": {"max_depth": [2, 3]}}]
+)
 def test_without_polish_the_learning_rate_is_searched_or_left_alone(params):
     X, y = load_iris(return_X_y=True)
     search = TunedXGBClassifier(n_trials=13, cv=3, random_state=0, **params).fit(X, y)
 
     rates = search.cv_results_.get("param_learning_rate")
-    assert (rates is not None) == ("polish" in params)
+    assert (rates is not None) == ("refine_learning_rate" in params)
     if rates is not None:
         assert len(np.unique(rates)) > 2

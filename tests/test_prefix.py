@@ -15,7 +15,7 @@ from sklearn.preprocessing import (
 )
 
 from sklearn_autotune._compat.sklearn import HAS_CALLBACKS
-from sklearn_autotune.evaluation import Fold, Prefixes, WholeFolds, Work, measure
+from sklearn_autotune.evaluation import Fold, StepCache, WholeFolds, WorkItem, measure
 from tests.prefix_pipelines import (
     GRID,
     Failing,
@@ -45,7 +45,7 @@ def test_every_prefix_is_fitted_once_per_fold_and_its_rows_transformed_once(call
     candidates = [{"step0__shift": a, "step1__shift": b, **c} for a in (1.0, 2.0) for b in (0, 1, 2) for c in GRID]
     task = make_task(estimator, X, y)
 
-    table(estimator, candidates, task, Prefixes())
+    table(estimator, candidates, task, StepCache())
 
     assert times(calls, "fit", "first") == 3 * 2
     assert times(calls, "fit", "second") == 3 * 2 * 3
@@ -57,10 +57,10 @@ def test_every_prefix_is_fitted_once_per_fold_and_its_rows_transformed_once(call
 def test_without_sharing_every_candidate_fits_its_own(calls):
     estimator = steps(Spy())
 
-    table(estimator, GRID, make_task(estimator, *numbered()), Prefixes(0))
+    table(estimator, GRID, make_task(estimator, *numbered()), StepCache(0))
 
     assert times(calls, "fit") == 3 * 3
-    with Prefixes(0).lent_to(estimator, "all", *iris()):
+    with StepCache(0).share_steps(estimator, "all", *iris()):
         assert estimator.memory is None
 
 
@@ -68,7 +68,7 @@ def test_nothing_is_shared_across_folds(calls):
     estimator = steps(Spy())
     task = make_task(estimator, *numbered())
 
-    table(estimator, GRID, task, Prefixes())
+    table(estimator, GRID, task, StepCache())
 
     assert [set(call[3]) for call in calls if call[0] == "fit"] == [set(fold.train) for fold in task.folds]
 
@@ -79,17 +79,17 @@ def test_steps_that_give_the_same_rows_on_two_folds_are_told_apart_by_the_folds(
     estimator = steps(FunctionTransformer(np.exp), SelectKBest(lambda X, y: np.array([y[0], y[1], y[2]]), k=1))
     task = make_task(estimator, X, y, scoring=lambda model, X, y: float(model[1].scores_ @ [1, 10, 100]))
 
-    assert same(table(estimator, GRID, task, Prefixes()), table(estimator, GRID, task))
+    assert same(table(estimator, GRID, task, StepCache()), table(estimator, GRID, task))
 
 
 def test_a_fold_of_fewer_rows_is_another_fold(calls):
     X, y = numbered()
     estimator = steps(Spy())
     task = make_task(estimator, X, y)
-    evaluation = WholeFolds(estimator, task, shared=Prefixes())
+    evaluation = WholeFolds(estimator, task, shared=StepCache())
     for n_rows in (10, 20, 20):
         fold = Fold(0, task.folds[0].train[:n_rows], task.folds[0].test)
-        evaluation.measure_fold(Work(0, 0, 1, {}), fold)
+        evaluation.measure_fold(WorkItem(0, 0, 1, {}), fold)
 
     assert [len(call[3]) for call in calls if call[0] == "fit"] == [10, 20]
 
@@ -113,9 +113,9 @@ def test_a_fold_of_fewer_rows_is_another_fold(calls):
 )
 def test_parameters_that_are_not_quite_the_same_make_two_prefixes(calls, one, other):
     X, y = numbered()
-    prefixes, task = Prefixes(), make_task(steps(), X, y)
+    step_cache, task = StepCache(), make_task(steps(), X, y)
     for name in (one, other, one, other):
-        table(steps(Spy(name)), [{}], task, prefixes)
+        table(steps(Spy(name)), [{}], task, step_cache)
 
     assert times(calls, "fit") == 3 * 2
 
@@ -127,9 +127,9 @@ def test_functions_defined_on_the_way_do_not_take_the_place_of_others(calls):
     estimator = steps(FunctionTransformer())
     task = make_task(estimator, X, y)
     alone = table(estimator, candidates, task)
-    evaluation, found = WholeFolds(estimator, task, shared=Prefixes(20_000)), []
+    evaluation, found = WholeFolds(estimator, task, shared=StepCache(20_000)), []
     while candidates:
-        found += measure(evaluation, Work(0, 0, 1, candidates.pop(0))).folds
+        found += measure(evaluation, WorkItem(0, 0, 1, candidates.pop(0))).folds
 
     assert [fold.test for fold in found] == [test for row in alone for test, _, _ in row]
 
@@ -140,7 +140,7 @@ def test_a_class_that_cannot_be_imported_is_shared(calls):
 
     estimator = steps(Local())
 
-    table(estimator, GRID, make_task(estimator, *numbered()), Prefixes())
+    table(estimator, GRID, make_task(estimator, *numbered()), StepCache())
 
     assert times(calls, "fit") == 3
 
@@ -148,7 +148,7 @@ def test_a_class_that_cannot_be_imported_is_shared(calls):
 def test_a_step_that_draws_without_a_seed_draws_once_per_fold(calls):
     estimator = steps(Rough(shift=1.0), Spy("second"))
 
-    rows = table(estimator, [{}] * 4, make_task(estimator, *numbered()), Prefixes())
+    rows = table(estimator, [{}] * 4, make_task(estimator, *numbered()), StepCache())
 
     assert all(same(row, rows[0]) for row in rows)
     assert times(calls, "fit") == 3 * 2
@@ -174,9 +174,9 @@ def test_steps_behind_one_that_is_drawn_again_are_not_mixed_up(calls):
     X, y = numbered()
     estimator = steps(Wide(shift=1.0), Narrow())
     task = make_task(estimator, X, y, scoring=is_centred, train=False)
-    evaluation, scores = WholeFolds(estimator, task, shared=Prefixes(40_000)), []
+    evaluation, scores = WholeFolds(estimator, task, shared=StepCache(40_000)), []
     for _ in range(4):
-        scores.append(evaluation.measure_fold(Work(0, 0, 1, {}), task.folds[0]).test)
+        scores.append(evaluation.measure_fold(WorkItem(0, 0, 1, {}), task.folds[0]).test)
 
     assert scores == [1.0] * 4
     assert times(calls, "fit") == 4 * 2
@@ -192,7 +192,7 @@ def test_a_step_that_cannot_be_copied_is_computed_each_time(calls, step):
     alone = table(estimator, GRID, task)
     calls.clear()
 
-    assert same(table(estimator, GRID, task, Prefixes()), alone)
+    assert same(table(estimator, GRID, task, StepCache()), alone)
     assert times(calls, "fit") == 3 * 3
 
 
@@ -202,7 +202,7 @@ def test_what_follows_a_step_that_cannot_be_named_is_not_named_after_what_comes_
     candidates = [{"step1__shift": shift, **model} for shift in (0.0, 1.0) for model in GRID]
     task = make_task(estimator, *numbered(), scoring=lambda model, X, y: float(model[2].mean_.sum()))
 
-    shared = table(estimator, candidates, task, Prefixes())
+    shared = table(estimator, candidates, task, StepCache())
 
     assert shared[0][0][2] is None
     assert same(shared, table(estimator, candidates, task))
@@ -214,7 +214,7 @@ def test_rows_that_cannot_be_copied_are_computed_each_time(calls):
     alone = table(estimator, GRID, task)
     calls.clear()
 
-    assert same(table(estimator, GRID, task, Prefixes()), alone)
+    assert same(table(estimator, GRID, task, StepCache()), alone)
     assert times(calls, "fit") == 3 * 3
 
 
@@ -222,7 +222,7 @@ def test_rows_that_cannot_be_copied_are_computed_each_time(calls):
 def test_a_step_behind_one_that_is_computed_each_time_is_shared_if_it_is_given_the_same(calls, first):
     estimator = steps(first, Spy("second"))
 
-    table(estimator, GRID, make_task(estimator, *numbered()), Prefixes())
+    table(estimator, GRID, make_task(estimator, *numbered()), StepCache())
 
     assert times(calls, "fit", "second") == 3
     assert times(calls, "transform", "second") == 3 * 3
@@ -230,12 +230,12 @@ def test_a_step_behind_one_that_is_computed_each_time_is_shared_if_it_is_given_t
 
 def test_a_users_own_memory_is_left_alone(calls, tmp_path):
     estimator = steps(Spy()).set_params(memory=str(tmp_path / "memory"))
-    prefixes = Prefixes()
+    step_cache = StepCache()
 
-    table(estimator, GRID, make_task(estimator, *numbered()), prefixes)
+    table(estimator, GRID, make_task(estimator, *numbered()), step_cache)
 
     assert (tmp_path / "memory").is_dir()
-    assert prefixes.nbytes == 0
+    assert step_cache.nbytes == 0
 
 
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks")
@@ -252,7 +252,7 @@ def test_where_callbacks_watch_nothing_is_shared(watched):
         inner = pipeline[0].transformer_list[0][1]
         (pipeline if watched == "the pipeline" else inner).set_callbacks(ProgressBar())
 
-    with Prefixes().lent_to(pipeline, "all", X, y):
+    with StepCache().share_steps(pipeline, "all", X, y):
         assert (pipeline.memory is None) == (watched != "nothing")
 
 
@@ -260,20 +260,20 @@ def test_a_step_that_fails_fails_every_time_with_its_own_error(calls):
     estimator = steps(Spy("first"), Failing("second"))
     task = make_task(estimator, *numbered())
 
-    shared = table(estimator, GRID, task, Prefixes())
+    shared = table(estimator, GRID, task, StepCache())
 
     assert [[error for _, _, error in row] for row in shared] == [["ValueError: the toy fails on purpose"] * 3] * 3
     assert times(calls, "fit", "first") == 3
     assert times(calls, "fit", "second") == 3 * 3
     with pytest.raises(ValueError, match=r"^the toy fails on purpose$"):
-        table(estimator, GRID, make_task(estimator, *numbered(), error_score="raise"), Prefixes())
+        table(estimator, GRID, make_task(estimator, *numbered(), error_score="raise"), StepCache())
 
 
 def test_a_candidate_that_fails_behind_a_prefix_leaves_it_to_others(calls):
     estimator = steps(Spy())
     task = make_task(estimator, *numbered())
 
-    rows = table(estimator, [{"model__alpha": -1.0}, {"model__alpha": 1.0}], task, Prefixes())
+    rows = table(estimator, [{"model__alpha": -1.0}, {"model__alpha": 1.0}], task, StepCache())
 
     assert "InvalidParameterError" in rows[0][0][2]
     assert rows[1] == table(estimator, [{"model__alpha": 1.0}], task)[0]
@@ -288,6 +288,6 @@ def test_a_warning_of_a_step_is_issued_when_it_is_computed():
     estimator = steps(FunctionTransformer(warn))
 
     with pytest.warns(UserWarning, match="the toy warns") as caught:
-        table(estimator, GRID, make_task(estimator, *numbered(), train=False), Prefixes())
+        table(estimator, GRID, make_task(estimator, *numbered(), train=False), StepCache())
 
     assert len(caught) == 3 * 2

@@ -29,7 +29,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC
 
-from sklearn_autotune.evaluation import Prefixes
+from sklearn_autotune.evaluation import StepCache
 from tests.prefix_pipelines import (
     GRID,
     Factor,
@@ -163,7 +163,7 @@ def test_no_score_shows_what_was_shared(name, limit):
     task = make_task(estimator, *data())
 
     alone = table(estimator, candidates, task)
-    shared = table(estimator, candidates * 2, task, Prefixes(limit))
+    shared = table(estimator, candidates * 2, task, StepCache(limit))
 
     assert {error for row in alone for _, _, error in row} == {None}
     assert same(shared, alone * 2)
@@ -172,13 +172,13 @@ def test_no_score_shows_what_was_shared(name, limit):
 @pytest.mark.parametrize("name", sorted(set(CASES) - COMPUTED_EACH_TIME))
 def test_what_has_been_computed_is_found_again(name):
     estimator, candidates, data = CASES[name]
-    task, prefixes = make_task(estimator, *data()), Prefixes()
-    table(estimator, candidates, task, prefixes)
-    before = prefixes.nbytes
+    task, step_cache = make_task(estimator, *data()), StepCache()
+    table(estimator, candidates, task, step_cache)
+    before = step_cache.nbytes
 
-    table(estimator, candidates, task, prefixes)
+    table(estimator, candidates, task, step_cache)
 
-    assert 0 < before == prefixes.nbytes
+    assert 0 < before == step_cache.nbytes
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in ("target encoding", "gaps", "no pipeline")])
@@ -187,7 +187,7 @@ def test_no_score_of_several_shows_what_was_shared(name):
     estimator, candidates, data = CASES[name]
     task = make_task(estimator, *data(), scoring=lambda model, X, y: {"one": output(model, X), "two": output(model, X)})
 
-    assert same(table(estimator, candidates * 2, task, Prefixes()), table(estimator, candidates, task) * 2)
+    assert same(table(estimator, candidates * 2, task, StepCache()), table(estimator, candidates, task) * 2)
 
 
 PREFIX = st.sampled_from(
@@ -219,7 +219,7 @@ def test_whatever_the_pipelines_no_score_shows_what_was_shared(drawn, limit, tra
     candidates = [{"step0": a, "step1": b, "step2": c, "model__alpha": alpha} for a, b, c, alpha in [*drawn, *drawn]]
     task = make_task(estimator, X[::2], y[::2], cv=KFold(2, shuffle=True, random_state=0), train=train)
 
-    assert same(table(estimator, candidates, task, Prefixes(limit)), table(estimator, candidates, task))
+    assert same(table(estimator, candidates, task, StepCache(limit)), table(estimator, candidates, task))
 
 
 def test_groups_are_kept_apart_as_before():
@@ -227,7 +227,7 @@ def test_groups_are_kept_apart_as_before():
     estimator = steps(StandardScaler())
     task = make_task(estimator, X, y, cv=GroupKFold(3), groups=np.arange(150) % 7)
 
-    assert same(table(estimator, GRID, task, Prefixes()), table(estimator, GRID, task))
+    assert same(table(estimator, GRID, task, StepCache()), table(estimator, GRID, task))
 
 
 @pytest.mark.parametrize("routing", [False, True])
@@ -238,13 +238,13 @@ def test_weights_of_a_step_are_part_of_what_is_shared(calls, routing):
         spy = Spy().set_fit_request(sample_weight=True) if routing else Spy()
         estimator = steps(spy, model=RidgeClassifier().set_fit_request(sample_weight=False) if routing else None)
         name = "sample_weight" if routing else "step0__sample_weight"
-        prefixes = Prefixes()
+        step_cache = StepCache()
         for weight in (weights, weights + 1):
             task = make_task(estimator, X, y, fit_params={name: weight})
             alone = table(estimator, GRID, task)
             calls.clear()
 
-            assert same(table(estimator, GRID, task, prefixes), alone)
+            assert same(table(estimator, GRID, task, step_cache), alone)
             assert {call[4] for call in calls if call[0] == "fit"} == {tuple(weight[fold.train]) for fold in task.folds}
             assert times(calls, "fit") == 3
 
@@ -259,4 +259,4 @@ def test_what_a_scorer_tells_a_step_is_told_to_it():
         alone = table(estimator, GRID, task)
 
         assert alone[0][0][2] is None
-        assert same(table(estimator, GRID, task, Prefixes()), alone)
+        assert same(table(estimator, GRID, task, StepCache()), alone)

@@ -15,7 +15,7 @@ from sklearn.preprocessing import (
 )
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.evaluation import Prefixes, WholeFolds, Work, measure
+from sklearn_autotune.evaluation import StepCache, WholeFolds, WorkItem, measure
 from tests.prefix_pipelines import (
     GRID,
     Layout,
@@ -62,22 +62,22 @@ def test_rows_lie_in_memory_as_they_would_have(lay):
     """What is computed from other strides may differ in the last bit."""
     estimator = steps(FunctionTransformer(lay), model=Layout())
     task = make_task(estimator, *iris(), scoring=lambda model, X, y: float(output(model, X) + 1e3 * model[-1].given_))
-    prefixes = Prefixes()
+    step_cache = StepCache()
 
-    shared = table(estimator, GRID, task, prefixes)
+    shared = table(estimator, GRID, task, step_cache)
 
     assert shared[0][0][2] is None
-    assert prefixes.nbytes > 0
+    assert step_cache.nbytes > 0
     assert same(shared, table(estimator, GRID, task))
 
 
 def test_the_rest_of_an_array_is_not_kept():
-    prefixes = Prefixes()
+    step_cache = StepCache()
     estimator = steps(FunctionTransformer(lambda X: np.tile(X, (1, 1000))[:, ::1000]))
 
-    table(estimator, GRID, make_task(estimator, *iris()), prefixes)
+    table(estimator, GRID, make_task(estimator, *iris()), step_cache)
 
-    assert 0 < prefixes.nbytes < 100 * iris()[0].nbytes
+    assert 0 < step_cache.nbytes < 100 * iris()[0].nbytes
 
 
 @pytest.mark.parametrize("data", [sparse, frame, polars_frame, texts], ids=lambda data: data.__name__)
@@ -90,12 +90,12 @@ def test_a_step_that_looks_at_its_rows_has_not_changed_them(data):
         return np.arange(len(X)).reshape(-1, 1) + len(repr(X)) + len(str(getattr(X, "columns", "")))
 
     X, y = data()
-    prefixes = Prefixes()
+    step_cache = StepCache()
     estimator = steps(FunctionTransformer(look))
 
-    table(estimator, GRID, make_task(estimator, X, y), prefixes)
+    table(estimator, GRID, make_task(estimator, X, y), step_cache)
 
-    assert len(prefixes._kept) == 3 * 3
+    assert len(step_cache._kept) == 3 * 3
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------
@@ -103,18 +103,18 @@ def test_a_step_that_looks_at_its_rows_has_not_changed_them(data):
 
 def test_the_store_stays_within_its_limit_and_forgets_what_was_used_least_recently(calls):
     X, y = numbered()
-    prefixes = Prefixes()
+    step_cache = StepCache()
     estimator = steps(Spy(shift=1.0))
     task = make_task(estimator, X, y, train=False)
-    fold, evaluation = task.folds[0], WholeFolds(estimator, task, shared=prefixes)
-    evaluation.measure_fold(Work(0, 0, 1, {}), fold)
-    prefixes.limit = int(3.5 * prefixes.nbytes)
+    fold, evaluation = task.folds[0], WholeFolds(estimator, task, shared=step_cache)
+    evaluation.measure_fold(WorkItem(0, 0, 1, {}), fold)
+    step_cache.limit = int(3.5 * step_cache.nbytes)
 
     def fits(*shifts):
         calls.clear()
         for shift in shifts:
-            evaluation.measure_fold(Work(0, 0, 1, {"step0__shift": shift}), fold)
-            assert 0 < prefixes.nbytes <= prefixes.limit
+            evaluation.measure_fold(WorkItem(0, 0, 1, {"step0__shift": shift}), fold)
+            assert 0 < step_cache.nbytes <= step_cache.limit
         return times(calls, "fit")
 
     assert fits(1.0, 2.0, 3.0, 1.0) == 2
@@ -126,42 +126,42 @@ def test_the_store_stays_within_its_limit_and_forgets_what_was_used_least_recent
 
 
 def test_what_is_larger_than_the_limit_is_not_kept_and_drives_nothing_out(calls):
-    prefixes = Prefixes(6000)
+    step_cache = StepCache(6000)
     X, y = numbered()
-    table(steps(Spy()), [{}], make_task(steps(), X[:30], y[:30], train=False), prefixes)
-    before = prefixes.nbytes
+    table(steps(Spy()), [{}], make_task(steps(), X[:30], y[:30], train=False), step_cache)
+    before = step_cache.nbytes
 
-    table(steps(Spy()), [{}], make_task(steps(), np.tile(X, 10), y), prefixes)
+    table(steps(Spy()), [{}], make_task(steps(), np.tile(X, 10), y), step_cache)
 
-    assert 0 < before == prefixes.nbytes
+    assert 0 < before == step_cache.nbytes
 
 
 def test_bytes_are_counted_as_they_come_and_go():
-    prefixes = Prefixes(15_000)
+    step_cache = StepCache(15_000)
     estimator = steps(StandardScaler(), PCA())
     candidates = [{"step1__n_components": n} for n in (1, 2, 3, 4, 1, 2)]
 
-    table(estimator, candidates, make_task(estimator, *iris()), prefixes)
+    table(estimator, candidates, make_task(estimator, *iris()), step_cache)
 
-    assert prefixes.nbytes == sum(kept.nbytes for kept in prefixes._kept.values())
+    assert step_cache.nbytes == sum(kept.nbytes for kept in step_cache._kept.values())
 
 
 # -- where it runs ---------------------------------------------------------------------------------------------------
 
 
 def test_a_store_travels_empty():
-    prefixes = Prefixes(12_345_678)
+    step_cache = StepCache(12_345_678)
     estimator = steps(StandardScaler())
-    evaluation = WholeFolds(estimator, make_task(estimator, *iris()), shared=prefixes)
+    evaluation = WholeFolds(estimator, make_task(estimator, *iris()), shared=step_cache)
     size = len(pickle.dumps(evaluation))
-    measure(evaluation, Work(0, 0, 1, {}))
+    measure(evaluation, WorkItem(0, 0, 1, {}))
 
     arrived = pickle.loads(pickle.dumps(evaluation))
 
-    assert prefixes.nbytes > 0
+    assert step_cache.nbytes > 0
     assert len(pickle.dumps(evaluation)) == size
     assert (arrived.shared.limit, arrived.shared.nbytes) == (12_345_678, 0)
-    assert measure(arrived, Work(0, 0, 1, {})).status == "complete"
+    assert measure(arrived, WorkItem(0, 0, 1, {})).status == "complete"
 
 
 def test_candidates_that_have_travelled_share_like_those_that_have_not(calls):
@@ -169,7 +169,7 @@ def test_candidates_that_have_travelled_share_like_those_that_have_not(calls):
     candidates = [{"step0": StandardScaler(with_std=False), "step1__name": "mean", **c} for c in GRID]
     task = make_task(estimator, *numbered())
 
-    table(estimator, [*candidates, *pickle.loads(pickle.dumps(candidates))], task, Prefixes())
+    table(estimator, [*candidates, *pickle.loads(pickle.dumps(candidates))], task, StepCache())
 
     assert times(calls, "fit") == 3
 
@@ -180,12 +180,12 @@ def test_threads_may_share_a_store():
     candidates = [{"step1__n_components": n, **c} for c in GRID for n in (1, 2, 3, 4)] * 3
     task = make_task(estimator, X, y)
     alone = table(estimator, candidates, task)
-    prefixes = Prefixes(40_000)
+    step_cache = StepCache(40_000)
     start = threading.Barrier(4)
 
     def run(part):
         start.wait()
-        return [(place, table(estimator, [candidates[place]], task, prefixes)[0]) for place in part]
+        return [(place, table(estimator, [candidates[place]], task, step_cache)[0]) for place in part]
 
     with ThreadPoolExecutor(4) as pool:
         found = dict(
@@ -193,7 +193,7 @@ def test_threads_may_share_a_store():
         )
 
     assert same([found[place] for place in range(len(candidates))], alone)
-    assert prefixes.nbytes == sum(kept.nbytes for kept in prefixes._kept.values()) <= prefixes.limit
+    assert step_cache.nbytes == sum(kept.nbytes for kept in step_cache._kept.values()) <= step_cache.limit
 
 
 @pytest.mark.slow
@@ -203,9 +203,9 @@ def test_a_search_gives_the_same_table_with_and_without_and_in_worker_processes(
     space = {"step2__n_components": [1, 2, 3], "model__alpha": [0.1, 1.0]}
     search = OptunaSearchCV(pipeline, space, scoring=output, cv=3, pruner=None, return_train_score=True)
 
-    alone = search_table(search.set_params(prefix_cache=0).fit(X, y))
+    alone = search_table(search.set_params(step_cache=0).fit(X, y))
 
-    assert search_table(search.set_params(prefix_cache=2**30).fit(X, y)) == alone
+    assert search_table(search.set_params(step_cache=2**30).fit(X, y)) == alone
     assert search_table(search.set_params(n_jobs=2).fit(X, y)) == alone
 
 
@@ -216,7 +216,7 @@ def scored_by(scorer, *prefix, candidates=GRID, data=iris):
     """A table with and one without sharing."""
     estimator = steps(*prefix)
     task = make_task(estimator, *data(), scoring=scorer)
-    return table(estimator, candidates * 2, task, Prefixes()), table(estimator, candidates * 2, task)
+    return table(estimator, candidates * 2, task, StepCache()), table(estimator, candidates * 2, task)
 
 
 def test_a_scorer_sees_the_fitted_pipeline_that_it_would_have_seen():
@@ -259,7 +259,7 @@ def test_a_copy_that_a_scorer_keeps_works_on(calls):
     X, y = numbered()
     task = make_task(estimator, X, y, scoring=lambda model, X, y: kept.append((model, copy.deepcopy(model))) or 1.0)
 
-    table(estimator, GRID, task, Prefixes())
+    table(estimator, GRID, task, StepCache())
 
     for model, copied in kept:
         assert "transform" not in vars(model[0])
@@ -310,12 +310,12 @@ def test_what_a_scorer_does_reaches_no_other_candidate(scorer):
 def test_the_pipeline_is_as_it_was_when_it_has_been_lent_even_if_it_failed():
     X, y = iris()
     model = steps(StandardScaler())
-    prefixes = Prefixes()
-    with suppress(KeyboardInterrupt), prefixes.lent_to(model, "all", X, y):
+    step_cache = StepCache()
+    with suppress(KeyboardInterrupt), step_cache.share_steps(model, "all", X, y):
         model.fit(X, y)
         raise KeyboardInterrupt
     unfitted = steps(StandardScaler())
-    with prefixes.lent_to(unfitted, "all", X, y):
+    with step_cache.share_steps(unfitted, "all", X, y):
         pass
 
     assert model.memory is None
@@ -325,13 +325,13 @@ def test_the_pipeline_is_as_it_was_when_it_has_been_lent_even_if_it_failed():
 
 def test_the_first_steps_can_be_fitted_without_the_last(calls):
     X, y = numbered()
-    prefixes, alone = Prefixes(), steps(Spy(shift=1.0), PCA(2), model="passthrough")
+    step_cache, alone = StepCache(), steps(Spy(shift=1.0), PCA(2), model="passthrough")
     expected = alone.fit_transform(X, y), alone.transform(X[:20])
     calls.clear()
     for _ in range(3):
         model = steps(Spy(shift=1.0), PCA(2), model="passthrough")
         test = X[:20].copy()
-        with prefixes.lent_to(model, "all", X, y, test):
+        with step_cache.share_steps(model, "all", X, y, test):
             np.testing.assert_array_equal(model.fit_transform(X, y), expected[0])
             np.testing.assert_array_equal(model.transform(test), expected[1])
 
@@ -341,14 +341,14 @@ def test_the_first_steps_can_be_fitted_without_the_last(calls):
 
 def test_rows_that_are_not_those_that_were_named_are_not_shared(calls):
     X, y = numbered()
-    prefixes = Prefixes()
+    step_cache = StepCache()
     for _ in range(2):
         model = steps(Spy())
-        with prefixes.lent_to(model, "all", X, y):
+        with step_cache.share_steps(model, "all", X, y):
             model.fit(X.copy(), y)
         model = steps(Spy())
-        with prefixes.lent_to(model, "all", X, y):
+        with step_cache.share_steps(model, "all", X, y):
             model.fit(X, y.copy())
 
     assert times(calls, "fit") == 4
-    assert prefixes.nbytes == 0
+    assert step_cache.nbytes == 0

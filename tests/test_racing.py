@@ -18,8 +18,8 @@ from sklearn.preprocessing import scale
 from sklearn.svm import SVC
 
 from sklearn_autotune import FoldRacing, OneStandardError, OptunaSearchCV
-from sklearn_autotune.evaluation import FoldScore, OpenBar, Progress
-from sklearn_autotune.pruning._fold_racing import RaceBar
+from sklearn_autotune.evaluation import FoldScore, NoPruningState, Progress
+from sklearn_autotune.pruning._fold_racing import FoldRacingState
 from tests.toys import statuses, table
 
 SPACE = {"C": loguniform(1e-3, 1e3), "gamma": loguniform(1e-6, 10)}
@@ -47,7 +47,7 @@ def progress(*scores, error=None, n_folds=5):
 def first_stop(bar, scores):
     """After how many folds a candidate is stopped; all of them if it is not."""
     for k in range(1, len(scores)):
-        if not bar.clears(progress(*scores[:k], n_folds=len(scores))):
+        if not bar.allows(progress(*scores[:k], n_folds=len(scores))):
             return k
     return len(scores)
 
@@ -118,7 +118,7 @@ def test_the_best_so_far_would_never_be_stopped_for_being_equal_to_itself(scores
 @given(scores_of_candidates, st.floats(0.001, 0.4), st.floats(0, 1))
 def test_a_lower_error_rate_and_a_tolerance_stop_fewer(scores, error_rate, tolerance):
     bar = FoldRacing(error_rate=error_rate).bar(scores)
-    if isinstance(bar, OpenBar):
+    if isinstance(bar, NoPruningState):
         return
     stricter = FoldRacing(error_rate=error_rate / 2).bar(scores)
     tolerant = FoldRacing(error_rate=error_rate).bar(scores, tolerance=tolerance)
@@ -131,7 +131,7 @@ def test_a_lower_error_rate_and_a_tolerance_stop_fewer(scores, error_rate, toler
 @given(scores_of_candidates, st.floats(0.1, 10), st.floats(-3, 3))
 def test_the_unit_of_the_score_does_not_matter(scores, scale, shift):
     bar, moved = FoldRacing().bar(scores), FoldRacing().bar(scores * scale + shift)
-    if isinstance(bar, OpenBar) or isinstance(moved, OpenBar):
+    if isinstance(bar, NoPruningState) or isinstance(moved, NoPruningState):
         return
     np.testing.assert_allclose(np.multiply(bar.least, scale) + shift, moved.least, rtol=1e-6, atol=1e-6)
 
@@ -139,33 +139,33 @@ def test_the_unit_of_the_score_does_not_matter(scores, scale, shift):
 def test_there_is_no_bar_with_too_little_to_go_by():
     scores = np.random.RandomState(0).normal(size=(10, 5))
 
-    assert isinstance(FoldRacing(n_startup_trials=10).bar(scores[:9]), OpenBar)
-    assert isinstance(FoldRacing(n_startup_trials=10).bar(scores), RaceBar)
-    assert isinstance(FoldRacing(n_startup_trials=1).bar(scores[:2]), OpenBar)
-    assert isinstance(FoldRacing().bar(scores[:, :1]), OpenBar), "a single split"
-    assert isinstance(FoldRacing().bar(np.repeat(scores[:2], 5, axis=0)), OpenBar), "constant predictors"
-    assert isinstance(FoldRacing().bar(scores[0] + np.arange(5.0)[:, np.newaxis]), OpenBar), "no noise at all"
+    assert isinstance(FoldRacing(n_startup_trials=10).bar(scores[:9]), NoPruningState)
+    assert isinstance(FoldRacing(n_startup_trials=10).bar(scores), FoldRacingState)
+    assert isinstance(FoldRacing(n_startup_trials=1).bar(scores[:2]), NoPruningState)
+    assert isinstance(FoldRacing().bar(scores[:, :1]), NoPruningState), "a single split"
+    assert isinstance(FoldRacing().bar(np.repeat(scores[:2], 5, axis=0)), NoPruningState), "constant predictors"
+    assert isinstance(FoldRacing().bar(scores[0] + np.arange(5.0)[:, np.newaxis]), NoPruningState), "no noise at all"
 
 
 def test_a_failed_fold_is_not_judged():
-    bar = RaceBar((0.5, 0.5))
+    bar = FoldRacingState((0.5, 0.5))
 
-    assert not bar.clears(progress(0.4, n_folds=3))
-    assert bar.clears(progress(0.4, error="Traceback", n_folds=3))
-    assert bar.clears(progress(float("nan"), n_folds=3))
+    assert not bar.allows(progress(0.4, n_folds=3))
+    assert bar.allows(progress(0.4, error="Traceback", n_folds=3))
+    assert bar.allows(progress(float("nan"), n_folds=3))
 
 
 def test_a_bar_for_one_of_several_scores_looks_at_that_one():
-    bar = RaceBar((0.5,), "b")
+    bar = FoldRacingState((0.5,), "b")
 
-    assert bar.clears(progress({"a": 0.1, "b": 0.6}, n_folds=2))
-    assert not bar.clears(progress({"a": 0.9, "b": 0.4}, n_folds=2))
+    assert bar.allows(progress({"a": 0.1, "b": 0.6}, n_folds=2))
+    assert not bar.allows(progress({"a": 0.9, "b": 0.4}, n_folds=2))
 
 
 def test_bars_travel():
     bar = FoldRacing().bar(np.random.RandomState(0).normal(size=(10, 5)))
 
-    assert bar.travels
+    assert bar.is_picklable
     assert pickle.loads(pickle.dumps(bar)) == bar
 
 

@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.evaluation import FoldScore, Outcome
 from sklearn_autotune.search._results import choose_best, format_results, format_trials, rank_scores
-from sklearn_autotune.search._trial_loop import Record
+from sklearn_autotune.search._trial_loop import TrialRecord
 from tests.strategies import failures, finite_scores, quick
 
 
@@ -61,7 +61,7 @@ def data():
 def record(number, status, scores, params=None):
     """A trial as the loop leaves it; NaN among the scores marks a fold that failed."""
     folds = tuple(FoldScore(score, None, 0.1, 0.01, "told to fail" if np.isnan(score) else None) for score in scores)
-    return Record(number, {"a": number} if params is None else params, Outcome(status, folds))
+    return TrialRecord(number, {"a": number} if params is None else params, Outcome(status, folds))
 
 
 # -- ranks ---------------------------------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def test_a_pruned_candidate_has_a_row_without_a_mean_and_ranks_last():
 
 
 def test_a_candidate_whose_worker_died_has_the_error_score_in_every_fold():
-    dead = Record(1, {"a": 1}, Outcome("failed", (), "the worker died"))
+    dead = TrialRecord(1, {"a": 1}, Outcome("failed", (), "the worker died"))
     records = [record(0, "complete", (0.5, 0.7)), dead]
 
     with pytest.warns(FitFailedWarning, match="2 fits failed out of a total of 4"):
@@ -350,7 +350,9 @@ def measured_trials(draw):
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 def test_a_pruned_or_failed_candidate_is_never_the_best(records, error_score):
     scored = [
-        Record(r.number, r.params, Outcome(r.outcome.status, tuple(_given_error_score(r.outcome.folds, error_score))))
+        TrialRecord(
+            r.number, r.params, Outcome(r.outcome.status, tuple(_given_error_score(r.outcome.folds, error_score)))
+        )
         for r in records
     ]
     results, _ = format_results(scored, n_folds=3, error_score=error_score, return_train_score=False)
@@ -416,8 +418,8 @@ def test_trials_are_a_data_frame_of_all_that_is_known():
     records = [
         record(0, "complete", (0.5, 0.7), {"a": 1}),
         record(1, "pruned", (0.9,), {"a": 2}),
-        Record(2, {"a": 1}, Outcome("duplicate")),
-        Record(4, {"a": 3}, Outcome("timeout", (), "the time limit was reached")),
+        TrialRecord(2, {"a": 1}, Outcome("duplicate")),
+        TrialRecord(4, {"a": 3}, Outcome("timeout", (), "the time limit was reached")),
     ]
 
     table = pd.DataFrame(format_trials(records, n_folds=2))

@@ -17,8 +17,8 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold, TimeSeriesSplit
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.runner._config import ConfigError, read_config
-from sklearn_autotune.runner._data import data_of
-from sklearn_autotune.runner._scores import scorer_of
+from sklearn_autotune.runner._data import read_run_data
+from sklearn_autotune.runner._scores import make_run_scorer
 from sklearn_autotune.runner._search import make_search
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +80,7 @@ def test_the_folder_has_tables_papers_and_a_report(finished):
     assert found["report"] == {"file": "report.html", "missing_because": None}
     assert found["comparison"]["names"] == ["optuna", "random", "grid", "dummy", "untuned"]
     assert (folder / "config.yaml").read_text() == path.read_text()
-    assert found["config_hash"]
+    assert found["hash_config"]
     assert found["data"]["data"]["n_rows"] == 150
     assert found["versions"]["scikit-learn"]
     assert "roc_auc" in (folder / "report.html").read_text(encoding="utf-8")
@@ -93,12 +93,12 @@ def test_the_folder_has_tables_papers_and_a_report(finished):
 def test_a_method_is_scored_as_the_run_with_it_on_the_same_rows(finished):
     folder, path = finished
     config = read_config(path)
-    parts = data_of(config, path.parent)
+    parts = read_run_data(config, path.parent)
     train, test = next(StratifiedKFold(3, shuffle=True, random_state=0).split(parts.train.X, parts.train.y))
 
     search = make_search(config, parts, path.parent).fit(parts.train.X.iloc[train], parts.train.y[train])
 
-    score = scorer_of("roc_auc", None)(search, parts.train.X.iloc[test], parts.train.y[test])
+    score = make_run_scorer("roc_auc", None)(search, parts.train.X.iloc[test], parts.train.y[test])
     assert runner.load_comparison(folder).column("score", "optuna")[0] == score
     assert len(parts.holdout.y) == 30  # took no part: the folds are of the other 120
     assert len(train) + len(test) == 120

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sklearn_autotune.cli._commands import EXAMPLE
-from sklearn_autotune.runner._config import Config, ConfigError, config_hash, read_config, spelled_space
+from sklearn_autotune.runner._config import Config, ConfigError, hash_config, make_raw_space, read_config
 
 GOOD = "data: sklearn:iris\ntarget: target\n"
 
@@ -79,7 +79,7 @@ def test_numbers_are_read_as_people_write_them(read):
 
     assert config.timeout == 1000.0
     assert config.drop == ["no", "12:30"]
-    low, high = spelled_space(config)["C"].low, spelled_space(config)["C"].high
+    low, high = make_raw_space(config)["C"].low, make_raw_space(config)["C"].high
     assert (low, high) == (0.001, 10.0)
 
 
@@ -87,7 +87,7 @@ def test_values_and_choices_and_ranges(read):
     space = read(
         GOOD + "model_type: random_forest\nspace: {a: 3, b: [1, x], c: {int: [1, 9], step: 2}, d: {choices: [null]}}"
     )
-    spelled = spelled_space(space)
+    spelled = make_raw_space(space)
 
     assert space.model_type == "forest"
     assert (spelled["a"], spelled["b"], spelled["d"]) == ([3], [1, "x"], [None])
@@ -97,8 +97,8 @@ def test_values_and_choices_and_ranges(read):
 def test_the_hash_is_of_what_is_said_and_not_of_how(read):
     first = read(GOOD + "seed: 0\ncv: 5")
 
-    assert config_hash(read("target: target  # y\n\ndata: sklearn:iris")) == config_hash(first)
-    assert config_hash(read(GOOD + "seed: 1")) != config_hash(first)
+    assert hash_config(read("target: target  # y\n\ndata: sklearn:iris")) == hash_config(first)
+    assert hash_config(read(GOOD + "seed: 1")) != hash_config(first)
 
 
 def test_the_example_is_a_configuration_and_the_schema_knows_all_its_keys(read):

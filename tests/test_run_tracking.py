@@ -13,7 +13,7 @@ import pytest
 
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
-from sklearn_autotune.runner._config import ConfigError, config_hash, read_config
+from sklearn_autotune.runner._config import ConfigError, hash_config, read_config
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what it says of its own dependencies
@@ -67,7 +67,7 @@ def test_a_run_is_found_by_mlflows_queries_and_its_model_predicts_on_the_raw_tab
 
     client, found = client_of(path), papers(folder)
     experiment = client.get_experiment_by_name("shops").experiment_id
-    by = f"tags.config_hash = '{config_hash(read_config(path))}' and tags.team = 'risk'"
+    by = f"tags.config_hash = '{hash_config(read_config(path))}' and tags.team = 'risk'"
     (run,) = client.search_runs(
         [experiment], f"{by} and metrics.holdout_score >= {found['scores']['holdout']['score']}"
     )
@@ -199,8 +199,8 @@ def test_a_configuration_without_the_later_sections_keeps_its_hash(write):
     # As it was before there were the sections compare and tracking.
     content = without.model_dump(mode="json", by_alias=True)
     assert content.pop("compare") is content.pop("tracking") is None
-    assert config_hash(without) == hash_of(content)
-    assert config_hash(with_section) != config_hash(without)
+    assert hash_config(without) == hash_of(content)
+    assert hash_config(with_section) != hash_config(without)
 
 
 def hash_of(content):

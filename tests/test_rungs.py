@@ -29,9 +29,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_autotune.evaluation import Fold, Prefixes, Rung, Work, measure
-from sklearn_autotune.evaluation._ladder import chosen_rung, stratified_order
-from sklearn_autotune.evaluation._rungs import make_rungs
+from sklearn_autotune.evaluation import Fold, Rung, StepCache, WorkItem, measure
+from sklearn_autotune.evaluation._ladder import choose_rung, draw_stratified_order
+from sklearn_autotune.evaluation._rungs import make_rung_evaluation
 from sklearn_autotune.execution._worker import Worker
 from tests.rung_folds import X, whole_folds, y
 from tests.strategies import quick
@@ -53,14 +53,14 @@ class BarAt:
     """Stops a candidate at one rung."""
 
     step: int
-    travels: bool = True
+    is_picklable: bool = True
 
-    def clears(self, progress):
+    def allows(self, progress):
         return progress.step < self.step
 
 
 def work(**params):
-    return Work(number=0, row=0, n_rows=1, params=params)
+    return WorkItem(number=0, row=0, n_rows=1, params=params)
 
 
 def scores(outcome, kind="test"):
@@ -74,7 +74,7 @@ def scores(outcome, kind="test"):
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=8), st.integers(0, 9))
 def test_every_beginning_of_the_order_has_each_class_in_proportion(sizes, seed):
     labels = np.random.RandomState(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
-    order = stratified_order(labels, np.random.RandomState(seed))
+    order = draw_stratified_order(labels, np.random.RandomState(seed))
 
     counts = np.cumsum(labels[order][:, np.newaxis] == np.arange(len(sizes)), axis=0)
     expected = np.arange(1, len(labels) + 1)[:, np.newaxis] * np.array(sizes) / len(labels)
@@ -85,14 +85,14 @@ def test_every_beginning_of_the_order_has_each_class_in_proportion(sizes, seed):
 def test_the_order_of_many_rows_is_found_quickly():
     start = time.process_time()
 
-    stratified_order(np.arange(10**5) % 7, np.random.RandomState(0))
+    draw_stratified_order(np.arange(10**5) % 7, np.random.RandomState(0))
 
     assert time.process_time() - start < 5
 
 
 def test_each_rung_sees_more_of_the_same_rows_in_their_order(tmp_path):
     log = tmp_path / "log"
-    rungs = make_rungs(whole_folds(WeightedClassifier(log=log), NUMBERED), "n_samples")
+    rungs = make_rung_evaluation(whole_folds(WeightedClassifier(log=log), NUMBERED), "n_samples")
 
     outcomes = [measure(rungs, work(a=a)) for a in (1, 2)]
 
@@ -107,7 +107,7 @@ def test_each_rung_sees_more_of_the_same_rows_in_their_order(tmp_path):
         assert climbed[-1] == fold.train.tolist()
         tests = [entry["rows"] for entry in read_log(log) if entry["method"] == "score"]
         assert all(rows == fold.test.tolist() for rows in tests[number::n_folds])
-    assert all(outcome.settled == {} for outcome in outcomes)
+    assert all(outcome.resolved_params == {} for outcome in outcomes)
 
 
 @pytest.mark.parametrize("data", [X, X.tolist(), csr_array(X), "frame"], ids=["array", "list", "sparse", "frame"])
@@ -116,7 +116,7 @@ def test_the_last_rung_of_rows_is_what_whole_folds_give(data):
         data = pytest.importorskip("pandas").DataFrame(X)
     folds = whole_folds(RandomForestClassifier(5, random_state=0), data, return_train_score=True)
 
-    climbed = measure(make_rungs(folds, "n_samples"), work(max_depth=3))
+    climbed = measure(make_rung_evaluation(folds, "n_samples"), work(max_depth=3))
     whole = measure(folds, work(max_depth=3))
 
     assert climbed.status == "complete"
@@ -129,7 +129,7 @@ def test_the_last_rung_of_rows_is_what_whole_folds_give(data):
 def test_kernels_are_cut_to_the_rows_of_the_rung():
     folds = whole_folds(SVC(kernel="precomputed"), X @ X.T)
 
-    climbed = measure(make_rungs(folds, "n_samples"), work(C=2.0))
+    climbed = measure(make_rung_evaluation(folds, "n_samples"), work(C=2.0))
 
     assert climbed.status == "complete"
     assert scores(climbed) == scores(measure(folds, work(C=2.0)))
@@ -142,9 +142,9 @@ def test_rows_come_from_masks_too():
         for fold in folds.task.folds
     )
 
-    masked = measure(make_rungs(replace(folds, task=replace(folds.task, folds=masks)), "n_samples"), work())
+    masked = measure(make_rung_evaluation(replace(folds, task=replace(folds.task, folds=masks)), "n_samples"), work())
 
-    assert masked.curve == measure(make_rungs(folds, "n_samples"), work()).curve
+    assert masked.curve == measure(make_rung_evaluation(folds, "n_samples"), work()).curve
 
 
 @pytest.mark.parametrize("resource", ["n_samples", "n_estimators"])
@@ -155,9 +155,9 @@ def test_metadata_is_cut_to_the_rows_of_the_rung(tmp_path, resource):
     weights = {"sample_weight": np.arange(300) + 1000.0}
     folds = whole_folds(estimator, NUMBERED, fit_params=weights, score_params=weights)
 
-    outcome = measure(make_rungs(folds, resource, min_resources=50), work())
+    outcome = measure(make_rung_evaluation(folds, resource, min_resources=50), work())
 
-    assert scores(outcome) == scores(measure(folds, work(**outcome.settled)))
+    assert scores(outcome) == scores(measure(folds, work(**outcome.resolved_params)))
     for entry in read_log(log):
         assert entry["weights"] == [row + 1000 for row in entry["rows"]]
 
@@ -167,8 +167,8 @@ def test_shared_prefixes_do_not_mix_rungs():
     plain = whole_folds(model)
 
     for resource in ("n_samples", "iterations"):
-        shared = make_rungs(replace(plain, shared=Prefixes()), resource)
-        apart = make_rungs(plain, resource)
+        shared = make_rung_evaluation(replace(plain, shared=StepCache()), resource)
+        apart = make_rung_evaluation(plain, resource)
         for C in (0.1, 10.0):
             params = {"logisticregression__C": C}
             with warnings.catch_warnings():
@@ -181,27 +181,27 @@ def test_shared_prefixes_do_not_mix_rungs():
 
 def test_the_count_that_is_settled_is_the_one_whose_scores_count(tmp_path):
     log = tmp_path / "log"
-    rungs = make_rungs(whole_folds(PeakingClassifier(log=log, peak=30)), "iterations")
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier(log=log, peak=30)), "iterations")
 
     outcome = measure(rungs, work(a=1.0))
 
-    assert outcome.settled == {"max_iter": 33}
+    assert outcome.resolved_params == {"max_iter": 33}
     assert scores(outcome) == list(outcome.curve[2].test)
-    assert chosen_rung(outcome.curve) == 2
+    assert choose_rung(outcome.curve) == 2
     assert [rung.resource for rung in outcome.curve] == [4, 11, 33, 100]
     # All folds climb together.
     assert [entry["max_iter"] for entry in read_log(log)] == [4] * 3 + [11] * 3 + [33] * 3 + [100] * 3
 
 
 def test_of_equal_rungs_the_lowest_is_settled():
-    assert chosen_rung([Rung(1, (0.1, 0.3)), Rung(3, (0.3, 0.5)), Rung(9, (0.5, 0.3))]) == 1
+    assert choose_rung([Rung(1, (0.1, 0.3)), Rung(3, (0.3, 0.5)), Rung(9, (0.5, 0.3))]) == 1
 
 
 def test_the_named_metric_settles_the_count():
     curve = [Rung(1, ({"a": 1.0, "b": 0.0},)), Rung(3, ({"a": 0.0, "b": 1.0},))]
 
-    assert chosen_rung(curve, "a") == 0
-    assert chosen_rung(curve, "b") == 1
+    assert choose_rung(curve, "a") == 0
+    assert choose_rung(curve, "b") == 1
 
 
 @pytest.mark.parametrize(
@@ -229,15 +229,15 @@ def test_the_winner_can_be_created_again(estimator, params, cv):
     scoring = {"loss": "neg_log_loss", "hits": "accuracy"} if hasattr(estimator, "predict_proba") else ["accuracy"]
     metric = "loss" if "loss" in scoring else "accuracy"
     folds = whole_folds(estimator, cv=cv, scoring=scoring, return_train_score=True)
-    rungs = make_rungs(folds, "iterations", max_resources=40, metric=metric)
+    rungs = make_rung_evaluation(folds, "iterations", max_resources=40, metric=metric)
 
     outcome = measure(rungs, work(**params))
 
-    again = clone(estimator).set_params(**params, **outcome.settled)
+    again = clone(estimator).set_params(**params, **outcome.resolved_params)
     splits = [(fold.train, fold.test) for fold in folds.task.folds]
     expected = cross_validate(again, X, y, cv=splits, scoring=scoring, return_train_score=True)
     assert outcome.status == "complete"
-    assert len(outcome.settled) == 1
+    assert len(outcome.resolved_params) == 1
     for name in scoring:
         assert [score[name] for score in scores(outcome)] == expected[f"test_{name}"].tolist()
         assert [score[name] for score in scores(outcome, "train")] == expected[f"train_{name}"].tolist()
@@ -247,7 +247,7 @@ def test_preprocessing_is_fitted_once_per_fold(tmp_path):
     log = tmp_path / "log"
     folds = whole_folds(make_pipeline(RowRecorder(log=log), RandomForestClassifier(random_state=0)), NUMBERED)
 
-    measure(make_rungs(folds, "iterations"), work())
+    measure(make_rung_evaluation(folds, "iterations"), work())
 
     assert [entry["rows"] for entry in read_log(log)] == [fold.train.tolist() for fold in folds.task.folds]
 
@@ -258,11 +258,11 @@ def test_candidates_may_bring_another_last_step():
     other = GradientBoostingClassifier(random_state=0)
     folds = whole_folds(model)
 
-    outcome = measure(make_rungs(folds, "iterations", max_resources=9), work(last=other))
-    without = measure(make_rungs(folds, "iterations"), work(last=KNeighborsClassifier()))
+    outcome = measure(make_rung_evaluation(folds, "iterations", max_resources=9), work(last=other))
+    without = measure(make_rung_evaluation(folds, "iterations"), work(last=KNeighborsClassifier()))
 
-    again = work(last=other, **outcome.settled)
-    assert outcome.settled.keys() == {"last__n_estimators"}
+    again = work(last=other, **outcome.resolved_params)
+    assert outcome.resolved_params.keys() == {"last__n_estimators"}
     assert scores(outcome) == scores(measure(folds, again))
     assert without.status == "failed"
     assert "KNeighborsClassifier has none of" in without.error
@@ -274,16 +274,16 @@ def test_regression_without_folds_of_the_same_size():
     model = HistGradientBoostingRegressor(random_state=0, min_samples_leaf=5)
     folds = whole_folds(model, X_r, y_r, cv)
 
-    rows = measure(make_rungs(folds, "n_samples", min_resources=20, factor=2), work())
-    iterations = measure(make_rungs(folds, "iterations"), work())
+    rows = measure(make_rung_evaluation(folds, "n_samples", min_resources=20, factor=2), work())
+    iterations = measure(make_rung_evaluation(folds, "iterations"), work())
 
     assert [rung.resource for rung in rows.curve] == [20, 40, 80]
     assert scores(rows) == scores(measure(folds, work()))
-    assert scores(iterations) == scores(measure(folds, work(**iterations.settled)))
+    assert scores(iterations) == scores(measure(folds, work(**iterations.resolved_params)))
 
 
 def test_seconds_add_up_over_the_rungs():
-    rungs = make_rungs(whole_folds(RandomForestClassifier(random_state=0)), "iterations")
+    rungs = make_rung_evaluation(whole_folds(RandomForestClassifier(random_state=0)), "iterations")
 
     steps = list(rungs.steps(work()))
 
@@ -298,26 +298,26 @@ def test_epochs_are_counted_again_for_the_final_fit(tmp_path):
     log = tmp_path / "log"
     toy = PassingClassifier(log=log, peak=12)
     folds = whole_folds(toy, fit_params={"sample_weight": np.ones(300)})
-    rungs = make_rungs(folds, "epochs")
+    rungs = make_rung_evaluation(folds, "epochs")
 
     outcome = measure(rungs, work(a=1.0))
     n_calls = len(read_log(log))
     fitted = rungs.fit(clone(toy), X, y, {}, outcome.curve)
 
     assert n_calls == 3 * 100
-    assert outcome.settled == {}
+    assert outcome.resolved_params == {}
     assert scores(outcome) == list(outcome.curve[1].test) == [-1.0] * 3
     assert fitted.passes_ == 11
     assert [entry["rows"] for entry in read_log(log)[n_calls:]] == [300] * 11
 
 
 def test_where_the_count_is_a_parameter_the_final_fit_is_as_ever():
-    rungs = make_rungs(whole_folds(RandomForestClassifier(random_state=0)), "iterations")
+    rungs = make_rung_evaluation(whole_folds(RandomForestClassifier(random_state=0)), "iterations")
     outcome = measure(rungs, work())
-    model = RandomForestClassifier(random_state=0).set_params(**outcome.settled)
+    model = RandomForestClassifier(random_state=0).set_params(**outcome.resolved_params)
 
     assert rungs.fit(model, X, y, {}, outcome.curve) is model
-    assert len(model.estimators_) == outcome.settled["n_estimators"]
+    assert len(model.estimators_) == outcome.resolved_params["n_estimators"]
 
 
 # -- stopping ----------------------------------------------------------------------------------------------------------
@@ -327,28 +327,28 @@ def test_where_the_count_is_a_parameter_the_final_fit_is_as_ever():
 @pytest.mark.parametrize("step", [0, 1])
 def test_a_candidate_that_is_stopped_is_fitted_no_further(tmp_path, resource, step):
     log = tmp_path / "log"
-    rungs = make_rungs(whole_folds(PeakingClassifier(log=log)), resource)
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier(log=log)), resource)
 
-    outcome = measure(rungs, replace(work(), bar=BarAt(step)))
+    outcome = measure(rungs, replace(work(), pruner_state=BarAt(step)))
 
     assert outcome.status == "pruned"
     assert len(outcome.curve) == step + 1
-    assert outcome.scored_folds == ()
-    assert outcome.settled == {}
+    assert outcome.comparable_folds == ()
+    assert outcome.resolved_params == {}
     assert len(read_log(log)) == 3 * (step + 1)
 
 
-@pytest.mark.parametrize("travels", [True, False])
-def test_a_booster_stopped_on_a_rung_leaves_no_thread(travels):
+@pytest.mark.parametrize("is_picklable", [True, False])
+def test_a_booster_stopped_on_a_rung_leaves_no_thread(is_picklable):
     xgboost = pytest.importorskip("xgboost")
-    rungs = make_rungs(whole_folds(xgboost.XGBClassifier(random_state=0)), "iterations")
+    rungs = make_rung_evaluation(whole_folds(xgboost.XGBClassifier(random_state=0)), "iterations")
     before = threading.active_count()
 
-    if travels:
-        assert measure(rungs, replace(work(), bar=BarAt(1))).status == "pruned"
+    if is_picklable:
+        assert measure(rungs, replace(work(), pruner_state=BarAt(1))).status == "pruned"
     else:
         worker = Worker(rungs)
-        worker.start(replace(work(), bar=BarAt(1, travels=False)))
+        worker.start(replace(work(), pruner_state=BarAt(1, is_picklable=False)))
         assert threading.active_count() == before + 3
         worker.steps.close()
 
@@ -366,7 +366,7 @@ def test_a_booster_in_a_candidate_that_fails_leaves_no_thread(failing):
     before = threading.active_count()
     for error_score in (np.nan, "raise"):
         folds = whole_folds(xgboost.XGBClassifier(), scoring=scorer, error_score=error_score)
-        rungs = make_rungs(folds, "iterations")
+        rungs = make_rung_evaluation(folds, "iterations")
         if error_score == "raise":
             with pytest.raises((RuntimeError, ValueError)):
                 measure(rungs, work(**params))
@@ -378,23 +378,23 @@ def test_a_booster_in_a_candidate_that_fails_leaves_no_thread(failing):
 
 @pytest.mark.parametrize("resource", ["n_samples", "iterations"])
 def test_out_of_time_is_seen_between_rungs(resource):
-    rungs = make_rungs(whole_folds(PeakingClassifier()), resource)
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier()), resource)
     deadline = time.time() + 1
 
     class Late:
-        travels = True
+        is_picklable = True
         times = 0
 
-        def clears(self, progress):
+        def allows(self, progress):
             self.times += 1
             time.sleep(max(0, deadline - time.time()) + 0.01)
             return True
 
-    bar = Late()
-    outcome = measure(rungs, replace(work(), bar=bar, deadline=deadline))
+    pruner_state = Late()
+    outcome = measure(rungs, replace(work(), pruner_state=pruner_state, deadline=deadline))
 
     assert outcome.status == "timeout"
-    assert bar.times == 1
+    assert pruner_state.times == 1
     assert len(outcome.curve) == 2
 
 
@@ -403,7 +403,7 @@ def test_out_of_time_is_seen_between_rungs(resource):
 
 def test_a_candidate_that_fails_on_a_rung_has_failed(tmp_path):
     log = tmp_path / "log"
-    rungs = make_rungs(whole_folds(PeakingClassifier(log=log)), "iterations")
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier(log=log)), "iterations")
 
     outcome = measure(rungs, work(a=5.0))
 
@@ -419,7 +419,7 @@ def test_a_candidate_that_fails_on_a_rung_has_failed(tmp_path):
 def test_a_candidate_that_fails_on_rows_has_failed(mode, error_score):
     folds = whole_folds(FailingClassifier(mode=mode), NUMBERED, error_score=error_score)
 
-    outcome = measure(make_rungs(folds, "n_samples"), work(a=5.0))
+    outcome = measure(make_rung_evaluation(folds, "n_samples"), work(a=5.0))
 
     assert outcome.status == "failed"
     assert len(outcome.curve) == 1
@@ -427,28 +427,28 @@ def test_a_candidate_that_fails_on_rows_has_failed(mode, error_score):
 
 @pytest.mark.parametrize("resource", ["n_samples", "iterations"])
 def test_a_parameter_that_does_not_exist_fails_the_candidate(resource):
-    outcome = measure(make_rungs(whole_folds(PeakingClassifier()), resource), work(nonsense=1))
+    outcome = measure(make_rung_evaluation(whole_folds(PeakingClassifier()), resource), work(nonsense=1))
 
     assert outcome.status == "failed"
     assert "nonsense" in outcome.error
 
 
 def test_a_candidate_that_sets_the_count_itself_has_failed():
-    outcome = measure(make_rungs(whole_folds(PeakingClassifier()), "iterations"), work(max_iter=7))
+    outcome = measure(make_rung_evaluation(whole_folds(PeakingClassifier()), "iterations"), work(max_iter=7))
 
     assert outcome.status == "failed"
     assert "Cannot use parameter max_iter as the resource" in outcome.error
 
 
 def test_with_error_score_raise_the_exception_comes_through():
-    rungs = make_rungs(whole_folds(PeakingClassifier(), error_score="raise"), "iterations")
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier(), error_score="raise"), "iterations")
 
     with pytest.raises(ValueError, match="more than 20 iterations"):
         measure(rungs, work(a=5.0))
 
 
 def test_only_the_last_rung_warns_of_no_convergence():
-    rungs = make_rungs(whole_folds(PeakingClassifier()), "iterations")
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier()), "iterations")
 
     with pytest.warns(ConvergenceWarning) as caught:
         measure(rungs, work(warn=True))
@@ -461,7 +461,7 @@ def test_only_the_last_rung_warns_of_no_convergence():
 
 @pytest.mark.parametrize("resource", ["n_samples", "max_depth"])
 def test_rungs_travel(resource):
-    rungs = make_rungs(whole_folds(DecisionTreeClassifier(random_state=0)), resource, max_resources=200)
+    rungs = make_rung_evaluation(whole_folds(DecisionTreeClassifier(random_state=0)), resource, max_resources=200)
 
     received = pickle.loads(pickle.dumps(rungs))
 
@@ -490,17 +490,17 @@ class Context:
 @pytest.mark.parametrize("resource", ["n_samples", "iterations"])
 def test_callbacks_are_told_of_each_fold_once_and_may_ask_to_stop(resource):
     calls = []
-    rungs = make_rungs(whole_folds(PeakingClassifier(peak=10)), resource)
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier(peak=10)), resource)
 
     outcome = measure(rungs, replace(work(), contexts=tuple(Context(calls) for _ in range(3))))
 
     assert calls == [("begin", 200), ("end", 200)] * 3
-    assert all(fold.stop_asked for fold in outcome.folds)
+    assert all(fold.stop_requested for fold in outcome.folds)
 
 
 @pytest.mark.parametrize("resource", ["n_samples", "iterations"])
 def test_each_fit_is_printed_with_its_amount(capsys, resource):
-    rungs = make_rungs(whole_folds(PeakingClassifier(), verbose=2), resource)
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier(), verbose=2), resource)
 
     measure(rungs, work(a=1.0))
 

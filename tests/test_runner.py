@@ -20,8 +20,8 @@ from sklearn_autotune.__main__ import main
 from sklearn_autotune.cli import _commands
 from sklearn_autotune.runner import _provenance
 from sklearn_autotune.runner._config import ConfigError, read_config
-from sklearn_autotune.runner._data import data_of
-from sklearn_autotune.runner._folder import new_folder, sha256_of, write_json
+from sklearn_autotune.runner._data import read_run_data
+from sklearn_autotune.runner._folder import compute_sha256, write_folder_atomically, write_json
 from sklearn_autotune.runner._search import make_search
 from tests.toys import CountingClassifier
 
@@ -72,7 +72,7 @@ def papers(folder):
 
 
 def parts_of(path):
-    return data_of(read_config(path), path.parent)
+    return read_run_data(read_config(path), path.parent)
 
 
 def test_the_rows_held_out_keep_to_their_rule(write, table):
@@ -189,7 +189,7 @@ def test_the_same_configuration_gives_the_same_parameters_and_scores(finished, t
     again = papers(runner.run(path, folder=tmp_path / "again"))
 
     first = papers(folder)
-    for name in ("parameters", "scores", "data", "config_hash", "columns"):
+    for name in ("parameters", "scores", "data", "hash_config", "columns"):
         assert again[name] == first[name]
 
 
@@ -213,7 +213,7 @@ def test_a_folder_that_is_there_is_left_alone(finished, capsys):
 
 
 def write_half(path):
-    with new_folder(path) as folder:
+    with write_folder_atomically(path) as folder:
         (folder / "model.joblib").write_text("half")
         raise OSError("the disk is full")
 
@@ -517,7 +517,7 @@ def test_a_skops_file_with_types_of_other_packages_is_refused(write, tmp_path):
     folder = runner.run(write(SHORT + "output: {model: skops}"), folder=tmp_path / "run")
     skops.io.dump(make_pipeline(CountingClassifier()), folder / "model.skops")
     found = papers(folder)
-    found["model"]["sha256"] = sha256_of(folder / "model.skops")
+    found["model"]["sha256"] = compute_sha256(folder / "model.skops")
     write_json(folder / "metadata.json", found)
 
     with pytest.raises(runner.RunFolderError, match=r"not trusted: tests\.toys\.CountingClassifier"):

@@ -24,7 +24,7 @@ from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.samplers import RustTPESampler, _external, n_best, split_groups
+from sklearn_autotune.samplers import RustTPESampler, _external, count_best_trials, split_groups
 
 rustuna = pytest.importorskip("rustuna", reason="RustTPESampler computes with rustuna, which is not installed")
 
@@ -353,7 +353,7 @@ def test_as_many_are_imitated_as_without_trials_under_way(n_told, n_under_way):
     mirrored(study)
     n_fill = len(study.sampler._mirror.provisional) - n_under_way
 
-    assert n_best(n_told + n_under_way + n_fill) - n_fill == n_best(n_told)
+    assert count_best_trials(n_told + n_under_way + n_fill) - n_fill == count_best_trials(n_told)
 
 
 def test_a_trial_that_has_only_some_of_its_parameters_yet_does_no_harm():

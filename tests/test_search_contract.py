@@ -69,7 +69,7 @@ ARGUMENTS = {
     "min_resources": 0,
     "max_resources": 0.5,
     "factor": 1,
-    "prefix_cache": -1,
+    "step_cache": -1,
     "patience": 0,
     "target_score": "high",
     "look_ahead": 0,

@@ -7,7 +7,7 @@ from optuna.samplers import RandomSampler
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.evaluation import FoldScore, Outcome
-from sklearn_autotune.search._trial_loop import Goal
+from sklearn_autotune.search._trial_loop import StoppingRule
 from tests.toys import CountingClassifier, statuses, table
 
 
@@ -21,11 +21,11 @@ def search(**params):
     return OptunaSearchCV(CountingClassifier(), {"a": FloatDistribution(-50, 50)}, **(fixed | params))
 
 
-def told(goal, *scores):
+def told(stopping_rule, *scores):
     """Which of these scores, None for a candidate that was not complete, reaches the goal."""
     for place, score in enumerate(scores):
-        goal.note(Outcome("complete" if score is not None else "pruned"), score)
-        if goal.is_reached:
+        stopping_rule.note(Outcome("complete" if score is not None else "pruned"), score)
+        if stopping_rule.is_met:
             return place
     return None
 
@@ -42,21 +42,21 @@ def told(goal, *scores):
     ids=["none better", "an equal score is no better", "pruned ones count", "not before the first complete", "rising"],
 )
 def test_patience_counts_candidates_without_a_better_score(scores, place):
-    assert told(Goal(patience=2), *scores) == place
+    assert told(StoppingRule(patience=2), *scores) == place
 
 
 def test_only_measured_candidates_try_patience():
-    goal = Goal(patience=1)
-    goal.note(Outcome("complete"), 0.5)
-    goal.note(Outcome("duplicate"), None)
-    goal.note(Outcome("timeout"), None)
+    stopping_rule = StoppingRule(patience=1)
+    stopping_rule.note(Outcome("complete"), 0.5)
+    stopping_rule.note(Outcome("duplicate"), None)
+    stopping_rule.note(Outcome("timeout"), None)
 
-    assert not goal.is_reached
+    assert not stopping_rule.is_met
 
 
 def test_a_target_is_reached_by_a_score_at_least_as_good():
-    assert told(Goal(target_score=0.5), 0.4, None, 0.5, 0.6) == 2
-    assert told(Goal(target_score=0.5), 0.4, 0.49) is None
+    assert told(StoppingRule(target_score=0.5), 0.4, None, 0.5, 0.6) == 2
+    assert told(StoppingRule(target_score=0.5), 0.4, 0.49) is None
 
 
 @pytest.mark.parametrize("params", [{"patience": 5}, {"target_score": -30.0}], ids=["patience", "target"])
@@ -67,8 +67,8 @@ def test_a_search_stops_at_the_same_candidate_for_any_n_jobs(data, params, n_job
 
     scores = stopped.cv_results_["mean_test_score"]
     np.testing.assert_array_equal(scores, full[: len(scores)])
-    goal = Goal(params.get("patience"), params.get("target_score"))
-    assert told(goal, *full) == len(scores) - 1
+    stopping_rule = StoppingRule(params.get("patience"), params.get("target_score"))
+    assert told(stopping_rule, *full) == len(scores) - 1
     assert statuses(stopped)[len(scores) :] == ["cancelled"] * (len(statuses(stopped)) - len(scores))
     assert stopped.best_score_ == scores.max()
 
@@ -95,7 +95,7 @@ def test_unusable_goals_are_refused(data, params):
 
 
 def test_a_failed_candidate_reaches_no_target():
-    goal = Goal(target_score=0.5)
-    goal.note(Outcome("failed", (FoldScore(0.9, None, 0.0, 0.0, "Traceback"),)), None)
+    stopping_rule = StoppingRule(target_score=0.5)
+    stopping_rule.note(Outcome("failed", (FoldScore(0.9, None, 0.0, 0.0, "Traceback"),)), None)
 
-    assert not goal.is_reached
+    assert not stopping_rule.is_met

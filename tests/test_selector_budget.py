@@ -77,11 +77,13 @@ def test_a_table_of_some_thousand_rows_is_searched_whole():
 
 
 def test_with_many_classes_forests_and_histogram_boosting_are_not_left_out(monkeypatch):
-    plans = []
-    make = AutoModelSelector._make_plan
-    monkeypatch.setattr(AutoModelSelector, "_make_plan", lambda *args: plans.append(make(*args)) or plans[-1])
+    schedules = []
+    make = AutoModelSelector._make_schedule
+    monkeypatch.setattr(
+        AutoModelSelector, "_make_schedule", lambda *args: schedules.append(make(*args)) or schedules[-1]
+    )
     random = np.random.RandomState(0)
     X, y = random.normal(size=(1300, 60)), np.arange(1300) % 32  # as wide as a table of leaves
 
     AutoModelSelector(timeout=30, n_trials=1, random_state=0).fit(X, y)
-    assert {"extra_trees", "forest", "hist_gradient_boosting"} <= set(plans[0].costs.families)
+    assert {"extra_trees", "forest", "hist_gradient_boosting"} <= set(schedules[0].cost_model.families)

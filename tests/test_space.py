@@ -21,9 +21,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
-from sklearn_autotune._compat.optuna import scratch_study
-from sklearn_autotune.space._dimensions import value_key
-from sklearn_autotune.space._space import candidate_key, read_space
+from sklearn_autotune._compat.optuna import create_random_study
+from sklearn_autotune.space._dimensions import make_value_key
+from sklearn_autotune.space._space import make_candidate_key, read_space
 from tests.names import named
 from tests.strategies import (
     NAMES,
@@ -38,17 +38,17 @@ from tests.strategies import (
 
 def walk(space):
     """All candidates of a finite space, in its own order."""
-    return [space.suggest(FixedTrial(fixed)) for fixed in space.grid()]
+    return [space.suggest(FixedTrial(fixed)) for fixed in space.iterate_grid()]
 
 
 def draw(space, n_candidates, seed=0):
     """Candidates as random search proposes them, all from one study."""
-    study = scratch_study(seed)
+    study = create_random_study(seed)
     return [space.suggest(study.ask()) for _ in range(n_candidates)]
 
 
 def in_order(candidates):
-    return [[(name, value_key(value)) for name, value in candidate.items()] for candidate in candidates]
+    return [[(name, make_value_key(value)) for name, value in candidate.items()] for candidate in candidates]
 
 
 def svc_or_forest():
@@ -172,9 +172,9 @@ def test_ranges_with_steps_count_and_others_make_the_space_uncountable(spelled, 
     ids=["steps", "branches", "objects"],
 )
 def test_a_study_takes_every_point_of_the_grid_as_it_is(spelled):
-    space, study = read_space(spelled), scratch_study(seed=0)
+    space, study = read_space(spelled), create_random_study(seed=0)
     suggested = []
-    for fixed in space.grid():
+    for fixed in space.iterate_grid():
         study.enqueue_trial(fixed)  # warns, and suggests something else, if the study does not know the value
         suggested.append(space.suggest(study.ask()))
 
@@ -184,7 +184,7 @@ def test_a_study_takes_every_point_of_the_grid_as_it_is(spelled):
 
 def test_an_uncountable_space_has_no_grid():
     with pytest.raises(ValueError, match="no finite number of values"):
-        next(read_space({"a": FloatDistribution(0, 1)}).grid())
+        next(read_space({"a": FloatDistribution(0, 1)}).iterate_grid())
 
 
 # -- encode --------------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_encode_is_the_inverse_of_suggest(spelled, data):
 
     again = space.suggest(FixedTrial(space.encode(candidate)))
 
-    assert candidate_key(again) == candidate_key(candidate)
+    assert make_candidate_key(again) == make_candidate_key(candidate)
 
 
 @given(dicts_of_entries(), st.data())
@@ -240,7 +240,7 @@ def test_encode_prefers_the_value_itself_to_one_that_only_equals_it(branches, ca
 
     again = space.suggest(FixedTrial(space.encode(candidate)))
 
-    assert candidate_key(again) == candidate_key(candidate)
+    assert make_candidate_key(again) == make_candidate_key(candidate)
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,7 @@ def test_a_function_may_choose_among_any_objects(options):
 
 def test_a_function_finds_its_objects_again_in_a_stored_trial():
     options = [(10,), (20, 20), {"a": 1}]
-    space, study = read_space(lambda trial: {"a": trial.suggest_categorical("a", options)}), scratch_study(seed=0)
+    space, study = read_space(lambda trial: {"a": trial.suggest_categorical("a", options)}), create_random_study(seed=0)
     trials = [study.ask() for _ in range(8)]
     candidates = [space.suggest(trial) for trial in trials]
 
@@ -420,7 +420,7 @@ def test_a_function_has_no_size_and_no_grid():
 
     assert space.size is None
     with pytest.raises(ValueError, match="no grid"):
-        next(iter(space.grid()))
+        next(iter(space.iterate_grid()))
 
 
 def test_a_function_may_swap_a_step_and_set_its_parameters():
@@ -432,7 +432,7 @@ def test_a_function_may_swap_a_step_and_set_its_parameters():
 
 def test_a_candidate_of_objects_can_be_enqueued_for_a_function():
     space = read_space(lambda trial: {"a": trial.suggest_categorical("a", [(10,), (20, 20)])})
-    study = scratch_study(seed=0)
+    study = create_random_study(seed=0)
 
     study.enqueue_trial(space.encode({"a": (20, 20)}))
 
@@ -449,7 +449,7 @@ def candidates():
 @given(candidates())
 @quick
 def test_equal_candidates_have_equal_keys(candidate):
-    assert candidate_key(copy.deepcopy(candidate)) == candidate_key(candidate)
+    assert make_candidate_key(copy.deepcopy(candidate)) == make_candidate_key(candidate)
 
 
 @given(candidates(), st.randoms(use_true_random=False))
@@ -458,25 +458,25 @@ def test_the_order_of_the_names_does_not_matter_to_the_key(candidate, random):
     names = list(candidate)
     random.shuffle(names)
 
-    assert candidate_key({name: candidate[name] for name in names}) == candidate_key(candidate)
+    assert make_candidate_key({name: candidate[name] for name in names}) == make_candidate_key(candidate)
 
 
 @given(candidates(), candidates())
 @quick
 def test_candidates_with_different_names_have_different_keys(one, other):
-    assert (candidate_key(one) == candidate_key(other)) <= (set(one) == set(other))
+    assert (make_candidate_key(one) == make_candidate_key(other)) <= (set(one) == set(other))
 
 
 @given(finite_grids())
 @quick
 def test_all_candidates_of_a_grid_have_different_keys(spelled):
-    assert len({candidate_key(candidate) for candidate in ParameterGrid(spelled)}) == len(ParameterGrid(spelled))
+    assert len({make_candidate_key(candidate) for candidate in ParameterGrid(spelled)}) == len(ParameterGrid(spelled))
 
 
 def test_a_key_tells_true_from_one_and_values_from_one_another():
     values = [True, 1, 1.0, "1", None, (1,), [1], SVC(), SVC(C=2)]
 
-    assert len({candidate_key({"a": value}) for value in values}) == len(values)
+    assert len({make_candidate_key({"a": value}) for value in values}) == len(values)
 
 
 # -- what is stored of a space -------------------------------------------------------------------------------------

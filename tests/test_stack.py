@@ -14,7 +14,7 @@ from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit, train_test_s
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.selection import _ensemble_choice
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector as Selector
-from sklearn_autotune.selection._second_layer import LEAST_ROWS, Stack
+from sklearn_autotune.selection._second_layer import MIN_ROWS, SecondLayer
 
 STACKED = {"stacked_linear", "stacked_trees"}
 
@@ -165,7 +165,7 @@ def test_there_is_none(params):
 
 
 def test_there_is_none_of_few_rows():
-    X, y = make_classification(LEAST_ROWS - 1, 6, random_state=0)
+    X, y = make_classification(MIN_ROWS - 1, 6, random_state=0)
     assert not set(selector().fit(X, y).leaderboard_["family"]) & STACKED
 
 
@@ -174,7 +174,9 @@ def test_where_predicting_has_to_be_quick_what_it_looks_at_counts(data, monkeypa
     of_first_layer = {"logistic": 1.0, "naive_bayes": 2.0, "neighbors": 5.0}
     # What was measured differs from fit to fit.
     monkeypatch.setattr(
-        _ensemble_choice, "seconds_a_row", lambda record, measured: of_first_layer.get(record.params["family"], 0.1)
+        _ensemble_choice,
+        "estimate_seconds_per_row",
+        lambda record, cross_fit: of_first_layer.get(record.params["family"], 0.1),
     )
     slow = selector(max_predict_time=8.3).fit(X, y)
     # Each may take so much alone, but not what looks at them all.
@@ -188,64 +190,67 @@ def test_where_predicting_has_to_be_quick_what_it_looks_at_counts(data, monkeypa
 
 
 @pytest.fixture
-def plans(monkeypatch):
+def schedules(monkeypatch):
     """The plans of all searches to come, in order."""
     made = []
-    make = Selector._make_plan
+    make = Selector._make_schedule
 
     def watched(self, *args):
         made.append(make(self, *args))
         return made[-1]
 
-    monkeypatch.setattr(Selector, "_make_plan", watched)
+    monkeypatch.setattr(Selector, "_make_schedule", watched)
     return made
 
 
-def test_time_is_kept_for_it(plans, data):
+def test_time_is_kept_for_it(schedules, data):
     X, _, y, _ = data
     found = selector(timeout=60).fit(X, y)
-    (plan,) = plans
+    (schedule,) = schedules
 
-    assert plan.stack.seconds(plan.known) > 0
-    assert plan.final_seconds(plan.known) == pytest.approx(
-        plan.refit_seconds(plan.known) + plan.stack.seconds(plan.known)
+    assert schedule.second_layer.seconds(schedule.records) > 0
+    assert schedule.estimate_seconds_after_search(schedule.records) == pytest.approx(
+        schedule.estimate_blend_and_refit_seconds(schedule.records) + schedule.second_layer.seconds(schedule.records)
     )
     assert families_of(found.blend_weights_) & STACKED
 
 
-def test_what_would_take_too_long_is_left_out(plans, data):
+def test_what_would_take_too_long_is_left_out(schedules, data):
     X, _, y, _ = data
     selector().fit(X, y)
-    (plan,) = plans
-    plan.costs.factors.clear()  # how busy the machine was is not to decide which of the two takes longer
-    linear, trees = list(plan.stack.affordable(3))
+    (schedule,) = schedules
+    # How busy the machine was is not to decide which of the two takes longer.
+    schedule.cost_model.correction_factors.clear()
+    linear, trees = list(schedule.second_layer.select_affordable_families(3))
     assert trees[1] > linear[1]
 
     for most, expected in ((1.01 * linear[1], ["stacked_linear"]), (0.99 * linear[1], [])):
-        plan.stack.most = most
-        assert [family.name for family, _ in plan.stack.affordable(3)] == expected
+        schedule.second_layer.most = most
+        assert [family.name for family, _ in schedule.second_layer.select_affordable_families(3)] == expected
 
 
-def test_what_it_takes_is_foreseen_by_the_models_that_it_is_like(plans, data):
+def test_what_it_takes_is_foreseen_by_the_models_that_it_is_like(schedules, data):
     X, _, y, _ = data
     selector().fit(X, y)
-    (plan,) = plans
-    factors = plan.costs.factors
+    (schedule,) = schedules
+    correction_factors = schedule.cost_model.correction_factors
 
-    def foreseen(**changed):
-        plan.costs.factors = factors | changed
-        return [seconds for _, seconds in plan.stack.affordable(3)]
+    def estimate(**changed):
+        schedule.cost_model.correction_factors = correction_factors | changed
+        return [seconds for _, seconds in schedule.second_layer.select_affordable_families(3)]
 
-    linear = foreseen()[0]
-    assert foreseen(logistic=2 * factors["logistic"])[0] == pytest.approx(2 * linear)
-    assert foreseen(extra_trees=2.0)[1] == pytest.approx(2 * foreseen(extra_trees=1.0)[1])
-    assert foreseen(naive_bayes=1e3 * factors["naive_bayes"])[0] == linear
+    linear = estimate()[0]
+    assert estimate(logistic=2 * correction_factors["logistic"])[0] == pytest.approx(2 * linear)
+    assert estimate(extra_trees=2.0)[1] == pytest.approx(2 * estimate(extra_trees=1.0)[1])
+    assert estimate(naive_bayes=1e3 * correction_factors["naive_bayes"])[0] == linear
 
 
 def test_without_time_nothing_of_it_is_begun(monkeypatch, data):
     X, _, y, _ = data
-    measure = Stack.measure
-    monkeypatch.setattr(Stack, "measure", lambda self, records, number, until: measure(self, records, number, 0.0))
+    measure = SecondLayer.measure
+    monkeypatch.setattr(
+        SecondLayer, "measure", lambda self, records, number, until: measure(self, records, number, 0.0)
+    )
     found = selector(timeout=60).fit(X, y)
 
     assert not set(found.leaderboard_["family"]) & STACKED

@@ -18,7 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.exceptions import StudyMismatchError
 from sklearn_autotune.space._space import read_space
-from sklearn_autotune.storage._study import DEFAULT_STUDY_NAME, draw_seed, make_sampler, memory_study, open_study
+from sklearn_autotune.storage._study import DEFAULT_STUDY_NAME, create_memory_study, draw_seed, make_sampler, open_study
 from tests.strategies import quick
 
 
@@ -153,7 +153,7 @@ def test_another_seed_gives_other_candidates(data):
 
 def test_a_study_in_memory_has_a_fixed_name():
     # Hyperband deals its brackets by the study's name: a random one would give another search each time.
-    assert [memory_study().study_name for _ in range(2)] == [DEFAULT_STUDY_NAME] * 2
+    assert [create_memory_study().study_name for _ in range(2)] == [DEFAULT_STUDY_NAME] * 2
 
 
 def test_a_study_has_the_name_it_is_given(storage, data):
@@ -162,17 +162,17 @@ def test_a_study_has_the_name_it_is_given(storage, data):
 
 
 def test_a_study_looks_for_higher_scores(storage):
-    assert open_with(storage).direction == memory_study().direction == optuna.study.StudyDirection.MAXIMIZE
+    assert open_with(storage).direction == create_memory_study().direction == optuna.study.StudyDirection.MAXIMIZE
 
 
 def test_without_a_pruner_nothing_is_pruned():
-    assert type(memory_study().pruner) is optuna.pruners.NopPruner
+    assert type(create_memory_study().pruner) is optuna.pruners.NopPruner
 
 
 def test_the_pruner_is_the_one_that_is_given():
     pruner = optuna.pruners.MedianPruner()
 
-    assert memory_study(pruner=pruner).pruner is pruner
+    assert create_memory_study(pruner=pruner).pruner is pruner
 
 
 @pytest.mark.parametrize("name", [None, "mine"])

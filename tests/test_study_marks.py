@@ -32,7 +32,7 @@ def marks_of(data=(), *, space=None, estimator=None, scoring=None, **resource):
     )
     estimator = LogisticRegression() if estimator is None else estimator
     search = OptunaSearchCV(estimator, {}, scoring=scoring, **resource)
-    return search._fingerprint(task, read_space(space or {"a": [1]}))
+    return search._compute_fingerprint(task, read_space(space or {"a": [1]}))
 
 
 def test_equal_tasks_have_equal_marks():

@@ -197,7 +197,7 @@ def test_out_of_fold_predictions_of_rows_in_no_fold_are_missing():
 def size(request, monkeypatch):
     """All candidates, or none, hold too much for their boosters to live side by side."""
     if request.param:
-        monkeypatch.setattr(_fold_boosting, "MOST_HELD_BYTES", 0)
+        monkeypatch.setattr(_fold_boosting, "MAX_HISTOGRAM_BYTES", 0)
 
 
 @pytest.mark.usefixtures("size")

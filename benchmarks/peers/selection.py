@@ -84,9 +84,9 @@ def ours(X, y, seed, seconds, folder, families="auto"):
 
 def ours_light(X, y, seed, seconds, folder):
     """Without families that want a package beside the core dependencies, as where that is not installed."""
-    from sklearn_autotune.families import families_for
+    from sklearn_autotune.families import select_families
 
-    light = [name for name, family in families_for("classification").items() if family.package is None]
+    light = [name for name, family in select_families("classification").items() if family.package is None]
     return ours(X, y, seed, seconds, folder, light)
 
 

@@ -3,10 +3,10 @@
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["require"]
+__all__ = ["import_optional"]
 
 
-def require(package: str, purpose: str) -> ModuleType:
+def import_optional(package: str, purpose: str) -> ModuleType:
     """Import an optional package where it is used.
 
     Parameters
@@ -27,7 +27,7 @@ def require(package: str, purpose: str) -> ModuleType:
 
     Examples
     --------
-    >>> require("json", "Reading results").dumps([1])
+    >>> import_optional("json", "Reading results").dumps([1])
     '[1]'
     """
     try:

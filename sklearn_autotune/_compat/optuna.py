@@ -6,7 +6,7 @@ from typing import Any
 
 import optuna
 
-__all__ = ["get_journal_path", "get_storage", "get_trial_id", "quiet_optuna", "scratch_study", "skip_cache"]
+__all__ = ["create_random_study", "get_journal_path", "get_storage", "get_trial_id", "quiet_optuna", "skip_cache"]
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(verbosity)
 
 
-def scratch_study(seed: int) -> optuna.Study:
+def create_random_study(seed: int) -> optuna.Study:
     """Return a study in memory that proposes at random and is never told anything."""
     with quiet_optuna():
         return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))

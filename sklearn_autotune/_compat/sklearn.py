@@ -21,10 +21,10 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils.metadata_routing import _raise_for_params as raise_for_params
-from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
+from sklearn.utils.metadata_routing import _routing_enabled as is_routing_enabled
 from sklearn.utils.metaestimators import _safe_split as split_rows
 from sklearn.utils.parallel import _get_threadpool_controller as get_threadpool_controller
-from sklearn.utils.validation import _check_method_params as cut_metadata
+from sklearn.utils.validation import _check_method_params as take_metadata_rows
 
 try:  # moved in 1.7, and may move again
     from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
@@ -48,28 +48,28 @@ except ImportError:
 
 __all__ = [
     "HAS_CALLBACKS",
+    "CallbackContexts",
     "CallbackSupportMixin",
-    "FoldContexts",
     "HasMethods",
     "Interval",
     "InvalidParameterError",
     "MultimetricScorer",
     "StrOptions",
     "VisualBlock",
+    "accepts_sample_weight",
     "check_multimetric_scoring",
-    "cut_metadata",
     "get_scorers",
     "get_threadpool_controller",
     "has_callbacks",
+    "is_routing_enabled",
+    "make_callback_arguments",
+    "open_callback_root",
     "raise_for_params",
     "report_fit_failures",
-    "root_context",
-    "routing_enabled",
     "score_fold",
     "split_rows",
+    "take_metadata_rows",
     "take_rows",
-    "takes_sample_weight",
-    "told_to_callbacks",
     "validate_parameter_constraints",
     "with_callbacks",
 ]
@@ -80,25 +80,25 @@ def get_scorers(scorer: Any) -> Any:
     return scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
 
 
-def takes_sample_weight(scorer: Any) -> bool:
+def accepts_sample_weight(scorer: Any) -> bool:
     """Whether a scorer takes weights."""
     if hasattr(scorer, "_accept_sample_weight"):
         return bool(scorer._accept_sample_weight())
     return "sample_weight" in signature(scorer).parameters
 
 
-def root_context(search: Any, *, max_subtasks: int) -> Any:
+def open_callback_root(search: Any, *, max_subtasks: int) -> Any:
     """Open the root of the callbacks' task tree for one ``fit``, or None before scikit-learn 1.9."""
     return search._init_callback_context(max_subtasks=max_subtasks) if HAS_CALLBACKS else None
 
 
-def told_to_callbacks(caller: Any, X: Any, y: Any, fit_params: Mapping[str, Any]) -> dict[str, Any]:
+def make_callback_arguments(caller: Any, X: Any, y: Any, fit_params: Mapping[str, Any]) -> dict[str, Any]:
     """Say what callbacks are told when a fit begins and ends, in the shape that scikit-learn's searches give it."""
     weight = fit_params.get("sample_weight")
     return {"estimator": caller, "X": X, "y": y, "metadata": None if weight is None else {"sample_weight": weight}}
 
 
-class FoldContexts:
+class CallbackContexts:
     """The callbacks' task tree of one search, in the shape that scikit-learn's searches give it.
 
     Below the root stands one "search" task, and below it one "candidate-split-evaluation" per candidate and fold. The
@@ -118,7 +118,7 @@ class FoldContexts:
         self.root = root
         self.n_folds = n_folds
         self.context: Any = None
-        self.are_watched = root is not None and has_callbacks(search)
+        self.is_active = root is not None and has_callbacks(search)
 
     def begin(self, n_candidates: int) -> None:
         """Open the search's task."""
@@ -129,7 +129,7 @@ class FoldContexts:
 
     def open(self, row: int) -> tuple[Any, ...]:
         """Open the tasks of a candidate's folds."""
-        if not self.are_watched:
+        if not self.is_active:
             return ()
         return tuple(
             self.context.subcontext(task_name="candidate-split-evaluation", task_id=task_id)
@@ -138,7 +138,7 @@ class FoldContexts:
 
     def close(self, row: int) -> None:
         """Forget the tasks of a candidate's folds."""
-        if self.are_watched:
+        if self.is_active:
             for task_id in self._task_ids(row):
                 self.context._children_map.pop(task_id, None)
 

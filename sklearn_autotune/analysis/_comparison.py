@@ -15,10 +15,10 @@ from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_autotune._compat.optional import require
-from sklearn_autotune._compat.sklearn import routing_enabled
-from sklearn_autotune.analysis._outer_fold import OuterTask, measure_method, route
-from sklearn_autotune.analysis._trial_table import mean_interval, paired_interval
+from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.sklearn import is_routing_enabled
+from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method, route_metadata
+from sklearn_autotune.analysis._trial_table import compute_mean_interval, compute_paired_interval
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.storage._study import draw_seed
 
@@ -112,7 +112,7 @@ def compare(
     folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, groups)]
     if scoring is None:
         scoring = "accuracy" if is_classification else "r2"
-    task = OuterTask(X, y, groups, _scorer_of(methods, scoring), seed, error_score, dict(params or {}))
+    task = OuterFoldTask(X, y, groups, _scorer_of(methods, scoring), seed, error_score, dict(params or {}))
     _check_params({**methods, **added}, task)
     cells = [
         delayed(measure_method)(name, method, number, fold, task)
@@ -211,7 +211,7 @@ class Comparison:
         for method in self._ordered():
             score = self.column("score", method)
             inner = self.column("inner_score", method)
-            interval = mean_interval(score, test_over_train=self.test_over_train, confidence=self.confidence)
+            interval = compute_mean_interval(score, test_over_train=self.test_over_train, confidence=self.confidence)
             means = {name: _mean(self.column(name, method)) for name in ("fit_seconds", "n_fits", "n_trials")}
             rows.append(
                 {
@@ -240,7 +240,7 @@ class Comparison:
         rows = []
         for method in others:
             difference = self.column("score", first) - self.column("score", method)
-            interval = paired_interval(difference, test_over_train=self.test_over_train, confidence=share)
+            interval = compute_paired_interval(difference, test_over_train=self.test_over_train, confidence=share)
             ends = {"difference": interval.mean, "low": interval.low, "high": interval.high}
             rows.append({"method": method, **ends, "is_clear": interval.excludes_zero})
         return _columns(rows) or {"method": [], "difference": [], "low": [], "high": [], "is_clear": []}
@@ -293,7 +293,7 @@ class Comparison:
         tables = {"rows": self.rows, "summary": self.summary, "differences": self.differences}
         if table not in tables:
             raise ValueError(f"table must be one of {', '.join(tables)}, got {table!r}.")
-        return require("pandas", "A DataFrame").DataFrame(tables[table])
+        return import_optional("pandas", "A DataFrame").DataFrame(tables[table])
 
     def verdict(self) -> str:
         """Say in a sentence what can be said."""
@@ -365,7 +365,7 @@ def _scorer_of(methods: Mapping[str, Any], scoring: Any) -> Any:
     return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
 
 
-def _check_params(methods: Mapping[str, Any], task: OuterTask) -> None:
+def _check_params(methods: Mapping[str, Any], task: OuterFoldTask) -> None:
     """Refuse metadata that cannot be routed, before anything is fitted."""
     if "groups" in task.params:
         raise ValueError("params holds groups; pass them as groups=, for the folds are drawn by them.")
@@ -374,7 +374,7 @@ def _check_params(methods: Mapping[str, Any], task: OuterTask) -> None:
         check_consistent_length(task.y, weight)
     for name, method in methods.items():
         try:
-            route(method, task.scorer, task.params)
+            route_metadata(method, task.scorer, task.params)
         except TypeError as error:
             raise TypeError(f"The method {name!r}: {error}") from error
 
@@ -382,7 +382,7 @@ def _check_params(methods: Mapping[str, Any], task: OuterTask) -> None:
 def _make_baselines(methods: Mapping[str, Any], is_classification: bool, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return what all methods should beat: no use of the features, and no tuning."""
     dummy = DummyClassifier(strategy="prior") if is_classification else DummyRegressor()
-    if routing_enabled():
+    if is_routing_enabled():
         dummy.set_fit_request(sample_weight="sample_weight" in params)
     untuned: dict[str, Any] = {}
     for method in methods.values():

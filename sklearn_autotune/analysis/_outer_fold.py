@@ -19,16 +19,16 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
-from sklearn_autotune._compat.sklearn import cut_metadata, routing_enabled, take_rows, takes_sample_weight
-from sklearn_autotune.analysis._trial_table import Finished, read_finished
+from sklearn_autotune._compat.sklearn import accepts_sample_weight, is_routing_enabled, take_metadata_rows, take_rows
+from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
 
-__all__ = ["OuterTask", "measure_method", "route"]
+__all__ = ["OuterFoldTask", "measure_method", "route_metadata"]
 
 NUMBERS = ("score", "inner_score", "own_score", "fit_seconds", "score_seconds", "n_fits", "n_trials")
 
 
 @dataclass(frozen=True, slots=True)
-class OuterTask:
+class OuterFoldTask:
     """What all methods are measured on.
 
     Attributes
@@ -52,7 +52,7 @@ class OuterTask:
     params: Mapping[str, Any]
 
 
-def route(method: Any, scorer: Any, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def route_metadata(method: Any, scorer: Any, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Say what of the metadata goes to a method's ``fit``, and what to a scorer.
 
     With scikit-learn's routing, what each asks for. Without, everything goes to ``fit``, and ``sample_weight`` also to
@@ -65,7 +65,7 @@ def route(method: Any, scorer: Any, params: Mapping[str, Any]) -> tuple[dict[str
     """
     if not params:
         return {}, {}
-    if routing_enabled():
+    if is_routing_enabled():
         router = MetadataRouter(owner="compare")
         router.add(estimator=method, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
         router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
@@ -95,7 +95,7 @@ def _takes(method: Any, name: str) -> bool:
 
 
 def measure_method(
-    name: str, method: Any, number: int, fold: tuple[np.ndarray, np.ndarray], task: OuterTask
+    name: str, method: Any, number: int, fold: tuple[np.ndarray, np.ndarray], task: OuterFoldTask
 ) -> dict[str, Any]:
     """Fit and score; what goes wrong is the row's own.
 
@@ -111,18 +111,20 @@ def measure_method(
     X_test, y_test = take_rows(task.X, test), take_rows(task.y, test)
     try:
         fitted = _seeded(_copied(method), task.seed)
-        to_fit, to_score = route(fitted, task.scorer, task.params)
-        extra = cut_metadata(task.X, params=to_fit, indices=train)
+        to_fit, to_score = route_metadata(fitted, task.scorer, task.params)
+        extra = take_metadata_rows(task.X, params=to_fit, indices=train)
         if task.groups is not None and _takes_groups(fitted):
             extra["groups"] = take_rows(task.groups, train)
         fitted.fit(take_rows(task.X, train), take_rows(task.y, train), **extra)
         row["fit_seconds"] = time.perf_counter() - start
         start = time.perf_counter()
-        extra = cut_metadata(task.X, params=to_score, indices=test)
+        extra = take_metadata_rows(task.X, params=to_score, indices=test)
         row["score"] = float(task.scorer(fitted, X_test, y_test, **extra))
         row["score_seconds"] = time.perf_counter() - start
         row |= _told_by(fitted, begin, row["fit_seconds"])
-        row["own_score"] = _own_score(fitted, X_test, y_test, cut_metadata(task.X, params=task.params, indices=test))
+        row["own_score"] = _own_score(
+            fitted, X_test, y_test, take_metadata_rows(task.X, params=task.params, indices=test)
+        )
     except Exception:
         if task.error_score == "raise":
             raise
@@ -164,8 +166,8 @@ def _own_score(fitted: Any, X: Any, y: Any, params: Mapping[str, Any]) -> float 
 
 def _asked_for(scorer: Any, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the metadata that a scorer asks for."""
-    if not routing_enabled():
-        return {name: one for name, one in params.items() if name == "sample_weight" and takes_sample_weight(scorer)}
+    if not is_routing_enabled():
+        return {name: one for name, one in params.items() if name == "sample_weight" and accepts_sample_weight(scorer)}
     consumed = {name: params[name] for name in get_routing_for_object(scorer).consumes("score", params)}
     router = MetadataRouter(owner="compare")
     router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
@@ -176,7 +178,7 @@ def _told_by(fitted: Any, begin: datetime, seconds: float) -> dict[str, Any]:
     """Read what a fitted method says of itself; only those with scikit-learn's table of results say much."""
     if not isinstance(getattr(fitted, "cv_results_", None), Mapping):
         return {"best_params": _params_of(fitted)}
-    finished = read_finished(fitted)
+    finished = read_trial_table(fitted)
     inner = getattr(fitted, "best_score_", None)
     return {
         "inner_score": None if inner is None else float(inner),
@@ -193,9 +195,9 @@ def _params_of(fitted: Any) -> Any:
     return found if found is not None else getattr(fitted, "best_config", None)
 
 
-def _trace(fitted: Any, finished: Finished, begin: datetime, seconds: float) -> tuple[np.ndarray, np.ndarray] | None:
+def _trace(fitted: Any, finished: TrialTable, begin: datetime, seconds: float) -> tuple[np.ndarray, np.ndarray] | None:
     """Say when each score was known, from the study's clock, else from the candidates' seconds one after another."""
-    complete = finished.having("complete")
+    complete = finished.find_by_status("complete")
     if not len(complete):
         return None
     if hasattr(fitted, "study_") and hasattr(fitted.study_, "get_trials"):

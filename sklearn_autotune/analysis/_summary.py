@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.analysis._trial_table import COMPLETE, Finished, read_finished, seconds_spent
+from sklearn_autotune.analysis._trial_table import COMPLETE, TrialTable, measure_overhead, read_trial_table
 
 __all__ = ["Summary", "summarize"]
 
@@ -105,7 +105,7 @@ def summarize(search: Any, X_test: Any = None, y_test: Any = None) -> Summary:
     >>> summary.counts, summary.is_improving
     ({'complete': 3}, True)
     """
-    finished = read_finished(search)
+    finished = read_trial_table(search)
     numbers = _numbers(search, finished, X_test, y_test)
     return Summary(
         **numbers,
@@ -114,17 +114,17 @@ def summarize(search: Any, X_test: Any = None, y_test: Any = None) -> Summary:
     )
 
 
-def _numbers(search: Any, finished: Finished, X_test: Any, y_test: Any) -> dict[str, Any]:
-    counts = {status: len(finished.having(status)) for status in dict.fromkeys(finished.status.tolist())}
-    seconds = {status: float(np.nansum(finished.seconds[finished.having(status)])) for status in counts}
-    spent, refit = seconds_spent(search, finished), float(getattr(search, "refit_time_", 0.0))
+def _numbers(search: Any, finished: TrialTable, X_test: Any, y_test: Any) -> dict[str, Any]:
+    counts = {status: len(finished.find_by_status(status)) for status in dict.fromkeys(finished.status.tolist())}
+    seconds = {status: float(np.nansum(finished.seconds[finished.find_by_status(status)])) for status in counts}
+    spent, refit = measure_overhead(search, finished), float(getattr(search, "refit_time_", 0.0))
     is_told = spent.sampler is not None  # else the sampler is most of the rest
     beside = {"final fit": refit, "sampler": spent.sampler if is_told else spent.rest, "the rest": is_told * spent.rest}
     seconds |= {name: value for name, value in beside.items() if value}
     best_score, std_error, n_close = _best(finished)
     inner = getattr(search, "best_score_", None)
     late_gain, is_improving = _late_gain(finished)
-    errors = [finished.error[place] for place in finished.having("failed")]
+    errors = [finished.error[place] for place in finished.find_by_status("failed")]
     return {
         "n_trials": len(finished),
         "counts": counts,
@@ -141,7 +141,7 @@ def _numbers(search: Any, finished: Finished, X_test: Any, y_test: Any) -> dict[
     }
 
 
-def _best(finished: Finished) -> tuple[float, float, int]:
+def _best(finished: TrialTable) -> tuple[float, float, int]:
     """Return the winner's score, its standard error, and how many others are as close as that."""
     leading = finished.leading(len(finished))
     if not len(leading):
@@ -153,7 +153,7 @@ def _best(finished: Finished) -> tuple[float, float, int]:
     return float(finished.score[best]), error, n_close
 
 
-def _late_gain(finished: Finished) -> tuple[float, bool]:
+def _late_gain(finished: TrialTable) -> tuple[float, bool]:
     """Return what the last third of the trials gained, and whether that is more than the folds' noise."""
     scores = finished.score
     before = scores[: max(1, 2 * len(scores) // 3)]
@@ -179,7 +179,7 @@ def _held_out(search: Any, metric: str, X_test: Any, y_test: Any) -> float | Non
     return float(score[metric] if isinstance(score, dict) else score)
 
 
-def _edges(search: Any, finished: Finished) -> list[str]:
+def _edges(search: Any, finished: TrialTable) -> list[str]:
     """Name the parameters of which the winner is at an end of what the sampler may draw."""
     if finished.best is None or not hasattr(search, "study_"):
         return []
@@ -206,7 +206,7 @@ def _share(distribution: Any, value: Any) -> float | None:
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
-def _sentences(finished: Finished, numbers: dict[str, Any]) -> Iterator[str]:
+def _sentences(finished: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
     counts, seconds = numbers["counts"], numbers["seconds"]
     total = sum(seconds.values())
     parts = [f"{n} {status} ({_percent(seconds[status], total)} of the time)" for status, n in counts.items()]
@@ -218,7 +218,7 @@ def _sentences(finished: Finished, numbers: dict[str, Any]) -> Iterator[str]:
     if rest:
         yield f"Of that, {' and '.join(rest)}."
     if numbers["first_error"] is not None:
-        first = int(finished.number[finished.having("failed")[0]])
+        first = int(finished.number[finished.find_by_status("failed")[0]])
         n_failed = f"{counts['failed']} of {numbers['n_trials']} failed"
         yield f"{n_failed}; the first, trial {first}, with {numbers['first_error']}"
     if not np.isfinite(numbers["best_score"]):
@@ -227,7 +227,7 @@ def _sentences(finished: Finished, numbers: dict[str, Any]) -> Iterator[str]:
     yield from _words_on_the_best(finished, numbers)
 
 
-def _words_on_the_best(finished: Finished, numbers: dict[str, Any]) -> Iterator[str]:
+def _words_on_the_best(finished: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
     best, error = numbers["best_score"], numbers["std_error"]
     trial = "" if finished.best is None else f", trial {finished.number[finished.best]}"
     noise = f" ± {error:.2g} (standard error over the folds)" if error > 0 else ""
@@ -249,7 +249,7 @@ def _words_on_the_best(finished: Finished, numbers: dict[str, Any]) -> Iterator[
         yield f"On the rows held out it is {held_out:.5g}: {abs(gap):.2g} {side} the inner score{size}."
 
 
-def _next_steps(finished: Finished, numbers: dict[str, Any]) -> Iterator[str]:
+def _next_steps(finished: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
     counts, seconds, n_trials = numbers["counts"], numbers["seconds"], numbers["n_trials"]
     if numbers["is_improving"] and n_trials > 2:
         yield "More candidates, or a finer grid; resume=True goes on with a stored study."

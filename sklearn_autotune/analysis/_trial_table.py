@@ -10,20 +10,20 @@ from scipy.stats import t as student
 from sklearn_autotune.search._engine import get_clock, get_fold_sizes
 
 __all__ = [
-    "Finished",
-    "Interval",
-    "Spent",
-    "mean_interval",
-    "paired_interval",
-    "read_finished",
-    "seconds_spent",
+    "ConfidenceInterval",
+    "SearchOverhead",
+    "TrialTable",
+    "compute_mean_interval",
+    "compute_paired_interval",
+    "measure_overhead",
+    "read_trial_table",
 ]
 
 COMPLETE = "complete"
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class TrialTable:
     """All trials of a search as columns, those left out that found nothing new.
 
     Attributes
@@ -72,19 +72,19 @@ class Finished:
     def __len__(self) -> int:
         return len(self.number)
 
-    def having(self, *statuses: str) -> np.ndarray:
+    def find_by_status(self, *statuses: str) -> np.ndarray:
         """Return the places of the trials that ended in one of these ways, in order."""
         return np.flatnonzero(np.isin(self.status.astype(str), statuses))
 
     def leading(self, n: int) -> np.ndarray:
         """Return the places of the best complete trials, the winner first, then by score."""
-        complete = self.having(COMPLETE)
+        complete = self.find_by_status(COMPLETE)
         by_score = complete[np.argsort(-self.score[complete], kind="stable")]
         if self.best is not None:
             by_score = np.concatenate([[self.best], by_score[by_score != self.best]])
         return by_score[:n].astype(int)
 
-    def only_complete(self) -> "Finished":
+    def select_complete(self) -> "TrialTable":
         """Return the complete trials alone.
 
         Raises
@@ -92,7 +92,7 @@ class Finished:
         ValueError
             If there is none.
         """
-        kept = self.having(COMPLETE)
+        kept = self.find_by_status(COMPLETE)
         if not len(kept):
             raise ValueError("No candidate is complete, so there are no scores to show.")
         columns = ("number", "status", "score", "partial_score", "fold_scores", "seconds", "fit_seconds", "n_folds")
@@ -126,7 +126,7 @@ class Finished:
         return known if names is None else list(names)
 
 
-def read_finished(search: Any, metric: str | None = None) -> Finished:
+def read_trial_table(search: Any, metric: str | None = None) -> TrialTable:
     """Read a finished search of this package, or any other with scikit-learn's ``cv_results_``.
 
     Parameters
@@ -138,7 +138,7 @@ def read_finished(search: Any, metric: str | None = None) -> Finished:
 
     Returns
     -------
-    finished : Finished
+    finished : TrialTable
 
     Raises
     ------
@@ -172,7 +172,7 @@ def _deciding(search: Any, results: Mapping[str, Any], metric: str | None) -> st
     return metric
 
 
-def _from_trials(trials: Mapping[str, Any], results: Mapping[str, Any], metric: str) -> Finished:
+def _from_trials(trials: Mapping[str, Any], results: Mapping[str, Any], metric: str) -> TrialTable:
     """Read our own table; trials that have a row in ``cv_results_`` come in the same order there."""
     kept = np.flatnonzero(trials["status"] != "duplicate")
     status = np.asarray(trials["status"])[kept]
@@ -183,7 +183,7 @@ def _from_trials(trials: Mapping[str, Any], results: Mapping[str, Any], metric: 
     fit = np.full(len(kept), np.nan)
     fit[measured] = (np.asarray(results["mean_fit_time"])[row[measured]]) * n_folds[measured]
     means = np.asarray(trials[f"mean_test_{metric}"], dtype=float)[kept]
-    return Finished(
+    return TrialTable(
         metric=metric,
         number=np.asarray(trials["number"])[kept],
         status=status,
@@ -200,7 +200,7 @@ def _from_trials(trials: Mapping[str, Any], results: Mapping[str, Any], metric: 
     )
 
 
-def _from_results(results: Mapping[str, Any], metric: str) -> Finished:
+def _from_results(results: Mapping[str, Any], metric: str) -> TrialTable:
     """Read scikit-learn's table. Of halving searches, only what reached the last iteration is complete."""
     n = len(results["params"])
     folds = _folds(results, metric)
@@ -210,7 +210,7 @@ def _from_results(results: Mapping[str, Any], metric: str) -> Finished:
         status[(status == COMPLETE) & (results["iter"] < np.max(results["iter"]))] = "pruned"
     n_folds = max(1, folds.shape[1])
     seconds = [np.asarray(results[f"mean_{name}_time"], dtype=float) * n_folds for name in ("fit", "score")]
-    return Finished(
+    return TrialTable(
         metric=metric,
         number=np.arange(n),
         status=status,
@@ -242,7 +242,7 @@ def _mean_of_known(folds: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class SearchOverhead:
     """What a search took beside measuring candidates, in seconds.
 
     Attributes
@@ -260,15 +260,15 @@ class Spent:
     rest: float
 
 
-def seconds_spent(search: Any, finished: Finished) -> Spent:
+def measure_overhead(search: Any, finished: TrialTable) -> SearchOverhead:
     """Return what a search took beside measuring: by its own clock, else as far as its study's trials tell."""
     measured = float(np.nansum(finished.seconds))
     clock = get_clock(search)
     if clock is None:
-        return Spent(None, None, max(0.0, _open_seconds(search) - measured))
+        return SearchOverhead(None, None, max(0.0, _open_seconds(search) - measured))
     # While candidates are waited for, one worker measures for as long as they took, and several for a part of that.
     rest = clock.total - clock.sampler - min(clock.measuring, measured)
-    return Spent(clock.total, clock.sampler, max(0.0, rest))
+    return SearchOverhead(clock.total, clock.sampler, max(0.0, rest))
 
 
 def _open_seconds(search: Any) -> float:
@@ -287,7 +287,7 @@ def _open_seconds(search: Any) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class ConfidenceInterval:
     """A mean and what it may lie between."""
 
     mean: float
@@ -300,7 +300,7 @@ class Interval:
         return bool(self.low > 0 or self.high < 0)
 
 
-def mean_interval(values: Any, *, test_over_train: float, confidence: float = 0.95) -> Interval:
+def compute_mean_interval(values: Any, *, test_over_train: float, confidence: float = 0.95) -> ConfidenceInterval:
     """Return the confidence interval of a mean over folds.
 
     Training sets of different folds share most of their rows, so what the folds give is not independent, and ordinary
@@ -317,7 +317,7 @@ def mean_interval(values: Any, *, test_over_train: float, confidence: float = 0.
 
     Returns
     -------
-    interval : Interval
+    interval : ConfidenceInterval
         Infinitely wide if there are fewer than two values.
     """
     known = np.asarray(values, dtype=float)
@@ -325,17 +325,19 @@ def mean_interval(values: Any, *, test_over_train: float, confidence: float = 0.
     n = len(known)
     mean = float(known.mean()) if n else np.nan
     if n < 2:
-        return Interval(mean, -np.inf, np.inf)
+        return ConfidenceInterval(mean, -np.inf, np.inf)
     error = float(np.sqrt((1 / n + test_over_train) * known.var(ddof=1)))
     width = float(student.ppf((1 + confidence) / 2, n - 1)) * error
-    return Interval(mean, mean - width, mean + width)
+    return ConfidenceInterval(mean, mean - width, mean + width)
 
 
-def paired_interval(differences: Any, *, test_over_train: float, confidence: float = 0.95) -> Interval:
+def compute_paired_interval(
+    differences: Any, *, test_over_train: float, confidence: float = 0.95
+) -> ConfidenceInterval:
     """Return the confidence interval of a mean difference between two methods on the same folds.
 
-    As `mean_interval`, but where all differences are the same, as happens with scores that count a few rows, there is
-    no spread to go by: then it takes so many folds that as many coins would hardly all fall on one side.
+    As `compute_mean_interval`, but where all differences are the same, as happens with scores that count a few rows,
+    there is no spread to go by: then it takes so many folds that as many coins would hardly all fall on one side.
 
     Parameters
     ----------
@@ -347,18 +349,18 @@ def paired_interval(differences: Any, *, test_over_train: float, confidence: flo
 
     Returns
     -------
-    interval : Interval
+    interval : ConfidenceInterval
         Infinitely wide if nothing can be said.
 
     Examples
     --------
-    >>> interval = paired_interval([0.02, 0.01, 0.03, 0.02, 0.02], test_over_train=0.25)
+    >>> interval = compute_paired_interval([0.02, 0.01, 0.03, 0.02, 0.02], test_over_train=0.25)
     >>> f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
     '0.020 [0.007, 0.033]'
     """
-    interval = mean_interval(differences, test_over_train=test_over_train, confidence=confidence)
+    interval = compute_mean_interval(differences, test_over_train=test_over_train, confidence=confidence)
     n = int(np.isfinite(np.asarray(differences, dtype=float)).sum())
     is_constant = interval.high - interval.low <= 1e-9 * abs(interval.mean)
     if is_constant and interval.mean != 0 and 2 * 0.5**n > 1 - confidence:
-        return Interval(interval.mean, -np.inf, np.inf)
+        return ConfidenceInterval(interval.mean, -np.inf, np.inf)
     return interval

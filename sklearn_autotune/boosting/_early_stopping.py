@@ -8,25 +8,25 @@ import numpy as np
 from sklearn.utils.validation import has_fit_parameter
 
 __all__ = [
-    "LEAST_PART",
-    "best_rounds",
-    "fit_stopping_early",
-    "never_stop_early",
-    "predict_with_rounds",
-    "seconds_for_rounds",
-    "stops_early",
-    "used_rounds",
-    "with_rounds",
+    "MIN_TIME_SHARE",
+    "allot_round_seconds",
+    "clone_with_rounds",
+    "clone_without_early_stopping",
+    "fit_with_early_stopping",
+    "get_best_rounds",
+    "get_used_rounds",
+    "has_early_stopping",
+    "set_prediction_rounds",
 ]
 
 # A booster cut short is still worth having if it gets this part of the seconds that it wants.
-LEAST_PART = 0.3
+MIN_TIME_SHARE = 0.3
 
 # The part of a fold's seconds that is for its rounds; the rest goes to columns, bins and predictions.
 ROUNDS_PART = 0.8
 
 
-def seconds_for_rounds(
+def allot_round_seconds(
     most: float, left: float, n_folds: int, spent: Sequence[tuple[float, float]], limits: Sequence[float]
 ) -> float:
     """Return for how long rounds may be added on the next fold.
@@ -53,9 +53,9 @@ def seconds_for_rounds(
 
     Examples
     --------
-    >>> seconds_for_rounds(18.0, 100.0, 3, [], [])
+    >>> allot_round_seconds(18.0, 100.0, 3, [], [])
     6.0
-    >>> seconds_for_rounds(18.0, 15.0, 3, [(6.5, 0.5)], [6.0])  # two more folds, 1 second beside rounds, 1.5 in the end
+    >>> allot_round_seconds(18.0, 15.0, 3, [(6.5, 0.5)], [6.0])  # two more folds, 1 s beside rounds, 1.5 in the end
     5.75
     """
     n_left = n_folds - len(spent)
@@ -67,7 +67,7 @@ def seconds_for_rounds(
     return min(seconds, (left - again) / n_left - beside)
 
 
-def fit_stopping_early(
+def fit_with_early_stopping(
     model: Any, X: Any, y: Any, seen: tuple[Any, Any], *, seconds: float | None, fit_params: Mapping[str, Any]
 ) -> None:
     """Fit a booster until some rows' loss gets no better, or time is up.
@@ -89,44 +89,44 @@ def fit_stopping_early(
         If it is none of XGBoost's, LightGBM's and CatBoost's.
     """
     end = float("inf") if seconds is None else time.perf_counter() + seconds
-    _library_of(model).fit(model, X, y, seen, end, fit_params)
+    _get_library(model).fit(model, X, y, seen, end, fit_params)
 
 
-def stops_early(model: Any) -> bool:
+def has_early_stopping(model: Any) -> bool:
     """Whether a model is a booster that stops early, or has."""
-    library = _known_library_of(model)
+    library = _find_library(model)
     return library is not None and model.get_params().get(library.patience) is not None
 
 
-def best_rounds(model: Any) -> int:
+def get_best_rounds(model: Any) -> int:
     """Return how many rounds early stopping has found."""
-    return _library_of(model).best_rounds(model)
+    return _get_library(model).get_best_rounds(model)
 
 
-def used_rounds(model: Any) -> int:
+def get_used_rounds(model: Any) -> int:
     """Return the number of rounds that a fitted booster predicts with."""
-    return _library_of(model).used_rounds(model)
+    return _get_library(model).get_used_rounds(model)
 
 
-def predict_with_rounds(model: Any, rounds: int) -> None:
+def set_prediction_rounds(model: Any, rounds: int) -> None:
     """Let a fitted booster predict with so many rounds, as far as it has them."""
-    _library_of(model).predict_with_rounds(model, rounds)
+    _get_library(model).set_prediction_rounds(model, rounds)
 
 
-def never_stop_early(model: Any) -> Any:
+def clone_without_early_stopping(model: Any) -> Any:
     """Return a booster like this one that fits all its rounds."""
     params = model.get_params()
     # CatBoost's constructor does not keep a None, and what it does not keep cannot be cloned.
-    del params[_library_of(model).patience]
+    del params[_get_library(model).patience]
     return type(model)(**params)
 
 
-def with_rounds(model: Any, rounds: int) -> Any:
+def clone_with_rounds(model: Any, rounds: int) -> Any:
     """Return a booster like this one with a number of rounds in place of stopping early."""
-    return never_stop_early(model).set_params(**{_library_of(model).rounds: rounds})
+    return clone_without_early_stopping(model).set_params(**{_get_library(model).rounds: rounds})
 
 
-class Library(Protocol):
+class BoosterLibrary(Protocol):
     """What differs between the makers of boosters: names of parameters, and what is done with the number of rounds."""
 
     patience: str
@@ -137,17 +137,17 @@ class Library(Protocol):
         """Fit until ``time.perf_counter()`` says ``end``."""
 
     @staticmethod
-    def best_rounds(model: Any) -> int:
+    def get_best_rounds(model: Any) -> int:
         """Return the number of rounds that was best on the rows seen."""
         ...
 
     @staticmethod
-    def used_rounds(model: Any) -> int:
+    def get_used_rounds(model: Any) -> int:
         """Return the number of rounds that predictions are made with."""
         ...
 
     @staticmethod
-    def predict_with_rounds(model: Any, rounds: int) -> None:
+    def set_prediction_rounds(model: Any, rounds: int) -> None:
         """Change the number of rounds that predictions are made with."""
 
 
@@ -169,13 +169,13 @@ class _XGBoost:
         model.set_params(callbacks=None)
 
     @staticmethod
-    def best_rounds(model: Any) -> int:
+    def get_best_rounds(model: Any) -> int:
         return int(model.best_iteration) + 1
 
-    used_rounds = best_rounds
+    get_used_rounds = get_best_rounds
 
     @staticmethod
-    def predict_with_rounds(model: Any, rounds: int) -> None:
+    def set_prediction_rounds(model: Any, rounds: int) -> None:
         booster = model.get_booster()
         booster.set_attr(best_iteration=str(min(rounds, booster.num_boosted_rounds()) - 1))
 
@@ -207,13 +207,13 @@ class _LightGBM:
         model.booster_.best_iteration = int(np.argmin(losses)) + 1
 
     @staticmethod
-    def best_rounds(model: Any) -> int:
+    def get_best_rounds(model: Any) -> int:
         return int(model.booster_.best_iteration)
 
-    used_rounds = best_rounds
+    get_used_rounds = get_best_rounds
 
     @staticmethod
-    def predict_with_rounds(model: Any, rounds: int) -> None:
+    def set_prediction_rounds(model: Any, rounds: int) -> None:
         model.booster_.best_iteration = min(rounds, model.booster_.current_iteration())
 
 
@@ -231,28 +231,28 @@ class _CatBoost:
         model.fit(X, y, eval_set=seen, use_best_model=False, callbacks=[Clock()], **fit_params)
 
     @staticmethod
-    def best_rounds(model: Any) -> int:
+    def get_best_rounds(model: Any) -> int:
         return int(model.best_iteration_) + 1
 
     @staticmethod
-    def used_rounds(model: Any) -> int:
+    def get_used_rounds(model: Any) -> int:
         return int(model.tree_count_)
 
     @staticmethod
-    def predict_with_rounds(model: Any, rounds: int) -> None:
+    def set_prediction_rounds(model: Any, rounds: int) -> None:
         model.shrink(ntree_end=min(rounds, model.tree_count_))
 
 
 LIBRARIES: Mapping[str, Any] = {"xgboost": _XGBoost, "lightgbm": _LightGBM, "catboost": _CatBoost}
 
 
-def _known_library_of(model: Any) -> type[Library] | None:
+def _find_library(model: Any) -> type[BoosterLibrary] | None:
     packages = [ancestor.__module__.partition(".")[0] for ancestor in type(model).__mro__]
     return next((LIBRARIES[package] for package in packages if package in LIBRARIES), None)
 
 
-def _library_of(model: Any) -> type[Library]:
-    library = _known_library_of(model)
+def _get_library(model: Any) -> type[BoosterLibrary]:
+    library = _find_library(model)
     if library is None:
         raise TypeError(
             f"A family with rounds has to make a model of {', '.join(LIBRARIES)}, whose early stopping is known here; "

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from sklearn import config_context, get_config
 
-from sklearn_autotune.evaluation._base import Fold, FoldScore, guiding_score, is_finite
+from sklearn_autotune.evaluation._base import Fold, FoldScore, is_finite_score, select_score
 
 __all__ = [
-    "BoosterGrowth",
-    "Matrices",
-    "has_turned",
-    "histogram_bytes",
-    "learning_rate_of",
-    "progress_grid",
-    "training_params",
+    "FoldBooster",
+    "FoldMatrices",
+    "estimate_histogram_bytes",
+    "get_learning_rate",
+    "has_stopped_improving",
+    "make_round_grid",
+    "make_training_params",
 ]
 
 # Where candidates are scored, in rounds times learning rate: the first point, and each next one in ratio to the last.
@@ -32,8 +32,8 @@ LAST_PROGRESS = 300.0
 # How many points in a row without a better score end the growth of a fold, and of all of them: two are 1.4 times as
 # many rounds as were best. Better is what adds a hundredth to all that was gained since the first point: on tables that
 # are easy, log loss goes on to fall by next to nothing for thousands of rounds.
-PATIENCE = 2
-LEAST_GAIN = 0.01
+MAX_POINTS_WITHOUT_GAIN = 2
+MIN_GAIN = 0.01
 
 # XGBoost's own.
 DEFAULT_LEARNING_RATE = 0.3
@@ -44,7 +44,7 @@ BYTES_PER_BIN = 16  # a gradient and a hessian
 UNTIL_IT_TURNS = 0
 
 
-def progress_grid(learning_rate: float, most: int) -> tuple[int, ...]:
+def make_round_grid(learning_rate: float, most: int) -> tuple[int, ...]:
     """Return the rounds after which a candidate is scored.
 
     Parameters
@@ -60,9 +60,9 @@ def progress_grid(learning_rate: float, most: int) -> tuple[int, ...]:
 
     Examples
     --------
-    >>> progress_grid(0.1, 30)
+    >>> make_round_grid(0.1, 30)
     (10, 12, 14, 17, 21, 25, 30)
-    >>> progress_grid(0.01, 300)
+    >>> make_round_grid(0.01, 300)
     (100, 120, 144, 173, 207, 249, 299, 300)
     """
     n_points = 1 + int(np.log(LAST_PROGRESS / FIRST_PROGRESS) / np.log(PROGRESS_RATIO))
@@ -72,7 +72,7 @@ def progress_grid(learning_rate: float, most: int) -> tuple[int, ...]:
     return below if len(below) == len(rounds) else (*below, most)
 
 
-def has_turned(scores: Sequence[float]) -> bool:
+def has_stopped_improving(scores: Sequence[float]) -> bool:
     """Say whether a curve has stopped rising.
 
     Parameters
@@ -86,20 +86,20 @@ def has_turned(scores: Sequence[float]) -> bool:
 
     Examples
     --------
-    >>> has_turned([0.5, 0.7, 0.8]), has_turned([0.5, 0.7, 0.7, 0.69])
+    >>> has_stopped_improving([0.5, 0.7, 0.8]), has_stopped_improving([0.5, 0.7, 0.7, 0.69])
     (False, True)
-    >>> has_turned([0.5, 0.7, 0.701, 0.702])  # it rises, but by less than a hundredth of what it rose before
+    >>> has_stopped_improving([0.5, 0.7, 0.701, 0.702])  # it rises, but by less than a hundredth of what it rose before
     True
     """
     last_gain = 0
     for point, score in enumerate(scores):
-        if score > scores[last_gain] + LEAST_GAIN * (scores[last_gain] - scores[0]):
+        if score > scores[last_gain] + MIN_GAIN * (scores[last_gain] - scores[0]):
             last_gain = point
-    return len(scores) - 1 - last_gain >= PATIENCE
+    return len(scores) - 1 - last_gain >= MAX_POINTS_WITHOUT_GAIN
 
 
 @dataclass(frozen=True, slots=True)
-class Matrices:
+class FoldMatrices:
     """A fold, binned.
 
     Attributes
@@ -114,7 +114,7 @@ class Matrices:
     n_bins: int = 0
 
 
-def training_params(model: Any, classes: np.ndarray | None) -> tuple[dict[str, Any], Callable | None]:
+def make_training_params(model: Any, classes: np.ndarray | None) -> tuple[dict[str, Any], Callable | None]:
     """Return what XGBoost's training is given by the estimator's ``fit``: its parameters and a custom objective.
 
     Parameters
@@ -145,12 +145,12 @@ def _custom_objective(objective: Callable, predictions: np.ndarray, train: Any) 
     return objective(train.get_label(), predictions, **extra)
 
 
-def learning_rate_of(model: Any) -> float:
+def get_learning_rate(model: Any) -> float:
     """Return the learning rate that an estimator of XGBoost's has, its default included."""
     return float(model.learning_rate or DEFAULT_LEARNING_RATE)
 
 
-def histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
+def estimate_histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
     """Return what a booster holds while it grows, beside its trees: XGBoost keeps a histogram for each node of a tree.
 
     Parameters
@@ -169,7 +169,7 @@ def histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
     Examples
     --------
     >>> from xgboost import XGBClassifier
-    >>> histogram_bytes(XGBClassifier(max_depth=10), 50 * 256, 100_000) / 2**20
+    >>> estimate_histogram_bytes(XGBClassifier(max_depth=10), 50 * 256, 100_000) / 2**20
     200.0
     """
     depth = DEFAULT_MAX_DEPTH if model.max_depth is None else model.max_depth
@@ -177,15 +177,15 @@ def histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
     return n_nodes * n_bins * BYTES_PER_BIN
 
 
-class BoosterGrowth:
+class FoldBooster:
     """A fold's booster, in a thread of its own, and what it scored on its way.
 
     Parameters
     ----------
-    evaluation : Boosting
+    evaluation : FoldBoosting
         Which scores it.
     fold : Fold
-    matrices : Matrices
+    matrices : FoldMatrices
     params : mapping of str to object
     objective : callable or None
     amounts : tuple of int
@@ -199,11 +199,11 @@ class BoosterGrowth:
         After how many rounds it was scored.
     scores, predictions : list
         On the fold's test rows, point by point.
-    is_late : bool
+    is_out_of_time : bool
         Whether the deadline has passed before it was as far as was asked for.
     ends : float or None
         ``time.time()`` after which it grows no further, if it has been scored at least once, and is not late for that.
-    most_points : int or None
+    max_points : int or None
         Where to end at the latest, and beyond what nothing counts for `best`.
     error : str or None
         The traceback, if growing or scoring failed.
@@ -213,7 +213,7 @@ class BoosterGrowth:
         self,
         evaluation: Any,
         fold: Fold,
-        matrices: Matrices,
+        matrices: FoldMatrices,
         params: Mapping[str, Any],
         objective: Callable | None,
         amounts: tuple[int, ...],
@@ -226,12 +226,12 @@ class BoosterGrowth:
         self.objective = objective
         self.amounts = amounts
         self.deadline = deadline
-        self.is_late = False
+        self.is_out_of_time = False
         self.booster: Any = None
         self.scores: list[Any] = []
         self.predictions: list[np.ndarray] = []
         self.fit_seconds = self.score_seconds = 0.0
-        self.most_points: int | None = None
+        self.max_points: int | None = None
         self.ends: float | None = None
         self.error: str | None = None
         self.is_closing = False
@@ -244,7 +244,7 @@ class BoosterGrowth:
     @property
     def visible(self) -> list[Any]:
         """The scores that count: those of a fold begun before it was known where to end may be more."""
-        return self.scores[: self.most_points]
+        return self.scores[: self.max_points]
 
     @property
     def reached(self) -> tuple[int, ...]:
@@ -254,13 +254,13 @@ class BoosterGrowth:
     def best(self) -> FoldScore:
         """The best score so far, by this fold alone; that of the failure if it failed."""
         if self.error is not None:
-            failed = self.evaluation.folds.failed_score()
+            failed = self.evaluation.folds.make_failed_score()
             return FoldScore(failed, None, self.fit_seconds, self.score_seconds, self.error)
         return self.at(int(np.argmax(self._guiding())))
 
     def at(self, point: int) -> FoldScore:
         """Return the score at a point."""
-        train = self.evaluation.train_score(self.booster, self.matrices.train, self.amounts[point], self.fold)
+        train = self.evaluation.score_training_rows(self.booster, self.matrices.train, self.amounts[point], self.fold)
         test, error = self.evaluation.score(self.booster, self.fold, self.predictions[point])
         return FoldScore(test, train, self.fit_seconds, self.score_seconds, error)
 
@@ -305,16 +305,16 @@ class BoosterGrowth:
         if self._is_held_up() or self.error is not None or n_reached == len(self.amounts):
             return False
         if n_points == UNTIL_IT_TURNS:
-            is_far = self.most_points is not None and n_reached >= self.most_points
-            return not (is_far or has_turned(self._guiding()))
+            is_far = self.max_points is not None and n_reached >= self.max_points
+            return not (is_far or has_stopped_improving(self._guiding()))
         return n_reached < n_points
 
     def _is_held_up(self) -> bool:
         is_over = self.ends is not None and len(self.scores) > 0 and time.time() > self.ends
-        return self.is_late or self.is_closing or is_over
+        return self.is_out_of_time or self.is_closing or is_over
 
     def _guiding(self) -> list[float]:
-        return [guiding_score(score, self.evaluation.metric) for score in self.visible]
+        return [select_score(score, self.evaluation.metric) for score in self.visible]
 
     def _take_point(self) -> None:
         """Grow up to the next point, and score."""
@@ -325,14 +325,14 @@ class BoosterGrowth:
         if self.booster is None:
             self.booster = xgboost.Booster(self.params, cache=[train, test])
         for iteration in range(self.booster.num_boosted_rounds(), self.amounts[len(self.scores)]):
-            self.is_late = self.deadline is not None and time.time() > self.deadline
+            self.is_out_of_time = self.deadline is not None and time.time() > self.deadline
             if self._is_held_up():
                 return
             self.booster.update(train, iteration, self.objective)
         prediction = self.booster.predict(test)
         grown = time.perf_counter()
-        score, error = self.evaluation.quick_score(self.booster, self.fold, prediction)
-        if error is None and not is_finite(score):
+        score, error = self.evaluation.score_quickly(self.booster, self.fold, prediction)
+        if error is None and not is_finite_score(score):
             error = "a score is not finite"
         self.fit_seconds += grown - start
         self.score_seconds += time.perf_counter() - grown

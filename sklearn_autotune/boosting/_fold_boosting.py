@@ -25,25 +25,29 @@ from typing import Any
 import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sklearn_autotune._compat.sklearn import cut_metadata
+from sklearn_autotune._compat.sklearn import take_metadata_rows
 from sklearn_autotune.boosting._fold_booster import (
-    BoosterGrowth,
-    Matrices,
-    has_turned,
-    histogram_bytes,
-    learning_rate_of,
-    progress_grid,
-    training_params,
+    FoldBooster,
+    FoldMatrices,
+    estimate_histogram_bytes,
+    get_learning_rate,
+    has_stopped_improving,
+    make_round_grid,
+    make_training_params,
 )
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Task, Work, mean_score
-from sklearn_autotune.evaluation._fixed_predictions import GrownClassifier, GrownRegressor, predict_rows
-from sklearn_autotune.evaluation._ladder import chosen_rung
-from sklearn_autotune.evaluation._whole_folds import WholeFolds, cut_rows, test_rows
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Task, WorkItem, average_scores
+from sklearn_autotune.evaluation._fixed_predictions import (
+    FixedPredictionsClassifier,
+    FixedPredictionsRegressor,
+    predict_rows,
+)
+from sklearn_autotune.evaluation._ladder import choose_rung
+from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows, take_test_rows
 
-__all__ = ["Boosting", "Target", "average_over_folds"]
+__all__ = ["FoldBoosting", "Target", "average_over_folds"]
 
 # What the boosters of one candidate may hold in histograms; from there on only those growing at the moment do.
-MOST_HELD_BYTES = 2**26
+MAX_HISTOGRAM_BYTES = 2**26
 
 # What the final fit takes, on all rows, in terms of a fold: of three folds each has two thirds of them.
 FINAL_FIT_IN_FOLDS = 1.5
@@ -76,7 +80,7 @@ class Target:
 
 
 @dataclass
-class Boosting:
+class FoldBoosting:
     """Grows a booster on each fold, all of them together, until they no longer get better.
 
     Parameters
@@ -89,8 +93,8 @@ class Boosting:
     most : int
         The largest number of rounds.
     loss : callable or None
-        Where the only score is the negated `log_loss_of` or `root_mean_squared_error_of`, that: the points of a curve
-        are many, and scikit-learn's checks take as long as a few rounds.
+        Where the only score is the negated `compute_log_loss` or `compute_root_mean_squared_error`, that: the points of
+        a curve are many, and scikit-learn's checks take as long as a few rounds.
     n_jobs : int
         How many boosters may grow at a time.
     ends : float or None
@@ -105,7 +109,7 @@ class Boosting:
     loss: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float] | None = None
     n_jobs: int = 1
     ends: float | None = None
-    _matrices: dict[Any, tuple[Matrices, ...]] = field(default_factory=dict, init=False, repr=False)
+    _matrices: dict[Any, tuple[FoldMatrices, ...]] = field(default_factory=dict, init=False, repr=False)
     _predicted: dict[int, tuple[float, Sequence[np.ndarray]]] = field(default_factory=dict, init=False, repr=False)
     _curves: dict[int, list[Any]] = field(default_factory=dict, init=False, repr=False)
 
@@ -120,13 +124,13 @@ class Boosting:
         """Into how many parts a candidate can be cut: folds grow together, so it cannot."""
         return 1
 
-    def steps(self, work: Work) -> Generator[Progress, None, None]:
+    def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold; the last one has the scores of the best number of rounds."""
-        model, error = self.folds.prepare(work.params)
+        model, error = self.folds.clone_with_params(work.params)
         if error is not None:
-            yield Progress(0, 1, (FoldScore(self.folds.failed_score(), None, 0.0, 0.0, error),))
+            yield Progress(0, 1, (FoldScore(self.folds.make_failed_score(), None, 0.0, 0.0, error),))
             return
-        growths = self._plant(model, work.deadline)
+        growths = self._start_boosters(model, work.deadline)
         is_large = self._is_large(model)
         n_folds, n_begun = len(growths), 0
         found: list[FoldScore] = []
@@ -140,10 +144,10 @@ class Boosting:
                 growth.wait(self.folds.task.error_score)
                 if place == 0 and growth.error is None:
                     for other in growths[1:]:
-                        other.most_points = len(growth.scores)
+                        other.max_points = len(growth.scores)
                 if is_large:
                     self._finish(growth, len(growths[0].scores))
-                if growth.is_late:  # not the last step, whichever fold it is: there is no time left for it
+                if growth.is_out_of_time:  # not the last step, whichever fold it is: there is no time left for it
                     yield Progress(place, n_folds + 1, tuple(found))
                 found.append(growth.best)
                 self.folds.report(work, growth.fold, found[-1])
@@ -156,20 +160,20 @@ class Boosting:
             for growth in growths:
                 growth.close()
 
-    def _end_of_fold(self, work: Work, n_left: int) -> float | None:
+    def _end_of_fold(self, work: WorkItem, n_left: int) -> float | None:
         """Divide the time that is left among the folds that are left, and the final fit."""
         if self.ends is None or work.deadline is not None:
             return None
         now, n_waves = time.time(), -(-n_left // self.n_jobs)
         return now + max(0.0, self.ends - now) / (n_waves + FINAL_FIT_IN_FOLDS)
 
-    def _finish(self, growth: "BoosterGrowth", n_points: int) -> None:
+    def _finish(self, growth: "FoldBooster", n_points: int) -> None:
         """Grow a booster as far as its candidate will come, and let go of what it held for that."""
         growth.ask(n_points)
         growth.wait(self.folds.task.error_score)
         growth.release()
 
-    def _settle(self, work: Work, growths: Sequence["BoosterGrowth"]) -> Progress:
+    def _settle(self, work: WorkItem, growths: Sequence["FoldBooster"]) -> Progress:
         """Bring all folds to the same point, and find the best one."""
         n_points = min(len(growth.scores) for growth in growths)
         while True:
@@ -177,19 +181,21 @@ class Boosting:
                 growth.ask(n_points)
             for growth in growths:
                 growth.wait(self.folds.task.error_score)
-            if any(growth.is_late for growth in growths):
+            if any(growth.is_out_of_time for growth in growths):
                 return Progress(len(growths) - 1, len(growths) + 1, tuple(growth.best for growth in growths))
             reached = growths[0].amounts[: min(n_points, *(len(growth.scores) for growth in growths))]
             curve = tuple(
                 Rung(amount, tuple(growth.scores[point] for growth in growths)) for point, amount in enumerate(reached)
             )
-            if len(reached) < n_points or has_turned([mean_score(rung.test, self.metric) for rung in curve]):
+            if len(reached) < n_points or has_stopped_improving(
+                [average_scores(rung.test, self.metric) for rung in curve]
+            ):
                 break
             n_points += 1
-        best = chosen_rung(curve, self.metric)
+        best = choose_rung(curve, self.metric)
         for growth in growths:
-            growth.most_points = len(curve)
-        self._keep(work.number, mean_score(curve[best].test, self.metric), [g.predictions[best] for g in growths])
+            growth.max_points = len(curve)
+        self._keep(work.number, average_scores(curve[best].test, self.metric), [g.predictions[best] for g in growths])
         folds = tuple(growth.at(best) for growth in growths)
         return Progress(len(folds) - 1, len(folds), folds, curve, {"n_estimators": curve[best].resource})
 
@@ -198,45 +204,50 @@ class Boosting:
         weights = self.target.weights(slice(None), fit_params.get("sample_weight"))
         return estimator.fit(X, self.target.values, sample_weight=weights)
 
-    def resource_of(self, curve: Sequence[Rung]) -> int:
+    def get_resource_amount(self, curve: Sequence[Rung]) -> int:
         """Return the number of rounds that the scores belong to."""
-        return curve[chosen_rung(curve, self.metric)].resource
+        return curve[choose_rung(curve, self.metric)].resource
 
-    def out_of_fold(self, number: int, params: Mapping[str, Any], curve: Sequence[Rung]) -> Sequence[np.ndarray]:
+    def predict_out_of_fold(
+        self, number: int, params: Mapping[str, Any], curve: Sequence[Rung]
+    ) -> Sequence[np.ndarray]:
         """Return what a candidate's boosters predicted on their folds; of one measured in an earlier run, once more."""
         if number not in self._predicted:
-            best = chosen_rung(curve, self.metric)
-            growths = self._plant(self.folds.prepare(params)[0], None)
+            best = choose_rung(curve, self.metric)
+            growths = self._start_boosters(self.folds.clone_with_params(params)[0], None)
             try:
                 for growth in growths:
                     self._finish(growth, best + 1)
             finally:
                 for growth in growths:
                     growth.close()
-            mean = mean_score(curve[best].test, self.metric)
+            mean = average_scores(curve[best].test, self.metric)
             self._predicted = {number: (mean, [growth.predictions[best] for growth in growths])}
         return self._predicted[number][1]
 
-    def curves_of(self, number: int) -> list[tuple[Sequence[int], Sequence[Any]]]:
+    def get_curves(self, number: int) -> list[tuple[Sequence[int], Sequence[Any]]]:
         """Return, for each fold of a candidate, after how many rounds it was scored, and the scores."""
         return self._curves.get(number, [])
 
     # -- growing -------------------------------------------------------------------------------------------------------
 
-    def _plant(self, model: Any, deadline: float | None) -> list["BoosterGrowth"]:
-        params, objective = training_params(model, self.target.classes)
-        amounts = progress_grid(learning_rate_of(model), self.most)
+    def _start_boosters(self, model: Any, deadline: float | None) -> list["FoldBooster"]:
+        params, objective = make_training_params(model, self.target.classes)
+        amounts = make_round_grid(get_learning_rate(model), self.most)
         return [
-            BoosterGrowth(self, fold, matrices, params, objective, amounts, deadline)
+            FoldBooster(self, fold, matrices, params, objective, amounts, deadline)
             for fold, matrices in zip(self.folds.task.folds, self._binned(model), strict=True)
         ]
 
     def _is_large(self, model: Any) -> bool:
         """Say whether a candidate's boosters would hold too much if all of them could still grow."""
-        held = [histogram_bytes(model, matrices.n_bins, matrices.train.num_row()) for matrices in self._binned(model)]
-        return sum(held) > MOST_HELD_BYTES
+        held = [
+            estimate_histogram_bytes(model, matrices.n_bins, matrices.train.num_row())
+            for matrices in self._binned(model)
+        ]
+        return sum(held) > MAX_HISTOGRAM_BYTES
 
-    def quick_score(self, booster: Any, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
+    def score_quickly(self, booster: Any, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
         """Score a point of a curve: as `score` does, to within rounding, but without its checks where they can be."""
         if self.loss is None:
             return self.score(booster, fold, prediction)
@@ -245,10 +256,10 @@ class Boosting:
 
     def score(self, booster: Any, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
         """Score what a booster predicts on a fold's test rows; return the traceback if that failed."""
-        X_test, y_test = test_rows(self.folds.task, fold)
+        X_test, y_test = take_test_rows(self.folds.task, fold)
         return self.folds.score(self._model(booster, X_test, prediction), X_test, y_test, fold.test)
 
-    def train_score(self, booster: Any, train: Any, amount: int, fold: Fold) -> Any:
+    def score_training_rows(self, booster: Any, train: Any, amount: int, fold: Fold) -> Any:
         """Score a booster with so many rounds on a fold's training rows, if that is wanted."""
         if not self.folds.task.return_train_score:
             return None
@@ -259,8 +270,8 @@ class Boosting:
     def _model(self, booster: Any, rows: Any, prediction: np.ndarray) -> Any:
         predict = partial(predict_rows, booster, self.folds.estimator)
         if self.target.classes is None:
-            return GrownRegressor(rows, prediction, predict)
-        return GrownClassifier(rows, prediction, predict, self.target.classes)
+            return FixedPredictionsRegressor(rows, prediction, predict)
+        return FixedPredictionsClassifier(rows, prediction, predict, self.target.classes)
 
     def _keep(self, number: int, mean: float, predictions: Sequence[np.ndarray]) -> None:
         """Keep the predictions of the best candidates: of those that none was better than."""
@@ -272,9 +283,9 @@ class Boosting:
     # -- the data ------------------------------------------------------------------------------------------------------
 
     def _rows(self, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-        return cut_rows(self.folds.estimator, self.folds.task, fold)
+        return split_fold_rows(self.folds.estimator, self.folds.task, fold)
 
-    def _binned(self, model: Any) -> tuple[Matrices, ...]:
+    def _binned(self, model: Any) -> tuple[FoldMatrices, ...]:
         """Bin the folds, once for each number of bins."""
         key = model.max_bin, model.tree_method
         with self._lock:
@@ -282,12 +293,12 @@ class Boosting:
                 self._matrices[key] = tuple(self._bin(model, fold) for fold in self.folds.task.folds)
             return self._matrices[key]
 
-    def _bin(self, model: Any, fold: Fold) -> Matrices:
+    def _bin(self, model: Any, fold: Fold) -> FoldMatrices:
         import xgboost
 
         (X_train, _), (X_test, _) = self._rows(fold)
         task = self.folds.task
-        fit_params = cut_metadata(task.X, params=task.fit_params, indices=fold.train)
+        fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
         weight = self.target.weights(fold.train, fit_params.get("sample_weight"))
         shared = {
             "missing": model.missing,
@@ -297,11 +308,11 @@ class Boosting:
         }
         labels = {"label": self.target.values[fold.train], "weight": weight, "feature_weights": model.feature_weights}
         if model.tree_method not in (None, "auto", "hist"):
-            return Matrices(xgboost.DMatrix(X_train, **labels, **shared), xgboost.DMatrix(X_test, **shared))
+            return FoldMatrices(xgboost.DMatrix(X_train, **labels, **shared), xgboost.DMatrix(X_test, **shared))
         bins = {} if model.max_bin is None else {"max_bin": model.max_bin}
         train = xgboost.QuantileDMatrix(X_train, **labels, **bins, **shared)
         n_bins = len(train.get_quantile_cut()[1])
-        return Matrices(train, xgboost.QuantileDMatrix(X_test, ref=train, **bins, **shared), n_bins)
+        return FoldMatrices(train, xgboost.QuantileDMatrix(X_test, ref=train, **bins, **shared), n_bins)
 
 
 def average_over_folds(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:

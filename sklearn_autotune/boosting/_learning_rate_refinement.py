@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.evaluation import mean_score
+from sklearn_autotune.evaluation import average_scores
 from sklearn_autotune.search._refit_rules import BestMean
-from sklearn_autotune.search._trial_loop import Record
+from sklearn_autotune.search._trial_loop import TrialRecord
 
-__all__ = ["QUICK_LEARNING_RATE", "Polish", "SlowestWithinNoise", "is_slow"]
+__all__ = ["SEARCH_LEARNING_RATE", "LearningRateRefinement", "LowestLearningRateWithinNoise", "is_refined"]
 
 # At which learning rate candidates are searched. With a slower one boosting takes as many more rounds, ends a little
 # better, and seldom with another candidate in front.
-QUICK_LEARNING_RATE = 0.2
+SEARCH_LEARNING_RATE = 0.2
 
 SLOWER = 0.25
-SLOWEST = 0.01
+MIN_LEARNING_RATE = 0.01
 
 # One candidate in so many is polished, and of the last tenth all, until nothing is left to polish.
 EVERY = 25
@@ -30,7 +30,7 @@ N_POLISHED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Polish:
+class LearningRateRefinement:
     """Proposes good known candidates first, and later one of the best again, with a quarter of its learning rate.
 
     Parameters
@@ -54,12 +54,12 @@ class Polish:
     n_jobs: int = 1
     first: Sequence[Mapping[str, Any]] = ()
 
-    def __call__(self, records: Sequence[Record], place: int) -> Mapping[str, Any] | None:
+    def __call__(self, records: Sequence[TrialRecord], place: int) -> Mapping[str, Any] | None:
         """Return the candidate to measure next, or None where the sampler is to choose.
 
         Parameters
         ----------
-        records : sequence of Record
+        records : sequence of TrialRecord
             Of the trials told so far.
         place : int
             How many candidates have been asked before.
@@ -69,11 +69,15 @@ class Polish:
         tried = [record.params for record in records]
         for record in sorted(complete, key=self._mean, reverse=True)[:N_POLISHED]:
             slower = {**record.params, "learning_rate": record.params["learning_rate"] * SLOWER}
-            if slower["learning_rate"] >= SLOWEST and slower not in tried and (is_turn or self._is_time(record)):
+            if (
+                slower["learning_rate"] >= MIN_LEARNING_RATE
+                and slower not in tried
+                and (is_turn or self._is_time(record))
+            ):
                 return slower
         return self.first[place] if place < len(self.first) else None
 
-    def _is_time(self, record: Record) -> bool:
+    def _is_time(self, record: TrialRecord) -> bool:
         """Whether the time left is enough to polish a candidate and fit it on all rows, and not for much more."""
         if self.deadline is None:
             return False
@@ -82,17 +86,17 @@ class Polish:
         left = self.deadline - time.time()
         return fitted / SLOWER < left < 2 * fitted / SLOWER
 
-    def _mean(self, record: Record) -> float:
-        return mean_score((fold.test for fold in record.outcome.folds), self.metric)
+    def _mean(self, record: TrialRecord) -> float:
+        return average_scores((fold.test for fold in record.outcome.folds), self.metric)
 
 
-def is_slow(params: Mapping[str, Any]) -> bool:
+def is_refined(params: Mapping[str, Any]) -> bool:
     """Whether a candidate has been polished."""
-    return params["learning_rate"] < QUICK_LEARNING_RATE
+    return params["learning_rate"] < SEARCH_LEARNING_RATE
 
 
 @dataclass(frozen=True)
-class SlowestWithinNoise(BestMean):
+class LowestLearningRateWithinNoise(BestMean):
     """Chooses the slowest polished candidate that is as good as the best one, as far as the folds can tell.
 
     The best of a hundred candidates at a quick learning rate owes part of its score to luck; at a slower one it scores
@@ -111,7 +115,7 @@ class SlowestWithinNoise(BestMean):
         for row, params in enumerate(results["params"]):
             behind = scores[best] - scores[row]
             noise = behind.std(ddof=1) / math.sqrt(n_folds) if n_folds > 1 else 0.0
-            if is_slow(params) and behind.mean() <= noise and self._rank(results, row) > self._rank(results, chosen):
+            if is_refined(params) and behind.mean() <= noise and self._rank(results, row) > self._rank(results, chosen):
                 chosen = row
         return chosen
 

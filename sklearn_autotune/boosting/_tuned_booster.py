@@ -15,32 +15,43 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_autotune._compat.sklearn import (
-    FoldContexts,
+    CallbackContexts,
     Interval,
     StrOptions,
     get_scorers,
     validate_parameter_constraints,
 )
-from sklearn_autotune.boosting._fold_boosting import Boosting, Target, average_over_folds
-from sklearn_autotune.boosting._learning_rate_refinement import QUICK_LEARNING_RATE, Polish, SlowestWithinNoise, is_slow
-from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, guiding_score
+from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target, average_over_folds
+from sklearn_autotune.boosting._learning_rate_refinement import (
+    SEARCH_LEARNING_RATE,
+    LearningRateRefinement,
+    LowestLearningRateWithinNoise,
+    is_refined,
+)
+from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, select_score
 from sklearn_autotune.execution._executors import Executor, make_thread_executor
 from sklearn_autotune.families import Shape
-from sklearn_autotune.families._xgboost import first_boosters, tuned_space
-from sklearn_autotune.pruning._bars import Bars, BoosterBars, OpenBars, OptunaBars
+from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
+from sklearn_autotune.pruning._bars import BoosterRacingRule, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.search._engine import BaseSearch
-from sklearn_autotune.search._routing import pass_on_metadata, resolve_scorer
-from sklearn_autotune.search._setup import guiding_metric, make_task
-from sklearn_autotune.search._trial_loop import MEASURED, Record
+from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
+from sklearn_autotune.search._setup import get_refit_metric, make_task
+from sklearn_autotune.search._trial_loop import MEASURED_STATUSES, TrialRecord
 from sklearn_autotune.space._space import Space, read_space
-from sklearn_autotune.storage._study import draw_seed, fingerprint
-from sklearn_autotune.tables._encoder import Columns, check_rows, check_weighted_classes, is_frame, require_target
-from sklearn_autotune.tables._estimators import RawColumns
+from sklearn_autotune.storage._study import compute_fingerprint, draw_seed
+from sklearn_autotune.tables._encoder import (
+    ColumnEncoder,
+    check_target_and_metadata,
+    check_weighted_classes,
+    is_dataframe,
+    require_target,
+)
+from sklearn_autotune.tables._estimators import EncodingTransformer
 
 __all__ = ["BaseTunedXGB"]
 
-MOST_ROUNDS = 5000
+MAX_ROUNDS = 5000
 
 # Folds that are drawn where ``cv`` leaves it open: of many rows, fewer folds tell as much, at half the cost.
 N_FOLDS, FEW_FOLDS = 5, 3
@@ -114,7 +125,7 @@ class BaseTunedXGB(BaseSearch):
         "verbose": ["verbose"],
         "error_score": [StrOptions({"raise"}), numbers.Real],
         "return_train_score": ["boolean"],
-        "polish": ["boolean"],
+        "refine_learning_rate": ["boolean"],
         "n_estimators": [Interval(numbers.Integral, 1, None, closed="left"), None],
         **dict.fromkeys(FIXED, "no_validation"),
     }
@@ -143,7 +154,7 @@ class BaseTunedXGB(BaseSearch):
         verbose: int = 0,
         error_score: float | str = np.nan,
         return_train_score: bool = False,
-        polish: bool = True,
+        refine_learning_rate: bool = True,
         n_estimators: int | None = None,
         max_depth: Any = None,
         max_leaves: Any = None,
@@ -198,7 +209,7 @@ class BaseTunedXGB(BaseSearch):
         self.verbose = verbose
         self.error_score = error_score
         self.return_train_score = return_train_score
-        self.polish = polish
+        self.refine_learning_rate = refine_learning_rate
         self.n_estimators = n_estimators
         self.max_depth = max_depth
         self.max_leaves = max_leaves
@@ -260,32 +271,32 @@ class BaseTunedXGB(BaseSearch):
             On Ctrl-C, once the results so far are on the estimator.
         """
         start = time.time()
-        self._forget_fit()
+        self._clear_fitted_attributes()
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
-        self._columns = Columns()
+        self._columns = ColumnEncoder()
         X, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         target = self._read_target(y)
         if target.classes is not None:
             check_weighted_classes(target.classes, target.values, params.get("sample_weight"))
         model = self._make_model(target)
         scorer = self._loss(target) if self.scoring is None else resolve_scorer(self, self)
-        routed = pass_on_metadata(self, params, scorer)
+        routed = route_metadata_by_name(self, params, scorer)
         task = make_task(self, self, X, y, scorer, routed, _n_folds(target))
         self.n_splits_ = len(task.folds)
         space = self._read_space(model, task)
         self._deadline = None if self.timeout is None else start + self.timeout
-        evaluation = Boosting(
+        evaluation = FoldBoosting(
             WholeFolds(model, task, self.verbose),
             target,
-            guiding_metric(self),
-            self.n_estimators or MOST_ROUNDS,
+            get_refit_metric(self),
+            self.n_estimators or MAX_ROUNDS,
             self._quick_loss() if self.scoring is None else None,
             effective_n_jobs(self.n_jobs),
             self._deadline,
         )
-        winner = self._search(task, space, evaluation, FoldContexts(self, None, self.n_splits_), start)
+        winner = self._search(task, space, evaluation, CallbackContexts(self, None, self.n_splits_), start)
         self.scorer_ = get_scorers(scorer)
         self.learning_curves_ = self._learning_curves(evaluation)
         if self.refit:
@@ -297,9 +308,9 @@ class BaseTunedXGB(BaseSearch):
     def _read_data(self, X: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
         """Encode the table and check that everything has as many rows."""
         require_target(self, y)
-        encoded = self._columns.learn(X)
+        encoded = self._columns.fit_transform(X)
         validate_data(self, X, skip_check_array=True)
-        y, params = check_rows(encoded, y, metadata)
+        y, params = check_target_and_metadata(encoded, y, metadata)
         self._refuse_empty_columns(encoded)
         return encoded, y, params
 
@@ -350,9 +361,9 @@ class BaseTunedXGB(BaseSearch):
         if spelled is None:
             n_train = min(len(fold.train) for fold in task.folds)
             shape = Shape(n_train, is_classifier(model), model.get_params())
-            spelled = tuned_space(shape)
+            spelled = make_tuned_xgboost_space(shape)
             spelled = {name: values for name, values in spelled.items() if getattr(self, name, None) is None}
-            self._known = first_boosters(spelled, QUICK_LEARNING_RATE, n_train)
+            self._known = make_first_xgboost_settings(spelled, SEARCH_LEARNING_RATE, n_train)
         space = read_space(spelled)
         if "n_estimators" in space.names:
             raise ValueError(
@@ -376,72 +387,76 @@ class BaseTunedXGB(BaseSearch):
         at_a_time = effective_n_jobs(self.n_jobs) // self.n_splits_
         return make_thread_executor(evaluation, max(1, min(at_a_time, self.look_ahead)))
 
-    def _make_bars(self, study: optuna.Study, space: Space) -> Bars:
+    def _make_pruning_rule(self, study: optuna.Study, space: Space) -> PruningRule:
         if isinstance(self.pruner, optuna.pruners.BasePruner):
-            return OptunaBars(study, guiding_metric(self))
+            return OptunaPrunerRule(study, get_refit_metric(self))
         if self.pruner is None:
-            return OpenBars()
+            return NoPruningRule()
         racing = RACING if self.pruner == "auto" else self.pruner
-        return BoosterBars(racing, guiding_metric(self), is_exempt=is_slow if self._is_polished else None)
+        return BoosterRacingRule(
+            racing, get_refit_metric(self), is_exempt=is_refined if self._is_learning_rate_refined else None
+        )
 
-    def _fingerprint(self, task: Task, space: Space) -> dict[str, str]:
-        own = {name: getattr(self, name) for name in (*FIXED, "n_estimators", "polish", "random_state")}
+    def _compute_fingerprint(self, task: Task, space: Space) -> dict[str, str]:
+        own = {name: getattr(self, name) for name in (*FIXED, "n_estimators", "refine_learning_rate", "random_state")}
         own["class_weight"] = getattr(self, "class_weight", None)
-        return fingerprint(task, space, self.scoring, own, None)
+        return compute_fingerprint(task, space, self.scoring, own, None)
 
-    def _refit_rule(self, metric: str) -> Any:
-        return SlowestWithinNoise(metric) if self._is_polished else self.refit
+    def _get_refit_rule(self, metric: str) -> Any:
+        return LowestLearningRateWithinNoise(metric) if self._is_learning_rate_refined else self.refit
 
-    def _proposer(self) -> Polish | None:
-        if not self._is_polished:
+    def _make_proposer(self) -> LearningRateRefinement | None:
+        if not self._is_learning_rate_refined:
             return None
         first = self._known if self.enqueue == "auto" else ()
-        return Polish(self.n_trials, guiding_metric(self), self._deadline, effective_n_jobs(self.n_jobs), first)
+        return LearningRateRefinement(
+            self.n_trials, get_refit_metric(self), self._deadline, effective_n_jobs(self.n_jobs), first
+        )
 
     def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
         sampler = super()._make_sampler(space, seed)
-        if not self._is_polished:
+        if not self._is_learning_rate_refined:
             return sampler
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.samplers.PartialFixedSampler({"learning_rate": QUICK_LEARNING_RATE}, sampler)
+            return optuna.samplers.PartialFixedSampler({"learning_rate": SEARCH_LEARNING_RATE}, sampler)
 
     @property
-    def _is_polished(self) -> bool:
+    def _is_learning_rate_refined(self) -> bool:
         """Whether the learning rate is left to polish."""
-        return self.polish and self.space is None and self.learning_rate is None
+        return self.refine_learning_rate and self.space is None and self.learning_rate is None
 
-    def _first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
+    def _get_first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
         if self.enqueue != "auto":
             return self.enqueue or ()
-        return () if self._is_polished else self._known  # polish proposes them itself
+        return () if self._is_learning_rate_refined else self._known  # polish proposes them itself
 
     # -- the winner ----------------------------------------------------------------------------------------------------
 
-    def _refit(self, model: Any, task: Task, evaluation: Boosting, winner: Record) -> None:
+    def _refit(self, model: Any, task: Task, evaluation: FoldBoosting, winner: TrialRecord) -> None:
         """Fit the winner on all rows, with the number of rounds that its score belongs to."""
         best = clone(model).set_params(**self.best_params_)
         start = time.perf_counter()
         self.best_estimator_ = evaluation.fit(best, task.X, task.y, task.fit_params, winner.outcome.curve)
         self.refit_time_ = time.perf_counter() - start
         self.n_estimators_ = self.best_params_["n_estimators"]
-        predictions = evaluation.out_of_fold(winner.number, winner.params, winner.outcome.curve)
+        predictions = evaluation.predict_out_of_fold(winner.number, winner.params, winner.outcome.curve)
         self.oof_predictions_ = average_over_folds(task, [self._shaped(values) for values in predictions])
 
-    def _learning_curves(self, evaluation: Boosting) -> list[list[dict[str, np.ndarray]]]:
+    def _learning_curves(self, evaluation: FoldBoosting) -> list[list[dict[str, np.ndarray]]]:
         """Say, row by row of ``cv_results_`` and fold by fold, what was scored on the way."""
-        metric = guiding_metric(self)
+        metric = get_refit_metric(self)
         curves = []
         for trial, status, n_folds in zip(
             *(self.trials_[name] for name in ("number", "status", "n_folds")), strict=True
         ):
-            if status in MEASURED:
-                known = evaluation.curves_of(int(trial))[:n_folds]
+            if status in MEASURED_STATUSES:
+                known = evaluation.get_curves(int(trial))[:n_folds]
                 curves.append(
                     [
                         {
                             "n_estimators": np.array(reached, dtype=int),
-                            "score": np.array([guiding_score(score, metric) for score in scores], dtype=float),
+                            "score": np.array([select_score(score, metric) for score in scores], dtype=float),
                         }
                         for reached, scores in known
                     ]
@@ -463,8 +478,8 @@ class BaseTunedXGB(BaseSearch):
             Takes the same tables as this search, and predicts the same.
         """
         check_is_fitted(self, "best_estimator_")
-        reader = RawColumns()
-        reader.columns_ = self._columns
+        reader = EncodingTransformer()
+        reader.encoder_ = self._columns
         if hasattr(self, "feature_names_in_"):
             reader.feature_names_in_ = self.feature_names_in_
         return Pipeline([("read", reader), ("model", self._label_model())])
@@ -485,7 +500,7 @@ class BaseTunedXGB(BaseSearch):
     def _encoded(self, X: Any) -> Any:
         """Check and encode rows to be predicted."""
         check_is_fitted(self, "best_estimator_")
-        if is_frame(X):
+        if is_dataframe(X):
             validate_data(self, X, reset=False, skip_check_array=True)
             return self._columns.encode(X)
         encoded = self._columns.encode(X)

@@ -12,9 +12,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn_autotune._compat.sklearn import StrOptions
 from sklearn_autotune.boosting._fold_boosting import Target
 from sklearn_autotune.boosting._tuned_booster import BaseTunedXGB
-from sklearn_autotune.evaluation import class_probabilities, log_loss_of, root_mean_squared_error_of
+from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error, make_class_probabilities
 from sklearn_autotune.tables._encoder import check_classes
-from sklearn_autotune.tables._estimators import NumberedClasses
+from sklearn_autotune.tables._estimators import LabelEncodingClassifier
 
 __all__ = ["TunedXGBClassifier", "TunedXGBRegressor"]
 
@@ -70,7 +70,7 @@ _PARAMETERS = """Parameters
         Score of a fold that failed. "raise" lets the exception through.
     return_train_score : bool, default=False
         Also score on each fold's training rows.
-    polish : bool, default=True
+    refine_learning_rate : bool, default=True
         Search at a learning rate of 0.2, and try the best candidates, now and then and at the end, at a quarter of it
         and a quarter of that. The winner is the slowest of those that the folds cannot tell from the candidate with the
         best score. False searches the learning rate like the rest, and the best score wins. Without effect where
@@ -242,13 +242,13 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
         return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=target.classes)
 
     def _quick_loss(self) -> Any:
-        return log_loss_of
+        return compute_log_loss
 
     def _shaped(self, prediction: np.ndarray) -> np.ndarray:
-        return class_probabilities(prediction, len(self.classes_))
+        return make_class_probabilities(prediction, len(self.classes_))
 
     def _label_model(self) -> Any:
-        numbered = NumberedClasses(clone(self.best_estimator_), self.class_weight)
+        numbered = LabelEncodingClassifier(clone(self.best_estimator_), self.class_weight)
         numbered.model_, numbered.classes_ = self.best_estimator_, self.classes_
         return numbered
 
@@ -299,7 +299,7 @@ class TunedXGBRegressor(RegressorMixin, BaseTunedXGB):
         return get_scorer("neg_root_mean_squared_error")
 
     def _quick_loss(self) -> Any:
-        return root_mean_squared_error_of
+        return compute_root_mean_squared_error
 
     def _shaped(self, prediction: np.ndarray) -> np.ndarray:
         return prediction

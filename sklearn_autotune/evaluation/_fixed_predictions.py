@@ -7,29 +7,29 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 __all__ = [
-    "GrownClassifier",
-    "GrownRegressor",
-    "class_probabilities",
-    "log_loss_of",
+    "FixedPredictionsClassifier",
+    "FixedPredictionsRegressor",
+    "compute_log_loss",
+    "compute_root_mean_squared_error",
+    "make_class_probabilities",
     "predict_rows",
-    "root_mean_squared_error_of",
 ]
 
 
-def class_probabilities(prediction: np.ndarray, n_classes: int) -> np.ndarray:
+def make_class_probabilities(prediction: np.ndarray, n_classes: int) -> np.ndarray:
     """Return what ``XGBClassifier.predict_proba`` makes of a booster's prediction, of shape (n_rows, n_classes)."""
     return prediction if prediction.ndim == 2 and n_classes > 2 else np.column_stack([1.0 - prediction, prediction])
 
 
-def log_loss_of(places: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
+def compute_log_loss(places: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
     """Return the log loss of what a booster predicts, as scikit-learn's ``log_loss`` does."""
-    shape = class_probabilities(prediction, 2 if prediction.ndim == 1 else prediction.shape[1])
+    shape = make_class_probabilities(prediction, 2 if prediction.ndim == 1 else prediction.shape[1])
     eps = np.finfo(shape.dtype).eps
     own = np.clip(shape[np.arange(len(places)), places], eps, 1 - eps)
     return float(np.average(-np.log(own, dtype=np.float64), weights=weight))
 
 
-def root_mean_squared_error_of(values: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
+def compute_root_mean_squared_error(values: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
     """Return the root of the mean squared error, as scikit-learn's ``root_mean_squared_error`` does."""
     return float(np.sqrt(np.average((values - prediction) ** 2, weights=weight)))
 
@@ -63,7 +63,7 @@ class _Grown(BaseEstimator):
         return True
 
 
-class GrownRegressor(RegressorMixin, _Grown):
+class FixedPredictionsRegressor(RegressorMixin, _Grown):
     """A regressor."""
 
     def predict(self, X: Any) -> np.ndarray:
@@ -71,7 +71,7 @@ class GrownRegressor(RegressorMixin, _Grown):
         return self._predicted(X)
 
 
-class GrownClassifier(ClassifierMixin, _Grown):
+class FixedPredictionsClassifier(ClassifierMixin, _Grown):
     """A classifier."""
 
     def __init__(
@@ -89,4 +89,4 @@ class GrownClassifier(ClassifierMixin, _Grown):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the predicted probabilities of the classes."""
-        return class_probabilities(self._predicted(X), len(self.classes))
+        return make_class_probabilities(self._predicted(X), len(self.classes))

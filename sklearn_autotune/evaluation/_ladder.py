@@ -8,12 +8,12 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_autotune.evaluation._base import Rung, guiding_score
+from sklearn_autotune.evaluation._base import Rung, select_score
 
-__all__ = ["chosen_rung", "ladder", "row_numbers", "stratifiable", "stratified_order"]
+__all__ = ["choose_rung", "compute_rung_amounts", "draw_stratified_order", "find_strata", "get_row_indices"]
 
 
-def ladder(least: int, most: int, factor: float) -> tuple[int, ...]:
+def compute_rung_amounts(least: int, most: int, factor: float) -> tuple[int, ...]:
     """Return amounts that grow by a factor and end at the most.
 
     Parameters
@@ -35,9 +35,9 @@ def ladder(least: int, most: int, factor: float) -> tuple[int, ...]:
 
     Examples
     --------
-    >>> ladder(1, 100, 3)
+    >>> compute_rung_amounts(1, 100, 3)
     (1, 4, 11, 33, 100)
-    >>> ladder(20, 100, 3)
+    >>> compute_rung_amounts(20, 100, 3)
     (33, 100)
     """
     if least > most:
@@ -53,7 +53,7 @@ def ladder(least: int, most: int, factor: float) -> tuple[int, ...]:
     return tuple(reversed(amounts))
 
 
-def chosen_rung(curve: Sequence[Rung], metric: str | None = None) -> int:
+def choose_rung(curve: Sequence[Rung], metric: str | None = None) -> int:
     """Return which rung of a curve has the best mean over the folds; of equal ones that with the least resource.
 
     Parameters
@@ -68,13 +68,13 @@ def chosen_rung(curve: Sequence[Rung], metric: str | None = None) -> int:
 
     Examples
     --------
-    >>> chosen_rung([Rung(10, (0.5, 0.6)), Rung(30, (0.7, 0.8)), Rung(90, (0.8, 0.7))])
+    >>> choose_rung([Rung(10, (0.5, 0.6)), Rung(30, (0.7, 0.8)), Rung(90, (0.8, 0.7))])
     1
     """
-    return int(np.argmax([np.mean([guiding_score(score, metric) for score in rung.test]) for rung in curve]))
+    return int(np.argmax([np.mean([select_score(score, metric) for score in rung.test]) for rung in curve]))
 
 
-def stratified_order(classes: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+def draw_stratified_order(classes: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
     """Order rows at random so that every beginning has each class in proportion, to within one row.
 
     Parameters
@@ -98,7 +98,7 @@ def stratified_order(classes: np.ndarray, random_state: np.random.RandomState) -
     --------
     >>> import numpy as np
     >>> classes = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1])
-    >>> classes[stratified_order(classes, np.random.RandomState(0))]
+    >>> classes[draw_stratified_order(classes, np.random.RandomState(0))]
     array([0, 1, 0, 0, 1, 0, 0, 1, 0])
     """
     order = random_state.permutation(len(classes))
@@ -123,13 +123,13 @@ def stratified_order(classes: np.ndarray, random_state: np.random.RandomState) -
     return order[places]
 
 
-def stratifiable(estimator: Any, y: Any) -> np.ndarray | None:
+def find_strata(estimator: Any, y: Any) -> np.ndarray | None:
     """Return the class of each row, from 0; None where there is nothing to stratify by, as scikit-learn sees it."""
     if y is None or not is_classifier(estimator) or type_of_target(y) not in ("binary", "multiclass"):
         return None
     return np.unique(np.asarray(y).ravel(), return_inverse=True)[1]
 
 
-def row_numbers(rows: np.ndarray) -> np.ndarray:
+def get_row_indices(rows: np.ndarray) -> np.ndarray:
     """Return the numbers of rows that may be given as a mask."""
     return np.flatnonzero(rows) if rows.dtype == bool else rows

@@ -12,13 +12,13 @@ __all__ = [
     "EPOCHS",
     "ITERATIONS",
     "SAMPLES",
-    "Place",
-    "given_amount",
-    "is_booster",
-    "is_count",
-    "is_one_of",
-    "locate",
-    "refuse_searched",
+    "ResourceLocation",
+    "check_not_searched",
+    "get_default_amount",
+    "is_exact_class",
+    "is_positive_integer",
+    "is_xgboost_booster",
+    "locate_resource",
 ]
 
 SAMPLES = "n_samples"
@@ -34,7 +34,7 @@ BOOSTERS = ("XGBClassifier", "XGBRegressor", "XGBRanker")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ResourceLocation:
     """Where in an estimator the resource is counted.
 
     Attributes
@@ -61,7 +61,7 @@ class Place:
         return estimator
 
 
-def locate(estimator: Any, resource: str) -> Place:
+def locate_resource(estimator: Any, resource: str) -> ResourceLocation:
     """Find what a resource is for this estimator.
 
     Parameters
@@ -72,7 +72,7 @@ def locate(estimator: Any, resource: str) -> Place:
 
     Returns
     -------
-    place : Place
+    location : ResourceLocation
 
     Raises
     ------
@@ -86,7 +86,7 @@ def locate(estimator: Any, resource: str) -> Place:
                 f"Cannot use resource='epochs' which is not supported by estimator {estimator}: "
                 f"{type(last).__name__} has no partial_fit. Use 'iterations', 'n_samples' or a parameter's name."
             )
-        return Place(path, EPOCHS)
+        return ResourceLocation(path, EPOCHS)
     if resource == ITERATIONS:
         # CatBoost's get_params leaves out what was not set, and its constructor takes several names for the same.
         known = last.get_params() if hasattr(last, "get_params") else {}
@@ -99,14 +99,18 @@ def locate(estimator: Any, resource: str) -> Place:
                 f"{type(last).__name__} has none of {', '.join(COUNTS[:3])}. "
                 "Use 'n_samples', 'epochs' or a parameter's name."
             )
-        return Place(path, names[0])
+        return ResourceLocation(path, names[0])
     if resource not in estimator.get_params() and resource not in _constructor(estimator):
         raise ValueError(
             f"Cannot use resource={resource} which is not supported by estimator {estimator}. "
             "Use 'n_samples', 'iterations', 'epochs' or one of its parameters; inside a Pipeline, 'step__parameter'."
         )
     before = "__".join((*path, ""))
-    return Place(path, resource.removeprefix(before)) if resource.startswith(before) else Place((), resource)
+    return (
+        ResourceLocation(path, resource.removeprefix(before))
+        if resource.startswith(before)
+        else ResourceLocation((), resource)
+    )
 
 
 def _last_step(estimator: Any) -> tuple[tuple[str, ...], Any]:
@@ -121,43 +125,43 @@ def _constructor(estimator: Any) -> Mapping[str, Any]:
     return inspect.signature(type(estimator).__init__).parameters
 
 
-def refuse_searched(place: Place, searched: Collection[str]) -> None:
+def check_not_searched(location: ResourceLocation, searched: Collection[str]) -> None:
     """Raise ValueError if candidates set themselves what rungs are to settle."""
-    if place.parameter in searched:
+    if location.parameter in searched:
         raise ValueError(
-            f"Cannot use parameter {place.parameter} as the resource since it is part of the searched parameters. "
+            f"Cannot use parameter {location.parameter} as the resource since it is part of the searched parameters. "
             "Take it out of the space: measuring settles it."
         )
 
 
-def given_amount(estimator: Any, place: Place) -> int:
+def get_default_amount(estimator: Any, location: ResourceLocation) -> int:
     """Return how much of a resource the estimator would be given without rungs."""
-    part = place.part(estimator)
-    if place.name == EPOCHS:
+    part = location.part(estimator)
+    if location.name == EPOCHS:
         epochs = part.get_params().get("max_iter")
-        return int(epochs) if is_count(epochs) else AUTO_EPOCHS
-    amount = estimator.get_params().get(place.parameter)
-    if amount is None and is_booster(part) and place.name == "n_estimators":
+        return int(epochs) if is_positive_integer(epochs) else AUTO_EPOCHS
+    amount = estimator.get_params().get(location.parameter)
+    if amount is None and is_xgboost_booster(part) and location.name == "n_estimators":
         amount = part.get_num_boosting_rounds()
-    if not is_count(amount):
+    if not is_positive_integer(amount):
         raise ValueError(
-            f"max_resources='auto' is what the estimator has set, but {place.parameter} is {amount!r} in {estimator}, "
-            "and not a positive integer. Set it there, or give max_resources."
+            f"max_resources='auto' is what the estimator has set, but {location.parameter} is {amount!r} in "
+            f"{estimator}, and not a positive integer. Set it there, or give max_resources."
         )
     return int(amount)
 
 
-def is_count(amount: Any) -> bool:
+def is_positive_integer(amount: Any) -> bool:
     """Whether it is a positive integer."""
     return isinstance(amount, Integral) and not isinstance(amount, bool) and amount > 0  # type: ignore[operator]
 
 
-def is_booster(estimator: Any) -> bool:
+def is_xgboost_booster(estimator: Any) -> bool:
     """Whether it is one of XGBoost's that count boosting rounds (the forests count trees in one round)."""
-    return is_one_of(estimator, "xgboost", BOOSTERS)
+    return is_exact_class(estimator, "xgboost", BOOSTERS)
 
 
-def is_one_of(estimator: Any, package: str, names: Any) -> bool:
+def is_exact_class(estimator: Any, package: str, names: Any) -> bool:
     """Whether it is of just this class, not of one derived from it; the package need not be imported."""
     kind = type(estimator)
     return kind.__module__.partition(".")[0] == package and kind.__name__ in names

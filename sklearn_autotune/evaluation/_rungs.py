@@ -23,22 +23,28 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_autotune._compat.sklearn import cut_metadata, told_to_callbacks
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Work, is_finite
-from sklearn_autotune.evaluation._continued_fits import fit_epochs, plant
-from sklearn_autotune.evaluation._ladder import chosen_rung, ladder, row_numbers, stratifiable, stratified_order
+from sklearn_autotune._compat.sklearn import make_callback_arguments, take_metadata_rows
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, WorkItem, is_finite_score
+from sklearn_autotune.evaluation._continued_fits import fit_epochs, start_continued_fit
+from sklearn_autotune.evaluation._ladder import (
+    choose_rung,
+    compute_rung_amounts,
+    draw_stratified_order,
+    find_strata,
+    get_row_indices,
+)
 from sklearn_autotune.evaluation._resource import (
     EPOCHS,
     SAMPLES,
-    Place,
-    given_amount,
-    is_count,
-    locate,
-    refuse_searched,
+    ResourceLocation,
+    check_not_searched,
+    get_default_amount,
+    is_positive_integer,
+    locate_resource,
 )
-from sklearn_autotune.evaluation._whole_folds import WholeFolds, cut_rows
+from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows
 
-__all__ = ["Rungs", "make_rungs"]
+__all__ = ["Rungs", "make_rung_evaluation"]
 
 # How many rungs there are at most where min_resources is "auto".
 AUTO_RUNGS = 4
@@ -79,7 +85,7 @@ class Rungs:
         """Into how many parts a candidate can be cut: folds climb together, so it cannot."""
         return 1
 
-    def steps(self, work: Work) -> Generator[Progress, None, None]:
+    def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each rung; a rung on which a fold failed is the last."""
         climb = self._add_rows if self.resource == SAMPLES else self._grow
         climbs = [climb(work, fold) for fold in self.folds.task.folds]
@@ -92,7 +98,7 @@ class Rungs:
                     scores = tuple(_with_seconds_of(*pair) for pair in zip(scores, reached[-1], strict=True))
                 reached.append(scores)
                 curve = (*curve, Rung(amount, tuple(score.test for score in scores)))
-                if any(score.error is not None or not is_finite(score.test) for score in scores):
+                if any(score.error is not None or not is_finite_score(score.test) for score in scores):
                     yield Progress(step, step + 1, scores, curve)
                     return
                 if step + 1 < len(self.amounts):
@@ -125,32 +131,34 @@ class Rungs:
         """
         if self.resource != EPOCHS:
             return self.folds.fit(estimator, X, y, fit_params, curve)
-        return fit_epochs(estimator, self.resource_of(curve), (X,) if y is None else (X, y), fit_params)
+        return fit_epochs(estimator, self.get_resource_amount(curve), (X,) if y is None else (X, y), fit_params)
 
-    def resource_of(self, curve: Sequence[Rung]) -> int:
+    def get_resource_amount(self, curve: Sequence[Rung]) -> int:
         """Say how much of the resource the scores belong to that count: of rows, the most; else the best rung's."""
         return curve[self._chosen(curve)].resource
 
     def _chosen(self, curve: Sequence[Rung]) -> int:
-        return len(curve) - 1 if self.resource == SAMPLES else chosen_rung(curve, self.metric)
+        return len(curve) - 1 if self.resource == SAMPLES else choose_rung(curve, self.metric)
 
-    def _settle(self, work: Work, curve: tuple[Rung, ...], reached: Sequence[tuple[FoldScore, ...]]) -> Progress:
+    def _settle(self, work: WorkItem, curve: tuple[Rung, ...], reached: Sequence[tuple[FoldScore, ...]]) -> Progress:
         """Choose the rung whose scores count."""
         last = len(self.amounts) - 1
         chosen = self._chosen(curve)
         folds = tuple(
-            replace(score, fit_seconds=end.fit_seconds, score_seconds=end.score_seconds, stop_asked=end.stop_asked)
+            replace(
+                score, fit_seconds=end.fit_seconds, score_seconds=end.score_seconds, stop_requested=end.stop_requested
+            )
             for score, end in zip(reached[chosen], reached[-1], strict=True)
         )
-        settled: dict[str, Any] = {}
+        resolved_params: dict[str, Any] = {}
         if self.resource not in (SAMPLES, EPOCHS):
-            estimator, _ = self.folds.prepare(work.params)
-            settled[locate(estimator, self.resource).parameter] = curve[chosen].resource
-        return Progress(last, last + 1, folds, curve, settled)
+            estimator, _ = self.folds.clone_with_params(work.params)
+            resolved_params[locate_resource(estimator, self.resource).parameter] = curve[chosen].resource
+        return Progress(last, last + 1, folds, curve, resolved_params)
 
     # -- one fold on its way up ----------------------------------------------------------------------------------------
 
-    def _add_rows(self, work: Work, fold: Fold) -> Generator[FoldScore, None, None]:
+    def _add_rows(self, work: WorkItem, fold: Fold) -> Generator[FoldScore, None, None]:
         """Fit afresh on more and more of the training rows, in the end on all of them as without rungs."""
         order = self.orders[fold.number]
         largest = max(len(order) for order in self.orders)
@@ -161,25 +169,27 @@ class Rungs:
                 score = self.folds.measure_fold(work, fold)
             else:
                 # In the order in which they stand, which may be that of time.
-                rows = row_numbers(fold.train)[np.sort(order[: max(1, round(amount / largest * len(order)))])]
+                rows = get_row_indices(fold.train)[np.sort(order[: max(1, round(amount / largest * len(order)))])]
                 # Callbacks are told of whole folds alone.
                 score = self.folds.measure_fold(replace(work, contexts=()), replace(fold, train=rows))
             self.folds.report(shown, fold, score)
             yield score
 
-    def _grow(self, work: Work, fold: Fold) -> Generator[FoldScore, None, None]:
+    def _grow(self, work: WorkItem, fold: Fold) -> Generator[FoldScore, None, None]:
         """Grow one estimator."""
-        fit_params = cut_metadata(self.folds.task.X, params=self.folds.task.fit_params, indices=fold.train)
+        fit_params = take_metadata_rows(self.folds.task.X, params=self.folds.task.fit_params, indices=fold.train)
         start = time.perf_counter()
-        estimator, error = self.folds.prepare(work.params)
-        train, test = cut_rows(estimator, self.folds.task, fold)
+        estimator, error = self.folds.clone_with_params(work.params)
+        train, test = split_fold_rows(estimator, self.folds.task, fold)
         args = train[: 1 if train[1] is None else 2]
-        place = growth = grown = None
+        location = growth = grown = None
         if error is None:
-            place, error = self._or_trace(lambda: self._locate(estimator, work))
-        with self._sharing(work, fold, estimator, place, *train, test[0]), ExitStack() as stack:
-            if place is not None:
-                growth, error = self._or_trace(lambda: plant(estimator, place, self.amounts[-1], args, fit_params))
+            location, error = self._or_trace(lambda: self._locate(estimator, work))
+        with self._sharing(work, fold, estimator, location, *train, test[0]), ExitStack() as stack:
+            if location is not None:
+                growth, error = self._or_trace(
+                    lambda: start_continued_fit(estimator, location, self.amounts[-1], args, fit_params)
+                )
             if growth is not None:
                 stack.callback(growth.close)
             for amount in self.amounts:
@@ -189,27 +199,27 @@ class Rungs:
                 with self._told(work if is_last else None, fold, train, fit_params) as stop:
                     if growth is not None:
                         with _expecting_too_little(not is_last):
-                            grown, error = self._or_trace(partial(growth.to, amount))
+                            grown, error = self._or_trace(partial(growth.continue_to, amount))
                 score = self._score(grown, error, train, test, fold, time.perf_counter() - start)
-                score = replace(score, stop_asked=any(stop))
+                score = replace(score, stop_requested=any(stop))
                 self.folds.report(shown, fold, score)
                 yield score
                 start = time.perf_counter()
 
-    def _locate(self, estimator: Any, work: Work) -> Place:
-        place = locate(estimator, self.resource)
-        refuse_searched(place, work.params)
-        return place
+    def _locate(self, estimator: Any, work: WorkItem) -> ResourceLocation:
+        location = locate_resource(estimator, self.resource)
+        check_not_searched(location, work.params)
+        return location
 
     def _sharing(
-        self, work: Work, fold: Fold, estimator: Any, place: Place | None, *rows: Any
+        self, work: WorkItem, fold: Fold, estimator: Any, location: ResourceLocation | None, *rows: Any
     ) -> AbstractContextManager[None]:
         """Share the first steps of a pipeline with other candidates, where they are fitted once."""
-        return self.folds.sharing(work, fold, estimator, *rows) if place and place.path else nullcontext()
+        return self.folds.sharing(work, fold, estimator, *rows) if location and location.path else nullcontext()
 
     @contextmanager
     def _told(
-        self, work: Work | None, fold: Fold, train: tuple[Any, Any], fit_params: Mapping[str, Any]
+        self, work: WorkItem | None, fold: Fold, train: tuple[Any, Any], fit_params: Mapping[str, Any]
     ) -> Iterator[list[bool]]:
         """Tell scikit-learn's callbacks, if there are any, that a fold is being fitted; keep what they answer."""
         answers: list[bool] = []
@@ -217,7 +227,7 @@ class Rungs:
         if context is None:
             yield answers
             return
-        told = told_to_callbacks(self.folds.caller, *train, fit_params)
+        told = make_callback_arguments(self.folds.caller, *train, fit_params)
         context.call_on_fit_task_begin(**told)
         yield answers
         answers.append(bool(context.call_on_fit_task_end(**told)))
@@ -235,7 +245,7 @@ class Rungs:
         self, grown: Any, error: str | None, train: tuple[Any, Any], test: tuple[Any, Any], fold: Fold, seconds: float
     ) -> FoldScore:
         folds = self.folds
-        scores = {"test": folds.failed_score(), "train": folds.failed_score()}
+        scores = {"test": folds.make_failed_score(), "train": folds.make_failed_score()}
         start = time.perf_counter()
         if error is None:
             scores["test"], error = folds.score(grown, *test, fold.test)
@@ -246,12 +256,12 @@ class Rungs:
             scores["train"] = None
         return FoldScore(**scores, fit_seconds=seconds, score_seconds=score_seconds, error=error)
 
-    def _with_amount(self, work: Work, amount: int) -> Work:
+    def _with_amount(self, work: WorkItem, amount: int) -> WorkItem:
         """Make the amount one of the parameters, for messages."""
         return replace(work, params={**work.params, self.resource: amount})
 
 
-def make_rungs(
+def make_rung_evaluation(
     folds: WholeFolds,
     resource: str,
     *,
@@ -297,27 +307,27 @@ def make_rungs(
         If the estimator has no such resource, if it is searched, or if the amounts make no ladder.
     """
     for name, amount in (("min_resources", min_resources), ("max_resources", max_resources)):
-        if amount != "auto" and not is_count(amount):
+        if amount != "auto" and not is_positive_integer(amount):
             raise ValueError(f"{name} must be a positive integer or 'auto', got {amount!r}.")
     if not isinstance(factor, Real) or not factor > 1:
         raise ValueError(f"factor must be a number greater than 1, got {factor!r}.")
     if resource == SAMPLES:
         return _rungs_of_samples(folds, min_resources, max_resources, factor, metric)
-    place = locate(folds.estimator, resource)
-    refuse_searched(place, searched)
-    most = given_amount(folds.estimator, place) if max_resources == "auto" else int(max_resources)
+    location = locate_resource(folds.estimator, resource)
+    check_not_searched(location, searched)
+    most = get_default_amount(folds.estimator, location) if max_resources == "auto" else int(max_resources)
     least = max(1, round(most / factor ** (AUTO_RUNGS - 1))) if min_resources == "auto" else int(min_resources)
-    return Rungs(folds, resource, ladder(least, most, factor), metric)
+    return Rungs(folds, resource, compute_rung_amounts(least, most, factor), metric)
 
 
 def _rungs_of_samples(
     folds: WholeFolds, min_resources: int | str, max_resources: int | str, factor: float, metric: str | None
 ) -> Rungs:
     """Draw the order in which each fold's training rows come in, and see how few will do."""
-    trains = [row_numbers(fold.train) for fold in folds.task.folds]
+    trains = [get_row_indices(fold.train) for fold in folds.task.folds]
     largest = max(len(train) for train in trains)
     most = largest if max_resources == "auto" else min(largest, int(max_resources))
-    classes = stratifiable(folds.estimator, folds.task.y)
+    classes = find_strata(folds.estimator, folds.task.y)
     smallest = 2 * len(trains) * (1 if classes is None else len(np.unique(classes)))
     orders = []
     for number, train in enumerate(trains):
@@ -325,13 +335,13 @@ def _rungs_of_samples(
         if classes is None:
             orders.append(random_state.permutation(len(train)))
             continue
-        orders.append(stratified_order(classes[train], random_state))
+        orders.append(draw_stratified_order(classes[train], random_state))
         smallest = max(smallest, ceil(largest / np.unique(classes[train], return_counts=True)[1].min()))
     if min_resources == "auto":
         least = min(most, max(smallest, round(most / factor ** (AUTO_RUNGS_OF_SAMPLES - 1))))
     else:
         least = int(min_resources)
-    return Rungs(folds, SAMPLES, ladder(least, most, factor), metric, tuple(orders))
+    return Rungs(folds, SAMPLES, compute_rung_amounts(least, most, factor), metric, tuple(orders))
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.sklearn import has_callbacks
 
-__all__ = ["Prefixes"]
+__all__ = ["StepCache"]
 
 # Copies refer to these and do not copy them: so what was defined in a function or a notebook can be copied too.
 REFERRED = (type, FunctionType, ModuleType)
@@ -33,7 +33,7 @@ REFERRED = (type, FunctionType, ModuleType)
 MESSAGES = ("message_clsname", "message", "caller", "callback_ctx")
 
 
-class Prefixes:
+class StepCache:
     """Keeps what the first steps of pipelines gave, for all candidates that begin with the same steps.
 
     A result is found again by the fold, the steps so far with all their parameters, and the metadata they were given;
@@ -61,10 +61,10 @@ class Prefixes:
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> X, y = load_iris(return_X_y=True)
-    >>> prefixes = Prefixes()
+    >>> prefixes = StepCache()
     >>> for C in (0.1, 1.0):  # the scaler is fitted once
     ...     model = make_pipeline(StandardScaler(), LogisticRegression(C=C))
-    ...     with prefixes.lent_to(model, "all rows", X, y):
+    ...     with prefixes.share_steps(model, "all rows", X, y):
     ...         print(f"{model.fit(X, y).score(X, y):.2f}")
     0.93
     0.97
@@ -77,10 +77,10 @@ class Prefixes:
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Prefixes, (self.limit,)
+        return StepCache, (self.limit,)
 
     @contextmanager
-    def lent_to(self, pipeline: Any, rows: Any, X: Any, y: Any, *others: Any) -> Iterator[None]:
+    def share_steps(self, pipeline: Any, rows: Any, X: Any, y: Any, *others: Any) -> Iterator[None]:
         """Let an estimator share its first steps while it is fitted, once, and scored.
 
         Parameters
@@ -151,7 +151,9 @@ class _Loan:
 
     location = None  # tells the pipeline that it need not clone its steps: it is a clone itself
 
-    def __init__(self, store: Prefixes, pipeline: Any, rows: Hashable, X: Any, y: Any, others: tuple[Any, ...]) -> None:
+    def __init__(
+        self, store: StepCache, pipeline: Any, rows: Hashable, X: Any, y: Any, others: tuple[Any, ...]
+    ) -> None:
         self.store = store
         self.pipeline = pipeline
         self.rows = rows

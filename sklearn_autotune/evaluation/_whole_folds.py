@@ -15,17 +15,17 @@ from sklearn.utils import get_tags
 
 from sklearn_autotune._compat.sklearn import (
     MultimetricScorer,
-    cut_metadata,
     get_scorers,
+    make_callback_arguments,
     score_fold,
     split_rows,
+    take_metadata_rows,
     take_rows,
-    told_to_callbacks,
 )
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Score, Task, Work
-from sklearn_autotune.evaluation._step_cache import Prefixes
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Score, Task, WorkItem
+from sklearn_autotune.evaluation._step_cache import StepCache
 
-__all__ = ["WholeFolds", "cut_rows", "test_rows"]
+__all__ = ["WholeFolds", "split_fold_rows", "take_test_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class WholeFolds:
         As in scikit-learn's searches; lines are printed where the fold is measured.
     caller : estimator or None
         The search that scikit-learn's callbacks are told about.
-    shared : Prefixes or None
+    shared : StepCache or None
         Where candidates find what the first steps of a pipeline gave on a fold.
     """
 
@@ -49,14 +49,14 @@ class WholeFolds:
     task: Task
     verbose: int = 0
     caller: Any = None
-    shared: Prefixes | None = None
+    shared: StepCache | None = None
 
     @property
     def n_folds(self) -> int:
         """Into how many parts a candidate can be cut."""
         return len(self.task.folds)
 
-    def steps(self, work: Work) -> Generator[Progress, None, None]:
+    def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold."""
         folds = [fold for fold in self.task.folds if not work.only or fold.number in work.only]
         done: list[FoldScore] = []
@@ -71,19 +71,19 @@ class WholeFolds:
         """Fit the winner, in place."""
         return estimator.fit(*((X,) if y is None else (X, y)), **fit_params)
 
-    def resource_of(self, curve: Sequence[Rung]) -> int:
+    def get_resource_amount(self, curve: Sequence[Rung]) -> int:
         """There is none that a candidate has part of."""
         raise ValueError("whole folds have no resource")
 
-    def measure_fold(self, work: Work, fold: Fold) -> FoldScore:
+    def measure_fold(self, work: WorkItem, fold: Fold) -> FoldScore:
         """Fit and score on one fold: the only road, whatever pruning, metadata or failures there are."""
         task = self.task
-        fit_params = cut_metadata(task.X, params=task.fit_params, indices=fold.train)
+        fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
         start = time.perf_counter()
-        estimator, error = self.prepare(work.params)
-        (X_train, y_train), (X_test, y_test) = cut_rows(estimator, task, fold)
+        estimator, error = self.clone_with_params(work.params)
+        (X_train, y_train), (X_test, y_test) = split_fold_rows(estimator, task, fold)
         stop = False
-        test = train = self.failed_score()
+        test = train = self.make_failed_score()
         score_seconds = 0.0
         with self.sharing(work, fold, estimator, X_train, y_train, X_test):
             if error is None:
@@ -96,13 +96,13 @@ class WholeFolds:
                 train, error = self.score(estimator, X_train, y_train, fold.train)
         return FoldScore(test, train if task.return_train_score else None, fit_seconds, score_seconds, error, stop)
 
-    def sharing(self, work: Work, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:
+    def sharing(self, work: WorkItem, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:
         """Share the first steps of a pipeline with other candidates, unless callbacks are to see every step."""
         if self.shared is None or work.contexts:
             return nullcontext()
-        return self.shared.lent_to(estimator, fold, *rows)
+        return self.shared.share_steps(estimator, fold, *rows)
 
-    def prepare(self, params: Mapping[str, Any]) -> tuple[Any, str | None]:
+    def clone_with_params(self, params: Mapping[str, Any]) -> tuple[Any, str | None]:
         """Clone the estimator with the candidate's parameters, or say why it cannot be done."""
         estimator = clone(self.estimator)
         try:
@@ -115,14 +115,14 @@ class WholeFolds:
         return estimator, None
 
     def _fit(
-        self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], work: Work, fold: Fold
+        self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], work: WorkItem, fold: Fold
     ) -> tuple[str | None, bool]:
         """Fit with scikit-learn's callbacks around it; return the traceback and whether to stop."""
         args = (X,) if y is None else (X, y)
         context = work.contexts[fold.number] if work.contexts else None
         if context is None:
             return self._fit_or_trace(estimator, args, fit_params), False
-        told = told_to_callbacks(self.caller, X, y, fit_params)
+        told = make_callback_arguments(self.caller, X, y, fit_params)
         # Only the fit itself is tried: what callbacks do wrong is no failure of the candidate.
         with context.propagate_callback_context(estimator):
             context.call_on_fit_task_begin(**told)
@@ -142,25 +142,25 @@ class WholeFolds:
     def score(self, estimator: Any, X: Any, y: Any, rows: Any) -> tuple[Score, str | None]:
         """Score; what is no number is a failure of this candidate like any other. Return the traceback too."""
         task = self.task
-        params = cut_metadata(task.X, params=task.score_params, indices=rows) if task.score_params else {}
+        params = take_metadata_rows(task.X, params=task.score_params, indices=rows) if task.score_params else {}
         try:
             return score_fold(estimator, X, y, task.scorer, params, task.error_score), None
         except Exception:
             if task.error_score == "raise":
                 raise
-            return self.failed_score(), format_exc()
+            return self.make_failed_score(), format_exc()
 
-    def failed_score(self) -> Any:
+    def make_failed_score(self) -> Any:
         if isinstance(self.task.scorer, MultimetricScorer):
             return dict.fromkeys(get_scorers(self.task.scorer), self.task.error_score)
         return self.task.error_score
 
-    def announce(self, work: Work, fold: Fold) -> None:
+    def announce(self, work: WorkItem, fold: Fold) -> None:
         if self.verbose > 9:
             message = f"[CV{self._place(work, fold)}] START {_describe(work.params)}"
             print(f"{message}{(80 - len(message)) * '.'}")
 
-    def report(self, work: Work, fold: Fold, score: FoldScore) -> None:
+    def report(self, work: WorkItem, fold: Fold, score: FoldScore) -> None:
         """Print scikit-learn's line for a finished fold."""
         if self.verbose < 2:
             return
@@ -173,22 +173,22 @@ class WholeFolds:
         message += "." * (80 - len(message) - len(result))
         print(message + result)
 
-    def _place(self, work: Work, fold: Fold) -> str:
+    def _place(self, work: WorkItem, fold: Fold) -> str:
         place = f" {fold.number + 1}/{len(self.task.folds)}" if self.verbose > 2 else ""
         if self.verbose > 9:
             place += f"; {work.row + 1}/{work.n_rows}"
         return place
 
 
-def cut_rows(estimator: Any, task: Task, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def split_fold_rows(estimator: Any, task: Task, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """Return the training and the test rows; of a precomputed kernel, the columns too."""
     if get_tags(estimator).input_tags.pairwise:
         train = split_rows(estimator, task.X, task.y, fold.train)
         return train, split_rows(estimator, task.X, task.y, fold.test, fold.train)
-    return (_rows(task.X, fold.train), _rows(task.y, fold.train)), test_rows(task, fold)
+    return (_rows(task.X, fold.train), _rows(task.y, fold.train)), take_test_rows(task, fold)
 
 
-def test_rows(task: Task, fold: Fold) -> tuple[Any, Any]:
+def take_test_rows(task: Task, fold: Fold) -> tuple[Any, Any]:
     """Return the test rows alone, of data that are no precomputed kernel."""
     return _rows(task.X, fold.test), _rows(task.y, fold.test)
 

@@ -19,13 +19,13 @@ from joblib import parallel_config
 from joblib.parallel import get_active_backend
 from sklearn import config_context, get_config
 
-from sklearn_autotune._compat.optional import require
-from sklearn_autotune.evaluation import Evaluation, Outcome, Progress, Work
+from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune.evaluation import Evaluation, Outcome, Progress, WorkItem
 from sklearn_autotune.exceptions import ClusterLostError
-from sklearn_autotune.execution._executors import NO_LIMITS, Clock, Limits, Slots
+from sklearn_autotune.execution._executors import NO_LIMITS, BusyTimer, SlotExecutor, TrialLimits
 from sklearn_autotune.execution._worker import Worker
 
-__all__ = ["ClusterSlots", "find_client"]
+__all__ = ["DaskExecutor", "find_dask_client"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ END_SECONDS = 5.0
 RESTART_SECONDS = 30.0
 
 
-def find_client(executor: Any) -> Any:
+def find_dask_client(executor: Any) -> Any:
     """Return the Dask client that a search is to use, or None.
 
     Parameters
@@ -51,7 +51,7 @@ def find_client(executor: Any) -> Any:
     if executor is None:
         backend, _ = get_active_backend()
         return backend.client if type(backend).__name__ == "DaskDistributedBackend" else None
-    distributed = require("distributed", "executor=")
+    distributed = import_optional("distributed", "executor=")
     if isinstance(executor, str):
         return distributed.Client(executor, set_as_default=False)
     if not isinstance(executor, distributed.Client):
@@ -62,7 +62,7 @@ def find_client(executor: Any) -> Any:
     return executor
 
 
-class ClusterSlots(Slots):
+class DaskExecutor(SlotExecutor):
     """Slots on the workers that a cluster has at the time; workers may come and go.
 
     Parameters
@@ -72,8 +72,8 @@ class ClusterSlots(Slots):
     n_jobs : int or None
         How many workers to use at most; None or a negative number means all.
     look_ahead : int
-    limits : Limits
-    is_ours : bool
+    limits : TrialLimits
+    owns_client : bool
         Whether to close the client in the end.
 
     Raises
@@ -88,17 +88,17 @@ class ClusterSlots(Slots):
         evaluation: Evaluation,
         n_jobs: int | None,
         look_ahead: int,
-        limits: Limits = NO_LIMITS,
+        limits: TrialLimits = NO_LIMITS,
         *,
-        is_ours: bool = False,
+        owns_client: bool = False,
     ) -> None:
         if limits.n_bytes is not None:
-            if is_ours:
+            if owns_client:
                 client.close()
             raise ValueError("memory_limit cannot be kept on a Dask cluster: set it there, when its workers are begun.")
         self.client = client
         self.evaluation = evaluation
-        self.is_ours = is_ours
+        self.owns_client = owns_client
         self.config = get_config()
         self.used: set[str] = set()  # addresses of workers that have a slot, or must not be given one
         self.endings: list[threading.Thread] = []
@@ -126,7 +126,7 @@ class ClusterSlots(Slots):
         super().close()
         for thread in self.endings:
             thread.join()
-        if self.is_ours:
+        if self.owns_client:
             self.client.close()
 
     def _start_queued(self) -> None:
@@ -194,18 +194,18 @@ class ClusterSlots(Slots):
 class _ClusterSlot:
     """One worker of the cluster, with the data."""
 
-    def __init__(self, slots: ClusterSlots, address: str, data: Any) -> None:
+    def __init__(self, slots: DaskExecutor, address: str, data: Any) -> None:
         self.slots = slots
         self.address = address
         self.data = data
         self.token = uuid4().hex
-        self.clock = Clock()
+        self.clock = BusyTimer()
         self.future: Future = Future()
         self.task: Any = None
         self.warming = self._submit_task(_warm_up, data, priority=1)  # before any candidate
         self.warming.add_done_callback(self.clock.note_ready)
 
-    def start(self, work: Work) -> Future:
+    def start(self, work: WorkItem) -> Future:
         return self._submit(_start, self.token, self.data, work, self.slots.config)
 
     def advance(self) -> Future:
@@ -293,7 +293,7 @@ def _warm_up(evaluation: Evaluation) -> None:
     """Import what the data and this module need."""
 
 
-def _start(token: str, evaluation: Evaluation, work: Work, config: dict[str, Any]) -> Outcome | Progress:
+def _start(token: str, evaluation: Evaluation, work: WorkItem, config: dict[str, Any]) -> Outcome | Progress:
     """Measure a candidate, or take its first step, with joblib inside it using threads."""
     _under_way[token] = Worker(evaluation)
     with config_context(**config), parallel_config(backend="threading"):

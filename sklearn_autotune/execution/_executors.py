@@ -25,18 +25,18 @@ from joblib.externals.loky import ProcessPoolExecutor
 from joblib.parallel import get_active_backend
 from sklearn import get_config, set_config
 
-from sklearn_autotune.evaluation import Evaluation, OpenBar, Outcome, Progress, Work, measure
+from sklearn_autotune.evaluation import Evaluation, NoPruningState, Outcome, Progress, WorkItem, measure
 from sklearn_autotune.evaluation._base import join, judge
 from sklearn_autotune.execution._worker import Worker, advance, pack, prepare_process, start
 
 __all__ = [
     "NO_LIMITS",
-    "Clock",
+    "BusyTimer",
     "Executor",
-    "InProcess",
-    "Limits",
-    "ProcessSlots",
-    "Slots",
+    "InProcessExecutor",
+    "ProcessExecutor",
+    "SlotExecutor",
+    "TrialLimits",
     "make_executor",
     "make_thread_executor",
 ]
@@ -60,7 +60,7 @@ EXIT = re.compile(r"exit codes? of the workers? (?:are|is) \{(.*)\}")  # loky sa
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TrialLimits:
     """What one candidate may take at most; None sets no limit.
 
     Attributes
@@ -80,7 +80,7 @@ class Limits:
         return self.seconds is not None or self.n_bytes is not None
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = TrialLimits()
 
 
 class Executor(Protocol):
@@ -94,7 +94,7 @@ class Executor(Protocol):
 
     capacity: int
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: WorkItem) -> None:
         """Take a candidate; it may have to wait for a free place."""
         ...
 
@@ -111,7 +111,9 @@ class Executor(Protocol):
         ...
 
 
-def make_executor(evaluation: Evaluation, n_jobs: int | None, look_ahead: int, limits: Limits = NO_LIMITS) -> Executor:
+def make_executor(
+    evaluation: Evaluation, n_jobs: int | None, look_ahead: int, limits: TrialLimits = NO_LIMITS
+) -> Executor:
     """Choose the executor that joblib's conventions ask for.
 
     Parameters
@@ -121,7 +123,7 @@ def make_executor(evaluation: Evaluation, n_jobs: int | None, look_ahead: int, l
         None means 1 unless a ``joblib.parallel_config`` says otherwise; -1 means all processors.
     look_ahead : int
         How many candidates there will be to work on at a time; where slots would stand idle, candidates are cut up.
-    limits : Limits
+    limits : TrialLimits
         Kept by ending worker processes, or by the system in them: with a limit, one job has a worker process too.
 
     Returns
@@ -137,13 +139,13 @@ def make_executor(evaluation: Evaluation, n_jobs: int | None, look_ahead: int, l
     backend, _ = get_active_backend()
     n_slots = effective_n_jobs(n_jobs)
     if n_slots == 1 and not limits.are_set:
-        return InProcess(evaluation)
+        return InProcessExecutor(evaluation)
     # Twice as many parts as slots: outcomes are told in order, and nobody should wait for the slowest candidate.
     n_parts = ceil(2 * n_slots / look_ahead)
     if limits.n_bytes is not None and not sys.platform.startswith("linux"):
         raise ValueError(f"memory_limit is kept by Linux only, and this is {sys.platform}. Use memory_limit=None.")
     if n_slots == 1:
-        return ProcessSlots(evaluation, 1, n_parts, limits)
+        return ProcessExecutor(evaluation, 1, n_parts, limits)
     if getattr(backend, "supports_sharedmem", False):
         if limits.are_set:
             raise ValueError(
@@ -151,34 +153,34 @@ def make_executor(evaluation: Evaluation, n_jobs: int | None, look_ahead: int, l
                 "joblib.parallel_config(backend='loky'), or n_jobs=1, which is given a worker process."
             )
         config = get_config()
-        return Slots(lambda: _ThreadSlot(evaluation, config), n_slots, evaluation.n_folds, n_parts)
+        return SlotExecutor(lambda: _ThreadSlot(evaluation, config), n_slots, evaluation.n_folds, n_parts)
     name = type(backend).__name__
     if name not in ("LokyBackend", "MultiprocessingBackend"):
         raise ValueError(
             f"OptunaSearchCV cannot run on joblib's {name}. Use joblib.parallel_config(backend='loky'), 'threading' or "
             "'dask'."
         )
-    return ProcessSlots(evaluation, n_slots, n_parts, limits)
+    return ProcessExecutor(evaluation, n_slots, n_parts, limits)
 
 
 def make_thread_executor(evaluation: Evaluation, n_slots: int) -> Executor:
     """Choose the executor of an evaluation that keeps processors busy itself, with so many candidates at a time."""
     if n_slots == 1:
-        return InProcess(evaluation)
+        return InProcessExecutor(evaluation)
     config = get_config()
-    return Slots(lambda: _ThreadSlot(evaluation, config), n_slots, evaluation.n_folds)
+    return SlotExecutor(lambda: _ThreadSlot(evaluation, config), n_slots, evaluation.n_folds)
 
 
-class InProcess:
+class InProcessExecutor:
     """Runs the work here, one candidate after the other; there is nothing to kill."""
 
     capacity = 1
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
-        self.queue: deque[Work] = deque()
+        self.queue: deque[WorkItem] = deque()
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: WorkItem) -> None:
         """Queue the candidate."""
         self.queue.append(work)
 
@@ -197,7 +199,7 @@ class InProcess:
         self.queue.clear()
 
 
-class Clock:
+class BusyTimer:
     """Counts the seconds for which a worker is busy with a candidate, whenever that is looked at."""
 
     def __init__(self) -> None:
@@ -236,10 +238,10 @@ class _ThreadSlot:
     def __init__(self, evaluation: Evaluation, config: dict[str, Any]) -> None:
         self.worker = Worker(evaluation)
         self.pool = ThreadPoolExecutor(max_workers=1, initializer=lambda: set_config(**config))
-        self.clock = Clock()
+        self.clock = BusyTimer()
         self.clock.note_ready()
 
-    def start(self, work: Work) -> Future:
+    def start(self, work: WorkItem) -> Future:
         return self.pool.submit(self.worker.start, work)
 
     def advance(self) -> Future:
@@ -255,11 +257,11 @@ class _ProcessSlot:
 
     def __init__(self, initargs: tuple[Any, ...], env: dict[str, str]) -> None:
         self.pool = ProcessPoolExecutor(max_workers=1, initializer=prepare_process, initargs=initargs, env=env)
-        self.clock = Clock()
+        self.clock = BusyTimer()
         self.future: Future = self.pool.submit(os.getpid)
         self.future.add_done_callback(self.clock.note_ready)
 
-    def start(self, work: Work) -> Future:
+    def start(self, work: WorkItem) -> Future:
         self.future = self.pool.submit(start, work)
         return self.future
 
@@ -275,7 +277,7 @@ class _ProcessSlot:
         self.pool.shutdown(wait=True, kill_workers=True)
 
 
-class Slots:
+class SlotExecutor:
     """A fixed number of slots; each holds one candidate at a time, or one part of it.
 
     Parameters
@@ -286,7 +288,7 @@ class Slots:
     n_slots : int
     n_folds, n_parts : int
         Into how many parts, of so many folds in all, a candidate is cut. One that races is cut into folds.
-    limits : Limits
+    limits : TrialLimits
     """
 
     def __init__(
@@ -295,22 +297,22 @@ class Slots:
         n_slots: int,
         n_folds: int = 1,
         n_parts: int = 1,
-        limits: Limits = NO_LIMITS,
+        limits: TrialLimits = NO_LIMITS,
     ) -> None:
         self.make_slot = make_slot
         self.limits = limits
         self.spent: defaultdict[int, float] = defaultdict(float)  # seconds, of parts that have ended
         self.n_folds = n_folds
         self.n_parts = n_parts
-        self.awaited: dict[int, tuple[Work, dict[tuple[int, ...], Outcome | None]]] = {}
+        self.awaited: dict[int, tuple[WorkItem, dict[tuple[int, ...], Outcome | None]]] = {}
         self.idle: list[Any] = []
         self.capacity = self.n_unopened = n_slots
-        self.queue: deque[Work] = deque()
-        self.busy: dict[Future, tuple[Any, Work]] = {}
+        self.queue: deque[WorkItem] = deque()
+        self.busy: dict[Future, tuple[Any, WorkItem]] = {}
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: WorkItem) -> None:
         """Queue the candidate, in parts if there are slots for them, and start it if a slot is free."""
-        is_racing = not isinstance(work.bar, OpenBar)
+        is_racing = not isinstance(work.pruner_state, NoPruningState)
         parts = work.parts(self.n_folds, self.n_folds if is_racing else self.n_parts)
         self.awaited[work.number] = work, {part.only: None for part in parts}
         self.queue.extend(parts)
@@ -386,7 +388,7 @@ class Slots:
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
-    def _join(self, part: Work, outcome: Outcome) -> list[tuple[int, Outcome]]:
+    def _join(self, part: WorkItem, outcome: Outcome) -> list[tuple[int, Outcome]]:
         """Note the outcome of a part; return the candidate's as soon as the parts measured decide it."""
         if part.number not in self.awaited:
             return []  # decided by its earlier folds
@@ -422,7 +424,7 @@ class Slots:
                 slot.clock.start(future, afresh=True)
                 self.busy[future] = (slot, work)
 
-    def _outcome(self, future: Future, slot: Any, work: Work) -> Outcome | None:
+    def _outcome(self, future: Future, slot: Any, work: WorkItem) -> Outcome | None:
         """Return how the candidate ended, or None if it has been sent to take another step."""
         try:
             result = future.result()
@@ -430,16 +432,16 @@ class Slots:
             slot.kill()
             self.n_unopened += 1
             found = EXIT.search(str(error))
-            exit = found[1] if found else None
-            return Outcome("failed", (), f"The worker process died: {error}", exit=exit)
+            exit_status = found[1] if found else None
+            return Outcome("failed", (), f"The worker process died: {error}", exit_status=exit_status)
         except MemoryError as error:
             if self.limits.n_bytes is None:
-                result = Outcome("failed", (), str(error), raised=error)
+                result = Outcome("failed", (), str(error), exception=error)
             else:
                 result = Outcome("failed", (), f"MemoryError under memory_limit={self.limits.n_bytes}: {error}")
         except BaseException as error:
             # An earlier fold may show this one to have been for nothing, and an earlier candidate may end the search.
-            result = Outcome("failed", (), str(error), raised=error)
+            result = Outcome("failed", (), str(error), exception=error)
         if isinstance(result, Progress):
             verdict = judge(work, result)
             if verdict is None:
@@ -452,10 +454,10 @@ class Slots:
         return result
 
 
-class ProcessSlots(Slots):
+class ProcessExecutor(SlotExecutor):
     """Slots of one worker process each; the data is written once and mapped by all of them."""
 
-    def __init__(self, evaluation: Evaluation, n_slots: int, n_parts: int = 1, limits: Limits = NO_LIMITS) -> None:
+    def __init__(self, evaluation: Evaluation, n_slots: int, n_parts: int = 1, limits: TrialLimits = NO_LIMITS) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sklearn_autotune_"))
         try:
             pack(evaluation, self.folder)
@@ -475,7 +477,7 @@ class ProcessSlots(Slots):
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _urgency(work: Work) -> tuple[int, int]:
+def _urgency(work: WorkItem) -> tuple[int, int]:
     """Sort what waits: candidates in their order, but a later fold in a race, perhaps for nothing, after first ones."""
     place = work.only[0] if work.only and work.races else 0
     return place, work.number

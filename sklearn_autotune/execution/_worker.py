@@ -20,7 +20,7 @@ import numpy as np
 from joblib import parallel_config
 from sklearn import set_config
 
-from sklearn_autotune.evaluation._base import Evaluation, Outcome, Progress, Work, judge, measure
+from sklearn_autotune.evaluation._base import Evaluation, Outcome, Progress, WorkItem, judge, measure
 from sklearn_autotune.exceptions import WorkerSetupError
 
 try:  # joblib brings it: as a dependency since 1.6, inside itself before
@@ -40,12 +40,12 @@ class Worker:
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
-        self.work: Work | None = None
+        self.work: WorkItem | None = None
         self.steps: Iterator[Progress] = iter(())
 
-    def start(self, work: Work) -> Outcome | Progress:
+    def start(self, work: WorkItem) -> Outcome | Progress:
         """Measure to the end, or take the first step if the bar has to be applied elsewhere."""
-        if work.bar.travels:
+        if work.pruner_state.is_picklable:
             return measure(self.evaluation, work)
         self.work = work
         self.steps = self.evaluation.steps(work)
@@ -137,7 +137,7 @@ def _limit_memory(n_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
-def start(work: Work) -> Outcome | Progress:
+def start(work: WorkItem) -> Outcome | Progress:
     """Measure a candidate in this process; joblib inside it uses threads, as in joblib's own workers."""
     return _call(_ready().start, work)
 

@@ -12,11 +12,11 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.export import _script_ensemble
-from sklearn_autotune.export._selection import blend_params
-from sklearn_autotune.export._source import Node, Writer, render
+from sklearn_autotune.export._selection import make_blend_params
+from sklearn_autotune.export._source import Expression, ExpressionWriter, render
 from sklearn_autotune.search._engine import BaseSearch
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
-from sklearn_autotune.tables._estimators import NumberedClasses, RawColumns
+from sklearn_autotune.tables._estimators import EncodingTransformer, LabelEncodingClassifier
 
 __all__ = ["export_code"]
 
@@ -67,7 +67,7 @@ def export_code(fitted: Any) -> str:
     >>> bool((namespace["fit"](X, y).predict(X) == search.predict(X)).all())
     True
     """
-    writer = ModelWriter()
+    writer = EstimatorWriter()
     model = writer.write(fitted, type(fitted).__name__)
     epochs = _epochs(fitted)
     blocks = [
@@ -83,10 +83,10 @@ def export_code(fitted: Any) -> str:
     return "\n\n\n".join(blocks) + "\n"
 
 
-class ModelWriter(Writer):
+class EstimatorWriter(ExpressionWriter):
     """Writes estimators, and in the place of a fitted search what it found."""
 
-    def estimator(self, estimator: Any, where: str) -> Node | str:
+    def estimator(self, estimator: Any, where: str) -> Expression | str:
         """Return the constructor's call, or that of a search's winner."""
         if not _is_search(estimator):
             return super().estimator(estimator, where)
@@ -96,7 +96,7 @@ class ModelWriter(Writer):
                 "refit=True; one that a meta-estimator clones and fits again has to be exported by itself."
             )
         if isinstance(estimator, AutoModelSelector):
-            name, params = blend_params(estimator, self, where)
+            name, params = make_blend_params(estimator, self, where)
             return self.call(getattr(_script_ensemble, name), params, where)
         if isinstance(estimator, TunedXGBClassifier | TunedXGBRegressor):
             return self._booster(estimator, where)
@@ -110,21 +110,22 @@ class ModelWriter(Writer):
         twins = {name: getattr(estimator, f"{name}_", value) for name, value in found.items() if _is_search(value)}
         return found | twins
 
-    def _booster(self, tuned: Any, where: str) -> Node | str:
+    def _booster(self, tuned: Any, where: str) -> Expression | str:
         """Write tuned XGBoost: the columns read, the classes numbered, and the booster."""
         model = self.write(tuned.best_estimator_, f"{where}.best_estimator_")
         if is_classifier(tuned):
             weight = tuned.class_weight
             if weight is not None or not np.array_equal(tuned.classes_, np.arange(len(tuned.classes_))):
                 params = {"model": model} | ({} if weight is None else {"class_weight": weight})
-                model = self.call(NumberedClasses, params, where)
+                model = self.call(LabelEncodingClassifier, params, where)
         if not hasattr(tuned, "feature_names_in_") and tuned.best_estimator_.feature_types is None:
             return model
-        columns = self.call(RawColumns, {}, where)
+        columns = self.call(EncodingTransformer, {}, where)
         steps = [
-            Node("(", (("", f'"{name}"'), ("", step)), ")") for name, step in (("columns", columns), ("model", model))
+            Expression("(", (("", f'"{name}"'), ("", step)), ")")
+            for name, step in (("columns", columns), ("model", model))
         ]
-        return self.call(Pipeline, {"steps": Node("[", tuple(("", step) for step in steps), "]")}, where)
+        return self.call(Pipeline, {"steps": Expression("[", tuple(("", step) for step in steps), "]")}, where)
 
 
 def _is_search(estimator: Any) -> bool:
@@ -171,7 +172,7 @@ def main():
     pd.DataFrame({{given.target: predict(model, {new_features})}}).to_csv(given.output, index=False)'''
 
 
-def _docstring(fitted: Any, writer: Writer) -> str:
+def _docstring(fitted: Any, writer: ExpressionWriter) -> str:
     name = type(fitted).__name__
     lines = [f'"""What {name} found, as a script that needs no more than it imports.', ""]
     score = getattr(fitted, "best_score_", None)
@@ -189,7 +190,7 @@ def _docstring(fitted: Any, writer: Writer) -> str:
     return "\n".join([*lines, '"""'])
 
 
-def _imports(writer: Writer, epochs: int | None) -> str:
+def _imports(writer: ExpressionWriter, epochs: int | None) -> str:
     statements = writer.imports | writer.sources.imports | {"import argparse"}
     if epochs is not None:
         statements.add("import numpy as np")
@@ -213,7 +214,7 @@ def _plain_first(statement: str) -> tuple[bool, str]:
 def _columns(fitted: Any) -> list[str]:
     if not hasattr(fitted, "feature_names_in_"):
         return []
-    names = Writer().write([str(name) for name in fitted.feature_names_in_], "COLUMNS")
+    names = ExpressionWriter().write([str(name) for name in fitted.feature_names_in_], "COLUMNS")
     return [f"# The columns, in the order of training.\nCOLUMNS = {render(names, 0, 10)}"]
 
 

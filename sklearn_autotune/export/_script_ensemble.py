@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.model_selection import train_test_split
 
-from sklearn_autotune.selection._temperature_scaling import as_columns, scale
+from sklearn_autotune.selection._temperature_scaling import apply_temperature, make_stacking_features
 from sklearn_autotune.tables._preparation import TableReader
 
 __all__ = ["BlendedClassifier", "BlendedRegressor", "Member", "Stacked"]
@@ -67,7 +67,7 @@ class Member(BaseEstimator):
         total = np.zeros((len(X), n_classes))
         for model in models:  # of a class that a model has not seen the probability is 0
             total[:, np.asarray(model[-1].classes_, dtype=int)] += model.predict_proba(X)
-        return scale((total / len(models)).astype(kind).astype(float), self.temperature)
+        return apply_temperature((total / len(models)).astype(kind).astype(float), self.temperature)
 
 
 class Stacked(BaseEstimator):
@@ -88,7 +88,7 @@ class Stacked(BaseEstimator):
         """Return values or, of so many classes, probabilities, scaled."""
         if not n_classes:
             return self.model_.predict(self._seen(columns, X))
-        return scale(self.model_.predict_proba(self._seen(columns, X)), self.temperature)
+        return apply_temperature(self.model_.predict_proba(self._seen(columns, X)), self.temperature)
 
     def _seen(self, columns: np.ndarray, X: Any) -> np.ndarray:
         return np.hstack([columns, X]) if self.sees_table else columns
@@ -116,7 +116,7 @@ class Blended(BaseEstimator):
         self.stacked = stacked
         self.n_seen = n_seen
 
-    def fit_members(self, X: Any, y: np.ndarray, target: np.ndarray, n_classes: int = 0) -> None:
+    def fit_layers(self, X: Any, y: np.ndarray, target: np.ndarray, n_classes: int = 0) -> None:
         """Read the table, draw the folds, fit the members and the models of them."""
         self.reader_ = TableReader()
         read = self.reader_.fit_transform(X)
@@ -125,7 +125,7 @@ class Blended(BaseEstimator):
         folds = [(rows[train], rows[test]) for train, test in splits]
         self.members_ = [clone(member).fit(read, target, folds) for member in self.members]
         seen = [member.predict_unseen(read, target, folds, n_classes) for member in self.members_[: self.n_seen]]
-        self.stacked_ = [clone(model).fit(as_columns(seen), read, target) for model in self.stacked]
+        self.stacked_ = [clone(model).fit(make_stacking_features(seen), read, target) for model in self.stacked]
         self.weights_ = [member.weight for member in self.members] + [model.weight for model in self.stacked]
 
     def mix(self, X: Any, n_classes: int = 0) -> np.ndarray:
@@ -133,7 +133,7 @@ class Blended(BaseEstimator):
         read = self.reader_.transform(X)
         found = [member.predict(read, n_classes) for member in self.members_]
         if self.stacked:
-            columns = as_columns(found[: self.n_seen])
+            columns = make_stacking_features(found[: self.n_seen])
             found += [model.predict(columns, read, n_classes) for model in self.stacked_]
         return np.average(found, axis=0, weights=self.weights_)
 
@@ -154,7 +154,7 @@ class BlendedClassifier(ClassifierMixin, Blended):
     def fit(self, X: Any, y: Any) -> "BlendedClassifier":
         """Fit the members on numbered classes."""
         self.classes_, places = np.unique(y, return_inverse=True)
-        self.fit_members(X, np.asarray(y), places, len(self.classes_))
+        self.fit_layers(X, np.asarray(y), places, len(self.classes_))
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -172,7 +172,7 @@ class BlendedRegressor(RegressorMixin, Blended):
     def fit(self, X: Any, y: Any) -> "BlendedRegressor":
         """Fit the members."""
         y = np.asarray(y, dtype=np.float64)
-        self.fit_members(X, y, y)
+        self.fit_layers(X, y, y)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

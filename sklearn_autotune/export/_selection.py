@@ -8,24 +8,24 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_autotune.boosting._early_stopping import stops_early, used_rounds, with_rounds
+from sklearn_autotune.boosting._early_stopping import clone_with_rounds, get_used_rounds, has_early_stopping
 from sklearn_autotune.export._script_ensemble import Member, Stacked
-from sklearn_autotune.export._source import Node, Writer, render
+from sklearn_autotune.export._source import Expression, ExpressionWriter, render
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
-from sklearn_autotune.selection._schedule import LEAST_ROWS
+from sklearn_autotune.selection._schedule import MIN_ROWS
 from sklearn_autotune.storage._study import draw_seed
 
-__all__ = ["blend_params"]
+__all__ = ["make_blend_params"]
 
 
-def blend_params(selector: AutoModelSelector, writer: Writer, where: str) -> tuple[str, dict[str, Any]]:
+def make_blend_params(selector: AutoModelSelector, writer: ExpressionWriter, where: str) -> tuple[str, dict[str, Any]]:
     """Say which class of `_script_blend` stands for a fitted selector, and with which parameters.
 
     Parameters
     ----------
     selector : AutoModelSelector
         Fitted.
-    writer : Writer
+    writer : ExpressionWriter
     where : str
 
     Returns
@@ -57,14 +57,14 @@ def blend_params(selector: AutoModelSelector, writer: Writer, where: str) -> tup
     if second is not None or any(on_folds for _, on_folds in members):
         seed = _seed(selector, [frozen.estimator for frozen in ensemble.estimators_])
         params["cv"] = _splitter(selector, seed, where)
-        if selector.timeout is not None and selector.n_rows_searched_ >= LEAST_ROWS:  # perhaps a sample of all
+        if selector.timeout is not None and selector.n_rows_searched_ >= MIN_ROWS:  # perhaps a sample of all
             params |= {"n_rows": selector.n_rows_searched_, "seed": seed}
     return "BlendedClassifier" if is_classifier(selector) else "BlendedRegressor", params
 
 
 def _member(
-    member: Any, weight: float, selector: AutoModelSelector, reader: Any, writer: Writer, where: str
-) -> tuple[Node, bool]:
+    member: Any, weight: float, selector: AutoModelSelector, reader: Any, writer: ExpressionWriter, where: str
+) -> tuple[Expression, bool]:
     """Write one member; say whether it has a model for each fold."""
     models = [_unfitted(pipeline) for pipeline in member.models]
     if selector.n_splits_ == 1:
@@ -81,7 +81,7 @@ def _member(
     return writer.call(Member, params, where), on_folds
 
 
-def _stacked(weight: float, sees_table: bool, member: Any, writer: Writer, where: str) -> Node:
+def _stacked(weight: float, sees_table: bool, member: Any, writer: ExpressionWriter, where: str) -> Expression:
     """Write one model of the second layer."""
     params = {"model": _unfitted(member.models[0]), "weight": float(weight), "sees_table": sees_table}
     if getattr(member, "temperature", 1.0) != 1.0:
@@ -89,20 +89,20 @@ def _stacked(weight: float, sees_table: bool, member: Any, writer: Writer, where
     return writer.call(Stacked, params, where)
 
 
-def _list(nodes: Iterable[Node]) -> Node:
-    return Node("[", tuple(("", node) for node in nodes), "]")
+def _list(nodes: Iterable[Expression]) -> Expression:
+    return Expression("[", tuple(("", node) for node in nodes), "]")
 
 
 def _unfitted(pipeline: Any) -> Any:
     """Return a clone that is fitted with as many rounds as this one predicts with, where it stopped early."""
     model = pipeline[-1]
     copied = clone(pipeline)
-    if stops_early(model):
-        copied.set_params(model=with_rounds(copied[-1], used_rounds(model)))
+    if has_early_stopping(model):
+        copied.set_params(model=clone_with_rounds(copied[-1], get_used_rounds(model)))
     return copied
 
 
-def _differences(models: Sequence[Any], writer: Writer, where: str) -> list[dict[str, Any]]:
+def _differences(models: Sequence[Any], writer: ExpressionWriter, where: str) -> list[dict[str, Any]]:
     """Return the parameters in which each fold's model differs from the first: numbers, such as that of rounds."""
     plain = [
         {name: value for name, value in model.get_params(deep=True).items() if isinstance(value, int | float | str)}
@@ -116,7 +116,7 @@ def _differences(models: Sequence[Any], writer: Writer, where: str) -> list[dict
     return settings
 
 
-def _text(model: Any, writer: Writer, where: str) -> str:
+def _text(model: Any, writer: ExpressionWriter, where: str) -> str:
     return render(writer.write(model, where))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Node", "Sources", "Writer", "render"]
+__all__ = ["Expression", "ExpressionWriter", "SourceCollector", "render"]
 
 PACKAGE = __name__.partition(".")[0]
 WIDTH = 110
@@ -25,11 +25,11 @@ OWN_NAMES = ("COLUMNS", "X", "argparse", "fit", "main", "make_model", "pd", "pre
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Expression:
     """An expression with parts: what opens it, the parts with what stands before each, and what closes it."""
 
     opening: str
-    parts: tuple[tuple[str, "Node | str"], ...]
+    parts: tuple[tuple[str, "Expression | str"], ...]
     closing: str
     needs_comma: bool = False
 
@@ -39,12 +39,12 @@ class Node:
         return self.opening + inner + ("," if self.needs_comma else "") + self.closing
 
 
-def render(node: Node | str, indent: int = 0, before: int = 0) -> str:
+def render(node: Expression | str, indent: int = 0, before: int = 0) -> str:
     """Lay out an expression: on one line if it fits, else a part a line.
 
     Parameters
     ----------
-    node : Node or str
+    node : Expression or str
     indent : int, default=0
         Spaces in front of the line on which it begins.
     before : int, default=0
@@ -56,7 +56,7 @@ def render(node: Node | str, indent: int = 0, before: int = 0) -> str:
 
     Examples
     --------
-    >>> print(render(Node("f(", (("a=", "1"), ("b=", Node("[", (("", "2"), ("", "3")), "]"))), ")")))
+    >>> print(render(Expression("f(", (("a=", "1"), ("b=", Expression("[", (("", "2"), ("", "3")), "]"))), ")")))
     f(a=1, b=[2, 3])
     """
     if isinstance(node, str):
@@ -69,7 +69,7 @@ def render(node: Node | str, indent: int = 0, before: int = 0) -> str:
     return f"{node.opening}\n{''.join(lines)}{' ' * indent}{node.closing}"
 
 
-class Sources:
+class SourceCollector:
     """Definitions of this package that a script takes along, with what they use and import.
 
     Attributes
@@ -154,24 +154,24 @@ def _segment(text: str, definition: ast.stmt) -> str:
 
 
 @dataclass
-class Writer:
+class ExpressionWriter:
     """Writes values as expressions, and gathers what a script has to import, or take along, for them.
 
     Attributes
     ----------
     imports : set of str
         Import statements.
-    sources : Sources
+    sources : SourceCollector
     unseeded : list of str
         Names of estimators whose ``random_state`` is None.
     """
 
     imports: set[str] = field(default_factory=set)
-    sources: Sources = field(default_factory=Sources)
+    sources: SourceCollector = field(default_factory=SourceCollector)
     unseeded: list[str] = field(default_factory=list)
     _names: dict[str, str] = field(default_factory=dict)
 
-    def write(self, value: Any, where: str) -> Node | str:
+    def write(self, value: Any, where: str) -> Expression | str:
         """Return an expression that gives an equal value.
 
         Parameters
@@ -182,7 +182,7 @@ class Writer:
 
         Returns
         -------
-        expression : Node or str
+        expression : Expression or str
 
         Raises
         ------
@@ -200,7 +200,7 @@ class Writer:
         if isinstance(value, partial):
             named = [(f"{name}=", self.write(part, where)) for name, part in value.keywords.items()]
             places = [("", self.write(part, where)) for part in (value.func, *value.args)]
-            return Node(f"{self.name_of(partial, where)}(", (*places, *named), ")")
+            return Expression(f"{self.name_of(partial, where)}(", (*places, *named), ")")
         if isinstance(value, list | tuple | dict | set | frozenset | slice | range):
             return self._container(value, where)
         if isinstance(value, np.ndarray | np.generic | np.dtype):
@@ -211,7 +211,7 @@ class Writer:
             return self._from_attributes(value, where)
         raise ValueError(f"{where} is {_short(value)}, which cannot be written as code. {_ADVICE}")
 
-    def estimator(self, estimator: Any, where: str) -> Node | str:
+    def estimator(self, estimator: Any, where: str) -> Expression | str:
         """Return the constructor's call with the parameters that differ from its defaults."""
         if type(estimator).__name__ == "FrozenEstimator":
             raise ValueError(f"{where} is a FrozenEstimator: a model that is fitted already is not written as code.")
@@ -219,13 +219,13 @@ class Writer:
             self.unseeded.append(type(estimator).__name__)
         return self.call(type(estimator), self.changed(estimator, params), where)
 
-    def call(self, kind: Any, params: Mapping[str, Any], where: str) -> Node:
+    def call(self, kind: Any, params: Mapping[str, Any], where: str) -> Expression:
         """Return a call with parameters by name; those that are Nodes are taken as they are."""
         parts = [
-            (f"{name}=", value if isinstance(value, Node) else self.write(value, f"{where}.{name}"))
+            (f"{name}=", value if isinstance(value, Expression) else self.write(value, f"{where}.{name}"))
             for name, value in params.items()
         ]
-        return Node(f"{self.name_of(kind, where)}(", tuple(parts), ")")
+        return Expression(f"{self.name_of(kind, where)}(", tuple(parts), ")")
 
     def changed(self, estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters that are not at their defaults, those in the signature first and in its order."""
@@ -261,28 +261,28 @@ class Writer:
     def _float(self, value: float) -> str:
         return repr(value) if math.isfinite(value) else f'float("{value}")'
 
-    def _container(self, value: Any, where: str) -> Node:
+    def _container(self, value: Any, where: str) -> Expression:
         if isinstance(value, dict):
             keys = [(self.write(key, where), self.write(item, f"{where}[{key!r}]")) for key, item in value.items()]
-            return Node("{", tuple((f"{_flat(key)}: ", item) for key, item in keys), "}")
+            return Expression("{", tuple((f"{_flat(key)}: ", item) for key, item in keys), "}")
         if isinstance(value, slice | range):
             ends = (value.start, value.stop, value.step)
-            return Node(f"{type(value).__name__}(", self._items(ends, where), ")")
+            return Expression(f"{type(value).__name__}(", self._items(ends, where), ")")
         items: Iterable[Any] = value if isinstance(value, list | tuple) else sorted(value, key=repr)
         if isinstance(value, list):
-            return Node("[", self._items(items, where), "]")
+            return Expression("[", self._items(items, where), "]")
         if isinstance(value, tuple) and type(value) is not tuple:
             raise ValueError(f"{where} is a {type(value).__name__}, which cannot be written as code. {_ADVICE}")
         if isinstance(value, tuple):
-            return Node("(", self._items(items, where), ")", needs_comma=len(value) == 1)
+            return Expression("(", self._items(items, where), ")", needs_comma=len(value) == 1)
         if value and isinstance(value, set):
-            return Node("{", self._items(items, where), "}")
-        return Node(f"{type(value).__name__}([", self._items(items, where), "])")
+            return Expression("{", self._items(items, where), "}")
+        return Expression(f"{type(value).__name__}([", self._items(items, where), "])")
 
-    def _items(self, items: Iterable[Any], where: str) -> tuple[tuple[str, Node | str], ...]:
+    def _items(self, items: Iterable[Any], where: str) -> tuple[tuple[str, Expression | str], ...]:
         return tuple(("", self.write(item, f"{where}[{place}]")) for place, item in enumerate(items))
 
-    def _numpy(self, value: Any, where: str) -> Node | str:
+    def _numpy(self, value: Any, where: str) -> Expression | str:
         if isinstance(value, np.dtype):
             self.imports.add("import numpy as np")
             return f"np.dtype({value.str!r})"
@@ -292,9 +292,9 @@ class Writer:
         dtype = "object" if value.dtype.kind == "O" else repr(value.dtype.str)
         if isinstance(value, np.generic):
             return f"np.dtype({dtype}).type({value.item()!r})"
-        return Node("np.array(", (("", self.write(value.tolist(), where)), ("dtype=", dtype)), ")")
+        return Expression("np.array(", (("", self.write(value.tolist(), where)), ("dtype=", dtype)), ")")
 
-    def _from_attributes(self, value: Any, where: str) -> Node:
+    def _from_attributes(self, value: Any, where: str) -> Expression:
         """Write a splitter, a selector of columns, a dataclass: what stores parameters under their own names."""
         names = [name for name in inspect.signature(type(value).__init__).parameters if name not in ("self", "kwargs")]
         missing = [name for name in names if not hasattr(value, name)]
@@ -361,7 +361,7 @@ def _literal(value: Any) -> str:
     return f'"{text[1:-1]}"' if is_simple else text
 
 
-def _flat(node: Node | str) -> str:
+def _flat(node: Expression | str) -> str:
     return node if isinstance(node, str) else node.flat()
 
 

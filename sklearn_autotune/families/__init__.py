@@ -22,7 +22,15 @@ from sklearn_autotune.families._neural import NEURAL
 from sklearn_autotune.families._svm import SVM
 from sklearn_autotune.families._xgboost import XGBOOST
 
-__all__ = ["FAMILIES", "Family", "Shape", "auto_space", "families_for", "inner_prefix", "why_not"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Shape",
+    "auto_space",
+    "find_parameter_prefix",
+    "get_exclusion_reason",
+    "select_families",
+]
 
 # In the order in which `AutoModelSelector` tries them: what is quick and good on many tables comes first.
 FAMILIES = (
@@ -121,7 +129,7 @@ def _parts(estimator: Any, params: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"{name}__", value
 
 
-def inner_prefix(family: Family, model: Any) -> str:
+def find_parameter_prefix(family: Family, model: Any) -> str:
     """Return what stands before a family's parameters in a model that is one of its estimators, or is around one."""
     parts = _parts(model, model.get_params(deep=True))
     return next((prefix for prefix, part in parts if family.includes(type(part))), "")
@@ -138,7 +146,7 @@ def _nothing_known(estimator: Any) -> str:
     )
 
 
-def families_for(task: str) -> dict[str, Family]:
+def select_families(task: str) -> dict[str, Family]:
     """Return the families of the catalogue that can be used for a task, by name.
 
     Parameters
@@ -149,10 +157,10 @@ def families_for(task: str) -> dict[str, Family]:
     -------
     families : dict of str to Family
     """
-    return {family.name: family for family in FAMILIES if why_not(family, task) is None}
+    return {family.name: family for family in FAMILIES if get_exclusion_reason(family, task) is None}
 
 
-def why_not(family: Family, task: str) -> str | None:
+def get_exclusion_reason(family: Family, task: str) -> str | None:
     """Return the reason why `AutoModelSelector` cannot use a family for a task.
 
     Parameters
@@ -167,8 +175,8 @@ def why_not(family: Family, task: str) -> str | None:
 
     Examples
     --------
-    >>> from sklearn_autotune.families import FAMILIES, why_not
-    >>> [why_not(family, "regression") for family in FAMILIES if family.name == "logistic"]
+    >>> from sklearn_autotune.families import FAMILIES, get_exclusion_reason
+    >>> [get_exclusion_reason(family, "regression") for family in FAMILIES if family.name == "logistic"]
     ['it is not for regression']
     """
     if family.make is None:

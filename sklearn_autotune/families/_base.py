@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Branch", "Family", "Shape", "boosting_seconds"]
+__all__ = ["Branch", "Family", "Shape", "estimate_boosting_seconds"]
 
 Branch = dict[str, Any]
 
@@ -26,7 +26,7 @@ class Shape:
     Examples
     --------
     >>> shape = Shape(n_rows=1000, is_classifier=True, params={})
-    >>> shape.one_row_in(50, at_most=100), shape.one_row_in(5, at_most=100)
+    >>> shape.divide_rows(50, max_value=100), shape.divide_rows(5, max_value=100)
     (20, 100)
     """
 
@@ -46,9 +46,9 @@ class Shape:
         """How many functions boosting and linear models fit: one, or one for each of several classes."""
         return self.n_classes if self.is_classifier and self.n_classes > 2 else 1
 
-    def one_row_in(self, every: int, *, at_most: int) -> int:
+    def divide_rows(self, every: int, *, max_value: int) -> int:
         """Count one row in so many, but at least one."""
-        return max(1, min(at_most, self.n_rows // every))
+        return max(1, min(max_value, self.n_rows // every))
 
     @property
     def class_weight(self) -> Branch:
@@ -62,7 +62,9 @@ class Shape:
         return {"class_weight": [None, "balanced"]}
 
 
-def boosting_seconds(shape: Shape, *, start: float, of_output: float, of_cell: float) -> float:
+def estimate_boosting_seconds(
+    shape: Shape, *, start: float, seconds_per_output: float, seconds_per_cell: float
+) -> float:
     """Foresee what boosting takes that finds its number of rounds.
 
     Parameters
@@ -71,7 +73,7 @@ def boosting_seconds(shape: Shape, *, start: float, of_output: float, of_cell: f
         With the settings of a candidate.
     start : float
         Seconds beside rounds.
-    of_output, of_cell : float
+    seconds_per_output, seconds_per_cell : float
         Seconds of all rounds at a learning rate of 0.08: for each output, and of each for each cell of 1,000 rows. Of
         more rows, more rounds are found; measured up to 33,000 rows, about as their root.
 
@@ -79,7 +81,7 @@ def boosting_seconds(shape: Shape, *, start: float, of_output: float, of_cell: f
     -------
     seconds : float
     """
-    of_rounds = of_output + of_cell * shape.cells * (shape.n_rows / 1000) ** 0.5
+    of_rounds = seconds_per_output + seconds_per_cell * shape.cells * (shape.n_rows / 1000) ** 0.5
     return start + of_rounds * shape.n_outputs * 0.08 / shape.params.get("learning_rate", 0.08)
 
 

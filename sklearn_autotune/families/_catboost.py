@@ -5,7 +5,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape, boosting_seconds
+from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boosting_seconds
 
 __all__ = ["CATBOOST"]
 
@@ -47,5 +47,5 @@ CATBOOST = Family(
     columns="coded",
     package="catboost",
     rounds="iterations",
-    seconds=partial(boosting_seconds, start=0.05, of_output=0.15, of_cell=9e-7),
+    seconds=partial(estimate_boosting_seconds, start=0.05, seconds_per_output=0.15, seconds_per_cell=9e-7),
 )

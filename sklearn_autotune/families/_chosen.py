@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from sklearn_autotune.families import FAMILIES, families_for, why_not
+from sklearn_autotune.families import FAMILIES, get_exclusion_reason, select_families
 from sklearn_autotune.families._base import Family
 from sklearn_autotune.families._stacked import STACKED_NAMES
 
-__all__ = ["read_families"]
+__all__ = ["resolve_families"]
 
 
-def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, Family]:
+def resolve_families(given: str | Sequence[str | Family], task: str) -> dict[str, Family]:
     """Return the families that `AutoModelSelector` is to try, by name.
 
     Parameters
@@ -29,7 +29,7 @@ def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, F
     """
     known = {family.name: family for family in FAMILIES}
     if isinstance(given, str):
-        return families_for(task)
+        return select_families(task)
     families: dict[str, Family] = {}
     for one in given:
         if isinstance(one, str) and one not in known:
@@ -37,7 +37,7 @@ def read_families(given: str | Sequence[str | Family], task: str) -> dict[str, F
         family = known[one] if isinstance(one, str) else one
         if not isinstance(family, Family):
             raise TypeError(f"families takes names and Family objects, got {one!r}.")
-        reason = why_not(family, task)
+        reason = get_exclusion_reason(family, task)
         if reason is not None:
             raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")
         if families.get(family.name, family) is not family:

@@ -20,7 +20,7 @@ def _space(shape: Shape) -> Branch:
         # Probst et al. 2019, "Tunability": the parameter that matters most. FLAML: log 0.1-1, lower for many features.
         "max_features": FloatDistribution(0.05 if shape.is_classifier else 0.1, 1.0, log=True),
         # AutoGluon's portfolio: 1-40; auto-sklearn: 1-20.
-        "min_samples_leaf": IntDistribution(1, shape.one_row_in(20, at_most=40), log=True),
+        "min_samples_leaf": IntDistribution(1, shape.divide_rows(20, max_value=40), log=True),
     }
     if shape.is_classifier:
         # auto-sklearn, FLAML, AutoGluon.

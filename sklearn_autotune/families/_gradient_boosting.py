@@ -16,7 +16,7 @@ def _space(shape: Shape) -> Branch:
         # hyperopt-sklearn: 2-5, mostly 3. Deeper trees cost more here than they give.
         "max_depth": IntDistribution(2, 8),
         # hyperopt-sklearn: log 1-50; bounded so that small tables can still be split.
-        "min_samples_leaf": IntDistribution(1, shape.one_row_in(20, at_most=50), log=True),
+        "min_samples_leaf": IntDistribution(1, shape.divide_rows(20, max_value=50), log=True),
         # scikit-learn's user guide, after Hastie et al. 2009: shrinkage needs subsampling to show what it can do.
         "subsample": FloatDistribution(0.5, 1.0),
         # TPOT: 0.01-1; hyperopt-sklearn: any fraction. Small fractions also make a fit faster.

@@ -5,7 +5,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape, boosting_seconds
+from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boosting_seconds
 
 __all__ = ["HIST_GRADIENT_BOOSTING"]
 
@@ -19,9 +19,9 @@ def _space(shape: Shape) -> Branch:
             # auto-sklearn: log 0.01-1; its portfolios end at 0.29.
             "learning_rate": FloatDistribution(0.01, 0.3, log=True),
             # auto-sklearn: log 3-2047; its portfolios hold 3-63, once 310.
-            "max_leaf_nodes": IntDistribution(3, shape.one_row_in(8, at_most=255) + 3, log=True),
+            "max_leaf_nodes": IntDistribution(3, shape.divide_rows(8, max_value=255) + 3, log=True),
             # auto-sklearn: log 1-200; bounded so that small tables can still be split.
-            "min_samples_leaf": IntDistribution(1, shape.one_row_in(8, at_most=200), log=True),
+            "min_samples_leaf": IntDistribution(1, shape.divide_rows(8, max_value=200), log=True),
             # auto-sklearn: log 1e-10-1, where most of the range does nothing; TabArena's LightGBM: log 1e-4-2.
             "l2_regularization": FloatDistribution(1e-4, 10.0, log=True),
             # TabArena's LightGBM: feature fraction 0.4-1.
@@ -33,10 +33,10 @@ def _space(shape: Shape) -> Branch:
 
 
 def _rounds(shape: Shape) -> Branch:
-    stops_early = shape.params.get("early_stopping")
-    if stops_early is True:  # the user's own limit
+    has_early_stopping = shape.params.get("early_stopping")
+    if has_early_stopping is True:  # the user's own limit
         return {}
-    if stops_early == "auto" and shape.n_rows > EARLY_STOPPING_ROWS:
+    if has_early_stopping == "auto" and shape.n_rows > EARLY_STOPPING_ROWS:
         return {"max_iter": [max(500, shape.params.get("max_iter", 0))]}
     # auto-sklearn: 512 at most.
     return {"max_iter": IntDistribution(50, 500, log=True)}
@@ -58,5 +58,5 @@ HIST_GRADIENT_BOOSTING = Family(
     # The second after auto-sklearn's portfolio, which likes small trees and much shrinkage.
     first=({}, {"learning_rate": 0.03, "max_leaf_nodes": 15, "l2_regularization": 1.0, "max_features": 0.6}),
     columns="native",
-    seconds=partial(boosting_seconds, start=0.03, of_output=0.03, of_cell=1.7e-7),
+    seconds=partial(estimate_boosting_seconds, start=0.03, seconds_per_output=0.03, seconds_per_cell=1.7e-7),
 )

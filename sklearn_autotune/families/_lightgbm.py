@@ -5,7 +5,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape, boosting_seconds
+from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boosting_seconds
 
 __all__ = ["LIGHTGBM"]
 
@@ -19,9 +19,9 @@ def _space(shape: Shape) -> Branch:
     space: Branch = rounds | {
         "learning_rate": FloatDistribution(slowest, 0.3, log=True),
         # TabArena: log 2-200.
-        "num_leaves": IntDistribution(3, shape.one_row_in(8, at_most=200) + 3, log=True),
+        "num_leaves": IntDistribution(3, shape.divide_rows(8, max_value=200) + 3, log=True),
         # TabArena: log 1-64; bounded so that small tables can still be split.
-        "min_child_samples": IntDistribution(1, shape.one_row_in(8, at_most=64), log=True),
+        "min_child_samples": IntDistribution(1, shape.divide_rows(8, max_value=64), log=True),
         # TabArena: 0.4-1.
         "colsample_bytree": FloatDistribution(0.4, 1.0),
         # TabArena: log 1e-4-2.
@@ -68,6 +68,6 @@ LIGHTGBM = Family(
     # thirteen tables of 1,000 to 7,000 rows it did worse, on one ten times as bad, and on three better.
     columns="coded",
     package="lightgbm",
-    seconds=partial(boosting_seconds, start=0.02, of_output=0.03, of_cell=2e-7),
+    seconds=partial(estimate_boosting_seconds, start=0.02, seconds_per_output=0.03, seconds_per_cell=2e-7),
     rounds="n_estimators",
 )

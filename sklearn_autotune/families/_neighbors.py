@@ -12,7 +12,7 @@ __all__ = ["NEIGHBORS"]
 def _space(shape: Shape) -> Branch:
     space: Branch = {
         # auto-sklearn: log 1-100. Half the rows leave room for estimators that hold out rows themselves.
-        "n_neighbors": IntDistribution(1, shape.one_row_in(2, at_most=100), log=True),
+        "n_neighbors": IntDistribution(1, shape.divide_rows(2, max_value=100), log=True),
         "weights": ["uniform", "distance"],
     }
     if shape.params.get("metric") == "minkowski":

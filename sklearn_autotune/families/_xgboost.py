@@ -4,9 +4,9 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape, boosting_seconds
+from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boosting_seconds
 
-__all__ = ["XGBOOST", "first_boosters", "tuned_space"]
+__all__ = ["XGBOOST", "make_first_xgboost_settings", "make_tuned_xgboost_space"]
 
 
 def _space(shape: Shape) -> Branch:
@@ -21,7 +21,7 @@ def _space(shape: Shape) -> Branch:
         # AutoGluon: 3-10; FLAML: 1-16.
         "max_depth": IntDistribution(2, 12),
         # TabArena: log 0.001-5; FLAML: log 0.001-128. Bounded so that small tables can still be split.
-        "min_child_weight": FloatDistribution(1e-3, float(shape.one_row_in(20, at_most=20)), log=True),
+        "min_child_weight": FloatDistribution(1e-3, float(shape.divide_rows(20, max_value=20)), log=True),
         # TabArena: 0.6-1; pytabkit: 0.5-1.
         "subsample": FloatDistribution(0.5, 1.0),
         # TabArena: by level 0.6-1, by node 0.6-1; FLAML's portfolios go lower.
@@ -40,10 +40,10 @@ def _make(shape: Shape) -> Any:
     return kind(n_estimators=2000, learning_rate=0.1, early_stopping_rounds=40, n_jobs=1, enable_categorical=True)
 
 
-def tuned_space(shape: Shape) -> Branch:
+def make_tuned_xgboost_space(shape: Shape) -> Branch:
     """Return what `TunedXGBClassifier` searches: all but the number of rounds, which it finds as it goes.
 
-    The learning rate is in it for the sake of `Polish`; it is not searched like the others.
+    The learning rate is in it for the sake of `LearningRateRefinement`; it is not searched like the others.
     """
     space = _space(Shape(shape.n_rows, shape.is_classifier, {"early_stopping_rounds": 1}))
     # People write 0 to 5; on small tables 2 and more were best, on large ones it should not matter.
@@ -94,7 +94,7 @@ _NEUTRAL: Branch = {
 
 def _seconds(shape: Shape) -> float:
     depth = shape.params.get("max_depth", 3) / 3
-    return boosting_seconds(shape, start=0.02, of_output=0.03 * depth, of_cell=5e-7 * depth)
+    return estimate_boosting_seconds(shape, start=0.02, seconds_per_output=0.03 * depth, seconds_per_cell=5e-7 * depth)
 
 
 XGBOOST = Family(
@@ -123,7 +123,7 @@ XGBOOST = Family(
 MANY_ROWS = 10_000
 
 
-def first_boosters(space: Branch, learning_rate: float, n_rows: int) -> list[Branch]:
+def make_first_xgboost_settings(space: Branch, learning_rate: float, n_rows: int) -> list[Branch]:
     """Return settings to begin with, as far as a space has their parameters, and moved into its ranges.
 
     Parameters

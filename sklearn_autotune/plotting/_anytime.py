@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.plotting._style import COLORS, MARKERS, draw_legend, make_logarithmic, new_axes
+from sklearn_autotune.plotting._style import COLORS, MARKERS, draw_legend, make_axes, make_logarithmic
 
 __all__ = ["AnytimeDisplay"]
 
@@ -84,7 +84,7 @@ class AnytimeDisplay:
         -------
         display : AnytimeDisplay
         """
-        ax = new_axes(ax)
+        ax = make_axes(ax)
         last = max(curve["seconds"][-1] for curve in self.curves.values())
         self.lines_ = {}
         for place, (name, curve) in enumerate(self.curves.items()):

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._compat.optional import require
-from sklearn_autotune.analysis._trial_table import Finished
-from sklearn_autotune.plotting._style import shown_choices
+from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune.analysis._trial_table import TrialTable
+from sklearn_autotune.plotting._style import encode_choices
 
-__all__ = ["ParameterAxis", "varying"]
+__all__ = ["ParameterAxis", "read_varying_axes"]
 
 # From so many times its smallest value on, a parameter may be drawn on a logarithmic axis.
 LARGE_RATIO = 50.0
@@ -85,17 +85,17 @@ class ParameterAxis:
             (ax.set_xscale if which == "x" else ax.set_yscale)("log")
             low, high = self.limits()
             if high - low > 1:  # so that a power of ten is there to be read
-                axis.set_minor_formatter(require("matplotlib.ticker", "Plotting").NullFormatter())
+                axis.set_minor_formatter(import_optional("matplotlib.ticker", "Plotting").NullFormatter())
         elif self.is_whole:
             axis.get_major_locator().set_params(integer=True)
 
 
-def varying(finished: Finished, names: Sequence[str] | None, *, most: int) -> list[ParameterAxis]:
+def read_varying_axes(finished: TrialTable, names: Sequence[str] | None, *, most: int) -> list[ParameterAxis]:
     """Read where the complete candidates stand on the given parameters, or on those in which they differ.
 
     Of more than ``most``, those come that the most candidates have. If they differ in none, all come.
     """
-    complete = finished.having("complete")
+    complete = finished.find_by_status("complete")
     # All candidates are asked what kind of axis it is: those that were stopped had their values from the same space.
     axes = [_read_axis(name, finished.params).only(complete) for name in finished.named(names)]
     if names is not None:
@@ -110,7 +110,7 @@ def _read_axis(name: str, candidates: Sequence[Mapping[str, Any]]) -> ParameterA
     values = [candidates[row][name] for row in rows]
     places = np.full(len(candidates), np.nan)
     if not all(_is_number(value) for value in values):
-        places[rows], labels = shown_choices(values)
+        places[rows], labels = encode_choices(values)
         return ParameterAxis(name, places, labels)
     places[rows] = [float(value) for value in values]
     is_whole = all(isinstance(value, int | np.integer) for value in values)

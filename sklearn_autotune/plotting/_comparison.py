@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.plotting._style import COLORS, HATCHES, INK, MARKERS, PALE, split_axes
+from sklearn_autotune.plotting._style import COLORS, DARK_COLOR, HATCHES, LIGHT_COLOR, MARKERS, split_axes
 
 __all__ = ["ComparisonDisplay"]
 
@@ -122,7 +122,7 @@ class ComparisonDisplay:
         if not len(known):
             ax.text(0.02, row, "failed", transform=ax.get_yaxis_transform(), va="center", fontsize="small")
             return None
-        ax.plot(known, np.full(len(known), row + 0.22), "|", color=PALE, markersize=8, zorder=1)
+        ax.plot(known, np.full(len(known), row + 0.22), "|", color=LIGHT_COLOR, markersize=8, zorder=1)
         mean = known.mean()
         has_interval = np.isfinite(self.low[row])
         return ax.errorbar(
@@ -152,7 +152,7 @@ class ComparisonDisplay:
         ax.set_xlim(low - 0.12 * (high - low), high + 0.05 * (high - low))
         for row in np.flatnonzero(far):
             where = ax.get_yaxis_transform()
-            ax.text(0.02, row, f"← {means[row]:.4g}", transform=where, va="center", fontsize="small", color=INK)
+            ax.text(0.02, row, f"← {means[row]:.4g}", transform=where, va="center", fontsize="small", color=DARK_COLOR)
 
     def _draw_seconds(self, ax: Any) -> None:
         rows = np.arange(len(self.names))

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._compat.optional import require
-from sklearn_autotune.analysis._trial_table import read_finished
-from sklearn_autotune.plotting._axes import ParameterAxis, varying
-from sklearn_autotune.plotting._style import BEST, INK, MAP, flat_limits, new_axes
+from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune.analysis._trial_table import read_trial_table
+from sklearn_autotune.plotting._axes import ParameterAxis, read_varying_axes
+from sklearn_autotune.plotting._style import BEST_STYLE, COLORMAP, DARK_COLOR, compute_score_limits, make_axes
 
 __all__ = ["ContourDisplay"]
 
@@ -96,9 +96,9 @@ class ContourDisplay:
         ValueError
             If there are no two parameters.
         """
-        everything = read_finished(search, metric)
-        finished = everything.only_complete()
-        axes = varying(everything, parameters, most=len(finished.named()))
+        everything = read_trial_table(search, metric)
+        finished = everything.select_complete()
+        axes = read_varying_axes(everything, parameters, most=len(finished.named()))
         if parameters is None and len(axes) > 2:
             axes = _first_pair(axes)
         if len(axes) != 2:
@@ -117,8 +117,8 @@ class ContourDisplay:
         -------
         display : ContourDisplay
         """
-        ax = new_axes(ax, size=(5.6, 4.2))
-        low, high = flat_limits(self.score)
+        ax = make_axes(ax, size=(5.6, 4.2))
+        low, high = compute_score_limits(self.score)
         drawn = np.isfinite(self.score) & np.isfinite(self.x.places) & np.isfinite(self.y.places)
         self.contours_ = self._draw_contours(ax, drawn, low, high)
         self.scatter_ = ax.scatter(
@@ -127,15 +127,15 @@ class ContourDisplay:
             c=np.maximum(self.score[drawn], low),
             vmin=low,
             vmax=high,
-            cmap=MAP,
+            cmap=COLORMAP,
             s=26,
-            edgecolors=INK,
+            edgecolors=DARK_COLOR,
             linewidths=0.7,
             zorder=3,
         )
         if self.best is not None and drawn[self.best]:
             best = (self.x.places[self.best], self.y.places[self.best])
-            ax.scatter(*best, zorder=4, **(BEST.settings() | {"edgecolors": "white"}))
+            ax.scatter(*best, zorder=4, **(BEST_STYLE.settings() | {"edgecolors": "white"}))
         ax.use_sticky_edges = False  # candidates on the edge are to be seen whole
         ax.margins(0.05)
         self.x.only(drawn).dress(ax, "x")
@@ -155,10 +155,12 @@ class ContourDisplay:
             return None
         score = np.full(len(places), -np.inf)
         np.maximum.at(score, which.ravel(), np.maximum(self.score[drawn], low))
-        triangles = require("matplotlib.tri", "Plotting").Triangulation(*places.T).triangles
+        triangles = import_optional("matplotlib.tri", "Plotting").Triangulation(*places.T).triangles
         ends = [_back(axis, places[:, column]) for column, axis in enumerate((self.x, self.y))]
         levels = np.linspace(low, high, 12)
-        contours = ax.tricontourf(*ends, triangles, score, levels=levels, cmap=MAP, vmin=low, vmax=high, alpha=0.85)
+        contours = ax.tricontourf(
+            *ends, triangles, score, levels=levels, cmap=COLORMAP, vmin=low, vmax=high, alpha=0.85
+        )
         ax.tricontour(*ends, triangles, score, levels=levels, colors="white", linewidths=0.4)
         return contours
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.analysis._trial_table import Finished, read_finished
+from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
 from sklearn_autotune.plotting._style import (
-    BEST,
+    BEST_STYLE,
     COLORS,
-    INK,
-    STATUS,
+    DARK_COLOR,
+    STATUS_STYLES,
+    compute_score_limits,
     draw_legend,
-    flat_limits,
+    make_axes,
     make_logarithmic,
-    new_axes,
 )
 
 __all__ = ["LearningCurvesDisplay"]
@@ -98,7 +98,7 @@ class LearningCurvesDisplay:
         ValueError
             If the candidates have no curves.
         """
-        finished = read_finished(search)
+        finished = read_trial_table(search)
         is_boosted = hasattr(search, "learning_curves_")
         found = _of_boosters(search, finished) if is_boosted else _of_rungs(search, finished)
         places = [place for place, curve in enumerate(found) if curve is not None]
@@ -129,9 +129,9 @@ class LearningCurvesDisplay:
         -------
         display : LearningCurvesDisplay
         """
-        ax = new_axes(ax)
+        ax = make_axes(ax)
         ends = np.array([curve[1][-1] for curve in self.curves])
-        low, high = flat_limits(ends)
+        low, high = compute_score_limits(ends)
         peak = max(np.nanmax(curve[1]) for curve in self.curves)
         high = max(high, peak + 0.05 * (peak - low))
         self.lines_ = [self._draw_curve(ax, place) for place in range(len(self.curves))]
@@ -151,7 +151,7 @@ class LearningCurvesDisplay:
     def _draw_curve(self, ax: Any, place: int) -> Any:
         is_complete, is_best = self.status[place] == "complete", place == self.best
         kind = "winner" if is_best else "complete" if is_complete else "stopped or failed"
-        color = INK if is_best else COLORS[0] if is_complete else COLORS[1]
+        color = DARK_COLOR if is_best else COLORS[0] if is_complete else COLORS[1]
         known = {line.get_label() for line in ax.get_lines()}
         (line,) = ax.plot(
             *self.curves[place],
@@ -170,7 +170,7 @@ class LearningCurvesDisplay:
         ends = [(amounts[-1], max(scores[-1], low)) for amounts, scores in stopped]
         if not ends:
             return None
-        mark = STATUS["pruned"].settings()
+        mark = STATUS_STYLES["pruned"].settings()
         return ax.scatter(*np.transpose(ends), zorder=4, clip_on=False, label="stopped here", **mark)
 
     def _draw_best(self, ax: Any) -> None:
@@ -178,10 +178,10 @@ class LearningCurvesDisplay:
             return
         amounts, scores = self.curves[self.best]
         height = np.interp(self.best_amount, amounts, scores)
-        ax.scatter(self.best_amount, height, zorder=5, clip_on=False, label="score taken here", **BEST.settings())
+        ax.scatter(self.best_amount, height, zorder=5, clip_on=False, label="score taken here", **BEST_STYLE.settings())
 
 
-def _of_boosters(search: Any, finished: Finished) -> list[tuple[np.ndarray, np.ndarray] | None]:
+def _of_boosters(search: Any, finished: TrialTable) -> list[tuple[np.ndarray, np.ndarray] | None]:
     return [None if row < 0 else _mean_curve(search.learning_curves_[row]) for row in finished.row]
 
 
@@ -193,7 +193,7 @@ def _mean_curve(folds: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | None:
     return folds[0]["n_estimators"][:n_points], np.mean([fold["score"][:n_points] for fold in folds], axis=0)
 
 
-def _of_rungs(search: Any, finished: Finished) -> list[tuple[np.ndarray, np.ndarray] | None]:
+def _of_rungs(search: Any, finished: TrialTable) -> list[tuple[np.ndarray, np.ndarray] | None]:
     """Read the rungs from the study, where each has been reported as an intermediate value."""
     if getattr(search, "resource", None) is None or not hasattr(search, "study_"):
         return [None] * len(finished)

@@ -5,8 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.analysis._trial_table import Interval, paired_interval, read_finished
-from sklearn_autotune.plotting._style import COLORS, INK, MARKERS, PALE, draw_legend, shown_value, split_axes
+from sklearn_autotune.analysis._trial_table import ConfidenceInterval, compute_paired_interval, read_trial_table
+from sklearn_autotune.plotting._style import (
+    COLORS,
+    DARK_COLOR,
+    LIGHT_COLOR,
+    MARKERS,
+    draw_legend,
+    format_value,
+    split_axes,
+)
 
 __all__ = ["FoldScoresDisplay"]
 
@@ -32,7 +40,7 @@ class FoldScoresDisplay:
     ----------
     differences : ndarray of float of shape (n_candidates, n_folds)
         Score less that of the winner.
-    intervals : list of Interval
+    intervals : list of ConfidenceInterval
         Mean difference and its interval, by the corrected resampled t-test.
     axes_ : ndarray of matplotlib Axes of shape (2,)
     figure_ : matplotlib Figure
@@ -75,8 +83,8 @@ class FoldScoresDisplay:
         self.differences = fold_scores - fold_scores[0]
         self.test_over_train = test_over_train
         ratio = _ratio(fold_scores.shape[1]) if test_over_train is None else test_over_train
-        self.intervals: list[Interval] = [
-            paired_interval(row, test_over_train=ratio, confidence=confidence) for row in self.differences
+        self.intervals: list[ConfidenceInterval] = [
+            compute_paired_interval(row, test_over_train=ratio, confidence=confidence) for row in self.differences
         ]
 
     @classmethod
@@ -117,7 +125,7 @@ class FoldScoresDisplay:
         ValueError
             If no candidate is complete.
         """
-        finished = read_finished(search, metric)
+        finished = read_trial_table(search, metric)
         leading = finished.leading(n_candidates)
         if not len(leading):
             raise ValueError("No candidate is complete, so there are no folds to compare.")
@@ -155,7 +163,7 @@ class FoldScoresDisplay:
             scores = self.fold_scores[:, fold]
             self.scatters_.append(left.scatter(scores, rows + shift, s=24, label=label, zorder=3, **style))
         means = self.fold_scores.mean(axis=1)
-        left.vlines(means, rows - 0.33, rows + 0.33, color=INK, linewidth=2, zorder=2)
+        left.vlines(means, rows - 0.33, rows + 0.33, color=DARK_COLOR, linewidth=2, zorder=2)
         left.set_yticks(rows, self.labels, fontsize="x-small")
         left.set(xlabel=f"{self.metric} by fold; the line is the mean", ylim=(n - 0.5, -0.5))
         left.locator_params("x", nbins=5)
@@ -165,13 +173,15 @@ class FoldScoresDisplay:
         return self
 
     def _draw_differences(self, ax: Any, rows: np.ndarray) -> None:
-        ax.axvline(0, color=INK, linewidth=1, zorder=1)
+        ax.axvline(0, color=DARK_COLOR, linewidth=1, zorder=1)
         self.bars_ = []
         for row in rows[1:]:
             interval = self.intervals[row]
             half = (interval.high - interval.low) / 2
             is_settled = interval.excludes_zero
-            ax.plot(self.differences[row], np.full(self.differences.shape[1], row), "|", color=PALE, markersize=9)
+            ax.plot(
+                self.differences[row], np.full(self.differences.shape[1], row), "|", color=LIGHT_COLOR, markersize=9
+            )
             self.bars_.append(
                 ax.errorbar(
                     interval.mean,
@@ -200,7 +210,7 @@ def _ratio(n_folds: int) -> float:
 
 def _label(number: int, params: Mapping[str, Any]) -> str:
     """Name a candidate by its trial and its first parameters."""
-    parts = [f"{name.rpartition('__')[2]}={shown_value(value, most=14)}" for name, value in params.items()]
+    parts = [f"{name.rpartition('__')[2]}={format_value(value, most=14)}" for name, value in params.items()]
     lines = [", ".join(parts[start : start + 2]) for start in range(0, min(len(parts), 4), 2)]
     more = " …" if len(parts) > 4 else ""
     return f"trial {number}: " + "\n".join(lines) + more

@@ -4,8 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.analysis._trial_table import read_finished
-from sklearn_autotune.plotting._style import BEST, INK, STATUS, draw_legend, flat_limits, new_axes
+from sklearn_autotune.analysis._trial_table import read_trial_table
+from sklearn_autotune.plotting._style import (
+    BEST_STYLE,
+    DARK_COLOR,
+    STATUS_STYLES,
+    compute_score_limits,
+    draw_legend,
+    make_axes,
+)
 
 __all__ = ["OptimizationHistoryDisplay"]
 
@@ -86,7 +93,7 @@ class OptimizationHistoryDisplay:
         -------
         display : OptimizationHistoryDisplay
         """
-        finished = read_finished(search, metric)
+        finished = read_trial_table(search, metric)
         return cls(
             number=finished.number,
             score=finished.partial_score,
@@ -108,12 +115,12 @@ class OptimizationHistoryDisplay:
         -------
         display : OptimizationHistoryDisplay
         """
-        ax = new_axes(ax)
+        ax = make_axes(ax)
         complete = self.status == "complete"
-        low, high = flat_limits(self.score[complete] if complete.any() else self.score)
+        low, high = compute_score_limits(self.score[complete] if complete.any() else self.score)
         shown = np.where(np.isfinite(self.score), np.maximum(self.score, low), low)
         self.scatters_ = {}
-        for status, mark in STATUS.items():
+        for status, mark in STATUS_STYLES.items():
             of_it = self.status == status
             if of_it.any():
                 height = np.full(of_it.sum(), low) if status == "failed" else np.minimum(shown[of_it], high)
@@ -121,11 +128,16 @@ class OptimizationHistoryDisplay:
                     self.number[of_it], height, label=status, zorder=3, clip_on=False, **mark.settings()
                 )
         (self.line_,) = ax.plot(
-            self.number, self.best_so_far, drawstyle="steps-post", color=INK, linewidth=1.6, label="best so far"
+            self.number, self.best_so_far, drawstyle="steps-post", color=DARK_COLOR, linewidth=1.6, label="best so far"
         )
         if self.best is not None:
             ax.scatter(
-                self.number[self.best], shown[self.best], zorder=4, clip_on=False, label="winner", **BEST.settings()
+                self.number[self.best],
+                shown[self.best],
+                zorder=4,
+                clip_on=False,
+                label="winner",
+                **BEST_STYLE.settings(),
             )
         margin = max(0.5, 0.03 * (self.number.max() - self.number.min()))
         ax.set(xlabel="trial", ylabel=f"mean {self.metric}", ylim=(low, high))

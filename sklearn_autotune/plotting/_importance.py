@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.plotting._style import COLORS, new_axes
+from sklearn_autotune.plotting._style import COLORS, make_axes
 
 __all__ = ["ParameterImportanceDisplay"]
 
@@ -104,7 +104,7 @@ class ParameterImportanceDisplay:
         display : ParameterImportanceDisplay
         """
         names = sorted(self.importances, key=lambda name: self.importances[name])[-MOST:]
-        ax = new_axes(ax, size=(6.4, 1.2 + 0.32 * max(2, len(names))))
+        ax = make_axes(ax, size=(6.4, 1.2 + 0.32 * max(2, len(names))))
         shares = np.array([self.importances[name] for name in names])
         self.bars_ = ax.barh(range(len(names)), shares, color=COLORS[0], height=0.65)
         ax.bar_label(self.bars_, [f"{share:.2f}" for share in shares], padding=3, fontsize="small")

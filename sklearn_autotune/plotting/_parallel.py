@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._compat.optional import require
-from sklearn_autotune.analysis._trial_table import read_finished
-from sklearn_autotune.plotting._axes import ParameterAxis, varying
-from sklearn_autotune.plotting._style import INK, MAP, flat_limits, new_axes, shown_value
+from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune.analysis._trial_table import read_trial_table
+from sklearn_autotune.plotting._axes import ParameterAxis, read_varying_axes
+from sklearn_autotune.plotting._style import COLORMAP, DARK_COLOR, compute_score_limits, format_value, make_axes
 
 __all__ = ["ParallelCoordinatesDisplay"]
 
@@ -88,9 +88,9 @@ class ParallelCoordinatesDisplay:
         -------
         display : ParallelCoordinatesDisplay
         """
-        everything = read_finished(search, metric)
-        finished = everything.only_complete()
-        axes = varying(everything, parameters, most=MOST)
+        everything = read_trial_table(search, metric)
+        finished = everything.select_complete()
+        axes = read_varying_axes(everything, parameters, most=MOST)
         return cls(axes=axes, score=finished.score, best=finished.best, metric=finished.metric).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> "ParallelCoordinatesDisplay":
@@ -105,10 +105,10 @@ class ParallelCoordinatesDisplay:
         -------
         display : ParallelCoordinatesDisplay
         """
-        colormap = require("matplotlib", "Plotting").colormaps[f"{MAP}_r"]
+        colormap = import_optional("matplotlib", "Plotting").colormaps[f"{COLORMAP}_r"]
         n_axes = len(self.axes) + 1
-        ax = new_axes(ax, size=(max(6.4, 1.35 * n_axes), 4.2))
-        low, high = flat_limits(self.score)
+        ax = make_axes(ax, size=(max(6.4, 1.35 * n_axes), 4.2))
+        low, high = compute_score_limits(self.score)
         height = np.clip((self.score - low) / (high - low), 0, 1)
         columns = [np.nan_to_num(_jittered(axis), nan=ABSENT) for axis in self.axes]
         points = np.column_stack([*columns, height])
@@ -120,7 +120,7 @@ class ParallelCoordinatesDisplay:
             (line,) = ax.plot(
                 range(n_axes),
                 points[place],
-                color=INK if is_best else colormap(height[place]),
+                color=DARK_COLOR if is_best else colormap(height[place]),
                 linewidth=2.6 if is_best else 0.9,
                 alpha=1.0 if is_best else 0.6,
                 marker="o" if is_best or len(drawn) == 1 else None,
@@ -151,10 +151,10 @@ class ParallelCoordinatesDisplay:
 
     def _write_ticks(self, ax: Any, place: int, heights: Any, labels: Sequence[str], *, with_line: bool = True) -> None:
         if with_line:
-            ax.vlines(place, 0, 1, color=INK, linewidth=0.8, zorder=2.5)
+            ax.vlines(place, 0, 1, color=DARK_COLOR, linewidth=0.8, zorder=2.5)
         box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
         for height, label in zip(heights, labels, strict=True):
-            ax.plot([place - 0.02, place + 0.02], [height, height], color=INK, linewidth=0.8, zorder=4)
+            ax.plot([place - 0.02, place + 0.02], [height, height], color=DARK_COLOR, linewidth=0.8, zorder=4)
             ax.text(place + 0.05, height, label, fontsize="x-small", va="center", bbox=box, zorder=5)
 
 
@@ -164,10 +164,10 @@ def _ticks(axis: ParameterAxis) -> tuple[np.ndarray, list[str]]:
         span = max(1, len(axis.labels) - 1)
         return np.arange(len(axis.labels)) / span if len(axis.labels) > 1 else np.array([0.5]), axis.labels
     if low == high:
-        return np.array([0.5]), [shown_value(10**low if axis.is_log else low)]
+        return np.array([0.5]), [format_value(10**low if axis.is_log else low)]
     distinct = np.unique(axis.even[np.isfinite(axis.even)])
     even = distinct if len(distinct) <= 5 else np.linspace(low, high, 5)
-    return (even - low) / (high - low), [shown_value(float(10**one if axis.is_log else one)) for one in even]
+    return (even - low) / (high - low), [format_value(float(10**one if axis.is_log else one)) for one in even]
 
 
 def _jittered(axis: ParameterAxis) -> np.ndarray:

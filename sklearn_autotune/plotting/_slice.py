@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.analysis._trial_table import read_finished
-from sklearn_autotune.plotting._axes import ParameterAxis, varying
-from sklearn_autotune.plotting._style import BEST, MAP, flat_limits, split_axes
+from sklearn_autotune.analysis._trial_table import read_trial_table
+from sklearn_autotune.plotting._axes import ParameterAxis, read_varying_axes
+from sklearn_autotune.plotting._style import BEST_STYLE, COLORMAP, compute_score_limits, split_axes
 
 __all__ = ["SliceDisplay"]
 
@@ -87,10 +87,10 @@ class SliceDisplay:
         -------
         display : SliceDisplay
         """
-        everything = read_finished(search, metric)
-        finished = everything.only_complete()
+        everything = read_trial_table(search, metric)
+        finished = everything.select_complete()
         return cls(
-            axes=varying(everything, parameters, most=MOST),
+            axes=read_varying_axes(everything, parameters, most=MOST),
             score=finished.score,
             number=finished.number,
             best=finished.best,
@@ -113,7 +113,7 @@ class SliceDisplay:
         size = (max(3.6, 2.9 * min(n, N_COLUMNS)), 2.7 * -(-n // N_COLUMNS) + 0.3)
         self.axes_ = split_axes(ax, n, n_columns=N_COLUMNS, size=size)
         self.figure_ = self.axes_[0].figure
-        limits = flat_limits(self.score)
+        limits = compute_score_limits(self.score)
         self.scatters_ = [
             self._draw(ax, axis, limits, is_first=place % N_COLUMNS == 0)
             for place, (ax, axis) in enumerate(zip(self.axes_, self.axes, strict=True))
@@ -132,7 +132,7 @@ class SliceDisplay:
             c=self.number[drawn],
             vmin=self.number.min(),
             vmax=max(self.number.max(), self.number.min() + 1),
-            cmap=MAP,
+            cmap=COLORMAP,
             s=22,
             edgecolors="black",
             linewidths=0.3,
@@ -141,7 +141,7 @@ class SliceDisplay:
         axis.dress(ax)
         if self.best is not None and drawn[self.best]:
             best = (axis.places[self.best], self.score[self.best])
-            ax.scatter(*best, clip_on=False, zorder=4, **(BEST.settings() | {"edgecolors": "white"}))
+            ax.scatter(*best, clip_on=False, zorder=4, **(BEST_STYLE.settings() | {"edgecolors": "white"}))
         ax.set_ylim(limits)
         if is_first:
             ax.set_ylabel(f"mean {self.metric}")

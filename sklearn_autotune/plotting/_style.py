@@ -6,25 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._compat.optional import require
-from sklearn_autotune.space._dimensions import value_key
+from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune.space._dimensions import make_value_key
 
 __all__ = [
-    "BEST",
+    "BEST_STYLE",
+    "COLORMAP",
     "COLORS",
+    "DARK_COLOR",
     "HATCHES",
-    "INK",
-    "MAP",
+    "LIGHT_COLOR",
     "MARKERS",
-    "PALE",
-    "STATUS",
-    "Mark",
+    "STATUS_STYLES",
+    "TrialStyle",
+    "compute_score_limits",
     "draw_legend",
-    "flat_limits",
+    "encode_choices",
+    "format_value",
+    "make_axes",
     "make_logarithmic",
-    "new_axes",
-    "shown_choices",
-    "shown_value",
     "split_axes",
 ]
 
@@ -32,15 +32,15 @@ __all__ = [
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#999999")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oo", "--")
-INK = "#222222"
-PALE = "#B0B0B0"
-MAP = "cividis"  # made for the colour-blind; its lightness rises all the way
+DARK_COLOR = "#222222"
+LIGHT_COLOR = "#B0B0B0"
+COLORMAP = "cividis"  # made for the colour-blind; its lightness rises all the way
 
-MOST_LETTERS = 28
+MAX_LABEL_LENGTH = 28
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TrialStyle:
     """How one kind of trial is drawn."""
 
     marker: str
@@ -56,21 +56,21 @@ class Mark:
         return {"marker": self.marker, "s": self.size, "linewidths": 1.1, **colors}
 
 
-STATUS = {
-    "complete": Mark("o", COLORS[0]),
-    "pruned": Mark("v", COLORS[1], is_filled=False),
-    "failed": Mark("x", COLORS[4], size=36.0),
-    "timeout": Mark("d", COLORS[3], is_filled=False),
-    "cancelled": Mark("d", COLORS[7], is_filled=False),
+STATUS_STYLES = {
+    "complete": TrialStyle("o", COLORS[0]),
+    "pruned": TrialStyle("v", COLORS[1], is_filled=False),
+    "failed": TrialStyle("x", COLORS[4], size=36.0),
+    "timeout": TrialStyle("d", COLORS[3], is_filled=False),
+    "cancelled": TrialStyle("d", COLORS[7], is_filled=False),
 }
-BEST = Mark("*", INK, size=130.0)
+BEST_STYLE = TrialStyle("*", DARK_COLOR, size=130.0)
 
 
-def new_axes(ax: Any, *, size: tuple[float, float] = (6.4, 4.0)) -> Any:
+def make_axes(ax: Any, *, size: tuple[float, float] = (6.4, 4.0)) -> Any:
     """Return the axes to draw on: the given ones, or those of a new figure."""
     if ax is not None:
         return ax
-    pyplot = require("matplotlib.pyplot", "Plotting")
+    pyplot = import_optional("matplotlib.pyplot", "Plotting")
     return pyplot.subplots(figsize=size, layout="constrained")[1]
 
 
@@ -81,7 +81,7 @@ def split_axes(ax: Any, n: int, *, n_columns: int, size: tuple[float, float], **
     -------
     axes : ndarray of Axes of shape (n,)
     """
-    ax = new_axes(ax, size=size)
+    ax = make_axes(ax, size=size)
     ax.set_axis_off()
     n_columns = min(n, n_columns)
     n_rows = -(-n // n_columns)
@@ -89,14 +89,14 @@ def split_axes(ax: Any, n: int, *, n_columns: int, size: tuple[float, float], **
     return np.array([ax.figure.add_subplot(grid[place // n_columns, place % n_columns]) for place in range(n)])
 
 
-def flat_limits(scores: Any) -> tuple[float, float]:
+def compute_score_limits(scores: Any) -> tuple[float, float]:
     """Return limits for an axis of scores, higher being better, that a few bad ones do not flatten.
 
     What lies more than three times as far below the best as the lower quartile is left out.
 
     Examples
     --------
-    >>> low, high = flat_limits([0.90, 0.91, 0.92, 0.93, -1000.0])
+    >>> low, high = compute_score_limits([0.90, 0.91, 0.92, 0.93, -1000.0])
     >>> bool(0.8 < low < 0.9), bool(0.93 < high < 0.95)
     (True, True)
     """
@@ -113,7 +113,7 @@ def flat_limits(scores: Any) -> tuple[float, float]:
 
 def make_logarithmic(ax: Any, first: float, last: float) -> None:
     """Make the x axis of amounts or seconds logarithmic, with plain numbers beside it where it is short."""
-    ticker = require("matplotlib.ticker", "Plotting")
+    ticker = import_optional("matplotlib.ticker", "Plotting")
     ax.set_xscale("log")
     if last < 2000 * first:
         ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if last < 200 * first else (1, 3)))
@@ -128,13 +128,13 @@ def draw_legend(ax: Any, **settings: Any) -> None:
         ax.legend(handles, labels, **{"framealpha": 0.9, "fontsize": "small", **settings})
 
 
-def shown_value(value: Any, *, most: int = MOST_LETTERS) -> str:
+def format_value(value: Any, *, most: int = MAX_LABEL_LENGTH) -> str:
     """Return a short text for any value.
 
     Examples
     --------
     >>> from sklearn.svm import SVC
-    >>> shown_value(SVC(C=2.0)), shown_value(0.000123456), shown_value("rbf"), shown_value(None)
+    >>> format_value(SVC(C=2.0)), format_value(0.000123456), format_value("rbf"), format_value(None)
     ('SVC(C=2.0)', '0.000123', 'rbf', 'None')
     """
     if isinstance(value, float | np.floating):
@@ -146,7 +146,7 @@ def shown_value(value: Any, *, most: int = MOST_LETTERS) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def shown_choices(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
+def encode_choices(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
     """Number the different values, and name each so that no two have the same name.
 
     Returns
@@ -155,19 +155,19 @@ def shown_choices(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
     labels : list of str
         In the order of the places: numbers first and ascending, then by name.
     """
-    keys = [value_key(value) for value in values]
+    keys = [make_value_key(value) for value in values]
     first = dict(zip(reversed(keys), reversed(values), strict=True))
 
     def order(key: Any) -> tuple[bool, float, str]:
         value = first[key]
         is_number = isinstance(value, int | float | np.number) and bool(np.isfinite(value))
-        return (not is_number, float(value) if is_number else 0.0, shown_value(value))
+        return (not is_number, float(value) if is_number else 0.0, format_value(value))
 
     ordered = sorted(first, key=order)
     names: dict[str, int] = {}
     labels = []
     for key in ordered:
-        name = shown_value(first[key])
+        name = format_value(first[key])
         names[name] = names.get(name, 0) + 1
         labels.append(name if names[name] == 1 else f"{name} ({names[name]})")
     place_of = {key: place for place, key in enumerate(ordered)}

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.analysis._trial_table import Finished, read_finished, seconds_spent
-from sklearn_autotune.plotting._style import COLORS, HATCHES, draw_legend, new_axes
+from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead, read_trial_table
+from sklearn_autotune.plotting._style import COLORS, HATCHES, draw_legend, make_axes
 
 __all__ = ["TimeDisplay"]
 
@@ -79,12 +79,12 @@ class TimeDisplay:
         display : TimeDisplay
         """
         board = getattr(search, "leaderboard_", None)
-        finished = read_finished(search)
+        finished = read_trial_table(search)
         seconds, counts = _by_status(finished) if board is None else _by_family(board)
         refit = getattr(search, "refit_time_", None)
         if refit is not None:
             seconds["final fit"] = {FIT: float(refit)}
-        spent = seconds_spent(search, finished)
+        spent = measure_overhead(search, finished)
         if spent.sampler is not None:
             seconds["sampler"] = {OTHER: spent.sampler}
         if spent.rest > 0:
@@ -104,7 +104,7 @@ class TimeDisplay:
         -------
         display : TimeDisplay
         """
-        ax = new_axes(ax, size=(6.4, 1.3 + 0.36 * max(2, len(self.seconds))))
+        ax = make_axes(ax, size=(6.4, 1.3 + 0.36 * max(2, len(self.seconds))))
         rows = np.arange(len(self.seconds))
         left = np.zeros(len(rows))
         self.bars_ = {}
@@ -134,10 +134,10 @@ class TimeDisplay:
         return self
 
 
-def _by_status(finished: Finished) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+def _by_status(finished: TrialTable) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
     seconds, counts = {}, {}
     for status in dict.fromkeys(("complete", "pruned", "failed", *finished.status)):
-        places = finished.having(status)
+        places = finished.find_by_status(status)
         if len(places):
             known = finished.seconds[places]
             fit = np.where(np.isfinite(finished.fit_seconds[places]), finished.fit_seconds[places], known)

@@ -10,17 +10,26 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import get_storage
-from sklearn_autotune.evaluation import Bar, OpenBar, Outcome, Progress, guiding_score, mean_score
+from sklearn_autotune.evaluation import NoPruningState, Outcome, Progress, PrunerState, average_scores, select_score
 from sklearn_autotune.pruning._fold_racing import FoldRacing
-from sklearn_autotune.pruning._halving import HalvingRungs
+from sklearn_autotune.pruning._halving import HalvingScores
 
-__all__ = ["Bars", "BoosterBars", "HalvingBars", "OpenBars", "OptunaBar", "OptunaBars", "RaceBars", "Tolerance"]
+__all__ = [
+    "BoosterRacingRule",
+    "FoldRacingRule",
+    "HalvingRule",
+    "NoPruningRule",
+    "OptunaPrunerRule",
+    "OptunaPrunerState",
+    "PruningRule",
+    "Tolerance",
+]
 
 
 Tolerance = Callable[[np.ndarray], float]
 
 
-class Bars(Protocol):
+class PruningRule(Protocol):
     """Makes the bars of a search, from the outcomes told so far.
 
     ``report`` says whether they report intermediate values to the study themselves.
@@ -32,12 +41,12 @@ class Bars(Protocol):
         """Learn from an outcome that has been told."""
         ...
 
-    def freeze(self, trial: optuna.Trial) -> Bar:
+    def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
         """Freeze what a candidate, just asked, will be compared with."""
         ...
 
 
-class OpenBars:
+class NoPruningRule:
     """Lets every candidate run in full."""
 
     report = False
@@ -45,12 +54,12 @@ class OpenBars:
     def note(self, outcome: Outcome) -> None:
         """There is nothing to learn."""
 
-    def freeze(self, trial: optuna.Trial) -> Bar:
+    def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
         """Return a bar that every candidate clears."""
-        return OpenBar()
+        return NoPruningState()
 
 
-class RaceBars:
+class FoldRacingRule:
     """Lets folds race: `FoldRacing` applied to the complete candidates.
 
     Parameters
@@ -70,7 +79,7 @@ class RaceBars:
         self.metric = metric
         self.tolerance = tolerance
         self.scores: list[list[float]] = []
-        self.bar: Bar | None = None
+        self.bar: PrunerState | None = None
 
     def note(self, outcome: Outcome) -> None:
         """Take the scores of a complete candidate into account from now on."""
@@ -80,12 +89,12 @@ class RaceBars:
 
     def fold_scores(self, outcome: Outcome) -> list[float]:
         """Return what the folds of a complete candidate are compared by."""
-        return [guiding_score(fold.test, self.metric) for fold in outcome.folds]
+        return [select_score(fold.test, self.metric) for fold in outcome.folds]
 
-    def freeze(self, trial: optuna.Trial) -> Bar:
+    def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
         """Return the bar that the complete candidates set."""
         if not self.scores:
-            return OpenBar()
+            return NoPruningState()
         if self.bar is None:
             scores = np.array(self.scores)
             best = scores[scores.mean(axis=1).argmax()]
@@ -94,24 +103,24 @@ class RaceBars:
         return self.bar
 
 
-class HalvingBars:
+class HalvingRule:
     """Lets the best share on each rung climb on."""
 
     report = False
 
     def __init__(self, factor: float, metric: str | None = None) -> None:
-        self.rungs = HalvingRungs(factor, metric)
+        self.rungs = HalvingScores(factor, metric)
 
     def note(self, outcome: Outcome) -> None:
         """Take the rungs that a candidate has reached into account from now on."""
         self.rungs.note(outcome.curve)
 
-    def freeze(self, trial: optuna.Trial) -> Bar:
+    def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
         """Return what those who reached each rung so far make of it."""
         return self.rungs.bar()
 
 
-class BoosterBars(RaceBars):
+class BoosterRacingRule(FoldRacingRule):
     """Lets folds race where each is judged by the best it came to.
 
     So are the complete candidates, though their scores are those of one number of rounds for all folds.
@@ -133,18 +142,18 @@ class BoosterBars(RaceBars):
         super().__init__(racing, metric)
         self.is_exempt = is_exempt
 
-    def freeze(self, trial: optuna.Trial) -> Bar:
+    def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
         """Return the bar that the complete candidates set, unless this one is to run in full."""
         is_exempt = self.is_exempt is not None and self.is_exempt(trial.params)
-        return OpenBar() if is_exempt else super().freeze(trial)
+        return NoPruningState() if is_exempt else super().take_snapshot(trial)
 
     def fold_scores(self, outcome: Outcome) -> list[float]:
         """Return the best score of each fold of a complete candidate."""
-        curve = [[guiding_score(score, self.metric) for score in rung.test] for rung in outcome.curve]
+        curve = [[select_score(score, self.metric) for score in rung.test] for rung in outcome.curve]
         return np.max(curve, axis=0).tolist()
 
 
-class OptunaBars:
+class OptunaPrunerRule:
     """Lets one of Optuna's pruners decide."""
 
     report = True
@@ -156,12 +165,12 @@ class OptunaBars:
     def note(self, outcome: Outcome) -> None:
         """The pruner reads the study itself."""
 
-    def freeze(self, trial: optuna.Trial) -> Bar:
+    def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
         """Return the pruner's bar, with what the study knows now."""
-        return OptunaBar(self.study, trial, self.metric)
+        return OptunaPrunerState(self.study, trial, self.metric)
 
 
-class OptunaBar:
+class OptunaPrunerState:
     """One of Optuna's pruners, deciding after each step from the trials that were told when it was made.
 
     It reports the mean score of the folds so far, as Optuna's own examples do, or of all folds at each rung, and has to
@@ -169,7 +178,7 @@ class OptunaBar:
     first is a matter of timing.
     """
 
-    travels = False
+    is_picklable = False
 
     def __init__(self, study: optuna.Study, trial: optuna.Trial, metric: str | None) -> None:
         self.trial = trial
@@ -183,9 +192,9 @@ class OptunaBar:
             pruner=copy.deepcopy(study.pruner),
         )
 
-    def clears(self, progress: Progress) -> bool:
+    def allows(self, progress: Progress) -> bool:
         """Whether the pruner lets the candidate go on."""
-        mean = mean_score((fold.test for fold in progress.folds), self.metric)
+        mean = average_scores((fold.test for fold in progress.folds), self.metric)
         if not isfinite(mean):
             return True  # a failed fold: let the rest be measured, so that the report of failures is complete
         self.trial.report(mean, progress.curve[-1].resource if progress.curve else progress.step)

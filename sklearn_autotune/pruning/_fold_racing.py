@@ -26,9 +26,9 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.special import stdtrit
 
-from sklearn_autotune.evaluation import Bar, OpenBar, Progress, mean_score
+from sklearn_autotune.evaluation import NoPruningState, Progress, PrunerState, average_scores
 
-__all__ = ["FoldRacing", "RaceBar"]
+__all__ = ["FoldRacing", "FoldRacingState"]
 
 # How much of the error rate goes to the first look; later looks share the rest.
 FIRST_LOOK = 0.35
@@ -91,7 +91,7 @@ class FoldRacing:
                 f"FoldRacing's n_startup_trials must be an int of at least 1, got {self.n_startup_trials!r}."
             )
 
-    def bar(self, scores: np.ndarray, *, metric: str | None = None, tolerance: float = 0.0) -> Bar:
+    def bar(self, scores: np.ndarray, *, metric: str | None = None, tolerance: float = 0.0) -> PrunerState:
         """Freeze the bar for the next candidate.
 
         Parameters
@@ -105,27 +105,27 @@ class FoldRacing:
 
         Returns
         -------
-        bar : Bar
+        bar : PrunerState
             Open if there is too little to go by.
         """
         n_folds = scores.shape[1]
         if len(scores) < self.n_startup_trials or n_folds < 2:
-            return OpenBar()
+            return NoPruningState()
         good = _better_share(scores)
         if len(good) < MIN_GOOD:
-            return OpenBar()
+            return NoPruningState()
         reference = good.mean(axis=0)
         freedom = (len(good) - 1) * (n_folds - 1)
         noise = sqrt(_variance(good, scores) * (1 + 1 / len(good)))
         if noise <= NO_NOISE * np.abs(scores).max():
-            return OpenBar()
+            return NoPruningState()
         wanted = scores.mean(axis=1).max() - tolerance
         least = []
         for k in range(1, n_folds):
             quantile = stdtrit(freedom, 1 - self._rate_of_look(k, n_folds))
             luck = quantile * noise * sqrt(1 / k - 1 / n_folds)
             least.append(float(wanted - luck - reference.mean() + reference[:k].mean()))
-        return RaceBar(tuple(least), metric)
+        return FoldRacingState(tuple(least), metric)
 
     def _rate_of_look(self, k: int, n_folds: int) -> float:
         """Return the part of the error rate that is spent after fold k; the parts add up to it."""
@@ -136,7 +136,7 @@ class FoldRacing:
 
 
 @dataclass(frozen=True, slots=True)
-class RaceBar:
+class FoldRacingState:
     """What the mean of a candidate's first folds has to reach.
 
     Attributes
@@ -145,16 +145,16 @@ class RaceBar:
         After the first fold, after two, and so on; the last fold has none.
     metric : str or None
         Which of several scores counts.
-    travels : bool
+    is_picklable : bool
     """
 
     least: tuple[float, ...]
     metric: str | None = None
-    travels: bool = True
+    is_picklable: bool = True
 
-    def clears(self, progress: Progress) -> bool:
+    def allows(self, progress: Progress) -> bool:
         """Whether the candidate may go on to its next fold."""
-        mean = mean_score((fold.test for fold in progress.folds), self.metric)
+        mean = average_scores((fold.test for fold in progress.folds), self.metric)
         # After a failed fold the others are measured too, so that the report of failures is complete.
         failed = not isfinite(mean) or any(fold.error is not None for fold in progress.folds)
         return failed or mean >= self.least[progress.step]

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 
-from sklearn_autotune.evaluation import Progress, Rung, mean_score
+from sklearn_autotune.evaluation import Progress, Rung, average_scores
 
-__all__ = ["HalvingBar", "HalvingRungs"]
+__all__ = ["HalvingScores", "HalvingState"]
 
 
 @dataclass(frozen=True, slots=True)
-class HalvingBar:
+class HalvingState:
     """What a candidate's mean score has to reach on each rung; frozen when the candidate is asked.
 
     Attributes
@@ -22,22 +22,22 @@ class HalvingBar:
         The resource of a rung, and the mean score over the folds to be reached there.
     metric : str or None
         Which of several scores counts.
-    travels : bool
+    is_picklable : bool
     """
 
     least: Mapping[int, float]
     metric: str | None = None
-    travels: bool = True
+    is_picklable: bool = True
 
-    def clears(self, progress: Progress) -> bool:
+    def allows(self, progress: Progress) -> bool:
         """Whether the candidate may climb to the next rung."""
         rung = progress.curve[-1]
-        mean = mean_score(rung.test, self.metric)
+        mean = average_scores(rung.test, self.metric)
         return not isfinite(mean) or mean >= self.least.get(rung.resource, float("-inf"))
 
 
 @dataclass(slots=True)
-class HalvingRungs:
+class HalvingScores:
     """Remembers who scored what on which rung, and says what the next candidate has to reach.
 
     The asynchronous rule of Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020: a candidate
@@ -50,7 +50,7 @@ class HalvingRungs:
 
     Examples
     --------
-    >>> rungs = HalvingRungs(factor=3)
+    >>> rungs = HalvingScores(factor=3)
     >>> for score in [0.5, 0.7, 0.6, 0.8, 0.4]:
     ...     rungs.note([Rung(10, (score,))])
     >>> rungs.bar().least  # two of the six on this rung, the next one included, may climb on
@@ -64,13 +64,13 @@ class HalvingRungs:
     def note(self, curve: Sequence[Rung]) -> None:
         """Take in what a candidate scored on its way up."""
         for rung in curve:
-            mean = mean_score(rung.test, self.metric)
+            mean = average_scores(rung.test, self.metric)
             if isfinite(mean):
                 self.scores.setdefault(rung.resource, []).append(mean)
 
-    def bar(self) -> HalvingBar:
+    def bar(self) -> HalvingState:
         """Freeze what the next candidate has to reach."""
-        return HalvingBar({resource: self._least(told) for resource, told in self.scores.items()}, self.metric)
+        return HalvingState({resource: self._least(told) for resource, told in self.scores.items()}, self.metric)
 
     def _least(self, told: Sequence[float]) -> float:
         """Return the score of the last one that would keep its place with one more candidate on the rung."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune._compat.optional import require
+from sklearn_autotune._compat.optional import import_optional
 
 __all__ = ["code_block", "details", "figure", "heading", "page", "paragraphs", "sentences", "table", "terms"]
 
@@ -139,7 +139,7 @@ def figure(drawn: Any, caption: str, alt: str) -> str:
     memory = io.BytesIO()
     drawn.savefig(memory, format="png", dpi=DPI)
     width, height = (round(PIXELS_PER_INCH * inches) for inches in drawn.get_size_inches())
-    require("matplotlib.pyplot", "Plotting").close(drawn)
+    import_optional("matplotlib.pyplot", "Plotting").close(drawn)
     data = base64.b64encode(memory.getvalue()).decode("ascii")
     source = f'src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{escape(alt)}"'
     return f"<figure><img {source}>\n<figcaption>{escape(caption)}</figcaption></figure>"

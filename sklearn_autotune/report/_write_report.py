@@ -15,9 +15,9 @@ from sklearn.base import clone
 from sklearn_autotune import plotting
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._summary import summarize
-from sklearn_autotune.analysis._trial_table import Finished, read_finished
+from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
 from sklearn_autotune.report import _html as html
-from sklearn_autotune.space._dimensions import value_key
+from sklearn_autotune.space._dimensions import make_value_key
 
 __all__ = ["write_report"]
 
@@ -121,7 +121,7 @@ def write_report(source: Any, path: Any, *, title: str | None = None, code: str 
 
 
 def _of_search(search: Any, code: str | None) -> Iterator[str]:
-    finished = read_finished(search)
+    finished = read_trial_table(search)
     summary = summarize(search)
     yield html.heading("What happened")
     yield html.paragraphs(summary.sentences)
@@ -136,7 +136,7 @@ def _of_search(search: Any, code: str | None) -> Iterator[str]:
     yield html.terms({name: _repr(value) for name, value in search.get_params(deep=False).items()})
 
 
-def _winner(search: Any, finished: Finished, code: str | None) -> Iterator[str]:
+def _winner(search: Any, finished: TrialTable, code: str | None) -> Iterator[str]:
     yield html.heading("The winner")
     if finished.best is None:
         yield html.paragraphs(["None has been chosen."])
@@ -211,7 +211,7 @@ def _changed_params(model: Any) -> dict[str, Any]:
         defaults = type(model)().get_params(deep=False)
     except TypeError:  # some parameters have no default
         return params
-    return {name: one for name, one in params.items() if value_key(one) != value_key(defaults.get(name))}
+    return {name: one for name, one in params.items() if make_value_key(one) != make_value_key(defaults.get(name))}
 
 
 def _public_home(kind: type) -> str | None:
@@ -236,7 +236,7 @@ def _figures(search: Any) -> Iterator[str]:
         yield html.details("Not drawn", html.sentences(left_out))
 
 
-def _candidates(finished: Finished) -> Iterator[str]:
+def _candidates(finished: TrialTable) -> Iterator[str]:
     yield html.heading("Candidates")
     leading = finished.leading(len(finished)).tolist()
     order = leading + [place for place in range(len(finished)) if place not in set(leading)]
@@ -262,8 +262,8 @@ def _candidates(finished: Finished) -> Iterator[str]:
     )
 
 
-def _failures(finished: Finished) -> Iterator[str]:
-    failed = finished.having("failed")
+def _failures(finished: TrialTable) -> Iterator[str]:
+    failed = finished.find_by_status("failed")
     if not len(failed):
         return
     yield html.heading("Failures")

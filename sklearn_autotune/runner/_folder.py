@@ -17,18 +17,18 @@ from typing import Any
 import joblib
 import numpy as np
 
-from sklearn_autotune._compat.optional import require
+from sklearn_autotune._compat.optional import import_optional
 
 __all__ = [
     "RunFolderError",
-    "free_target",
-    "git_commit",
+    "choose_new_folder",
+    "compute_sha256",
+    "get_versions",
     "load_model",
-    "new_folder",
+    "read_git_commit",
     "read_metadata",
     "save_model",
-    "sha256_of",
-    "versions",
+    "write_folder_atomically",
     "write_json",
 ]
 
@@ -45,7 +45,7 @@ class RunFolderError(ValueError):
     """A folder is no run folder, or what is in it is not what was written."""
 
 
-def free_target(folder: str | Path | None, otherwise: Path) -> Path:
+def choose_new_folder(folder: str | Path | None, otherwise: Path) -> Path:
     """Return where a folder is to be written: where it was asked for, or where it is otherwise.
 
     Raises
@@ -60,7 +60,7 @@ def free_target(folder: str | Path | None, otherwise: Path) -> Path:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def write_folder_atomically(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``path``, and rename it when all is written; on an error nothing is left.
 
     Raises
@@ -71,7 +71,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     Examples
     --------
     >>> with tempfile.TemporaryDirectory() as parent:
-    ...     with new_folder(Path(parent, "run")) as folder:
+    ...     with write_folder_atomically(Path(parent, "run")) as folder:
     ...         _ = (folder / "a.txt").write_text("a")
     ...     os.listdir(parent)
     ['run']
@@ -95,7 +95,7 @@ def _umask() -> int:
     return mask
 
 
-def sha256_of(path: Path) -> str:
+def compute_sha256(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -158,12 +158,12 @@ def save_model(model: Any, folder: Path, kind: str) -> dict[str, Any]:
     """Write the model, and return what the metadata say about its file."""
     path = folder / f"model.{kind}"
     if kind == "skops":
-        require("skops.io", "A model in skops' format").dump(model, path)
+        import_optional("skops.io", "A model in skops' format").dump(model, path)
         load = "from sklearn_autotune.runner import load; model = load('.')  # trusts a short list of packages"
     else:
         joblib.dump(model, path, compress=3)
         load = f"import joblib; model = joblib.load('{path.name}')  # runs code of the file: only if you trust it"
-    return {"file": path.name, "format": kind, "sha256": sha256_of(path), "how_to_load": load}
+    return {"file": path.name, "format": kind, "sha256": compute_sha256(path), "how_to_load": load}
 
 
 def load_model(folder: Path, metadata: Mapping[str, Any]) -> Any:
@@ -178,11 +178,11 @@ def load_model(folder: Path, metadata: Mapping[str, Any]) -> Any:
     path = folder / entry["file"]
     if not path.is_file():
         raise RunFolderError(f"{path}: the model is missing")
-    if sha256_of(path) != entry["sha256"]:
+    if compute_sha256(path) != entry["sha256"]:
         raise RunFolderError(f"{path}: not the file that was written: its SHA-256 is another than {METADATA} says")
     if entry["format"] != "skops":
         return joblib.load(path)
-    skops = require("skops.io", "A model in skops' format")
+    skops = import_optional("skops.io", "A model in skops' format")
     found = skops.get_untrusted_types(file=path)
     strange = [name for name in found if not name.startswith(TRUSTED)]
     if strange:
@@ -193,7 +193,7 @@ def load_model(folder: Path, metadata: Mapping[str, Any]) -> Any:
 # -- where a run happened ----------------------------------------------------------------------------------------------
 
 
-def versions() -> dict[str, str]:
+def get_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide about a result."""
     found = {"python": ".".join(map(str, sys.version_info[:3]))}
     for name in PACKAGES:
@@ -204,7 +204,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def git_commit(folder: Path) -> dict[str, Any] | None:
+def read_git_commit(folder: Path) -> dict[str, Any] | None:
     """Return the commit that a folder is at, and whether there are changes beside it; None outside of git."""
     try:
         commit = _git(folder, "rev-parse", "HEAD")

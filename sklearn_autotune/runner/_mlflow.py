@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sklearn_autotune._compat.optional import require
+from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.runner._config import Config, ConfigError, Tracking
 
-__all__ = ["Store", "open_store"]
+__all__ = ["MLflowStore", "open_mlflow_store"]
 
 SQLITE = "sqlite:///"
 
@@ -27,7 +27,7 @@ MODEL_FILES = "model.joblib", "model.skops"
 
 
 @dataclass(frozen=True)
-class Store:
+class MLflowStore:
     """Where MLflow keeps runs, and how this one is to be called there."""
 
     settings: Tracking
@@ -64,7 +64,7 @@ class Store:
                     run_name=self.settings.run_name or name,
                     tags={**tags, **self.settings.tags},
                 )
-                client = require("mlflow", "Tracking").MlflowClient(tracking_uri=self.uri)
+                client = import_optional("mlflow", "Tracking").MlflowClient(tracking_uri=self.uri)
                 for key, value in metrics.items():
                     client.log_metric(run_id, key, value)
                 for path in sorted(folder.iterdir()):
@@ -75,7 +75,7 @@ class Store:
         return entry
 
 
-def open_store(config: Config, base: Path) -> Store | None:
+def open_mlflow_store(config: Config, base: Path) -> MLflowStore | None:
     """Look at the store that a configuration names, before anything is fitted.
 
     Parameters
@@ -86,7 +86,7 @@ def open_store(config: Config, base: Path) -> Store | None:
 
     Returns
     -------
-    store : Store or None
+    store : MLflowStore or None
         None if nothing is to be logged.
 
     Raises
@@ -104,13 +104,13 @@ def open_store(config: Config, base: Path) -> Store | None:
         _require_place(uri)
     try:
         with _quiet():
-            client = require("mlflow", "Tracking").MlflowClient(tracking_uri=uri)
+            client = import_optional("mlflow", "Tracking").MlflowClient(tracking_uri=uri)
             found = client.get_experiment_by_name(settings.experiment)
     except Exception as error:  # MLflow raises what its many stores do
         raise ConfigError(f"tracking.uri: {_shown(uri)}: cannot be read: {_first_line(error)}") from error
     if found is not None and found.lifecycle_stage != "active":
         raise ConfigError(f"tracking.experiment: {settings.experiment!r} has been deleted; restore it, or take another")
-    return Store(settings, uri)
+    return MLflowStore(settings, uri)
 
 
 def _resolved(uri: str, base: Path) -> str:
@@ -162,7 +162,7 @@ def _first_line(error: BaseException) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Let MLflow and what it builds tables with say only what went wrong: a new store alone has a hundred lines."""
-    require("mlflow", "Tracking")  # which sets its own levels when it is loaded
+    import_optional("mlflow", "Tracking")  # which sets its own levels when it is loaded
     loggers = [logging.getLogger(name) for name in ("alembic", "mlflow")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -11,27 +11,27 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 
-from sklearn_autotune._compat.optional import require
+from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.export import export_code
 from sklearn_autotune.runner._compare import compare, load_comparison
-from sklearn_autotune.runner._config import Config, ConfigError, config_hash, read_config
-from sklearn_autotune.runner._data import Parts, data_of, read_table
+from sklearn_autotune.runner._config import Config, ConfigError, hash_config, read_config
+from sklearn_autotune.runner._data import RunData, read_run_data, read_table
 from sklearn_autotune.runner._folder import (
     METADATA,
     RunFolderError,
-    free_target,
+    choose_new_folder,
     load_model,
-    new_folder,
     read_metadata,
     save_model,
+    write_folder_atomically,
     write_json,
 )
-from sklearn_autotune.runner._mlflow import Store, open_store
-from sklearn_autotune.runner._provenance import origin_of, report_of, tags_of
-from sklearn_autotune.runner._scores import fold_scores, scores_beside_baseline
-from sklearn_autotune.runner._search import default_scoring, make_folds, make_search, refuse_wrong_scoring
+from sklearn_autotune.runner._mlflow import MLflowStore, open_mlflow_store
+from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tags, try_write_report
+from sklearn_autotune.runner._scores import score_folds, score_with_baseline
+from sklearn_autotune.runner._search import choose_default_scoring, make_run_splitter, make_search, validate_scoring
 from sklearn_autotune.search._engine import get_deployed_model
-from sklearn_autotune.tables._profile import drift_of, fit_to_profile, profile_of
+from sklearn_autotune.tables._profile import align_to_profile, make_profile, measure_drift
 from sklearn_autotune.tracking import log_search
 
 __all__ = [
@@ -49,7 +49,7 @@ __all__ = [
 
 # Scores that differ by less are the same: sums of floats depend on their order, and so do fits on other processors.
 TOLERANCE = 1e-9
-TOLERANCE_OF_FITS = 1e-6
+REFIT_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -125,19 +125,19 @@ def run(
     config = read_config(path)
     base = path.resolve().parent
     began = datetime.now(UTC)
-    target = free_target(folder, base / config.output.folder / f"{path.stem}-{began:%Y%m%d-%H%M%S}")
+    target = choose_new_folder(folder, base / config.output.folder / f"{path.stem}-{began:%Y%m%d-%H%M%S}")
     start = time.perf_counter()
-    parts = data_of(config, base)
-    refuse_wrong_scoring(config, parts)
+    parts = read_run_data(config, base)
+    validate_scoring(config, parts)
     search = make_search(config, parts, base, callbacks)
-    store = open_store(config, base)
+    store = open_mlflow_store(config, base)
     groups = {} if parts.train.groups is None else {"groups": parts.train.groups}
     ready = time.perf_counter()
     search.fit(parts.train.X, parts.train.y, **groups)
     seconds = {"search": time.perf_counter() - ready}
     model = get_deployed_model(search)
     scores = _scores(config, parts, search, model)
-    with new_folder(target) as inside:
+    with write_folder_atomically(target) as inside:
         (inside / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
         papers = _write_papers(config, search, model, inside, path.name)
         metadata = _metadata(config, parts, search, base) | {
@@ -160,12 +160,14 @@ def _write_papers(config: Config, search: Any, model: Any, inside: Path, name: s
     code = script.pop("code", None)
     if code is not None:
         (inside / script["file"]).write_text(code, encoding="utf-8")
-    report = report_of(config, search, inside, f"Run of {name}", code)
+    report = try_write_report(config, search, inside, f"Run of {name}", code)
     _write_trials(search, inside / "trials.csv")
     return {"model": entry | {"kind": type(search).__name__}, "script": script, "report": report}
 
 
-def _log(store: Store, search: Any, parts: Parts, metadata: dict[str, Any], inside: Path, name: str) -> dict[str, Any]:
+def _log(
+    store: MLflowStore, search: Any, parts: RunData, metadata: dict[str, Any], inside: Path, name: str
+) -> dict[str, Any]:
     """Log the search with its scores to MLflow."""
     scores = metadata["scores"]
     metrics = {f"{rows}_score": scores[rows]["score"] for rows in ("train", "holdout") if scores[rows] is not None}
@@ -173,20 +175,20 @@ def _log(store: Store, search: Any, parts: Parts, metadata: dict[str, Any], insi
         metrics["holdout_baseline"] = scores["holdout"]["baseline"]
         metrics |= dict(zip(("holdout_low", "holdout_high"), scores["holdout"].get("interval", ()), strict=False))
     log = partial(log_search, search, parts.train.X, registered_model_name=store.settings.registered_model)
-    return store.log(log, inside, name, metrics, tags_of(metadata))
+    return store.log(log, inside, name, metrics, make_mlflow_tags(metadata))
 
 
-def _scores(config: Config, parts: Parts, search: Any, model: Any) -> dict[str, Any]:
-    scoring = config.scoring or default_scoring(parts.task)
+def _scores(config: Config, parts: RunData, search: Any, model: Any) -> dict[str, Any]:
+    scoring = config.scoring or choose_default_scoring(parts.task)
     scores: dict[str, Any] = {
         "scoring": scoring,
         "higher_is_better": True,
-        "folds": fold_scores(search, make_folds(config, parts), parts.train, scoring),
-        "train": scores_beside_baseline(model, parts.train, parts.train, scoring, config.seed, n_draws=0),
+        "folds": score_folds(search, make_run_splitter(config, parts), parts.train, scoring),
+        "train": score_with_baseline(model, parts.train, parts.train, scoring, config.seed, n_draws=0),
         "holdout": None,
     }
     if parts.holdout is not None:
-        held = scores_beside_baseline(model, parts.train, parts.holdout, scoring, config.seed)
+        held = score_with_baseline(model, parts.train, parts.holdout, scoring, config.seed)
         scores["holdout"] = held | {"rule": parts.rule}
     return scores
 
@@ -201,20 +203,20 @@ def _script(search: Any) -> dict[str, Any]:
 
 def _write_trials(search: Any, path: Path) -> None:
     """Write the table of all trials, with a column for each parameter."""
-    pandas = require("pandas", "Writing trials")
+    pandas = import_optional("pandas", "Writing trials")
     table = pandas.DataFrame({name: list(values) for name, values in search.trials_.items()})
     params = pandas.DataFrame(table.pop("params").tolist()).add_prefix("param_")
     pandas.concat([table, params], axis=1).to_csv(path, index=False)
 
 
-def _metadata(config: Config, parts: Parts, search: Any, base: Path) -> dict[str, Any]:
+def _metadata(config: Config, parts: RunData, search: Any, base: Path) -> dict[str, Any]:
     statuses, counts = np.unique(search.trials_["status"].astype(str), return_counts=True)
-    return origin_of("run", config, parts, base) | {
+    return describe_origin("run", config, parts, base) | {
         "classes": search.classes_.tolist() if parts.task == "classification" else None,
         "parameters": search.best_params_,
         "blend": getattr(search, "blend_weights_", None),
         "trials": dict(zip(statuses.tolist(), counts.tolist(), strict=True)),
-        "columns": profile_of(parts.train.X),
+        "columns": make_profile(parts.train.X),
     }
 
 
@@ -249,8 +251,8 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     folder = Path(folder)
     metadata = read_metadata(folder)
     config = Config.model_validate(metadata["config"])
-    parts = data_of(config, Path(metadata["config_folder"] if base is None else base))
-    checks = [_check("config", metadata["config_hash"], config_hash(config))]
+    parts = read_run_data(config, Path(metadata["config_folder"] if base is None else base))
+    checks = [_check("config", metadata["hash_config"], hash_config(config))]
     for name, recorded in metadata["data"].items():
         checks.append(_check(name, recorded["sha256"], parts.fingerprint[name]["sha256"]))
     recorded = metadata["scores"]
@@ -260,15 +262,15 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     for words, model in models.items():
         for name, rows in (("train", parts.train), ("holdout", parts.holdout)):
             if recorded[name] is not None and rows is not None:
-                again = scores_beside_baseline(model, parts.train, rows, recorded["scoring"], config.seed, n_draws=0)
-                tolerance = TOLERANCE_OF_FITS if words else TOLERANCE
+                again = score_with_baseline(model, parts.train, rows, recorded["scoring"], config.seed, n_draws=0)
+                tolerance = REFIT_TOLERANCE if words else TOLERANCE
                 checks.append(_check(f"{name} score{words}", recorded[name]["score"], again["score"], tolerance))
                 if not words:
                     checks.append(_check(f"{name} baseline", recorded[name]["baseline"], again["baseline"]))
     return Verdict(all(check["matches"] for check in checks), checks)
 
 
-def _fitted_again(folder: Path, metadata: dict[str, Any], parts: Parts) -> Any:
+def _fitted_again(folder: Path, metadata: dict[str, Any], parts: RunData) -> Any:
     """Fit the model by the script of the run."""
     script = metadata["script"]
     if script["file"] is None:
@@ -345,13 +347,15 @@ def predict(folder: str | Path, data: Any) -> Predictions:
     metadata = read_metadata(folder)
     table = read_table(str(data), Path()) if isinstance(data, str | Path) else data
     try:
-        X, notes = fit_to_profile(table, metadata["columns"], [metadata["target"], *metadata["config"].get("drop", [])])
+        X, notes = align_to_profile(
+            table, metadata["columns"], [metadata["target"], *metadata["config"].get("drop", [])]
+        )
     except ValueError as error:
         raise ConfigError(f"{data if isinstance(data, str | Path) else 'data'}: {error}") from None
     model = load_model(folder, metadata)
-    pandas = require("pandas", "Predicting")
+    pandas = import_optional("pandas", "Predicting")
     found = pandas.DataFrame({metadata["target"]: model.predict(X)}, index=table.index)
     if is_classifier(model):
         for label, column in zip(model.classes_.tolist(), model.predict_proba(X).T, strict=True):
             found[f"probability_{label}"] = column
-    return Predictions(found, drift_of(X, metadata["columns"]), notes)
+    return Predictions(found, measure_drift(X, metadata["columns"]), notes)

@@ -9,10 +9,10 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.model_selection import cross_val_score
 
-from sklearn_autotune.evaluation import GrownClassifier, GrownRegressor
-from sklearn_autotune.runner._data import Rows
+from sklearn_autotune.evaluation import FixedPredictionsClassifier, FixedPredictionsRegressor
+from sklearn_autotune.runner._data import LabelledRows
 
-__all__ = ["fold_scores", "score_with_interval", "scorer_of", "scores_beside_baseline"]
+__all__ = ["make_run_scorer", "score_folds", "score_with_baseline", "score_with_interval"]
 
 LEVEL = 0.95
 N_DRAWS = 500
@@ -20,7 +20,7 @@ N_DRAWS = 500
 MANY_ROWS, FEW_DRAWS = 10_000, 200
 
 
-def fold_scores(search: Any, folds: Any, train: Rows, scoring: str) -> dict[str, Any]:
+def score_folds(search: Any, folds: Any, train: LabelledRows, scoring: str) -> dict[str, Any]:
     """Return the winner's scores over the folds, with a t interval for their mean, and those of a baseline.
 
     Parameters
@@ -28,7 +28,7 @@ def fold_scores(search: Any, folds: Any, train: Rows, scoring: str) -> dict[str,
     search : estimator
         Fitted.
     folds : splitter
-    train : Rows
+    train : LabelledRows
     scoring : str
 
     Returns
@@ -49,8 +49,8 @@ def fold_scores(search: Any, folds: Any, train: Rows, scoring: str) -> dict[str,
     return found | {"interval_is": f"{LEVEL:.0%}, by the folds' t statistic; folds share rows, so it is too narrow"}
 
 
-def scores_beside_baseline(
-    model: Any, train: Rows, rows: Rows, scoring: str, seed: int, n_draws: int | None = None
+def score_with_baseline(
+    model: Any, train: LabelledRows, rows: LabelledRows, scoring: str, seed: int, n_draws: int | None = None
 ) -> dict[str, Any]:
     """Score a model on rows, and the class frequencies or the mean of the training rows beside it."""
     baseline = _baseline(is_classifier(model)).fit(np.zeros((len(train.y), 1)), train.y)
@@ -106,7 +106,7 @@ def score_with_interval(
     >>> score_with_interval(y + 1.0, None, y, "neg_root_mean_squared_error", 0)["interval"]
     [-1.0, -1.0]
     """
-    scorer = scorer_of(scoring, classes)
+    scorer = make_run_scorer(scoring, classes)
 
     def score(rows: np.ndarray) -> float:
         shown = np.zeros((len(rows), 1))
@@ -128,7 +128,7 @@ def score_with_interval(
     return found
 
 
-def scorer_of(scoring: str, classes: np.ndarray | None) -> Any:
+def make_run_scorer(scoring: str, classes: np.ndarray | None) -> Any:
     """Return the scorer; that of the log loss is told the classes, of which some rows may lack one."""
     if scoring == "neg_log_loss":
         return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=classes)
@@ -137,9 +137,9 @@ def scorer_of(scoring: str, classes: np.ndarray | None) -> Any:
 
 def _known(shown: np.ndarray, prediction: np.ndarray, classes: np.ndarray | None) -> Any:
     if classes is None:
-        return GrownRegressor(shown, prediction, _no_others)
+        return FixedPredictionsRegressor(shown, prediction, _no_others)
     binary = prediction[:, 1] if prediction.shape[1] == 2 else prediction
-    return GrownClassifier(shown, binary, _no_others, classes)
+    return FixedPredictionsClassifier(shown, binary, _no_others, classes)
 
 
 def _no_others(X: Any) -> Any:

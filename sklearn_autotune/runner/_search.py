@@ -12,29 +12,29 @@ from optuna.distributions import BaseDistribution
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 
-from sklearn_autotune.boosting._early_stopping import never_stop_early
+from sklearn_autotune.boosting._early_stopping import clone_without_early_stopping
 from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
-from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, families_for, inner_prefix
-from sklearn_autotune.families._xgboost import tuned_space
-from sklearn_autotune.runner._config import ALIASES, Config, ConfigError, spelled_space
-from sklearn_autotune.runner._data import Parts
+from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, find_parameter_prefix, select_families
+from sklearn_autotune.families._xgboost import make_tuned_xgboost_space
+from sklearn_autotune.runner._config import ALIASES, Config, ConfigError, make_raw_space
+from sklearn_autotune.runner._data import RunData
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
-from sklearn_autotune.tables._encoder import Columns
-from sklearn_autotune.tables._estimators import NumberedClasses, RawColumns
+from sklearn_autotune.tables._encoder import ColumnEncoder
+from sklearn_autotune.tables._estimators import EncodingTransformer, LabelEncodingClassifier
 from sklearn_autotune.tables._preparation import make_preparation
 
-__all__ = ["default_scoring", "make_folds", "make_search", "refuse_wrong_scoring"]
+__all__ = ["choose_default_scoring", "make_run_splitter", "make_search", "validate_scoring"]
 
 Branch = dict[str, Any]
 
 
-def default_scoring(task: str) -> str:
+def choose_default_scoring(task: str) -> str:
     """Return the score that decides where the configuration names none."""
     return "neg_log_loss" if task == "classification" else "neg_root_mean_squared_error"
 
 
-def make_folds(config: Config, parts: Parts) -> Any:
+def make_run_splitter(config: Config, parts: RunData) -> Any:
     """Return the splitter of a run: by groups or in time where the hold-out is."""
     is_classification = parts.task == "classification"
     if parts.rule == "time":
@@ -50,7 +50,7 @@ def make_folds(config: Config, parts: Parts) -> Any:
     return StratifiedKFold(config.cv, shuffle=True, random_state=config.seed)
 
 
-def refuse_wrong_scoring(config: Config, parts: Parts) -> None:
+def validate_scoring(config: Config, parts: RunData) -> None:
     """Refuse scores that ask which of two classes is the positive one, where nothing says so."""
     is_classification = parts.task == "classification"
     scoring = config.scoring or ""
@@ -66,13 +66,13 @@ def refuse_wrong_scoring(config: Config, parts: Parts) -> None:
         raise ConfigError(f"scoring: {scoring} is for classification, but this is a regression")
 
 
-def make_search(config: Config, parts: Parts, base: Path, callbacks: Sequence[Any] = ()) -> Any:
+def make_search(config: Config, parts: RunData, base: Path, callbacks: Sequence[Any] = ()) -> Any:
     """Make the search that a configuration asks for, not yet fitted.
 
     Parameters
     ----------
     config : Config
-    parts : Parts
+    parts : RunData
     base : Path
         Where a storage's path starts.
     callbacks : sequence of callable, default=()
@@ -90,7 +90,7 @@ def make_search(config: Config, parts: Parts, base: Path, callbacks: Sequence[An
     common: dict[str, Any] = {
         "timeout": config.timeout,
         "scoring": config.scoring,
-        "cv": make_folds(config, parts),
+        "cv": make_run_splitter(config, parts),
         "n_jobs": config.n_jobs,
         "random_state": config.seed,
         "callbacks": list(callbacks),
@@ -120,11 +120,11 @@ def _storage(config: Config, base: Path) -> Any:
 # -- tuned XGBoost -----------------------------------------------------------------------------------------------------
 
 
-def _tuned_booster(config: Config, parts: Parts, common: Mapping[str, Any]) -> Any:
+def _tuned_booster(config: Config, parts: RunData, common: Mapping[str, Any]) -> Any:
     """Make a tuned booster: single values are set, ranges replace those of its space."""
     is_classification = parts.task == "classification"
     kind: Any = TunedXGBClassifier if is_classification else TunedXGBRegressor
-    spelled = spelled_space(config)
+    spelled = make_raw_space(config)
     known = set(kind().get_params()) - set(common)
     _require_known(spelled, known, "xgboost")
     fixed = {name: values[0] for name, values in spelled.items() if isinstance(values, list) and len(values) == 1}
@@ -132,7 +132,7 @@ def _tuned_booster(config: Config, parts: Parts, common: Mapping[str, Any]) -> A
     if "n_estimators" in ranges:
         raise ConfigError("space.n_estimators: xgboost finds the number of rounds itself; a number is the largest")
     if ranges:
-        whole = tuned_space(Shape(len(parts.train.y), is_classification, fixed))
+        whole = make_tuned_xgboost_space(Shape(len(parts.train.y), is_classification, fixed))
         ranges = {name: values for name, values in whole.items() if name not in fixed} | ranges
     return kind(**common, **fixed, space=ranges or None)
 
@@ -140,12 +140,12 @@ def _tuned_booster(config: Config, parts: Parts, common: Mapping[str, Any]) -> A
 # -- other families ----------------------------------------------------------------------------------------------------
 
 
-def _pipeline_search(config: Config, parts: Parts, family: Family, common: dict[str, Any]) -> OptunaSearchCV:
+def _pipeline_search(config: Config, parts: RunData, family: Family, common: dict[str, Any]) -> OptunaSearchCV:
     """Make a search over a pipeline that reads the raw table, prepares it and has a family's model at its end."""
     pipeline = _pipeline(family, parts, config.seed)
-    prefix = "model__" + inner_prefix(family, pipeline[-1])
+    prefix = "model__" + find_parameter_prefix(family, pipeline[-1])
     space = _space(config, parts, pipeline, prefix)
-    common["scoring"] = config.scoring or default_scoring(parts.task)
+    common["scoring"] = config.scoring or choose_default_scoring(parts.task)
     if config.method == "random":
         common |= {"sampler": optuna.samplers.RandomSampler(seed=config.seed), "pruner": None}
     elif config.method == "grid":
@@ -154,9 +154,9 @@ def _pipeline_search(config: Config, parts: Parts, family: Family, common: dict[
     return OptunaSearchCV(pipeline, space, **common)
 
 
-def _pipeline(family: Family, parts: Parts, seed: int) -> Pipeline:
-    columns = Columns()
-    columns.learn(parts.train.X)
+def _pipeline(family: Family, parts: RunData, seed: int) -> Pipeline:
+    columns = ColumnEncoder()
+    columns.fit_transform(parts.train.X)
     n_categories = np.array([len(columns.categories.get(place, ())) for place in range(columns.n_columns)])
     is_classification = parts.task == "classification"
     n_rows = len(parts.train.y)
@@ -173,16 +173,16 @@ def _pipeline(family: Family, parts: Parts, seed: int) -> Pipeline:
     elif kind == "native":
         preparation = make_preparation("coded", n_categories, n_rows, is_classification)
     if family.rounds is not None:  # nothing is held out for early stopping: the number of rounds is searched
-        model = never_stop_early(model)
+        model = clone_without_early_stopping(model)
         if is_classification and family.estimators[0].startswith("xgboost."):  # it takes no other labels
-            model = NumberedClasses(model)
-    return Pipeline([("read", RawColumns()), ("prepare", preparation), ("model", model)])
+            model = LabelEncodingClassifier(model)
+    return Pipeline([("read", EncodingTransformer()), ("prepare", preparation), ("model", model)])
 
 
-def _space(config: Config, parts: Parts, pipeline: Pipeline, prefix: str) -> list[Branch]:
+def _space(config: Config, parts: RunData, pipeline: Pipeline, prefix: str) -> list[Branch]:
     """Return the family's space with what the configuration settles in the place of what it names."""
     branches = _branches(auto_space(pipeline, n_rows=len(parts.train.y)))
-    spelled = spelled_space(config)
+    spelled = make_raw_space(config)
     known = {name.removeprefix(prefix) for name in pipeline.get_params() if name.startswith(prefix)}
     _require_known(spelled, known, config.model_type)
     for name, values in spelled.items():
@@ -235,17 +235,17 @@ class _SettledSpace:
         return branches
 
 
-def _families(config: Config, parts: Parts) -> Any:
+def _families(config: Config, parts: RunData) -> Any:
     """Return the families that are tried, those with changed spaces that the configuration names."""
     settled: dict[str, dict[str, Any]] = {}
-    for name, values in spelled_space(config).items():
+    for name, values in make_raw_space(config).items():
         family, is_full, parameter = name.partition("__")
         if not is_full:
             raise ConfigError(f"space.{name}: with model_type: auto the family comes first, as in forest__{name}")
         settled.setdefault(ALIASES.get(family, family), {})[parameter] = values
     if not settled:
         return "auto"
-    usable = families_for(parts.task)
+    usable = select_families(parts.task)
     for name, values in settled.items():
         if name not in usable:
             raise ConfigError(f"space.{name}__…: no such family for this {parts.task}; there are {', '.join(usable)}")
@@ -254,9 +254,9 @@ def _families(config: Config, parts: Parts) -> Any:
     return list(usable.values())
 
 
-def _require_settable(family: Family, settled: Mapping[str, Any], parts: Parts) -> None:
+def _require_settable(family: Family, settled: Mapping[str, Any], parts: RunData) -> None:
     model = family.make(Shape(len(parts.train.y), parts.task == "classification"))  # type: ignore[misc]
-    prefix = inner_prefix(family, model)
+    prefix = find_parameter_prefix(family, model)
     known = {name.removeprefix(prefix) for name in model.get_params() if name.startswith(prefix)}
     _require_known(settled, known, family.name, f"{family.name}__")
     if family.rounds in settled:
@@ -268,7 +268,7 @@ def _require_settable(family: Family, settled: Mapping[str, Any], parts: Parts) 
 
 def _grid(config: Config, branches: list[Branch]) -> list[Branch]:
     """Return a finite space: what the configuration lists, or a few levels of each of the family's parameters."""
-    spelled = spelled_space(config)
+    spelled = make_raw_space(config)
     if spelled:
         ranges = [name for name, values in spelled.items() if not isinstance(values, list)]
         if ranges:

@@ -12,23 +12,23 @@ import optuna
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_autotune._compat.sklearn import FoldContexts
+from sklearn_autotune._compat.sklearn import CallbackContexts
 from sklearn_autotune.evaluation import Evaluation, Outcome, Task
 from sklearn_autotune.exceptions import ClusterLostError, StudyStorageError
-from sklearn_autotune.execution._executors import Executor, Limits, make_executor
+from sklearn_autotune.execution._executors import Executor, TrialLimits, make_executor
 from sklearn_autotune.progress import TrialProgress
-from sklearn_autotune.pruning._bars import Bars
-from sklearn_autotune.search._phase_timer import Clock
+from sklearn_autotune.pruning._bars import PruningRule
+from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.search._results import choose_best, format_results, format_trials
 from sklearn_autotune.search._routing import check_refit_names_score
-from sklearn_autotune.search._setup import guiding_metric, make_bars
-from sklearn_autotune.search._trial_loop import Budget, Goal, NotRepeatedError, Record, TrialLoop
+from sklearn_autotune.search._setup import get_refit_metric, make_pruning_rule
+from sklearn_autotune.search._trial_loop import Budget, ReplayMismatchError, StoppingRule, TrialLoop, TrialRecord
 from sklearn_autotune.space._space import Space
-from sklearn_autotune.storage._claims import SharingExecutor
-from sklearn_autotune.storage._recorder import Logbook
-from sklearn_autotune.storage._signals import sigterm_interrupts
-from sklearn_autotune.storage._study import draw_seed, fingerprint, make_sampler, open_study
+from sklearn_autotune.storage._claims import ClaimingExecutor
+from sklearn_autotune.storage._recorder import Recorder
+from sklearn_autotune.storage._signals import raise_on_sigterm
+from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler, open_study
 
 __all__ = ["BaseSearch", "get_clock", "get_deployed_model", "get_fold_sizes"]
 
@@ -61,7 +61,7 @@ class BaseSearch(BaseEstimator):
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
 
-    def _forget_fit(self) -> None:
+    def _clear_fitted_attributes(self) -> None:
         """Drop what an earlier fit has left, so that nothing of it can be taken for a result of this one."""
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
@@ -72,31 +72,31 @@ class BaseSearch(BaseEstimator):
         return make_executor(evaluation, self.n_jobs, self.look_ahead, self._limits)
 
     @property
-    def _limits(self) -> Limits:
+    def _limits(self) -> TrialLimits:
         """What one candidate may take."""
-        return Limits(self.trial_timeout, self.memory_limit)
+        return TrialLimits(self.trial_timeout, self.memory_limit)
 
-    def _make_bars(self, study: optuna.Study, space: Space) -> Bars:
-        return make_bars(self, study, space)
+    def _make_pruning_rule(self, study: optuna.Study, space: Space) -> PruningRule:
+        return make_pruning_rule(self, study, space)
 
-    def _fingerprint(self, task: Task, space: Space) -> dict[str, str]:
+    def _compute_fingerprint(self, task: Task, space: Space) -> dict[str, str]:
         resource = (self.resource, self.min_resources, self.max_resources, self.factor)
-        return fingerprint(task, space, self.scoring, self.estimator, resource)
+        return compute_fingerprint(task, space, self.scoring, self.estimator, resource)
 
-    def _first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
+    def _get_first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
         return self.enqueue or ()
 
-    def _refit_rule(self, metric: str) -> Any:
+    def _get_refit_rule(self, metric: str) -> Any:
         return self.refit
 
-    def _proposer(self) -> Callable[[Sequence[Record], int], Mapping[str, Any] | None] | None:
+    def _make_proposer(self) -> Callable[[Sequence[TrialRecord], int], Mapping[str, Any] | None] | None:
         return None
 
     def _make_budget(self, deadline: float | None) -> Budget:
         return Budget(self.n_trials, deadline, bool(self.refit))
 
-    def _make_goal(self) -> Goal:
-        return Goal(self.patience, self.target_score)
+    def _make_stopping_rule(self) -> StoppingRule:
+        return StoppingRule(self.patience, self.target_score)
 
     def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
         return make_sampler(self.sampler, space, seed)
@@ -104,24 +104,24 @@ class BaseSearch(BaseEstimator):
     # -- the search ------------------------------------------------------------------------------------------------
 
     def _search(
-        self, task: Task, space: Space, evaluation: Evaluation, contexts: FoldContexts, start: float
-    ) -> Record | None:
+        self, task: Task, space: Space, evaluation: Evaluation, contexts: CallbackContexts, start: float
+    ) -> TrialRecord | None:
         """Measure candidates until the budget is spent, put what came out on the estimator, and return the winner.
 
         There is none where no score decides.
         """
         deadline = None if self.timeout is None else start + self.timeout
-        self._clock = Clock()
+        self._clock = PhaseTimer()
         self._fold_sizes = np.array([(len(fold.train), len(fold.test)) for fold in task.folds])
         loops: list[TrialLoop] = []  # not on the search itself, which callbacks take to workers
         try:
             with (
-                sigterm_interrupts(),
-                closing(self._open_logbook(task, space)) as logbook,
-                closing(self._share(self._make_executor(evaluation), logbook)) as executor,
+                raise_on_sigterm(),
+                closing(self._open_recorder(task, space)) as recorder,
+                closing(self._share(self._make_executor(evaluation), recorder)) as executor,
             ):
-                self._run(loops, space, deadline, logbook=logbook, executor=executor, contexts=contexts)
-                winner = self._collect(loops[-1].study, loops[-1].records)
+                self._run(loops, space, deadline, recorder=recorder, executor=executor, contexts=contexts)
+                winner = self._set_result_attributes(loops[-1].study, loops[-1].records)
             contexts.end()
             return winner
         except (KeyboardInterrupt, StudyStorageError, ClusterLostError):
@@ -130,7 +130,7 @@ class BaseSearch(BaseEstimator):
             raise
 
     def _run(
-        self, loops: list[TrialLoop], space: Space, deadline: float | None, *, contexts: FoldContexts, **parts: Any
+        self, loops: list[TrialLoop], space: Space, deadline: float | None, *, contexts: CallbackContexts, **parts: Any
     ) -> None:
         """Measure candidates until the budget is spent; first going through what is stored, if that can be done."""
         # From 2 on scikit-learn's lines, one for each fold, would run through a bar.
@@ -139,34 +139,34 @@ class BaseSearch(BaseEstimator):
         parts |= {"contexts": contexts, "callbacks": [*(self.callbacks or ()), *shown], "clock": self._clock}
         with progress, self._clock.running("total"):
             loops.append(self._make_loop(space, deadline, **parts))
-            self._announce(loops[-1].n_planned)
-            contexts.begin(loops[-1].n_planned)
+            self._print_n_fits(loops[-1].n_expected_candidates)
+            contexts.begin(loops[-1].n_expected_candidates)
             try:
                 loops[-1].run()
-            except NotRepeatedError as error:
+            except ReplayMismatchError as error:
                 logger.info("The stored trials are taken as they are: %s.", error)
-                loops.append(self._make_loop(space, deadline, as_stored=True, **parts))
+                loops.append(self._make_loop(space, deadline, skip_replay=True, **parts))
                 loops[-1].run()
 
-    def _open_logbook(self, task: Task, space: Space) -> Logbook:
+    def _open_recorder(self, task: Task, space: Space) -> Recorder:
         if self.storage is None:
-            return Logbook(study_name=self.study_name)
-        marks = self._fingerprint(task, space)
+            return Recorder(study_name=self.study_name)
+        marks = self._compute_fingerprint(task, space)
         seed = draw_seed(self.random_state)
-        return Logbook(
+        return Recorder(
             open_study(storage=self.storage, study_name=self.study_name, resume=self.resume, marks=marks, seed=seed)
         )
 
-    def _share(self, executor: Executor, logbook: Logbook) -> Executor:
+    def _share(self, executor: Executor, recorder: Recorder) -> Executor:
         """Measure only what no other process does, where others may be at the study."""
-        return SharingExecutor(executor, logbook) if logbook.is_shared else executor
+        return ClaimingExecutor(executor, recorder) if recorder.is_shared else executor
 
     def _make_loop(
-        self, space: Space, deadline: float | None, *, logbook: Logbook, as_stored: bool = False, **parts: Any
+        self, space: Space, deadline: float | None, *, recorder: Recorder, skip_replay: bool = False, **parts: Any
     ) -> TrialLoop:
         # A search that does not repeat what is stored must not draw again what it drew first.
-        seed = logbook.seed(self.random_state) + (len(logbook.read()) if as_stored else 0)
-        study = logbook.make_study(
+        seed = recorder.seed(self.random_state) + (len(recorder.read()) if skip_replay else 0)
+        study = recorder.make_study(
             copy.deepcopy(self.pruner) if isinstance(self.pruner, optuna.pruners.BasePruner) else None
         )
         study.sampler = self._make_sampler(space, seed)
@@ -174,20 +174,20 @@ class BaseSearch(BaseEstimator):
             study=study,
             space=space,
             budget=self._make_budget(deadline),
-            goal=self._make_goal(),
-            bars=self._make_bars(study, space),
+            stopping_rule=self._make_stopping_rule(),
+            pruning_rule=self._make_pruning_rule(study, space),
             look_ahead=self.look_ahead,
-            metric=guiding_metric(self),
+            metric=get_refit_metric(self),
             seed=seed,
-            enqueue=self._first_candidates(space),
-            propose=self._proposer(),
+            enqueue=self._get_first_candidates(space),
+            propose=self._make_proposer(),
             check_outcome=self._check_outcome,
-            logbook=logbook,
-            as_stored=as_stored,
+            recorder=recorder,
+            skip_replay=skip_replay,
             **parts,
         )
 
-    def _announce(self, n_candidates: int) -> None:
+    def _print_n_fits(self, n_candidates: int) -> None:
         if self.verbose > 0:
             print(
                 f"Fitting {self.n_splits_} folds for each of {n_candidates} candidates, "
@@ -200,7 +200,7 @@ class BaseSearch(BaseEstimator):
         if isinstance(scores, dict):
             check_refit_names_score(self.refit, scores)
 
-    def _collect(self, study: optuna.Study, records: list[Record]) -> Record | None:
+    def _set_result_attributes(self, study: optuna.Study, records: list[TrialRecord]) -> TrialRecord | None:
         """Turn finished trials into the attributes that a search has; return the winner."""
         records = sorted(records, key=lambda record: record.number)
         self.study_ = study
@@ -213,25 +213,25 @@ class BaseSearch(BaseEstimator):
             return_train_score=self.return_train_score,
         )
         if self.refit or not self.multimetric_:
-            metric = (guiding_metric(self) if self.multimetric_ else None) or "score"
-            self.best_index_ = choose_best(results, measured, self._refit_rule(metric), metric)
+            metric = (get_refit_metric(self) if self.multimetric_ else None) or "score"
+            self.best_index_ = choose_best(results, measured, self._get_refit_rule(metric), metric)
             self.best_params_ = results["params"][self.best_index_]
             if not callable(self.refit) or isinstance(self.refit, RefitRule):
                 self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
         self.cv_results_ = results
         return measured[self.best_index_] if hasattr(self, "best_index_") else None
 
-    def _keep_interrupted(self, study: optuna.Study, records: list[Record]) -> None:
+    def _keep_interrupted(self, study: optuna.Study, records: list[TrialRecord]) -> None:
         """Put the results so far on the estimator; what cannot be made of them is left out."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._collect(study, records)
+                self._set_result_attributes(study, records)
         except (ValueError, TypeError, IndexError) as error:
             logger.info("Interrupted before there was a result: %s", error)
 
 
-def get_clock(search: Any) -> Clock | None:
+def get_clock(search: Any) -> PhaseTimer | None:
     """Return the seconds of a search by phase; None of a search of another package."""
     return getattr(search, "_clock", None)
 

@@ -16,28 +16,28 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat.sklearn import (
+    CallbackContexts,
     CallbackSupportMixin,
-    FoldContexts,
     HasMethods,
     Interval,
     StrOptions,
-    cut_metadata,
     get_scorers,
+    is_routing_enabled,
+    make_callback_arguments,
+    open_callback_root,
     raise_for_params,
-    root_context,
-    routing_enabled,
-    told_to_callbacks,
+    take_metadata_rows,
     validate_parameter_constraints,
     with_callbacks,
 )
 from sklearn_autotune.evaluation import Evaluation, Rung, Task
-from sklearn_autotune.execution._dask import ClusterSlots, find_client
+from sklearn_autotune.execution._dask import DaskExecutor, find_dask_client
 from sklearn_autotune.execution._executors import Executor
 from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.search._delegation import DelegateMixin, require_refit
 from sklearn_autotune.search._engine import BaseSearch
 from sklearn_autotune.search._routing import make_router, resolve_scorer, route_metadata
-from sklearn_autotune.search._setup import check_pruner, guiding_metric, make_evaluation, make_space, make_task
+from sklearn_autotune.search._setup import check_pruner, get_refit_metric, make_evaluation, make_space, make_task
 
 __all__ = ["OptunaSearchCV"]
 
@@ -125,7 +125,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         with all rows, or with what the estimator has set.
     factor : float, default=3
         How many times as much of the resource each rung has as the one below, and of how many candidates one climbs on.
-    prefix_cache : int, default=2**30
+    step_cache : int, default=2**30
         Bytes for what the first steps of a Pipeline gave on each fold, shared by all candidates that begin with the
         same steps; divided among workers. 0 shares nothing. Scores are the same either way.
     patience : int, default=None
@@ -234,7 +234,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         "min_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "factor": [Interval(numbers.Real, 1, None, closed="neither")],
-        "prefix_cache": [Interval(numbers.Integral, 0, None, closed="left")],
+        "step_cache": [Interval(numbers.Integral, 0, None, closed="left")],
         "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "target_score": [numbers.Real, None],
         "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
@@ -270,7 +270,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         min_resources: int | str = "auto",
         max_resources: int | str = "auto",
         factor: float = 3,
-        prefix_cache: int = 2**30,
+        step_cache: int = 2**30,
         patience: int | None = None,
         target_score: float | None = None,
         look_ahead: int = 2,
@@ -302,7 +302,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.min_resources = min_resources
         self.max_resources = max_resources
         self.factor = factor
-        self.prefix_cache = prefix_cache
+        self.step_cache = step_cache
         self.patience = patience
         self.target_score = target_score
         self.look_ahead = look_ahead
@@ -357,7 +357,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             If a Dask cluster has no workers any more; the results so far are on the estimator.
         """
         start = time.time()
-        self._forget_fit()
+        self._clear_fitted_attributes()
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
@@ -368,23 +368,23 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
                 f"{type(self.estimator).__name__} cannot be fitted without it."
             )
         X, y = indexable(X, y)
-        params = cut_metadata(X, params=params)
+        params = take_metadata_rows(X, params=params)
         routed = route_metadata(self, params, scorer)
-        root = root_context(self, max_subtasks=1 + (self.refit is not False))
+        root = open_callback_root(self, max_subtasks=1 + (self.refit is not False))
         check_pruner(self)
         task = make_task(self, self.estimator, X, y, scorer, routed)
         self.n_splits_ = len(task.folds)
         space = make_space(self, task)
-        told = told_to_callbacks(self, task.X, task.y, task.fit_params)
+        told = make_callback_arguments(self, task.X, task.y, task.fit_params)
         if root is not None:
             root.call_on_fit_task_begin(**told)
-        contexts = FoldContexts(self, root, len(task.folds))
-        evaluation = make_evaluation(self, task, space, self if contexts.are_watched else None)
+        contexts = CallbackContexts(self, root, len(task.folds))
+        evaluation = make_evaluation(self, task, space, self if contexts.is_active else None)
         winner = self._search(task, space, evaluation, contexts, start)
         self.scorer_ = get_scorers(scorer)
         curve = () if winner is None else winner.outcome.curve
         if curve:
-            self.best_resource_ = evaluation.resource_of(curve)
+            self.best_resource_ = evaluation.get_resource_amount(curve)
         if self.refit:
             self._refit(task, root, evaluation, curve)
         if root is not None:
@@ -409,9 +409,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         require_refit(self, "score")
         check_is_fitted(self)
         raise_for_params(params, self, "score")
-        routed = process_routing(self, "score", **params).scorer["score"] if routing_enabled() else {}
+        routed = process_routing(self, "score", **params).scorer["score"] if is_routing_enabled() else {}
         scorer = self.scorer_
-        name = guiding_metric(self) or self.refit
+        name = get_refit_metric(self) or self.refit
         if isinstance(scorer, dict) and self.multimetric_:
             scorer = scorer[name]
         score = scorer(self.best_estimator_, X, y, **routed)
@@ -433,10 +433,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     # -- the stages of fit -------------------------------------------------------------------------------------
 
     def _make_executor(self, evaluation: Evaluation) -> Executor:
-        client = find_client(self.executor)
+        client = find_dask_client(self.executor)
         if client is not None:
-            is_ours = isinstance(self.executor, str)
-            return ClusterSlots(client, evaluation, self.n_jobs, self.look_ahead, self._limits, is_ours=is_ours)
+            owns_client = isinstance(self.executor, str)
+            return DaskExecutor(client, evaluation, self.n_jobs, self.look_ahead, self._limits, owns_client=owns_client)
         return super()._make_executor(evaluation)
 
     def _refit(self, task: Task, root: Any, evaluation: Evaluation, curve: tuple[Rung, ...]) -> None:
@@ -444,7 +444,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         # Parameters may be estimators: the winner gets copies, and the ones in cv_results_ stay unfitted.
         best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
         context = None if root is None else root.subcontext(task_name="refit-with-best-params")
-        told = told_to_callbacks(self, task.X, task.y, task.fit_params)
+        told = make_callback_arguments(self, task.X, task.y, task.fit_params)
         start = time.perf_counter()
         with nullcontext() if context is None else context.propagate_callback_context(best):
             if context is not None:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-__all__ = ["Clock"]
+__all__ = ["PhaseTimer"]
 
 
 @dataclass(slots=True)
-class Clock:
+class PhaseTimer:
     """Seconds by the clock, whatever the number of workers.
 
     Attributes
@@ -23,7 +23,7 @@ class Clock:
 
     Examples
     --------
-    >>> clock = Clock()
+    >>> clock = PhaseTimer()
     >>> with clock.running("total"), clock.running("sampler"):
     ...     time.sleep(0.01)
     >>> clock.total >= clock.sampler >= 0.01

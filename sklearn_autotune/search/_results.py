@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from sklearn_autotune._compat.sklearn import report_fit_failures
 from sklearn_autotune.evaluation import FoldScore
 from sklearn_autotune.search._refit_rules import RefitRule
-from sklearn_autotune.search._trial_loop import Record
+from sklearn_autotune.search._trial_loop import TrialRecord
 
 __all__ = ["choose_best", "format_results", "format_trials", "rank_scores"]
 
@@ -23,7 +23,7 @@ Results = dict[str, Any]
 
 
 def format_results(
-    records: Sequence[Record],
+    records: Sequence[TrialRecord],
     *,
     n_folds: int,
     error_score: float | str,
@@ -33,7 +33,7 @@ def format_results(
 
     Parameters
     ----------
-    records : sequence of Record
+    records : sequence of TrialRecord
         The measured ones, in the order of their numbers.
     n_folds : int
     error_score : float or "raise"
@@ -100,7 +100,7 @@ def rank_scores(scores: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def choose_best(results: Results, records: Sequence[Record], refit: Any, metric: str) -> int:
+def choose_best(results: Results, records: Sequence[TrialRecord], refit: Any, metric: str) -> int:
     """Choose the winner: what a callable ``refit`` says, else the best complete candidate.
 
     If none is complete, scikit-learn's rule is left: the best mean there is, and the first row if there is none.
@@ -109,7 +109,7 @@ def choose_best(results: Results, records: Sequence[Record], refit: Any, metric:
     ----------
     results : dict
         As ``cv_results_``.
-    records : sequence of Record
+    records : sequence of TrialRecord
         Row by row the same candidates.
     refit : bool, str or callable
     metric : str
@@ -144,12 +144,12 @@ def _only(results: Results, complete: np.ndarray) -> Results:
     return results | {name: np.where(complete, column, np.nan) for name, column in tests.items()}
 
 
-def format_trials(records: Sequence[Record], *, n_folds: int) -> dict[str, Any]:
+def format_trials(records: Sequence[TrialRecord], *, n_folds: int) -> dict[str, Any]:
     """Format everything that is known of all trials, as columns; ``pandas.DataFrame`` takes them as they are.
 
     Parameters
     ----------
-    records : sequence of Record
+    records : sequence of TrialRecord
         Of all finished trials, measured or not.
     n_folds : int
 
@@ -163,7 +163,7 @@ def format_trials(records: Sequence[Record], *, n_folds: int) -> dict[str, Any]:
         "number": np.array([record.number for record in records], dtype=int),
         "status": np.array([record.outcome.status for record in records], dtype=object),
         "error": np.array([record.outcome.error for record in records], dtype=object),
-        "exit": np.array([record.outcome.exit for record in records], dtype=object),
+        "exit": np.array([record.outcome.exit_status for record in records], dtype=object),
         "seconds": np.array([record.seconds for record in records], dtype=float),
         "n_folds": np.array([len(record.outcome.folds) for record in records], dtype=int),
         "params": [record.full_params for record in records],
@@ -178,7 +178,7 @@ def format_trials(records: Sequence[Record], *, n_folds: int) -> dict[str, Any]:
     return trials
 
 
-def _metrics(records: Sequence[Record]) -> tuple[str, ...]:
+def _metrics(records: Sequence[TrialRecord]) -> tuple[str, ...]:
     """Return the names of the scores, if there are several."""
     for record in records:
         for fold in record.outcome.folds:
@@ -187,7 +187,7 @@ def _metrics(records: Sequence[Record]) -> tuple[str, ...]:
     return ()
 
 
-def _all_folds(records: Sequence[Record], n_folds: int) -> Iterator[FoldScore | None]:
+def _all_folds(records: Sequence[TrialRecord], n_folds: int) -> Iterator[FoldScore | None]:
     """Yield candidate after candidate, fold after fold; None where a fold was not measured."""
     for record in records:
         folds = record.outcome.folds
@@ -195,7 +195,7 @@ def _all_folds(records: Sequence[Record], n_folds: int) -> Iterator[FoldScore | 
         yield from (None for _ in range(n_folds - len(folds)))
 
 
-def _reported_folds(records: Sequence[Record], n_folds: int) -> list[dict[str, Any]]:
+def _reported_folds(records: Sequence[TrialRecord], n_folds: int) -> list[dict[str, Any]]:
     """Say of each fold whether it failed; all folds of a candidate whose worker died did."""
     reported = []
     for record in records:
@@ -207,7 +207,7 @@ def _reported_folds(records: Sequence[Record], n_folds: int) -> list[dict[str, A
 
 
 def _score_table(
-    records: Sequence[Record],
+    records: Sequence[TrialRecord],
     kind: str,
     metric: str,
     n_folds: int,
@@ -218,7 +218,7 @@ def _score_table(
     """Return the scores of shape (n_candidates, n_folds); NaN where a fold was not measured, or not to the top."""
     table = np.full((len(records), n_folds), np.nan)
     for row, record in enumerate(records):
-        folds = record.outcome.folds if with_lower_rungs else record.outcome.scored_folds
+        folds = record.outcome.folds if with_lower_rungs else record.outcome.comparable_folds
         for fold, score in enumerate(folds):
             value = getattr(score, kind)
             table[row, fold] = value[metric] if isinstance(value, dict) else value

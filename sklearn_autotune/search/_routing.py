@@ -10,18 +10,18 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from sklearn_autotune._compat.sklearn import (
     MultimetricScorer,
+    accepts_sample_weight,
     check_multimetric_scoring,
     get_scorers,
-    routing_enabled,
-    takes_sample_weight,
+    is_routing_enabled,
 )
 
 __all__ = [
     "check_refit_names_score",
     "make_router",
-    "pass_on_metadata",
     "resolve_scorer",
     "route_metadata",
+    "route_metadata_by_name",
 ]
 
 
@@ -60,10 +60,14 @@ def route_metadata(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch
     Without scikit-learn's routing, ``groups`` goes to the splitter, ``sample_weight`` to the estimator and to scorers
     that take it, and everything else to the estimator.
     """
-    return process_routing(search, "fit", **params) if routing_enabled() else pass_on_metadata(search, params, scorer)
+    return (
+        process_routing(search, "fit", **params)
+        if is_routing_enabled()
+        else route_metadata_by_name(search, params, scorer)
+    )
 
 
-def pass_on_metadata(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch:
+def route_metadata_by_name(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch:
     """Say where ``fit``'s metadata goes without scikit-learn's routing."""
     to_fit = dict(params)
     groups = to_fit.pop("groups", None)
@@ -98,7 +102,7 @@ def _accepts_sample_weight(scorer: Any, search: Any) -> bool:
     named = {f"{name}={one}": one for name, one in scorers.items()} if several else {str(scorer): scorer}
     accepts = []
     for name, one in named.items():
-        takes = takes_sample_weight(one)
+        takes = accepts_sample_weight(one)
         if not takes:
             warnings.warn(
                 f"The scoring {name} does not support sample_weight, which may lead to statistically incorrect "

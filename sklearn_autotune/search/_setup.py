@@ -9,14 +9,21 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
-from sklearn_autotune.evaluation import Evaluation, Fold, Prefixes, Task, WholeFolds, make_rungs
+from sklearn_autotune.evaluation import Evaluation, Fold, StepCache, Task, WholeFolds, make_rung_evaluation
 from sklearn_autotune.families import auto_space
-from sklearn_autotune.pruning._bars import Bars, HalvingBars, OpenBars, OptunaBars, RaceBars, Tolerance
+from sklearn_autotune.pruning._bars import (
+    FoldRacingRule,
+    HalvingRule,
+    NoPruningRule,
+    OptunaPrunerRule,
+    PruningRule,
+    Tolerance,
+)
 from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.space._space import Space, read_space
 
-__all__ = ["check_pruner", "guiding_metric", "make_bars", "make_evaluation", "make_space", "make_task"]
+__all__ = ["check_pruner", "get_refit_metric", "make_evaluation", "make_pruning_rule", "make_space", "make_task"]
 
 # Up to so many candidates nothing is stopped: little could be saved, and scikit-learn's searches show every score.
 SMALL_SEARCH = 20
@@ -85,22 +92,22 @@ def make_evaluation(search: Any, task: Task, space: Space, caller: Any) -> Evalu
     ValueError
         If the estimator has no such resource as asked for, or the space has it.
     """
-    shared = Prefixes(search.prefix_cache // effective_n_jobs(search.n_jobs)) if search.prefix_cache else None
+    shared = StepCache(search.step_cache // effective_n_jobs(search.n_jobs)) if search.step_cache else None
     folds = WholeFolds(clone(search.estimator), task, search.verbose, caller, shared)
     if search.resource is None:
         return folds
-    return make_rungs(
+    return make_rung_evaluation(
         folds,
         search.resource,
         min_resources=search.min_resources,
         max_resources=search.max_resources,
         factor=search.factor,
-        metric=guiding_metric(search),
+        metric=get_refit_metric(search),
         searched=space.names,
     )
 
 
-def guiding_metric(search: Any) -> str | None:
+def get_refit_metric(search: Any) -> str | None:
     """Return the name of the score that decides, if there are several."""
     if isinstance(search.refit, RefitRule):
         return search.refit.metric
@@ -119,24 +126,24 @@ def check_pruner(search: Any) -> None:
         )
 
 
-def make_bars(search: Any, study: optuna.Study, space: Space) -> Bars:
+def make_pruning_rule(search: Any, study: optuna.Study, space: Space) -> PruningRule:
     """Choose what stops a candidate.
 
     By default folds race, unless the contract of scikit-learn's searches asks for every score: in a small search, in a
     finite space that is searched in full, and where nobody but a function of all results knows which score decides.
     """
-    metric = guiding_metric(search)
+    metric = get_refit_metric(search)
     pruner = search.pruner
     if isinstance(pruner, FoldRacing):
-        return RaceBars(pruner, metric, _tolerance(search))
+        return FoldRacingRule(pruner, metric, _tolerance(search))
     if isinstance(pruner, optuna.pruners.BasePruner) and not isinstance(pruner, optuna.pruners.NopPruner):
-        return OptunaBars(study, metric)
+        return OptunaPrunerRule(study, metric)
     if pruner == "auto" and search.resource is not None:
-        return HalvingBars(search.factor, metric)
+        return HalvingRule(search.factor, metric)
     is_grid = space.size is not None and space.size <= search.n_trials
     if pruner == "auto" and search.n_trials > SMALL_SEARCH and not is_grid and _one_score_decides(search):
-        return RaceBars(FoldRacing(), metric, _tolerance(search))
-    return OpenBars()
+        return FoldRacingRule(FoldRacing(), metric, _tolerance(search))
+    return NoPruningRule()
 
 
 def _rule(search: Any) -> RefitRule | None:

@@ -18,15 +18,23 @@ from typing import Any
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
-from sklearn_autotune._compat.optuna import scratch_study
-from sklearn_autotune.evaluation import OUT_OF_TIME, Outcome, Work, mean_score
-from sklearn_autotune.pruning._bars import Bars, OpenBars
-from sklearn_autotune.search._phase_timer import Clock
-from sklearn_autotune.space._space import Space, candidate_key
-from sklearn_autotune.storage._outcomes import MEASURED, OUTCOME, Record, is_told, number_of, pack, read_record
-from sklearn_autotune.storage._recorder import Logbook
+from sklearn_autotune._compat.optuna import create_random_study
+from sklearn_autotune.evaluation import OUT_OF_TIME, Outcome, WorkItem, average_scores
+from sklearn_autotune.pruning._bars import NoPruningRule, PruningRule
+from sklearn_autotune.search._phase_timer import PhaseTimer
+from sklearn_autotune.space._space import Space, make_candidate_key
+from sklearn_autotune.storage._outcomes import (
+    MEASURED_STATUSES,
+    OUTCOME_ATTRIBUTE,
+    TrialRecord,
+    get_trial_number,
+    is_final,
+    pack_outcome,
+    read_record,
+)
+from sklearn_autotune.storage._recorder import Recorder
 
-__all__ = ["MEASURED", "Budget", "Goal", "NotRepeatedError", "Record", "TrialLoop"]
+__all__ = ["MEASURED_STATUSES", "Budget", "ReplayMismatchError", "StoppingRule", "TrialLoop", "TrialRecord"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +44,7 @@ MAX_REPEATS = 3
 MAX_RANDOM_DRAWS = 1000
 
 
-class NotRepeatedError(Exception):
+class ReplayMismatchError(Exception):
     """The sampler does not propose a stored candidate again, so the search cannot be gone through once more."""
 
 
@@ -77,13 +85,13 @@ class Budget:
         return None if deadline is None else max(0.0, deadline - time.time())
 
     @property
-    def is_closed(self) -> bool:
+    def is_spent(self) -> bool:
         """Whether no further candidate is to be begun."""
         return self.seconds_left == 0.0
 
 
 @dataclass(slots=True)
-class Goal:
+class StoppingRule:
     """When a search has found enough: decided by what has been told, so that it never depends on timing.
 
     Attributes
@@ -101,7 +109,7 @@ class Goal:
 
     def note(self, outcome: Outcome, score: float | None) -> None:
         """Take in an outcome, and the mean score if it is complete."""
-        if outcome.status not in MEASURED:
+        if outcome.status not in MEASURED_STATUSES:
             return
         if score is not None and (self.best is None or score > self.best):
             self.best, self.n_without = score, 0
@@ -109,7 +117,7 @@ class Goal:
             self.n_without += 1
 
     @property
-    def is_reached(self) -> bool:
+    def is_met(self) -> bool:
         """Whether to stop."""
         if self.best is None:
             return False
@@ -133,9 +141,9 @@ class TrialLoop:
     space : Space
     executor : Executor
     budget : Budget
-    goal : Goal or None
+    stopping_rule : StoppingRule or None
         When to stop before the budget is spent.
-    bars : Bars or None
+    pruning_rule : PruningRule or None
         What candidates have to clear; None lets all run in full.
     look_ahead : int
         How many candidates may be under way before their results are known.
@@ -154,18 +162,18 @@ class TrialLoop:
         Called with the first complete outcome; may raise if it is not what the search can use.
     contexts : object with ``open(row)`` and ``close(row)``
         scikit-learn's callback contexts of a candidate's folds.
-    logbook : Logbook or None
+    recorder : Recorder or None
         Where trials are written down, and where those of the search that is resumed stand.
-    as_stored : bool
+    skip_replay : bool
         Take the stored trials as they are, in place of going through the search once more.
-    clock : Clock or None
+    clock : PhaseTimer or None
         Where seconds are written down.
 
     Raises
     ------
-    NotRepeatedError
+    ReplayMismatchError
         By `run`, if the sampler does not propose the stored candidates again: it has no seed, or something that steers
-        the search has changed. With ``as_stored`` that does not matter.
+        the search has changed. With ``skip_replay`` that does not matter.
     """
 
     def __init__(
@@ -176,58 +184,58 @@ class TrialLoop:
         executor: Any,
         budget: Budget,
         look_ahead: int,
-        goal: Goal | None = None,
-        bars: Bars | None = None,
+        stopping_rule: StoppingRule | None = None,
+        pruning_rule: PruningRule | None = None,
         metric: str | None = None,
         seed: int = 0,
         enqueue: Sequence[Mapping[str, Any]] = (),
-        propose: Callable[[Sequence[Record], int], Mapping[str, Any] | None] | None = None,
+        propose: Callable[[Sequence[TrialRecord], int], Mapping[str, Any] | None] | None = None,
         callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = (),
         check_outcome: Callable[[Outcome], None] | None = None,
         contexts: Any,
-        logbook: Logbook | None = None,
-        as_stored: bool = False,
-        clock: Clock | None = None,
+        recorder: Recorder | None = None,
+        skip_replay: bool = False,
+        clock: PhaseTimer | None = None,
     ) -> None:
         self.study = study
         self.space = space
         self.executor = executor
         self.budget = budget
         self.look_ahead = look_ahead
-        self.goal = goal or Goal()
-        self.bars = bars or OpenBars()
+        self.stopping_rule = stopping_rule or StoppingRule()
+        self.pruning_rule = pruning_rule or NoPruningRule()
         self.metric = metric
         self.propose = propose
         self.callbacks = callbacks
         self.check_outcome = check_outcome
         self.contexts = contexts
-        self.logbook = logbook or Logbook()
-        self.clock = clock or Clock()
-        self.records: list[Record] = []
+        self.recorder = recorder or Recorder()
+        self.clock = clock or PhaseTimer()
+        self.records: list[TrialRecord] = []
         self.seen: set[Any] = set()
         self.n_rows = 0
         # Stored trials that have not come up yet: by their numbers in the search, and any others.
         self.known: dict[int, FrozenTrial] = {}
         self.others: list[FrozenTrial] = []
-        self._read_logbook()
-        if as_stored:
+        self._read_stored_trials()
+        if skip_replay:
             self._take_as_stored()
         self.is_grid = space.size is not None and space.size <= budget.n_trials
         self.planned: Iterator[dict[str, Any]] = self._plan(enqueue)
-        self.random = scratch_study(seed)
+        self.random = create_random_study(seed)
         self.under_way: dict[int, _Asked] = {}
         self.arrived: dict[int, Outcome] = {}
         self.is_exhausted = False
-        self.stop_asked = self.goal.is_reached
+        self.stop_requested = self.stopping_rule.is_met
         self.is_telling = False
 
     @property
-    def n_planned(self) -> int:
+    def n_expected_candidates(self) -> int:
         """How many candidates will be measured if nothing stops the search."""
         size = self.space.size
         return self.budget.n_trials if size is None else min(size, self.budget.n_trials)
 
-    def run(self) -> list[Record]:
+    def run(self) -> list[TrialRecord]:
         """Spend the budget; return the records of all finished trials, in the order of their numbers."""
         self.study.stop = self._ask_to_stop  # type: ignore[method-assign]  # for Optuna's own callbacks
         try:
@@ -262,12 +270,12 @@ class TrialLoop:
                 self.arrived[asked.trial.number] = self._outcome_again(asked.trial)
                 continue
             self.executor.submit(
-                Work(
+                WorkItem(
                     number=asked.trial.number,
                     row=asked.row,
-                    n_rows=self.n_planned,
+                    n_rows=self.n_expected_candidates,
                     params=asked.params,
-                    bar=self.bars.freeze(asked.trial),
+                    pruner_state=self.pruning_rule.take_snapshot(asked.trial),
                     # Without one complete candidate there would be nothing to return.
                     deadline=None if asked.row == 0 else self.budget.search_deadline,
                     contexts=self.contexts.open(asked.row),
@@ -275,10 +283,10 @@ class TrialLoop:
             )
 
     def _may_ask(self) -> bool:
-        out_of_time = self.budget.is_closed and self.n_rows > 0
+        out_of_time = self.budget.is_spent and self.n_rows > 0
         return not (
             self.is_exhausted
-            or self.stop_asked
+            or self.stop_requested
             or out_of_time
             or self.n_rows >= self.budget.n_trials
             or len(self.under_way) >= self.look_ahead
@@ -306,7 +314,7 @@ class TrialLoop:
     def _ask_random(self) -> _Asked | None:
         for _ in range(MAX_RANDOM_DRAWS):
             draw = self.random.ask()
-            if candidate_key(self.space.suggest(draw)) not in self.seen:
+            if make_candidate_key(self.space.suggest(draw)) not in self.seen:
                 return self._accept(self._ask_fixed(draw.params))
         logger.info("No new candidate in %d random draws: the space is exhausted.", MAX_RANDOM_DRAWS)
         return None
@@ -318,7 +326,7 @@ class TrialLoop:
     def _accept(self, trial: optuna.Trial) -> _Asked | None:
         """Take the trial's candidate if it is new; otherwise close the trial."""
         params = self.space.suggest(trial)
-        key = candidate_key(params)
+        key = make_candidate_key(params)
         self._require_repeated(trial, key in self.seen)
         if key in self.seen:
             self._finish(trial, params, Outcome("duplicate"))
@@ -331,40 +339,40 @@ class TrialLoop:
         for candidate in enqueue:
             yield self.space.encode(candidate)
         if self.is_grid:
-            for fixed in self.space.grid():
-                if candidate_key(self.space.suggest(FixedTrial(fixed))) not in self.seen:
+            for fixed in self.space.iterate_grid():
+                if make_candidate_key(self.space.suggest(FixedTrial(fixed))) not in self.seen:
                     yield fixed
 
     # -- what is stored ----------------------------------------------------------------------------------------
 
-    def _read_logbook(self) -> None:
-        self.logbook.begin()
-        for stored in self.logbook.read():
-            first = self.known.setdefault(number_of(stored), stored)
+    def _read_stored_trials(self) -> None:
+        self.recorder.begin()
+        for stored in self.recorder.read():
+            first = self.known.setdefault(get_trial_number(stored), stored)
             if first.params != stored.params:
                 self.others.append(stored)
 
     def _hear_of_others(self) -> None:
         """Take what other processes at the same study have told."""
         missing = [number for number in self.under_way if number not in self.arrived]
-        for number, stored in self.logbook.told_elsewhere(missing).items():
+        for number, stored in self.recorder.read_trials_from_others(missing).items():
             self.executor.kill([number])
             self.known[number] = stored
             self.arrived[number] = self._outcome_again(self.under_way[number].trial)
 
     def _require_repeated(self, trial: optuna.Trial, is_duplicate: bool) -> None:
-        """Raise NotRepeatedError if a stored trial of this number had another candidate."""
+        """Raise ReplayMismatchError if a stored trial of this number had another candidate."""
         stored = self.known.get(trial.number)
         if stored is None:
             return
-        was_duplicate = stored.user_attrs[OUTCOME]["status"] == "duplicate"
+        was_duplicate = stored.user_attrs[OUTCOME_ATTRIBUTE]["status"] == "duplicate"
         if stored.params != trial.params or was_duplicate != is_duplicate:
-            raise NotRepeatedError(f"trial {trial.number} has {trial.params}, and had {stored.params}")
+            raise ReplayMismatchError(f"trial {trial.number} has {trial.params}, and had {stored.params}")
 
     def _outcome_again(self, trial: optuna.Trial) -> Outcome:
         """Return the stored outcome of a trial that came up again, with what its bar reported."""
         stored = self.known[trial.number]
-        if self.bars.report:
+        if self.pruning_rule.report:
             for step, value in sorted(stored.intermediate_values.items()):
                 trial.report(value, step)
         return read_record(stored, self.space).outcome
@@ -377,9 +385,9 @@ class TrialLoop:
             record = replace(read_record(stored, self.space), number=number)
             self.records.append(record)
             self._learn(record.outcome)
-            self.logbook.note(number, None)
+            self.recorder.note(number, None)
             if record.is_measured:
-                self.seen.add(candidate_key(record.params))
+                self.seen.add(make_candidate_key(record.params))
                 self.n_rows += 1
         self.known, self.others = {}, []
 
@@ -387,7 +395,7 @@ class TrialLoop:
 
     def _tell_arrived(self) -> None:
         """Tell what has arrived, in the order in which it was asked."""
-        while self.under_way and not self.stop_asked:
+        while self.under_way and not self.stop_requested:
             number = next(iter(self.under_way))
             if number not in self.arrived:
                 return
@@ -398,45 +406,45 @@ class TrialLoop:
                 self.check_outcome = None
             self.contexts.close(asked.row)
             self._finish(asked.trial, asked.params, outcome)
-            self.stop_asked |= self.goal.is_reached or any(fold.stop_asked for fold in outcome.folds)
+            self.stop_requested |= self.stopping_rule.is_met or any(fold.stop_requested for fold in outcome.folds)
             # Ask before telling the next one, even if that has arrived too: what a candidate is asked from must not
             # depend on how many happen to arrive together.
             self._hand_out()
 
     def _raise_arrived(self, number: int) -> None:
         """Let through the exception with which a candidate came back, as ``error_score="raise"`` asks."""
-        if number in self.arrived and self.arrived[number].raised is not None:
-            raise self.arrived.pop(number).raised  # type: ignore[misc]
+        if number in self.arrived and self.arrived[number].exception is not None:
+            raise self.arrived.pop(number).exception  # type: ignore[misc]
 
     def _finish(self, trial: optuna.Trial, params: Mapping[str, Any], outcome: Outcome) -> None:
-        self.records.append(Record(trial.number, params, outcome))
+        self.records.append(TrialRecord(trial.number, params, outcome))
         self._learn(outcome)
-        trial.set_user_attr(OUTCOME, pack(outcome, trial.number))
+        trial.set_user_attr(OUTCOME_ATTRIBUTE, pack_outcome(outcome, trial.number))
         self.is_telling = True
         with self.clock.running("sampler"):
             frozen = self._tell(trial, outcome)
         self.is_telling = False
-        is_stored = is_told(outcome) and self.known.pop(trial.number, None) is not None
-        is_news = is_told(outcome) and not is_stored
+        is_stored = is_final(outcome) and self.known.pop(trial.number, None) is not None
+        is_news = is_final(outcome) and not is_stored
         # Whether a candidate was measured before, each process finds out by itself.
-        is_only_ours = outcome.status == "duplicate" and self.logbook.is_shared
-        self.logbook.note(trial.number, frozen if is_news and not is_only_ours else None)
-        if outcome.status in MEASURED and not is_stored:
+        is_only_ours = outcome.status == "duplicate" and self.recorder.is_shared
+        self.recorder.note(trial.number, frozen if is_news and not is_only_ours else None)
+        if outcome.status in MEASURED_STATUSES and not is_stored:
             for callback in self.callbacks:
                 callback(self.study, frozen)
-                self.logbook.note_attributes(self.study.user_attrs)
+                self.recorder.record_attributes(self.study.user_attrs)
 
     def _learn(self, outcome: Outcome) -> None:
         """Pass on what the budget, the bars and the goal go by."""
         self.budget.note(outcome)
-        self.bars.note(outcome)
-        self.goal.note(outcome, self._mean(outcome) if outcome.status == "complete" else None)
+        self.pruning_rule.note(outcome)
+        self.stopping_rule.note(outcome, self._mean(outcome) if outcome.status == "complete" else None)
 
     def _mean(self, outcome: Outcome) -> float:
-        return mean_score((fold.test for fold in outcome.folds), self.metric)
+        return average_scores((fold.test for fold in outcome.folds), self.metric)
 
     def _tell(self, trial: optuna.Trial, outcome: Outcome) -> FrozenTrial:
-        if not self.bars.report:
+        if not self.pruning_rule.report:
             self._report(trial, outcome)
         if outcome.status == "complete":
             return self.study.tell(trial, self._mean(outcome))
@@ -448,7 +456,7 @@ class TrialLoop:
     def _report(self, trial: optuna.Trial, outcome: Outcome) -> None:
         """Report how far a candidate came: samplers rank those that were stopped by it, and then by their score."""
         for rung in outcome.curve:
-            trial.report(mean_score(rung.test, self.metric), rung.resource)
+            trial.report(average_scores(rung.test, self.metric), rung.resource)
         if outcome.status == "pruned" and not outcome.curve:
             trial.report(self._mean(outcome), len(outcome.folds) - 1)
 
@@ -459,7 +467,7 @@ class TrialLoop:
         if self.is_telling:
             self.is_exhausted = True
         else:
-            self.stop_asked = True
+            self.stop_requested = True
 
     def _patience(self) -> float | None:
         """Seconds to wait for something to arrive; the first candidate is waited for without limit."""
@@ -468,7 +476,7 @@ class TrialLoop:
 
     def _cancel_if_over(self) -> None:
         """Give up what is under way once the search was stopped or, but for the first candidate, time is up."""
-        if self.stop_asked:
+        if self.stop_requested:
             self.arrived.clear()  # which later candidates have arrived is a matter of timing
             self._cancel(self.under_way, Outcome("cancelled", (), "the search was stopped"))
         elif self.budget.seconds_left == 0.0:
@@ -484,7 +492,7 @@ class TrialLoop:
         for number in late:
             asked = self.under_way.pop(number)
             outcome = self.arrived.pop(number, otherwise)
-            self._finish(asked.trial, asked.params, otherwise if outcome.raised else outcome)
+            self._finish(asked.trial, asked.params, otherwise if outcome.exception else outcome)
 
     def _close_half_asked(self) -> None:
         """Close what an interrupt has left running between asking and telling."""

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat.sklearn import (
-    FoldContexts,
+    CallbackContexts,
     Interval,
     StrOptions,
     take_rows,
@@ -24,31 +24,31 @@ from sklearn_autotune._compat.sklearn import (
 )
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.families import Family
-from sklearn_autotune.families._chosen import read_families
-from sklearn_autotune.pruning._bars import Bars
+from sklearn_autotune.families._chosen import resolve_families
+from sklearn_autotune.pruning._bars import PruningRule
 from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.search._engine import BaseSearch
-from sklearn_autotune.search._routing import pass_on_metadata, resolve_scorer
+from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
 from sklearn_autotune.search._setup import make_task
-from sklearn_autotune.search._trial_loop import Budget, Goal, Record
-from sklearn_autotune.selection._candidates import FAMILY, selection_space, usual_candidate
-from sklearn_autotune.selection._cost_model import Costs
-from sklearn_autotune.selection._cross_fit import Members
-from sklearn_autotune.selection._ensemble_choice import choose, make_leaderboard, quick_leaders
+from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
+from sklearn_autotune.selection._candidates import FAMILY, make_selection_space, make_typical_candidate
+from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
+from sklearn_autotune.selection._ensemble_choice import choose_ensemble, make_leaderboard, select_fast_candidates
 from sklearn_autotune.selection._final_fits import FinalFits
 from sklearn_autotune.selection._schedule import (
-    LARGEST_SHARE,
-    FinalBudget,
-    Plan,
-    SelectionBars,
-    default_folds,
-    label_of,
+    MAX_FAMILY_SHARE,
+    Schedule,
+    SelectionBudget,
+    SelectionPruningRule,
+    make_default_folds,
+    make_label,
     sample_rows,
 )
-from sklearn_autotune.selection._second_layer import Stack
+from sklearn_autotune.selection._second_layer import SecondLayer
 from sklearn_autotune.space._space import Space, read_space
 from sklearn_autotune.storage._study import draw_seed
-from sklearn_autotune.tables._encoder import check_classes, check_rows, require_target
+from sklearn_autotune.tables._encoder import check_classes, check_target_and_metadata, require_target
 from sklearn_autotune.tables._preparation import TableReader
 
 __all__ = ["AutoModelSelector"]
@@ -262,29 +262,34 @@ class AutoModelSelector(BaseSearch):
             On Ctrl-C, once the results so far are on the estimator.
         """
         start = time.time()
-        self._forget_fit()
+        self._clear_fitted_attributes()
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
-        families = read_families(self.families, self.task)
+        families = resolve_families(self.families, self.task)
         reader, encoded, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         scorer = self._loss() if self.scoring is None else resolve_scorer(self, self)
         seed = draw_seed(self.random_state) % 2**31
-        whole = self._members(encoded, y, params, scorer, families, reader, seed, with_folds=False)
-        rows = sample_rows(whole, self.timeout, seed)
+        full_fit = self._members(encoded, y, params, scorer, families, reader, seed, with_folds=False)
+        rows = sample_rows(full_fit, self.timeout, seed)
         cut = {name: take_rows(value, rows) for name, value in params.items()}
-        measured = self._members(encoded[rows], y[rows], cut, scorer, families, reader, seed, with_folds=True)
-        self.n_splits_, self.n_rows_searched_ = len(measured.task.folds), len(rows)
+        cross_fit = self._members(encoded[rows], y[rows], cut, scorer, families, reader, seed, with_folds=True)
+        self.n_splits_, self.n_rows_searched_ = len(cross_fit.task.folds), len(rows)
         self.scorer_ = scorer
         deadline = None if self.timeout is None else start + self.timeout
-        plan = self._make_plan(measured, len(y), deadline)
-        measured.candidate_seconds, measured.foresee = plan.costs.candidate_seconds, plan.costs.least
-        space = read_space(selection_space(plan.costs.families, measured.shape(plan.costs.n_train)))
-        self._plan, self._records = plan, list[Record]()
+        schedule = self._make_schedule(cross_fit, len(y), deadline)
+        cross_fit.max_candidate_seconds, cross_fit.estimate_min_seconds = (
+            schedule.cost_model.max_candidate_seconds,
+            schedule.cost_model.estimate_min_seconds,
+        )
+        space = read_space(
+            make_selection_space(schedule.cost_model.families, cross_fit.shape(schedule.cost_model.n_train))
+        )
+        self._plan, self._records = schedule, list[TrialRecord]()
         try:
-            contexts = FoldContexts(self, None, self.n_splits_)
-            self._search(measured.task, space, measured, contexts, start)  # type: ignore[arg-type]
-            self._conclude(self._records, plan, measured, whole, reader)
+            contexts = CallbackContexts(self, None, self.n_splits_)
+            self._search(cross_fit.task, space, cross_fit, contexts, start)  # type: ignore[arg-type]
+            self._conclude(self._records, schedule, cross_fit, full_fit, reader)
         finally:
             del self._plan, self._records
         return self
@@ -301,7 +306,7 @@ class AutoModelSelector(BaseSearch):
         self.n_features_in_ = reader.n_features_in_
         if hasattr(reader, "feature_names_in_"):
             self.feature_names_in_ = reader.feature_names_in_
-        y, params = check_rows(encoded, y, metadata)
+        y, params = check_target_and_metadata(encoded, y, metadata)
         if self.task == "regression":
             if len(y) < 2:
                 raise ValueError("Found n_samples = 1: there have to be rows to learn from and rows to score.")
@@ -327,83 +332,99 @@ class AutoModelSelector(BaseSearch):
         seed: int,
         *,
         with_folds: bool,
-    ) -> Members:
+    ) -> CrossFitEvaluation:
         """Make what fits members on some rows, with or without folds to measure them on."""
-        routed = pass_on_metadata(self, params, scorer)
+        routed = route_metadata_by_name(self, params, scorer)
         if with_folds:
             is_classification = self.task == "classification"
-            folds = default_folds(y, is_classification, seed, may_lack_classes=self.scoring is None)
+            folds = make_default_folds(y, is_classification, seed, may_lack_classes=self.scoring is None)
             task = make_task(self, self, X, y, scorer, routed, folds)
         else:
             task = Task(X, y, (), scorer, routed.estimator.fit, routed.scorer.score, self.error_score, False)
         classes = self.classes_ if self.task == "classification" else None
-        return Members(task, families, reader.n_categories_, classes, seed)
+        return CrossFitEvaluation(task, families, reader.n_categories_, classes, seed)
 
-    def _make_plan(self, measured: Members, n_rows: int, deadline: float | None) -> Plan:
-        folds = measured.task.folds
-        most = None if self.timeout is None else LARGEST_SHARE * self.timeout
-        costs = Costs(measured.families, measured.shape, min(len(fold.train) for fold in folds), len(folds), most)
+    def _make_schedule(self, cross_fit: CrossFitEvaluation, n_rows: int, deadline: float | None) -> Schedule:
+        folds = cross_fit.task.folds
+        most = None if self.timeout is None else MAX_FAMILY_SHARE * self.timeout
+        cost_model = CostModel(
+            cross_fit.families, cross_fit.shape, min(len(fold.train) for fold in folds), len(folds), most
+        )
         if most is not None:
-            shape = costs.shape(costs.n_train)
+            shape = cost_model.shape(cost_model.n_train)
             affordable = {
                 name: family
-                for name, family in measured.families.items()
-                if costs.of_candidate(costs.hastened(usual_candidate(family, shape))) <= most
+                for name, family in cross_fit.families.items()
+                if cost_model.estimate_seconds(cost_model.raise_learning_rate(make_typical_candidate(family, shape)))
+                <= most
             }
-            costs.families = affordable or measured.families
+            cost_model.families = affordable or cross_fit.families
         refits_all = n_rows > self.n_rows_searched_
-        stack = Stack(measured, costs, self.timeout, is_wanted=self.blend and not refits_all)
-        return Plan(costs, deadline, n_rows, refits_all, stack)
+        second_layer = SecondLayer(cross_fit, cost_model, self.timeout, is_enabled=self.blend and not refits_all)
+        return Schedule(cost_model, deadline, n_rows, refits_all, second_layer)
 
     # -- what a search does its own way --------------------------------------------------------------------------------
 
-    def _announce(self, n_candidates: int) -> None:
+    def _print_n_fits(self, n_candidates: int) -> None:
         if self.verbose > 0:
-            print(f"Measuring models of {len(self._plan.costs.families)} families on {self.n_splits_} folds")
+            print(f"Measuring models of {len(self._plan.cost_model.families)} families on {self.n_splits_} folds")
 
     def _make_budget(self, deadline: float | None) -> Budget:
         most = self.n_trials or (N_TRIALS if self.timeout is None else MOST_TRIALS)
-        return FinalBudget(most, deadline, reserve=lambda: self._plan.final_seconds(self._plan.known))
+        return SelectionBudget(
+            most,
+            deadline,
+            estimate_reserved_seconds=lambda: self._plan.estimate_seconds_after_search(self._plan.records),
+        )
 
-    def _make_goal(self) -> Goal:
-        return Goal(self._plan.patience(self.n_rows_searched_) if self.patience == "auto" else self.patience)  # type: ignore[arg-type]
+    def _make_stopping_rule(self) -> StoppingRule:
+        return StoppingRule(self._plan.patience(self.n_rows_searched_) if self.patience == "auto" else self.patience)  # type: ignore[arg-type]
 
-    def _make_bars(self, study: optuna.Study, space: Space) -> Bars:
-        return SelectionBars(RACING, lambda trial: space.suggest(FixedTrial(trial.params))[FAMILY])
+    def _make_pruning_rule(self, study: optuna.Study, space: Space) -> PruningRule:
+        return SelectionPruningRule(RACING, lambda trial: space.suggest(FixedTrial(trial.params))[FAMILY])
 
-    def _proposer(self) -> Plan:
+    def _make_proposer(self) -> Schedule:
         return self._plan
 
-    def _collect(self, study: optuna.Study, records: list[Record]) -> Record | None:
+    def _set_result_attributes(self, study: optuna.Study, records: list[TrialRecord]) -> TrialRecord | None:
         self._records = records
-        return super()._collect(study, records)
+        return super()._set_result_attributes(study, records)
 
     # -- the winners ---------------------------------------------------------------------------------------------------
 
     def _conclude(
-        self, records: list[Record], plan: Plan, measured: Members, whole: Members, reader: TableReader
+        self,
+        records: list[TrialRecord],
+        schedule: Schedule,
+        cross_fit: CrossFitEvaluation,
+        full_fit: CrossFitEvaluation,
+        reader: TableReader,
     ) -> None:
         """Choose, fit what is chosen, and say what came out."""
-        plan.look_at(records)
-        leading = quick_leaders(records, measured, self.max_predict_time)
-        stack = cast(Stack, plan.stack)
-        until = None if plan.deadline is None else plan.deadline - plan.refit_seconds(records)
-        stacked = stack.measure(leading, 1 + max(record.number for record in records), until)
-        chosen, self.best_score_ = choose(
-            leading,
-            measured,
-            stack,
+        schedule.update(records)
+        candidates = select_fast_candidates(records, cross_fit, self.max_predict_time)
+        second_layer = cast(SecondLayer, schedule.second_layer)
+        until = (
+            None
+            if schedule.deadline is None
+            else schedule.deadline - schedule.estimate_blend_and_refit_seconds(records)
+        )
+        stacked = second_layer.measure(candidates, 1 + max(record.number for record in records), until)
+        chosen, self.best_score_ = choose_ensemble(
+            candidates,
+            cross_fit,
+            second_layer,
             quick=self.scoring is None,
             is_blended=self.blend,
-            deadline=plan.blend_deadline,
+            deadline=schedule.blend_deadline,
             max_predict_time=self.max_predict_time,
         )
         start = time.perf_counter()
-        fits = FinalFits(plan, whole, measured, stack)
-        members = fits.fit(chosen, leading[0])
+        fits = FinalFits(schedule, full_fit, cross_fit, second_layer)
+        members = fits.fit(chosen, candidates[0])
         self.refit_time_ = time.perf_counter() - start
-        self.blend_weights_ = {label_of(record): weight for record, weight in members}
-        self.best_estimator_ = Pipeline([("read", reader), ("model", fits.put_together(members))])
+        self.blend_weights_ = {make_label(record): weight for record, weight in members}
+        self.best_estimator_ = Pipeline([("read", reader), ("model", fits.assemble(members))])
         self.leaderboard_ = make_leaderboard([*records, *stacked], self.blend_weights_)
 
     # -- predicting ----------------------------------------------------------------------------------------------------

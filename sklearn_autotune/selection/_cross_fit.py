@@ -13,30 +13,30 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_autotune._compat.sklearn import cut_metadata, get_threadpool_controller, take_rows
+from sklearn_autotune._compat.sklearn import get_threadpool_controller, take_metadata_rows, take_rows
 from sklearn_autotune.boosting._early_stopping import (
-    LEAST_PART,
-    best_rounds,
-    fit_stopping_early,
-    predict_with_rounds,
-    seconds_for_rounds,
-    with_rounds,
+    MIN_TIME_SHARE,
+    allot_round_seconds,
+    clone_with_rounds,
+    fit_with_early_stopping,
+    get_best_rounds,
+    set_prediction_rounds,
 )
 from sklearn_autotune.evaluation import (
+    FixedPredictionsClassifier,
+    FixedPredictionsRegressor,
     Fold,
     FoldScore,
-    GrownClassifier,
-    GrownRegressor,
     Progress,
     Task,
-    Work,
+    WorkItem,
 )
-from sklearn_autotune.families import Family, Shape, inner_prefix
-from sklearn_autotune.selection._candidates import FAMILY, settings_of
-from sklearn_autotune.selection._temperature_scaling import find_temperature, scale
+from sklearn_autotune.families import Family, Shape, find_parameter_prefix
+from sklearn_autotune.selection._candidates import FAMILY, get_settings
+from sklearn_autotune.selection._temperature_scaling import apply_temperature, find_temperature
 from sklearn_autotune.tables._preparation import make_preparation
 
-__all__ = ["Kept", "MemberClassifier", "MemberRegressor", "Members"]
+__all__ = ["AveragedClassifier", "AveragedRegressor", "CrossFitEvaluation", "CrossFitResult"]
 
 
 # So many rows are predicted on one thread; more, where threads have enough to do, on as many as there are.
@@ -44,7 +44,7 @@ MOST_ROWS_OF_A_THREAD = 100_000
 
 
 @dataclass(slots=True)
-class Kept:
+class CrossFitResult:
     """What measuring a candidate leaves for the blend.
 
     Attributes
@@ -66,7 +66,7 @@ class Kept:
 
 
 @dataclass
-class Members:
+class CrossFitEvaluation:
     """Fits a candidate's model on every fold, inside the fold prepared as its family wants it.
 
     Parameters
@@ -79,9 +79,9 @@ class Members:
         None in regression.
     seed : int
         For all models.
-    candidate_seconds : float or None, default=None
+    max_candidate_seconds : float or None, default=None
         What a candidate whose number of rounds is found may take: its folds end early, each after an equal part.
-    foresee : callable or None, default=None
+    estimate_min_seconds : callable or None, default=None
         From a candidate to the seconds that it has to have.
     """
 
@@ -90,13 +90,13 @@ class Members:
     n_categories: np.ndarray
     classes: np.ndarray | None
     seed: int
-    candidate_seconds: float | None = None
-    foresee: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
-    places: np.ndarray = field(init=False, repr=False)
+    max_candidate_seconds: float | None = None
+    estimate_min_seconds: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
+    class_codes: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         y = np.asarray(self.task.y)
-        self.places = y if self.classes is None else np.searchsorted(self.classes, y)
+        self.class_codes = y if self.classes is None else np.searchsorted(self.classes, y)
 
     @property
     def n_folds(self) -> int:
@@ -109,15 +109,15 @@ class Members:
         n_classes = 2 if self.classes is None else len(self.classes)
         return Shape(n_rows, self.classes is not None, n_columns=n_columns, n_classes=n_classes)
 
-    def steps(self, work: Work) -> Generator[Progress, None, None]:
+    def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold; scores are of predictions scaled by the temperature found so far."""
         folds = self.task.folds
         family = self.families[work.params[FAMILY]]
-        kept = Kept(models=[] if family.is_bagged or family.rounds is not None else None)
+        kept = CrossFitResult(models=[] if family.is_bagged or family.rounds is not None else None)
         times: list[tuple[float, float]] = []
         limits: list[float] = []
         if self._is_hopeless(work):
-            yield Progress(-1, len(folds), (), is_late=True)
+            yield Progress(-1, len(folds), (), is_out_of_time=True)
             return
         for step, fold in enumerate(folds):
             start = time.perf_counter()
@@ -133,25 +133,25 @@ class Members:
                 kept.models = kept.models if family.is_bagged else None
             scores = self._scores(kept, folds[: step + 1])
             found = tuple(FoldScore(score, None, *spent) for score, spent in zip(scores, times, strict=True))
-            yield Progress(step, len(folds), found, kept=kept, is_late=self._is_late(family, work, times))
+            yield Progress(step, len(folds), found, kept=kept, is_out_of_time=self._is_late(family, work, times))
 
-    def _is_hopeless(self, work: Work) -> bool:
+    def _is_hopeless(self, work: WorkItem) -> bool:
         """Whether a candidate would not be over before the deadline, as far as can be foreseen."""
-        if work.deadline is None or self.foresee is None:
+        if work.deadline is None or self.estimate_min_seconds is None:
             return False
-        return time.time() + self.foresee(work.params) > work.deadline
+        return time.time() + self.estimate_min_seconds(work.params) > work.deadline
 
-    def _is_late(self, family: Family, work: Work, times: Sequence[tuple[float, float]]) -> bool:
+    def _is_late(self, family: Family, work: WorkItem, times: Sequence[tuple[float, float]]) -> bool:
         """Whether the next fold would end after the deadline, as the folds before it went."""
-        expected = max(sum(spent) for spent in times) * (1.0 if family.rounds is None else LEAST_PART)
+        expected = max(sum(spent) for spent in times) * (1.0 if family.rounds is None else MIN_TIME_SHARE)
         return work.deadline is not None and time.time() + expected > work.deadline
 
-    def _limit(self, work: Work, times: Sequence[tuple[float, float]], limits: Sequence[float]) -> float | None:
+    def _limit(self, work: WorkItem, times: Sequence[tuple[float, float]], limits: Sequence[float]) -> float | None:
         """Return how many seconds a fit may take whose number of rounds is found as it goes."""
-        if self.candidate_seconds is None:
+        if self.max_candidate_seconds is None:
             return None
         left = float("inf") if work.deadline is None else work.deadline - time.time()
-        return seconds_for_rounds(self.candidate_seconds, left, len(self.task.folds), times, limits)
+        return allot_round_seconds(self.max_candidate_seconds, left, len(self.task.folds), times, limits)
 
     def _measure(
         self,
@@ -159,7 +159,7 @@ class Members:
         params: Mapping[str, Any],
         fold: Fold,
         seconds: float | None,
-        kept: Kept,
+        kept: CrossFitResult,
         times: list[tuple[float, float]],
     ) -> str | None:
         """Fit and predict on one fold, and keep what comes out; return the traceback if that failed."""
@@ -179,12 +179,12 @@ class Members:
         times.append((fitted - start, time.perf_counter() - fitted))
         kept.predictions.append(prediction.astype(np.float32))
         if family.rounds is not None:
-            kept.rounds.append(best_rounds(model[-1]))
+            kept.rounds.append(get_best_rounds(model[-1]))
         if kept.models is not None:
             kept.models.append(model)
         return None
 
-    def _predict_with_rounds_of_others(self, kept: Kept, times: list[tuple[float, float]]) -> None:
+    def _predict_with_rounds_of_others(self, kept: CrossFitResult, times: list[tuple[float, float]]) -> None:
         """Predict each fold's test rows with as many rounds as were best, on average, on the other folds.
 
         With those that were best on the rows themselves, scores would be too good by several percent on small tables.
@@ -194,33 +194,33 @@ class Members:
             start = time.perf_counter()
             others = [rounds for other, rounds in enumerate(kept.rounds) if other != place] or kept.rounds
             # Early stopping ended this fold soon after its own best number of rounds: there may be fewer than that.
-            predict_with_rounds(model[-1], round(np.mean(others)))
+            set_prediction_rounds(model[-1], round(np.mean(others)))
             prediction = predict(model, take_rows(self.task.X, fold.test), self.classes)
             kept.predictions[place] = prediction.astype(np.float32)
             times[place] = (sum(times[place]), time.perf_counter() - start)
 
-    def _scores(self, kept: Kept, folds: Sequence[Fold]) -> list[float]:
+    def _scores(self, kept: CrossFitResult, folds: Sequence[Fold]) -> list[float]:
         """Score the predictions for some folds, at the temperature that is best for all of them."""
         predictions = kept.predictions
         if self.classes is not None:
             rows = np.concatenate([fold.test for fold in folds])
             weight = self._weight(rows, self.task.score_params)
-            kept.temperature = find_temperature(np.concatenate(predictions), self.places[rows], weight)
-            predictions = [scale(values, kept.temperature) for values in predictions]
+            kept.temperature = find_temperature(np.concatenate(predictions), self.class_codes[rows], weight)
+            predictions = [apply_temperature(values, kept.temperature) for values in predictions]
         return [self.score(values, fold.test) for values, fold in zip(predictions, folds, strict=True)]
 
     def score(self, prediction: np.ndarray, rows: np.ndarray) -> float:
         """Return what the scorer makes of predictions for some rows; higher is better."""
         shown = np.zeros((len(rows), 1))
-        params = cut_metadata(self.task.X, params=self.task.score_params, indices=rows)
+        params = take_metadata_rows(self.task.X, params=self.task.score_params, indices=rows)
         y = take_rows(self.task.y, rows)
         return float(self.task.scorer(self._grown(shown, prediction), shown, y, **params))
 
     def _grown(self, shown: np.ndarray, prediction: np.ndarray) -> Any:
         if self.classes is None:
-            return GrownRegressor(shown, prediction, _only_known_rows)
+            return FixedPredictionsRegressor(shown, prediction, _only_known_rows)
         binary = prediction[:, 1] if prediction.shape[1] == 2 else prediction
-        return GrownClassifier(shown, binary, _only_known_rows, self.classes)
+        return FixedPredictionsClassifier(shown, binary, _only_known_rows, self.classes)
 
     def _weight(self, rows: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
         weight = params.get("sample_weight")
@@ -258,7 +258,7 @@ class Members:
         model : Pipeline
             The preparation and the model; it predicts the places of classes.
         """
-        X, y = take_rows(self.task.X, rows), self.places[rows]
+        X, y = take_rows(self.task.X, rows), self.class_codes[rows]
         model = self.make(family, params, len(rows))
         preparation = make_preparation(family.columns, self.n_categories, len(rows), self.classes is not None)
         weight = self._weight(rows, self.task.fit_params)
@@ -273,19 +273,19 @@ class Members:
                 fit_params |= _tell_categories(model, preparation, self.n_categories, prepared.shape[1])
             if family.rounds is not None and early_stopping_rows is not None:
                 seen = preparation.transform(take_rows(self.task.X, early_stopping_rows))
-                seen = (seen, self.places[early_stopping_rows])
-                fit_stopping_early(model, prepared, y, seen, seconds=seconds, fit_params=fit_params)
+                seen = (seen, self.class_codes[early_stopping_rows])
+                fit_with_early_stopping(model, prepared, y, seen, seconds=seconds, fit_params=fit_params)
             else:
                 if rounds is not None:
-                    model = with_rounds(model, rounds)
+                    model = clone_with_rounds(model, rounds)
                 model.fit(prepared, y, **fit_params)
         return Pipeline([("columns", preparation), ("model", model)])
 
     def make(self, family: Family, params: Mapping[str, Any], n_rows: int) -> Any:
         """Make a candidate's model."""
         model = family.make(self.shape(n_rows))  # type: ignore[misc]
-        prefix = inner_prefix(family, model)
-        settings = {prefix + name: value for name, value in settings_of(params).items()}
+        prefix = find_parameter_prefix(family, model)
+        settings = {prefix + name: value for name, value in get_settings(params).items()}
         seeds = [name for name in model.get_params() if name == "random_state" or name.endswith("__random_state")]
         return model.set_params(**clone(settings, safe=False), **dict.fromkeys(seeds, self.seed))
 
@@ -307,16 +307,16 @@ def _only_known_rows(X: Any) -> Any:
 def _tell_categories(model: Any, preparation: Any, n_categories: np.ndarray, n_columns: int) -> dict[str, Any]:
     """Tell a model which of its columns hold categories; return what its ``fit`` is to be told."""
     kept = preparation.transformers_[0][2]
-    places = np.flatnonzero(n_categories[kept] > 0)
+    class_codes = np.flatnonzero(n_categories[kept] > 0)
     params = model.get_params()
-    if not len(places):
+    if not len(class_codes):
         return {}
     if "categorical_features" in params:
-        model.set_params(categorical_features=places)
+        model.set_params(categorical_features=class_codes)
     elif "feature_types" in params:
-        model.set_params(feature_types=["c" if place in places else "q" for place in range(n_columns)])
+        model.set_params(feature_types=["c" if place in class_codes else "q" for place in range(n_columns)])
     elif has_fit_parameter(model, "categorical_feature"):
-        return {"categorical_feature": places.tolist()}
+        return {"categorical_feature": class_codes.tolist()}
     return {}
 
 
@@ -353,7 +353,7 @@ class _Member(BaseEstimator):
         return True
 
 
-class MemberClassifier(ClassifierMixin, _Member):
+class AveragedClassifier(ClassifierMixin, _Member):
     """Fitted classifiers averaged, their probabilities scaled by a temperature.
 
     Parameters
@@ -376,14 +376,14 @@ class MemberClassifier(ClassifierMixin, _Member):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the scaled mean of the models' probabilities, of shape (n_rows, n_classes)."""
-        return scale(self._mean(X, self.classes), self.temperature)
+        return apply_temperature(self._mean(X, self.classes), self.temperature)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the place of the most probable class."""
         return self.classes[self.predict_proba(X).argmax(axis=1)]
 
 
-class MemberRegressor(RegressorMixin, _Member):
+class AveragedRegressor(RegressorMixin, _Member):
     """Fitted regressors averaged."""
 
     def predict(self, X: Any) -> np.ndarray:

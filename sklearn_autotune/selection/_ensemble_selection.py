@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-__all__ = ["Choice", "choose_weights", "greedy_weights", "mix"]
+__all__ = ["EnsembleChoice", "choose_greedy_weights", "choose_weights", "mix"]
 
 N_ROUNDS = 25
 
@@ -17,7 +17,7 @@ Score = Callable[[np.ndarray], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EnsembleChoice:
     """Who is in the blend, and what it is worth.
 
     Attributes
@@ -41,7 +41,7 @@ def mix(predictions: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     return total
 
 
-def greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, most: int) -> np.ndarray:
+def choose_greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, max_models: int) -> np.ndarray:
     """Add members one by one, each time the one that helps most, and keep the best beginning.
 
     Parameters
@@ -50,7 +50,7 @@ def greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, most: int
         Of each candidate, for rows that it was not fitted on.
     score : callable
         From predictions to a number; higher is better.
-    most : int
+    max_models : int
         How many different members there may be.
 
     Returns
@@ -69,14 +69,14 @@ def greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, most: int
     >>> import numpy as np
     >>> truth = np.array([1.0, 2.0, 3.0])
     >>> too_high, too_low, far_off = truth + 1, truth - 1, truth + 9
-    >>> greedy_weights([too_high, too_low, far_off], lambda guess: -np.abs(guess - truth).mean(), most=5)
+    >>> choose_greedy_weights([too_high, too_low, far_off], lambda guess: -np.abs(guess - truth).mean(), max_models=5)
     array([0.5, 0.5, 0. ])
     """
     counts = np.zeros(len(predictions), dtype=int)
     total = np.zeros(predictions[0].shape)
     best, best_counts = -np.inf, counts.copy()
     for n_members in range(1, N_ROUNDS + 1):
-        open_to = np.arange(len(predictions)) if (counts > 0).sum() < most else np.flatnonzero(counts)
+        open_to = np.arange(len(predictions)) if (counts > 0).sum() < max_models else np.flatnonzero(counts)
         found = np.array([score((total + predictions[int(place)]) / n_members) for place in open_to])
         leading = open_to[found >= found.max() - 1e-9 * abs(found.max())]
         chosen = max(leading, key=lambda place: (counts[place] > 0, -place))
@@ -87,7 +87,9 @@ def greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, most: int
     return best_counts / best_counts.sum()
 
 
-def choose_weights(predictions: Sequence[Sequence[np.ndarray]], score: Callable[..., float], *, most: int) -> Choice:
+def choose_weights(
+    predictions: Sequence[Sequence[np.ndarray]], score: Callable[..., float], *, max_models: int
+) -> EnsembleChoice:
     """Choose a blend, or one candidate where blending does not pay.
 
     Parameters
@@ -96,12 +98,12 @@ def choose_weights(predictions: Sequence[Sequence[np.ndarray]], score: Callable[
         Of each candidate, the best first, for the rows of each part: the folds' test rows.
     score : callable
         From predictions and ``parts``, the parts whose rows they are for, to a number; higher is better.
-    most : int
+    max_models : int
         How many members there may be.
 
     Returns
     -------
-    choice : Choice
+    choice : EnsembleChoice
 
     Notes
     -----
@@ -116,15 +118,15 @@ def choose_weights(predictions: Sequence[Sequence[np.ndarray]], score: Callable[
     for part in range(n_parts):
         others = [other for other in range(n_parts) if other != part] or [part]
         pooled = [np.concatenate([own[other] for other in others]) for own in predictions]
-        weights = greedy_weights(pooled, partial(score, parts=others), most=most)
+        weights = choose_greedy_weights(pooled, partial(score, parts=others), max_models=max_models)
         blends.append(weights)
         blended.append(score(mix([own[part] for own in predictions], weights), [part]))
         alone.append(of_parts[of_parts[:, others].mean(axis=1).argmax(), part])
-    if n_candidates == 1 or most == 1 or _is_clearly_worse(np.array(blended), np.array(alone)):
+    if n_candidates == 1 or max_models == 1 or _is_clearly_worse(np.array(blended), np.array(alone)):
         weights = np.zeros(n_candidates)
         weights[of_parts.mean(axis=1).argmax()] = 1.0
-        return Choice(weights, float(np.mean(alone)))
-    return Choice(_largest(np.mean(blends, axis=0), most), float(np.mean(blended)))
+        return EnsembleChoice(weights, float(np.mean(alone)))
+    return EnsembleChoice(_largest(np.mean(blends, axis=0), max_models), float(np.mean(blended)))
 
 
 def _is_clearly_worse(scores: np.ndarray, others: np.ndarray) -> bool:
@@ -133,8 +135,8 @@ def _is_clearly_worse(scores: np.ndarray, others: np.ndarray) -> bool:
     return bool(differences.mean() < -error)
 
 
-def _largest(weights: np.ndarray, most: int) -> np.ndarray:
+def _largest(weights: np.ndarray, max_models: int) -> np.ndarray:
     """Keep the largest weights, and let them add up to 1 again."""
-    least = max(LEAST_WEIGHT, np.sort(weights)[::-1][:most][-1])
+    least = max(LEAST_WEIGHT, np.sort(weights)[::-1][:max_models][-1])
     kept = np.where(weights >= least, weights, 0.0)
     return kept / kept.sum()

@@ -12,26 +12,26 @@ import numpy as np
 import optuna
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
-from sklearn_autotune.evaluation import Bar, Outcome, mean_score
-from sklearn_autotune.pruning._bars import RaceBars
+from sklearn_autotune.evaluation import Outcome, PrunerState, average_scores
+from sklearn_autotune.pruning._bars import FoldRacingRule
 from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.search._refit_rules import BestMean
-from sklearn_autotune.search._trial_loop import Budget, Record
-from sklearn_autotune.selection._candidates import FAMILY, first_candidates, usual_candidate
-from sklearn_autotune.selection._cost_model import Costs
-from sklearn_autotune.selection._cross_fit import Members
+from sklearn_autotune.search._trial_loop import Budget, TrialRecord
+from sklearn_autotune.selection._candidates import FAMILY, make_first_candidates, make_typical_candidate
+from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 
 __all__ = [
-    "FinalBudget",
-    "Plan",
-    "SelectionBars",
-    "best_of_each",
-    "by_score",
-    "default_folds",
-    "label_of",
-    "leaders",
-    "mean_of",
+    "Schedule",
+    "SelectionBudget",
+    "SelectionPruningRule",
+    "average_fold_scores",
+    "make_default_folds",
+    "make_label",
     "sample_rows",
+    "select_best_per_family",
+    "select_blend_candidates",
+    "sort_by_score",
 ]
 
 # The best two of each family can enter the blend, as many as these in all; the folds' models of others are let go. What
@@ -39,7 +39,7 @@ __all__ = [
 LEADERS_OF_EACH = 2
 N_LEADERS = 6
 MOST_LEADERS = 12
-N_MEMBERS = 5
+MAX_BLEND_SIZE = 5
 
 # How far behind the best the first candidate of a family may be to be measured in full, as a part of the best score.
 FIRST_TOLERANCE = 0.25
@@ -59,17 +59,17 @@ MOST_LATE = 3
 # Candidates see all rows if so many families, or all, are in reach on three folds; else fewer. On tables of 7,000 to
 # 229,000 rows, in 5 to 30 seconds, two or three of them on all rows did better than seven on a sample.
 N_IN_REACH = 4
-LEAST_ROWS = 2000
+MIN_ROWS = 2000
 FEWEST_FOLDS = 3
 
 # A candidate that takes less than this part of what one may take takes next to nothing.
 QUICK_PART = 0.05
 
 # A family of which one candidate would take more than this part of the whole budget is left out.
-LARGEST_SHARE = 0.3
+MAX_FAMILY_SHARE = 0.3
 
 
-def default_folds(y: np.ndarray, is_classification: bool, seed: int, *, may_lack_classes: bool) -> Any:
+def make_default_folds(y: np.ndarray, is_classification: bool, seed: int, *, may_lack_classes: bool) -> Any:
     """Return the folds that are drawn where ``cv`` leaves them open: the fewer, the more rows there are.
 
     ``may_lack_classes`` says that a fold's test rows can be scored without all classes. Else there are no more folds
@@ -87,35 +87,35 @@ def default_folds(y: np.ndarray, is_classification: bool, seed: int, *, may_lack
     return StratifiedKFold(int(np.clip(rarest, 2, n_folds)), shuffle=True, random_state=seed)
 
 
-def sample_rows(whole: Members, timeout: float | None, seed: int) -> np.ndarray:
+def sample_rows(full_fit: CrossFitEvaluation, timeout: float | None, seed: int) -> np.ndarray:
     """Return the rows to measure on: all of them, unless a short budget meets a large table."""
-    y = whole.task.y
+    y = full_fit.task.y
     n_rows = len(y)
-    usual = [usual_candidate(family, whole.shape(n_rows)) for family in whole.families.values()]
-    while timeout is not None and n_rows > LEAST_ROWS:
-        costs = Costs(whole.families, whole.shape, n_rows, FEWEST_FOLDS, LARGEST_SHARE * timeout)
-        if sum(map(costs.is_in_reach, usual)) >= min(N_IN_REACH, len(usual)):
+    usual = [make_typical_candidate(family, full_fit.shape(n_rows)) for family in full_fit.families.values()]
+    while timeout is not None and n_rows > MIN_ROWS:
+        cost_model = CostModel(full_fit.families, full_fit.shape, n_rows, FEWEST_FOLDS, MAX_FAMILY_SHARE * timeout)
+        if sum(map(cost_model.is_affordable, usual)) >= min(N_IN_REACH, len(usual)):
             break
-        n_rows = max(LEAST_ROWS, int(n_rows * 0.7))
+        n_rows = max(MIN_ROWS, int(n_rows * 0.7))
     if n_rows >= len(y):
         return np.arange(len(y))
-    is_stratified = whole.classes is not None and np.unique(y, return_counts=True)[1].min() > 1
+    is_stratified = full_fit.classes is not None and np.unique(y, return_counts=True)[1].min() > 1
     stratify = y if is_stratified else None
     rows, _ = train_test_split(np.arange(len(y)), train_size=n_rows, random_state=seed, stratify=stratify)
     return np.sort(rows)
 
 
-def by_score(records: Sequence[Record]) -> list[Record]:
+def sort_by_score(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return the complete candidates, those with the best mean scores first."""
     complete = [record for record in records if record.outcome.status == "complete"]
-    return sorted(complete, key=lambda record: -mean_of(record.outcome))
+    return sorted(complete, key=lambda record: -average_fold_scores(record.outcome))
 
 
-def leaders(records: Sequence[Record]) -> list[Record]:
+def select_blend_candidates(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return the candidates that can enter the blend: the best ones, and the best of each family; the best first."""
     counts: Counter[str] = Counter()
-    wanted: list[Record] = []
-    for record in by_score(records):
+    wanted: list[TrialRecord] = []
+    for record in sort_by_score(records):
         counts[record.params[FAMILY]] += 1
         n_of_family = counts[record.params[FAMILY]]
         if n_of_family == 1 or (n_of_family <= LEADERS_OF_EACH and len(wanted) < N_LEADERS):
@@ -123,49 +123,51 @@ def leaders(records: Sequence[Record]) -> list[Record]:
     return wanted[:MOST_LEADERS]
 
 
-def best_of_each(records: Sequence[Record]) -> dict[str, Record]:
+def select_best_per_family(records: Sequence[TrialRecord]) -> dict[str, TrialRecord]:
     """Return each family's best complete candidate, the best first."""
-    best: dict[str, Record] = {}
-    for record in by_score(records):
+    best: dict[str, TrialRecord] = {}
+    for record in sort_by_score(records):
         best.setdefault(record.params[FAMILY], record)
     return best
 
 
-def label_of(record: Record) -> str:
+def make_label(record: TrialRecord) -> str:
     """Return a candidate's name in a blend: its family and its number."""
     return f"{record.params[FAMILY]}_{record.number}"
 
 
-def mean_of(outcome: Outcome) -> float:
+def average_fold_scores(outcome: Outcome) -> float:
     """Return a candidate's mean score over the folds; higher is better."""
-    return mean_score((fold.test for fold in outcome.folds), None)
+    return average_scores((fold.test for fold in outcome.folds), None)
 
 
-def _quick_ones_first(costs: Costs) -> list[list[dict[str, Any]]]:
+def _quick_ones_first(cost_model: CostModel) -> list[list[dict[str, Any]]]:
     """Return the families' first candidates: of those that take next to nothing first, else as in the catalogue."""
-    shape = costs.shape(costs.n_train)
-    of_each = [first_candidates(family, shape) for family in costs.families.values()]
-    if costs.candidate_seconds is None:
+    shape = cost_model.shape(cost_model.n_train)
+    of_each = [make_first_candidates(family, shape) for family in cost_model.families.values()]
+    if cost_model.max_candidate_seconds is None:
         return of_each
-    most = QUICK_PART * costs.candidate_seconds
-    seconds = [costs.of_candidate(usual_candidate(family, shape)) for family in costs.families.values()]
+    most = QUICK_PART * cost_model.max_candidate_seconds
+    seconds = [
+        cost_model.estimate_seconds(make_typical_candidate(family, shape)) for family in cost_model.families.values()
+    ]
     order = sorted(range(len(of_each)), key=lambda place: seconds[place] if seconds[place] < most else most)
     return [of_each[place] for place in order]
 
 
-class SecondLayer(Protocol):
+class SecondLayerEstimate(Protocol):
     """What a plan has to know of the models that are fitted on the others' predictions."""
 
-    def bases_among(self, records: Sequence[Record]) -> list[Record]:
+    def select_base_records(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Return the candidates whose predictions it would look at."""
         ...
 
-    def seconds(self, records: Sequence[Record]) -> float:
+    def seconds(self, records: Sequence[TrialRecord]) -> float:
         """Foresee how long measuring it will take."""
         ...
 
 
-class Plan:
+class Schedule:
     """Proposes the families' first candidates, as long as there is time for them.
 
     First one of each family, those that take next to nothing before others; then the others, first of those families
@@ -174,46 +176,46 @@ class Plan:
 
     Parameters
     ----------
-    costs : Costs
+    cost_model : CostModel
     deadline : float or None
         ``time.time()`` at which all has to be over.
     n_rows : int
         Rows that the winners will be fitted on.
     refits_all : bool
         Whether the folds' models, having seen too few rows, are no use in the end.
-    stack : SecondLayer or None, default=None
+    second_layer : SecondLayerEstimate or None, default=None
         What comes after the search, and needs time too.
     """
 
     def __init__(
         self,
-        costs: Costs,
+        cost_model: CostModel,
         deadline: float | None,
         n_rows: int,
         refits_all: bool,
-        stack: SecondLayer | None = None,
+        second_layer: SecondLayerEstimate | None = None,
     ) -> None:
-        self.costs = costs
+        self.cost_model = cost_model
         self.deadline = deadline
         self.n_rows = n_rows
         self.refits_all = refits_all
-        self.stack = stack
-        turns = zip_longest(*_quick_ones_first(costs))
+        self.second_layer = second_layer
+        turns = zip_longest(*_quick_ones_first(cost_model))
         self.open = [(turn, candidate) for turn, row in enumerate(turns) for candidate in row if candidate is not None]
         self.n_known = 0
-        self.known: Sequence[Record] = ()
+        self.records: Sequence[TrialRecord] = ()
 
-    def __call__(self, records: Sequence[Record], place: int) -> Mapping[str, Any] | None:
+    def __call__(self, records: Sequence[TrialRecord], place: int) -> Mapping[str, Any] | None:
         """Propose a candidate, or None."""
-        self.look_at(records)
-        rank = {name: place for place, name in enumerate(best_of_each(records))}
+        self.update(records)
+        rank = {name: place for place, name in enumerate(select_best_per_family(records))}
 
         def order(opened: tuple[int, Mapping[str, Any]]) -> tuple[int, int]:
             turn, candidate = opened
             return turn, rank.get(candidate[FAMILY], len(rank)) if turn else 0
 
         for opened in sorted(self.open, key=order):
-            candidate = self.costs.hastened(opened[1])
+            candidate = self.cost_model.raise_learning_rate(opened[1])
             if self._has_time_for(candidate, records):
                 self.open.remove(opened)
                 return candidate
@@ -223,56 +225,58 @@ class Plan:
         """Return after how many candidates without a better one to stop: all families have their turn before that."""
         return len(self.open) + next((found for rows, found in PATIENCE if n_rows <= rows), AMPLE_PATIENCE)
 
-    def look_at(self, records: Sequence[Record]) -> None:
+    def update(self, records: Sequence[TrialRecord]) -> None:
         """Learn what candidates take, and let go of the models of those that are too far behind."""
         for record in records[self.n_known :]:
-            self.costs.learn(record)
-        self.n_known, self.known = len(records), records
-        kept = {record.number for record in leaders(records)}
+            self.cost_model.update(record)
+        self.n_known, self.records = len(records), records
+        kept = {record.number for record in select_blend_candidates(records)}
         for record in records:
             if record.outcome.kept is not None and record.number not in kept:
                 record.outcome.kept.models = None
 
-    def _has_time_for(self, candidate: Mapping[str, Any], records: Sequence[Record]) -> bool:
+    def _has_time_for(self, candidate: Mapping[str, Any], records: Sequence[TrialRecord]) -> bool:
         if self.deadline is None:
             return True
-        left = self.deadline - self.final_seconds(records) - time.time()
-        return self.costs.least(candidate) < left
+        left = self.deadline - self.estimate_seconds_after_search(records) - time.time()
+        return self.cost_model.estimate_min_seconds(candidate) < left
 
-    def final_seconds(self, records: Sequence[Record]) -> float:
+    def estimate_seconds_after_search(self, records: Sequence[TrialRecord]) -> float:
         """Foresee how long the second layer, blending and the final fits will take, if the best stay the best."""
-        stacking = self.stack.seconds(records) if self.stack else 0.0
-        return stacking + self.refit_seconds(records)
+        stacking = self.second_layer.seconds(records) if self.second_layer else 0.0
+        return stacking + self.estimate_blend_and_refit_seconds(records)
 
-    def refit_seconds(self, records: Sequence[Record]) -> float:
+    def estimate_blend_and_refit_seconds(self, records: Sequence[TrialRecord]) -> float:
         """Foresee how long blending and the final fits will take, if the best so far stay the best.
 
         The best one is always fitted; for all of them together no more time is kept than a candidate may take, since
         those for which there is none are left out of the blend.
         """
-        bases = {record.number for record in self.stack.bases_among(records)} if self.stack else set()
+        base_records = (
+            {record.number for record in self.second_layer.select_base_records(records)} if self.second_layer else set()
+        )
         refits = [
-            self.costs.of_refit(record, self.n_rows)
-            for place, record in enumerate(by_score(records))
-            if (place < N_MEMBERS or record.number in bases) and self.is_refitted(record)
+            self.cost_model.estimate_refit_seconds(record, self.n_rows)
+            for place, record in enumerate(sort_by_score(records))
+            if (place < MAX_BLEND_SIZE or record.number in base_records) and self.is_refitted(record)
         ]
-        most = self.costs.candidate_seconds or float("inf")
-        return self.afterwards + (max(refits[0], min(sum(refits), most)) if refits else 0.0)
+        most = self.cost_model.max_candidate_seconds or float("inf")
+        return self.blend_seconds + (max(refits[0], min(sum(refits), most)) if refits else 0.0)
 
     @property
-    def afterwards(self) -> float:
+    def blend_seconds(self) -> float:
         """Seconds that are kept for blending and what comes after it, beside fits."""
-        most = self.costs.candidate_seconds or float("inf")
+        most = self.cost_model.max_candidate_seconds or float("inf")
         return min(AFTERWARDS, AFTERWARDS_PART * most)
 
     @property
     def blend_deadline(self) -> float | None:
         """When blending has to be over: it has its seconds even where a candidate has taken them."""
-        return None if self.deadline is None else max(self.deadline, time.time() + self.afterwards)
+        return None if self.deadline is None else max(self.deadline, time.time() + self.blend_seconds)
 
-    def is_refitted(self, record: Record) -> bool:
+    def is_refitted(self, record: TrialRecord) -> bool:
         """Whether a candidate's model is fitted once more, on all rows."""
-        return self.refits_all or not self.costs.families[record.params[FAMILY]].is_bagged
+        return self.refits_all or not self.cost_model.families[record.params[FAMILY]].is_bagged
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +296,7 @@ class NearTheBest(BestMean):
         return self.share * abs(float(best.mean()))
 
 
-class SelectionBars:
+class SelectionPruningRule:
     """Lets candidates race, and the first of each family farther behind than others.
 
     Models of different kinds err on different rows, so the second best family often helps a blend more than the second
@@ -301,16 +305,16 @@ class SelectionBars:
     Parameters
     ----------
     racing : FoldRacing
-    family_of : callable
+    get_family : callable
         From a trial to its family's name.
     """
 
     report = False
 
-    def __init__(self, racing: FoldRacing, family_of: Callable[[optuna.Trial], str]) -> None:
-        self.family_of = family_of
-        self.of_first = RaceBars(racing, tolerance=NearTheBest(share=FIRST_TOLERANCE).tolerance)
-        self.of_others = RaceBars(racing, tolerance=NearTheBest().tolerance)
+    def __init__(self, racing: FoldRacing, get_family: Callable[[optuna.Trial], str]) -> None:
+        self.get_family = get_family
+        self.of_first = FoldRacingRule(racing, tolerance=NearTheBest(share=FIRST_TOLERANCE).tolerance)
+        self.of_others = FoldRacingRule(racing, tolerance=NearTheBest().tolerance)
         self.seen: set[str] = set()
 
     def note(self, outcome: Outcome) -> None:
@@ -318,25 +322,25 @@ class SelectionBars:
         self.of_first.note(outcome)
         self.of_others.note(outcome)
 
-    def freeze(self, trial: optuna.Trial) -> Bar:
+    def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
         """Return the bar that the complete candidates set for this one."""
-        family = self.family_of(trial)
+        family = self.get_family(trial)
         is_first = family not in self.seen
         self.seen.add(family)
-        return (self.of_first if is_first else self.of_others).freeze(trial)
+        return (self.of_first if is_first else self.of_others).take_snapshot(trial)
 
 
 @dataclass(slots=True)
-class FinalBudget(Budget):
+class SelectionBudget(Budget):
     """A budget that leaves time for the final fits of all members of the blend.
 
     Attributes
     ----------
-    reserve : callable
+    estimate_reserved_seconds : callable
         How many seconds that will take.
     """
 
-    reserve: Callable[[], float] = float
+    estimate_reserved_seconds: Callable[[], float] = float
     n_late: int = field(default=0, init=False)
 
     def note(self, outcome: Outcome) -> None:
@@ -346,9 +350,9 @@ class FinalBudget(Budget):
     @property
     def search_deadline(self) -> float | None:
         """When measuring has to be over."""
-        return None if self.deadline is None else self.deadline - self.reserve()
+        return None if self.deadline is None else self.deadline - self.estimate_reserved_seconds()
 
     @property
-    def is_closed(self) -> bool:
+    def is_spent(self) -> bool:
         """Whether time is up, or was too short for several candidates in a row."""
         return self.seconds_left == 0.0 or self.n_late >= MOST_LATE

@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from sklearn_autotune.evaluation import Work, measure
+from sklearn_autotune.evaluation import WorkItem, measure
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._baseline import BASELINE
 from sklearn_autotune.families._stacked import STACKED_LINEAR, STACKED_NAMES, STACKED_TREES
-from sklearn_autotune.search._trial_loop import Record
-from sklearn_autotune.selection._candidates import FAMILY, candidate_of
-from sklearn_autotune.selection._cost_model import Costs
-from sklearn_autotune.selection._cross_fit import Kept, Members
-from sklearn_autotune.selection._schedule import best_of_each
-from sklearn_autotune.selection._temperature_scaling import as_columns, scale
+from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.selection._candidates import FAMILY, make_candidate
+from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.selection._cross_fit import CrossFitEvaluation, CrossFitResult
+from sklearn_autotune.selection._schedule import select_best_per_family
+from sklearn_autotune.selection._temperature_scaling import apply_temperature, make_stacking_features
 
-__all__ = ["SecondLayerClassifier", "SecondLayerRegressor", "Stack", "is_stacked"]
+__all__ = ["SecondLayer", "SecondLayerClassifier", "SecondLayerRegressor", "is_second_layer"]
 
 # AutoGluon stacks from so many rows on.
-LEAST_ROWS = 750
+MIN_ROWS = 750
 
 # Where more than this part of the rows have a twin, a row with the same values in all columns, there are no trees in
 # the second layer. What the first layer predicts for a row rests on its twins' targets in other folds; trees, seeing
@@ -44,12 +44,12 @@ STACK_SHARE = 0.2
 SLACK = 1.2
 
 
-def is_stacked(record: Record) -> bool:
+def is_second_layer(record: TrialRecord) -> bool:
     """Whether a candidate is a model of the second layer."""
     return record.params[FAMILY] in STACKED_NAMES
 
 
-class Stack:
+class SecondLayer:
     """Measures models of the second layer, on the folds of the first, and fits them in the end.
 
     What a fold's model of the second layer learns from are predictions that the first layer made of rows it was not
@@ -57,113 +57,119 @@ class Stack:
 
     Parameters
     ----------
-    measured : Members
+    cross_fit : CrossFitEvaluation
         The first layer.
-    costs : Costs
+    cost_model : CostModel
     timeout : float or None
         Of the whole search.
-    is_wanted : bool
+    is_enabled : bool
         Whether there may be a second layer.
     """
 
-    def __init__(self, measured: Members, costs: Costs, timeout: float | None, *, is_wanted: bool) -> None:
-        self.measured = measured
-        self.costs = costs
-        self.is_possible = is_wanted and _is_enough(measured)
+    def __init__(
+        self, cross_fit: CrossFitEvaluation, cost_model: CostModel, timeout: float | None, *, is_enabled: bool
+    ) -> None:
+        self.cross_fit = cross_fit
+        self.cost_model = cost_model
+        self.is_possible = is_enabled and _is_enough(cross_fit)
         self.families = [STACKED_LINEAR]
-        if self.is_possible and _share_of_twins(measured.task.X) <= MOST_TWINS:
+        if self.is_possible and _share_of_twins(cross_fit.task.X) <= MOST_TWINS:
             self.families.append(STACKED_TREES)
         self.most = float("inf") if timeout is None else STACK_SHARE * timeout
-        self.bases: list[Record] = []
-        self.records: list[Record] = []
-        self.layers: dict[str, Members] = {}
+        self.base_records: list[TrialRecord] = []
+        self.records: list[TrialRecord] = []
+        self.layers: dict[str, CrossFitEvaluation] = {}
 
-    def bases_among(self, records: Sequence[Record]) -> list[Record]:
+    def select_base_records(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Return what the second layer would look at: the best of each family, those far behind too."""
         if not self.is_possible:
             return []
-        return [record for name, record in best_of_each(records).items() if name != BASELINE.name]
+        return [record for name, record in select_best_per_family(records).items() if name != BASELINE.name]
 
-    def seconds(self, records: Sequence[Record]) -> float:
+    def seconds(self, records: Sequence[TrialRecord]) -> float:
         """Foresee how long measuring the second layer will take."""
-        return SLACK * sum(seconds for _, seconds in self.affordable(len(self.bases_among(records))))
+        return SLACK * sum(
+            seconds for _, seconds in self.select_affordable_families(len(self.select_base_records(records)))
+        )
 
-    def measure(self, records: Sequence[Record], number: int, deadline: float | None) -> list[Record]:
+    def measure(self, records: Sequence[TrialRecord], number: int, deadline: float | None) -> list[TrialRecord]:
         """Measure the second layer on the best of what has been measured; return what there is time for, as records.
 
         Parameters
         ----------
-        records : sequence of Record
+        records : sequence of TrialRecord
             Complete candidates whose folds' models, or whose families, can be fitted in the end.
         number : int
             Of the first of its models.
         deadline : float or None
             ``time.time()`` at which measuring has to be over.
         """
-        self.bases = self.bases_among(records)
+        self.base_records = self.select_base_records(records)
         self.records = []
-        for family, seconds in self.affordable(len(self.bases)):
+        for family, seconds in self.select_affordable_families(len(self.base_records)):
             layer = self.layers[family.name] = self._layer(family)
             candidates = _candidates(family, layer.classes is not None)
             for candidate in candidates:
                 if deadline is not None and time.time() + seconds / len(candidates) > deadline:
                     break
-                work = Work(number, 0, 1, candidate, deadline=deadline)
+                work = WorkItem(number, 0, 1, candidate, deadline=deadline)
                 outcome = measure(layer, work)  # type: ignore[arg-type]  # Members leave out what `measure` does not ask for
-                self.records.append(Record(number, candidate, outcome))
+                self.records.append(TrialRecord(number, candidate, outcome))
                 number += 1
         return self.records
 
     @staticmethod
-    def sees_table(record: Record) -> bool:
+    def sees_table(record: TrialRecord) -> bool:
         """Whether a model of the second layer sees the table beside the predictions."""
         return record.params[FAMILY] == STACKED_TREES.name
 
-    def leaders(self) -> list[Record]:
+    def select_blend_candidates(self) -> list[TrialRecord]:
         """Return the best model of each family of the second layer."""
-        return list(best_of_each(self.records).values())
+        return list(select_best_per_family(self.records).values())
 
-    def fit(self, record: Record) -> Any:
+    def fit(self, record: TrialRecord) -> Any:
         """Fit a model of the second layer on all rows."""
         layer = self.layers[record.params[FAMILY]]
-        return layer.fit_on(layer.families[record.params[FAMILY]], record.params, np.arange(len(layer.places)))
+        return layer.fit_on(layer.families[record.params[FAMILY]], record.params, np.arange(len(layer.class_codes)))
 
-    def affordable(self, n_bases: int) -> Iterator[tuple[Family, float]]:
+    def select_affordable_families(self, n_bases: int) -> Iterator[tuple[Family, float]]:
         """Yield families with the seconds that they are foreseen to take on all folds."""
         total = 0.0
         for family in self.families if n_bases > 1 else ():
-            shape = self.costs.shape(self.costs.n_train)
+            shape = self.cost_model.shape(self.cost_model.n_train)
             n_predicted = n_bases * shape.n_outputs
             shape = replace(shape, n_columns=n_predicted + (shape.n_columns if family is STACKED_TREES else 0))
-            factor = self.costs.factor(_first_layer_name(family, shape.is_classifier))
-            n_fits = self.costs.n_folds * len(_candidates(family, shape.is_classifier))
+            factor = self.cost_model.factor(_first_layer_name(family, shape.is_classifier))
+            n_fits = self.cost_model.n_folds * len(_candidates(family, shape.is_classifier))
             seconds = n_fits * family.seconds(shape) * factor
             if total + seconds <= self.most:
                 total += seconds
                 yield family, seconds
 
-    def _layer(self, family: Family) -> Members:
+    def _layer(self, family: Family) -> CrossFitEvaluation:
         """Return what fits one family on the first layer's predictions."""
-        first = self.measured
-        predicted = as_columns([self._of_all_rows(record.outcome.kept) for record in self.bases])
+        first = self.cross_fit
+        predicted = make_stacking_features([self._of_all_rows(record.outcome.kept) for record in self.base_records])
         X, n_categories = predicted, np.zeros(predicted.shape[1], dtype=int)
         if family is not STACKED_LINEAR:
             X = np.hstack([predicted, first.task.X])
             n_categories = np.concatenate([n_categories, first.n_categories])
-        return Members(replace(first.task, X=X), {family.name: family}, n_categories, first.classes, first.seed)
+        return CrossFitEvaluation(
+            replace(first.task, X=X), {family.name: family}, n_categories, first.classes, first.seed
+        )
 
-    def _of_all_rows(self, kept: Kept) -> np.ndarray:
-        found = np.empty((len(self.measured.places), *kept.predictions[0].shape[1:]))
-        for fold, values in zip(self.measured.task.folds, kept.predictions, strict=True):
-            found[fold.test] = values if self.measured.classes is None else scale(values, kept.temperature)
+    def _of_all_rows(self, kept: CrossFitResult) -> np.ndarray:
+        found = np.empty((len(self.cross_fit.class_codes), *kept.predictions[0].shape[1:]))
+        for fold, values in zip(self.cross_fit.task.folds, kept.predictions, strict=True):
+            found[fold.test] = values if self.cross_fit.classes is None else apply_temperature(values, kept.temperature)
         return found
 
 
-def _is_enough(measured: Members) -> bool:
+def _is_enough(cross_fit: CrossFitEvaluation) -> bool:
     """Whether there are enough rows, each of them predicted once."""
-    n_rows, tested = len(measured.places), [fold.test for fold in measured.task.folds]
+    n_rows, tested = len(cross_fit.class_codes), [fold.test for fold in cross_fit.task.folds]
     is_each_once = np.array_equal(np.sort(np.concatenate(tested)), np.arange(n_rows))
-    return n_rows >= LEAST_ROWS and len(tested) > 1 and is_each_once
+    return n_rows >= MIN_ROWS and len(tested) > 1 and is_each_once
 
 
 def _share_of_twins(X: np.ndarray) -> float:
@@ -183,7 +189,7 @@ def _first_layer_name(family: Family, is_classifier: bool) -> str:
 
 def _candidates(family: Family, is_classifier: bool) -> list[Mapping[str, Any]]:
     first = family.first if is_classifier else ({},)
-    return [candidate_of(family, settings) for settings in first]
+    return [make_candidate(family, settings) for settings in first]
 
 
 class _SecondLayer(BaseEstimator):
@@ -211,7 +217,7 @@ class _SecondLayer(BaseEstimator):
     def _mix(self, blocks: Sequence[np.ndarray], table: np.ndarray, predict: Any) -> np.ndarray:
         """Mix what was predicted, block by block, with what the second layer makes of it."""
         total = sum(weight * block for weight, block in zip(self.base_weights, blocks, strict=True) if weight)
-        columns = as_columns(blocks[: self.n_seen])
+        columns = make_stacking_features(blocks[: self.n_seen])
         for weight, sees_table, model in self.stacked:
             total = total + weight * predict(model, np.hstack([columns, table]) if sees_table else columns)
         return np.asarray(total)

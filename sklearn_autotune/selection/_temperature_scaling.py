@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-__all__ = ["as_columns", "find_temperature", "log_odds", "scale"]
+__all__ = ["apply_temperature", "compute_log_odds", "find_temperature", "make_stacking_features"]
 
 # Below the first, one wrong row in a small table would cost everything; above the second there is nothing left to say.
 LOWEST, HIGHEST = 0.2, 5.0
 LEAST_PROBABILITY = 1e-6
 
 
-def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Divide the logarithms of probabilities by a temperature, and make probabilities of them again.
 
     Parameters
@@ -29,14 +29,14 @@ def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> scale(np.array([[0.8, 0.2]]), 2.0).round(3)
+    >>> apply_temperature(np.array([[0.8, 0.2]]), 2.0).round(3)
     array([[0.667, 0.333]])
     """
     powers = np.clip(probabilities, LEAST_PROBABILITY, 1.0) ** (1.0 / temperature)
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def log_odds(probabilities: np.ndarray) -> np.ndarray:
+def compute_log_odds(probabilities: np.ndarray) -> np.ndarray:
     """Return the logarithms of probabilities as linear models want them, without ends.
 
     Parameters
@@ -51,7 +51,7 @@ def log_odds(probabilities: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> log_odds(np.array([[0.5, 0.5], [0.25, 0.75]])).round(3)
+    >>> compute_log_odds(np.array([[0.5, 0.5], [0.25, 0.75]])).round(3)
     array([[0.   ],
            [1.099]])
     """
@@ -61,18 +61,18 @@ def log_odds(probabilities: np.ndarray) -> np.ndarray:
     return logs - logs.mean(axis=1, keepdims=True)
 
 
-def as_columns(predictions: Sequence[np.ndarray]) -> np.ndarray:
+def make_stacking_features(predictions: Sequence[np.ndarray]) -> np.ndarray:
     """Put predictions side by side as models of them see them: values, or log odds of probabilities."""
-    return np.hstack([values[:, None] if values.ndim == 1 else log_odds(values) for values in predictions])
+    return np.hstack([values[:, None] if values.ndim == 1 else compute_log_odds(values) for values in predictions])
 
 
-def find_temperature(probabilities: np.ndarray, places: np.ndarray, weight: Any = None) -> float:
+def find_temperature(probabilities: np.ndarray, class_codes: np.ndarray, weight: Any = None) -> float:
     """Return the temperature with the least log loss on rows that the model was not fitted on.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_rows, n_classes)
-    places : ndarray of int, of shape (n_rows,)
+    class_codes : ndarray of int, of shape (n_rows,)
         The class of each row.
     weight : ndarray of shape (n_rows,), default=None
 
@@ -92,13 +92,13 @@ def find_temperature(probabilities: np.ndarray, places: np.ndarray, weight: Any 
     True
     """
     logs = np.log(np.clip(probabilities, LEAST_PROBABILITY, 1.0))
-    rows = np.arange(len(places))
+    rows = np.arange(len(class_codes))
 
     def loss(log_temperature: float) -> float:
         scaled = logs / np.exp(log_temperature)
         highest = scaled.max(axis=1)
         total = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
-        return float(np.average(total - scaled[rows, places], weights=weight))
+        return float(np.average(total - scaled[rows, class_codes], weights=weight))
 
     found = minimize_scalar(loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
     return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0

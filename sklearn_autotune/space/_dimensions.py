@@ -1,7 +1,8 @@
 """One searched parameter: how the user's spelling becomes an Optuna distribution and back.
 
-Four kinds cover everything: `Choices` (any objects), `Numbers` (a range of floats or integers), `Quantiles` (any
-distribution that knows its quantile function) and `Draws` (anything with ``rvs``).
+Four kinds cover everything: `ChoiceDimension` (any objects), `NumericDimension` (a range of floats or integers),
+`QuantileDimension` (any distribution that knows its quantile function) and
+`RandomDrawDimension` (anything with ``rvs``).
 """
 
 import inspect
@@ -22,7 +23,16 @@ from optuna.distributions import (
 )
 from scipy.stats import rv_discrete
 
-__all__ = ["Choices", "Dimension", "Draws", "Numbers", "Quantiles", "describe_value", "read_dimension", "value_key"]
+__all__ = [
+    "ChoiceDimension",
+    "Dimension",
+    "NumericDimension",
+    "QuantileDimension",
+    "RandomDrawDimension",
+    "describe_value",
+    "make_value_key",
+    "read_dimension",
+]
 
 # A quantile function is infinite at 0 or 1 for unbounded distributions; this much of each tail is cut there.
 TAIL = 1e-9
@@ -62,17 +72,18 @@ class Dimension(Protocol):
         ...
 
 
-def value_key(value: Any) -> Hashable:
+def make_value_key(value: Any) -> Hashable:
     """Return a key that is equal for equal values and different for True, 1 and 1.0.
 
     Estimators and other objects are compared by content where they can be pickled, else by identity.
 
     Examples
     --------
-    >>> value_key(1) == value_key(1), value_key(1) == value_key(True), value_key(1) == value_key(1.0)
+    >>> one = make_value_key(1)
+    >>> one == make_value_key(1), one == make_value_key(True), one == make_value_key(1.0)
     (True, False, False)
     >>> from sklearn.svm import SVC
-    >>> value_key(SVC(C=2)) == value_key(SVC(C=2)), value_key(SVC(C=2)) == value_key(SVC(C=3))
+    >>> make_value_key(SVC(C=2)) == make_value_key(SVC(C=2)), make_value_key(SVC(C=2)) == make_value_key(SVC(C=3))
     (True, False)
     """
     if isinstance(value, float) and math.isnan(value):
@@ -80,7 +91,7 @@ def value_key(value: Any) -> Hashable:
     if isinstance(value, (*PLAIN, np.generic)):
         return (type(value), value)
     if isinstance(value, list | tuple):
-        return (type(value), tuple(value_key(item) for item in value))
+        return (type(value), tuple(make_value_key(item) for item in value))
     try:
         return (type(value), joblib.hash(value))
     except Exception:  # any __reduce__ may raise anything: such objects are told apart by identity
@@ -117,7 +128,7 @@ def describe_value(value: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ChoiceDimension:
     """A list of any objects. Optuna sees a readable label for each, never the objects.
 
     Labels, not values, because a categorical distribution cannot tell True from 1, and warns about objects.
@@ -129,11 +140,11 @@ class Choices:
     distribution: CategoricalDistribution
 
     @classmethod
-    def of(cls, options: Sequence[Any]) -> "Choices":
+    def of(cls, options: Sequence[Any]) -> "ChoiceDimension":
         """Build from the user's options; equal ones are kept once."""
         unique: dict[Hashable, Any] = {}
         for option in options:
-            unique.setdefault(value_key(option), option)
+            unique.setdefault(make_value_key(option), option)
         kept = tuple(unique.values())
         labels = _labels(kept)
         return cls(kept, labels, tuple(unique), CategoricalDistribution(labels))
@@ -149,7 +160,7 @@ class Choices:
 
     def encode(self, value: Any) -> Any:
         """Return the label of an option; an equal value of another type will do if there is no better."""
-        key = value_key(value)
+        key = make_value_key(value)
         if key in self.keys:
             return self.labels[self.keys.index(key)]
         for option, label in zip(self.options, self.labels, strict=True):
@@ -168,7 +179,7 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class NumericDimension:
     """A range of floats or integers, sampled by Optuna as it is."""
 
     distribution: FloatDistribution | IntDistribution
@@ -213,7 +224,7 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Quantiles:
+class QuantileDimension:
     """Any distribution with a quantile function: Optuna searches the quantile, evenly over (0, 1)."""
 
     frozen: Any
@@ -253,7 +264,7 @@ class Quantiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
+class RandomDrawDimension:
     """Anything with ``rvs``: Optuna suggests the seed of the draw, so samplers cannot learn from it."""
 
     source: Any
@@ -303,12 +314,12 @@ def read_dimension(name: str, spelled: Any) -> Dimension:
         If it is none of the accepted kinds.
     """
     if isinstance(spelled, CategoricalDistribution):
-        return Choices.of(spelled.choices)
+        return ChoiceDimension.of(spelled.choices)
     if isinstance(spelled, IntDistribution):
-        return Numbers(spelled)
+        return NumericDimension(spelled)
     if isinstance(spelled, FloatDistribution):
         _checked(name, spelled.low, spelled.high, log=spelled.log)
-        return Numbers(spelled)
+        return NumericDimension(spelled)
     if hasattr(spelled, "rvs") or _has_quantiles(spelled):
         return _read_random(name, spelled)
     if not _is_list(spelled):
@@ -321,7 +332,7 @@ def read_dimension(name: str, spelled: Any) -> Dimension:
         raise ValueError(
             f"Parameter distribution for parameter ({name!r}) needs a non-empty list of choices, got: {spelled!r}"
         )
-    return Choices.of(list(spelled))
+    return ChoiceDimension.of(list(spelled))
 
 
 def _is_list(spelled: Any) -> bool:
@@ -335,14 +346,14 @@ def _is_list(spelled: Any) -> bool:
 
 def _read_random(name: str, spelled: Any) -> Dimension:
     if not _has_quantiles(spelled):
-        return Draws(spelled, IntDistribution(0, 2**31 - 1))
+        return RandomDrawDimension(spelled, IntDistribution(0, 2**31 - 1))
     quantile = _quantile_function(spelled)
     low, high = _bounds(spelled)
     if math.isnan(low) or math.isnan(high):
         raise ValueError(f"The range of {name!r} is empty or undefined; check the arguments of {spelled!r}.")
     kind = getattr(getattr(spelled, "dist", None), "name", None)
     if kind == "randint":
-        return Numbers(IntDistribution(int(low), int(high)))
+        return NumericDimension(IntDistribution(int(low), int(high)))
     if kind == "uniform":
         return _checked(name, low, high, log=False)
     # A shifted log-uniform is not log-uniform any more; its quantiles serve.
@@ -352,7 +363,7 @@ def _read_random(name: str, spelled: Any) -> Dimension:
     # At quantile 0 a discrete distribution gives one less than its smallest value.
     bottom = 0.0 if math.isfinite(low) and not is_discrete else TAIL
     top = 1.0 if math.isfinite(high) else 1.0 - TAIL
-    return Quantiles(spelled, FloatDistribution(bottom, top), is_discrete)
+    return QuantileDimension(spelled, FloatDistribution(bottom, top), is_discrete)
 
 
 def _bounds(spelled: Any) -> tuple[float, float]:
@@ -368,10 +379,10 @@ def _is_discrete(spelled: Any) -> bool:
     return any(kind.__name__ == "DiscreteDistribution" for kind in type(spelled).__mro__)
 
 
-def _checked(name: str, low: float, high: float, *, log: bool) -> Numbers:
+def _checked(name: str, low: float, high: float, *, log: bool) -> NumericDimension:
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(f"The bounds of {name!r} must be finite, got {low} and {high}.")
-    return Numbers(FloatDistribution(low, high, log=log))
+    return NumericDimension(FloatDistribution(low, high, log=log))
 
 
 def _has_quantiles(spelled: Any) -> bool:

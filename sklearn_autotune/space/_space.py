@@ -1,7 +1,8 @@
 """What the user wrote becomes a space: parameter name → distribution, with conditions.
 
-A space is used through four verbs: `suggest` a candidate from a trial, say its `size`, walk its `grid`, and `encode` a
-candidate the user names. Choosing among the dicts of a list is one more categorical parameter, `BRANCH`.
+A space is used through four verbs: `suggest` a candidate from a trial, say its `size`, walk its grid
+(`iterate_grid`), and `encode` a candidate the user names. Choosing among the dicts of a list is one more categorical
+parameter, `BRANCH`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,10 +20,10 @@ from optuna.distributions import (
 )
 from sklearn.base import clone
 
-from sklearn_autotune._compat.optuna import scratch_study
-from sklearn_autotune.space._dimensions import Choices, Dimension, read_dimension, value_key
+from sklearn_autotune._compat.optuna import create_random_study
+from sklearn_autotune.space._dimensions import ChoiceDimension, Dimension, make_value_key, read_dimension
 
-__all__ = ["BRANCH", "BranchedSpace", "FunctionSpace", "Space", "candidate_key", "read_space"]
+__all__ = ["BRANCH", "BranchedSpace", "FunctionSpace", "Space", "make_candidate_key", "read_space"]
 
 BRANCH = "(branch)"
 
@@ -51,7 +52,7 @@ class Space(Protocol):
         """Let an Optuna trial choose a candidate."""
         ...
 
-    def grid(self) -> Iterator[dict[str, Any]]:
+    def iterate_grid(self) -> Iterator[dict[str, Any]]:
         """Walk through a finite space: what each trial would have to suggest, in ParameterGrid's order."""
         ...
 
@@ -108,9 +109,9 @@ def read_space(spelled: Any) -> "Space":
     return BranchedSpace.of([_read_branch(branch) for branch in branches])
 
 
-def candidate_key(candidate: Mapping[str, Any]) -> Any:
+def make_candidate_key(candidate: Mapping[str, Any]) -> Any:
     """Return a key that is equal for candidates with equal values."""
-    return frozenset((name, value_key(value)) for name, value in candidate.items())
+    return frozenset((name, make_value_key(value)) for name, value in candidate.items())
 
 
 def _read_branch(branch: Mapping[str, Any]) -> dict[str, Dimension]:
@@ -168,7 +169,7 @@ class BranchedSpace:
             for name, dimension in self.branches[place].items()
         }
 
-    def grid(self) -> Iterator[dict[str, Any]]:
+    def iterate_grid(self) -> Iterator[dict[str, Any]]:
         """Walk through a finite space in ParameterGrid's order."""
         for place, branch in enumerate(self.branches):
             head = {BRANCH: self.branch_labels[place]} if self.is_conditional else {}
@@ -191,7 +192,7 @@ class BranchedSpace:
             else:
                 decoded = {name: branch[name].decode(suggested) for name, suggested in encoded.items()}
                 suggestion = head | {names[name]: suggested for name, suggested in encoded.items()}
-                found.append((candidate_key(decoded) == candidate_key(candidate), suggestion))
+                found.append((make_candidate_key(decoded) == make_candidate_key(candidate), suggestion))
         if not found:
             raise ValueError(f"The candidate {dict(candidate)!r} is not in the space: {'; '.join(problems)}.")
         return max(found, key=lambda pair: pair[0])[1]  # the first exact one, else the first that equals in number
@@ -202,7 +203,7 @@ class BranchedSpace:
             owners = {
                 name: dimension.options
                 for name, dimension in branch.items()
-                if isinstance(dimension, Choices) and _has_parts(name, branch)
+                if isinstance(dimension, ChoiceDimension) and _has_parts(name, branch)
             }
             for chosen in product(*owners.values()):
                 _check_names(branch, estimator, dict(zip(owners, chosen, strict=True)))
@@ -242,7 +243,7 @@ class FunctionSpace:
             )
         return dict(candidate)
 
-    def grid(self) -> Iterator[dict[str, Any]]:
+    def iterate_grid(self) -> Iterator[dict[str, Any]]:
         """Not possible: nobody knows what the function can suggest."""
         raise ValueError("a space given as a function has no grid")
 
@@ -260,9 +261,9 @@ class FunctionSpace:
 
     def check(self, estimator: Any) -> None:
         """Call the function once, on a trial of a throwaway study."""
-        candidate = self.suggest(scratch_study(seed=0).ask())
+        candidate = self.suggest(create_random_study(seed=0).ask())
         parts = {name: value for name, value in candidate.items() if _has_parts(name, candidate)}
-        _check_names({name: Choices.of([value]) for name, value in candidate.items()}, estimator, parts)
+        _check_names({name: ChoiceDimension.of([value]) for name, value in candidate.items()}, estimator, parts)
 
     def describe(self) -> dict[str, Any]:
         """Describe the function by its name: its code is not compared."""
@@ -290,7 +291,7 @@ class _Encoder:
     def __init__(self, candidate: Mapping[str, Any]) -> None:
         self.candidate = candidate
         self.encoded: dict[str, Any] = {}
-        self._trial = scratch_study(seed=0).ask()
+        self._trial = create_random_study(seed=0).ask()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._trial, name)
@@ -333,7 +334,7 @@ def _label(place: int, branch: Mapping[str, Dimension]) -> str:
     fixed = [
         f"{name}={dimension.labels[0]}"
         for name, dimension in branch.items()
-        if isinstance(dimension, Choices) and dimension.size == 1
+        if isinstance(dimension, ChoiceDimension) and dimension.size == 1
     ]
     return f"{place}: {', '.join(fixed)}" if fixed else str(place)
 

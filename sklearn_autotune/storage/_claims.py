@@ -20,20 +20,20 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import get_storage, get_trial_id, quiet_optuna
-from sklearn_autotune.evaluation import Outcome, Work
+from sklearn_autotune.evaluation import Outcome, WorkItem
 from sklearn_autotune.execution._executors import Executor
-from sklearn_autotune.storage._recorder import Logbook
+from sklearn_autotune.storage._recorder import Recorder
 
-__all__ = ["SharingExecutor"]
+__all__ = ["ClaimingExecutor"]
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.5
-BEAT_SECONDS = 5.0
-DEAD_SECONDS = 60.0  # without a sign of life; by the clock of whoever looks, for clocks of machines differ
+POLL_SECONDS = 0.5
+HEARTBEAT_SECONDS = 5.0
+CLAIM_TIMEOUT_SECONDS = 60.0  # without a sign of life; by the clock of whoever looks, for clocks of machines differ
 
 
-class Claims:
+class ClaimRegistry:
     """Who measures which candidate of a study.
 
     Parameters
@@ -104,7 +104,7 @@ class Claims:
         if known != sign:
             since = now
         self.signs[get_trial_id(claim)] = sign, since
-        return now - since < DEAD_SECONDS
+        return now - since < CLAIM_TIMEOUT_SECONDS
 
     def _finish(self, claim: int) -> None:
         try:
@@ -115,7 +115,7 @@ class Claims:
     def _beat(self) -> None:
         """Show that this process is alive."""
         n_beats = 0
-        while not self.is_over.wait(BEAT_SECONDS):
+        while not self.is_over.wait(HEARTBEAT_SECONDS):
             n_beats += 1
             with self.lock:
                 claims = list(self.mine.values())
@@ -126,36 +126,36 @@ class Claims:
                     logger.info("Claim %d could not be kept up: %s", claim, error)
 
 
-class SharingExecutor:
+class ClaimingExecutor:
     """Measures what this process could claim; what others have claimed is left to them.
 
     Parameters
     ----------
     inner : Executor
         Where candidates are measured.
-    logbook : Logbook
+    recorder : Recorder
     """
 
-    def __init__(self, inner: Executor, logbook: Logbook) -> None:
+    def __init__(self, inner: Executor, recorder: Recorder) -> None:
         self.inner = inner
-        self.logbook = logbook
+        self.recorder = recorder
         self.capacity = inner.capacity
-        self.claims: Claims = logbook.insist(lambda: Claims(logbook.study))  # type: ignore[arg-type]
+        self.claims: ClaimRegistry = recorder.run_with_retries(lambda: ClaimRegistry(recorder.study))  # type: ignore[arg-type]
         self.measured: set[int] = set()
-        self.left: dict[int, Work] = {}  # to others, until there is room here
+        self.left: dict[int, WorkItem] = {}  # to others, until there is room here
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: WorkItem) -> None:
         """Measure the candidate if nobody else does, and there is room for it: what would only wait is for others."""
         if not (self._has_room and self._take(work)):
             self.left[work.number] = work
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
         """Wait for something to arrive here, or a moment."""
-        self.claims.release([number for number in self.claims.mine if number in self.logbook.told])
+        self.claims.release([number for number in self.claims.mine if number in self.recorder.told])
         for work in list(self.left.values()):
             if self._has_room and self._take(work):
                 del self.left[work.number]
-        patience = LOOK_SECONDS if timeout is None else min(timeout, LOOK_SECONDS)
+        patience = POLL_SECONDS if timeout is None else min(timeout, POLL_SECONDS)
         if not self.measured:
             time.sleep(patience)
             return []
@@ -181,12 +181,12 @@ class SharingExecutor:
     def _has_room(self) -> bool:
         return len(self.measured) < self.inner.capacity
 
-    def _take(self, work: Work) -> bool:
+    def _take(self, work: WorkItem) -> bool:
         number = work.number
-        if not self.logbook.insist(lambda: self.claims.take(number)):
+        if not self.recorder.run_with_retries(lambda: self.claims.take(number)):
             return False
         # What it was measured by, another process has written down before it gave up the claim.
-        if number in self.logbook.told_elsewhere([number]):
+        if number in self.recorder.read_trials_from_others([number]):
             self.claims.release([number])
             return False
         self.measured.add(number)

@@ -7,22 +7,22 @@ from typing import Any
 from sklearn_autotune._compat.optuna import get_journal_path
 from sklearn_autotune.exceptions import StudyStorageError
 
-__all__ = ["journal_file", "require_whole_journal"]
+__all__ = ["find_journal_file", "require_complete_journal"]
 
 
-def journal_file(storage: Any) -> Path | None:
+def find_journal_file(storage: Any) -> Path | None:
     """Return the file behind one of Optuna's journal storages, None if there is none."""
     path = get_journal_path(storage)
     return None if path is None else Path(path)
 
 
-def require_whole_journal(storage: Any) -> None:
+def require_complete_journal(storage: Any) -> None:
     """Raise StudyStorageError if a journal's last line was not written to its end.
 
     Optuna reads such a file without complaint, but what is appended to it joins the torn line, and from then on the
     file can never be read again.
     """
-    path = journal_file(storage)
+    path = find_journal_file(storage)
     if path is None or not path.exists() or path.stat().st_size == 0:
         return
     with path.open("rb") as file:

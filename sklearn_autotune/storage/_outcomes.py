@@ -9,20 +9,28 @@ from optuna.trial import FixedTrial, FrozenTrial
 from sklearn_autotune.evaluation import FoldScore, Outcome, Rung
 from sklearn_autotune.space._space import Space
 
-__all__ = ["MEASURED", "OUTCOME", "Record", "is_told", "number_of", "pack", "read_record"]
+__all__ = [
+    "MEASURED_STATUSES",
+    "OUTCOME_ATTRIBUTE",
+    "TrialRecord",
+    "get_trial_number",
+    "is_final",
+    "pack_outcome",
+    "read_record",
+]
 
-OUTCOME = "sklearn_autotune:outcome"
+OUTCOME_ATTRIBUTE = "sklearn_autotune:outcome"
 STORED = ("test", "train", "fit_seconds", "score_seconds", "error")  # of each fold
 
-MEASURED = ("complete", "failed", "pruned")
+MEASURED_STATUSES = ("complete", "failed", "pruned")
 
 # How a trial ends that says nothing of its candidate: it was under way when the search ended. A resumed search measures
 # the candidate again, as one that was never interrupted would have.
-UNDER_WAY = ("timeout", "cancelled")
+UNFINISHED_STATUSES = ("timeout", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TrialRecord:
     """One finished trial.
 
     Attributes
@@ -41,12 +49,12 @@ class Record:
     @property
     def full_params(self) -> dict[str, Any]:
         """The candidate with what measuring it has settled: parameters that give these scores again."""
-        return {**self.params, **self.outcome.settled}
+        return {**self.params, **self.outcome.resolved_params}
 
     @property
     def is_measured(self) -> bool:
         """Whether the candidate has a row in ``cv_results_``."""
-        return self.outcome.status in MEASURED
+        return self.outcome.status in MEASURED_STATUSES
 
     @property
     def seconds(self) -> float:
@@ -55,35 +63,35 @@ class Record:
         return of_folds if self.outcome.seconds is None else self.outcome.seconds
 
 
-def is_told(outcome: Outcome) -> bool:
+def is_final(outcome: Outcome) -> bool:
     """Whether an outcome is one that a resumed search need not find out again."""
-    return outcome.status not in UNDER_WAY
+    return outcome.status not in UNFINISHED_STATUSES
 
 
-def pack(outcome: Outcome, number: int) -> dict[str, Any]:
+def pack_outcome(outcome: Outcome, number: int) -> dict[str, Any]:
     """Turn an outcome into one small attribute of the trial, column by column: Optuna copies it often."""
     folds = {name: [getattr(fold, name) for fold in outcome.folds] for name in STORED}
     packed: dict[str, Any] = {"number": number, "status": outcome.status, "error": outcome.error, "folds": folds}
     if outcome.curve:
         packed["curve"] = [(rung.resource, rung.test) for rung in outcome.curve]
-    if outcome.settled:
-        packed["settled"] = dict(outcome.settled)
+    if outcome.resolved_params:
+        packed["settled"] = dict(outcome.resolved_params)
     if outcome.seconds is not None:
         packed["seconds"] = outcome.seconds
-    if outcome.exit is not None:
-        packed["exit"] = outcome.exit
+    if outcome.exit_status is not None:
+        packed["exit"] = outcome.exit_status
     return packed
 
 
-def read_record(trial: FrozenTrial, space: Space) -> Record:
+def read_record(trial: FrozenTrial, space: Space) -> TrialRecord:
     """Read how a stored trial ended."""
-    outcome = _unpack(trial.user_attrs[OUTCOME])
-    return Record(trial.number, space.suggest(FixedTrial(trial.params)), outcome)
+    outcome = _unpack(trial.user_attrs[OUTCOME_ATTRIBUTE])
+    return TrialRecord(trial.number, space.suggest(FixedTrial(trial.params)), outcome)
 
 
-def number_of(trial: FrozenTrial) -> int:
+def get_trial_number(trial: FrozenTrial) -> int:
     """Return the number that a stored trial had in its search, which may not be the one it has in the storage."""
-    return trial.user_attrs[OUTCOME].get("number", trial.number)
+    return trial.user_attrs[OUTCOME_ATTRIBUTE].get("number", trial.number)
 
 
 def _unpack(stored: Mapping[str, Any]) -> Outcome:
@@ -95,7 +103,7 @@ def _unpack(stored: Mapping[str, Any]) -> Outcome:
         folds=folds,
         error=stored["error"],
         curve=curve,
-        settled=stored.get("settled", {}),
+        resolved_params=stored.get("settled", {}),
         seconds=stored.get("seconds"),
-        exit=stored.get("exit"),
+        exit_status=stored.get("exit"),
     )

@@ -16,11 +16,11 @@ from optuna.trial import FrozenTrial
 
 from sklearn_autotune._compat.optuna import get_storage, skip_cache
 from sklearn_autotune.exceptions import StudyStorageError
-from sklearn_autotune.storage._outcomes import OUTCOME, number_of
-from sklearn_autotune.storage._signals import interrupts_wait
-from sklearn_autotune.storage._study import SEED, OpenedStudy, draw_seed, memory_study, shown
+from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, get_trial_number
+from sklearn_autotune.storage._signals import defer_interrupts
+from sklearn_autotune.storage._study import SEED_ATTRIBUTE, OpenedStudy, create_memory_study, draw_seed, redact_url
 
-__all__ = ["Logbook"]
+__all__ = ["Recorder"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 
 
-class Logbook:
+class Recorder:
     """The stored study of one search; without one, nothing is written and nothing is read.
 
     Parameters
@@ -55,13 +55,17 @@ class Logbook:
         """Return the search's seed: a resumed search that is given none goes on with the one it had."""
         if self.study is None:
             return draw_seed(random_state)
-        return self.attributes[SEED] if random_state is None and SEED in self.attributes else draw_seed(random_state)
+        return (
+            self.attributes[SEED_ATTRIBUTE]
+            if random_state is None and SEED_ATTRIBUTE in self.attributes
+            else draw_seed(random_state)
+        )
 
     def make_study(self, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
         """Return the study to work on: in memory, by the name of the stored one, without its trials."""
         if self.study is None:
-            return memory_study(self.study_name, pruner)
-        return memory_study(self.study.study_name, pruner, self.attributes)
+            return create_memory_study(self.study_name, pruner)
+        return create_memory_study(self.study.study_name, pruner, self.attributes)
 
     def read(self) -> list[FrozenTrial]:
         """Return what is stored, in the order in which it was."""
@@ -88,14 +92,14 @@ class Logbook:
             del self.waiting[self.next_number]
             self.next_number += 1
 
-    def note_attributes(self, attributes: Mapping[str, Any]) -> None:
+    def record_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Write down what a callback has set on the study."""
         study = self.study
         if study is None or self.is_broken:
             return
         for name, value in attributes.items():
             if name not in self.attributes or self.attributes[name] != value:
-                self.insist(partial(study.set_user_attr, name, value))
+                self.run_with_retries(partial(study.set_user_attr, name, value))
                 self.attributes[name] = value
 
     def close(self) -> None:
@@ -114,10 +118,10 @@ class Logbook:
             self.is_unsure = False
             return
         self.is_unsure = True
-        self.insist(partial(self.study.add_trial, trial), partial(self._is_written, trial))
+        self.run_with_retries(partial(self.study.add_trial, trial), partial(self._is_written, trial))
         self.is_unsure = False
 
-    def insist(self, action: Callable[[], Any], is_done: Callable[[], bool] = lambda: False) -> Any:
+    def run_with_retries(self, action: Callable[[], Any], is_done: Callable[[], bool] = lambda: False) -> Any:
         """Read or write, and try again for a while if that fails; it may be that only the answer got lost.
 
         Raises
@@ -146,37 +150,37 @@ class Logbook:
         ended it is being handled, which is when the rest is to be written. Who insists, with a second signal, goes
         without that rest in the storage.
         """
-        with interrupts_wait():
+        with defer_interrupts():
             try:
                 return action()
             except KeyboardInterrupt:
                 self.is_broken = True
                 raise
 
-    def told_elsewhere(self, numbers: Iterable[int]) -> dict[int, FrozenTrial]:
+    def read_trials_from_others(self, numbers: Iterable[int]) -> dict[int, FrozenTrial]:
         """Return those of some trials that another process has written down; none where nobody else is at the study."""
         if not self.is_shared or self.is_broken:
             return {}
         wanted = set(numbers)
         found: dict[int, FrozenTrial] = {}
-        for trial in self.insist(lambda: _read(self.study)):  # type: ignore[arg-type]
-            number = number_of(trial)
+        for trial in self.run_with_retries(lambda: _read(self.study)):  # type: ignore[arg-type]
+            number = get_trial_number(trial)
             if number in wanted and number not in found:
                 found[number] = trial
         return found
 
     def _is_written(self, trial: FrozenTrial) -> bool:
         """Whether the storage has the trial, as far as it can be read."""
-        number = number_of(trial)
+        number = get_trial_number(trial)
         try:
-            return any(number_of(stored) == number for stored in self.read())
+            return any(get_trial_number(stored) == number for stored in self.read())
         except Exception as error:
             logger.info("The study's storage cannot be read either: %s", error)
             return False
 
     def _error(self, error: Exception) -> StudyStorageError:
         storage = None if self.study is None else get_storage(self.study)
-        place = shown(skip_cache(storage))
+        place = redact_url(skip_cache(storage))
         causes = [error]
         while causes[-1].__cause__ or causes[-1].__context__:
             causes.append(causes[-1].__cause__ or causes[-1].__context__)  # type: ignore[arg-type]
@@ -188,4 +192,4 @@ class Logbook:
 
 
 def _read(study: optuna.Study) -> list[FrozenTrial]:
-    return [trial for trial in study.get_trials(deepcopy=False) if OUTCOME in trial.user_attrs]
+    return [trial for trial in study.get_trials(deepcopy=False) if OUTCOME_ATTRIBUTE in trial.user_attrs]

@@ -8,11 +8,11 @@ from typing import Any
 
 from sklearn_autotune.exceptions import SearchTerminated
 
-__all__ = ["interrupts_wait", "sigterm_interrupts"]
+__all__ = ["defer_interrupts", "raise_on_sigterm"]
 
 
 @contextmanager
-def sigterm_interrupts() -> Iterator[None]:
+def raise_on_sigterm() -> Iterator[None]:
     """Raise SearchTerminated, a KeyboardInterrupt, in this block when the process is told to end.
 
     Only in the main thread, where Python runs signal handlers, and only where nobody handles SIGTERM already.
@@ -36,7 +36,7 @@ def sigterm_interrupts() -> Iterator[None]:
 
 
 @contextmanager
-def interrupts_wait() -> Iterator[None]:
+def defer_interrupts() -> Iterator[None]:
     """Hold Ctrl-C and SIGTERM back until this block is done; a second one ends it where it is.
 
     Only in the main thread, where Python runs signal handlers, and only signals that Python handles.

@@ -21,26 +21,26 @@ from sklearn_autotune.evaluation import Task
 from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.space._space import Space
-from sklearn_autotune.storage._journal import require_whole_journal
+from sklearn_autotune.storage._journal import require_complete_journal
 from sklearn_autotune.storage._lock import StudyLock
 
 __all__ = [
     "DEFAULT_STUDY_NAME",
-    "SEED",
+    "SEED_ATTRIBUTE",
     "OpenedStudy",
+    "compute_fingerprint",
+    "create_memory_study",
     "draw_seed",
-    "fingerprint",
     "make_sampler",
-    "memory_study",
     "open_study",
-    "shown",
+    "redact_url",
 ]
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_STUDY_NAME = "sklearn_autotune"  # fixed: Hyperband deals its brackets by the study's name
-FINGERPRINT = "sklearn_autotune:fingerprint"
-SEED = "sklearn_autotune:seed"
+FINGERPRINT_ATTRIBUTE = "sklearn_autotune:fingerprint"
+SEED_ATTRIBUTE = "sklearn_autotune:seed"
 BEGIN_SECONDS = 10.0  # how long another process may take from creating a study to saying what it is for
 SQLITE_SECONDS = 60  # how long another program may keep the database to itself
 
@@ -129,18 +129,18 @@ def open_study(
         If what is stored cannot be read.
     """
     wanted = study_name or DEFAULT_STUDY_NAME
-    require_whole_journal(storage)
+    require_complete_journal(storage)
     with _storage_errors(storage):
         opened, taken = _open_storage(storage)
     database = _database_file(opened)
-    attributes = {SEED: seed, FINGERPRINT: dict(marks)}
+    attributes = {SEED_ATTRIBUTE: seed, FINGERPRINT_ATTRIBUTE: dict(marks)}
     if resume and wanted in taken:
         return _ours(_resume(opened, database, wanted, attributes), storage, opened)
     created = _create(opened, database, wanted, taken, attributes, resume)
     return _ours(created or _resume(opened, database, wanted, attributes), storage, opened)
 
 
-def memory_study(
+def create_memory_study(
     name: str | None = None,
     pruner: optuna.pruners.BasePruner | None = None,
     user_attrs: Mapping[str, Any] | None = None,
@@ -158,7 +158,7 @@ def memory_study(
     return study
 
 
-def shown(storage: Any) -> str:
+def redact_url(storage: Any) -> str:
     """Name a storage in a message, without the password that its URL may hold."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -170,7 +170,7 @@ def shown(storage: Any) -> str:
         return os.fspath(storage) if isinstance(storage, str | os.PathLike) else type(storage).__name__
 
 
-def fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:
+def compute_fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:
     """Name what a study was made for, part by part, so that a mismatch can be named too."""
     folds = [(fold.train, fold.test) for fold in task.folds]
     return {
@@ -222,8 +222,8 @@ def _storage_errors(storage: Any) -> Iterator[None]:
         yield
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, OSError) as error:
         raise StudyStorageError(
-            f"The storage {shown(storage)!r} cannot be read: {error.__cause__ or error}. If it is a file, see whether "
-            "it is a database and whole; it was not changed. Otherwise see whether its server can be reached."
+            f"The storage {redact_url(storage)!r} cannot be read: {error.__cause__ or error}. If it is a file, see "
+            "whether it is a database and whole; it was not changed. Otherwise see whether its server can be reached."
         ) from error
 
 
@@ -247,9 +247,9 @@ def _resume(opened: Any, database: str | None, name: str, attributes: Mapping[st
             study = optuna.load_study(study_name=name, storage=opened)
             if is_shared(opened):
                 _wait_for_marks(study)
-            if FINGERPRINT not in study.user_attrs and not study.get_trials(deepcopy=False):
+            if FINGERPRINT_ATTRIBUTE not in study.user_attrs and not study.get_trials(deepcopy=False):
                 _mark(study, attributes)  # its process was ended as soon as it had created it
-            _require_same_task(study, attributes[FINGERPRINT])
+            _require_same_task(study, attributes[FINGERPRINT_ATTRIBUTE])
             if not is_shared(opened):
                 _close_stale_trials(study)
     except BaseException:
@@ -279,7 +279,11 @@ def _mark(study: optuna.Study, attributes: Mapping[str, Any]) -> None:
 
 def _wait_for_marks(study: optuna.Study) -> None:
     give_up = time.monotonic() + BEGIN_SECONDS
-    while FINGERPRINT not in study.user_attrs and not study.get_trials(deepcopy=False) and time.monotonic() < give_up:
+    while (
+        FINGERPRINT_ATTRIBUTE not in study.user_attrs
+        and not study.get_trials(deepcopy=False)
+        and time.monotonic() < give_up
+    ):
         time.sleep(0.1)
 
 
@@ -314,7 +318,7 @@ def _create(
 
 
 def _require_same_task(study: optuna.Study, marks: Mapping[str, Any]) -> None:
-    stored = study.user_attrs.get(FINGERPRINT)
+    stored = study.user_attrs.get(FINGERPRINT_ATTRIBUTE)
     if stored is None:
         raise StudyMismatchError(
             f"The study {study.study_name!r} was not made by sklearn_autotune, so what it measured is not known. "

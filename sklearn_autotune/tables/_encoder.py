@@ -7,14 +7,21 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
-__all__ = ["Columns", "check_classes", "check_rows", "check_weighted_classes", "is_frame", "require_target"]
+__all__ = [
+    "ColumnEncoder",
+    "check_classes",
+    "check_target_and_metadata",
+    "check_weighted_classes",
+    "is_dataframe",
+    "require_target",
+]
 
 NUMERIC_KINDS = "biuf"
 NUMBERS = int | float | np.number | np.bool_ | None
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
-class Columns:
+class ColumnEncoder:
     """What the columns of a training table hold: numbers, or which categories.
 
     Numbers and booleans stay numbers, dates become days since 1970. Strings and categoricals of pandas and polars
@@ -39,7 +46,7 @@ class Columns:
             return None
         return ["c" if place in self.categories else "q" for place in range(self.n_columns)]
 
-    def learn(self, X: Any) -> Any:
+    def fit_transform(self, X: Any) -> Any:
         """Look at the training table, and return it encoded.
 
         Parameters
@@ -56,7 +63,7 @@ class Columns:
             If a column holds neither numbers nor categories, or anything infinite.
         """
         self.categories = {}
-        if not is_frame(X):
+        if not is_dataframe(X):
             encoded = _numbers(X)
             self.n_columns = encoded.shape[1]
             return encoded
@@ -78,7 +85,7 @@ class Columns:
         -------
         encoded : ndarray or CSR matrix of float, of shape (n_samples, n_features)
         """
-        if not is_frame(X):
+        if not is_dataframe(X):
             return _numbers(X)
         encoded = np.empty(X.shape, dtype=np.float64)
         for place, name in enumerate(X.columns):
@@ -104,7 +111,7 @@ def require_target(estimator: Any, y: Any) -> None:
         )
 
 
-def check_rows(encoded: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+def check_target_and_metadata(encoded: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
     """Check that target and metadata have an entry for each row, and can be used.
 
     Parameters
@@ -147,14 +154,14 @@ def check_classes(classes: np.ndarray, counts: np.ndarray, cv: Any) -> None:
         )
 
 
-def check_weighted_classes(classes: np.ndarray, places: np.ndarray, weight: np.ndarray | None) -> None:
+def check_weighted_classes(classes: np.ndarray, class_codes: np.ndarray, weight: np.ndarray | None) -> None:
     """Raise ValueError if weights leave a single class: XGBoost 3.0 fails on that, and there is nothing to tune."""
-    left = np.unique(places if weight is None else places[weight > 0])
+    left = np.unique(class_codes if weight is None else class_codes[weight > 0])
     if len(left) < 2:
         raise ValueError(f"sample_weight is zero for all rows but those of one class: {classes.tolist()[left[0]]!r}.")
 
 
-def is_frame(X: Any) -> bool:
+def is_dataframe(X: Any) -> bool:
     """Whether it is a DataFrame of pandas or polars."""
     return hasattr(X, "columns") and hasattr(X, "dtypes") and hasattr(X, "shape")
 

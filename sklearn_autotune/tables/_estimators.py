@@ -6,18 +6,18 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sklearn_autotune.tables._encoder import Columns
+from sklearn_autotune.tables._encoder import ColumnEncoder
 
-__all__ = ["NumberedClasses", "RawColumns"]
+__all__ = ["EncodingTransformer", "LabelEncodingClassifier"]
 
 
-class RawColumns(TransformerMixin, BaseEstimator):
+class EncodingTransformer(TransformerMixin, BaseEstimator):
     """Makes numbers of a table: of categories their places among those seen in training, of dates days."""
 
-    def fit(self, X: Any, y: Any = None) -> "RawColumns":
+    def fit(self, X: Any, y: Any = None) -> "EncodingTransformer":
         """Learn which columns hold categories, and which."""
-        self.columns_ = Columns()
-        self.columns_.learn(X)
+        self.encoder_ = ColumnEncoder()
+        self.encoder_.fit_transform(X)
         if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
             self.feature_names_in_ = np.array(X.columns, dtype=object)
         return self
@@ -26,17 +26,17 @@ class RawColumns(TransformerMixin, BaseEstimator):
         """Return the numbers."""
         if hasattr(X, "columns") and hasattr(self, "feature_names_in_"):
             X = X[self.feature_names_in_.tolist()]
-        return self.columns_.encode(X)
+        return self.encoder_.encode(X)
 
 
-class NumberedClasses(ClassifierMixin, BaseEstimator):
+class LabelEncodingClassifier(ClassifierMixin, BaseEstimator):
     """A classifier of any labels, around one that wants them to be 0, 1, 2 and so on."""
 
     def __init__(self, model: Any, class_weight: Any = None) -> None:
         self.model = model
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NumberedClasses":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LabelEncodingClassifier":
         """Number the classes and fit the model."""
         self.classes_, places = np.unique(y, return_inverse=True)
         if self.class_weight is not None:

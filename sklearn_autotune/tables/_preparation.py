@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_autotune.tables._encoder import Columns, is_frame
+from sklearn_autotune.tables._encoder import ColumnEncoder, is_dataframe
 
 __all__ = ["TableReader", "make_preparation"]
 
@@ -29,8 +29,8 @@ class TableReader(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    columns_ : Columns
-    is_empty_ : ndarray of bool, of shape (n_features_in_,)
+    encoder_ : ColumnEncoder
+    is_constant_ : ndarray of bool, of shape (n_features_in_,)
         Columns that held nothing, or one and the same value, in training; they are left out.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
@@ -63,15 +63,15 @@ class TableReader(TransformerMixin, BaseEstimator):
         -------
         X_out : ndarray of shape (n_samples, n_columns)
         """
-        self.columns_ = Columns()
-        encoded = self.columns_.learn(X)
+        self.encoder_ = ColumnEncoder()
+        encoded = self.encoder_.fit_transform(X)
         validate_data(self, X, skip_check_array=True)
         if not isinstance(encoded, np.ndarray):
             raise TypeError("Sparse data was passed, but dense data is required. Use X.toarray() to make it dense.")
-        self.is_empty_ = np.array([_is_constant(column) for column in encoded.T])
-        if self.is_empty_.all():
-            self.is_empty_[0] = False  # a table without columns would be no table
-        return encoded[:, ~self.is_empty_]
+        self.is_constant_ = np.array([_is_constant(column) for column in encoded.T])
+        if self.is_constant_.all():
+            self.is_constant_[0] = False  # a table without columns would be no table
+        return encoded[:, ~self.is_constant_]
 
     def transform(self, X: Any) -> np.ndarray:
         """Return a table with the same columns as numbers.
@@ -85,21 +85,21 @@ class TableReader(TransformerMixin, BaseEstimator):
         X_out : ndarray of shape (n_samples, n_columns)
         """
         check_is_fitted(self)
-        if is_frame(X):
+        if is_dataframe(X):
             X = self._in_order(X)
             validate_data(self, X, reset=False, skip_check_array=True)
-            encoded = self.columns_.encode(X)
+            encoded = self.encoder_.encode(X)
         else:
-            encoded = self.columns_.encode(X)
+            encoded = self.encoder_.encode(X)
             validate_data(self, X, reset=False, skip_check_array=True)
-        return encoded[:, ~self.is_empty_]
+        return encoded[:, ~self.is_constant_]
 
     @property
     def n_categories_(self) -> np.ndarray:
         """How many categories each column that is kept has; 0 for numbers."""
-        categories = self.columns_.categories
+        categories = self.encoder_.categories
         counts = [len(categories[place]) if place in categories else 0 for place in range(self.n_features_in_)]
-        return np.array(counts)[~self.is_empty_]
+        return np.array(counts)[~self.is_constant_]
 
     def _in_order(self, X: Any) -> Any:
         names = list(getattr(self, "feature_names_in_", ()))

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.tables._encoder import Columns
+from sklearn_autotune.tables._encoder import ColumnEncoder
 
-__all__ = ["drift_of", "fit_to_profile", "profile_of"]
+__all__ = ["align_to_profile", "make_profile", "measure_drift"]
 
 # Of a column with more categories than this, only so many are written down, and unseen ones cannot be told.
 MOST_CATEGORIES = 1000
@@ -16,7 +16,7 @@ MOST_CATEGORIES = 1000
 LEAST_MISSING = 0.02
 
 
-def profile_of(X: Any) -> list[dict[str, Any]]:
+def make_profile(X: Any) -> list[dict[str, Any]]:
     """Describe the columns of a training table, in JSON's types.
 
     Parameters
@@ -32,12 +32,12 @@ def profile_of(X: Any) -> list[dict[str, Any]]:
     Examples
     --------
     >>> import pandas as pd
-    >>> number, category = profile_of(pd.DataFrame({"size": [1.0, 3.0], "kind": ["a", None]}))
+    >>> number, category = make_profile(pd.DataFrame({"size": [1.0, 3.0], "kind": ["a", None]}))
     >>> number["low"], number["high"], category["categories"], category["missing"]
     (1.0, 3.0, ['a'], 0.5)
     """
-    columns = Columns()
-    encoded = columns.learn(X)
+    columns = ColumnEncoder()
+    encoded = columns.fit_transform(X)
     profile = []
     for place, name in enumerate(X.columns):
         values = encoded[:, place]
@@ -61,7 +61,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def fit_to_profile(
+def align_to_profile(
     table: Any, profile: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()
 ) -> tuple[Any, list[str]]:
     """Return the columns that the model knows, in its order and of its types, and what was noticed on the way.
@@ -117,13 +117,13 @@ def _word(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def drift_of(X: Any, profile: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def measure_drift(X: Any, profile: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Say for each column which share of its values lies outside of what training had.
 
     Parameters
     ----------
     X : DataFrame
-        As `fit_to_profile` returns it.
+        As `align_to_profile` returns it.
     profile : sequence of mapping
 
     Returns
@@ -137,12 +137,12 @@ def drift_of(X: Any, profile: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     Examples
     --------
     >>> import pandas as pd
-    >>> profile = profile_of(pd.DataFrame({"size": [1.0, 3.0], "kind": ["a", "b"]}))
+    >>> profile = make_profile(pd.DataFrame({"size": [1.0, 3.0], "kind": ["a", "b"]}))
     >>> new = pd.DataFrame({"size": [2.0, 9.0], "kind": ["b", "b"]})
-    >>> [(one["column"], one["share"]) for one in drift_of(new, profile)]
+    >>> [(one["column"], one["share"]) for one in measure_drift(new, profile)]
     [('size', 0.5)]
     """
-    encoded, drift = Columns().learn(X), []
+    encoded, drift = ColumnEncoder().fit_transform(X), []
     for place, entry in enumerate(profile):
         column = X.iloc[:, place]
         missing = column.isna().to_numpy()

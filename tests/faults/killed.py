@@ -21,7 +21,7 @@ from scipy.stats import uniform
 from sklearn.datasets import make_classification
 
 from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
-from sklearn_autotune.storage._outcomes import OUTCOME
+from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
 from tests.toys import SleepingClassifier, table
 
 SPACE = {"a": uniform(0, 9), "b": [0, 1, 2]}
@@ -113,7 +113,8 @@ def stored_numbers(path):
     connection = sqlite3.connect(path, timeout=60)
     try:
         rows = connection.execute(
-            "SELECT value_json, state FROM trial_user_attributes JOIN trials USING (trial_id) WHERE key = ?", [OUTCOME]
+            "SELECT value_json, state FROM trial_user_attributes JOIN trials USING (trial_id) WHERE key = ?",
+            [OUTCOME_ATTRIBUTE],
         ).fetchall()
     except sqlite3.OperationalError:  # killed while the tables were made
         return []

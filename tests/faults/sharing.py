@@ -41,8 +41,10 @@ def wait_for_others(log, n_processes):
 
 
 if __name__ == "__main__":
-    _claims.DEAD_SECONDS = float(os.environ.get("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", _claims.DEAD_SECONDS))
-    _claims.BEAT_SECONDS = 1.0
+    _claims.CLAIM_TIMEOUT_SECONDS = float(
+        os.environ.get("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", _claims.CLAIM_TIMEOUT_SECONDS)
+    )
+    _claims.HEARTBEAT_SECONDS = 1.0
     wait_for_others(sys.argv[2], int(sys.argv[3]))
     search = make_search(open_storage(sys.argv[1]), sys.argv[2]).fit(*data())
     sys.stdout.write(json.dumps({"pid": os.getpid(), "table": table(search)}))

@@ -162,7 +162,7 @@ def test_the_data_is_sent_once_to_each_worker(client, workers, data):
 
     counting = Counting()
     search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=10, cv=2, refit=False)
-    search._make_executor = lambda evaluation: _dask.ClusterSlots(counting, evaluation, None, 2)
+    search._make_executor = lambda evaluation: _dask.DaskExecutor(counting, evaluation, None, 2)
     search.fit(*data)
 
     assert counting.n_sent == 2

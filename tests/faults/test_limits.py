@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.execution._executors import InProcess, ProcessSlots
+from sklearn_autotune.execution._executors import InProcessExecutor, ProcessExecutor
 from tests.faults.nightly import at_night
 from tests.toys import (
     CountingClassifier,
@@ -171,8 +171,8 @@ def test_without_limits_one_job_runs_here(data):
 
     limited.close()
 
-    assert type(plain) is InProcess
-    assert type(limited) is ProcessSlots
+    assert type(plain) is InProcessExecutor
+    assert type(limited) is ProcessExecutor
 
 
 def test_an_exit_in_fit_is_a_failure_and_no_death(data):

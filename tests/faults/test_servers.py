@@ -72,7 +72,7 @@ def test_a_server_that_is_started_again_costs_nothing(server, data, down_seconds
 
 def test_a_server_that_stays_away_costs_no_result(server, data, monkeypatch):
     monkeypatch.setattr(_recorder, "RETRY_SECONDS", 1.0)
-    monkeypatch.setattr(_claims, "DEAD_SECONDS", 2.0)  # nobody could take back what had been claimed
+    monkeypatch.setattr(_claims, "CLAIM_TIMEOUT_SECONDS", 2.0)  # nobody could take back what had been claimed
 
     def stop(study, trial):
         if trial.number == 2:

@@ -13,7 +13,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from sklearn_autotune.storage._claims import Claims
+from sklearn_autotune.storage._claims import ClaimRegistry
 from tests.faults import sharing
 from tests.faults.nightly import at_night
 from tests.faults.servers import MySQL, PostgreSQL
@@ -110,7 +110,7 @@ def test_the_death_of_one_process_costs_the_others_nothing_but_time(storage, tmp
 def test_of_several_claims_one_holds(tmp_path):
     storage = JournalStorage(JournalFileBackend(str(tmp_path / "study.log")))
     study = optuna.create_study(study_name="mine", storage=storage)
-    several = [Claims(study) for _ in range(3)]
+    several = [ClaimRegistry(study) for _ in range(3)]
 
     taken = [[claims.take(number) for claims in several] for number in range(3)]
     several[0].release([1])

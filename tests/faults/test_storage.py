@@ -22,7 +22,7 @@ from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.exceptions import StudyInUseError, StudyStorageError
 from sklearn_autotune.storage import _recorder, _study
 from sklearn_autotune.storage._lock import StudyLock
-from sklearn_autotune.storage._signals import interrupts_wait
+from sklearn_autotune.storage._signals import defer_interrupts
 from tests.faults.nightly import at_night
 from tests.toys import CountingClassifier, table
 
@@ -314,7 +314,7 @@ def test_a_signal_is_not_forgotten_where_writing_fails():
         signal.raise_signal(signal.SIGINT)
         raise OSError("no database")
 
-    with pytest.raises(KeyboardInterrupt), interrupts_wait():
+    with pytest.raises(KeyboardInterrupt), defer_interrupts():
         write()
 
 
@@ -349,7 +349,7 @@ def test_a_file_that_cannot_be_read_is_named_and_left_alone(tmp_path, data, wron
 
 
 def test_a_storage_is_named_without_its_password():
-    assert _study.shown("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+    assert _study.redact_url("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
 
 
 # -- journals --------------------------------------------------------------------------------------------------------

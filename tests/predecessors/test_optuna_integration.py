@@ -62,7 +62,7 @@ def test_optuna_integration_every_candidate_has_the_same_folds(tmp_path, numbere
     """It drew new folds for every trial: 15 distinct test folds over 5 trials of 3."""
     log = tmp_path / "log"
     pipeline = make_pipeline(RowRecorder(log=str(log)), CountingClassifier())
-    unshared = {"cv": KFold(3, shuffle=True), "refit": False, "prefix_cache": 0}
+    unshared = {"cv": KFold(3, shuffle=True), "refit": False, "step_cache": 0}
     search = OptunaSearchCV(pipeline, {"countingclassifier__a": uniform(0, 9)}, n_trials=5, **unshared).fit(*numbered)
 
     folds = [tuple(entry["rows"]) for entry in read_log(log)]

@@ -10,11 +10,11 @@ from scipy.stats import uniform
 from sklearn.model_selection import KFold
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune._compat.sklearn import HAS_CALLBACKS, FoldContexts, root_context
+from sklearn_autotune._compat.sklearn import HAS_CALLBACKS, CallbackContexts, open_callback_root
 from sklearn_autotune.evaluation import FoldScore, Outcome
 from sklearn_autotune.search._trial_loop import Budget, TrialLoop
 from sklearn_autotune.space._space import read_space
-from sklearn_autotune.storage._study import memory_study
+from sklearn_autotune.storage._study import create_memory_study
 from tests.toys import CountingClassifier, InstantExecutor
 
 N_FOLDS = 3
@@ -46,10 +46,10 @@ def test_scikit_learn_the_work_of_a_late_candidate_is_no_larger_than_that_of_an_
 
     search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}).set_callbacks(SilentCallback())
     space = read_space(search.param_distributions)
-    contexts = FoldContexts(search, root_context(search, max_subtasks=2), N_FOLDS)
+    contexts = CallbackContexts(search, open_callback_root(search, max_subtasks=2), N_FOLDS)
     contexts.begin(n_trials)
     outcome = Outcome("complete", (FoldScore(0.5, None, 0.0, 0.0),) * N_FOLDS)
-    study = memory_study()
+    study = create_memory_study()
     study.sampler = optuna.samplers.RandomSampler(seed=0)
     loop = TrialLoop(
         study=study,

@@ -21,7 +21,7 @@ def test_tpot_preprocessing_is_fitted_inside_the_folds(tmp_path, n_jobs, pruner)
     pipeline = make_pipeline(RowRecorder(log=str(log)), CountingClassifier())
     cv = KFold(3)
     space = {"rowrecorder__power": [1, 2, 3], "countingclassifier__a": uniform(0, 9)}
-    every_fit = {"look_ahead": 2, "prefix_cache": 0}
+    every_fit = {"look_ahead": 2, "step_cache": 0}
     search = OptunaSearchCV(pipeline, space, n_trials=9, cv=cv, n_jobs=n_jobs, pruner=pruner, **every_fit)
 
     with joblib.parallel_config(backend="threading"):
