@@ -1,1 +1,1 @@
-"""OptunaSearchCV, and what all searches share: set-up, trial loop, results, refit rules."""
+"""OptunaSearchCV, and what all searches share: setup, trial loop, results, refit rules."""

@@ -1,4 +1,4 @@
-"""What a search hands on to the estimator it found: predictions, attributes, tags and output settings."""
+"""Delegate predictions, attributes, tags and output settings from a search to its best estimator."""
 
 from copy import deepcopy
 from typing import Any
@@ -23,8 +23,8 @@ def require_refit(search: Any, attribute: str) -> None:
         )
 
 
-def _delegated(attribute: str) -> Any:
-    """Make a method exist exactly when the best estimator, or the one to be searched, has it."""
+def _delegate_to_best_estimator(attribute: str) -> Any:
+    """Make a method available if the best estimator has it, or, before ``fit``, the estimator to be searched."""
 
     def check(search: Any) -> bool:
         require_refit(search, attribute)
@@ -35,12 +35,12 @@ def _delegated(attribute: str) -> Any:
 
 
 class DelegateMixin:
-    """Methods and attributes of the best estimator, for anything that has ``estimator`` and ``best_estimator_``."""
+    """Delegates methods and attributes of a search to its ``best_estimator_``."""
 
     estimator: Any
     best_estimator_: Any
 
-    @_delegated("predict")
+    @_delegate_to_best_estimator("predict")
     def predict(self, X: Any) -> Any:
         """Call predict on the best estimator, refitted on all the data.
 
@@ -55,7 +55,7 @@ class DelegateMixin:
         check_is_fitted(self)
         return self.best_estimator_.predict(X)
 
-    @_delegated("predict_proba")
+    @_delegate_to_best_estimator("predict_proba")
     def predict_proba(self, X: Any) -> Any:
         """Call predict_proba on the best estimator.
 
@@ -71,7 +71,7 @@ class DelegateMixin:
         check_is_fitted(self)
         return self.best_estimator_.predict_proba(X)
 
-    @_delegated("predict_log_proba")
+    @_delegate_to_best_estimator("predict_log_proba")
     def predict_log_proba(self, X: Any) -> Any:
         """Call predict_log_proba on the best estimator.
 
@@ -87,7 +87,7 @@ class DelegateMixin:
         check_is_fitted(self)
         return self.best_estimator_.predict_log_proba(X)
 
-    @_delegated("decision_function")
+    @_delegate_to_best_estimator("decision_function")
     def decision_function(self, X: Any) -> Any:
         """Call decision_function on the best estimator.
 
@@ -102,7 +102,7 @@ class DelegateMixin:
         check_is_fitted(self)
         return self.best_estimator_.decision_function(X)
 
-    @_delegated("score_samples")
+    @_delegate_to_best_estimator("score_samples")
     def score_samples(self, X: Any) -> Any:
         """Call score_samples on the best estimator.
 
@@ -117,7 +117,7 @@ class DelegateMixin:
         check_is_fitted(self)
         return self.best_estimator_.score_samples(X)
 
-    @_delegated("transform")
+    @_delegate_to_best_estimator("transform")
     def transform(self, X: Any) -> Any:
         """Call transform on the best estimator.
 
@@ -132,7 +132,7 @@ class DelegateMixin:
         check_is_fitted(self)
         return self.best_estimator_.transform(X)
 
-    @_delegated("transform")
+    @_delegate_to_best_estimator("transform")
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Search, fit the best estimator on all the data, and transform that.
 
@@ -149,7 +149,7 @@ class DelegateMixin:
         """
         return self.fit(X, y, **params).transform(X)  # type: ignore[attr-defined]
 
-    @_delegated("inverse_transform")
+    @_delegate_to_best_estimator("inverse_transform")
     def inverse_transform(self, X: Any) -> Any:
         """Call inverse_transform on the best estimator.
 
@@ -164,7 +164,7 @@ class DelegateMixin:
         check_is_fitted(self)
         return self.best_estimator_.inverse_transform(X)
 
-    @_delegated("get_feature_names_out")
+    @_delegate_to_best_estimator("get_feature_names_out")
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """Return the names of the columns that transform gives.
 
@@ -181,7 +181,7 @@ class DelegateMixin:
 
     @available_if(lambda search: hasattr(search.estimator, "set_output"))
     def set_output(self, *, transform: Any = None) -> Any:
-        """Set what transform returns, for the estimator and for the best one once there is one.
+        """Set what transform returns, on the estimator, and on the best estimator once there is one.
 
         Parameters
         ----------
@@ -199,7 +199,7 @@ class DelegateMixin:
 
     @property
     def classes_(self) -> Any:
-        """Class labels, as the best estimator has them."""
+        """Class labels of the best estimator."""
         require_refit(self, "classes_")
         return getattr(self, "best_estimator_", self.estimator).classes_
 
@@ -219,13 +219,15 @@ class DelegateMixin:
         return self.best_estimator_.n_features_in_
 
     def __sklearn_tags__(self) -> Any:
-        """Take the tags of the estimator: a search accepts what it accepts and is what it is."""
+        """Return the estimator's tags: a search accepts the same data and is of the same type."""
         tags = deepcopy(get_tags(self.estimator))
-        own = super().__sklearn_tags__()  # type: ignore[misc]
-        tags.requires_fit = own.requires_fit
+        own_tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.requires_fit = own_tags.requires_fit
         return tags
 
     def _sk_visual_block_(self) -> Any:
         name = "best_estimator_" if hasattr(self, "best_estimator_") else "estimator"
-        shown = getattr(self, name)
-        return VisualBlock("parallel", [shown], names=[f"{name}: {type(shown).__name__}"], name_details=[str(shown)])
+        delegate = getattr(self, name)
+        return VisualBlock(
+            "parallel", [delegate], names=[f"{name}: {type(delegate).__name__}"], name_details=[str(delegate)]
+        )

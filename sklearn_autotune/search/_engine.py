@@ -1,4 +1,4 @@
-"""What all searches do between reading what the user wrote and fitting the winner."""
+"""BaseSearch: what all searches do between reading the parameters and the final fit."""
 
 import copy
 import logging
@@ -30,16 +30,16 @@ from sklearn_autotune.storage._recorder import Recorder
 from sklearn_autotune.storage._signals import raise_on_sigterm
 from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler, open_study
 
-__all__ = ["BaseSearch", "get_clock", "get_deployed_model", "get_fold_sizes"]
+__all__ = ["BaseSearch", "get_deployed_model", "get_fold_sizes", "get_phase_timer"]
 
 logger = logging.getLogger(__name__)
 
 
 class BaseSearch(BaseEstimator):
-    """A search with the parameters that every search has: its budget, its folds, its study and what steers it."""
+    """Runs a search: opens the study, runs the trial loop, and sets the result attributes."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle a fitted search without its storage: that holds a URL, perhaps a password, and may be gone."""
+        """Pickle a fitted search without its storage: its URL may hold a password, and it may not exist any more."""
         state = dict(super().__getstate__())
         if "study_" in state:
             state["storage"] = None
@@ -62,18 +62,18 @@ class BaseSearch(BaseEstimator):
         return self.best_estimator_
 
     def _clear_fitted_attributes(self) -> None:
-        """Drop what an earlier fit has left, so that nothing of it can be taken for a result of this one."""
+        """Delete the fitted attributes of an earlier fit."""
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
 
-    # -- what a search may do its own way --------------------------------------------------------------------------
+    # -- what subclasses may override ------------------------------------------------------------------------------
 
     def _make_executor(self, evaluation: Evaluation) -> Executor:
-        return make_executor(evaluation, self.n_jobs, self.look_ahead, self._limits)
+        return make_executor(evaluation, self.n_jobs, self.look_ahead, self._trial_limits)
 
     @property
-    def _limits(self) -> TrialLimits:
-        """What one candidate may take."""
+    def _trial_limits(self) -> TrialLimits:
+        """Seconds and bytes that one candidate may use."""
         return TrialLimits(self.trial_timeout, self.memory_limit)
 
     def _make_pruning_rule(self, study: optuna.Study, space: Space) -> PruningRule:
@@ -106,38 +106,42 @@ class BaseSearch(BaseEstimator):
     def _search(
         self, task: Task, space: Space, evaluation: Evaluation, contexts: CallbackContexts, start: float
     ) -> TrialRecord | None:
-        """Measure candidates until the budget is spent, put what came out on the estimator, and return the winner.
+        """Measure candidates until the budget is spent, set the result attributes, and return the winner.
 
-        There is none where no score decides.
+        There is no winner if no score decides.
         """
         deadline = None if self.timeout is None else start + self.timeout
-        self._clock = PhaseTimer()
+        self._phase_timer = PhaseTimer()
         self._fold_sizes = np.array([(len(fold.train), len(fold.test)) for fold in task.folds])
-        loops: list[TrialLoop] = []  # not on the search itself, which callbacks take to workers
+        loops: list[TrialLoop] = []  # not an attribute: scikit-learn's callbacks pickle the search
         try:
             with (
                 raise_on_sigterm(),
                 closing(self._open_recorder(task, space)) as recorder,
-                closing(self._share(self._make_executor(evaluation), recorder)) as executor,
+                closing(self._wrap_with_claims(self._make_executor(evaluation), recorder)) as executor,
             ):
-                self._run(loops, space, deadline, recorder=recorder, executor=executor, contexts=contexts)
+                self._run_trial_loop(loops, space, deadline, recorder=recorder, executor=executor, contexts=contexts)
                 winner = self._set_result_attributes(loops[-1].study, loops[-1].records)
             contexts.end()
             return winner
         except (KeyboardInterrupt, StudyStorageError, ClusterLostError):
             if loops:
-                self._keep_interrupted(loops[-1].study, loops[-1].records)
+                self._set_partial_results(loops[-1].study, loops[-1].records)
             raise
 
-    def _run(
+    def _run_trial_loop(
         self, loops: list[TrialLoop], space: Space, deadline: float | None, *, contexts: CallbackContexts, **parts: Any
     ) -> None:
-        """Measure candidates until the budget is spent; first going through what is stored, if that can be done."""
-        # From 2 on scikit-learn's lines, one for each fold, would run through a bar.
+        """Measure candidates until the budget is spent; replay the stored trials first, if that is possible."""
+        # From verbose=2 on, the lines that scikit-learn prints for each fold would break a progress bar.
         progress = TrialProgress(self.n_trials, self.timeout, bar="auto" if self.verbose == 1 else False)
-        shown = [progress] if self.verbose > 0 else []
-        parts |= {"contexts": contexts, "callbacks": [*(self.callbacks or ()), *shown], "clock": self._clock}
-        with progress, self._clock.running("total"):
+        progress_callbacks = [progress] if self.verbose > 0 else []
+        parts |= {
+            "contexts": contexts,
+            "callbacks": [*(self.callbacks or ()), *progress_callbacks],
+            "phase_timer": self._phase_timer,
+        }
+        with progress, self._phase_timer.measure("total"):
             loops.append(self._make_loop(space, deadline, **parts))
             self._print_n_fits(loops[-1].n_expected_candidates)
             contexts.begin(loops[-1].n_expected_candidates)
@@ -151,21 +155,23 @@ class BaseSearch(BaseEstimator):
     def _open_recorder(self, task: Task, space: Space) -> Recorder:
         if self.storage is None:
             return Recorder(study_name=self.study_name)
-        marks = self._compute_fingerprint(task, space)
+        fingerprint = self._compute_fingerprint(task, space)
         seed = draw_seed(self.random_state)
         return Recorder(
-            open_study(storage=self.storage, study_name=self.study_name, resume=self.resume, marks=marks, seed=seed)
+            open_study(
+                storage=self.storage, study_name=self.study_name, resume=self.resume, fingerprint=fingerprint, seed=seed
+            )
         )
 
-    def _share(self, executor: Executor, recorder: Recorder) -> Executor:
-        """Measure only what no other process does, where others may be at the study."""
+    def _wrap_with_claims(self, executor: Executor, recorder: Recorder) -> Executor:
+        """Make the executor measure only claimed candidates, if other processes may search the same study."""
         return ClaimingExecutor(executor, recorder) if recorder.is_shared else executor
 
     def _make_loop(
         self, space: Space, deadline: float | None, *, recorder: Recorder, skip_replay: bool = False, **parts: Any
     ) -> TrialLoop:
-        # A search that does not repeat what is stored must not draw again what it drew first.
-        seed = recorder.seed(self.random_state) + (len(recorder.read()) if skip_replay else 0)
+        # Without a replay, the same seed would propose the stored candidates again.
+        seed = recorder.choose_seed(self.random_state) + (len(recorder.read()) if skip_replay else 0)
         study = recorder.make_study(
             copy.deepcopy(self.pruner) if isinstance(self.pruner, optuna.pruners.BasePruner) else None
         )
@@ -195,13 +201,13 @@ class BaseSearch(BaseEstimator):
             )
 
     def _check_outcome(self, outcome: Outcome) -> None:
-        """Refuse a callable scorer's several scores as soon as they are seen, if ``refit`` chooses none."""
+        """Raise ValueError at the first outcome if a callable scorer gives several scores and ``refit`` names none."""
         scores = outcome.folds[0].test
         if isinstance(scores, dict):
             check_refit_names_score(self.refit, scores)
 
     def _set_result_attributes(self, study: optuna.Study, records: list[TrialRecord]) -> TrialRecord | None:
-        """Turn finished trials into the attributes that a search has; return the winner."""
+        """Set the fitted attributes from the finished trials, and return the winner."""
         records = sorted(records, key=lambda record: record.number)
         self.study_ = study
         self.trials_ = format_trials(records, n_folds=self.n_splits_)
@@ -221,8 +227,8 @@ class BaseSearch(BaseEstimator):
         self.cv_results_ = results
         return measured[self.best_index_] if hasattr(self, "best_index_") else None
 
-    def _keep_interrupted(self, study: optuna.Study, records: list[TrialRecord]) -> None:
-        """Put the results so far on the estimator; what cannot be made of them is left out."""
+    def _set_partial_results(self, study: optuna.Study, records: list[TrialRecord]) -> None:
+        """Set the fitted attributes from the trials so far, as far as they allow."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -231,9 +237,9 @@ class BaseSearch(BaseEstimator):
             logger.info("Interrupted before there was a result: %s", error)
 
 
-def get_clock(search: Any) -> PhaseTimer | None:
+def get_phase_timer(search: Any) -> PhaseTimer | None:
     """Return the seconds of a search by phase; None of a search of another package."""
-    return getattr(search, "_clock", None)
+    return getattr(search, "_phase_timer", None)
 
 
 def get_fold_sizes(search: Any) -> np.ndarray | None:

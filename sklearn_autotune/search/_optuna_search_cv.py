@@ -67,9 +67,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     n_trials : int, default=50
         How many different candidates are measured at most; equal ones are measured once.
     timeout : float, default=None
-        Seconds for the whole ``fit``, the final one included: no candidate is begun, and none goes on to its next fold,
-        when only the time for the final fit is left. With ``n_jobs`` above 1 candidates under way are ended at once;
-        with 1 a fold that is being fitted is waited for. The first candidate is always finished. None sets no limit.
+        Seconds for the whole ``fit``, the final fit included. When only the time for the final fit is left, no
+        candidate is started, and none goes on to its next fold. With ``n_jobs`` above 1 running candidates are ended at
+        once; with 1 the fold that is being fitted is finished first. The first candidate is always finished. None sets
+        no limit.
     trial_timeout : float, default=None
         Seconds for one candidate, all its folds together. One that takes longer is ended and recorded as failed, and
         the search goes on. Candidates are measured in a worker process then, with ``n_jobs=1`` too. None sets no limit.
@@ -89,67 +90,67 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         of them at most, None meaning all. None is this machine, or the client of ``joblib.parallel_config("dask")``.
     refit : bool, str, callable or refit rule, default=True
         Fit the best candidate on all the data. A str names the score that decides; a callable takes ``cv_results_``
-        and returns the best index, and then there is no ``best_score_``. `OneStandardError` is a rule ready made.
+        and returns the best index, and then there is no ``best_score_``. `OneStandardError` is such a rule.
     cv : int, splitter or iterable of splits, default=None
         As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, so that a
         splitter that shuffles without a seed, or that can be used only once, gives all candidates the same folds.
     verbose : int, default=0
-        0 prints nothing; 1 to 10 print what scikit-learn's searches print, and show how the search is doing: 1 as a bar
-        where the standard error stream is a terminal, else as `progress.TrialProgress` does in a log.
+        0 prints nothing; 1 to 10 print what scikit-learn's searches print, and show the progress of the search: 1 by a
+        progress bar if the standard error stream is a terminal, otherwise by the log lines of `progress.TrialProgress`.
     pre_dispatch : int or str, default="2*n_jobs"
-        Accepted because scikit-learn's searches have it, and without effect: ``look_ahead`` bounds what is under way.
+        Without effect; accepted because scikit-learn's searches have it. ``look_ahead`` limits the running candidates.
     random_state : int, RandomState instance or None, default=None
         Seed of the default sampler. The same int gives the same ``cv_results_``, times aside, for any ``n_jobs``, if
         the estimator itself is seeded. Neither an instance nor NumPy's global state is changed.
     error_score : "raise" or float, default=nan
-        Score of a fold that failed. "raise" lets the estimator's own exception through.
+        Score of a fold that failed. "raise" raises the estimator's own exception.
     return_train_score : bool, default=False
         Also score on each fold's training rows.
     sampler : optuna.samplers.BaseSampler, default=None
         Proposes the candidates; a copy is used. None is Optuna's multivariate TPE, which handles parameters that only
         some candidates have in groups.
     pruner : "auto", FoldRacing, optuna.pruners.BasePruner or None, default="auto"
-        What stops hopeless candidates early: those it stops have NaN for the folds not measured, rank last and never
-        win. "auto" is `FoldRacing()`, unless every score is wanted: in a search of up to 20 candidates, in a finite
-        space that is searched in full, and where ``refit`` is a function or there are several scores and none decides.
-        One of Optuna's pruners is given the mean score of the folds so far, after each fold or rung; a copy is used.
-        All of them go by the trials told when the candidate was asked. None measures all candidates in full.
+        Stops candidates early that cannot win. A pruned candidate has NaN for the folds that were not measured, ranks
+        last and never wins. "auto" is `FoldRacing()`, but None in a search of up to 20 candidates, in a finite space
+        that is searched in full, and if ``refit`` is a function or no one of several scores decides. One of Optuna's
+        pruners gets the mean score of the folds so far, after each fold or rung; a copy is used. All of them decide
+        from the trials that had been told when the candidate was asked. None measures all candidates in full.
     resource : str, default=None
-        What candidates are given little by little, all folds together, so that hopeless ones can be stopped with
-        little: "n_samples" (training rows), "iterations" (``n_estimators``, ``max_iter`` or ``iterations``, also of a
+        What candidates get in growing amounts, on all folds together, so that bad ones are stopped at small amounts:
+        "n_samples" (training rows), "iterations" (``n_estimators``, ``max_iter`` or ``iterations``, also of a
         Pipeline's last step), "epochs" (calls of ``partial_fit``), or the name of a parameter that counts.
-        ``pruner="auto"`` is successive halving then. The count with the best mean score is settled and stands in the
-        candidate's params; of epochs, which are no parameter, in ``best_resource_``. None measures fold after fold.
+        ``pruner="auto"`` is successive halving then. The candidate's params have the count with the best mean score;
+        the number of epochs, which is no parameter, is ``best_resource_``. None measures fold after fold.
     min_resources, max_resources : int or "auto", default="auto"
-        How much of the resource there is on the first rung, and on the last. "auto" makes four or five rungs, and ends
-        with all rows, or with what the estimator has set.
+        Amount of the resource on the first rung, and on the last. "auto" makes four or five rungs, and ends with all
+        rows, or with the estimator's own setting.
     factor : float, default=3
-        How many times as much of the resource each rung has as the one below, and of how many candidates one climbs on.
+        How many times as much of the resource each rung has as the one below. One of ``factor`` candidates is promoted.
     step_cache : int, default=2**30
-        Bytes for what the first steps of a Pipeline gave on each fold, shared by all candidates that begin with the
-        same steps; divided among workers. 0 shares nothing. Scores are the same either way.
+        Bytes for the output of a Pipeline's first steps on each fold, which all candidates with the same first steps
+        share; divided among workers. 0 caches nothing. Scores are the same either way.
     patience : int, default=None
-        Stop after so many candidates in a row without a better mean score. None never does.
+        Stop after this many candidates in a row without a better mean score. None never stops.
     target_score : float, default=None
-        Stop once a candidate's mean score is at least this. None never does.
+        Stop once a candidate's mean score is at least this. None never stops.
     look_ahead : int, default=2
-        How many candidates may be under way before their results are known to the sampler. Part of what determines the
-        result, as ``n_jobs`` is not: lower lets the sampler and the pruner know more, higher has work for more workers,
-        of which ``look_ahead`` times the number of folds can be busy.
+        How many candidates may be running before their results are known to the sampler. Unlike ``n_jobs`` it affects
+        the result. With a lower number the sampler and the pruner know more results. A higher one keeps more workers
+        busy, at most ``look_ahead`` times the number of folds.
     enqueue : list of dict, default=None
-        Candidates to measure first, for instance known good settings. What a dict leaves out is left to the sampler.
+        Candidates to measure first, for instance known good settings. The sampler chooses parameters that are missing.
     callbacks : list of callable, default=None
         Optuna callbacks, called as ``callback(study, frozen_trial)`` in this process after each candidate, in order;
         they may call ``study.stop()``. (scikit-learn's own callbacks are set with ``set_callbacks``.)
     storage : str, path or optuna.storages.BaseStorage, default=None
-        Where the study is kept: a path is an SQLite file, which one process at a time can search, a str with "://" an
-        Optuna URL. At one study in a server's database or a journal several processes may be. None keeps it in memory.
+        Where the study is kept: a path is an SQLite file, which one process at a time can search; a str with "://" is
+        an Optuna URL. Several processes can share a study in a server's database or a journal. None keeps it in memory.
     study_name : str, default=None
-        Name of the study in ``storage``. None is "sklearn_autotune". A new study never touches an old one: if the name
-        is taken it gets a number behind it.
+        Name of the study in ``storage``. None is "sklearn_autotune". A new study never changes an old one: if the
+        name is taken, a number is appended.
     resume : bool, default=False
-        Go on with the stored study of that name until it has ``n_trials`` candidates in all, so as to end like a search
-        that was never interrupted. A study that was made for other data, folds, space, scoring or estimator is refused.
+        Continue the stored study of that name until it has ``n_trials`` candidates in all; the result is that of an
+        uninterrupted search. A study that was made for other data, folds, space, scoring or estimator is refused.
 
     Attributes
     ----------
@@ -165,7 +166,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     scorer_ : callable or dict of callable
     n_splits_ : int
     best_resource_ : int
-        How much of the ``resource`` the best candidate's score belongs to; the final fit has as much, or all rows.
+        Amount of the ``resource`` at which the best candidate has its score; the final fit uses as much, or all rows.
     refit_time_ : float
         Seconds of the final fit.
     multimetric_ : bool
@@ -174,12 +175,12 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         If the best estimator has it.
     study_ : optuna.Study
-        In memory, for ``optuna.visualization``; what ``storage`` holds is a copy of its trials.
+        In memory, for ``optuna.visualization``; ``storage`` holds copies of its trials.
     trials_ : dict of str to ndarray
-        Our own table of all trials, for ``pandas.DataFrame(search.trials_)``: ``number``, ``status`` ("complete",
+        Table of all trials, for ``pandas.DataFrame(search.trials_)``: ``number``, ``status`` ("complete",
         "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``exit`` (signal or code, where the
         candidate's worker process ended), ``seconds``, ``n_folds`` measured, ``params``, the score of each fold, and
-        the ``resource`` reached where there is one.
+        the ``resource`` that was reached, if there is one.
 
     See Also
     --------
@@ -189,8 +190,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     Notes
     -----
     TPE is the tree-structured Parzen estimator of Bergstra et al., "Algorithms for Hyper-Parameter Optimization",
-    NeurIPS 2011, in Optuna's multivariate form. A failed candidate is told to it as pruned without a value, which
-    counts as worst and steers it away; Optuna's state for failures would teach it nothing.
+    NeurIPS 2011, in Optuna's multivariate form. A failed candidate is told to Optuna as pruned without a value:
+    samplers count it as worst, whereas they ignore trials in Optuna's state for failures.
 
     Examples
     --------
@@ -210,7 +211,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     ['logisticregression__C']
     """
 
-    # What each parameter may be: one table for the check and for its message.
+    # What each parameter may be, for the check and its message.
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit"])],
         "param_distributions": [dict, list, tuple, callable, StrOptions({"auto"})],
@@ -313,12 +314,12 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.resume = resume
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle without the client, which is a connection."""
+        """Pickle without the Dask client, which is a connection."""
         state = super().__getstate__()
         return state if isinstance(self.executor, str) else state | {"executor": None}
 
     def __sklearn_clone__(self) -> "OptunaSearchCV":
-        """Clone with the same client: it cannot be copied."""
+        """Clone with the same Dask client, which cannot be copied."""
         without = object.__new__(type(self))
         without.__dict__ = vars(self) | {"executor": None}
         cloned = super(OptunaSearchCV, without).__sklearn_clone__()
@@ -336,7 +337,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Target; None for unsupervised estimators.
         **params : dict of str to object
-            Metadata for the estimator's ``fit``, the scorer and the splitter, as scikit-learn routes it. Whatever has
+            Metadata for the estimator's ``fit``, the scorer and the splitter, as scikit-learn routes it. Metadata with
             one entry per sample is cut to each fold's rows.
 
         Returns
@@ -375,9 +376,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         task = make_task(self, self.estimator, X, y, scorer, routed)
         self.n_splits_ = len(task.folds)
         space = make_space(self, task)
-        told = make_callback_arguments(self, task.X, task.y, task.fit_params)
+        callback_arguments = make_callback_arguments(self, task.X, task.y, task.fit_params)
         if root is not None:
-            root.call_on_fit_task_begin(**told)
+            root.call_on_fit_task_begin(**callback_arguments)
         contexts = CallbackContexts(self, root, len(task.folds))
         evaluation = make_evaluation(self, task, space, self if contexts.is_active else None)
         winner = self._search(task, space, evaluation, contexts, start)
@@ -388,7 +389,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         if self.refit:
             self._refit(task, root, evaluation, curve)
         if root is not None:
-            root.call_on_fit_task_end(**told)
+            root.call_on_fit_task_end(**callback_arguments)
         return self
 
     def score(self, X: Any, y: Any = None, **params: Any) -> float:
@@ -418,7 +419,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return score[name] if isinstance(score, dict) else score
 
     def get_metadata_routing(self) -> Any:
-        """Return the metadata router: what ``fit`` and ``score`` pass on, and to whom.
+        """Return the metadata router, which says what ``fit`` and ``score`` pass on, and to which object.
 
         Returns
         -------
@@ -436,23 +437,25 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         client = find_dask_client(self.executor)
         if client is not None:
             owns_client = isinstance(self.executor, str)
-            return DaskExecutor(client, evaluation, self.n_jobs, self.look_ahead, self._limits, owns_client=owns_client)
+            return DaskExecutor(
+                client, evaluation, self.n_jobs, self.look_ahead, self._trial_limits, owns_client=owns_client
+            )
         return super()._make_executor(evaluation)
 
     def _refit(self, task: Task, root: Any, evaluation: Evaluation, curve: tuple[Rung, ...]) -> None:
-        """Fit the winner on all rows. Its failure is the user's to see."""
+        """Fit the winner on all rows; an exception is raised to the user."""
         # Parameters may be estimators: the winner gets copies, and the ones in cv_results_ stay unfitted.
         best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
         context = None if root is None else root.subcontext(task_name="refit-with-best-params")
-        told = make_callback_arguments(self, task.X, task.y, task.fit_params)
+        callback_arguments = make_callback_arguments(self, task.X, task.y, task.fit_params)
         start = time.perf_counter()
         with nullcontext() if context is None else context.propagate_callback_context(best):
             if context is not None:
-                context.call_on_fit_task_begin(**told)
+                context.call_on_fit_task_begin(**callback_arguments)
             evaluation.fit(best, task.X, task.y, task.fit_params, curve)
         self.best_estimator_ = best
         self.refit_time_ = time.perf_counter() - start
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
         if context is not None:
-            context.call_on_fit_task_end(**told)
+            context.call_on_fit_task_end(**callback_arguments)

@@ -1,4 +1,4 @@
-"""Ready-made rules for ``refit``: how the winner is chosen from ``cv_results_``."""
+"""Rules for ``refit`` that choose the winner from ``cv_results_``."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ __all__ = ["BestMean", "OneStandardError", "RefitRule"]
 
 @runtime_checkable
 class RefitRule(Protocol):
-    """A callable ``refit`` that also says which score it looks at, and how far below the best it may choose."""
+    """A callable ``refit`` that also has the metric it uses, and the tolerance within which it chooses."""
 
     metric: str | None
 
@@ -19,8 +19,8 @@ class RefitRule(Protocol):
         """Return the row of the winner."""
         ...
 
-    def tolerance(self, best: np.ndarray) -> float:
-        """Say how far below the best mean, whose fold scores these are, a candidate may lie and still be chosen."""
+    def compute_tolerance(self, best: np.ndarray) -> float:
+        """Return how far below the best mean score, given its fold scores, a candidate may be and still be chosen."""
         ...
 
 
@@ -44,10 +44,10 @@ class BestMean:
 
     def __call__(self, cv_results: Mapping[str, Any]) -> int:
         """Return the row of the candidate with the best mean score."""
-        return int(np.nanargmax(_scores(cv_results, "mean", self.metric)))
+        return int(np.nanargmax(_get_scores(cv_results, "mean", self.metric)))
 
-    def tolerance(self, best: np.ndarray) -> float:
-        """Nothing below the best mean is chosen."""
+    def compute_tolerance(self, best: np.ndarray) -> float:
+        """Return 0: no candidate below the best mean score is chosen."""
         return 0.0
 
 
@@ -94,22 +94,22 @@ class OneStandardError:
 
     def __call__(self, cv_results: Mapping[str, Any]) -> int:
         """Return the row of the simplest candidate within the standard errors of the best."""
-        means = _scores(cv_results, "mean", self.metric)
+        means = _get_scores(cv_results, "mean", self.metric)
         best = int(np.nanargmax(means))
-        folds = np.array([scores[best] for scores in _fold_scores(cv_results, self.metric)])
-        eligible = np.flatnonzero(means >= means[best] - self.tolerance(folds))
-        complexity = self._complexity(cv_results)
+        folds = np.array([scores[best] for scores in _get_fold_scores(cv_results, self.metric)])
+        eligible = np.flatnonzero(means >= means[best] - self.compute_tolerance(folds))
+        complexity = self._get_complexity(cv_results)
         best_first = sorted(eligible, key=lambda row: -means[row])
         choose = max if self.largest else min
         return int(choose(best_first, key=lambda row: complexity[row]))
 
-    def tolerance(self, best: np.ndarray) -> float:
+    def compute_tolerance(self, best: np.ndarray) -> float:
         """Return the standard errors of the best candidate's mean; 0 where there is only one split."""
         if len(best) < 2:
             return 0.0
         return float(self.n_errors * np.std(best, ddof=1) / np.sqrt(len(best)))
 
-    def _complexity(self, cv_results: Mapping[str, Any]) -> Any:
+    def _get_complexity(self, cv_results: Mapping[str, Any]) -> Any:
         if callable(self.by):
             return [self.by(params) for params in cv_results["params"]]
         if self.by not in cv_results:
@@ -118,12 +118,12 @@ class OneStandardError:
                 "function of params."
             )
         column = cv_results[self.by]
-        # A parameter that a candidate does not have says nothing: such candidates come after the others.
-        lacks = np.ma.getmaskarray(column) ^ self.largest
-        return list(zip(lacks, column, strict=True))
+        # A candidate without the parameter comes after the others.
+        is_missing = np.ma.getmaskarray(column) ^ self.largest
+        return list(zip(is_missing, column, strict=True))
 
 
-def _name(metric: str | None, cv_results: Mapping[str, Any]) -> str:
+def _get_metric_name(metric: str | None, cv_results: Mapping[str, Any]) -> str:
     name = metric or "score"
     if f"mean_test_{name}" not in cv_results:
         known = sorted(key.removeprefix("mean_test_") for key in cv_results if key.startswith("mean_test_"))
@@ -131,12 +131,12 @@ def _name(metric: str | None, cv_results: Mapping[str, Any]) -> str:
     return name
 
 
-def _scores(cv_results: Mapping[str, Any], kind: str, metric: str | None) -> np.ndarray:
-    return np.asarray(cv_results[f"{kind}_test_{_name(metric, cv_results)}"])
+def _get_scores(cv_results: Mapping[str, Any], kind: str, metric: str | None) -> np.ndarray:
+    return np.asarray(cv_results[f"{kind}_test_{_get_metric_name(metric, cv_results)}"])
 
 
-def _fold_scores(cv_results: Mapping[str, Any], metric: str | None) -> list[np.ndarray]:
-    name = _name(metric, cv_results)
+def _get_fold_scores(cv_results: Mapping[str, Any], metric: str | None) -> list[np.ndarray]:
+    name = _get_metric_name(metric, cv_results)
     folds: list[np.ndarray] = []
     while f"split{len(folds)}_test_{name}" in cv_results:
         folds.append(cv_results[f"split{len(folds)}_test_{name}"])

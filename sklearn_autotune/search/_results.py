@@ -1,6 +1,6 @@
-"""Finished trials become ``cv_results_``, ranks, the report of failures and the best index.
+"""Turn finished trials into ``cv_results_``, ``trials_``, ranks, the report of failures and the best index.
 
-``cv_results_`` has scikit-learn's keys and no more; what else is known of a trial stands in ``trials_``.
+``cv_results_`` has scikit-learn's keys and no others; everything else about a trial is in ``trials_``.
 """
 
 import numbers
@@ -29,12 +29,12 @@ def format_results(
     error_score: float | str,
     return_train_score: bool,
 ) -> tuple[Results, bool]:
-    """Format the measured candidates as scikit-learn does, and speak of failures in its words.
+    """Format the measured candidates as scikit-learn does, and report failures with its messages.
 
     Parameters
     ----------
     records : sequence of TrialRecord
-        The measured ones, in the order of their numbers.
+        Records of measured candidates, in the order of their numbers.
     n_folds : int
     error_score : float or "raise"
     return_train_score : bool
@@ -52,22 +52,24 @@ def format_results(
     """
     if not records or not n_folds:
         raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
-    report_fit_failures(_reported_folds(records, n_folds), error_score)
-    metrics = _metrics(records)
+    report_fit_failures(_make_failure_report(records, n_folds), error_score)
+    metrics = _get_metric_names(records)
     shape = (len(records), n_folds)
 
     results: Results = {}
     for name in ("fit", "score"):
-        seconds = [getattr(fold, f"{name}_seconds", np.nan) for fold in _all_folds(records, n_folds)]
-        results.update(_moments(f"{name}_time", np.array(seconds, dtype=float).reshape(shape), measured_only=True))
-    results.update(_masked_params([record.full_params for record in records]))
+        seconds = [getattr(fold, f"{name}_seconds", np.nan) for fold in _iterate_folds(records, n_folds)]
+        results.update(
+            _compute_mean_and_std(f"{name}_time", np.array(seconds, dtype=float).reshape(shape), measured_only=True)
+        )
+    results.update(_make_param_columns([record.full_params for record in records]))
     results["params"] = [record.full_params for record in records]
     pruned = np.array([record.outcome.status == "pruned" for record in records])
     for metric in metrics or ("score",):
         for kind in ("test", "train") if return_train_score else ("test",):
-            table = _score_table(records, kind, metric, n_folds, error_score)
+            table = _make_score_table(records, kind, metric, n_folds, error_score)
             results.update({f"split{fold}_{kind}_{metric}": table[:, fold] for fold in range(n_folds)})
-            results.update(_moments(f"{kind}_{metric}", table))
+            results.update(_compute_mean_and_std(f"{kind}_{metric}", table))
             means = results[f"mean_{kind}_{metric}"]
             if not np.isfinite(means[~pruned]).all():
                 warnings.warn(f"One or more of the {kind} scores are non-finite: {means}", stacklevel=2)
@@ -77,7 +79,7 @@ def format_results(
 
 
 def rank_scores(scores: np.ndarray) -> np.ndarray:
-    """Rank from best (1) to worst; equal scores share a rank, and what is not finite comes last, tied.
+    """Rank from best (1) to worst; equal scores share a rank, and scores that are not finite share the last one.
 
     Parameters
     ----------
@@ -101,16 +103,16 @@ def rank_scores(scores: np.ndarray) -> np.ndarray:
 
 
 def choose_best(results: Results, records: Sequence[TrialRecord], refit: Any, metric: str) -> int:
-    """Choose the winner: what a callable ``refit`` says, else the best complete candidate.
+    """Choose the winner: by a callable ``refit``, otherwise the best complete candidate.
 
-    If none is complete, scikit-learn's rule is left: the best mean there is, and the first row if there is none.
+    If no candidate is complete, scikit-learn's rule applies: the best mean score, or the first row if there is none.
 
     Parameters
     ----------
     results : dict
         As ``cv_results_``.
     records : sequence of TrialRecord
-        Row by row the same candidates.
+        Records of the same candidates, row by row.
     refit : bool, str or callable
     metric : str
 
@@ -125,7 +127,7 @@ def choose_best(results: Results, records: Sequence[TrialRecord], refit: Any, me
     """
     complete = np.array([record.outcome.status == "complete" for record in records])
     if callable(refit):
-        index = refit(_only(results, complete) if isinstance(refit, RefitRule) else results)
+        index = refit(_mask_incomplete(results, complete) if isinstance(refit, RefitRule) else results)
         if not isinstance(index, numbers.Integral):
             raise TypeError("best_index_ returned is not an integer")
         if not 0 <= int(index) < len(records):
@@ -136,8 +138,8 @@ def choose_best(results: Results, records: Sequence[TrialRecord], refit: Any, me
     return int(np.where(eligible, ranks, ranks.max() + 1).argmin())
 
 
-def _only(results: Results, complete: np.ndarray) -> Results:
-    """Return the results with no scores but those of complete candidates: no other may be chosen."""
+def _mask_incomplete(results: Results, complete: np.ndarray) -> Results:
+    """Return the results with the test scores of incomplete candidates set to NaN: none of them may be chosen."""
     if not complete.any():
         return results
     tests = {name: column for name, column in results.items() if "_test_" in name and not name.startswith("rank")}
@@ -145,19 +147,19 @@ def _only(results: Results, complete: np.ndarray) -> Results:
 
 
 def format_trials(records: Sequence[TrialRecord], *, n_folds: int) -> dict[str, Any]:
-    """Format everything that is known of all trials, as columns; ``pandas.DataFrame`` takes them as they are.
+    """Format everything that is known of all trials as columns, which ``pandas.DataFrame`` accepts.
 
     Parameters
     ----------
     records : sequence of TrialRecord
-        Of all finished trials, measured or not.
+        Records of all finished trials, measured or not.
     n_folds : int
 
     Returns
     -------
     trials : dict of str to ndarray or list
         ``number``, ``status``, ``error``, ``exit``, ``seconds``, ``n_folds``, ``params``, then one column per fold and
-        score; where candidates climb rungs also ``resource``, the highest rung reached.
+        score; with a resource also ``resource``, the amount at the highest rung reached.
     """
     trials: dict[str, Any] = {
         "number": np.array([record.number for record in records], dtype=int),
@@ -171,15 +173,15 @@ def format_trials(records: Sequence[TrialRecord], *, n_folds: int) -> dict[str, 
     if any(record.outcome.curve for record in records):
         reached = [record.outcome.curve[-1].resource if record.outcome.curve else 0 for record in records]
         trials["resource"] = np.array(reached, dtype=int)
-    for metric in _metrics(records) or ("score",):
-        table = _score_table(records, "test", metric, n_folds, np.nan, with_lower_rungs=True)
+    for metric in _get_metric_names(records) or ("score",):
+        table = _make_score_table(records, "test", metric, n_folds, np.nan, include_lower_rungs=True)
         trials.update({f"split{fold}_test_{metric}": table[:, fold] for fold in range(n_folds)})
         trials[f"mean_test_{metric}"] = table.mean(axis=1)
     return trials
 
 
-def _metrics(records: Sequence[TrialRecord]) -> tuple[str, ...]:
-    """Return the names of the scores, if there are several."""
+def _get_metric_names(records: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """Return the names of the scores if there are several, otherwise nothing."""
     for record in records:
         for fold in record.outcome.folds:
             if isinstance(fold.test, dict):
@@ -187,16 +189,16 @@ def _metrics(records: Sequence[TrialRecord]) -> tuple[str, ...]:
     return ()
 
 
-def _all_folds(records: Sequence[TrialRecord], n_folds: int) -> Iterator[FoldScore | None]:
-    """Yield candidate after candidate, fold after fold; None where a fold was not measured."""
+def _iterate_folds(records: Sequence[TrialRecord], n_folds: int) -> Iterator[FoldScore | None]:
+    """Yield the folds candidate by candidate; None for a fold that was not measured."""
     for record in records:
         folds = record.outcome.folds
         yield from folds
         yield from (None for _ in range(n_folds - len(folds)))
 
 
-def _reported_folds(records: Sequence[TrialRecord], n_folds: int) -> list[dict[str, Any]]:
-    """Say of each fold whether it failed; all folds of a candidate whose worker died did."""
+def _make_failure_report(records: Sequence[TrialRecord], n_folds: int) -> list[dict[str, Any]]:
+    """Return the error of each fold in scikit-learn's form; if a worker died, all its candidate's folds failed."""
     reported = []
     for record in records:
         errors = [fold.error for fold in record.outcome.folds]
@@ -206,19 +208,19 @@ def _reported_folds(records: Sequence[TrialRecord], n_folds: int) -> list[dict[s
     return reported
 
 
-def _score_table(
+def _make_score_table(
     records: Sequence[TrialRecord],
     kind: str,
     metric: str,
     n_folds: int,
     error_score: float | str,
     *,
-    with_lower_rungs: bool = False,
+    include_lower_rungs: bool = False,
 ) -> np.ndarray:
-    """Return the scores of shape (n_candidates, n_folds); NaN where a fold was not measured, or not to the top."""
+    """Return the scores of shape (n_candidates, n_folds); NaN where a fold was not measured on the highest rung."""
     table = np.full((len(records), n_folds), np.nan)
     for row, record in enumerate(records):
-        folds = record.outcome.folds if with_lower_rungs else record.outcome.comparable_folds
+        folds = record.outcome.folds if include_lower_rungs else record.outcome.comparable_folds
         for fold, score in enumerate(folds):
             value = getattr(score, kind)
             table[row, fold] = value[metric] if isinstance(value, dict) else value
@@ -227,32 +229,32 @@ def _score_table(
     return table
 
 
-def _moments(name: str, table: np.ndarray, *, measured_only: bool = False) -> Results:
-    mean_of = np.nanmean if measured_only else np.average
-    with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # infinite scores have no spread
-        warnings.simplefilter("ignore", RuntimeWarning)  # a row of which nothing was measured
-        mean = mean_of(table, axis=1)
-        spread = np.sqrt(mean_of((table - mean[:, np.newaxis]) ** 2, axis=1))
-    return {f"mean_{name}": mean, f"std_{name}": spread}
+def _compute_mean_and_std(name: str, table: np.ndarray, *, measured_only: bool = False) -> Results:
+    average = np.nanmean if measured_only else np.average
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # infinite scores have no standard deviation
+        warnings.simplefilter("ignore", RuntimeWarning)  # a row without measured folds
+        mean = average(table, axis=1)
+        std = np.sqrt(average((table - mean[:, np.newaxis]) ** 2, axis=1))
+    return {f"mean_{name}": mean, f"std_{name}": std}
 
 
-def _masked_params(candidates: Sequence[Mapping[str, Any]]) -> Results:
-    """Return a masked array per parameter: masked where a candidate does not have it."""
+def _make_param_columns(candidates: Sequence[Mapping[str, Any]]) -> Results:
+    """Return a masked array for each parameter, masked where a candidate does not have it."""
     found: dict[str, dict[int, Any]] = {}
     for row, candidate in enumerate(candidates):
         for name, value in candidate.items():
             found.setdefault(name, {})[row] = value
     results: Results = {}
     for name, values in found.items():
-        column = MaskedArray(np.empty(len(candidates), dtype=_dtype(list(values.values()))), mask=True)
+        column = MaskedArray(np.empty(len(candidates), dtype=_choose_dtype(list(values.values()))), mask=True)
         for row, value in values.items():
             column[row] = value
         results[f"param_{name}"] = column
     return results
 
 
-def _dtype(values: list[Any]) -> np.dtype:
-    """Return NumPy's own choice, but object for strings and for anything that is not one number each."""
+def _choose_dtype(values: list[Any]) -> np.dtype:
+    """Return NumPy's choice of dtype, but object for strings and for values that are not scalars."""
     try:
         array = np.array(values)
     except ValueError:  # sequences of different lengths

@@ -1,4 +1,4 @@
-"""Scorers and metadata at the door: which scorer, which metadata goes where."""
+"""Resolve the scorer, and route metadata to the estimator, the splitter and the scorer."""
 
 import warnings
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def resolve_scorer(search: Any, estimator: Any) -> Any:
-    """Return the scorer that ``scoring`` asks for; a multi-metric one where it names several.
+    """Return the scorer that ``scoring`` asks for; a multi-metric one if it names several.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def check_refit_names_score(refit: Any, scores: Mapping[str, Any]) -> None:
 
 
 def route_metadata(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch:
-    """Say what of ``fit``'s metadata goes to the estimator, the splitter and the scorer.
+    """Split ``fit``'s metadata among the estimator, the splitter and the scorer.
 
     Without scikit-learn's routing, ``groups`` goes to the splitter, ``sample_weight`` to the estimator and to scorers
     that take it, and everything else to the estimator.
@@ -68,12 +68,12 @@ def route_metadata(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch
 
 
 def route_metadata_by_name(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch:
-    """Say where ``fit``'s metadata goes without scikit-learn's routing."""
+    """Split ``fit``'s metadata by its names, without scikit-learn's routing."""
     to_fit = dict(params)
     groups = to_fit.pop("groups", None)
     to_score = {}
     weight = to_fit.get("sample_weight")
-    if weight is not None and _accepts_sample_weight(scorer, search):
+    if weight is not None and _check_sample_weight_support(scorer, search):
         to_score["sample_weight"] = weight
     return Bunch(
         estimator=Bunch(fit=to_fit),
@@ -95,19 +95,21 @@ def make_router(search: Any) -> MetadataRouter:
     )
 
 
-def _accepts_sample_weight(scorer: Any, search: Any) -> bool:
-    """Whether any of the scorers takes weights; warn for each that does not."""
+def _check_sample_weight_support(scorer: Any, search: Any) -> bool:
+    """Whether any of the scorers accepts sample weights; warn for each that does not."""
     scorers = get_scorers(scorer)
-    several = isinstance(scorers, dict)
-    named = {f"{name}={one}": one for name, one in scorers.items()} if several else {str(scorer): scorer}
-    accepts = []
-    for name, one in named.items():
-        takes = accepts_sample_weight(one)
-        if not takes:
+    if isinstance(scorers, dict):
+        named = {f"{name}={single_scorer}": single_scorer for name, single_scorer in scorers.items()}
+    else:
+        named = {str(scorer): scorer}
+    accepted = []
+    for name, single_scorer in named.items():
+        is_accepted = accepts_sample_weight(single_scorer)
+        if not is_accepted:
             warnings.warn(
                 f"The scoring {name} does not support sample_weight, which may lead to statistically incorrect "
                 f"results when fitting {search} with sample_weight. ",
                 stacklevel=4,
             )
-        accepts.append(takes)
-    return any(accepts)
+        accepted.append(is_accepted)
+    return any(accepted)

@@ -1,4 +1,4 @@
-"""How the candidates of a search are measured, on what, and what stops them: constructor's words made into parts."""
+"""Make a search's task, space, evaluation and pruning rule from its constructor parameters."""
 
 from typing import Any
 
@@ -25,8 +25,8 @@ from sklearn_autotune.space._space import Space, read_space
 
 __all__ = ["check_pruner", "get_refit_metric", "make_evaluation", "make_pruning_rule", "make_space", "make_task"]
 
-# Up to so many candidates nothing is stopped: little could be saved, and scikit-learn's searches show every score.
-SMALL_SEARCH = 20
+# Up to this many candidates pruner="auto" stops none: it would save little, and users expect every score.
+MAX_TRIALS_WITHOUT_PRUNING = 20
 
 
 def make_task(
@@ -34,7 +34,7 @@ def make_task(
 ) -> Task:
     """Draw the folds once: every candidate, and every step of it, is measured on the same ones.
 
-    ``default_cv`` is what to do where the search leaves it open.
+    ``default_cv`` is used if the search has ``cv=None``.
 
     Raises
     ------
@@ -67,17 +67,17 @@ def make_task(
 
 
 def make_space(search: Any, task: Task) -> Space:
-    """Read the space and hold it against the estimator, before anything is fitted.
+    """Read the space, and check it against the estimator before anything is fitted.
 
     Raises
     ------
     ValueError, TypeError
-        If the space cannot be read, does not fit the estimator, or does not have a candidate that is to come first.
+        If the space cannot be read, does not fit the estimator, or does not contain an enqueued candidate.
     """
-    spelled = search.param_distributions
-    if isinstance(spelled, str):
-        spelled = auto_space(search.estimator, n_rows=min(len(fold.train) for fold in task.folds))
-    space = read_space(spelled)
+    raw_space = search.param_distributions
+    if isinstance(raw_space, str):
+        raw_space = auto_space(search.estimator, n_rows=min(len(fold.train) for fold in task.folds))
+    space = read_space(raw_space)
     space.check(search.estimator)
     for candidate in search.enqueue or ():
         space.encode(candidate)
@@ -90,10 +90,10 @@ def make_evaluation(search: Any, task: Task, space: Space, caller: Any) -> Evalu
     Raises
     ------
     ValueError
-        If the estimator has no such resource as asked for, or the space has it.
+        If the estimator does not have the resource, or the space contains it.
     """
-    shared = StepCache(search.step_cache // effective_n_jobs(search.n_jobs)) if search.step_cache else None
-    folds = WholeFolds(clone(search.estimator), task, search.verbose, caller, shared)
+    step_cache = StepCache(search.step_cache // effective_n_jobs(search.n_jobs)) if search.step_cache else None
+    folds = WholeFolds(clone(search.estimator), task, search.verbose, caller, step_cache)
     if search.resource is None:
         return folds
     return make_rung_evaluation(
@@ -115,7 +115,7 @@ def get_refit_metric(search: Any) -> str | None:
 
 
 def check_pruner(search: Any) -> None:
-    """Raise ValueError if the pruner cannot be used, or cannot judge what this search measures."""
+    """Raise ValueError if the pruner's parameters are wrong, or it does not fit the search's resource."""
     if not isinstance(search.pruner, FoldRacing):
         return
     search.pruner.check()
@@ -127,35 +127,35 @@ def check_pruner(search: Any) -> None:
 
 
 def make_pruning_rule(search: Any, study: optuna.Study, space: Space) -> PruningRule:
-    """Choose what stops a candidate.
+    """Choose the rule that stops candidates.
 
-    By default folds race, unless the contract of scikit-learn's searches asks for every score: in a small search, in a
-    finite space that is searched in full, and where nobody but a function of all results knows which score decides.
+    The default is fold racing. It is no pruning where a user of scikit-learn's searches expects every score: in a small
+    search, in a finite space that is searched in full, and if only a callable ``refit`` knows which score decides.
     """
     metric = get_refit_metric(search)
     pruner = search.pruner
     if isinstance(pruner, FoldRacing):
-        return FoldRacingRule(pruner, metric, _tolerance(search))
+        return FoldRacingRule(pruner, metric, _get_tolerance(search))
     if isinstance(pruner, optuna.pruners.BasePruner) and not isinstance(pruner, optuna.pruners.NopPruner):
         return OptunaPrunerRule(study, metric)
     if pruner == "auto" and search.resource is not None:
         return HalvingRule(search.factor, metric)
     is_grid = space.size is not None and space.size <= search.n_trials
-    if pruner == "auto" and search.n_trials > SMALL_SEARCH and not is_grid and _one_score_decides(search):
-        return FoldRacingRule(FoldRacing(), metric, _tolerance(search))
+    if pruner == "auto" and search.n_trials > MAX_TRIALS_WITHOUT_PRUNING and not is_grid and _is_single_metric(search):
+        return FoldRacingRule(FoldRacing(), metric, _get_tolerance(search))
     return NoPruningRule()
 
 
-def _rule(search: Any) -> RefitRule | None:
+def _get_refit_rule(search: Any) -> RefitRule | None:
     return search.refit if isinstance(search.refit, RefitRule) else None
 
 
-def _tolerance(search: Any) -> Tolerance | None:
-    rule = _rule(search)
-    return None if rule is None else rule.tolerance
+def _get_tolerance(search: Any) -> Tolerance | None:
+    rule = _get_refit_rule(search)
+    return None if rule is None else rule.compute_tolerance
 
 
-def _one_score_decides(search: Any) -> bool:
+def _is_single_metric(search: Any) -> bool:
     if search.refit is False:
         return search.scoring is None or isinstance(search.scoring, str)
-    return _rule(search) is not None or not callable(search.refit)
+    return _get_refit_rule(search) is not None or not callable(search.refit)

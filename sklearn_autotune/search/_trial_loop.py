@@ -1,12 +1,12 @@
-"""The life of one trial: asked, measured, told. The only place that asks and tells.
+"""The trial loop: asks Optuna for candidates, has them measured, and tells their outcomes, in the order of asking.
 
-Trials are told in the order in which they were asked, and the next one is asked as soon as the trial ``look_ahead``
-places before it has been told. So the candidates depend on the seed and the look-ahead, never on timing.
+The loop tells trials in the order in which it asked them, and asks the next one as soon as the trial ``look_ahead``
+numbers before it has been told. So the candidates depend on the seed and the look-ahead, never on timing.
 
-So a search is resumed by going through it once more: the sampler is asked again from the first trial on, and where the
-outcome of what it proposes is stored, that is told in place of a new one. Whatever a sampler, a bar or a rule for
-stopping remembers is then what it was, and a candidate that was under way when the search ended comes up again as
-itself.
+So a search is resumed by replaying it: the loop asks the sampler again from the first trial on, and if the outcome of
+the proposed candidate is stored, it tells that outcome instead of measuring the candidate. Sampler, pruning rule and
+stopping rule then have the same state as before, and the candidates that were running when the search ended are
+proposed again.
 """
 
 import logging
@@ -38,14 +38,14 @@ __all__ = ["MEASURED_STATUSES", "Budget", "ReplayMismatchError", "StoppingRule",
 
 logger = logging.getLogger(__name__)
 
-# A sampler that keeps proposing candidates already measured is helped out with a random new one, and after so many
-# random draws without a new one the space counts as exhausted.
+# If a sampler proposes measured candidates this many times in a row, a random new one is drawn instead. If this many
+# random draws give no new candidate, the space counts as exhausted.
 MAX_REPEATS = 3
 MAX_RANDOM_DRAWS = 1000
 
 
 class ReplayMismatchError(Exception):
-    """The sampler does not propose a stored candidate again, so the search cannot be gone through once more."""
+    """The sampler does not propose a stored candidate again, so the stored search cannot be replayed."""
 
 
 @dataclass(slots=True)
@@ -58,25 +58,25 @@ class Budget:
     deadline : float or None
         ``time.time()`` at which ``fit`` has to be over.
     refit : bool
-        Whether a final fit has to find its place before the deadline.
+        Whether a final fit has to end before the deadline too.
     """
 
     n_trials: int
     deadline: float | None = None
     refit: bool = True
-    fit_seconds: float = field(default=0.0, init=False)
+    refit_seconds: float = field(default=0.0, init=False)
 
-    def note(self, outcome: Outcome) -> None:
-        """Remember what fits cost: the refit, on all rows, is expected to take a quarter more than the slowest."""
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Estimate the refit, which uses all rows, at a quarter more than the slowest fit."""
         if outcome.folds:
-            self.fit_seconds = max(self.fit_seconds, 1.25 * max(fold.fit_seconds for fold in outcome.folds))
+            self.refit_seconds = max(self.refit_seconds, 1.25 * max(fold.fit_seconds for fold in outcome.folds))
 
     @property
     def search_deadline(self) -> float | None:
-        """When measuring has to be over."""
+        """The ``time.time()`` at which measuring has to be over."""
         if self.deadline is None:
             return None
-        return self.deadline - (self.fit_seconds if self.refit else 0.0)
+        return self.deadline - (self.refit_seconds if self.refit else 0.0)
 
     @property
     def seconds_left(self) -> float | None:
@@ -86,54 +86,54 @@ class Budget:
 
     @property
     def is_spent(self) -> bool:
-        """Whether no further candidate is to be begun."""
+        """Whether no further candidate may be started."""
         return self.seconds_left == 0.0
 
 
 @dataclass(slots=True)
 class StoppingRule:
-    """When a search has found enough: decided by what has been told, so that it never depends on timing.
+    """Stops a search on the outcomes that have been told, so that it never depends on timing.
 
     Attributes
     ----------
     patience : int or None
-        How many candidates may be told in a row without a better mean score than all before.
+        How many candidates in a row may have no better mean score than all before.
     target_score : float or None
-        The mean score to be reached.
+        The mean score at which the search stops.
     """
 
     patience: int | None = None
     target_score: float | None = None
-    best: float | None = field(default=None, init=False)
-    n_without: int = field(default=0, init=False)
+    best_score: float | None = field(default=None, init=False)
+    n_without_improvement: int = field(default=0, init=False)
 
-    def note(self, outcome: Outcome, score: float | None) -> None:
-        """Take in an outcome, and the mean score if it is complete."""
+    def add_outcome(self, outcome: Outcome, score: float | None) -> None:
+        """Update with an outcome, and its mean score if it is complete."""
         if outcome.status not in MEASURED_STATUSES:
             return
-        if score is not None and (self.best is None or score > self.best):
-            self.best, self.n_without = score, 0
-        elif self.best is not None:
-            self.n_without += 1
+        if score is not None and (self.best_score is None or score > self.best_score):
+            self.best_score, self.n_without_improvement = score, 0
+        elif self.best_score is not None:
+            self.n_without_improvement += 1
 
     @property
     def is_met(self) -> bool:
-        """Whether to stop."""
-        if self.best is None:
+        """Whether the search is to stop."""
+        if self.best_score is None:
             return False
-        is_enough = self.target_score is not None and self.best >= self.target_score
-        return is_enough or (self.patience is not None and self.n_without >= self.patience)
+        is_enough = self.target_score is not None and self.best_score >= self.target_score
+        return is_enough or (self.patience is not None and self.n_without_improvement >= self.patience)
 
 
 @dataclass(slots=True)
-class _Asked:
+class _AskedTrial:
     trial: optuna.Trial
     params: Mapping[str, Any]
-    row: int
+    candidate_index: int
 
 
 class TrialLoop:
-    """Asks, hands out, and tells until the budget is spent.
+    """Asks for candidates, submits them to an executor, and tells their outcomes until the budget is spent.
 
     Parameters
     ----------
@@ -146,34 +146,34 @@ class TrialLoop:
     pruning_rule : PruningRule or None
         What candidates have to clear; None lets all run in full.
     look_ahead : int
-        How many candidates may be under way before their results are known.
+        How many candidates may be running before their results are known.
     metric : str or None
-        Which of several scores guides the search.
+        Which of several scores decides.
     seed : int
-        For the random candidates that help out a sampler which repeats itself.
+        Seed of the random candidates that are drawn when a sampler repeats itself.
     enqueue : sequence of dict
         Candidates to measure first.
     propose : callable or None
-        Called with the records told so far and the number of the candidate to come, before the sampler is asked; may
-        return a candidate to take instead, or None.
+        Called with the records so far and the index of the next candidate, before the sampler is asked; may return a
+        candidate to use instead, or None.
     callbacks : sequence of callable
         Called as ``callback(study, frozen_trial)`` after each tell, in order.
     check_outcome : callable or None
-        Called with the first complete outcome; may raise if it is not what the search can use.
-    contexts : object with ``open(row)`` and ``close(row)``
+        Called with the first complete outcome; raises an error if the search cannot use it.
+    contexts : object with ``open(candidate_index)`` and ``close(candidate_index)``
         scikit-learn's callback contexts of a candidate's folds.
     recorder : Recorder or None
-        Where trials are written down, and where those of the search that is resumed stand.
+        Writes trials to the stored study, and reads those of a search that is resumed.
     skip_replay : bool
-        Take the stored trials as they are, in place of going through the search once more.
-    clock : PhaseTimer or None
-        Where seconds are written down.
+        Add the stored trials to the study as they are, instead of replaying the search.
+    phase_timer : PhaseTimer or None
+        Adds up the seconds of the phases.
 
     Raises
     ------
     ReplayMismatchError
-        By `run`, if the sampler does not propose the stored candidates again: it has no seed, or something that steers
-        the search has changed. With ``skip_replay`` that does not matter.
+        By `run`, if the sampler does not propose the stored candidates again: it has no seed, or a setting of the
+        search has changed. With ``skip_replay`` that does not matter.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class TrialLoop:
         contexts: Any,
         recorder: Recorder | None = None,
         skip_replay: bool = False,
-        clock: PhaseTimer | None = None,
+        phase_timer: PhaseTimer | None = None,
     ) -> None:
         self.study = study
         self.space = space
@@ -210,97 +210,97 @@ class TrialLoop:
         self.check_outcome = check_outcome
         self.contexts = contexts
         self.recorder = recorder or Recorder()
-        self.clock = clock or PhaseTimer()
+        self.phase_timer = phase_timer or PhaseTimer()
         self.records: list[TrialRecord] = []
-        self.seen: set[Any] = set()
-        self.n_rows = 0
-        # Stored trials that have not come up yet: by their numbers in the search, and any others.
-        self.known: dict[int, FrozenTrial] = {}
-        self.others: list[FrozenTrial] = []
+        self.seen_keys: set[Any] = set()
+        self.n_accepted = 0
+        # Stored trials that have not been replayed yet, by number; and those with the same number, but other params.
+        self.stored_trials: dict[int, FrozenTrial] = {}
+        self.conflicting_trials: list[FrozenTrial] = []
         self._read_stored_trials()
         if skip_replay:
-            self._take_as_stored()
+            self._add_stored_trials()
         self.is_grid = space.size is not None and space.size <= budget.n_trials
-        self.planned: Iterator[dict[str, Any]] = self._plan(enqueue)
-        self.random = create_random_study(seed)
-        self.under_way: dict[int, _Asked] = {}
-        self.arrived: dict[int, Outcome] = {}
+        self.fixed_candidates: Iterator[dict[str, Any]] = self._iterate_fixed_candidates(enqueue)
+        self.random_study = create_random_study(seed)
+        self.running: dict[int, _AskedTrial] = {}
+        self.arrived_outcomes: dict[int, Outcome] = {}
         self.is_exhausted = False
         self.stop_requested = self.stopping_rule.is_met
         self.is_telling = False
 
     @property
     def n_expected_candidates(self) -> int:
-        """How many candidates will be measured if nothing stops the search."""
+        """How many candidates will be measured if nothing stops the search early."""
         size = self.space.size
         return self.budget.n_trials if size is None else min(size, self.budget.n_trials)
 
     def run(self) -> list[TrialRecord]:
         """Spend the budget; return the records of all finished trials, in the order of their numbers."""
-        self.study.stop = self._ask_to_stop  # type: ignore[method-assign]  # for Optuna's own callbacks
+        self.study.stop = self._request_stop  # type: ignore[method-assign]  # for Optuna's own callbacks
         try:
             while True:
-                self._hand_out()
-                if not self.under_way:
-                    self._take_as_stored()
+                self._submit_candidates()
+                if not self.running:
+                    self._add_stored_trials()
                     return self.records
-                if next(iter(self.under_way)) not in self.arrived:
-                    with self.clock.running("measuring"):
-                        self.arrived.update(self.executor.wait(self._patience()))
-                    self._hear_of_others()
-                self._tell_arrived()
+                if next(iter(self.running)) not in self.arrived_outcomes:
+                    with self.phase_timer.measure("measuring"):
+                        self.arrived_outcomes.update(self.executor.wait(self._compute_wait_seconds()))
+                    self._take_outcomes_from_others()
+                self._tell_in_order()
                 self._cancel_if_over()
         finally:
             del self.study.stop
             self.callbacks = ()  # the search is over: if one of them raised, it is not called again
-            self._cancel(self.under_way, Outcome("cancelled", (), "the search was interrupted"))
-            self._close_half_asked()
+            self._cancel(self.running, Outcome("cancelled", (), "the search was interrupted"))
+            self._close_running_trials()
 
     # -- asking ------------------------------------------------------------------------------------------------
 
-    def _hand_out(self) -> None:
+    def _submit_candidates(self) -> None:
         while self._may_ask():
-            with self.clock.running("sampler"):
+            with self.phase_timer.measure("sampler"):
                 asked = self._ask()
             if asked is None:
                 self.is_exhausted = True
                 return
-            self.under_way[asked.trial.number] = asked
-            if asked.trial.number in self.known:
-                self.arrived[asked.trial.number] = self._outcome_again(asked.trial)
+            self.running[asked.trial.number] = asked
+            if asked.trial.number in self.stored_trials:
+                self.arrived_outcomes[asked.trial.number] = self._replay_outcome(asked.trial)
                 continue
             self.executor.submit(
                 WorkItem(
                     number=asked.trial.number,
-                    row=asked.row,
-                    n_rows=self.n_expected_candidates,
+                    candidate_index=asked.candidate_index,
+                    n_candidates=self.n_expected_candidates,
                     params=asked.params,
                     pruner_state=self.pruning_rule.take_snapshot(asked.trial),
                     # Without one complete candidate there would be nothing to return.
-                    deadline=None if asked.row == 0 else self.budget.search_deadline,
-                    contexts=self.contexts.open(asked.row),
+                    deadline=None if asked.candidate_index == 0 else self.budget.search_deadline,
+                    callback_contexts=self.contexts.open(asked.candidate_index),
                 )
             )
 
     def _may_ask(self) -> bool:
-        out_of_time = self.budget.is_spent and self.n_rows > 0
+        out_of_time = self.budget.is_spent and self.n_accepted > 0
         return not (
             self.is_exhausted
             or self.stop_requested
             or out_of_time
-            or self.n_rows >= self.budget.n_trials
-            or len(self.under_way) >= self.look_ahead
+            or self.n_accepted >= self.budget.n_trials
+            or len(self.running) >= self.look_ahead
         )
 
-    def _ask(self) -> _Asked | None:
+    def _ask(self) -> _AskedTrial | None:
         """Ask for a candidate that has not been measured, or return None if there is none left."""
-        for fixed in self.planned:
+        for fixed in self.fixed_candidates:
             asked = self._accept(self._ask_fixed(fixed))
             if asked is not None:
                 return asked
         if self.is_grid:
             return None
-        proposed = None if self.propose is None else self.propose(self.records, self.n_rows)
+        proposed = None if self.propose is None else self.propose(self.records, self.n_accepted)
         if proposed is not None:
             asked = self._accept(self._ask_fixed(self.space.encode(proposed)))
             if asked is not None:
@@ -311,10 +311,10 @@ class TrialLoop:
                 return asked
         return self._ask_random()
 
-    def _ask_random(self) -> _Asked | None:
+    def _ask_random(self) -> _AskedTrial | None:
         for _ in range(MAX_RANDOM_DRAWS):
-            draw = self.random.ask()
-            if make_candidate_key(self.space.suggest(draw)) not in self.seen:
+            draw = self.random_study.ask()
+            if make_candidate_key(self.space.suggest(draw)) not in self.seen_keys:
                 return self._accept(self._ask_fixed(draw.params))
         logger.info("No new candidate in %d random draws: the space is exhausted.", MAX_RANDOM_DRAWS)
         return None
@@ -323,178 +323,178 @@ class TrialLoop:
         self.study.enqueue_trial(dict(params))
         return self.study.ask()
 
-    def _accept(self, trial: optuna.Trial) -> _Asked | None:
+    def _accept(self, trial: optuna.Trial) -> _AskedTrial | None:
         """Take the trial's candidate if it is new; otherwise close the trial."""
         params = self.space.suggest(trial)
         key = make_candidate_key(params)
-        self._require_repeated(trial, key in self.seen)
-        if key in self.seen:
-            self._finish(trial, params, Outcome("duplicate"))
+        self._check_replay(trial, key in self.seen_keys)
+        if key in self.seen_keys:
+            self._close_trial(trial, params, Outcome("duplicate"))
             return None
-        self.seen.add(key)
-        self.n_rows += 1
-        return _Asked(trial, params, self.n_rows - 1)
+        self.seen_keys.add(key)
+        self.n_accepted += 1
+        return _AskedTrial(trial, params, self.n_accepted - 1)
 
-    def _plan(self, enqueue: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    def _iterate_fixed_candidates(self, enqueue: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         for candidate in enqueue:
             yield self.space.encode(candidate)
         if self.is_grid:
             for fixed in self.space.iterate_grid():
-                if make_candidate_key(self.space.suggest(FixedTrial(fixed))) not in self.seen:
+                if make_candidate_key(self.space.suggest(FixedTrial(fixed))) not in self.seen_keys:
                     yield fixed
 
     # -- what is stored ----------------------------------------------------------------------------------------
 
     def _read_stored_trials(self) -> None:
-        self.recorder.begin()
+        self.recorder.restart()
         for stored in self.recorder.read():
-            first = self.known.setdefault(get_trial_number(stored), stored)
+            first = self.stored_trials.setdefault(get_trial_number(stored), stored)
             if first.params != stored.params:
-                self.others.append(stored)
+                self.conflicting_trials.append(stored)
 
-    def _hear_of_others(self) -> None:
-        """Take what other processes at the same study have told."""
-        missing = [number for number in self.under_way if number not in self.arrived]
+    def _take_outcomes_from_others(self) -> None:
+        """Take the outcomes that other processes have written to the same study."""
+        missing = [number for number in self.running if number not in self.arrived_outcomes]
         for number, stored in self.recorder.read_trials_from_others(missing).items():
             self.executor.kill([number])
-            self.known[number] = stored
-            self.arrived[number] = self._outcome_again(self.under_way[number].trial)
+            self.stored_trials[number] = stored
+            self.arrived_outcomes[number] = self._replay_outcome(self.running[number].trial)
 
-    def _require_repeated(self, trial: optuna.Trial, is_duplicate: bool) -> None:
+    def _check_replay(self, trial: optuna.Trial, is_duplicate: bool) -> None:
         """Raise ReplayMismatchError if a stored trial of this number had another candidate."""
-        stored = self.known.get(trial.number)
+        stored = self.stored_trials.get(trial.number)
         if stored is None:
             return
         was_duplicate = stored.user_attrs[OUTCOME_ATTRIBUTE]["status"] == "duplicate"
         if stored.params != trial.params or was_duplicate != is_duplicate:
             raise ReplayMismatchError(f"trial {trial.number} has {trial.params}, and had {stored.params}")
 
-    def _outcome_again(self, trial: optuna.Trial) -> Outcome:
-        """Return the stored outcome of a trial that came up again, with what its bar reported."""
-        stored = self.known[trial.number]
-        if self.pruning_rule.report:
+    def _replay_outcome(self, trial: optuna.Trial) -> Outcome:
+        """Return the stored outcome of a replayed trial, and report again what the pruning rule had reported."""
+        stored = self.stored_trials[trial.number]
+        if self.pruning_rule.reports_values:
             for step, value in sorted(stored.intermediate_values.items()):
                 trial.report(value, step)
         return read_record(stored, self.space).outcome
 
-    def _take_as_stored(self) -> None:
-        """Take the stored trials that have not come up, if there are any, into the study as they are."""
-        for stored in [*self.known.values(), *self.others]:
+    def _add_stored_trials(self) -> None:
+        """Add the stored trials that were not replayed to the study as they are."""
+        for stored in [*self.stored_trials.values(), *self.conflicting_trials]:
             self.study.add_trial(stored)
             number = len(self.study.get_trials(deepcopy=False)) - 1
             record = replace(read_record(stored, self.space), number=number)
             self.records.append(record)
-            self._learn(record.outcome)
-            self.recorder.note(number, None)
+            self._update_rules(record.outcome)
+            self.recorder.record(number, None)
             if record.is_measured:
-                self.seen.add(make_candidate_key(record.params))
-                self.n_rows += 1
-        self.known, self.others = {}, []
+                self.seen_keys.add(make_candidate_key(record.params))
+                self.n_accepted += 1
+        self.stored_trials, self.conflicting_trials = {}, []
 
     # -- telling -----------------------------------------------------------------------------------------------
 
-    def _tell_arrived(self) -> None:
-        """Tell what has arrived, in the order in which it was asked."""
-        while self.under_way and not self.stop_requested:
-            number = next(iter(self.under_way))
-            if number not in self.arrived:
+    def _tell_in_order(self) -> None:
+        """Tell the outcomes that have arrived, in the order in which their candidates were asked."""
+        while self.running and not self.stop_requested:
+            number = next(iter(self.running))
+            if number not in self.arrived_outcomes:
                 return
-            self._raise_arrived(number)
-            asked, outcome = self.under_way.pop(number), self.arrived.pop(number)
+            self._raise_candidate_exception(number)
+            asked, outcome = self.running.pop(number), self.arrived_outcomes.pop(number)
             if self.check_outcome is not None and outcome.status == "complete":
                 self.check_outcome(outcome)
                 self.check_outcome = None
-            self.contexts.close(asked.row)
-            self._finish(asked.trial, asked.params, outcome)
+            self.contexts.close(asked.candidate_index)
+            self._close_trial(asked.trial, asked.params, outcome)
             self.stop_requested |= self.stopping_rule.is_met or any(fold.stop_requested for fold in outcome.folds)
-            # Ask before telling the next one, even if that has arrived too: what a candidate is asked from must not
-            # depend on how many happen to arrive together.
-            self._hand_out()
+            # Ask before telling the next one, even if that has arrived too: what the sampler knows must not depend on
+            # how many outcomes happen to arrive together.
+            self._submit_candidates()
 
-    def _raise_arrived(self, number: int) -> None:
-        """Let through the exception with which a candidate came back, as ``error_score="raise"`` asks."""
-        if number in self.arrived and self.arrived[number].exception is not None:
-            raise self.arrived.pop(number).exception  # type: ignore[misc]
+    def _raise_candidate_exception(self, number: int) -> None:
+        """Raise the exception of a candidate that failed under ``error_score="raise"``."""
+        if number in self.arrived_outcomes and self.arrived_outcomes[number].exception is not None:
+            raise self.arrived_outcomes.pop(number).exception  # type: ignore[misc]
 
-    def _finish(self, trial: optuna.Trial, params: Mapping[str, Any], outcome: Outcome) -> None:
+    def _close_trial(self, trial: optuna.Trial, params: Mapping[str, Any], outcome: Outcome) -> None:
         self.records.append(TrialRecord(trial.number, params, outcome))
-        self._learn(outcome)
+        self._update_rules(outcome)
         trial.set_user_attr(OUTCOME_ATTRIBUTE, pack_outcome(outcome, trial.number))
         self.is_telling = True
-        with self.clock.running("sampler"):
+        with self.phase_timer.measure("sampler"):
             frozen = self._tell(trial, outcome)
         self.is_telling = False
-        is_stored = is_final(outcome) and self.known.pop(trial.number, None) is not None
-        is_news = is_final(outcome) and not is_stored
-        # Whether a candidate was measured before, each process finds out by itself.
-        is_only_ours = outcome.status == "duplicate" and self.recorder.is_shared
-        self.recorder.note(trial.number, frozen if is_news and not is_only_ours else None)
+        is_stored = is_final(outcome) and self.stored_trials.pop(trial.number, None) is not None
+        is_new = is_final(outcome) and not is_stored
+        # Each process finds duplicates by itself.
+        is_local = outcome.status == "duplicate" and self.recorder.is_shared
+        self.recorder.record(trial.number, frozen if is_new and not is_local else None)
         if outcome.status in MEASURED_STATUSES and not is_stored:
             for callback in self.callbacks:
                 callback(self.study, frozen)
                 self.recorder.record_attributes(self.study.user_attrs)
 
-    def _learn(self, outcome: Outcome) -> None:
-        """Pass on what the budget, the bars and the goal go by."""
-        self.budget.note(outcome)
-        self.pruning_rule.note(outcome)
-        self.stopping_rule.note(outcome, self._mean(outcome) if outcome.status == "complete" else None)
+    def _update_rules(self, outcome: Outcome) -> None:
+        """Pass an outcome to the budget, the pruning rule and the stopping rule."""
+        self.budget.add_outcome(outcome)
+        self.pruning_rule.add_outcome(outcome)
+        self.stopping_rule.add_outcome(outcome, self._average_folds(outcome) if outcome.status == "complete" else None)
 
-    def _mean(self, outcome: Outcome) -> float:
+    def _average_folds(self, outcome: Outcome) -> float:
         return average_scores((fold.test for fold in outcome.folds), self.metric)
 
     def _tell(self, trial: optuna.Trial, outcome: Outcome) -> FrozenTrial:
-        if not self.pruning_rule.report:
-            self._report(trial, outcome)
+        if not self.pruning_rule.reports_values:
+            self._report_scores(trial, outcome)
         if outcome.status == "complete":
-            return self.study.tell(trial, self._mean(outcome))
+            return self.study.tell(trial, self._average_folds(outcome))
         if outcome.status in ("failed", "pruned"):
             # Samplers learn nothing from FAIL; PRUNED without a value counts as worst and steers them away.
             return self.study.tell(trial, state=TrialState.PRUNED)
         return self.study.tell(trial, state=TrialState.FAIL)
 
-    def _report(self, trial: optuna.Trial, outcome: Outcome) -> None:
-        """Report how far a candidate came: samplers rank those that were stopped by it, and then by their score."""
+    def _report_scores(self, trial: optuna.Trial, outcome: Outcome) -> None:
+        """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score."""
         for rung in outcome.curve:
             trial.report(average_scores(rung.test, self.metric), rung.resource)
         if outcome.status == "pruned" and not outcome.curve:
-            trial.report(self._mean(outcome), len(outcome.folds) - 1)
+            trial.report(self._average_folds(outcome), len(outcome.folds) - 1)
 
     # -- stopping ----------------------------------------------------------------------------------------------
 
-    def _ask_to_stop(self) -> None:
-        """Take Optuna's ``study.stop()``: a callback ends the search, a sampler that is told says it has no more."""
+    def _request_stop(self) -> None:
+        """Handle Optuna's ``study.stop()``: a callback ends the search, a sampler has no more candidates."""
         if self.is_telling:
             self.is_exhausted = True
         else:
             self.stop_requested = True
 
-    def _patience(self) -> float | None:
-        """Seconds to wait for something to arrive; the first candidate is waited for without limit."""
-        only_first = all(asked.row == 0 for asked in self.under_way.values())
+    def _compute_wait_seconds(self) -> float | None:
+        """Return how long to wait for outcomes; the wait for the first candidate has no limit."""
+        only_first = all(asked.candidate_index == 0 for asked in self.running.values())
         return None if only_first else self.budget.seconds_left
 
     def _cancel_if_over(self) -> None:
-        """Give up what is under way once the search was stopped or, but for the first candidate, time is up."""
+        """Cancel running candidates if the search was stopped; if time is up, all but the first candidate."""
         if self.stop_requested:
-            self.arrived.clear()  # which later candidates have arrived is a matter of timing
-            self._cancel(self.under_way, Outcome("cancelled", (), "the search was stopped"))
+            self.arrived_outcomes.clear()  # which later candidates have arrived depends on timing
+            self._cancel(self.running, Outcome("cancelled", (), "the search was stopped"))
         elif self.budget.seconds_left == 0.0:
-            late = [number for number, asked in self.under_way.items() if asked.row > 0]
+            late = [number for number, asked in self.running.items() if asked.candidate_index > 0]
             for number in late:
-                self._raise_arrived(number)
+                self._raise_candidate_exception(number)
             self._cancel(late, Outcome("timeout", (), OUT_OF_TIME))
 
-    def _cancel(self, numbers: Iterable[int], otherwise: Outcome) -> None:
-        """Close trials under way: with their outcome where it has arrived, otherwise as given."""
+    def _cancel(self, numbers: Iterable[int], default: Outcome) -> None:
+        """Close running trials: with their outcome if it has arrived, with the given one otherwise."""
         late = list(numbers)
         self.executor.kill(late)
         for number in late:
-            asked = self.under_way.pop(number)
-            outcome = self.arrived.pop(number, otherwise)
-            self._finish(asked.trial, asked.params, otherwise if outcome.exception else outcome)
+            asked = self.running.pop(number)
+            outcome = self.arrived_outcomes.pop(number, default)
+            self._close_trial(asked.trial, asked.params, default if outcome.exception else outcome)
 
-    def _close_half_asked(self) -> None:
-        """Close what an interrupt has left running between asking and telling."""
+    def _close_running_trials(self) -> None:
+        """Close trials that an interrupt has left running between asking and telling."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             self.study.tell(trial.number, state=TrialState.FAIL)
