@@ -1,1 +1,1 @@
-"""Studies: opened, locked, written, resumed, shared."""
+"""Optuna studies: create, open, lock, write, resume and share them."""

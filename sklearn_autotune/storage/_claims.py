@@ -1,12 +1,12 @@
-"""Several processes at one study: each goes through the same search, and measures what no other has claimed.
+"""Claims on candidates, by which several processes share one search.
 
-What a search asks depends on nothing but what has been told, so processes that go through the same search ask the same
-candidates. Each claims a candidate before it measures it, leaves to the others what they have claimed, and is told what
-they found by the study. So together they do what one would have done, result and budget included, as many candidates at
-a time as ``look_ahead`` allows.
+The candidates of a search depend on nothing but the trials that have been told, so processes that run the same search
+ask the same candidates. Each process claims a candidate before it measures it, leaves alone what others have claimed,
+and reads their outcomes from the stored study. So together they do what one process would have done, result and budget
+included, with as many candidates at a time as ``look_ahead`` allows.
 
-A claim is a running trial in a study of its own beside the search's. Of several claims the first one in the storage's
-order holds. A claim that shows no sign of life for a while may be taken over.
+A claim is a running trial in a separate study of the same storage. Of several claims on one candidate, the first in the
+storage's order holds. A claim whose heartbeat has stopped for `CLAIM_TIMEOUT_SECONDS` may be taken over.
 """
 
 import logging
@@ -30,11 +30,11 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 5.0
-CLAIM_TIMEOUT_SECONDS = 60.0  # without a sign of life; by the clock of whoever looks, for clocks of machines differ
+CLAIM_TIMEOUT_SECONDS = 60.0  # without a heartbeat, by the clock of the process that looks: machines' clocks differ
 
 
 class ClaimRegistry:
-    """Who measures which candidate of a study.
+    """Claims candidates of a study for this process, and keeps the claims alive with heartbeats.
 
     Parameters
     ----------
@@ -50,89 +50,90 @@ class ClaimRegistry:
             )
         self.storage = storage
         self.token = uuid4().hex
-        self.mine: dict[int, int] = {}  # candidates and the trials that stand for the claims
-        self.signs: dict[int, tuple[Any, float]] = {}  # of each trial, the last sign of life and when it was new
+        self.own_claims: dict[int, int] = {}  # candidate numbers and the ids of the trials that stand for the claims
+        # Of each trial that stands for a claim: its last heartbeat, and when that was first seen.
+        self.last_heartbeats: dict[int, tuple[Any, float]] = {}
         self.lock = threading.Lock()
-        self.is_over = threading.Event()
-        self.heart = threading.Thread(target=self._beat, daemon=True)
-        self.heart.start()
+        self.is_closed = threading.Event()
+        self.heartbeat_thread = threading.Thread(target=self._send_heartbeats, daemon=True)
+        self.heartbeat_thread.start()
 
-    def take(self, number: int) -> bool:
-        """Claim a candidate, unless somebody else has it."""
-        claims = self._claims(number)
+    def acquire(self, number: int) -> bool:
+        """Claim a candidate, unless another process has claimed it; return whether it is claimed now."""
+        claims = self._get_claims(number)
         if any(self._is_alive(claim) for claim in claims):
             return False
         for claim in claims:
             logger.warning("Candidate %d was claimed by a process that shows no sign of life; it is claimed.", number)
-            self._finish(get_trial_id(claim))
+            self._release_claim(get_trial_id(claim))
         attributes = {"number": number, "token": self.token, "beat": 0}
         self.study.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=attributes))
-        claims = self._claims(number)
+        claims = self._get_claims(number)
         own = next((claim for claim in claims if claim.user_attrs["token"] == self.token), None)
         if own is None:  # taken over already
             return False
         if claims[0] is not own:
-            self._finish(get_trial_id(own))
+            self._release_claim(get_trial_id(own))
             return False
         with self.lock:
-            self.mine[number] = get_trial_id(own)
+            self.own_claims[number] = get_trial_id(own)
         return True
 
     def release(self, numbers: Iterable[int]) -> None:
-        """Give claims up: their candidates have been told, or are for others to measure."""
+        """Release claims: their candidates have been told, or another process may measure them."""
         for number in list(numbers):
             with self.lock:
-                claim = self.mine.pop(number, None)
+                claim = self.own_claims.pop(number, None)
             if claim is not None:
-                self._finish(claim)
+                self._release_claim(claim)
 
     def close(self) -> None:
-        """Give all claims up."""
-        self.is_over.set()
-        self.heart.join()
-        self.release(self.mine)
+        """Release all claims, and stop the heartbeats."""
+        self.is_closed.set()
+        self.heartbeat_thread.join()
+        self.release(self.own_claims)
 
-    def _claims(self, number: int) -> list[FrozenTrial]:
-        """Return the claims on a candidate, the one that holds first."""
+    def _get_claims(self, number: int) -> list[FrozenTrial]:
+        """Return the claims on a candidate; the first one holds."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         found = [trial for trial in running if trial.user_attrs.get("number") == number]
         return sorted(found, key=lambda trial: trial.number)
 
     def _is_alive(self, claim: FrozenTrial) -> bool:
-        now, sign = time.monotonic(), claim.user_attrs.get("beat")
-        known, since = self.signs.get(get_trial_id(claim), (None, now))
-        if known != sign:
+        now, heartbeat = time.monotonic(), claim.user_attrs.get("beat")
+        last, since = self.last_heartbeats.get(get_trial_id(claim), (None, now))
+        if last != heartbeat:
             since = now
-        self.signs[get_trial_id(claim)] = sign, since
+        self.last_heartbeats[get_trial_id(claim)] = heartbeat, since
         return now - since < CLAIM_TIMEOUT_SECONDS
 
-    def _finish(self, claim: int) -> None:
+    def _release_claim(self, claim: int) -> None:
         try:
             self.storage.set_trial_state_values(claim, TrialState.FAIL)
-        except Exception as error:  # taken over; or the storage is away, and the claim will be missed by its heartbeat
+        except Exception as error:  # taken over; or the storage fails, and the claim will time out
             logger.info("Claim %d could not be given up: %s", claim, error)
 
-    def _beat(self) -> None:
-        """Show that this process is alive."""
-        n_beats = 0
-        while not self.is_over.wait(HEARTBEAT_SECONDS):
-            n_beats += 1
+    def _send_heartbeats(self) -> None:
+        """Count up an attribute of each claim, which shows that this process is alive."""
+        n_heartbeats = 0
+        while not self.is_closed.wait(HEARTBEAT_SECONDS):
+            n_heartbeats += 1
             with self.lock:
-                claims = list(self.mine.values())
+                claims = list(self.own_claims.values())
             for claim in claims:
                 try:
-                    self.storage.set_trial_user_attr(claim, "beat", n_beats)
-                except Exception as error:  # taken over, or the storage is away: whoever writes there will say so
+                    self.storage.set_trial_user_attr(claim, "beat", n_heartbeats)
+                except Exception as error:  # taken over; or the storage fails, which the next write reports
                     logger.info("Claim %d could not be kept up: %s", claim, error)
 
 
 class ClaimingExecutor:
-    """Measures what this process could claim; what others have claimed is left to them.
+    """Measures the candidates that this process can claim, and leaves the others to other processes.
 
     Parameters
     ----------
     inner : Executor
-        Where candidates are measured.
+        Measures the candidates that are claimed.
     recorder : Recorder
     """
 
@@ -141,54 +142,54 @@ class ClaimingExecutor:
         self.recorder = recorder
         self.capacity = inner.capacity
         self.claims: ClaimRegistry = recorder.run_with_retries(lambda: ClaimRegistry(recorder.study))  # type: ignore[arg-type]
-        self.measured: set[int] = set()
-        self.left: dict[int, WorkItem] = {}  # to others, until there is room here
+        self.running: set[int] = set()
+        self.deferred: dict[int, WorkItem] = {}  # claimed by others, or waiting for a free worker
 
     def submit(self, work: WorkItem) -> None:
-        """Measure the candidate if nobody else does, and there is room for it: what would only wait is for others."""
-        if not (self._has_room and self._take(work)):
-            self.left[work.number] = work
+        """Measure the candidate if no other process does, and a worker is free; otherwise defer it."""
+        if not (self._has_free_worker and self._submit_if_claimed(work)):
+            self.deferred[work.number] = work
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
-        """Wait for something to arrive here, or a moment."""
-        self.claims.release([number for number in self.claims.mine if number in self.recorder.told])
-        for work in list(self.left.values()):
-            if self._has_room and self._take(work):
-                del self.left[work.number]
-        patience = POLL_SECONDS if timeout is None else min(timeout, POLL_SECONDS)
-        if not self.measured:
-            time.sleep(patience)
+        """Wait a moment for outcomes of this process, and try again to claim what is deferred."""
+        self.claims.release([number for number in self.claims.own_claims if number in self.recorder.finished_numbers])
+        for work in list(self.deferred.values()):
+            if self._has_free_worker and self._submit_if_claimed(work):
+                del self.deferred[work.number]
+        wait_seconds = POLL_SECONDS if timeout is None else min(timeout, POLL_SECONDS)
+        if not self.running:
+            time.sleep(wait_seconds)
             return []
-        arrived = self.inner.wait(patience)
-        self.measured -= {number for number, _ in arrived}
+        arrived = self.inner.wait(wait_seconds)
+        self.running -= {number for number, _ in arrived}
         return arrived
 
     def kill(self, numbers: Iterable[int]) -> None:
-        """Give candidates up; others may measure them."""
-        gone = set(numbers)
-        self.inner.kill(gone & self.measured)
-        self.measured -= gone
-        self.left = {number: work for number, work in self.left.items() if number not in gone}
+        """Cancel candidates; other processes may measure them."""
+        cancelled = set(numbers)
+        self.inner.kill(cancelled & self.running)
+        self.running -= cancelled
+        self.deferred = {number: work for number, work in self.deferred.items() if number not in cancelled}
 
     def close(self) -> None:
-        """Give everything up."""
+        """Close the executor, and release all claims."""
         try:
             self.inner.close()
         finally:
             self.claims.close()
 
     @property
-    def _has_room(self) -> bool:
-        return len(self.measured) < self.inner.capacity
+    def _has_free_worker(self) -> bool:
+        return len(self.running) < self.inner.capacity
 
-    def _take(self, work: WorkItem) -> bool:
+    def _submit_if_claimed(self, work: WorkItem) -> bool:
         number = work.number
-        if not self.recorder.run_with_retries(lambda: self.claims.take(number)):
+        if not self.recorder.run_with_retries(lambda: self.claims.acquire(number)):
             return False
-        # What it was measured by, another process has written down before it gave up the claim.
+        # Another process stores an outcome before it releases its claim.
         if number in self.recorder.read_trials_from_others([number]):
             self.claims.release([number])
             return False
-        self.measured.add(number)
+        self.running.add(number)
         self.inner.submit(work)
         return True

@@ -1,4 +1,4 @@
-"""The end of a journal file is looked at before anything is written behind it."""
+"""Check the end of a journal file before anything is appended to it."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ __all__ = ["find_journal_file", "require_complete_journal"]
 
 
 def find_journal_file(storage: Any) -> Path | None:
-    """Return the file behind one of Optuna's journal storages, None if there is none."""
+    """Return the file of one of Optuna's journal storages; None for any other storage."""
     path = get_journal_path(storage)
     return None if path is None else Path(path)
 
@@ -19,8 +19,8 @@ def find_journal_file(storage: Any) -> Path | None:
 def require_complete_journal(storage: Any) -> None:
     """Raise StudyStorageError if a journal's last line was not written to its end.
 
-    Optuna reads such a file without complaint, but what is appended to it joins the torn line, and from then on the
-    file can never be read again.
+    Optuna reads such a file without complaint. But what it appends joins the incomplete line, and from then on the file
+    cannot be read.
     """
     path = find_journal_file(storage)
     if path is None or not path.exists() or path.stat().st_size == 0:

@@ -1,4 +1,4 @@
-"""A lock on a file that dies with the process that holds it, however that process ends."""
+"""A file lock that the kernel releases when its process ends, however it ends."""
 
 import hashlib
 import logging
@@ -17,47 +17,47 @@ __all__ = ["StudyLock"]
 
 logger = logging.getLogger(__name__)
 
-FAR_BEHIND = 2**30  # the byte that Windows locks: nobody could read one with the process's number in it
+LOCKED_BYTE_OFFSET = 2**30  # Windows: a locked byte cannot be read, so not one of those that hold the process id
 
 
 class StudyLock:
-    """Holds a study of a database file for this process; a small file beside the database stands for it.
+    """Locks one study of a database file for this process, by a small lock file beside the database.
 
-    The kernel lets go of the lock when the process ends, also by ``kill -9``. The file may stay behind then, and is
-    taken over by the next one.
+    The kernel releases the lock when the process ends, also by ``kill -9``. The lock file may remain then, and the next
+    process reuses it.
 
     Parameters
     ----------
     database : path
     study_name : str
-        Goes into the file's name as a hash: it may hold any characters.
+        May hold any characters: its hash goes into the lock file's name.
 
     Raises
     ------
     StudyInUseError
-        If another search, of this process or another, holds it; names the process.
+        If another search holds the lock, in this process or another; the message has the process id.
     """
 
     def __init__(self, database: str | os.PathLike, study_name: str) -> None:
         digest = hashlib.blake2b(study_name.encode(), digest_size=6).hexdigest()
         self.path = Path(f"{os.fspath(database)}.{digest}.lock")
-        self.file: Any = self._take(study_name, os.fspath(database))
+        self.file: Any = self._acquire(study_name, os.fspath(database))
 
     def release(self) -> None:
-        """Let go, and remove the file."""
+        """Release the lock, and remove the file."""
         if self.file is None:
             return
         file, self.file = self.file, None
-        # While it is held: whoever opened it meanwhile finds on taking it that it is not there any more.
+        # Removed while it is locked: a process that opened it meanwhile finds that the path is gone and tries again.
         if fcntl is not None:
             self.path.unlink(missing_ok=True)
         file.close()
 
-    def _take(self, study_name: str, database: str) -> Any:
+    def _acquire(self, study_name: str, database: str) -> Any:
         while True:
             file = self.path.open("a+")
             try:
-                _lock(file)
+                _lock_file(file)
             except BlockingIOError:
                 file.seek(0)
                 holder = file.read().strip() or "unknown"
@@ -66,7 +66,7 @@ class StudyLock:
                     f"The study {study_name!r} in {database!r} is being searched by process {holder}. Wait until it "
                     "has ended, or end it; or choose another study_name."
                 ) from None
-            except OSError as error:  # a file system that knows no locks
+            except OSError as error:  # a file system without locks
                 logger.warning("%s cannot be locked (%s): see to it that only one process uses it.", self.path, error)
                 return file
             if self._is_still_there(file):
@@ -83,15 +83,15 @@ class StudyLock:
             return False
 
 
-def _lock(file: Any) -> None:
-    """Take the lock, or raise BlockingIOError."""
+def _lock_file(file: Any) -> None:
+    """Lock the file, or raise BlockingIOError."""
     if fcntl is not None:
-        # Not lockf: those locks are shared by all of a process, and are gone as soon as any part of it closes the file.
+        # Not lockf: its locks belong to the whole process, and end as soon as any part of it closes the file.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return
     import msvcrt  # pragma: no cover
 
-    file.seek(FAR_BEHIND)  # pragma: no cover
+    file.seek(LOCKED_BYTE_OFFSET)  # pragma: no cover
     try:  # pragma: no cover
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
     except PermissionError as error:  # pragma: no cover

@@ -1,4 +1,4 @@
-"""Finished trials: how each candidate ended, and how that is written into its trial and read again."""
+"""Records of finished trials, and how an outcome is packed into a trial's attribute and read again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ __all__ = [
 ]
 
 OUTCOME_ATTRIBUTE = "sklearn_autotune:outcome"
-STORED = ("test", "train", "fit_seconds", "score_seconds", "error")  # of each fold
+FOLD_FIELDS = ("test", "train", "fit_seconds", "score_seconds", "error")  # fields of each fold that are stored
 
 MEASURED_STATUSES = ("complete", "failed", "pruned")
 
-# How a trial ends that says nothing of its candidate: it was under way when the search ended. A resumed search measures
-# the candidate again, as one that was never interrupted would have.
+# Statuses of trials that were running when the search ended. They say nothing of their candidates, so a resumed search
+# measures these again.
 UNFINISHED_STATUSES = ("timeout", "cancelled")
 
 
@@ -38,7 +38,7 @@ class TrialRecord:
     number : int
         The trial's number in the search.
     params : dict
-        The candidate, as it was asked.
+        The candidate, as the sampler proposed it.
     outcome : Outcome
     """
 
@@ -48,7 +48,7 @@ class TrialRecord:
 
     @property
     def full_params(self) -> dict[str, Any]:
-        """The candidate with what measuring it has settled: parameters that give these scores again."""
+        """The candidate with the parameters that measuring has determined; they give these scores again."""
         return {**self.params, **self.outcome.resolved_params}
 
     @property
@@ -58,19 +58,19 @@ class TrialRecord:
 
     @property
     def seconds(self) -> float:
-        """Seconds spent on it: fitting and scoring, or, of one that was lost, in its worker."""
-        of_folds = sum(fold.fit_seconds + fold.score_seconds for fold in self.outcome.folds)
-        return of_folds if self.outcome.seconds is None else self.outcome.seconds
+        """Seconds of fitting and scoring; if the worker process was lost, the seconds spent in it."""
+        fold_seconds = sum(fold.fit_seconds + fold.score_seconds for fold in self.outcome.folds)
+        return fold_seconds if self.outcome.seconds is None else self.outcome.seconds
 
 
 def is_final(outcome: Outcome) -> bool:
-    """Whether an outcome is one that a resumed search need not find out again."""
+    """Whether the outcome counts for good, so that a resumed search need not measure the candidate again."""
     return outcome.status not in UNFINISHED_STATUSES
 
 
 def pack_outcome(outcome: Outcome, number: int) -> dict[str, Any]:
-    """Turn an outcome into one small attribute of the trial, column by column: Optuna copies it often."""
-    folds = {name: [getattr(fold, name) for fold in outcome.folds] for name in STORED}
+    """Turn an outcome into one small user attribute, column by column, because Optuna copies it often."""
+    folds = {name: [getattr(fold, name) for fold in outcome.folds] for name in FOLD_FIELDS}
     packed: dict[str, Any] = {"number": number, "status": outcome.status, "error": outcome.error, "folds": folds}
     if outcome.curve:
         packed["curve"] = [(rung.resource, rung.test) for rung in outcome.curve]
@@ -84,19 +84,19 @@ def pack_outcome(outcome: Outcome, number: int) -> dict[str, Any]:
 
 
 def read_record(trial: FrozenTrial, space: Space) -> TrialRecord:
-    """Read how a stored trial ended."""
-    outcome = _unpack(trial.user_attrs[OUTCOME_ATTRIBUTE])
+    """Read the record of a stored trial."""
+    outcome = _unpack_outcome(trial.user_attrs[OUTCOME_ATTRIBUTE])
     return TrialRecord(trial.number, space.suggest(FixedTrial(trial.params)), outcome)
 
 
 def get_trial_number(trial: FrozenTrial) -> int:
-    """Return the number that a stored trial had in its search, which may not be the one it has in the storage."""
+    """Return the number that a stored trial had in its search; it may differ from its number in the storage."""
     return trial.user_attrs[OUTCOME_ATTRIBUTE].get("number", trial.number)
 
 
-def _unpack(stored: Mapping[str, Any]) -> Outcome:
-    columns = (stored["folds"][name] for name in STORED)
-    folds = tuple(FoldScore(**dict(zip(STORED, row, strict=True))) for row in zip(*columns, strict=True))
+def _unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
+    columns = (stored["folds"][name] for name in FOLD_FIELDS)
+    folds = tuple(FoldScore(**dict(zip(FOLD_FIELDS, row, strict=True))) for row in zip(*columns, strict=True))
     curve = tuple(Rung(resource, tuple(test)) for resource, test in stored.get("curve", ()))
     return Outcome(
         status=stored["status"],

@@ -1,4 +1,4 @@
-"""SIGTERM while a search is under way is treated like Ctrl-C; both wait while its study is written."""
+"""Treat SIGTERM during a search like Ctrl-C, and defer both while the study is written."""
 
 import signal
 import threading
@@ -13,19 +13,19 @@ __all__ = ["defer_interrupts", "raise_on_sigterm"]
 
 @contextmanager
 def raise_on_sigterm() -> Iterator[None]:
-    """Raise SearchTerminated, a KeyboardInterrupt, in this block when the process is told to end.
+    """Raise SearchTerminated, a KeyboardInterrupt, in this block when the process gets SIGTERM.
 
-    Only in the main thread, where Python runs signal handlers, and only where nobody handles SIGTERM already.
+    Only in the main thread, where Python runs signal handlers, and only if SIGTERM has no handler yet.
     """
-    is_ours = (
+    may_handle = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     )
-    if not is_ours:
+    if not may_handle:
         yield
         return
 
     def interrupt(number: int, frame: Any) -> None:
-        # Each time: one that happens to be raised where Python ignores exceptions must not be the last.
+        # Raise at every signal: Python may ignore an exception, for instance in __del__.
         raise SearchTerminated("the process was told to end (SIGTERM)")
 
     signal.signal(signal.SIGTERM, interrupt)
@@ -37,7 +37,7 @@ def raise_on_sigterm() -> Iterator[None]:
 
 @contextmanager
 def defer_interrupts() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back until this block is done; a second one ends it where it is.
+    """Defer Ctrl-C and SIGTERM until the end of this block; a second one interrupts the block.
 
     Only in the main thread, where Python runs signal handlers, and only signals that Python handles.
     """
@@ -45,23 +45,23 @@ def defer_interrupts() -> Iterator[None]:
         yield
         return
     handlers: dict[int, Any] = {}
-    held: list[tuple[int, Any]] = []
+    deferred: list[tuple[int, Any]] = []
 
-    def hold(number: int, frame: Any) -> None:
-        if held:
+    def defer(number: int, frame: Any) -> None:
+        if deferred:
             handlers[number](number, frame)
-        held.append((number, frame))
+        deferred.append((number, frame))
 
     for number in (signal.SIGINT, signal.SIGTERM):
         handler = signal.getsignal(number)
         if callable(handler):
             handlers[number] = handler
-            signal.signal(number, hold)
+            signal.signal(number, defer)
     try:
         yield
     finally:
         for handled, handler in handlers.items():
             signal.signal(handled, handler)
-        if held:
-            first, frame = held[0]
+        if deferred:
+            first, frame = deferred[0]
             handlers[first](first, frame)

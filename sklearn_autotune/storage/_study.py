@@ -1,4 +1,4 @@
-"""Open, seed, hold and resume Optuna studies."""
+"""Create, open, lock and resume Optuna studies."""
 
 import copy
 import itertools
@@ -41,30 +41,30 @@ logger = logging.getLogger(__name__)
 DEFAULT_STUDY_NAME = "sklearn_autotune"  # fixed: Hyperband deals its brackets by the study's name
 FINGERPRINT_ATTRIBUTE = "sklearn_autotune:fingerprint"
 SEED_ATTRIBUTE = "sklearn_autotune:seed"
-BEGIN_SECONDS = 10.0  # how long another process may take from creating a study to saying what it is for
-SQLITE_SECONDS = 60  # how long another program may keep the database to itself
+FINGERPRINT_WAIT_SECONDS = 10.0  # how long another process may take from creating a study to writing its fingerprint
+SQLITE_TIMEOUT_SECONDS = 60  # how long another program may keep the database locked
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedStudy:
-    """A stored study; the lock that holds it where it is in a local file; whether other processes may be at it too."""
+    """A stored study, its lock if it is in a local file, and whether other processes may search it too."""
 
     study: optuna.Study
     lock: StudyLock | None = None
     is_shared: bool = False
-    opened: optuna.storages.RDBStorage | None = None  # here, so that it has to be closed here too
+    owned_storage: optuna.storages.RDBStorage | None = None  # opened by this module, so `close` has to close it
 
     def close(self) -> None:
-        """Let go of the study, and close the connections that were opened for it."""
-        if self.opened is not None:
-            self.opened.remove_session()
-            self.opened.engine.dispose()
+        """Release the lock, and close the database connections that were opened for the study."""
+        if self.owned_storage is not None:
+            self.owned_storage.remove_session()
+            self.owned_storage.engine.dispose()
         if self.lock is not None:
             self.lock.release()
 
 
 def draw_seed(random_state: Any) -> int:
-    """Draw the search's seed, leaving ``random_state`` and NumPy's global generator as they are.
+    """Draw the search's seed, and change neither ``random_state`` nor NumPy's global generator.
 
     Parameters
     ----------
@@ -92,28 +92,28 @@ def make_sampler(sampler: Any, space: Space, seed: int) -> optuna.samplers.BaseS
     if sampler is not None:
         return copy.deepcopy(sampler)
     with warnings.catch_warnings():
-        # `group` is the documented way to search conditional spaces; Optuna marks it experimental.
+        # `group` is the documented way to search conditional spaces; Optuna fingerprint it experimental.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=space.is_conditional)
 
 
 def open_study(
-    *, storage: Any, study_name: str | None, resume: bool, marks: Mapping[str, Any], seed: int = 0
+    *, storage: Any, study_name: str | None, resume: bool, fingerprint: Mapping[str, Any], seed: int = 0
 ) -> OpenedStudy:
-    """Open a new stored study, or the one that is to be resumed, and hold it where others could be at it too.
+    """Create a stored study, or open the one that is to be resumed, and lock it if it is in a local file.
 
     Parameters
     ----------
     storage : path, Optuna URL or Optuna storage
         A path means an SQLite file.
     study_name : str or None
-        None means ``DEFAULT_STUDY_NAME``. A new study whose name is taken gets the next free number behind it.
+        None means ``DEFAULT_STUDY_NAME``. A new study whose name is existing_names gets the next free number behind it.
     resume : bool
         Go on with the stored study of that name, if there is one.
-    marks : mapping of str to str
-        The fingerprint of the task.
+    fingerprint : mapping of str to str
+        What the study is for, as `compute_fingerprint` returns it.
     seed : int
-        Of a new study; stored with it.
+        Seed of a new study; stored with it.
 
     Returns
     -------
@@ -124,20 +124,24 @@ def open_study(
     StudyMismatchError
         If the stored study was made for other data, folds, space, scoring or estimator.
     StudyInUseError
-        If it is in a local file and another process is at it.
+        If it is in a local file and another process searches it.
     StudyStorageError
-        If what is stored cannot be read.
+        If the storage cannot be read.
     """
-    wanted = study_name or DEFAULT_STUDY_NAME
+    wanted_name = study_name or DEFAULT_STUDY_NAME
     require_complete_journal(storage)
-    with _storage_errors(storage):
-        opened, taken = _open_storage(storage)
-    database = _database_file(opened)
-    attributes = {SEED_ATTRIBUTE: seed, FINGERPRINT_ATTRIBUTE: dict(marks)}
-    if resume and wanted in taken:
-        return _ours(_resume(opened, database, wanted, attributes), storage, opened)
-    created = _create(opened, database, wanted, taken, attributes, resume)
-    return _ours(created or _resume(opened, database, wanted, attributes), storage, opened)
+    with _convert_storage_errors(storage):
+        opened_storage, existing_names = _open_storage(storage)
+    database = _find_database_file(opened_storage)
+    attributes = {SEED_ATTRIBUTE: seed, FINGERPRINT_ATTRIBUTE: dict(fingerprint)}
+    if resume and wanted_name in existing_names:
+        return _attach_owned_storage(
+            _resume(opened_storage, database, wanted_name, attributes), storage, opened_storage
+        )
+    created = _create(opened_storage, database, wanted_name, existing_names, attributes, resume)
+    return _attach_owned_storage(
+        created or _resume(opened_storage, database, wanted_name, attributes), storage, opened_storage
+    )
 
 
 def create_memory_study(
@@ -145,7 +149,7 @@ def create_memory_study(
     pruner: optuna.pruners.BasePruner | None = None,
     user_attrs: Mapping[str, Any] | None = None,
 ) -> optuna.Study:
-    """Make the study that a search works on: in memory, whether or not it is written down elsewhere too."""
+    """Make the in-memory study that a search works on; a stored study, if there is one, gets copies of its trials."""
     with quiet_optuna():
         study = optuna.create_study(
             study_name=name or DEFAULT_STUDY_NAME,
@@ -159,7 +163,7 @@ def create_memory_study(
 
 
 def redact_url(storage: Any) -> str:
-    """Name a storage in a message, without the password that its URL may hold."""
+    """Return a storage's URL, path or class name for a message, without the password that a URL may hold."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -171,7 +175,7 @@ def redact_url(storage: Any) -> str:
 
 
 def compute_fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:
-    """Name what a study was made for, part by part, so that a mismatch can be named too."""
+    """Hash what a study is made for, part by part, so that a mismatch can be named."""
     folds = [(fold.train, fold.test) for fold in task.folds]
     return {
         "data": joblib.hash((task.X, task.y)),
@@ -185,7 +189,7 @@ def compute_fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, 
 
 
 def _open_storage(storage: Any) -> tuple[Any, set[str]]:
-    """Open a storage and read what studies it has.
+    """Open a storage, and read the names of its studies.
 
     Two processes that open an empty database at the same time both create Optuna's tables, and one of them fails.
     """
@@ -193,29 +197,29 @@ def _open_storage(storage: Any) -> tuple[Any, set[str]]:
 
     for pause in (0.5, 2.0):
         try:
-            opened = _make_storage(storage)
-            return opened, set(optuna.get_all_study_names(storage=opened))
+            opened_storage = _make_storage(storage)
+            return opened_storage, set(optuna.get_all_study_names(storage=opened_storage))
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             logger.info("The storage could not be opened, and is tried again: %s", error)
             time.sleep(pause)
-    opened = _make_storage(storage)
-    return opened, set(optuna.get_all_study_names(storage=opened))
+    opened_storage = _make_storage(storage)
+    return opened_storage, set(optuna.get_all_study_names(storage=opened_storage))
 
 
 def _make_storage(storage: Any) -> Any:
-    """Take a path for SQLite, patient with other writers; leave URLs and storages to Optuna."""
+    """Make a storage of a path or a URL; a path means SQLite, which waits for other writers."""
     if isinstance(storage, os.PathLike) or (isinstance(storage, str) and "://" not in storage):
         storage = f"sqlite:///{os.fspath(storage)}"
     if isinstance(storage, str) and storage.startswith("sqlite"):
-        return optuna.storages.RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": SQLITE_SECONDS}})
+        return optuna.storages.RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": SQLITE_TIMEOUT_SECONDS}})
     if isinstance(storage, str):
         return optuna.storages.RDBStorage(storage, engine_kwargs={"pool_pre_ping": True})
     return storage
 
 
 @contextmanager
-def _storage_errors(storage: Any) -> Iterator[None]:
-    """Say which storage it was that could not be read; it is left as it is."""
+def _convert_storage_errors(storage: Any) -> Iterator[None]:
+    """Raise StudyStorageError, with the storage's name, if the storage cannot be read."""
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
@@ -227,8 +231,8 @@ def _storage_errors(storage: Any) -> Iterator[None]:
         ) from error
 
 
-def _database_file(storage: Any) -> str | None:
-    """Return the path of the SQLite file that a storage is, None if it is something else."""
+def _find_database_file(storage: Any) -> str | None:
+    """Return the path of a storage's SQLite file; None if the storage is something else."""
     from sqlalchemy.engine import make_url
 
     url = getattr(storage, "url", None)
@@ -240,45 +244,45 @@ def _database_file(storage: Any) -> str | None:
     return os.path.abspath(path)
 
 
-def _resume(opened: Any, database: str | None, name: str, attributes: Mapping[str, Any]) -> OpenedStudy:
+def _resume(opened_storage: Any, database: str | None, name: str, attributes: Mapping[str, Any]) -> OpenedStudy:
     lock = None if database is None else StudyLock(database, name)
     try:
-        with _storage_errors(opened):
-            study = optuna.load_study(study_name=name, storage=opened)
-            if is_shared(opened):
-                _wait_for_marks(study)
+        with _convert_storage_errors(opened_storage):
+            study = optuna.load_study(study_name=name, storage=opened_storage)
+            if is_shared(opened_storage):
+                _wait_for_fingerprint(study)
             if FINGERPRINT_ATTRIBUTE not in study.user_attrs and not study.get_trials(deepcopy=False):
-                _mark(study, attributes)  # its process was ended as soon as it had created it
+                _write_attributes(study, attributes)  # the process that created it was ended at once
             _require_same_task(study, attributes[FINGERPRINT_ATTRIBUTE])
-            if not is_shared(opened):
+            if not is_shared(opened_storage):
                 _close_stale_trials(study)
     except BaseException:
         if lock is not None:
             lock.release()
         raise
-    return OpenedStudy(study, lock, is_shared(opened))
+    return OpenedStudy(study, lock, is_shared(opened_storage))
 
 
-def _ours(study: OpenedStudy, storage: Any, opened: Any) -> OpenedStudy:
-    """Note that a storage was opened here, and not by the user."""
-    return study if opened is storage else replace(study, opened=opened)
+def _attach_owned_storage(study: OpenedStudy, storage: Any, opened_storage: Any) -> OpenedStudy:
+    """Put the storage on the opened study if this module opened it, and not the user."""
+    return study if opened_storage is storage else replace(study, owned_storage=opened_storage)
 
 
 def is_shared(storage: Any) -> bool:
-    """Whether several processes may be at a study: in a server's database, or in a journal."""
+    """Whether several processes may search the same study: in a server's database, or in a journal."""
     url = getattr(storage, "url", None)
     is_server = isinstance(url, str) and not url.startswith("sqlite")
     return is_server or isinstance(storage, optuna.storages.JournalStorage)
 
 
-def _mark(study: optuna.Study, attributes: Mapping[str, Any]) -> None:
-    """Say what a study is for; the fingerprint comes last, so that where it is, all is."""
+def _write_attributes(study: optuna.Study, attributes: Mapping[str, Any]) -> None:
+    """Write the seed and the fingerprint; the fingerprint comes last, so where it is, everything is."""
     for key, value in attributes.items():
         study.set_user_attr(key, value)
 
 
-def _wait_for_marks(study: optuna.Study) -> None:
-    give_up = time.monotonic() + BEGIN_SECONDS
+def _wait_for_fingerprint(study: optuna.Study) -> None:
+    give_up = time.monotonic() + FINGERPRINT_WAIT_SECONDS
     while (
         FINGERPRINT_ATTRIBUTE not in study.user_attrs
         and not study.get_trials(deepcopy=False)
@@ -288,25 +292,30 @@ def _wait_for_marks(study: optuna.Study) -> None:
 
 
 def _create(
-    opened: Any, database: str | None, wanted: str, taken: set[str], attributes: Mapping[str, Any], resume: bool
+    opened_storage: Any,
+    database: str | None,
+    wanted_name: str,
+    existing_names: set[str],
+    attributes: Mapping[str, Any],
+    resume: bool,
 ) -> OpenedStudy | None:
-    """Create a study under the first name that is free and that nobody else is about to take.
+    """Create a study under the first name that is free and that no other process holds the lock of.
 
-    None if it is to be resumed, and another process has created it meanwhile.
+    Return None if the study is to be resumed and another process has created it meanwhile.
     """
-    names = itertools.chain([wanted], (f"{wanted}-{number}" for number in itertools.count(2)))
+    names = itertools.chain([wanted_name], (f"{wanted_name}-{number}" for number in itertools.count(2)))
     for name in names:
-        if name in taken:
+        if name in existing_names:
             continue
         try:
             lock = None if database is None else StudyLock(database, name)
         except StudyInUseError:
             continue
         try:
-            with quiet_optuna(), _storage_errors(opened):
-                study = optuna.create_study(study_name=name, storage=opened, direction="maximize")
-                _mark(study, attributes)
-            return OpenedStudy(study, lock, is_shared(opened))
+            with quiet_optuna(), _convert_storage_errors(opened_storage):
+                study = optuna.create_study(study_name=name, storage=opened_storage, direction="maximize")
+                _write_attributes(study, attributes)
+            return OpenedStudy(study, lock, is_shared(opened_storage))
         except BaseException as error:
             if lock is not None:
                 lock.release()
@@ -317,14 +326,14 @@ def _create(
     raise RuntimeError("there is always a free name")
 
 
-def _require_same_task(study: optuna.Study, marks: Mapping[str, Any]) -> None:
+def _require_same_task(study: optuna.Study, fingerprint: Mapping[str, Any]) -> None:
     stored = study.user_attrs.get(FINGERPRINT_ATTRIBUTE)
     if stored is None:
         raise StudyMismatchError(
             f"The study {study.study_name!r} was not made by sklearn_autotune, so what it measured is not known. "
             "Choose another study_name, or pass resume=False."
         )
-    different = [part for part, mark in marks.items() if stored.get(part) != mark]
+    different = [part for part, digest in fingerprint.items() if stored.get(part) != digest]
     if different:
         raise StudyMismatchError(
             f"The study {study.study_name!r} cannot be resumed: it was made for another "
@@ -333,7 +342,7 @@ def _require_same_task(study: optuna.Study, marks: Mapping[str, Any]) -> None:
 
 
 def _close_stale_trials(study: optuna.Study) -> None:
-    """Close what was left running in a study: nobody will finish it."""
+    """Close trials that an ended process has left running: nothing will finish them."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         logger.warning("Trial %d was under way when its search ended; it is closed.", trial.number)
         study.tell(trial.number, state=TrialState.FAIL)
