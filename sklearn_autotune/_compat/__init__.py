@@ -1,1 +1,1 @@
-"""The doors: private names of scikit-learn, optional packages, Optuna kept quiet."""
+"""Compatibility: the only imports of private names of scikit-learn and Optuna; optional packages."""

@@ -1,4 +1,4 @@
-"""Optional packages, and what to install when one is missing."""
+"""Import optional packages, and say what to install when one is missing."""
 
 from importlib import import_module
 from types import ModuleType
@@ -14,7 +14,7 @@ def import_optional(package: str, purpose: str) -> ModuleType:
     package : str
         Importable name, dots allowed, for instance ``"matplotlib.pyplot"``.
     purpose : str
-        What it is needed for: the beginning of the error message.
+        What needs the package: the beginning of the error message.
 
     Returns
     -------
@@ -23,7 +23,7 @@ def import_optional(package: str, purpose: str) -> ModuleType:
     Raises
     ------
     ImportError
-        If the package is missing; says what to install.
+        If the package is missing; the message says what to install.
 
     Examples
     --------

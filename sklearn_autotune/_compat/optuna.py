@@ -1,4 +1,4 @@
-"""The door to Optuna's private attributes; and Optuna kept quiet, which announces every new study on stderr."""
+"""The only module that reads Optuna's private attributes; and a context in which Optuna logs nothing on stderr."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ __all__ = ["create_random_study", "get_journal_path", "get_storage", "get_trial_
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Let Optuna say nothing below a warning inside this block."""
+    """Let Optuna log nothing below a warning inside this block."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
     try:
@@ -21,7 +21,7 @@ def quiet_optuna() -> Iterator[None]:
 
 
 def create_random_study(seed: int) -> optuna.Study:
-    """Return a study in memory that proposes at random and is never told anything."""
+    """Return a study in memory that proposes random candidates; nobody tells it outcomes."""
     with quiet_optuna():
         return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
 
@@ -37,7 +37,7 @@ def get_trial_id(trial: Any) -> int:
 
 
 def skip_cache(storage: Any) -> Any:
-    """Return the storage that writes to the database, where one that only remembers stands in front of it."""
+    """Return the storage that writes to the database, without Optuna's cache in front of it."""
     return getattr(storage, "_backend", storage)
 
 

@@ -1,4 +1,4 @@
-"""The one door to scikit-learn's private names; when one of them moves, this file changes.
+"""The only module that imports scikit-learn's private names; when one of them moves, this file changes.
 
 Everything here exists under the same name in scikit-learn 1.7 to 1.9, except the callbacks, which came with
 1.9 and are replaced by stand-ins that do nothing before.
@@ -93,17 +93,17 @@ def open_callback_root(search: Any, *, max_subtasks: int) -> Any:
 
 
 def make_callback_arguments(caller: Any, X: Any, y: Any, fit_params: Mapping[str, Any]) -> dict[str, Any]:
-    """Say what callbacks are told when a fit begins and ends, in the shape that scikit-learn's searches give it."""
+    """Make the arguments of callbacks at the begin and end of a fit, in the shape that scikit-learn's searches use."""
     weight = fit_params.get("sample_weight")
     return {"estimator": caller, "X": X, "y": y, "metadata": None if weight is None else {"sample_weight": weight}}
 
 
 class CallbackContexts:
-    """The callbacks' task tree of one search, in the shape that scikit-learn's searches give it.
+    """The callbacks' task tree of one search, in the shape that scikit-learn's searches use.
 
-    Below the root stands one "search" task, and below it one "candidate-split-evaluation" per candidate and fold. The
-    latter exist only while their candidate is under way and only if there are callbacks: a context that travels to a
-    worker takes all its siblings along, so that keeping them would make the bytes per task grow with their number.
+    Below the root is one "search" task, and below it one "candidate-split-evaluation" for each candidate and fold. The
+    latter exist only while their candidate is running, and only if there are callbacks: a pickled context includes all
+    its siblings, so keeping them would make the bytes per task grow with their number.
 
     Parameters
     ----------
@@ -127,19 +127,19 @@ class CallbackContexts:
                 task_name="search", max_subtasks=n_candidates * self.n_folds, sequential_subtasks=False
             ).call_on_fit_task_begin(estimator=self.search)
 
-    def open(self, row: int) -> tuple[Any, ...]:
+    def open(self, candidate_index: int) -> tuple[Any, ...]:
         """Open the tasks of a candidate's folds."""
         if not self.is_active:
             return ()
         return tuple(
             self.context.subcontext(task_name="candidate-split-evaluation", task_id=task_id)
-            for task_id in self._task_ids(row)
+            for task_id in self._get_task_ids(candidate_index)
         )
 
-    def close(self, row: int) -> None:
-        """Forget the tasks of a candidate's folds."""
+    def close(self, candidate_index: int) -> None:
+        """Drop the tasks of a candidate's folds."""
         if self.is_active:
-            for task_id in self._task_ids(row):
+            for task_id in self._get_task_ids(candidate_index):
                 self.context._children_map.pop(task_id, None)
 
     def end(self) -> None:
@@ -147,15 +147,15 @@ class CallbackContexts:
         if self.context is not None:
             self.context.call_on_fit_task_end(estimator=self.search)
 
-    def _task_ids(self, row: int) -> range:
-        return range(row * self.n_folds, (row + 1) * self.n_folds)
+    def _get_task_ids(self, candidate_index: int) -> range:
+        return range(candidate_index * self.n_folds, (candidate_index + 1) * self.n_folds)
 
 
 def has_callbacks(estimator: Any) -> bool:
-    """Whether any callback hangs on the estimator or on a part of it.
+    """Whether the estimator or a part of it has callbacks.
 
-    Attributes are looked through, and not ``get_params``, which reads the signature of every constructor: this is asked
-    for every fit.
+    It reads attributes instead of ``get_params``, which inspects the signature of every constructor, because it runs at
+    every fit.
     """
     if isinstance(estimator, list):  # perhaps of names and estimators, as a pipeline's steps
         is_named = bool(estimator) and isinstance(estimator[0], tuple)
