@@ -23,7 +23,7 @@ from sklearn_autotune.evaluation._fixed_predictions import (
     compute_root_mean_squared_error,
     make_class_probabilities,
 )
-from sklearn_autotune.evaluation._rungs import Rungs, make_rung_evaluation
+from sklearn_autotune.evaluation._rungs import RungEvaluation, make_rung_evaluation
 from sklearn_autotune.evaluation._step_cache import StepCache
 from sklearn_autotune.evaluation._whole_folds import WholeFolds
 
@@ -39,7 +39,7 @@ __all__ = [
     "Progress",
     "PrunerState",
     "Rung",
-    "Rungs",
+    "RungEvaluation",
     "StepCache",
     "Task",
     "WholeFolds",

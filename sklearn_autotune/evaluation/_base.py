@@ -1,7 +1,7 @@
-"""What a candidate is measured on, what comes back, and the loop that connects them.
+"""The records of one measurement (task, work item, progress, outcome), and the loop that measures a candidate.
 
-An evaluation is a generator that yields its progress after each step; pruning is closing it. The work runs
-where the executor runs it: no study, no storage and no shared state are in sight here.
+An evaluation is a generator that yields its progress after each step. A candidate is pruned by closing the generator.
+This code runs wherever the executor runs it, so it uses no study, no storage and no shared state.
 """
 
 import time
@@ -25,9 +25,9 @@ __all__ = [
     "Task",
     "WorkItem",
     "average_scores",
+    "decide_outcome",
     "is_finite_score",
-    "join",
-    "judge",
+    "join_parts",
     "measure",
     "select_score",
 ]
@@ -76,7 +76,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class FoldScore:
-    """What one fold gave: scores (higher is better), seconds, and the traceback if the fit failed."""
+    """The result of one fold: scores (higher is better), seconds, and the traceback if the fit failed."""
 
     test: Score
     train: Score | None
@@ -88,7 +88,7 @@ class FoldScore:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """What a candidate scored on all folds when it had been given only so much of the resource."""
+    """The scores of a candidate on all folds with a given amount of the resource."""
 
     resource: int
     test: tuple[Score, ...]
@@ -104,16 +104,17 @@ class Progress:
         Counts from 0.
     n_steps : int
     folds : tuple of FoldScore
-        What is finished: the first folds, or all of them on the present rung.
+        The finished folds: the first ones, or all of them at the present rung.
     curve : tuple of Rung
-        All rungs so far, where a candidate is given its resource (iterations, training rows) little by little and all
-        folds climb together; empty where each step is a whole fold.
+        All rungs so far, if the resource (iterations, training rows) is increased step by step on all folds at once.
+        Empty if each step is a whole fold.
     resolved_params : mapping of str to object
-        Parameters that measuring has settled: with them added, the candidate gives the last step's scores.
-    kept : object
-        What else measuring has brought and the search wants, such as predictions; not stored.
+        Parameters that were chosen while measuring, such as ``n_estimators``. A candidate with these parameters added
+        has the scores of the last step.
+    artifacts : object
+        Other results that the search needs, such as out-of-fold predictions. They are not stored.
     is_out_of_time : bool
-        Whether there is no time for the next step, though the time limit has not been reached.
+        Whether the time left is too short for the next step, even though the time limit has not been reached.
     """
 
     step: int
@@ -121,7 +122,7 @@ class Progress:
     folds: tuple[FoldScore, ...]
     curve: tuple[Rung, ...] = ()
     resolved_params: Mapping[str, Any] = field(default_factory=dict)
-    kept: Any = None
+    artifacts: Any = None
     is_out_of_time: bool = False
 
     @property
@@ -132,7 +133,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How measuring a candidate ended.
+    """The result of measuring a candidate.
 
     Attributes
     ----------
@@ -141,17 +142,17 @@ class Outcome:
         Only the folds that were measured.
     error : str or None
         Traceback or reason, when the status is not "complete".
-    curve, settled
-        As of `Progress`.
+    curve, resolved_params
+        As in `Progress`.
     exception : BaseException or None
-        What the evaluation let through, when it came from another process or thread: whoever takes the outcomes in
-        order raises it when it is this one's turn.
-    kept : object
-        As of `Progress`, of a complete candidate.
+        The exception that the evaluation raised in another process or thread. The trial loop handles outcomes in
+        trial order, and raises the exception when it reaches this one.
+    artifacts : object
+        As in `Progress`, for a complete candidate.
     seconds : float or None
-        Spent in a worker, where the candidate was lost and no fold says it.
+        Seconds spent in the worker, if the candidate was lost and no fold records them.
     exit_status : str or None
-        How the worker process ended, where that was the end of the candidate: the signal, or the exit code.
+        How the worker process ended, if its end was the end of the candidate: the signal or the exit code.
     """
 
     status: str
@@ -160,21 +161,21 @@ class Outcome:
     curve: tuple[Rung, ...] = ()
     resolved_params: Mapping[str, Any] = field(default_factory=dict)
     exception: BaseException | None = None
-    kept: Any = None
+    artifacts: Any = None
     seconds: float | None = None
     exit_status: str | None = None
 
     @property
     def comparable_folds(self) -> tuple[FoldScore, ...]:
-        """The folds whose scores can stand beside a complete candidate's: none of a candidate that left half-way up."""
+        """The folds whose scores can stand beside a complete candidate's: none if it was pruned at a rung."""
         return () if self.curve and self.status == "pruned" else self.folds
 
 
 class PrunerState(Protocol):
-    """What a candidate must clear at each step to go on; frozen when the candidate is asked.
+    """Decides after each step whether a candidate goes on. It is made when the candidate is asked, and does not change.
 
-    ``travels`` says whether the bar can be pickled and applied where the work runs; a bar that cannot is
-    applied by the coordinator after each step.
+    A picklable state is sent along with the candidate and is used by the worker that measures it. Any other state stays
+    with the study, and the coordinator uses it after each step.
     """
 
     @property
@@ -189,7 +190,7 @@ class PrunerState(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NoPruningState:
-    """A bar that every candidate clears."""
+    """Lets every candidate go on."""
 
     is_picklable: bool = True
 
@@ -200,67 +201,67 @@ class NoPruningState:
 
 @dataclass(frozen=True, slots=True)
 class RemotePrunerState:
-    """Stands for a bar that did not travel: whoever sent the work applies it."""
+    """Stands in a worker for a state that is not picklable: the coordinator decides instead of the worker."""
 
     is_picklable: bool = False
 
     def allows(self, progress: Progress) -> bool:
-        """Not decided here."""
-        raise RuntimeError("this bar is applied by the coordinator")
+        """Raise RuntimeError, because the worker cannot decide."""
+        raise RuntimeError("this pruner state is used by the coordinator only")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """One candidate on its way to where it is measured.
+    """One candidate, or a part of one, as it is sent to where it is measured.
 
     Attributes
     ----------
     number : int
         The trial's number.
-    row : int
-        The candidate's place among those measured, from 0.
-    n_rows : int
+    candidate_index : int
+        The candidate's index among those measured, from 0.
+    n_candidates : int
         How many candidates are planned; for messages only.
     params : mapping of str to object
     pruner_state : PrunerState
     deadline : float or None
         ``time.time()`` after which no further step is begun.
-    contexts : tuple
+    callback_contexts : tuple
         One scikit-learn callback context per fold, or empty.
-    only : tuple of int
+    fold_numbers : tuple of int
         The folds to measure, if this is a part of the candidate; empty for all of them.
-    races : bool
-        Whether the parts before this one may decide that it was for nothing.
+    is_speculative : bool
+        Whether the results of earlier parts may make this part unnecessary.
     """
 
     number: int
-    row: int
-    n_rows: int
+    candidate_index: int
+    n_candidates: int
     params: Mapping[str, Any]
     pruner_state: PrunerState = field(default_factory=NoPruningState)
     deadline: float | None = None
-    contexts: tuple[Any, ...] = ()
-    only: tuple[int, ...] = ()
-    races: bool = False
+    callback_contexts: tuple[Any, ...] = ()
+    fold_numbers: tuple[int, ...] = ()
+    is_speculative: bool = False
 
-    def to_send(self) -> "WorkItem":
-        """Leave behind a bar that cannot travel."""
+    def make_sendable(self) -> "WorkItem":
+        """Replace a pruner state that is not picklable."""
         return self if self.pruner_state.is_picklable else replace(self, pruner_state=RemotePrunerState())
 
-    def parts(self, n_folds: int, n_parts: int) -> list["WorkItem"]:
-        """Cut the candidate into parts to be measured apart; not where a bar stays with the study."""
+    def split_folds(self, n_folds: int, n_parts: int) -> list["WorkItem"]:
+        """Split the candidate into parts with some folds each, unless its pruner state has to stay with the study."""
         if n_parts < 2 or n_folds < 2 or not self.pruner_state.is_picklable:
             return [self]
-        cuts = np.array_split(np.arange(n_folds), min(n_parts, n_folds))
-        # Only the first part can be held against the bar where it is measured: it begins with the first fold.
-        whole = replace(self, races=not isinstance(self.pruner_state, NoPruningState))
+        folds_of_parts = np.array_split(np.arange(n_folds), min(n_parts, n_folds))
+        # Only the first part begins with the first fold, so only there can the worker use the pruner state.
+        whole = replace(self, is_speculative=not isinstance(self.pruner_state, NoPruningState))
         return [
             replace(
                 whole,
-                only=tuple(int(fold) for fold in cut),
-                pruner_state=NoPruningState() if place else self.pruner_state,
+                fold_numbers=tuple(int(fold) for fold in folds),
+                pruner_state=NoPruningState() if index else self.pruner_state,
             )
-            for place, cut in enumerate(cuts)
+            for index, folds in enumerate(folds_of_parts)
         ]
 
 
@@ -269,7 +270,7 @@ class Evaluation(Protocol):
 
     @property
     def n_folds(self) -> int:
-        """Into how many parts a candidate can be cut."""
+        """Into how many parts a candidate can be split."""
         ...
 
     def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
@@ -277,36 +278,35 @@ class Evaluation(Protocol):
         ...
 
     def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
-        """Fit the winner, in place, as its scores were come by."""
+        """Fit the winner in place, in the same way as when it was scored."""
         ...
 
     def get_resource_amount(self, curve: Sequence[Rung]) -> int:
-        """Say how much of the resource the scores belong to that count."""
+        """Return the amount of the resource at which the candidate's final scores were measured."""
         ...
 
 
 def measure(evaluation: Evaluation, work: WorkItem) -> Outcome:
-    """Measure one candidate until it is done, stopped by its bar, or out of time.
+    """Measure one candidate until it is complete, pruned, or out of time.
 
-    Exceptions are let through only where the evaluation lets them through, as it does under
-    ``error_score="raise"``.
+    An exception is raised only if the evaluation raises it, as it does under ``error_score="raise"``.
     """
     if work.deadline is not None and time.time() > work.deadline:
         return Outcome("timeout", (), OUT_OF_TIME)
     steps = evaluation.steps(work)
     for progress in steps:
-        verdict = judge(work, progress)
-        if verdict is not None:
+        outcome = decide_outcome(work, progress)
+        if outcome is not None:
             steps.close()
-            return verdict
+            return outcome
     raise RuntimeError(f"The evaluation of trial {work.number} ended without a last step.")
 
 
-def join(work: WorkItem, parts: Sequence[Outcome | None]) -> Outcome | None:
-    """Put the outcomes of a candidate's parts together, in the order of its folds; None while it cannot be said.
+def join_parts(work: WorkItem, parts: Sequence[Outcome | None]) -> Outcome | None:
+    """Join the outcomes of a candidate's parts in the order of its folds; return None while the outcome is not known.
 
-    The bar is applied as if one fold had been measured after another: what was measured beyond the fold that decided is
-    dropped, so that cutting a candidate up changes nothing but the time it takes.
+    The pruner state decides as if the folds had been measured one after another. Folds after the one that decided are
+    dropped, so splitting a candidate changes only how long it takes.
     """
     folds: list[FoldScore] = []
     for part in parts:
@@ -318,31 +318,31 @@ def join(work: WorkItem, parts: Sequence[Outcome | None]) -> Outcome | None:
             folds.append(fold)
             is_last = part is parts[-1] and fold is part.folds[-1]
             n_steps = len(folds) + (not is_last)
-            verdict = judge(replace(work, deadline=None), Progress(len(folds) - 1, n_steps, tuple(folds)))
-            if verdict is not None:
-                return verdict
+            outcome = decide_outcome(replace(work, deadline=None), Progress(len(folds) - 1, n_steps, tuple(folds)))
+            if outcome is not None:
+                return outcome
     raise RuntimeError(f"The parts of trial {work.number} came back without a last fold.")
 
 
-def judge(work: WorkItem, progress: Progress, *, apply_bar: bool = True) -> Outcome | None:
+def decide_outcome(work: WorkItem, progress: Progress, *, apply_pruning: bool = True) -> Outcome | None:
     """Return how the candidate ended at this step, or None while it goes on."""
     if progress.is_last:
-        return _finished(progress)
+        return _make_final_outcome(progress)
     if progress.is_out_of_time or (work.deadline is not None and time.time() > work.deadline):
         return Outcome("timeout", progress.folds, OUT_OF_TIME, progress.curve)
-    if apply_bar and not work.pruner_state.allows(progress):
+    if apply_pruning and not work.pruner_state.allows(progress):
         return Outcome("pruned", progress.folds, None, progress.curve)
     return None
 
 
-def _finished(progress: Progress) -> Outcome:
+def _make_final_outcome(progress: Progress) -> Outcome:
     folds = progress.folds
     errors = [fold.error for fold in folds if fold.error is not None]
     if errors:
         return Outcome("failed", folds, errors[0], progress.curve)
     if not all(is_finite_score(fold.test) for fold in folds):
         return Outcome("failed", folds, "a score is not finite", progress.curve)
-    return Outcome("complete", folds, None, progress.curve, progress.resolved_params, kept=progress.kept)
+    return Outcome("complete", folds, None, progress.curve, progress.resolved_params, artifacts=progress.artifacts)
 
 
 def select_score(score: Score, metric: str | None) -> float:
@@ -354,12 +354,12 @@ def select_score(score: Score, metric: str | None) -> float:
 
 def average_scores(scores: Iterable[Score], metric: str | None) -> float:
     """Return the mean of the scores that guide the search."""
-    guiding = [select_score(score, metric) for score in scores]
-    return sum(guiding) / len(guiding)
+    selected = [select_score(score, metric) for score in scores]
+    return sum(selected) / len(selected)
 
 
 def is_finite_score(score: Score) -> bool:
-    """Whether a fold gave a number, or numbers."""
+    """Whether a score is a finite number, or a dict of finite numbers."""
     if isinstance(score, dict):
         return all(isfinite(value) for value in score.values())
     return isfinite(score)

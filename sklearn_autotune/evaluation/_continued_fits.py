@@ -1,24 +1,23 @@
-"""Growing one estimator: fitted with a little of its resource, then with more, each time as if fitted afresh.
+"""Continued fits: an estimator is fitted with a small amount of its resource, and then trained on with more.
 
-Four kinds, chosen by what the estimator, or the last step of a Pipeline, can do:
+There are four kinds. The choice depends on what the estimator, or the last step of a Pipeline, can do:
 
-=============== ==================================================== ==================================================
-kind            for                                                  how
-=============== ==================================================== ==================================================
-`WarmStartFit`     scikit-learn's forests, bagging and boosting         ``warm_start=True`` adds to what is there
-`PausedBoosterFit` XGBoost's classifier, regressor and ranker           one ``fit`` in a thread, held up at each rung
-`RefitFromScratch`       every other estimator, and the above in a setting    fitted afresh each time
-                in which they cannot be continued exactly
-`Epochs`        ``resource="epochs"``                                ``partial_fit`` on all training rows
-=============== ==================================================== ==================================================
+================== ================================================= =============================================
+kind               for                                               how
+================== ================================================= =============================================
+`WarmStartFit`     scikit-learn's forests, bagging and boosting      ``warm_start=True`` adds iterations
+`PausedBoosterFit` XGBoost's classifier, regressor and ranker        one ``fit`` in a thread that waits at each rung
+`RefitFromScratch` every other estimator, and the above in settings  fits anew at each rung
+                   in which they cannot be continued exactly
+`EpochFit`         ``resource="epochs"``                             ``partial_fit`` on all training rows
+================== ================================================= =============================================
 
-The first three give, to the last bit, what one fit with that count gives, so that the count can be written into the
-parameters. The first two do so for the classes and settings they are known to be exact for, and for no others:
-tests/test_growth.py goes through them.
+The first three give the same model, to the last bit, as one fit with the same amount, so the amount can be written into
+the parameters. The first two are used only for classes and settings for which tests/test_growth.py checks this.
 
-In a Pipeline the steps before the last are fitted once. No private name is needed for that: the last step's ``fit`` is
-shadowed by one that keeps what it is handed, the Pipeline is fitted, and the shadow taken away. What the last step is
-to be fitted on is known then, and the steps before it are fitted.
+In a Pipeline, the steps before the last are fitted once, without any private name: ``fit`` of the last step is replaced
+by a function that records its arguments, the Pipeline is fitted, and the replacement is removed. Then the earlier steps
+are fitted, and the arguments for fitting the last step are known.
 """
 
 import inspect
@@ -42,9 +41,9 @@ from sklearn_autotune.evaluation._resource import (
     locate_resource,
 )
 
-__all__ = ["Growth", "fit_epochs", "start_continued_fit"]
+__all__ = ["ContinuedFit", "fit_epochs", "start_continued_fit"]
 
-# scikit-learn's estimators that continue exactly, by what they count.
+# scikit-learn's estimators whose warm start is exact, and the parameter that counts their iterations.
 WARM_START_COUNTS = {
     "BaggingClassifier": "n_estimators",
     "BaggingRegressor": "n_estimators",
@@ -60,74 +59,74 @@ WARM_START_COUNTS = {
 AUTO_STOPPING_ROWS = 10_000  # with more, "auto" means early stopping in histogram gradient boosting
 
 
-class Growth(Protocol):
-    """An estimator that is given more and more."""
+class ContinuedFit(Protocol):
+    """An estimator that is trained with more and more of its resource."""
 
     def continue_to(self, amount: int) -> Any:
-        """Return the fitted estimator with so much of its resource, more than before."""
+        """Return the estimator trained with this amount of the resource, which is more than before."""
         ...
 
     def close(self) -> None:
-        """Let go of what is held."""
+        """End the thread, if there is one."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Soil:
-    """An estimator in which only one part is left to be fitted, and what that part is to be fitted on."""
+class _PreparedFit:
+    """An estimator of which one part is not fitted yet, and the arguments for fitting that part."""
 
-    whole: Any
+    estimator: Any
     location: ResourceLocation
     args: tuple[Any, ...]
     fit_params: Mapping[str, Any]
 
     @property
     def part(self) -> Any:
-        return self.location.part(self.whole)
+        return self.location.get_part(self.estimator)
 
-    def with_part(self, part: Any) -> Any:
-        """Put a part, fitted elsewhere, in its place."""
-        return self.whole.set_params(**{"__".join(self.location.path): part}) if self.location.path else part
+    def replace_part(self, part: Any) -> Any:
+        """Put a part that was fitted separately into the estimator."""
+        return self.estimator.set_params(**{"__".join(self.location.path): part}) if self.location.path else part
 
 
 def start_continued_fit(
-    estimator: Any, location: ResourceLocation, most: int, args: tuple[Any, ...], fit_params: Mapping[str, Any]
-) -> Growth:
-    """Fit what comes before the part that grows, and make ready to grow it.
+    estimator: Any, location: ResourceLocation, max_amount: int, args: tuple[Any, ...], fit_params: Mapping[str, Any]
+) -> ContinuedFit:
+    """Fit the steps before the part that is trained on, and choose how to continue its fit.
 
     Parameters
     ----------
     estimator : estimator
         With the candidate's parameters; it may be changed and fitted.
     location : ResourceLocation
-    most : int
-        The largest amount that will be asked for.
+    max_amount : int
+        The largest amount that will be requested.
     args : tuple
-        What ``fit`` is to be called with: X, or X and y.
+        The arguments of ``fit``: X, or X and y.
     fit_params : mapping of str to object
 
     Returns
     -------
-    growth : Growth
-        To be closed.
+    continued_fit : ContinuedFit
+        The caller has to close it.
     """
-    soil = _prepare(estimator, location, args, fit_params)
+    prepared = _fit_earlier_steps(estimator, location, args, fit_params)
     if location.name == EPOCHS:
-        return Epochs(soil)
-    if _continues(soil):
-        return WarmStartFit(soil)
-    if _can_be_held_up(soil):
-        return PausedBoosterFit(soil, most)
-    return RefitFromScratch(soil)
+        return EpochFit(prepared)
+    if _can_warm_start(prepared):
+        return WarmStartFit(prepared)
+    if _can_be_paused(prepared):
+        return PausedBoosterFit(prepared, max_amount)
+    return RefitFromScratch(prepared)
 
 
 def fit_epochs(estimator: Any, epochs: int, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> Any:
-    """Fit an estimator in place by so many passes of ``partial_fit``, as it was fitted on the folds.
+    """Fit an estimator in place by a number of passes of ``partial_fit``, as it was fitted on the folds.
 
     Parameters
     ----------
     estimator : estimator
-        One with ``partial_fit``, or a Pipeline that ends in one: the steps before are fitted as ever.
+        One with ``partial_fit``, or a Pipeline that ends in one; its earlier steps are fitted as usual.
     epochs : int
     args : tuple
         X, or X and y.
@@ -137,7 +136,7 @@ def fit_epochs(estimator: Any, epochs: int, args: tuple[Any, ...], fit_params: M
     Returns
     -------
     estimator : estimator
-        The same.
+        The same object.
 
     Examples
     --------
@@ -146,187 +145,193 @@ def fit_epochs(estimator: Any, epochs: int, args: tuple[Any, ...], fit_params: M
     >>> fit_epochs(SGDClassifier(random_state=0), 3, load_iris(return_X_y=True), {}).t_
     451.0
     """
-    return Epochs(_prepare(estimator, locate_resource(estimator, EPOCHS), args, fit_params)).continue_to(epochs)
+    return EpochFit(_fit_earlier_steps(estimator, locate_resource(estimator, EPOCHS), args, fit_params)).continue_to(
+        epochs
+    )
 
 
-def _prepare(estimator: Any, location: ResourceLocation, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> _Soil:
-    """Fit the steps before the part that grows, and find out what it is to be fitted on."""
+def _fit_earlier_steps(
+    estimator: Any, location: ResourceLocation, args: tuple[Any, ...], fit_params: Mapping[str, Any]
+) -> _PreparedFit:
+    """Fit the steps before the part that is trained on, and record the arguments for fitting this part."""
     if not location.path:
-        return _Soil(estimator, location, args, fit_params)
-    part = location.part(estimator)
-    caught: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+        return _PreparedFit(estimator, location, args, fit_params)
+    part = location.get_part(estimator)
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
-    def catch(*args: Any, **fit_params: Any) -> Any:
-        caught.append((args, fit_params))
+    def record_call(*args: Any, **fit_params: Any) -> Any:
+        calls.append((args, fit_params))
         return part
 
-    part.fit = catch
+    part.fit = record_call
     try:
         estimator.fit(*args, **fit_params)
     finally:
         del part.fit
-    return _Soil(estimator, location, *caught[0])
+    return _PreparedFit(estimator, location, *calls[0])
 
 
 # -- the kinds -------------------------------------------------------------------------------------------------------
 
 
 class RefitFromScratch:
-    """Fits afresh each time: exact for every estimator."""
+    """Fits a clone anew each time, which is exact for every estimator."""
 
-    def __init__(self, soil: _Soil) -> None:
-        self.soil = soil
-        self.seed = clone(soil.part)
+    def __init__(self, prepared: _PreparedFit) -> None:
+        self.prepared = prepared
+        self.template = clone(prepared.part)
 
     def continue_to(self, amount: int) -> Any:
-        """Return the fitted estimator with so much of its resource."""
-        part = clone(self.seed).set_params(**{self.soil.location.name: amount})
-        part.fit(*self.soil.args, **self.soil.fit_params)
-        return self.soil.with_part(part)
+        """Return the estimator trained with this amount of the resource."""
+        part = clone(self.template).set_params(**{self.prepared.location.name: amount})
+        part.fit(*self.prepared.args, **self.prepared.fit_params)
+        return self.prepared.replace_part(part)
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is no thread."""
 
 
 class WarmStartFit:
-    """Adds to what has been fitted."""
+    """Adds iterations to the fitted estimator by ``warm_start=True``."""
 
-    def __init__(self, soil: _Soil) -> None:
-        self.soil = soil
-        soil.part.set_params(warm_start=True)
+    def __init__(self, prepared: _PreparedFit) -> None:
+        self.prepared = prepared
+        prepared.part.set_params(warm_start=True)
 
     def continue_to(self, amount: int) -> Any:
-        """Return the fitted estimator with so much of its resource."""
-        soil = self.soil
+        """Return the estimator trained with this amount of the resource."""
+        prepared = self.prepared
         with warnings.catch_warnings():
-            # It warns of weights that would change with the data; the data stay the same.
+            # scikit-learn warns that class weights may change with the data; here the data stay the same.
             warnings.filterwarnings("ignore", "class_weight presets .* are not recommended for warm_start")
-            soil.part.set_params(**{soil.location.name: amount}).fit(*soil.args, **soil.fit_params)
-        return soil.whole
+            prepared.part.set_params(**{prepared.location.name: amount}).fit(*prepared.args, **prepared.fit_params)
+        return prepared.estimator
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is no thread."""
 
 
-def _continues(soil: _Soil) -> bool:
-    """Whether a warm start is known to give what one fit gives."""
-    part, params = soil.part, soil.part.get_params(deep=False)
+def _can_warm_start(prepared: _PreparedFit) -> bool:
+    """Whether a warm start is known to give the same model as one fit."""
+    part, params = prepared.part, prepared.part.get_params(deep=False)
     if (
         not is_exact_class(part, "sklearn", WARM_START_COUNTS)
-        or WARM_START_COUNTS[type(part).__name__] != soil.location.name
+        or WARM_START_COUNTS[type(part).__name__] != prepared.location.name
     ):
         return False
-    if not _can_be_drawn_again(params) or "monitor" in soil.fit_params:
+    if not _has_repeatable_seed(params) or "monitor" in prepared.fit_params:
         return False
-    # Stopping early, it would go on from where it stopped.
+    # With early stopping, the next fit would continue from the iteration at which this one stopped.
     stops = params.get("early_stopping", False)
     if stops == "auto":
-        X = soil.args[0]
+        X = prepared.args[0]
         stops = (X.shape[0] if hasattr(X, "shape") else len(X)) > AUTO_STOPPING_ROWS
     if stops or ("early_stopping" not in params and params.get("n_iter_no_change") is not None):
         return False
     return not (type(part).__name__.startswith("Bagging") and params["oob_score"])  # refused with warm_start
 
 
-class Epochs:
+class EpochFit:
     """Passes over all training rows, one call of ``partial_fit`` each."""
 
-    def __init__(self, soil: _Soil) -> None:
-        self.soil = soil
+    def __init__(self, prepared: _PreparedFit) -> None:
+        self.prepared = prepared
         self.epochs = 0
 
     def continue_to(self, amount: int) -> Any:
-        """Return the estimator after so many passes."""
-        soil = self.soil
+        """Return the estimator after this number of passes."""
+        prepared = self.prepared
         for epoch in range(self.epochs, amount):
-            soil.part.partial_fit(*soil.args, **soil.fit_params, **(self._classes() if epoch == 0 else {}))
+            classes = self._make_classes_argument() if epoch == 0 else {}
+            prepared.part.partial_fit(*prepared.args, **prepared.fit_params, **classes)
         self.epochs = amount
-        return soil.whole
+        return prepared.estimator
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is no thread."""
 
-    def _classes(self) -> dict[str, Any]:
-        part, args = self.soil.part, self.soil.args
+    def _make_classes_argument(self) -> dict[str, Any]:
+        part, args = self.prepared.part, self.prepared.args
         takes = "classes" in inspect.signature(part.partial_fit).parameters and is_classifier(part)
         return {"classes": unique_labels(args[1])} if takes and len(args) > 1 else {}
 
 
 class PausedBoosterFit:
-    """One fit of XGBoost in a thread of its own, held up at each rung.
+    """One fit of XGBoost, in a thread of its own, that waits at each rung.
 
-    What comes out at a rung is the booster as it is then, loaded into a clone. A thread of its own makes it exact:
-    XGBoost draws its samples from one generator per thread, which boosters grown in turn would share.
+    At a rung, the booster is copied into a clone of the estimator. The thread makes the result exact: XGBoost draws its
+    samples from one generator per thread, which several boosters in one thread would share.
     """
 
-    def __init__(self, soil: _Soil, most: int) -> None:
-        self.soil = soil
-        self.seed = clone(soil.part)
-        self.most = most
-        self.asked: SimpleQueue[int | None] = SimpleQueue()
-        self.given: SimpleQueue[bytearray | BaseException] = SimpleQueue()
-        # A daemon, so that a search abandoned half-way cannot keep Python from ending.
+    def __init__(self, prepared: _PreparedFit, max_amount: int) -> None:
+        self.prepared = prepared
+        self.template = clone(prepared.part)
+        self.max_amount = max_amount
+        self.requests: SimpleQueue[int | None] = SimpleQueue()
+        self.results: SimpleQueue[bytearray | BaseException] = SimpleQueue()
+        # A daemon thread does not keep Python from ending if a search is abandoned.
         self.thread = threading.Thread(target=self._fit, args=(get_config(),), daemon=True)
         self.thread.start()
 
     def continue_to(self, amount: int) -> Any:
-        """Return the fitted estimator with so many rounds."""
-        self.asked.put(amount)
-        given = self.given.get()
-        if isinstance(given, BaseException):
-            raise given
-        part = clone(self.seed).set_params(**{self.soil.location.name: amount})
-        part.load_model(given)
-        return self.soil.with_part(part)
+        """Return the estimator fitted with this number of rounds."""
+        self.requests.put(amount)
+        result = self.results.get()
+        if isinstance(result, BaseException):
+            raise result
+        part = clone(self.template).set_params(**{self.prepared.location.name: amount})
+        part.load_model(result)
+        return self.prepared.replace_part(part)
 
     def close(self) -> None:
-        """End the thread; a round that is being computed is waited for."""
-        self.asked.put(None)
+        """End the thread, after the round that is being computed."""
+        self.requests.put(None)
         self.thread.join()
 
     def _fit(self, config: dict[str, Any]) -> None:
-        """Fit until the last round or until asked to stop; what goes wrong is given instead of a booster."""
+        """Fit until the last round or until asked to stop; put an exception among the results if the fit fails."""
         try:
-            self._fit_held_up(config)
-            self.given.put(RuntimeError("XGBoost ended its training before the round that was asked for"))
+            self._fit_with_pauses(config)
+            self.results.put(RuntimeError("XGBoost ended its training before the round that was asked for"))
         except BaseException as error:
-            self.given.put(error)
+            self.results.put(error)
 
-    def _fit_held_up(self, config: dict[str, Any]) -> None:
+    def _fit_with_pauses(self, config: dict[str, Any]) -> None:
         from xgboost.callback import TrainingCallback
 
-        asked, given, wanted = self.asked, self.given, self.asked.get()
+        requests, results, wanted = self.requests, self.results, self.requests.get()
         if wanted is None:
             return
 
-        class HoldUp(TrainingCallback):
+        class PauseAtRungs(TrainingCallback):
             def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
                 nonlocal wanted
                 if epoch + 1 == wanted:
-                    given.put(model.save_raw("ubj"))
-                    wanted = asked.get()
+                    results.put(model.save_raw("ubj"))
+                    wanted = requests.get()
                 return wanted is None
 
-        part = clone(self.seed).set_params(**{self.soil.location.name: self.most}, callbacks=[HoldUp()])
+        rounds = {self.prepared.location.name: self.max_amount}
+        part = clone(self.template).set_params(**rounds, callbacks=[PauseAtRungs()])
         with config_context(**config):  # settings are each thread's own
-            part.fit(*self.soil.args, **self.soil.fit_params)
+            part.fit(*self.prepared.args, **self.prepared.fit_params)
 
 
-def _can_be_held_up(soil: _Soil) -> bool:
-    """Whether a fit that is held up is known to give what one with fewer rounds gives."""
-    if not is_xgboost_booster(soil.part) or soil.location.name != "n_estimators":
+def _can_be_paused(prepared: _PreparedFit) -> bool:
+    """Whether a paused fit is known to give the same model as a fit with fewer rounds."""
+    if not is_xgboost_booster(prepared.part) or prepared.location.name != "n_estimators":
         return False
-    params = soil.part.get_params(deep=False)
+    params = prepared.part.get_params(deep=False)
     return (
-        _can_be_drawn_again(params)
+        _has_repeatable_seed(params)
         and params.get("booster") in (None, "gbtree")
         and params.get("early_stopping_rounds") is None
         and not params.get("callbacks")
         and not callable(params.get("objective"))
-        and soil.fit_params.get("xgb_model") is None
+        and prepared.fit_params.get("xgb_model") is None
     )
 
 
-def _can_be_drawn_again(params: Mapping[str, Any]) -> bool:
-    """Whether each fit draws the same: a generator would be used up by the first rung."""
+def _has_repeatable_seed(params: Mapping[str, Any]) -> bool:
+    """Whether each fit draws the same random numbers. A RandomState would change with the first rung."""
     return params.get("random_state") is None or isinstance(params["random_state"], Integral)

@@ -1,4 +1,4 @@
-"""What grown boosters predict, in the shapes in which scikit-learn's scorers ask for it."""
+"""Classifiers and regressors with stored predictions for one set of rows, which scikit-learn's scorers can score."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,16 +17,16 @@ __all__ = [
 
 
 def make_class_probabilities(prediction: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return what ``XGBClassifier.predict_proba`` makes of a booster's prediction, of shape (n_rows, n_classes)."""
+    """Convert a booster's prediction to what ``XGBClassifier.predict_proba`` returns, of shape (n_rows, n_classes)."""
     return prediction if prediction.ndim == 2 and n_classes > 2 else np.column_stack([1.0 - prediction, prediction])
 
 
-def compute_log_loss(places: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
+def compute_log_loss(class_codes: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
     """Return the log loss of what a booster predicts, as scikit-learn's ``log_loss`` does."""
-    shape = make_class_probabilities(prediction, 2 if prediction.ndim == 1 else prediction.shape[1])
-    eps = np.finfo(shape.dtype).eps
-    own = np.clip(shape[np.arange(len(places)), places], eps, 1 - eps)
-    return float(np.average(-np.log(own, dtype=np.float64), weights=weight))
+    probabilities = make_class_probabilities(prediction, 2 if prediction.ndim == 1 else prediction.shape[1])
+    eps = np.finfo(probabilities.dtype).eps
+    of_true_class = np.clip(probabilities[np.arange(len(class_codes)), class_codes], eps, 1 - eps)
+    return float(np.average(-np.log(of_true_class, dtype=np.float64), weights=weight))
 
 
 def compute_root_mean_squared_error(values: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
@@ -48,31 +48,31 @@ def predict_rows(booster: Any, model: Any, X: Any) -> np.ndarray:
     return booster.predict(rows)
 
 
-class _Grown(BaseEstimator):
-    """A grown booster as scikit-learn's scorers know estimators; what it predicts on one set of rows is known."""
+class _FixedPredictions(BaseEstimator):
+    """An estimator for scorers: it returns the stored predictions for ``rows``, and predicts any other rows."""
 
     def __init__(self, rows: Any, prediction: np.ndarray, predict_rows: Callable[[Any], np.ndarray]) -> None:
         self.rows = rows
         self.prediction = prediction
         self.predict_rows = predict_rows
 
-    def _predicted(self, X: Any) -> np.ndarray:
+    def _predict_rows(self, X: Any) -> np.ndarray:
         return self.prediction if X is self.rows else self.predict_rows(X)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
 
-class FixedPredictionsRegressor(RegressorMixin, _Grown):
-    """A regressor."""
+class FixedPredictionsRegressor(RegressorMixin, _FixedPredictions):
+    """A regressor with stored predictions for one set of rows."""
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the predicted values."""
-        return self._predicted(X)
+        return self._predict_rows(X)
 
 
-class FixedPredictionsClassifier(ClassifierMixin, _Grown):
-    """A classifier."""
+class FixedPredictionsClassifier(ClassifierMixin, _FixedPredictions):
+    """A classifier with stored predictions for one set of rows."""
 
     def __init__(
         self, rows: Any, prediction: np.ndarray, predict_rows: Callable[[Any], np.ndarray], classes: np.ndarray
@@ -83,10 +83,10 @@ class FixedPredictionsClassifier(ClassifierMixin, _Grown):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the predicted classes."""
-        predicted = self._predicted(X)
-        places = predicted.argmax(axis=1) if predicted.ndim == 2 else (predicted > 0.5).astype(int)
-        return self.classes[places]
+        predicted = self._predict_rows(X)
+        class_codes = predicted.argmax(axis=1) if predicted.ndim == 2 else (predicted > 0.5).astype(int)
+        return self.classes[class_codes]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the predicted probabilities of the classes."""
-        return make_class_probabilities(self._predicted(X), len(self.classes))
+        return make_class_probabilities(self._predict_rows(X), len(self.classes))

@@ -1,4 +1,4 @@
-"""The arithmetic of rungs: the amounts, the order in which rows come in, and which rung was best."""
+"""The arithmetic of rungs: resource amounts, the order in which training rows are added, and the best rung."""
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
@@ -13,12 +13,12 @@ from sklearn_autotune.evaluation._base import Rung, select_score
 __all__ = ["choose_rung", "compute_rung_amounts", "draw_stratified_order", "find_strata", "get_row_indices"]
 
 
-def compute_rung_amounts(least: int, most: int, factor: float) -> tuple[int, ...]:
-    """Return amounts that grow by a factor and end at the most.
+def compute_rung_amounts(min_amount: int, max_amount: int, factor: float) -> tuple[int, ...]:
+    """Return amounts that increase by a factor and end at the maximum.
 
     Parameters
     ----------
-    least, most : int
+    min_amount, max_amount : int
         At least 1.
     factor : float
         Above 1.
@@ -31,7 +31,7 @@ def compute_rung_amounts(least: int, most: int, factor: float) -> tuple[int, ...
     Raises
     ------
     ValueError
-        If the least is more than the most.
+        If the minimum is above the maximum.
 
     Examples
     --------
@@ -40,13 +40,14 @@ def compute_rung_amounts(least: int, most: int, factor: float) -> tuple[int, ...
     >>> compute_rung_amounts(20, 100, 3)
     (33, 100)
     """
-    if least > most:
+    if min_amount > max_amount:
         raise ValueError(
-            f"min_resources={least} is greater than max_resources={most}. Give a smaller min_resources, or 'auto'."
+            f"min_resources={min_amount} is greater than max_resources={max_amount}. "
+            "Give a smaller min_resources, or 'auto'."
         )
-    amounts = [most]
+    amounts = [max_amount]
     power = 1
-    while (amount := round(most / factor**power)) >= least:
+    while (amount := round(max_amount / factor**power)) >= min_amount:
         if amount < amounts[-1]:
             amounts.append(amount)
         power += 1
@@ -54,7 +55,7 @@ def compute_rung_amounts(least: int, most: int, factor: float) -> tuple[int, ...
 
 
 def choose_rung(curve: Sequence[Rung], metric: str | None = None) -> int:
-    """Return which rung of a curve has the best mean over the folds; of equal ones that with the least resource.
+    """Return the index of the rung with the best mean over the folds; of equal rungs, the one with the least resource.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def choose_rung(curve: Sequence[Rung], metric: str | None = None) -> int:
 
 
 def draw_stratified_order(classes: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
-    """Order rows at random so that every beginning has each class in proportion, to within one row.
+    """Order rows at random so that the first rows, however many, hold each class in proportion, to within one row.
 
     Parameters
     ----------
@@ -90,9 +91,9 @@ def draw_stratified_order(classes: np.ndarray, random_state: np.random.RandomSta
     Notes
     -----
     R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980): let each class's k-th row be
-    available from the place where its share has grown to k - 1 + d, and due where it would come to exceed k - d, with
-    d = 1 / (2 n_classes - 2); at each place take the one that is due first. Then no share is ever off by more than
-    1 - d.
+    available from the position where its share reaches k - 1 + d, and due where its share would exceed k - d, with
+    d = 1 / (2 n_classes - 2). At each position, take the available row that is due first. Then no share is ever off by
+    more than 1 - d.
 
     Examples
     --------
@@ -114,22 +115,22 @@ def draw_stratified_order(classes: np.ndarray, random_state: np.random.RandomSta
     waiting = np.argsort(available, kind="stable").tolist()
     waiting.reverse()
     ready: list[tuple[int, int]] = []
-    places = []
-    for place in range(1, len(order) + 1):
-        while waiting and available[waiting[-1]] <= place:
+    ordered = []
+    for position in range(1, len(order) + 1):
+        while waiting and available[waiting[-1]] <= position:
             row = waiting.pop()
             heappush(ready, (due[row], row))
-        places.append(heappop(ready)[1])
-    return order[places]
+        ordered.append(heappop(ready)[1])
+    return order[ordered]
 
 
 def find_strata(estimator: Any, y: Any) -> np.ndarray | None:
-    """Return the class of each row, from 0; None where there is nothing to stratify by, as scikit-learn sees it."""
+    """Return the class code of each row, or None if scikit-learn would not stratify by this target."""
     if y is None or not is_classifier(estimator) or type_of_target(y) not in ("binary", "multiclass"):
         return None
     return np.unique(np.asarray(y).ravel(), return_inverse=True)[1]
 
 
 def get_row_indices(rows: np.ndarray) -> np.ndarray:
-    """Return the numbers of rows that may be given as a mask."""
+    """Return row indices; ``rows`` may be indices or a boolean mask."""
     return np.flatnonzero(rows) if rows.dtype == bool else rows

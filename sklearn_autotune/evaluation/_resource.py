@@ -1,4 +1,4 @@
-"""What candidates are given little by little: where an estimator counts it, and how much of it there is."""
+"""The resource of a search with rungs: which parameter of an estimator counts it, and how much of it there is."""
 
 import inspect
 from collections.abc import Collection, Mapping
@@ -28,22 +28,22 @@ EPOCHS = "epochs"
 # What estimators call their number of iterations; the last three are CatBoost's.
 COUNTS = ("n_estimators", "max_iter", "iterations", "num_boost_round", "num_trees")
 
-AUTO_EPOCHS = 100  # the most where neither max_resources nor the estimator's max_iter says
+AUTO_EPOCHS = 100  # the maximum if neither max_resources nor the estimator's max_iter gives one
 
 BOOSTERS = ("XGBClassifier", "XGBRegressor", "XGBRanker")
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceLocation:
-    """Where in an estimator the resource is counted.
+    """The part of an estimator, and its parameter, that count the resource.
 
     Attributes
     ----------
     path : tuple of str
-        The steps that lead to the part that grows: the last step of a Pipeline, perhaps of one inside another. Empty
-        where the estimator grows as a whole.
+        The names of the Pipeline steps that lead to the part that is trained on: the last step of a Pipeline, or of a
+        Pipeline inside it. Empty if the estimator is trained on as a whole.
     name : str
-        What the part calls its count; "epochs" where it is the number of calls of ``partial_fit``.
+        The part's parameter that counts the resource; "epochs" for the number of calls of ``partial_fit``.
     """
 
     path: tuple[str, ...]
@@ -51,18 +51,18 @@ class ResourceLocation:
 
     @property
     def parameter(self) -> str:
-        """The name of the count among the parameters of the whole estimator."""
+        """The name of the counting parameter in ``estimator.get_params()``."""
         return "__".join((*self.path, self.name))
 
-    def part(self, estimator: Any) -> Any:
-        """Return the part of an estimator that grows."""
+    def get_part(self, estimator: Any) -> Any:
+        """Return the part of an estimator that is trained on."""
         for step in self.path:
             estimator = estimator.named_steps[step]
         return estimator
 
 
 def locate_resource(estimator: Any, resource: str) -> ResourceLocation:
-    """Find what a resource is for this estimator.
+    """Find where this estimator counts a resource.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def locate_resource(estimator: Any, resource: str) -> ResourceLocation:
     ValueError
         If the estimator has no such resource.
     """
-    path, last = _last_step(estimator)
+    path, last = _find_last_step(estimator)
     if resource == EPOCHS:
         if not hasattr(last, "partial_fit"):
             raise ValueError(
@@ -91,7 +91,7 @@ def locate_resource(estimator: Any, resource: str) -> ResourceLocation:
         # CatBoost's get_params leaves out what was not set, and its constructor takes several names for the same.
         known = last.get_params() if hasattr(last, "get_params") else {}
         names = [name for name in COUNTS if name in known] + [
-            name for name in COUNTS[2::-1] if name in _constructor(last)
+            name for name in COUNTS[2::-1] if name in _get_constructor_parameters(last)
         ]
         if not names:
             raise ValueError(
@@ -100,7 +100,7 @@ def locate_resource(estimator: Any, resource: str) -> ResourceLocation:
                 "Use 'n_samples', 'epochs' or a parameter's name."
             )
         return ResourceLocation(path, names[0])
-    if resource not in estimator.get_params() and resource not in _constructor(estimator):
+    if resource not in estimator.get_params() and resource not in _get_constructor_parameters(estimator):
         raise ValueError(
             f"Cannot use resource={resource} which is not supported by estimator {estimator}. "
             "Use 'n_samples', 'iterations', 'epochs' or one of its parameters; inside a Pipeline, 'step__parameter'."
@@ -113,7 +113,7 @@ def locate_resource(estimator: Any, resource: str) -> ResourceLocation:
     )
 
 
-def _last_step(estimator: Any) -> tuple[tuple[str, ...], Any]:
+def _find_last_step(estimator: Any) -> tuple[tuple[str, ...], Any]:
     path: tuple[str, ...] = ()
     while isinstance(estimator, Pipeline):
         name, estimator = estimator.steps[-1]
@@ -121,12 +121,12 @@ def _last_step(estimator: Any) -> tuple[tuple[str, ...], Any]:
     return path, estimator
 
 
-def _constructor(estimator: Any) -> Mapping[str, Any]:
+def _get_constructor_parameters(estimator: Any) -> Mapping[str, Any]:
     return inspect.signature(type(estimator).__init__).parameters
 
 
 def check_not_searched(location: ResourceLocation, searched: Collection[str]) -> None:
-    """Raise ValueError if candidates set themselves what rungs are to settle."""
+    """Raise ValueError if the space contains the parameter that the rungs determine."""
     if location.parameter in searched:
         raise ValueError(
             f"Cannot use parameter {location.parameter} as the resource since it is part of the searched parameters. "
@@ -135,8 +135,8 @@ def check_not_searched(location: ResourceLocation, searched: Collection[str]) ->
 
 
 def get_default_amount(estimator: Any, location: ResourceLocation) -> int:
-    """Return how much of a resource the estimator would be given without rungs."""
-    part = location.part(estimator)
+    """Return the amount of a resource that the estimator uses without rungs."""
+    part = location.get_part(estimator)
     if location.name == EPOCHS:
         epochs = part.get_params().get("max_iter")
         return int(epochs) if is_positive_integer(epochs) else AUTO_EPOCHS
@@ -152,16 +152,16 @@ def get_default_amount(estimator: Any, location: ResourceLocation) -> int:
 
 
 def is_positive_integer(amount: Any) -> bool:
-    """Whether it is a positive integer."""
+    """Whether a value is a positive integer, and not a bool."""
     return isinstance(amount, Integral) and not isinstance(amount, bool) and amount > 0  # type: ignore[operator]
 
 
 def is_xgboost_booster(estimator: Any) -> bool:
-    """Whether it is one of XGBoost's that count boosting rounds (the forests count trees in one round)."""
+    """Whether it is an XGBoost estimator that counts boosting rounds (its forests count trees in one round)."""
     return is_exact_class(estimator, "xgboost", BOOSTERS)
 
 
 def is_exact_class(estimator: Any, package: str, names: Any) -> bool:
-    """Whether it is of just this class, not of one derived from it; the package need not be imported."""
+    """Whether the estimator's class is one of these, and not derived from one; the package need not be imported."""
     kind = type(estimator)
     return kind.__module__.partition(".")[0] == package and kind.__name__ in names

@@ -1,12 +1,12 @@
-"""Rungs: candidates are given their resource little by little, all folds climbing together, and may be stopped between.
+"""Rungs: a candidate's resource is increased step by step on all folds at once; it may be pruned after each step.
 
-The resource is training rows, iterations, epochs or any parameter that counts. On each rung every fold is fitted with
-the rung's amount and scored on all of its test rows; amounts grow by a constant factor up to the most there is. How an
-estimator is given more of its iterations without being fitted afresh is told in _growth.py.
+The resource is training rows, iterations, epochs or any parameter that counts. At each rung, every fold is fitted with
+the rung's amount and scored on all of its test rows. The amounts increase by a constant factor up to the maximum.
+``_continued_fits.py`` trains an estimator on with more iterations instead of fitting it anew.
 
-A candidate that reached the top can be created again: on the last rung of training rows it is fitted on whole folds, as
-without rungs; of iterations one common count is settled, the one with the best mean over the folds, and the scores that
-count are those of its rung.
+A complete candidate can be created again. At the last rung of training rows it is fitted on whole folds, as without
+rungs. For iterations, one number is chosen for all folds: the one with the best mean over the folds. The candidate's
+scores are those of that rung.
 """
 
 import time
@@ -44,33 +44,34 @@ from sklearn_autotune.evaluation._resource import (
 )
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows
 
-__all__ = ["Rungs", "make_rung_evaluation"]
+__all__ = ["RungEvaluation", "make_rung_evaluation"]
 
-# How many rungs there are at most where min_resources is "auto".
+# The maximum number of rungs if min_resources is "auto".
 AUTO_RUNGS = 4
 AUTO_RUNGS_OF_SAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Rungs:
-    """Measures a candidate rung by rung, each step a rung on all folds.
+class RungEvaluation:
+    """Measures a candidate rung by rung; each step is one rung on all folds.
 
     Attributes
     ----------
     folds : WholeFolds
-        What fits and scores one fold.
+        Fits and scores one fold.
     resource : str
         "n_samples", "iterations", "epochs" or the name of a parameter.
     amounts : tuple of int
-        How much of it there is on each rung, ascending. Of training rows: in the largest fold, others in proportion.
+        The amount of the resource at each rung, ascending. For training rows: the number in the largest fold; other
+        folds use rows in proportion.
     metric : str or None
-        Which of several scores settles the count.
-    orders : tuple of ndarray
-        For "n_samples", per fold: the order in which its training rows come in.
+        Which of several scores chooses the best rung.
+    row_orders : tuple of ndarray
+        For "n_samples", one for each fold: the order in which its training rows are added.
 
     Notes
     -----
-    While an estimator grows, its fold keeps its rows, those for training as preprocessing has left them: there are as
+    While a fit is continued, each fold keeps its rows in memory, the training rows after preprocessing. So there are as
     many copies of the data as folds.
     """
 
@@ -78,24 +79,24 @@ class Rungs:
     resource: str
     amounts: tuple[int, ...]
     metric: str | None = None
-    orders: tuple[np.ndarray, ...] = ()
+    row_orders: tuple[np.ndarray, ...] = ()
 
     @property
     def n_folds(self) -> int:
-        """Into how many parts a candidate can be cut: folds climb together, so it cannot."""
+        """Into how many parts a candidate can be split: one, because all folds reach a rung together."""
         return 1
 
     def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
-        """Yield the progress after each rung; a rung on which a fold failed is the last."""
-        climb = self._add_rows if self.resource == SAMPLES else self._grow
-        climbs = [climb(work, fold) for fold in self.folds.task.folds]
+        """Yield the progress after each rung; a rung at which a fold failed is the last."""
+        score_rungs = self._add_rows if self.resource == SAMPLES else self._continue_fit
+        folds_scores = [score_rungs(work, fold) for fold in self.folds.task.folds]
         curve: tuple[Rung, ...] = ()
         reached: list[tuple[FoldScore, ...]] = []
         try:
             for step, amount in enumerate(self.amounts):
-                scores = tuple(next(climb) for climb in climbs)
+                scores = tuple(next(fold_scores) for fold_scores in folds_scores)
                 if reached:
-                    scores = tuple(_with_seconds_of(*pair) for pair in zip(scores, reached[-1], strict=True))
+                    scores = tuple(_add_seconds(*pair) for pair in zip(scores, reached[-1], strict=True))
                 reached.append(scores)
                 curve = (*curve, Rung(amount, tuple(score.test for score in scores)))
                 if any(score.error is not None or not is_finite_score(score.test) for score in scores):
@@ -104,15 +105,15 @@ class Rungs:
                 if step + 1 < len(self.amounts):
                     yield Progress(step, len(self.amounts), scores, curve)
         finally:
-            for climb_ in climbs:
-                climb_.close()
-        yield self._settle(work, curve, reached)
+            for fold_scores in folds_scores:
+                fold_scores.close()
+        yield self._make_last_progress(work, curve, reached)
 
     def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
-        """Fit an estimator on all rows, in place and with as much of the resource as its curve was best with.
+        """Fit an estimator in place, on all rows, with the amount of the resource at the best rung of its curve.
 
-        Where the count is a parameter, the candidate's full parameters have it and this is ``estimator.fit``. Epochs
-        are no parameter and have to be counted again.
+        If the amount is a parameter, it is among the candidate's full parameters, and this is ``estimator.fit``. Epochs
+        are not a parameter, so they are counted here.
 
         Parameters
         ----------
@@ -122,28 +123,30 @@ class Rungs:
             ``y`` may be None.
         fit_params : mapping of str to object
         curve : sequence of Rung
-            The candidate's.
+            The candidate's rungs.
 
         Returns
         -------
         estimator : estimator
-            The same, fitted.
+            The same object, fitted.
         """
         if self.resource != EPOCHS:
             return self.folds.fit(estimator, X, y, fit_params, curve)
         return fit_epochs(estimator, self.get_resource_amount(curve), (X,) if y is None else (X, y), fit_params)
 
     def get_resource_amount(self, curve: Sequence[Rung]) -> int:
-        """Say how much of the resource the scores belong to that count: of rows, the most; else the best rung's."""
-        return curve[self._chosen(curve)].resource
+        """Return the amount at which the candidate's scores were measured: all rows, or the amount of the best rung."""
+        return curve[self._choose_rung(curve)].resource
 
-    def _chosen(self, curve: Sequence[Rung]) -> int:
+    def _choose_rung(self, curve: Sequence[Rung]) -> int:
         return len(curve) - 1 if self.resource == SAMPLES else choose_rung(curve, self.metric)
 
-    def _settle(self, work: WorkItem, curve: tuple[Rung, ...], reached: Sequence[tuple[FoldScore, ...]]) -> Progress:
-        """Choose the rung whose scores count."""
+    def _make_last_progress(
+        self, work: WorkItem, curve: tuple[Rung, ...], reached: Sequence[tuple[FoldScore, ...]]
+    ) -> Progress:
+        """Take the candidate's scores from the rung that is chosen, and its seconds from the last one."""
         last = len(self.amounts) - 1
-        chosen = self._chosen(curve)
+        chosen = self._choose_rung(curve)
         folds = tuple(
             replace(
                 score, fit_seconds=end.fit_seconds, score_seconds=end.score_seconds, stop_requested=end.stop_requested
@@ -156,107 +159,107 @@ class Rungs:
             resolved_params[locate_resource(estimator, self.resource).parameter] = curve[chosen].resource
         return Progress(last, last + 1, folds, curve, resolved_params)
 
-    # -- one fold on its way up ----------------------------------------------------------------------------------------
+    # -- one fold, rung by rung ----------------------------------------------------------------------------------------
 
     def _add_rows(self, work: WorkItem, fold: Fold) -> Generator[FoldScore, None, None]:
-        """Fit afresh on more and more of the training rows, in the end on all of them as without rungs."""
-        order = self.orders[fold.number]
-        largest = max(len(order) for order in self.orders)
+        """Yield the score at each rung, fitting anew on more training rows each time, at last on all."""
+        order = self.row_orders[fold.number]
+        largest = max(len(order) for order in self.row_orders)
         for amount in self.amounts:
-            shown = self._with_amount(work, amount)
-            self.folds.announce(shown, fold)
+            named_work = self._add_amount_to_params(work, amount)  # for messages
+            self.folds.print_start(named_work, fold)
             if amount == largest:
                 score = self.folds.measure_fold(work, fold)
             else:
-                # In the order in which they stand, which may be that of time.
+                # The rows keep their order in the data, which may be that of time.
                 rows = get_row_indices(fold.train)[np.sort(order[: max(1, round(amount / largest * len(order)))])]
-                # Callbacks are told of whole folds alone.
-                score = self.folds.measure_fold(replace(work, contexts=()), replace(fold, train=rows))
-            self.folds.report(shown, fold, score)
+                # Callbacks see only fits on whole folds.
+                score = self.folds.measure_fold(replace(work, callback_contexts=()), replace(fold, train=rows))
+            self.folds.print_end(named_work, fold, score)
             yield score
 
-    def _grow(self, work: WorkItem, fold: Fold) -> Generator[FoldScore, None, None]:
-        """Grow one estimator."""
+    def _continue_fit(self, work: WorkItem, fold: Fold) -> Generator[FoldScore, None, None]:
+        """Yield the score at each rung, training one estimator on."""
         fit_params = take_metadata_rows(self.folds.task.X, params=self.folds.task.fit_params, indices=fold.train)
         start = time.perf_counter()
         estimator, error = self.folds.clone_with_params(work.params)
         train, test = split_fold_rows(estimator, self.folds.task, fold)
         args = train[: 1 if train[1] is None else 2]
-        location = growth = grown = None
+        location = continued_fit = fitted = None
         if error is None:
-            location, error = self._or_trace(lambda: self._locate(estimator, work))
-        with self._sharing(work, fold, estimator, location, *train, test[0]), ExitStack() as stack:
+            location, error = self._try(lambda: self._locate_resource(estimator, work))
+        with self._share_steps(work, fold, estimator, location, *train, test[0]), ExitStack() as stack:
             if location is not None:
-                growth, error = self._or_trace(
+                continued_fit, error = self._try(
                     lambda: start_continued_fit(estimator, location, self.amounts[-1], args, fit_params)
                 )
-            if growth is not None:
-                stack.callback(growth.close)
+            if continued_fit is not None:
+                stack.callback(continued_fit.close)
             for amount in self.amounts:
-                shown = self._with_amount(work, amount)
-                self.folds.announce(shown, fold)
+                named_work = self._add_amount_to_params(work, amount)  # for messages
+                self.folds.print_start(named_work, fold)
                 is_last = amount == self.amounts[-1]
-                with self._told(work if is_last else None, fold, train, fit_params) as stop:
-                    if growth is not None:
-                        with _expecting_too_little(not is_last):
-                            grown, error = self._or_trace(partial(growth.continue_to, amount))
-                score = self._score(grown, error, train, test, fold, time.perf_counter() - start)
+                with self._run_callbacks(work if is_last else None, fold, train, fit_params) as stop:
+                    if continued_fit is not None:
+                        with _ignore_expected_warnings(not is_last):
+                            fitted, error = self._try(partial(continued_fit.continue_to, amount))
+                score = self._score_fold(fitted, error, train, test, fold, time.perf_counter() - start)
                 score = replace(score, stop_requested=any(stop))
-                self.folds.report(shown, fold, score)
+                self.folds.print_end(named_work, fold, score)
                 yield score
                 start = time.perf_counter()
 
-    def _locate(self, estimator: Any, work: WorkItem) -> ResourceLocation:
+    def _locate_resource(self, estimator: Any, work: WorkItem) -> ResourceLocation:
         location = locate_resource(estimator, self.resource)
         check_not_searched(location, work.params)
         return location
 
-    def _sharing(
+    def _share_steps(
         self, work: WorkItem, fold: Fold, estimator: Any, location: ResourceLocation | None, *rows: Any
     ) -> AbstractContextManager[None]:
-        """Share the first steps of a pipeline with other candidates, where they are fitted once."""
-        return self.folds.sharing(work, fold, estimator, *rows) if location and location.path else nullcontext()
+        """Share the first steps of a pipeline with other candidates, if the resource belongs to its last step."""
+        return self.folds.share_steps(work, fold, estimator, *rows) if location and location.path else nullcontext()
 
     @contextmanager
-    def _told(
+    def _run_callbacks(
         self, work: WorkItem | None, fold: Fold, train: tuple[Any, Any], fit_params: Mapping[str, Any]
     ) -> Iterator[list[bool]]:
-        """Tell scikit-learn's callbacks, if there are any, that a fold is being fitted; keep what they answer."""
+        """Call scikit-learn's callbacks, if there are any, before and after the fit; keep whether one asks to stop."""
         answers: list[bool] = []
-        context = work.contexts[fold.number] if work is not None and work.contexts else None
+        context = work.callback_contexts[fold.number] if work is not None and work.callback_contexts else None
         if context is None:
             yield answers
             return
-        told = make_callback_arguments(self.folds.caller, *train, fit_params)
-        context.call_on_fit_task_begin(**told)
+        arguments = make_callback_arguments(self.folds.caller, *train, fit_params)
+        context.call_on_fit_task_begin(**arguments)
         yield answers
-        answers.append(bool(context.call_on_fit_task_end(**told)))
+        answers.append(bool(context.call_on_fit_task_end(**arguments)))
 
-    def _or_trace(self, act: Callable[[], Any]) -> tuple[Any, str | None]:
-        """Do what a candidate may fail at, and return the traceback if it does."""
+    def _try(self, action: Callable[[], Any]) -> tuple[Any, str | None]:
+        """Return the result of an action and None, or None and the traceback if the action fails."""
         try:
-            return act(), None
+            return action(), None
         except (Exception, SystemExit):
             if self.folds.task.error_score == "raise":
                 raise
             return None, format_exc()
 
-    def _score(
-        self, grown: Any, error: str | None, train: tuple[Any, Any], test: tuple[Any, Any], fold: Fold, seconds: float
+    def _score_fold(
+        self, fitted: Any, error: str | None, train: tuple[Any, Any], test: tuple[Any, Any], fold: Fold, seconds: float
     ) -> FoldScore:
         folds = self.folds
         scores = {"test": folds.make_failed_score(), "train": folds.make_failed_score()}
         start = time.perf_counter()
         if error is None:
-            scores["test"], error = folds.score(grown, *test, fold.test)
+            scores["test"], error = folds.score(fitted, *test, fold.test)
         score_seconds = time.perf_counter() - start
         if error is None and folds.task.return_train_score:
-            scores["train"], error = folds.score(grown, *train, fold.train)
+            scores["train"], error = folds.score(fitted, *train, fold.train)
         if not folds.task.return_train_score:
             scores["train"] = None
         return FoldScore(**scores, fit_seconds=seconds, score_seconds=score_seconds, error=error)
 
-    def _with_amount(self, work: WorkItem, amount: int) -> WorkItem:
+    def _add_amount_to_params(self, work: WorkItem, amount: int) -> WorkItem:
         """Make the amount one of the parameters, for messages."""
         return replace(work, params={**work.params, self.resource: amount})
 
@@ -270,41 +273,42 @@ def make_rung_evaluation(
     factor: float = 3,
     metric: str | None = None,
     searched: Collection[str] = (),
-) -> Rungs:
-    """Set up the rungs for an estimator and its folds.
+) -> RungEvaluation:
+    """Make the evaluation that measures an estimator rung by rung on its folds.
 
     Parameters
     ----------
     folds : WholeFolds
     resource : str
-        - "n_samples": training rows. Each fold is fitted on a random part of them, drawn once so that all candidates
-          see the same, stratified for classifiers; the last rung is the whole fold.
-        - "iterations": what the estimator, or the last step of a Pipeline, calls ``n_estimators``, ``max_iter`` or
-          ``iterations``.
+        - "n_samples": training rows. Each fold is fitted on a random part of its rows, stratified for classifiers and
+          drawn once, so that all candidates see the same rows. The last rung is the whole fold.
+        - "iterations": the parameter ``n_estimators``, ``max_iter`` or ``iterations`` of the estimator, or of the last
+          step of a Pipeline.
         - "epochs": calls of ``partial_fit`` on all training rows.
         - the name of a parameter that takes positive integers.
     min_resources : int or "auto", default="auto"
-        The least on the first rung. "auto" makes up to four rungs; of "n_samples" up to five, none with fewer rows than
-        scikit-learn's halving begins with (2 a split, times the number of classes) or than have a row of each class.
+        The minimum amount at the first rung. "auto" makes up to four rungs. For "n_samples" it makes up to five, and
+        the first has at least as many rows as the first iteration of scikit-learn's halving (2 per split, times the
+        number of classes), and a row of each class.
     max_resources : int or "auto", default="auto"
-        What there is on the last rung. "auto" is all rows of the largest training fold (as is any more than that); of
-        iterations or a parameter what the estimator has set; of epochs its ``max_iter``, or 100. With fewer rows than
-        there are, scores are those of models that the final fit, on all rows, should surpass.
+        The amount at the last rung. "auto" is all rows of the largest training fold (more has the same effect), the
+        estimator's own value for iterations or a parameter, and its ``max_iter``, or else 100, for epochs. With fewer
+        rows than there are, the scores are those of models that are weaker than the final fit on all rows should be.
     factor : float, default=3
-        How many times as much each rung has as the one below.
+        The ratio of the amounts at two successive rungs.
     metric : str or None, default=None
-        Which of several scores settles the count.
+        Which of several scores chooses the best rung.
     searched : collection of str, default=()
         The parameters in the space.
 
     Returns
     -------
-    rungs : Rungs
+    evaluation : RungEvaluation
 
     Raises
     ------
     ValueError
-        If the estimator has no such resource, if it is searched, or if the amounts make no ladder.
+        If the estimator has no such resource, if it is searched, or if the minimum is above the maximum.
     """
     for name, amount in (("min_resources", min_resources), ("max_resources", max_resources)):
         if amount != "auto" and not is_positive_integer(amount):
@@ -312,21 +316,23 @@ def make_rung_evaluation(
     if not isinstance(factor, Real) or not factor > 1:
         raise ValueError(f"factor must be a number greater than 1, got {factor!r}.")
     if resource == SAMPLES:
-        return _rungs_of_samples(folds, min_resources, max_resources, factor, metric)
+        return _make_sample_rungs(folds, min_resources, max_resources, factor, metric)
     location = locate_resource(folds.estimator, resource)
     check_not_searched(location, searched)
-    most = get_default_amount(folds.estimator, location) if max_resources == "auto" else int(max_resources)
-    least = max(1, round(most / factor ** (AUTO_RUNGS - 1))) if min_resources == "auto" else int(min_resources)
-    return Rungs(folds, resource, compute_rung_amounts(least, most, factor), metric)
+    max_amount = get_default_amount(folds.estimator, location) if max_resources == "auto" else int(max_resources)
+    min_amount = (
+        int(min_resources) if min_resources != "auto" else max(1, round(max_amount / factor ** (AUTO_RUNGS - 1)))
+    )
+    return RungEvaluation(folds, resource, compute_rung_amounts(min_amount, max_amount, factor), metric)
 
 
-def _rungs_of_samples(
+def _make_sample_rungs(
     folds: WholeFolds, min_resources: int | str, max_resources: int | str, factor: float, metric: str | None
-) -> Rungs:
-    """Draw the order in which each fold's training rows come in, and see how few will do."""
+) -> RungEvaluation:
+    """Draw the order in which each fold's training rows are added, and find the smallest usable number of rows."""
     trains = [get_row_indices(fold.train) for fold in folds.task.folds]
     largest = max(len(train) for train in trains)
-    most = largest if max_resources == "auto" else min(largest, int(max_resources))
+    max_amount = largest if max_resources == "auto" else min(largest, int(max_resources))
     classes = find_strata(folds.estimator, folds.task.y)
     smallest = 2 * len(trains) * (1 if classes is None else len(np.unique(classes)))
     orders = []
@@ -338,15 +344,15 @@ def _rungs_of_samples(
         orders.append(draw_stratified_order(classes[train], random_state))
         smallest = max(smallest, ceil(largest / np.unique(classes[train], return_counts=True)[1].min()))
     if min_resources == "auto":
-        least = min(most, max(smallest, round(most / factor ** (AUTO_RUNGS_OF_SAMPLES - 1))))
+        min_amount = min(max_amount, max(smallest, round(max_amount / factor ** (AUTO_RUNGS_OF_SAMPLES - 1))))
     else:
-        least = int(min_resources)
-    return Rungs(folds, SAMPLES, compute_rung_amounts(least, most, factor), metric, tuple(orders))
+        min_amount = int(min_resources)
+    return RungEvaluation(folds, SAMPLES, compute_rung_amounts(min_amount, max_amount, factor), metric, tuple(orders))
 
 
 @contextmanager
-def _expecting_too_little(is_expected: bool) -> Iterator[None]:
-    """Keep quiet about what is sure to happen with little of the resource: no convergence, rows in every bag."""
+def _ignore_expected_warnings(is_expected: bool) -> Iterator[None]:
+    """Ignore warnings that a small amount of the resource causes: no convergence, rows without out-of-bag scores."""
     if not is_expected:
         yield
         return
@@ -356,8 +362,8 @@ def _expecting_too_little(is_expected: bool) -> Iterator[None]:
         yield
 
 
-def _with_seconds_of(score: FoldScore, before: FoldScore) -> FoldScore:
-    """Add what was spent on the rungs before."""
+def _add_seconds(score: FoldScore, before: FoldScore) -> FoldScore:
+    """Add the seconds that were spent at the rungs before."""
     return replace(
         score,
         fit_seconds=score.fit_seconds + before.fit_seconds,

@@ -1,9 +1,9 @@
-"""Prefixes once: what the first steps of a pipeline give on a fold is computed once and lent to all candidates.
+"""A step cache: the results of a pipeline's first steps on a fold are computed once and shared by all candidates.
 
 scikit-learn's ``Pipeline`` leaves the fit of each step but the last to its ``memory``. While a candidate is measured,
-that is a loan of the store: it knows what the rows have gone through, and whether that has been computed before. Rows
-and steps are named by their content, so that no name means two things; what is handed out is a copy to the last bit and
-stride, so that nobody can spoil it for others.
+its ``memory`` is an object that knows which steps the rows have passed, and looks the next result up in the cache. Rows
+and steps are identified by their content, so that a key never stands for two things. The cache returns copies that
+are equal to the last bit and stride, so that no candidate can change the rows of another.
 """
 
 import pickle
@@ -26,33 +26,33 @@ from sklearn_autotune._compat.sklearn import has_callbacks
 
 __all__ = ["StepCache"]
 
-# Copies refer to these and do not copy them: so what was defined in a function or a notebook can be copied too.
-REFERRED = (type, FunctionType, ModuleType)
+# Copies refer to these objects instead of copying them, so objects defined in a function or a notebook can be copied.
+BY_REFERENCE = (type, FunctionType, ModuleType)
 
-# What a pipeline tells the fit of a step for the sake of messages and callbacks alone.
-MESSAGES = ("message_clsname", "message", "caller", "callback_ctx")
+# Arguments that a pipeline passes to the fit of a step for messages and callbacks only.
+MESSAGE_ARGUMENTS = ("message_clsname", "message", "caller", "callback_ctx")
 
 
 class StepCache:
-    """Keeps what the first steps of pipelines gave, for all candidates that begin with the same steps.
+    """Stores the results of the first steps of pipelines for all candidates that begin with the same steps.
 
-    A result is found again by the fold, the steps so far with all their parameters, and the metadata they were given;
-    scores are those of a search without it, to the last bit, with these exceptions and limits:
+    The key of a result is the fold, the steps so far with all their parameters, and their metadata. Scores are equal to
+    those of a search without the cache, to the last bit, with these exceptions and limits:
 
     - A step that draws random numbers without a ``random_state`` draws once per fold, not once per candidate.
-    - Warnings and messages of a step are issued when it is computed, not when it is found; ``fit_time`` and
-      ``score_time`` are those of the work that was done.
-    - A step is computed again where it cannot be pickled, changes its input or returns it (``copy=False``), or gives
-      more than the limit. Steps after it are found again if it gave the same.
+    - Warnings and messages of a step are issued when it is computed, not when it is found. ``fit_time`` and
+      ``score_time`` measure the work that was done.
+    - A step is computed again if it cannot be pickled, changes its input or returns it (``copy=False``), or if its
+      result is larger than the limit. Later steps are found if the result is the same.
     - Only the steps of the pipeline itself are shared: not those of a pipeline inside another estimator, not the last
       step, and nothing if the pipeline has a ``memory`` of its own or scikit-learn's callbacks watch it.
 
-    Every process has a store of its own: pickled, it is empty. Threads may share one.
+    Every process has its own cache: it is empty after unpickling. Threads may share one.
 
     Parameters
     ----------
     limit : int
-        Bytes to keep; what was used least recently goes first. 0 turns sharing off.
+        Maximum number of bytes; the least recently used results are removed first. 0 turns the cache off.
 
     Examples
     --------
@@ -61,10 +61,10 @@ class StepCache:
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> X, y = load_iris(return_X_y=True)
-    >>> prefixes = StepCache()
+    >>> cache = StepCache()
     >>> for C in (0.1, 1.0):  # the scaler is fitted once
     ...     model = make_pipeline(StandardScaler(), LogisticRegression(C=C))
-    ...     with prefixes.share_steps(model, "all rows", X, y):
+    ...     with cache.share_steps(model, "all rows", X, y):
     ...         print(f"{model.fit(X, y).score(X, y):.2f}")
     0.93
     0.97
@@ -73,7 +73,7 @@ class StepCache:
     def __init__(self, limit: int = 2**30) -> None:
         self.limit = limit
         self.nbytes = 0
-        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._results: OrderedDict[Hashable, _CachedResult] = OrderedDict()
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -88,149 +88,149 @@ class StepCache:
         pipeline : estimator
             Not fitted, and the caller's own: its ``memory`` is set and unset. If it is no pipeline, nothing happens.
         rows : object
-            Names the training rows, by its content: the same for two calls only if ``X`` and ``y`` hold the same. Of
-            rows with numbers, the `Fold`.
+            Identifies the training rows by its content, such as the `Fold`: it may be equal in two calls only if ``X``
+            and ``y`` are equal.
         X, y : array-like
-            The very objects that ``fit`` will be given.
+            The same objects that ``fit`` will be called with.
         *others : array-like
-            Further rows to be transformed, such as the test rows; the very objects again.
+            Other rows that will be transformed, such as the test rows; again the same objects.
         """
-        name = _name(rows) if self.limit > 0 and _can_share(pipeline) else None
-        if name is None:
+        key = _make_key(rows) if self.limit > 0 and _can_share(pipeline) else None
+        if key is None:
             yield
             return
-        pipeline.memory = loan = _Loan(self, pipeline, name, X, y, others)
+        pipeline.memory = shared_steps = _SharedSteps(self, pipeline, key, X, y, others)
         try:
             yield
         finally:
-            loan.end()
+            shared_steps.restore()
 
-    def ask(self, key: Hashable, X: Any, compute: Callable[[], Any]) -> tuple[Any, "_Kept | None"]:
-        """Return a copy of what is kept under a key; if nothing is, compute it from ``X``, and keep it if that is safe.
+    def get_or_compute(self, key: Hashable, X: Any, compute: Callable[[], Any]) -> tuple[Any, "_CachedResult | None"]:
+        """Return a copy of the cached result of a key, or compute the result from ``X`` and cache it if that is safe.
 
-        Whatever ``compute`` raises is passed on, and nothing is kept.
+        If ``compute`` raises, the exception is raised and nothing is cached.
         """
-        kept = self._find(key)
-        if kept is not None:
-            return kept.copy(), kept
-        before = _name(X)
+        cached = self._find(key)
+        if cached is not None:
+            return cached.copy(), cached
+        before = _make_key(X)
         result = compute()
-        # Whoever is given the copy would miss what else has been done to X, or may be done to it through the result.
-        if before is None or _shares_memory(result[0], X) or _name(X) != before:
+        # A copy would not repeat other changes of X, nor later changes of X through the result.
+        if before is None or _shares_memory(result[0], X) or _make_key(X) != before:
             return result, None
         try:
-            kept = _Kept.of(result, self.limit)
-            copy = kept.copy()
+            cached = _CachedResult.make(result, self.limit)
+            copy = cached.copy()
         except Exception:  # any __reduce__ may raise anything
             return result, None
-        self._keep(key, kept)
-        return copy, kept
+        self._add(key, cached)
+        return copy, cached
 
-    def _find(self, key: Hashable) -> "_Kept | None":
+    def _find(self, key: Hashable) -> "_CachedResult | None":
         with self._lock:
-            kept = self._kept.get(key)
-            if kept is not None:
-                self._kept.move_to_end(key)
-            return kept
+            cached = self._results.get(key)
+            if cached is not None:
+                self._results.move_to_end(key)
+            return cached
 
-    def _keep(self, key: Hashable, kept: "_Kept") -> None:
+    def _add(self, key: Hashable, cached: "_CachedResult") -> None:
         with self._lock:
-            replaced = self._kept.pop(key, None)  # another thread's
-            self._kept[key] = kept
-            self.nbytes += kept.nbytes - (0 if replaced is None else replaced.nbytes)
+            replaced = self._results.pop(key, None)  # another thread's
+            self._results[key] = cached
+            self.nbytes += cached.nbytes - (0 if replaced is None else replaced.nbytes)
             while self.nbytes > self.limit:
-                self.nbytes -= self._kept.popitem(last=False)[1].nbytes
+                self.nbytes -= self._results.popitem(last=False)[1].nbytes
 
 
 def _can_share(estimator: Any) -> bool:
     return isinstance(estimator, Pipeline) and estimator.memory is None and not has_callbacks(estimator)
 
 
-class _Loan:
-    """Stands for a pipeline's ``memory`` during one fit; ``here`` are its rows as the last step left them."""
+class _SharedSteps:
+    """Replaces a pipeline's ``memory`` during one fit; ``current_rows`` are the rows that its last step returned."""
 
     location = None  # tells the pipeline that it need not clone its steps: it is a clone itself
 
     def __init__(
-        self, store: StepCache, pipeline: Any, rows: Hashable, X: Any, y: Any, others: tuple[Any, ...]
+        self, step_cache: StepCache, pipeline: Any, fold_key: Hashable, X: Any, y: Any, others: tuple[Any, ...]
     ) -> None:
-        self.store = store
+        self.step_cache = step_cache
         self.pipeline = pipeline
-        self.rows = rows
+        self.fold_key = fold_key
         self.y = y
-        self.here: Any = X
-        self.name: Hashable = "rows"
-        self.seen = (X, *others)
+        self.current_rows: Any = X
+        self.rows_key: Hashable = "rows"
+        self.known_rows = (X, *others)
         self.transformed: Any = self
-        self.lent: list[Any] = []
+        self.wrapped: list[Any] = []
 
     def cache(self, func: Any, **_: Any) -> Any:
         """Wrap the function that fits one step; the pipeline calls this once, at the beginning of its fit."""
-        self.pipeline.memory = None  # nobody else need see it
+        self.pipeline.memory = None  # other code need not see it
         return partial(self._fit_step, func)
 
-    def end(self) -> None:
-        """Leave the pipeline and its steps as if they had never been shared."""
+    def restore(self) -> None:
+        """Remove everything that was set on the pipeline and its steps."""
         self.pipeline.memory = None
-        for transformer in self.lent:
+        for transformer in self.wrapped:
             vars(transformer).pop("transform", None)
 
     def _fit_step(self, func: Any, transformer: Any, X: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
         compute = partial(func, transformer, X, y, *args, **kwargs)
-        told = {name: value for name, value in kwargs.items() if name not in MESSAGES}
-        step = _name((transformer, args, told)) if X is self.here and y is self.y else None
-        self.here = self  # nobody's rows: if this step cannot be named, the next ones cannot be either
-        if step is None:
+        metadata = {name: value for name, value in kwargs.items() if name not in MESSAGE_ARGUMENTS}
+        step_key = _make_key((transformer, args, metadata)) if X is self.current_rows and y is self.y else None
+        self.current_rows = self  # equal to no rows: if this step has no key, later steps have none either
+        if step_key is None:
             return compute()
-        result, kept = self.store.ask((self.rows, self.name, step), X, compute)
-        self.name = _name(result[0]) if kept is None else kept.name
-        if self.name is not None:
-            self.here = result[0]
-        self._remember_transforms(result[-1], kept)
+        result, cached = self.step_cache.get_or_compute((self.fold_key, self.rows_key, step_key), X, compute)
+        self.rows_key = _make_key(result[0]) if cached is None else cached.rows_key
+        if self.rows_key is not None:
+            self.current_rows = result[0]
+        self._wrap_transform(result[-1], cached)
         return result
 
-    def _remember_transforms(self, fitted: Any, kept: "_Kept | None") -> None:
+    def _wrap_transform(self, fitted: Any, cached: "_CachedResult | None") -> None:
         if hasattr(fitted, "__dict__") and "transform" not in vars(fitted) and hasattr(fitted, "transform"):
-            vars(fitted)["transform"] = _Transform(fitted, self, None if kept is None else kept.token)
-            self.lent.append(fitted)
+            vars(fitted)["transform"] = _SharedTransform(fitted, self, None if cached is None else cached.token)
+            self.wrapped.append(fitted)
 
     def transform(self, compute: Callable[[Any], Any], token: object | None, X: Any) -> Any:
-        """Transform rows, or find them transformed, if these are rows that other candidates will have too."""
-        if not any(X is one for one in (*self.seen, self.transformed)):
+        """Transform rows; use the cache if other candidates transform the same rows."""
+        if not any(X is one for one in (*self.known_rows, self.transformed)):
             return compute(X)
-        # A scorer may have changed them since, so they are looked up by what they are now.
-        name = None if token is None else _name(X)
-        if name is None:
+        # A scorer may have changed the rows, so the key is made from their present content.
+        key = None if token is None else _make_key(X)
+        if key is None:
             out = compute(X)
         else:
-            (out,), _ = self.store.ask((token, name), X, lambda: (compute(X),))
+            (out,), _ = self.step_cache.get_or_compute((token, key), X, lambda: (compute(X),))
         self.transformed = out
         return out
 
 
-class _Transform:
-    """Stands before the ``transform`` of a fitted transformer; a copy, as a scorer may make, is the plain method."""
+class _SharedTransform:
+    """Replaces ``transform`` of a fitted transformer. In a copy that a scorer makes, it only calls ``transform``."""
 
-    def __init__(self, owner: Any, loan: _Loan | None = None, token: object | None = None) -> None:
+    def __init__(self, owner: Any, shared_steps: _SharedSteps | None = None, token: object | None = None) -> None:
         self.owner = owner
-        self.loan = loan
+        self.shared_steps = shared_steps
         self.token = token
         self.state = dict(vars(owner))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Transform, (self.owner,)
+        return _SharedTransform, (self.owner,)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.loan is None or kwargs or len(args) != 1 or self._is_changed():
-            return self._plain(*args, **kwargs)
-        return self.loan.transform(self._plain, self.token, args[0])
+        if self.shared_steps is None or kwargs or len(args) != 1 or self._is_changed():
+            return self._transform_unshared(*args, **kwargs)
+        return self.shared_steps.transform(self._transform_unshared, self.token, args[0])
 
     def _is_changed(self) -> bool:
         """Whether an attribute of the transformer has been set since it was fitted."""
         now = {name: value for name, value in vars(self.owner).items() if value is not self}
         return now.keys() != self.state.keys() or any(now[name] is not self.state[name] for name in now)
 
-    def _plain(self, *args: Any, **kwargs: Any) -> Any:
+    def _transform_unshared(self, *args: Any, **kwargs: Any) -> Any:
         attributes = vars(self.owner)
         attributes.pop("transform", None)
         try:
@@ -239,54 +239,54 @@ class _Transform:
             attributes["transform"] = self
 
 
-# -- copies and names --------------------------------------------------------------------------------------------------
+# -- copies and keys ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """A result to make copies of; ``name`` is that of its first part, and ``token`` stands for this one computation."""
+class _CachedResult:
+    """A result to make copies of; ``rows_key`` is the key of its first part, ``token`` identifies the computation."""
 
     pickled: bytes
     buffers: tuple[np.ndarray, ...]
     references: tuple[Any, ...]
     nbytes: int
-    name: Hashable
+    rows_key: Hashable
     token: object = field(default_factory=object)
 
     @classmethod
-    def of(cls, result: Any, limit: int) -> "_Kept":
-        """Copy a result; ValueError if that takes more bytes than the limit."""
+    def make(cls, result: Any, limit: int) -> "_CachedResult":
+        """Copy a result, or raise ValueError if it takes more bytes than the limit."""
         file, views = BytesIO(), []
-        pickler = _Packer(file, protocol=5, buffer_callback=lambda buffer: views.append(buffer.raw()))
+        pickler = _CopyPickler(file, protocol=5, buffer_callback=lambda buffer: views.append(buffer.raw()))
         pickler.dump(result)
         nbytes = file.getbuffer().nbytes + sum(view.nbytes for view in views)
         if nbytes > limit:
             raise ValueError(f"{nbytes} bytes are more than the limit of {limit}")
         buffers = tuple(np.array(view) for view in views)
-        return cls(file.getvalue(), buffers, tuple(pickler.references), nbytes, _name(result[0]))
+        return cls(file.getvalue(), buffers, tuple(pickler.references), nbytes, _make_key(result[0]))
 
     def copy(self) -> Any:
         """Make a copy that shares no memory with any other."""
-        unpickler = _Unpacker(BytesIO(self.pickled), buffers=[buffer.copy() for buffer in self.buffers])
+        unpickler = _CopyUnpickler(BytesIO(self.pickled), buffers=[buffer.copy() for buffer in self.buffers])
         unpickler.references = self.references
         return unpickler.load()
 
 
 class _StridePickler(pickle.Pickler):
-    """Keeps the strides of an array that is a part of another: what is computed from it may differ in the last bit."""
+    """Keeps the strides of an array that is a view: with other strides, computed values may differ in the last bit."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.references: list[Any] = []
 
     def reducer_override(self, obj: Any) -> Any:
-        """Pickle such an array as its values and its strides."""
+        """Pickle such an array as values and strides."""
         if type(obj) is not np.ndarray or obj.flags.forc or obj.dtype.hasobject:
             return NotImplemented
-        return _with_strides, (np.ascontiguousarray(obj), obj.strides, obj.flags.writeable)
+        return _make_strided_array, (np.ascontiguousarray(obj), obj.strides, obj.flags.writeable)
 
 
-def _with_strides(values: np.ndarray, strides: tuple[int, ...], writeable: bool) -> np.ndarray:
+def _make_strided_array(values: np.ndarray, strides: tuple[int, ...], writeable: bool) -> np.ndarray:
     spans = [stride * (length - 1) for stride, length in zip(strides, values.shape, strict=True)]
     below = -sum(span for span in spans if span < 0)
     memory = np.empty(below + sum(span for span in spans if span > 0) + values.itemsize, dtype=np.uint8)
@@ -296,46 +296,46 @@ def _with_strides(values: np.ndarray, strides: tuple[int, ...], writeable: bool)
     return array
 
 
-class _Packer(_StridePickler):
-    """Pickles for this process: functions, classes and modules are referred to."""
+class _CopyPickler(_StridePickler):
+    """Pickles for use in this process: functions, classes and modules are kept as references."""
 
     def persistent_id(self, obj: Any) -> int | None:
-        """Return the place of what is referred to."""
-        if not isinstance(obj, REFERRED):
+        """Return the index of the reference to an object, or None if the object is to be pickled."""
+        if not isinstance(obj, BY_REFERENCE):
             return None
         self.references.append(obj)
         return len(self.references) - 1
 
 
-class _Unpacker(pickle.Unpickler):
+class _CopyUnpickler(pickle.Unpickler):
     references: tuple[Any, ...] = ()
 
-    def persistent_load(self, place: int) -> Any:
-        """Return what is referred to."""
-        return self.references[place]
+    def persistent_load(self, index: int) -> Any:
+        """Return the referenced object."""
+        return self.references[index]
 
 
-class _Namer(_StridePickler):
-    """Pickles what is never to be read again; as `_Packer`, but quicker where there are many small objects."""
+class _KeyPickler(_StridePickler):
+    """Pickles for hashing only, like `_CopyPickler` but faster for many small objects."""
 
     def reducer_override(self, obj: Any) -> Any:
-        """Put the place of what is referred to."""
-        if not isinstance(obj, REFERRED):
+        """Pickle the index of the reference to an object."""
+        if not isinstance(obj, BY_REFERENCE):
             return super().reducer_override(obj)
         self.references.append(obj)
         return id, (len(self.references),)
 
 
-def _name(value: Any) -> Hashable:
-    """Return a name that only what acts the same has too, or None if there is none.
+def _make_key(value: Any) -> Hashable:
+    """Return a key that is equal only for objects that behave the same, or None if no key can be made.
 
-    Functions and classes are part of the name: they live as long as it does, so that their place is not taken.
+    Functions and classes are part of the key itself, so they live as long as it does, and their ids are not reused.
     """
-    if issparse(value):  # whether its indices are sorted is found out, and noted on it, by whoever looks first
+    if issparse(value):  # the first use of some attributes sets flags, such as has_sorted_indices
         value = type(value), {name: part for name, part in vars(value).items() if "has_" not in name}
     digest = blake2b(digest_size=16)
     file = SimpleNamespace(write=digest.update)
-    pickler = _Namer(file, protocol=5, buffer_callback=lambda buffer: digest.update(buffer.raw()))
+    pickler = _KeyPickler(file, protocol=5, buffer_callback=lambda buffer: digest.update(buffer.raw()))
     try:
         pickler.dump(value)
     except Exception:  # any __reduce__ may raise anything

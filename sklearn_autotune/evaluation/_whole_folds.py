@@ -40,30 +40,30 @@ class WholeFolds:
     verbose : int
         As in scikit-learn's searches; lines are printed where the fold is measured.
     caller : estimator or None
-        The search that scikit-learn's callbacks are told about.
-    shared : StepCache or None
-        Where candidates find what the first steps of a pipeline gave on a fold.
+        The search that is passed to scikit-learn's callbacks.
+    step_cache : StepCache or None
+        Holds the results of a pipeline's first steps on each fold for other candidates.
     """
 
     estimator: Any
     task: Task
     verbose: int = 0
     caller: Any = None
-    shared: StepCache | None = None
+    step_cache: StepCache | None = None
 
     @property
     def n_folds(self) -> int:
-        """Into how many parts a candidate can be cut."""
+        """Into how many parts a candidate can be split."""
         return len(self.task.folds)
 
     def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold."""
-        folds = [fold for fold in self.task.folds if not work.only or fold.number in work.only]
+        folds = [fold for fold in self.task.folds if not work.fold_numbers or fold.number in work.fold_numbers]
         done: list[FoldScore] = []
         for step, fold in enumerate(folds):
-            self.announce(work, fold)
+            self.print_start(work, fold)
             score = self.measure_fold(work, fold)
-            self.report(work, fold, score)
+            self.print_end(work, fold, score)
             done.append(score)
             yield Progress(step, len(folds), tuple(done))
 
@@ -72,11 +72,11 @@ class WholeFolds:
         return estimator.fit(*((X,) if y is None else (X, y)), **fit_params)
 
     def get_resource_amount(self, curve: Sequence[Rung]) -> int:
-        """There is none that a candidate has part of."""
+        """Raise ValueError, because there is no resource."""
         raise ValueError("whole folds have no resource")
 
     def measure_fold(self, work: WorkItem, fold: Fold) -> FoldScore:
-        """Fit and score on one fold: the only road, whatever pruning, metadata or failures there are."""
+        """Fit and score on one fold, for every kind of pruning, metadata and failure."""
         task = self.task
         fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
         start = time.perf_counter()
@@ -85,7 +85,7 @@ class WholeFolds:
         stop = False
         test = train = self.make_failed_score()
         score_seconds = 0.0
-        with self.sharing(work, fold, estimator, X_train, y_train, X_test):
+        with self.share_steps(work, fold, estimator, X_train, y_train, X_test):
             if error is None:
                 error, stop = self._fit(estimator, X_train, y_train, fit_params, work, fold)
             fit_seconds = time.perf_counter() - start
@@ -96,17 +96,17 @@ class WholeFolds:
                 train, error = self.score(estimator, X_train, y_train, fold.train)
         return FoldScore(test, train if task.return_train_score else None, fit_seconds, score_seconds, error, stop)
 
-    def sharing(self, work: WorkItem, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:
+    def share_steps(self, work: WorkItem, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:
         """Share the first steps of a pipeline with other candidates, unless callbacks are to see every step."""
-        if self.shared is None or work.contexts:
+        if self.step_cache is None or work.callback_contexts:
             return nullcontext()
-        return self.shared.share_steps(estimator, fold, *rows)
+        return self.step_cache.share_steps(estimator, fold, *rows)
 
     def clone_with_params(self, params: Mapping[str, Any]) -> tuple[Any, str | None]:
-        """Clone the estimator with the candidate's parameters, or say why it cannot be done."""
+        """Clone the estimator, set the candidate's parameters; return the clone, and the traceback if that failed."""
         estimator = clone(self.estimator)
         try:
-            # Candidates may hold estimators: each fit gets its own copies, and the user's stay unfitted.
+            # Parameters may be estimators: each fit gets its own copies, and those of the user stay unfitted.
             estimator.set_params(**clone(params, safe=False))
         except (Exception, SystemExit):
             if self.task.error_score == "raise":
@@ -117,19 +117,19 @@ class WholeFolds:
     def _fit(
         self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], work: WorkItem, fold: Fold
     ) -> tuple[str | None, bool]:
-        """Fit with scikit-learn's callbacks around it; return the traceback and whether to stop."""
+        """Fit, and call scikit-learn's callbacks before and after; return the traceback and whether to stop."""
         args = (X,) if y is None else (X, y)
-        context = work.contexts[fold.number] if work.contexts else None
+        context = work.callback_contexts[fold.number] if work.callback_contexts else None
         if context is None:
-            return self._fit_or_trace(estimator, args, fit_params), False
-        told = make_callback_arguments(self.caller, X, y, fit_params)
-        # Only the fit itself is tried: what callbacks do wrong is no failure of the candidate.
+            return self._try_fit(estimator, args, fit_params), False
+        arguments = make_callback_arguments(self.caller, X, y, fit_params)
+        # Only the fit itself may fail: an exception in a callback is not a failure of the candidate.
         with context.propagate_callback_context(estimator):
-            context.call_on_fit_task_begin(**told)
-            error = self._fit_or_trace(estimator, args, fit_params)
-        return error, context.call_on_fit_task_end(**told)
+            context.call_on_fit_task_begin(**arguments)
+            error = self._try_fit(estimator, args, fit_params)
+        return error, context.call_on_fit_task_end(**arguments)
 
-    def _fit_or_trace(self, estimator: Any, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> str | None:
+    def _try_fit(self, estimator: Any, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> str | None:
         """Fit, and return the traceback if that failed."""
         try:
             estimator.fit(*args, **fit_params)
@@ -140,7 +140,7 @@ class WholeFolds:
         return None
 
     def score(self, estimator: Any, X: Any, y: Any, rows: Any) -> tuple[Score, str | None]:
-        """Score; what is no number is a failure of this candidate like any other. Return the traceback too."""
+        """Return the score and None, or the failed score and the traceback; a score that is no number is a failure."""
         task = self.task
         params = take_metadata_rows(task.X, params=task.score_params, indices=rows) if task.score_params else {}
         try:
@@ -155,68 +155,68 @@ class WholeFolds:
             return dict.fromkeys(get_scorers(self.task.scorer), self.task.error_score)
         return self.task.error_score
 
-    def announce(self, work: WorkItem, fold: Fold) -> None:
+    def print_start(self, work: WorkItem, fold: Fold) -> None:
         if self.verbose > 9:
-            message = f"[CV{self._place(work, fold)}] START {_describe(work.params)}"
+            message = f"[CV{self._format_progress(work, fold)}] START {_format_params(work.params)}"
             print(f"{message}{(80 - len(message)) * '.'}")
 
-    def report(self, work: WorkItem, fold: Fold, score: FoldScore) -> None:
+    def print_end(self, work: WorkItem, fold: Fold, score: FoldScore) -> None:
         """Print scikit-learn's line for a finished fold."""
         if self.verbose < 2:
             return
-        described = _describe(work.params)
-        result = described + (";" if described else "")
+        params_text = _format_params(work.params)
+        result = params_text + (";" if params_text else "")
         if self.verbose > 2:
-            result += _describe_scores(score)
+            result += _format_scores(score)
         result += f" total time={short_format_time(score.fit_seconds + score.score_seconds)}"
-        message = f"[CV{self._place(work, fold)}] END "
+        message = f"[CV{self._format_progress(work, fold)}] END "
         message += "." * (80 - len(message) - len(result))
         print(message + result)
 
-    def _place(self, work: WorkItem, fold: Fold) -> str:
-        place = f" {fold.number + 1}/{len(self.task.folds)}" if self.verbose > 2 else ""
+    def _format_progress(self, work: WorkItem, fold: Fold) -> str:
+        position = f" {fold.number + 1}/{len(self.task.folds)}" if self.verbose > 2 else ""
         if self.verbose > 9:
-            place += f"; {work.row + 1}/{work.n_rows}"
-        return place
+            position += f"; {work.candidate_index + 1}/{work.n_candidates}"
+        return position
 
 
 def split_fold_rows(estimator: Any, task: Task, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    """Return the training and the test rows; of a precomputed kernel, the columns too."""
+    """Return the training and the test rows; for a precomputed kernel, select the columns too."""
     if get_tags(estimator).input_tags.pairwise:
         train = split_rows(estimator, task.X, task.y, fold.train)
         return train, split_rows(estimator, task.X, task.y, fold.test, fold.train)
-    return (_rows(task.X, fold.train), _rows(task.y, fold.train)), take_test_rows(task, fold)
+    return (_take_rows(task.X, fold.train), _take_rows(task.y, fold.train)), take_test_rows(task, fold)
 
 
 def take_test_rows(task: Task, fold: Fold) -> tuple[Any, Any]:
-    """Return the test rows alone, of data that are no precomputed kernel."""
-    return _rows(task.X, fold.test), _rows(task.y, fold.test)
+    """Return the test rows, for data that are not a precomputed kernel."""
+    return _take_rows(task.X, fold.test), _take_rows(task.y, fold.test)
 
 
-def _rows(data: Any, rows: np.ndarray) -> Any:
+def _take_rows(data: Any, rows: np.ndarray) -> Any:
     if data is None:
         return None
-    # What scikit-learn's function does for arrays in the end, without finding out what else they might be.
+    # For arrays this is what scikit-learn's function does, without its checks for other types.
     return data[rows] if isinstance(data, np.ndarray) else take_rows(data, rows)
 
 
-def _describe(params: Mapping[str, Any]) -> str:
+def _format_params(params: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={params[name]}" for name in sorted(params))
 
 
-def _describe_scores(score: FoldScore) -> str:
+def _format_scores(score: FoldScore) -> str:
     if isinstance(score.test, dict):
         train = score.train if isinstance(score.train, dict) else {}
-        return "".join(f" {name}: {_pair(train.get(name), score.test[name])}" for name in sorted(score.test))
+        return "".join(f" {name}: {_format_pair(train.get(name), score.test[name])}" for name in sorted(score.test))
     if score.train is None:
-        return f", score={_number(score.test)}"
-    return f", score={_pair(score.train, score.test)}"
+        return f", score={_format_number(score.test)}"
+    return f", score={_format_pair(score.train, score.test)}"
 
 
-def _pair(train: Any, test: Any) -> str:
-    shown = "" if train is None else f"train={_number(train)}, "
-    return f"({shown}test={_number(test)})"
+def _format_pair(train: Any, test: Any) -> str:
+    shown = "" if train is None else f"train={_format_number(train)}, "
+    return f"({shown}test={_format_number(test)})"
 
 
-def _number(value: Any) -> str:
+def _format_number(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, numbers.Number) else str(value)
