@@ -1,9 +1,8 @@
-"""Slots on the workers of a Dask cluster: one for each worker process, which measures one candidate at a time.
+"""An executor on the workers of a Dask cluster: each worker process is a slot that measures one candidate at a time.
 
-The search stays where it is, and asks and tells as it does with processes of its own. The data is sent once to each
-worker, and again to one that takes the place of another. Each piece of work is sent to one worker by its address, so
-that it is known whose death is the end of which candidate; none is ever passed on to another worker, which it might
-end as well.
+The study stays in the search's process, as with local worker processes. The data is sent once to each worker, also to
+a worker that replaces another. Each work item is sent to one worker by its address, so that it is known which
+candidate ends when a worker dies. It is never passed on to another worker, because it might end that one as well.
 """
 
 import logging
@@ -29,10 +28,10 @@ __all__ = ["DaskExecutor", "find_dask_client"]
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.5  # how often it is looked whether all workers are still there
-PATIENCE_SECONDS = 60.0  # how long to wait for a cluster that has no worker
-END_SECONDS = 5.0
-RESTART_SECONDS = 30.0
+POLL_SECONDS = 0.5  # how often to check that all workers are still there
+WORKER_TIMEOUT_SECONDS = 60.0  # how long to wait for a cluster that has no worker
+EXIT_TIMEOUT_SECONDS = 5.0
+RESTART_TIMEOUT_SECONDS = 30.0
 
 
 def find_dask_client(executor: Any) -> Any:
@@ -63,7 +62,7 @@ def find_dask_client(executor: Any) -> Any:
 
 
 class DaskExecutor(SlotExecutor):
-    """Slots on the workers that a cluster has at the time; workers may come and go.
+    """Measures candidates on the workers that a cluster has at the time; workers may come and go.
 
     Parameters
     ----------
@@ -79,7 +78,7 @@ class DaskExecutor(SlotExecutor):
     Raises
     ------
     ClusterLostError
-        By `wait`, if the scheduler cannot be reached, or there has been no worker for `PATIENCE_SECONDS`.
+        By `wait`, if the scheduler cannot be reached, or there has been no worker for `WORKER_TIMEOUT_SECONDS`.
     """
 
     def __init__(
@@ -100,61 +99,61 @@ class DaskExecutor(SlotExecutor):
         self.evaluation = evaluation
         self.owns_client = owns_client
         self.config = get_config()
-        self.used: set[str] = set()  # addresses of workers that have a slot, or must not be given one
-        self.endings: list[threading.Thread] = []
-        self.seen_at = time.monotonic()
+        self.used_addresses: set[str] = set()  # addresses of workers that have a slot or must not get one
+        self.ending_threads: list[threading.Thread] = []
+        self.last_worker_seen_at = time.monotonic()
         n_slots = n_jobs if n_jobs is not None and n_jobs > 0 else 2**30
-        n_at_first = max(1, min(n_slots, len(self._addresses())))
-        super().__init__(self._make_slot, n_slots, evaluation.n_folds, ceil(2 * n_at_first / look_ahead), limits)
+        n_initial_slots = max(1, min(n_slots, len(self._get_addresses())))
+        super().__init__(self._make_slot, n_slots, evaluation.n_folds, ceil(2 * n_initial_slots / look_ahead), limits)
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
         """Wait a moment, or until something arrives."""
-        present = self._addresses()
+        present = self._get_addresses()
         for slot, _ in list(self.busy.values()):
             if slot.address not in present:
-                slot.lose()
-        self.used &= present | {slot.address for slot in self._slots()}
+                slot.mark_lost()
+        self.used_addresses &= present | {slot.address for slot in self._get_slots()}
         self._start_queued()
-        patience = LOOK_SECONDS if timeout is None else min(timeout, LOOK_SECONDS)
+        patience = POLL_SECONDS if timeout is None else min(timeout, POLL_SECONDS)
         if not self.busy:
             self._require_workers(present)
             time.sleep(patience)
         return super().wait(patience)
 
     def close(self) -> None:
-        """Give up everything; workers that are busy are ended."""
+        """Stop everything; busy workers are ended."""
         super().close()
-        for thread in self.endings:
+        for thread in self.ending_threads:
             thread.join()
         if self.owns_client:
             self.client.close()
 
     def _start_queued(self) -> None:
-        if self.queue and self.idle:  # a worker may have gone while it had nothing to do: no candidate's fault
-            present = self._addresses()
+        if self.queue and self.idle:  # an idle worker may be gone, which fails no candidate
+            present = self._get_addresses()
             gone = [slot for slot in self.idle if slot.address not in present]
             for slot in gone:
                 self.idle.remove(slot)
                 slot.kill()
-                self.n_unopened += 1
+                self.n_unstarted_slots += 1
         super()._start_queued()
 
-    def _slots(self) -> list[Any]:
+    def _get_slots(self) -> list[Any]:
         return [*self.idle, *(slot for slot, _ in self.busy.values())]
 
-    def _make_slot(self) -> "_ClusterSlot | None":
-        """Take a worker that is free and send it the data; None if there is none."""
-        for address in sorted(self._addresses() - self.used):
+    def _make_slot(self) -> "_DaskSlot | None":
+        """Take a free worker and send it the data; return None if there is none."""
+        for address in sorted(self._get_addresses() - self.used_addresses):
             try:
                 data = self.client.scatter(self.evaluation, workers=[address], hash=False)
             except Exception as error:
                 logger.info("The worker %s could not be given the data: %r", address, error)
                 continue
-            self.used.add(address)
-            return _ClusterSlot(self, address, data)
+            self.used_addresses.add(address)
+            return _DaskSlot(self, address, data)
         return None
 
-    def _addresses(self) -> set[str]:
+    def _get_addresses(self) -> set[str]:
         try:
             return set(self.client.nthreads())
         except Exception as error:
@@ -163,35 +162,36 @@ class DaskExecutor(SlotExecutor):
             ) from error
 
     def _require_workers(self, present: set[str]) -> None:
-        if present - self.used or not self.queue:
-            self.seen_at = time.monotonic()
-        elif time.monotonic() - self.seen_at > PATIENCE_SECONDS:
+        if present - self.used_addresses or not self.queue:
+            self.last_worker_seen_at = time.monotonic()
+        elif time.monotonic() - self.last_worker_seen_at > WORKER_TIMEOUT_SECONDS:
             raise ClusterLostError(
-                f"The Dask cluster has had no worker to send work to for {PATIENCE_SECONDS:.0f} s. The results so far "
-                "are on the search. See whether its workers come back (nannies bring them back), or begin new ones."
+                f"The Dask cluster has had no worker to send work to for {WORKER_TIMEOUT_SECONDS:.0f} s. The results "
+                "so far are on the search. See whether its workers come back (nannies bring them back), or begin new "
+                "ones."
             )
 
     def end_worker(self, address: str) -> None:
-        """End a worker that is busy, for its nanny to begin another, without waiting for that."""
-        self.endings.append(threading.Thread(target=self._end_worker, args=(address,), daemon=True))
-        self.endings[-1].start()
+        """End a busy worker, without waiting for its nanny to start another."""
+        self.ending_threads.append(threading.Thread(target=self._end_worker, args=(address,), daemon=True))
+        self.ending_threads[-1].start()
 
     def _end_worker(self, address: str) -> None:
         try:
-            # In the worker's own loop, beside the candidate: asking the nanny takes seconds, and does not always help.
-            self.client.run(_leave, workers=[address], wait=False, on_error="ignore")
-            give_up = time.monotonic() + END_SECONDS
-            while address in self._addresses():
-                if time.monotonic() > give_up:  # what it is doing lets nothing else run
-                    self.client.restart_workers([address], timeout=RESTART_SECONDS, raise_for_error=False)
+            # Run in the worker's event loop beside the candidate: asking the nanny takes seconds, and may not help.
+            self.client.run(_exit_process, workers=[address], wait=False, on_error="ignore")
+            latest_time = time.monotonic() + EXIT_TIMEOUT_SECONDS
+            while address in self._get_addresses():
+                if time.monotonic() > latest_time:  # the candidate blocks the event loop
+                    self.client.restart_workers([address], timeout=RESTART_TIMEOUT_SECONDS, raise_for_error=False)
                     break
-                time.sleep(LOOK_SECONDS / 5)
-            self.used.discard(address)
-        except Exception as error:  # it stays among those not to use
+                time.sleep(POLL_SECONDS / 5)
+            self.used_addresses.discard(address)
+        except Exception as error:  # its address stays among those not to use
             logger.warning("The Dask worker %s cannot be ended, and is left to itself: %r", address, error)
 
 
-class _ClusterSlot:
+class _DaskSlot:
     """One worker of the cluster, with the data."""
 
     def __init__(self, slots: DaskExecutor, address: str, data: Any) -> None:
@@ -202,34 +202,34 @@ class _ClusterSlot:
         self.clock = BusyTimer()
         self.future: Future = Future()
         self.task: Any = None
-        self.warming = self._submit_task(_warm_up, data, priority=1)  # before any candidate
-        self.warming.add_done_callback(self.clock.note_ready)
+        self.import_task = self._submit_task(_import_data, data, priority=1)  # before any candidate
+        self.import_task.add_done_callback(self.clock.mark_ready)
 
     def start(self, work: WorkItem) -> Future:
-        return self._submit(_start, self.token, self.data, work, self.slots.config)
+        return self._submit(_start_work, self.token, self.data, work, self.slots.config)
 
     def advance(self) -> Future:
-        return self._submit(_advance, self.token, self.slots.config)
+        return self._submit(_advance_work, self.token, self.slots.config)
 
-    def lose(self) -> None:
-        """Its worker is gone: so is what it was measuring."""
-        _settle(self.future, BrokenExecutor(f"The Dask worker at {self.address} is gone."))
+    def mark_lost(self) -> None:
+        """Fail the work of this slot, because its worker is gone."""
+        _set_future(self.future, BrokenExecutor(f"The Dask worker at {self.address} is gone."))
 
     def kill(self) -> None:
         is_idle = self.task is None or self.task.done() or self.future.done()  # before it is cancelled
         if self.task is not None:
             self.task.cancel()
         if is_idle:
-            self.slots.used.discard(self.address)
+            self.slots.used_addresses.discard(self.address)
         else:
             self.slots.end_worker(self.address)
-        self.data = self.task = self.warming = None
+        self.data = self.task = self.import_task = None
 
     def _submit(self, function: Any, *args: Any) -> Future:
         self.future = Future()
         self.future.set_running_or_notify_cancel()
         self.task = self._submit_task(function, *args)
-        self.task.add_done_callback(_Pass(self.future, self.address))
+        self.task.add_done_callback(_TaskCallback(self.future, self.address))
         return self.future
 
     def _submit_task(self, function: Any, *args: Any, priority: int = 0) -> Any:
@@ -245,8 +245,8 @@ class _ClusterSlot:
         )
 
 
-class _Pass:
-    """Passes on how a task ended; called in a thread of Dask's."""
+class _TaskCallback:
+    """Copies the result of a Dask task to a future; called in a thread of Dask."""
 
     def __init__(self, future: Future, address: str) -> None:
         self.future = future
@@ -255,19 +255,19 @@ class _Pass:
     def __call__(self, task: Any) -> None:
         try:
             if task.status == "finished":
-                _settle(self.future, task.result())
+                _set_future(self.future, task.result())
                 return
             error = task.exception() if task.status == "error" else CancelledError()
-        except Exception as lost:  # its result went with the worker
-            error = lost
+        except Exception as missing:  # the result was lost with the worker
+            error = missing
         if isinstance(error, CancelledError) or type(error).__module__.startswith("distributed."):
             error = BrokenExecutor(f"The Dask worker at {self.address} is gone: {error!r}")
-        _settle(self.future, error)
+        _set_future(self.future, error)
 
 
-def _settle(future: Future, result: Any) -> None:
-    """Set a future's result or exception, unless it has one."""
-    with _settling:
+def _set_future(future: Future, result: Any) -> None:
+    """Set a future's result or exception, unless it already has one."""
+    with _future_lock:
         if future.done():
             return
         if isinstance(result, BaseException):
@@ -276,31 +276,31 @@ def _settle(future: Future, result: Any) -> None:
             future.set_result(result)
 
 
-_settling = threading.Lock()
+_future_lock = threading.Lock()
 
 
 # -- what runs on the workers ------------------------------------------------------------------------------------------
 
-_under_way: dict[str, Worker] = {}  # candidates whose bar is applied by the search after each step
+_active_workers: dict[str, Worker] = {}  # by slot: a candidate whose pruning is decided by the search
 
 
-async def _leave() -> None:
-    """End the worker's process. A coroutine: nothing else is run without being waited for."""
+async def _exit_process() -> None:
+    """End the worker's process. It is a coroutine, because Dask runs only these without waiting for their end."""
     os._exit(1)
 
 
-def _warm_up(evaluation: Evaluation) -> None:
-    """Import what the data and this module need."""
+def _import_data(evaluation: Evaluation) -> None:
+    """Do nothing: Dask has to import what the data and this module need to run it."""
 
 
-def _start(token: str, evaluation: Evaluation, work: WorkItem, config: dict[str, Any]) -> Outcome | Progress:
-    """Measure a candidate, or take its first step, with joblib inside it using threads."""
-    _under_way[token] = Worker(evaluation)
+def _start_work(token: str, evaluation: Evaluation, work: WorkItem, config: dict[str, Any]) -> Outcome | Progress:
+    """Measure a candidate, or take its first step; nested joblib calls use threads."""
+    _active_workers[token] = Worker(evaluation)
     with config_context(**config), parallel_config(backend="threading"):
-        return _under_way[token].start(work)
+        return _active_workers[token].start(work)
 
 
-def _advance(token: str, config: dict[str, Any]) -> Outcome | Progress:
-    """Take one more step of it."""
+def _advance_work(token: str, config: dict[str, Any]) -> Outcome | Progress:
+    """Take the candidate's next step."""
     with config_context(**config), parallel_config(backend="threading"):
-        return _under_way[token].advance()
+        return _active_workers[token].advance()

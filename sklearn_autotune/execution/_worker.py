@@ -1,6 +1,6 @@
-"""The far end of an executor: what runs in a worker process or thread, and how the data gets there.
+"""The code that runs in a worker process or thread, and the transfer of the data to it.
 
-Worker processes import this module and nothing that imports Optuna, so they start quickly.
+Worker processes import this module, and nothing that imports Optuna, so they start quickly.
 """
 
 import gc
@@ -20,7 +20,7 @@ import numpy as np
 from joblib import parallel_config
 from sklearn import set_config
 
-from sklearn_autotune.evaluation._base import Evaluation, Outcome, Progress, WorkItem, judge, measure
+from sklearn_autotune.evaluation._base import Evaluation, Outcome, Progress, WorkItem, decide_outcome, measure
 from sklearn_autotune.exceptions import WorkerSetupError
 
 try:  # joblib brings it: as a dependency since 1.6, inside itself before
@@ -28,10 +28,10 @@ try:  # joblib brings it: as a dependency since 1.6, inside itself before
 except ImportError:  # pragma: no cover
     from joblib.externals.cloudpickle import CloudPickler, dumps, loads
 
-__all__ = ["Worker", "advance", "pack", "prepare_process", "start"]
+__all__ = ["Worker", "advance_work", "prepare_process", "save_evaluation", "start_work"]
 
-SHARED_BYTES = 1_000_000  # arrays above this go into a file that all workers map; joblib draws the same line
-WATCH_SECONDS = 1.0
+MIN_SHARED_BYTES = 1_000_000  # arrays above this go into a file that all workers map; joblib draws the same line
+PARENT_POLL_SECONDS = 1.0
 EVALUATION_FILE = "evaluation.pickle"
 
 
@@ -44,7 +44,7 @@ class Worker:
         self.steps: Iterator[Progress] = iter(())
 
     def start(self, work: WorkItem) -> Outcome | Progress:
-        """Measure to the end, or take the first step if the bar has to be applied elsewhere."""
+        """Measure the candidate completely, or take its first step if the coordinator decides on pruning."""
         if work.pruner_state.is_picklable:
             return measure(self.evaluation, work)
         self.work = work
@@ -52,15 +52,15 @@ class Worker:
         return self.advance()
 
     def advance(self) -> Outcome | Progress:
-        """Take one more step of the candidate begun before."""
+        """Take the next step of the candidate that was started before."""
         if self.work is None:
             raise RuntimeError("no candidate has been begun in this worker")
         progress = next(self.steps)
-        return judge(self.work, progress, apply_bar=False) or progress
+        return decide_outcome(self.work, progress, apply_pruning=False) or progress
 
 
-class _SharingPickler(CloudPickler):
-    """Pickles by value what is defined in a notebook, and puts large arrays into files."""
+class _ArrayFilePickler(CloudPickler):
+    """Pickles by value what is defined in a notebook, and writes large arrays to files."""
 
     def __init__(self, file: Any, folder: Path) -> None:
         super().__init__(file)
@@ -68,12 +68,12 @@ class _SharingPickler(CloudPickler):
         self.n_files = 0
 
     def reducer_override(self, obj: Any) -> Any:
-        """Write a large array to a file and pickle the way to map it; an array that is a file stays where it is."""
+        """Write a large array to a file and pickle its path; for a mapped array, only pickle its path."""
         is_file = isinstance(obj, np.memmap) and isinstance(obj.base, mmap) and obj.filename is not None
         if is_file and obj.mode != "c":  # what was written into a copy-on-write map is not in its file
             order = "C" if obj.flags.c_contiguous else "F"
             return np.memmap, (obj.filename, obj.dtype, "r", obj.offset, obj.shape, order)
-        if isinstance(obj, np.ndarray) and obj.nbytes > SHARED_BYTES and not obj.dtype.hasobject:
+        if isinstance(obj, np.ndarray) and obj.nbytes > MIN_SHARED_BYTES and not obj.dtype.hasobject:
             path = self.folder / f"{self.n_files}.npy"
             self.n_files += 1
             np.save(path, np.asarray(obj), allow_pickle=False)
@@ -81,11 +81,11 @@ class _SharingPickler(CloudPickler):
         return super().reducer_override(obj)
 
 
-def pack(evaluation: Evaluation, folder: Path) -> None:
+def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """Pickle an evaluation into ``folder``, once for all workers; large arrays go into files of their own.
 
-    Workers are told the folder and not given the bytes: starting a process waits until it has read what it is given,
-    so that several would start one after the other.
+    Workers receive the path of the folder and not the bytes: starting a process waits until the process has read its
+    arguments, so several processes would start one after another.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def pack(evaluation: Evaluation, folder: Path) -> None:
     """
     try:
         with (folder / EVALUATION_FILE).open("wb") as file:
-            _SharingPickler(file, folder).dump(evaluation)
+            _ArrayFilePickler(file, folder).dump(evaluation)
     except Exception as error:
         raise WorkerSetupError(
             "n_jobs above 1 sends the estimator, the data and the scorer to other processes, but they cannot be "
@@ -109,12 +109,12 @@ _setup_error: str | None = None
 def prepare_process(
     folder: str, parent: int, config: dict[str, Any], filters: list[Any], memory_limit: int | None = None
 ) -> None:
-    """Make this process a worker; an error is kept for the first candidate to report."""
+    """Make this process a worker; if that fails, the error is raised with the first candidate."""
     global _worker, _setup_error
-    # On Ctrl-C, or when all of a job's processes are told to end, the coordinator decides what happens to workers.
+    # On Ctrl-C, or if all processes of a job receive SIGTERM, the coordinator decides what happens to the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, args=(parent, folder), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(parent, folder), daemon=True).start()
     warnings.filters[:] = filters  # type: ignore[index]
     set_config(**config)
     try:
@@ -123,12 +123,12 @@ def prepare_process(
         _setup_error = format_exc()
     if memory_limit is not None:
         _limit_memory(memory_limit)
-    # Without psutil, loky collects garbage every second; what was imported need not be gone through each time.
+    # Without psutil, loky collects garbage every second; imported modules need not be scanned each time.
     gc.freeze()
 
 
 def _limit_memory(n_bytes: int) -> None:
-    """Let this process have so many bytes more than it has now; Python raises MemoryError beyond."""
+    """Limit this process to ``n_bytes`` more than it has now; above the limit Python raises MemoryError."""
     import resource
 
     n_pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -137,18 +137,18 @@ def _limit_memory(n_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
-def start(work: WorkItem) -> Outcome | Progress:
-    """Measure a candidate in this process; joblib inside it uses threads, as in joblib's own workers."""
-    return _call(_ready().start, work)
+def start_work(work: WorkItem) -> Outcome | Progress:
+    """Measure a candidate in this process; nested joblib calls use threads, as in joblib's own workers."""
+    return _run_step(_get_worker().start, work)
 
 
-def advance() -> Outcome | Progress:
-    """Take one more step in this process."""
-    return _call(_ready().advance)
+def advance_work() -> Outcome | Progress:
+    """Take the candidate's next step in this process."""
+    return _run_step(_get_worker().advance)
 
 
-def _call(step: Callable[..., Outcome | Progress], *args: Any) -> Outcome | Progress:
-    """Take a step; an exception that cannot be sent, which would look like the end of this process, goes as text."""
+def _run_step(step: Callable[..., Outcome | Progress], *args: Any) -> Outcome | Progress:
+    """Take a step. An exception that cannot be pickled is sent as text, not to be taken for a crash of the process."""
     try:
         with parallel_config(backend="threading"):
             return step(*args)
@@ -160,15 +160,15 @@ def _call(step: Callable[..., Outcome | Progress], *args: Any) -> Outcome | Prog
         raise
 
 
-def _ready() -> Worker:
+def _get_worker() -> Worker:
     if _worker is None:
         raise WorkerSetupError(f"A worker process could not load the search's data:\n{_setup_error}")
     return _worker
 
 
-def _leave_with_parent(parent: int, folder: str) -> None:
-    """End this process, and clear the shared files, once the search's process is gone."""
+def _exit_with_parent(parent: int, folder: str) -> None:
+    """End this process and remove the shared files when the search's process has ended."""
     while os.getppid() == parent:
-        time.sleep(WATCH_SECONDS)
+        time.sleep(PARENT_POLL_SECONDS)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
