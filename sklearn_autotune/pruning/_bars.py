@@ -1,4 +1,7 @@
-"""What a candidate must clear to go on. A bar is frozen when its candidate is asked, so timing changes nothing."""
+"""Pruning rules, which make the pruner state of each candidate from the outcomes told before the candidate was asked.
+
+A pruner state does not change afterwards, so timing has no influence on which candidates are pruned.
+"""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -30,37 +33,37 @@ Tolerance = Callable[[np.ndarray], float]
 
 
 class PruningRule(Protocol):
-    """Makes the bars of a search, from the outcomes told so far.
+    """Makes the pruner states of a search from the outcomes told so far.
 
-    ``report`` says whether they report intermediate values to the study themselves.
+    ``reports_values`` says whether these states report intermediate values to the study themselves.
     """
 
-    report: bool
+    reports_values: bool
 
-    def note(self, outcome: Outcome) -> None:
-        """Learn from an outcome that has been told."""
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Take into account an outcome that has been told to the study."""
         ...
 
     def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
-        """Freeze what a candidate, just asked, will be compared with."""
+        """Return the pruner state for a candidate that has just been asked."""
         ...
 
 
 class NoPruningRule:
     """Lets every candidate run in full."""
 
-    report = False
+    reports_values = False
 
-    def note(self, outcome: Outcome) -> None:
-        """There is nothing to learn."""
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Do nothing."""
 
     def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
-        """Return a bar that every candidate clears."""
+        """Return a state that lets every candidate go on."""
         return NoPruningState()
 
 
 class FoldRacingRule:
-    """Lets folds race: `FoldRacing` applied to the complete candidates.
+    """Prunes by `FoldRacing`, which compares a candidate with the complete candidates.
 
     Parameters
     ----------
@@ -72,65 +75,66 @@ class FoldRacingRule:
         choose among candidates close to the best need these complete.
     """
 
-    report = False
+    reports_values = False
 
     def __init__(self, racing: FoldRacing, metric: str | None = None, tolerance: Tolerance | None = None) -> None:
         self.racing = racing
         self.metric = metric
         self.tolerance = tolerance
         self.scores: list[list[float]] = []
-        self.bar: PrunerState | None = None
+        self.state: PrunerState | None = None
 
-    def note(self, outcome: Outcome) -> None:
-        """Take the scores of a complete candidate into account from now on."""
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Take into account the scores of a complete candidate."""
         if outcome.status == "complete":
-            self.scores.append(self.fold_scores(outcome))
-            self.bar = None
+            self.scores.append(self.get_fold_scores(outcome))
+            self.state = None
 
-    def fold_scores(self, outcome: Outcome) -> list[float]:
-        """Return what the folds of a complete candidate are compared by."""
+    def get_fold_scores(self, outcome: Outcome) -> list[float]:
+        """Return the fold scores of a complete candidate that others are compared with."""
         return [select_score(fold.test, self.metric) for fold in outcome.folds]
 
     def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
-        """Return the bar that the complete candidates set."""
+        """Return the state that the complete candidates give."""
         if not self.scores:
             return NoPruningState()
-        if self.bar is None:
+        if self.state is None:
             scores = np.array(self.scores)
             best = scores[scores.mean(axis=1).argmax()]
             tolerance = 0.0 if self.tolerance is None else self.tolerance(best)
-            self.bar = self.racing.bar(scores, metric=self.metric, tolerance=tolerance)
-        return self.bar
+            self.state = self.racing.make_state(scores, metric=self.metric, tolerance=tolerance)
+        return self.state
 
 
 class HalvingRule:
-    """Lets the best share on each rung climb on."""
+    """Prunes by successive halving: at each rung only the best share of the candidates goes on."""
 
-    report = False
+    reports_values = False
 
     def __init__(self, factor: float, metric: str | None = None) -> None:
         self.rungs = HalvingScores(factor, metric)
 
-    def note(self, outcome: Outcome) -> None:
-        """Take the rungs that a candidate has reached into account from now on."""
-        self.rungs.note(outcome.curve)
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Take into account the rungs that a candidate has reached."""
+        self.rungs.add_curve(outcome.curve)
 
     def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
-        """Return what those who reached each rung so far make of it."""
-        return self.rungs.bar()
+        """Return the state that the candidates at each rung so far give."""
+        return self.rungs.make_state()
 
 
 class BoosterRacingRule(FoldRacingRule):
-    """Lets folds race where each is judged by the best it came to.
+    """Prunes by `FoldRacing` where a fold's score is the best one on its boosting curve.
 
-    So are the complete candidates, though their scores are those of one number of rounds for all folds.
+    Complete candidates are compared by the same scores, though their final scores are those of one number of rounds for
+    all folds.
 
     Parameters
     ----------
     racing : FoldRacing
     metric : str or None
     is_exempt : callable or None
-        Says of a candidate's parameters whether it is to run in full.
+        From a candidate's parameters to whether it runs in full.
     """
 
     def __init__(
@@ -143,39 +147,39 @@ class BoosterRacingRule(FoldRacingRule):
         self.is_exempt = is_exempt
 
     def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
-        """Return the bar that the complete candidates set, unless this one is to run in full."""
+        """Return the state that the complete candidates give, unless this candidate runs in full."""
         is_exempt = self.is_exempt is not None and self.is_exempt(trial.params)
         return NoPruningState() if is_exempt else super().take_snapshot(trial)
 
-    def fold_scores(self, outcome: Outcome) -> list[float]:
+    def get_fold_scores(self, outcome: Outcome) -> list[float]:
         """Return the best score of each fold of a complete candidate."""
         curve = [[select_score(score, self.metric) for score in rung.test] for rung in outcome.curve]
         return np.max(curve, axis=0).tolist()
 
 
 class OptunaPrunerRule:
-    """Lets one of Optuna's pruners decide."""
+    """Prunes by one of Optuna's pruners."""
 
-    report = True
+    reports_values = True
 
     def __init__(self, study: optuna.Study, metric: str | None = None) -> None:
         self.study = study
         self.metric = metric
 
-    def note(self, outcome: Outcome) -> None:
-        """The pruner reads the study itself."""
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Do nothing: the pruner reads the study itself."""
 
     def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
-        """Return the pruner's bar, with what the study knows now."""
+        """Return a state with the pruner, and the trials that the study holds now."""
         return OptunaPrunerState(self.study, trial, self.metric)
 
 
 class OptunaPrunerState:
-    """One of Optuna's pruners, deciding after each step from the trials that were told when it was made.
+    """Decides by one of Optuna's pruners, from the trials that had been told when the state was made.
 
-    It reports the mean score of the folds so far, as Optuna's own examples do, or of all folds at each rung, and has to
-    stay with the study. The pruner is a copy: some remember what they saw first, and which candidate they are shown
-    first is a matter of timing.
+    It reports the mean score of the folds so far, as Optuna's own examples do, or of all folds at each rung. It has to
+    stay with the study. The pruner is a copy, because some pruners remember the first trials they see, and which trial
+    they see first depends on timing.
     """
 
     is_picklable = False
@@ -183,11 +187,11 @@ class OptunaPrunerState:
     def __init__(self, study: optuna.Study, trial: optuna.Trial, metric: str | None) -> None:
         self.trial = trial
         self.metric = metric
-        told = study.get_trials(deepcopy=False)
-        visible = frozenset(t.number for t in told if t.state != TrialState.RUNNING) | {trial.number}
+        trials = study.get_trials(deepcopy=False)
+        visible = frozenset(t.number for t in trials if t.state != TrialState.RUNNING) | {trial.number}
         self.trial.study = optuna.Study(
             study_name=study.study_name,
-            storage=_StorageAsOf(get_storage(study), visible),  # type: ignore[arg-type]
+            storage=_StorageSnapshot(get_storage(study), visible),  # type: ignore[arg-type]
             sampler=study.sampler,
             pruner=copy.deepcopy(study.pruner),
         )
@@ -201,8 +205,8 @@ class OptunaPrunerState:
         return not self.trial.should_prune()
 
 
-class _StorageAsOf:
-    """A storage in which only some trials can be seen: pruners make studies of their own on it."""
+class _StorageSnapshot:
+    """A storage that shows only some of its trials; pruners may make studies of their own on it."""
 
     def __init__(self, storage: Any, visible: frozenset[int]) -> None:
         self._storage = storage
@@ -212,12 +216,12 @@ class _StorageAsOf:
         return getattr(self._storage, name)
 
     def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
-        """Return the trials that can be seen."""
+        """Return the visible trials."""
         trials = self._storage.get_all_trials(study_id, deepcopy=deepcopy, states=states)
         return [trial for trial in trials if trial.number in self._visible]
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
-        """Return the best of the trials that can be seen."""
+        """Return the best of the visible trials."""
         complete = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.COMPLETE,))
         if not complete:
             raise ValueError("No trials are completed yet.")

@@ -1,22 +1,22 @@
-"""Folds race: a candidate is given up after the folds that suffice to show that it cannot win.
+"""Fold racing: a candidate is stopped as soon as its first folds show that it cannot win.
 
-All candidates are measured on the same folds, so what is hard about a fold is hard for all of them and cancels in a
-comparison. What is left is noise, and complete candidates show how much: the deviations of their fold scores from
-candidate and fold means. From a candidate's first k of n folds, its final mean is foreseen as
+All candidates are measured on the same folds, so the difficulty of a fold is the same for all of them and cancels in a
+comparison. What is left is noise. Complete candidates show its size: the deviations of their fold scores from candidate
+and fold means. From a candidate's first k of n folds, its final mean is estimated as
 
     mean of its k folds + (mean over all folds - mean over those k) of a reference, the average of good candidates
 
 with an error whose variance is ``noise² (1 + 1/m) (1/k - 1/n)`` for a reference of m candidates: the folds already
-measured are part of the final mean. A candidate is stopped if even the most favourable error that the stated error
-rate allows leaves it below the best. So the rate is that of losing one particular candidate, the true winner; how
-many losers there are beside it does not matter.
+measured are part of the final mean. A candidate is stopped if its mean stays below the best even with the largest error
+in its favour that the stated error rate permits. So the rate is the probability of losing one particular candidate, the
+true winner. It does not depend on how many other candidates there are.
 
-The noise is mostly that of the better half of the complete candidates, for bad ones differ from fold to fold by more.
-But a sampler that has settled on a place proposes near copies of the best, which hardly differ at all; a candidate from
-elsewhere would be held against their noise. So the median candidate's noise has a part in it, and it never falls far
-below what the first complete candidates showed.
+The noise is mostly that of the better half of the complete candidates, because bad candidates differ more from fold to
+fold. But a sampler that has converged proposes near copies of the best candidate, which hardly differ from each other,
+and a candidate from another region would be compared by their small noise. So the median candidate's noise has a part
+in the estimate, and the estimate has a lower limit that comes from the first complete candidates.
 
-Nothing here imports Optuna: bars travel to worker processes.
+This module does not import Optuna, because pruner states are sent to worker processes.
 """
 
 from dataclasses import dataclass
@@ -30,21 +30,21 @@ from sklearn_autotune.evaluation import NoPruningState, Progress, PrunerState, a
 
 __all__ = ["FoldRacing", "FoldRacingState"]
 
-# How much of the error rate goes to the first look; later looks share the rest.
+# The part of the error rate for the test after the first fold; the later tests share the rest.
 FIRST_LOOK = 0.35
 
-# The share of complete candidates that counts as good, and how many there have to be to tell the noise from.
+# The share of complete candidates that counts as good, and how many are needed to estimate the noise.
 GOOD_SHARE = 0.5
 MIN_GOOD = 3
 
-# The part of the median candidate's variance in that of the noise; the rest is the better half's.
+# The weight of the median candidate's variance in the variance of the noise; the better half has the rest.
 MEDIAN_PART = 0.25
 
-# How many complete candidates are the first ones, and the share of their variance that is the least of the noise's.
+# How many complete candidates count as the first ones; this part of their variance is the minimum for the noise.
 N_FIRST = 10
 FIRST_PART = 0.5
 
-# Folds without any noise, in units of the scores: a handful of candidates that happen to run in parallel says nothing.
+# Relative to the scores, less than this is no noise: some candidates happen to differ by the same amount on all folds.
 NO_NOISE = 1e-9
 
 
@@ -74,8 +74,8 @@ class FoldRacing:
     >>> import numpy as np
     >>> from sklearn_autotune import FoldRacing
     >>> scores = np.random.RandomState(0).normal(0.80, 0.01, size=(8, 5))
-    >>> bar = FoldRacing(error_rate=0.05).bar(scores)
-    >>> bool(bar.least[0] < bar.least[3] < scores.mean(axis=1).max())  # it rises with the folds
+    >>> state = FoldRacing(error_rate=0.05).make_state(scores)
+    >>> bool(state.min_means[0] < state.min_means[3] < scores.mean(axis=1).max())  # it rises with the folds
     True
     """
 
@@ -91,44 +91,44 @@ class FoldRacing:
                 f"FoldRacing's n_startup_trials must be an int of at least 1, got {self.n_startup_trials!r}."
             )
 
-    def bar(self, scores: np.ndarray, *, metric: str | None = None, tolerance: float = 0.0) -> PrunerState:
-        """Freeze the bar for the next candidate.
+    def make_state(self, scores: np.ndarray, *, metric: str | None = None, tolerance: float = 0.0) -> PrunerState:
+        """Make the pruner state for the next candidate.
 
         Parameters
         ----------
         scores : ndarray of shape (n_complete, n_folds)
             Fold scores of the complete candidates, in the order in which they were told; higher is better.
         metric : str or None, default=None
-            Which of several scores the bar is for.
+            Which of several scores counts.
         tolerance : float, default=0.0
-            How far below the best mean a candidate may end and still be wanted, in units of the score.
+            How far below the best mean a candidate may end without being stopped, in units of the score.
 
         Returns
         -------
-        bar : PrunerState
-            Open if there is too little to go by.
+        state : PrunerState
+            One that stops nothing if there are too few candidates or folds, or no noise.
         """
         n_folds = scores.shape[1]
         if len(scores) < self.n_startup_trials or n_folds < 2:
             return NoPruningState()
-        good = _better_share(scores)
+        good = _select_better_half(scores)
         if len(good) < MIN_GOOD:
             return NoPruningState()
         reference = good.mean(axis=0)
-        freedom = (len(good) - 1) * (n_folds - 1)
-        noise = sqrt(_variance(good, scores) * (1 + 1 / len(good)))
+        degrees_of_freedom = (len(good) - 1) * (n_folds - 1)
+        noise = sqrt(_estimate_noise_variance(good, scores) * (1 + 1 / len(good)))
         if noise <= NO_NOISE * np.abs(scores).max():
             return NoPruningState()
-        wanted = scores.mean(axis=1).max() - tolerance
-        least = []
+        required_mean = scores.mean(axis=1).max() - tolerance
+        min_means = []
         for k in range(1, n_folds):
-            quantile = stdtrit(freedom, 1 - self._rate_of_look(k, n_folds))
-            luck = quantile * noise * sqrt(1 / k - 1 / n_folds)
-            least.append(float(wanted - luck - reference.mean() + reference[:k].mean()))
-        return FoldRacingState(tuple(least), metric)
+            quantile = stdtrit(degrees_of_freedom, 1 - self._get_look_error_rate(k, n_folds))
+            max_favourable_error = quantile * noise * sqrt(1 / k - 1 / n_folds)
+            min_means.append(float(required_mean - max_favourable_error - reference.mean() + reference[:k].mean()))
+        return FoldRacingState(tuple(min_means), metric)
 
-    def _rate_of_look(self, k: int, n_folds: int) -> float:
-        """Return the part of the error rate that is spent after fold k; the parts add up to it."""
+    def _get_look_error_rate(self, k: int, n_folds: int) -> float:
+        """Return the part of the error rate for the test after fold k; the parts add up to the error rate."""
         n_later = n_folds - 2
         if n_later == 0:
             return self.error_rate
@@ -137,18 +137,18 @@ class FoldRacing:
 
 @dataclass(frozen=True, slots=True)
 class FoldRacingState:
-    """What the mean of a candidate's first folds has to reach.
+    """The mean score that a candidate's first folds have to reach.
 
     Attributes
     ----------
-    least : tuple of float
-        After the first fold, after two, and so on; the last fold has none.
+    min_means : tuple of float
+        After the first fold, after two folds, and so on; there is none for the last fold.
     metric : str or None
         Which of several scores counts.
     is_picklable : bool
     """
 
-    least: tuple[float, ...]
+    min_means: tuple[float, ...]
     metric: str | None = None
     is_picklable: bool = True
 
@@ -157,31 +157,33 @@ class FoldRacingState:
         mean = average_scores((fold.test for fold in progress.folds), self.metric)
         # After a failed fold the others are measured too, so that the report of failures is complete.
         failed = not isfinite(mean) or any(fold.error is not None for fold in progress.folds)
-        return failed or mean >= self.least[progress.step]
+        return failed or mean >= self.min_means[progress.step]
 
 
-def _variance(good: np.ndarray, scores: np.ndarray) -> float:
+def _estimate_noise_variance(good: np.ndarray, scores: np.ndarray) -> float:
     """Return the variance of fold scores around candidate and fold means."""
-    of_each = (_residuals(np.unique(scores, axis=0)) ** 2).sum(axis=1) / (scores.shape[1] - 1)
-    now = (1 - MEDIAN_PART) * _variance_of(good) + MEDIAN_PART * float(np.median(of_each))
-    first = _better_share(scores[:N_FIRST])
-    return max(now, FIRST_PART * _variance_of(first)) if len(first) >= MIN_GOOD else now
+    candidate_variances = (_compute_residuals(np.unique(scores, axis=0)) ** 2).sum(axis=1) / (scores.shape[1] - 1)
+    variance = (1 - MEDIAN_PART) * _compute_residual_variance(good) + MEDIAN_PART * float(
+        np.median(candidate_variances)
+    )
+    first = _select_better_half(scores[:N_FIRST])
+    return max(variance, FIRST_PART * _compute_residual_variance(first)) if len(first) >= MIN_GOOD else variance
 
 
-def _variance_of(scores: np.ndarray) -> float:
+def _compute_residual_variance(scores: np.ndarray) -> float:
     n_candidates, n_folds = scores.shape
-    return float((_residuals(scores) ** 2).sum() / ((n_candidates - 1) * (n_folds - 1)))
+    return float((_compute_residuals(scores) ** 2).sum() / ((n_candidates - 1) * (n_folds - 1)))
 
 
-def _residuals(scores: np.ndarray) -> np.ndarray:
-    """Take candidate and fold means away."""
+def _compute_residuals(scores: np.ndarray) -> np.ndarray:
+    """Subtract candidate and fold means."""
     return scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
 
 
-def _better_share(scores: np.ndarray) -> np.ndarray:
+def _select_better_half(scores: np.ndarray) -> np.ndarray:
     """Return the better half of the candidates; equal ones, such as constant predictors, count once.
 
-    Means that differ by no more than rounding are equal: else the unit of the score would say which candidate is in.
+    Means that differ only by rounding are equal. Otherwise the unit of the score would decide which one is in.
     """
     distinct = np.unique(scores, axis=0)
     means = distinct.mean(axis=1)

@@ -1,6 +1,6 @@
-"""Successive halving: on each rung only the best share of the candidates that reached it may climb on.
+"""Successive halving: at each rung, only the best share of the candidates that reached it goes on to the next rung.
 
-Nothing here imports Optuna: bars travel to worker processes.
+This module does not import Optuna, because pruner states are sent to worker processes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,34 +14,34 @@ __all__ = ["HalvingScores", "HalvingState"]
 
 @dataclass(frozen=True, slots=True)
 class HalvingState:
-    """What a candidate's mean score has to reach on each rung; frozen when the candidate is asked.
+    """The mean score that a candidate has to reach at each rung; it is fixed when the candidate is asked.
 
     Attributes
     ----------
-    least : mapping of int to float
-        The resource of a rung, and the mean score over the folds to be reached there.
+    min_means : mapping of int to float
+        From the resource amount of a rung to the mean score over the folds that is required there.
     metric : str or None
         Which of several scores counts.
     is_picklable : bool
     """
 
-    least: Mapping[int, float]
+    min_means: Mapping[int, float]
     metric: str | None = None
     is_picklable: bool = True
 
     def allows(self, progress: Progress) -> bool:
-        """Whether the candidate may climb to the next rung."""
+        """Whether the candidate may go on to the next rung."""
         rung = progress.curve[-1]
         mean = average_scores(rung.test, self.metric)
-        return not isfinite(mean) or mean >= self.least.get(rung.resource, float("-inf"))
+        return not isfinite(mean) or mean >= self.min_means.get(rung.resource, float("-inf"))
 
 
 @dataclass(slots=True)
 class HalvingScores:
-    """Remembers who scored what on which rung, and says what the next candidate has to reach.
+    """Collects the mean scores at each rung, and makes the state for the next candidate.
 
     The asynchronous rule of Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020: a candidate
-    climbs on if it is among the best ``1 / factor`` of those that have reached its rung, itself counted.
+    goes on if it is among the best ``1 / factor`` of those that have reached its rung, including itself.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ class HalvingScores:
     --------
     >>> rungs = HalvingScores(factor=3)
     >>> for score in [0.5, 0.7, 0.6, 0.8, 0.4]:
-    ...     rungs.note([Rung(10, (score,))])
-    >>> rungs.bar().least  # two of the six on this rung, the next one included, may climb on
+    ...     rungs.add_curve([Rung(10, (score,))])
+    >>> rungs.make_state().min_means  # two of the six at this rung, including the next, go on
     {10: 0.7}
     """
 
@@ -61,18 +61,19 @@ class HalvingScores:
     metric: str | None = None
     scores: dict[int, list[float]] = field(default_factory=dict)
 
-    def note(self, curve: Sequence[Rung]) -> None:
-        """Take in what a candidate scored on its way up."""
+    def add_curve(self, curve: Sequence[Rung]) -> None:
+        """Add the scores of one candidate at its rungs."""
         for rung in curve:
             mean = average_scores(rung.test, self.metric)
             if isfinite(mean):
                 self.scores.setdefault(rung.resource, []).append(mean)
 
-    def bar(self) -> HalvingState:
-        """Freeze what the next candidate has to reach."""
-        return HalvingState({resource: self._least(told) for resource, told in self.scores.items()}, self.metric)
+    def make_state(self) -> HalvingState:
+        """Make the state for the next candidate."""
+        min_means = {resource: self._compute_min_mean(means) for resource, means in self.scores.items()}
+        return HalvingState(min_means, self.metric)
 
-    def _least(self, told: Sequence[float]) -> float:
-        """Return the score of the last one that would keep its place with one more candidate on the rung."""
-        n_places = max(1, int((len(told) + 1) // self.factor))
-        return sorted(told, reverse=True)[n_places - 1]
+    def _compute_min_mean(self, means: Sequence[float]) -> float:
+        """Return the lowest mean that stays in the best share when one more candidate reaches the rung."""
+        n_promoted = max(1, int((len(means) + 1) // self.factor))
+        return sorted(means, reverse=True)[n_promoted - 1]
