@@ -1,4 +1,4 @@
-"""One searched parameter: how the user's spelling becomes an Optuna distribution and back.
+"""One searched parameter: conversion between the user's values and an Optuna distribution.
 
 Four kinds cover everything: `ChoiceDimension` (any objects), `NumericDimension` (a range of floats or integers),
 `QuantileDimension` (any distribution that knows its quantile function) and
@@ -35,15 +35,15 @@ __all__ = [
 ]
 
 # A quantile function is infinite at 0 or 1 for unbounded distributions; this much of each tail is cut there.
-TAIL = 1e-9
+CUT_TAIL = 1e-9
 
-PLAIN = (bool, int, float, str, type(None))
+PLAIN_TYPES = (bool, int, float, str, type(None))
 
-NOT_A_LIST = (str, bytes, Mapping, Set)  # a set has no order, so the same seed would not give the same search
+NON_LIST_TYPES = (str, bytes, Mapping, Set)  # a set has no order, so the same seed would not give the same search
 
 
 class Dimension(Protocol):
-    """A searched parameter: an Optuna distribution and the way to and from the user's values."""
+    """A searched parameter: an Optuna distribution, and the conversion to and from the user's values."""
 
     @property
     def distribution(self) -> BaseDistribution:
@@ -52,23 +52,23 @@ class Dimension(Protocol):
 
     @property
     def size(self) -> int | None:
-        """How many distinct values there are; None if not countable."""
+        """The number of distinct values; None if not countable."""
         ...
 
     def decode(self, suggested: Any) -> Any:
-        """Turn what Optuna suggests into what the estimator is given."""
+        """Convert what Optuna suggests to the estimator's value."""
         ...
 
     def encode(self, value: Any) -> Any:
-        """Turn a value into what Optuna would have suggested; ValueError if it cannot be."""
+        """Convert an estimator's value to what Optuna suggests; ValueError if it is not in the dimension."""
         ...
 
-    def values(self) -> list[Any]:
-        """All suggestions Optuna can make, in order; only where ``size`` is known."""
+    def list_values(self) -> list[Any]:
+        """Return everything that Optuna can suggest, in order; only if ``size`` is known."""
         ...
 
     def describe(self) -> str:
-        """Describe what can be suggested, the same in every process."""
+        """Describe what can be suggested, in the same text in every process."""
         ...
 
 
@@ -88,13 +88,13 @@ def make_value_key(value: Any) -> Hashable:
     """
     if isinstance(value, float) and math.isnan(value):
         return (float, "nan")
-    if isinstance(value, (*PLAIN, np.generic)):
+    if isinstance(value, (*PLAIN_TYPES, np.generic)):
         return (type(value), value)
     if isinstance(value, list | tuple):
         return (type(value), tuple(make_value_key(item) for item in value))
     try:
         return (type(value), joblib.hash(value))
-    except Exception:  # any __reduce__ may raise anything: such objects are told apart by identity
+    except Exception:  # any __reduce__ may raise anything: such objects are compared by identity
         return (type(value), id(value))
 
 
@@ -110,7 +110,7 @@ def describe_value(value: Any) -> str:
     "dict {str 'C': float 1.0, str 'score': builtins.max}"
     """
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    if isinstance(value, (*PLAIN, np.generic)):
+    if isinstance(value, (*PLAIN_TYPES, np.generic)):
         return f"{kind} {value!r}"
     if isinstance(value, type) or inspect.isroutine(value):
         return f"{value.__module__}.{value.__qualname__}"
@@ -140,14 +140,14 @@ class ChoiceDimension:
     distribution: CategoricalDistribution
 
     @classmethod
-    def of(cls, options: Sequence[Any]) -> "ChoiceDimension":
-        """Build from the user's options; equal ones are kept once."""
+    def from_options(cls, options: Sequence[Any]) -> "ChoiceDimension":
+        """Build from the user's options; equal options are kept once."""
         unique: dict[Hashable, Any] = {}
         for option in options:
             unique.setdefault(make_value_key(option), option)
-        kept = tuple(unique.values())
-        labels = _labels(kept)
-        return cls(kept, labels, tuple(unique), CategoricalDistribution(labels))
+        unique_options = tuple(unique.values())
+        labels = _make_labels(unique_options)
+        return cls(unique_options, labels, tuple(unique), CategoricalDistribution(labels))
 
     @property
     def size(self) -> int:
@@ -159,17 +159,17 @@ class ChoiceDimension:
         return self.options[self.labels.index(suggested)]
 
     def encode(self, value: Any) -> Any:
-        """Return the label of an option; an equal value of another type will do if there is no better."""
+        """Return the label of an option; if there is none, of an equal value of another type."""
         key = make_value_key(value)
         if key in self.keys:
             return self.labels[self.keys.index(key)]
         for option, label in zip(self.options, self.labels, strict=True):
-            bare = _bare(option), _bare(value)
-            if all(isinstance(one, PLAIN) for one in bare) and bare[0] == bare[1]:
+            scalars = _to_python_scalar(option), _to_python_scalar(value)
+            if all(isinstance(one, PLAIN_TYPES) for one in scalars) and scalars[0] == scalars[1]:
                 return label
         raise ValueError(f"{value!r} is not among the choices {list(self.options)!r}")
 
-    def values(self) -> list[Any]:
+    def list_values(self) -> list[Any]:
         """Return all labels, in the user's order."""
         return list(self.labels)
 
@@ -180,7 +180,7 @@ class ChoiceDimension:
 
 @dataclass(frozen=True, slots=True)
 class NumericDimension:
-    """A range of floats or integers, sampled by Optuna as it is."""
+    """A range of floats or integers, which Optuna samples directly."""
 
     distribution: FloatDistribution | IntDistribution
 
@@ -210,13 +210,13 @@ class NumericDimension:
             raise ValueError(f"{value!r} lies between the steps of {distribution}")
         return plain
 
-    def values(self) -> list[Any]:
+    def list_values(self) -> list[Any]:
         """Return every number of a stepped range, in order."""
         distribution, size = self.distribution, self.size
         if size is None:
             raise ValueError(f"{distribution} has no finite number of values")
         step = distribution.step or 0
-        return [distribution.low + place * step for place in range(size)]
+        return [distribution.low + index * step for index in range(size)]
 
     def describe(self) -> str:
         """Describe the range."""
@@ -229,7 +229,7 @@ class QuantileDimension:
 
     frozen: Any
     distribution: FloatDistribution
-    whole: bool
+    is_discrete: bool
 
     @property
     def size(self) -> None:
@@ -238,15 +238,15 @@ class QuantileDimension:
 
     def decode(self, suggested: float) -> Any:
         """Return the value at that quantile."""
-        value = float(_quantile_function(self.frozen)(suggested))
-        return int(value) if self.whole and value.is_integer() else value
+        value = float(_get_quantile_function(self.frozen)(suggested))
+        return int(value) if self.is_discrete and value.is_integer() else value
 
     def encode(self, value: Any) -> float:
         """Return the quantile of a value."""
         if not isinstance(value, numbers.Real):
             raise ValueError(f"{value!r} is not a number")
         quantile = float(self.frozen.cdf(value))
-        if self.whole:  # the middle of the step that belongs to this value
+        if self.is_discrete:  # the middle of the step that belongs to this value
             quantile -= float(self.frozen.pmf(value)) / 2
         if not self.distribution.low <= quantile <= self.distribution.high or (
             not math.isclose(self.decode(quantile), value, rel_tol=1e-6, abs_tol=1e-12)
@@ -254,7 +254,7 @@ class QuantileDimension:
             raise ValueError(f"{value!r} lies outside the distribution")
         return quantile
 
-    def values(self) -> list[Any]:
+    def list_values(self) -> list[Any]:
         """Not countable."""
         raise ValueError("a continuous distribution has no finite number of values")
 
@@ -280,10 +280,10 @@ class RandomDrawDimension:
         return self.source.rvs(random_state=np.random.RandomState(suggested))
 
     def encode(self, value: Any) -> int:
-        """Not possible: a draw does not tell its seed."""
+        """Raise ValueError, because the seed of a draw is not known."""
         raise ValueError("an object that only has rvs cannot be given a value; use a list or a distribution")
 
-    def values(self) -> list[Any]:
+    def list_values(self) -> list[Any]:
         """Not countable."""
         raise ValueError("an object that only has rvs has no finite number of values")
 
@@ -292,14 +292,14 @@ class RandomDrawDimension:
         return f"draws {describe_value([self.decode(seed) for seed in range(10)])}"
 
 
-def read_dimension(name: str, spelled: Any) -> Dimension:
+def read_dimension(name: str, raw: Any) -> Dimension:
     """Read one entry of the user's space.
 
     Parameters
     ----------
     name : str
         The parameter's name, for error messages.
-    spelled : sequence, ndarray, scipy frozen distribution, Optuna distribution, or object with ``rvs``
+    raw : sequence, ndarray, scipy frozen distribution, Optuna distribution, or object with ``rvs``
         A sequence is always choices.
 
     Returns
@@ -313,103 +313,103 @@ def read_dimension(name: str, spelled: Any) -> Dimension:
     TypeError
         If it is none of the accepted kinds.
     """
-    if isinstance(spelled, CategoricalDistribution):
-        return ChoiceDimension.of(spelled.choices)
-    if isinstance(spelled, IntDistribution):
-        return NumericDimension(spelled)
-    if isinstance(spelled, FloatDistribution):
-        _checked(name, spelled.low, spelled.high, log=spelled.log)
-        return NumericDimension(spelled)
-    if hasattr(spelled, "rvs") or _has_quantiles(spelled):
-        return _read_random(name, spelled)
-    if not _is_list(spelled):
+    if isinstance(raw, CategoricalDistribution):
+        return ChoiceDimension.from_options(raw.choices)
+    if isinstance(raw, IntDistribution):
+        return NumericDimension(raw)
+    if isinstance(raw, FloatDistribution):
+        _make_float_dimension(name, raw.low, raw.high, log=raw.log)
+        return NumericDimension(raw)
+    if hasattr(raw, "rvs") or _has_quantiles(raw):
+        return _read_random(name, raw)
+    if not _is_list(raw):
         raise TypeError(
             f"Parameter distribution for parameter ({name!r}) needs to be a list of choices, a scipy.stats or "
-            f"Optuna distribution, or an object with an rvs method, but got {spelled!r} (of type "
-            f"{type(spelled).__name__}). A single value needs to be wrapped in a list with one element."
+            f"Optuna distribution, or an object with an rvs method, but got {raw!r} (of type "
+            f"{type(raw).__name__}). A single value needs to be wrapped in a list with one element."
         )
-    if len(spelled) == 0:
+    if len(raw) == 0:
         raise ValueError(
-            f"Parameter distribution for parameter ({name!r}) needs a non-empty list of choices, got: {spelled!r}"
+            f"Parameter distribution for parameter ({name!r}) needs a non-empty list of choices, got: {raw!r}"
         )
-    return ChoiceDimension.of(list(spelled))
+    return ChoiceDimension.from_options(list(raw))
 
 
-def _is_list(spelled: Any) -> bool:
-    """Whether it has items in an order; a forest has too, and is not meant as the list of its trees."""
-    if isinstance(spelled, NOT_A_LIST) or hasattr(spelled, "get_params"):
+def _is_list(raw: Any) -> bool:
+    """Whether a value is an ordered collection; an estimator with ``len``, such as a forest, is not."""
+    if isinstance(raw, NON_LIST_TYPES) or hasattr(raw, "get_params"):
         return False
-    if isinstance(spelled, np.ndarray | np.generic):
-        return np.ndim(spelled) > 0
-    return hasattr(spelled, "__len__") and hasattr(spelled, "__iter__")
+    if isinstance(raw, np.ndarray | np.generic):
+        return np.ndim(raw) > 0
+    return hasattr(raw, "__len__") and hasattr(raw, "__iter__")
 
 
-def _read_random(name: str, spelled: Any) -> Dimension:
-    if not _has_quantiles(spelled):
-        return RandomDrawDimension(spelled, IntDistribution(0, 2**31 - 1))
-    quantile = _quantile_function(spelled)
-    low, high = _bounds(spelled)
+def _read_random(name: str, raw: Any) -> Dimension:
+    if not _has_quantiles(raw):
+        return RandomDrawDimension(raw, IntDistribution(0, 2**31 - 1))
+    quantile = _get_quantile_function(raw)
+    low, high = _get_bounds(raw)
     if math.isnan(low) or math.isnan(high):
-        raise ValueError(f"The range of {name!r} is empty or undefined; check the arguments of {spelled!r}.")
-    kind = getattr(getattr(spelled, "dist", None), "name", None)
+        raise ValueError(f"The range of {name!r} is empty or undefined; check the arguments of {raw!r}.")
+    kind = getattr(getattr(raw, "dist", None), "name", None)
     if kind == "randint":
         return NumericDimension(IntDistribution(int(low), int(high)))
     if kind == "uniform":
-        return _checked(name, low, high, log=False)
-    # A shifted log-uniform is not log-uniform any more; its quantiles serve.
+        return _make_float_dimension(name, low, high, log=False)
+    # A shifted log-uniform distribution is not log-uniform any more, so its quantiles are used.
     if kind in ("loguniform", "reciprocal") and low > 0 and math.isclose(quantile(0.5), math.sqrt(low * high)):
-        return _checked(name, low, high, log=True)
-    is_discrete = _is_discrete(spelled)
+        return _make_float_dimension(name, low, high, log=True)
+    is_discrete = _is_discrete(raw)
     # At quantile 0 a discrete distribution gives one less than its smallest value.
-    bottom = 0.0 if math.isfinite(low) and not is_discrete else TAIL
-    top = 1.0 if math.isfinite(high) else 1.0 - TAIL
-    return QuantileDimension(spelled, FloatDistribution(bottom, top), is_discrete)
+    bottom = 0.0 if math.isfinite(low) and not is_discrete else CUT_TAIL
+    top = 1.0 if math.isfinite(high) else 1.0 - CUT_TAIL
+    return QuantileDimension(raw, FloatDistribution(bottom, top), is_discrete)
 
 
-def _bounds(spelled: Any) -> tuple[float, float]:
+def _get_bounds(raw: Any) -> tuple[float, float]:
     with np.errstate(invalid="ignore"):  # what is undefined comes back as nan
-        low, high = spelled.support()
+        low, high = raw.support()
     return float(low), float(high)
 
 
-def _is_discrete(spelled: Any) -> bool:
-    """Whether a scipy distribution, frozen or not, old style or new, has steps."""
-    if isinstance(getattr(spelled, "dist", spelled), rv_discrete):
+def _is_discrete(raw: Any) -> bool:
+    """Whether a scipy distribution (frozen or not, old or new infrastructure) is discrete."""
+    if isinstance(getattr(raw, "dist", raw), rv_discrete):
         return True
-    return any(kind.__name__ == "DiscreteDistribution" for kind in type(spelled).__mro__)
+    return any(kind.__name__ == "DiscreteDistribution" for kind in type(raw).__mro__)
 
 
-def _checked(name: str, low: float, high: float, *, log: bool) -> NumericDimension:
+def _make_float_dimension(name: str, low: float, high: float, *, log: bool) -> NumericDimension:
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(f"The bounds of {name!r} must be finite, got {low} and {high}.")
     return NumericDimension(FloatDistribution(low, high, log=log))
 
 
-def _has_quantiles(spelled: Any) -> bool:
-    return callable(getattr(spelled, "ppf", None)) or callable(getattr(spelled, "icdf", None))
+def _has_quantiles(raw: Any) -> bool:
+    return callable(getattr(raw, "ppf", None)) or callable(getattr(raw, "icdf", None))
 
 
-def _quantile_function(spelled: Any) -> Any:
-    return spelled.ppf if hasattr(spelled, "ppf") else spelled.icdf
+def _get_quantile_function(raw: Any) -> Any:
+    return raw.ppf if hasattr(raw, "ppf") else raw.icdf
 
 
-def _bare(value: Any) -> Any:
-    """Return a NumPy scalar as Python's."""
+def _to_python_scalar(value: Any) -> Any:
+    """Convert a NumPy scalar to Python's."""
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _labels(options: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the options themselves if Optuna can tell them apart, else numbered names."""
-    bare = tuple(_bare(option) for option in options)
-    plain = all(isinstance(o, PLAIN) and not (isinstance(o, float) and math.isnan(o)) for o in bare)
-    if plain and len(set(bare)) == len(bare):
-        return bare
-    return tuple(f"{place}: {_short_name(option)}" for place, option in enumerate(options))
+def _make_labels(options: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the options themselves if Optuna can distinguish them, else numbered names."""
+    scalars = tuple(_to_python_scalar(option) for option in options)
+    plain = all(isinstance(o, PLAIN_TYPES) and not (isinstance(o, float) and math.isnan(o)) for o in scalars)
+    if plain and len(set(scalars)) == len(scalars):
+        return scalars
+    return tuple(f"{index}: {_short_name(option)}" for index, option in enumerate(options))
 
 
 def _short_name(option: Any) -> str:
     """Name an object in a way that is the same in every process."""
-    if isinstance(option, (*PLAIN, np.generic)):
+    if isinstance(option, (*PLAIN_TYPES, np.generic)):
         return str(option)
     name = getattr(option, "__name__", None)
     return name if isinstance(name, str) else type(option).__name__

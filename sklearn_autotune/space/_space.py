@@ -1,4 +1,4 @@
-"""What the user wrote becomes a space: parameter name → distribution, with conditions.
+"""The space made from ``param_distributions``: parameter name → distribution, with conditions.
 
 A space is used through four verbs: `suggest` a candidate from a trial, say its `size`, walk its grid
 (`iterate_grid`), and `encode` a candidate the user names. Choosing among the dicts of a list is one more categorical
@@ -31,7 +31,7 @@ Candidate = dict[str, Any]
 
 
 class Space(Protocol):
-    """Where candidates come from."""
+    """A set of candidates, from which an Optuna trial can choose."""
 
     @property
     def is_conditional(self) -> bool:
@@ -40,12 +40,12 @@ class Space(Protocol):
 
     @property
     def size(self) -> int | None:
-        """How many different candidates there can be; None if not countable."""
+        """The number of different candidates; None if not countable."""
         ...
 
     @property
     def names(self) -> frozenset[str]:
-        """The parameters known to be searched; of a function, none before it is run."""
+        """The parameters that are searched, as far as known; for a function, none."""
         ...
 
     def suggest(self, trial: Any) -> Candidate:
@@ -53,11 +53,11 @@ class Space(Protocol):
         ...
 
     def iterate_grid(self) -> Iterator[dict[str, Any]]:
-        """Walk through a finite space: what each trial would have to suggest, in ParameterGrid's order."""
+        """Yield the values to be suggested for each candidate of a finite space, in ParameterGrid's order."""
         ...
 
     def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
-        """Say what a trial would have to suggest to give these values."""
+        """Return the values that a trial has to suggest to give this candidate."""
         ...
 
     def check(self, estimator: Any) -> None:
@@ -69,12 +69,12 @@ class Space(Protocol):
         ...
 
 
-def read_space(spelled: Any) -> "Space":
+def read_space(raw_space: Any) -> "Space":
     """Read what the user passed as ``param_distributions``.
 
     Parameters
     ----------
-    spelled : dict, list of dict, or callable
+    raw_space : dict, list of dict, or callable
         As documented for `OptunaSearchCV`.
 
     Returns
@@ -95,18 +95,18 @@ def read_space(spelled: Any) -> "Space":
     >>> read_space({"C": loguniform(1e-2, 1e2)}).size is None
     True
     """
-    if callable(spelled) and not isinstance(spelled, Mapping):
-        return FunctionSpace(spelled)
-    branches = [spelled] if isinstance(spelled, Mapping) else spelled
+    if callable(raw_space) and not isinstance(raw_space, Mapping):
+        return FunctionSpace(raw_space)
+    branches = [raw_space] if isinstance(raw_space, Mapping) else raw_space
     if isinstance(branches, str) or not isinstance(branches, Sequence) or not branches:
         raise TypeError(
             "Parameter distribution is not a dict, a non-empty list of dicts, a function of a trial or 'auto', got: "
-            f"{spelled!r} of type {type(spelled).__name__}"
+            f"{raw_space!r} of type {type(raw_space).__name__}"
         )
     for branch in branches:
         if not isinstance(branch, Mapping):
             raise TypeError(f"Parameter distribution is not a dict ({branch!r})")
-    return BranchedSpace.of([_read_branch(branch) for branch in branches])
+    return BranchedSpace.from_branches([_read_branch(branch) for branch in branches])
 
 
 def make_candidate_key(candidate: Mapping[str, Any]) -> Any:
@@ -120,24 +120,24 @@ def _read_branch(branch: Mapping[str, Any]) -> dict[str, Dimension]:
 
 @dataclass(frozen=True)
 class BranchedSpace:
-    """One or more dicts of parameters; with several, which one is itself chosen."""
+    """One or more dicts of parameters (branches); with several, the branch is a parameter as well."""
 
     branches: tuple[dict[str, Dimension], ...]
     study_names: tuple[dict[str, str], ...]
     branch_labels: tuple[str, ...]
 
     @classmethod
-    def of(cls, branches: list[dict[str, Dimension]]) -> "BranchedSpace":
-        """Name the parameters in the study: a name is shared by branches only with the same distribution."""
+    def from_branches(cls, branches: list[dict[str, Dimension]]) -> "BranchedSpace":
+        """Choose the parameters' names in the study: branches share a name only if the distributions are equal."""
         first: dict[str, BaseDistribution] = {}
         study_names = []
-        for place, branch in enumerate(branches):
+        for index, branch in enumerate(branches):
             names = {}
             for name, dimension in branch.items():
                 shared = first.setdefault(name, dimension.distribution) == dimension.distribution
-                names[name] = name if shared else f"{name} {BRANCH[:-1]} {place})"
+                names[name] = name if shared else f"{name} {BRANCH[:-1]} {index})"
             study_names.append(names)
-        labels = tuple(_label(place, branch) for place, branch in enumerate(branches))
+        labels = tuple(_make_branch_label(index, branch) for index, branch in enumerate(branches))
         return cls(tuple(branches), tuple(study_names), labels)
 
     @property
@@ -147,7 +147,7 @@ class BranchedSpace:
 
     @property
     def size(self) -> int | None:
-        """How many candidates there are, equal ones of different branches counted apart."""
+        """The number of candidates; equal candidates of different branches count separately."""
         sizes = [[dimension.size for dimension in branch.values()] for branch in self.branches]
         if any(size is None for branch in sizes for size in branch):
             return None
@@ -160,29 +160,29 @@ class BranchedSpace:
 
     def suggest(self, trial: Any) -> Candidate:
         """Let an Optuna trial choose a branch and its parameters."""
-        place = 0
+        index = 0
         if self.is_conditional:
-            place = self.branch_labels.index(trial.suggest_categorical(BRANCH, self.branch_labels))
-        names = self.study_names[place]
+            index = self.branch_labels.index(trial.suggest_categorical(BRANCH, self.branch_labels))
+        names = self.study_names[index]
         return {
             name: dimension.decode(_suggest(trial, names[name], dimension.distribution))
-            for name, dimension in self.branches[place].items()
+            for name, dimension in self.branches[index].items()
         }
 
     def iterate_grid(self) -> Iterator[dict[str, Any]]:
-        """Walk through a finite space in ParameterGrid's order."""
-        for place, branch in enumerate(self.branches):
-            head = {BRANCH: self.branch_labels[place]} if self.is_conditional else {}
-            names = self.study_names[place]
-            for values in product(*(dimension.values() for dimension in branch.values())):
-                yield head | {names[name]: value for name, value in zip(branch, values, strict=True)}
+        """Yield the values to be suggested for each candidate, in ParameterGrid's order."""
+        for index, branch in enumerate(self.branches):
+            branch_choice = {BRANCH: self.branch_labels[index]} if self.is_conditional else {}
+            names = self.study_names[index]
+            for values in product(*(dimension.list_values() for dimension in branch.values())):
+                yield branch_choice | {names[name]: value for name, value in zip(branch, values, strict=True)}
 
     def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
-        """Find the branch that can give these values; values not named are left to the sampler."""
+        """Find a branch that contains these values; values that are not given are left to the sampler."""
         problems, found = [], []
-        for place, branch in enumerate(self.branches):
-            names = self.study_names[place]
-            head = {BRANCH: self.branch_labels[place]} if self.is_conditional else {}
+        for index, branch in enumerate(self.branches):
+            names = self.study_names[index]
+            branch_choice = {BRANCH: self.branch_labels[index]} if self.is_conditional else {}
             try:
                 encoded = {name: branch[name].encode(value) for name, value in candidate.items()}
             except KeyError as error:
@@ -191,19 +191,19 @@ class BranchedSpace:
                 problems.append(str(error))
             else:
                 decoded = {name: branch[name].decode(suggested) for name, suggested in encoded.items()}
-                suggestion = head | {names[name]: suggested for name, suggested in encoded.items()}
+                suggestion = branch_choice | {names[name]: suggested for name, suggested in encoded.items()}
                 found.append((make_candidate_key(decoded) == make_candidate_key(candidate), suggestion))
         if not found:
             raise ValueError(f"The candidate {dict(candidate)!r} is not in the space: {'; '.join(problems)}.")
-        return max(found, key=lambda pair: pair[0])[1]  # the first exact one, else the first that equals in number
+        return max(found, key=lambda pair: pair[0])[1]  # the first with equal types, else the first with equal values
 
     def check(self, estimator: Any) -> None:
-        """Try every branch on a clone, for every choice of a part that has parameters of its own."""
+        """Check every branch on a clone, for every choice of a parameter that has parameters of its own."""
         for branch in self.branches:
             owners = {
                 name: dimension.options
                 for name, dimension in branch.items()
-                if isinstance(dimension, ChoiceDimension) and _has_parts(name, branch)
+                if isinstance(dimension, ChoiceDimension) and _has_own_parameters(name, branch)
             }
             for chosen in product(*owners.values()):
                 _check_names(branch, estimator, dict(zip(owners, chosen, strict=True)))
@@ -244,11 +244,11 @@ class FunctionSpace:
         return dict(candidate)
 
     def iterate_grid(self) -> Iterator[dict[str, Any]]:
-        """Not possible: nobody knows what the function can suggest."""
+        """Raise ValueError, because it is not known what the function can suggest."""
         raise ValueError("a space given as a function has no grid")
 
     def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
-        """Run the function with these values, to see what it would have to be given."""
+        """Run the function with these values, and record what a trial has to suggest."""
         encoder = _Encoder(candidate)
         self.function(encoder)
         unknown = set(candidate) - set(encoder.encoded)
@@ -262,8 +262,10 @@ class FunctionSpace:
     def check(self, estimator: Any) -> None:
         """Call the function once, on a trial of a throwaway study."""
         candidate = self.suggest(create_random_study(seed=0).ask())
-        parts = {name: value for name, value in candidate.items() if _has_parts(name, candidate)}
-        _check_names({name: ChoiceDimension.of([value]) for name, value in candidate.items()}, estimator, parts)
+        parts = {name: value for name, value in candidate.items() if _has_own_parameters(name, candidate)}
+        _check_names(
+            {name: ChoiceDimension.from_options([value]) for name, value in candidate.items()}, estimator, parts
+        )
 
     def describe(self) -> dict[str, Any]:
         """Describe the function by its name: its code is not compared."""
@@ -280,13 +282,13 @@ class _ObjectTrial:
         return getattr(self._trial, name)
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Suggest one of any objects, told apart by their places."""
+        """Suggest one of any objects, by its label."""
         dimension = read_dimension(name, choices)
         return dimension.decode(_suggest(self._trial, name, dimension.distribution))
 
 
 class _Encoder:
-    """A trial that hands out given values, and notes what Optuna would have to suggest for them."""
+    """A trial that suggests given values, and records what Optuna has to suggest for them."""
 
     def __init__(self, candidate: Mapping[str, Any]) -> None:
         self.candidate = candidate
@@ -297,18 +299,18 @@ class _Encoder:
         return getattr(self._trial, name)
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Hand out the given choice."""
-        return self._hand_out(name, read_dimension(name, choices))
+        """Suggest the given choice."""
+        return self._suggest_given(name, read_dimension(name, choices))
 
     def suggest_float(self, name: str, low: float, high: float, *, step: Any = None, log: bool = False) -> Any:
-        """Hand out the given number."""
-        return self._hand_out(name, read_dimension(name, FloatDistribution(low, high, log=log, step=step)))
+        """Suggest the given number."""
+        return self._suggest_given(name, read_dimension(name, FloatDistribution(low, high, log=log, step=step)))
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> Any:
-        """Hand out the given whole number."""
-        return self._hand_out(name, read_dimension(name, IntDistribution(low, high, log=log, step=step)))
+        """Suggest the given integer."""
+        return self._suggest_given(name, read_dimension(name, IntDistribution(low, high, log=log, step=step)))
 
-    def _hand_out(self, name: str, dimension: Dimension) -> Any:
+    def _suggest_given(self, name: str, dimension: Dimension) -> Any:
         if name not in self.candidate:
             return dimension.decode(_suggest(self._trial, name, dimension.distribution))
         self.encoded[name] = dimension.encode(self.candidate[name])
@@ -329,42 +331,42 @@ def _suggest(trial: Any, name: str, distribution: BaseDistribution) -> Any:
     raise TypeError(f"{distribution!r} is not a distribution this package knows")
 
 
-def _label(place: int, branch: Mapping[str, Dimension]) -> str:
-    """Name a branch by its place and by what is fixed in it."""
+def _make_branch_label(index: int, branch: Mapping[str, Dimension]) -> str:
+    """Name a branch by its index and its fixed parameters."""
     fixed = [
         f"{name}={dimension.labels[0]}"
         for name, dimension in branch.items()
         if isinstance(dimension, ChoiceDimension) and dimension.size == 1
     ]
-    return f"{place}: {', '.join(fixed)}" if fixed else str(place)
+    return f"{index}: {', '.join(fixed)}" if fixed else str(index)
 
 
-def _has_parts(name: str, names: Iterable[str]) -> bool:
+def _has_own_parameters(name: str, names: Iterable[str]) -> bool:
     """Whether a parameter is a part of the estimator that has parameters of its own in the space."""
     return any(other.startswith(f"{name}__") for other in names)
 
 
 def _check_names(branch: Mapping[str, Dimension], estimator: Any, parts: Mapping[str, Any]) -> None:
-    """Check every name of a branch against a clone in which some parts have been replaced."""
+    """Check every name of a branch on a clone in which some parts have been replaced."""
     probe = clone(estimator)
     for name in sorted(parts, key=lambda name: name.count("__")):
-        _require_name(probe, name, {})
+        _check_name(probe, name, {})
         probe.set_params(**{name: clone(parts[name], safe=False)})
     for name in branch:
-        _require_name(probe, name, parts)
+        _check_name(probe, name, parts)
 
 
-def _require_name(probe: Any, name: str, parts: Mapping[str, Any]) -> None:
+def _check_name(probe: Any, name: str, parts: Mapping[str, Any]) -> None:
     known = probe.get_params(deep=True)
     if name in known:
         return
-    try:  # some estimators, XGBoost's for one, take names they do not list
+    try:  # some estimators, such as XGBoost's, accept names that they do not list
         clone(probe).set_params(**{name: None})
     except (ValueError, AttributeError, TypeError) as error:
-        shown = "".join(f" with {part}={option!r}" for part, option in parts.items() if name.startswith(part))
+        settings = "".join(f" with {part}={option!r}" for part, option in parts.items() if name.startswith(part))
         closest = get_close_matches(name, known, n=1, cutoff=0.0) or ["none"]
         raise ValueError(
-            f"Invalid parameter {name!r} for estimator {type(probe).__name__}{shown}. "
+            f"Invalid parameter {name!r} for estimator {type(probe).__name__}{settings}. "
             f"Closest valid name: {closest[0]!r}. Parameters of a step or of a nested estimator are written "
             "'step__parameter'; parameters that only some choices have go into a list of dicts, one per choice."
         ) from error
