@@ -1,4 +1,4 @@
-"""AutoModelSelector: from a raw table to a fitted model, or a blend of several."""
+"""AutoModelSelector: fits the best model, or a blend of several, on a raw table."""
 
 import numbers
 import time
@@ -31,7 +31,7 @@ from sklearn_autotune.search._engine import BaseSearch
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
 from sklearn_autotune.search._setup import make_task
 from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
-from sklearn_autotune.selection._candidates import FAMILY, make_selection_space, make_typical_candidate
+from sklearn_autotune.selection._candidates import FAMILY, make_selection_space
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ensemble_choice import choose_ensemble, make_leaderboard, select_fast_candidates
@@ -44,6 +44,7 @@ from sklearn_autotune.selection._schedule import (
     make_default_folds,
     make_label,
     sample_rows,
+    select_affordable_families,
 )
 from sklearn_autotune.selection._second_layer import SecondLayer
 from sklearn_autotune.space._space import Space, read_space
@@ -54,9 +55,9 @@ from sklearn_autotune.tables._preparation import TableReader
 __all__ = ["AutoModelSelector"]
 
 N_TRIALS = 50
-MOST_TRIALS = 100_000  # where only the time is limited
+MAX_TRIALS = 100_000  # if only the time is limited
 
-# Families differ by much: several have to be complete before anything is known of the noise.
+# Scores of families differ by much: the noise between folds is known only after several complete candidates.
 RACING = FoldRacing(n_startup_trials=6)
 
 
@@ -68,18 +69,18 @@ class AutoModelSelector(BaseSearch):
     """Chooses the kind of model, its parameters, and a blend of the best, from a table of raw columns.
 
     Columns may hold numbers, booleans, strings, categories, dates and missing values. Each family of models gets them
-    prepared in its own way, inside the folds. Quick baselines come first, then settings known to be good on many
-    tables, family after family, then Optuna chooses; hopeless candidates are stopped early. In the end the best are
-    blended, as far as that pays, with models of a second layer, which learn from what the best of each family predict.
+    prepared in its own way, inside the folds. First come settings that are good on many tables, fast families first;
+    then Optuna proposes candidates. Hopeless candidates are stopped early. In the end the best candidates are blended,
+    if that improves the score, with models of a second layer, which are fitted on out-of-fold predictions.
 
     Parameters
     ----------
     task : {"classification", "regression"}, default="classification"
     families : "auto" or list of str and Family, default="auto"
-        Which kinds of models are tried: names of the catalogue, or a `Family` of your own. "auto" is all that suit the
-        task and are installed.
+        Families of models to try: names from the catalogue, or a `Family` of your own. "auto" is all families that suit
+        the task and are installed.
     n_trials : int, default=None
-        How many candidates are measured at most. None is no limit with a ``timeout``, and 50 without.
+        Largest number of candidates. None is no limit with a ``timeout``, and 50 without.
     timeout : float, default=None
         Seconds for the whole ``fit``, final fits and blending included.
     trial_timeout : float, default=None
@@ -90,19 +91,21 @@ class AutoModelSelector(BaseSearch):
         One score, as in scikit-learn; higher is better. None is the log loss, or the root of the mean squared error,
         both negated.
     cv : int, splitter or iterable, default=None
-        As in scikit-learn. None is 8 stratified folds below 3,000 rows, 5 below 20,000 and 3 above; with a ``scoring``
-        no more than the rarest class has rows.
+        As in scikit-learn. None is 8 stratified folds below 3,000 rows, 5 below 20,000 and 3 above; with a ``scoring``,
+        at most as many as the rarest class has rows.
     blend : bool, default=True
-        Whether the best may be blended. False takes the best one alone.
+        Whether candidates may be blended. False takes the best one alone.
     n_jobs : int, default=None
         Workers, by joblib's conventions; each fits its models on one thread, matrix products aside. Without a
         ``timeout`` it does not change the result.
     random_state : int or RandomState, default=None
-        Seeds folds of the default ``cv``, models and sampler.
+        Seeds the folds of the default ``cv``, the models and the sampler.
     max_predict_time : float, default=None
-        Seconds that predicting one row may take; slower candidates do not win, and the blend falls back to one model.
+        Seconds that predicting one row may take. Slower candidates are not chosen; a slower blend is replaced by one
+        model.
     patience : int or "auto" or None, default="auto"
-        Stop after so many candidates in a row without a better score. "auto" goes by the number of rows; None goes on.
+        Stop after this number of candidates in a row without a better score. "auto" depends on the number of rows; None
+        never stops.
     look_ahead : int, default=2
         How many candidates may be under way before their results are known.
     callbacks : list of callable, default=None
@@ -115,43 +118,43 @@ class AutoModelSelector(BaseSearch):
     Attributes
     ----------
     best_estimator_ : Pipeline
-        Reads a raw table and predicts with a `VotingClassifier` or `VotingRegressor` of the members; with a second
-        layer, with a `StackingClassifier` or `StackingRegressor` of what it looks at.
+        Reads a raw table and predicts with a `VotingClassifier` or `VotingRegressor` of the chosen candidates; with a
+        second layer, with a `StackingClassifier` or `StackingRegressor`.
     best_score_ : float
-        What the choice is worth on rows that it was not made on: for each fold the winner, or the blend, is chosen on
-        the other folds and scored on this one. Higher is better.
+        Mean score of the choice on rows that it was not made on: for each fold, the best candidate or the blend is
+        chosen on the other folds and scored on this one. Higher is better.
     best_params_ : dict
-        The best single candidate.
+        Parameters of the best single candidate.
     best_index_ : int
         Its row in ``cv_results_``.
     blend_weights_ : dict of str to float
-        Weight of each member, by its label: the family and its number. They add up to 1.
+        Weight of each model in the blend, by its label: the family and its number. They add up to 1.
     leaderboard_ : dict of str to ndarray
-        A row for each candidate, the best first: rank, number (the trial's, in ``trials_`` and ``study_``; those of
-        the second layer, "stacked_linear" and "stacked_trees", come after all trials), family, params, mean_score,
-        std_error, fit_seconds, predict_seconds, status, error, blend_weight. For
+        A row for each candidate, the best first: rank, number (of the trial in ``trials_`` and ``study_``; the second
+        layer's "stacked_linear" and "stacked_trees" have numbers after all trials), family, params,
+        mean_score, std_error, fit_seconds, predict_seconds, status, error, blend_weight. Made for
         ``pandas.DataFrame(selector.leaderboard_)``.
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
     trials_ : dict of str to ndarray
-        Our own table of all trials.
+        One row per trial, with its status and error.
     study_ : optuna.Study
     scorer_ : callable
     classes_ : ndarray of shape (n_classes,)
-        Of a classification.
+        Class labels, in classification.
     n_splits_ : int
     n_rows_searched_ : int
-        Rows that candidates were measured on: fewer than all where a short ``timeout`` met a large table.
+        Number of rows that candidates were measured on: a sample if the ``timeout`` is short for the table.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If X had names for its columns.
 
     Notes
     -----
-    Blends are chosen by greedy selection (Caruana et al., ICML 2004); probabilities of each candidate are scaled by a
-    temperature first (Guo et al., ICML 2017). Where early stopping looks at a fold's test rows, these are predicted
-    with as many rounds as were best on the other folds. The second layer (Wolpert, "Stacked generalization", 1992)
-    needs 750 rows, each tested in one fold.
+    Blends are chosen by greedy selection (Caruana et al., ICML 2004), after the probabilities of each candidate have
+    been scaled by a temperature (Guo et al., ICML 2017). If early stopping uses a fold's test rows, these are predicted
+    with the number of rounds that was best on the other folds. The second layer (Wolpert, "Stacked generalization",
+    1992) needs 750 rows, each a test row of exactly one fold.
 
     Examples
     --------
@@ -185,7 +188,7 @@ class AutoModelSelector(BaseSearch):
         "verbose": ["verbose"],
     }
 
-    # What every search has, and this one does not leave open.
+    # Attributes that `BaseSearch` reads and that are fixed here.
     refit = True
     return_train_score = False
     target_score = None
@@ -236,7 +239,7 @@ class AutoModelSelector(BaseSearch):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> "AutoModelSelector":
-        """Measure candidates, choose, and fit what was chosen.
+        """Measure candidates, choose the best one or a blend, and fit it.
 
         Parameters
         ----------
@@ -244,10 +247,9 @@ class AutoModelSelector(BaseSearch):
         y : array-like of shape (n_samples,)
             Class labels of any type, or numbers.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights in training, where a model takes them, in early stopping's place of decision the score, and in the
-            choice of the blend.
+            Weights in training, if a model takes them, in the score and in the choice of the blend.
         groups : array-like of shape (n_samples,), default=None
-            For a splitter that keeps groups together.
+            Passed to the splitter.
 
         Returns
         -------
@@ -256,8 +258,7 @@ class AutoModelSelector(BaseSearch):
         Raises
         ------
         ValueError, TypeError
-            Before any model is fitted, if a parameter or the data cannot be used; after the search, if all candidates
-            failed.
+            If a parameter or the data cannot be used (before any model is fitted), or if all candidates failed.
         KeyboardInterrupt
             On Ctrl-C, once the results so far are on the estimator.
         """
@@ -268,30 +269,29 @@ class AutoModelSelector(BaseSearch):
         )
         families = resolve_families(self.families, self.task)
         reader, encoded, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
-        scorer = self._loss() if self.scoring is None else resolve_scorer(self, self)
+        scorer = self._make_default_scorer() if self.scoring is None else resolve_scorer(self, self)
         seed = draw_seed(self.random_state) % 2**31
-        full_fit = self._members(encoded, y, params, scorer, families, reader, seed, with_folds=False)
+        full_fit = self._make_cross_fit(encoded, y, params, scorer, families, reader, seed, with_folds=False)
         rows = sample_rows(full_fit, self.timeout, seed)
-        cut = {name: take_rows(value, rows) for name, value in params.items()}
-        cross_fit = self._members(encoded[rows], y[rows], cut, scorer, families, reader, seed, with_folds=True)
+        sampled_params = {name: take_rows(value, rows) for name, value in params.items()}
+        cross_fit = self._make_cross_fit(
+            encoded[rows], y[rows], sampled_params, scorer, families, reader, seed, with_folds=True
+        )
         self.n_splits_, self.n_rows_searched_ = len(cross_fit.task.folds), len(rows)
         self.scorer_ = scorer
         deadline = None if self.timeout is None else start + self.timeout
         schedule = self._make_schedule(cross_fit, len(y), deadline)
-        cross_fit.max_candidate_seconds, cross_fit.estimate_min_seconds = (
-            schedule.cost_model.max_candidate_seconds,
-            schedule.cost_model.estimate_min_seconds,
-        )
-        space = read_space(
-            make_selection_space(schedule.cost_model.families, cross_fit.shape(schedule.cost_model.n_train))
-        )
-        self._plan, self._records = schedule, list[TrialRecord]()
+        cost_model = schedule.cost_model
+        cross_fit.max_candidate_seconds = cost_model.max_candidate_seconds
+        cross_fit.estimate_min_seconds = cost_model.estimate_min_seconds
+        space = read_space(make_selection_space(cost_model.families, cross_fit.make_shape(cost_model.n_train)))
+        self._schedule, self._records = schedule, list[TrialRecord]()
         try:
             contexts = CallbackContexts(self, None, self.n_splits_)
             self._search(cross_fit.task, space, cross_fit, contexts, start)  # type: ignore[arg-type]
-            self._conclude(self._records, schedule, cross_fit, full_fit, reader)
+            self._choose_and_refit(self._records, schedule, cross_fit, full_fit, reader)
         finally:
-            del self._plan, self._records
+            del self._schedule, self._records
         return self
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ class AutoModelSelector(BaseSearch):
     def _read_data(
         self, X: Any, y: Any, metadata: Mapping[str, Any]
     ) -> tuple[TableReader, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Read the table, and check target and metadata against it."""
+        """Read the table; check target and metadata against it."""
         require_target(self, y)
         reader = TableReader()
         encoded = reader.fit_transform(X)
@@ -316,12 +316,12 @@ class AutoModelSelector(BaseSearch):
         check_classes(self.classes_, counts, self.cv)
         return reader, encoded, y, params
 
-    def _loss(self) -> Any:
+    def _make_default_scorer(self) -> Any:
         if self.task == "regression":
             return get_scorer("neg_root_mean_squared_error")
         return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=self.classes_)
 
-    def _members(
+    def _make_cross_fit(
         self,
         X: np.ndarray,
         y: np.ndarray,
@@ -333,7 +333,7 @@ class AutoModelSelector(BaseSearch):
         *,
         with_folds: bool,
     ) -> CrossFitEvaluation:
-        """Make what fits members on some rows, with or without folds to measure them on."""
+        """Make the evaluation that fits candidates on some rows, with or without folds to measure them on."""
         routed = route_metadata_by_name(self, params, scorer)
         if with_folds:
             is_classification = self.task == "classification"
@@ -346,53 +346,46 @@ class AutoModelSelector(BaseSearch):
 
     def _make_schedule(self, cross_fit: CrossFitEvaluation, n_rows: int, deadline: float | None) -> Schedule:
         folds = cross_fit.task.folds
-        most = None if self.timeout is None else MAX_FAMILY_SHARE * self.timeout
-        cost_model = CostModel(
-            cross_fit.families, cross_fit.shape, min(len(fold.train) for fold in folds), len(folds), most
-        )
-        if most is not None:
-            shape = cost_model.shape(cost_model.n_train)
-            affordable = {
-                name: family
-                for name, family in cross_fit.families.items()
-                if cost_model.estimate_seconds(cost_model.raise_learning_rate(make_typical_candidate(family, shape)))
-                <= most
-            }
-            cost_model.families = affordable or cross_fit.families
+        max_seconds = None if self.timeout is None else MAX_FAMILY_SHARE * self.timeout
+        n_train = min(len(fold.train) for fold in folds)
+        cost_model = CostModel(cross_fit.families, cross_fit.make_shape, n_train, len(folds), max_seconds)
+        cost_model.families = select_affordable_families(cost_model)
         refits_all = n_rows > self.n_rows_searched_
         second_layer = SecondLayer(cross_fit, cost_model, self.timeout, is_enabled=self.blend and not refits_all)
         return Schedule(cost_model, deadline, n_rows, refits_all, second_layer)
 
-    # -- what a search does its own way --------------------------------------------------------------------------------
+    # -- how this search differs from others ---------------------------------------------------------------------------
 
     def _print_n_fits(self, n_candidates: int) -> None:
         if self.verbose > 0:
-            print(f"Measuring models of {len(self._plan.cost_model.families)} families on {self.n_splits_} folds")
+            print(f"Measuring models of {len(self._schedule.cost_model.families)} families on {self.n_splits_} folds")
 
     def _make_budget(self, deadline: float | None) -> Budget:
-        most = self.n_trials or (N_TRIALS if self.timeout is None else MOST_TRIALS)
-        return SelectionBudget(
-            most,
-            deadline,
-            estimate_reserved_seconds=lambda: self._plan.estimate_seconds_after_search(self._plan.records),
-        )
+        n_trials = self.n_trials or (N_TRIALS if self.timeout is None else MAX_TRIALS)
+
+        def estimate_reserved_seconds() -> float:
+            return self._schedule.estimate_seconds_after_search(self._schedule.records)
+
+        return SelectionBudget(n_trials, deadline, estimate_reserved_seconds=estimate_reserved_seconds)
 
     def _make_stopping_rule(self) -> StoppingRule:
-        return StoppingRule(self._plan.patience(self.n_rows_searched_) if self.patience == "auto" else self.patience)  # type: ignore[arg-type]
+        if isinstance(self.patience, str):  # "auto"
+            return StoppingRule(self._schedule.compute_patience(self.n_rows_searched_))
+        return StoppingRule(self.patience)
 
     def _make_pruning_rule(self, study: optuna.Study, space: Space) -> PruningRule:
         return SelectionPruningRule(RACING, lambda trial: space.suggest(FixedTrial(trial.params))[FAMILY])
 
     def _make_proposer(self) -> Schedule:
-        return self._plan
+        return self._schedule
 
     def _set_result_attributes(self, study: optuna.Study, records: list[TrialRecord]) -> TrialRecord | None:
         self._records = records
         return super()._set_result_attributes(study, records)
 
-    # -- the winners ---------------------------------------------------------------------------------------------------
+    # -- choice and final fits -----------------------------------------------------------------------------------------
 
-    def _conclude(
+    def _choose_and_refit(
         self,
         records: list[TrialRecord],
         schedule: Schedule,
@@ -400,31 +393,28 @@ class AutoModelSelector(BaseSearch):
         full_fit: CrossFitEvaluation,
         reader: TableReader,
     ) -> None:
-        """Choose, fit what is chosen, and say what came out."""
+        """Choose the best candidate or a blend, fit it on all rows, and set the fitted attributes."""
         schedule.update(records)
         candidates = select_fast_candidates(records, cross_fit, self.max_predict_time)
         second_layer = cast(SecondLayer, schedule.second_layer)
-        until = (
-            None
-            if schedule.deadline is None
-            else schedule.deadline - schedule.estimate_blend_and_refit_seconds(records)
-        )
-        stacked = second_layer.measure(candidates, 1 + max(record.number for record in records), until)
+        first_number = 1 + max(record.number for record in records)
+        deadline = schedule.compute_second_layer_deadline(records)
+        stacked = second_layer.measure(candidates, first_number, deadline)
         chosen, self.best_score_ = choose_ensemble(
             candidates,
             cross_fit,
             second_layer,
-            quick=self.scoring is None,
-            is_blended=self.blend,
+            has_default_scoring=self.scoring is None,
+            allows_blend=self.blend,
             deadline=schedule.blend_deadline,
             max_predict_time=self.max_predict_time,
         )
         start = time.perf_counter()
         fits = FinalFits(schedule, full_fit, cross_fit, second_layer)
-        members = fits.fit(chosen, candidates[0])
+        ensemble = fits.fit(chosen, candidates[0])
         self.refit_time_ = time.perf_counter() - start
-        self.blend_weights_ = {make_label(record): weight for record, weight in members}
-        self.best_estimator_ = Pipeline([("read", reader), ("model", fits.assemble(members))])
+        self.blend_weights_ = {make_label(record): weight for record, weight in ensemble}
+        self.best_estimator_ = Pipeline([("read", reader), ("model", fits.assemble(ensemble))])
         self.leaderboard_ = make_leaderboard([*records, *stacked], self.blend_weights_)
 
     # -- predicting ----------------------------------------------------------------------------------------------------
@@ -462,7 +452,7 @@ class AutoModelSelector(BaseSearch):
 
     @available_if(_is_classification)
     def decision_function(self, X: Any) -> np.ndarray:
-        """Return how far the decision is from turning: the logarithm of odds, or of probabilities.
+        """Return the logarithm of the odds or, for more than two classes, of the probabilities.
 
         Parameters
         ----------
@@ -471,8 +461,8 @@ class AutoModelSelector(BaseSearch):
         Returns
         -------
         decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Of two classes, the logarithm of the second one's odds: above 0 it is predicted. Of more, the logarithm of
-            each one's probability, columns in the order of ``classes_``; the highest is predicted.
+            For two classes, the log odds of the second one, which is predicted above 0. For more, the logarithm of each
+            probability, with columns in the order of ``classes_``; the class with the highest is predicted.
         """
         tiny = np.finfo(float).tiny
         logarithms = np.log(np.maximum(self.predict_proba(X), tiny))

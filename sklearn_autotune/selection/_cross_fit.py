@@ -1,4 +1,4 @@
-"""Measuring models of many families on the same folds, keeping what they predict for rows they were not fitted on."""
+"""Measures models of many families on the same folds and keeps their out-of-fold predictions."""
 
 import time
 import warnings
@@ -39,24 +39,24 @@ from sklearn_autotune.tables._preparation import make_preparation
 __all__ = ["AveragedClassifier", "AveragedRegressor", "CrossFitEvaluation", "CrossFitResult"]
 
 
-# So many rows are predicted on one thread; more, where threads have enough to do, on as many as there are.
-MOST_ROWS_OF_A_THREAD = 100_000
+# Up to this number of rows are predicted on one thread. Above it threads have enough to do, and all are used.
+MAX_SINGLE_THREAD_ROWS = 100_000
 
 
 @dataclass(slots=True)
 class CrossFitResult:
-    """What measuring a candidate leaves for the blend.
+    """Out-of-fold predictions and models of one candidate, as the blend needs them.
 
     Attributes
     ----------
     predictions : list of ndarray
-        For each fold's test rows, probabilities of shape (n_rows, n_classes) or values of shape (n_rows,), as the
-        model gave them.
+        For each fold's test rows, probabilities of shape (n_rows, n_classes) or values of shape (n_rows,), before
+        temperature scaling.
     models : list of Pipeline or None
-        The folds' models, if they are to be averaged; None once the candidate is too far behind.
+        The folds' models, if the final model averages them; None once the candidate cannot enter the blend.
     temperature : float
     rounds : list of int
-        What early stopping found on each fold, where there is any.
+        The number of rounds that early stopping found on each fold, if the family stops early.
     """
 
     predictions: list[np.ndarray] = field(default_factory=list)
@@ -67,22 +67,24 @@ class CrossFitResult:
 
 @dataclass
 class CrossFitEvaluation:
-    """Fits a candidate's model on every fold, inside the fold prepared as its family wants it.
+    """Fits a candidate's model on every fold and scores its out-of-fold predictions.
+
+    The columns are prepared inside each fold, in the way that the family needs.
 
     Parameters
     ----------
     task : Task
-        X has been read by a `TableReader`; y as the user gave it.
+        X as a `TableReader` returns it; y as the user passed it.
     families : mapping of str to Family
     n_categories : ndarray of int, of shape (n_columns,)
     classes : ndarray of shape (n_classes,) or None
         None in regression.
     seed : int
-        For all models.
+        Random state of all models.
     max_candidate_seconds : float or None, default=None
-        What a candidate whose number of rounds is found may take: its folds end early, each after an equal part.
+        Time limit of a candidate with early stopping: each fold ends after an equal part of it.
     estimate_min_seconds : callable or None, default=None
-        From a candidate to the seconds that it has to have.
+        Estimates the seconds below which a candidate is not worth starting.
     """
 
     task: Task
@@ -100,76 +102,79 @@ class CrossFitEvaluation:
 
     @property
     def n_folds(self) -> int:
-        """Into how many parts a candidate can be cut: its temperature belongs to all folds, so it cannot."""
+        """Number of parts that can be measured apart: one, since the temperature is found on all folds together."""
         return 1
 
-    def shape(self, n_rows: int) -> Shape:
-        """Return what families go by, for so many rows."""
+    def make_shape(self, n_rows: int) -> Shape:
+        """Describe a training table with this number of rows, as families need it."""
         n_columns = int(np.maximum(1, np.minimum(self.n_categories, 20)).sum())
         n_classes = 2 if self.classes is None else len(self.classes)
         return Shape(n_rows, self.classes is not None, n_columns=n_columns, n_classes=n_classes)
 
     def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
-        """Yield the progress after each fold; scores are of predictions scaled by the temperature found so far."""
+        """Yield the progress after each fold, scored on predictions scaled by the temperature found so far."""
         folds = self.task.folds
         family = self.families[work.params[FAMILY]]
-        kept = CrossFitResult(models=[] if family.is_bagged or family.rounds is not None else None)
+        result = CrossFitResult(models=[] if family.is_bagged or family.rounds is not None else None)
         times: list[tuple[float, float]] = []
         limits: list[float] = []
-        if self._is_hopeless(work):
+        if self._would_miss_deadline(work):
             yield Progress(-1, len(folds), (), is_out_of_time=True)
             return
         for step, fold in enumerate(folds):
             start = time.perf_counter()
-            seconds = self._limit(work, times, limits) if family.rounds is not None else None
+            seconds = self._compute_time_limit(work, times, limits) if family.rounds is not None else None
             limits.append(seconds or 0.0)
-            error = self._measure(family, work.params, fold, seconds, kept, times)
+            error = self._measure_fold(family, work.params, fold, seconds, result, times)
             if error is not None:
                 failed = FoldScore(float("nan"), None, time.perf_counter() - start, 0.0, error)
                 yield Progress(len(folds) - 1, len(folds), (failed,) * len(folds))
                 return
             if family.rounds is not None and step + 1 == len(folds):
-                self._predict_with_rounds_of_others(kept, times)
-                kept.models = kept.models if family.is_bagged else None
-            scores = self._scores(kept, folds[: step + 1])
-            found = tuple(FoldScore(score, None, *spent) for score, spent in zip(scores, times, strict=True))
-            yield Progress(step, len(folds), found, kept=kept, is_out_of_time=self._is_late(family, work, times))
+                self._predict_with_other_folds_rounds(result, times)
+                result.models = result.models if family.is_bagged else None
+            scores = self._score_folds(result, folds[: step + 1])
+            fold_scores = tuple(FoldScore(score, None, *spent) for score, spent in zip(scores, times, strict=True))
+            is_out_of_time = self._is_out_of_time(family, work, times)
+            yield Progress(step, len(folds), fold_scores, artifacts=result, is_out_of_time=is_out_of_time)
 
-    def _is_hopeless(self, work: WorkItem) -> bool:
-        """Whether a candidate would not be over before the deadline, as far as can be foreseen."""
+    def _would_miss_deadline(self, work: WorkItem) -> bool:
+        """Whether the estimate says that a candidate would end after the deadline."""
         if work.deadline is None or self.estimate_min_seconds is None:
             return False
         return time.time() + self.estimate_min_seconds(work.params) > work.deadline
 
-    def _is_late(self, family: Family, work: WorkItem, times: Sequence[tuple[float, float]]) -> bool:
-        """Whether the next fold would end after the deadline, as the folds before it went."""
+    def _is_out_of_time(self, family: Family, work: WorkItem, times: Sequence[tuple[float, float]]) -> bool:
+        """Whether the next fold would end after the deadline if it took as long as the slowest so far."""
         expected = max(sum(spent) for spent in times) * (1.0 if family.rounds is None else MIN_TIME_SHARE)
         return work.deadline is not None and time.time() + expected > work.deadline
 
-    def _limit(self, work: WorkItem, times: Sequence[tuple[float, float]], limits: Sequence[float]) -> float | None:
-        """Return how many seconds a fit may take whose number of rounds is found as it goes."""
+    def _compute_time_limit(
+        self, work: WorkItem, times: Sequence[tuple[float, float]], limits: Sequence[float]
+    ) -> float | None:
+        """Return the time limit of one fit with early stopping, or None."""
         if self.max_candidate_seconds is None:
             return None
         left = float("inf") if work.deadline is None else work.deadline - time.time()
         return allot_round_seconds(self.max_candidate_seconds, left, len(self.task.folds), times, limits)
 
-    def _measure(
+    def _measure_fold(
         self,
         family: Family,
         params: Mapping[str, Any],
         fold: Fold,
         seconds: float | None,
-        kept: CrossFitResult,
+        result: CrossFitResult,
         times: list[tuple[float, float]],
     ) -> str | None:
-        """Fit and predict on one fold, and keep what comes out; return the traceback if that failed."""
+        """Fit and predict on one fold and add predictions and times; return the traceback if that failed."""
         start = time.perf_counter()
         X_test = take_rows(self.task.X, fold.test)
         try:
             model = self.fit_on(family, params, fold.train, early_stopping_rows=fold.test, seconds=seconds)
             fitted = time.perf_counter()
-            with _on_one_thread():
-                prediction = predict(model, X_test, self.classes)
+            with _limit_to_one_thread():
+                prediction = predict_all_classes(model, X_test, self.classes)
             if not np.isfinite(prediction).all():
                 raise ValueError("The predictions are not all finite.")
         except (Exception, SystemExit):
@@ -177,52 +182,52 @@ class CrossFitEvaluation:
                 raise
             return format_exc()
         times.append((fitted - start, time.perf_counter() - fitted))
-        kept.predictions.append(prediction.astype(np.float32))
+        result.predictions.append(prediction.astype(np.float32))
         if family.rounds is not None:
-            kept.rounds.append(get_best_rounds(model[-1]))
-        if kept.models is not None:
-            kept.models.append(model)
+            result.rounds.append(get_best_rounds(model[-1]))
+        if result.models is not None:
+            result.models.append(model)
         return None
 
-    def _predict_with_rounds_of_others(self, kept: CrossFitResult, times: list[tuple[float, float]]) -> None:
+    def _predict_with_other_folds_rounds(self, result: CrossFitResult, times: list[tuple[float, float]]) -> None:
         """Predict each fold's test rows with as many rounds as were best, on average, on the other folds.
 
-        With those that were best on the rows themselves, scores would be too good by several percent on small tables.
-        What was predicted before was a part of finding the rounds.
+        With the number of rounds that was best on the rows themselves, scores would be too good, by several percent on
+        small tables. The time of the first prediction counts as fitting: early stopping needed it.
         """
-        for place, (fold, model) in enumerate(zip(self.task.folds, kept.models or (), strict=True)):
+        for index, (fold, model) in enumerate(zip(self.task.folds, result.models or (), strict=True)):
             start = time.perf_counter()
-            others = [rounds for other, rounds in enumerate(kept.rounds) if other != place] or kept.rounds
-            # Early stopping ended this fold soon after its own best number of rounds: there may be fewer than that.
+            others = [rounds for other, rounds in enumerate(result.rounds) if other != index] or result.rounds
+            # The fold may have fewer rounds: early stopping ended it soon after its own best number.
             set_prediction_rounds(model[-1], round(np.mean(others)))
-            prediction = predict(model, take_rows(self.task.X, fold.test), self.classes)
-            kept.predictions[place] = prediction.astype(np.float32)
-            times[place] = (sum(times[place]), time.perf_counter() - start)
+            prediction = predict_all_classes(model, take_rows(self.task.X, fold.test), self.classes)
+            result.predictions[index] = prediction.astype(np.float32)
+            times[index] = (sum(times[index]), time.perf_counter() - start)
 
-    def _scores(self, kept: CrossFitResult, folds: Sequence[Fold]) -> list[float]:
-        """Score the predictions for some folds, at the temperature that is best for all of them."""
-        predictions = kept.predictions
+    def _score_folds(self, result: CrossFitResult, folds: Sequence[Fold]) -> list[float]:
+        """Score the predictions of some folds, scaled by the temperature that is best for all of them together."""
+        predictions = result.predictions
         if self.classes is not None:
             rows = np.concatenate([fold.test for fold in folds])
-            weight = self._weight(rows, self.task.score_params)
-            kept.temperature = find_temperature(np.concatenate(predictions), self.class_codes[rows], weight)
-            predictions = [apply_temperature(values, kept.temperature) for values in predictions]
+            weight = self._take_weights(rows, self.task.score_params)
+            result.temperature = find_temperature(np.concatenate(predictions), self.class_codes[rows], weight)
+            predictions = [apply_temperature(values, result.temperature) for values in predictions]
         return [self.score(values, fold.test) for values, fold in zip(predictions, folds, strict=True)]
 
     def score(self, prediction: np.ndarray, rows: np.ndarray) -> float:
-        """Return what the scorer makes of predictions for some rows; higher is better."""
-        shown = np.zeros((len(rows), 1))
+        """Score predictions for some rows with the task's scorer; higher is better."""
+        placeholder = np.zeros((len(rows), 1))
         params = take_metadata_rows(self.task.X, params=self.task.score_params, indices=rows)
         y = take_rows(self.task.y, rows)
-        return float(self.task.scorer(self._grown(shown, prediction), shown, y, **params))
+        return float(self.task.scorer(self._make_fixed_predictions(placeholder, prediction), placeholder, y, **params))
 
-    def _grown(self, shown: np.ndarray, prediction: np.ndarray) -> Any:
+    def _make_fixed_predictions(self, rows: np.ndarray, prediction: np.ndarray) -> Any:
         if self.classes is None:
-            return FixedPredictionsRegressor(shown, prediction, _only_known_rows)
+            return FixedPredictionsRegressor(rows, prediction, _refuse_other_rows)
         binary = prediction[:, 1] if prediction.shape[1] == 2 else prediction
-        return FixedPredictionsClassifier(shown, binary, _only_known_rows, self.classes)
+        return FixedPredictionsClassifier(rows, binary, _refuse_other_rows, self.classes)
 
-    def _weight(self, rows: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
+    def _take_weights(self, rows: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
         weight = params.get("sample_weight")
         return None if weight is None else np.asarray(weight, dtype=float)[rows]
 
@@ -247,121 +252,120 @@ class CrossFitEvaluation:
             A candidate.
         rows : ndarray of int
         early_stopping_rows : ndarray of int or None, default=None
-            Where a family stops early: the rows to go by.
+            Rows whose score decides about early stopping, if the family stops early.
         seconds : float or None, default=None
-            Where a family stops early: for how long rounds may be added.
+            Time limit for adding rounds, if the family stops early.
         rounds : int or None, default=None
-            Else, how many rounds there are to be.
+            Number of rounds if there is no early stopping.
 
         Returns
         -------
         model : Pipeline
-            The preparation and the model; it predicts the places of classes.
+            The preparation and the model; a classifier predicts class codes.
         """
         X, y = take_rows(self.task.X, rows), self.class_codes[rows]
-        model = self.make(family, params, len(rows))
+        model = self.make_model(family, params, len(rows))
         preparation = make_preparation(family.columns, self.n_categories, len(rows), self.classes is not None)
-        weight = self._weight(rows, self.task.fit_params)
+        weight = self._take_weights(rows, self.task.fit_params)
         fit_params: dict[str, Any] = (
             {} if weight is None or not has_fit_parameter(model, "sample_weight") else {"sample_weight": weight}
         )
-        with warnings.catch_warnings(), _on_one_thread():
+        with warnings.catch_warnings(), _limit_to_one_thread():
             # A model that has not converged shows in its score.
             warnings.simplefilter("ignore")
             prepared = preparation.fit_transform(X, y)
             if family.columns == "native":
-                fit_params |= _tell_categories(model, preparation, self.n_categories, prepared.shape[1])
+                fit_params |= _declare_categories(model, preparation, self.n_categories, prepared.shape[1])
             if family.rounds is not None and early_stopping_rows is not None:
-                seen = preparation.transform(take_rows(self.task.X, early_stopping_rows))
-                seen = (seen, self.class_codes[early_stopping_rows])
-                fit_with_early_stopping(model, prepared, y, seen, seconds=seconds, fit_params=fit_params)
+                X_stop = preparation.transform(take_rows(self.task.X, early_stopping_rows))
+                stop_data = (X_stop, self.class_codes[early_stopping_rows])
+                fit_with_early_stopping(model, prepared, y, stop_data, seconds=seconds, fit_params=fit_params)
             else:
                 if rounds is not None:
                     model = clone_with_rounds(model, rounds)
                 model.fit(prepared, y, **fit_params)
         return Pipeline([("columns", preparation), ("model", model)])
 
-    def make(self, family: Family, params: Mapping[str, Any], n_rows: int) -> Any:
-        """Make a candidate's model."""
-        model = family.make(self.shape(n_rows))  # type: ignore[misc]
+    def make_model(self, family: Family, params: Mapping[str, Any], n_rows: int) -> Any:
+        """Make the unfitted model of a candidate."""
+        model = family.make(self.make_shape(n_rows))  # type: ignore[misc]
         prefix = find_parameter_prefix(family, model)
         settings = {prefix + name: value for name, value in get_settings(params).items()}
         seeds = [name for name in model.get_params() if name == "random_state" or name.endswith("__random_state")]
         return model.set_params(**clone(settings, safe=False), **dict.fromkeys(seeds, self.seed))
 
 
-def _on_one_thread() -> Any:
-    """Keep histogram gradient boosting to one thread of OpenMP, as other boosters are by their parameters.
+def _limit_to_one_thread() -> Any:
+    """Limit OpenMP to one thread, for scikit-learn's histogram gradient boosting.
 
-    It has no parameter for it, and on a few thousand rows threads are no help. On processors that have something else
-    to do they wait for each other, as scikit-learn's issue 30662 tells: a fit of 0.3 seconds took 13, predicting one
-    row 6 seconds in place of 0.02.
+    Other boosters have a parameter for it. On a few thousand rows threads are no help. On busy processors they wait for
+    each other (scikit-learn's issue 30662): a fit of 0.3 seconds took 13, predicting one row 6 seconds instead of 0.02.
     """
     return get_threadpool_controller().limit(limits=1, user_api="openmp")
 
 
-def _only_known_rows(X: Any) -> Any:
+def _refuse_other_rows(X: Any) -> Any:
     raise ValueError("This scorer asks for predictions of other rows than those to be scored.")
 
 
-def _tell_categories(model: Any, preparation: Any, n_categories: np.ndarray, n_columns: int) -> dict[str, Any]:
-    """Tell a model which of its columns hold categories; return what its ``fit`` is to be told."""
-    kept = preparation.transformers_[0][2]
-    class_codes = np.flatnonzero(n_categories[kept] > 0)
+def _declare_categories(model: Any, preparation: Any, n_categories: np.ndarray, n_columns: int) -> dict[str, Any]:
+    """Tell a model which columns hold categories: set its parameters, or return arguments that its ``fit`` needs."""
+    columns = preparation.transformers_[0][2]
+    categorical = np.flatnonzero(n_categories[columns] > 0)
     params = model.get_params()
-    if not len(class_codes):
+    if not len(categorical):
         return {}
     if "categorical_features" in params:
-        model.set_params(categorical_features=class_codes)
+        model.set_params(categorical_features=categorical)
     elif "feature_types" in params:
-        model.set_params(feature_types=["c" if place in class_codes else "q" for place in range(n_columns)])
+        model.set_params(feature_types=["c" if index in categorical else "q" for index in range(n_columns)])
     elif has_fit_parameter(model, "categorical_feature"):
-        return {"categorical_feature": class_codes.tolist()}
+        return {"categorical_feature": categorical.tolist()}
     return {}
 
 
-def predict(model: Any, X: Any, classes: np.ndarray | None) -> np.ndarray:
-    """Return a model's values, or its probabilities with a column for each class, those it has not seen too."""
+def predict_all_classes(model: Any, X: Any, classes: np.ndarray | None) -> np.ndarray:
+    """Return predicted values, or probabilities with a column for each class, including those unknown to the model."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # categories that were not seen are expected
+        warnings.simplefilter("ignore")  # unknown categories are expected
         if classes is None:
             return np.asarray(model.predict(X), dtype=float).reshape(len(X))
-        found = np.asarray(model.predict_proba(X), dtype=float)
-    seen = np.asarray(model[-1].classes_, dtype=int)
-    if len(seen) == len(classes):
-        return found
-    whole = np.zeros((len(found), len(classes)))
-    whole[:, seen] = found
-    return whole
+        probabilities = np.asarray(model.predict_proba(X), dtype=float)
+    known = np.asarray(model[-1].classes_, dtype=int)
+    if len(known) == len(classes):
+        return probabilities
+    completed = np.zeros((len(probabilities), len(classes)))
+    completed[:, known] = probabilities
+    return completed
 
 
-class _Member(BaseEstimator):
-    """Models that are fitted already, averaged."""
+class _AveragedModels(BaseEstimator):
+    """The mean of models that are already fitted."""
 
     def __init__(self, models: Sequence[Any]) -> None:
         self.models = models
 
-    def fit(self, X: Any, y: Any = None) -> "_Member":
-        """Do nothing: the models are fitted."""
+    def fit(self, X: Any, y: Any = None) -> "_AveragedModels":
+        """Do nothing: the models are already fitted."""
         return self
 
-    def _mean(self, X: Any, classes: np.ndarray | None) -> np.ndarray:
-        with _on_one_thread() if len(X) <= MOST_ROWS_OF_A_THREAD else nullcontext():
-            return np.mean([predict(model, X, classes) for model in self.models], axis=0)
+    def _average(self, X: Any, classes: np.ndarray | None) -> np.ndarray:
+        with _limit_to_one_thread() if len(X) <= MAX_SINGLE_THREAD_ROWS else nullcontext():
+            return np.mean([predict_all_classes(model, X, classes) for model in self.models], axis=0)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
 
-class AveragedClassifier(ClassifierMixin, _Member):
-    """Fitted classifiers averaged, their probabilities scaled by a temperature.
+class AveragedClassifier(ClassifierMixin, _AveragedModels):
+    """The mean of fitted classifiers, its probabilities scaled by a temperature.
 
     Parameters
     ----------
     models : sequence of Pipeline
     temperature : float
     classes : ndarray of int
-        The places of the classes.
+        Codes of the classes.
     """
 
     def __init__(self, models: Sequence[Any], temperature: float, classes: np.ndarray) -> None:
@@ -371,21 +375,21 @@ class AveragedClassifier(ClassifierMixin, _Member):
 
     @property
     def classes_(self) -> np.ndarray:
-        """The places of the classes."""
+        """Codes of the classes."""
         return self.classes
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the scaled mean of the models' probabilities, of shape (n_rows, n_classes)."""
-        return apply_temperature(self._mean(X, self.classes), self.temperature)
+        return apply_temperature(self._average(X, self.classes), self.temperature)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the place of the most probable class."""
+        """Return the code of the most probable class."""
         return self.classes[self.predict_proba(X).argmax(axis=1)]
 
 
-class AveragedRegressor(RegressorMixin, _Member):
-    """Fitted regressors averaged."""
+class AveragedRegressor(RegressorMixin, _AveragedModels):
+    """The mean of fitted regressors."""
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the mean of what the models predict."""
-        return self._mean(X, None)
+        """Return the mean of the models' predictions."""
+        return self._average(X, None)

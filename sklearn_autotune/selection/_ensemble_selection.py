@@ -6,33 +6,33 @@ from functools import partial
 
 import numpy as np
 
-__all__ = ["EnsembleChoice", "choose_greedy_weights", "choose_weights", "mix"]
+__all__ = ["EnsembleChoice", "average_predictions", "choose_greedy_weights", "choose_weights"]
 
 N_ROUNDS = 25
 
-# Less of a member than this is not worth the time that it takes to predict.
-LEAST_WEIGHT = 0.03
+# A model with a smaller weight is not worth the time that it takes to predict.
+MIN_WEIGHT = 0.03
 
 Score = Callable[[np.ndarray], float]
 
 
 @dataclass(frozen=True, slots=True)
 class EnsembleChoice:
-    """Who is in the blend, and what it is worth.
+    """The weights of the models in a blend, and the score of the blend.
 
     Attributes
     ----------
     weights : ndarray of shape (n_candidates,)
         They add up to 1.
     score : float
-        Mean over the parts of what a choice made without looking at a part scores on it; higher is better.
+        Mean score over the parts, each scored with weights chosen on the other parts; higher is better.
     """
 
     weights: np.ndarray
     score: float
 
 
-def mix(predictions: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+def average_predictions(predictions: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     """Return the weighted sum of predictions of the same rows."""
     total = np.zeros(predictions[0].shape)
     for values, weight in zip(predictions, weights, strict=True):
@@ -42,16 +42,16 @@ def mix(predictions: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
 
 
 def choose_greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, max_models: int) -> np.ndarray:
-    """Add members one by one, each time the one that helps most, and keep the best beginning.
+    """Add models one by one, each time the one that improves the score most, and keep the best number of additions.
 
     Parameters
     ----------
     predictions : sequence of ndarray of shape (n_rows,) or (n_rows, n_classes)
-        Of each candidate, for rows that it was not fitted on.
+        Predictions of each candidate for rows that it was not fitted on.
     score : callable
         From predictions to a number; higher is better.
     max_models : int
-        How many different members there may be.
+        Largest number of different models.
 
     Returns
     -------
@@ -61,8 +61,8 @@ def choose_greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, ma
     Notes
     -----
     Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models", ICML 2004: with
-    replacement. As in AutoGluon there are 25 rounds, what comes after the best round is dropped, and ties go to members
-    that are in already.
+    replacement. As in AutoGluon there are 25 rounds, additions after the best round are dropped, and ties go to models
+    that were added before.
 
     Examples
     --------
@@ -75,11 +75,11 @@ def choose_greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, ma
     counts = np.zeros(len(predictions), dtype=int)
     total = np.zeros(predictions[0].shape)
     best, best_counts = -np.inf, counts.copy()
-    for n_members in range(1, N_ROUNDS + 1):
-        open_to = np.arange(len(predictions)) if (counts > 0).sum() < max_models else np.flatnonzero(counts)
-        found = np.array([score((total + predictions[int(place)]) / n_members) for place in open_to])
-        leading = open_to[found >= found.max() - 1e-9 * abs(found.max())]
-        chosen = max(leading, key=lambda place: (counts[place] > 0, -place))
+    for n_added in range(1, N_ROUNDS + 1):
+        allowed = np.arange(len(predictions)) if (counts > 0).sum() < max_models else np.flatnonzero(counts)
+        found = np.array([score((total + predictions[int(index)]) / n_added) for index in allowed])
+        best_indices = allowed[found >= found.max() - 1e-9 * abs(found.max())]
+        chosen = max(best_indices, key=lambda index: (counts[index] > 0, -index))
         counts[chosen] += 1
         total += predictions[chosen]
         if found.max() > best:
@@ -90,16 +90,16 @@ def choose_greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, ma
 def choose_weights(
     predictions: Sequence[Sequence[np.ndarray]], score: Callable[..., float], *, max_models: int
 ) -> EnsembleChoice:
-    """Choose a blend, or one candidate where blending does not pay.
+    """Choose a blend, or the best candidate alone if blending does not improve the score.
 
     Parameters
     ----------
     predictions : sequence of sequence of ndarray
-        Of each candidate, the best first, for the rows of each part: the folds' test rows.
+        Predictions of each candidate, the best first, for the rows of each part (the folds' test rows).
     score : callable
-        From predictions and ``parts``, the parts whose rows they are for, to a number; higher is better.
+        Called with predictions and ``parts``, the indices of the parts they belong to; higher is better.
     max_models : int
-        How many members there may be.
+        Largest number of models in the blend.
 
     Returns
     -------
@@ -107,26 +107,27 @@ def choose_weights(
 
     Notes
     -----
-    For each part, weights are chosen on the others and scored on it, and so is the candidate that is best on the
-    others. If the blends are worse on average, by more than a standard error of the difference, the best candidate wins
-    alone: where the two are about equal, the blend has seen less luck. Its weights are the mean of those chosen without
-    one part: each rests on other rows, and their mean on no single lucky one.
+    For each part, weights are chosen on the other parts and scored on this one. The candidate that is best on the other
+    parts is scored in the same way. If the blends are worse on average, by more than a standard error of the
+    difference, the best candidate is chosen alone: where the two are about equal, the blend owes less to chance. The
+    weights of the blend are the mean of the weights chosen without one part: each rests on other rows, so no single
+    lucky choice decides.
     """
     n_candidates, n_parts = len(predictions), len(predictions[0])
-    of_parts = np.array([[score(values, [part]) for part, values in enumerate(own)] for own in predictions])
+    part_scores = np.array([[score(values, [part]) for part, values in enumerate(own)] for own in predictions])
     blends, blended, alone = [], [], []
     for part in range(n_parts):
         others = [other for other in range(n_parts) if other != part] or [part]
         pooled = [np.concatenate([own[other] for other in others]) for own in predictions]
         weights = choose_greedy_weights(pooled, partial(score, parts=others), max_models=max_models)
         blends.append(weights)
-        blended.append(score(mix([own[part] for own in predictions], weights), [part]))
-        alone.append(of_parts[of_parts[:, others].mean(axis=1).argmax(), part])
+        blended.append(score(average_predictions([own[part] for own in predictions], weights), [part]))
+        alone.append(part_scores[part_scores[:, others].mean(axis=1).argmax(), part])
     if n_candidates == 1 or max_models == 1 or _is_clearly_worse(np.array(blended), np.array(alone)):
         weights = np.zeros(n_candidates)
-        weights[of_parts.mean(axis=1).argmax()] = 1.0
+        weights[part_scores.mean(axis=1).argmax()] = 1.0
         return EnsembleChoice(weights, float(np.mean(alone)))
-    return EnsembleChoice(_largest(np.mean(blends, axis=0), max_models), float(np.mean(blended)))
+    return EnsembleChoice(_keep_largest_weights(np.mean(blends, axis=0), max_models), float(np.mean(blended)))
 
 
 def _is_clearly_worse(scores: np.ndarray, others: np.ndarray) -> bool:
@@ -135,8 +136,8 @@ def _is_clearly_worse(scores: np.ndarray, others: np.ndarray) -> bool:
     return bool(differences.mean() < -error)
 
 
-def _largest(weights: np.ndarray, max_models: int) -> np.ndarray:
-    """Keep the largest weights, and let them add up to 1 again."""
-    least = max(LEAST_WEIGHT, np.sort(weights)[::-1][:max_models][-1])
-    kept = np.where(weights >= least, weights, 0.0)
+def _keep_largest_weights(weights: np.ndarray, max_models: int) -> np.ndarray:
+    """Keep the largest weights and normalise them to a sum of 1."""
+    threshold = max(MIN_WEIGHT, np.sort(weights)[::-1][:max_models][-1])
+    kept = np.where(weights >= threshold, weights, 0.0)
     return kept / kept.sum()

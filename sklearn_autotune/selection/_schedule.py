@@ -1,4 +1,4 @@
-"""In which order models are tried, what there is time for, and what is worth keeping."""
+"""The schedule of AutoModelSelector: the order of candidates, the time reserved for later stages, pruning, budget."""
 
 import time
 import warnings
@@ -13,6 +13,7 @@ import optuna
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from sklearn_autotune.evaluation import Outcome, PrunerState, average_scores
+from sklearn_autotune.families import Family
 from sklearn_autotune.pruning._bars import FoldRacingRule
 from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.search._refit_rules import BestMean
@@ -29,53 +30,56 @@ __all__ = [
     "make_default_folds",
     "make_label",
     "sample_rows",
+    "select_affordable_families",
     "select_best_per_family",
     "select_blend_candidates",
     "sort_by_score",
 ]
 
-# The best two of each family can enter the blend, as many as these in all; the folds' models of others are let go. What
-# comes third is near the first two, having been sought there: on ten tables it brought nothing.
-LEADERS_OF_EACH = 2
-N_LEADERS = 6
-MOST_LEADERS = 12
+# The best two candidates of a family can enter the blend: the second ones up to N_BLEND_CANDIDATES, the best ones up to
+# MAX_BLEND_CANDIDATES. The fold models of all other candidates are dropped. The third best is similar to the first two,
+# since the sampler found it near them: on ten tables it brought nothing.
+MAX_PER_FAMILY = 2
+N_BLEND_CANDIDATES = 6
+MAX_BLEND_CANDIDATES = 12
 MAX_BLEND_SIZE = 5
 
-# How far behind the best the first candidate of a family may be to be measured in full, as a part of the best score.
+# The first candidate of a family is measured in full up to this distance from the best, as a share of the best score.
 FIRST_TOLERANCE = 0.25
 
-# Seconds that blending and what comes after it take, beside fits; no more are kept than this part of what a candidate
-# may take.
-AFTERWARDS = 0.5
-AFTERWARDS_PART = 0.2
+# Seconds reserved for blending and the steps after it, fits apart: BLEND_SECONDS, but at most BLEND_TIME_SHARE of the
+# time limit of a candidate.
+BLEND_SECONDS = 0.5
+BLEND_TIME_SHARE = 0.2
 
-# AutoGluon's patience by rows: after so many candidates without a better one the search ends.
+# AutoGluon's patience: up to this number of rows, the search ends after so many candidates without improvement.
 PATIENCE = ((100, 4), (500, 8), (2500, 15), (10_000, 40), (100_000, 100))
-AMPLE_PATIENCE = 100
+MAX_PATIENCE = 100
 
-# What is asked after so many candidates in a row for which there was no time would not be in time either.
-MOST_LATE = 3
+# After this many candidates in a row that ran out of time, no further one would finish in time either.
+MAX_OUT_OF_TIME = 3
 
-# Candidates see all rows if so many families, or all, are in reach on three folds; else fewer. On tables of 7,000 to
-# 229,000 rows, in 5 to 30 seconds, two or three of them on all rows did better than seven on a sample.
-N_IN_REACH = 4
+# Candidates are measured on all rows if at least this many families, or all of them, can be measured in time on
+# MIN_FOLDS folds; otherwise on a sample of at least MIN_ROWS rows. On tables of 7,000 to 229,000 rows, with 5 to 30
+# seconds, two or three families on all rows did better than seven on a sample.
+MIN_AFFORDABLE_FAMILIES = 4
 MIN_ROWS = 2000
-FEWEST_FOLDS = 3
+MIN_FOLDS = 3
 
-# A candidate that takes less than this part of what one may take takes next to nothing.
-QUICK_PART = 0.05
+# A candidate counts as fast if it takes less than this share of the time limit of a candidate.
+FAST_SHARE = 0.05
 
-# A family of which one candidate would take more than this part of the whole budget is left out.
+# The time limit of one candidate as a share of the timeout; families that need more are left out.
 MAX_FAMILY_SHARE = 0.3
 
 
 def make_default_folds(y: np.ndarray, is_classification: bool, seed: int, *, may_lack_classes: bool) -> Any:
-    """Return the folds that are drawn where ``cv`` leaves them open: the fewer, the more rows there are.
+    """Make the folds that are used if ``cv`` is None: fewer folds for more rows.
 
-    ``may_lack_classes`` says that a fold's test rows can be scored without all classes. Else there are no more folds
-    than rows of the rarest class.
+    ``may_lack_classes`` says that a fold's test rows can be scored without all classes. Otherwise there are at most as
+    many folds as the rarest class has rows.
     """
-    n_folds = next((folds for rows, folds in ((3000, 8), (20_000, 5)) if len(y) < rows), FEWEST_FOLDS)
+    n_folds = next((folds for rows, folds in ((3000, 8), (20_000, 5)) if len(y) < rows), MIN_FOLDS)
     if not is_classification:
         return KFold(min(n_folds, len(y)), shuffle=True, random_state=seed)
     counts = np.unique(y, return_counts=True)[1]
@@ -88,13 +92,13 @@ def make_default_folds(y: np.ndarray, is_classification: bool, seed: int, *, may
 
 
 def sample_rows(full_fit: CrossFitEvaluation, timeout: float | None, seed: int) -> np.ndarray:
-    """Return the rows to measure on: all of them, unless a short budget meets a large table."""
+    """Return the rows that candidates are measured on: all, or a sample if the timeout is short for the table."""
     y = full_fit.task.y
     n_rows = len(y)
-    usual = [make_typical_candidate(family, full_fit.shape(n_rows)) for family in full_fit.families.values()]
+    typical = [make_typical_candidate(family, full_fit.make_shape(n_rows)) for family in full_fit.families.values()]
     while timeout is not None and n_rows > MIN_ROWS:
-        cost_model = CostModel(full_fit.families, full_fit.shape, n_rows, FEWEST_FOLDS, MAX_FAMILY_SHARE * timeout)
-        if sum(map(cost_model.is_affordable, usual)) >= min(N_IN_REACH, len(usual)):
+        cost_model = CostModel(full_fit.families, full_fit.make_shape, n_rows, MIN_FOLDS, MAX_FAMILY_SHARE * timeout)
+        if sum(map(cost_model.is_affordable, typical)) >= min(MIN_AFFORDABLE_FAMILIES, len(typical)):
             break
         n_rows = max(MIN_ROWS, int(n_rows * 0.7))
     if n_rows >= len(y):
@@ -105,26 +109,39 @@ def sample_rows(full_fit: CrossFitEvaluation, timeout: float | None, seed: int) 
     return np.sort(rows)
 
 
+def select_affordable_families(cost_model: CostModel) -> Mapping[str, Family]:
+    """Return the families whose typical candidate fits into the time limit of a candidate; if none does, all."""
+    if cost_model.max_candidate_seconds is None:
+        return cost_model.families
+    shape = cost_model.make_shape(cost_model.n_train)
+    affordable = {}
+    for name, family in cost_model.families.items():
+        candidate = cost_model.raise_learning_rate(make_typical_candidate(family, shape))
+        if cost_model.estimate_seconds(candidate) <= cost_model.max_candidate_seconds:
+            affordable[name] = family
+    return affordable or cost_model.families
+
+
 def sort_by_score(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Return the complete candidates, those with the best mean scores first."""
+    """Return the complete candidates, sorted from the best mean score to the worst."""
     complete = [record for record in records if record.outcome.status == "complete"]
     return sorted(complete, key=lambda record: -average_fold_scores(record.outcome))
 
 
 def select_blend_candidates(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Return the candidates that can enter the blend: the best ones, and the best of each family; the best first."""
+    """Return the candidates that can enter the blend, the best first: the best of each family and some second ones."""
     counts: Counter[str] = Counter()
-    wanted: list[TrialRecord] = []
+    selected: list[TrialRecord] = []
     for record in sort_by_score(records):
         counts[record.params[FAMILY]] += 1
-        n_of_family = counts[record.params[FAMILY]]
-        if n_of_family == 1 or (n_of_family <= LEADERS_OF_EACH and len(wanted) < N_LEADERS):
-            wanted.append(record)
-    return wanted[:MOST_LEADERS]
+        n_in_family = counts[record.params[FAMILY]]
+        if n_in_family == 1 or (n_in_family <= MAX_PER_FAMILY and len(selected) < N_BLEND_CANDIDATES):
+            selected.append(record)
+    return selected[:MAX_BLEND_CANDIDATES]
 
 
 def select_best_per_family(records: Sequence[TrialRecord]) -> dict[str, TrialRecord]:
-    """Return each family's best complete candidate, the best first."""
+    """Return the best complete candidate of each family, the best first."""
     best: dict[str, TrialRecord] = {}
     for record in sort_by_score(records):
         best.setdefault(record.params[FAMILY], record)
@@ -132,59 +149,61 @@ def select_best_per_family(records: Sequence[TrialRecord]) -> dict[str, TrialRec
 
 
 def make_label(record: TrialRecord) -> str:
-    """Return a candidate's name in a blend: its family and its number."""
+    """Make the name of a candidate in a blend: its family and its number."""
     return f"{record.params[FAMILY]}_{record.number}"
 
 
 def average_fold_scores(outcome: Outcome) -> float:
-    """Return a candidate's mean score over the folds; higher is better."""
+    """Compute the mean score of a candidate over the folds; higher is better."""
     return average_scores((fold.test for fold in outcome.folds), None)
 
 
-def _quick_ones_first(cost_model: CostModel) -> list[list[dict[str, Any]]]:
-    """Return the families' first candidates: of those that take next to nothing first, else as in the catalogue."""
-    shape = cost_model.shape(cost_model.n_train)
-    of_each = [make_first_candidates(family, shape) for family in cost_model.families.values()]
+def _make_first_candidates_per_family(cost_model: CostModel) -> list[list[dict[str, Any]]]:
+    """Make the first candidates of each family: fast families first, the others in the order of the catalogue."""
+    shape = cost_model.make_shape(cost_model.n_train)
+    candidates = [make_first_candidates(family, shape) for family in cost_model.families.values()]
     if cost_model.max_candidate_seconds is None:
-        return of_each
-    most = QUICK_PART * cost_model.max_candidate_seconds
+        return candidates
+    max_seconds = FAST_SHARE * cost_model.max_candidate_seconds
     seconds = [
         cost_model.estimate_seconds(make_typical_candidate(family, shape)) for family in cost_model.families.values()
     ]
-    order = sorted(range(len(of_each)), key=lambda place: seconds[place] if seconds[place] < most else most)
-    return [of_each[place] for place in order]
+    order = sorted(
+        range(len(candidates)), key=lambda index: seconds[index] if seconds[index] < max_seconds else max_seconds
+    )
+    return [candidates[index] for index in order]
 
 
 class SecondLayerEstimate(Protocol):
-    """What a plan has to know of the models that are fitted on the others' predictions."""
+    """What the schedule has to know about the second layer, whose models are fitted on the predictions of others."""
 
     def select_base_records(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
-        """Return the candidates whose predictions it would look at."""
+        """Return the candidates whose predictions the second layer would use."""
         ...
 
-    def seconds(self, records: Sequence[TrialRecord]) -> float:
-        """Foresee how long measuring it will take."""
+    def estimate_seconds(self, records: Sequence[TrialRecord]) -> float:
+        """Estimate the seconds that measuring the second layer takes."""
         ...
 
 
 class Schedule:
     """Proposes the families' first candidates, as long as there is time for them.
 
-    First one of each family, those that take next to nothing before others; then the others, first of those families
-    that have done best so far. What the sampler proposes comes after that. Looked at before each candidate, it also
-    lets go of what cannot enter the blend any more.
+    It proposes one candidate of each family, fast families first, then the other first candidates, those of the best
+    families so far first. After them the sampler proposes. Before each candidate the schedule also drops the fold
+    models of candidates that cannot enter the blend any more.
 
     Parameters
     ----------
     cost_model : CostModel
     deadline : float or None
-        ``time.time()`` at which all has to be over.
+        ``time.time()`` at which ``fit`` has to end.
     n_rows : int
-        Rows that the winners will be fitted on.
+        Number of rows of the final fits.
     refits_all : bool
-        Whether the folds' models, having seen too few rows, are no use in the end.
+        Whether every chosen candidate is fitted again, since candidates were measured on a sample.
     second_layer : SecondLayerEstimate or None, default=None
-        What comes after the search, and needs time too.
+        The stage after the search, for which time is reserved.
     """
 
     def __init__(
@@ -200,104 +219,114 @@ class Schedule:
         self.n_rows = n_rows
         self.refits_all = refits_all
         self.second_layer = second_layer
-        turns = zip_longest(*_quick_ones_first(cost_model))
-        self.open = [(turn, candidate) for turn, row in enumerate(turns) for candidate in row if candidate is not None]
-        self.n_known = 0
+        rounds = zip_longest(*_make_first_candidates_per_family(cost_model))
+        # Pairs of a candidate and its index among its family's first candidates.
+        self.pending = [
+            (index, candidate)
+            for index, candidates in enumerate(rounds)
+            for candidate in candidates
+            if candidate is not None
+        ]
+        self.n_processed = 0
         self.records: Sequence[TrialRecord] = ()
 
-    def __call__(self, records: Sequence[TrialRecord], place: int) -> Mapping[str, Any] | None:
-        """Propose a candidate, or None."""
+    def __call__(self, records: Sequence[TrialRecord], index: int) -> Mapping[str, Any] | None:
+        """Propose a candidate, or None to let the sampler propose."""
         self.update(records)
-        rank = {name: place for place, name in enumerate(select_best_per_family(records))}
+        ranks = {name: rank for rank, name in enumerate(select_best_per_family(records))}
 
-        def order(opened: tuple[int, Mapping[str, Any]]) -> tuple[int, int]:
-            turn, candidate = opened
-            return turn, rank.get(candidate[FAMILY], len(rank)) if turn else 0
+        def sort_key(entry: tuple[int, Mapping[str, Any]]) -> tuple[int, int]:
+            index, candidate = entry
+            return index, ranks.get(candidate[FAMILY], len(ranks)) if index else 0
 
-        for opened in sorted(self.open, key=order):
-            candidate = self.cost_model.raise_learning_rate(opened[1])
+        for entry in sorted(self.pending, key=sort_key):
+            candidate = self.cost_model.raise_learning_rate(entry[1])
             if self._has_time_for(candidate, records):
-                self.open.remove(opened)
+                self.pending.remove(entry)
                 return candidate
         return None
 
-    def patience(self, n_rows: int) -> int:
-        """Return after how many candidates without a better one to stop: all families have their turn before that."""
-        return len(self.open) + next((found for rows, found in PATIENCE if n_rows <= rows), AMPLE_PATIENCE)
+    def compute_patience(self, n_rows: int) -> int:
+        """Compute the patience for this number of rows; it never ends the search before all first candidates."""
+        return len(self.pending) + next((patience for rows, patience in PATIENCE if n_rows <= rows), MAX_PATIENCE)
 
     def update(self, records: Sequence[TrialRecord]) -> None:
-        """Learn what candidates take, and let go of the models of those that are too far behind."""
-        for record in records[self.n_known :]:
+        """Update the cost model, and drop the fold models of candidates that cannot enter the blend."""
+        for record in records[self.n_processed :]:
             self.cost_model.update(record)
-        self.n_known, self.records = len(records), records
-        kept = {record.number for record in select_blend_candidates(records)}
+        self.n_processed, self.records = len(records), records
+        selected = {record.number for record in select_blend_candidates(records)}
         for record in records:
-            if record.outcome.kept is not None and record.number not in kept:
-                record.outcome.kept.models = None
+            if record.outcome.artifacts is not None and record.number not in selected:
+                record.outcome.artifacts.models = None
 
     def _has_time_for(self, candidate: Mapping[str, Any], records: Sequence[TrialRecord]) -> bool:
         if self.deadline is None:
             return True
-        left = self.deadline - self.estimate_seconds_after_search(records) - time.time()
-        return self.cost_model.estimate_min_seconds(candidate) < left
+        seconds_left = self.deadline - self.estimate_seconds_after_search(records) - time.time()
+        return self.cost_model.estimate_min_seconds(candidate) < seconds_left
 
     def estimate_seconds_after_search(self, records: Sequence[TrialRecord]) -> float:
-        """Foresee how long the second layer, blending and the final fits will take, if the best stay the best."""
-        stacking = self.second_layer.seconds(records) if self.second_layer else 0.0
-        return stacking + self.estimate_blend_and_refit_seconds(records)
+        """Estimate the seconds of second layer, blending and final fits, if the best so far stay the best."""
+        seconds = self.second_layer.estimate_seconds(records) if self.second_layer else 0.0
+        return seconds + self.estimate_blend_and_refit_seconds(records)
 
     def estimate_blend_and_refit_seconds(self, records: Sequence[TrialRecord]) -> float:
-        """Foresee how long blending and the final fits will take, if the best so far stay the best.
+        """Estimate the seconds of blending and final fits, if the best candidates so far stay the best.
 
-        The best one is always fitted; for all of them together no more time is kept than a candidate may take, since
-        those for which there is none are left out of the blend.
+        The best candidate is always fitted. For all final fits together, at most the time limit of a candidate is
+        reserved: candidates for which no time is left are not part of the blend.
         """
-        base_records = (
+        base_numbers = (
             {record.number for record in self.second_layer.select_base_records(records)} if self.second_layer else set()
         )
         refits = [
             self.cost_model.estimate_refit_seconds(record, self.n_rows)
-            for place, record in enumerate(sort_by_score(records))
-            if (place < MAX_BLEND_SIZE or record.number in base_records) and self.is_refitted(record)
+            for rank, record in enumerate(sort_by_score(records))
+            if (rank < MAX_BLEND_SIZE or record.number in base_numbers) and self.is_refitted(record)
         ]
-        most = self.cost_model.max_candidate_seconds or float("inf")
-        return self.blend_seconds + (max(refits[0], min(sum(refits), most)) if refits else 0.0)
+        max_seconds = self.cost_model.max_candidate_seconds or float("inf")
+        return self.blend_seconds + (max(refits[0], min(sum(refits), max_seconds)) if refits else 0.0)
 
     @property
     def blend_seconds(self) -> float:
-        """Seconds that are kept for blending and what comes after it, beside fits."""
-        most = self.cost_model.max_candidate_seconds or float("inf")
-        return min(AFTERWARDS, AFTERWARDS_PART * most)
+        """Seconds reserved for blending and the steps after it, fits apart."""
+        max_seconds = self.cost_model.max_candidate_seconds or float("inf")
+        return min(BLEND_SECONDS, BLEND_TIME_SHARE * max_seconds)
+
+    def compute_second_layer_deadline(self, records: Sequence[TrialRecord]) -> float | None:
+        """Compute when measuring the second layer has to end."""
+        return None if self.deadline is None else self.deadline - self.estimate_blend_and_refit_seconds(records)
 
     @property
     def blend_deadline(self) -> float | None:
-        """When blending has to be over: it has its seconds even where a candidate has taken them."""
+        """When blending has to end. It gets its seconds even if a candidate has overrun the time limit."""
         return None if self.deadline is None else max(self.deadline, time.time() + self.blend_seconds)
 
     def is_refitted(self, record: TrialRecord) -> bool:
-        """Whether a candidate's model is fitted once more, on all rows."""
+        """Whether a chosen candidate is fitted once more, on all rows, instead of averaging its fold models."""
         return self.refits_all or not self.cost_model.families[record.params[FAMILY]].is_bagged
 
 
 @dataclass(frozen=True, slots=True)
-class NearTheBest(BestMean):
-    """Wants candidates complete that are near the best: they may enter the blend.
+class NearBestTolerance(BestMean):
+    """Keeps candidates near the best from being pruned, since they may enter the blend.
 
     Parameters
     ----------
     share : float
-        How near: within this part of the best score.
+        Tolerated distance from the best score, as a share of that score.
     """
 
     share: float = 0.1
 
-    def tolerance(self, best: np.ndarray) -> float:
-        """Return a part of the best score."""
+    def compute_tolerance(self, best: np.ndarray) -> float:
+        """Return the tolerated distance from the best score."""
         return self.share * abs(float(best.mean()))
 
 
 class SelectionPruningRule:
-    """Lets candidates race, and the first of each family farther behind than others.
+    """Prunes by fold racing, with more tolerance for the first candidate of each family.
 
     Models of different kinds err on different rows, so the second best family often helps a blend more than the second
     best candidate of the best one.
@@ -306,53 +335,55 @@ class SelectionPruningRule:
     ----------
     racing : FoldRacing
     get_family : callable
-        From a trial to its family's name.
+        Returns the name of a trial's family.
     """
 
-    report = False
+    reports_values = False
 
     def __init__(self, racing: FoldRacing, get_family: Callable[[optuna.Trial], str]) -> None:
         self.get_family = get_family
-        self.of_first = FoldRacingRule(racing, tolerance=NearTheBest(share=FIRST_TOLERANCE).tolerance)
-        self.of_others = FoldRacingRule(racing, tolerance=NearTheBest().tolerance)
-        self.seen: set[str] = set()
+        self.first_candidate_rule = FoldRacingRule(
+            racing, tolerance=NearBestTolerance(share=FIRST_TOLERANCE).compute_tolerance
+        )
+        self.other_candidate_rule = FoldRacingRule(racing, tolerance=NearBestTolerance().compute_tolerance)
+        self.seen_families: set[str] = set()
 
-    def note(self, outcome: Outcome) -> None:
-        """Take the scores of a complete candidate into account from now on."""
-        self.of_first.note(outcome)
-        self.of_others.note(outcome)
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Take the scores of a complete candidate into account."""
+        self.first_candidate_rule.add_outcome(outcome)
+        self.other_candidate_rule.add_outcome(outcome)
 
     def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
-        """Return the bar that the complete candidates set for this one."""
+        """Return the state that decides about this candidate, from the complete candidates so far."""
         family = self.get_family(trial)
-        is_first = family not in self.seen
-        self.seen.add(family)
-        return (self.of_first if is_first else self.of_others).take_snapshot(trial)
+        is_first = family not in self.seen_families
+        self.seen_families.add(family)
+        return (self.first_candidate_rule if is_first else self.other_candidate_rule).take_snapshot(trial)
 
 
 @dataclass(slots=True)
 class SelectionBudget(Budget):
-    """A budget that leaves time for the final fits of all members of the blend.
+    """A budget that reserves time for second layer, blending and final fits.
 
     Attributes
     ----------
     estimate_reserved_seconds : callable
-        How many seconds that will take.
+        Estimates the seconds of these stages.
     """
 
     estimate_reserved_seconds: Callable[[], float] = float
-    n_late: int = field(default=0, init=False)
+    n_out_of_time: int = field(default=0, init=False)
 
-    def note(self, outcome: Outcome) -> None:
-        """Count the candidates in a row for which there was no time."""
-        self.n_late = self.n_late + 1 if outcome.status == "timeout" else 0
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Count the candidates in a row that ran out of time."""
+        self.n_out_of_time = self.n_out_of_time + 1 if outcome.status == "timeout" else 0
 
     @property
     def search_deadline(self) -> float | None:
-        """When measuring has to be over."""
+        """When measuring has to end."""
         return None if self.deadline is None else self.deadline - self.estimate_reserved_seconds()
 
     @property
     def is_spent(self) -> bool:
-        """Whether time is up, or was too short for several candidates in a row."""
-        return self.seconds_left == 0.0 or self.n_late >= MOST_LATE
+        """Whether time is up, or several candidates in a row ran out of time."""
+        return self.seconds_left == 0.0 or self.n_out_of_time >= MAX_OUT_OF_TIME

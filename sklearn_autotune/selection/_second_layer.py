@@ -1,4 +1,4 @@
-"""The second layer: models of what the best of each family predict for rows that they were not fitted on."""
+"""The second layer: models fitted on the out-of-fold predictions of the best candidate of each family."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,27 +21,27 @@ from sklearn_autotune.selection._temperature_scaling import apply_temperature, m
 
 __all__ = ["SecondLayer", "SecondLayerClassifier", "SecondLayerRegressor", "is_second_layer"]
 
-# AutoGluon stacks from so many rows on.
+# AutoGluon stacks from this number of rows on.
 MIN_ROWS = 750
 
-# Where more than this part of the rows have a twin, a row with the same values in all columns, there are no trees in
-# the second layer. What the first layer predicts for a row rests on its twins' targets in other folds; trees, seeing
-# the table, know the twins again and tell one's target from the others' predictions: on a table with eight twins to a
-# row the log loss on the folds was 0.54, on new rows 0.70.
-MOST_TWINS = 0.1
+# If more than this share of the rows are duplicates in all columns, the second layer has no trees. The first layer's
+# prediction for a row depends on the targets of its duplicates in other folds. Trees that see the table recognise the
+# duplicates and infer a row's target from these predictions: on a table with eight duplicates of each row the log loss
+# was 0.54 on the folds and 0.70 on new rows.
+MAX_DUPLICATE_SHARE = 0.1
 
-# Folds are drawn once. Averaged over three draws, the first layer's predictions are less noisy, and trees read a row's
-# target from what is missing in them: on email, jobs and spam up to 1.4 % less log loss, but on wells, whose rows
-# are near one another, 0.62 on the folds and 0.65 on new rows, where one draw had 0.63 and 0.64. On eleven tables that
-# were looked at, searched for 20 seconds, two to four draws brought 0.8 to 1.1 %; on fresh ones nothing: after 120
-# seconds of search, six tables, +0.1 % with three draws and +0.2 % with five. In place of half the search within 120
-# seconds, 18 tables and two seeds, they brought 0.1 % (standard error 0.2).
+# Folds are drawn once. Averaged over three draws, the first layer's predictions are less noisy, but trees then infer a
+# row's target from what its own prediction lacks. On email, jobs and spam this gave up to 1.4 % less log loss; on
+# wells, whose rows are close to one another, 0.62 on the folds and 0.65 on new rows, against 0.63 and 0.64 with one
+# draw. On the eleven tables used for development, with 20 seconds of search, two to four draws gained 0.8 to 1.1 %. On
+# fresh tables they gained nothing: on six tables, after 120 seconds of search, +0.1 % with three draws and +0.2 % with
+# five; in place of half the search within 120 seconds, on 18 tables with two seeds, 0.1 % (standard error 0.2).
 
-# The second layer may take this part of a timeout; what would take more is left out.
-STACK_SHARE = 0.2
+# The second layer may take this share of the timeout; families that would exceed it are left out.
+MAX_TIME_SHARE = 0.2
 
-# What is kept for it, as a multiple of what is foreseen.
-SLACK = 1.2
+# The time reserved for the second layer, as a multiple of its estimate.
+TIME_MARGIN = 1.2
 
 
 def is_second_layer(record: TrialRecord) -> bool:
@@ -50,10 +50,10 @@ def is_second_layer(record: TrialRecord) -> bool:
 
 
 class SecondLayer:
-    """Measures models of the second layer, on the folds of the first, and fits them in the end.
+    """Measures models of the second layer, on the folds of the first, and fits the chosen ones on all rows.
 
-    What a fold's model of the second layer learns from are predictions that the first layer made of rows it was not
-    fitted on; so the rows that it is scored on are as new to it as to the first layer.
+    A fold's model of the second layer is fitted on out-of-fold predictions of the first layer. So it is scored on rows
+    that are new to both layers.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class SecondLayer:
         The first layer.
     cost_model : CostModel
     timeout : float or None
-        Of the whole search.
+        Seconds for the whole ``fit``.
     is_enabled : bool
         Whether there may be a second layer.
     """
@@ -71,59 +71,59 @@ class SecondLayer:
     ) -> None:
         self.cross_fit = cross_fit
         self.cost_model = cost_model
-        self.is_possible = is_enabled and _is_enough(cross_fit)
+        self.is_possible = is_enabled and _has_enough_rows(cross_fit)
         self.families = [STACKED_LINEAR]
-        if self.is_possible and _share_of_twins(cross_fit.task.X) <= MOST_TWINS:
+        if self.is_possible and _compute_duplicate_share(cross_fit.task.X) <= MAX_DUPLICATE_SHARE:
             self.families.append(STACKED_TREES)
-        self.most = float("inf") if timeout is None else STACK_SHARE * timeout
+        self.max_seconds = float("inf") if timeout is None else MAX_TIME_SHARE * timeout
         self.base_records: list[TrialRecord] = []
         self.records: list[TrialRecord] = []
         self.layers: dict[str, CrossFitEvaluation] = {}
 
     def select_base_records(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
-        """Return what the second layer would look at: the best of each family, those far behind too."""
+        """Return the candidates whose predictions the second layer uses: the best one of each family."""
         if not self.is_possible:
             return []
         return [record for name, record in select_best_per_family(records).items() if name != BASELINE.name]
 
-    def seconds(self, records: Sequence[TrialRecord]) -> float:
-        """Foresee how long measuring the second layer will take."""
-        return SLACK * sum(
+    def estimate_seconds(self, records: Sequence[TrialRecord]) -> float:
+        """Estimate the seconds that measuring the second layer takes."""
+        return TIME_MARGIN * sum(
             seconds for _, seconds in self.select_affordable_families(len(self.select_base_records(records)))
         )
 
     def measure(self, records: Sequence[TrialRecord], number: int, deadline: float | None) -> list[TrialRecord]:
-        """Measure the second layer on the best of what has been measured; return what there is time for, as records.
+        """Measure the second layer on predictions of the best candidates; return its records, as far as time allows.
 
         Parameters
         ----------
         records : sequence of TrialRecord
-            Complete candidates whose folds' models, or whose families, can be fitted in the end.
+            Complete candidates of the first layer.
         number : int
-            Of the first of its models.
+            Number of the first record.
         deadline : float or None
-            ``time.time()`` at which measuring has to be over.
+            ``time.time()`` at which measuring has to end.
         """
         self.base_records = self.select_base_records(records)
         self.records = []
         for family, seconds in self.select_affordable_families(len(self.base_records)):
-            layer = self.layers[family.name] = self._layer(family)
-            candidates = _candidates(family, layer.classes is not None)
+            layer = self.layers[family.name] = self._make_evaluation(family)
+            candidates = _make_candidates(family, layer.classes is not None)
             for candidate in candidates:
                 if deadline is not None and time.time() + seconds / len(candidates) > deadline:
                     break
                 work = WorkItem(number, 0, 1, candidate, deadline=deadline)
-                outcome = measure(layer, work)  # type: ignore[arg-type]  # Members leave out what `measure` does not ask for
+                outcome = measure(layer, work)  # type: ignore[arg-type]  # lacks what `measure` does not use
                 self.records.append(TrialRecord(number, candidate, outcome))
                 number += 1
         return self.records
 
     @staticmethod
-    def sees_table(record: TrialRecord) -> bool:
-        """Whether a model of the second layer sees the table beside the predictions."""
+    def uses_passthrough(record: TrialRecord) -> bool:
+        """Whether a model of the second layer is fitted on the table beside the predictions."""
         return record.params[FAMILY] == STACKED_TREES.name
 
-    def select_blend_candidates(self) -> list[TrialRecord]:
+    def select_best_records(self) -> list[TrialRecord]:
         """Return the best model of each family of the second layer."""
         return list(select_best_per_family(self.records).values())
 
@@ -132,124 +132,130 @@ class SecondLayer:
         layer = self.layers[record.params[FAMILY]]
         return layer.fit_on(layer.families[record.params[FAMILY]], record.params, np.arange(len(layer.class_codes)))
 
-    def select_affordable_families(self, n_bases: int) -> Iterator[tuple[Family, float]]:
-        """Yield families with the seconds that they are foreseen to take on all folds."""
+    def select_affordable_families(self, n_base_models: int) -> Iterator[tuple[Family, float]]:
+        """Yield families that fit into the time share, with their estimated seconds on all folds."""
         total = 0.0
-        for family in self.families if n_bases > 1 else ():
-            shape = self.cost_model.shape(self.cost_model.n_train)
-            n_predicted = n_bases * shape.n_outputs
+        for family in self.families if n_base_models > 1 else ():
+            shape = self.cost_model.make_shape(self.cost_model.n_train)
+            n_predicted = n_base_models * shape.n_outputs
             shape = replace(shape, n_columns=n_predicted + (shape.n_columns if family is STACKED_TREES else 0))
-            factor = self.cost_model.factor(_first_layer_name(family, shape.is_classifier))
-            n_fits = self.cost_model.n_folds * len(_candidates(family, shape.is_classifier))
+            factor = self.cost_model.get_correction_factor(_find_similar_family(family, shape.is_classifier))
+            n_fits = self.cost_model.n_folds * len(_make_candidates(family, shape.is_classifier))
             seconds = n_fits * family.seconds(shape) * factor
-            if total + seconds <= self.most:
+            if total + seconds <= self.max_seconds:
                 total += seconds
                 yield family, seconds
 
-    def _layer(self, family: Family) -> CrossFitEvaluation:
-        """Return what fits one family on the first layer's predictions."""
+    def _make_evaluation(self, family: Family) -> CrossFitEvaluation:
+        """Make the evaluation of one family on the first layer's predictions."""
         first = self.cross_fit
-        predicted = make_stacking_features([self._of_all_rows(record.outcome.kept) for record in self.base_records])
-        X, n_categories = predicted, np.zeros(predicted.shape[1], dtype=int)
+        predictions = make_stacking_features(
+            [self._collect_out_of_fold(record.outcome.artifacts) for record in self.base_records]
+        )
+        X, n_categories = predictions, np.zeros(predictions.shape[1], dtype=int)
         if family is not STACKED_LINEAR:
-            X = np.hstack([predicted, first.task.X])
+            X = np.hstack([predictions, first.task.X])
             n_categories = np.concatenate([n_categories, first.n_categories])
         return CrossFitEvaluation(
             replace(first.task, X=X), {family.name: family}, n_categories, first.classes, first.seed
         )
 
-    def _of_all_rows(self, kept: CrossFitResult) -> np.ndarray:
-        found = np.empty((len(self.cross_fit.class_codes), *kept.predictions[0].shape[1:]))
-        for fold, values in zip(self.cross_fit.task.folds, kept.predictions, strict=True):
-            found[fold.test] = values if self.cross_fit.classes is None else apply_temperature(values, kept.temperature)
-        return found
+    def _collect_out_of_fold(self, result: CrossFitResult) -> np.ndarray:
+        collected = np.empty((len(self.cross_fit.class_codes), *result.predictions[0].shape[1:]))
+        for fold, values in zip(self.cross_fit.task.folds, result.predictions, strict=True):
+            collected[fold.test] = (
+                values if self.cross_fit.classes is None else apply_temperature(values, result.temperature)
+            )
+        return collected
 
 
-def _is_enough(cross_fit: CrossFitEvaluation) -> bool:
-    """Whether there are enough rows, each of them predicted once."""
+def _has_enough_rows(cross_fit: CrossFitEvaluation) -> bool:
+    """Whether there are enough rows, and each is a test row of exactly one fold."""
     n_rows, tested = len(cross_fit.class_codes), [fold.test for fold in cross_fit.task.folds]
     is_each_once = np.array_equal(np.sort(np.concatenate(tested)), np.arange(n_rows))
     return n_rows >= MIN_ROWS and len(tested) > 1 and is_each_once
 
 
-def _share_of_twins(X: np.ndarray) -> float:
-    """Return the part of the rows that are there more than once."""
+def _compute_duplicate_share(X: np.ndarray) -> float:
+    """Compute the share of rows that occur more than once."""
     X = np.ascontiguousarray(X)
     rows = X.view(np.dtype((np.void, X.dtype.itemsize * X.shape[1]))).ravel()
     _, counts = np.unique(rows, return_counts=True)
     return float(counts[counts > 1].sum() / len(X))
 
 
-def _first_layer_name(family: Family, is_classifier: bool) -> str:
-    """Return the family of the first layer that takes as much longer than foreseen, or less, as one of the second."""
+def _find_similar_family(family: Family, is_classifier: bool) -> str:
+    """Return the family of the first layer whose time correction also holds for a family of the second layer."""
     if family is STACKED_TREES:
         return "extra_trees"
     return "logistic" if is_classifier else "ridge"
 
 
-def _candidates(family: Family, is_classifier: bool) -> list[Mapping[str, Any]]:
+def _make_candidates(family: Family, is_classifier: bool) -> list[Mapping[str, Any]]:
     first = family.first if is_classifier else ({},)
     return [make_candidate(family, settings) for settings in first]
 
 
-class _SecondLayer(BaseEstimator):
-    """The weighted mean of the first layer's predictions and of models of them, for scikit-learn's stacking.
+class _SecondLayerEstimator(BaseEstimator):
+    """The weighted mean of the predictions of both layers, as final estimator of scikit-learn's stacking.
 
     Parameters
     ----------
     base_weights : sequence of float
-        Of each model of the first layer; most are 0.
+        Weight of each model of the first layer; most are 0.
     stacked : sequence of (float, bool, estimator)
-        Weight, whether it sees the table too, and the fitted model.
-    n_seen : int
-        How many models of the first layer the second one looks at: the first ones.
+        For each model of the second layer its weight, whether it uses the table too, and the fitted model.
+    n_base_models : int
+        Number of models of the first layer whose predictions the second layer uses: the first ones.
     """
 
-    def __init__(self, base_weights: Sequence[float], stacked: Sequence[tuple[float, bool, Any]], n_seen: int) -> None:
+    def __init__(
+        self, base_weights: Sequence[float], stacked: Sequence[tuple[float, bool, Any]], n_base_models: int
+    ) -> None:
         self.base_weights = base_weights
         self.stacked = stacked
-        self.n_seen = n_seen
+        self.n_base_models = n_base_models
 
-    def fit(self, X: Any, y: Any = None) -> "_SecondLayer":
-        """Do nothing: the models are fitted."""
+    def fit(self, X: Any, y: Any = None) -> "_SecondLayerEstimator":
+        """Do nothing: the models are already fitted."""
         return self
 
-    def _mix(self, blocks: Sequence[np.ndarray], table: np.ndarray, predict: Any) -> np.ndarray:
-        """Mix what was predicted, block by block, with what the second layer makes of it."""
+    def _average(self, blocks: Sequence[np.ndarray], table: np.ndarray, predict: Any) -> np.ndarray:
+        """Average the first layer's predictions, one block for each model, and the second layer's."""
         total = sum(weight * block for weight, block in zip(self.base_weights, blocks, strict=True) if weight)
-        columns = make_stacking_features(blocks[: self.n_seen])
-        for weight, sees_table, model in self.stacked:
-            total = total + weight * predict(model, np.hstack([columns, table]) if sees_table else columns)
+        columns = make_stacking_features(blocks[: self.n_base_models])
+        for weight, passthrough, model in self.stacked:
+            total = total + weight * predict(model, np.hstack([columns, table]) if passthrough else columns)
         return np.asarray(total)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
 
-class SecondLayerClassifier(ClassifierMixin, _SecondLayer):
-    """Predicts probabilities of classes.
+class SecondLayerClassifier(ClassifierMixin, _SecondLayerEstimator):
+    """The final estimator of a classification.
 
     Parameters
     ----------
-    base_weights, stacked, n_seen
-        As of `SecondLayerRegressor`.
+    base_weights, stacked, n_base_models
+        See `_SecondLayerEstimator`.
     classes : ndarray of int
-        The places of the classes.
+        Codes of the classes.
     """
 
     def __init__(
         self,
         base_weights: Sequence[float],
         stacked: Sequence[tuple[float, bool, Any]],
-        n_seen: int,
+        n_base_models: int,
         classes: np.ndarray,
     ) -> None:
-        super().__init__(base_weights, stacked, n_seen)
+        super().__init__(base_weights, stacked, n_base_models)
         self.classes = classes
 
     @property
     def classes_(self) -> np.ndarray:
-        """The places of the classes."""
+        """Codes of the classes."""
         return self.classes
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
@@ -258,22 +264,22 @@ class SecondLayerClassifier(ClassifierMixin, _SecondLayer):
         Parameters
         ----------
         X : ndarray of shape (n_rows, n_predicted + n_columns)
-            The first layer's probabilities, of two classes only the second one's, and the table.
+            The first layer's probabilities (for two classes, those of the second one) and the table.
         """
-        n_classes, n_bases = len(self.classes), len(self.base_weights)
+        n_classes, n_first_layer = len(self.classes), len(self.base_weights)
         width = 1 if n_classes == 2 else n_classes
-        blocks = [X[:, place * width : (place + 1) * width] for place in range(n_bases)]
+        blocks = [X[:, index * width : (index + 1) * width] for index in range(n_first_layer)]
         if n_classes == 2:
             blocks = [np.hstack([1 - block, block]) for block in blocks]
-        return self._mix(blocks, X[:, n_bases * width :], lambda model, columns: model.predict_proba(columns))
+        return self._average(blocks, X[:, n_first_layer * width :], lambda model, columns: model.predict_proba(columns))
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Return the place of the most probable class."""
+        """Return the code of the most probable class."""
         return self.classes[self.predict_proba(X).argmax(axis=1)]
 
 
-class SecondLayerRegressor(RegressorMixin, _SecondLayer):
-    """Predicts values."""
+class SecondLayerRegressor(RegressorMixin, _SecondLayerEstimator):
+    """The final estimator of a regression."""
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return values, of shape (n_rows,).
@@ -283,6 +289,6 @@ class SecondLayerRegressor(RegressorMixin, _SecondLayer):
         X : ndarray of shape (n_rows, n_predicted + n_columns)
             The first layer's values, and the table.
         """
-        n_bases = len(self.base_weights)
-        blocks = [X[:, place] for place in range(n_bases)]
-        return self._mix(blocks, X[:, n_bases:], lambda model, columns: model.predict(columns))
+        n_first_layer = len(self.base_weights)
+        blocks = [X[:, index] for index in range(n_first_layer)]
+        return self._average(blocks, X[:, n_first_layer:], lambda model, columns: model.predict(columns))

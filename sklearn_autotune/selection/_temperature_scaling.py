@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes probabilities as sure of themselves as they may be."""
+"""Temperature scaling: one number that calibrates the confidence of predicted probabilities."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,19 +8,20 @@ from scipy.optimize import minimize_scalar
 
 __all__ = ["apply_temperature", "compute_log_odds", "find_temperature", "make_stacking_features"]
 
-# Below the first, one wrong row in a small table would cost everything; above the second there is nothing left to say.
-LOWEST, HIGHEST = 0.2, 5.0
-LEAST_PROBABILITY = 1e-6
+# With a lower temperature, one wrong row in a small table would dominate the loss; with a higher one, all classes would
+# be about equally probable.
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.2, 5.0
+MIN_PROBABILITY = 1e-6
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Divide the logarithms of probabilities by a temperature, and make probabilities of them again.
+    """Divide the logarithms of probabilities by a temperature and normalise the result to probabilities.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_rows, n_classes)
     temperature : float
-        Above 1 they become less sure, below 1 surer; the order of the classes stays.
+        Above 1 the probabilities become less confident, below 1 more; the order of the classes stays.
 
     Returns
     -------
@@ -32,12 +33,12 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     >>> apply_temperature(np.array([[0.8, 0.2]]), 2.0).round(3)
     array([[0.667, 0.333]])
     """
-    powers = np.clip(probabilities, LEAST_PROBABILITY, 1.0) ** (1.0 / temperature)
+    powers = np.clip(probabilities, MIN_PROBABILITY, 1.0) ** (1.0 / temperature)
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 def compute_log_odds(probabilities: np.ndarray) -> np.ndarray:
-    """Return the logarithms of probabilities as linear models want them, without ends.
+    """Transform probabilities to logarithms, which linear models can use as features.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def compute_log_odds(probabilities: np.ndarray) -> np.ndarray:
     Returns
     -------
     columns : ndarray of shape (n_rows, 1) or (n_rows, n_classes)
-        Of two classes the logarithm of the second one's odds; of more, each one's logarithm less their mean.
+        For two classes, the log odds of the second one; for more, the logarithm of each minus the mean logarithm.
 
     Examples
     --------
@@ -55,25 +56,25 @@ def compute_log_odds(probabilities: np.ndarray) -> np.ndarray:
     array([[0.   ],
            [1.099]])
     """
-    logs = np.log(np.clip(probabilities, LEAST_PROBABILITY, 1.0))
+    logs = np.log(np.clip(probabilities, MIN_PROBABILITY, 1.0))
     if logs.shape[1] == 2:
         return logs[:, 1:] - logs[:, :1]
     return logs - logs.mean(axis=1, keepdims=True)
 
 
 def make_stacking_features(predictions: Sequence[np.ndarray]) -> np.ndarray:
-    """Put predictions side by side as models of them see them: values, or log odds of probabilities."""
+    """Put predictions side by side as features of the second layer: values, or log odds of probabilities."""
     return np.hstack([values[:, None] if values.ndim == 1 else compute_log_odds(values) for values in predictions])
 
 
 def find_temperature(probabilities: np.ndarray, class_codes: np.ndarray, weight: Any = None) -> float:
-    """Return the temperature with the least log loss on rows that the model was not fitted on.
+    """Find the temperature with the lowest log loss on rows that the model was not fitted on.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_rows, n_classes)
     class_codes : ndarray of int, of shape (n_rows,)
-        The class of each row.
+        Index of the class of each row.
     weight : ndarray of shape (n_rows,), default=None
 
     Returns
@@ -91,7 +92,7 @@ def find_temperature(probabilities: np.ndarray, class_codes: np.ndarray, weight:
     >>> find_temperature(too_sure, np.array([0, 0, 0, 1])) > 2
     True
     """
-    logs = np.log(np.clip(probabilities, LEAST_PROBABILITY, 1.0))
+    logs = np.log(np.clip(probabilities, MIN_PROBABILITY, 1.0))
     rows = np.arange(len(class_codes))
 
     def loss(log_temperature: float) -> float:
@@ -100,5 +101,5 @@ def find_temperature(probabilities: np.ndarray, class_codes: np.ndarray, weight:
         total = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
         return float(np.average(total - scaled[rows, class_codes], weights=weight))
 
-    found = minimize_scalar(loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
+    found = minimize_scalar(loss, bounds=(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)), method="bounded")
     return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
