@@ -1,4 +1,4 @@
-"""The catalogue: for each family of models the space in which it is worth searching."""
+"""The catalogue of model families, and search spaces composed from it."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -32,7 +32,7 @@ __all__ = [
     "select_families",
 ]
 
-# In the order in which `AutoModelSelector` tries them: what is quick and good on many tables comes first.
+# In the order in which `AutoModelSelector` tries them: fast families that are good on many tables come first.
 FAMILIES = (
     BASELINE,
     LOGISTIC,
@@ -57,16 +57,16 @@ def auto_space(estimator: Any, *, n_rows: int) -> Branch | list[Branch]:
     Parameters
     ----------
     estimator : estimator
-        A known one, or a Pipeline or other meta-estimator around known ones, however deep. The other parts stay
-        as they are.
+        An estimator of the catalogue, or a Pipeline or other meta-estimator with such estimators inside, at any depth.
+        Other parts keep their parameters.
     n_rows : int
-        Rows of the smallest training part; what is searched fits this size.
+        Rows of the smallest training part, on which the ranges depend.
 
     Returns
     -------
     space : dict or list of dict
-        A ``param_distributions`` to look at, change and pass to `OptunaSearchCV`. A list where some parameters exist
-        only under conditions; with several such parts, one dict for each combination.
+        ``param_distributions`` to look at, change and pass to `OptunaSearchCV`. A list if some parameters exist only
+        under conditions; with several such parts, one dict for each combination.
 
     Raises
     ------
@@ -75,8 +75,8 @@ def auto_space(estimator: Any, *, n_rows: int) -> Branch | list[Branch]:
 
     Notes
     -----
-    What is searched replaces what the estimator is set to, except for settings that say what is wanted: class
-    weights, an SVM's kernel other than its usual one, and early stopping, which then decides the number of rounds.
+    Searched parameters replace the estimator's own values. Three settings are kept: class weights, an SVM's kernel
+    other than the default, and early stopping, which then decides the number of rounds.
 
     Examples
     --------
@@ -92,37 +92,37 @@ def auto_space(estimator: Any, *, n_rows: int) -> Branch | list[Branch]:
     ['rbf'] ['C', 'epsilon', 'gamma', 'kernel']
     ['poly'] ['C', 'coef0', 'degree', 'epsilon', 'gamma', 'kernel']
     """
-    known = list(_known_branches(estimator, n_rows))
+    known = list(_iterate_known_branches(estimator, n_rows))
     if not known:
-        raise ValueError(_nothing_known(estimator))
+        raise ValueError(_describe_unknown_estimator(estimator))
     combined = [{name: values for branch in chosen for name, values in branch.items()} for chosen in product(*known)]
     return combined[0] if len(combined) == 1 else combined
 
 
-def _known_branches(estimator: Any, n_rows: int) -> Iterator[list[Branch]]:
-    """Yield the branches of each known part, its parameters under their full names."""
+def _iterate_known_branches(estimator: Any, n_rows: int) -> Iterator[list[Branch]]:
+    """Yield the branches of each part in the catalogue, with the part's prefix before its parameters."""
     params = estimator.get_params(deep=True)
-    for prefix, part in _parts(estimator, params):
+    for prefix, part in _iterate_parts(estimator, params):
         for family in FAMILIES:
             if family.includes(type(part)):
                 shape = Shape(n_rows, is_classifier(part), part.get_params(deep=False))
-                spelled = family.space(shape)
-                branches = [spelled] if isinstance(spelled, dict) else spelled
+                raw_space = family.space(shape)
+                branches = [raw_space] if isinstance(raw_space, dict) else raw_space
                 full = [{prefix + name: values for name, values in branch.items()} for branch in branches]
                 # A subclass with fewer parameters, or a part whose parameters cannot be reached from outside (a
                 # FrozenEstimator's), is not one we know.
-                known = params.keys() | {prefix + name for name in _unset_names(part)}
+                known = params.keys() | {prefix + name for name in _find_unset_parameters(part)}
                 if all(name in known for branch in full for name in branch):
                     yield full
 
 
-def _unset_names(part: Any) -> set[str]:
-    """Return a constructor's parameters that ``get_params`` leaves out, as CatBoost's does with what is not set."""
+def _find_unset_parameters(part: Any) -> set[str]:
+    """Return constructor parameters that ``get_params`` leaves out: CatBoost's leaves out unset ones."""
     return set(signature(type(part).__init__).parameters) - {"self", "kwargs"} - set(part.get_params(deep=False))
 
 
-def _parts(estimator: Any, params: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield every part once, with its prefix. Lists of steps are not looked into: the steps have names of their own."""
+def _iterate_parts(estimator: Any, params: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield every part once, with its prefix. Lists of steps are skipped: the steps are parameters of their own."""
     yield "", estimator
     for name, value in params.items():
         if hasattr(value, "get_params") and not isinstance(value, type):
@@ -130,13 +130,13 @@ def _parts(estimator: Any, params: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def find_parameter_prefix(family: Family, model: Any) -> str:
-    """Return what stands before a family's parameters in a model that is one of its estimators, or is around one."""
-    parts = _parts(model, model.get_params(deep=True))
+    """Find the prefix of a family's parameters in a model that is one of its estimators or contains one."""
+    parts = _iterate_parts(model, model.get_params(deep=True))
     return next((prefix for prefix, part in parts if family.includes(type(part))), "")
 
 
-def _nothing_known(estimator: Any) -> str:
-    parts = [type(part).__name__ for _, part in _parts(estimator, estimator.get_params(deep=True))]
+def _describe_unknown_estimator(estimator: Any) -> str:
+    parts = [type(part).__name__ for _, part in _iterate_parts(estimator, estimator.get_params(deep=True))]
     known = sorted(name.partition(".")[2] for family in FAMILIES for name in family.estimators)
     inside = f" (with {', '.join(parts[1:])} inside)" if len(parts) > 1 else ""
     return (
@@ -147,7 +147,7 @@ def _nothing_known(estimator: Any) -> str:
 
 
 def select_families(task: str) -> dict[str, Family]:
-    """Return the families of the catalogue that can be used for a task, by name.
+    """Select the families of the catalogue that can be used for a task, by name.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def select_families(task: str) -> dict[str, Family]:
 
 
 def get_exclusion_reason(family: Family, task: str) -> str | None:
-    """Return the reason why `AutoModelSelector` cannot use a family for a task.
+    """Get the reason why `AutoModelSelector` cannot use a family for a task.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a family is: the estimators it stands for, and the space in which they are worth searching."""
+"""A family of models: its estimators, their search space, first settings and an estimate of fit times."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ Branch = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a space may depend on.
+    """The training table and the estimator's parameters, on which a search space may depend.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class Shape:
         Rows of the smallest training part that the estimator will be fitted on.
     is_classifier : bool
     params : mapping of str to object
-        What the estimator is set to; some settings leave no room for others.
+        Parameters of the estimator as it is; some leave others without effect.
     n_columns : int, default=10
     n_classes : int, default=2
 
@@ -43,19 +43,19 @@ class Shape:
 
     @property
     def n_outputs(self) -> int:
-        """How many functions boosting and linear models fit: one, or one for each of several classes."""
+        """Number of functions that boosting and linear models fit: one, or one for each of more than two classes."""
         return self.n_classes if self.is_classifier and self.n_classes > 2 else 1
 
-    def divide_rows(self, every: int, *, max_value: int) -> int:
-        """Count one row in so many, but at least one."""
-        return max(1, min(max_value, self.n_rows // every))
+    def divide_rows(self, divisor: int, *, max_value: int) -> int:
+        """Divide the number of rows, rounding down, and limit the result to the range from 1 to ``max_value``."""
+        return max(1, min(max_value, self.n_rows // divisor))
 
     @property
     def class_weight(self) -> Branch:
-        """Whether to weight the classes: searched where the user has not settled it.
+        """The search space of ``class_weight``; empty if the user has set it.
 
-        auto-sklearn: balancing {none, weighting}. What helps depends on the score: accuracy and log loss seldom
-        want it, balanced accuracy and F1 on rare classes do.
+        auto-sklearn: balancing {none, weighting}. Weights seldom improve accuracy and log loss; on rare classes they
+        improve balanced accuracy and F1.
         """
         if not self.is_classifier or self.params.get("class_weight") is not None:
             return {}
@@ -63,36 +63,36 @@ class Shape:
 
 
 def estimate_boosting_seconds(
-    shape: Shape, *, start: float, seconds_per_output: float, seconds_per_cell: float
+    shape: Shape, *, fixed_seconds: float, seconds_per_output: float, seconds_per_cell: float
 ) -> float:
-    """Foresee what boosting takes that finds its number of rounds.
+    """Estimate the seconds of boosting with early stopping.
 
     Parameters
     ----------
     shape : Shape
-        With the settings of a candidate.
-    start : float
-        Seconds beside rounds.
+        With the settings of a candidate as ``params``.
+    fixed_seconds : float
+        Seconds that do not depend on rounds.
     seconds_per_output, seconds_per_cell : float
-        Seconds of all rounds at a learning rate of 0.08: for each output, and of each for each cell of 1,000 rows. Of
-        more rows, more rounds are found; measured up to 33,000 rows, about as their root.
+        Seconds of all rounds for one output at a learning rate of 0.08: a constant, and a part for each cell of 1,000
+        rows. With more rows, early stopping finds more rounds, about as their square root (measured up to 33,000 rows).
 
     Returns
     -------
     seconds : float
     """
-    of_rounds = seconds_per_output + seconds_per_cell * shape.cells * (shape.n_rows / 1000) ** 0.5
-    return start + of_rounds * shape.n_outputs * 0.08 / shape.params.get("learning_rate", 0.08)
+    round_seconds = seconds_per_output + seconds_per_cell * shape.cells * (shape.n_rows / 1000) ** 0.5
+    return fixed_seconds + round_seconds * shape.n_outputs * 0.08 / shape.params.get("learning_rate", 0.08)
 
 
-def _tenth(shape: Shape) -> float:
-    """Say a tenth of a second."""
+def _estimate_tenth_of_second(shape: Shape) -> float:
+    """Return a tenth of a second."""
     return 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A kind of model, as a data sheet.
+    """A family of models, as `AutoModelSelector` and ``param_distributions="auto"`` use it.
 
     Parameters
     ----------
@@ -100,26 +100,28 @@ class Family:
     estimators : tuple of str
         Top-level package and class, as in ``"xgboost.XGBClassifier"``: named, not imported.
     space : callable
-        From a `Shape` to one dict of parameters, or a list of dicts where some parameters exist only under
-        conditions; written the way users write ``param_distributions``.
+        Takes a `Shape` and returns ``param_distributions``: a dict, or a list of dicts if some parameters exist only
+        under conditions.
     make : callable or None, default=None
-        From a `Shape` to the estimator that `AutoModelSelector` takes; None if it takes none of this family.
+        Takes a `Shape` and returns the estimator that `AutoModelSelector` tunes; None if it does not use the family.
     first : sequence of dict, default=()
-        Settings to begin with, good ones on many tables. A value may be a function of the `Shape`; what is left out is
-        as the estimator is made, or in the middle of its range. ``{}`` is the estimator as it is made.
+        Settings that are tried first because they are good on many tables. A value may be a function of the `Shape`.
+        Parameters left out keep the value of the estimator that ``make`` returns, or take the middle of their range.
+        ``{}`` is that estimator itself.
     columns : {"scaled", "coded", "native"}, default="scaled"
-        How the columns of a table are prepared: categories one-hot, numbers imputed and scaled; categories as numbers,
-        for trees; or left to the estimator, which has to take categories and missing values.
+        How the columns of a table are prepared. "scaled": categories one-hot, numbers imputed and scaled. "coded":
+        categories one-hot, numbers as they are, for trees. "native": category codes and missing values, which the
+        estimator has to accept.
     seconds : callable, default=a tenth of a second
-        From a `Shape` to about how long one fit takes; its ``params`` are the candidate's settings. What is measured
-        soon corrects it.
+        Takes a `Shape`, whose ``params`` are the candidate's settings, and estimates the seconds of one fit. Measured
+        times correct the estimate.
     is_bagged : bool, default=True
-        Whether the models of the folds are averaged in the end. Forests are fitted once more, on all rows, instead.
+        Whether the final model averages the fold models. Otherwise one is fitted on all rows, as for forests.
     rounds : str or None, default=None
-        The parameter that early stopping finds. ``make`` then returns a model of XGBoost, LightGBM or CatBoost that is
-        told how many rounds to wait for a better one.
+        The parameter whose value early stopping finds. ``make`` then returns a model of XGBoost, LightGBM or CatBoost
+        with early stopping.
     tasks : tuple of {"classification", "regression"}
-        What `AutoModelSelector` takes it for; default both.
+        Tasks that `AutoModelSelector` uses the family for; default both.
     package : str or None, default=None
         An optional package that has to be installed.
     """
@@ -130,7 +132,7 @@ class Family:
     make: Callable[[Shape], Any] | None = None
     first: Sequence[Branch] = ()
     columns: str = "scaled"
-    seconds: Callable[[Shape], float] = _tenth
+    seconds: Callable[[Shape], float] = _estimate_tenth_of_second
     is_bagged: bool = True
     rounds: str | None = None
     tasks: tuple[str, ...] = ("classification", "regression")
@@ -143,11 +145,11 @@ class Family:
         XGBRFClassifier an XGBClassifier, by inheritance only.
         """
         for ancestor in kind.__mro__:
-            if f"{_package(ancestor)}.{ancestor.__name__}" in self.estimators:
-                between = [heir for heir in kind.__mro__ if issubclass(heir, ancestor) and heir is not ancestor]
-                return all(_package(heir) != _package(ancestor) for heir in between)
+            if f"{_get_package(ancestor)}.{ancestor.__name__}" in self.estimators:
+                between = [cls for cls in kind.__mro__ if issubclass(cls, ancestor) and cls is not ancestor]
+                return all(_get_package(cls) != _get_package(ancestor) for cls in between)
         return False
 
 
-def _package(kind: type) -> str:
+def _get_package(kind: type) -> str:
     return kind.__module__.partition(".")[0]

@@ -1,4 +1,4 @@
-"""What is best without looking at the columns: the class frequencies, or the mean."""
+"""The baseline, which ignores the columns: it predicts class frequencies, or the mean."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from sklearn_autotune.families._base import Family, Shape
 __all__ = ["BASELINE"]
 
 
-def _make(shape: Shape) -> Any:
+def _make_model(shape: Shape) -> Any:
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
     return DummyClassifier(strategy="prior") if shape.is_classifier else DummyRegressor()
@@ -17,7 +17,7 @@ BASELINE = Family(
     name="baseline",
     estimators=(),  # there is nothing to search
     space=lambda shape: {},
-    make=_make,
+    make=_make_model,
     first=({},),
     columns="native",
     seconds=lambda shape: 0.001,

@@ -10,7 +10,7 @@ from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boos
 __all__ = ["CATBOOST"]
 
 
-def _space(shape: Shape) -> Branch:
+def _make_space(shape: Shape) -> Branch:
     rounds: Branch = {"iterations": IntDistribution(50, 500, log=True)}
     if shape.params.get("early_stopping_rounds") is not None:  # it chooses, up to the user's own limit
         rounds = {}
@@ -24,7 +24,7 @@ def _space(shape: Shape) -> Branch:
     }
 
 
-def _make(shape: Shape) -> Any:
+def _make_model(shape: Shape) -> Any:
     from catboost import CatBoostClassifier, CatBoostRegressor
 
     kind = CatBoostClassifier if shape.is_classifier else CatBoostRegressor
@@ -41,11 +41,11 @@ def _make(shape: Shape) -> Any:
 CATBOOST = Family(
     name="catboost",
     estimators=("catboost.CatBoostClassifier", "catboost.CatBoostRegressor"),
-    space=_space,
-    make=_make,
+    space=_make_space,
+    make=_make_model,
     first=({},),
     columns="coded",
     package="catboost",
     rounds="iterations",
-    seconds=partial(estimate_boosting_seconds, start=0.05, seconds_per_output=0.15, seconds_per_cell=9e-7),
+    seconds=partial(estimate_boosting_seconds, fixed_seconds=0.05, seconds_per_output=0.15, seconds_per_cell=9e-7),
 )

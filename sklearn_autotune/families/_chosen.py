@@ -1,4 +1,4 @@
-"""Which families a user has asked for."""
+"""Resolves the ``families`` argument of AutoModelSelector."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ __all__ = ["resolve_families"]
 
 
 def resolve_families(given: str | Sequence[str | Family], task: str) -> dict[str, Family]:
-    """Return the families that `AutoModelSelector` is to try, by name.
+    """Resolve names and `Family` objects to the families that `AutoModelSelector` tries, by name.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ def resolve_families(given: str | Sequence[str | Family], task: str) -> dict[str
     if isinstance(given, str):
         return select_families(task)
     families: dict[str, Family] = {}
-    for one in given:
-        if isinstance(one, str) and one not in known:
-            raise ValueError(f"families names {one!r}, which is none of {', '.join(known)}.")
-        family = known[one] if isinstance(one, str) else one
+    for item in given:
+        if isinstance(item, str) and item not in known:
+            raise ValueError(f"families names {item!r}, which is none of {', '.join(known)}.")
+        family = known[item] if isinstance(item, str) else item
         if not isinstance(family, Family):
-            raise TypeError(f"families takes names and Family objects, got {one!r}.")
+            raise TypeError(f"families takes names and Family objects, got {item!r}.")
         reason = get_exclusion_reason(family, task)
         if reason is not None:
             raise ValueError(f"The family {family.name!r} cannot be used: {reason}.")

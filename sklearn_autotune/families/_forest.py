@@ -1,8 +1,8 @@
 """Random forests and extremely randomised trees.
 
-The number of trees is not searched: more are better, and the user knows what they cost. Nor are the rows of a tree
-(max_samples): beside the size of the leaves they brought nothing on four tables, and where rows have weights,
-scikit-learn 1.9 takes the fraction of their sum, which can be any number.
+The number of trees is not searched: more are better, at a cost that the user knows. ``max_samples`` is not searched
+either: in addition to the size of the leaves it gained nothing on four tables, and with weights, scikit-learn 1.9 takes
+a fraction of their sum, which can be any number.
 """
 
 from functools import partial
@@ -15,7 +15,7 @@ from sklearn_autotune.families._base import Branch, Family, Shape
 __all__ = ["EXTRA_TREES", "FOREST"]
 
 
-def _space(shape: Shape) -> Branch:
+def _make_space(shape: Shape) -> Branch:
     space: Branch = {
         # Probst et al. 2019, "Tunability": the parameter that matters most. FLAML: log 0.1-1, lower for many features.
         "max_features": FloatDistribution(0.05 if shape.is_classifier else 0.1, 1.0, log=True),
@@ -31,62 +31,76 @@ def _space(shape: Shape) -> Branch:
 N_TREES = 300  # as in AutoGluon's portfolio
 
 
-def _make(shape: Shape) -> Any:
+def _make_model(shape: Shape) -> Any:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     return (RandomForestClassifier if shape.is_classifier else RandomForestRegressor)(N_TREES)
 
 
-def _make_extra(shape: Shape) -> Any:
+def _make_extra_trees(shape: Shape) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
     return (ExtraTreesClassifier if shape.is_classifier else ExtraTreesRegressor)(N_TREES)
 
 
-def _square_root(shape: Shape) -> float:
-    """Say the share of columns that scikit-learn's classifiers look at; its regressors look at all."""
+def _compute_default_max_features(shape: Shape) -> float:
+    """Compute scikit-learn's default ``max_features`` as a share of the columns: all of them for a regressor."""
     return shape.n_columns**-0.5 if shape.is_classifier else 1.0
 
 
-# From so many rows on leaves of one row are too small: on 36,000 to 60,000 rows of three tables, five rows made a
-# random forest's log loss 4 to 11 % less, two made that of extra trees 5 to 20 % less; and trees are that much smaller.
+# From this number of rows on, leaves of one row are too small. On 36,000 to 60,000 rows of three tables, leaves of
+# five rows reduced a random forest's log loss by 4 to 11 %, leaves of two that of extra trees by 5 to 20 %, and the
+# trees are smaller.
 MANY_ROWS = 10_000
 
 
-def _leaf(shape: Shape, *, of_few_rows: int = 1, of_many_rows: int) -> int:
-    return of_few_rows if shape.n_rows < MANY_ROWS else of_many_rows
+def _choose_min_samples_leaf(shape: Shape, *, few_rows_value: int = 1, many_rows_value: int) -> int:
+    return few_rows_value if shape.n_rows < MANY_ROWS else many_rows_value
 
 
-def _seconds_of_row(shape: Shape, of_column: float) -> float:
-    looked_at = shape.n_columns * shape.params.get("max_features", _square_root(shape))
-    return N_TREES * (5e-7 + of_column * looked_at)
+def _estimate_seconds_per_row(shape: Shape, seconds_per_column: float) -> float:
+    n_searched_columns = shape.n_columns * shape.params.get("max_features", _compute_default_max_features(shape))
+    return N_TREES * (5e-7 + seconds_per_column * n_searched_columns)
 
 
-# Leaves of one row, and the mean over all trees: what carries small tables. AutoGluon's portfolio has little else.
+# On small tables, leaves of one row, averaged over all trees, are best. AutoGluon's portfolio has little else.
 FOREST = Family(
     name="forest",
     estimators=("sklearn.RandomForestClassifier", "sklearn.RandomForestRegressor"),
-    space=_space,
-    make=_make,
+    space=_make_space,
+    make=_make_model,
     first=(
-        {"max_features": _square_root, "min_samples_leaf": partial(_leaf, of_many_rows=5)},
-        {"max_features": 0.75, "min_samples_leaf": partial(_leaf, of_few_rows=2, of_many_rows=5)},
+        {
+            "max_features": _compute_default_max_features,
+            "min_samples_leaf": partial(_choose_min_samples_leaf, many_rows_value=5),
+        },
+        {
+            "max_features": 0.75,
+            "min_samples_leaf": partial(_choose_min_samples_leaf, few_rows_value=2, many_rows_value=5),
+        },
     ),
     columns="coded",
-    seconds=lambda shape: 0.2 + shape.n_rows * _seconds_of_row(shape, 1e-7),
+    seconds=lambda shape: 0.2 + shape.n_rows * _estimate_seconds_per_row(shape, 1e-7),
     is_bagged=False,
 )
 
 EXTRA_TREES = Family(
     name="extra_trees",
     estimators=("sklearn.ExtraTreesClassifier", "sklearn.ExtraTreesRegressor"),
-    space=_space,
-    make=_make_extra,
+    space=_make_space,
+    make=_make_extra_trees,
     first=(
-        {"max_features": _square_root, "min_samples_leaf": partial(_leaf, of_many_rows=2)},
-        {"max_features": 0.75, "criterion": "entropy", "min_samples_leaf": partial(_leaf, of_many_rows=2)},
+        {
+            "max_features": _compute_default_max_features,
+            "min_samples_leaf": partial(_choose_min_samples_leaf, many_rows_value=2),
+        },
+        {
+            "max_features": 0.75,
+            "criterion": "entropy",
+            "min_samples_leaf": partial(_choose_min_samples_leaf, many_rows_value=2),
+        },
     ),
     columns="coded",
-    seconds=lambda shape: 0.15 + shape.n_rows * _seconds_of_row(shape, 5e-8),
+    seconds=lambda shape: 0.15 + shape.n_rows * _estimate_seconds_per_row(shape, 5e-8),
     is_bagged=False,
 )

@@ -10,10 +10,10 @@ from sklearn_autotune.families._base import Branch, Family, Shape
 __all__ = ["GRADIENT_BOOSTING"]
 
 
-def _space(shape: Shape) -> Branch:
+def _make_space(shape: Shape) -> Branch:
     space: Branch = {
         "learning_rate": FloatDistribution(0.01, 0.3, log=True),
-        # hyperopt-sklearn: 2-5, mostly 3. Deeper trees cost more here than they give.
+        # hyperopt-sklearn: 2-5, mostly 3. Deeper trees cost more than they gain here.
         "max_depth": IntDistribution(2, 8),
         # hyperopt-sklearn: log 1-50; bounded so that small tables can still be split.
         "min_samples_leaf": IntDistribution(1, shape.divide_rows(20, max_value=50), log=True),
@@ -28,32 +28,35 @@ def _space(shape: Shape) -> Branch:
     return space
 
 
-def _make(shape: Shape) -> Any:
+def _make_model(shape: Shape) -> Any:
     from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
     kind = GradientBoostingClassifier if shape.is_classifier else GradientBoostingRegressor
-    return kind(n_estimators=USUAL["n_estimators"])
+    return kind(n_estimators=TYPICAL_SETTINGS["n_estimators"])
 
 
-USUAL: dict[str, Any] = {"n_estimators": 150, "max_depth": 4, "subsample": 0.7, "max_features": 0.5}
+TYPICAL_SETTINGS: dict[str, Any] = {"n_estimators": 150, "max_depth": 4, "subsample": 0.7, "max_features": 0.5}
 
 
-def _effort(n_estimators: int, max_depth: int, subsample: float, max_features: float, **_others: Any) -> float:
-    """Return what settings cost beside each other, as measured on 2,000 and 6,000 rows."""
+def _compute_relative_cost(
+    n_estimators: int, max_depth: int, subsample: float, max_features: float, **_others: Any
+) -> float:
+    """Compute the relative cost of settings, as measured on 2,000 and 6,000 rows."""
     return n_estimators * max_depth * subsample * (max_features + 0.1)
 
 
-def _seconds(shape: Shape) -> float:
-    usually = 7e-7 * shape.cells * log2(shape.n_rows + 2) * shape.n_outputs
-    return 0.05 + usually * _effort(**(USUAL | dict(shape.params))) / _effort(**USUAL)
+def _estimate_seconds(shape: Shape) -> float:
+    typical_seconds = 7e-7 * shape.cells * log2(shape.n_rows + 2) * shape.n_outputs
+    cost = _compute_relative_cost(**(TYPICAL_SETTINGS | dict(shape.params)))
+    return 0.05 + typical_seconds * cost / _compute_relative_cost(**TYPICAL_SETTINGS)
 
 
 GRADIENT_BOOSTING = Family(
     name="gradient_boosting",
     estimators=("sklearn.GradientBoostingClassifier", "sklearn.GradientBoostingRegressor"),
-    space=_space,
-    make=_make,
-    first=({**USUAL, "learning_rate": 0.05},),
+    space=_make_space,
+    make=_make_model,
+    first=({**TYPICAL_SETTINGS, "learning_rate": 0.05},),
     columns="scaled",  # it takes no missing values
-    seconds=_seconds,
+    seconds=_estimate_seconds,
 )

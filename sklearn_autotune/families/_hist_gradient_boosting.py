@@ -13,7 +13,7 @@ __all__ = ["HIST_GRADIENT_BOOSTING"]
 EARLY_STOPPING_ROWS = 10_000
 
 
-def _space(shape: Shape) -> Branch:
+def _make_space(shape: Shape) -> Branch:
     return (
         {
             # auto-sklearn: log 0.01-1; its portfolios end at 0.29.
@@ -27,12 +27,12 @@ def _space(shape: Shape) -> Branch:
             # TabArena's LightGBM: feature fraction 0.4-1.
             "max_features": FloatDistribution(0.3, 1.0),
         }
-        | _rounds(shape)
+        | _make_rounds_space(shape)
         | shape.class_weight
     )
 
 
-def _rounds(shape: Shape) -> Branch:
+def _make_rounds_space(shape: Shape) -> Branch:
     has_early_stopping = shape.params.get("early_stopping")
     if has_early_stopping is True:  # the user's own limit
         return {}
@@ -42,7 +42,7 @@ def _rounds(shape: Shape) -> Branch:
     return {"max_iter": IntDistribution(50, 500, log=True)}
 
 
-def _make(shape: Shape) -> Any:
+def _make_model(shape: Shape) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     kind = HistGradientBoostingClassifier if shape.is_classifier else HistGradientBoostingRegressor
@@ -53,10 +53,10 @@ def _make(shape: Shape) -> Any:
 HIST_GRADIENT_BOOSTING = Family(
     name="hist_gradient_boosting",
     estimators=("sklearn.HistGradientBoostingClassifier", "sklearn.HistGradientBoostingRegressor"),
-    space=_space,
-    make=_make,
+    space=_make_space,
+    make=_make_model,
     # The second after auto-sklearn's portfolio, which likes small trees and much shrinkage.
     first=({}, {"learning_rate": 0.03, "max_leaf_nodes": 15, "l2_regularization": 1.0, "max_features": 0.6}),
     columns="native",
-    seconds=partial(estimate_boosting_seconds, start=0.03, seconds_per_output=0.03, seconds_per_cell=1.7e-7),
+    seconds=partial(estimate_boosting_seconds, fixed_seconds=0.03, seconds_per_output=0.03, seconds_per_cell=1.7e-7),
 )

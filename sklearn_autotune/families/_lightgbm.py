@@ -10,7 +10,7 @@ from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boos
 __all__ = ["LIGHTGBM"]
 
 
-def _space(shape: Shape) -> Branch:
+def _make_space(shape: Shape) -> Branch:
     # TabArena: log 0.005-0.1; the slowest need more rounds than can be searched.
     slowest = 0.01
     rounds: Branch = {"n_estimators": IntDistribution(50, 500, log=True)}
@@ -27,13 +27,13 @@ def _space(shape: Shape) -> Branch:
         # TabArena: log 1e-4-2.
         "reg_lambda": FloatDistribution(1e-4, 2.0, log=True),
     }
-    if "extra_trees" in shape.params:  # its classes know it once it has been given
+    if "extra_trees" in shape.params:  # get_params has it only if it was passed to the constructor
         # AutoGluon: half of its portfolio has random splits.
         space["extra_trees"] = [False, True]
     return space
 
 
-def _make(shape: Shape) -> Any:
+def _make_model(shape: Shape) -> Any:
     from lightgbm import LGBMClassifier, LGBMRegressor
 
     kind = LGBMClassifier if shape.is_classifier else LGBMRegressor
@@ -53,8 +53,8 @@ def _make(shape: Shape) -> Any:
 LIGHTGBM = Family(
     name="lightgbm",
     estimators=("lightgbm.LGBMClassifier", "lightgbm.LGBMRegressor"),
-    space=_space,
-    make=_make,
+    space=_make_space,
+    make=_make_model,
     # AutoGluon has the default and, as r96, the one with random splits and few leaves. Measured on nine tables, small
     # trees had the least log loss on five, random splits on three; but the default needs the fewest rounds.
     first=(
@@ -64,10 +64,10 @@ LIGHTGBM = Family(
         {"num_leaves": 5, "colsample_bytree": 0.6},
         {"extra_trees": True, "num_leaves": 64},
     ),
-    # Its own way with categories is for large tables (min_data_per_group 100, cat_smooth and cat_l2 10): on nine of
-    # thirteen tables of 1,000 to 7,000 rows it did worse, on one ten times as bad, and on three better.
+    # LightGBM's own handling of categories is meant for large tables (min_data_per_group 100, cat_smooth and cat_l2
+    # 10): on thirteen tables of 1,000 to 7,000 rows it was worse on nine, ten times as bad on one, better on three.
     columns="coded",
     package="lightgbm",
-    seconds=partial(estimate_boosting_seconds, start=0.02, seconds_per_output=0.03, seconds_per_cell=2e-7),
+    seconds=partial(estimate_boosting_seconds, fixed_seconds=0.02, seconds_per_output=0.03, seconds_per_cell=2e-7),
     rounds="n_estimators",
 )

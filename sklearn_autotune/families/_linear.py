@@ -1,7 +1,7 @@
-"""Linear models with a ridge penalty. They want scaled features.
+"""Linear models with a ridge penalty. They need scaled features.
 
-Only the strength of the penalty is searched. What the penalty is, and which solver goes with it, is spelled
-differently from scikit-learn 1.8 on: that stays as the user has set it.
+Only the strength of the penalty is searched. The kind of penalty and the solver, whose parameters change with
+scikit-learn 1.8, stay as the user has set them.
 """
 
 from typing import Any
@@ -13,13 +13,13 @@ from sklearn_autotune.families._base import Branch, Family, Shape
 __all__ = ["LOGISTIC", "RIDGE"]
 
 
-def _logistic_space(shape: Shape) -> Branch:
+def _make_logistic_space(shape: Shape) -> Branch:
     # The grid of scikit-learn's LogisticRegressionCV: log 1e-4-1e4.
     return {"C": FloatDistribution(1e-4, 1e4, log=True)} | shape.class_weight
 
 
-def _ridge_space(shape: Shape) -> Branch:
-    # auto-sklearn: log 1e-5-10. The squared errors are summed, not averaged: more rows can bear a larger alpha.
+def _make_ridge_space(shape: Shape) -> Branch:
+    # auto-sklearn: log 1e-5-10. The squared errors are summed, not averaged: with more rows a larger alpha makes sense.
     return {"alpha": FloatDistribution(1e-4, 1e4, log=True)} | shape.class_weight
 
 
@@ -38,7 +38,7 @@ def _make_ridge(shape: Shape) -> Any:
 LOGISTIC = Family(
     name="logistic",
     estimators=("sklearn.LogisticRegression",),
-    space=_logistic_space,
+    space=_make_logistic_space,
     make=_make_logistic,
     first=({}, {"C": 0.03}),
     tasks=("classification",),
@@ -48,7 +48,7 @@ LOGISTIC = Family(
 RIDGE = Family(
     name="ridge",
     estimators=("sklearn.Ridge", "sklearn.RidgeClassifier"),
-    space=_ridge_space,
+    space=_make_ridge_space,
     make=_make_ridge,
     first=({}, {"alpha": 100.0}),
     tasks=("regression",),

@@ -1,4 +1,4 @@
-"""Naive Bayes with normal distributions. Its probabilities are far too sure, and are scaled where it is blended."""
+"""Naive Bayes with normal distributions. Its probabilities are overconfident; the blend scales them."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from sklearn_autotune.families._base import Branch, Family, Shape
 __all__ = ["NAIVE_BAYES"]
 
 
-def _space(shape: Shape) -> Branch:
+def _make_space(shape: Shape) -> Branch:
     # scikit-learn's own value is 1e-9; larger ones smooth, and help where columns depend on one another.
     return {"var_smoothing": FloatDistribution(1e-9, 1.0, log=True)}
 
 
-def _make(shape: Shape) -> Any:
+def _make_model(shape: Shape) -> Any:
     from sklearn.naive_bayes import GaussianNB
 
     return GaussianNB()
@@ -23,8 +23,8 @@ def _make(shape: Shape) -> Any:
 NAIVE_BAYES = Family(
     name="naive_bayes",
     estimators=("sklearn.GaussianNB",),
-    space=_space,
-    make=_make,
+    space=_make_space,
+    make=_make_model,
     first=({"var_smoothing": 0.01},),
     tasks=("classification",),
     seconds=lambda shape: 0.01 + 2e-8 * shape.cells * shape.n_classes,

@@ -1,4 +1,4 @@
-"""Nearest neighbours. They want scaled features."""
+"""Nearest neighbours. They need scaled features."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sklearn_autotune.families._base import Branch, Family, Shape
 __all__ = ["NEIGHBORS"]
 
 
-def _space(shape: Shape) -> Branch:
+def _make_space(shape: Shape) -> Branch:
     space: Branch = {
         # auto-sklearn: log 1-100. Half the rows leave room for estimators that hold out rows themselves.
         "n_neighbors": IntDistribution(1, shape.divide_rows(2, max_value=100), log=True),
@@ -20,28 +20,28 @@ def _space(shape: Shape) -> Branch:
     return space
 
 
-def _make(shape: Shape) -> Any:
+def _make_model(shape: Shape) -> Any:
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
     return KNeighborsClassifier() if shape.is_classifier else KNeighborsRegressor()
 
 
-def _seconds(shape: Shape) -> float:
-    """Foresee what finding the neighbours of half as many rows takes.
+def _estimate_seconds(shape: Shape) -> float:
+    """Estimate the seconds of finding the neighbours of half as many rows.
 
     Measured on 2,000 to 20,000 rows of 5 to 60 columns. Sums of squares come from a matrix product; sums of absolute
     differences do not.
     """
-    of_pair = 3.5e-10 * shape.n_columns if shape.params.get("p") == 1 else 1.4e-9 + 2.7e-11 * shape.n_columns
-    return 0.02 + of_pair * shape.n_rows**2
+    seconds_per_pair = 3.5e-10 * shape.n_columns if shape.params.get("p") == 1 else 1.4e-9 + 2.7e-11 * shape.n_columns
+    return 0.02 + seconds_per_pair * shape.n_rows**2
 
 
 NEIGHBORS = Family(
     name="neighbors",
     estimators=("sklearn.KNeighborsClassifier", "sklearn.KNeighborsRegressor"),
-    space=_space,
-    make=_make,
+    space=_make_space,
+    make=_make_model,
     first=({"n_neighbors": 15, "weights": "distance"}, {"n_neighbors": 5, "weights": "distance", "p": 1}),
-    seconds=_seconds,
+    seconds=_estimate_seconds,
     is_bagged=False,
 )

@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons. They want scaled features, and in regression a scaled target."""
+"""Multi-layer perceptrons. They need scaled features, and in regression a scaled target."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sklearn_autotune.families._base import Branch, Family, Shape
 __all__ = ["NEURAL"]
 
 
-def _space(shape: Shape) -> Branch:
+def _make_space(shape: Shape) -> Branch:
     return {
         # auto-sklearn: one to three layers of 16 to 264 units.
         "hidden_layer_sizes": [(64,), (128,), (256,), (64, 64), (128, 128), (64, 64, 64)],
@@ -20,7 +20,7 @@ def _space(shape: Shape) -> Branch:
     }
 
 
-def _make(shape: Shape) -> Any:
+def _make_model(shape: Shape) -> Any:
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.neural_network import MLPClassifier, MLPRegressor
     from sklearn.preprocessing import StandardScaler
@@ -34,8 +34,8 @@ def _make(shape: Shape) -> Any:
 NEURAL = Family(
     name="neural",
     estimators=("sklearn.MLPClassifier", "sklearn.MLPRegressor"),
-    space=_space,
-    make=_make,
+    space=_make_space,
+    make=_make_model,
     first=(
         {"hidden_layer_sizes": (128, 128), "alpha": 1e-3, "learning_rate_init": 3e-3},
         {"hidden_layer_sizes": (256,), "alpha": 1.0, "learning_rate_init": 1e-3},

@@ -1,7 +1,7 @@
-"""Models of the second layer, which `AutoModelSelector` fits on what the best of each family predict.
+"""Models of the second layer, which `AutoModelSelector` fits on predictions of the best candidate of each family.
 
-There is little to search: with ten columns that each predict well, settings matter little, and what has been chosen on
-these rows before is soon fitted to them too well.
+There is little to search: with ten columns that each predict well, settings matter little, and choosing among many
+would soon overfit, since the columns were chosen on the same rows.
 """
 
 from typing import Any
@@ -13,46 +13,49 @@ __all__ = ["STACKED_LINEAR", "STACKED_NAMES", "STACKED_TREES"]
 
 N_TREES = 200
 
-# Small leaves know rows again that are near each other, and read one's class from what was predicted for the other, as
-# with twins. Of two classes, leaves of 3 rows made the log loss on the folds less and that on new rows more by 0.3 to
-# 2 % (wells, HMDA, telephone, taxi), leaves of 10 by 0 to 0.4 %; covid and email would rather have 3. Of more classes
-# leaves of 3 made both less, by 0.3 to 1.5 % (jobs, diamonds, loans), leaves of 10 by about half of that.
-LEAF_OF_TWO_CLASSES = 10
-LEAF = 3
+# Small leaves recognise rows that are close to each other, and infer the class of one from the prediction for the
+# other, as with duplicates. With two classes, leaves of 3 rows reduced the log loss on the folds but increased it on
+# new rows, by 0.3 to 2 % (wells, HMDA, telephone, taxi), leaves of 10 by 0 to 0.4 %; on covid and email 3 was better.
+# With more classes, leaves of 3 reduced both, by 0.3 to 1.5 % (jobs, diamonds, loans), leaves of 10 by about half of
+# that.
+MIN_LEAF_TWO_CLASSES = 10
+MIN_LEAF = 3
 
 
-def _make_linear(shape: Shape) -> Any:
+def _make_linear_model(shape: Shape) -> Any:
     from sklearn.linear_model import LinearRegression, LogisticRegression
 
     # Without negative weights, as in Breiman's "Stacked regressions" (Machine Learning, 1996).
     return LogisticRegression(tol=1e-3, max_iter=500) if shape.is_classifier else LinearRegression(positive=True)
 
 
-def _make_trees(shape: Shape) -> Any:
+def _make_trees_model(shape: Shape) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
     if shape.is_classifier:
-        return ExtraTreesClassifier(N_TREES, min_samples_leaf=LEAF_OF_TWO_CLASSES if shape.n_classes == 2 else LEAF)
-    return ExtraTreesRegressor(N_TREES, min_samples_leaf=LEAF, max_features=1 / 3)
+        return ExtraTreesClassifier(
+            N_TREES, min_samples_leaf=MIN_LEAF_TWO_CLASSES if shape.n_classes == 2 else MIN_LEAF
+        )
+    return ExtraTreesRegressor(N_TREES, min_samples_leaf=MIN_LEAF, max_features=1 / 3)
 
 
 STACKED_LINEAR = Family(
     name="stacked_linear",
     estimators=(),
     space=lambda shape: {},
-    make=_make_linear,
-    first=({"C": 0.1}, {"C": 0.01}, {"C": 1.0}),  # of the regression there is only one
+    make=_make_linear_model,
+    first=({"C": 0.1}, {"C": 0.01}, {"C": 1.0}),  # a regression has no C, and uses one candidate
     columns="native",
-    seconds=lambda shape: 0.03 + 1e-7 * shape.cells * shape.n_outputs,  # with its temperature
+    seconds=lambda shape: 0.03 + 1e-7 * shape.cells * shape.n_outputs,  # including its temperature
     is_bagged=False,
 )
 
-# Sees the table beside the predictions: where which model is right.
+# Uses the table beside the predictions, to learn on which rows which model is right.
 STACKED_TREES = Family(
     name="stacked_trees",
     estimators=(),
     space=lambda shape: {},
-    make=_make_trees,
+    make=_make_trees_model,
     first=({},),
     columns="coded",
     seconds=lambda shape: 0.5 * EXTRA_TREES.seconds(shape),

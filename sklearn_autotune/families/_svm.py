@@ -1,4 +1,4 @@
-"""Support vector machines with a kernel. They want scaled features, and SVR a scaled target."""
+"""Support vector machines with a kernel. They need scaled features, and SVR a scaled target."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sklearn_autotune.families._base import Branch, Family, Shape
 __all__ = ["SVM"]
 
 
-def _space(shape: Shape) -> Branch | list[Branch]:
+def _make_space(shape: Shape) -> Branch | list[Branch]:
     kernel = shape.params.get("kernel", "rbf")
     common = shape.class_weight
     if not shape.is_classifier:
@@ -35,35 +35,35 @@ def _space(shape: Shape) -> Branch | list[Branch]:
     return [rbf | common, poly | common] if kernel == "rbf" else poly | common
 
 
-# libsvm took 0.1 to 5 iterations a row where the model was good, on four tables of 1,800 to 7,000 rows; with C = 1000
-# or a polynomial kernel 50 to over 300, which is 24 s where a good one takes 1.
-ITERATIONS_A_ROW = 20
-LEAST_ITERATIONS = 5000
+# On four tables of 1,800 to 7,000 rows, good models took libsvm 0.1 to 5 iterations per row; those with C = 1000 or a
+# polynomial kernel 50 to over 300, which is 24 s instead of 1.
+ITERATIONS_PER_ROW = 20
+MIN_ITERATIONS = 5000
 
 
-def _make(shape: Shape) -> Any:
+def _make_model(shape: Shape) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC, SVR
 
-    most = max(LEAST_ITERATIONS, ITERATIONS_A_ROW * shape.n_rows)
+    max_iter = max(MIN_ITERATIONS, ITERATIONS_PER_ROW * shape.n_rows)
     if shape.is_classifier:
-        return CalibratedClassifierCV(SVC(max_iter=most), cv=3, ensemble=False)
-    return TransformedTargetRegressor(SVR(max_iter=most), transformer=StandardScaler())
+        return CalibratedClassifierCV(SVC(max_iter=max_iter), cv=3, ensemble=False)
+    return TransformedTargetRegressor(SVR(max_iter=max_iter), transformer=StandardScaler())
 
 
-def _seconds(shape: Shape) -> float:
-    # libsvm grows with the square of the rows, and the calibration takes three fits more.
+def _estimate_seconds(shape: Shape) -> float:
+    # libsvm's time grows with the square of the rows, and calibration takes three more fits.
     return 0.02 + 6e-10 * shape.n_rows * shape.cells * (4 if shape.is_classifier else 1)
 
 
 SVM = Family(
     name="svm",
     estimators=("sklearn.SVC", "sklearn.SVR"),
-    space=_space,
-    make=_make,
+    space=_make_space,
+    make=_make_model,
     # The gamma that scikit-learn's "scale" gives for scaled columns.
     first=tuple({"kernel": "rbf", "C": C, "gamma": lambda shape: 1 / shape.n_columns} for C in (1.0, 10.0)),
-    seconds=_seconds,
+    seconds=_estimate_seconds,
 )

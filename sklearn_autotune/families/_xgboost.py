@@ -9,7 +9,7 @@ from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boos
 __all__ = ["XGBOOST", "make_first_xgboost_settings", "make_tuned_xgboost_space"]
 
 
-def _space(shape: Shape) -> Branch:
+def _make_space(shape: Shape) -> Branch:
     # AutoGluon: log 0.005-0.2; TabArena: log 0.005-0.1; XGBoost's own value is 0.3. The slowest need more rounds than
     # can be searched.
     slowest = 0.01
@@ -33,7 +33,7 @@ def _space(shape: Shape) -> Branch:
     }
 
 
-def _make(shape: Shape) -> Any:
+def _make_model(shape: Shape) -> Any:
     from xgboost import XGBClassifier, XGBRegressor
 
     kind = XGBClassifier if shape.is_classifier else XGBRegressor
@@ -41,22 +41,22 @@ def _make(shape: Shape) -> Any:
 
 
 def make_tuned_xgboost_space(shape: Shape) -> Branch:
-    """Return what `TunedXGBClassifier` searches: all but the number of rounds, which it finds as it goes.
+    """Make the space that `TunedXGBClassifier` searches: all parameters but the number of rounds.
 
-    The learning rate is in it for the sake of `LearningRateRefinement`; it is not searched like the others.
+    It includes the learning rate for `LearningRateRefinement`; it is not searched like the other parameters.
     """
-    space = _space(Shape(shape.n_rows, shape.is_classifier, {"early_stopping_rounds": 1}))
-    # People write 0 to 5; on small tables 2 and more were best, on large ones it should not matter.
+    space = _make_space(Shape(shape.n_rows, shape.is_classifier, {"early_stopping_rounds": 1}))
+    # Usual ranges are 0 to 5; on small tables 2 and more were best, on large ones it should not matter.
     space["gamma"] = FloatDistribution(0.0, 5.0)
     if shape.params.get("tree_method") == "exact":
-        del space["colsample_bynode"]  # XGBoost cannot do both
+        del space["colsample_bynode"]  # XGBoost does not support both
     return space
 
 
-# What to begin with. The deep ones come from AutoGluon's portfolio (r33, r89) and TabArena's defaults (XGB-TD); between
-# them are shallow, strongly sampled and strongly regularised ones for small tables. Learning rates are left out: the
-# number of rounds follows them.
-_FIRST: tuple[Branch, ...] = (
+# First settings. The deep ones come from AutoGluon's portfolio (r33, r89) and TabArena's defaults (XGB-TD); the others
+# are shallow, strongly sampled and strongly regularised ones for small tables. They have no learning rate, since early
+# stopping adapts the number of rounds to it.
+_FIRST_SETTINGS: tuple[Branch, ...] = (
     {"max_depth": 6, "gamma": 2.5, "subsample": 0.8, "colsample_bylevel": 0.8},
     {"max_depth": 3, "subsample": 0.8, "colsample_bylevel": 0.8},
     {"max_depth": 2, "subsample": 0.8, "colsample_bylevel": 0.8, "colsample_bynode": 0.65, "reg_lambda": 10.0},
@@ -81,7 +81,7 @@ _FIRST: tuple[Branch, ...] = (
     {"max_depth": 10, "min_child_weight": 0.6, "colsample_bylevel": 0.69},
     {"max_depth": 5, "min_child_weight": 0.63, "colsample_bylevel": 0.66},
 )
-_NEUTRAL: Branch = {
+_DEFAULT_SETTINGS: Branch = {
     "min_child_weight": 1.0,
     "subsample": 1.0,
     "colsample_bylevel": 1.0,
@@ -92,64 +92,66 @@ _NEUTRAL: Branch = {
 }
 
 
-def _seconds(shape: Shape) -> float:
+def _estimate_seconds(shape: Shape) -> float:
     depth = shape.params.get("max_depth", 3) / 3
-    return estimate_boosting_seconds(shape, start=0.02, seconds_per_output=0.03 * depth, seconds_per_cell=5e-7 * depth)
+    return estimate_boosting_seconds(
+        shape, fixed_seconds=0.02, seconds_per_output=0.03 * depth, seconds_per_cell=5e-7 * depth
+    )
 
 
 XGBOOST = Family(
     name="xgboost",
     estimators=("xgboost.XGBClassifier", "xgboost.XGBRegressor"),
-    space=_space,
-    make=_make,
+    space=_make_space,
+    make=_make_model,
     # A shallow one, AutoGluon's r89, TabArena's XGB-TD, a strongly regularised one.
     first=tuple(
-        _NEUTRAL | setting
+        _DEFAULT_SETTINGS | setting
         for setting in (
             {"max_depth": 3, "learning_rate": 0.08, "subsample": 0.8, "colsample_bylevel": 0.8},
             {"max_depth": 5, "learning_rate": 0.088, "min_child_weight": 0.63, "colsample_bylevel": 0.66},
-            _FIRST[7] | {"learning_rate": 0.05},
-            _FIRST[6] | {"learning_rate": 0.03, "min_child_weight": 6.0},
+            _FIRST_SETTINGS[7] | {"learning_rate": 0.05},
+            _FIRST_SETTINGS[6] | {"learning_rate": 0.03, "min_child_weight": 6.0},
         )
     ),
     columns="native",
-    seconds=_seconds,
+    seconds=_estimate_seconds,
     rounds="n_estimators",
 )
 
 
-# From so many rows on, gamma cuts off splits that are worth having: on diamonds (30,000 rows, five classes) a gamma of
-# 2.5 cost a tenth of the log loss.
+# From this number of rows on, gamma prevents useful splits: on diamonds (30,000 rows, five classes) a gamma of 2.5
+# increased the log loss by a tenth.
 MANY_ROWS = 10_000
 
 
 def make_first_xgboost_settings(space: Branch, learning_rate: float, n_rows: int) -> list[Branch]:
-    """Return settings to begin with, as far as a space has their parameters, and moved into its ranges.
+    """Make the first settings of a search, restricted to the parameters and ranges of a space.
 
     Parameters
     ----------
     space : dict of str to Optuna distribution
     learning_rate : float
     n_rows : int
-        Rows that a model is trained on: of many, settings with gamma come last, the deep ones first.
+        Rows that a model is trained on. If there are many, settings with gamma come last and deep ones first.
 
     Returns
     -------
     candidates : list of dict
     """
     candidates = []
-    ordered = _FIRST if n_rows < MANY_ROWS else sorted(_FIRST, key=_for_few_rows)
+    ordered = _FIRST_SETTINGS if n_rows < MANY_ROWS else sorted(_FIRST_SETTINGS, key=_rank_for_many_rows)
     for setting in ordered:
-        complete = _NEUTRAL | setting | {"learning_rate": learning_rate}
-        candidate = {name: _into(value, space[name]) for name, value in complete.items() if name in space}
+        complete = _DEFAULT_SETTINGS | setting | {"learning_rate": learning_rate}
+        candidate = {name: _clip_to_range(value, space[name]) for name, value in complete.items() if name in space}
         if candidate and candidate not in candidates:
             candidates.append(candidate)
     return candidates
 
 
-def _for_few_rows(setting: Branch) -> tuple[bool, bool]:
+def _rank_for_many_rows(setting: Branch) -> tuple[bool, bool]:
     return "gamma" in setting, setting["max_depth"] < 5
 
 
-def _into(value: float, distribution: FloatDistribution | IntDistribution) -> float:
+def _clip_to_range(value: float, distribution: FloatDistribution | IntDistribution) -> float:
     return min(max(value, distribution.low), distribution.high)
