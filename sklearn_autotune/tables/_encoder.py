@@ -1,4 +1,4 @@
-"""Raw columns become numbers and category codes, so that models are trained and asked on the same columns."""
+"""Encodes raw columns as numbers and category codes, the same way in training and in prediction; checks the target."""
 
 import numbers
 from collections.abc import Mapping
@@ -22,16 +22,16 @@ MICROSECONDS_A_DAY = 86_400_000_000
 
 
 class ColumnEncoder:
-    """What the columns of a training table hold: numbers, or which categories.
+    """Encodes the columns of a table: numbers stay numbers, categories become codes.
 
-    Numbers and booleans stay numbers, dates become days since 1970. Strings and categoricals of pandas and polars
-    become the places of their values among the sorted values seen in training; a value that was not seen becomes
-    missing, as None and NaN are. What is no DataFrame has numbers only.
+    Booleans become numbers too, dates become days since 1970. Strings and categoricals of pandas and polars become the
+    indices of their values among the sorted values of the training table. Unknown values become missing, like None and
+    NaN. Arrays that are no DataFrame have to hold numbers only.
 
     Attributes
     ----------
     categories : dict of int to list
-        Of each column that holds categories, by its place, the values seen.
+        The values of each column that holds categories, by the index of the column.
     n_columns : int
     """
 
@@ -41,13 +41,13 @@ class ColumnEncoder:
 
     @property
     def feature_types(self) -> list[str] | None:
-        """What XGBoost is told of the columns: "c" where there are categories, "q" elsewhere; None if nowhere."""
+        """XGBoost's ``feature_types``: "c" for categories, "q" for numbers; None if there are no categories."""
         if not self.categories:
             return None
-        return ["c" if place in self.categories else "q" for place in range(self.n_columns)]
+        return ["c" if index in self.categories else "q" for index in range(self.n_columns)]
 
     def fit_transform(self, X: Any) -> Any:
-        """Look at the training table, and return it encoded.
+        """Learn the categories of the training table, and return the table encoded.
 
         Parameters
         ----------
@@ -64,17 +64,17 @@ class ColumnEncoder:
         """
         self.categories = {}
         if not is_dataframe(X):
-            encoded = _numbers(X)
+            encoded = _check_numbers(X)
             self.n_columns = encoded.shape[1]
             return encoded
         self.n_columns = X.shape[1]
-        for place, name in enumerate(X.columns):
-            values, is_numeric = _column(X, place, name)
+        for index, name in enumerate(X.columns):
+            values, is_numeric = _read_column(X, index, name)
             if not is_numeric:
-                self.categories[place] = _distinct(values)
-        return self.encode(X)
+                self.categories[index] = _sort_distinct(values)
+        return self.transform(X)
 
-    def encode(self, X: Any) -> Any:
+    def transform(self, X: Any) -> Any:
         """Encode a table with the same columns.
 
         Parameters
@@ -86,21 +86,21 @@ class ColumnEncoder:
         encoded : ndarray or CSR matrix of float, of shape (n_samples, n_features)
         """
         if not is_dataframe(X):
-            return _numbers(X)
+            return _check_numbers(X)
         encoded = np.empty(X.shape, dtype=np.float64)
-        for place, name in enumerate(X.columns):
-            values, is_numeric = _column(X, place, name)
-            if place in self.categories:
+        for index, name in enumerate(X.columns):
+            values, is_numeric = _read_column(X, index, name)
+            if index in self.categories:
                 known = [None if value != value else value for value in values] if is_numeric else values
-                encoded[:, place] = _places(known, self.categories[place])
+                encoded[:, index] = _encode_categories(known, self.categories[index])
             elif is_numeric or all(isinstance(value, NUMBERS) for value in values):
-                encoded[:, place] = np.array(values, dtype=np.float64)  # of None it makes NaN
+                encoded[:, index] = np.array(values, dtype=np.float64)  # None becomes NaN
             else:
                 raise ValueError(
-                    f"Column {name!r} held numbers in training and now holds {_distinct(values)[:3]}. Give it the type "
-                    "it had, or fit again."
+                    f"Column {name!r} held numbers in training and now holds {_sort_distinct(values)[:3]}. Give it the "
+                    "type it had, or fit again."
                 )
-        return _numbers(encoded)
+        return _check_numbers(encoded)
 
 
 def require_target(estimator: Any, y: Any) -> None:
@@ -112,14 +112,14 @@ def require_target(estimator: Any, y: Any) -> None:
 
 
 def check_target_and_metadata(encoded: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
-    """Check that target and metadata have an entry for each row, and can be used.
+    """Check that target and metadata have an entry for each row and valid values.
 
     Parameters
     ----------
     encoded : array of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     metadata : mapping of str to object
-        What is None is left out. ``sample_weight`` has to be numbers of at least 0, and one above.
+        None values are dropped. ``sample_weight`` has to hold numbers of at least 0, one of them above 0.
 
     Returns
     -------
@@ -140,41 +140,43 @@ def check_target_and_metadata(encoded: Any, y: Any, metadata: Mapping[str, Any])
 
 
 def check_classes(classes: np.ndarray, counts: np.ndarray, cv: Any) -> None:
-    """Raise ValueError if there are no two classes, or one has fewer members than there are stratified folds."""
+    """Raise ValueError if there is only one class, or if a class has fewer rows than there are folds."""
     if len(classes) < 2:
         raise ValueError(
             f"This classifier needs samples of at least 2 classes, but y contains only one class: {classes[0]!r}."
         )
-    rarest, n_members = classes.tolist()[counts.argmin()], counts.min()
-    if isinstance(cv, numbers.Integral) and n_members < cv:
-        fewer = f"cv={n_members}, or " if n_members > 1 else ""
+    rarest, n_rows = classes.tolist()[counts.argmin()], counts.min()
+    if isinstance(cv, numbers.Integral) and n_rows < cv:
+        fewer = f"cv={n_rows}, or " if n_rows > 1 else ""
         raise ValueError(
-            f"Class {rarest!r} has {n_members} {'member' if n_members == 1 else 'members'}, fewer than the {cv} folds. "
+            f"Class {rarest!r} has {n_rows} {'member' if n_rows == 1 else 'members'}, fewer than the {cv} folds. "
             f"Pass {fewer}a splitter of your own, or merge or drop the class."
         )
 
 
 def check_weighted_classes(classes: np.ndarray, class_codes: np.ndarray, weight: np.ndarray | None) -> None:
-    """Raise ValueError if weights leave a single class: XGBoost 3.0 fails on that, and there is nothing to tune."""
-    left = np.unique(class_codes if weight is None else class_codes[weight > 0])
-    if len(left) < 2:
-        raise ValueError(f"sample_weight is zero for all rows but those of one class: {classes.tolist()[left[0]]!r}.")
+    """Raise ValueError if only one class has weight: XGBoost 3.0 fails on it, and there is nothing to tune."""
+    with_weight = np.unique(class_codes if weight is None else class_codes[weight > 0])
+    if len(with_weight) < 2:
+        raise ValueError(
+            f"sample_weight is zero for all rows but those of one class: {classes.tolist()[with_weight[0]]!r}."
+        )
 
 
 def is_dataframe(X: Any) -> bool:
-    """Whether it is a DataFrame of pandas or polars."""
+    """Whether X is a DataFrame of pandas or polars."""
     return hasattr(X, "columns") and hasattr(X, "dtypes") and hasattr(X, "shape")
 
 
-def _numbers(X: Any) -> Any:
+def _check_numbers(X: Any) -> Any:
     return check_array(
         X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite="allow-nan", input_name="X"
     )
 
 
-def _column(X: Any, place: int, name: Any) -> tuple[Any, bool]:
-    """Return a column's values, and whether they are numbers; of categories a list, with None where one is missing."""
-    column = X.iloc[:, place] if hasattr(X, "iloc") else X[name]
+def _read_column(X: Any, index: int, name: Any) -> tuple[Any, bool]:
+    """Return the values of a column and whether they are numbers; categories as a list, with None for missing ones."""
+    column = X.iloc[:, index] if hasattr(X, "iloc") else X[name]
     numbers, objects = _read_pandas(column) if hasattr(X, "iloc") else _read_polars(column)
     if numbers is not None:
         return numbers, True
@@ -188,41 +190,41 @@ def _column(X: Any, place: int, name: Any) -> tuple[Any, bool]:
 
 
 def _read_pandas(column: Any) -> tuple[np.ndarray | None, list[Any]]:
-    """Return a column as numbers, if it has a numeric type or holds objects that are all numbers, else as a list."""
+    """Return a column as numbers if all values are numbers, otherwise None and the values as a list."""
     is_categorical = hasattr(column.dtype, "categories")
     if getattr(column.dtype, "kind", "O") == "M":
         naive = column.dt.tz_convert("UTC").dt.tz_localize(None) if hasattr(column.dtype, "tz") else column
-        return _days(naive.to_numpy()), []
+        return _convert_to_days(naive.to_numpy()), []
     if not is_categorical and getattr(column.dtype, "kind", "O") in NUMERIC_KINDS:
         return column.to_numpy(dtype=np.float64, na_value=np.nan), []
     missing = column.isna().to_numpy()
-    objects = [None if gone else value for value, gone in zip(column.tolist(), missing, strict=True)]
+    objects = [None if is_missing else value for value, is_missing in zip(column.tolist(), missing, strict=True)]
     if not is_categorical and all(isinstance(value, NUMBERS) for value in objects):
         return np.array(objects, dtype=np.float64), []
     return None, objects
 
 
-def _days(dates: Any) -> np.ndarray:
-    """Return the days since 1970, with fractions; NaN where there is no date."""
+def _convert_to_days(dates: Any) -> np.ndarray:
+    """Convert dates to days since 1970, with fractions; missing dates become NaN."""
     dates = np.asarray(dates, dtype="datetime64[us]")
     return np.where(np.isnat(dates), np.nan, dates.astype(np.int64) / MICROSECONDS_A_DAY)
 
 
 def _read_polars(column: Any) -> tuple[np.ndarray | None, list[Any]]:
     if column.dtype.is_temporal() and column.dtype.base_type().__name__ in ("Date", "Datetime"):
-        return _days(column.to_numpy()), []
+        return _convert_to_days(column.to_numpy()), []
     if column.dtype.is_numeric() or str(column.dtype) == "Boolean":
         return np.array(column.to_list(), dtype=np.float64), []
     return None, column.to_list()
 
 
-def _distinct(values: list[Any]) -> list[Any]:
-    """Return the values that occur, in an order that does not depend on the rows'."""
+def _sort_distinct(values: list[Any]) -> list[Any]:
+    """Return the distinct values, sorted, numbers before strings."""
     known = {value for value in values if value is not None}
     return sorted(known, key=lambda value: (isinstance(value, str), value))
 
 
-def _places(values: list[Any], categories: list[Any]) -> np.ndarray:
-    """Return the places of values among the categories; NaN where they are none of them."""
-    place_of = {value: float(place) for place, value in enumerate(categories)}
-    return np.array([place_of.get(value, np.nan) for value in values], dtype=np.float64)
+def _encode_categories(values: list[Any], categories: list[Any]) -> np.ndarray:
+    """Return the indices of values among the categories; NaN for unknown values."""
+    codes = {value: float(code) for code, value in enumerate(categories)}
+    return np.array([codes.get(value, np.nan) for value in values], dtype=np.float64)

@@ -26,7 +26,7 @@ class EncodingTransformer(TransformerMixin, BaseEstimator):
         """Return the numbers."""
         if hasattr(X, "columns") and hasattr(self, "feature_names_in_"):
             X = X[self.feature_names_in_.tolist()]
-        return self.encoder_.encode(X)
+        return self.encoder_.transform(X)
 
 
 class LabelEncodingClassifier(ClassifierMixin, BaseEstimator):

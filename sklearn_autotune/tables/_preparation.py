@@ -1,4 +1,4 @@
-"""A raw table on its way to a model: read once, and prepared inside each fold as the model wants it."""
+"""Reads a raw table once, and prepares its columns for a model inside each fold."""
 
 from typing import Any
 
@@ -15,23 +15,23 @@ from sklearn_autotune.tables._encoder import ColumnEncoder, is_dataframe
 
 __all__ = ["TableReader", "make_preparation"]
 
-# Beyond so many values a column is not one-hot encoded, but by the mean of the target.
-MOST_ONE_HOT = 20
+# Columns with more categories are encoded by the mean of the target instead of one-hot.
+MAX_ONE_HOT_CATEGORIES = 20
 
-# scikit-learn's histogram gradient boosting takes no more categories than this.
-MOST_NATIVE = 255
+# scikit-learn's histogram gradient boosting takes at most this number of categories.
+MAX_NATIVE_CATEGORIES = 255
 
 
 class TableReader(TransformerMixin, BaseEstimator):
-    """Turns a raw table into numbers: of categories their places, of dates days; nothing else is learnt.
+    """Encodes a raw table as numbers with a `ColumnEncoder`, and drops constant columns.
 
-    Columns of a DataFrame may come in another order when it is read again.
+    In ``transform``, the columns of a DataFrame may come in another order.
 
     Attributes
     ----------
     encoder_ : ColumnEncoder
     is_constant_ : ndarray of bool, of shape (n_features_in_,)
-        Columns that held nothing, or one and the same value, in training; they are left out.
+        Columns that were empty or had a single value in training; they are dropped.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
     """
@@ -52,7 +52,7 @@ class TableReader(TransformerMixin, BaseEstimator):
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
-        """Learn the columns, and return the table as numbers.
+        """Learn the columns and return the encoded table.
 
         Parameters
         ----------
@@ -70,11 +70,11 @@ class TableReader(TransformerMixin, BaseEstimator):
             raise TypeError("Sparse data was passed, but dense data is required. Use X.toarray() to make it dense.")
         self.is_constant_ = np.array([_is_constant(column) for column in encoded.T])
         if self.is_constant_.all():
-            self.is_constant_[0] = False  # a table without columns would be no table
+            self.is_constant_[0] = False  # keep one column
         return encoded[:, ~self.is_constant_]
 
     def transform(self, X: Any) -> np.ndarray:
-        """Return a table with the same columns as numbers.
+        """Encode a table with the same columns.
 
         Parameters
         ----------
@@ -86,22 +86,22 @@ class TableReader(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if is_dataframe(X):
-            X = self._in_order(X)
+            X = self._reorder_columns(X)
             validate_data(self, X, reset=False, skip_check_array=True)
-            encoded = self.encoder_.encode(X)
+            encoded = self.encoder_.transform(X)
         else:
-            encoded = self.encoder_.encode(X)
+            encoded = self.encoder_.transform(X)
             validate_data(self, X, reset=False, skip_check_array=True)
         return encoded[:, ~self.is_constant_]
 
     @property
     def n_categories_(self) -> np.ndarray:
-        """How many categories each column that is kept has; 0 for numbers."""
+        """Number of categories of each column that is not dropped; 0 for numbers."""
         categories = self.encoder_.categories
-        counts = [len(categories[place]) if place in categories else 0 for place in range(self.n_features_in_)]
+        counts = [len(categories[index]) if index in categories else 0 for index in range(self.n_features_in_)]
         return np.array(counts)[~self.is_constant_]
 
-    def _in_order(self, X: Any) -> Any:
+    def _reorder_columns(self, X: Any) -> Any:
         names = list(getattr(self, "feature_names_in_", ()))
         is_shuffled = names and list(X.columns) != names and sorted(map(str, X.columns)) == sorted(map(str, names))
         return X[names] if is_shuffled else X
@@ -114,34 +114,34 @@ class TableReader(TransformerMixin, BaseEstimator):
 
 
 def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classification: bool) -> Any:
-    """Return the transformer that makes of a table that has been read what a kind of model wants.
+    """Make the transformer that prepares an encoded table for a kind of model.
 
     Parameters
     ----------
     kind : {"scaled", "coded", "native"}
-        As of `Family`.
+        See `Family`.
     n_categories : ndarray of int, of shape (n_columns,)
     n_rows : int
-        Rows that it will be fitted on.
+        Number of rows that it will be fitted on.
     is_classification : bool
 
     Returns
     -------
     preparation : ColumnTransformer
-        Not fitted; to be fitted inside each fold.
+        Unfitted; it is fitted inside each fold.
     """
     numbers = np.flatnonzero(n_categories == 0)
-    few = np.flatnonzero((n_categories > 0) & (n_categories <= MOST_ONE_HOT))
-    many = np.flatnonzero(n_categories > MOST_ONE_HOT)
-    target_mean = _target_means(is_classification)
+    few = np.flatnonzero((n_categories > 0) & (n_categories <= MAX_ONE_HOT_CATEGORIES))
+    many = np.flatnonzero(n_categories > MAX_ONE_HOT_CATEGORIES)
+    target_mean = _make_target_encoder(is_classification)
     if kind == "native":
-        many = np.flatnonzero(n_categories > MOST_NATIVE)
-        kept = np.flatnonzero(n_categories <= MOST_NATIVE)
+        many = np.flatnonzero(n_categories > MAX_NATIVE_CATEGORIES)
+        kept = np.flatnonzero(n_categories <= MAX_NATIVE_CATEGORIES)
         return ColumnTransformer([("kept", "passthrough", kept), ("means", target_mean, many)])
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist", min_frequency=min(5, max(1, n_rows // 50)), sparse_output=False
     )
-    filled = make_pipeline(FunctionTransformer(_filled), one_hot)
+    filled = make_pipeline(FunctionTransformer(_fill_missing_codes), one_hot)
     if kind == "coded":
         return ColumnTransformer(
             [("numbers", "passthrough", numbers), ("one_hot", filled, few), ("means", target_mean, many)]
@@ -149,17 +149,17 @@ def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classi
     scaled = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         StandardScaler(),
-        FunctionTransformer(_clipped, feature_names_out="one-to-one"),
+        FunctionTransformer(_clip_outliers, feature_names_out="one-to-one"),
     )
     return ColumnTransformer(
         [("numbers", scaled, numbers), ("one_hot", filled, few), ("means", make_pipeline(target_mean, scaled), many)]
     )
 
 
-def _target_means(is_classification: bool) -> TargetEncoder:
-    """Return what encodes categories by the mean of the target.
+def _make_target_encoder(is_classification: bool) -> TargetEncoder:
+    """Make the encoder of categories by the mean of the target.
 
-    Its own folds are what makes the encoding of a training row independent of that row's target.
+    It uses folds of its own, so that the encoding of a training row does not depend on that row's target.
     """
     kind = "auto" if is_classification else "continuous"
     if TargetEncoder().random_state != "deprecated":  # before scikit-learn 1.9
@@ -173,11 +173,11 @@ def _is_constant(column: np.ndarray) -> bool:
     return not len(known) or (len(known) == len(column) and bool((known == known[0]).all()))
 
 
-def _filled(places: np.ndarray) -> np.ndarray:
-    """Make a category of what is missing."""
-    return np.where(np.isnan(places), -1.0, places)
+def _fill_missing_codes(codes: np.ndarray) -> np.ndarray:
+    """Replace missing codes by a category of their own."""
+    return np.where(np.isnan(codes), -1.0, codes)
 
 
-def _clipped(values: np.ndarray) -> np.ndarray:
-    """Keep a few extreme rows from deciding everything: at most so many standard deviations."""
+def _clip_outliers(values: np.ndarray) -> np.ndarray:
+    """Clip scaled values at five standard deviations, so that a few extreme rows do not dominate the fit."""
     return np.clip(values, -5.0, 5.0)

@@ -1,4 +1,4 @@
-"""What columns held in training, and how far new rows are from it."""
+"""Profiles of training columns, and the drift of new rows from them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from sklearn_autotune.tables._encoder import ColumnEncoder
 
 __all__ = ["align_to_profile", "make_profile", "measure_drift"]
 
-# Of a column with more categories than this, only so many are written down, and unseen ones cannot be told.
-MOST_CATEGORIES = 1000
+# The categories of a column that has more of them are not stored, so that unseen ones are not detected.
+MAX_CATEGORIES = 1000
 
-# A share of missing values that grew by less is chance.
-LEAST_MISSING = 0.02
+# A smaller increase of the share of missing values is considered chance.
+MIN_MISSING_INCREASE = 0.02
 
 
 def make_profile(X: Any) -> list[dict[str, Any]]:
@@ -36,42 +36,42 @@ def make_profile(X: Any) -> list[dict[str, Any]]:
     >>> number["low"], number["high"], category["categories"], category["missing"]
     (1.0, 3.0, ['a'], 0.5)
     """
-    columns = ColumnEncoder()
-    encoded = columns.fit_transform(X)
+    encoder = ColumnEncoder()
+    encoded = encoder.fit_transform(X)
     profile = []
-    for place, name in enumerate(X.columns):
-        values = encoded[:, place]
+    for index, name in enumerate(X.columns):
+        values = encoded[:, index]
         known = values[~np.isnan(values)]
-        entry: dict[str, Any] = {"name": str(name), "type": str(X.dtypes.iloc[place])}
-        if place in columns.categories:
-            categories = columns.categories[place]
+        entry: dict[str, Any] = {"name": str(name), "type": str(X.dtypes.iloc[index])}
+        if index in encoder.categories:
+            categories = encoder.categories[index]
             entry |= {"kind": "category", "n_categories": len(categories)}
             entry["categories"] = (
-                [_plain(value) for value in categories] if len(categories) <= MOST_CATEGORIES else None
+                [_to_python_value(value) for value in categories] if len(categories) <= MAX_CATEGORIES else None
             )
         else:
             low, high = (float(known.min()), float(known.max())) if len(known) else (None, None)
             entry |= {"kind": "number", "low": low, "high": high}
-        entry["missing"] = float(np.mean(X.iloc[:, place].isna()))
+        entry["missing"] = float(np.mean(X.iloc[:, index].isna()))
         profile.append(entry)
     return profile
 
 
-def _plain(value: Any) -> Any:
+def _to_python_value(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
 def align_to_profile(
     table: Any, profile: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()
 ) -> tuple[Any, list[str]]:
-    """Return the columns that the model knows, in its order and of its types, and what was noticed on the way.
+    """Bring a table to the columns, order and types of training; return it with notes on the differences.
 
     Parameters
     ----------
     table : DataFrame
     profile : sequence of mapping
     left_out : sequence of str, default=()
-        Columns of which nothing needs to be said if they are there.
+        Columns that may be present without a note.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def align_to_profile(
     Raises
     ------
     ValueError
-        If a column is missing, or holds words where the model knows numbers.
+        If a column is missing, or holds strings where the model needs numbers.
     """
     names = [entry["name"] for entry in profile]
     missing = [name for name in names if name not in table.columns]
@@ -95,30 +95,30 @@ def align_to_profile(
         if entry["kind"] == "number" and not is_number and X[name].notna().any():
             known = [value for value in X[name] if value is not None and value == value]
             if entry["type"].startswith("datetime64") or not all(isinstance(value, int | float) for value in known):
-                X[name] = _as_known(X[name], entry)
+                X[name] = _convert_to_known_type(X[name], entry)
         elif entry["kind"] == "category" and is_number and all(isinstance(v, str) for v in entry["categories"] or ()):
-            X[name] = [None if value != value else _word(value) for value in X[name]]
+            X[name] = [None if value != value else _format_as_string(value) for value in X[name]]
     return X, notes
 
 
-def _as_known(column: Any, entry: Mapping[str, Any]) -> Any:
-    """Make dates of strings where training had dates; refuse words where it had numbers."""
+def _convert_to_known_type(column: Any, entry: Mapping[str, Any]) -> Any:
+    """Convert strings to dates if training had dates; raise ValueError for strings if it had numbers."""
     if entry["type"].startswith("datetime64"):
         try:
             return column.astype(entry["type"])
         except (ValueError, TypeError) as error:
             raise ValueError(f"column {entry['name']!r} held dates in training: {error}") from None
-    words = [value for value in column if isinstance(value, str)][:3]
-    raise ValueError(f"column {entry['name']!r} held numbers in training and now holds {words}")
+    strings = [value for value in column if isinstance(value, str)][:3]
+    raise ValueError(f"column {entry['name']!r} held numbers in training and now holds {strings}")
 
 
-def _word(value: Any) -> str:
-    """Write a number as a CSV file had it, when it was read as a word."""
+def _format_as_string(value: Any) -> str:
+    """Write a number as it stood in a CSV file whose column was read as strings."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def measure_drift(X: Any, profile: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Say for each column which share of its values lies outside of what training had.
+    """Measure for each column the share of its values that did not occur in training.
 
     Parameters
     ----------
@@ -129,9 +129,8 @@ def measure_drift(X: Any, profile: Sequence[Mapping[str, Any]]) -> list[dict[str
     Returns
     -------
     drift : list of dict
-        Only columns with any: ``column``, ``outside`` (share outside the range), ``unseen`` (share of categories not
-        seen), ``more_missing`` (how much the share of
-        missing values has grown), ``share`` (the largest of these) and
+        Only columns with drift: ``column``, ``outside`` (share outside the range), ``unseen`` (share of unknown
+        categories), ``more_missing`` (increase of the share of missing values), ``share`` (the largest of these) and
         ``examples``.
 
     Examples
@@ -139,30 +138,30 @@ def measure_drift(X: Any, profile: Sequence[Mapping[str, Any]]) -> list[dict[str
     >>> import pandas as pd
     >>> profile = make_profile(pd.DataFrame({"size": [1.0, 3.0], "kind": ["a", "b"]}))
     >>> new = pd.DataFrame({"size": [2.0, 9.0], "kind": ["b", "b"]})
-    >>> [(one["column"], one["share"]) for one in measure_drift(new, profile)]
+    >>> [(entry["column"], entry["share"]) for entry in measure_drift(new, profile)]
     [('size', 0.5)]
     """
     encoded, drift = ColumnEncoder().fit_transform(X), []
-    for place, entry in enumerate(profile):
-        column = X.iloc[:, place]
+    for index, entry in enumerate(profile):
+        column = X.iloc[:, index]
         missing = column.isna().to_numpy()
-        found = {"outside": 0.0, "unseen": 0.0}
+        shares = {"outside": 0.0, "unseen": 0.0}
         examples: list[Any] = []
         if entry["kind"] == "number" and entry["low"] is not None:
-            values = encoded[:, place]
+            values = encoded[:, index]
             is_far = ~missing & ((values < entry["low"]) | (values > entry["high"]))
-            found["outside"] = float(np.mean(is_far))
+            shares["outside"] = float(np.mean(is_far))
             examples = column[is_far].tolist()
         elif entry["kind"] == "category" and entry["categories"] is not None:
             is_new = ~missing & ~column.isin(entry["categories"]).to_numpy()
-            found["unseen"] = float(np.mean(is_new))
+            shares["unseen"] = float(np.mean(is_new))
             examples = column[is_new].tolist()
-        more = float(np.mean(missing)) - entry["missing"]
-        found["more_missing"] = more if more > LEAST_MISSING else 0.0
-        share = max(found["outside"], found["unseen"], found["more_missing"])
+        increase = float(np.mean(missing)) - entry["missing"]
+        shares["more_missing"] = increase if increase > MIN_MISSING_INCREASE else 0.0
+        share = max(shares["outside"], shares["unseen"], shares["more_missing"])
         if share > 0:
-            shown = [_plain(value) for value in dict.fromkeys(examples)][:3]
+            values = [_to_python_value(value) for value in dict.fromkeys(examples)][:3]
             drift.append(
-                {"column": entry["name"], "share": share, **found, "examples": [str(value) for value in shown]}
+                {"column": entry["name"], "share": share, **shares, "examples": [str(value) for value in values]}
             )
-    return sorted(drift, key=lambda one: -one["share"])
+    return sorted(drift, key=lambda entry: -entry["share"])
