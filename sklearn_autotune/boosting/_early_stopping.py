@@ -1,4 +1,4 @@
-"""Boosters that stop early, of any library: fitting them, and predicting with another number of rounds."""
+"""Boosters of XGBoost, LightGBM and CatBoost: fit them with early stopping, and change their number of rounds."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,32 +19,36 @@ __all__ = [
     "set_prediction_rounds",
 ]
 
-# A booster cut short is still worth having if it gets this part of the seconds that it wants.
+# A booster that is cut short is still worth fitting if it gets this share of the seconds that it wants.
 MIN_TIME_SHARE = 0.3
 
-# The part of a fold's seconds that is for its rounds; the rest goes to columns, bins and predictions.
-ROUNDS_PART = 0.8
+# The share of a fold's seconds that is for its rounds; the rest goes to encoding, binning and predictions.
+ROUNDS_TIME_SHARE = 0.8
 
 
 def allot_round_seconds(
-    most: float, left: float, n_folds: int, spent: Sequence[tuple[float, float]], limits: Sequence[float]
+    max_seconds: float,
+    seconds_left: float,
+    n_folds: int,
+    fold_seconds: Sequence[tuple[float, float]],
+    round_seconds: Sequence[float],
 ) -> float:
-    """Return for how long rounds may be added on the next fold.
+    """Return how many seconds of boosting rounds the next fold may have.
 
-    What is left has to be enough for all folds, for what they take beside their rounds too, and for predicting their
-    test rows once more.
+    The time left has to suffice for all remaining folds, including what they take beside their rounds, and for
+    predicting their test rows once more.
 
     Parameters
     ----------
-    most : float
+    max_seconds : float
         Seconds for the rounds of all folds.
-    left : float
+    seconds_left : float
         Seconds until all folds have to be over.
     n_folds : int
-    spent : sequence of (float, float)
-        Seconds of fitting and of predicting, of each fold before.
-    limits : sequence of float
-        For how long rounds could be added on each of them.
+    fold_seconds : sequence of (float, float)
+        Seconds of fitting and of predicting, for each fold so far.
+    round_seconds : sequence of float
+        How many seconds of rounds each of them was allotted.
 
     Returns
     -------
@@ -58,44 +62,46 @@ def allot_round_seconds(
     >>> allot_round_seconds(18.0, 15.0, 3, [(6.5, 0.5)], [6.0])  # two more folds, 1 s beside rounds, 1.5 in the end
     5.75
     """
-    n_left = n_folds - len(spent)
-    seconds = min(most / n_folds, ROUNDS_PART * left / n_left)
-    if not spent:
+    n_folds_left = n_folds - len(fold_seconds)
+    seconds = min(max_seconds / n_folds, ROUNDS_TIME_SHARE * seconds_left / n_folds_left)
+    if not fold_seconds:
         return seconds
-    beside = max(0.0, *(sum(of_fold) - limit for of_fold, limit in zip(spent, limits, strict=True)))
-    again = n_folds * max(predicting for _, predicting in spent)
-    return min(seconds, (left - again) / n_left - beside)
+    other_seconds = max(
+        0.0, *(sum(seconds_of_fold) - limit for seconds_of_fold, limit in zip(fold_seconds, round_seconds, strict=True))
+    )
+    prediction_seconds = n_folds * max(predicting for _, predicting in fold_seconds)
+    return min(seconds, (seconds_left - prediction_seconds) / n_folds_left - other_seconds)
 
 
 def fit_with_early_stopping(
-    model: Any, X: Any, y: Any, seen: tuple[Any, Any], *, seconds: float | None, fit_params: Mapping[str, Any]
+    model: Any, X: Any, y: Any, eval_rows: tuple[Any, Any], *, seconds: float | None, fit_params: Mapping[str, Any]
 ) -> None:
-    """Fit a booster until some rows' loss gets no better, or time is up.
+    """Fit a booster until the loss on some rows stops improving, or time is up.
 
     Parameters
     ----------
     model : estimator
-        Told by its parameters how many rounds to wait for a better one.
+        Its parameters say how many rounds to wait for a better one.
     X, y : array-like
-    seen : tuple of array-like
-        X and y of the rows that decide.
+    eval_rows : tuple of array-like
+        X and y of the rows whose loss decides.
     seconds : float or None
-        After which no further round is begun; None for no limit. One or two rounds are always fitted.
+        After which no further round is started; None for no limit. One or two rounds are always fitted.
     fit_params : mapping of str to object
 
     Raises
     ------
     TypeError
-        If it is none of XGBoost's, LightGBM's and CatBoost's.
+        If the model is not of XGBoost, LightGBM or CatBoost.
     """
-    end = float("inf") if seconds is None else time.perf_counter() + seconds
-    _get_library(model).fit(model, X, y, seen, end, fit_params)
+    end_time = float("inf") if seconds is None else time.perf_counter() + seconds
+    _get_library(model).fit(model, X, y, eval_rows, end_time, fit_params)
 
 
 def has_early_stopping(model: Any) -> bool:
-    """Whether a model is a booster that stops early, or has."""
+    """Whether a model is a booster whose parameters ask for early stopping."""
     library = _find_library(model)
-    return library is not None and model.get_params().get(library.patience) is not None
+    return library is not None and model.get_params().get(library.patience_param) is not None
 
 
 def get_best_rounds(model: Any) -> int:
@@ -108,37 +114,39 @@ def get_used_rounds(model: Any) -> int:
     return _get_library(model).get_used_rounds(model)
 
 
-def set_prediction_rounds(model: Any, rounds: int) -> None:
-    """Let a fitted booster predict with so many rounds, as far as it has them."""
-    _get_library(model).set_prediction_rounds(model, rounds)
+def set_prediction_rounds(model: Any, n_rounds: int) -> None:
+    """Let a fitted booster predict with a number of rounds, or with all if it has fewer."""
+    _get_library(model).set_prediction_rounds(model, n_rounds)
 
 
 def clone_without_early_stopping(model: Any) -> Any:
-    """Return a booster like this one that fits all its rounds."""
+    """Return an unfitted copy that fits all its rounds."""
     params = model.get_params()
     # CatBoost's constructor does not keep a None, and what it does not keep cannot be cloned.
-    del params[_get_library(model).patience]
+    del params[_get_library(model).patience_param]
     return type(model)(**params)
 
 
-def clone_with_rounds(model: Any, rounds: int) -> Any:
-    """Return a booster like this one with a number of rounds in place of stopping early."""
-    return clone_without_early_stopping(model).set_params(**{_get_library(model).rounds: rounds})
+def clone_with_rounds(model: Any, n_rounds: int) -> Any:
+    """Return an unfitted copy with a fixed number of rounds instead of early stopping."""
+    return clone_without_early_stopping(model).set_params(**{_get_library(model).rounds_param: n_rounds})
 
 
 class BoosterLibrary(Protocol):
-    """What differs between the makers of boosters: names of parameters, and what is done with the number of rounds."""
+    """What differs between boosting libraries: parameter names, and how numbers of rounds are read and set."""
 
-    patience: str
-    rounds: str
+    patience_param: str
+    rounds_param: str
 
     @staticmethod
-    def fit(model: Any, X: Any, y: Any, seen: tuple[Any, Any], end: float, fit_params: Mapping[str, Any]) -> None:
-        """Fit until ``time.perf_counter()`` says ``end``."""
+    def fit(
+        model: Any, X: Any, y: Any, eval_rows: tuple[Any, Any], end_time: float, fit_params: Mapping[str, Any]
+    ) -> None:
+        """Fit until ``time.perf_counter()`` reaches ``end_time``."""
 
     @staticmethod
     def get_best_rounds(model: Any) -> int:
-        """Return the number of rounds that was best on the rows seen."""
+        """Return the number of rounds with the lowest loss on the evaluation rows."""
         ...
 
     @staticmethod
@@ -147,25 +155,27 @@ class BoosterLibrary(Protocol):
         ...
 
     @staticmethod
-    def set_prediction_rounds(model: Any, rounds: int) -> None:
+    def set_prediction_rounds(model: Any, n_rounds: int) -> None:
         """Change the number of rounds that predictions are made with."""
 
 
 class _XGBoost:
-    patience = "early_stopping_rounds"
-    rounds = "n_estimators"
+    patience_param = "early_stopping_rounds"
+    rounds_param = "n_estimators"
 
     @staticmethod
-    def fit(model: Any, X: Any, y: Any, seen: tuple[Any, Any], end: float, fit_params: Mapping[str, Any]) -> None:
+    def fit(
+        model: Any, X: Any, y: Any, eval_rows: tuple[Any, Any], end_time: float, fit_params: Mapping[str, Any]
+    ) -> None:
         from xgboost.callback import TrainingCallback
 
-        class Clock(TrainingCallback):
+        class StopAtEndTime(TrainingCallback):
             def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-                # What ends the training keeps XGBoost's early stopping from seeing the round; one it has to see.
-                return epoch > 0 and time.perf_counter() > end
+                # A callback that ends training hides the round from XGBoost's early stopping, which has to see one.
+                return epoch > 0 and time.perf_counter() > end_time
 
-        model.set_params(callbacks=[Clock()])
-        model.fit(X, y, eval_set=[seen], verbose=False, **fit_params)
+        model.set_params(callbacks=[StopAtEndTime()])
+        model.fit(X, y, eval_set=[eval_rows], verbose=False, **fit_params)
         model.set_params(callbacks=None)
 
     @staticmethod
@@ -175,35 +185,37 @@ class _XGBoost:
     get_used_rounds = get_best_rounds
 
     @staticmethod
-    def set_prediction_rounds(model: Any, rounds: int) -> None:
+    def set_prediction_rounds(model: Any, n_rounds: int) -> None:
         booster = model.get_booster()
-        booster.set_attr(best_iteration=str(min(rounds, booster.num_boosted_rounds()) - 1))
+        booster.set_attr(best_iteration=str(min(n_rounds, booster.num_boosted_rounds()) - 1))
 
 
 class _LightGBM:
-    patience = "early_stopping_round"
-    rounds = "n_estimators"
+    patience_param = "early_stopping_round"
+    rounds_param = "n_estimators"
 
     @staticmethod
-    def fit(model: Any, X: Any, y: Any, seen: tuple[Any, Any], end: float, fit_params: Mapping[str, Any]) -> None:
+    def fit(
+        model: Any, X: Any, y: Any, eval_rows: tuple[Any, Any], end_time: float, fit_params: Mapping[str, Any]
+    ) -> None:
         from lightgbm.callback import EarlyStopException
 
-        patience = model.get_params()[_LightGBM.patience]
+        patience = model.get_params()[_LightGBM.patience_param]
         losses: list[float] = []
 
         def stop_in_time(state: Any) -> None:
             _name, _metric, value, is_higher_better = state.evaluation_result_list[0][:4]
             losses.append(-value if is_higher_better else value)
-            if len(losses) - np.argmin(losses) > patience or time.perf_counter() > end:
+            if len(losses) - np.argmin(losses) > patience or time.perf_counter() > end_time:
                 raise EarlyStopException(state.iteration, state.evaluation_result_list)
 
-        # LightGBM's own early stopping throws away what comes after the best round: other folds may want it.
-        model.set_params(**{_LightGBM.patience: None})
-        # LightGBM 4.7 has new names for the rows seen, and warns of the old one.
-        is_new = has_fit_parameter(model, "eval_X")
-        shown = {"eval_X": seen[0], "eval_y": seen[1]} if is_new else {"eval_set": [seen]}
-        model.fit(X, y, callbacks=[stop_in_time], **shown, **fit_params)
-        model.set_params(**{_LightGBM.patience: patience})
+        # LightGBM's own early stopping drops the rounds after the best one, which other folds may need.
+        model.set_params(**{_LightGBM.patience_param: None})
+        # LightGBM 4.7 has new parameters for the evaluation rows, and warns of the old one.
+        has_eval_X = has_fit_parameter(model, "eval_X")
+        eval_params = {"eval_X": eval_rows[0], "eval_y": eval_rows[1]} if has_eval_X else {"eval_set": [eval_rows]}
+        model.fit(X, y, callbacks=[stop_in_time], **eval_params, **fit_params)
+        model.set_params(**{_LightGBM.patience_param: patience})
         model.booster_.best_iteration = int(np.argmin(losses)) + 1
 
     @staticmethod
@@ -213,22 +225,24 @@ class _LightGBM:
     get_used_rounds = get_best_rounds
 
     @staticmethod
-    def set_prediction_rounds(model: Any, rounds: int) -> None:
-        model.booster_.best_iteration = min(rounds, model.booster_.current_iteration())
+    def set_prediction_rounds(model: Any, n_rounds: int) -> None:
+        model.booster_.best_iteration = min(n_rounds, model.booster_.current_iteration())
 
 
 class _CatBoost:
-    patience = "early_stopping_rounds"
-    rounds = "iterations"
+    patience_param = "early_stopping_rounds"
+    rounds_param = "iterations"
 
     @staticmethod
-    def fit(model: Any, X: Any, y: Any, seen: tuple[Any, Any], end: float, fit_params: Mapping[str, Any]) -> None:
-        class Clock:
+    def fit(
+        model: Any, X: Any, y: Any, eval_rows: tuple[Any, Any], end_time: float, fit_params: Mapping[str, Any]
+    ) -> None:
+        class StopAtEndTime:
             def after_iteration(self, info: Any) -> bool:
-                return time.perf_counter() <= end
+                return time.perf_counter() <= end_time
 
-        # What comes after the best round is not cut off: other folds may say that it is wanted.
-        model.fit(X, y, eval_set=seen, use_best_model=False, callbacks=[Clock()], **fit_params)
+        # Rounds after the best one are kept: other folds may need them.
+        model.fit(X, y, eval_set=eval_rows, use_best_model=False, callbacks=[StopAtEndTime()], **fit_params)
 
     @staticmethod
     def get_best_rounds(model: Any) -> int:
@@ -239,16 +253,16 @@ class _CatBoost:
         return int(model.tree_count_)
 
     @staticmethod
-    def set_prediction_rounds(model: Any, rounds: int) -> None:
-        model.shrink(ntree_end=min(rounds, model.tree_count_))
+    def set_prediction_rounds(model: Any, n_rounds: int) -> None:
+        model.shrink(ntree_end=min(n_rounds, model.tree_count_))
 
 
 LIBRARIES: Mapping[str, Any] = {"xgboost": _XGBoost, "lightgbm": _LightGBM, "catboost": _CatBoost}
 
 
 def _find_library(model: Any) -> type[BoosterLibrary] | None:
-    packages = [ancestor.__module__.partition(".")[0] for ancestor in type(model).__mro__]
-    return next((LIBRARIES[package] for package in packages if package in LIBRARIES), None)
+    package_names = [ancestor.__module__.partition(".")[0] for ancestor in type(model).__mro__]
+    return next((LIBRARIES[package] for package in package_names if package in LIBRARIES), None)
 
 
 def _get_library(model: Any) -> type[BoosterLibrary]:

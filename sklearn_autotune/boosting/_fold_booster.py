@@ -1,4 +1,4 @@
-"""One fold's booster: where it is scored on its way, when it has grown enough, and the thread it lives in."""
+"""FoldBooster: one fold's booster, trained in its own thread and scored at certain points until it stops improving."""
 
 import threading
 import time
@@ -24,39 +24,40 @@ __all__ = [
     "make_training_params",
 ]
 
-# Where candidates are scored, in rounds times learning rate: the first point, and each next one in ratio to the last.
-FIRST_PROGRESS = 1.0
+# Where candidates are scored, in rounds times learning rate: the first point, the ratio of each to the one before, and
+# the last point.
+MIN_PROGRESS = 1.0
 PROGRESS_RATIO = 1.2
-LAST_PROGRESS = 300.0
+MAX_PROGRESS = 300.0
 
-# How many points in a row without a better score end the growth of a fold, and of all of them: two are 1.4 times as
-# many rounds as were best. Better is what adds a hundredth to all that was gained since the first point: on tables that
-# are easy, log loss goes on to fall by next to nothing for thousands of rounds.
+# How many points in a row without a better score end the training of a fold: after two there are 1.4 times as many
+# rounds as were best. A score is better if it adds at least a hundredth to what was gained since the first point: on
+# easy tables the log loss falls by next to nothing for thousands of rounds.
 MAX_POINTS_WITHOUT_GAIN = 2
 MIN_GAIN = 0.01
 
-# XGBoost's own.
+# XGBoost's own defaults.
 DEFAULT_LEARNING_RATE = 0.3
 DEFAULT_MAX_DEPTH = 6
 
 BYTES_PER_BIN = 16  # a gradient and a hessian
 
-UNTIL_IT_TURNS = 0
+UNTIL_NO_IMPROVEMENT = 0
 
 
-def make_round_grid(learning_rate: float, most: int) -> tuple[int, ...]:
+def make_round_grid(learning_rate: float, max_rounds: int) -> tuple[int, ...]:
     """Return the rounds after which a candidate is scored.
 
     Parameters
     ----------
     learning_rate : float
-    most : int
+    max_rounds : int
         The largest number of rounds.
 
     Returns
     -------
     rounds : tuple of int
-        Rising; the same places, in rounds times learning rate, for all learning rates, as far as ``most`` allows.
+        Ascending. In rounds times learning rate they are the same for all learning rates, up to ``max_rounds``.
 
     Examples
     --------
@@ -65,15 +66,15 @@ def make_round_grid(learning_rate: float, most: int) -> tuple[int, ...]:
     >>> make_round_grid(0.01, 300)
     (100, 120, 144, 173, 207, 249, 299, 300)
     """
-    n_points = 1 + int(np.log(LAST_PROGRESS / FIRST_PROGRESS) / np.log(PROGRESS_RATIO))
-    places = FIRST_PROGRESS * PROGRESS_RATIO ** np.arange(n_points) / learning_rate
-    rounds = np.unique(np.maximum(1, places.round().astype(int)))
-    below = tuple(int(amount) for amount in rounds[rounds < most])
-    return below if len(below) == len(rounds) else (*below, most)
+    n_points = 1 + int(np.log(MAX_PROGRESS / MIN_PROGRESS) / np.log(PROGRESS_RATIO))
+    grid = MIN_PROGRESS * PROGRESS_RATIO ** np.arange(n_points) / learning_rate
+    rounds = np.unique(np.maximum(1, grid.round().astype(int)))
+    below = tuple(int(amount) for amount in rounds[rounds < max_rounds])
+    return below if len(below) == len(rounds) else (*below, max_rounds)
 
 
 def has_stopped_improving(scores: Sequence[float]) -> bool:
-    """Say whether a curve has stopped rising.
+    """Return whether a curve has stopped rising.
 
     Parameters
     ----------
@@ -91,22 +92,22 @@ def has_stopped_improving(scores: Sequence[float]) -> bool:
     >>> has_stopped_improving([0.5, 0.7, 0.701, 0.702])  # it rises, but by less than a hundredth of what it rose before
     True
     """
-    last_gain = 0
+    last_gain_point = 0
     for point, score in enumerate(scores):
-        if score > scores[last_gain] + MIN_GAIN * (scores[last_gain] - scores[0]):
-            last_gain = point
-    return len(scores) - 1 - last_gain >= MAX_POINTS_WITHOUT_GAIN
+        if score > scores[last_gain_point] + MIN_GAIN * (scores[last_gain_point] - scores[0]):
+            last_gain_point = point
+    return len(scores) - 1 - last_gain_point >= MAX_POINTS_WITHOUT_GAIN
 
 
 @dataclass(frozen=True, slots=True)
 class FoldMatrices:
-    """A fold, binned.
+    """A fold's training and test rows as matrices of XGBoost's, binned.
 
     Attributes
     ----------
     train, test : xgboost.DMatrix
     n_bins : int
-        Of all columns together; 0 if growing does not go by bins.
+        The number of bins of all columns together; 0 if the tree method uses no bins.
     """
 
     train: Any
@@ -115,7 +116,7 @@ class FoldMatrices:
 
 
 def make_training_params(model: Any, classes: np.ndarray | None) -> tuple[dict[str, Any], Callable | None]:
-    """Return what XGBoost's training is given by the estimator's ``fit``: its parameters and a custom objective.
+    """Return what the estimator's ``fit`` passes to XGBoost's training: its parameters and a custom objective.
 
     Parameters
     ----------
@@ -131,14 +132,14 @@ def make_training_params(model: Any, classes: np.ndarray | None) -> tuple[dict[s
     params = dict(model.get_xgb_params())
     objective = None
     if callable(model.objective):
-        objective = partial(_custom_objective, model.objective)
+        objective = partial(_call_custom_objective, model.objective)
         params["objective"] = "reg:squarederror" if classes is None else "binary:logistic"
     if classes is not None and len(classes) > 2:
         params |= {"objective": "multi:softprob", "num_class": len(classes)}
     return params, objective
 
 
-def _custom_objective(objective: Callable, predictions: np.ndarray, train: Any) -> Any:
+def _call_custom_objective(objective: Callable, predictions: np.ndarray, train: Any) -> Any:
     """Call an objective in the form that scikit-learn's users of XGBoost give it."""
     weight = train.get_weight()
     extra = {"sample_weight": weight} if weight.size > 0 else {}
@@ -146,25 +147,25 @@ def _custom_objective(objective: Callable, predictions: np.ndarray, train: Any) 
 
 
 def get_learning_rate(model: Any) -> float:
-    """Return the learning rate that an estimator of XGBoost's has, its default included."""
+    """Return the learning rate of an XGBoost estimator, or XGBoost's default."""
     return float(model.learning_rate or DEFAULT_LEARNING_RATE)
 
 
 def estimate_histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
-    """Return what a booster holds while it grows, beside its trees: XGBoost keeps a histogram for each node of a tree.
+    """Return how much memory a booster's histograms take during training: XGBoost keeps one for each node of a tree.
 
     Parameters
     ----------
     model : XGBClassifier or XGBRegressor
     n_bins : int
-        Of all columns together.
+        The number of bins of all columns together.
     n_rows : int
-        That it is trained on: there are no more leaves than that.
+        Training rows; a tree has at most as many leaves.
 
     Returns
     -------
     n_bytes : int
-        At most.
+        An upper bound.
 
     Examples
     --------
@@ -178,35 +179,36 @@ def estimate_histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
 
 
 class FoldBooster:
-    """A fold's booster, in a thread of its own, and what it scored on its way.
+    """A fold's booster, trained in a thread of its own, and its score at each point.
 
     Parameters
     ----------
     evaluation : FoldBoosting
-        Which scores it.
+        Scores it.
     fold : Fold
     matrices : FoldMatrices
     params : mapping of str to object
     objective : callable or None
-    amounts : tuple of int
-        After how many rounds to score it.
+    round_grid : tuple of int
+        Numbers of rounds after which to score it.
     deadline : float or None
-        ``time.time()`` after which it grows no further.
+        ``time.time()`` after which it is trained no further.
 
     Attributes
     ----------
-    reached : tuple of int
-        After how many rounds it was scored.
+    scored_rounds : tuple of int
+        Numbers of rounds after which it was scored.
     scores, predictions : list
         On the fold's test rows, point by point.
     is_out_of_time : bool
-        Whether the deadline has passed before it was as far as was asked for.
-    ends : float or None
-        ``time.time()`` after which it grows no further, if it has been scored at least once, and is not late for that.
+        Whether the deadline passed before the requested point was reached.
+    end_time : float or None
+        ``time.time()`` after which it is trained no further once it has been scored; unlike after the deadline, it
+        still counts.
     max_points : int or None
-        Where to end at the latest, and beyond what nothing counts for `best`.
+        The last point that is trained to, and that counts for `best`.
     error : str or None
-        The traceback, if growing or scoring failed.
+        The traceback, if training or scoring failed.
     """
 
     def __init__(
@@ -216,7 +218,7 @@ class FoldBooster:
         matrices: FoldMatrices,
         params: Mapping[str, Any],
         objective: Callable | None,
-        amounts: tuple[int, ...],
+        round_grid: tuple[int, ...],
         deadline: float | None,
     ) -> None:
         self.evaluation = evaluation
@@ -224,7 +226,7 @@ class FoldBooster:
         self.matrices = matrices
         self.params = params
         self.objective = objective
-        self.amounts = amounts
+        self.round_grid = round_grid
         self.deadline = deadline
         self.is_out_of_time = False
         self.booster: Any = None
@@ -232,110 +234,112 @@ class FoldBooster:
         self.predictions: list[np.ndarray] = []
         self.fit_seconds = self.score_seconds = 0.0
         self.max_points: int | None = None
-        self.ends: float | None = None
+        self.end_time: float | None = None
         self.error: str | None = None
         self.is_closing = False
-        self.asked: SimpleQueue[int | None] = SimpleQueue()
-        self.done: SimpleQueue[BaseException | None] = SimpleQueue()
+        self.requests: SimpleQueue[int | None] = SimpleQueue()
+        self.results: SimpleQueue[BaseException | None] = SimpleQueue()
         # A daemon, so that a search abandoned half-way cannot keep Python from ending.
-        self.thread = threading.Thread(target=self._run, args=(get_config(),), daemon=True)
+        self.thread = threading.Thread(target=self._serve_requests, args=(get_config(),), daemon=True)
         self.thread.start()
 
     @property
-    def visible(self) -> list[Any]:
-        """The scores that count: those of a fold begun before it was known where to end may be more."""
+    def counted_scores(self) -> list[Any]:
+        """The scores that count: a fold started before `max_points` was known may have more."""
         return self.scores[: self.max_points]
 
     @property
-    def reached(self) -> tuple[int, ...]:
-        return self.amounts[: len(self.visible)]
+    def scored_rounds(self) -> tuple[int, ...]:
+        return self.round_grid[: len(self.counted_scores)]
 
     @property
     def best(self) -> FoldScore:
-        """The best score so far, by this fold alone; that of the failure if it failed."""
+        """The best score of this fold so far, or the failure's score if it failed."""
         if self.error is not None:
             failed = self.evaluation.folds.make_failed_score()
             return FoldScore(failed, None, self.fit_seconds, self.score_seconds, self.error)
-        return self.at(int(np.argmax(self._guiding())))
+        return self.score_point(int(np.argmax(self._select_scores())))
 
-    def at(self, point: int) -> FoldScore:
+    def score_point(self, point: int) -> FoldScore:
         """Return the score at a point."""
-        train = self.evaluation.score_training_rows(self.booster, self.matrices.train, self.amounts[point], self.fold)
+        train = self.evaluation.score_training_rows(
+            self.booster, self.matrices.train, self.round_grid[point], self.fold
+        )
         test, error = self.evaluation.score(self.booster, self.fold, self.predictions[point])
         return FoldScore(test, train, self.fit_seconds, self.score_seconds, error)
 
-    def ask(self, n_points: int | None) -> None:
-        """Have it grown up to so many points in all; None: until it gets no better. Closed, it stays as it is."""
+    def request(self, n_points: int | None) -> None:
+        """Request training up to a number of points; None: until it stops improving. No effect after `close`."""
         if not self.is_closing:
-            self.asked.put(n_points if n_points is not None else UNTIL_IT_TURNS)
+            self.requests.put(n_points if n_points is not None else UNTIL_NO_IMPROVEMENT)
 
     def wait(self, error_score: Any) -> None:
-        """Wait for that."""
+        """Wait until the last request is done."""
         if self.is_closing:
             return
-        raised = self.done.get()
-        if raised is not None and (error_score == "raise" or not isinstance(raised, Exception | SystemExit)):
-            raise raised
+        exception = self.results.get()
+        if exception is not None and (error_score == "raise" or not isinstance(exception, Exception | SystemExit)):
+            raise exception
 
     def release(self) -> None:
-        """Keep the trees, and give back what only growing needs; it cannot grow any further."""
+        """Keep the trees and free the memory that only training needs; it cannot be trained any further."""
         self.close()
         if self.booster is not None and self.error is None:
             self.booster = self.booster.copy()
 
     def close(self) -> None:
-        """End the thread; rounds that are being grown are waited for."""
+        """End the thread, after the round that is being trained."""
         self.is_closing = True
-        self.asked.put(None)
+        self.requests.put(None)
         self.thread.join()
 
-    def _run(self, config: dict[str, Any]) -> None:
-        while (n_points := self.asked.get()) is not None:
-            raised: BaseException | None = None
+    def _serve_requests(self, config: dict[str, Any]) -> None:
+        while (n_points := self.requests.get()) is not None:
+            exception: BaseException | None = None
             try:
                 with config_context(**config):  # settings are each thread's own
-                    while self._goes_on(n_points):
-                        self._take_point()
+                    while self._should_continue(n_points):
+                        self._train_to_next_point()
             except BaseException as error:
-                self.error, raised = format_exc(), error
-            self.done.put(raised)
+                self.error, exception = format_exc(), error
+            self.results.put(exception)
 
-    def _goes_on(self, n_points: int) -> bool:
+    def _should_continue(self, n_points: int) -> bool:
         n_reached = len(self.scores)
-        if self._is_held_up() or self.error is not None or n_reached == len(self.amounts):
+        if self._should_stop() or self.error is not None or n_reached == len(self.round_grid):
             return False
-        if n_points == UNTIL_IT_TURNS:
+        if n_points == UNTIL_NO_IMPROVEMENT:
             is_far = self.max_points is not None and n_reached >= self.max_points
-            return not (is_far or has_stopped_improving(self._guiding()))
+            return not (is_far or has_stopped_improving(self._select_scores()))
         return n_reached < n_points
 
-    def _is_held_up(self) -> bool:
-        is_over = self.ends is not None and len(self.scores) > 0 and time.time() > self.ends
+    def _should_stop(self) -> bool:
+        is_over = self.end_time is not None and len(self.scores) > 0 and time.time() > self.end_time
         return self.is_out_of_time or self.is_closing or is_over
 
-    def _guiding(self) -> list[float]:
-        return [select_score(score, self.evaluation.metric) for score in self.visible]
+    def _select_scores(self) -> list[float]:
+        return [select_score(score, self.evaluation.metric) for score in self.counted_scores]
 
-    def _take_point(self) -> None:
-        """Grow up to the next point, and score."""
+    def _train_to_next_point(self) -> None:
+        """Train to the next point, and score."""
         import xgboost
 
         start = time.perf_counter()
         train, test = self.matrices.train, self.matrices.test
         if self.booster is None:
             self.booster = xgboost.Booster(self.params, cache=[train, test])
-        for iteration in range(self.booster.num_boosted_rounds(), self.amounts[len(self.scores)]):
+        for iteration in range(self.booster.num_boosted_rounds(), self.round_grid[len(self.scores)]):
             self.is_out_of_time = self.deadline is not None and time.time() > self.deadline
-            if self._is_held_up():
+            if self._should_stop():
                 return
             self.booster.update(train, iteration, self.objective)
         prediction = self.booster.predict(test)
-        grown = time.perf_counter()
+        trained_at = time.perf_counter()
         score, error = self.evaluation.score_quickly(self.booster, self.fold, prediction)
         if error is None and not is_finite_score(score):
             error = "a score is not finite"
-        self.fit_seconds += grown - start
-        self.score_seconds += time.perf_counter() - grown
+        self.fit_seconds += trained_at - start
+        self.score_seconds += time.perf_counter() - trained_at
         self.scores.append(score)
         self.predictions.append(prediction)
         self.error = error

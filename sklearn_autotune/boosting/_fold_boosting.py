@@ -1,18 +1,19 @@
 """Boosting XGBoost fold after fold, on matrices that all candidates share.
 
-The folds are binned once, each from its own training rows. A candidate is one booster per fold. The first one grows
-until it gets no better, then the next: after each the candidate may be stopped, going by the best that each fold came
-to. Later folds grow no further than the first, unless the mean of all is still getting better then. The number of
-rounds with the best mean is the candidate's.
+The folds are binned once, each from its own training rows. A candidate has one booster per fold. The first booster is
+trained until its score stops improving, then the next one. After each fold the candidate may be stopped, judged by the
+best score of each fold so far. Later folds get at most as many rounds as the first, unless the mean over all folds is
+still improving then. The candidate's number of rounds is the one with the best mean score.
 
-A booster that can still grow holds a histogram of all bins for each node of a tree: for deep trees on many columns that
-is far more than the data. There each fold grows as far as the first did, and gives them back before the next begins.
+A booster that can still be trained holds a histogram of all bins for each node of a tree: for deep trees on many
+columns that is far more than the data. Such candidates are trained fold by fold: each fold gets as many rounds as the
+first and frees its histograms before the next fold begins.
 
-Boosters are scored at points that are the same for all candidates in units of *progress*, rounds times learning rate: a
-slow learner after 1,000 rounds has come about as far as one ten times as fast after 100.
+Boosters are scored at points that are the same for all candidates in units of *progress*, rounds times learning rate:
+1,000 rounds at a learning rate of 0.01 are about as much progress as 100 rounds at 0.1.
 
-Each booster is the one that ``fit`` with so many rounds gives, to the last bit. XGBoost draws its samples from one
-generator per thread, so every booster lives in a thread of its own.
+Each booster is, to the last bit, the one that ``fit`` with so many rounds gives. XGBoost draws its samples from one
+generator per thread, so every booster is trained in a thread of its own.
 """
 
 import threading
@@ -46,33 +47,33 @@ from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows
 
 __all__ = ["FoldBoosting", "Target", "average_over_folds"]
 
-# What the boosters of one candidate may hold in histograms; from there on only those growing at the moment do.
+# The largest size of the histograms of one candidate's boosters; if they need more, one fold at a time is trained.
 MAX_HISTOGRAM_BYTES = 2**26
 
-# What the final fit takes, on all rows, in terms of a fold: of three folds each has two thirds of them.
+# How many times longer the final fit on all rows takes than a fold: with three folds, a fold trains on two thirds.
 FINAL_FIT_IN_FOLDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What XGBoost is trained on.
+    """The target that XGBoost is trained on.
 
     Attributes
     ----------
     values : ndarray of shape (n_samples,)
-        Of classes, their places in ``classes``.
+        For classification, each row's index in ``classes``.
     classes : ndarray of shape (n_classes,) or None
         None in regression.
     class_weight : dict, "balanced" or None
-        As of scikit-learn's classifiers; "balanced" goes by the rows that are trained on.
+        As in scikit-learn's classifiers; "balanced" counts the rows that are trained on.
     """
 
     values: np.ndarray
     classes: np.ndarray | None = None
     class_weight: Any = None
 
-    def weights(self, rows: Any, sample_weight: Any) -> np.ndarray | None:
-        """Return the weights of some rows in training; None where all are alike."""
+    def compute_weights(self, rows: Any, sample_weight: Any) -> np.ndarray | None:
+        """Return the training weights of some rows; None if all are equal."""
         if self.class_weight is None or self.classes is None:
             return None if sample_weight is None else np.asarray(sample_weight, dtype=float)
         weights = compute_sample_weight(self.class_weight, self.classes[self.values[rows].astype(int)])
@@ -81,36 +82,38 @@ class Target:
 
 @dataclass
 class FoldBoosting:
-    """Grows a booster on each fold, all of them together, until they no longer get better.
+    """Measures a candidate by training a booster on each fold until their mean score stops improving.
 
     Parameters
     ----------
     folds : WholeFolds
-        Of an `XGBClassifier` or `XGBRegressor` with everything set that is not searched.
+        The folds, and an `XGBClassifier` or `XGBRegressor` with everything set that is not searched.
     target : Target
     metric : str or None
-        Which of several scores decides.
-    most : int
+        The score that decides, of several.
+    max_rounds : int
         The largest number of rounds.
     loss : callable or None
-        Where the only score is the negated `compute_log_loss` or `compute_root_mean_squared_error`, that: the points of
-        a curve are many, and scikit-learn's checks take as long as a few rounds.
+        `compute_log_loss` or `compute_root_mean_squared_error`, if the only score is the negative of it: a curve has
+        many points, and scikit-learn's checks of each take as long as a few rounds.
     n_jobs : int
-        How many boosters may grow at a time.
-    ends : float or None
-        ``time.time()`` at which ``fit`` has to be over. A candidate that has no deadline, as the first one, is
-        finished in any case; it grows no longer than leaves time for its other folds and the final fit.
+        How many boosters may be trained at a time.
+    end_time : float or None
+        ``time.time()`` at which ``fit`` has to be over. A candidate without a deadline, such as the first one, is
+        always completed; each of its folds is trained only so long that time is left for the others and the final fit.
     """
 
     folds: WholeFolds
     target: Target
     metric: str | None = None
-    most: int = 5000
+    max_rounds: int = 5000
     loss: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float] | None = None
     n_jobs: int = 1
-    ends: float | None = None
+    end_time: float | None = None
     _matrices: dict[Any, tuple[FoldMatrices, ...]] = field(default_factory=dict, init=False, repr=False)
-    _predicted: dict[int, tuple[float, Sequence[np.ndarray]]] = field(default_factory=dict, init=False, repr=False)
+    _kept_predictions: dict[int, tuple[float, Sequence[np.ndarray]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
     _curves: dict[int, list[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -121,7 +124,7 @@ class FoldBoosting:
 
     @property
     def n_folds(self) -> int:
-        """Into how many parts a candidate can be cut: folds grow together, so it cannot."""
+        """How many parts of a candidate can be measured apart: one, since its folds depend on each other."""
         return 1
 
     def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
@@ -130,78 +133,91 @@ class FoldBoosting:
         if error is not None:
             yield Progress(0, 1, (FoldScore(self.folds.make_failed_score(), None, 0.0, 0.0, error),))
             return
-        growths = self._start_boosters(model, work.deadline)
+        fold_boosters = self._start_boosters(model, work.deadline)
         is_large = self._is_large(model)
-        n_folds, n_begun = len(growths), 0
-        found: list[FoldScore] = []
+        n_folds, n_started = len(fold_boosters), 0
+        fold_scores: list[FoldScore] = []
         try:
-            for place, growth in enumerate(growths):
-                # With more than one job folds are begun before it is known whether they will be needed.
-                while n_begun < min(n_folds, place + self.n_jobs):
-                    growths[n_begun].ends = self._end_of_fold(work, n_folds - place)
-                    growths[n_begun].ask(None)
-                    n_begun += 1
-                growth.wait(self.folds.task.error_score)
-                if place == 0 and growth.error is None:
-                    for other in growths[1:]:
-                        other.max_points = len(growth.scores)
+            for index, fold_booster in enumerate(fold_boosters):
+                # With more than one job, folds are started before it is known whether they will be needed.
+                while n_started < min(n_folds, index + self.n_jobs):
+                    fold_boosters[n_started].end_time = self._compute_fold_end(work, n_folds - index)
+                    fold_boosters[n_started].request(None)
+                    n_started += 1
+                fold_booster.wait(self.folds.task.error_score)
+                if index == 0 and fold_booster.error is None:
+                    for other in fold_boosters[1:]:
+                        other.max_points = len(fold_booster.scores)
                 if is_large:
-                    self._finish(growth, len(growths[0].scores))
-                if growth.is_out_of_time:  # not the last step, whichever fold it is: there is no time left for it
-                    yield Progress(place, n_folds + 1, tuple(found))
-                found.append(growth.best)
-                self.folds.report(work, growth.fold, found[-1])
-                if place + 1 < n_folds:
-                    yield Progress(place, n_folds, tuple(found))
-            failed = any(score.error is not None for score in found)
-            yield Progress(n_folds - 1, n_folds, tuple(found)) if failed else self._settle(work, growths)
+                    self._train_to_point(fold_booster, len(fold_boosters[0].scores))
+                if fold_booster.is_out_of_time:  # not the last step, whichever fold it is: there is no time left for it
+                    yield Progress(index, n_folds + 1, tuple(fold_scores))
+                fold_scores.append(fold_booster.best)
+                self.folds.print_end(work, fold_booster.fold, fold_scores[-1])
+                if index + 1 < n_folds:
+                    yield Progress(index, n_folds, tuple(fold_scores))
+            failed = any(score.error is not None for score in fold_scores)
+            yield (
+                Progress(n_folds - 1, n_folds, tuple(fold_scores)) if failed else self._align_folds(work, fold_boosters)
+            )
         finally:
-            self._curves[work.number] = [(growth.reached, growth.visible) for growth in growths]
-            for growth in growths:
-                growth.close()
+            self._curves[work.number] = [
+                (fold_booster.scored_rounds, fold_booster.counted_scores) for fold_booster in fold_boosters
+            ]
+            for fold_booster in fold_boosters:
+                fold_booster.close()
 
-    def _end_of_fold(self, work: WorkItem, n_left: int) -> float | None:
-        """Divide the time that is left among the folds that are left, and the final fit."""
-        if self.ends is None or work.deadline is not None:
+    def _compute_fold_end(self, work: WorkItem, n_left: int) -> float | None:
+        """Divide the time that is left among the remaining folds and the final fit."""
+        if self.end_time is None or work.deadline is not None:
             return None
         now, n_waves = time.time(), -(-n_left // self.n_jobs)
-        return now + max(0.0, self.ends - now) / (n_waves + FINAL_FIT_IN_FOLDS)
+        return now + max(0.0, self.end_time - now) / (n_waves + FINAL_FIT_IN_FOLDS)
 
-    def _finish(self, growth: "FoldBooster", n_points: int) -> None:
-        """Grow a booster as far as its candidate will come, and let go of what it held for that."""
-        growth.ask(n_points)
-        growth.wait(self.folds.task.error_score)
-        growth.release()
+    def _train_to_point(self, fold_booster: "FoldBooster", n_points: int) -> None:
+        """Train a booster to a point and free the memory that only training needs."""
+        fold_booster.request(n_points)
+        fold_booster.wait(self.folds.task.error_score)
+        fold_booster.release()
 
-    def _settle(self, work: WorkItem, growths: Sequence["FoldBooster"]) -> Progress:
-        """Bring all folds to the same point, and find the best one."""
-        n_points = min(len(growth.scores) for growth in growths)
+    def _align_folds(self, work: WorkItem, fold_boosters: Sequence["FoldBooster"]) -> Progress:
+        """Train all folds to the same point, and find the best one."""
+        n_points = min(len(fold_booster.scores) for fold_booster in fold_boosters)
         while True:
-            for growth in growths:
-                growth.ask(n_points)
-            for growth in growths:
-                growth.wait(self.folds.task.error_score)
-            if any(growth.is_out_of_time for growth in growths):
-                return Progress(len(growths) - 1, len(growths) + 1, tuple(growth.best for growth in growths))
-            reached = growths[0].amounts[: min(n_points, *(len(growth.scores) for growth in growths))]
+            for fold_booster in fold_boosters:
+                fold_booster.request(n_points)
+            for fold_booster in fold_boosters:
+                fold_booster.wait(self.folds.task.error_score)
+            if any(fold_booster.is_out_of_time for fold_booster in fold_boosters):
+                return Progress(
+                    len(fold_boosters) - 1,
+                    len(fold_boosters) + 1,
+                    tuple(fold_booster.best for fold_booster in fold_boosters),
+                )
+            scored_rounds = fold_boosters[0].round_grid[
+                : min(n_points, *(len(fold_booster.scores) for fold_booster in fold_boosters))
+            ]
             curve = tuple(
-                Rung(amount, tuple(growth.scores[point] for growth in growths)) for point, amount in enumerate(reached)
+                Rung(amount, tuple(fold_booster.scores[point] for fold_booster in fold_boosters))
+                for point, amount in enumerate(scored_rounds)
             )
-            if len(reached) < n_points or has_stopped_improving(
+            if len(scored_rounds) < n_points or has_stopped_improving(
                 [average_scores(rung.test, self.metric) for rung in curve]
             ):
                 break
             n_points += 1
         best = choose_rung(curve, self.metric)
-        for growth in growths:
-            growth.max_points = len(curve)
-        self._keep(work.number, average_scores(curve[best].test, self.metric), [g.predictions[best] for g in growths])
-        folds = tuple(growth.at(best) for growth in growths)
+        for fold_booster in fold_boosters:
+            fold_booster.max_points = len(curve)
+        self._keep_best_predictions(
+            work.number, average_scores(curve[best].test, self.metric), [g.predictions[best] for g in fold_boosters]
+        )
+        folds = tuple(fold_booster.score_point(best) for fold_booster in fold_boosters)
         return Progress(len(folds) - 1, len(folds), folds, curve, {"n_estimators": curve[best].resource})
 
     def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
-        """Fit the winner on all rows, in place; its number of rounds is among its parameters."""
-        weights = self.target.weights(slice(None), fit_params.get("sample_weight"))
+        """Fit the winner on all rows; its number of rounds is among its parameters."""
+        weights = self.target.compute_weights(slice(None), fit_params.get("sample_weight"))
         return estimator.fit(X, self.target.values, sample_weight=weights)
 
     def get_resource_amount(self, curve: Sequence[Rung]) -> int:
@@ -211,44 +227,46 @@ class FoldBoosting:
     def predict_out_of_fold(
         self, number: int, params: Mapping[str, Any], curve: Sequence[Rung]
     ) -> Sequence[np.ndarray]:
-        """Return what a candidate's boosters predicted on their folds; of one measured in an earlier run, once more."""
-        if number not in self._predicted:
+        """Return what a candidate's boosters predict on their test rows; those of an earlier run are trained again."""
+        if number not in self._kept_predictions:
             best = choose_rung(curve, self.metric)
-            growths = self._start_boosters(self.folds.clone_with_params(params)[0], None)
+            fold_boosters = self._start_boosters(self.folds.clone_with_params(params)[0], None)
             try:
-                for growth in growths:
-                    self._finish(growth, best + 1)
+                for fold_booster in fold_boosters:
+                    self._train_to_point(fold_booster, best + 1)
             finally:
-                for growth in growths:
-                    growth.close()
+                for fold_booster in fold_boosters:
+                    fold_booster.close()
             mean = average_scores(curve[best].test, self.metric)
-            self._predicted = {number: (mean, [growth.predictions[best] for growth in growths])}
-        return self._predicted[number][1]
+            self._kept_predictions = {
+                number: (mean, [fold_booster.predictions[best] for fold_booster in fold_boosters])
+            }
+        return self._kept_predictions[number][1]
 
     def get_curves(self, number: int) -> list[tuple[Sequence[int], Sequence[Any]]]:
-        """Return, for each fold of a candidate, after how many rounds it was scored, and the scores."""
+        """Return, for each fold of a candidate, the numbers of rounds at which it was scored, and the scores."""
         return self._curves.get(number, [])
 
-    # -- growing -------------------------------------------------------------------------------------------------------
+    # -- boosters and their scores -------------------------------------------------------------------------------------
 
     def _start_boosters(self, model: Any, deadline: float | None) -> list["FoldBooster"]:
         params, objective = make_training_params(model, self.target.classes)
-        amounts = make_round_grid(get_learning_rate(model), self.most)
+        round_grid = make_round_grid(get_learning_rate(model), self.max_rounds)
         return [
-            FoldBooster(self, fold, matrices, params, objective, amounts, deadline)
-            for fold, matrices in zip(self.folds.task.folds, self._binned(model), strict=True)
+            FoldBooster(self, fold, matrices, params, objective, round_grid, deadline)
+            for fold, matrices in zip(self.folds.task.folds, self._get_matrices(model), strict=True)
         ]
 
     def _is_large(self, model: Any) -> bool:
-        """Say whether a candidate's boosters would hold too much if all of them could still grow."""
-        held = [
+        """Whether the histograms of a candidate's boosters need too much memory at once."""
+        held_bytes = [
             estimate_histogram_bytes(model, matrices.n_bins, matrices.train.num_row())
-            for matrices in self._binned(model)
+            for matrices in self._get_matrices(model)
         ]
-        return sum(held) > MAX_HISTOGRAM_BYTES
+        return sum(held_bytes) > MAX_HISTOGRAM_BYTES
 
     def score_quickly(self, booster: Any, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
-        """Score a point of a curve: as `score` does, to within rounding, but without its checks where they can be."""
+        """Score a point of a curve as `score` does, to within rounding, if possible without scikit-learn's checks."""
         if self.loss is None:
             return self.score(booster, fold, prediction)
         weight = self._test_weights[fold.number]
@@ -257,49 +275,53 @@ class FoldBoosting:
     def score(self, booster: Any, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
         """Score what a booster predicts on a fold's test rows; return the traceback if that failed."""
         X_test, y_test = take_test_rows(self.folds.task, fold)
-        return self.folds.score(self._model(booster, X_test, prediction), X_test, y_test, fold.test)
+        return self.folds.score(self._make_fixed_predictions(booster, X_test, prediction), X_test, y_test, fold.test)
 
     def score_training_rows(self, booster: Any, train: Any, amount: int, fold: Fold) -> Any:
         """Score a booster with so many rounds on a fold's training rows, if that is wanted."""
         if not self.folds.task.return_train_score:
             return None
-        X_train, y_train = self._rows(fold)[0]
+        X_train, y_train = self._split_rows(fold)[0]
         prediction = booster.predict(train, iteration_range=(0, amount))
-        return self.folds.score(self._model(booster, X_train, prediction), X_train, y_train, fold.train)[0]
+        return self.folds.score(
+            self._make_fixed_predictions(booster, X_train, prediction), X_train, y_train, fold.train
+        )[0]
 
-    def _model(self, booster: Any, rows: Any, prediction: np.ndarray) -> Any:
+    def _make_fixed_predictions(self, booster: Any, rows: Any, prediction: np.ndarray) -> Any:
         predict = partial(predict_rows, booster, self.folds.estimator)
         if self.target.classes is None:
             return FixedPredictionsRegressor(rows, prediction, predict)
         return FixedPredictionsClassifier(rows, prediction, predict, self.target.classes)
 
-    def _keep(self, number: int, mean: float, predictions: Sequence[np.ndarray]) -> None:
-        """Keep the predictions of the best candidates: of those that none was better than."""
+    def _keep_best_predictions(self, number: int, mean: float, predictions: Sequence[np.ndarray]) -> None:
+        """Keep the predictions of the best candidates so far; several may share the best score."""
         with self._lock:
-            self._predicted[number] = mean, predictions
-            best = max(kept for kept, _ in self._predicted.values())
-            self._predicted = {number: kept for number, kept in self._predicted.items() if kept[0] >= best}
+            self._kept_predictions[number] = mean, predictions
+            best = max(kept for kept, _ in self._kept_predictions.values())
+            self._kept_predictions = {
+                number: kept for number, kept in self._kept_predictions.items() if kept[0] >= best
+            }
 
     # -- the data ------------------------------------------------------------------------------------------------------
 
-    def _rows(self, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    def _split_rows(self, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
         return split_fold_rows(self.folds.estimator, self.folds.task, fold)
 
-    def _binned(self, model: Any) -> tuple[FoldMatrices, ...]:
+    def _get_matrices(self, model: Any) -> tuple[FoldMatrices, ...]:
         """Bin the folds, once for each number of bins."""
         key = model.max_bin, model.tree_method
         with self._lock:
             if key not in self._matrices:
-                self._matrices[key] = tuple(self._bin(model, fold) for fold in self.folds.task.folds)
+                self._matrices[key] = tuple(self._bin_fold(model, fold) for fold in self.folds.task.folds)
             return self._matrices[key]
 
-    def _bin(self, model: Any, fold: Fold) -> FoldMatrices:
+    def _bin_fold(self, model: Any, fold: Fold) -> FoldMatrices:
         import xgboost
 
-        (X_train, _), (X_test, _) = self._rows(fold)
+        (X_train, _), (X_test, _) = self._split_rows(fold)
         task = self.folds.task
         fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
-        weight = self.target.weights(fold.train, fit_params.get("sample_weight"))
+        weight = self.target.compute_weights(fold.train, fit_params.get("sample_weight"))
         shared = {
             "missing": model.missing,
             "nthread": 1,
@@ -316,7 +338,7 @@ class FoldBoosting:
 
 
 def average_over_folds(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:
-    """Put what was predicted on the folds' test rows in the rows' order: the mean for those in several, else NaN."""
+    """Arrange the predictions of the folds' test rows by row: their mean for rows in several folds, NaN in none."""
     total = np.zeros((task.X.shape[0], *predictions[0].shape[1:]), dtype=predictions[0].dtype)
     n_times = np.zeros(len(total), dtype=total.dtype)
     for fold, values in zip(task.folds, predictions, strict=True):

@@ -1,4 +1,4 @@
-"""Polish: search at a learning rate that is quick, then try the best candidates at slower ones."""
+"""Refine the learning rate: search at a high one, then measure the best candidates again at lower ones."""
 
 import math
 import time
@@ -14,38 +14,38 @@ from sklearn_autotune.search._trial_loop import TrialRecord
 
 __all__ = ["SEARCH_LEARNING_RATE", "LearningRateRefinement", "LowestLearningRateWithinNoise", "is_refined"]
 
-# At which learning rate candidates are searched. With a slower one boosting takes as many more rounds, ends a little
-# better, and seldom with another candidate in front.
+# The learning rate at which candidates are searched. A lower one takes as many more rounds, scores a little better, and
+# seldom changes which candidate is best.
 SEARCH_LEARNING_RATE = 0.2
 
-SLOWER = 0.25
+LEARNING_RATE_FACTOR = 0.25
 MIN_LEARNING_RATE = 0.01
 
-# One candidate in so many is polished, and of the last tenth all, until nothing is left to polish.
-EVERY = 25
-LAST_PART = 0.1
+# One candidate in so many is a refined one, and all of the last tenth are, until there is nothing left to refine.
+REFINE_EVERY = 25
+FINAL_SHARE = 0.1
 
-# How many of the best are worth polishing.
-N_POLISHED = 3
+# How many of the best candidates are refined.
+N_REFINED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class LearningRateRefinement:
-    """Proposes good known candidates first, and later one of the best again, with a quarter of its learning rate.
+    """Proposes known good candidates first, and later the best ones again with a quarter of their learning rate.
 
     Parameters
     ----------
     n_trials : int
         How many candidates there will be.
     metric : str or None
-        Which of several scores decides.
+        The score that decides, of several.
     deadline : float or None
-        ``time.time()`` at which all has to be over. What is left is kept for polish as soon as it is no more than
-        twice what that will take.
+        ``time.time()`` at which ``fit`` has to be over. A candidate is refined as soon as the time left is no more than
+        twice what refining it takes.
     n_jobs : int
-        How many folds grow at a time.
+        How many folds are boosted at a time.
     first : sequence of dict
-        Candidates to begin with, unless their time is better spent on polish.
+        Candidates to begin with, unless their time is better spent on refinement.
     """
 
     n_trials: int
@@ -54,54 +54,54 @@ class LearningRateRefinement:
     n_jobs: int = 1
     first: Sequence[Mapping[str, Any]] = ()
 
-    def __call__(self, records: Sequence[TrialRecord], place: int) -> Mapping[str, Any] | None:
+    def __call__(self, records: Sequence[TrialRecord], index: int) -> Mapping[str, Any] | None:
         """Return the candidate to measure next, or None where the sampler is to choose.
 
         Parameters
         ----------
         records : sequence of TrialRecord
-            Of the trials told so far.
-        place : int
+            The trials told so far.
+        index : int
             How many candidates have been asked before.
         """
-        is_turn = place >= self.n_trials * (1 - LAST_PART) or (place > 0 and place % EVERY == 0)
+        is_turn = index >= self.n_trials * (1 - FINAL_SHARE) or (index > 0 and index % REFINE_EVERY == 0)
         complete = [record for record in records if record.outcome.status == "complete"]
-        tried = [record.params for record in records]
-        for record in sorted(complete, key=self._mean, reverse=True)[:N_POLISHED]:
-            slower = {**record.params, "learning_rate": record.params["learning_rate"] * SLOWER}
+        measured = [record.params for record in records]
+        for record in sorted(complete, key=self._average_score, reverse=True)[:N_REFINED]:
+            refined = {**record.params, "learning_rate": record.params["learning_rate"] * LEARNING_RATE_FACTOR}
             if (
-                slower["learning_rate"] >= MIN_LEARNING_RATE
-                and slower not in tried
-                and (is_turn or self._is_time(record))
+                refined["learning_rate"] >= MIN_LEARNING_RATE
+                and refined not in measured
+                and (is_turn or self._is_time_to_refine(record))
             ):
-                return slower
-        return self.first[place] if place < len(self.first) else None
+                return refined
+        return self.first[index] if index < len(self.first) else None
 
-    def _is_time(self, record: TrialRecord) -> bool:
-        """Whether the time left is enough to polish a candidate and fit it on all rows, and not for much more."""
+    def _is_time_to_refine(self, record: TrialRecord) -> bool:
+        """Whether the time left suffices to refine a candidate and to fit it on all rows, and for little more."""
         if self.deadline is None:
             return False
         folds = record.outcome.folds
-        fitted = record.seconds / min(self.n_jobs, len(folds)) + record.seconds / (len(folds) - 1 or 1)
-        left = self.deadline - time.time()
-        return fitted / SLOWER < left < 2 * fitted / SLOWER
+        fit_seconds = record.seconds / min(self.n_jobs, len(folds)) + record.seconds / (len(folds) - 1 or 1)
+        seconds_left = self.deadline - time.time()
+        return fit_seconds / LEARNING_RATE_FACTOR < seconds_left < 2 * fit_seconds / LEARNING_RATE_FACTOR
 
-    def _mean(self, record: TrialRecord) -> float:
+    def _average_score(self, record: TrialRecord) -> float:
         return average_scores((fold.test for fold in record.outcome.folds), self.metric)
 
 
 def is_refined(params: Mapping[str, Any]) -> bool:
-    """Whether a candidate has been polished."""
+    """Whether a candidate's learning rate has been refined."""
     return params["learning_rate"] < SEARCH_LEARNING_RATE
 
 
 @dataclass(frozen=True)
 class LowestLearningRateWithinNoise(BestMean):
-    """Chooses the slowest polished candidate that is as good as the best one, as far as the folds can tell.
+    """Chooses the refined candidate with the lowest learning rate that is no worse than the best one, within noise.
 
-    The best of a hundred candidates at a quick learning rate owes part of its score to luck; at a slower one it scores
-    a little less, and on other rows better. As good means: no more than one standard error of the paired differences
-    between the two on the folds behind.
+    The best of a hundred candidates at a high learning rate owes part of its score to luck; at a lower one it scores
+    a little less on these folds, and better on other rows. Within noise means: its mean score is below the best one by
+    at most one standard error of the paired differences between the two over the folds.
     """
 
     def __call__(self, results: Mapping[str, Any]) -> int:
@@ -113,12 +113,16 @@ class LowestLearningRateWithinNoise(BestMean):
         best = int(np.nanargmax(means))
         chosen = best
         for row, params in enumerate(results["params"]):
-            behind = scores[best] - scores[row]
-            noise = behind.std(ddof=1) / math.sqrt(n_folds) if n_folds > 1 else 0.0
-            if is_refined(params) and behind.mean() <= noise and self._rank(results, row) > self._rank(results, chosen):
+            deficit = scores[best] - scores[row]
+            noise = deficit.std(ddof=1) / math.sqrt(n_folds) if n_folds > 1 else 0.0
+            if (
+                is_refined(params)
+                and deficit.mean() <= noise
+                and self._make_sort_key(results, row) > self._make_sort_key(results, chosen)
+            ):
                 chosen = row
         return chosen
 
-    def _rank(self, results: Mapping[str, Any], row: int) -> tuple[float, float]:
-        """Sort by how slow, then by how good."""
+    def _make_sort_key(self, results: Mapping[str, Any], row: int) -> tuple[float, float]:
+        """Return what puts lower learning rates first, then higher scores."""
         return -results["params"][row]["learning_rate"], results[f"mean_test_{self.metric or 'score'}"][row]

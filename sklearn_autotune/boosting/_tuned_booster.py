@@ -1,4 +1,4 @@
-"""The search that TunedXGBClassifier and TunedXGBRegressor are: everything but what the target is."""
+"""BaseTunedXGB: the search behind TunedXGBClassifier and TunedXGBRegressor, except for how the target is handled."""
 
 import numbers
 import time
@@ -28,6 +28,7 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
     LowestLearningRateWithinNoise,
     is_refined,
 )
+from sklearn_autotune.boosting._xgboost_parameters import XGBOOST_PARAMS
 from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, select_score
 from sklearn_autotune.execution._executors import Executor, make_thread_executor
 from sklearn_autotune.families import Shape
@@ -53,54 +54,20 @@ __all__ = ["BaseTunedXGB"]
 
 MAX_ROUNDS = 5000
 
-# Folds that are drawn where ``cv`` leaves it open: of many rows, fewer folds tell as much, at half the cost.
+# How many folds are drawn where ``cv`` is None: on many rows, fewer folds tell as much, at half the cost.
 N_FOLDS, FEW_FOLDS = 5, 3
 MANY_ROWS = 20_000
 
 # On small tables three candidates, of which one was lucky on the first fold, would stop all that come after.
 RACING = FoldRacing(n_startup_trials=5)
 
-# XGBoost's own parameters, handed on as they are; where one is set it is not searched.
-FIXED = (
-    "max_depth",
-    "max_leaves",
-    "max_bin",
-    "grow_policy",
-    "learning_rate",
-    "verbosity",
-    "objective",
-    "tree_method",
-    "gamma",
-    "min_child_weight",
-    "max_delta_step",
-    "subsample",
-    "sampling_method",
-    "colsample_bytree",
-    "colsample_bylevel",
-    "colsample_bynode",
-    "reg_alpha",
-    "reg_lambda",
-    "scale_pos_weight",
-    "base_score",
-    "missing",
-    "num_parallel_tree",
-    "monotone_constraints",
-    "interaction_constraints",
-    "importance_type",
-    "device",
-    "validate_parameters",
-    "feature_weights",
-    "max_cat_to_onehot",
-    "max_cat_threshold",
-    "multi_strategy",
-)
-
 
 class BaseTunedXGB(BaseSearch):
-    """A search over XGBoost's parameters on boosters that grow side by side.
+    """A search over XGBoost's parameters that boosts all folds of a candidate side by side.
 
-    Subclasses say what the target is (`_read_target`), which score decides if none is named (`_loss`), in which shape a
-    booster's predictions are shown (`_shaped`), and how the model is deployed (`_label_model`).
+    Subclasses define how the target is read (`_read_target`), which score decides if none is named
+    (`_make_default_scorer`), the shape of out-of-fold predictions (`_reshape_prediction`), and what the deployed model
+    predicts with (`_wrap_model_with_labels`).
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -127,7 +94,7 @@ class BaseTunedXGB(BaseSearch):
         "return_train_score": ["boolean"],
         "refine_learning_rate": ["boolean"],
         "n_estimators": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        **dict.fromkeys(FIXED, "no_validation"),
+        **dict.fromkeys(XGBOOST_PARAMS, "no_validation"),
     }
 
     def __init__(
@@ -275,15 +242,15 @@ class BaseTunedXGB(BaseSearch):
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
-        self._columns = ColumnEncoder()
+        self._encoder = ColumnEncoder()
         X, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         target = self._read_target(y)
         if target.classes is not None:
             check_weighted_classes(target.classes, target.values, params.get("sample_weight"))
         model = self._make_model(target)
-        scorer = self._loss(target) if self.scoring is None else resolve_scorer(self, self)
+        scorer = self._make_default_scorer(target) if self.scoring is None else resolve_scorer(self, self)
         routed = route_metadata_by_name(self, params, scorer)
-        task = make_task(self, self, X, y, scorer, routed, _n_folds(target))
+        task = make_task(self, self, X, y, scorer, routed, _choose_n_folds(target))
         self.n_splits_ = len(task.folds)
         space = self._read_space(model, task)
         self._deadline = None if self.timeout is None else start + self.timeout
@@ -292,29 +259,29 @@ class BaseTunedXGB(BaseSearch):
             target,
             get_refit_metric(self),
             self.n_estimators or MAX_ROUNDS,
-            self._quick_loss() if self.scoring is None else None,
+            self._get_loss() if self.scoring is None else None,
             effective_n_jobs(self.n_jobs),
             self._deadline,
         )
         winner = self._search(task, space, evaluation, CallbackContexts(self, None, self.n_splits_), start)
         self.scorer_ = get_scorers(scorer)
-        self.learning_curves_ = self._learning_curves(evaluation)
+        self.learning_curves_ = self._collect_learning_curves(evaluation)
         if self.refit:
-            self._refit(model, task, evaluation, winner)  # type: ignore[arg-type]
+            self._fit_winner(model, task, evaluation, winner)  # type: ignore[arg-type]
         return self
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def _read_data(self, X: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
-        """Encode the table and check that everything has as many rows."""
+        """Encode the table, and check that target and metadata have as many rows."""
         require_target(self, y)
-        encoded = self._columns.fit_transform(X)
+        encoded = self._encoder.fit_transform(X)
         validate_data(self, X, skip_check_array=True)
         y, params = check_target_and_metadata(encoded, y, metadata)
-        self._refuse_empty_columns(encoded)
+        self._check_no_empty_columns(encoded)
         return encoded, y, params
 
-    def _refuse_empty_columns(self, X: Any) -> None:
+    def _check_no_empty_columns(self, X: Any) -> None:
         if not isinstance(X, np.ndarray):
             return
         empty = np.flatnonzero(np.isnan(X).all(axis=0))
@@ -329,16 +296,16 @@ class BaseTunedXGB(BaseSearch):
         import xgboost
 
         kind = xgboost.XGBRegressor if target.classes is None else xgboost.XGBClassifier
-        fixed = {name: getattr(self, name) for name in FIXED}
+        fixed = {name: getattr(self, name) for name in XGBOOST_PARAMS}
         if fixed["objective"] is None:
             del fixed["objective"]  # each class has one of its own
-        types = self._columns.feature_types
-        fixed |= self._numbered_constraints()
+        types = self._encoder.feature_types
+        fixed |= self._resolve_constraints()
         seed = None if self.random_state is None else draw_seed(self.random_state) % 2**31
         return kind(**fixed, n_jobs=1, random_state=seed, feature_types=types, enable_categorical=types is not None)
 
-    def _numbered_constraints(self) -> dict[str, Any]:
-        """Write constraints that name columns in terms of their places: XGBoost is given no names."""
+    def _resolve_constraints(self) -> dict[str, Any]:
+        """Replace column names in the constraints by column indices: XGBoost is given no names."""
         names = list(getattr(self, "feature_names_in_", ()))
         constraints: dict[str, Any] = {}
         if isinstance(self.monotone_constraints, dict):
@@ -349,22 +316,24 @@ class BaseTunedXGB(BaseSearch):
         groups = self.interaction_constraints
         if groups is not None and not isinstance(groups, str):
             try:
-                places = [[names.index(name) if isinstance(name, str) else int(name) for name in one] for one in groups]
+                indices = [
+                    [names.index(name) if isinstance(name, str) else int(name) for name in one] for one in groups
+                ]
             except ValueError as error:
                 raise ValueError(f"interaction_constraints: {error}, the columns of X.") from None
-            constraints["interaction_constraints"] = str(places)
+            constraints["interaction_constraints"] = str(indices)
         return constraints
 
     def _read_space(self, model: Any, task: Task) -> Space:
-        spelled = self.space
-        self._known: list[dict[str, Any]] = []
-        if spelled is None:
+        raw_space = self.space
+        self._known_candidates: list[dict[str, Any]] = []
+        if raw_space is None:
             n_train = min(len(fold.train) for fold in task.folds)
             shape = Shape(n_train, is_classifier(model), model.get_params())
-            spelled = make_tuned_xgboost_space(shape)
-            spelled = {name: values for name, values in spelled.items() if getattr(self, name, None) is None}
-            self._known = make_first_xgboost_settings(spelled, SEARCH_LEARNING_RATE, n_train)
-        space = read_space(spelled)
+            raw_space = make_tuned_xgboost_space(shape)
+            raw_space = {name: values for name, values in raw_space.items() if getattr(self, name, None) is None}
+            self._known_candidates = make_first_xgboost_settings(raw_space, SEARCH_LEARNING_RATE, n_train)
+        space = read_space(raw_space)
         if "n_estimators" in space.names:
             raise ValueError(
                 "n_estimators is not searched: each candidate is given the number of rounds that is best for it. Take "
@@ -374,18 +343,18 @@ class BaseTunedXGB(BaseSearch):
         if unknown:
             raise ValueError(
                 f"The space names {unknown}, which {type(model).__name__} does not have. Its parameters are "
-                f"{', '.join(sorted(set(FIXED) - {'verbosity', 'objective', 'missing', 'device'}))}."
+                f"{', '.join(sorted(set(XGBOOST_PARAMS) - {'verbosity', 'objective', 'missing', 'device'}))}."
             )
         if not isinstance(self.enqueue, str):
             for candidate in self.enqueue or ():
                 space.encode(candidate)
         return space
 
-    # -- what a search does its own way --------------------------------------------------------------------------------
+    # -- hooks of BaseSearch -------------------------------------------------------------------------------------------
 
     def _make_executor(self, evaluation: Evaluation) -> Executor:
-        at_a_time = effective_n_jobs(self.n_jobs) // self.n_splits_
-        return make_thread_executor(evaluation, max(1, min(at_a_time, self.look_ahead)))
+        n_concurrent = effective_n_jobs(self.n_jobs) // self.n_splits_
+        return make_thread_executor(evaluation, max(1, min(n_concurrent, self.look_ahead)))
 
     def _make_pruning_rule(self, study: optuna.Study, space: Space) -> PruningRule:
         if isinstance(self.pruner, optuna.pruners.BasePruner):
@@ -398,9 +367,10 @@ class BaseTunedXGB(BaseSearch):
         )
 
     def _compute_fingerprint(self, task: Task, space: Space) -> dict[str, str]:
-        own = {name: getattr(self, name) for name in (*FIXED, "n_estimators", "refine_learning_rate", "random_state")}
-        own["class_weight"] = getattr(self, "class_weight", None)
-        return compute_fingerprint(task, space, self.scoring, own, None)
+        names = (*XGBOOST_PARAMS, "n_estimators", "refine_learning_rate", "random_state")
+        params = {name: getattr(self, name) for name in names}
+        params["class_weight"] = getattr(self, "class_weight", None)
+        return compute_fingerprint(task, space, self.scoring, params, None)
 
     def _get_refit_rule(self, metric: str) -> Any:
         return LowestLearningRateWithinNoise(metric) if self._is_learning_rate_refined else self.refit
@@ -408,7 +378,7 @@ class BaseTunedXGB(BaseSearch):
     def _make_proposer(self) -> LearningRateRefinement | None:
         if not self._is_learning_rate_refined:
             return None
-        first = self._known if self.enqueue == "auto" else ()
+        first = self._known_candidates if self.enqueue == "auto" else ()
         return LearningRateRefinement(
             self.n_trials, get_refit_metric(self), self._deadline, effective_n_jobs(self.n_jobs), first
         )
@@ -423,17 +393,17 @@ class BaseTunedXGB(BaseSearch):
 
     @property
     def _is_learning_rate_refined(self) -> bool:
-        """Whether the learning rate is left to polish."""
+        """Whether the learning rate is refined, and not searched."""
         return self.refine_learning_rate and self.space is None and self.learning_rate is None
 
     def _get_first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
         if self.enqueue != "auto":
             return self.enqueue or ()
-        return () if self._is_learning_rate_refined else self._known  # polish proposes them itself
+        return () if self._is_learning_rate_refined else self._known_candidates  # refinement proposes them
 
     # -- the winner ----------------------------------------------------------------------------------------------------
 
-    def _refit(self, model: Any, task: Task, evaluation: FoldBoosting, winner: TrialRecord) -> None:
+    def _fit_winner(self, model: Any, task: Task, evaluation: FoldBoosting, winner: TrialRecord) -> None:
         """Fit the winner on all rows, with the number of rounds that its score belongs to."""
         best = clone(model).set_params(**self.best_params_)
         start = time.perf_counter()
@@ -441,24 +411,24 @@ class BaseTunedXGB(BaseSearch):
         self.refit_time_ = time.perf_counter() - start
         self.n_estimators_ = self.best_params_["n_estimators"]
         predictions = evaluation.predict_out_of_fold(winner.number, winner.params, winner.outcome.curve)
-        self.oof_predictions_ = average_over_folds(task, [self._shaped(values) for values in predictions])
+        self.oof_predictions_ = average_over_folds(task, [self._reshape_prediction(values) for values in predictions])
 
-    def _learning_curves(self, evaluation: FoldBoosting) -> list[list[dict[str, np.ndarray]]]:
-        """Say, row by row of ``cv_results_`` and fold by fold, what was scored on the way."""
+    def _collect_learning_curves(self, evaluation: FoldBoosting) -> list[list[dict[str, np.ndarray]]]:
+        """Return the curve of each fold for each row of ``cv_results_``."""
         metric = get_refit_metric(self)
         curves = []
         for trial, status, n_folds in zip(
             *(self.trials_[name] for name in ("number", "status", "n_folds")), strict=True
         ):
             if status in MEASURED_STATUSES:
-                known = evaluation.get_curves(int(trial))[:n_folds]
+                fold_curves = evaluation.get_curves(int(trial))[:n_folds]
                 curves.append(
                     [
                         {
-                            "n_estimators": np.array(reached, dtype=int),
+                            "n_estimators": np.array(n_rounds, dtype=int),
                             "score": np.array([select_score(score, metric) for score in scores], dtype=float),
                         }
-                        for reached, scores in known
+                        for n_rounds, scores in fold_curves
                     ]
                 )
         return curves
@@ -470,7 +440,7 @@ class BaseTunedXGB(BaseSearch):
         return self.best_estimator_.feature_importances_
 
     def deployed_model(self) -> Any:
-        """Return the fitted model without the search: a Pipeline of what encodes the columns and XGBoost's estimator.
+        """Return the fitted model without the search: a Pipeline of an encoder of the columns and XGBoost's estimator.
 
         Returns
         -------
@@ -478,18 +448,18 @@ class BaseTunedXGB(BaseSearch):
             Takes the same tables as this search, and predicts the same.
         """
         check_is_fitted(self, "best_estimator_")
-        reader = EncodingTransformer()
-        reader.encoder_ = self._columns
+        encoder = EncodingTransformer()
+        encoder.encoder_ = self._encoder
         if hasattr(self, "feature_names_in_"):
-            reader.feature_names_in_ = self.feature_names_in_
-        return Pipeline([("read", reader), ("model", self._label_model())])
+            encoder.feature_names_in_ = self.feature_names_in_
+        return Pipeline([("read", encoder), ("model", self._wrap_model_with_labels())])
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a model to predict with, or, under ``refit=False``, a table of results."""
         return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
 
     def __sklearn_tags__(self) -> Any:
-        """Say what is accepted: missing values, sparse matrices, categories."""
+        """Declare that missing values, sparse matrices and categories are accepted."""
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.input_tags.sparse = True
@@ -497,18 +467,18 @@ class BaseTunedXGB(BaseSearch):
         tags.input_tags.categorical = True
         return tags
 
-    def _encoded(self, X: Any) -> Any:
+    def _encode_rows(self, X: Any) -> Any:
         """Check and encode rows to be predicted."""
         check_is_fitted(self, "best_estimator_")
         if is_dataframe(X):
             validate_data(self, X, reset=False, skip_check_array=True)
-            return self._columns.encode(X)
-        encoded = self._columns.encode(X)
+            return self._encoder.transform(X)
+        encoded = self._encoder.transform(X)
         validate_data(self, X, reset=False, skip_check_array=True)
         return encoded
 
 
-def _n_folds(target: Target) -> int:
-    """Return into how many folds rows are dealt: no more than the rarest class has members, but at least 2."""
-    most = N_FOLDS if len(target.values) < MANY_ROWS else FEW_FOLDS
-    return most if target.classes is None else int(np.clip(np.bincount(target.values).min(), 2, most))
+def _choose_n_folds(target: Target) -> int:
+    """Return the number of folds: at most as many as the rarest class has rows, but at least 2."""
+    max_folds = N_FOLDS if len(target.values) < MANY_ROWS else FEW_FOLDS
+    return max_folds if target.classes is None else int(np.clip(np.bincount(target.values).min(), 2, max_folds))

@@ -21,49 +21,49 @@ __all__ = ["TunedXGBClassifier", "TunedXGBRegressor"]
 _PARAMETERS = """Parameters
     ----------
     n_trials : int, default=100
-        How many different candidates are measured at most.
+        The largest number of different candidates that are measured.
     timeout : float, default=None
-        Seconds for the whole ``fit``, the final one included. No candidate grows on when only the time for the final
-        fit is left; the first one is given fewer rounds instead, if it has to be. None sets no limit.
+        Seconds for the whole ``fit``, the final fit included. Boosting of candidates ends when only the time for the
+        final fit is left; the first candidate is given fewer rounds if that is necessary. None sets no limit.
     scoring : str, callable, list, tuple, set or dict, default=None
         As in scikit-learn; higher is better. It chooses the candidate and its number of rounds. None is the negated
-        log loss of a classifier and the negated root of the mean squared error of a regressor, what they are trained
-        for; ``score`` is the accuracy and R², as of all scikit-learn's.
+        log loss of a classifier and the negated root mean squared error of a regressor, which XGBoost minimizes;
+        ``score`` returns the accuracy or R², as in scikit-learn.
     cv : int, splitter or iterable of splits, default=None
-        As in scikit-learn; None is 5 folds, or 3 from 20,000 rows on, stratified for classifiers and then no more than
-        the rarest class has members, but at least 2. Folds are drawn, and binned, once per ``fit``.
+        As in scikit-learn; None is 5 folds, or 3 from 20,000 rows on. For classifiers they are stratified, and at most
+        as many as the rarest class has rows, but at least 2. Folds are drawn and binned once per ``fit``.
     n_jobs : int, default=None
-        How many boosters grow at a time, in threads of one processor each: folds of one candidate, and where there are
-        more processors than folds, candidates, up to ``look_ahead``. None is 1 unless in a ``joblib.parallel_config``
-        context, -1 all processors. Never changes the result.
+        How many boosters are trained at a time, each in a thread on one processor: the folds of one candidate, and
+        with more processors than folds several candidates, up to ``look_ahead``. None is 1 unless in a
+        ``joblib.parallel_config`` context, -1 uses all processors. Never changes the result.
     random_state : int, RandomState instance or None, default=None
         Seed of the sampler and of XGBoost.
     space : dict, list of dict or callable, default=None
-        What is searched, as ``param_distributions`` of `OptunaSearchCV`. None is a space made for XGBoost, less the
-        parameters that are set here. The number of rounds is found and not searched.
+        The search space, like ``param_distributions`` of `OptunaSearchCV`. None is a space made for XGBoost, without
+        the parameters that are set here. Early stopping finds the number of rounds, so it is not searched.
     pruner : "auto", optuna.pruners.BasePruner or None, default="auto"
-        What stops hopeless candidates early: "auto" compares their curves with those of complete ones. One of Optuna's
-        pruners is told the mean score at each point. None lets all candidates grow until they get no better.
+        What stops hopeless candidates early. "auto" compares their curves with those of complete candidates. A pruner
+        of Optuna's gets the mean score at each point. None boosts all candidates until they stop improving.
     sampler : optuna.samplers.BaseSampler, default=None
         Proposes the candidates; a copy is used. None is Optuna's multivariate TPE.
     look_ahead : int, default=1
-        How many candidates may be under way before their results are known. Part of what determines the result.
+        How many candidates may be under way before their results are known. Changes the result.
     refit : bool or str, default=True
-        Fit the best candidate on all rows. A str names the score that decides, of several.
+        Whether to fit the best candidate on all rows. A str names the score that decides, of several.
     patience : int, default=None
-        Stop after so many candidates in a row without a better mean score. None never does.
+        Stop after this many candidates in a row without a better mean score. None never does.
     target_score : float, default=None
         Stop once a candidate's mean score is at least this. None never does.
     enqueue : list of dict, "auto" or None, default="auto"
-        Candidates to measure first. "auto" is a few settings known to be good on many tables; None is none.
+        Candidates to measure first. "auto" is a few settings that are known to be good on many tables.
     callbacks : list of callable, default=None
         Optuna callbacks, called as ``callback(study, frozen_trial)`` after each candidate, in order.
     storage : str, path or optuna.storages.BaseStorage, default=None
-        Where the study is kept: a path is an SQLite file, a str with "://" an Optuna URL. None keeps it in memory.
+        Where the study is stored: a path is an SQLite file, a str with "://" an Optuna URL. None keeps it in memory.
     study_name : str, default=None
         Name of the study in ``storage``. None is "sklearn_autotune".
     resume : bool, default=False
-        Go on with the stored study of that name until it has ``n_trials`` candidates in all.
+        Whether to continue the stored study of that name until it has ``n_trials`` candidates in all.
     verbose : int, default=0
         0 prints nothing; more is as in `OptunaSearchCV`.
     error_score : "raise" or float, default=nan
@@ -71,36 +71,36 @@ _PARAMETERS = """Parameters
     return_train_score : bool, default=False
         Also score on each fold's training rows.
     refine_learning_rate : bool, default=True
-        Search at a learning rate of 0.2, and try the best candidates, now and then and at the end, at a quarter of it
-        and a quarter of that. The winner is the slowest of those that the folds cannot tell from the candidate with the
-        best score. False searches the learning rate like the rest, and the best score wins. Without effect where
-        ``space`` or ``learning_rate`` is given.
+        Search at a learning rate of 0.2, and measure the best candidates again at a quarter of it, and at a quarter of
+        that: now and then during the search, and at its end. The winner is the candidate with the lowest learning rate
+        whose score is within one standard error of the best. False searches the learning rate like other parameters,
+        and the best score wins. No effect if ``space`` or ``learning_rate`` is given.
     n_estimators : int, default=None
         The largest number of rounds. None is 5000.
     max_depth, max_leaves, max_bin, grow_policy, learning_rate, verbosity : object, default=None
-        As of `XGBClassifier`, like all that follow. What is set is fixed for all candidates, and not searched.
+        As in `XGBClassifier`, like all that follow. A parameter that is set is the same for all candidates.
     objective, tree_method, gamma, min_child_weight, max_delta_step : object, default=None
-        As of `XGBClassifier`.
+        As in `XGBClassifier`.
     subsample, sampling_method, colsample_bytree, colsample_bylevel, colsample_bynode : object, default=None
-        As of `XGBClassifier`.
+        As in `XGBClassifier`.
     reg_alpha, reg_lambda, scale_pos_weight, base_score : object, default=None
-        As of `XGBClassifier`.
+        As in `XGBClassifier`.
     missing : float, default=nan
-        As of `XGBClassifier`.
+        As in `XGBClassifier`.
     num_parallel_tree, monotone_constraints, interaction_constraints, importance_type, device : object, default=None
-        As of `XGBClassifier`. Constraints may name columns of a DataFrame.
+        As in `XGBClassifier`. Constraints may name columns of a DataFrame.
     validate_parameters, feature_weights, max_cat_to_onehot, max_cat_threshold, multi_strategy : object, default=None
-        As of `XGBClassifier`."""
+        As in `XGBClassifier`."""
 
 _ATTRIBUTES = """Attributes
     ----------
     best_estimator_ : XGBClassifier or XGBRegressor
-        Fitted on all rows with the best parameters; knows nothing of this class. Not with ``refit=False``.
+        Fitted on all rows with the best parameters; a plain XGBoost estimator. Absent with ``refit=False``.
     best_params_ : dict
-        With the ``n_estimators`` that the score belongs to.
+        Includes the ``n_estimators`` that the score belongs to.
     best_score_ : float
-        Mean score over the folds of the best candidate; higher is better. With ``polish``, up to a standard error below
-        the best score in ``cv_results_``.
+        Mean score of the best candidate over the folds; higher is better. With ``refine_learning_rate``, up to one
+        standard error below the best score in ``cv_results_``.
     best_index_ : int
         Row of the best candidate in ``cv_results_``.
     n_estimators_ : int
@@ -125,39 +125,39 @@ _ATTRIBUTES = """Attributes
 
 _NOTES = """Notes
     -----
-    Strings and categoricals become categories of XGBoost's; one that was not seen in training is missing.
+    Strings and categoricals become categories of XGBoost's; a category that was not seen in training is missing.
 
-    Each candidate is scored at the same points, in rounds times learning rate, until two points in a row are no better.
-    The number of rounds is that of the best mean over the folds, one for all of them: the mean of each fold's own best
-    would be optimistic. The score is still a maximum over points, as it is over candidates; how optimistic that
-    is was measured for `OptunaSearchCV` in ``benchmarks/iterations.py``.
+    Each candidate is scored at the same points, in rounds times learning rate, until two points in a row bring no
+    improvement. All folds get the same number of rounds, the one with the best mean score: the mean of each fold's own
+    best score would be optimistic. The score is still a maximum over points, as it is over candidates; how optimistic
+    that is was measured for `OptunaSearchCV` in ``benchmarks/iterations.py``.
 
     Fitting ``XGBClassifier(**best_params_)`` on each fold gives the winner's scores: XGBoost's samples do not depend on
-    the other folds, since each booster grows in a thread of its own."""
+    the other folds, since each booster is trained in a thread of its own."""
 
 
-def _with_shared_text(kind: type) -> type:
-    """Put what both classes have in common into their documentation."""
+def _fill_docstring(kind: type) -> type:
+    """Fill the text that both classes share into a class's docstring."""
     shared = {"{parameters}": _PARAMETERS, "{attributes}": _ATTRIBUTES, "{notes}": _NOTES}
     for mark, text in shared.items():
         kind.__doc__ = (kind.__doc__ or "").replace(mark, text)
     return kind
 
 
-def _with_parameter(name: str, default: Any) -> inspect.Signature:
-    """Return the signature of the shared constructor with one parameter more."""
+def _make_signature(name: str, default: Any) -> inspect.Signature:
+    """Return the signature of the shared constructor with one more parameter."""
     shared = inspect.signature(BaseTunedXGB.__init__)
     extra = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
     return shared.replace(parameters=[*shared.parameters.values(), extra])
 
 
-@_with_shared_text
+@_fill_docstring
 class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
     """XGBoost for classification, tuned by cross-validation.
 
-    Takes the place of `XGBClassifier`, and of a search around it. Candidates are boosted on all folds side by side, on
-    matrices that are binned once; the hopeless ones are stopped early, and each is given the number of rounds that is
-    best for it. Good known settings come first, then Optuna chooses.
+    Replaces `XGBClassifier` and a search around it. Candidates are boosted on all folds side by side, on matrices that
+    are binned once. Hopeless candidates are stopped early, and each is given its best number of rounds. Known good
+    settings are measured first, then Optuna proposes candidates.
 
     {parameters}
     class_weight : dict or "balanced", default=None
@@ -165,10 +165,10 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
 
     {attributes}
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted. ``best_estimator_`` knows them by their places.
+        The labels, sorted. ``best_estimator_`` predicts their indices.
     oof_predictions_ : ndarray of shape (n_samples, n_classes)
-        Probabilities that the winner's boosters gave the rows they were not trained on; NaN for rows in no test fold,
-        the mean for rows in several.
+        Probabilities that the winner's boosters predicted for the rows they were not trained on; NaN for rows in no
+        test fold, the mean for rows in several.
 
     {notes}
 
@@ -194,7 +194,7 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
         self.class_weight = class_weight
 
     # scikit-learn reads the parameters' names and defaults here.
-    __init__.__signature__ = _with_parameter("class_weight", None)  # type: ignore[attr-defined]
+    __init__.__signature__ = _make_signature("class_weight", None)  # type: ignore[attr-defined]
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each row.
@@ -207,7 +207,7 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
         -------
         y_pred : ndarray of shape (n_samples,)
         """
-        encoded = self._encoded(X)
+        encoded = self._encode_rows(X)
         return self.classes_[self.best_estimator_.predict(encoded)]
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -222,49 +222,49 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
         y_proba : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        encoded = self._encoded(X)
+        encoded = self._encode_rows(X)
         return self.best_estimator_.predict_proba(encoded)
 
     def _read_target(self, y: np.ndarray) -> Target:
-        """Number the classes.
+        """Encode the classes as 0, 1, 2 and so on.
 
         Raises
         ------
         ValueError
-            If there are no two classes, or one has fewer members than there are stratified folds.
+            If there are fewer than two classes, or one has fewer rows than there are stratified folds.
         """
         check_classification_targets(y)
         self.classes_, values, counts = np.unique(y, return_inverse=True, return_counts=True)
         check_classes(self.classes_, counts, self.cv)
         return Target(values, self.classes_, self.class_weight)
 
-    def _loss(self, target: Target) -> Any:
+    def _make_default_scorer(self, target: Target) -> Any:
         return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=target.classes)
 
-    def _quick_loss(self) -> Any:
+    def _get_loss(self) -> Any:
         return compute_log_loss
 
-    def _shaped(self, prediction: np.ndarray) -> np.ndarray:
+    def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
         return make_class_probabilities(prediction, len(self.classes_))
 
-    def _label_model(self) -> Any:
+    def _wrap_model_with_labels(self) -> Any:
         numbered = LabelEncodingClassifier(clone(self.best_estimator_), self.class_weight)
         numbered.model_, numbered.classes_ = self.best_estimator_, self.classes_
         return numbered
 
 
-@_with_shared_text
+@_fill_docstring
 class TunedXGBRegressor(RegressorMixin, BaseTunedXGB):
     """XGBoost for regression, tuned by cross-validation.
 
-    Takes the place of `XGBRegressor`, and of a search around it; see `TunedXGBClassifier`.
+    Replaces `XGBRegressor` and a search around it; see `TunedXGBClassifier`.
 
     {parameters}
 
     {attributes}
     oof_predictions_ : ndarray of shape (n_samples,)
-        What the winner's boosters predicted for the rows they were not trained on; NaN for rows in no test fold, the
-        mean for rows in several.
+        Values that the winner's boosters predicted for the rows they were not trained on; NaN for rows in no test fold,
+        the mean for rows in several.
 
     {notes}
 
@@ -289,20 +289,20 @@ class TunedXGBRegressor(RegressorMixin, BaseTunedXGB):
         -------
         y_pred : ndarray of shape (n_samples,)
         """
-        encoded = self._encoded(X)
+        encoded = self._encode_rows(X)
         return self.best_estimator_.predict(encoded)
 
     def _read_target(self, y: np.ndarray) -> Target:
         return Target(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
 
-    def _loss(self, target: Target) -> Any:
+    def _make_default_scorer(self, target: Target) -> Any:
         return get_scorer("neg_root_mean_squared_error")
 
-    def _quick_loss(self) -> Any:
+    def _get_loss(self) -> Any:
         return compute_root_mean_squared_error
 
-    def _shaped(self, prediction: np.ndarray) -> np.ndarray:
+    def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
         return prediction
 
-    def _label_model(self) -> Any:
+    def _wrap_model_with_labels(self) -> Any:
         return self.best_estimator_
