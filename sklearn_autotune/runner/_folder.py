@@ -1,4 +1,4 @@
-"""Run folders: written whole or not at all, and read again."""
+"""Write run folders atomically, and read them."""
 
 import hashlib
 import json
@@ -34,19 +34,29 @@ __all__ = [
 
 METADATA = "metadata.json"
 
-# What decides about a result.
-PACKAGES = ("sklearn-autotune", "scikit-learn", "optuna", "xgboost", "lightgbm", "catboost", "numpy", "scipy", "pandas")
+# The packages whose versions can change a result.
+VERSIONED_PACKAGES = (
+    "sklearn-autotune",
+    "scikit-learn",
+    "optuna",
+    "xgboost",
+    "lightgbm",
+    "catboost",
+    "numpy",
+    "scipy",
+    "pandas",
+)
 
 # A skops file may hold types from these packages, and from no others.
-TRUSTED = ("sklearn_autotune.", "xgboost.", "sklearn.", "numpy.", "lightgbm.", "collections.OrderedDict")
+TRUSTED_PREFIXES = ("sklearn_autotune.", "xgboost.", "sklearn.", "numpy.", "lightgbm.", "collections.OrderedDict")
 
 
 class RunFolderError(ValueError):
-    """A folder is no run folder, or what is in it is not what was written."""
+    """A folder is not a run folder, or its files were changed."""
 
 
 def choose_new_folder(folder: str | Path | None, otherwise: Path) -> Path:
-    """Return where a folder is to be written: where it was asked for, or where it is otherwise.
+    """Return the folder to write: the requested one, or ``otherwise``.
 
     Raises
     ------
@@ -61,7 +71,7 @@ def choose_new_folder(folder: str | Path | None, otherwise: Path) -> Path:
 
 @contextmanager
 def write_folder_atomically(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``path``, and rename it when all is written; on an error nothing is left.
+    """Yield a temporary folder beside ``path`` and rename it to ``path`` at the end; remove it on an error.
 
     Raises
     ------
@@ -82,14 +92,14 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         yield folder
-        folder.chmod(0o777 & ~_umask())
+        folder.chmod(0o777 & ~_read_umask())
         folder.rename(path)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _umask() -> int:
+def _read_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -102,25 +112,25 @@ def compute_sha256(path: Path) -> str:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON that any reader takes: what is not a finite number becomes null."""
-    text = json.dumps(_plain(content), indent=2, allow_nan=False, ensure_ascii=False)
+    """Write standard JSON: numbers that are not finite become null."""
+    text = json.dumps(_to_json_value(content), indent=2, allow_nan=False, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _to_json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_to_json_value(item) for item in value]
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return _to_json_value(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:
-    """Return what a run folder says about itself.
+    """Return the metadata of a run folder.
 
     Parameters
     ----------
@@ -155,7 +165,7 @@ def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:
 
 
 def save_model(model: Any, folder: Path, kind: str) -> dict[str, Any]:
-    """Write the model, and return what the metadata say about its file."""
+    """Write the model, and return the metadata about its file."""
     path = folder / f"model.{kind}"
     if kind == "skops":
         import_optional("skops.io", "A model in skops' format").dump(model, path)
@@ -184,7 +194,7 @@ def load_model(folder: Path, metadata: Mapping[str, Any]) -> Any:
         return joblib.load(path)
     skops = import_optional("skops.io", "A model in skops' format")
     found = skops.get_untrusted_types(file=path)
-    strange = [name for name in found if not name.startswith(TRUSTED)]
+    strange = [name for name in found if not name.startswith(TRUSTED_PREFIXES)]
     if strange:
         raise RunFolderError(f"{path}: holds types that are not trusted: {', '.join(strange)}")
     return skops.load(path, trusted=found)
@@ -194,9 +204,9 @@ def load_model(folder: Path, metadata: Mapping[str, Any]) -> Any:
 
 
 def get_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that decide about a result."""
+    """Return the versions of Python and of the packages that can change a result."""
     found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in PACKAGES:
+    for name in VERSIONED_PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -205,14 +215,14 @@ def get_versions() -> dict[str, str]:
 
 
 def read_git_commit(folder: Path) -> dict[str, Any] | None:
-    """Return the commit that a folder is at, and whether there are changes beside it; None outside of git."""
+    """Return the git commit of a folder, and whether it has uncommitted changes; None outside of git."""
     try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        return {"commit": commit, "has_changes": bool(_git(folder, "status", "--porcelain"))}
+        commit = _run_git(folder, "rev-parse", "HEAD")
+        return {"commit": commit, "has_changes": bool(_run_git(folder, "status", "--porcelain"))}
     except (OSError, subprocess.SubprocessError):
         return None
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def _run_git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=30)
     return done.stdout.strip()

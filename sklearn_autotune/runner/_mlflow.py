@@ -1,4 +1,4 @@
-"""Runs and comparisons in MLflow, as a configuration says: the store is looked at first, and filled at the end."""
+"""Log runs and comparisons to MLflow as a configuration says: check the store first, and write to it at the end."""
 
 import logging
 import re
@@ -18,17 +18,17 @@ __all__ = ["MLflowStore", "open_mlflow_store"]
 
 SQLITE = "sqlite:///"
 
-# Of servers whose address names none.
+# Default ports of servers whose address names none.
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
-SECONDS_TO_ANSWER = 10.0
+CONNECT_TIMEOUT_SECONDS = 10.0
 
-# Runs of MLflow have what is logged of the model itself; of a folder, all other files.
+# Files of a run folder that are not logged: the model itself is logged in MLflow's own format.
 MODEL_FILES = "model.joblib", "model.skops"
 
 
 @dataclass(frozen=True)
 class MLflowStore:
-    """Where MLflow keeps runs, and how this one is to be called there."""
+    """An MLflow store, and the settings of the run to log there."""
 
     settings: Tracking
     uri: str | None
@@ -36,7 +36,7 @@ class MLflowStore:
     def log(
         self, log: Callable[..., str], folder: Path, name: str, metrics: Mapping[str, float], tags: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Log, and all files of a folder but the model; return what the metadata say of it.
+        """Log a run, and all files of its folder but the model; return the metadata about it.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class MLflowStore:
         """
         entry: dict[str, Any] = {"experiment": self.settings.experiment, "run_id": None, "missing_because": None}
         try:
-            with _quiet():
+            with _silence_mlflow():
                 entry["run_id"] = run_id = log(
                     tracking_uri=self.uri,
                     experiment_name=self.settings.experiment,
@@ -71,12 +71,12 @@ class MLflowStore:
                     if path.name not in MODEL_FILES:
                         client.log_artifact(run_id, str(path), "folder")
         except Exception as error:  # hours of search are not lost for a store that has gone
-            entry["missing_because"] = f"{type(error).__name__}: {_first_line(error)}"
+            entry["missing_because"] = f"{type(error).__name__}: {_get_first_line(error)}"
         return entry
 
 
 def open_mlflow_store(config: Config, base: Path) -> MLflowStore | None:
-    """Look at the store that a configuration names, before anything is fitted.
+    """Check that the store that a configuration names can be read, before anything is fitted.
 
     Parameters
     ----------
@@ -99,22 +99,22 @@ def open_mlflow_store(config: Config, base: Path) -> MLflowStore | None:
         return None
     if find_spec("mlflow") is None:
         raise ConfigError("tracking: needs mlflow: pip install 'sklearn-autotune[mlflow]'")
-    uri = None if settings.uri is None else _resolved(settings.uri, base)
+    uri = None if settings.uri is None else _resolve_uri(settings.uri, base)
     if uri is not None:
-        _require_place(uri)
+        _check_store_uri(uri)
     try:
-        with _quiet():
+        with _silence_mlflow():
             client = import_optional("mlflow", "Tracking").MlflowClient(tracking_uri=uri)
             found = client.get_experiment_by_name(settings.experiment)
     except Exception as error:  # MLflow raises what its many stores do
-        raise ConfigError(f"tracking.uri: {_shown(uri)}: cannot be read: {_first_line(error)}") from error
+        raise ConfigError(f"tracking.uri: {_redact_url(uri)}: cannot be read: {_get_first_line(error)}") from error
     if found is not None and found.lifecycle_stage != "active":
         raise ConfigError(f"tracking.experiment: {settings.experiment!r} has been deleted; restore it, or take another")
     return MLflowStore(settings, uri)
 
 
-def _resolved(uri: str, base: Path) -> str:
-    """Let paths that are not absolute start at the configuration."""
+def _resolve_uri(uri: str, base: Path) -> str:
+    """Make relative paths relative to the configuration's folder."""
     if uri.startswith(SQLITE):
         path = uri.removeprefix(SQLITE)
         return f"{SQLITE}{base / path}"
@@ -124,8 +124,8 @@ def _resolved(uri: str, base: Path) -> str:
     return (base / uri).as_uri() if is_path else uri
 
 
-def _require_place(uri: str) -> None:
-    """Refuse at once what MLflow would try again and again, or would make: absent folders and silent servers."""
+def _check_store_uri(uri: str) -> None:
+    """Refuse missing folders and unreachable servers, which MLflow would create or retry for long."""
     if uri.startswith(SQLITE):
         path = Path(uri.removeprefix(SQLITE))
         if not path.parent.is_dir():
@@ -139,9 +139,11 @@ def _require_place(uri: str) -> None:
         return
     address = parts.hostname, parts.port or PORTS[kind]
     try:
-        socket.create_connection(address, timeout=SECONDS_TO_ANSWER).close()
+        socket.create_connection(address, timeout=CONNECT_TIMEOUT_SECONDS).close()
     except OSError as error:
-        raise ConfigError(f"tracking.uri: {_shown(uri)}: no answer from {address[0]}:{address[1]}: {error}") from None
+        raise ConfigError(
+            f"tracking.uri: {_redact_url(uri)}: no answer from {address[0]}:{address[1]}: {error}"
+        ) from None
 
 
 def _is_sqlite(path: Path) -> bool:
@@ -149,19 +151,19 @@ def _is_sqlite(path: Path) -> bool:
         return file.read(16) == b"SQLite format 3\0"
 
 
-def _shown(uri: str | None) -> str:
-    """Return an address without the password in it."""
+def _redact_url(uri: str | None) -> str:
+    """Return a URL without its password."""
     return "MLflow's own" if uri is None else re.sub(r"//[^/@]*@", "//…@", uri)
 
 
-def _first_line(error: BaseException) -> str:
+def _get_first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Let MLflow and what it builds tables with say only what went wrong: a new store alone has a hundred lines."""
+def _silence_mlflow() -> Iterator[None]:
+    """Let MLflow and Alembic log only errors: creating a store alone logs a hundred lines."""
     import_optional("mlflow", "Tracking")  # which sets its own levels when it is loaded
     loggers = [logging.getLogger(name) for name in ("alembic", "mlflow")]
     levels = [logger.level for logger in loggers]

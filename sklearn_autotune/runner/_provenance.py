@@ -1,4 +1,4 @@
-"""What the folders of runs and of comparisons have in common: where a result came from, and its report."""
+"""Describe where a result came from, and write its report: the same for runs and comparisons."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +14,14 @@ __all__ = ["describe_origin", "make_mlflow_tags", "try_write_report"]
 REPORT = "report.html"
 
 
-def describe_origin(kind: str, config: Config, parts: RunData, base: Path) -> dict[str, Any]:
-    """Return what metadata say of the configuration, the data and the place.
+def describe_origin(kind: str, config: Config, run_data: RunData, base: Path) -> dict[str, Any]:
+    """Return the metadata about the configuration, the data, the versions and the git commit.
 
     Parameters
     ----------
     kind : {"run", "comparison"}
     config : Config
-    parts : RunData
+    run_data : RunData
     base : Path
         The folder of the configuration.
 
@@ -33,32 +33,32 @@ def describe_origin(kind: str, config: Config, parts: RunData, base: Path) -> di
         "schema": 1,
         "kind": kind,
         "config": config.model_dump(mode="json", by_alias=True, exclude_unset=True),
-        "hash_config": hash_config(config),
+        "config_hash": hash_config(config),
         "config_folder": str(base),
         "seed": config.seed,
-        "task": parts.task,
+        "task": run_data.task,
         "target": config.target,
-        "data": parts.fingerprint,
+        "data": run_data.fingerprint,
         "versions": get_versions(),
         "git": read_git_commit(base),
     }
 
 
 def make_mlflow_tags(metadata: Mapping[str, Any]) -> dict[str, str]:
-    """Return by what a run in MLflow is known to be of this configuration, these data and this commit."""
-    tags = {"hash_config": metadata["hash_config"], "target": metadata["target"], "task": metadata["task"]}
+    """Return tags that identify the configuration, the data and the commit of a run in MLflow."""
+    tags = {"config_hash": metadata["config_hash"], "target": metadata["target"], "task": metadata["task"]}
     tags |= {f"{name}_sha256": entry["sha256"] for name, entry in metadata["data"].items()}
-    return tags if metadata["git"] is None else tags | {"read_git_commit": metadata["git"]["commit"]}
+    return tags if metadata["git"] is None else tags | {"git_commit": metadata["git"]["commit"]}
 
 
-def try_write_report(config: Config, source: Any, inside: Path, title: str, code: str | None) -> dict[str, Any]:
-    """Write the report, and return its name for the metadata, or the reason why there is none."""
+def try_write_report(config: Config, source: Any, new_folder: Path, title: str, code: str | None) -> dict[str, Any]:
+    """Write the report, and return its name for the metadata, or the reason why it is missing."""
     if not config.output.has_report:
         because = "output.report is false" if config.output.report is False else "matplotlib is not installed"
         return {"file": None, "missing_because": because}
     try:
-        write_report(source, inside / REPORT, title=title, code=code)
+        write_report(source, new_folder / REPORT, title=title, code=code)
     except Exception as error:  # hours of search are not lost for a figure that cannot be drawn
-        (inside / REPORT).unlink(missing_ok=True)
+        (new_folder / REPORT).unlink(missing_ok=True)
         return {"file": None, "missing_because": f"{type(error).__name__}: {error}"}
     return {"file": REPORT, "missing_because": None}

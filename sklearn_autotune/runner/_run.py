@@ -1,4 +1,4 @@
-"""A run: from a YAML file to a folder with a model and its papers, and from such a folder to scores and predictions."""
+"""Run a YAML configuration into a folder with a model and its records; verify such a folder, and predict with it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -47,20 +47,20 @@ __all__ = [
     "verify",
 ]
 
-# Scores that differ by less are the same: sums of floats depend on their order, and so do fits on other processors.
+# Scores that differ by less count as equal: sums of floats depend on their order, and fits on the processor.
 TOLERANCE = 1e-9
 REFIT_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came out when a run's scores were made again.
+    """The result of computing a run's scores again.
 
     Attributes
     ----------
     matches : bool
     checks : list of dict
-        For each thing that was compared: ``name``, ``recorded``, ``found`` and ``matches``.
+        For each comparison: ``name``, ``recorded``, ``found`` and ``matches``.
     """
 
     matches: bool
@@ -69,15 +69,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a run's model predicts.
+    """The predictions of a run's model.
 
     Attributes
     ----------
     table : pandas.DataFrame
         A column with the target's name, and for classes ``probability_<class>``.
     drift : list of dict
-        Columns with values that training had not, the worst first: ``column``, ``share``, ``outside``, ``unseen``,
-        ``more_missing`` and ``examples``.
+        Columns with values that the training rows did not have, the worst first: ``column``, ``share``, ``outside``,
+        ``unseen``, ``more_missing`` and ``examples``.
     notes : list of str
     """
 
@@ -119,54 +119,54 @@ def run(
 
     Notes
     -----
-    The folder is written under another name and renamed: there is never half of one.
+    The folder is written under a temporary name and then renamed, so it is never incomplete.
     """
     path = Path(path)
     config = read_config(path)
     base = path.resolve().parent
-    began = datetime.now(UTC)
-    target = choose_new_folder(folder, base / config.output.folder / f"{path.stem}-{began:%Y%m%d-%H%M%S}")
+    created = datetime.now(UTC)
+    target = choose_new_folder(folder, base / config.output.folder / f"{path.stem}-{created:%Y%m%d-%H%M%S}")
     start = time.perf_counter()
-    parts = read_run_data(config, base)
-    validate_scoring(config, parts)
-    search = make_search(config, parts, base, callbacks)
+    run_data = read_run_data(config, base)
+    validate_scoring(config, run_data)
+    search = make_search(config, run_data, base, callbacks)
     store = open_mlflow_store(config, base)
-    groups = {} if parts.train.groups is None else {"groups": parts.train.groups}
-    ready = time.perf_counter()
-    search.fit(parts.train.X, parts.train.y, **groups)
-    seconds = {"search": time.perf_counter() - ready}
+    groups = {} if run_data.train.groups is None else {"groups": run_data.train.groups}
+    fit_start = time.perf_counter()
+    search.fit(run_data.train.X, run_data.train.y, **groups)
+    seconds = {"search": time.perf_counter() - fit_start}
     model = get_deployed_model(search)
-    scores = _scores(config, parts, search, model)
-    with write_folder_atomically(target) as inside:
-        (inside / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-        papers = _write_papers(config, search, model, inside, path.name)
-        metadata = _metadata(config, parts, search, base) | {
-            "created": began.isoformat(timespec="seconds"),
+    scores = _score_model(config, run_data, search, model)
+    with write_folder_atomically(target) as new_folder:
+        (new_folder / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        files = _write_files(config, search, model, new_folder, path.name)
+        metadata = _make_metadata(config, run_data, search, base) | {
+            "created": created.isoformat(timespec="seconds"),
             "seconds": seconds | {"total": time.perf_counter() - start},
-            **papers,
+            **files,
             "scores": scores,
         }
-        write_json(inside / METADATA, metadata)
+        write_json(new_folder / METADATA, metadata)
         if store is not None:
-            metadata["tracking"] = _log(store, search, parts, metadata, inside, target.name)
-            write_json(inside / METADATA, metadata)
+            metadata["tracking"] = _log_to_mlflow(store, search, run_data, metadata, new_folder, target.name)
+            write_json(new_folder / METADATA, metadata)
     return target
 
 
-def _write_papers(config: Config, search: Any, model: Any, inside: Path, name: str) -> dict[str, Any]:
-    """Write the model and what explains it; return what the metadata say of these files."""
-    entry = save_model(model, inside, config.output.model)
-    script = _script(search)
+def _write_files(config: Config, search: Any, model: Any, new_folder: Path, name: str) -> dict[str, Any]:
+    """Write the model, its script, the report and the trials; return the metadata about these files."""
+    entry = save_model(model, new_folder, config.output.model)
+    script = _export_script(search)
     code = script.pop("code", None)
     if code is not None:
-        (inside / script["file"]).write_text(code, encoding="utf-8")
-    report = try_write_report(config, search, inside, f"Run of {name}", code)
-    _write_trials(search, inside / "trials.csv")
+        (new_folder / script["file"]).write_text(code, encoding="utf-8")
+    report = try_write_report(config, search, new_folder, f"Run of {name}", code)
+    _write_trials(search, new_folder / "trials.csv")
     return {"model": entry | {"kind": type(search).__name__}, "script": script, "report": report}
 
 
-def _log(
-    store: MLflowStore, search: Any, parts: RunData, metadata: dict[str, Any], inside: Path, name: str
+def _log_to_mlflow(
+    store: MLflowStore, search: Any, run_data: RunData, metadata: dict[str, Any], new_folder: Path, name: str
 ) -> dict[str, Any]:
     """Log the search with its scores to MLflow."""
     scores = metadata["scores"]
@@ -174,27 +174,27 @@ def _log(
     if scores["holdout"] is not None:
         metrics["holdout_baseline"] = scores["holdout"]["baseline"]
         metrics |= dict(zip(("holdout_low", "holdout_high"), scores["holdout"].get("interval", ()), strict=False))
-    log = partial(log_search, search, parts.train.X, registered_model_name=store.settings.registered_model)
-    return store.log(log, inside, name, metrics, make_mlflow_tags(metadata))
+    log = partial(log_search, search, run_data.train.X, registered_model_name=store.settings.registered_model)
+    return store.log(log, new_folder, name, metrics, make_mlflow_tags(metadata))
 
 
-def _scores(config: Config, parts: RunData, search: Any, model: Any) -> dict[str, Any]:
-    scoring = config.scoring or choose_default_scoring(parts.task)
+def _score_model(config: Config, run_data: RunData, search: Any, model: Any) -> dict[str, Any]:
+    scoring = config.scoring or choose_default_scoring(run_data.task)
     scores: dict[str, Any] = {
         "scoring": scoring,
         "higher_is_better": True,
-        "folds": score_folds(search, make_run_splitter(config, parts), parts.train, scoring),
-        "train": score_with_baseline(model, parts.train, parts.train, scoring, config.seed, n_draws=0),
+        "folds": score_folds(search, make_run_splitter(config, run_data), run_data.train, scoring),
+        "train": score_with_baseline(model, run_data.train, run_data.train, scoring, config.seed, n_draws=0),
         "holdout": None,
     }
-    if parts.holdout is not None:
-        held = score_with_baseline(model, parts.train, parts.holdout, scoring, config.seed)
-        scores["holdout"] = held | {"rule": parts.rule}
+    if run_data.holdout is not None:
+        holdout_scores = score_with_baseline(model, run_data.train, run_data.holdout, scoring, config.seed)
+        scores["holdout"] = holdout_scores | {"rule": run_data.rule}
     return scores
 
 
-def _script(search: Any) -> dict[str, Any]:
-    """Return the exported script, or the reason why there is none."""
+def _export_script(search: Any) -> dict[str, Any]:
+    """Return the exported script, or the reason why it is missing."""
     try:
         return {"file": "model.py", "code": export_code(search), "missing_because": None}
     except ValueError as error:
@@ -209,14 +209,14 @@ def _write_trials(search: Any, path: Path) -> None:
     pandas.concat([table, params], axis=1).to_csv(path, index=False)
 
 
-def _metadata(config: Config, parts: RunData, search: Any, base: Path) -> dict[str, Any]:
+def _make_metadata(config: Config, run_data: RunData, search: Any, base: Path) -> dict[str, Any]:
     statuses, counts = np.unique(search.trials_["status"].astype(str), return_counts=True)
-    return describe_origin("run", config, parts, base) | {
-        "classes": search.classes_.tolist() if parts.task == "classification" else None,
+    return describe_origin("run", config, run_data, base) | {
+        "classes": search.classes_.tolist() if run_data.task == "classification" else None,
         "parameters": search.best_params_,
         "blend": getattr(search, "blend_weights_", None),
         "trials": dict(zip(statuses.tolist(), counts.tolist(), strict=True)),
-        "columns": make_profile(parts.train.X),
+        "columns": make_profile(run_data.train.X),
     }
 
 
@@ -224,7 +224,7 @@ def _metadata(config: Config, parts: RunData, search: Any, base: Path) -> dict[s
 
 
 def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = False) -> Verdict:
-    """Make a run's scores again, from its data and its model.
+    """Compute a run's scores again, from its data and its model, and compare them with the recorded ones.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     base : str or Path or None, default=None
         Where the paths of the data start. None is where the configuration was.
     refit : bool, default=False
-        Also fit the model again, by the script in the folder, and score that.
+        Also fit the model again with the script in the folder, and score it.
 
     Returns
     -------
@@ -251,27 +251,29 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     folder = Path(folder)
     metadata = read_metadata(folder)
     config = Config.model_validate(metadata["config"])
-    parts = read_run_data(config, Path(metadata["config_folder"] if base is None else base))
-    checks = [_check("config", metadata["hash_config"], hash_config(config))]
+    run_data = read_run_data(config, Path(metadata["config_folder"] if base is None else base))
+    checks = [_compare_values("config", metadata["config_hash"], hash_config(config))]
     for name, recorded in metadata["data"].items():
-        checks.append(_check(name, recorded["sha256"], parts.fingerprint[name]["sha256"]))
+        checks.append(_compare_values(name, recorded["sha256"], run_data.fingerprint[name]["sha256"]))
     recorded = metadata["scores"]
     models = {"": load_model(folder, metadata)}
     if refit:
-        models[", fitted again"] = _fitted_again(folder, metadata, parts)
+        models[", fitted again"] = _fit_again(folder, metadata, run_data)
     for words, model in models.items():
-        for name, rows in (("train", parts.train), ("holdout", parts.holdout)):
+        for name, rows in (("train", run_data.train), ("holdout", run_data.holdout)):
             if recorded[name] is not None and rows is not None:
-                again = score_with_baseline(model, parts.train, rows, recorded["scoring"], config.seed, n_draws=0)
+                again = score_with_baseline(model, run_data.train, rows, recorded["scoring"], config.seed, n_draws=0)
                 tolerance = REFIT_TOLERANCE if words else TOLERANCE
-                checks.append(_check(f"{name} score{words}", recorded[name]["score"], again["score"], tolerance))
+                checks.append(
+                    _compare_values(f"{name} score{words}", recorded[name]["score"], again["score"], tolerance)
+                )
                 if not words:
-                    checks.append(_check(f"{name} baseline", recorded[name]["baseline"], again["baseline"]))
+                    checks.append(_compare_values(f"{name} baseline", recorded[name]["baseline"], again["baseline"]))
     return Verdict(all(check["matches"] for check in checks), checks)
 
 
-def _fitted_again(folder: Path, metadata: dict[str, Any], parts: RunData) -> Any:
-    """Fit the model by the script of the run."""
+def _fit_again(folder: Path, metadata: dict[str, Any], run_data: RunData) -> Any:
+    """Fit the model with the script of the run."""
     script = metadata["script"]
     if script["file"] is None:
         raise RunFolderError(f"{folder}: there is no script to fit by: {script['missing_because']}")
@@ -280,10 +282,10 @@ def _fitted_again(folder: Path, metadata: dict[str, Any], parts: RunData) -> Any
         raise RunFolderError(f"{path}: the script is missing")
     namespace = {"__name__": "script"}
     exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), namespace)
-    return namespace["fit"](parts.train.X, parts.train.y)  # type: ignore[operator]
+    return namespace["fit"](run_data.train.X, run_data.train.y)  # type: ignore[operator]
 
 
-def _check(name: str, recorded: Any, found: Any, tolerance: float = TOLERANCE) -> dict[str, Any]:
+def _compare_values(name: str, recorded: Any, found: Any, tolerance: float = TOLERANCE) -> dict[str, Any]:
     is_number = isinstance(recorded, float)
     matches = bool(np.isclose(recorded, found, rtol=tolerance, atol=tolerance)) if is_number else recorded == found
     return {"name": name, "recorded": recorded, "found": found, "matches": matches}
@@ -320,7 +322,7 @@ def load(folder: str | Path) -> Any:
 
 
 def predict(folder: str | Path, data: Any) -> Predictions:
-    """Predict with a run's model, and say in which columns the rows differ from those of training.
+    """Predict with a run's model, and report the columns in which the rows differ from the training rows.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a model is worth on rows that it has not seen: its score, an interval around it, and a baseline beside it."""
+"""Score a model on unseen rows, with an interval and a baseline's score."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ from sklearn_autotune.runner._data import LabelledRows
 
 __all__ = ["make_run_scorer", "score_folds", "score_with_baseline", "score_with_interval"]
 
-LEVEL = 0.95
-N_DRAWS = 500
-# More rows make each draw dearer, and fewer draws enough.
-MANY_ROWS, FEW_DRAWS = 10_000, 200
+CONFIDENCE = 0.95
+N_BOOTSTRAP_DRAWS = 500
+# With more rows each draw takes longer, and fewer draws suffice.
+MANY_ROWS, N_BOOTSTRAP_DRAWS_LARGE = 10_000, 200
 
 
 def score_folds(search: Any, folds: Any, train: LabelledRows, scoring: str) -> dict[str, Any]:
@@ -34,41 +34,45 @@ def score_folds(search: Any, folds: Any, train: LabelledRows, scoring: str) -> d
     Returns
     -------
     scores : dict of str to object
-        A blend has a mean alone: it is chosen and scored on parts of the folds in turn.
+        A blend has only a mean: it is chosen and scored on parts of the folds in turn.
     """
-    shown = np.zeros((len(train.y), 1))
-    baseline = _baseline(hasattr(search, "classes_"))
-    known = cross_val_score(baseline, shown, train.y, groups=train.groups, cv=folds, scoring=scoring)
-    found: dict[str, Any] = {"mean": float(search.best_score_), "baseline": float(known.mean())}
+    placeholder = np.zeros((len(train.y), 1))
+    baseline = _make_baseline(hasattr(search, "classes_"))
+    baseline_scores = cross_val_score(baseline, placeholder, train.y, groups=train.groups, cv=folds, scoring=scoring)
+    result: dict[str, Any] = {"mean": float(search.best_score_), "baseline": float(baseline_scores.mean())}
     if hasattr(search, "blend_weights_"):
-        return found
+        return result
     results, row = search.cv_results_, search.best_index_
     scores = np.array([results[f"split{fold}_test_score"][row] for fold in range(search.n_splits_)])
-    half = t.ppf((1 + LEVEL) / 2, len(scores) - 1) * scores.std(ddof=1) / np.sqrt(len(scores))
-    found |= {"scores": scores.tolist(), "interval": [float(scores.mean() - half), float(scores.mean() + half)]}
-    return found | {"interval_is": f"{LEVEL:.0%}, by the folds' t statistic; folds share rows, so it is too narrow"}
+    half = t.ppf((1 + CONFIDENCE) / 2, len(scores) - 1) * scores.std(ddof=1) / np.sqrt(len(scores))
+    result |= {"scores": scores.tolist(), "interval": [float(scores.mean() - half), float(scores.mean() + half)]}
+    return result | {
+        "interval_is": f"{CONFIDENCE:.0%}, by the folds' t statistic; folds share rows, so it is too narrow"
+    }
 
 
 def score_with_baseline(
     model: Any, train: LabelledRows, rows: LabelledRows, scoring: str, seed: int, n_draws: int | None = None
 ) -> dict[str, Any]:
-    """Score a model on rows, and the class frequencies or the mean of the training rows beside it."""
-    baseline = _baseline(is_classifier(model)).fit(np.zeros((len(train.y), 1)), train.y)
-    shown = np.zeros((len(rows.y), 1))
-    found = score_with_interval(_prediction(model, rows.X), _classes(model), rows.y, scoring, seed, n_draws)
-    known = score_with_interval(_prediction(baseline, shown), _classes(baseline), rows.y, scoring, seed, n_draws=0)
-    return found | {"baseline": known["score"], "n_rows": len(rows.y)}
+    """Score a model on rows, and a baseline that predicts the training rows' class frequencies or mean."""
+    baseline = _make_baseline(is_classifier(model)).fit(np.zeros((len(train.y), 1)), train.y)
+    placeholder = np.zeros((len(rows.y), 1))
+    result = score_with_interval(_predict(model, rows.X), _get_classes(model), rows.y, scoring, seed, n_draws)
+    baseline_scores = score_with_interval(
+        _predict(baseline, placeholder), _get_classes(baseline), rows.y, scoring, seed, n_draws=0
+    )
+    return result | {"baseline": baseline_scores["score"], "n_rows": len(rows.y)}
 
 
-def _baseline(is_classification: bool) -> Any:
+def _make_baseline(is_classification: bool) -> Any:
     return DummyClassifier(strategy="prior") if is_classification else DummyRegressor()
 
 
-def _classes(model: Any) -> np.ndarray | None:
+def _get_classes(model: Any) -> np.ndarray | None:
     return model.classes_ if is_classifier(model) else None
 
 
-def _prediction(model: Any, X: Any) -> np.ndarray:
+def _predict(model: Any, X: Any) -> np.ndarray:
     if not is_classifier(model):
         return np.asarray(model.predict(X), dtype=float)
     return np.asarray(model.predict_proba(X), dtype=float)
@@ -82,7 +86,7 @@ def score_with_interval(
     seed: int,
     n_draws: int | None = None,
 ) -> dict[str, Any]:
-    """Return the score of predictions, and the interval that it has when rows are drawn again with replacement.
+    """Return the score of predictions, and its bootstrap interval.
 
     Parameters
     ----------
@@ -96,7 +100,7 @@ def score_with_interval(
 
     Returns
     -------
-    found : dict of str to object
+    result : dict of str to object
         Higher is better.
 
     Examples
@@ -109,38 +113,38 @@ def score_with_interval(
     scorer = make_run_scorer(scoring, classes)
 
     def score(rows: np.ndarray) -> float:
-        shown = np.zeros((len(rows), 1))
-        return float(scorer(_known(shown, prediction[rows], classes), shown, y[rows]))
+        placeholder = np.zeros((len(rows), 1))
+        return float(scorer(_wrap_predictions(placeholder, prediction[rows], classes), placeholder, y[rows]))
 
-    every = np.arange(len(y))
-    found: dict[str, Any] = {"score": score(every)}
+    all_rows = np.arange(len(y))
+    result: dict[str, Any] = {"score": score(all_rows)}
     if n_draws is None:
-        n_draws = N_DRAWS if len(y) <= MANY_ROWS else FEW_DRAWS
+        n_draws = N_BOOTSTRAP_DRAWS if len(y) <= MANY_ROWS else N_BOOTSTRAP_DRAWS_LARGE
     if n_draws and len(y) > 1:
         random = np.random.RandomState(seed)
-        # Within classes, so that none is missing from a draw.
-        parts = [every] if classes is None else [np.flatnonzero(y == label) for label in np.unique(y)]
+        # Drawn within classes, so that no class is missing from a draw.
+        parts = [all_rows] if classes is None else [np.flatnonzero(y == label) for label in np.unique(y)]
         draws = [score(np.concatenate([random.choice(part, len(part)) for part in parts])) for _ in range(n_draws)]
-        low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
         within = "" if classes is None else " within classes"
-        found |= {"interval": [float(low), float(high)]}
-        found |= {"interval_is": f"{LEVEL:.0%}, by {n_draws} bootstrap draws of the rows{within}"}
-    return found
+        result |= {"interval": [float(low), float(high)]}
+        result |= {"interval_is": f"{CONFIDENCE:.0%}, by {n_draws} bootstrap draws of the rows{within}"}
+    return result
 
 
 def make_run_scorer(scoring: str, classes: np.ndarray | None) -> Any:
-    """Return the scorer; that of the log loss is told the classes, of which some rows may lack one."""
+    """Return the scorer; that of the log loss gets all classes, since some rows may lack one."""
     if scoring == "neg_log_loss":
         return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=classes)
     return get_scorer(scoring)
 
 
-def _known(shown: np.ndarray, prediction: np.ndarray, classes: np.ndarray | None) -> Any:
+def _wrap_predictions(placeholder: np.ndarray, prediction: np.ndarray, classes: np.ndarray | None) -> Any:
     if classes is None:
-        return FixedPredictionsRegressor(shown, prediction, _no_others)
+        return FixedPredictionsRegressor(placeholder, prediction, _refuse_other_rows)
     binary = prediction[:, 1] if prediction.shape[1] == 2 else prediction
-    return FixedPredictionsClassifier(shown, binary, _no_others, classes)
+    return FixedPredictionsClassifier(placeholder, binary, _refuse_other_rows, classes)
 
 
-def _no_others(X: Any) -> Any:
+def _refuse_other_rows(X: Any) -> Any:
     raise ValueError("This scorer asks for predictions of other rows than those to be scored.")

@@ -1,4 +1,4 @@
-"""From a configuration and a table to the search that it asks for."""
+"""Make the search that a configuration describes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,49 +30,49 @@ Branch = dict[str, Any]
 
 
 def choose_default_scoring(task: str) -> str:
-    """Return the score that decides where the configuration names none."""
+    """Return the scorer's name if the configuration names none."""
     return "neg_log_loss" if task == "classification" else "neg_root_mean_squared_error"
 
 
-def make_run_splitter(config: Config, parts: RunData) -> Any:
-    """Return the splitter of a run: by groups or in time where the hold-out is."""
-    is_classification = parts.task == "classification"
-    if parts.rule == "time":
+def make_run_splitter(config: Config, run_data: RunData) -> Any:
+    """Return the splitter of a run: by groups or in time if the hold-out is drawn so."""
+    is_classification = run_data.task == "classification"
+    if run_data.rule == "time":
         return TimeSeriesSplit(config.cv)
-    if parts.train.groups is not None:
+    if run_data.train.groups is not None:
         kind = StratifiedGroupKFold if is_classification else GroupKFold
         return kind(config.cv, shuffle=True, random_state=config.seed)
     if not is_classification:
         return KFold(config.cv, shuffle=True, random_state=config.seed)
-    rarest = int(np.unique(parts.train.y, return_counts=True)[1].min())
+    rarest = int(np.unique(run_data.train.y, return_counts=True)[1].min())
     if rarest < config.cv:
         raise ConfigError(f"cv: {config.cv} folds, but the rarest class has {rarest} rows to learn from")
     return StratifiedKFold(config.cv, shuffle=True, random_state=config.seed)
 
 
-def validate_scoring(config: Config, parts: RunData) -> None:
-    """Refuse scores that ask which of two classes is the positive one, where nothing says so."""
-    is_classification = parts.task == "classification"
+def validate_scoring(config: Config, run_data: RunData) -> None:
+    """Refuse scores that do not fit the task, or that need a positive class which is not known."""
+    is_classification = run_data.task == "classification"
     scoring = config.scoring or ""
     if is_classification and scoring in ("f1", "precision", "recall", "jaccard", "average_precision"):
-        labels = set(np.unique(parts.train.y).tolist())
+        labels = set(np.unique(run_data.train.y).tolist())
         if not labels <= {0, 1}:
             raise ConfigError(f"scoring: {scoring} is for the classes 0 and 1; take {scoring}_macro or roc_auc")
     errors = ("r2", "max_error", "explained_variance", "d2_absolute_error_score")
-    is_of_values = "error" in scoring or "deviance" in scoring or scoring in errors
-    if scoring and is_classification and is_of_values:
+    is_regression_scoring = "error" in scoring or "deviance" in scoring or scoring in errors
+    if scoring and is_classification and is_regression_scoring:
         raise ConfigError(f"scoring: {scoring} is for regression, but this is a classification")
-    if scoring and not is_classification and not is_of_values:
+    if scoring and not is_classification and not is_regression_scoring:
         raise ConfigError(f"scoring: {scoring} is for classification, but this is a regression")
 
 
-def make_search(config: Config, parts: RunData, base: Path, callbacks: Sequence[Any] = ()) -> Any:
-    """Make the search that a configuration asks for, not yet fitted.
+def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequence[Any] = ()) -> Any:
+    """Make the search that a configuration describes, not yet fitted.
 
     Parameters
     ----------
     config : Config
-    parts : RunData
+    run_data : RunData
     base : Path
         Where a storage's path starts.
     callbacks : sequence of callable, default=()
@@ -87,28 +87,32 @@ def make_search(config: Config, parts: RunData, base: Path, callbacks: Sequence[
     ConfigError
         If the space does not suit the model, or the model the task.
     """
-    common: dict[str, Any] = {
+    common_params: dict[str, Any] = {
         "timeout": config.timeout,
         "scoring": config.scoring,
-        "cv": make_run_splitter(config, parts),
+        "cv": make_run_splitter(config, run_data),
         "n_jobs": config.n_jobs,
         "random_state": config.seed,
         "callbacks": list(callbacks),
     }
     if config.n_trials is not None:
-        common["n_trials"] = config.n_trials
+        common_params["n_trials"] = config.n_trials
     if config.model_type == "auto":
-        return AutoModelSelector(parts.task, _families(config, parts), **common)
+        return AutoModelSelector(run_data.task, _resolve_families(config, run_data), **common_params)
     family = next(family for family in FAMILIES if family.name == config.model_type)
-    if parts.task not in family.tasks:
-        raise ConfigError(f"model_type: {config.model_type} is for {family.tasks[0]}, but this is a {parts.task}")
-    common |= {"storage": _storage(config, base), "study_name": config.study_name, "resume": config.resume}
+    if run_data.task not in family.tasks:
+        raise ConfigError(f"model_type: {config.model_type} is for {family.tasks[0]}, but this is a {run_data.task}")
+    common_params |= {
+        "storage": _resolve_storage(config, base),
+        "study_name": config.study_name,
+        "resume": config.resume,
+    }
     if config.model_type == "xgboost" and config.method == "optuna":
-        return _tuned_booster(config, parts, common)
-    return _pipeline_search(config, parts, family, common)
+        return _make_tuned_booster(config, run_data, common_params)
+    return _make_pipeline_search(config, run_data, family, common_params)
 
 
-def _storage(config: Config, base: Path) -> Any:
+def _resolve_storage(config: Config, base: Path) -> Any:
     if config.storage is None or "://" in config.storage:
         return config.storage
     path = base / config.storage
@@ -120,47 +124,49 @@ def _storage(config: Config, base: Path) -> Any:
 # -- tuned XGBoost -----------------------------------------------------------------------------------------------------
 
 
-def _tuned_booster(config: Config, parts: RunData, common: Mapping[str, Any]) -> Any:
-    """Make a tuned booster: single values are set, ranges replace those of its space."""
-    is_classification = parts.task == "classification"
+def _make_tuned_booster(config: Config, run_data: RunData, common_params: Mapping[str, Any]) -> Any:
+    """Make a tuned booster: single values become parameters, ranges replace those of its default space."""
+    is_classification = run_data.task == "classification"
     kind: Any = TunedXGBClassifier if is_classification else TunedXGBRegressor
-    spelled = make_raw_space(config)
-    known = set(kind().get_params()) - set(common)
-    _require_known(spelled, known, "xgboost")
-    fixed = {name: values[0] for name, values in spelled.items() if isinstance(values, list) and len(values) == 1}
-    ranges = {name: values for name, values in spelled.items() if name not in fixed}
+    raw_space = make_raw_space(config)
+    known = set(kind().get_params()) - set(common_params)
+    _check_param_names(raw_space, known, "xgboost")
+    fixed = {name: values[0] for name, values in raw_space.items() if isinstance(values, list) and len(values) == 1}
+    ranges = {name: values for name, values in raw_space.items() if name not in fixed}
     if "n_estimators" in ranges:
         raise ConfigError("space.n_estimators: xgboost finds the number of rounds itself; a number is the largest")
     if ranges:
-        whole = make_tuned_xgboost_space(Shape(len(parts.train.y), is_classification, fixed))
-        ranges = {name: values for name, values in whole.items() if name not in fixed} | ranges
-    return kind(**common, **fixed, space=ranges or None)
+        default_space = make_tuned_xgboost_space(Shape(len(run_data.train.y), is_classification, fixed))
+        ranges = {name: values for name, values in default_space.items() if name not in fixed} | ranges
+    return kind(**common_params, **fixed, space=ranges or None)
 
 
 # -- other families ----------------------------------------------------------------------------------------------------
 
 
-def _pipeline_search(config: Config, parts: RunData, family: Family, common: dict[str, Any]) -> OptunaSearchCV:
-    """Make a search over a pipeline that reads the raw table, prepares it and has a family's model at its end."""
-    pipeline = _pipeline(family, parts, config.seed)
+def _make_pipeline_search(
+    config: Config, run_data: RunData, family: Family, common_params: dict[str, Any]
+) -> OptunaSearchCV:
+    """Make a search over a pipeline that encodes the raw table, prepares it and ends with a family's model."""
+    pipeline = _make_pipeline(family, run_data, config.seed)
     prefix = "model__" + find_parameter_prefix(family, pipeline[-1])
-    space = _space(config, parts, pipeline, prefix)
-    common["scoring"] = config.scoring or choose_default_scoring(parts.task)
+    space = _make_family_space(config, run_data, pipeline, prefix)
+    common_params["scoring"] = config.scoring or choose_default_scoring(run_data.task)
     if config.method == "random":
-        common |= {"sampler": optuna.samplers.RandomSampler(seed=config.seed), "pruner": None}
+        common_params |= {"sampler": optuna.samplers.RandomSampler(seed=config.seed), "pruner": None}
     elif config.method == "grid":
-        space = _grid(config, space)
-        common |= {"n_trials": _size(space), "pruner": None}
-    return OptunaSearchCV(pipeline, space, **common)
+        space = _make_grid(config, space)
+        common_params |= {"n_trials": _count_candidates(space), "pruner": None}
+    return OptunaSearchCV(pipeline, space, **common_params)
 
 
-def _pipeline(family: Family, parts: RunData, seed: int) -> Pipeline:
+def _make_pipeline(family: Family, run_data: RunData, seed: int) -> Pipeline:
     columns = ColumnEncoder()
-    columns.fit_transform(parts.train.X)
-    n_categories = np.array([len(columns.categories.get(place, ())) for place in range(columns.n_columns)])
-    is_classification = parts.task == "classification"
-    n_rows = len(parts.train.y)
-    n_classes = len(np.unique(parts.train.y)) if is_classification else 2
+    columns.fit_transform(run_data.train.X)
+    n_categories = np.array([len(columns.categories.get(index, ())) for index in range(columns.n_columns)])
+    is_classification = run_data.task == "classification"
+    n_rows = len(run_data.train.y)
+    n_classes = len(np.unique(run_data.train.y)) if is_classification else 2
     n_columns = int(np.clip(n_categories, 1, 20).sum())
     model = family.make(Shape(n_rows, is_classification, n_columns=n_columns, n_classes=n_classes))  # type: ignore[misc]
     seeds = [name for name in model.get_params() if name.rpartition("__")[2] == "random_state"]
@@ -179,39 +185,41 @@ def _pipeline(family: Family, parts: RunData, seed: int) -> Pipeline:
     return Pipeline([("read", EncodingTransformer()), ("prepare", preparation), ("model", model)])
 
 
-def _space(config: Config, parts: RunData, pipeline: Pipeline, prefix: str) -> list[Branch]:
-    """Return the family's space with what the configuration settles in the place of what it names."""
-    branches = _branches(auto_space(pipeline, n_rows=len(parts.train.y)))
-    spelled = make_raw_space(config)
+def _make_family_space(config: Config, run_data: RunData, pipeline: Pipeline, prefix: str) -> list[Branch]:
+    """Return the family's space with the configuration's parameters in place of its own."""
+    branches = _as_branches(auto_space(pipeline, n_rows=len(run_data.train.y)))
+    raw_space = make_raw_space(config)
     known = {name.removeprefix(prefix) for name in pipeline.get_params() if name.startswith(prefix)}
-    _require_known(spelled, known, config.model_type)
-    for name, values in spelled.items():
-        branches = _settled(branches, prefix + name, values)
+    _check_param_names(raw_space, known, config.model_type)
+    for name, values in raw_space.items():
+        branches = _override(branches, prefix + name, values)
     return branches
 
 
-def _branches(space: Branch | list[Branch]) -> list[Branch]:
+def _as_branches(space: Branch | list[Branch]) -> list[Branch]:
     return [space] if isinstance(space, dict) else space
 
 
-def _settled(branches: list[Branch], name: str, values: Any) -> list[Branch]:
-    """Put a parameter into a space: where branches are told apart by it, only those stay that it still allows."""
-    having = [branch for branch in branches if name in branch]
-    tells_apart = len(branches) > 1 and all(isinstance(one[name], list) and len(one[name]) == 1 for one in having)
-    if not (having and tells_apart and isinstance(values, list)):
-        return [branch | {name: values} if name in branch or not having else branch for branch in branches]
-    kept = [branch for branch in having if branch[name][0] in values]
-    others = [value for value in values if value not in [branch[name][0] for branch in having]]
+def _override(branches: list[Branch], name: str, values: Any) -> list[Branch]:
+    """Replace a parameter of a space; if branches differ in its value, keep only those whose value is allowed."""
+    matching = [branch for branch in branches if name in branch]
+    is_discriminator = len(branches) > 1 and all(
+        isinstance(one[name], list) and len(one[name]) == 1 for one in matching
+    )
+    if not (matching and is_discriminator and isinstance(values, list)):
+        return [branch | {name: values} if name in branch or not matching else branch for branch in branches]
+    kept = [branch for branch in matching if branch[name][0] in values]
+    others = [value for value in values if value not in [branch[name][0] for branch in matching]]
     if others:
-        common = {
+        common_params = {
             key: branches[0][key] for key in branches[0] if all(one.get(key) == branches[0][key] for one in branches)
         }
-        kept.append(common | {name: others})
+        kept.append(common_params | {name: others})
     return kept
 
 
-def _require_known(spelled: Mapping[str, Any], known: set[str], model_type: str, before: str = "") -> None:
-    for name in spelled:
+def _check_param_names(raw_space: Mapping[str, Any], known: set[str], model_type: str, before: str = "") -> None:
+    for name in raw_space:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(known))}"
@@ -222,84 +230,89 @@ def _require_known(spelled: Mapping[str, Any], known: set[str], model_type: str,
 
 
 @dataclass(frozen=True)
-class _SettledSpace:
-    """A family's space with what the configuration settles in the place of what it names."""
+class _OverriddenSpace:
+    """A family's space with the configuration's parameters in place of its own."""
 
     space: Callable[[Shape], Branch | list[Branch]]
-    settled: Mapping[str, Any]
+    overrides: Mapping[str, Any]
 
     def __call__(self, shape: Shape) -> list[Branch]:
-        branches = _branches(self.space(shape))
-        for name, values in self.settled.items():
-            branches = _settled(branches, name, values)
+        branches = _as_branches(self.space(shape))
+        for name, values in self.overrides.items():
+            branches = _override(branches, name, values)
         return branches
 
 
-def _families(config: Config, parts: RunData) -> Any:
-    """Return the families that are tried, those with changed spaces that the configuration names."""
-    settled: dict[str, dict[str, Any]] = {}
+def _resolve_families(config: Config, run_data: RunData) -> Any:
+    """Return the families to try, with the configuration's parameters in place of their own."""
+    overrides: dict[str, dict[str, Any]] = {}
     for name, values in make_raw_space(config).items():
-        family, is_full, parameter = name.partition("__")
-        if not is_full:
+        family, separator, parameter = name.partition("__")
+        if not separator:
             raise ConfigError(f"space.{name}: with model_type: auto the family comes first, as in forest__{name}")
-        settled.setdefault(ALIASES.get(family, family), {})[parameter] = values
-    if not settled:
+        overrides.setdefault(ALIASES.get(family, family), {})[parameter] = values
+    if not overrides:
         return "auto"
-    usable = select_families(parts.task)
-    for name, values in settled.items():
+    usable = select_families(run_data.task)
+    for name, values in overrides.items():
         if name not in usable:
-            raise ConfigError(f"space.{name}__…: no such family for this {parts.task}; there are {', '.join(usable)}")
-        _require_settable(usable[name], values, parts)
-        usable[name] = replace(usable[name], space=_SettledSpace(usable[name].space, values))
+            raise ConfigError(
+                f"space.{name}__…: no such family for this {run_data.task}; there are {', '.join(usable)}"
+            )
+        _check_overrides(usable[name], values, run_data)
+        usable[name] = replace(usable[name], space=_OverriddenSpace(usable[name].space, values))
     return list(usable.values())
 
 
-def _require_settable(family: Family, settled: Mapping[str, Any], parts: RunData) -> None:
-    model = family.make(Shape(len(parts.train.y), parts.task == "classification"))  # type: ignore[misc]
+def _check_overrides(family: Family, overrides: Mapping[str, Any], run_data: RunData) -> None:
+    model = family.make(Shape(len(run_data.train.y), run_data.task == "classification"))  # type: ignore[misc]
     prefix = find_parameter_prefix(family, model)
     known = {name.removeprefix(prefix) for name in model.get_params() if name.startswith(prefix)}
-    _require_known(settled, known, family.name, f"{family.name}__")
-    if family.rounds in settled:
+    _check_param_names(overrides, known, family.name, f"{family.name}__")
+    if family.rounds in overrides:
         raise ConfigError(f"space.{family.name}__{family.rounds}: early stopping finds this number; leave it out")
 
 
 # -- grids -------------------------------------------------------------------------------------------------------------
 
 
-def _grid(config: Config, branches: list[Branch]) -> list[Branch]:
-    """Return a finite space: what the configuration lists, or a few levels of each of the family's parameters."""
-    spelled = make_raw_space(config)
-    if spelled:
-        ranges = [name for name, values in spelled.items() if not isinstance(values, list)]
+def _make_grid(config: Config, branches: list[Branch]) -> list[Branch]:
+    """Return a grid: the values that the configuration lists, or a few levels of each of the family's parameters."""
+    raw_space = make_raw_space(config)
+    if raw_space:
+        ranges = [name for name, values in raw_space.items() if not isinstance(values, list)]
         if ranges:
             raise ConfigError(f"space.{ranges[0]}: a grid takes choices, as in [1, 2, 3], and no range")
         listed = [
-            {name: values for name, values in branch.items() if name.rpartition("__")[2] in spelled}
+            {name: values for name, values in branch.items() if name.rpartition("__")[2] in raw_space}
             for branch in branches
         ]
-        grid = [branch for place, branch in enumerate(listed) if branch not in listed[:place]]
-        most = config.n_trials
-        if most is not None and _size(grid) > most:
-            raise ConfigError(f"n_trials: the grid has {_size(grid)} candidates, more than the {most} that are allowed")
+        grid = [branch for index, branch in enumerate(listed) if branch not in listed[:index]]
+        max_candidates = config.n_trials
+        n_candidates = _count_candidates(grid)
+        if max_candidates is not None and n_candidates > max_candidates:
+            raise ConfigError(
+                f"n_trials: the grid has {n_candidates} candidates, more than the {max_candidates} that are allowed"
+            )
         return grid
     share = max(1, (config.n_trials or 50) // len(branches))
-    return [_levels(branch, share) for branch in branches]
+    return [_choose_levels(branch, share) for branch in branches]
 
 
-def _levels(branch: Branch, most: int) -> Branch:
-    """Give parameters one level after the other, as long as there are no more than so many combinations."""
+def _choose_levels(branch: Branch, max_candidates: int) -> Branch:
+    """Return a grid to whose parameters levels are added in turn, as long as the number of combinations allows."""
     counts = dict.fromkeys(branch, 1)
-    grid = {name: _level(values, 1) for name, values in branch.items()}
+    grid = {name: _make_levels(values, 1) for name, values in branch.items()}
     for n_levels in range(2, 6):
         for name, values in branch.items():
-            larger = grid | {name: _level(values, n_levels)}
-            if _size([larger]) <= most:
+            larger = grid | {name: _make_levels(values, n_levels)}
+            if _count_candidates([larger]) <= max_candidates:
                 grid, counts[name] = larger, n_levels
     return grid
 
 
-def _level(values: Any, n_levels: int) -> list[Any]:
-    """Return some values of a parameter: the middle one, or evenly from end to end."""
+def _make_levels(values: Any, n_levels: int) -> list[Any]:
+    """Return values of a parameter: the middle one, or several spread evenly over its range."""
     if isinstance(values, list):
         return values[:n_levels]
     if not isinstance(values, BaseDistribution):
@@ -312,5 +325,5 @@ def _level(values: Any, n_levels: int) -> list[Any]:
     return [float(f"{value:.6g}") for value in found]
 
 
-def _size(branches: Sequence[Branch]) -> int:
+def _count_candidates(branches: Sequence[Branch]) -> int:
     return sum(int(np.prod([len(values) for values in branch.values()])) for branch in branches)
