@@ -1,4 +1,4 @@
-"""A fitted search as a plain script: what it found, without the search and without this package."""
+"""Write a fitted search as a script that makes and fits the winner, without the search and without this package."""
 
 import inspect
 import sys
@@ -22,7 +22,7 @@ __all__ = ["export_code"]
 
 
 def export_code(fitted: Any) -> str:
-    """Write what a search found as a Python script that needs only scikit-learn, and XGBoost where that was chosen.
+    """Write the winner of a search as a Python script that needs only scikit-learn, and XGBoost if that was chosen.
 
     The script has ``make_model()``, which returns the winner with its parameters and not yet fitted, ``fit(X, y)`` and
     ``predict(model, X)``. Fitted on the rows that the search was fitted on, it predicts what the search predicts. Run
@@ -46,10 +46,10 @@ def export_code(fitted: Any) -> str:
 
     Notes
     -----
-    Sample weights and other metadata that ``fit`` was given are not in the script. Where an estimator has no
-    ``random_state``, its predictions differ from fit to fit; the script names it.
+    The script does not contain sample weights and other metadata that were passed to ``fit``. The predictions of an
+    estimator without a ``random_state`` may differ from fit to fit; the script names such estimators.
 
-    What reads raw columns, and a blend, are small classes at the top of the script.
+    Encoders of raw columns and blends are written as small classes at the top of the script.
 
     Examples
     --------
@@ -69,27 +69,27 @@ def export_code(fitted: Any) -> str:
     """
     writer = EstimatorWriter()
     model = writer.write(fitted, type(fitted).__name__)
-    epochs = _epochs(fitted)
+    epochs = _get_n_epochs(fitted)
     blocks = [
-        f"{_docstring(fitted, writer)}\n\n{_imports(writer, epochs)}",
-        *writer.sources.pieces,
-        *_columns(fitted),
-        f"{_MAKE}\n    return {render(model, 4, 7)}",
-        _FIT if epochs is None else _fit_epochs(fitted, epochs),
+        f"{_make_docstring(fitted, writer)}\n\n{_make_imports(writer, epochs)}",
+        *writer.sources.definitions,
+        *_make_columns(fitted),
+        f"{_MAKE_MODEL}\n    return {render(model, 4, 7)}",
+        _FIT if epochs is None else _make_fit_epochs(fitted, epochs),
         _PREDICT,
-        _main(fitted),
+        _make_main(fitted),
         'if __name__ == "__main__":\n    main()',
     ]
     return "\n\n\n".join(blocks) + "\n"
 
 
 class EstimatorWriter(ExpressionWriter):
-    """Writes estimators, and in the place of a fitted search what it found."""
+    """Writes estimators; a fitted search is replaced by its winner."""
 
-    def estimator(self, estimator: Any, where: str) -> Expression | str:
-        """Return the constructor's call, or that of a search's winner."""
+    def write_estimator(self, estimator: Any, where: str) -> Expression | str:
+        """Return the constructor call of the estimator, or of the winner if it is a search."""
         if not _is_search(estimator):
-            return super().estimator(estimator, where)
+            return super().write_estimator(estimator, where)
         if not hasattr(estimator, "best_estimator_"):
             raise ValueError(
                 f"{where} is a search that has no best_estimator_, so there is nothing to write. Fit it, with "
@@ -97,35 +97,37 @@ class EstimatorWriter(ExpressionWriter):
             )
         if isinstance(estimator, AutoModelSelector):
             name, params = make_blend_params(estimator, self, where)
-            return self.call(getattr(_script_ensemble, name), params, where)
+            return self.write_call(getattr(_script_ensemble, name), params, where)
         if isinstance(estimator, TunedXGBClassifier | TunedXGBRegressor):
-            return self._booster(estimator, where)
-        if _epochs(estimator) is not None and where != type(estimator).__name__:
+            return self._write_booster(estimator, where)
+        if _get_n_epochs(estimator) is not None and where != type(estimator).__name__:
             raise ValueError(f"{where} was fitted by passes of partial_fit; it can be exported only by itself.")
         return self.write(estimator.best_estimator_, f"{where}.best_estimator_")
 
-    def changed(self, estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters that are not at their defaults; a search by the twin that was fitted."""
-        found = super().changed(estimator, params)
-        twins = {name: getattr(estimator, f"{name}_", value) for name, value in found.items() if _is_search(value)}
-        return found | twins
+    def find_changed_params(self, estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters that are not at their defaults; a search is replaced by its fitted clone."""
+        changed_params = super().find_changed_params(estimator, params)
+        fitted_params = {
+            name: getattr(estimator, f"{name}_", value) for name, value in changed_params.items() if _is_search(value)
+        }
+        return changed_params | fitted_params
 
-    def _booster(self, tuned: Any, where: str) -> Expression | str:
-        """Write tuned XGBoost: the columns read, the classes numbered, and the booster."""
-        model = self.write(tuned.best_estimator_, f"{where}.best_estimator_")
-        if is_classifier(tuned):
-            weight = tuned.class_weight
-            if weight is not None or not np.array_equal(tuned.classes_, np.arange(len(tuned.classes_))):
+    def _write_booster(self, search: Any, where: str) -> Expression | str:
+        """Write tuned XGBoost: an encoder of the columns, an encoder of the labels, and the booster."""
+        model = self.write(search.best_estimator_, f"{where}.best_estimator_")
+        if is_classifier(search):
+            weight = search.class_weight
+            if weight is not None or not np.array_equal(search.classes_, np.arange(len(search.classes_))):
                 params = {"model": model} | ({} if weight is None else {"class_weight": weight})
-                model = self.call(LabelEncodingClassifier, params, where)
-        if not hasattr(tuned, "feature_names_in_") and tuned.best_estimator_.feature_types is None:
+                model = self.write_call(LabelEncodingClassifier, params, where)
+        if not hasattr(search, "feature_names_in_") and search.best_estimator_.feature_types is None:
             return model
-        columns = self.call(EncodingTransformer, {}, where)
+        columns = self.write_call(EncodingTransformer, {}, where)
         steps = [
             Expression("(", (("", f'"{name}"'), ("", step)), ")")
             for name, step in (("columns", columns), ("model", model))
         ]
-        return self.call(Pipeline, {"steps": Expression("[", tuple(("", step) for step in steps), "]")}, where)
+        return self.write_call(Pipeline, {"steps": Expression("[", tuple(("", step) for step in steps), "]")}, where)
 
 
 def _is_search(estimator: Any) -> bool:
@@ -135,14 +137,14 @@ def _is_search(estimator: Any) -> bool:
     return isinstance(estimator, BaseSearch) or any(hasattr(estimator, name) for name in kinds)
 
 
-def _epochs(fitted: Any) -> int | None:
-    """Return how many passes of ``partial_fit`` the winner was given; None if it was fitted as ever."""
+def _get_n_epochs(fitted: Any) -> int | None:
+    """Return how many passes of ``partial_fit`` the winner was given; None if it was fitted by ``fit``."""
     return fitted.best_resource_ if getattr(fitted, "resource", None) == "epochs" else None
 
 
 # -- the parts of a script ---------------------------------------------------------------------------------------------
 
-_MAKE = '''\
+_MAKE_MODEL = '''\
 def make_model():
     """Return the model with its parameters, not yet fitted."""'''
 
@@ -172,7 +174,7 @@ def main():
     pd.DataFrame({{given.target: predict(model, {new_features})}}).to_csv(given.output, index=False)'''
 
 
-def _docstring(fitted: Any, writer: ExpressionWriter) -> str:
+def _make_docstring(fitted: Any, writer: ExpressionWriter) -> str:
     name = type(fitted).__name__
     lines = [f'"""What {name} found, as a script that needs no more than it imports.', ""]
     score = getattr(fitted, "best_score_", None)
@@ -190,7 +192,7 @@ def _docstring(fitted: Any, writer: ExpressionWriter) -> str:
     return "\n".join([*lines, '"""'])
 
 
-def _imports(writer: ExpressionWriter, epochs: int | None) -> str:
+def _make_imports(writer: ExpressionWriter, epochs: int | None) -> str:
     statements = writer.imports | writer.sources.imports | {"import argparse"}
     if epochs is not None:
         statements.add("import numpy as np")
@@ -200,25 +202,25 @@ def _imports(writer: ExpressionWriter, epochs: int | None) -> str:
             module, _, name = statement.removeprefix("from ").partition(" import ")
             names.setdefault(module, []).append(name)
     lines = [statement for statement in statements if statement.startswith("import ")]
-    lines += [f"from {module} import {', '.join(sorted(found))}" for module, found in names.items()]
-    standard = sorted(
-        (line for line in lines if line.split()[1].partition(".")[0] in sys.stdlib_module_names), key=_plain_first
+    lines += [f"from {module} import {', '.join(sorted(imported))}" for module, imported in names.items()]
+    standard_lines = sorted(
+        (line for line in lines if line.split()[1].partition(".")[0] in sys.stdlib_module_names), key=_make_import_key
     )
-    return "\n".join([*standard, "", *sorted(set(lines) - set(standard), key=_plain_first)])
+    return "\n".join([*standard_lines, "", *sorted(set(lines) - set(standard_lines), key=_make_import_key)])
 
 
-def _plain_first(statement: str) -> tuple[bool, str]:
+def _make_import_key(statement: str) -> tuple[bool, str]:
     return statement.startswith("from "), statement
 
 
-def _columns(fitted: Any) -> list[str]:
+def _make_columns(fitted: Any) -> list[str]:
     if not hasattr(fitted, "feature_names_in_"):
         return []
     names = ExpressionWriter().write([str(name) for name in fitted.feature_names_in_], "COLUMNS")
     return [f"# The columns, in the order of training.\nCOLUMNS = {render(names, 0, 10)}"]
 
 
-def _fit_epochs(fitted: Any, epochs: int) -> str:
+def _make_fit_epochs(fitted: Any, epochs: int) -> str:
     best = fitted.best_estimator_
     is_pipeline = hasattr(best, "steps")
     last = best[-1] if is_pipeline else best
@@ -238,7 +240,7 @@ def _fit_epochs(fitted: Any, epochs: int) -> str:
     return "\n".join(lines)
 
 
-def _main(fitted: Any) -> str:
+def _make_main(fitted: Any) -> str:
     if hasattr(fitted, "feature_names_in_"):
         return _MAIN.format(features="train[COLUMNS]", new_features="new[COLUMNS]")
     return _MAIN.format(

@@ -1,4 +1,4 @@
-"""AutoModelSelector's choice as code: its members, the folds that they are fitted on, and their weights."""
+"""Write a fitted AutoModelSelector as code: its models, the folds that they are fitted on, and their weights."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_autotune.boosting._early_stopping import clone_with_rounds, get_used_rounds, has_early_stopping
-from sklearn_autotune.export._script_ensemble import Member, Stacked
+from sklearn_autotune.export._script_ensemble import CrossFitModel, SecondLayerModel
 from sklearn_autotune.export._source import Expression, ExpressionWriter, render
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
 from sklearn_autotune.selection._schedule import MIN_ROWS
@@ -32,123 +32,127 @@ def make_blend_params(selector: AutoModelSelector, writer: ExpressionWriter, whe
     -------
     name : str
     params : dict of str to object
-        Nodes are expressions already.
+        Some values are Expressions already.
 
     Raises
     ------
     ValueError
-        If folds' models are in the blend, and the folds cannot be drawn again.
+        If models of single folds are in the blend, and the folds cannot be drawn again.
     """
     reader, ensemble = selector.best_estimator_[0], selector.best_estimator_[-1]
-    second = getattr(ensemble, "final_estimator_", None)
-    second = None if second is None else second.estimator
-    weights = ensemble.weights if second is None else second.base_weights
-    members = []
-    for (label, _), weight, frozen in zip(ensemble.estimators, weights, ensemble.estimators_, strict=True):
-        member = frozen.estimator
-        members.append(_member(member, float(weight), selector, reader, writer, f"{where}, member {label}"))
-    params: dict[str, Any] = {"members": _list(node for node, _ in members)}
-    if second is not None:
-        params["stacked"] = _list(
-            _stacked(weight, sees_table, member, writer, f"{where}, second layer")
-            for weight, sees_table, member in second.stacked
+    second_layer = getattr(ensemble, "final_estimator_", None)
+    second_layer = None if second_layer is None else second_layer.estimator
+    weights = ensemble.weights if second_layer is None else second_layer.base_weights
+    first_layer = []
+    for (label, _), weight, fitted in zip(ensemble.estimators, weights, ensemble.estimators_, strict=True):
+        member = fitted.estimator
+        first_layer.append(
+            _write_first_layer_model(member, float(weight), selector, reader, writer, f"{where}, member {label}")
         )
-        params["n_seen"] = second.n_seen
-    if second is not None or any(on_folds for _, on_folds in members):
-        seed = _seed(selector, [frozen.estimator for frozen in ensemble.estimators_])
-        params["cv"] = _splitter(selector, seed, where)
+    params: dict[str, Any] = {"first_layer": _make_list(node for node, _ in first_layer)}
+    if second_layer is not None:
+        params["second_layer"] = _make_list(
+            _write_second_layer_model(weight, passthrough, member, writer, f"{where}, second layer")
+            for weight, passthrough, member in second_layer.stacked
+        )
+        params["n_base_models"] = second_layer.n_base_models
+    if second_layer is not None or any(is_per_fold for _, is_per_fold in first_layer):
+        seed = _find_seed(selector, [fitted.estimator for fitted in ensemble.estimators_])
+        params["cv"] = _make_splitter(selector, seed, where)
         if selector.timeout is not None and selector.n_rows_searched_ >= MIN_ROWS:  # perhaps a sample of all
             params |= {"n_rows": selector.n_rows_searched_, "seed": seed}
     return "BlendedClassifier" if is_classifier(selector) else "BlendedRegressor", params
 
 
-def _member(
+def _write_first_layer_model(
     member: Any, weight: float, selector: AutoModelSelector, reader: Any, writer: ExpressionWriter, where: str
 ) -> tuple[Expression, bool]:
-    """Write one member; say whether it has a model for each fold."""
-    models = [_unfitted(pipeline) for pipeline in member.models]
+    """Write one model of the first layer; return also whether it is fitted once per fold."""
+    models = [_clone_with_used_rounds(pipeline) for pipeline in member.models]
     if selector.n_splits_ == 1:
         raise ValueError(f"{where}: with a single split it cannot be told which rows the final models were fitted on.")
-    on_folds = len(models) > 1
+    is_per_fold = len(models) > 1
     params: dict[str, Any] = {"model": models[0], "weight": weight}
     if is_classifier(selector) and member.temperature != 1.0:
         params["temperature"] = member.temperature
-    if on_folds:
-        params["settings"] = _differences(models, writer, where)
-    fit_params = _told_in_fit(member.models[0], reader)
+    if is_per_fold:
+        params["settings"] = _find_fold_settings(models, writer, where)
+    fit_params = _find_fit_params(member.models[0], reader)
     if fit_params:
         params["fit_params"] = fit_params
-    return writer.call(Member, params, where), on_folds
+    return writer.write_call(CrossFitModel, params, where), is_per_fold
 
 
-def _stacked(weight: float, sees_table: bool, member: Any, writer: ExpressionWriter, where: str) -> Expression:
+def _write_second_layer_model(
+    weight: float, passthrough: bool, member: Any, writer: ExpressionWriter, where: str
+) -> Expression:
     """Write one model of the second layer."""
-    params = {"model": _unfitted(member.models[0]), "weight": float(weight), "sees_table": sees_table}
+    params = {"model": _clone_with_used_rounds(member.models[0]), "weight": float(weight), "passthrough": passthrough}
     if getattr(member, "temperature", 1.0) != 1.0:
         params["temperature"] = member.temperature
-    return writer.call(Stacked, params, where)
+    return writer.write_call(SecondLayerModel, params, where)
 
 
-def _list(nodes: Iterable[Expression]) -> Expression:
+def _make_list(nodes: Iterable[Expression]) -> Expression:
     return Expression("[", tuple(("", node) for node in nodes), "]")
 
 
-def _unfitted(pipeline: Any) -> Any:
-    """Return a clone that is fitted with as many rounds as this one predicts with, where it stopped early."""
+def _clone_with_used_rounds(pipeline: Any) -> Any:
+    """Return an unfitted copy; if the model stopped early, its number of rounds is fixed to what it predicts with."""
     model = pipeline[-1]
-    copied = clone(pipeline)
+    copy = clone(pipeline)
     if has_early_stopping(model):
-        copied.set_params(model=clone_with_rounds(copied[-1], get_used_rounds(model)))
-    return copied
+        copy.set_params(model=clone_with_rounds(copy[-1], get_used_rounds(model)))
+    return copy
 
 
-def _differences(models: Sequence[Any], writer: ExpressionWriter, where: str) -> list[dict[str, Any]]:
-    """Return the parameters in which each fold's model differs from the first: numbers, such as that of rounds."""
-    plain = [
+def _find_fold_settings(models: Sequence[Any], writer: ExpressionWriter, where: str) -> list[dict[str, Any]]:
+    """Return the parameters in which the folds' models differ, for each fold: numbers, such as that of rounds."""
+    plain_params = [
         {name: value for name, value in model.get_params(deep=True).items() if isinstance(value, int | float | str)}
         for model in models
     ]
-    names = [name for name in plain[0] if len({repr(own.get(name)) for own in plain}) > 1]
-    settings = [{name: own[name] for name in names} for own in plain]
-    for model, own in zip(models, settings, strict=True):
-        if _text(clone(models[0]).set_params(**own), writer, where) != _text(model, writer, where):
+    names = [name for name in plain_params[0] if len({repr(changes.get(name)) for changes in plain_params}) > 1]
+    settings = [{name: changes[name] for name in names} for changes in plain_params]
+    for model, changes in zip(models, settings, strict=True):
+        if _render_value(clone(models[0]).set_params(**changes), writer, where) != _render_value(model, writer, where):
             raise ValueError(f"{where}: the models of its folds differ in more than numbers.")
     return settings
 
 
-def _text(model: Any, writer: ExpressionWriter, where: str) -> str:
+def _render_value(model: Any, writer: ExpressionWriter, where: str) -> str:
     return render(writer.write(model, where))
 
 
-def _told_in_fit(pipeline: Any, reader: Any) -> Mapping[str, Any]:
-    """Return what a model has to be told when it is fitted: LightGBM's columns that hold categories."""
+def _find_fit_params(pipeline: Any, reader: Any) -> Mapping[str, Any]:
+    """Return the parameters of ``fit`` that a model needs: for LightGBM, the columns that hold categories."""
     preparation, model = pipeline[0], pipeline[-1]
     name, _, columns = preparation.transformers_[0]
     if name != "kept" or not has_fit_parameter(model, "categorical_feature"):
         return {}
-    places = np.flatnonzero(reader.n_categories_[columns] > 0).tolist()
-    return {"model__categorical_feature": places} if places else {}
+    column_indices = np.flatnonzero(reader.n_categories_[columns] > 0).tolist()
+    return {"model__categorical_feature": column_indices} if column_indices else {}
 
 
-def _seed(selector: AutoModelSelector, members: Sequence[Any]) -> int:
-    """Return the seed of the folds, which is that of the models too."""
+def _find_seed(selector: AutoModelSelector, first_layer: Sequence[Any]) -> int:
+    """Return the seed of the folds, which is also the models' seed."""
     if selector.random_state is not None:
         return draw_seed(selector.random_state) % 2**31
-    for member in members:
+    for member in first_layer:
         for name, value in member.models[0][-1].get_params(deep=True).items():
             if name.rpartition("__")[2] == "random_state" and isinstance(value, int):
                 return value
     raise ValueError("The selector has no random_state, so its folds cannot be drawn again. Pass it an int, and fit.")
 
 
-def _splitter(selector: AutoModelSelector, seed: int, where: str) -> Any:
-    """Return what draws the selector's folds again."""
-    kind = StratifiedKFold if is_classifier(selector) else KFold
+def _make_splitter(selector: AutoModelSelector, seed: int, where: str) -> Any:
+    """Return a splitter that draws the selector's folds again."""
+    splitter_class = StratifiedKFold if is_classifier(selector) else KFold
     cv = selector.cv
     if cv is None:
-        return kind(selector.n_splits_, shuffle=True, random_state=seed)
+        return splitter_class(selector.n_splits_, shuffle=True, random_state=seed)
     if isinstance(cv, int | np.integer):
-        return kind(int(cv))
+        return splitter_class(int(cv))
     if not hasattr(cv, "split"):
         raise ValueError(f"{where}.cv is an iterable of splits, which a script cannot draw again. Pass a splitter.")
     if getattr(cv, "shuffle", True) and getattr(cv, "random_state", 0) is None:

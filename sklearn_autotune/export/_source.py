@@ -1,4 +1,4 @@
-"""Values as Python code: parameters, estimators, functions, and source of this package that a script takes along."""
+"""Write values as Python code: parameters, estimators, functions, and definitions that are copied from this package."""
 
 import ast
 import inspect
@@ -14,33 +14,35 @@ import numpy as np
 __all__ = ["Expression", "ExpressionWriter", "SourceCollector", "render"]
 
 PACKAGE = __name__.partition(".")[0]
-WIDTH = 110
+MAX_WIDTH = 110
 
-# Python's own types, and those of NumPy that lose nothing by becoming one.
+# Python's own types, and NumPy's types that can be converted to one without loss.
 PLAIN_TYPES = (bool, int, str, bytes, type(None), type(...))
-AS_PYTHON = (np.bool_, np.integer, np.float64, np.str_)
+NUMPY_TYPES_AS_PYTHON = (np.bool_, np.integer, np.float64, np.str_)
 
 # What the script itself defines.
-OWN_NAMES = ("COLUMNS", "X", "argparse", "fit", "main", "make_model", "pd", "predict", "y")
+SCRIPT_NAMES = ("COLUMNS", "X", "argparse", "fit", "main", "make_model", "pd", "predict", "y")
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """An expression with parts: what opens it, the parts with what stands before each, and what closes it."""
+    """An expression with parts: opening text, parts with a prefix each (such as ``name=``), and closing text."""
 
     opening: str
     parts: tuple[tuple[str, "Expression | str"], ...]
     closing: str
     needs_comma: bool = False
 
-    def flat(self) -> str:
+    def write_flat(self) -> str:
         """Write it on one line."""
-        inner = ", ".join(before + (part if isinstance(part, str) else part.flat()) for before, part in self.parts)
+        inner = ", ".join(
+            before + (part if isinstance(part, str) else part.write_flat()) for before, part in self.parts
+        )
         return self.opening + inner + ("," if self.needs_comma else "") + self.closing
 
 
 def render(node: Expression | str, indent: int = 0, before: int = 0) -> str:
-    """Lay out an expression: on one line if it fits, else a part a line.
+    """Return an expression as code: on one line if it fits, else with one part a line.
 
     Parameters
     ----------
@@ -61,75 +63,77 @@ def render(node: Expression | str, indent: int = 0, before: int = 0) -> str:
     """
     if isinstance(node, str):
         return node
-    flat = node.flat()
-    if indent + before + len(flat) < WIDTH or not node.parts:
-        return flat
+    write_flat = node.write_flat()
+    if indent + before + len(write_flat) < MAX_WIDTH or not node.parts:
+        return write_flat
     pad = " " * (indent + 4)
     lines = [f"{pad}{name}{render(part, indent + 4, len(name))},\n" for name, part in node.parts]
     return f"{node.opening}\n{''.join(lines)}{' ' * indent}{node.closing}"
 
 
 class SourceCollector:
-    """Definitions of this package that a script takes along, with what they use and import.
+    """Collects definitions of this package that are copied into a script, with all that they use and import.
 
     Attributes
     ----------
-    pieces : list of str
-        In an order in which they can be run.
+    definitions : list of str
+        Source code, each after what it uses.
     imports : set of str
         Import statements that they need.
     """
 
     def __init__(self) -> None:
-        self.pieces: list[str] = []
+        self.definitions: list[str] = []
         self.imports: set[str] = set()
-        self._taken: dict[str, str] = {}
+        self._module_of_name: dict[str, str] = {}
 
-    def take(self, module: str, name: str) -> str:
-        """Take a definition along, and return its name.
+    def add_definition(self, module: str, name: str) -> str:
+        """Add a definition and all that it uses, and return its name.
 
         Raises
         ------
         ValueError
-            If another module's definition of that name has been taken.
+            If a definition of that name has been added from another module.
         """
-        if name in self._taken:
-            if self._taken[name] != module:
-                raise ValueError(f"Both {module} and {self._taken[name]} define {name}: a script can hold only one.")
+        if name in self._module_of_name:
+            if self._module_of_name[name] != module:
+                raise ValueError(
+                    f"Both {module} and {self._module_of_name[name]} define {name}: a script can hold only one."
+                )
             return name
         text = inspect.getsource(import_module(module))
         tree = ast.parse(text)
-        statement = _imported_names(tree).get(name)
+        statement = _find_imports(tree).get(name)
         if statement is not None:
-            self._import(statement, name)
+            self._add_import(statement, name)
             return name
-        self._taken[name] = module
-        definition = _defined_names(tree)[name]
-        self._take_used(definition, tree, module, name)
-        self.pieces.append(_segment(text, definition))
+        self._module_of_name[name] = module
+        definition = _find_definitions(tree)[name]
+        self._add_used_definitions(definition, tree, module, name)
+        self.definitions.append(_extract_source(text, definition))
         return name
 
-    def _take_used(self, definition: ast.stmt, tree: ast.Module, module: str, own_name: str) -> None:
-        defined, imported = _defined_names(tree), _imported_names(tree)
+    def _add_used_definitions(self, definition: ast.stmt, tree: ast.Module, module: str, own_name: str) -> None:
+        defined, imported = _find_definitions(tree), _find_imports(tree)
         used = {node.id for node in ast.walk(definition) if isinstance(node, ast.Name)}
         for name in sorted(used - {own_name}):
             if name in defined:
-                self.take(module, name)
+                self.add_definition(module, name)
             elif name in imported:
-                self._import(imported[name], name)
+                self._add_import(imported[name], name)
 
-    def _import(self, statement: ast.Import | ast.ImportFrom, name: str) -> None:
+    def _add_import(self, statement: ast.Import | ast.ImportFrom, name: str) -> None:
         (alias,) = [alias for alias in statement.names if (alias.asname or alias.name) == name]
         renamed = f" as {alias.asname}" if alias.asname else ""
         if isinstance(statement, ast.Import):
             self.imports.add(f"import {alias.name}{renamed}")
         elif (statement.module or "").partition(".")[0] == PACKAGE:
-            self.take(statement.module or "", alias.name)
+            self.add_definition(statement.module or "", alias.name)
         else:
             self.imports.add(f"from {statement.module} import {alias.name}{renamed}")
 
 
-def _defined_names(tree: ast.Module) -> dict[str, ast.stmt]:
+def _find_definitions(tree: ast.Module) -> dict[str, ast.stmt]:
     defined: dict[str, ast.stmt] = {}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -141,12 +145,12 @@ def _defined_names(tree: ast.Module) -> dict[str, ast.stmt]:
     return defined
 
 
-def _imported_names(tree: ast.Module) -> dict[str, ast.Import | ast.ImportFrom]:
+def _find_imports(tree: ast.Module) -> dict[str, ast.Import | ast.ImportFrom]:
     statements = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     return {alias.asname or alias.name: node for node in statements for alias in node.names}
 
 
-def _segment(text: str, definition: ast.stmt) -> str:
+def _extract_source(text: str, definition: ast.stmt) -> str:
     """Return a definition's text, with its decorators."""
     decorators = getattr(definition, "decorator_list", [])
     first = min([definition.lineno, *(decorator.lineno for decorator in decorators)])
@@ -155,7 +159,7 @@ def _segment(text: str, definition: ast.stmt) -> str:
 
 @dataclass
 class ExpressionWriter:
-    """Writes values as expressions, and gathers what a script has to import, or take along, for them.
+    """Writes values as expressions, and collects the imports and definitions that they need.
 
     Attributes
     ----------
@@ -169,7 +173,7 @@ class ExpressionWriter:
     imports: set[str] = field(default_factory=set)
     sources: SourceCollector = field(default_factory=SourceCollector)
     unseeded: list[str] = field(default_factory=list)
-    _names: dict[str, str] = field(default_factory=dict)
+    _imported_modules: dict[str, str] = field(default_factory=dict)
 
     def write(self, value: Any, where: str) -> Expression | str:
         """Return an expression that gives an equal value.
@@ -187,102 +191,102 @@ class ExpressionWriter:
         Raises
         ------
         ValueError
-            If it cannot be written: a lambda, a fitted model, an object without a constructor that tells how.
+            If it cannot be written: a lambda, a fitted model, an object whose constructor call cannot be found.
         """
-        if isinstance(value, AS_PYTHON):
+        if isinstance(value, NUMPY_TYPES_AS_PYTHON):
             value = value.item()
         if isinstance(value, float):
-            return self._float(value)
+            return self._write_float(value)
         if isinstance(value, PLAIN_TYPES):
-            return _literal(value)
+            return _write_literal(value)
         if isinstance(value, type) or (callable(value) and hasattr(value, "__name__")):
-            return self.name_of(value, where)
+            return self.resolve_name(value, where)
         if isinstance(value, partial):
             named = [(f"{name}=", self.write(part, where)) for name, part in value.keywords.items()]
-            places = [("", self.write(part, where)) for part in (value.func, *value.args)]
-            return Expression(f"{self.name_of(partial, where)}(", (*places, *named), ")")
+            positional = [("", self.write(part, where)) for part in (value.func, *value.args)]
+            return Expression(f"{self.resolve_name(partial, where)}(", (*positional, *named), ")")
         if isinstance(value, list | tuple | dict | set | frozenset | slice | range):
-            return self._container(value, where)
+            return self._write_container(value, where)
         if isinstance(value, np.ndarray | np.generic | np.dtype):
-            return self._numpy(value, where)
+            return self._write_numpy(value, where)
         if hasattr(value, "get_params"):
-            return self.estimator(value, where)
+            return self.write_estimator(value, where)
         if type(value).__module__.partition(".")[0] == "sklearn" or is_dataclass(value):
-            return self._from_attributes(value, where)
-        raise ValueError(f"{where} is {_short(value)}, which cannot be written as code. {_ADVICE}")
+            return self._write_from_attributes(value, where)
+        raise ValueError(f"{where} is {_shorten_repr(value)}, which cannot be written as code. {_ADVICE}")
 
-    def estimator(self, estimator: Any, where: str) -> Expression | str:
-        """Return the constructor's call with the parameters that differ from its defaults."""
+    def write_estimator(self, estimator: Any, where: str) -> Expression | str:
+        """Return the constructor call with the parameters that differ from the defaults."""
         if type(estimator).__name__ == "FrozenEstimator":
             raise ValueError(f"{where} is a FrozenEstimator: a model that is fitted already is not written as code.")
         if "random_state" in (params := estimator.get_params(deep=False)) and params["random_state"] is None:
             self.unseeded.append(type(estimator).__name__)
-        return self.call(type(estimator), self.changed(estimator, params), where)
+        return self.write_call(type(estimator), self.find_changed_params(estimator, params), where)
 
-    def call(self, kind: Any, params: Mapping[str, Any], where: str) -> Expression:
-        """Return a call with parameters by name; those that are Nodes are taken as they are."""
+    def write_call(self, kind: Any, params: Mapping[str, Any], where: str) -> Expression:
+        """Return a call with parameters by name; values that are Expressions are used as they are."""
         parts = [
             (f"{name}=", value if isinstance(value, Expression) else self.write(value, f"{where}.{name}"))
             for name, value in params.items()
         ]
-        return Expression(f"{self.name_of(kind, where)}(", tuple(parts), ")")
+        return Expression(f"{self.resolve_name(kind, where)}(", tuple(parts), ")")
 
-    def changed(self, estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters that are not at their defaults, those in the signature first and in its order."""
-        signature = _signature(type(estimator))
+    def find_changed_params(self, estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters that are not at their defaults, in the signature's order."""
+        signature = _get_signature(type(estimator))
         order = [name for name in signature if name in params] + [name for name in params if name not in signature]
         return {
             name: params[name]
             for name in order
-            if not (_is_same(params[name], signature[name].default) if name in signature else params[name] is None)
+            if not (_is_equal(params[name], signature[name].default) if name in signature else params[name] is None)
         }
 
-    def name_of(self, thing: Any, where: str) -> str:
-        """Return the name under which a class or function is known in the script, and see that it is.
+    def resolve_name(self, thing: Any, where: str) -> str:
+        """Return the name of a class or function in the script, and add its import or definition.
 
         Raises
         ------
         ValueError
             If it has no name that can be imported.
         """
-        module, name = _home(thing, where)
+        module, name = _find_public_name(thing, where)
         if module.partition(".")[0] == PACKAGE:
-            return self.sources.take(module, name)
+            return self.sources.add_definition(module, name)
         if module == "builtins":
             return name
         top = name.partition(".")[0]
-        alias = top if self._names.setdefault(top, module) == module and top not in OWN_NAMES else ""
+        alias = top if self._imported_modules.setdefault(top, module) == module and top not in SCRIPT_NAMES else ""
         alias = alias or f"{module.replace('.', '_')}_{top}"
         self.imports.add(f"from {module} import {top}" + (f" as {alias}" if alias != top else ""))
         return alias + name[len(top) :]
 
     # -- kinds of values -----------------------------------------------------------------------------------------------
 
-    def _float(self, value: float) -> str:
+    def _write_float(self, value: float) -> str:
         return repr(value) if math.isfinite(value) else f'float("{value}")'
 
-    def _container(self, value: Any, where: str) -> Expression:
+    def _write_container(self, value: Any, where: str) -> Expression:
         if isinstance(value, dict):
             keys = [(self.write(key, where), self.write(item, f"{where}[{key!r}]")) for key, item in value.items()]
-            return Expression("{", tuple((f"{_flat(key)}: ", item) for key, item in keys), "}")
+            return Expression("{", tuple((f"{_render_flat(key)}: ", item) for key, item in keys), "}")
         if isinstance(value, slice | range):
             ends = (value.start, value.stop, value.step)
-            return Expression(f"{type(value).__name__}(", self._items(ends, where), ")")
+            return Expression(f"{type(value).__name__}(", self._write_items(ends, where), ")")
         items: Iterable[Any] = value if isinstance(value, list | tuple) else sorted(value, key=repr)
         if isinstance(value, list):
-            return Expression("[", self._items(items, where), "]")
+            return Expression("[", self._write_items(items, where), "]")
         if isinstance(value, tuple) and type(value) is not tuple:
             raise ValueError(f"{where} is a {type(value).__name__}, which cannot be written as code. {_ADVICE}")
         if isinstance(value, tuple):
-            return Expression("(", self._items(items, where), ")", needs_comma=len(value) == 1)
+            return Expression("(", self._write_items(items, where), ")", needs_comma=len(value) == 1)
         if value and isinstance(value, set):
-            return Expression("{", self._items(items, where), "}")
-        return Expression(f"{type(value).__name__}([", self._items(items, where), "])")
+            return Expression("{", self._write_items(items, where), "}")
+        return Expression(f"{type(value).__name__}([", self._write_items(items, where), "])")
 
-    def _items(self, items: Iterable[Any], where: str) -> tuple[tuple[str, Expression | str], ...]:
+    def _write_items(self, items: Iterable[Any], where: str) -> tuple[tuple[str, Expression | str], ...]:
         return tuple(("", self.write(item, f"{where}[{place}]")) for place, item in enumerate(items))
 
-    def _numpy(self, value: Any, where: str) -> Expression | str:
+    def _write_numpy(self, value: Any, where: str) -> Expression | str:
         if isinstance(value, np.dtype):
             self.imports.add("import numpy as np")
             return f"np.dtype({value.str!r})"
@@ -294,13 +298,13 @@ class ExpressionWriter:
             return f"np.dtype({dtype}).type({value.item()!r})"
         return Expression("np.array(", (("", self.write(value.tolist(), where)), ("dtype=", dtype)), ")")
 
-    def _from_attributes(self, value: Any, where: str) -> Expression:
+    def _write_from_attributes(self, value: Any, where: str) -> Expression:
         """Write a splitter, a selector of columns, a dataclass: what stores parameters under their own names."""
         names = [name for name in inspect.signature(type(value).__init__).parameters if name not in ("self", "kwargs")]
         missing = [name for name in names if not hasattr(value, name)]
         if missing:
-            raise ValueError(f"{where} is {_short(value)}, whose {missing} cannot be told. {_ADVICE}")
-        return self.call(type(value), {name: getattr(value, name) for name in names}, where)
+            raise ValueError(f"{where} is {_shorten_repr(value)}, whose {missing} cannot be told. {_ADVICE}")
+        return self.write_call(type(value), {name: getattr(value, name) for name in names}, where)
 
 
 _ADVICE = (
@@ -309,7 +313,7 @@ _ADVICE = (
 )
 
 
-def _home(thing: Any, where: str) -> tuple[str, str]:
+def _find_public_name(thing: Any, where: str) -> tuple[str, str]:
     """Return the public module of a class or function, and its name there."""
     module = getattr(thing, "__module__", None) or "numpy"
     name = getattr(thing, "__qualname__", None) or thing.__name__
@@ -321,19 +325,21 @@ def _home(thing: Any, where: str) -> tuple[str, str]:
     parts = module.split(".")
     public = [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
     for candidate in [found for found in public if "._" not in f".{found}"] + [module]:
-        if _attribute(candidate, name) is thing:
+        if _get_attribute(candidate, name) is thing:
             return candidate, name
-    raise ValueError(f"{where} is {_short(thing)}, which cannot be imported as {module}.{name}. Define it in a module.")
+    raise ValueError(
+        f"{where} is {_shorten_repr(thing)}, which cannot be imported as {module}.{name}. Define it in a module."
+    )
 
 
-def _attribute(module: str, name: str) -> Any:
+def _get_attribute(module: str, name: str) -> Any:
     found: Any = import_module(module)
     for part in name.split("."):
         found = getattr(found, part, None)
     return found
 
 
-def _is_same(value: Any, default: Any) -> bool:
+def _is_equal(value: Any, default: Any) -> bool:
     """Whether a parameter is at its default; 1 and True are not the same."""
     if value is default:
         return True
@@ -342,12 +348,12 @@ def _is_same(value: Any, default: Any) -> bool:
     if isinstance(value, float) and math.isnan(value) and math.isnan(default):
         return True
     if isinstance(value, list | tuple):
-        return len(value) == len(default) and all(map(_is_same, value, default))
+        return len(value) == len(default) and all(map(_is_equal, value, default))
     return isinstance(value, (float, *PLAIN_TYPES)) and value == default
 
 
-def _signature(kind: type) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a constructor, with those that it hands on to its ancestors' by ``**kwargs``."""
+def _get_signature(kind: type) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a constructor and of the base classes' constructors that it passes ``**kwargs`` to."""
     found: dict[str, inspect.Parameter] = {}
     for ancestor in kind.__mro__:
         if "__init__" in vars(ancestor) and ancestor is not object:
@@ -355,16 +361,16 @@ def _signature(kind: type) -> dict[str, inspect.Parameter]:
     return found
 
 
-def _literal(value: Any) -> str:
+def _write_literal(value: Any) -> str:
     text = repr(value)
     is_simple = isinstance(value, str) and text[0] == "'" and '"' not in text
     return f'"{text[1:-1]}"' if is_simple else text
 
 
-def _flat(node: Expression | str) -> str:
-    return node if isinstance(node, str) else node.flat()
+def _render_flat(node: Expression | str) -> str:
+    return node if isinstance(node, str) else node.write_flat()
 
 
-def _short(value: Any) -> str:
+def _shorten_repr(value: Any) -> str:
     text = repr(value)
     return f"{text[:60]} of type {type(value).__name__}"
