@@ -1,4 +1,4 @@
-"""Methods side by side: the same outer folds for all, what each took, and whether one is better than the others."""
+"""Compare methods on the same outer folds: their scores, their seconds, and whether one is better than the others."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,7 +41,7 @@ def compare(
     confidence: float = 0.95,
     callbacks: Sequence[Callable[[Mapping[str, Any]], None]] | None = None,
 ) -> "Comparison":
-    """Fit methods on the same outer folds, and score them on rows that none of them has seen.
+    """Fit methods on the same outer folds, and score them on held-out rows.
 
     A search is fitted whole, its own folds and its final fit included, on the training rows of each outer fold (nested
     cross-validation): the held-out score is that of the procedure, and its budget is whatever the method was given.
@@ -54,8 +54,8 @@ def compare(
     X : array-like or DataFrame of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     scoring : str or callable, default=None
-        One score for all, by which they are held against each other; higher is better. None is the accuracy of
-        classifiers and R² of regressors, whatever the searches themselves go by.
+        The score by which all methods are compared; higher is better. None is the accuracy of classifiers and R² of
+        regressors, whatever the searches themselves optimize.
     cv : int, splitter or iterable of splits, default=5
         The outer folds, drawn once. A number of them is shuffled with ``random_state``, and stratified for classes.
     groups : array-like of shape (n_samples,), default=None
@@ -106,35 +106,35 @@ def compare(
     _check_methods(methods)
     X, y, groups = indexable(X, y, groups)
     is_classification = _is_classification(methods.values(), y)
-    added = _make_baselines(methods, is_classification, params or {}) if baselines else {}
+    baseline_methods = _make_baselines(methods, is_classification, params or {}) if baselines else {}
     seed = None if random_state is None else draw_seed(random_state) % 2**31
-    splitter = _outer_splitter(cv, y, is_classification, seed)
+    splitter = _make_outer_splitter(cv, y, is_classification, seed)
     folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, groups)]
     if scoring is None:
         scoring = "accuracy" if is_classification else "r2"
-    task = OuterFoldTask(X, y, groups, _scorer_of(methods, scoring), seed, error_score, dict(params or {}))
-    _check_params({**methods, **added}, task)
-    cells = [
+    task = OuterFoldTask(X, y, groups, _resolve_scorer(methods, scoring), seed, error_score, dict(params or {}))
+    _check_params({**methods, **baseline_methods}, task)
+    fits = [
         delayed(measure_method)(name, method, number, fold, task)
         for number, fold in enumerate(folds)
-        for name, method in (*methods.items(), *added.items())
+        for name, method in (*methods.items(), *baseline_methods.items())
     ]
     for callback in callbacks or ():
         if hasattr(callback, "begin"):
-            callback.begin(len(cells))
+            callback.begin(len(fits))
     rows = []
-    for row in Parallel(n_jobs=n_jobs, return_as="generator")(cells):
+    for row in Parallel(n_jobs=n_jobs, return_as="generator")(fits):
         rows.append(row)
         for callback in callbacks or ():
             callback(row)
     for row in rows:
-        if row["method"] in added and row["error"] is None:
+        if row["method"] in baseline_methods and row["error"] is None:
             row["n_fits"] = 1
-    _warn_of_failures(rows)
+    _warn_about_failures(rows)
     return Comparison(
         rows=rows,
-        names=[*methods, *added],
-        baselines=list(added),
+        names=[*methods, *baseline_methods],
+        baselines=list(baseline_methods),
         metric=scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score"),
         test_over_train=float(np.mean([len(test) / len(train) for train, test in folds])),
         confidence=confidence,
@@ -143,15 +143,15 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came out of `compare`.
+    """The result of `compare`.
 
     Attributes
     ----------
     rows : list of dict
         One for each fold and method: method, fold, score (held-out), inner_score (the search's own ``best_score_``),
-        own_score (held-out, by what the search itself goes by), fit_seconds, score_seconds, n_fits (folds that were
+        own_score (held-out, by the search's own scorer), fit_seconds, score_seconds, n_fits (folds that were
         measured, and the final fit), n_trials, best_params, error (the traceback, or None) and trace (seconds and best
-        inner score so far, for searches). What a method does not tell is None.
+        inner score so far, for searches). Values that a method does not provide are None.
     names : list of str
         The methods in order, baselines last.
     baselines : list of str
@@ -208,24 +208,24 @@ class Comparison:
         n_failed.
         """
         rows = []
-        for method in self._ordered():
+        for method in self._order_methods():
             score = self.column("score", method)
             inner = self.column("inner_score", method)
             interval = compute_mean_interval(score, test_over_train=self.test_over_train, confidence=self.confidence)
-            means = {name: _mean(self.column(name, method)) for name in ("fit_seconds", "n_fits", "n_trials")}
+            means = {name: _average_finite(self.column(name, method)) for name in ("fit_seconds", "n_fits", "n_trials")}
             rows.append(
                 {
                     "method": method,
                     "score": interval.mean,
                     "low": interval.low,
                     "high": interval.high,
-                    "inner_score": _mean(inner),
-                    "optimism": _mean(inner - self.column("own_score", method)),
+                    "inner_score": _average_finite(inner),
+                    "optimism": _average_finite(inner - self.column("own_score", method)),
                     **means,
-                    "n_failed": self._n_failed(method),
+                    "n_failed": self._count_failures(method),
                 }
             )
-        return _columns(rows)
+        return _to_columns(rows)
 
     @property
     def differences(self) -> dict[str, list[Any]]:
@@ -234,16 +234,18 @@ class Comparison:
         method, difference (mean over the folds that both have), low, high and is_clear, which says whether the interval
         leaves out 0. The intervals hold together: each is wider, by Bonferroni, the more methods there are.
         """
-        first, *others = self._ordered()
+        first, *others = self._order_methods()
         # All of them are to hold at once: the leading method has been chosen among as many.
-        share = 1 - (1 - self.confidence) / max(1, len(others))
+        joint_confidence = 1 - (1 - self.confidence) / max(1, len(others))
         rows = []
         for method in others:
             difference = self.column("score", first) - self.column("score", method)
-            interval = compute_paired_interval(difference, test_over_train=self.test_over_train, confidence=share)
-            ends = {"difference": interval.mean, "low": interval.low, "high": interval.high}
-            rows.append({"method": method, **ends, "is_clear": interval.excludes_zero})
-        return _columns(rows) or {"method": [], "difference": [], "low": [], "high": [], "is_clear": []}
+            interval = compute_paired_interval(
+                difference, test_over_train=self.test_over_train, confidence=joint_confidence
+            )
+            interval_row = {"difference": interval.mean, "low": interval.low, "high": interval.high}
+            rows.append({"method": method, **interval_row, "is_clear": interval.excludes_zero})
+        return _to_columns(rows) or {"method": [], "difference": [], "low": [], "high": [], "is_clear": []}
 
     @property
     def leading(self) -> list[str]:
@@ -251,11 +253,11 @@ class Comparison:
 
         Methods that failed on a fold do not lead: scores of other folds cannot stand in for it.
         """
-        first = self._ordered()[0]
+        first = self._order_methods()[0]
         differences = self.differences
         pairs = zip(differences["method"], differences["is_clear"], strict=True)
         close = [first, *(method for method, is_clear in pairs if not is_clear)]
-        return [method for method in close if not self._n_failed(method)]
+        return [method for method in close if not self._count_failures(method)]
 
     @property
     def best(self) -> str | None:
@@ -276,7 +278,7 @@ class Comparison:
             if rows and all(
                 row["own_score"] is not None and np.isclose(row["own_score"], row["score"]) for row in rows
             ):
-                curves[method] = _mean_steps([row["trace"] for row in rows])
+                curves[method] = _average_steps([row["trace"] for row in rows])
         return curves
 
     def to_frame(self, table: str = "rows") -> Any:
@@ -296,7 +298,7 @@ class Comparison:
         return import_optional("pandas", "A DataFrame").DataFrame(tables[table])
 
     def verdict(self) -> str:
-        """Say in a sentence what can be said."""
+        """Return the conclusion as a sentence."""
         leading = self.leading
         if self.best is not None:
             return f"{self.best} is better than all others at {self.confidence:.0%} confidence."
@@ -310,26 +312,26 @@ class Comparison:
         """Write the summary and the verdict."""
         summary = self.summary
         table = [["method", self.metric, f"{self.confidence:.0%} interval", "inner", "seconds", "fits", "failed"]]
-        for place, method in enumerate(summary["method"]):
-            row = {name: values[place] for name, values in summary.items()}
+        for index, method in enumerate(summary["method"]):
+            row = {name: values[index] for name, values in summary.items()}
             interval = f"{row['low']:.4f} to {row['high']:.4f}" if np.isfinite(row["low"]) else "–"
-            shown = [_shown(row[name], digits) for name, digits in (("score", 4), ("inner_score", 4))]
-            cost = [_shown(row["fit_seconds"], 2), _shown(row["n_fits"], 0), str(row["n_failed"])]
+            shown = [_format_number(row[name], digits) for name, digits in (("score", 4), ("inner_score", 4))]
+            cost = [_format_number(row["fit_seconds"], 2), _format_number(row["n_fits"], 0), str(row["n_failed"])]
             table.append([method, shown[0], interval, shown[1], *cost])
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
         return "\n".join([line.rstrip() for line in lines] + ["", self.verdict()])
 
-    def _ordered(self) -> list[str]:
+    def _order_methods(self) -> list[str]:
         """Return the methods: those without a failure before the others, then by score."""
-        means = {name: _mean(self.column("score", name)) for name in self.names}
+        means = {name: _average_finite(self.column("score", name)) for name in self.names}
 
-        def place(name: str) -> tuple[int, float]:
-            return self._n_failed(name), -np.nan_to_num(means[name], nan=-np.inf)
+        def make_sort_key(name: str) -> tuple[int, float]:
+            return self._count_failures(name), -np.nan_to_num(means[name], nan=-np.inf)
 
-        return sorted(self.names, key=place)
+        return sorted(self.names, key=make_sort_key)
 
-    def _n_failed(self, method: str) -> int:
+    def _count_failures(self, method: str) -> int:
         return sum(row["method"] == method and row["error"] is not None for row in self.rows)
 
 
@@ -347,20 +349,20 @@ def _check_methods(methods: Any) -> None:
 
 
 def _is_classification(methods: Iterable[Any], y: Any) -> bool:
-    """Go by what the methods say they are, and by the target where they say nothing."""
-    kinds = [_says(method) for method in methods]
+    """Return whether the methods are classifiers, by their tags, else by the target."""
+    kinds = [_get_method_kind(method) for method in methods]
     known = [kind for kind in kinds if kind is not None]
     return known[0] if known else not type_of_target(y).startswith("continuous")
 
 
-def _says(method: Any) -> bool | None:
+def _get_method_kind(method: Any) -> bool | None:
     try:
         return True if is_classifier(method) else False if is_regressor(method) else None
     except (AttributeError, TypeError, ValueError):  # estimators without scikit-learn's tags
         return None
 
 
-def _scorer_of(methods: Mapping[str, Any], scoring: Any) -> Any:
+def _resolve_scorer(methods: Mapping[str, Any], scoring: Any) -> Any:
     """Return the score of all as a callable."""
     return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
 
@@ -380,7 +382,7 @@ def _check_params(methods: Mapping[str, Any], task: OuterFoldTask) -> None:
 
 
 def _make_baselines(methods: Mapping[str, Any], is_classification: bool, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what all methods should beat: no use of the features, and no tuning."""
+    """Return the methods that all others should beat: a dummy, and the estimators without tuning."""
     dummy = DummyClassifier(strategy="prior") if is_classification else DummyRegressor()
     if is_routing_enabled():
         dummy.set_fit_request(sample_weight="sample_weight" in params)
@@ -389,13 +391,13 @@ def _make_baselines(methods: Mapping[str, Any], is_classification: bool, params:
         inner = getattr(method, "estimator", None)
         if hasattr(inner, "fit") and not isinstance(inner, type):
             untuned.setdefault(describe_value(inner), inner)
-    found = {"dummy": dummy}
-    for place, inner in enumerate(untuned.values(), 1):
-        found["untuned" if len(untuned) == 1 else f"untuned {type(inner).__name__} {place}"] = inner
-    return {name: baseline for name, baseline in found.items() if name not in methods}
+    baselines_by_name = {"dummy": dummy}
+    for index, inner in enumerate(untuned.values(), 1):
+        baselines_by_name["untuned" if len(untuned) == 1 else f"untuned {type(inner).__name__} {index}"] = inner
+    return {name: baseline for name, baseline in baselines_by_name.items() if name not in methods}
 
 
-def _outer_splitter(cv: Any, y: Any, is_classification: bool, seed: int | None) -> Any:
+def _make_outer_splitter(cv: Any, y: Any, is_classification: bool, seed: int | None) -> Any:
     if not isinstance(cv, int | np.integer):
         return check_cv(cv, y, classifier=is_classification)
     is_classes = is_classification and type_of_target(y) in ("binary", "multiclass")
@@ -405,22 +407,22 @@ def _outer_splitter(cv: Any, y: Any, is_classification: bool, seed: int | None) 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-def _warn_of_failures(rows: Sequence[Mapping[str, Any]]) -> None:
+def _warn_about_failures(rows: Sequence[Mapping[str, Any]]) -> None:
     failed: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         if row["error"] is not None:
             failed.setdefault(row["method"], []).append(row)
-    for method, ones in failed.items():
+    for method, failed_rows in failed.items():
         warnings.warn(
-            f"The method {method!r} failed on {len(ones)} of the outer folds; its scores there are "
-            f"{ones[0]['score']}. The first error:\n{ones[0]['error']}",
+            f"The method {method!r} failed on {len(failed_rows)} of the outer folds; its scores there are "
+            f"{failed_rows[0]['score']}. The first error:\n{failed_rows[0]['error']}",
             FitFailedWarning,
             stacklevel=3,
         )
 
 
-def _mean_steps(traces: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Average step functions over the times at which one of them rises."""
+def _average_steps(traces: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Average step functions at all times at which one of them rises."""
     first = max(seconds[0] for seconds, _ in traces)
     times = np.unique(np.concatenate([seconds for seconds, _ in traces]))
     times = times[times >= first]
@@ -428,14 +430,14 @@ def _mean_steps(traces: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, np
     return {"seconds": times, "score": np.mean(values, axis=0)}
 
 
-def _mean(values: np.ndarray) -> float:
+def _average_finite(values: np.ndarray) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else float("nan")
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def _to_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
-def _shown(value: float, digits: int) -> str:
+def _format_number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if np.isfinite(value) else "–"

@@ -1,4 +1,4 @@
-"""One method on one outer fold: fitted, scored, and asked what it did."""
+"""Fit and score one method on one outer fold, and read its results."""
 
 import copy
 import time
@@ -24,12 +24,12 @@ from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
 
 __all__ = ["OuterFoldTask", "measure_method", "route_metadata"]
 
-NUMBERS = ("score", "inner_score", "own_score", "fit_seconds", "score_seconds", "n_fits", "n_trials")
+NUMERIC_COLUMNS = ("score", "inner_score", "own_score", "fit_seconds", "score_seconds", "n_fits", "n_trials")
 
 
 @dataclass(frozen=True, slots=True)
 class OuterFoldTask:
-    """What all methods are measured on.
+    """The data, scorer and settings that all methods share.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class OuterFoldTask:
 
 
 def route_metadata(method: Any, scorer: Any, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Say what of the metadata goes to a method's ``fit``, and what to a scorer.
+    """Return the metadata for a method's ``fit``, and for a scorer.
 
     With scikit-learn's routing, what each asks for. Without, everything goes to ``fit``, and ``sample_weight`` also to
     a scorer that takes it.
@@ -72,32 +72,32 @@ def route_metadata(method: Any, scorer: Any, params: Mapping[str, Any]) -> tuple
         routed = process_routing(router, "fit", **params)
         return dict(routed.estimator.fit), dict(routed.scorer.score)
     for name in params:
-        if not _takes(method, name):
+        if not _accepts_metadata(method, name):
             raise TypeError(
                 f"The fit of {type(method).__name__} takes no {name}. In a Pipeline write 'step__{name}', or let "
                 "scikit-learn route it: set_config(enable_metadata_routing=True) and set_fit_request."
             )
-    return dict(params), _asked_for(scorer, params)
+    return dict(params), _select_score_metadata(scorer, params)
 
 
-def _takes(method: Any, name: str) -> bool:
+def _accepts_metadata(method: Any, name: str) -> bool:
     """Whether a method's ``fit`` does something with metadata of this name; a search asks its estimator."""
     parameters = signature(method.fit).parameters
     if name in parameters:
         return True
-    if all(one.kind is not Parameter.VAR_KEYWORD for one in parameters.values()):
+    if all(parameter.kind is not Parameter.VAR_KEYWORD for parameter in parameters.values()):
         return False
     if isinstance(method, Pipeline):
         step, _, rest = name.partition("__")
-        return bool(rest) and step in method.named_steps and _takes(method.named_steps[step], rest)
+        return bool(rest) and step in method.named_steps and _accepts_metadata(method.named_steps[step], rest)
     inner = getattr(method, "estimator", None)
-    return _takes(inner, name) if hasattr(inner, "fit") and not isinstance(inner, type) else True
+    return _accepts_metadata(inner, name) if hasattr(inner, "fit") and not isinstance(inner, type) else True
 
 
 def measure_method(
     name: str, method: Any, number: int, fold: tuple[np.ndarray, np.ndarray], task: OuterFoldTask
 ) -> dict[str, Any]:
-    """Fit and score; what goes wrong is the row's own.
+    """Fit and score a method on a fold; an error is recorded in the row.
 
     Returns
     -------
@@ -105,15 +105,15 @@ def measure_method(
         As in ``Comparison.rows``.
     """
     train, test = fold
-    row: dict[str, Any] = {"method": name, "fold": number, **dict.fromkeys(NUMBERS)}
+    row: dict[str, Any] = {"method": name, "fold": number, **dict.fromkeys(NUMERIC_COLUMNS)}
     row |= {"best_params": None, "error": None, "trace": None}
     begin, start = datetime.now(), time.perf_counter()
     X_test, y_test = take_rows(task.X, test), take_rows(task.y, test)
     try:
-        fitted = _seeded(_copied(method), task.seed)
+        fitted = _set_seed(_copy_method(method), task.seed)
         to_fit, to_score = route_metadata(fitted, task.scorer, task.params)
         extra = take_metadata_rows(task.X, params=to_fit, indices=train)
-        if task.groups is not None and _takes_groups(fitted):
+        if task.groups is not None and _accepts_groups(fitted):
             extra["groups"] = take_rows(task.groups, train)
         fitted.fit(take_rows(task.X, train), take_rows(task.y, train), **extra)
         row["fit_seconds"] = time.perf_counter() - start
@@ -121,8 +121,8 @@ def measure_method(
         extra = take_metadata_rows(task.X, params=to_score, indices=test)
         row["score"] = float(task.scorer(fitted, X_test, y_test, **extra))
         row["score_seconds"] = time.perf_counter() - start
-        row |= _told_by(fitted, begin, row["fit_seconds"])
-        row["own_score"] = _own_score(
+        row |= _describe_fitted(fitted, begin, row["fit_seconds"])
+        row["own_score"] = _score_by_own_scorer(
             fitted, X_test, y_test, take_metadata_rows(task.X, params=task.params, indices=test)
         )
     except Exception:
@@ -132,27 +132,27 @@ def measure_method(
     return row
 
 
-def _copied(method: Any) -> Any:
+def _copy_method(method: Any) -> Any:
     return clone(method) if hasattr(method, "get_params") else copy.deepcopy(method)
 
 
-def _seeded(method: Any, seed: int | None) -> Any:
-    """Give the seed to whatever has none."""
+def _set_seed(method: Any, seed: int | None) -> Any:
+    """Set the seed as every ``random_state`` that is None."""
     if seed is None or not hasattr(method, "get_params"):
         return method
     params = method.get_params(deep=True)
-    open_ = [name for name in params if name.split("__")[-1] == "random_state" and params[name] is None]
-    return method.set_params(**dict.fromkeys(open_, seed)) if open_ else method
+    unseeded = [name for name in params if name.split("__")[-1] == "random_state" and params[name] is None]
+    return method.set_params(**dict.fromkeys(unseeded, seed)) if unseeded else method
 
 
-def _takes_groups(method: Any) -> bool:
+def _accepts_groups(method: Any) -> bool:
     parameters = signature(method.fit).parameters
-    takes_any = any(one.kind is Parameter.VAR_KEYWORD for one in parameters.values())
+    takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
     return "groups" in parameters or (takes_any and hasattr(method, "cv"))
 
 
-def _own_score(fitted: Any, X: Any, y: Any, params: Mapping[str, Any]) -> float | None:
-    """Score by what a search itself goes by, if it says what that is; with weights where those counted inside."""
+def _score_by_own_scorer(fitted: Any, X: Any, y: Any, params: Mapping[str, Any]) -> float | None:
+    """Score with the search's own scorer, if it has one; with sample weights if the search used them in its scores."""
     scorer = getattr(fitted, "scorer_", None)
     if isinstance(scorer, Mapping):
         scorer = scorer.get(getattr(fitted, "refit", None))
@@ -160,52 +160,58 @@ def _own_score(fitted: Any, X: Any, y: Any, params: Mapping[str, Any]) -> float 
         return None
     # A score of the estimator's own takes weights, where that of the search around it does not.
     winner = fitted.best_estimator_ if hasattr(fitted, "estimator") else fitted
-    score = scorer(winner, X, y, **_asked_for(scorer, params))
+    score = scorer(winner, X, y, **_select_score_metadata(scorer, params))
     return float(score) if isinstance(score, int | float | np.number) else None
 
 
-def _asked_for(scorer: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metadata that a scorer asks for."""
+def _select_score_metadata(scorer: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata that a scorer requests."""
     if not is_routing_enabled():
-        return {name: one for name, one in params.items() if name == "sample_weight" and accepts_sample_weight(scorer)}
+        return {
+            name: parameter
+            for name, parameter in params.items()
+            if name == "sample_weight" and accepts_sample_weight(scorer)
+        }
     consumed = {name: params[name] for name in get_routing_for_object(scorer).consumes("score", params)}
     router = MetadataRouter(owner="compare")
     router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
     return dict(process_routing(router, "fit", **consumed).scorer.score) if consumed else {}
 
 
-def _told_by(fitted: Any, begin: datetime, seconds: float) -> dict[str, Any]:
-    """Read what a fitted method says of itself; only those with scikit-learn's table of results say much."""
+def _describe_fitted(fitted: Any, begin: datetime, seconds: float) -> dict[str, Any]:
+    """Return the results of a fitted method; without ``cv_results_``, its best parameters only."""
     if not isinstance(getattr(fitted, "cv_results_", None), Mapping):
-        return {"best_params": _params_of(fitted)}
-    finished = read_trial_table(fitted)
+        return {"best_params": _get_best_params(fitted)}
+    trial_table = read_trial_table(fitted)
     inner = getattr(fitted, "best_score_", None)
     return {
         "inner_score": None if inner is None else float(inner),
-        "n_fits": int(finished.n_folds.sum()) + hasattr(fitted, "best_estimator_"),
-        "n_trials": len(finished),
-        "best_params": _params_of(fitted),
-        "trace": _trace(fitted, finished, begin, seconds),
+        "n_fits": int(trial_table.n_folds.sum()) + hasattr(fitted, "best_estimator_"),
+        "n_trials": len(trial_table),
+        "best_params": _get_best_params(fitted),
+        "trace": _make_trace(fitted, trial_table, begin, seconds),
     }
 
 
-def _params_of(fitted: Any) -> Any:
-    """Return the best parameters by scikit-learn's name for them, or by FLAML's."""
+def _get_best_params(fitted: Any) -> Any:
+    """Return the best parameters, under scikit-learn's attribute or FLAML's."""
     found = getattr(fitted, "best_params_", None)
     return found if found is not None else getattr(fitted, "best_config", None)
 
 
-def _trace(fitted: Any, finished: TrialTable, begin: datetime, seconds: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """Say when each score was known, from the study's clock, else from the candidates' seconds one after another."""
-    complete = finished.find_by_status("complete")
+def _make_trace(
+    fitted: Any, trial_table: TrialTable, begin: datetime, seconds: float
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return when each score was known: by the study's times, else by adding up the candidates' seconds."""
+    complete = trial_table.find_by_status("complete")
     if not len(complete):
         return None
     if hasattr(fitted, "study_") and hasattr(fitted.study_, "get_trials"):
-        ends = {one.number: one.datetime_complete for one in fitted.study_.get_trials(deepcopy=False)}
-        when = np.array([(ends[number] - begin).total_seconds() for number in finished.number[complete]])
+        ends = {parameter.number: parameter.datetime_complete for parameter in fitted.study_.get_trials(deepcopy=False)}
+        when = np.array([(ends[number] - begin).total_seconds() for number in trial_table.number[complete]])
     else:
-        total = float(np.nansum(finished.seconds))
+        total = float(np.nansum(trial_table.seconds))
         searching = max(0.0, seconds - float(getattr(fitted, "refit_time_", 0.0)))
-        when = np.nancumsum(finished.seconds)[complete] * (searching / total if total > 0 else 0.0)
+        when = np.nancumsum(trial_table.seconds)[complete] * (searching / total if total > 0 else 0.0)
     order = np.argsort(when, kind="stable")
-    return np.clip(when[order], 0.0, seconds), np.maximum.accumulate(finished.score[complete][order])
+    return np.clip(when[order], 0.0, seconds), np.maximum.accumulate(trial_table.score[complete][order])

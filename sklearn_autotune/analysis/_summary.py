@@ -1,4 +1,4 @@
-"""A finished search in words: where the budget went, whether it still improved, and what to try next."""
+"""Describe a finished search in words: where the budget went, whether it still improved, and what to try next."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from sklearn_autotune.analysis._trial_table import COMPLETE, TrialTable, measure
 
 __all__ = ["Summary", "summarize"]
 
-# A winner so near an end of a range that better values may lie beyond it.
-EDGE = 0.03
+# A winner within this fraction of a range from its end may have better values beyond it.
+EDGE_FRACTION = 0.03
 
-# Shares from which on something is worth a word.
-MANY_FAILED = 0.1
-MUCH_SAMPLING = 0.3
-LARGE_GAP = 2.0  # standard errors
+# Larger values than these are mentioned in the next steps.
+MAX_FAILED_SHARE = 0.1
+MAX_SAMPLER_SHARE = 0.3
+MAX_GAP_IN_ERRORS = 2.0  # standard errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,69 +105,73 @@ def summarize(search: Any, X_test: Any = None, y_test: Any = None) -> Summary:
     >>> summary.counts, summary.is_improving
     ({'complete': 3}, True)
     """
-    finished = read_trial_table(search)
-    numbers = _numbers(search, finished, X_test, y_test)
+    trial_table = read_trial_table(search)
+    numbers = _compute_numbers(search, trial_table, X_test, y_test)
     return Summary(
         **numbers,
-        sentences=list(_sentences(finished, numbers)),
-        next_steps=list(_next_steps(finished, numbers)),
+        sentences=list(_write_sentences(trial_table, numbers)),
+        next_steps=list(_suggest_next_steps(trial_table, numbers)),
     )
 
 
-def _numbers(search: Any, finished: TrialTable, X_test: Any, y_test: Any) -> dict[str, Any]:
-    counts = {status: len(finished.find_by_status(status)) for status in dict.fromkeys(finished.status.tolist())}
-    seconds = {status: float(np.nansum(finished.seconds[finished.find_by_status(status)])) for status in counts}
-    spent, refit = measure_overhead(search, finished), float(getattr(search, "refit_time_", 0.0))
-    is_told = spent.sampler is not None  # else the sampler is most of the rest
-    beside = {"final fit": refit, "sampler": spent.sampler if is_told else spent.rest, "the rest": is_told * spent.rest}
-    seconds |= {name: value for name, value in beside.items() if value}
-    best_score, std_error, n_close = _best(finished)
+def _compute_numbers(search: Any, trial_table: TrialTable, X_test: Any, y_test: Any) -> dict[str, Any]:
+    counts = {status: len(trial_table.find_by_status(status)) for status in dict.fromkeys(trial_table.status.tolist())}
+    seconds = {status: float(np.nansum(trial_table.seconds[trial_table.find_by_status(status)])) for status in counts}
+    overhead, refit = measure_overhead(search, trial_table), float(getattr(search, "refit_time_", 0.0))
+    has_sampler_seconds = overhead.sampler is not None  # else the sampler is most of the rest
+    overhead_seconds = {
+        "final fit": refit,
+        "sampler": overhead.sampler if has_sampler_seconds else overhead.rest,
+        "the rest": has_sampler_seconds * overhead.rest,
+    }
+    seconds |= {name: value for name, value in overhead_seconds.items() if value}
+    best_score, std_error, n_close = _describe_best(trial_table)
     inner = getattr(search, "best_score_", None)
-    late_gain, is_improving = _late_gain(finished)
-    errors = [finished.error[place] for place in finished.find_by_status("failed")]
+    late_gain, is_improving = _measure_late_gain(trial_table)
+    errors = [trial_table.error[index] for index in trial_table.find_by_status("failed")]
     return {
-        "n_trials": len(finished),
+        "n_trials": len(trial_table),
         "counts": counts,
         "seconds": seconds,
-        "wall_seconds": None if spent.wall is None else spent.wall + refit,
+        "wall_seconds": None if overhead.wall is None else overhead.wall + refit,
         "best_score": best_score if inner is None or not np.isfinite(best_score) else float(inner),
         "std_error": std_error,
         "n_close": n_close,
         "late_gain": late_gain,
         "is_improving": is_improving,
-        "held_out_score": _held_out(search, finished.metric, X_test, y_test),
-        "first_error": _last_line(errors[0]) if errors else None,
-        "edges": _edges(search, finished),
+        "held_out_score": _score_held_out(search, trial_table.metric, X_test, y_test),
+        "first_error": _get_last_line(errors[0]) if errors else None,
+        "edges": _find_edges(search, trial_table),
     }
 
 
-def _best(finished: TrialTable) -> tuple[float, float, int]:
+def _describe_best(trial_table: TrialTable) -> tuple[float, float, int]:
     """Return the winner's score, its standard error, and how many others are as close as that."""
-    leading = finished.leading(len(finished))
+    leading = trial_table.find_leading(len(trial_table))
     if not len(leading):
         return np.nan, np.nan, 0
     best = leading[0]
-    folds = finished.fold_scores[best]
+    folds = trial_table.fold_scores[best]
     error = float(folds.std(ddof=1) / np.sqrt(len(folds))) if len(folds) > 1 else np.nan
-    n_close = int((finished.score[leading[1:]] >= finished.score[best] - error).sum())
-    return float(finished.score[best]), error, n_close
+    n_close = int((trial_table.score[leading[1:]] >= trial_table.score[best] - error).sum())
+    return float(trial_table.score[best]), error, n_close
 
 
-def _late_gain(finished: TrialTable) -> tuple[float, bool]:
+def _measure_late_gain(trial_table: TrialTable) -> tuple[float, bool]:
     """Return what the last third of the trials gained, and whether that is more than the folds' noise."""
-    scores = finished.score
+    scores = trial_table.score
     before = scores[: max(1, 2 * len(scores) // 3)]
     if not np.isfinite(before).any():
         return np.nan, False
     first, last = int(np.nanargmax(before)), int(np.nanargmax(scores))
-    gains = finished.fold_scores[last] - finished.fold_scores[first]
+    gains = trial_table.fold_scores[last] - trial_table.fold_scores[first]
     noise = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else 0.0
     gain = float(scores[last] - scores[first])
     return gain, bool(gain > noise)
 
 
-def _held_out(search: Any, metric: str, X_test: Any, y_test: Any) -> float | None:
-    """Score on new rows by what the search goes by, so that it can be held against its best score."""
+def _score_held_out(search: Any, metric: str, X_test: Any, y_test: Any) -> float | None:
+    """Score on new rows with the search's own scorer, so that the score is comparable with its best score."""
     if X_test is None:
         return None
     scorer = getattr(search, "scorer_", None)
@@ -179,24 +183,24 @@ def _held_out(search: Any, metric: str, X_test: Any, y_test: Any) -> float | Non
     return float(score[metric] if isinstance(score, dict) else score)
 
 
-def _edges(search: Any, finished: TrialTable) -> list[str]:
-    """Name the parameters of which the winner is at an end of what the sampler may draw."""
-    if finished.best is None or not hasattr(search, "study_"):
+def _find_edges(search: Any, trial_table: TrialTable) -> list[str]:
+    """Return the parameters whose winning value is at an end of the range that the sampler draws from."""
+    if trial_table.best is None or not hasattr(search, "study_"):
         return []
-    number = finished.number[finished.best]
+    number = trial_table.number[trial_table.best]
     trials = [trial for trial in search.study_.get_trials(deepcopy=False) if trial.number == number]
     found = []
     for name, distribution in (item for trial in trials for item in trial.distributions.items()):
-        share = _share(distribution, trials[0].params[name])
-        if share is not None and not EDGE < share < 1 - EDGE:
-            found.append(f"{name} ({'smallest' if share <= EDGE else 'largest'})")
+        share = _locate_in_range(distribution, trials[0].params[name])
+        if share is not None and not EDGE_FRACTION < share < 1 - EDGE_FRACTION:
+            found.append(f"{name} ({'smallest' if share <= EDGE_FRACTION else 'largest'})")
     return found
 
 
-def _share(distribution: Any, value: Any) -> float | None:
-    """Return how far along its range a number is; None for choices, and for ranges of a few whole numbers."""
+def _locate_in_range(distribution: Any, value: Any) -> float | None:
+    """Return where in its range a number lies, from 0 to 1; None for choices and for ranges of a few integers."""
     low, high = getattr(distribution, "low", None), getattr(distribution, "high", None)
-    if low is None or high is None or low == high or (isinstance(value, int) and high - low < 1 / EDGE):
+    if low is None or high is None or low == high or (isinstance(value, int) and high - low < 1 / EDGE_FRACTION):
         return None
     if getattr(distribution, "log", False):
         low, high, value = log(low), log(high), log(value)
@@ -206,34 +210,36 @@ def _share(distribution: Any, value: Any) -> float | None:
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
-def _sentences(finished: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
+def _write_sentences(trial_table: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
     counts, seconds = numbers["counts"], numbers["seconds"]
     total = sum(seconds.values())
-    parts = [f"{n} {status} ({_percent(seconds[status], total)} of the time)" for status, n in counts.items()]
+    parts = [f"{n} {status} ({_format_percent(seconds[status], total)} of the time)" for status, n in counts.items()]
     wall = numbers["wall_seconds"]
     # With several workers, what they spent is more than what the clock shows.
     by_the_clock = f", {wall:.3g} s by the clock" if wall is not None and total > 1.1 * wall else ""
-    yield f"{_count(numbers['n_trials'], 'candidate')} in {total:.3g} s{by_the_clock}: {', '.join(parts)}."
-    rest = [f"the {name} {_percent(seconds[name], total)}" for name in ("final fit", "sampler") if name in seconds]
+    yield f"{_format_count(numbers['n_trials'], 'candidate')} in {total:.3g} s{by_the_clock}: {', '.join(parts)}."
+    rest = [
+        f"the {name} {_format_percent(seconds[name], total)}" for name in ("final fit", "sampler") if name in seconds
+    ]
     if rest:
         yield f"Of that, {' and '.join(rest)}."
     if numbers["first_error"] is not None:
-        first = int(finished.number[finished.find_by_status("failed")[0]])
+        first = int(trial_table.number[trial_table.find_by_status("failed")[0]])
         n_failed = f"{counts['failed']} of {numbers['n_trials']} failed"
         yield f"{n_failed}; the first, trial {first}, with {numbers['first_error']}"
     if not np.isfinite(numbers["best_score"]):
         yield "No candidate is complete, so there is no winner."
         return
-    yield from _words_on_the_best(finished, numbers)
+    yield from _write_best_sentences(trial_table, numbers)
 
 
-def _words_on_the_best(finished: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
+def _write_best_sentences(trial_table: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
     best, error = numbers["best_score"], numbers["std_error"]
-    trial = "" if finished.best is None else f", trial {finished.number[finished.best]}"
+    trial = "" if trial_table.best is None else f", trial {trial_table.number[trial_table.best]}"
     noise = f" ± {error:.2g} (standard error over the folds)" if error > 0 else ""
-    yield f"The best mean {finished.metric} is {best:.5g}{noise}{trial}."
+    yield f"The best mean {trial_table.metric} is {best:.5g}{noise}{trial}."
     if numbers["n_close"]:
-        yield f"{_count(numbers['n_close'], 'other candidate')} no more than a standard error below it."
+        yield f"{_format_count(numbers['n_close'], 'other candidate')} no more than a standard error below it."
     gain = numbers["late_gain"]
     if numbers["is_improving"]:
         yield f"It was still improving: by {gain:.2g} during the last third of the candidates."
@@ -249,7 +255,7 @@ def _words_on_the_best(finished: TrialTable, numbers: dict[str, Any]) -> Iterato
         yield f"On the rows held out it is {held_out:.5g}: {abs(gap):.2g} {side} the inner score{size}."
 
 
-def _next_steps(finished: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
+def _suggest_next_steps(trial_table: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
     counts, seconds, n_trials = numbers["counts"], numbers["seconds"], numbers["n_trials"]
     if numbers["is_improving"] and n_trials > 2:
         yield "More candidates, or a finer grid; resume=True goes on with a stored study."
@@ -257,30 +263,30 @@ def _next_steps(finished: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
         name, _, side = edge.rpartition(" (")
         end = f"about the {side.rstrip(')')} value there is"
         yield f"A wider range for {name}, if it can have one: the winner has {end}."
-    if counts.get("failed", 0) > MANY_FAILED * n_trials:
+    if counts.get("failed", 0) > MAX_FAILED_SHARE * n_trials:
         yield "A space without what fails: conditions (a list of dicts) keep apart what cannot go together."
     held_out, error = numbers["held_out_score"], numbers["std_error"]
-    if held_out is not None and error > 0 and numbers["best_score"] - held_out > LARGE_GAP * error:
+    if held_out is not None and error > 0 and numbers["best_score"] - held_out > MAX_GAP_IN_ERRORS * error:
         yield "More folds, or repeated ones: the inner score is too good, as the best of many noisy ones is."
     n_complete = counts.get(COMPLETE, 0)
     if n_complete > 9 and numbers["n_close"] > n_complete / 2:
         yield "refit=OneStandardError(...): most complete candidates are as good, and a simpler one may do."
     elif not numbers["is_improving"] and n_trials >= 30 and np.isfinite(numbers["late_gain"]):
         yield "Other parameters, other features or another kind of model: more of the same is unlikely to help."
-    if seconds.get("sampler", 0.0) > MUCH_SAMPLING * sum(seconds.values()) and n_trials >= 100:
+    if seconds.get("sampler", 0.0) > MAX_SAMPLER_SHARE * sum(seconds.values()) and n_trials >= 100:
         yield "samplers.RustTPESampler: much of the time went into proposing candidates."
 
 
-def _count(n: int, what: str) -> str:
+def _format_count(n: int, what: str) -> str:
     if "other" in what:
         return f"{n} {what}s are" if n != 1 else f"{n} {what} is"
     return f"{n} {what}s" if n != 1 else f"{n} {what}"
 
 
-def _percent(part: float, whole: float) -> str:
+def _format_percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f} %" if whole > 0 else "0 %"
 
 
-def _last_line(error: str | None) -> str:
+def _get_last_line(error: str | None) -> str:
     lines = [line.strip() for line in (error or "an unknown error").splitlines() if line.strip()]
     return lines[-1] if lines[-1].endswith(".") else f"{lines[-1]}."

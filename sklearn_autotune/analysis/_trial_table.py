@@ -1,13 +1,13 @@
-"""What is known of a finished search, whoever made it: the one table that plots, words and reports are made from."""
+"""TrialTable: the trials of a finished search as columns, which plots, summaries and reports are made from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.stats import t as t_distribution
 
-from sklearn_autotune.search._engine import get_clock, get_fold_sizes
+from sklearn_autotune.search._engine import get_fold_sizes, get_phase_timer
 
 __all__ = [
     "ConfidenceInterval",
@@ -24,7 +24,7 @@ COMPLETE = "complete"
 
 @dataclass(frozen=True, slots=True)
 class TrialTable:
-    """All trials of a search as columns, those left out that found nothing new.
+    """All trials of a search as columns, without duplicates.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class TrialTable:
     row : ndarray of int of shape (n_trials,)
         Row of ``cv_results_``, -1 if there is none.
     best : int or None
-        Place of the winner among these trials.
+        Index of the winner among these trials.
     test_over_train : float or None
         Rows in the test part of a fold, for each in its training part; None if the search does not tell.
     """
@@ -73,11 +73,11 @@ class TrialTable:
         return len(self.number)
 
     def find_by_status(self, *statuses: str) -> np.ndarray:
-        """Return the places of the trials that ended in one of these ways, in order."""
+        """Return the indices of the trials with one of these statuses, in order."""
         return np.flatnonzero(np.isin(self.status.astype(str), statuses))
 
-    def leading(self, n: int) -> np.ndarray:
-        """Return the places of the best complete trials, the winner first, then by score."""
+    def find_leading(self, n: int) -> np.ndarray:
+        """Return the indices of the best complete trials, the winner first, then by score."""
         complete = self.find_by_status(COMPLETE)
         by_score = complete[np.argsort(-self.score[complete], kind="stable")]
         if self.best is not None:
@@ -92,17 +92,17 @@ class TrialTable:
         ValueError
             If there is none.
         """
-        kept = self.find_by_status(COMPLETE)
-        if not len(kept):
+        selected = self.find_by_status(COMPLETE)
+        if not len(selected):
             raise ValueError("No candidate is complete, so there are no scores to show.")
         columns = ("number", "status", "score", "partial_score", "fold_scores", "seconds", "fit_seconds", "n_folds")
-        best = np.flatnonzero(kept == (-1 if self.best is None else self.best))
+        best = np.flatnonzero(selected == (-1 if self.best is None else self.best))
         return replace(
             self,
-            **{name: getattr(self, name)[kept] for name in columns},
-            row=self.row[kept],
-            error=[self.error[place] for place in kept],
-            params=[self.params[place] for place in kept],
+            **{name: getattr(self, name)[selected] for name in columns},
+            row=self.row[selected],
+            error=[self.error[index] for index in selected],
+            params=[self.params[index] for index in selected],
             best=None if best.size == 0 else int(best[0]),
         )
 
@@ -111,7 +111,7 @@ class TrialTable:
         """The best complete score up to each trial; NaN before the first."""
         return np.fmax.accumulate(self.score) if len(self) else self.score
 
-    def named(self, names: Sequence[str] | None = None) -> list[str]:
+    def select_param_names(self, names: Sequence[str] | None = None) -> list[str]:
         """Return the parameters that some trial has, or check that the given ones are among them.
 
         Raises
@@ -138,7 +138,7 @@ def read_trial_table(search: Any, metric: str | None = None) -> TrialTable:
 
     Returns
     -------
-    finished : TrialTable
+    trial_table : TrialTable
 
     Raises
     ------
@@ -151,18 +151,22 @@ def read_trial_table(search: Any, metric: str | None = None) -> TrialTable:
             f"{type(search).__name__} has no cv_results_: pass a search, fitted, of this package, of scikit-learn, "
             "or any other that has scikit-learn's table of results."
         )
-    metric = _deciding(search, results, metric)
+    metric = _choose_metric(search, results, metric)
     trials = getattr(search, "trials_", None)
-    finished = _from_trials(trials, results, metric) if isinstance(trials, Mapping) else _from_results(results, metric)
-    sizes = get_fold_sizes(search)
-    if sizes is not None:
-        finished = replace(finished, test_over_train=float(np.mean(sizes[:, 1] / sizes[:, 0])))
+    trial_table = (
+        _make_from_trials(trials, results, metric)
+        if isinstance(trials, Mapping)
+        else _make_from_results(results, metric)
+    )
+    fold_sizes = get_fold_sizes(search)
+    if fold_sizes is not None:
+        trial_table = replace(trial_table, test_over_train=float(np.mean(fold_sizes[:, 1] / fold_sizes[:, 0])))
     row = getattr(search, "best_index_", None)
-    best = np.flatnonzero(finished.row == row) if row is not None else np.array([], dtype=int)
-    return finished if best.size == 0 else replace(finished, best=int(best[0]))
+    best = np.flatnonzero(trial_table.row == row) if row is not None else np.array([], dtype=int)
+    return trial_table if best.size == 0 else replace(trial_table, best=int(best[0]))
 
 
-def _deciding(search: Any, results: Mapping[str, Any], metric: str | None) -> str:
+def _choose_metric(search: Any, results: Mapping[str, Any], metric: str | None) -> str:
     known = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
     if metric is None:
         refit = getattr(search, "refit", None)
@@ -172,38 +176,38 @@ def _deciding(search: Any, results: Mapping[str, Any], metric: str | None) -> st
     return metric
 
 
-def _from_trials(trials: Mapping[str, Any], results: Mapping[str, Any], metric: str) -> TrialTable:
-    """Read our own table; trials that have a row in ``cv_results_`` come in the same order there."""
-    kept = np.flatnonzero(trials["status"] != "duplicate")
-    status = np.asarray(trials["status"])[kept]
+def _make_from_trials(trials: Mapping[str, Any], results: Mapping[str, Any], metric: str) -> TrialTable:
+    """Read ``trials_``; the trials that have a row in ``cv_results_`` come in the same order there."""
+    selected = np.flatnonzero(trials["status"] != "duplicate")
+    status = np.asarray(trials["status"])[selected]
     measured = np.isin(status.astype(str), (COMPLETE, "pruned", "failed"))
     row = np.where(measured, np.cumsum(measured) - 1, -1)
-    folds = _folds(trials, metric)[kept]
-    n_folds = np.asarray(trials["n_folds"])[kept]
-    fit = np.full(len(kept), np.nan)
+    folds = _collect_fold_scores(trials, metric)[selected]
+    n_folds = np.asarray(trials["n_folds"])[selected]
+    fit = np.full(len(selected), np.nan)
     fit[measured] = (np.asarray(results["mean_fit_time"])[row[measured]]) * n_folds[measured]
-    means = np.asarray(trials[f"mean_test_{metric}"], dtype=float)[kept]
+    means = np.asarray(trials[f"mean_test_{metric}"], dtype=float)[selected]
     return TrialTable(
         metric=metric,
-        number=np.asarray(trials["number"])[kept],
+        number=np.asarray(trials["number"])[selected],
         status=status,
         score=np.where(status == COMPLETE, means, np.nan),
-        partial_score=_mean_of_known(folds),
+        partial_score=_average_finite(folds),
         fold_scores=folds,
-        seconds=np.asarray(trials["seconds"], dtype=float)[kept],
+        seconds=np.asarray(trials["seconds"], dtype=float)[selected],
         fit_seconds=fit,
         n_folds=n_folds,
-        error=[trials["error"][place] for place in kept],
-        params=[trials["params"][place] for place in kept],
+        error=[trials["error"][index] for index in selected],
+        params=[trials["params"][index] for index in selected],
         row=row,
         best=None,
     )
 
 
-def _from_results(results: Mapping[str, Any], metric: str) -> TrialTable:
-    """Read scikit-learn's table. Of halving searches, only what reached the last iteration is complete."""
+def _make_from_results(results: Mapping[str, Any], metric: str) -> TrialTable:
+    """Read ``cv_results_``. In a halving search, only candidates that reached the last iteration are complete."""
     n = len(results["params"])
-    folds = _folds(results, metric)
+    folds = _collect_fold_scores(results, metric)
     means = np.asarray(results[f"mean_test_{metric}"], dtype=float)
     status = np.where(np.isfinite(means), COMPLETE, "failed").astype(object)
     if "iter" in results:
@@ -227,23 +231,23 @@ def _from_results(results: Mapping[str, Any], metric: str) -> TrialTable:
     )
 
 
-def _folds(table: Mapping[str, Any], metric: str) -> np.ndarray:
+def _collect_fold_scores(table: Mapping[str, Any], metric: str) -> np.ndarray:
     columns: list[np.ndarray] = []
     while f"split{len(columns)}_test_{metric}" in table:
         columns.append(np.asarray(table[f"split{len(columns)}_test_{metric}"], dtype=float))
     return np.column_stack(columns) if columns else np.empty((len(table["params"]), 0))
 
 
-def _mean_of_known(folds: np.ndarray) -> np.ndarray:
-    known = np.isfinite(folds)
-    total = np.where(known, folds, 0.0).sum(axis=1)
-    counts = known.sum(axis=1)
+def _average_finite(folds: np.ndarray) -> np.ndarray:
+    finite = np.isfinite(folds)
+    total = np.where(finite, folds, 0.0).sum(axis=1)
+    counts = finite.sum(axis=1)
     return np.divide(total, counts, out=np.full(len(folds), np.nan), where=counts > 0)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchOverhead:
-    """What a search took beside measuring candidates, in seconds.
+    """The seconds that a search took beside measuring candidates.
 
     Attributes
     ----------
@@ -260,35 +264,35 @@ class SearchOverhead:
     rest: float
 
 
-def measure_overhead(search: Any, finished: TrialTable) -> SearchOverhead:
-    """Return what a search took beside measuring: by its own clock, else as far as its study's trials tell."""
-    measured = float(np.nansum(finished.seconds))
-    clock = get_clock(search)
+def measure_overhead(search: Any, trial_table: TrialTable) -> SearchOverhead:
+    """Return the seconds beside measuring: from the search's own timer, else estimated from its study's trials."""
+    measured = float(np.nansum(trial_table.seconds))
+    clock = get_phase_timer(search)
     if clock is None:
-        return SearchOverhead(None, None, max(0.0, _open_seconds(search) - measured))
+        return SearchOverhead(None, None, max(0.0, _measure_busy_seconds(search) - measured))
     # While candidates are waited for, one worker measures for as long as they took, and several for a part of that.
     rest = clock.total - clock.sampler - min(clock.measuring, measured)
     return SearchOverhead(clock.total, clock.sampler, max(0.0, rest))
 
 
-def _open_seconds(search: Any) -> float:
-    """Return for how long there was a trial under way, by the times in its study."""
+def _measure_busy_seconds(search: Any) -> float:
+    """Return for how many seconds at least one trial was under way, by the times in the study."""
     if not hasattr(search, "study_") or not hasattr(search.study_, "get_trials"):
         return 0.0
     trials = search.study_.get_trials(deepcopy=False)
     spans = [(one.datetime_start, one.datetime_complete) for one in trials]
     spans = sorted(span for span in spans if None not in span)
-    open_seconds, end = 0.0, None
+    busy_seconds, end = 0.0, None
     for start, stop in spans:  # pauses of a search that was resumed do not count
         begin = start if end is None else max(start, end)
-        open_seconds += max(0.0, (stop - begin).total_seconds())
+        busy_seconds += max(0.0, (stop - begin).total_seconds())
         end = stop if end is None else max(end, stop)
-    return open_seconds
+    return busy_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceInterval:
-    """A mean and what it may lie between."""
+    """A mean and the ends of its confidence interval."""
 
     mean: float
     low: float
@@ -296,7 +300,7 @@ class ConfidenceInterval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the sign of the mean is settled."""
+        """Whether both ends have the same sign."""
         return bool(self.low > 0 or self.high < 0)
 
 
@@ -320,14 +324,14 @@ def compute_mean_interval(values: Any, *, test_over_train: float, confidence: fl
     interval : ConfidenceInterval
         Infinitely wide if there are fewer than two values.
     """
-    known = np.asarray(values, dtype=float)
-    known = known[np.isfinite(known)]
-    n = len(known)
-    mean = float(known.mean()) if n else np.nan
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    n = len(finite)
+    mean = float(finite.mean()) if n else np.nan
     if n < 2:
         return ConfidenceInterval(mean, -np.inf, np.inf)
-    error = float(np.sqrt((1 / n + test_over_train) * known.var(ddof=1)))
-    width = float(student.ppf((1 + confidence) / 2, n - 1)) * error
+    error = float(np.sqrt((1 / n + test_over_train) * finite.var(ddof=1)))
+    width = float(t_distribution.ppf((1 + confidence) / 2, n - 1)) * error
     return ConfidenceInterval(mean, mean - width, mean + width)
 
 
@@ -336,8 +340,9 @@ def compute_paired_interval(
 ) -> ConfidenceInterval:
     """Return the confidence interval of a mean difference between two methods on the same folds.
 
-    As `compute_mean_interval`, but where all differences are the same, as happens with scores that count a few rows,
-    there is no spread to go by: then it takes so many folds that as many coins would hardly all fall on one side.
+    As `compute_mean_interval`, but if all differences are equal, as happens with scores that count a few rows, there is
+    no spread to estimate: then the interval is finite only if there are so many folds that equal signs by chance alone
+    are unlikely.
 
     Parameters
     ----------
