@@ -87,20 +87,20 @@ class AnytimeDisplay:
         ax = make_axes(ax)
         last = max(curve["seconds"][-1] for curve in self.curves.values())
         self.lines_ = {}
-        for place, (name, curve) in enumerate(self.curves.items()):
+        for index, (name, curve) in enumerate(self.curves.items()):
             seconds, score = np.append(curve["seconds"], last), np.append(curve["score"], curve["score"][-1])
             (self.lines_[name],) = ax.plot(
                 seconds,
                 score,
                 drawstyle="steps-post",
-                color=COLORS[place % len(COLORS)],
-                linestyle=STYLES[place % len(STYLES)],
+                color=COLORS[index % len(COLORS)],
+                linestyle=STYLES[index % len(STYLES)],
                 linewidth=1.8,
                 label=name,
             )
             end = (curve["seconds"][-1], curve["score"][-1])
-            ax.plot(*end, MARKERS[place % len(MARKERS)], color=COLORS[place % len(COLORS)], markersize=7)
-        self._limit(ax)
+            ax.plot(*end, MARKERS[index % len(MARKERS)], color=COLORS[index % len(COLORS)], markersize=7)
+        self._set_limits(ax)
         firsts = [curve["seconds"][0] for curve in self.curves.values()]
         if min(firsts) > 0 and last > 100 * min(firsts):
             make_logarithmic(ax, min(firsts), last)
@@ -109,7 +109,7 @@ class AnytimeDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _limit(self, ax: Any) -> None:
+    def _set_limits(self, ax: Any) -> None:
         """Show where the searches end up; the first steps, far below, are left out of sight."""
         worst = min(curve["score"][0] for curve in self.curves.values())
         ends = [curve["score"][-1] for curve in self.curves.values()]

@@ -113,7 +113,7 @@ class ComparisonDisplay:
         self.points_ = [point for row in range(n) if (point := self._draw_scores(left, row)) is not None]
         left.set_yticks(range(n), self.names)
         left.set(xlabel=f"held-out {self.metric}, mean and interval", ylim=(n - 0.5, -0.5))
-        self._limit(left)
+        self._set_limits(left)
         self._draw_seconds(right)
         return self
 
@@ -137,7 +137,7 @@ class ComparisonDisplay:
             zorder=3,
         )
 
-    def _limit(self, ax: Any) -> None:
+    def _set_limits(self, ax: Any) -> None:
         """Leave out of sight methods so bad that nothing could be seen of the others; their place is noted."""
         means = np.array([np.nanmean(row) if np.isfinite(row).any() else np.nan for row in self.scores])
         shown = [row for row, name in enumerate(self.names) if name in self.leading]

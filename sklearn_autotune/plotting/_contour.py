@@ -12,19 +12,19 @@ from sklearn_autotune.plotting._style import BEST_STYLE, COLORMAP, DARK_COLOR, c
 
 __all__ = ["ContourDisplay"]
 
-FEWEST = 6  # candidates at different places from which on contours say something
+MIN_POSITIONS = 6  # contours are drawn from this many distinct positions on
 
 
 class ContourDisplay:
     """Score over a pair of parameters, interpolated between the complete candidates; a star is the winner.
 
     Contours are drawn where both parameters are numbers, between candidates and never beyond them. What the other
-    parameters were is not seen here: where several candidates stand at one place, the best one counts.
+    parameters were is not seen here: of several candidates at one position, the best one counts.
 
     Parameters
     ----------
     x, y : ParameterAxis
-        Two parameters, each with the places of all candidates.
+        Two parameters, each with the positions of all candidates.
     score : ndarray of float of shape (n_candidates,)
         Higher is better; NaN for those that are not complete.
     best : int or None, default=None
@@ -96,14 +96,16 @@ class ContourDisplay:
         ValueError
             If there are no two parameters.
         """
-        everything = read_trial_table(search, metric)
-        finished = everything.select_complete()
-        axes = read_varying_axes(everything, parameters, most=len(finished.named()))
+        all_trials = read_trial_table(search, metric)
+        trial_table = all_trials.select_complete()
+        axes = read_varying_axes(all_trials, parameters, max_axes=len(trial_table.select_param_names()))
         if parameters is None and len(axes) > 2:
-            axes = _first_pair(axes)
+            axes = _choose_pair(axes)
         if len(axes) != 2:
             raise ValueError(f"Contours are drawn over two parameters, got {len(axes)}: name a pair in parameters.")
-        return cls(x=axes[0], y=axes[1], score=finished.score, best=finished.best, metric=finished.metric).plot(ax=ax)
+        return cls(
+            x=axes[0], y=axes[1], score=trial_table.score, best=trial_table.best, metric=trial_table.metric
+        ).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> "ContourDisplay":
         """Draw.
@@ -119,11 +121,11 @@ class ContourDisplay:
         """
         ax = make_axes(ax, size=(5.6, 4.2))
         low, high = compute_score_limits(self.score)
-        drawn = np.isfinite(self.score) & np.isfinite(self.x.places) & np.isfinite(self.y.places)
+        drawn = np.isfinite(self.score) & np.isfinite(self.x.positions) & np.isfinite(self.y.positions)
         self.contours_ = self._draw_contours(ax, drawn, low, high)
         self.scatter_ = ax.scatter(
-            self.x.places[drawn],
-            self.y.places[drawn],
+            self.x.positions[drawn],
+            self.y.positions[drawn],
             c=np.maximum(self.score[drawn], low),
             vmin=low,
             vmax=high,
@@ -134,29 +136,29 @@ class ContourDisplay:
             zorder=3,
         )
         if self.best is not None and drawn[self.best]:
-            best = (self.x.places[self.best], self.y.places[self.best])
-            ax.scatter(*best, zorder=4, **(BEST_STYLE.settings() | {"edgecolors": "white"}))
+            best = (self.x.positions[self.best], self.y.positions[self.best])
+            ax.scatter(*best, zorder=4, **(BEST_STYLE.make_scatter_settings() | {"edgecolors": "white"}))
         ax.use_sticky_edges = False  # candidates on the edge are to be seen whole
         ax.margins(0.05)
-        self.x.only(drawn).dress(ax, "x")
-        self.y.only(drawn).dress(ax, "y")
+        self.x.select(drawn).format_axis(ax, "x")
+        self.y.select(drawn).format_axis(ax, "y")
         self.colorbar_ = ax.figure.colorbar(self.scatter_, ax=ax)
         self.colorbar_.set_label(f"mean {self.metric}")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _draw_contours(self, ax: Any, drawn: np.ndarray, low: float, high: float) -> Any:
-        """Interpolate in even distances, so that a logarithmic axis is not all corner."""
+        """Interpolate between scaled positions, as on the axes."""
         if self.x.is_choice or self.y.is_choice:
             return None
-        even = np.column_stack([self.x.share[drawn], self.y.share[drawn]])
-        places, which = np.unique(even, axis=0, return_inverse=True)
-        if len(places) < FEWEST or np.linalg.matrix_rank(places - places.mean(axis=0), tol=1e-6) < 2:
+        scaled_positions = np.column_stack([self.x.fraction[drawn], self.y.fraction[drawn]])
+        positions, which = np.unique(scaled_positions, axis=0, return_inverse=True)
+        if len(positions) < MIN_POSITIONS or np.linalg.matrix_rank(positions - positions.mean(axis=0), tol=1e-6) < 2:
             return None
-        score = np.full(len(places), -np.inf)
+        score = np.full(len(positions), -np.inf)
         np.maximum.at(score, which.ravel(), np.maximum(self.score[drawn], low))
-        triangles = import_optional("matplotlib.tri", "Plotting").Triangulation(*places.T).triangles
-        ends = [_back(axis, places[:, column]) for column, axis in enumerate((self.x, self.y))]
+        triangles = import_optional("matplotlib.tri", "Plotting").Triangulation(*positions.T).triangles
+        ends = [_to_values(axis, positions[:, column]) for column, axis in enumerate((self.x, self.y))]
         levels = np.linspace(low, high, 12)
         contours = ax.tricontourf(
             *ends, triangles, score, levels=levels, cmap=COLORMAP, vmin=low, vmax=high, alpha=0.85
@@ -165,20 +167,20 @@ class ContourDisplay:
         return contours
 
 
-def _first_pair(axes: Sequence[ParameterAxis]) -> list[ParameterAxis]:
+def _choose_pair(axes: Sequence[ParameterAxis]) -> list[ParameterAxis]:
     """Choose two parameters that many candidates have, both of them, and numbers rather than choices."""
-    x = min(axes, key=lambda axis: (axis.is_choice, int(np.isnan(axis.places).sum())))
+    x = min(axes, key=lambda axis: (axis.is_choice, int(np.isnan(axis.positions).sum())))
 
-    def strangeness(axis: ParameterAxis) -> tuple[bool, bool, int]:
-        n_both = int(np.isfinite(x.places + axis.places).sum())
-        is_rare = n_both < 0.5 * np.isfinite(x.places).sum()
+    def make_sort_key(axis: ParameterAxis) -> tuple[bool, bool, int]:
+        n_both = int(np.isfinite(x.positions + axis.positions).sum())
+        is_rare = n_both < 0.5 * np.isfinite(x.positions).sum()
         return is_rare, axis.is_choice, -n_both
 
-    return [x, min((axis for axis in axes if axis is not x), key=strangeness)]
+    return [x, min((axis for axis in axes if axis is not x), key=make_sort_key)]
 
 
-def _back(axis: ParameterAxis, share: np.ndarray) -> np.ndarray:
+def _to_values(axis: ParameterAxis, fraction: np.ndarray) -> np.ndarray:
     """Turn shares of an axis into its values."""
-    low, high = axis.limits()
-    even = low + share * (high - low)
-    return 10**even if axis.is_log else even
+    low, high = axis.compute_limits()
+    scaled_positions = low + fraction * (high - low)
+    return 10**scaled_positions if axis.is_log else scaled_positions

@@ -20,7 +20,7 @@ from sklearn_autotune.plotting._style import (
 __all__ = ["LearningCurvesDisplay"]
 
 # From so many times the first amount to the last, the axis of amounts is logarithmic.
-LARGE_RATIO = 8.0
+MIN_LOG_RATIO = 8.0
 
 
 class LearningCurvesDisplay:
@@ -98,23 +98,23 @@ class LearningCurvesDisplay:
         ValueError
             If the candidates have no curves.
         """
-        finished = read_trial_table(search)
+        trial_table = read_trial_table(search)
         is_boosted = hasattr(search, "learning_curves_")
-        found = _of_boosters(search, finished) if is_boosted else _of_rungs(search, finished)
-        places = [place for place, curve in enumerate(found) if curve is not None]
-        if not places:
+        all_curves = _read_booster_curves(search, trial_table) if is_boosted else _read_rung_curves(search, trial_table)
+        indices = [index for index, curve in enumerate(all_curves) if curve is not None]
+        if not indices:
             raise ValueError(
                 f"The candidates of this {type(search).__name__} have no learning curves: there are some where they "
                 "are given a resource (resource='iterations', for instance), and in TunedXGBClassifier and "
                 "TunedXGBRegressor."
             )
         return cls(
-            curves=[found[place] for place in places],  # type: ignore[misc]
-            status=finished.status[places],
-            best=places.index(finished.best) if finished.best in places else None,
+            curves=[all_curves[index] for index in indices],  # type: ignore[misc]
+            status=trial_table.status[indices],
+            best=indices.index(trial_table.best) if trial_table.best in indices else None,
             best_amount=getattr(search, "n_estimators_" if is_boosted else "best_resource_", None),
             resource="boosting rounds" if is_boosted else str(getattr(search, "resource", None) or "resource"),
-            metric=finished.metric,
+            metric=trial_table.metric,
         ).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> "LearningCurvesDisplay":
@@ -132,15 +132,15 @@ class LearningCurvesDisplay:
         ax = make_axes(ax)
         ends = np.array([curve[1][-1] for curve in self.curves])
         low, high = compute_score_limits(ends)
-        peak = max(np.nanmax(curve[1]) for curve in self.curves)
-        high = max(high, peak + 0.05 * (peak - low))
-        self.lines_ = [self._draw_curve(ax, place) for place in range(len(self.curves))]
+        max_score = max(np.nanmax(curve[1]) for curve in self.curves)
+        high = max(high, max_score + 0.05 * (max_score - low))
+        self.lines_ = [self._draw_curve(ax, index) for index in range(len(self.curves))]
         self.stops_ = self._draw_stops(ax, low)
         self._draw_best(ax)
         amounts = np.concatenate([curve[0] for curve in self.curves])
         visible = np.concatenate([curve[1] for curve in self.curves]) >= low
         first, last = amounts[visible].min(), amounts.max()
-        if first > 0 and last >= LARGE_RATIO * first:
+        if first > 0 and last >= MIN_LOG_RATIO * first:
             make_logarithmic(ax, first, last)
             ax.set_xlim(first / (last / first) ** 0.04, last * (last / first) ** 0.04)
         ax.set(xlabel=self.resource.replace("_", " "), ylabel=f"mean {self.metric}", ylim=(low, high))
@@ -148,17 +148,17 @@ class LearningCurvesDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _draw_curve(self, ax: Any, place: int) -> Any:
-        is_complete, is_best = self.status[place] == "complete", place == self.best
+    def _draw_curve(self, ax: Any, index: int) -> Any:
+        is_complete, is_best = self.status[index] == "complete", index == self.best
         kind = "winner" if is_best else "complete" if is_complete else "stopped or failed"
         color = DARK_COLOR if is_best else COLORS[0] if is_complete else COLORS[1]
         known = {line.get_label() for line in ax.get_lines()}
         (line,) = ax.plot(
-            *self.curves[place],
+            *self.curves[index],
             color=color,
             linewidth=2.2 if is_best else 1.0,
             linestyle="-" if is_complete else "--",
-            marker="." if len(self.curves[place][0]) == 1 else None,
+            marker="." if len(self.curves[index][0]) == 1 else None,
             alpha=1.0 if is_best else 0.7,
             zorder=3 if is_best else 2,
             label=f"_{kind}" if kind in known else kind,
@@ -170,7 +170,7 @@ class LearningCurvesDisplay:
         ends = [(amounts[-1], max(scores[-1], low)) for amounts, scores in stopped]
         if not ends:
             return None
-        mark = STATUS_STYLES["pruned"].settings()
+        mark = STATUS_STYLES["pruned"].make_scatter_settings()
         return ax.scatter(*np.transpose(ends), zorder=4, clip_on=False, label="stopped here", **mark)
 
     def _draw_best(self, ax: Any) -> None:
@@ -178,14 +178,21 @@ class LearningCurvesDisplay:
             return
         amounts, scores = self.curves[self.best]
         height = np.interp(self.best_amount, amounts, scores)
-        ax.scatter(self.best_amount, height, zorder=5, clip_on=False, label="score taken here", **BEST_STYLE.settings())
+        ax.scatter(
+            self.best_amount,
+            height,
+            zorder=5,
+            clip_on=False,
+            label="score taken here",
+            **BEST_STYLE.make_scatter_settings(),
+        )
 
 
-def _of_boosters(search: Any, finished: TrialTable) -> list[tuple[np.ndarray, np.ndarray] | None]:
-    return [None if row < 0 else _mean_curve(search.learning_curves_[row]) for row in finished.row]
+def _read_booster_curves(search: Any, trial_table: TrialTable) -> list[tuple[np.ndarray, np.ndarray] | None]:
+    return [None if row < 0 else _average_curve(search.learning_curves_[row]) for row in trial_table.row]
 
 
-def _mean_curve(folds: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | None:
+def _average_curve(folds: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the mean over the folds as far as all of them have come."""
     n_points = min((len(fold["score"]) for fold in folds), default=0)
     if n_points == 0:
@@ -193,13 +200,13 @@ def _mean_curve(folds: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | None:
     return folds[0]["n_estimators"][:n_points], np.mean([fold["score"][:n_points] for fold in folds], axis=0)
 
 
-def _of_rungs(search: Any, finished: TrialTable) -> list[tuple[np.ndarray, np.ndarray] | None]:
+def _read_rung_curves(search: Any, trial_table: TrialTable) -> list[tuple[np.ndarray, np.ndarray] | None]:
     """Read the rungs from the study, where each has been reported as an intermediate value."""
     if getattr(search, "resource", None) is None or not hasattr(search, "study_"):
-        return [None] * len(finished)
+        return [None] * len(trial_table)
     reported = {trial.number: trial.intermediate_values for trial in search.study_.get_trials(deepcopy=False)}
     curves = []
-    for number in finished.number:
+    for number in trial_table.number:
         points = sorted((step, value) for step, value in reported.get(int(number), {}).items() if np.isfinite(value))
         curves.append((np.array([step for step, _ in points]), np.array([value for _, value in points])))
     return [curve if len(curve[0]) else None for curve in curves]

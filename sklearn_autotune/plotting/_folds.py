@@ -82,7 +82,7 @@ class FoldScoresDisplay:
         self.metric = metric
         self.differences = fold_scores - fold_scores[0]
         self.test_over_train = test_over_train
-        ratio = _ratio(fold_scores.shape[1]) if test_over_train is None else test_over_train
+        ratio = _guess_test_train_ratio(fold_scores.shape[1]) if test_over_train is None else test_over_train
         self.intervals: list[ConfidenceInterval] = [
             compute_paired_interval(row, test_over_train=ratio, confidence=confidence) for row in self.differences
         ]
@@ -125,16 +125,16 @@ class FoldScoresDisplay:
         ValueError
             If no candidate is complete.
         """
-        finished = read_trial_table(search, metric)
-        leading = finished.leading(n_candidates)
+        trial_table = read_trial_table(search, metric)
+        leading = trial_table.find_leading(n_candidates)
         if not len(leading):
             raise ValueError("No candidate is complete, so there are no folds to compare.")
         return cls(
-            labels=[_label(int(finished.number[place]), finished.params[place]) for place in leading],
-            fold_scores=finished.fold_scores[leading],
+            labels=[_make_label(int(trial_table.number[index]), trial_table.params[index]) for index in leading],
+            fold_scores=trial_table.fold_scores[leading],
             confidence=confidence,
-            test_over_train=finished.test_over_train if test_over_train is None else test_over_train,
-            metric=finished.metric,
+            test_over_train=trial_table.test_over_train if test_over_train is None else test_over_train,
+            metric=trial_table.metric,
         ).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> "FoldScoresDisplay":
@@ -177,8 +177,8 @@ class FoldScoresDisplay:
         self.bars_ = []
         for row in rows[1:]:
             interval = self.intervals[row]
-            half = (interval.high - interval.low) / 2
-            is_settled = interval.excludes_zero
+            half_width = (interval.high - interval.low) / 2
+            excludes_zero = interval.excludes_zero
             ax.plot(
                 self.differences[row], np.full(self.differences.shape[1], row), "|", color=LIGHT_COLOR, markersize=9
             )
@@ -186,10 +186,10 @@ class FoldScoresDisplay:
                 ax.errorbar(
                     interval.mean,
                     row,
-                    xerr=half if np.isfinite(half) else None,
-                    fmt="o" if is_settled else "s",
-                    color=COLORS[4] if is_settled else COLORS[0],
-                    markerfacecolor=None if is_settled else "white",
+                    xerr=half_width if np.isfinite(half_width) else None,
+                    fmt="o" if excludes_zero else "s",
+                    color=COLORS[4] if excludes_zero else COLORS[0],
+                    markerfacecolor=None if excludes_zero else "white",
                     capsize=4,
                     zorder=3,
                 )
@@ -203,14 +203,14 @@ class FoldScoresDisplay:
             ax.set_xticks([])
 
 
-def _ratio(n_folds: int) -> float:
+def _guess_test_train_ratio(n_folds: int) -> float:
     """Guess how many rows test for each that trains: in k folds, k - 1 train and one tests."""
     return 1 / 4 if n_folds > 10 else 1 / max(1, n_folds - 1)
 
 
-def _label(number: int, params: Mapping[str, Any]) -> str:
+def _make_label(number: int, params: Mapping[str, Any]) -> str:
     """Name a candidate by its trial and its first parameters."""
-    parts = [f"{name.rpartition('__')[2]}={format_value(value, most=14)}" for name, value in params.items()]
+    parts = [f"{name.rpartition('__')[2]}={format_value(value, max_length=14)}" for name, value in params.items()]
     lines = [", ".join(parts[start : start + 2]) for start in range(0, min(len(parts), 4), 2)]
     more = " …" if len(parts) > 4 else ""
     return f"trial {number}: " + "\n".join(lines) + more

@@ -93,14 +93,14 @@ class OptimizationHistoryDisplay:
         -------
         display : OptimizationHistoryDisplay
         """
-        finished = read_trial_table(search, metric)
+        trial_table = read_trial_table(search, metric)
         return cls(
-            number=finished.number,
-            score=finished.partial_score,
-            status=finished.status,
-            best_so_far=finished.best_so_far,
-            best=finished.best,
-            metric=finished.metric,
+            number=trial_table.number,
+            score=trial_table.partial_score,
+            status=trial_table.status,
+            best_so_far=trial_table.best_so_far,
+            best=trial_table.best,
+            metric=trial_table.metric,
         ).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> "OptimizationHistoryDisplay":
@@ -118,14 +118,19 @@ class OptimizationHistoryDisplay:
         ax = make_axes(ax)
         complete = self.status == "complete"
         low, high = compute_score_limits(self.score[complete] if complete.any() else self.score)
-        shown = np.where(np.isfinite(self.score), np.maximum(self.score, low), low)
+        heights = np.where(np.isfinite(self.score), np.maximum(self.score, low), low)
         self.scatters_ = {}
         for status, mark in STATUS_STYLES.items():
-            of_it = self.status == status
-            if of_it.any():
-                height = np.full(of_it.sum(), low) if status == "failed" else np.minimum(shown[of_it], high)
+            has_status = self.status == status
+            if has_status.any():
+                height = np.full(has_status.sum(), low) if status == "failed" else np.minimum(heights[has_status], high)
                 self.scatters_[status] = ax.scatter(
-                    self.number[of_it], height, label=status, zorder=3, clip_on=False, **mark.settings()
+                    self.number[has_status],
+                    height,
+                    label=status,
+                    zorder=3,
+                    clip_on=False,
+                    **mark.make_scatter_settings(),
                 )
         (self.line_,) = ax.plot(
             self.number, self.best_so_far, drawstyle="steps-post", color=DARK_COLOR, linewidth=1.6, label="best so far"
@@ -133,11 +138,11 @@ class OptimizationHistoryDisplay:
         if self.best is not None:
             ax.scatter(
                 self.number[self.best],
-                shown[self.best],
+                heights[self.best],
                 zorder=4,
                 clip_on=False,
                 label="winner",
-                **BEST_STYLE.settings(),
+                **BEST_STYLE.make_scatter_settings(),
             )
         margin = max(0.5, 0.03 * (self.number.max() - self.number.min()))
         ax.set(xlabel="trial", ylabel=f"mean {self.metric}", ylim=(low, high))

@@ -10,7 +10,7 @@ from sklearn_autotune.plotting._style import COLORS, make_axes
 
 __all__ = ["ParameterImportanceDisplay"]
 
-MOST = 15  # bars
+MAX_PARAMETERS = 15  # bars
 
 
 class ParameterImportanceDisplay:
@@ -103,7 +103,7 @@ class ParameterImportanceDisplay:
         -------
         display : ParameterImportanceDisplay
         """
-        names = sorted(self.importances, key=lambda name: self.importances[name])[-MOST:]
+        names = sorted(self.importances, key=lambda name: self.importances[name])[-MAX_PARAMETERS:]
         ax = make_axes(ax, size=(6.4, 1.2 + 0.32 * max(2, len(names))))
         shares = np.array([self.importances[name] for name in names])
         self.bars_ = ax.barh(range(len(names)), shares, color=COLORS[0], height=0.65)

@@ -88,9 +88,11 @@ class LeaderboardDisplay:
         complete = np.flatnonzero(board["status"] == "complete")
         if not len(complete):
             raise ValueError("No candidate on the leaderboard is complete.")
-        firsts = [complete[board["family"][complete] == family][0] for family in set(board["family"][complete])]
-        members = complete[board["blend_weight"][complete] > 0]
-        shown = np.unique(np.concatenate([complete[:n_candidates], members, firsts])).astype(int)
+        best_per_family = [
+            complete[board["family"][complete] == family][0] for family in set(board["family"][complete])
+        ]
+        blended = complete[board["blend_weight"][complete] > 0]
+        shown = np.unique(np.concatenate([complete[:n_candidates], blended, best_per_family])).astype(int)
         names = ("family", "rank", "mean_score", "std_error", "blend_weight")
         return cls(**{name: board[name][shown] for name in names}).plot(ax=ax)
 
@@ -114,15 +116,15 @@ class LeaderboardDisplay:
         families = list(dict.fromkeys(self.family))
         self.points_ = []
         for row in rows:
-            place = families.index(self.family[row])
+            family_index = families.index(self.family[row])
             error = self.std_error[row]
             self.points_.append(
                 left.errorbar(
                     self.mean_score[row],
                     row,
                     xerr=error if np.isfinite(error) else None,
-                    fmt=MARKERS[place % len(MARKERS)],
-                    color=COLORS[place % len(COLORS)],
+                    fmt=MARKERS[family_index % len(MARKERS)],
+                    color=COLORS[family_index % len(COLORS)],
                     markersize=6,
                     capsize=3,
                 )
@@ -135,13 +137,13 @@ class LeaderboardDisplay:
         return self
 
     def _draw_weights(self, ax: Any, rows: np.ndarray, families: list[str]) -> None:
-        places = [families.index(family) for family in self.family]
+        family_indices = [families.index(family) for family in self.family]
         self.bars_ = ax.barh(
             rows,
             self.blend_weight,
             height=0.7,
-            color=[COLORS[place % len(COLORS)] for place in places],
-            hatch=[HATCHES[place % len(HATCHES)] for place in places],
+            color=[COLORS[family_index % len(COLORS)] for family_index in family_indices],
+            hatch=[HATCHES[family_index % len(HATCHES)] for family_index in family_indices],
             edgecolor="white",
         )
         labels = [f"{weight:.2f}" if weight > 0 else "" for weight in self.blend_weight]

@@ -12,10 +12,10 @@ from sklearn_autotune.plotting._style import COLORMAP, DARK_COLOR, compute_score
 
 __all__ = ["ParallelCoordinatesDisplay"]
 
-MOST = 8  # axes that stand side by side and can still be read
+MAX_PARAMETERS = 8  # axes that stand side by side and can still be read
 
 # Where a candidate passes an axis whose parameter it does not have.
-ABSENT = -0.12
+ABSENT_POSITION = -0.12
 
 
 class ParallelCoordinatesDisplay:
@@ -26,7 +26,7 @@ class ParallelCoordinatesDisplay:
     Parameters
     ----------
     axes : list of ParameterAxis
-        Parameters, each with the places of all candidates.
+        Parameters, each with the positions of all candidates.
     score : ndarray of float of shape (n_candidates,)
         Higher is better; NaN for those that are not drawn.
     best : int or None, default=None
@@ -88,10 +88,10 @@ class ParallelCoordinatesDisplay:
         -------
         display : ParallelCoordinatesDisplay
         """
-        everything = read_trial_table(search, metric)
-        finished = everything.select_complete()
-        axes = read_varying_axes(everything, parameters, most=MOST)
-        return cls(axes=axes, score=finished.score, best=finished.best, metric=finished.metric).plot(ax=ax)
+        all_trials = read_trial_table(search, metric)
+        trial_table = all_trials.select_complete()
+        axes = read_varying_axes(all_trials, parameters, max_axes=MAX_PARAMETERS)
+        return cls(axes=axes, score=trial_table.score, best=trial_table.best, metric=trial_table.metric).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> "ParallelCoordinatesDisplay":
         """Draw.
@@ -110,17 +110,17 @@ class ParallelCoordinatesDisplay:
         ax = make_axes(ax, size=(max(6.4, 1.35 * n_axes), 4.2))
         low, high = compute_score_limits(self.score)
         height = np.clip((self.score - low) / (high - low), 0, 1)
-        columns = [np.nan_to_num(_jittered(axis), nan=ABSENT) for axis in self.axes]
+        columns = [np.nan_to_num(_spread_choices(axis), nan=ABSENT_POSITION) for axis in self.axes]
         points = np.column_stack([*columns, height])
         drawn = np.flatnonzero(np.isfinite(self.score))
         drawn = drawn[np.argsort(self.score[drawn])]  # the best on top
         self.lines_ = []
-        for place in drawn:
-            is_best = place == self.best
+        for index in drawn:
+            is_best = index == self.best
             (line,) = ax.plot(
                 range(n_axes),
-                points[place],
-                color=DARK_COLOR if is_best else colormap(height[place]),
+                points[index],
+                color=DARK_COLOR if is_best else colormap(height[index]),
                 linewidth=2.6 if is_best else 0.9,
                 alpha=1.0 if is_best else 0.6,
                 marker="o" if is_best or len(drawn) == 1 else None,
@@ -129,58 +129,60 @@ class ParallelCoordinatesDisplay:
                 clip_on=False,
             )
             self.lines_.append(line)
-        self._dress(ax, low, high)
+        self._format_axes(ax, low, high)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _dress(self, ax: Any, low: float, high: float) -> None:
-        names = [_broken(axis.name) for axis in self.axes] + [f"mean\n{self.metric}"]
-        has_absent = any(np.isnan(axis.places).any() for axis in self.axes)
+    def _format_axes(self, ax: Any, low: float, high: float) -> None:
+        names = [_break_name(axis.name) for axis in self.axes] + [f"mean\n{self.metric}"]
+        has_absent = any(np.isnan(axis.positions).any() for axis in self.axes)
         ax.set_xticks(range(len(names)), names, fontsize="small")
         ax.xaxis.tick_top()
         ax.tick_params("x", length=0)
         ax.set_yticks([])
-        ax.set(xlim=(-0.25, len(names) - 0.6), ylim=(ABSENT - 0.05 if has_absent else -0.05, 1.05))
+        ax.set(xlim=(-0.25, len(names) - 0.6), ylim=(ABSENT_POSITION - 0.05 if has_absent else -0.05, 1.05))
         ax.spines[:].set_visible(False)
-        for place, axis in enumerate(self.axes):
-            self._write_ticks(ax, place, *_ticks(axis))
-            if np.isnan(axis.places).any():
-                self._write_ticks(ax, place, [ABSENT], ["none"], with_line=False)
+        for index, axis in enumerate(self.axes):
+            self._write_ticks(ax, index, *_make_ticks(axis))
+            if np.isnan(axis.positions).any():
+                self._write_ticks(ax, index, [ABSENT_POSITION], ["none"], with_line=False)
         heights = np.linspace(0, 1, 5)
-        self._write_ticks(ax, len(self.axes), heights, [f"{low + share * (high - low):.4g}" for share in heights])
+        self._write_ticks(ax, len(self.axes), heights, [f"{low + fraction * (high - low):.4g}" for fraction in heights])
 
-    def _write_ticks(self, ax: Any, place: int, heights: Any, labels: Sequence[str], *, with_line: bool = True) -> None:
+    def _write_ticks(self, ax: Any, index: int, heights: Any, labels: Sequence[str], *, with_line: bool = True) -> None:
         if with_line:
-            ax.vlines(place, 0, 1, color=DARK_COLOR, linewidth=0.8, zorder=2.5)
+            ax.vlines(index, 0, 1, color=DARK_COLOR, linewidth=0.8, zorder=2.5)
         box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
         for height, label in zip(heights, labels, strict=True):
-            ax.plot([place - 0.02, place + 0.02], [height, height], color=DARK_COLOR, linewidth=0.8, zorder=4)
-            ax.text(place + 0.05, height, label, fontsize="x-small", va="center", bbox=box, zorder=5)
+            ax.plot([index - 0.02, index + 0.02], [height, height], color=DARK_COLOR, linewidth=0.8, zorder=4)
+            ax.text(index + 0.05, height, label, fontsize="x-small", va="center", bbox=box, zorder=5)
 
 
-def _ticks(axis: ParameterAxis) -> tuple[np.ndarray, list[str]]:
-    low, high = axis.limits()
+def _make_ticks(axis: ParameterAxis) -> tuple[np.ndarray, list[str]]:
+    low, high = axis.compute_limits()
     if axis.is_choice:
         span = max(1, len(axis.labels) - 1)
         return np.arange(len(axis.labels)) / span if len(axis.labels) > 1 else np.array([0.5]), axis.labels
     if low == high:
         return np.array([0.5]), [format_value(10**low if axis.is_log else low)]
-    distinct = np.unique(axis.even[np.isfinite(axis.even)])
-    even = distinct if len(distinct) <= 5 else np.linspace(low, high, 5)
-    return (even - low) / (high - low), [format_value(float(10**one if axis.is_log else one)) for one in even]
+    distinct = np.unique(axis.scaled_positions[np.isfinite(axis.scaled_positions)])
+    scaled_positions = distinct if len(distinct) <= 5 else np.linspace(low, high, 5)
+    return (scaled_positions - low) / (high - low), [
+        format_value(float(10**one if axis.is_log else one)) for one in scaled_positions
+    ]
 
 
-def _jittered(axis: ParameterAxis) -> np.ndarray:
+def _spread_choices(axis: ParameterAxis) -> np.ndarray:
     """Spread candidates with the same choice a little, by their numbers, so that lines do not hide each other."""
-    share = axis.share
+    fraction = axis.fraction
     if not axis.is_choice:
-        return share
+        return fraction
     span = max(1, len(axis.labels) - 1)
-    share = np.where(np.isnan(axis.places), np.nan, axis.places / span if len(axis.labels) > 1 else 0.5)
+    fraction = np.where(np.isnan(axis.positions), np.nan, axis.positions / span if len(axis.labels) > 1 else 0.5)
     width = 0.25 / max(2, len(axis.labels))
-    return share + width * ((0.618 * np.arange(len(share))) % 1.0 - 0.5)
+    return fraction + width * ((0.618 * np.arange(len(fraction))) % 1.0 - 0.5)
 
 
-def _broken(name: str) -> str:
+def _break_name(name: str) -> str:
     """Break a long name after its steps."""
     return name.replace("__", "__\n") if len(name) > 10 else name

@@ -11,7 +11,7 @@ from sklearn_autotune.plotting._style import BEST_STYLE, COLORMAP, compute_score
 
 __all__ = ["SliceDisplay"]
 
-MOST = 6
+MAX_PARAMETERS = 6
 N_COLUMNS = 3
 
 
@@ -21,7 +21,7 @@ class SliceDisplay:
     Parameters
     ----------
     axes : list of ParameterAxis
-        Parameters, each with the places of all candidates.
+        Parameters, each with the positions of all candidates.
     score : ndarray of float of shape (n_candidates,)
         Higher is better; NaN for those that are not drawn.
     number : ndarray of int of shape (n_candidates,)
@@ -87,14 +87,14 @@ class SliceDisplay:
         -------
         display : SliceDisplay
         """
-        everything = read_trial_table(search, metric)
-        finished = everything.select_complete()
+        all_trials = read_trial_table(search, metric)
+        trial_table = all_trials.select_complete()
         return cls(
-            axes=read_varying_axes(everything, parameters, most=MOST),
-            score=finished.score,
-            number=finished.number,
-            best=finished.best,
-            metric=finished.metric,
+            axes=read_varying_axes(all_trials, parameters, max_axes=MAX_PARAMETERS),
+            score=trial_table.score,
+            number=trial_table.number,
+            best=trial_table.best,
+            metric=trial_table.metric,
         ).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> "SliceDisplay":
@@ -115,7 +115,7 @@ class SliceDisplay:
         self.figure_ = self.axes_[0].figure
         limits = compute_score_limits(self.score)
         self.scatters_ = [
-            self._draw(ax, axis, limits, is_first=place % N_COLUMNS == 0)
+            self._draw_slice(ax, axis, limits, is_first=place % N_COLUMNS == 0)
             for place, (ax, axis) in enumerate(zip(self.axes_, self.axes, strict=True))
         ]
         if len(self.number) > 1:
@@ -123,11 +123,11 @@ class SliceDisplay:
             bar.set_label("trial")
         return self
 
-    def _draw(self, ax: Any, axis: ParameterAxis, limits: tuple[float, float], *, is_first: bool) -> Any:
-        drawn = np.isfinite(self.score) & np.isfinite(axis.places)
+    def _draw_slice(self, ax: Any, axis: ParameterAxis, limits: tuple[float, float], *, is_first: bool) -> Any:
+        drawn = np.isfinite(self.score) & np.isfinite(axis.positions)
         heights = np.maximum(self.score, limits[0])
         scatter = ax.scatter(
-            axis.places[drawn],
+            axis.positions[drawn],
             heights[drawn],
             c=self.number[drawn],
             vmin=self.number.min(),
@@ -138,10 +138,10 @@ class SliceDisplay:
             linewidths=0.3,
             clip_on=False,
         )
-        axis.dress(ax)
+        axis.format_axis(ax)
         if self.best is not None and drawn[self.best]:
-            best = (axis.places[self.best], self.score[self.best])
-            ax.scatter(*best, clip_on=False, zorder=4, **(BEST_STYLE.settings() | {"edgecolors": "white"}))
+            best = (axis.positions[self.best], self.score[self.best])
+            ax.scatter(*best, clip_on=False, zorder=4, **(BEST_STYLE.make_scatter_settings() | {"edgecolors": "white"}))
         ax.set_ylim(limits)
         if is_first:
             ax.set_ylabel(f"mean {self.metric}")

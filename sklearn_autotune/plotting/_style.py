@@ -1,4 +1,4 @@
-"""Colours, marks and small helpers that all displays share: legible in print, and for the colour-blind."""
+"""Colours, markers and helpers that all displays share: legible in print, and for the colour-blind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class TrialStyle:
     is_filled: bool = True
     size: float = 28.0
 
-    def settings(self) -> dict[str, Any]:
+    def make_scatter_settings(self) -> dict[str, Any]:
         """Return the arguments of ``Axes.scatter``."""
         colors: dict[str, Any] = {"color": self.color}
         if self.marker != "x":
@@ -75,7 +75,7 @@ def make_axes(ax: Any, *, size: tuple[float, float] = (6.4, 4.0)) -> Any:
 
 
 def split_axes(ax: Any, n: int, *, n_columns: int, size: tuple[float, float], **settings: Any) -> np.ndarray:
-    """Divide the place of some axes, or a new figure, among several.
+    """Divide the area of some axes, or of a new figure, among several axes.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def split_axes(ax: Any, n: int, *, n_columns: int, size: tuple[float, float], **
     n_columns = min(n, n_columns)
     n_rows = -(-n // n_columns)
     grid = ax.get_subplotspec().subgridspec(n_rows, n_columns, **settings)
-    return np.array([ax.figure.add_subplot(grid[place // n_columns, place % n_columns]) for place in range(n)])
+    return np.array([ax.figure.add_subplot(grid[index // n_columns, index % n_columns]) for index in range(n)])
 
 
 def compute_score_limits(scores: Any) -> tuple[float, float]:
@@ -100,13 +100,13 @@ def compute_score_limits(scores: Any) -> tuple[float, float]:
     >>> bool(0.8 < low < 0.9), bool(0.93 < high < 0.95)
     (True, True)
     """
-    known = np.asarray(scores, dtype=float)
-    known = np.sort(known[np.isfinite(known)])
-    if not len(known):
+    finite = np.asarray(scores, dtype=float)
+    finite = np.sort(finite[np.isfinite(finite)])
+    if not len(finite):
         return 0.0, 1.0
-    best = known[-1]
-    spread = best - np.quantile(known, 0.25)
-    low = known[known >= best - 3 * spread][0]
+    best = finite[-1]
+    spread = best - np.quantile(finite, 0.25)
+    low = finite[finite >= best - 3 * spread][0]
     margin = 0.05 * (best - low) or 0.05 * abs(best) or 0.05
     return float(low - margin), float(best + margin)
 
@@ -122,13 +122,13 @@ def make_logarithmic(ax: Any, first: float, last: float) -> None:
 
 
 def draw_legend(ax: Any, **settings: Any) -> None:
-    """Draw a legend if there is something to tell apart."""
+    """Draw a legend if there is more than one label."""
     handles, labels = ax.get_legend_handles_labels()
     if len(labels) > 1:
         ax.legend(handles, labels, **{"framealpha": 0.9, "fontsize": "small", **settings})
 
 
-def format_value(value: Any, *, most: int = MAX_LABEL_LENGTH) -> str:
+def format_value(value: Any, *, max_length: int = MAX_LABEL_LENGTH) -> str:
     """Return a short text for any value.
 
     Examples
@@ -141,34 +141,34 @@ def format_value(value: Any, *, most: int = MAX_LABEL_LENGTH) -> str:
         return f"{float(value):.3g}"
     text = value if isinstance(value, str) else getattr(value, "__name__", None) or repr(value)
     text = " ".join(text.split())
-    if hasattr(value, "get_params") and len(text) > most:
+    if hasattr(value, "get_params") and len(text) > max_length:
         text = f"{type(value).__name__}(…)"
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
 def encode_choices(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
-    """Number the different values, and name each so that no two have the same name.
+    """Encode distinct values as integers, and give each a unique label.
 
     Returns
     -------
-    places : ndarray of int of shape (n_values,)
+    codes : ndarray of int of shape (n_values,)
     labels : list of str
-        In the order of the places: numbers first and ascending, then by name.
+        In the order of the codes: numbers first and ascending, then by name.
     """
     keys = [make_value_key(value) for value in values]
     first = dict(zip(reversed(keys), reversed(values), strict=True))
 
-    def order(key: Any) -> tuple[bool, float, str]:
+    def make_sort_key(key: Any) -> tuple[bool, float, str]:
         value = first[key]
         is_number = isinstance(value, int | float | np.number) and bool(np.isfinite(value))
         return (not is_number, float(value) if is_number else 0.0, format_value(value))
 
-    ordered = sorted(first, key=order)
+    ordered = sorted(first, key=make_sort_key)
     names: dict[str, int] = {}
     labels = []
     for key in ordered:
         name = format_value(first[key])
         names[name] = names.get(name, 0) + 1
         labels.append(name if names[name] == 1 else f"{name} ({names[name]})")
-    place_of = {key: place for place, key in enumerate(ordered)}
-    return np.array([place_of[key] for key in keys], dtype=int), labels
+    code_of_key = {key: index for index, key in enumerate(ordered)}
+    return np.array([code_of_key[key] for key in keys], dtype=int), labels

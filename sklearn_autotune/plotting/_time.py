@@ -79,17 +79,17 @@ class TimeDisplay:
         display : TimeDisplay
         """
         board = getattr(search, "leaderboard_", None)
-        finished = read_trial_table(search)
-        seconds, counts = _by_status(finished) if board is None else _by_family(board)
+        trial_table = read_trial_table(search)
+        seconds, counts = _sum_by_status(trial_table) if board is None else _sum_by_family(board)
         refit = getattr(search, "refit_time_", None)
         if refit is not None:
             seconds["final fit"] = {FIT: float(refit)}
-        spent = measure_overhead(search, finished)
-        if spent.sampler is not None:
-            seconds["sampler"] = {OTHER: spent.sampler}
-        if spent.rest > 0:
-            seconds["the rest" if spent.sampler is not None else "sampler and the rest"] = {OTHER: spent.rest}
-        wall = None if spent.wall is None else spent.wall + float(refit or 0.0)
+        overhead = measure_overhead(search, trial_table)
+        if overhead.sampler is not None:
+            seconds["sampler"] = {OTHER: overhead.sampler}
+        if overhead.rest > 0:
+            seconds["the rest" if overhead.sampler is not None else "sampler and the rest"] = {OTHER: overhead.rest}
+        wall = None if overhead.wall is None else overhead.wall + float(refit or 0.0)
         return cls(seconds=seconds, counts=counts, wall_seconds=wall).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> "TimeDisplay":
@@ -108,7 +108,7 @@ class TimeDisplay:
         rows = np.arange(len(self.seconds))
         left = np.zeros(len(rows))
         self.bars_ = {}
-        for place, phase in enumerate((FIT, SCORE, OTHER)):
+        for index, phase in enumerate((FIT, SCORE, OTHER)):
             widths = np.array([phases.get(phase, 0.0) for phases in self.seconds.values()])
             if widths.any():
                 self.bars_[phase] = ax.barh(
@@ -116,8 +116,8 @@ class TimeDisplay:
                     widths,
                     left=left,
                     height=0.66,
-                    color=COLORS[(0, 1, 7)[place]],
-                    hatch=HATCHES[place],
+                    color=COLORS[(0, 1, 7)[index]],
+                    hatch=HATCHES[index],
                     edgecolor="white",
                     label=phase,
                 )
@@ -134,26 +134,26 @@ class TimeDisplay:
         return self
 
 
-def _by_status(finished: TrialTable) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+def _sum_by_status(trial_table: TrialTable) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
     seconds, counts = {}, {}
-    for status in dict.fromkeys(("complete", "pruned", "failed", *finished.status)):
-        places = finished.find_by_status(status)
-        if len(places):
-            known = finished.seconds[places]
-            fit = np.where(np.isfinite(finished.fit_seconds[places]), finished.fit_seconds[places], known)
+    for status in dict.fromkeys(("complete", "pruned", "failed", *trial_table.status)):
+        indices = trial_table.find_by_status(status)
+        if len(indices):
+            known = trial_table.seconds[indices]
+            fit = np.where(np.isfinite(trial_table.fit_seconds[indices]), trial_table.fit_seconds[indices], known)
             seconds[status] = {FIT: float(np.nansum(fit)), SCORE: float(np.nansum(np.maximum(known - fit, 0)))}
-            counts[status] = len(places)
+            counts[status] = len(indices)
     return seconds, counts
 
 
-def _by_family(board: Mapping[str, np.ndarray]) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+def _sum_by_family(board: Mapping[str, np.ndarray]) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
     """Add up a leaderboard, the family that took most first."""
     seconds, counts = {}, {}
     for family in dict.fromkeys(board["family"]):
-        of_it = board["family"] == family
+        in_family = board["family"] == family
         seconds[family] = {
-            FIT: float(np.nansum(board["fit_seconds"][of_it])),
-            SCORE: float(np.nansum(board["predict_seconds"][of_it])),
+            FIT: float(np.nansum(board["fit_seconds"][in_family])),
+            SCORE: float(np.nansum(board["predict_seconds"][in_family])),
         }
-        counts[family] = int(of_it.sum())
+        counts[family] = int(in_family.sum())
     return dict(sorted(seconds.items(), key=lambda item: -sum(item[1].values()))), counts
