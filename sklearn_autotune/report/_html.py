@@ -10,7 +10,17 @@ import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
 
-__all__ = ["code_block", "details", "figure", "heading", "page", "paragraphs", "sentences", "table", "terms"]
+__all__ = [
+    "render_code",
+    "render_details",
+    "render_figure",
+    "render_heading",
+    "render_list",
+    "render_page",
+    "render_paragraphs",
+    "render_table",
+    "render_terms",
+]
 
 STYLE = """
 :root { color-scheme: light; }
@@ -42,7 +52,7 @@ DPI = 120
 PIXELS_PER_INCH = 96
 
 
-def page(title: str, body: Sequence[str]) -> str:
+def render_page(title: str, body: Sequence[str]) -> str:
     """Return the whole page.
 
     Parameters
@@ -76,53 +86,53 @@ def page(title: str, body: Sequence[str]) -> str:
     )
 
 
-def heading(text: str, level: int = 2) -> str:
+def render_heading(text: str, level: int = 2) -> str:
     """Return a heading."""
     return f"<h{level}>{escape(text)}</h{level}>"
 
 
-def paragraphs(texts: Sequence[str], kind: str = "") -> str:
+def render_paragraphs(texts: Sequence[str], kind: str = "") -> str:
     """Return a paragraph for each text."""
     opening = f'<p class="{kind}">' if kind else "<p>"
     return "\n".join(f"{opening}{escape(text)}</p>" for text in texts)
 
 
-def sentences(texts: Sequence[str]) -> str:
+def render_list(texts: Sequence[str]) -> str:
     """Return a list with an item for each text."""
     return "\n".join(["<ul>", *(f"<li>{escape(text)}</li>" for text in texts), "</ul>"])
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
+def render_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows with the same keys as a table that scrolls by itself if it is wide.
 
     Examples
     --------
-    >>> "<td class=\\"number\\">0.5</td>" in table([{"name": "<b>", "score": 0.5}])
+    >>> "<td class=\\"number\\">0.5</td>" in render_table([{"name": "<b>", "score": 0.5}])
     True
     """
-    head = "".join(_head(name, [row[name] for row in rows]) for name in rows[0])
-    lines = ["<tr>" + "".join(_cell(value) for value in row.values()) + "</tr>" for row in rows]
+    head = "".join(_render_header(name, [row[name] for row in rows]) for name in rows[0])
+    lines = ["<tr>" + "".join(_render_cell(value) for value in row.values()) + "</tr>" for row in rows]
     top = ['<div class="scroll"><table>', f"<thead><tr>{head}</tr></thead>", "<tbody>"]
     return "\n".join([*top, *lines, "</tbody></table></div>"])
 
 
-def terms(pairs: Mapping[str, Any]) -> str:
+def render_terms(pairs: Mapping[str, Any]) -> str:
     """Return names with their values, one below the other."""
-    lines = [f"<tr><th>{escape(name)}</th>{_cell(value, left=True)}</tr>" for name, value in pairs.items()]
+    lines = [f"<tr><th>{escape(name)}</th>{_render_cell(value, left=True)}</tr>" for name, value in pairs.items()]
     return "\n".join(['<div class="scroll"><table class="terms"><tbody>', *lines, "</tbody></table></div>"])
 
 
-def code_block(text: str) -> str:
+def render_code(text: str) -> str:
     """Return code, or anything else in which spaces count."""
     return f"<pre><code>{escape(text)}</code></pre>"
 
 
-def details(summary: str, inner: str) -> str:
+def render_details(summary: str, inner: str) -> str:
     """Return something that opens on a click."""
     return f"<details><summary>{escape(summary)}</summary>\n{inner}\n</details>"
 
 
-def figure(drawn: Any, caption: str, alt: str) -> str:
+def render_figure(drawn: Any, caption: str, alt: str) -> str:
     """Return a figure of matplotlib as a picture that lies in the page, and close it.
 
     Parameters
@@ -145,7 +155,7 @@ def figure(drawn: Any, caption: str, alt: str) -> str:
     return f"<figure><img {source}>\n<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _head(name: Any, values: Sequence[Any]) -> str:
+def _render_header(name: Any, values: Sequence[Any]) -> str:
     kind = ' class="number"' if any(_is_number(value) for value in values) else ""
     return f"<th{kind}>{escape(str(name).replace('_', ' '))}</th>"
 
@@ -154,7 +164,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, float | int | np.number) and not isinstance(value, bool | np.bool_)
 
 
-def _cell(value: Any, *, left: bool = False) -> str:
+def _render_cell(value: Any, *, left: bool = False) -> str:
     if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
         return "<td>–</td>" if left or value is None else '<td class="number">–</td>'
     if isinstance(value, bool | np.bool_):

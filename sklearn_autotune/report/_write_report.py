@@ -21,10 +21,20 @@ from sklearn_autotune.space._dimensions import make_value_key
 
 __all__ = ["write_report"]
 
-PACKAGES = ("sklearn-autotune", "scikit-learn", "optuna", "numpy", "scipy", "joblib", "xgboost", "lightgbm", "pandas")
+VERSIONED_PACKAGES = (
+    "sklearn-autotune",
+    "scikit-learn",
+    "optuna",
+    "numpy",
+    "scipy",
+    "joblib",
+    "xgboost",
+    "lightgbm",
+    "pandas",
+)
 
 # Longer tables are cut: the best come first.
-MOST_ROWS = 200
+MAX_ROWS = 200
 
 # What is drawn of a search: the display, and what is written below it.
 FIGURES: tuple[tuple[str, Any, str], ...] = (
@@ -106,59 +116,59 @@ def write_report(source: Any, path: Any, *, title: str | None = None, code: str 
     """
     if isinstance(source, Comparison):
         title = title or "Comparison of methods"
-        body = list(_of_comparison(source))
+        body = list(_render_comparison(source))
     else:
         title = title or f"Search by {type(source).__name__}"
-        body = list(_of_search(source, code))
+        body = list(_render_search(source, code))
     written = f"Written {datetime.now():%Y-%m-%d %H:%M} by sklearn_autotune."
-    body = [html.heading(title, 1), html.paragraphs([written], "aside"), *body, *_environment()]
+    body = [html.render_heading(title, 1), html.render_paragraphs([written], "aside"), *body, *_render_environment()]
     path = Path(path)
-    path.write_text(html.page(title, body), encoding="utf-8")
+    path.write_text(html.render_page(title, body), encoding="utf-8")
     return path
 
 
 # -- a search ----------------------------------------------------------------------------------------------------------
 
 
-def _of_search(search: Any, code: str | None) -> Iterator[str]:
-    finished = read_trial_table(search)
+def _render_search(search: Any, code: str | None) -> Iterator[str]:
+    trial_table = read_trial_table(search)
     summary = summarize(search)
-    yield html.heading("What happened")
-    yield html.paragraphs(summary.sentences)
+    yield html.render_heading("What happened")
+    yield html.render_paragraphs(summary.sentences)
     if summary.next_steps:
-        yield html.heading("To try next", 3)
-        yield html.sentences(summary.next_steps)
-    yield from _winner(search, finished, code)
-    yield from _figures(search)
-    yield from _candidates(finished)
-    yield from _failures(finished)
-    yield html.heading("Settings")
-    yield html.terms({name: _repr(value) for name, value in search.get_params(deep=False).items()})
+        yield html.render_heading("To try next", 3)
+        yield html.render_list(summary.next_steps)
+    yield from _render_winner(search, trial_table, code)
+    yield from _render_figures(search)
+    yield from _render_candidates(trial_table)
+    yield from _render_failures(trial_table)
+    yield html.render_heading("Settings")
+    yield html.render_terms({name: _format_value(value) for name, value in search.get_params(deep=False).items()})
 
 
-def _winner(search: Any, finished: TrialTable, code: str | None) -> Iterator[str]:
-    yield html.heading("The winner")
-    if finished.best is None:
-        yield html.paragraphs(["None has been chosen."])
+def _render_winner(search: Any, trial_table: TrialTable, code: str | None) -> Iterator[str]:
+    yield html.render_heading("The winner")
+    if trial_table.best is None:
+        yield html.render_paragraphs(["None has been chosen."])
         return
-    params = finished.params[finished.best]
-    yield html.terms({name: _repr(value) for name, value in params.items()} or {"parameters": "none"})
+    params = trial_table.params[trial_table.best]
+    yield html.render_terms({name: _format_value(value) for name, value in params.items()} or {"parameters": "none"})
     weights = getattr(search, "blend_weights_", None)
     if weights:
-        yield html.heading("The blend", 3)
-        yield html.terms({name: float(weight) for name, weight in weights.items()})
-    yield html.heading("Code", 3)
-    code = code or _code_of(search)
+        yield html.render_heading("The blend", 3)
+        yield html.render_terms({name: float(weight) for name, weight in weights.items()})
+    yield html.render_heading("Code", 3)
+    code = code or _write_code(search)
     if code is None:
-        yield html.paragraphs(
+        yield html.render_paragraphs(
             ["A few lines cannot spell it. Keep it as it is: joblib.dump(search.best_estimator_, 'model.joblib')."]
         )
         return
-    yield html.paragraphs(["This makes the winner, not fitted:"])
-    yield html.code_block(code)
+    yield html.render_paragraphs(["This makes the winner, not fitted:"])
+    yield html.render_code(code)
 
 
-def _code_of(search: Any) -> str | None:
+def _write_code(search: Any) -> str | None:
     """Spell the winner with the imports it needs, or return None if a part of it has no ``repr`` that makes it."""
     fitted = getattr(search, "best_estimator_", None)
     if fitted is None or hasattr(search, "blend_weights_"):
@@ -166,16 +176,16 @@ def _code_of(search: Any) -> str | None:
     model = clone(fitted)
     parts = [model, *model.get_params(deep=True).values()]
     kinds = {type(part) for part in parts if hasattr(part, "get_params") and not isinstance(part, type)}
-    homes = {kind: _public_home(kind) for kind in kinds}
-    if None in homes.values():  # a class that was made inside a function cannot be imported
+    public_modules = {kind: _find_public_module(kind) for kind in kinds}
+    if None in public_modules.values():  # a class that was made inside a function cannot be imported
         return None
-    lines = {f"from {home} import {kind.__name__}" for kind, home in homes.items()}
-    spelled = _spell(model)
-    if re.search(r"\bnan\b", spelled):
+    lines = {f"from {public_module} import {kind.__name__}" for kind, public_module in public_modules.items()}
+    code_of_model = _write_value(model)
+    if re.search(r"\bnan\b", code_of_model):
         lines.add("from numpy import nan")
-    if "array(" in spelled:
+    if "array(" in code_of_model:
         lines.add("from numpy import array")
-    code = "\n".join([*sorted(lines), "", f"model = {spelled}"])
+    code = "\n".join([*sorted(lines), "", f"model = {code_of_model}"])
     try:
         compile(code, "<report>", "exec")
     except SyntaxError:  # as of functions
@@ -183,20 +193,20 @@ def _code_of(search: Any) -> str | None:
     return code
 
 
-def _spell(value: Any, indent: int = 0) -> str:
+def _write_value(value: Any, indent: int = 0) -> str:
     """Return a value as Python code; of estimators the parameters that are not the default, however many there are."""
     if hasattr(value, "get_params") and not isinstance(value, type):
-        changed = _changed_params(value)
-        inside = [f"{name}={_spell(one, indent + 4)}" for name, one in changed.items()]
-        return _bracket(f"{type(value).__name__}(", inside, ")", indent)
+        changed = _find_changed_params(value)
+        inside = [f"{name}={_write_value(one, indent + 4)}" for name, one in changed.items()]
+        return _write_bracketed(f"{type(value).__name__}(", inside, ")", indent)
     if type(value) in (list, tuple):
-        inside = [_spell(one, indent + 4) for one in value]
+        inside = [_write_value(one, indent + 4) for one in value]
         opening, closing = ("[", "]") if isinstance(value, list) else ("(", ",)" if len(value) == 1 else ")")
-        return _bracket(opening, inside, closing, indent)
+        return _write_bracketed(opening, inside, closing, indent)
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
-def _bracket(opening: str, inside: list[str], closing: str, indent: int) -> str:
+def _write_bracketed(opening: str, inside: list[str], closing: str, indent: int) -> str:
     """Write on one line if it fits, else one item a line."""
     line = opening + ", ".join(inside) + closing
     if len(line) + indent <= 100 and "\n" not in line:
@@ -205,7 +215,7 @@ def _bracket(opening: str, inside: list[str], closing: str, indent: int) -> str:
     return "\n".join([opening, *(f"{margin}{one}," for one in inside), " " * indent + closing.lstrip(",")])
 
 
-def _changed_params(model: Any) -> dict[str, Any]:
+def _find_changed_params(model: Any) -> dict[str, Any]:
     params = model.get_params(deep=False)
     try:
         defaults = type(model)().get_params(deep=False)
@@ -214,82 +224,91 @@ def _changed_params(model: Any) -> dict[str, Any]:
     return {name: one for name, one in params.items() if make_value_key(one) != make_value_key(defaults.get(name))}
 
 
-def _public_home(kind: type) -> str | None:
+def _find_public_module(kind: type) -> str | None:
     """Return where a class is imported from: the first part of its module's path that has it; None if none has."""
     parts = kind.__module__.split(".")
-    homes = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
-    return next((home for home in homes if getattr(sys.modules.get(home), kind.__name__, None) is kind), None)
+    public_modules = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    return next(
+        (
+            public_module
+            for public_module in public_modules
+            if getattr(sys.modules.get(public_module), kind.__name__, None) is kind
+        ),
+        None,
+    )
 
 
-def _figures(search: Any) -> Iterator[str]:
-    yield html.heading("Figures")
-    left_out = []
+def _render_figures(search: Any) -> Iterator[str]:
+    yield html.render_heading("Figures")
+    not_drawn = []
     for name, display, caption in FIGURES:
         try:
             drawn = display.from_search(search)
         except ValueError as error:  # so displays say that there is nothing for them to show
-            left_out.append(f"{name}: {error}")
+            not_drawn.append(f"{name}: {error}")
             continue
-        yield html.heading(name, 3)
-        yield html.figure(drawn.figure_, caption, f"{name}: {caption}")
-    if left_out:
-        yield html.details("Not drawn", html.sentences(left_out))
+        yield html.render_heading(name, 3)
+        yield html.render_figure(drawn.figure_, caption, f"{name}: {caption}")
+    if not_drawn:
+        yield html.render_details("Not drawn", html.render_list(not_drawn))
 
 
-def _candidates(finished: TrialTable) -> Iterator[str]:
-    yield html.heading("Candidates")
-    leading = finished.leading(len(finished)).tolist()
-    order = leading + [place for place in range(len(finished)) if place not in set(leading)]
-    folds = finished.fold_scores
+def _render_candidates(trial_table: TrialTable) -> Iterator[str]:
+    yield html.render_heading("Candidates")
+    leading = trial_table.find_leading(len(trial_table)).tolist()
+    order = leading + [index for index in range(len(trial_table)) if index not in set(leading)]
+    folds = trial_table.fold_scores
     spread = np.array([row[np.isfinite(row)].std() if np.isfinite(row).any() else np.nan for row in folds])
     rows = [
         {
-            "trial": finished.number[place],
-            "status": finished.status[place],
-            f"mean {finished.metric}": finished.partial_score[place],
-            "std": spread[place],
-            "folds": finished.n_folds[place],
-            "seconds": finished.seconds[place],
-            "parameters": _parameters(finished.params[place]),
+            "trial": trial_table.number[index],
+            "status": trial_table.status[index],
+            f"mean {trial_table.metric}": trial_table.partial_score[index],
+            "std": spread[index],
+            "folds": trial_table.n_folds[index],
+            "seconds": trial_table.seconds[index],
+            "parameters": _format_parameters(trial_table.params[index]),
         }
-        for place in order[:MOST_ROWS]
+        for index in order[:MAX_ROWS]
     ]
-    yield html.table(rows)
-    if len(order) > MOST_ROWS:
-        yield html.paragraphs([f"… and {len(order) - MOST_ROWS} more."], "aside")
-    yield html.paragraphs(
+    yield html.render_table(rows)
+    if len(order) > MAX_ROWS:
+        yield html.render_paragraphs([f"… and {len(order) - MAX_ROWS} more."], "aside")
+    yield html.render_paragraphs(
         ["The winner comes first. Of candidates that were stopped, the mean is of what was measured."]
     )
 
 
-def _failures(finished: TrialTable) -> Iterator[str]:
-    failed = finished.find_by_status("failed")
+def _render_failures(trial_table: TrialTable) -> Iterator[str]:
+    failed = trial_table.find_by_status("failed")
     if not len(failed):
         return
-    yield html.heading("Failures")
+    yield html.render_heading("Failures")
     by_error: dict[str, list[int]] = {}
-    for place in failed:
-        by_error.setdefault(finished.error[place] or "no error was recorded", []).append(int(finished.number[place]))
+    for index in failed:
+        by_error.setdefault(trial_table.error[index] or "no error was recorded", []).append(
+            int(trial_table.number[index])
+        )
     for error, numbers in by_error.items():
         shown = ", ".join(str(number) for number in numbers[:20]) + (" …" if len(numbers) > 20 else "")
         last = error.strip().splitlines()[-1]
-        yield html.details(f"{len(numbers)} × {last} (trials {shown})", html.code_block(error))
+        yield html.render_details(f"{len(numbers)} × {last} (trials {shown})", html.render_code(error))
 
 
 # -- a comparison ------------------------------------------------------------------------------------------------------
 
 
-def _of_comparison(comparison: Comparison) -> Iterator[str]:
-    yield html.heading("What can be said")
-    yield html.paragraphs(
+def _render_comparison(comparison: Comparison) -> Iterator[str]:
+    yield html.render_heading("What can be said")
+    yield html.render_paragraphs(
         [
             comparison.verdict(),
             f"{len(comparison.names)} methods on {comparison.n_folds} outer folds, by {comparison.metric}; "
             f"baselines: {', '.join(comparison.baselines) or 'none'}.",
         ]
     )
-    yield html.heading("Methods")
-    yield html.table(_rows_of(comparison.summary))
+    yield html.render_heading("Methods")
+    yield html.render_table(_to_rows(comparison.summary))
     drawings: list[tuple[Callable[..., Any], str]] = [
         (
             plotting.ComparisonDisplay.from_comparison,
@@ -301,56 +320,58 @@ def _of_comparison(comparison: Comparison) -> Iterator[str]:
         caption = "Best inner score so far against seconds, mean over the outer folds."
         drawings.append((plotting.AnytimeDisplay.from_comparison, caption))
     for draw, caption in drawings:
-        yield html.figure(draw(comparison).figure_, caption, caption)
+        yield html.render_figure(draw(comparison).figure_, caption, caption)
     if comparison.differences["method"]:
-        yield html.heading("Differences")
+        yield html.render_heading("Differences")
         first = comparison.summary["method"][0]
-        yield html.paragraphs(
+        yield html.render_paragraphs(
             [f"How much better {first} is than each other, fold by fold. All intervals hold at once."]
         )
-        yield html.table(_rows_of(comparison.differences))
-    yield html.heading("Folds")
-    hidden = ("error", "trace", "best_params")
-    rows = [{name: value for name, value in row.items() if name not in hidden} for row in comparison.rows]
-    parameters = [{"best parameters": _parameters(row["best_params"])} for row in comparison.rows]
-    yield html.table([row | more for row, more in zip(rows, parameters, strict=True)][:MOST_ROWS])
+        yield html.render_table(_to_rows(comparison.differences))
+    yield html.render_heading("Folds")
+    left_out_columns = ("error", "trace", "best_params")
+    rows = [{name: value for name, value in row.items() if name not in left_out_columns} for row in comparison.rows]
+    parameters = [{"best parameters": _format_parameters(row["best_params"])} for row in comparison.rows]
+    yield html.render_table([row | more for row, more in zip(rows, parameters, strict=True)][:MAX_ROWS])
     errors = [row for row in comparison.rows if row["error"] is not None]
     if errors:
-        yield html.heading("Failures")
+        yield html.render_heading("Failures")
     for row in errors:
         last = row["error"].strip().splitlines()[-1]
-        yield html.details(f"{row['method']}, fold {row['fold']}: {last}", html.code_block(row["error"]))
+        yield html.render_details(f"{row['method']}, fold {row['fold']}: {last}", html.render_code(row["error"]))
 
 
-def _rows_of(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+def _to_rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 # -- both --------------------------------------------------------------------------------------------------------------
 
 
-def _environment() -> Iterator[str]:
-    yield html.heading("Environment")
+def _render_environment() -> Iterator[str]:
+    yield html.render_heading("Environment")
     found = {"Python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
-    versions = {package: _version(package) for package in PACKAGES}
-    yield html.terms(found | {package: one for package, one in versions.items() if one is not None})
+    versions = {package: _find_version(package) for package in VERSIONED_PACKAGES}
+    yield html.render_terms(found | {package: one for package, one in versions.items() if one is not None})
 
 
-def _version(package: str) -> str | None:
+def _find_version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
         return None
 
 
-def _parameters(params: Any) -> str | None:
+def _format_parameters(params: Any) -> str | None:
     """Return parameters in a line, numbers with a few digits."""
     if not isinstance(params, Mapping):
-        return None if params is None else _repr(params)
-    shown = {name: f"{float(one):.5g}" if isinstance(one, float) else _repr(one) for name, one in params.items()}
+        return None if params is None else _format_value(params)
+    shown = {
+        name: f"{float(one):.5g}" if isinstance(one, float) else _format_value(one) for name, one in params.items()
+    }
     return ", ".join(f"{name}={one}" for name, one in shown.items())
 
 
-def _repr(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """Return a value as Python spells it, without the line breaks that estimators put in."""
     return " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
