@@ -27,20 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code : int
         To exit with.
     """
-    given = make_parser().parse_args(arguments)
-    extra, packages = DEMO if given.name == "demo" else RUN
+    args = make_parser().parse_args(arguments)
+    extra, packages = DEMO if args.name == "demo" else RUN
     for package in packages:
         if find_spec(package) is None:
-            sys.stderr.write(f"error: {given.name} needs {package}: pip install 'sklearn-autotune[{extra}]'\n")
+            sys.stderr.write(f"error: {args.name} needs {package}: pip install 'sklearn-autotune[{extra}]'\n")
             return 2
-    if given.name == "demo":
+    if args.name == "demo":
         from sklearn_autotune.cli._demo import run_demo  # here, so that --help does not wait for it
 
-        run_demo(n_trials=given.n_trials, n_jobs=given.n_jobs, seed=given.seed)
+        run_demo(n_trials=args.n_trials, n_jobs=args.n_jobs, seed=args.seed)
         return 0
     from sklearn_autotune.cli import _commands
 
-    return _commands.execute_command(getattr(_commands, f"{given.name}_command"), given)
+    return _commands.execute_command(getattr(_commands, f"{args.name}_command"), args)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -64,13 +64,13 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
     compare = commands.add_parser(
-        "compare", parents=[for_all], help="hold methods against each other on outer folds, and write a folder"
+        "compare", parents=[for_all], help="compare methods on outer folds, and write a folder"
     )
     compare.add_argument("config", help="the YAML file")
     compare.add_argument("--output", metavar="DIR", help="the folder (default: a new one where the file says)")
     compare.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
-    check = commands.add_parser("verify", parents=[for_all], help="make a run's scores again, and compare")
+    check = commands.add_parser("verify", parents=[for_all], help="compute a run's scores again, and compare")
     check.add_argument("run", metavar="RUN_DIR")
     check.add_argument("--base", metavar="DIR", help="where the data are (default: where the YAML file was)")
     check.add_argument("--refit", action="store_true", help="also fit again, by the script in the folder")

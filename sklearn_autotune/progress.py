@@ -1,4 +1,4 @@
-"""How a search, or a comparison, is doing while it runs: a bar in a terminal or a notebook, lines in a log."""
+"""Show the progress of a search or a comparison: a progress bar in a terminal or notebook, lines in a log."""
 
 import logging
 import sys
@@ -16,25 +16,25 @@ __all__ = ["MethodProgress", "TrialProgress"]
 
 logger = logging.getLogger(__name__)
 
-COUNTED = ("complete", "pruned", "failed")
+COUNTED_STATUSES = ("complete", "pruned", "failed")
 
 
 class TrialProgress:
-    """Tells after each trial how a search is doing; one of ``callbacks``.
+    """Shows the progress of a search after each trial; one of ``callbacks``.
 
-    In a terminal or a notebook it is a bar, written to the standard error stream. Elsewhere, in a script whose output
-    goes to a file for one, it is a line now and then through ``logging``, at level INFO on the logger
-    ``sklearn_autotune.progress``. Nothing is shown of that unless logging is set up, as by
+    In a terminal or a notebook it draws a progress bar on the standard error stream. Elsewhere, for instance in a
+    script whose output goes to a file, it logs a line now and then, at level INFO on the logger
+    ``sklearn_autotune.progress``. These lines are shown only if logging is set up, for instance by
     ``logging.basicConfig(level=logging.INFO)``.
 
     Parameters
     ----------
     n_trials : int, default=None
-        That of the search, for the share that is done and the time that is left. None if there is none.
+        ``n_trials`` of the search, for the share done and the time left. None if the search has none.
     timeout : float, default=None
-        Seconds, that of the search, for the time that is left.
+        ``timeout`` of the search in seconds, for the time left.
     every : int, default=10
-        A line after so many trials; the last of ``n_trials`` always has one. Without effect on the bar.
+        A line is logged after this many trials, and after the last of ``n_trials``. No effect on the bar.
     bar : bool or "auto", default="auto"
         Whether to draw a bar, by tqdm. "auto" does where the stream is a terminal, and in notebooks
         that have ipywidgets.
@@ -72,7 +72,7 @@ class TrialProgress:
         bar: bool | str = "auto",
         stream: Any = None,
     ) -> None:
-        _check_bar(bar)
+        _check_bar_option(bar)
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every!r}.")
         self.n_trials = n_trials
@@ -80,17 +80,17 @@ class TrialProgress:
         self.every = every
         self.bar = bar
         self.stream = stream
-        self._forget()
+        self._reset()
 
     def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Take in a trial that has been told, and tell."""
+        """Count a finished trial, and show the progress."""
         if self._study is not study:
-            self._begin(study, trial)
+            self._start_study(study, trial)
         self._count(trial)
         n_done = self.n_done
         is_last = self.n_trials is not None and n_done >= self.n_trials
         if self._tqdm is not None:
-            self._tqdm.set_postfix_str(self._score_and_counts(), refresh=False)
+            self._tqdm.set_postfix_str(self._format_score_and_counts(), refresh=False)
             self._tqdm.update(1)
         elif n_done % self.every == 0 or is_last:
             logger.info("%s", self.line())
@@ -106,14 +106,14 @@ class TrialProgress:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave behind what belongs to a search under way: a copy begins afresh."""
+        """Leave out the state of a search under way: a copy starts anew."""
         names = ("n_trials", "timeout", "every", "bar", "stream")
         return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Begin afresh."""
+        """Start anew."""
         self.__dict__.update(state)
-        self._forget()
+        self._reset()
 
     @property
     def n_done(self) -> int:
@@ -124,9 +124,9 @@ class TrialProgress:
     def seconds_left(self) -> float | None:
         """Seconds until the budget is spent, by the pace so far; None if that cannot be said."""
         left = []
-        n_here = self.n_done - self._n_before
-        if self.n_trials is not None and n_here > 0:
-            left.append(self.seconds / n_here * max(0, self.n_trials - self.n_done))
+        n_done_here = self.n_done - self._n_done_before
+        if self.n_trials is not None and n_done_here > 0:
+            left.append(self.seconds / n_done_here * max(0, self.n_trials - self.n_done))
         if self.timeout is not None:
             left.append(max(0.0, self.timeout - self.seconds))
         return min(left) if left else None
@@ -137,7 +137,7 @@ class TrialProgress:
         return time.time() - self._start
 
     def line(self) -> str:
-        """Return how the search is doing, in a line.
+        """Return the progress of the search as a line.
 
         Returns
         -------
@@ -146,8 +146,9 @@ class TrialProgress:
         share = f" of {self.n_trials}" if self.n_trials else ""
         percent = f" ({100 * self.n_done / self.n_trials:.0f} %)" if self.n_trials else ""
         left = self.seconds_left
-        time_left = "" if left is None else f", about {_duration(left)} left"
-        return f"{self.n_done}{share} trials{percent}, {self._score_and_counts()}, {_duration(self.seconds)}{time_left}"
+        time_left = "" if left is None else f", about {_format_duration(left)} left"
+        counts, seconds = self._format_score_and_counts(), _format_duration(self.seconds)
+        return f"{self.n_done}{share} trials{percent}, {counts}, {seconds}{time_left}"
 
     def close(self) -> None:
         """Close the bar, if there is one."""
@@ -157,26 +158,26 @@ class TrialProgress:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    def _forget(self) -> None:
-        self.counts = dict.fromkeys(COUNTED, 0)
+    def _reset(self) -> None:
+        self.counts = dict.fromkeys(COUNTED_STATUSES, 0)
         self.best: float | None = None
         self._best_number = -1
         self._study: optuna.Study | None = None
         self._tqdm = None
         self._start = time.time()
-        self._n_before = 0
+        self._n_done_before = 0
 
-    def _begin(self, study: optuna.Study, first: FrozenTrial) -> None:
+    def _start_study(self, study: optuna.Study, first: FrozenTrial) -> None:
         self.close()
-        self._forget()
+        self._reset()
         self._study = study
         if first.datetime_start is not None:
             self._start = first.datetime_start.timestamp()
         for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)):
             if trial.number < first.number:  # of an earlier run
                 self._count(trial)
-        self._n_before = self.n_done
-        self._tqdm = _make_bar(self.bar, self.stream, self.n_trials, self._n_before, "trial")
+        self._n_done_before = self.n_done
+        self._tqdm = _make_bar(self.bar, self.stream, self.n_trials, self._n_done_before, "trial")
 
     def _count(self, trial: FrozenTrial) -> None:
         # Failed trials are told as pruned, since samplers learn from those; our own record says which.
@@ -188,16 +189,16 @@ class TrialProgress:
         if trial.state == TrialState.COMPLETE and (self.best is None or trial.values[0] > self.best):
             self.best, self._best_number = trial.values[0], trial.number
 
-    def _score_and_counts(self) -> str:
+    def _format_score_and_counts(self) -> str:
         best = "no score yet" if self.best is None else f"best {self.best:.5g} (trial {self._best_number})"
         return ", ".join([best, *(f"{n} {status}" for status, n in self.counts.items() if n or status == "complete")])
 
 
 class MethodProgress:
-    """Tells after each fit of a method how a comparison is doing; one of the ``callbacks`` of `compare`.
+    """Shows the progress of a comparison after each fit of a method; one of the ``callbacks`` of `compare`.
 
-    In a terminal or a notebook it is a bar, written to the standard error stream; elsewhere a line through ``logging``
-    after each fit, at level INFO on the logger ``sklearn_autotune.progress``.
+    In a terminal or a notebook it draws a progress bar on the standard error stream; elsewhere it logs a line after
+    each fit, at level INFO on the logger ``sklearn_autotune.progress``.
 
     Parameters
     ----------
@@ -220,7 +221,7 @@ class MethodProgress:
     """
 
     def __init__(self, *, bar: bool | str = "auto", stream: Any = None) -> None:
-        _check_bar(bar)
+        _check_bar_option(bar)
         self.bar = bar
         self.stream = stream
         self.n_rows: int | None = None
@@ -229,7 +230,7 @@ class MethodProgress:
         self._tqdm: Any = None
 
     def begin(self, n_rows: int) -> None:
-        """Take in how many rows there will be, and begin the bar: the first fit may take long.
+        """Set how many rows there will be, and start the bar: the first fit may take long.
 
         Parameters
         ----------
@@ -240,7 +241,7 @@ class MethodProgress:
         self._tqdm = _make_bar(self.bar, self.stream, n_rows, 0, "fit")
 
     def __call__(self, row: Mapping[str, Any]) -> None:
-        """Take in a row of the comparison, and tell."""
+        """Count a row of the comparison, and show the progress."""
         self.n_done += 1
         self._last = row
         if self._tqdm is None:
@@ -260,7 +261,7 @@ class MethodProgress:
         self.close()
 
     def line(self) -> str:
-        """Return how the comparison is doing, in a line.
+        """Return the progress of the comparison as a line.
 
         Returns
         -------
@@ -272,7 +273,7 @@ class MethodProgress:
             return done
         row = self._last
         outcome = f"{row['score']:.5g}" if row["error"] is None else "failed"
-        seconds = "" if row["fit_seconds"] is None else f" in {_duration(row['fit_seconds'])}"
+        seconds = "" if row["fit_seconds"] is None else f" in {_format_duration(row['fit_seconds'])}"
         return f"{done}: {row['method']}, fold {row['fold'] + 1}: {outcome}{seconds}"
 
     def close(self) -> None:
@@ -282,7 +283,7 @@ class MethodProgress:
             self._tqdm = None
 
 
-def _check_bar(bar: Any) -> None:
+def _check_bar_option(bar: Any) -> None:
     if bar not in (True, False, "auto"):
         raise ValueError(f"bar must be True, False or 'auto', got {bar!r}.")
 
@@ -300,12 +301,12 @@ def _make_bar(bar: bool | str, stream: Any, total: int | None, initial: int, uni
     return kind(total=total, initial=initial, unit=unit, file=stream, miniters=1)
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     """Return seconds as people say them.
 
     Examples
     --------
-    >>> _duration(0.42), _duration(75), _duration(7300)
+    >>> _format_duration(0.42), _format_duration(75), _format_duration(7300)
     ('0.4 s', '1 min 15 s', '2 h 1 min')
     """
     if seconds < 60:

@@ -37,7 +37,7 @@ class RustTPESampler(BaseSampler):
     seed : int or None
         None draws one from the operating system at first use.
     n_startup_trials : int
-        So many trials are drawn at random before the first is modelled.
+        The number of trials that are drawn at random before the model is used.
 
     Notes
     -----
@@ -68,7 +68,7 @@ class RustTPESampler(BaseSampler):
     True
     """
 
-    _mirror: "_Mirror | None" = None
+    _rust_study: "_RustStudy | None" = None
 
     def __init__(self, *, seed: int | None = None, n_startup_trials: int = 10) -> None:
         self.seed = seed
@@ -76,62 +76,62 @@ class RustTPESampler(BaseSampler):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the trials in Rust behind: they are read from the study again."""
-        return {name: value for name, value in self.__dict__.items() if name != "_mirror"}
+        return {name: value for name, value in self.__dict__.items() if name != "_rust_study"}
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> Group:
         """Return the parameters to be sampled jointly: all that have been measured."""
-        with self._reading(study, trial) as mirror:
-            if mirror.n_measured < self.n_startup_trials:
+        with self._update_rust_study(study, trial) as rust_study:
+            if rust_study.n_measured < self.n_startup_trials:
                 return {}
-            return {name: space for group in mirror.groups for name, space in group.items() if not space.single()}
+            return {name: space for group in rust_study.groups for name, space in group.items() if not space.single()}
 
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: Group) -> dict[str, Any]:
         """Propose values, group by group."""
         if not search_space:
             return {}
-        with self._reading(study, trial) as mirror:
-            if mirror.n_measured < self.n_startup_trials:
+        with self._update_rust_study(study, trial) as rust_study:
+            if rust_study.n_measured < self.n_startup_trials:
                 return {}
             proposal: dict[str, Any] = {}
-            for group in mirror.groups:
+            for group in rust_study.groups:
                 wanted = {name: search_space[name] for name in group if name in search_space}
                 if wanted:
-                    proposal |= mirror.propose(trial, wanted)
+                    proposal |= rust_study.propose(trial, wanted)
             return proposal
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Propose one value: at random in the beginning, later for parameters that have not been measured yet."""
-        with self._reading(study, trial) as mirror:
-            if mirror.n_measured >= self.n_startup_trials:
-                return mirror.propose(trial, {param_name: param_distribution})[param_name]
+        with self._update_rust_study(study, trial) as rust_study:
+            if rust_study.n_measured >= self.n_startup_trials:
+                return rust_study.propose(trial, {param_name: param_distribution})[param_name]
             # Optuna's own: rustuna's proposes the ends of a logarithmic range of integers too seldom.
-            at_random = RandomSampler(seed=mirror.seed(trial, param_name) % 2**32)
-            return at_random.sample_independent(study, trial, param_name, param_distribution)
+            random_sampler = RandomSampler(seed=rust_study.make_seed(trial, param_name) % 2**32)
+            return random_sampler.sample_independent(study, trial, param_name, param_distribution)
 
     @contextmanager
-    def _reading(self, study: Study, trial: FrozenTrial) -> "Iterator[_Mirror]":
-        """Give the mirror of this study, up to date for sampling this trial; no other thread changes it meanwhile."""
-        mirror = self._mirror
-        if mirror is None or mirror.study() is not study:
-            mirror = self._mirror = _Mirror(study, self.seed)
-        with mirror.lock:
-            mirror.read(study, trial)
-            yield mirror
+    def _update_rust_study(self, study: Study, trial: FrozenTrial) -> "Iterator[_RustStudy]":
+        """Yield this study's copy in Rust, brought up to date for this trial, and locked for other threads."""
+        rust_study = self._rust_study
+        if rust_study is None or rust_study.study() is not study:
+            rust_study = self._rust_study = _RustStudy(study, self.seed)
+        with rust_study.lock:
+            rust_study.read(study, trial)
+            yield rust_study
 
 
-class _Mirror:
-    """The study as rustuna is to see it.
+class _RustStudy:
+    """The copy of a study that rustuna reads.
 
-    Trials are read from the study before each proposal, not taken from ``after_trial``: so there is one way in for all,
-    whether asked here, stored by an earlier run, added by hand or told by another process.
+    Trials are read from the study before each proposal, not taken from ``after_trial``. So all trials are treated
+    alike, whether they were asked here, stored by an earlier run, added by hand or told by another process.
 
     Attributes
     ----------
     study : weak reference to Study
     storage : rustuna InMemoryStorage
-        Categorical values are told as places among the choices, so that choices may be anything.
+        Categorical values are passed as indices of the choices, so that choices may be any objects.
     groups : list of dict
         Parameters that occur in the same trials; so each told trial has all of a group, or nothing.
     n_measured : int
@@ -150,68 +150,68 @@ class _Mirror:
         maximize = study.direction == StudyDirection.MAXIMIZE
         directions = self.rustuna.study.StudyDirection
         self.directions = [directions.MAXIMIZE if maximize else directions.MINIMIZE]
-        self.bad = -1.0 if maximize else 1.0
+        self.worst_sign = -1.0 if maximize else 1.0
         self.storage = self.rustuna.storages.InMemoryStorage(apply_discard=True)
         self.study_id: int = self.storage.create_new_study("mirror", self.directions).id
         self.groups: list[Group] = []
         self.n_measured = 0
-        self.n_settled = 0  # all trials up to here have been told, and need not be looked at again
-        self.told: set[int] = set()  # numbers from there on
+        self.n_told = 0  # all trials before this number have been told to rustuna
+        self.told_numbers: set[int] = set()  # further told trials
         self.under_way: list[FrozenTrial] = []
-        self.provisional: list[int] = []  # what stands for those in Rust
-        self.spaces: dict[str, Any] = {}  # a range as first seen; rustuna reads the values only
+        self.provisional_ids: list[int] = []  # the ids in rustuna of the trials under way
+        self.spaces: dict[str, Any] = {}  # distributions as first seen; rustuna reads the values only
         self.lock = threading.Lock()
 
     # -- reading -----------------------------------------------------------------------------------------------
 
     def read(self, study: Study, current: FrozenTrial) -> None:
-        """Tell what has finished since last time, and what else is under way."""
-        trials = study.get_trials(deepcopy=False)[self.n_settled :]
-        finished = [trial for trial in trials if trial.state.is_finished() and trial.number not in self.told]
+        """Tell rustuna the trials that have finished since the last call, and those under way."""
+        trials = study.get_trials(deepcopy=False)[self.n_told :]
+        finished = [trial for trial in trials if trial.state.is_finished() and trial.number not in self.told_numbers]
         under_way = [t for t in trials if t.state == TrialState.RUNNING and t.number != current.number]
         if not finished and under_way == self.under_way:
             return
-        # Provisional trials come and go, so that they stand behind all others: their order matters a little, and has to
-        # be the same after a new start.
-        self.storage.discard_trials(self.provisional)
+        # Provisional trials are removed and added again after all others: the order of trials has a small influence,
+        # and has to be the same after a restart.
+        self.storage.discard_trials(self.provisional_ids)
         for trial in finished:
             self._tell(trial)
-        while self.n_settled in self.told:
-            self.told.remove(self.n_settled)
-            self.n_settled += 1
+        while self.n_told in self.told_numbers:
+            self.told_numbers.remove(self.n_told)
+            self.n_told += 1
         self.under_way = under_way
-        self.provisional = [self._tell_under_way(trial) for trial in under_way] + self._fill_up()
+        self.provisional_ids = [self._tell_under_way(trial) for trial in under_way] + self._add_fill_trials()
 
     def _tell(self, trial: FrozenTrial) -> None:
-        self.told.add(trial.number)
+        self.told_numbers.add(trial.number)
         if trial.state == TrialState.FAIL:
             self._add(trial.params, trial.distributions, None)
             return
         self.n_measured += 1
         self.groups = split_groups(self.groups, trial.distributions)
         is_good = trial.state == TrialState.COMPLETE and not any(v > 0 for v in trial.constraints.values())
-        # Bad, but not as bad as what is under way, which must not be among the best even if little is complete.
-        self._add(trial.params, trial.distributions, trial.value if is_good else self.bad * sys.float_info.max)
+        # Bad, but better than trials under way, which must not be among the best even if few trials are complete.
+        self._add(trial.params, trial.distributions, trial.value if is_good else self.worst_sign * sys.float_info.max)
 
     def _tell_under_way(self, trial: FrozenTrial) -> int:
-        """Tell the groups that this trial has in full: at trials that have some of a group, rustuna panics."""
+        """Tell the groups of which this trial has all parameters; rustuna fails on a trial with a part of a group."""
         whole = [group for group in self.groups if group.keys() <= trial.distributions.keys()]
         names = [name for group in whole for name in group]
-        return self._add(trial.params, {name: trial.distributions[name] for name in names}, self.bad * math.inf)
+        return self._add(trial.params, {name: trial.distributions[name] for name in names}, self.worst_sign * math.inf)
 
-    def _fill_up(self) -> list[int]:
-        """Keep the best as many as without the trials under way: the rest go to trials without parameters."""
-        n_told, n_fill = self.n_measured + len(self.under_way), 0
-        while count_best_trials(n_told + n_fill) - n_fill > count_best_trials(self.n_measured):
+    def _add_fill_trials(self) -> list[int]:
+        """Add trials without parameters, so that as many real trials count as the best as without those under way."""
+        n_known, n_fill = self.n_measured + len(self.under_way), 0
+        while count_best_trials(n_known + n_fill) - n_fill > count_best_trials(self.n_measured):
             n_fill += 1
-        return [self._add({}, {}, -self.bad * math.inf) for _ in range(n_fill)]
+        return [self._add({}, {}, -self.worst_sign * math.inf) for _ in range(n_fill)]
 
     def _add(self, params: Mapping[str, Any], group: Group, value: float | None) -> int:
         """Add a trial with these parameters, failed if it has no value, and return its id in rustuna."""
         row: int = get_trial_id(self.storage.create_new_trial(self.study_id))
         for name, space in group.items():
             if name not in self.spaces:
-                self.spaces[name] = _translate(self.rustuna.distributions, space)
+                self.spaces[name] = _convert_distribution(self.rustuna.distributions, space)
             self.storage.set_trial_param(row, name, self.spaces[name], space.to_internal_repr(params[name]))
         states = self.rustuna.trial.TrialState
         if value is None:
@@ -226,23 +226,23 @@ class _Mirror:
         """Sample parameters that belong to one group, jointly."""
         names = sorted(wanted)
         sampler = self.rustuna.samplers.TPESampler(
-            seed=self.seed(trial, names[0]), n_startup_trials=0, multivariate=True
+            seed=self.make_seed(trial, names[0]), n_startup_trials=0, multivariate=True
         )
         context = self.rustuna.samplers.SamplerContext(
             study_id=self.study_id, trial_number=trial.number, trial_id=trial.number, directions=self.directions
         )
-        spaces = {name: _translate(self.rustuna.distributions, wanted[name]) for name in names}
+        spaces = {name: _convert_distribution(self.rustuna.distributions, wanted[name]) for name in names}
         sampled = sampler.sample_joint(context, self.storage, spaces)
-        return {name: _external(wanted[name], sampled[name]) for name in names}
+        return {name: _convert_sampled_value(wanted[name], sampled[name]) for name in names}
 
-    def seed(self, trial: FrozenTrial, name: str) -> int:
+    def make_seed(self, trial: FrozenTrial, name: str) -> int:
         """Return a seed of 64 bits for one parameter of one trial, the same in every process."""
         text = f"{self.entropy} {trial.number} {name}"
         return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
 def count_best_trials(n_measured: int) -> int:
-    """Return how many trials TPE imitates, in Optuna and in rustuna: the best tenth, but no more than 25."""
+    """Return how many trials TPE counts as good, in Optuna and in rustuna: the best tenth, but no more than 25."""
     return min(math.ceil(0.1 * n_measured), 25)
 
 
@@ -265,15 +265,15 @@ def split_groups(groups: list[Group], seen: Group) -> list[Group]:
     return [group for group in split if group]
 
 
-def _translate(distributions: ModuleType, space: BaseDistribution) -> Any:
+def _convert_distribution(distributions: ModuleType, space: BaseDistribution) -> Any:
     if isinstance(space, CategoricalDistribution):
         return distributions.CategoricalDistribution(list(range(len(space.choices))))
     kind = "FloatDistribution" if isinstance(space, FloatDistribution) else "IntDistribution"
     return getattr(distributions, kind)(space.low, space.high, log=space.log, step=space.step)  # type: ignore[attr-defined]
 
 
-def _external(space: BaseDistribution, sampled: float) -> Any:
-    """Return what Optuna expects; exp(log(high)) may lie beyond high."""
+def _convert_sampled_value(space: BaseDistribution, sampled: float) -> Any:
+    """Convert a sampled value to what Optuna expects; exp(log(high)) may lie beyond high."""
     if isinstance(space, FloatDistribution):
         return min(max(sampled, space.low), space.high)
     return space.to_external_repr(sampled)

@@ -28,9 +28,9 @@ SQLITE = "sqlite:///"
 RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 
 # MLflow's own limits.
-LONGEST_PARAM = 6000
-LONGEST_TAG = 5000
-MOST_PARAMS = 100
+MAX_PARAM_LENGTH = 6000
+MAX_TAG_LENGTH = 5000
+MAX_PARAMS_PER_BATCH = 100
 
 
 class MLflowCallback:
@@ -101,11 +101,11 @@ class MLflowCallback:
         self.close("FINISHED" if kind is None else "FAILED")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave behind the run under way: a copy begins one of its own."""
+        """Leave out the run under way: a copy starts one of its own."""
         return {name: getattr(self, name) for name in ("tracking_uri", "experiment_name", "run_name", "tags")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Begin without a run."""
+        """Start without a run."""
         self.__dict__.update(state)
         self._run = None
 
@@ -191,9 +191,9 @@ def log_search(
     if not isinstance(study, optuna.Study):
         raise ValueError(f"{type(search).__name__} has no study_: pass a search of this package, fitted.")
     run = _SearchRun(study, tracking_uri, experiment_name, run_name, tags)
-    with run.until_closed():
+    with run.close_at_exit():
         for trial in study.get_trials(deepcopy=False):
-            if _status(trial) in RUN_STATUS:
+            if _get_status(trial) in RUN_STATUS:
                 run.log_trial(trial)
         run.log_winner(search, X, registered_model_name)
     return run.run_id
@@ -233,7 +233,7 @@ def log_comparison(
     >>> # run_id = log_comparison(comparison, tracking_uri="sqlite:///mlflow.db", experiment_name="loans")
     """
     run = _ComparisonRun(run_name or "comparison", tracking_uri, experiment_name, tags)
-    with run.until_closed():
+    with run.close_at_exit():
         run.log(comparison)
     return run.run_id
 
@@ -247,45 +247,49 @@ class _Run:
     def __init__(
         self, name: str, tracking_uri: str | None, experiment_name: str | None, tags: Mapping[str, str] | None
     ) -> None:
-        self.mlflow = _load("mlflow")
+        self.mlflow = _import_quietly("mlflow")
         self.tracking_uri = tracking_uri
         self.client = self.mlflow.MlflowClient(tracking_uri=tracking_uri)
-        self.experiment_id = self._experiment(experiment_name)
+        self.experiment_id = self._get_experiment_id(experiment_name)
         active = self.mlflow.active_run()
         outer = {} if active is None else {"mlflow.parentRunId": active.info.run_id}
         self.run_id = self._create_run(name, {**outer, **(tags or {})}, None)
 
-    def _experiment(self, name: str | None) -> str:
+    def _get_experiment_id(self, name: str | None) -> str:
         if name is None:
             active = self.mlflow.active_run()
             return "0" if active is None else active.info.experiment_id
         found = self.client.get_experiment_by_name(name)
         if found is not None:
             return found.experiment_id
-        return self.client.create_experiment(name, artifact_location=_beside_the_store(self.tracking_uri, name))
+        return self.client.create_experiment(name, artifact_location=_make_artifact_location(self.tracking_uri, name))
 
     def _create_run(self, name: str, tags: Mapping[str, str], start: datetime | None) -> str:
         run = self.client.create_run(
-            self.experiment_id, start_time=_milliseconds(start), tags={"mlflow.runName": name, **tags}
+            self.experiment_id, start_time=_to_milliseconds(start), tags={"mlflow.runName": name, **tags}
         )
         return run.info.run_id
 
     def _log(self, run_id: str, metrics: list[tuple[str, float, int]], params: Mapping[str, Any], when: Any) -> None:
         entities = self.mlflow.entities
         moment = int(1000 * time.time()) if when is None else when
-        named = {_name(name): str(value)[:LONGEST_PARAM] for name, value in params.items()}
+        named = {_make_mlflow_name(name): str(value)[:MAX_PARAM_LENGTH] for name, value in params.items()}
         items = [entities.Param(name, value) for name, value in named.items()]
-        points = [entities.Metric(_name(name), value, moment, step) for name, value, step in metrics if isfinite(value)]
-        self.client.log_batch(run_id, metrics=points, params=items[:MOST_PARAMS])
-        for start in range(MOST_PARAMS, len(items), MOST_PARAMS):
-            self.client.log_batch(run_id, params=items[start : start + MOST_PARAMS])
+        points = [
+            entities.Metric(_make_mlflow_name(name), value, moment, step)
+            for name, value, step in metrics
+            if isfinite(value)
+        ]
+        self.client.log_batch(run_id, metrics=points, params=items[:MAX_PARAMS_PER_BATCH])
+        for start in range(MAX_PARAMS_PER_BATCH, len(items), MAX_PARAMS_PER_BATCH):
+            self.client.log_batch(run_id, params=items[start : start + MAX_PARAMS_PER_BATCH])
 
     def close(self, status: str) -> None:
         """End the run."""
         self.client.set_terminated(self.run_id, status)
 
     @contextmanager
-    def until_closed(self) -> Iterator[None]:
+    def close_at_exit(self) -> Iterator[None]:
         """End the run with the block: as failed, if an exception does."""
         try:
             yield
@@ -312,15 +316,15 @@ class _SearchRun(_Run):
 
     def log_trial(self, trial: FrozenTrial) -> None:
         """Log one trial as a run inside the search's."""
-        status = _status(trial)
+        status = _get_status(trial)
         outcome = trial.user_attrs.get(OUTCOME_ATTRIBUTE, {})
         tags = {"mlflow.parentRunId": self.run_id, "status": status, "trial": str(trial.number)}
         if outcome.get("error"):
-            tags["error"] = outcome["error"][-LONGEST_TAG:]
+            tags["error"] = outcome["error"][-MAX_TAG_LENGTH:]
         run_id = self._create_run(f"trial {trial.number}", tags, trial.datetime_start)
-        end = _milliseconds(trial.datetime_complete)
+        end = _to_milliseconds(trial.datetime_complete)
         params = {**trial.params, **outcome.get("settled", {})}
-        self._log(run_id, _metrics(trial, outcome), params, end)
+        self._log(run_id, _collect_metrics(trial, outcome), params, end)
         self.client.set_terminated(run_id, RUN_STATUS.get(status, "KILLED"), end_time=end)
         if trial.state == TrialState.COMPLETE and (self.best is None or trial.values[0] > self.best):
             self.best = trial.values[0]
@@ -348,21 +352,21 @@ class _SearchRun(_Run):
             self._log_model(get_deployed_model(search), X, registered_model_name)
 
     def _log_model(self, model: Any, X: Any, registered_model_name: str | None) -> None:
-        _load("mlflow.pyfunc")  # log_model would load it, with its warnings
-        flavor = _load("mlflow.sklearn")
+        _import_quietly("mlflow.pyfunc")  # log_model would load it, with its warnings
+        flavor = _import_quietly("mlflow.sklearn")
         # Pipelines may hold anything, and pickle keeps it; formats that know what they hold refuse XGBoost's types.
-        with self._pointed_here(), self.mlflow.start_run(run_id=self.run_id):
+        with self._use_own_tracking_uri(), self.mlflow.start_run(run_id=self.run_id):
             flavor.log_model(
                 model,
                 name="model",
-                signature=None if X is None else _signature(model, X),
+                signature=None if X is None else _infer_signature(model, X),
                 registered_model_name=registered_model_name,
                 serialization_format="cloudpickle",
             )
 
     @contextmanager
-    def _pointed_here(self) -> Iterator[None]:
-        """Point MLflow's functions at our store, and back: logging a model knows no other way."""
+    def _use_own_tracking_uri(self) -> Iterator[None]:
+        """Set MLflow's global tracking URI for a while: models cannot be logged through a client."""
         if self.tracking_uri is None:
             yield
             return
@@ -378,15 +382,19 @@ class _ComparisonRun(_Run):
     """The run of a comparison, with a run inside it for each method."""
 
     def log(self, comparison: Comparison) -> None:
-        """Log what can be said, and each method."""
-        said = {"verdict": comparison.verdict(), "best": str(comparison.best), "leading": ", ".join(comparison.leading)}
-        for name, text in said.items():
-            self.client.set_tag(self.run_id, name, text[:LONGEST_TAG])
+        """Log the conclusion, the settings and each method."""
+        texts = {
+            "verdict": comparison.verdict(),
+            "best": str(comparison.best),
+            "leading": ", ".join(comparison.leading),
+        }
+        for name, text in texts.items():
+            self.client.set_tag(self.run_id, name, text[:MAX_TAG_LENGTH])
         settings = {name: getattr(comparison, name) for name in ("metric", "n_folds", "confidence")}
         self._log(self.run_id, [], settings, None)
         columns = comparison.summary
-        for place, method in enumerate(columns["method"]):
-            means = {name: values[place] for name, values in columns.items() if name != "method"}
+        for index, method in enumerate(columns["method"]):
+            means = {name: values[index] for name, values in columns.items() if name != "method"}
             self._log_method(comparison, method, means)
 
     def _log_method(self, comparison: Comparison, method: str, means: Mapping[str, float]) -> None:
@@ -394,7 +402,7 @@ class _ComparisonRun(_Run):
         tags = {"mlflow.parentRunId": self.run_id, "method": method}
         tags["is_baseline"] = str(method in comparison.baselines)
         if errors:
-            tags["error"] = errors[0][-LONGEST_TAG:]
+            tags["error"] = errors[0][-MAX_TAG_LENGTH:]
         run_id = self._create_run(method, tags, None)
         metrics = [(name, float(value), 0) for name, value in means.items()]
         for name in ("score", "inner_score", "fit_seconds"):
@@ -403,20 +411,20 @@ class _ComparisonRun(_Run):
         self.client.set_terminated(run_id, "FAILED" if errors else "FINISHED")
 
 
-def _beside_the_store(tracking_uri: str | None, name: str) -> str | None:
-    """Return where an experiment's files go: beside an SQLite file, wherever the process is; else MLflow says."""
+def _make_artifact_location(tracking_uri: str | None, name: str) -> str | None:
+    """Return where an experiment's files go: beside an SQLite file; None leaves it to MLflow."""
     if tracking_uri is None or not tracking_uri.startswith(SQLITE) or tracking_uri == SQLITE:
         return None
     path = Path(tracking_uri.removeprefix(SQLITE)).absolute()
     return (path.parent / "mlruns" / re.sub(r"[^\w\-.]", "_", name)).as_uri()
 
 
-def _signature(model: Any, X: Any) -> Any:
-    """Say what a model takes and gives, in MLflow's words; of all rows, since the first few may have no gaps.
+def _infer_signature(model: Any, X: Any) -> Any:
+    """Return MLflow's signature of a model, inferred from all rows, since the first few may have no missing values.
 
-    Categoricals of pandas become what may hold anything: under a narrower word MLflow would refuse them.
+    Categoricals of pandas get the type "any": MLflow would refuse them under a narrower type.
     """
-    models, schema = _load("mlflow.models"), _load("mlflow.types.schema")
+    models, schema = _import_quietly("mlflow.models"), _import_quietly("mlflow.types.schema")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on whole numbers, of which a later table may lack some
         signature = models.infer_signature(X, model.predict(X[:5]))
@@ -431,21 +439,21 @@ def _signature(model: Any, X: Any) -> Any:
     return models.ModelSignature(inputs=schema.Schema(columns), outputs=signature.outputs)
 
 
-def _load(module: str) -> Any:
-    """Import a part of MLflow, without what it has to say of its own type hints and dependencies."""
+def _import_quietly(module: str) -> Any:
+    """Import a part of MLflow without its warnings about type hints and dependencies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return import_optional(module, PURPOSE)
 
 
-def _status(trial: FrozenTrial) -> str:
-    """Say how a trial ended by our own record: failed ones are told as pruned, since samplers learn from those."""
-    told = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(trial.state, "cancelled")
-    return trial.user_attrs.get(OUTCOME_ATTRIBUTE, {}).get("status", told)
+def _get_status(trial: FrozenTrial) -> str:
+    """Return a trial's status by our own record: failed trials are told as pruned, so that samplers learn from them."""
+    state_name = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(trial.state, "cancelled")
+    return trial.user_attrs.get(OUTCOME_ATTRIBUTE, {}).get("status", state_name)
 
 
-def _metrics(trial: FrozenTrial, outcome: Mapping[str, Any]) -> list[tuple[str, float, int]]:
-    """Return name, value and step of everything that was measured; of folds the step is the fold's number."""
+def _collect_metrics(trial: FrozenTrial, outcome: Mapping[str, Any]) -> list[tuple[str, float, int]]:
+    """Return name, value and step of all measurements; for folds, the step is the fold's number."""
     metrics = []
     if trial.state == TrialState.COMPLETE:
         metrics.append(("score", float(trial.values[0]), 0))
@@ -461,11 +469,11 @@ def _metrics(trial: FrozenTrial, outcome: Mapping[str, Any]) -> list[tuple[str, 
     return metrics
 
 
-def _name(name: str) -> str:
-    """Return a name as MLflow takes them; where branches share a parameter, it is one parameter to the reader."""
+def _make_mlflow_name(name: str) -> str:
+    """Return a name that MLflow accepts, without the branch of the space that it belongs to."""
     plain = re.sub(r" \(branch \d+\)$", "", name).strip("()")
     return re.sub(r"[^\w\-./ ]", "_", plain)
 
 
-def _milliseconds(moment: datetime | None) -> int | None:
+def _to_milliseconds(moment: datetime | None) -> int | None:
     return None if moment is None else int(1000 * moment.timestamp())
