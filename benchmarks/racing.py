@@ -71,10 +71,10 @@ def replay(scores, racing=None):
     for place, own in enumerate(scores):
         told = np.arange(max(0, place - LOOK_AHEAD + 1))
         complete = told[measured[told] == n_folds]
-        bar = racing.bar(scores[complete]) if len(complete) else None
-        for k in range(1, n_folds if bar is not None else 0):
+        state = racing.make_state(scores[complete]) if len(complete) else None
+        for k in range(1, n_folds if state is not None else 0):
             folds = tuple(FoldScore(score, None, 0.0, 0.0) for score in own[:k])
-            if not bar.allows(Progress(k - 1, n_folds, folds)):
+            if not state.allows(Progress(k - 1, n_folds, folds)):
                 measured[place] = k
                 break
     return measured

@@ -42,9 +42,9 @@ def make_task(estimator, X, y, *, cv=None, groups=None, scoring=None, train=True
     )
 
 
-def table(estimator, candidates, task, shared=None):
+def table(estimator, candidates, task, step_cache=None):
     """Test and train scores of every candidate on every fold, and the last line of its error."""
-    evaluation = WholeFolds(estimator, task, shared=shared)
+    evaluation = WholeFolds(estimator, task, step_cache=step_cache)
     outcomes = [
         measure(evaluation, WorkItem(number, number, len(candidates), params))
         for number, params in enumerate(candidates)

@@ -25,27 +25,27 @@ from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squa
 
 
 @given(st.floats(0.001, 1.0), st.integers(1, 5000))
-def test_points_rise_and_end_at_the_most(learning_rate, most):
-    rounds = make_round_grid(learning_rate, most)
+def test_points_rise_and_end_at_the_most(learning_rate, max_rounds):
+    rounds = make_round_grid(learning_rate, max_rounds)
 
     assert rounds[0] >= 1
     assert list(rounds) == sorted(set(rounds))
-    assert rounds[-1] <= most
+    assert rounds[-1] <= max_rounds
 
 
 @given(st.integers(2, 5), st.integers(0, 2**32 - 1), st.booleans())
 def test_quick_losses_are_those_of_scikit_learn(n_classes, seed, is_weighted):
     random = np.random.RandomState(seed)
-    places = np.concatenate([np.arange(n_classes), random.randint(0, n_classes, size=20)])
-    weight = random.uniform(0.1, 2, size=len(places)) if is_weighted else None
-    proba = random.dirichlet(np.full(n_classes, 0.1), size=len(places)).astype(np.float32)
+    grid = np.concatenate([np.arange(n_classes), random.randint(0, n_classes, size=20)])
+    weight = random.uniform(0.1, 2, size=len(grid)) if is_weighted else None
+    proba = random.dirichlet(np.full(n_classes, 0.1), size=len(grid)).astype(np.float32)
     prediction = proba[:, 1] if n_classes == 2 else proba
     shown = np.column_stack([1 - prediction, prediction]) if n_classes == 2 else proba
 
-    expected = log_loss(places, shown, labels=range(n_classes), sample_weight=weight)
+    expected = log_loss(grid, shown, labels=range(n_classes), sample_weight=weight)
 
-    assert compute_log_loss(places, prediction, weight) == pytest.approx(expected, rel=1e-5)
-    values = random.normal(size=len(places))
+    assert compute_log_loss(grid, prediction, weight) == pytest.approx(expected, rel=1e-5)
+    values = random.normal(size=len(grid))
     expected = root_mean_squared_error(values, prediction if n_classes == 2 else proba[:, 0], sample_weight=weight)
     single = prediction if n_classes == 2 else proba[:, 0]
     assert compute_root_mean_squared_error(values, single, weight) == pytest.approx(expected)
@@ -69,10 +69,12 @@ def test_large_boosters_are_let_go_fold_by_fold_and_score_the_same(monkeypatch, 
     held = []
     release = FoldBooster.release
 
-    def watched(growth):
-        assert growth.thread.is_alive()
-        release(growth)
-        held.append((growth.fold.number, growth.thread.is_alive(), growth.booster.num_boosted_rounds()))
+    def watched(fold_booster):
+        assert fold_booster.thread.is_alive()
+        release(fold_booster)
+        held.append(
+            (fold_booster.fold.number, fold_booster.thread.is_alive(), fold_booster.booster.num_boosted_rounds())
+        )
 
     monkeypatch.setattr(FoldBooster, "release", watched)
     scoring = ["neg_log_loss", "roc_auc"]

@@ -23,34 +23,34 @@ from tests.strategies import (
 )
 
 
-def read(spelled):
-    return read_dimension("alpha", spelled)
+def read(raw):
+    return read_dimension("alpha", raw)
 
 
-def options_of(spelled):
-    dimension = read(spelled)
-    return [dimension.decode(label) for label in dimension.values()]
+def list_options(raw):
+    dimension = read(raw)
+    return [dimension.decode(label) for label in dimension.list_values()]
 
 
 # -- lists are choices ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spelled", [[0.1, 1.0], [1, 100], (0.5, 0.7), [True, False], ["a"], [0.0, 1.0]], ids=repr)
-def test_a_list_is_choices_even_where_it_looks_like_a_range(spelled):
-    dimension = read(spelled)
+@pytest.mark.parametrize("raw", [[0.1, 1.0], [1, 100], (0.5, 0.7), [True, False], ["a"], [0.0, 1.0]], ids=repr)
+def test_a_list_is_choices_even_where_it_looks_like_a_range(raw):
+    dimension = read(raw)
 
     assert isinstance(dimension, ChoiceDimension)
-    assert options_of(spelled) == list(spelled)
+    assert list_options(raw) == list(raw)
 
 
 def test_true_and_one_and_one_point_zero_are_three_choices():
-    chosen = options_of([1, True, 1.0])
+    chosen = list_options([1, True, 1.0])
 
     assert [(type(option), option) for option in chosen] == [(int, 1), (bool, True), (float, 1.0)]
 
 
 def test_false_and_zero_are_two_choices():
-    assert [type(option) for option in options_of([0, False])] == [int, bool]
+    assert [type(option) for option in list_options([0, False])] == [int, bool]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_false_and_zero_are_two_choices():
     ids=lambda options: type(options[0]).__name__,
 )
 def test_a_choice_is_given_to_the_estimator_as_the_very_object_in_the_list(options):
-    chosen = options_of(options)
+    chosen = list_options(options)
 
     assert len(chosen) == len(options)
     assert all(mine is theirs for mine, theirs in zip(chosen, options, strict=True))
@@ -107,7 +107,7 @@ def test_labels_tell_all_choices_apart(options):
 @given(different_plain_values(max_size=6))
 @quick
 def test_different_plain_options_are_all_kept_in_their_order(options):
-    chosen = options_of(options)
+    chosen = list_options(options)
 
     assert [(type(option), repr(option)) for option in chosen] == [(type(option), repr(option)) for option in options]
 
@@ -129,17 +129,17 @@ def test_different_plain_options_are_all_kept_in_their_order(options):
     ids=repr,
 )
 def test_equal_options_are_kept_once_where_they_first_stand(options, expected):
-    assert options_of(options) == expected
+    assert list_options(options) == expected
 
 
 def test_equal_estimators_are_recognised_by_value_and_kept_once():
-    chosen = options_of([SVC(C=2), SVC(C=2), SVC(C=3), make_pipeline(SVC()), make_pipeline(SVC())])
+    chosen = list_options([SVC(C=2), SVC(C=2), SVC(C=3), make_pipeline(SVC()), make_pipeline(SVC())])
 
     assert [str(option) for option in chosen] == [str(SVC(C=2)), str(SVC(C=3)), str(make_pipeline(SVC()))]
 
 
 def test_equal_arrays_are_kept_once():
-    assert len(options_of([np.arange(3), np.arange(3), np.arange(3.0)])) == 2
+    assert len(list_options([np.arange(3), np.arange(3), np.arange(3.0)])) == 2
 
 
 def test_an_estimator_is_found_among_the_choices_by_its_value():
@@ -149,13 +149,13 @@ def test_an_estimator_is_found_among_the_choices_by_its_value():
 
 
 def test_numpy_scalars_are_choices_of_their_own_type():
-    chosen = options_of([np.float64(0.5), np.int64(3), np.str_("a"), np.bool_(True)])
+    chosen = list_options([np.float64(0.5), np.int64(3), np.str_("a"), np.bool_(True)])
 
     assert [type(option) for option in chosen] == [np.float64, np.int64, np.str_, np.bool_]
 
 
 @pytest.mark.parametrize(
-    ("spelled", "value"),
+    ("raw", "value"),
     [
         pytest.param(
             np.arange(3),
@@ -171,14 +171,14 @@ def test_numpy_scalars_are_choices_of_their_own_type():
         pytest.param(np.array(["a", "b"]), "b", id="str"),
     ],
 )
-def test_a_number_is_found_among_equal_numpy_scalars_and_the_other_way_round(spelled, value):
-    dimension = read(spelled)
+def test_a_number_is_found_among_equal_numpy_scalars_and_the_other_way_round(raw, value):
+    dimension = read(raw)
 
     assert dimension.decode(dimension.encode(value)) == value
 
 
 @pytest.mark.parametrize(
-    ("spelled", "expected"),
+    ("raw", "expected"),
     [
         (pd.Series([0.5, 1.5], index=[7, 3]), [0.5, 1.5]),
         (pd.Series(["a", "b"]), ["a", "b"]),
@@ -191,14 +191,14 @@ def test_a_number_is_found_among_equal_numpy_scalars_and_the_other_way_round(spe
         (CategoricalDistribution(("a", None)), ["a", None]),
         ({"b": 1}.values(), [1]),
     ],
-    ids=lambda spelled: type(spelled).__module__.partition(".")[0] + "." + type(spelled).__name__,
+    ids=lambda raw: type(raw).__module__.partition(".")[0] + "." + type(raw).__name__,
 )
-def test_whatever_has_an_order_and_a_length_is_a_list(spelled, expected):
-    assert [option.tolist() if hasattr(option, "tolist") else option for option in options_of(spelled)] == expected
+def test_whatever_has_an_order_and_a_length_is_a_list(raw, expected):
+    assert [option.tolist() if hasattr(option, "tolist") else option for option in list_options(raw)] == expected
 
 
 @pytest.mark.parametrize(
-    "spelled",
+    "raw",
     [
         {1, 2},
         frozenset({1}),
@@ -221,17 +221,17 @@ def test_whatever_has_an_order_and_a_length_is_a_list(spelled, expected):
         (value for value in [1, 2]),
         len,
     ],
-    ids=lambda spelled: type(spelled).__name__,
+    ids=lambda raw: type(raw).__name__,
 )
-def test_what_is_no_list_and_no_distribution_is_refused_by_name(spelled):
+def test_what_is_no_list_and_no_distribution_is_refused_by_name(raw):
     with pytest.raises(TypeError, match=r"'alpha'.*needs to be a list .* wrapped in a list with one element"):
-        read(spelled)
+        read(raw)
 
 
-@pytest.mark.parametrize("spelled", [[], (), np.array([]), pd.Series([], dtype=float), range(0)], ids=repr)
-def test_an_empty_list_is_refused_by_name(spelled):
+@pytest.mark.parametrize("raw", [[], (), np.array([]), pd.Series([], dtype=float), range(0)], ids=repr)
+def test_an_empty_list_is_refused_by_name(raw):
     with pytest.raises(ValueError, match=r"'alpha'.* non-empty"):
-        read(spelled)
+        read(raw)
 
 
 # -- keys of values ------------------------------------------------------------------------------------------------

@@ -15,30 +15,30 @@ values = st.one_of(st.none(), st.sampled_from(["a", "b", "ä", ""]), st.integers
 
 
 def encode(frame):
-    columns = ColumnEncoder()
-    return columns, columns.fit_transform(frame)
+    encoder = ColumnEncoder()
+    return encoder, encoder.fit_transform(frame)
 
 
 @given(st.lists(values, min_size=1), st.lists(values, min_size=1))
-def test_a_category_has_the_same_place_wherever_it_occurs(seen, others):
-    columns, encoded = encode(pd.DataFrame({"x": pd.Series(seen, dtype="category")}))
-    again = columns.encode(pd.DataFrame({"x": pd.Series(others, dtype="category")}))
+def test_a_category_has_the_same_code_wherever_it_occurs(seen, others):
+    encoder, encoded = encode(pd.DataFrame({"x": pd.Series(seen, dtype="category")}))
+    again = encoder.transform(pd.DataFrame({"x": pd.Series(others, dtype="category")}))
 
-    places = dict(zip(seen, encoded[:, 0], strict=True))
-    for value, place in zip(others, again[:, 0], strict=True):
-        if value in places and value is not None:
-            assert place == places[value]
+    codes = dict(zip(seen, encoded[:, 0], strict=True))
+    for value, code in zip(others, again[:, 0], strict=True):
+        if value in codes and value is not None:
+            assert code == codes[value]
         else:
-            assert np.isnan(place)
+            assert np.isnan(code)
     known = {value for value in seen if value is not None}
-    assert sorted({place for place in encoded[:, 0] if place == place}) == list(range(len(known)))
+    assert sorted({code for code in encoded[:, 0] if code == code}) == list(range(len(known)))
 
 
 @given(st.permutations([None, "red", "green", "blue", "green"]))
-def test_the_places_do_not_depend_on_the_order_of_rows(order):
-    columns, _ = encode(pd.DataFrame({"x": order}))
+def test_the_codes_do_not_depend_on_the_order_of_rows(order):
+    encoder, _ = encode(pd.DataFrame({"x": order}))
 
-    assert columns.categories == {0: ["blue", "green", "red"]}
+    assert encoder.categories == {0: ["blue", "green", "red"]}
 
 
 def test_numbers_stay_numbers_in_whatever_type_they_come():
@@ -52,18 +52,18 @@ def test_numbers_stay_numbers_in_whatever_type_they_come():
             "object": pd.Series([4, None], dtype=object),
         }
     )
-    columns, encoded = encode(frame)
+    encoder, encoded = encode(frame)
 
-    assert columns.feature_types is None
+    assert encoder.feature_types is None
     expected = [[0.5, 1, 1, 3, 1, 4], [np.nan, 2, 0, np.nan, np.nan, np.nan]]
     np.testing.assert_array_equal(encoded, expected)
 
 
 def test_numbers_given_as_categories_are_categories_also_when_they_come_back_as_numbers():
-    columns, encoded = encode(pd.DataFrame({"x": pd.Categorical([30, 10, 20])}))
+    encoder, encoded = encode(pd.DataFrame({"x": pd.Categorical([30, 10, 20])}))
 
     np.testing.assert_array_equal(encoded[:, 0], [2, 0, 1])
-    np.testing.assert_array_equal(columns.encode(pd.DataFrame({"x": [10, 40, np.nan]}))[:, 0], [0, np.nan, np.nan])
+    np.testing.assert_array_equal(encoder.transform(pd.DataFrame({"x": [10, 40, np.nan]}))[:, 0], [0, np.nan, np.nan])
 
 
 def test_dates_become_days_whatever_their_resolution_and_zone():
@@ -74,9 +74,9 @@ def test_dates_become_days_whatever_their_resolution_and_zone():
         pd.to_datetime(days, format="mixed").as_unit("s"),
         pd.to_datetime(days, format="mixed").tz_localize("UTC").tz_convert("Asia/Tokyo"),
     ):
-        columns, encoded = encode(pd.DataFrame({"x": dates}))
+        encoder, encoded = encode(pd.DataFrame({"x": dates}))
 
-        assert columns.feature_types is None
+        assert encoder.feature_types is None
         np.testing.assert_array_equal(encoded[:, 0], expected)
 
 
@@ -89,9 +89,9 @@ def test_polars_dates_become_days():
 
 
 def test_numbers_that_come_back_as_categories_are_numbers():
-    columns, _ = encode(pd.DataFrame({"x": [1.5, 2.0]}))
+    encoder, _ = encode(pd.DataFrame({"x": [1.5, 2.0]}))
 
-    again = columns.encode(pd.DataFrame({"x": pd.Categorical([3, None, 4])}))
+    again = encoder.transform(pd.DataFrame({"x": pd.Categorical([3, None, 4])}))
     np.testing.assert_array_equal(again[:, 0], [3, np.nan, 4])
 
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_refused(column, message):
 
 
 def test_a_column_that_is_no_longer_numeric_is_refused():
-    columns, _ = encode(pd.DataFrame({"x": [1.0, 2.0]}))
+    encoder, _ = encode(pd.DataFrame({"x": [1.0, 2.0]}))
 
     with pytest.raises(ValueError, match=r"'x' held numbers in training and now holds \['large'\]"):
-        columns.encode(pd.DataFrame({"x": ["large"]}))
+        encoder.transform(pd.DataFrame({"x": ["large"]}))

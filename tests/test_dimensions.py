@@ -1,4 +1,4 @@
-"""One searched parameter: what the user spelled is what is searched."""
+"""One searched parameter: what the user wrote is what is searched."""
 
 import numpy as np
 import optuna
@@ -31,13 +31,13 @@ from tests.strategies import (
 GRID_OF_QUANTILES = (1e-6, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1 - 1e-6)
 
 
-def read(spelled):
-    return read_dimension("alpha", spelled)
+def read(raw):
+    return read_dimension("alpha", raw)
 
 
-def options_of(spelled):
-    dimension = read(spelled)
-    return [dimension.decode(label) for label in dimension.values()]
+def list_options(raw):
+    dimension = read(raw)
+    return [dimension.decode(label) for label in dimension.list_values()]
 
 
 def sample(dimension, n_values, seed):
@@ -176,7 +176,7 @@ def test_random_search_of_a_discrete_distribution_draws_with_its_frequencies(fro
 
 
 @pytest.mark.parametrize(
-    "spelled",
+    "raw",
     [
         scipy.stats.randint(5, 5),
         scipy.stats.randint(7, 3),
@@ -196,11 +196,11 @@ def test_random_search_of_a_discrete_distribution_draws_with_its_frequencies(fro
         FloatDistribution(0, np.nan),
         FloatDistribution(np.nan, 1),
     ],
-    ids=lambda spelled: f"{getattr(getattr(spelled, 'dist', spelled), 'name', '')}{getattr(spelled, 'args', spelled)}",
+    ids=lambda raw: f"{getattr(getattr(raw, 'dist', raw), 'name', '')}{getattr(raw, 'args', raw)}",
 )
-def test_an_empty_or_unbounded_range_is_refused_by_name(spelled):
+def test_an_empty_or_unbounded_range_is_refused_by_name(raw):
     with np.errstate(invalid="ignore"), pytest.raises(ValueError, match="'alpha'"):  # scipy computes inf * 0
-        read(spelled)
+        read(raw)
 
 
 # -- there and back ------------------------------------------------------------------------------------------------
@@ -254,17 +254,17 @@ def test_the_values_of_a_stepped_range_are_all_it_can_suggest(distribution):
     dimension = read(distribution)
     if dimension.size is None:
         with pytest.raises(ValueError, match="no finite number of values"):
-            dimension.values()
+            dimension.list_values()
         return
 
-    values = dimension.values()
+    values = dimension.list_values()
 
     assert len(values) == dimension.size == len(set(values))
     assert (values[0], values[-1]) == (distribution.low, distribution.high)
 
 
 @pytest.mark.parametrize(
-    ("spelled", "value"),
+    ("raw", "value"),
     [
         (["a", "b"], "c"),
         ([SVC()], SVC(C=3)),
@@ -300,9 +300,9 @@ def test_the_values_of_a_stepped_range_are_all_it_can_suggest(distribution):
     ],
     ids=lambda entry: getattr(getattr(entry, "dist", None), "name", None) or named(entry),
 )
-def test_a_value_outside_is_refused(spelled, value):
+def test_a_value_outside_is_refused(raw, value):
     with pytest.raises(ValueError, match=r"not among|outside|between|not a number|no value|cannot be"):
-        read(spelled).encode(value)
+        read(raw).encode(value)
 
 
 # -- objects that only draw ----------------------------------------------------------------------------------------

@@ -121,16 +121,16 @@ SECONDS = st.floats(0, 1000)
 
 
 @given(
-    most=SECONDS,
+    max_seconds=SECONDS,
     left=SECONDS,
     folds=st.lists(st.tuples(SECONDS, SECONDS, SECONDS), max_size=4),
     n_more=st.integers(1, 4),
 )
-def test_rounds_leave_time_for_all_folds_and_for_predicting_again(most, left, folds, n_more):
+def test_rounds_leave_time_for_all_folds_and_for_predicting_again(max_seconds, left, folds, n_more):
     spent, limits = [(fit, predicting) for fit, predicting, _ in folds], [limit for _, _, limit in folds]
     n_folds = len(folds) + n_more
-    seconds = allot_round_seconds(most, left, n_folds, spent, limits)
-    assert seconds <= most / n_folds
+    seconds = allot_round_seconds(max_seconds, left, n_folds, spent, limits)
+    assert seconds <= max_seconds / n_folds
     beside = max([0.0, *(fit + predicting - limit for fit, predicting, limit in folds)])
     again = n_folds * max((predicting for _, predicting in spent), default=0.0)
     assert n_more * (seconds + beside) + again <= left + 1e-6

@@ -1,4 +1,4 @@
-"""A candidate in parts: cut up, put together again, and held against its bar as if nobody had cut it."""
+"""A candidate in parts: split, joined again, and pruned as if it had not been split."""
 
 import itertools
 
@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome, Progress, WorkItem, measure
-from sklearn_autotune.evaluation._base import RemotePrunerState, join
-from sklearn_autotune.execution._executors import SlotExecutor, _urgency
+from sklearn_autotune.evaluation._base import RemotePrunerState, join_parts
+from sklearn_autotune.execution._executors import SlotExecutor, _get_priority
 from sklearn_autotune.pruning._fold_racing import FoldRacingState
 
 
@@ -26,7 +26,7 @@ class Given:
         return len(self.folds)
 
     def steps(self, work):
-        folds = self.folds if not work.only else tuple(self.folds[fold] for fold in work.only)
+        folds = self.folds if not work.fold_numbers else tuple(self.folds[fold] for fold in work.fold_numbers)
         for step in range(len(folds)):
             yield Progress(step, len(folds), folds[: step + 1])
 
@@ -39,27 +39,27 @@ scores = st.lists(st.one_of(st.floats(0, 1), st.none()), min_size=2, max_size=7)
 
 
 @given(scores, st.lists(st.floats(0, 1), min_size=6, max_size=6), st.integers(2, 8), st.booleans())
-def test_parts_put_together_give_what_the_whole_gives(scores, least, n_parts, is_open):
+def test_parts_put_together_give_what_the_whole_gives(scores, min_means, n_parts, is_open):
     evaluation = Given(scores)
-    whole = work(NoPruningState() if is_open else FoldRacingState(tuple(least)))
-    parts = whole.parts(evaluation.n_folds, n_parts)
+    whole = work(NoPruningState() if is_open else FoldRacingState(tuple(min_means)))
+    parts = whole.split_folds(evaluation.n_folds, n_parts)
 
-    joined = join(whole, [measure(evaluation, part) for part in parts])
+    joined = join_parts(whole, [measure(evaluation, part) for part in parts])
 
     assert len(parts) == min(n_parts, len(scores))
     assert repr(joined) == repr(measure(evaluation, whole))
 
 
 @given(scores, st.lists(st.floats(0, 1), min_size=6, max_size=6), st.randoms())
-def test_parts_may_arrive_in_any_order_and_the_first_folds_may_decide_without_the_others(scores, least, random):
-    evaluation, whole = Given(scores), work(FoldRacingState(tuple(least)))
-    parts = whole.parts(evaluation.n_folds, evaluation.n_folds)
+def test_parts_may_arrive_in_any_order_and_the_first_folds_may_decide_without_the_others(scores, min_means, random):
+    evaluation, whole = Given(scores), work(FoldRacingState(tuple(min_means)))
+    parts = whole.split_folds(evaluation.n_folds, evaluation.n_folds)
     expected = measure(evaluation, whole)
 
     arrived = [None] * len(parts)
-    for place in random.sample(range(len(parts)), len(parts)):
-        arrived[place] = measure(evaluation, parts[place])
-        known = join(whole, arrived)
+    for index in random.sample(range(len(parts)), len(parts)):
+        arrived[index] = measure(evaluation, parts[index])
+        known = join_parts(whole, arrived)
         n_first = len(list(itertools.takewhile(lambda part: part is not None, arrived)))
         assert (known is not None) == (n_first >= len(expected.folds))
         if known is not None:
@@ -71,33 +71,33 @@ def test_a_part_that_was_lost_decides_only_if_earlier_folds_have_not():
     dead = Outcome("failed", (), "The worker process died")
     fold = FoldScore(0.4, None, 0.0, 0.0)
 
-    assert join(whole, [Outcome("complete", (fold,)), dead, None]).status == "pruned"
-    assert join(work(), [Outcome("complete", (fold,)), dead, None]).error == "The worker process died"
-    assert join(work(), [None, dead]) is None
+    assert join_parts(whole, [Outcome("complete", (fold,)), dead, None]).status == "pruned"
+    assert join_parts(work(), [Outcome("complete", (fold,)), dead, None]).error == "The worker process died"
+    assert join_parts(work(), [None, dead]) is None
 
 
 @pytest.mark.parametrize("pruner_state", [RemotePrunerState(), NoPruningState()])
 def test_what_cannot_be_cut_is_left_whole(pruner_state):
     whole = work(pruner_state)
 
-    assert whole.parts(5, 1) == [whole]
-    assert whole.parts(1, 5) == [whole]
-    assert (whole.parts(5, 5) == [whole]) is not pruner_state.is_picklable
+    assert whole.split_folds(5, 1) == [whole]
+    assert whole.split_folds(1, 5) == [whole]
+    assert (whole.split_folds(5, 5) == [whole]) is not pruner_state.is_picklable
 
 
 def test_first_folds_go_before_later_ones_that_may_be_for_nothing():
     race = FoldRacingState((0.5, 0.5))
-    waiting = [*work(race, 3).parts(3, 3), *work(race, 4).parts(3, 3)]
+    waiting = [*work(race, 3).split_folds(3, 3), *work(race, 4).split_folds(3, 3)]
 
-    order = [(part.only[0], part.number) for part in sorted(waiting, key=_urgency)]
+    order = [(part.fold_numbers[0], part.number) for part in sorted(waiting, key=_get_priority)]
 
     assert order == [(0, 3), (0, 4), (1, 3), (1, 4), (2, 3), (2, 4)]
 
 
 def test_candidates_that_do_not_race_keep_their_order():
-    waiting = [*work(number=3).parts(4, 2), *work(number=4).parts(4, 2)]
+    waiting = [*work(number=3).split_folds(4, 2), *work(number=4).split_folds(4, 2)]
 
-    assert sorted(waiting, key=_urgency) == waiting
+    assert sorted(waiting, key=_get_priority) == waiting
 
 
 def test_a_candidate_that_is_decided_leaves_the_queue_and_later_parts_of_it_are_ignored():
@@ -107,6 +107,8 @@ def test_a_candidate_that_is_decided_leaves_the_queue_and_later_parts_of_it_are_
     first, second, _ = slots.queue
     slots.queue.remove(first)
 
-    assert [outcome.status for _, outcome in slots._join(first, measure(Given([0.1, 0.2, 0.3]), first))] == ["pruned"]
+    assert [outcome.status for _, outcome in slots._add_part(first, measure(Given([0.1, 0.2, 0.3]), first))] == [
+        "pruned"
+    ]
     assert not slots.queue
-    assert slots._join(second, measure(Given([0.1, 0.2, 0.3]), second)) == []
+    assert slots._add_part(second, measure(Given([0.1, 0.2, 0.3]), second)) == []

@@ -54,26 +54,26 @@ def outputs(estimator, X):
 
 
 def kind(estimator, X, y, resource="iterations", **fit_params):
-    growth = start_continued_fit(
+    continued_fit = start_continued_fit(
         clone(estimator), locate_resource(estimator, resource), max(AMOUNTS), (X, y), fit_params
     )
-    growth.close()
-    return type(growth).__name__
+    continued_fit.close()
+    return type(continued_fit).__name__
 
 
-def assert_grows_exactly(estimator, X, y, **fit_params):
+def assert_continues_exactly(estimator, X, y, **fit_params):
     """Grow two at once, as folds do, and hold each rung against a fit from scratch."""
     location = locate_resource(estimator, "iterations")
-    growths = [start_continued_fit(clone(estimator), location, max(AMOUNTS), (X, y), fit_params) for _ in range(2)]
+    fits = [start_continued_fit(clone(estimator), location, max(AMOUNTS), (X, y), fit_params) for _ in range(2)]
     for amount in AMOUNTS:
         fresh = clone(estimator).set_params(**{location.parameter: amount}).fit(X, y, **fit_params)
-        for growth in growths:
-            grown = growth.continue_to(amount)
-            assert grown.get_params()[location.parameter] == amount
-            for mine, expected in zip(outputs(grown, X), outputs(fresh, X), strict=True):
+        for continued_fit in fits:
+            fitted = continued_fit.continue_to(amount)
+            assert fitted.get_params()[location.parameter] == amount
+            for mine, expected in zip(outputs(fitted, X), outputs(fresh, X), strict=True):
                 np.testing.assert_array_equal(mine, expected)
-    for growth in growths:
-        growth.close()
+    for continued_fit in fits:
+        continued_fit.close()
 
 
 # -- kinds that continue -----------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def test_a_warm_start_gives_what_a_fresh_fit_gives(estimator, weighted):
     estimator = clone(estimator).set_params(random_state=3)
 
     assert kind(estimator, X, y) == "WarmStartFit"
-    assert_grows_exactly(estimator, X, y, **fit_params)
+    assert_continues_exactly(estimator, X, y, **fit_params)
 
 
 def test_every_class_that_is_continued_is_tested():
@@ -120,7 +120,7 @@ def test_every_class_that_is_continued_is_tested():
 def test_a_warm_start_is_exact_on_sparse_rows_and_with_two_classes(estimator):
     X, y = classes(n_classes=2)
 
-    assert_grows_exactly(estimator.set_params(random_state=3), csr_array(np.where(X > 0, X, 0)), y)
+    assert_continues_exactly(estimator.set_params(random_state=3), csr_array(np.where(X > 0, X, 0)), y)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_what_cannot_be_continued_exactly_is_fitted_afresh(estimator):
     X, y = classes()
 
     assert kind(estimator, X, y) == "RefitFromScratch"
-    assert_grows_exactly(estimator, X, y)
+    assert_continues_exactly(estimator, X, y)
 
 
 def test_histogram_boosting_that_would_stop_early_on_many_rows_is_fitted_afresh():
@@ -174,25 +174,25 @@ def test_a_class_derived_from_one_that_continues_is_fitted_afresh():
     ids=repr,
 )
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-def test_a_booster_held_up_gives_what_a_fresh_fit_gives(params, weighted):
+def test_a_booster_paused_gives_what_a_fresh_fit_gives(params, weighted):
     xgboost = pytest.importorskip("xgboost")
     fit_params = {"sample_weight": WEIGHTS} if weighted else {}
 
     for X, y in (classes(2), classes(3)):
         estimator = xgboost.XGBClassifier(random_state=3, **params)
         assert kind(estimator, X, y) == "PausedBoosterFit"
-        assert_grows_exactly(estimator, X, y, **fit_params)
-    assert_grows_exactly(xgboost.XGBRegressor(random_state=3, **params), *numbers(), **fit_params)
+        assert_continues_exactly(estimator, X, y, **fit_params)
+    assert_continues_exactly(xgboost.XGBRegressor(random_state=3, **params), *numbers(), **fit_params)
 
 
-def test_a_booster_held_up_takes_frames_with_categories_and_gaps():
+def test_a_booster_paused_takes_frames_with_categories_and_gaps():
     xgboost, pandas = pytest.importorskip("xgboost"), pytest.importorskip("pandas")
     X, y = numbers()
     X[::7, 0] = np.nan
     X = pandas.DataFrame(X, columns=list("abcdef"))
     X["g"] = pandas.Categorical(np.random.RandomState(0).choice(["x", "y", "z"], len(X)))
 
-    assert_grows_exactly(xgboost.XGBRegressor(random_state=3, subsample=0.5, enable_categorical=True), X, y)
+    assert_continues_exactly(xgboost.XGBRegressor(random_state=3, subsample=0.5, enable_categorical=True), X, y)
 
 
 def test_a_booster_in_a_setting_not_known_to_be_exact_is_fitted_afresh():
@@ -210,12 +210,12 @@ def test_a_booster_closed_on_its_way_leaves_no_thread():
     location = locate_resource(estimator, "iterations")
     before = threading.active_count()
 
-    growths = [start_continued_fit(clone(estimator), location, 50, classes(), {}) for _ in range(3)]
-    growths[0].continue_to(2)
-    growths[1].continue_to(50)
+    fits = [start_continued_fit(clone(estimator), location, 50, classes(), {}) for _ in range(3)]
+    fits[0].continue_to(2)
+    fits[1].continue_to(50)
     assert threading.active_count() > before
-    for growth in growths:
-        growth.close()
+    for continued_fit in fits:
+        continued_fit.close()
 
     assert threading.active_count() == before
 
@@ -224,11 +224,13 @@ def test_a_booster_that_fails_says_so_and_leaves_no_thread():
     xgboost = pytest.importorskip("xgboost")
     X, y = classes()
     before = threading.active_count()
-    growth = start_continued_fit(xgboost.XGBClassifier(), ResourceLocation((), "n_estimators"), 50, (X, y[:10]), {})
+    continued_fit = start_continued_fit(
+        xgboost.XGBClassifier(), ResourceLocation((), "n_estimators"), 50, (X, y[:10]), {}
+    )
 
     with pytest.raises(xgboost.core.XGBoostError):
-        growth.continue_to(2)
-    growth.close()
+        continued_fit.continue_to(2)
+    continued_fit.close()
 
     assert threading.active_count() == before
 
@@ -239,7 +241,7 @@ def test_lightgbm_is_fitted_afresh():
     estimator = lightgbm.LGBMClassifier(random_state=0, subsample=0.5, subsample_freq=1, verbose=-1, n_jobs=1)
 
     assert kind(estimator, *classes()) == "RefitFromScratch"
-    assert_grows_exactly(estimator, *classes())
+    assert_continues_exactly(estimator, *classes())
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -251,7 +253,7 @@ def test_catboost_is_fitted_afresh_by_the_name_it_was_given(spelled):
 
     assert locate_resource(estimator, "iterations").name == spelled
     assert locate_resource(catboost.CatBoostClassifier(), "iterations").name == "iterations"
-    assert_grows_exactly(estimator, *classes())
+    assert_continues_exactly(estimator, *classes())
 
 
 # -- pipelines ---------------------------------------------------------------------------------------------------------
@@ -271,11 +273,11 @@ def test_the_steps_before_the_last_are_fitted_once(tmp_path, last, resource):
     location = locate_resource(pipeline, resource)
     X, y = classes()
 
-    growth = start_continued_fit(clone(pipeline), location, max(AMOUNTS), (X, y), {})
-    grown = [growth.continue_to(amount).predict_proba(X) for amount in AMOUNTS]
+    continued_fit = start_continued_fit(clone(pipeline), location, max(AMOUNTS), (X, y), {})
+    fitted = [continued_fit.continue_to(amount).predict_proba(X) for amount in AMOUNTS]
 
     assert len(read_log(log)) == 1
-    for amount, mine in zip(AMOUNTS, grown, strict=True):
+    for amount, mine in zip(AMOUNTS, fitted, strict=True):
         fresh = clone(pipeline).set_params(**{location.parameter: amount}).fit(X, y)
         np.testing.assert_array_equal(mine, fresh.predict_proba(X))
 
@@ -285,18 +287,18 @@ def test_a_parameter_of_an_earlier_step_restarts_the_whole_pipeline():
     pipeline = make_pipeline(PCA(random_state=0), DecisionTreeClassifier(random_state=0))
     location = locate_resource(pipeline, "pca__n_components")
 
-    grown = start_continued_fit(clone(pipeline), location, 4, (X, y), {}).continue_to(2)
+    fitted = start_continued_fit(clone(pipeline), location, 4, (X, y), {}).continue_to(2)
 
     fresh = clone(pipeline).set_params(pca__n_components=2).fit(X, y)
     assert location == ResourceLocation((), "pca__n_components")
-    np.testing.assert_array_equal(grown.predict_proba(X), fresh.predict_proba(X))
+    np.testing.assert_array_equal(fitted.predict_proba(X), fresh.predict_proba(X))
 
 
 def test_metadata_of_the_last_step_reaches_it_through_the_pipeline():
     X, y = classes()
     pipeline = make_pipeline(StandardScaler(), RandomForestClassifier(random_state=0))
 
-    assert_grows_exactly(pipeline, X, y, randomforestclassifier__sample_weight=WEIGHTS)
+    assert_continues_exactly(pipeline, X, y, randomforestclassifier__sample_weight=WEIGHTS)
 
 
 def test_routed_metadata_reaches_the_last_step():
@@ -305,7 +307,7 @@ def test_routed_metadata_reaches_the_last_step():
         forest = RandomForestClassifier(random_state=0).set_fit_request(sample_weight=True)
         scaler = StandardScaler().set_fit_request(sample_weight=False)
 
-        assert_grows_exactly(make_pipeline(scaler, forest), X, y, sample_weight=WEIGHTS)
+        assert_continues_exactly(make_pipeline(scaler, forest), X, y, sample_weight=WEIGHTS)
 
 
 # -- epochs ------------------------------------------------------------------------------------------------------------
@@ -314,15 +316,15 @@ def test_routed_metadata_reaches_the_last_step():
 def test_an_epoch_is_one_pass_and_classes_are_given_first(tmp_path):
     log = tmp_path / "log"
     X, y = classes()
-    growth = start_continued_fit(
+    continued_fit = start_continued_fit(
         PassingClassifier(log=log), ResourceLocation((), "epochs"), 5, (X, y), {"sample_weight": WEIGHTS}
     )
 
-    growth.continue_to(2)
-    growth.continue_to(5)
+    continued_fit.continue_to(2)
+    continued_fit.continue_to(5)
 
-    told = [(entry["classes"], entry["rows"]) for entry in read_log(log)]
-    assert told == [([0, 1, 2], 200)] + [(None, 200)] * 4
+    calls = [(entry["classes"], entry["rows"]) for entry in read_log(log)]
+    assert calls == [([0, 1, 2], 200)] + [(None, 200)] * 4
     assert {entry["weight"] for entry in read_log(log)} == {WEIGHTS.sum()}
 
 
@@ -337,13 +339,13 @@ def test_an_epoch_is_one_pass_and_classes_are_given_first(tmp_path):
     ids=lambda value: type(value).__name__,
 )
 def test_epochs_in_parts_are_epochs_in_one_go(estimator, data):
-    growth = start_continued_fit(clone(estimator), locate_resource(estimator, "epochs"), 5, data, {})
-    growth.continue_to(2)
-    grown = growth.continue_to(5)
+    continued_fit = start_continued_fit(clone(estimator), locate_resource(estimator, "epochs"), 5, data, {})
+    continued_fit.continue_to(2)
+    fitted = continued_fit.continue_to(5)
 
     whole = clone(estimator)
     assert fit_epochs(whole, 5, data, {}) is whole
-    np.testing.assert_array_equal(grown.predict(data[0]), whole.predict(data[0]))
+    np.testing.assert_array_equal(fitted.predict(data[0]), whole.predict(data[0]))
 
 
 # -- where the count is ------------------------------------------------------------------------------------------------

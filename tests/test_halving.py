@@ -44,28 +44,28 @@ scores = st.lists(st.floats(-1, 1), min_size=1, max_size=30)
 
 
 @given(scores, st.floats(-1, 1), st.sampled_from([1.5, 2, 3, 4]))
-def test_the_best_share_of_those_on_a_rung_climbs_on(told, own, factor):
+def test_the_best_share_of_the_candidates_at_a_rung_goes_on(means, own, factor):
     rungs = HalvingScores(factor)
-    for score in told:
-        rungs.note([Rung(10, (score,))])
+    for score in means:
+        rungs.add_curve([Rung(10, (score,))])
     progress = Progress(0, 3, (), (Rung(10, (own,)),))
 
-    n_places = max(1, int((len(told) + 1) // factor))
-    n_better = sum(score > own for score in told)
-    assert rungs.bar().allows(progress) == (n_better < n_places or own >= sorted(told)[-n_places])
+    n_places = max(1, int((len(means) + 1) // factor))
+    n_better = sum(score > own for score in means)
+    assert rungs.make_state().allows(progress) == (n_better < n_places or own >= sorted(means)[-n_places])
 
 
-def test_nobody_is_stopped_on_a_rung_that_nobody_has_reached():
+def test_no_candidate_is_stopped_at_a_rung_that_none_has_reached():
     rungs = HalvingScores(3)
-    rungs.note([Rung(10, (0.9,))])
+    rungs.add_curve([Rung(10, (0.9,))])
 
-    assert rungs.bar().allows(Progress(1, 3, (), (Rung(10, (0.5,)), Rung(30, (0.1,)))))
-    assert not rungs.bar().allows(Progress(0, 3, (), (Rung(10, (0.5,)),)))
+    assert rungs.make_state().allows(Progress(1, 3, (), (Rung(10, (0.5,)), Rung(30, (0.1,)))))
+    assert not rungs.make_state().allows(Progress(0, 3, (), (Rung(10, (0.5,)),)))
 
 
-def test_failed_folds_are_neither_remembered_nor_judged():
+def test_failed_folds_are_neither_stored_nor_pruned():
     rungs = HalvingScores(3)
-    rungs.note([Rung(10, (float("nan"), 0.5))])
+    rungs.add_curve([Rung(10, (float("nan"), 0.5))])
 
     assert rungs.scores == {}
     assert HalvingState({10: 0.5}).allows(Progress(0, 3, (), (Rung(10, (float("nan"),)),)))
@@ -78,14 +78,14 @@ def test_one_of_several_scores_decides():
     assert not HalvingState({10: 0.5}, "b").allows(Progress(0, 3, (), (rung,)))
 
 
-def test_the_bar_travels_and_is_frozen():
+def test_the_state_is_picklable_and_does_not_change():
     rungs = HalvingScores(2)
-    rungs.note([Rung(1, (0.5,))])
-    bar = rungs.bar()
-    rungs.note([Rung(1, (0.9,)), Rung(2, (0.9,))])
+    rungs.add_curve([Rung(1, (0.5,))])
+    state = rungs.make_state()
+    rungs.add_curve([Rung(1, (0.9,)), Rung(2, (0.9,))])
 
-    assert bar.is_picklable
-    assert pickle.loads(pickle.dumps(bar)) == bar == HalvingState({1: 0.5})
+    assert state.is_picklable
+    assert pickle.loads(pickle.dumps(state)) == state == HalvingState({1: 0.5})
 
 
 # -- in a search -----------------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def test_candidates_climb_and_most_leave_half_way(data):
     assert not pruned[search.best_index_]
 
 
-def test_the_settled_count_stands_in_the_parameters_and_gives_the_scores_again(data):
+def test_the_chosen_amount_stands_in_the_parameters_and_gives_the_scores_again(data):
     search = climb().fit(*data)
 
     assert search.best_params_["n_estimators"] == search.best_resource_ in (1, 3, 9, 27)
@@ -171,7 +171,7 @@ def test_epochs_are_counted_again_in_the_final_fit(data):
     assert search.best_resource_ in (1, 3, 9)
 
 
-def test_the_last_step_of_a_pipeline_grows(data):
+def test_the_last_step_of_a_pipeline_is_trained_on(data):
     model = make_pipeline(StandardScaler(), RandomForestClassifier(n_estimators=18, random_state=0))
     space = {"randomforestclassifier__max_features": [0.1, 0.3, 0.5, 0.8], "standardscaler__with_mean": [True, False]}
     search = OptunaSearchCV(model, space, resource="iterations", cv=3, min_resources=2).fit(*data)
@@ -215,7 +215,7 @@ def test_a_resumed_search_knows_who_reached_which_rung(data, tmp_path):
     assert resumed.best_params_["n_estimators"] == resumed.best_resource_
 
 
-def test_a_study_made_with_another_ladder_is_not_resumed(data, tmp_path):
+def test_a_study_made_with_other_rungs_is_not_resumed(data, tmp_path):
     stored = {"storage": tmp_path / "study.db", "n_trials": 3}
     climb(**stored).fit(*data)
 

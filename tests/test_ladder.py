@@ -22,18 +22,18 @@ from tests.strategies import quick
 
 @quick
 @given(st.integers(1, 10**6), st.integers(0, 10**6), st.one_of(st.integers(2, 10), st.floats(1.2, 1e300)))
-def test_a_ladder_climbs_from_no_less_than_the_least_to_just_the_most(least, more, factor):
-    most = least + more
-    amounts = compute_rung_amounts(least, most, factor)
+def test_amounts_begin_at_no_less_than_the_minimum_and_end_at_the_maximum(min_amount, more, factor):
+    max_amount = min_amount + more
+    amounts = compute_rung_amounts(min_amount, max_amount, factor)
 
-    assert amounts[-1] == most
-    assert amounts[0] >= least
+    assert amounts[-1] == max_amount
+    assert amounts[0] >= min_amount
     assert sorted(set(amounts)) == list(amounts)
-    powers = [power for power in range(80) if power * math.log(factor) < math.log(4 * most)]
-    assert set(amounts) == {amount for power in powers if (amount := round(most / factor**power)) >= least}
+    powers = [power for power in range(80) if power * math.log(factor) < math.log(4 * max_amount)]
+    assert set(amounts) == {amount for power in powers if (amount := round(max_amount / factor**power)) >= min_amount}
 
 
-def test_a_ladder_that_would_begin_above_its_end_is_refused():
+def test_a_minimum_above_the_maximum_is_refused():
     with pytest.raises(ValueError, match="min_resources=200 is greater than max_resources=100"):
         make_rung_evaluation(whole_folds(RandomForestClassifier()), "iterations", min_resources=200)
 

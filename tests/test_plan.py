@@ -110,7 +110,7 @@ def boosting(rounds="n_estimators"):
         space=lambda shape: {"learning_rate": FloatDistribution(0.05, 0.3)},
         make=lambda shape: GradientBoostingClassifier(),
         first=({"learning_rate": 0.08},),
-        seconds=partial(estimate_boosting_seconds, start=0.0, seconds_per_output=10.0, seconds_per_cell=0.0),
+        seconds=partial(estimate_boosting_seconds, fixed_seconds=0.0, seconds_per_output=10.0, seconds_per_cell=0.0),
         rounds=rounds,
     )
 
@@ -130,9 +130,9 @@ def test_boosting_that_would_take_too_long_learns_faster(rounds, max_candidate_s
     cost_model = CostModel({family.name: family}, shape, 100, N_FOLDS, max_candidate_seconds)
     (candidate,) = make_first_candidates(family, shape(100))
 
-    raise_learning_rate = cost_model.raise_learning_rate(candidate)
-    assert raise_learning_rate[add_family_prefix(family.name, "learning_rate")] == pytest.approx(expected)
-    assert raise_learning_rate[FAMILY] == family.name
+    faster = cost_model.raise_learning_rate(candidate)
+    assert faster[add_family_prefix(family.name, "learning_rate")] == pytest.approx(expected)
+    assert faster[FAMILY] == family.name
 
 
 def test_where_it_would_save_nothing_the_learning_rate_stays():
@@ -142,7 +142,7 @@ def test_where_it_would_save_nothing_the_learning_rate_stays():
     assert cost_model.raise_learning_rate(candidate) == candidate
 
 
-def test_what_is_proposed_first_is_hastened():
+def test_the_first_proposal_has_a_raised_learning_rate():
     schedule = make_schedule([boosting()], time.time() + 60, max_candidate_seconds=20.0)
     assert schedule([], 0) == {
         FAMILY: "boosted",
@@ -160,7 +160,7 @@ def test_what_is_proposed_first_is_hastened():
         (None, None, True),
     ],
 )
-def test_who_is_in_reach(rounds, max_candidate_seconds, expected):
+def test_which_candidates_are_affordable(rounds, max_candidate_seconds, expected):
     family = boosting(rounds=rounds)
     cost_model = CostModel({family.name: family}, shape, 100, N_FOLDS, max_candidate_seconds)
     assert cost_model.is_affordable(make_first_candidates(family, shape(100))[0]) is expected
@@ -179,9 +179,11 @@ def test_costs_are_those_of_a_candidates_own_settings():
 
 def test_the_final_fit_of_a_booster_has_the_rounds_that_were_found_and_no_more_for_more_rows():
     outcome = Outcome("complete", (FoldScore(-0.1, None, 2.0, 0.0, None),) * N_FOLDS)
-    seconds_per_cell = partial(estimate_boosting_seconds, start=0.0, seconds_per_output=0.0, seconds_per_cell=1.0)
+    estimate_seconds = partial(
+        estimate_boosting_seconds, fixed_seconds=0.0, seconds_per_output=0.0, seconds_per_cell=1.0
+    )
     for rounds, expected in (("n_estimators", 8.0), (None, 16.0)):
-        family = replace(boosting(rounds=rounds), seconds=seconds_per_cell)
+        family = replace(boosting(rounds=rounds), seconds=estimate_seconds)
         cost_model = CostModel({"boosted": family}, shape, 100, N_FOLDS)
         (candidate,) = make_first_candidates(family, shape(100))
         assert cost_model.estimate_refit_seconds(TrialRecord(0, candidate, outcome), 400) == pytest.approx(expected)
@@ -208,9 +210,9 @@ def test_what_the_baseline_takes_says_nothing_of_others():
 def test_nothing_is_begun_after_several_in_a_row_for_which_there_was_no_time():
     budget = SelectionBudget(100, time.time() + 100)
     for status in ("timeout", "timeout", "pruned", "timeout", "timeout"):
-        budget.note(Outcome(status, ()))
+        budget.add_outcome(Outcome(status, ()))
         assert not budget.is_spent
-    budget.note(Outcome("timeout", ()))
+    budget.add_outcome(Outcome("timeout", ()))
     assert budget.is_spent
     assert budget.seconds_left > 90  # what is under way goes on
 
@@ -236,11 +238,11 @@ def test_the_first_of_a_family_may_be_farther_behind():
     assert isinstance(pruning_rule.take_snapshot("a"), NoPruningState)
     for level in (0.5, 0.51, 0.52, 0.6):
         scores = -level + luck + random.normal(scale=0.001, size=N_FOLDS)
-        pruning_rule.note(Outcome("complete", tuple(FoldScore(score, None, 0.0, 0.0, None) for score in scores)))
+        pruning_rule.add_outcome(Outcome("complete", tuple(FoldScore(score, None, 0.0, 0.0, None) for score in scores)))
     first, second = pruning_rule.take_snapshot("b"), pruning_rule.take_snapshot("b")
-    assert first.least[0] < second.least[0] < -0.5
+    assert first.min_means[0] < second.min_means[0] < -0.5
     # A quarter of the best score in place of a tenth.
-    assert second.least[0] - first.least[0] == pytest.approx(0.15 * 0.5, rel=0.02)
+    assert second.min_means[0] - first.min_means[0] == pytest.approx(0.15 * 0.5, rel=0.02)
 
 
 def test_boosters_without_time_end_with_a_round_and_are_complete():

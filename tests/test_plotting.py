@@ -447,7 +447,7 @@ def test_seconds_of_several_workers_are_more_than_the_clock_shows():
 def test_searches_of_other_packages_are_told_by_their_studies():
     search = OptunaSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3]}, cv=2)
     search.fit(*load_iris(return_X_y=True))
-    del search._clock, search._fold_sizes  # as others have none
+    del search._phase_timer, search._fold_sizes  # as others have none
 
     display = TimeDisplay.from_search(search)
 
@@ -485,22 +485,22 @@ def test_other_searches_have_no_leaderboard(iris_search):
 
 
 def test_a_search_is_read_as_its_own_table_says(iris_search):
-    finished = read_trial_table(iris_search)
+    trial_table = read_trial_table(iris_search)
 
-    complete = finished.find_by_status("complete")
-    rows = finished.row[complete]
-    assert finished.score[complete].tolist() == iris_search.cv_results_["mean_test_score"][rows].tolist()
-    assert finished.row[finished.best] == iris_search.best_index_
-    assert finished.leading(3)[0] == finished.best
-    assert np.isnan(finished.score[finished.find_by_status("pruned")]).all()
+    complete = trial_table.find_by_status("complete")
+    rows = trial_table.row[complete]
+    assert trial_table.score[complete].tolist() == iris_search.cv_results_["mean_test_score"][rows].tolist()
+    assert trial_table.row[trial_table.best] == iris_search.best_index_
+    assert trial_table.find_leading(3)[0] == trial_table.best
+    assert np.isnan(trial_table.score[trial_table.find_by_status("pruned")]).all()
 
 
 def test_failed_candidates_have_their_error_and_no_score():
-    finished = read_trial_table(fail_some())
+    trial_table = read_trial_table(fail_some())
 
-    failed = finished.find_by_status("failed")
-    assert np.isnan(finished.score[failed]).all()
-    assert "the toy fails on purpose" in finished.error[failed[0]]
+    failed = trial_table.find_by_status("failed")
+    assert np.isnan(trial_table.score[failed]).all()
+    assert "the toy fails on purpose" in trial_table.error[failed[0]]
 
 
 def test_only_the_last_iteration_of_a_halving_search_is_complete():
@@ -509,6 +509,6 @@ def test_only_the_last_iteration_of_a_halving_search_is_complete():
 
     search = HalvingGridSearchCV(CountingClassifier(), {"a": [1, 2, 3, 4]}, cv=2, min_resources=4, factor=2).fit(X, Y)
 
-    finished = read_trial_table(search)
-    assert set(finished.status[search.cv_results_["iter"] < search.cv_results_["iter"].max()]) == {"pruned"}
-    assert finished.row[finished.best] == search.best_index_
+    trial_table = read_trial_table(search)
+    assert set(trial_table.status[search.cv_results_["iter"] < search.cv_results_["iter"].max()]) == {"pruned"}
+    assert trial_table.row[trial_table.best] == search.best_index_

@@ -1,4 +1,4 @@
-"""Polish: the best candidates again, at slower learning rates."""
+"""Learning-rate refinement: the best candidates again, at lower learning rates."""
 
 import time
 
@@ -39,18 +39,18 @@ def test_there_is_a_slowest_learning_rate():
 
 
 def test_most_candidates_are_left_to_the_sampler():
-    turns = [place for place in range(100) if LearningRateRefinement(100)([record(0, 0.9)], place) is not None]
+    turns = [index for index in range(100) if LearningRateRefinement(100)([record(0, 0.9)], index) is not None]
 
     assert turns == [25, 50, 75, *range(90, 100)]
 
 
-@pytest.mark.parametrize(("seconds_left", "is_polished"), [(5000, False), (12000, True), (100_000, False)])
-def test_the_end_of_the_time_is_kept_for_polish(seconds_left, is_polished):
+@pytest.mark.parametrize(("seconds_left", "is_refined"), [(5000, False), (12000, True), (100_000, False)])
+def test_the_end_of_the_time_is_kept_for_refinement(seconds_left, is_refined):
     records = [record(0, 0.9, seconds=1000.0)]  # a quarter of the learning rate takes 4,000, and the final fit as much
 
     refine_learning_rate = LearningRateRefinement(1000, deadline=time.time() + seconds_left)
 
-    assert (refine_learning_rate(records, 1) is not None) == is_polished
+    assert (refine_learning_rate(records, 1) is not None) == is_refined
 
 
 def test_a_search_ends_with_slower_learning_rates():
@@ -82,7 +82,7 @@ def test_a_slower_candidate_wins_if_the_folds_cannot_tell_it_from_the_best():
 @pytest.mark.parametrize(
     "params", [{"refine_learning_rate": False}, {"learning_rate": 0.3}, {"space": {"max_depth": [2, 3]}}]
 )
-def test_without_polish_the_learning_rate_is_searched_or_left_alone(params):
+def test_without_refinement_the_learning_rate_is_searched_or_left_alone(params):
     X, y = load_iris(return_X_y=True)
     search = TunedXGBClassifier(n_trials=13, cv=3, random_state=0, **params).fit(X, y)
 

@@ -86,7 +86,7 @@ def test_a_fold_of_fewer_rows_is_another_fold(calls):
     X, y = numbered()
     estimator = steps(Spy())
     task = make_task(estimator, X, y)
-    evaluation = WholeFolds(estimator, task, shared=StepCache())
+    evaluation = WholeFolds(estimator, task, step_cache=StepCache())
     for n_rows in (10, 20, 20):
         fold = Fold(0, task.folds[0].train[:n_rows], task.folds[0].test)
         evaluation.measure_fold(WorkItem(0, 0, 1, {}), fold)
@@ -127,7 +127,7 @@ def test_functions_defined_on_the_way_do_not_take_the_place_of_others(calls):
     estimator = steps(FunctionTransformer())
     task = make_task(estimator, X, y)
     alone = table(estimator, candidates, task)
-    evaluation, found = WholeFolds(estimator, task, shared=StepCache(20_000)), []
+    evaluation, found = WholeFolds(estimator, task, step_cache=StepCache(20_000)), []
     while candidates:
         found += measure(evaluation, WorkItem(0, 0, 1, candidates.pop(0))).folds
 
@@ -174,7 +174,7 @@ def test_steps_behind_one_that_is_drawn_again_are_not_mixed_up(calls):
     X, y = numbered()
     estimator = steps(Wide(shift=1.0), Narrow())
     task = make_task(estimator, X, y, scoring=is_centred, train=False)
-    evaluation, scores = WholeFolds(estimator, task, shared=StepCache(40_000)), []
+    evaluation, scores = WholeFolds(estimator, task, step_cache=StepCache(40_000)), []
     for _ in range(4):
         scores.append(evaluation.measure_fold(WorkItem(0, 0, 1, {}), task.folds[0]).test)
 

@@ -95,7 +95,7 @@ def test_a_step_that_looks_at_its_rows_has_not_changed_them(data):
 
     table(estimator, GRID, make_task(estimator, X, y), step_cache)
 
-    assert len(step_cache._kept) == 3 * 3
+    assert len(step_cache._results) == 3 * 3
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def test_the_store_stays_within_its_limit_and_forgets_what_was_used_least_recent
     step_cache = StepCache()
     estimator = steps(Spy(shift=1.0))
     task = make_task(estimator, X, y, train=False)
-    fold, evaluation = task.folds[0], WholeFolds(estimator, task, shared=step_cache)
+    fold, evaluation = task.folds[0], WholeFolds(estimator, task, step_cache=step_cache)
     evaluation.measure_fold(WorkItem(0, 0, 1, {}), fold)
     step_cache.limit = int(3.5 * step_cache.nbytes)
 
@@ -143,16 +143,16 @@ def test_bytes_are_counted_as_they_come_and_go():
 
     table(estimator, candidates, make_task(estimator, *iris()), step_cache)
 
-    assert step_cache.nbytes == sum(kept.nbytes for kept in step_cache._kept.values())
+    assert step_cache.nbytes == sum(kept.nbytes for kept in step_cache._results.values())
 
 
 # -- where it runs ---------------------------------------------------------------------------------------------------
 
 
-def test_a_store_travels_empty():
+def test_a_step_cache_is_empty_after_unpickling():
     step_cache = StepCache(12_345_678)
     estimator = steps(StandardScaler())
-    evaluation = WholeFolds(estimator, make_task(estimator, *iris()), shared=step_cache)
+    evaluation = WholeFolds(estimator, make_task(estimator, *iris()), step_cache=step_cache)
     size = len(pickle.dumps(evaluation))
     measure(evaluation, WorkItem(0, 0, 1, {}))
 
@@ -160,11 +160,11 @@ def test_a_store_travels_empty():
 
     assert step_cache.nbytes > 0
     assert len(pickle.dumps(evaluation)) == size
-    assert (arrived.shared.limit, arrived.shared.nbytes) == (12_345_678, 0)
+    assert (arrived.step_cache.limit, arrived.step_cache.nbytes) == (12_345_678, 0)
     assert measure(arrived, WorkItem(0, 0, 1, {})).status == "complete"
 
 
-def test_candidates_that_have_travelled_share_like_those_that_have_not(calls):
+def test_candidates_that_were_pickled_share_like_those_that_were_not(calls):
     estimator = steps(StandardScaler(), Spy())
     candidates = [{"step0": StandardScaler(with_std=False), "step1__name": "mean", **c} for c in GRID]
     task = make_task(estimator, *numbered())
@@ -193,7 +193,7 @@ def test_threads_may_share_a_store():
         )
 
     assert same([found[place] for place in range(len(candidates))], alone)
-    assert step_cache.nbytes == sum(kept.nbytes for kept in step_cache._kept.values()) <= step_cache.limit
+    assert step_cache.nbytes == sum(kept.nbytes for kept in step_cache._results.values()) <= step_cache.limit
 
 
 @pytest.mark.slow

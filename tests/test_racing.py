@@ -44,10 +44,10 @@ def progress(*scores, error=None, n_folds=5):
 # -- the rule --------------------------------------------------------------------------------------------------------
 
 
-def first_stop(bar, scores):
+def first_stop(state, scores):
     """After how many folds a candidate is stopped; all of them if it is not."""
     for k in range(1, len(scores)):
-        if not bar.allows(progress(*scores[:k], n_folds=len(scores))):
+        if not state.allows(progress(*scores[:k], n_folds=len(scores))):
             return k
     return len(scores)
 
@@ -63,8 +63,8 @@ def test_the_winner_is_stopped_no_more_often_than_stated(n_folds, error_rate):
         scores = means + random.normal(size=(13, n_folds)) + 3 * random.normal(size=n_folds)
         winner = scores.mean(axis=1).argmax()
         others = np.delete(scores, winner, axis=0)
-        bar = FoldRacing(error_rate=error_rate).bar(others)
-        n_lost += first_stop(bar, scores[winner]) < n_folds
+        state = FoldRacing(error_rate=error_rate).make_state(others)
+        n_lost += first_stop(state, scores[winner]) < n_folds
     # Three standard errors of a share measured on so many searches.
     assert n_lost / n_searches <= error_rate + 3 * np.sqrt(error_rate / n_searches)
     assert n_folds == 2 or n_lost > 0, "a rule that never errs is no test of its rate"
@@ -73,13 +73,13 @@ def test_the_winner_is_stopped_no_more_often_than_stated(n_folds, error_rate):
 def test_hopeless_candidates_are_stopped_after_their_first_fold():
     random = np.random.RandomState(0)
     folds = random.normal(size=5)
-    bar = FoldRacing().bar(folds + 0.1 * random.normal(size=(10, 5)))
+    state = FoldRacing().make_state(folds + 0.1 * random.normal(size=(10, 5)))
 
-    assert first_stop(bar, folds - 1) == 1
-    assert first_stop(bar, folds + 1) == 5
+    assert first_stop(state, folds - 1) == 1
+    assert first_stop(state, folds + 1) == 5
 
 
-def test_near_copies_of_the_best_do_not_make_the_bar_too_high_for_a_candidate_from_elsewhere():
+def test_near_copies_of_the_best_do_not_stop_a_candidate_from_another_region():
     random = np.random.RandomState(0)
     diverse = 0.01 * random.normal(size=(8, 5))
     copies = diverse[0] + 0.02 + 1e-4 * random.normal(size=(40, 5))
@@ -88,18 +88,18 @@ def test_near_copies_of_the_best_do_not_make_the_bar_too_high_for_a_candidate_fr
 
     noise = 0.01 * random.normal(size=(500, 5))
     winners = best + 1e-3 + noise - noise.mean(axis=1, keepdims=True)
-    n_lost = sum(first_stop(FoldRacing().bar(scores), winner) < 5 for winner in winners)
+    n_lost = sum(first_stop(FoldRacing().make_state(scores), winner) < 5 for winner in winners)
     assert n_lost / len(winners) < 0.3
-    alone = [first_stop(FoldRacing().bar(copies), winner) < 5 for winner in winners]
+    alone = [first_stop(FoldRacing().make_state(copies), winner) < 5 for winner in winners]
     assert np.mean(alone) > 0.5, "which is what the copies alone would do"
 
 
 def test_what_is_hard_about_a_fold_is_not_held_against_a_candidate():
     random = np.random.RandomState(0)
     hard_first = np.array([-5.0, 0, 0, 0, 0])
-    bar = FoldRacing().bar(hard_first + 0.1 * random.normal(size=(10, 5)))
+    state = FoldRacing().make_state(hard_first + 0.1 * random.normal(size=(10, 5)))
 
-    assert first_stop(bar, hard_first + 0.3) == 5
+    assert first_stop(state, hard_first + 0.3) == 5
 
 
 scores_of_candidates = arrays(
@@ -110,63 +110,65 @@ scores_of_candidates = arrays(
 @given(scores_of_candidates)
 def test_the_best_so_far_would_never_be_stopped_for_being_equal_to_itself(scores):
     best = scores[scores.mean(axis=1).argmax()]
-    bar = FoldRacing(error_rate=1e-9).bar(scores)
+    state = FoldRacing(error_rate=1e-9).make_state(scores)
 
-    assert first_stop(bar, best + 1e-9) == len(best)
+    assert first_stop(state, best + 1e-9) == len(best)
 
 
 @given(scores_of_candidates, st.floats(0.001, 0.4), st.floats(0, 1))
 def test_a_lower_error_rate_and_a_tolerance_stop_fewer(scores, error_rate, tolerance):
-    bar = FoldRacing(error_rate=error_rate).bar(scores)
-    if isinstance(bar, NoPruningState):
+    state = FoldRacing(error_rate=error_rate).make_state(scores)
+    if isinstance(state, NoPruningState):
         return
-    stricter = FoldRacing(error_rate=error_rate / 2).bar(scores)
-    tolerant = FoldRacing(error_rate=error_rate).bar(scores, tolerance=tolerance)
+    stricter = FoldRacing(error_rate=error_rate / 2).make_state(scores)
+    tolerant = FoldRacing(error_rate=error_rate).make_state(scores, tolerance=tolerance)
 
-    assert all(low <= high for low, high in zip(stricter.least, bar.least, strict=True))
-    np.testing.assert_allclose(np.subtract(bar.least, tolerant.least), tolerance, atol=1e-9)
+    assert all(low <= high for low, high in zip(stricter.min_means, state.min_means, strict=True))
+    np.testing.assert_allclose(np.subtract(state.min_means, tolerant.min_means), tolerance, atol=1e-9)
 
 
 @example(np.array([[-1.0, 1], [0, 0], [0, 1], [1, 0]]), 1.0, 1.3225059766104013)  # means that rounding tells apart
 @given(scores_of_candidates, st.floats(0.1, 10), st.floats(-3, 3))
 def test_the_unit_of_the_score_does_not_matter(scores, scale, shift):
-    bar, moved = FoldRacing().bar(scores), FoldRacing().bar(scores * scale + shift)
-    if isinstance(bar, NoPruningState) or isinstance(moved, NoPruningState):
+    state, moved = FoldRacing().make_state(scores), FoldRacing().make_state(scores * scale + shift)
+    if isinstance(state, NoPruningState) or isinstance(moved, NoPruningState):
         return
-    np.testing.assert_allclose(np.multiply(bar.least, scale) + shift, moved.least, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(np.multiply(state.min_means, scale) + shift, moved.min_means, rtol=1e-6, atol=1e-6)
 
 
-def test_there_is_no_bar_with_too_little_to_go_by():
+def test_nothing_is_stopped_with_too_few_scores():
     scores = np.random.RandomState(0).normal(size=(10, 5))
 
-    assert isinstance(FoldRacing(n_startup_trials=10).bar(scores[:9]), NoPruningState)
-    assert isinstance(FoldRacing(n_startup_trials=10).bar(scores), FoldRacingState)
-    assert isinstance(FoldRacing(n_startup_trials=1).bar(scores[:2]), NoPruningState)
-    assert isinstance(FoldRacing().bar(scores[:, :1]), NoPruningState), "a single split"
-    assert isinstance(FoldRacing().bar(np.repeat(scores[:2], 5, axis=0)), NoPruningState), "constant predictors"
-    assert isinstance(FoldRacing().bar(scores[0] + np.arange(5.0)[:, np.newaxis]), NoPruningState), "no noise at all"
+    assert isinstance(FoldRacing(n_startup_trials=10).make_state(scores[:9]), NoPruningState)
+    assert isinstance(FoldRacing(n_startup_trials=10).make_state(scores), FoldRacingState)
+    assert isinstance(FoldRacing(n_startup_trials=1).make_state(scores[:2]), NoPruningState)
+    assert isinstance(FoldRacing().make_state(scores[:, :1]), NoPruningState), "a single split"
+    assert isinstance(FoldRacing().make_state(np.repeat(scores[:2], 5, axis=0)), NoPruningState), "constant predictors"
+    assert isinstance(FoldRacing().make_state(scores[0] + np.arange(5.0)[:, np.newaxis]), NoPruningState), (
+        "no noise at all"
+    )
 
 
-def test_a_failed_fold_is_not_judged():
-    bar = FoldRacingState((0.5, 0.5))
+def test_a_failed_fold_does_not_stop_a_candidate():
+    state = FoldRacingState((0.5, 0.5))
 
-    assert not bar.allows(progress(0.4, n_folds=3))
-    assert bar.allows(progress(0.4, error="Traceback", n_folds=3))
-    assert bar.allows(progress(float("nan"), n_folds=3))
-
-
-def test_a_bar_for_one_of_several_scores_looks_at_that_one():
-    bar = FoldRacingState((0.5,), "b")
-
-    assert bar.allows(progress({"a": 0.1, "b": 0.6}, n_folds=2))
-    assert not bar.allows(progress({"a": 0.9, "b": 0.4}, n_folds=2))
+    assert not state.allows(progress(0.4, n_folds=3))
+    assert state.allows(progress(0.4, error="Traceback", n_folds=3))
+    assert state.allows(progress(float("nan"), n_folds=3))
 
 
-def test_bars_travel():
-    bar = FoldRacing().bar(np.random.RandomState(0).normal(size=(10, 5)))
+def test_a_state_for_one_of_several_scores_uses_that_one():
+    state = FoldRacingState((0.5,), "b")
 
-    assert bar.is_picklable
-    assert pickle.loads(pickle.dumps(bar)) == bar
+    assert state.allows(progress({"a": 0.1, "b": 0.6}, n_folds=2))
+    assert not state.allows(progress({"a": 0.9, "b": 0.4}, n_folds=2))
+
+
+def test_states_are_picklable():
+    state = FoldRacing().make_state(np.random.RandomState(0).normal(size=(10, 5)))
+
+    assert state.is_picklable
+    assert pickle.loads(pickle.dumps(state)) == state
 
 
 @pytest.mark.parametrize(
@@ -316,4 +318,4 @@ def test_racing_resumes_with_the_candidates_measured_before(data, tmp_path):
 
     status = statuses(search)
     assert len(status) == 40
-    assert "pruned" in status[15:19], "the bar knows the candidates of the first part"
+    assert "pruned" in status[15:19], "the pruner state knows the candidates of the first part"

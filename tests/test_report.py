@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, compare, report
-from sklearn_autotune.report import write_report
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, compare
+from sklearn_autotune.report import _write_report, write_report
 from tests.toys import CountingClassifier, FailingClassifier
 
 X, Y = np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2
@@ -88,7 +88,7 @@ def written(search, tmp_path_factory):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Leave out what takes the time, where it is not what is tested."""
-    monkeypatch.setattr(report, "FIGURES", ())
+    monkeypatch.setattr(_write_report, "FIGURES", ())
 
 
 def test_a_report_stands_alone_and_says_what_the_search_says(search, written):
@@ -186,7 +186,7 @@ def test_figures_that_do_not_apply_are_listed(tmp_path):
 
 
 def test_a_long_table_is_cut(search, tmp_path, no_figures, monkeypatch):
-    monkeypatch.setattr(report, "MOST_ROWS", 10)
+    monkeypatch.setattr(_write_report, "MAX_ROWS", 10)
 
     assert "… and 15 more." in read(write_report(search, tmp_path / "r.html")).texts()
 

@@ -80,7 +80,7 @@ def test_the_folder_has_tables_papers_and_a_report(finished):
     assert found["report"] == {"file": "report.html", "missing_because": None}
     assert found["comparison"]["names"] == ["optuna", "random", "grid", "dummy", "untuned"]
     assert (folder / "config.yaml").read_text() == path.read_text()
-    assert found["hash_config"]
+    assert found["config_hash"]
     assert found["data"]["data"]["n_rows"] == 150
     assert found["versions"]["scikit-learn"]
     assert "roc_auc" in (folder / "report.html").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Candidates climb rungs: what each rung is given, what counts in the end, and what is left when they are stopped."""
+"""Rungs: the amount at each rung, which scores count in the end, and what is left when a candidate is stopped."""
 
 import pickle
 import threading
@@ -49,7 +49,7 @@ NUMBERED = np.column_stack([np.arange(300), X])  # the toys find the numbers of 
 
 
 @dataclass(frozen=True)
-class BarAt:
+class StopAt:
     """Stops a candidate at one rung."""
 
     step: int
@@ -60,7 +60,7 @@ class BarAt:
 
 
 def work(**params):
-    return WorkItem(number=0, row=0, n_rows=1, params=params)
+    return WorkItem(number=0, candidate_index=0, n_candidates=1, params=params)
 
 
 def scores(outcome, kind="test"):
@@ -167,7 +167,7 @@ def test_shared_prefixes_do_not_mix_rungs():
     plain = whole_folds(model)
 
     for resource in ("n_samples", "iterations"):
-        shared = make_rung_evaluation(replace(plain, shared=StepCache()), resource)
+        shared = make_rung_evaluation(replace(plain, step_cache=StepCache()), resource)
         apart = make_rung_evaluation(plain, resource)
         for C in (0.1, 10.0):
             params = {"logisticregression__C": C}
@@ -179,7 +179,7 @@ def test_shared_prefixes_do_not_mix_rungs():
 # -- counts ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_count_that_is_settled_is_the_one_whose_scores_count(tmp_path):
+def test_the_chosen_amount_is_the_one_whose_scores_count(tmp_path):
     log = tmp_path / "log"
     rungs = make_rung_evaluation(whole_folds(PeakingClassifier(log=log, peak=30)), "iterations")
 
@@ -189,11 +189,11 @@ def test_the_count_that_is_settled_is_the_one_whose_scores_count(tmp_path):
     assert scores(outcome) == list(outcome.curve[2].test)
     assert choose_rung(outcome.curve) == 2
     assert [rung.resource for rung in outcome.curve] == [4, 11, 33, 100]
-    # All folds climb together.
+    # All folds reach a rung together.
     assert [entry["max_iter"] for entry in read_log(log)] == [4] * 3 + [11] * 3 + [33] * 3 + [100] * 3
 
 
-def test_of_equal_rungs_the_lowest_is_settled():
+def test_of_equal_rungs_the_lowest_is_chosen():
     assert choose_rung([Rung(1, (0.1, 0.3)), Rung(3, (0.3, 0.5)), Rung(9, (0.5, 0.3))]) == 1
 
 
@@ -329,7 +329,7 @@ def test_a_candidate_that_is_stopped_is_fitted_no_further(tmp_path, resource, st
     log = tmp_path / "log"
     rungs = make_rung_evaluation(whole_folds(PeakingClassifier(log=log)), resource)
 
-    outcome = measure(rungs, replace(work(), pruner_state=BarAt(step)))
+    outcome = measure(rungs, replace(work(), pruner_state=StopAt(step)))
 
     assert outcome.status == "pruned"
     assert len(outcome.curve) == step + 1
@@ -345,10 +345,10 @@ def test_a_booster_stopped_on_a_rung_leaves_no_thread(is_picklable):
     before = threading.active_count()
 
     if is_picklable:
-        assert measure(rungs, replace(work(), pruner_state=BarAt(1))).status == "pruned"
+        assert measure(rungs, replace(work(), pruner_state=StopAt(1))).status == "pruned"
     else:
         worker = Worker(rungs)
-        worker.start(replace(work(), pruner_state=BarAt(1, is_picklable=False)))
+        worker.start(replace(work(), pruner_state=StopAt(1, is_picklable=False)))
         assert threading.active_count() == before + 3
         worker.steps.close()
 
@@ -460,13 +460,13 @@ def test_only_the_last_rung_warns_of_no_convergence():
 
 
 @pytest.mark.parametrize("resource", ["n_samples", "max_depth"])
-def test_rungs_travel(resource):
+def test_rung_evaluations_are_pickled(resource):
     rungs = make_rung_evaluation(whole_folds(DecisionTreeClassifier(random_state=0)), resource, max_resources=200)
 
     received = pickle.loads(pickle.dumps(rungs))
 
     assert received.n_folds == 1
-    assert work().parts(received.n_folds, 4) == [work()]
+    assert work().split_folds(received.n_folds, 4) == [work()]
     assert measure(received, work()).curve == measure(rungs, work()).curve
 
 
@@ -492,7 +492,7 @@ def test_callbacks_are_told_of_each_fold_once_and_may_ask_to_stop(resource):
     calls = []
     rungs = make_rung_evaluation(whole_folds(PeakingClassifier(peak=10)), resource)
 
-    outcome = measure(rungs, replace(work(), contexts=tuple(Context(calls) for _ in range(3))))
+    outcome = measure(rungs, replace(work(), callback_contexts=tuple(Context(calls) for _ in range(3))))
 
     assert calls == [("begin", 200), ("end", 200)] * 3
     assert all(fold.stop_requested for fold in outcome.folds)

@@ -189,7 +189,7 @@ def test_the_same_configuration_gives_the_same_parameters_and_scores(finished, t
     again = papers(runner.run(path, folder=tmp_path / "again"))
 
     first = papers(folder)
-    for name in ("parameters", "scores", "data", "hash_config", "columns"):
+    for name in ("parameters", "scores", "data", "config_hash", "columns"):
         assert again[name] == first[name]
 
 
@@ -485,7 +485,7 @@ def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
 
-    assert process.returncode == _commands.INTERRUPTED == 130
+    assert process.returncode == _commands.EXIT_INTERRUPTED == 130
     assert "The same command goes on" in error
     assert not (tmp_path / "runs").exists()
 

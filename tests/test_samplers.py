@@ -24,7 +24,7 @@ from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.samplers import RustTPESampler, _external, count_best_trials, split_groups
+from sklearn_autotune.samplers import RustTPESampler, _convert_sampled_value, count_best_trials, split_groups
 
 rustuna = pytest.importorskip("rustuna", reason="RustTPESampler computes with rustuna, which is not installed")
 
@@ -87,7 +87,7 @@ def tell(study, trial, outcome):
 
 
 def search(study, objective, n_trials, look_ahead=1):
-    """Ask with a look-ahead, tell in trial order: as `_trials.TrialLoop` does."""
+    """Ask with a look-ahead, tell in trial order: as `TrialLoop` does."""
     under_way = deque()
     for _ in range(n_trials):
         trial = study.ask()
@@ -107,8 +107,10 @@ def mirrored(study):
     """What rustuna has been told, without what stands for trials under way."""
     study.ask()
     study.sampler.infer_relative_search_space(study, study.trials[-1])
-    mirror = study.sampler._mirror
-    return [t for t in mirror.storage.get_trials(mirror.study_id) if t._trial_id not in mirror.provisional]
+    rust_study = study.sampler._rust_study
+    return [
+        t for t in rust_study.storage.get_trials(rust_study.study_id) if t._trial_id not in rust_study.provisional_ids
+    ]
 
 
 # -- Deterministic -------------------------------------------------------------------------------------------------
@@ -248,7 +250,7 @@ def test_a_copied_sampler_goes_on_as_the_original_would_have(duplicate, n_before
     search(study, mixed_space, n_before)
     study.sampler = duplicate(study.sampler)
 
-    assert study.sampler._mirror is None
+    assert study.sampler._rust_study is None
     assert search(study, mixed_space, 40 - n_before) == whole
 
 
@@ -336,8 +338,8 @@ def test_a_trial_under_way_is_never_imitated_even_if_little_is_complete():
     for trial in under_way:
         trial.suggest_float("x", 0, 1)
     mirrored(study)
-    mirror = study.sampler._mirror
-    values = [mirror.storage.get_trial(row).value for row in mirror.provisional]
+    rust_study = study.sampler._rust_study
+    values = [rust_study.storage.get_trial(row).value for row in rust_study.provisional_ids]
 
     assert values.count(-math.inf) == 3
     assert all(value == math.inf for value in values if value != -math.inf)
@@ -351,7 +353,7 @@ def test_as_many_are_imitated_as_without_trials_under_way(n_told, n_under_way):
     for _ in range(n_under_way):
         study.ask({"x": UNIT})
     mirrored(study)
-    n_fill = len(study.sampler._mirror.provisional) - n_under_way
+    n_fill = len(study.sampler._rust_study.provisional_ids) - n_under_way
 
     assert count_best_trials(n_told + n_under_way + n_fill) - n_fill == count_best_trials(n_told)
 
@@ -378,7 +380,7 @@ def test_parameters_of_new_conditions_may_turn_up_at_any_time():
     study = new_study()
     search(study, objective, 45, look_ahead=8)
 
-    assert {group_name for group in study.sampler._mirror.groups for group_name in group} == set("abcd")
+    assert {group_name for group in study.sampler._rust_study.groups for group_name in group} == set("abcd")
 
 
 @given(st.lists(st.sets(st.sampled_from("abcdef")), max_size=8))
@@ -420,7 +422,7 @@ def test_a_value_rounded_beyond_its_range_is_put_back():
     space = FloatDistribution(1e-7, 10, log=True)
 
     assert math.exp(math.log(10)) > 10
-    assert _external(space, math.exp(math.log(10))) == 10
+    assert _convert_sampled_value(space, math.exp(math.log(10))) == 10
 
 
 @pytest.mark.parametrize("name", SPACES)

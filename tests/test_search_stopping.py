@@ -21,17 +21,17 @@ def search(**params):
     return OptunaSearchCV(CountingClassifier(), {"a": FloatDistribution(-50, 50)}, **(fixed | params))
 
 
-def told(stopping_rule, *scores):
-    """Which of these scores, None for a candidate that was not complete, reaches the goal."""
-    for place, score in enumerate(scores):
-        stopping_rule.note(Outcome("complete" if score is not None else "pruned"), score)
+def find_stopping_index(stopping_rule, *scores):
+    """The index of the score at which the rule stops the search; None stands for a pruned candidate."""
+    for index, score in enumerate(scores):
+        stopping_rule.add_outcome(Outcome("complete" if score is not None else "pruned"), score)
         if stopping_rule.is_met:
-            return place
+            return index
     return None
 
 
 @pytest.mark.parametrize(
-    ("scores", "place"),
+    ("scores", "index"),
     [
         ((0.5, 0.4, 0.3), 2),
         ((0.5, 0.4, 0.6, 0.5, 0.6), 4),
@@ -41,22 +41,22 @@ def told(stopping_rule, *scores):
     ],
     ids=["none better", "an equal score is no better", "pruned ones count", "not before the first complete", "rising"],
 )
-def test_patience_counts_candidates_without_a_better_score(scores, place):
-    assert told(StoppingRule(patience=2), *scores) == place
+def test_patience_counts_candidates_without_a_better_score(scores, index):
+    assert find_stopping_index(StoppingRule(patience=2), *scores) == index
 
 
 def test_only_measured_candidates_try_patience():
     stopping_rule = StoppingRule(patience=1)
-    stopping_rule.note(Outcome("complete"), 0.5)
-    stopping_rule.note(Outcome("duplicate"), None)
-    stopping_rule.note(Outcome("timeout"), None)
+    stopping_rule.add_outcome(Outcome("complete"), 0.5)
+    stopping_rule.add_outcome(Outcome("duplicate"), None)
+    stopping_rule.add_outcome(Outcome("timeout"), None)
 
     assert not stopping_rule.is_met
 
 
 def test_a_target_is_reached_by_a_score_at_least_as_good():
-    assert told(StoppingRule(target_score=0.5), 0.4, None, 0.5, 0.6) == 2
-    assert told(StoppingRule(target_score=0.5), 0.4, 0.49) is None
+    assert find_stopping_index(StoppingRule(target_score=0.5), 0.4, None, 0.5, 0.6) == 2
+    assert find_stopping_index(StoppingRule(target_score=0.5), 0.4, 0.49) is None
 
 
 @pytest.mark.parametrize("params", [{"patience": 5}, {"target_score": -30.0}], ids=["patience", "target"])
@@ -68,7 +68,7 @@ def test_a_search_stops_at_the_same_candidate_for_any_n_jobs(data, params, n_job
     scores = stopped.cv_results_["mean_test_score"]
     np.testing.assert_array_equal(scores, full[: len(scores)])
     stopping_rule = StoppingRule(params.get("patience"), params.get("target_score"))
-    assert told(stopping_rule, *full) == len(scores) - 1
+    assert find_stopping_index(stopping_rule, *full) == len(scores) - 1
     assert statuses(stopped)[len(scores) :] == ["cancelled"] * (len(statuses(stopped)) - len(scores))
     assert stopped.best_score_ == scores.max()
 
@@ -96,6 +96,6 @@ def test_unusable_goals_are_refused(data, params):
 
 def test_a_failed_candidate_reaches_no_target():
     stopping_rule = StoppingRule(target_score=0.5)
-    stopping_rule.note(Outcome("failed", (FoldScore(0.9, None, 0.0, 0.0, "Traceback"),)), None)
+    stopping_rule.add_outcome(Outcome("failed", (FoldScore(0.9, None, 0.0, 0.0, "Traceback"),)), None)
 
     assert not stopping_rule.is_met

@@ -104,20 +104,20 @@ def test_dicts_may_give_the_same_name_different_meanings_in_one_study(entries):
         alone[candidate["which"]].encode({"a": candidate["a"]})  # refuses a value that is not of that dict
 
 
-@pytest.mark.parametrize("spelled", [[{"a": [1]}], ({"a": [1]},), {"a": [1]}], ids=repr)
-def test_one_dict_is_unconditional_however_it_is_wrapped(spelled):
-    assert not read_space(spelled).is_conditional
+@pytest.mark.parametrize("raw_space", [[{"a": [1]}], ({"a": [1]},), {"a": [1]}], ids=repr)
+def test_one_dict_is_unconditional_however_it_is_wrapped(raw_space):
+    assert not read_space(raw_space).is_conditional
 
 
-@pytest.mark.parametrize("spelled", [[{"a": [1]}, {"b": [1]}], lambda trial: {}], ids=["dicts", "function"])
-def test_several_dicts_and_functions_are_conditional(spelled):
-    assert read_space(spelled).is_conditional
+@pytest.mark.parametrize("raw_space", [[{"a": [1]}, {"b": [1]}], lambda trial: {}], ids=["dicts", "function"])
+def test_several_dicts_and_functions_are_conditional(raw_space):
+    assert read_space(raw_space).is_conditional
 
 
-@pytest.mark.parametrize("spelled", [None, 3, "C", "", [], (), {1, 2}, [["a"]], [{"a": [1]}, None]], ids=repr)
-def test_what_is_no_space_is_refused(spelled):
+@pytest.mark.parametrize("raw_space", [None, 3, "C", "", [], (), {1, 2}, [["a"]], [{"a": [1]}, None]], ids=repr)
+def test_what_is_no_space_is_refused(raw_space):
     with pytest.raises(TypeError, match="Parameter distribution is not a dict"):
-        read_space(spelled)
+        read_space(raw_space)
 
 
 def test_an_entry_that_cannot_be_read_is_refused_by_its_name():
@@ -130,18 +130,18 @@ def test_an_entry_that_cannot_be_read_is_refused_by_its_name():
 
 @given(finite_grids() | st.lists(finite_grids(), min_size=1, max_size=3))
 @quick
-def test_the_grid_is_parameter_grid_in_its_order(spelled):
-    assert in_order(walk(read_space(spelled))) == in_order(ParameterGrid(spelled))
+def test_the_grid_is_parameter_grid_in_its_order(raw_space):
+    assert in_order(walk(read_space(raw_space))) == in_order(ParameterGrid(raw_space))
 
 
 @given(finite_grids() | st.lists(finite_grids(), min_size=1, max_size=3))
 @quick
-def test_the_size_of_a_finite_space_is_the_number_of_its_candidates(spelled):
-    assert read_space(spelled).size == len(ParameterGrid(spelled))
+def test_the_size_of_a_finite_space_is_the_number_of_its_candidates(raw_space):
+    assert read_space(raw_space).size == len(ParameterGrid(raw_space))
 
 
 @pytest.mark.parametrize(
-    ("spelled", "expected"),
+    ("raw_space", "expected"),
     [
         ({}, 1),
         ({"a": [1, 1, 2]}, 2),
@@ -158,12 +158,12 @@ def test_the_size_of_a_finite_space_is_the_number_of_its_candidates(spelled):
     ],
     ids=named,
 )
-def test_ranges_with_steps_count_and_others_make_the_space_uncountable(spelled, expected):
-    assert read_space(spelled).size == expected
+def test_ranges_with_steps_count_and_others_make_the_space_uncountable(raw_space, expected):
+    assert read_space(raw_space).size == expected
 
 
 @pytest.mark.parametrize(
-    "spelled",
+    "raw_space",
     [
         {"a": IntDistribution(1, 9, step=2), "b": FloatDistribution(0, 1, step=0.1)},
         [{"a": IntDistribution(1, 3)}, {"a": IntDistribution(1, 4)}, {"a": ["x", None]}],
@@ -171,8 +171,8 @@ def test_ranges_with_steps_count_and_others_make_the_space_uncountable(spelled, 
     ],
     ids=["steps", "branches", "objects"],
 )
-def test_a_study_takes_every_point_of_the_grid_as_it_is(spelled):
-    space, study = read_space(spelled), create_random_study(seed=0)
+def test_a_study_takes_every_point_of_the_grid_as_it_is(raw_space):
+    space, study = read_space(raw_space), create_random_study(seed=0)
     suggested = []
     for fixed in space.iterate_grid():
         study.enqueue_trial(fixed)  # warns, and suggests something else, if the study does not know the value
@@ -192,8 +192,8 @@ def test_an_uncountable_space_has_no_grid():
 
 @given(dicts_of_entries() | told_apart_branches(), st.data())
 @quick
-def test_encode_is_the_inverse_of_suggest(spelled, data):
-    space = read_space(spelled)
+def test_encode_is_the_inverse_of_suggest(raw_space, data):
+    space = read_space(raw_space)
     candidate = space.suggest(FixedTrial(data.draw(suggested_params(space))))
 
     again = space.suggest(FixedTrial(space.encode(candidate)))
@@ -203,8 +203,8 @@ def test_encode_is_the_inverse_of_suggest(spelled, data):
 
 @given(dicts_of_entries(), st.data())
 @quick
-def test_encode_takes_part_of_a_candidate(spelled, data):
-    space = read_space(spelled)
+def test_encode_takes_part_of_a_candidate(raw_space, data):
+    space = read_space(raw_space)
     candidate = space.suggest(FixedTrial(data.draw(suggested_params(space))))
     some = data.draw(st.sets(st.sampled_from(sorted(candidate)))) if candidate else set()
 
@@ -288,7 +288,7 @@ def test_an_unknown_name_is_refused_with_the_closest_valid_one(estimator, name, 
 
 
 @pytest.mark.parametrize(
-    ("estimator", "spelled"),
+    ("estimator", "raw_space"),
     [
         (SVC(), {"C": [1], "kernel": ["rbf"]}),
         (make_pipeline(StandardScaler(), SVC()), {"svc__C": [1], "standardscaler__with_mean": [True]}),
@@ -299,8 +299,8 @@ def test_an_unknown_name_is_refused_with_the_closest_valid_one(estimator, name, 
     ],
     ids=["flat", "steps", "swapped", "passthrough", "nested", "empty"],
 )
-def test_valid_names_pass(estimator, spelled):
-    assert read_space(spelled).check(estimator) is None
+def test_valid_names_pass(estimator, raw_space):
+    assert read_space(raw_space).check(estimator) is None
 
 
 def test_the_unknown_name_may_stand_in_any_dict_of_the_list():
@@ -348,7 +348,7 @@ def test_estimators_that_take_any_name_are_left_to_do_so():
 
 
 @pytest.mark.parametrize(
-    "spelled",
+    "raw_space",
     [
         {"clf": [RandomForestClassifier()], "clf__max_depth": [3]},
         {"clf__C": [99]},
@@ -358,18 +358,18 @@ def test_estimators_that_take_any_name_are_left_to_do_so():
     ],
     ids=["swapped", "plain", "dicts", "swapped in swapped", "refused"],
 )
-def test_check_changes_neither_the_estimator_nor_those_in_the_space(spelled):
+def test_check_changes_neither_the_estimator_nor_those_in_the_space(raw_space):
     estimator = svc_or_forest()
     step = estimator.named_steps["clf"]
-    before = joblib.hash((estimator, spelled))
+    before = joblib.hash((estimator, raw_space))
 
     try:
-        read_space(spelled).check(estimator)
+        read_space(raw_space).check(estimator)
     except ValueError:
-        assert spelled == {"nonsense": [1]}
+        assert raw_space == {"nonsense": [1]}
 
     assert estimator.named_steps["clf"] is step
-    assert joblib.hash((estimator, spelled)) == before
+    assert joblib.hash((estimator, raw_space)) == before
 
 
 # -- functions of a trial ------------------------------------------------------------------------------------------
@@ -469,8 +469,10 @@ def test_candidates_with_different_names_have_different_keys(one, other):
 
 @given(finite_grids())
 @quick
-def test_all_candidates_of_a_grid_have_different_keys(spelled):
-    assert len({make_candidate_key(candidate) for candidate in ParameterGrid(spelled)}) == len(ParameterGrid(spelled))
+def test_all_candidates_of_a_grid_have_different_keys(raw_space):
+    assert len({make_candidate_key(candidate) for candidate in ParameterGrid(raw_space)}) == len(
+        ParameterGrid(raw_space)
+    )
 
 
 def test_a_key_tells_true_from_one_and_values_from_one_another():
@@ -515,14 +517,14 @@ def test_different_spaces_are_described_differently(one, other):
 
 @given(dicts_of_entries() | told_apart_branches())
 @quick
-def test_a_copy_of_a_space_is_described_the_same(spelled):
-    assert read_space(copy.deepcopy(spelled)).describe() == read_space(spelled).describe()
+def test_a_copy_of_a_space_is_described_the_same(raw_space):
+    assert read_space(copy.deepcopy(raw_space)).describe() == read_space(raw_space).describe()
 
 
 @pytest.mark.parametrize("n_branches", [2, 3])
 def test_the_tpe_sampler_searches_several_dicts_in_one_study(n_branches):
-    spelled = [{"a": FloatDistribution(0, 1 + place), "which": [place]} for place in range(n_branches)]
-    space = read_space(spelled)
+    raw_space = [{"a": FloatDistribution(0, 1 + place), "which": [place]} for place in range(n_branches)]
+    space = read_space(raw_space)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0, n_startup_trials=5))
     for _ in range(15):
         trial = study.ask()

@@ -208,9 +208,10 @@ def test_time_is_kept_for_it(schedules, data):
     found = selector(timeout=60).fit(X, y)
     (schedule,) = schedules
 
-    assert schedule.second_layer.seconds(schedule.records) > 0
+    assert schedule.second_layer.estimate_seconds(schedule.records) > 0
     assert schedule.estimate_seconds_after_search(schedule.records) == pytest.approx(
-        schedule.estimate_blend_and_refit_seconds(schedule.records) + schedule.second_layer.seconds(schedule.records)
+        schedule.estimate_blend_and_refit_seconds(schedule.records)
+        + schedule.second_layer.estimate_seconds(schedule.records)
     )
     assert families_of(found.blend_weights_) & STACKED
 
@@ -224,12 +225,12 @@ def test_what_would_take_too_long_is_left_out(schedules, data):
     linear, trees = list(schedule.second_layer.select_affordable_families(3))
     assert trees[1] > linear[1]
 
-    for most, expected in ((1.01 * linear[1], ["stacked_linear"]), (0.99 * linear[1], [])):
-        schedule.second_layer.most = most
+    for max_seconds, expected in ((1.01 * linear[1], ["stacked_linear"]), (0.99 * linear[1], [])):
+        schedule.second_layer.max_seconds = max_seconds
         assert [family.name for family, _ in schedule.second_layer.select_affordable_families(3)] == expected
 
 
-def test_what_it_takes_is_foreseen_by_the_models_that_it_is_like(schedules, data):
+def test_its_time_is_estimated_from_the_most_similar_models(schedules, data):
     X, _, y, _ = data
     selector().fit(X, y)
     (schedule,) = schedules

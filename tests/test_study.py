@@ -55,9 +55,9 @@ def stored_study(storage, name=DEFAULT_STUDY_NAME):
     return optuna.load_study(study_name=name, storage=storage)
 
 
-def open_with(storage, study_name=None, *, resume=False, marks=None):
-    marks = {"data": "1"} if marks is None else marks
-    opened = open_study(storage=storage, study_name=study_name, resume=resume, marks=marks)
+def open_with(storage, study_name=None, *, resume=False, fingerprint=None):
+    fingerprint = {"data": "1"} if fingerprint is None else fingerprint
+    opened = open_study(storage=storage, study_name=study_name, resume=resume, fingerprint=fingerprint)
     if opened.lock is not None:
         opened.lock.release()
     return opened.study
@@ -302,7 +302,7 @@ def test_resume_finishes_a_grid_in_its_order(storage, data):
     whole = make_search(param_distributions=grid, n_trials=6).fit(*data)
     make_search(param_distributions=grid, n_trials=6, storage=storage).fit(*data)
     stored = stored_study(storage)
-    cut = open_with(storage, "cut", marks=stored.user_attrs["sklearn_autotune:fingerprint"])
+    cut = open_with(storage, "cut", fingerprint=stored.user_attrs["sklearn_autotune:fingerprint"])
     cut.add_trials(stored.trials[:2])
 
     resumed = make_search(param_distributions=grid, n_trials=6, storage=storage, study_name="cut", resume=True).fit(

@@ -18,7 +18,7 @@ from sklearn_autotune.evaluation import Fold, Task
 from sklearn_autotune.space._space import read_space
 
 
-def marks_of(data=(), *, space=None, estimator=None, scoring=None, **resource):
+def fingerprint_search(data=(), *, space=None, estimator=None, scoring=None, **resource):
     X, y = data or (np.arange(6.0).reshape(3, 2), np.array([0, 1, 0]))
     task = Task(
         X=X,
@@ -35,13 +35,13 @@ def marks_of(data=(), *, space=None, estimator=None, scoring=None, **resource):
     return search._compute_fingerprint(task, read_space(space or {"a": [1]}))
 
 
-def test_equal_tasks_have_equal_marks():
+def test_equal_tasks_have_equal_fingerprints():
     frames = pytest.importorskip("pandas")
     X, y = make_classification(n_samples=40, n_features=6, random_state=0)
     frame = frames.DataFrame(X).assign(town=["Rome", "Oslo"] * 20)
     for table in (X, X.tolist(), frame):
-        assert marks_of((copy.deepcopy(table), y.copy())) == marks_of((table, y))
-        assert marks_of(pickle.loads(pickle.dumps((table, y)))) == marks_of((table, y))
+        assert fingerprint_search((copy.deepcopy(table), y.copy())) == fingerprint_search((table, y))
+        assert fingerprint_search(pickle.loads(pickle.dumps((table, y)))) == fingerprint_search((table, y))
 
 
 DIFFERENT_SPACES = [
@@ -52,8 +52,8 @@ DIFFERENT_SPACES = [
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT_SPACES)
-def test_spaces_that_differ_inside_their_objects_have_different_marks(one, other):
-    assert marks_of(space=one)["space"] != marks_of(space=other)["space"]
+def test_spaces_that_differ_inside_their_objects_have_different_fingerprints(one, other):
+    assert fingerprint_search(space=one)["space"] != fingerprint_search(space=other)["space"]
 
 
 def nested(C):
@@ -86,8 +86,8 @@ def with_many_weights(last):
     ],
     ids=["flat", "nested", "long array", "long repr"],
 )
-def test_estimators_that_differ_in_a_parameter_have_different_marks(one, other):
-    assert marks_of(estimator=one)["estimator"] != marks_of(estimator=other)["estimator"]
+def test_estimators_that_differ_in_a_parameter_have_different_fingerprints(one, other):
+    assert fingerprint_search(estimator=one)["estimator"] != fingerprint_search(estimator=other)["estimator"]
 
 
 def own_score(estimator, X, y):
@@ -105,5 +105,5 @@ def own_score(estimator, X, y):
     ],
     ids=["scorer", "named scorer", "ufunc", "function", "generator"],
 )
-def test_marks_hold_no_address_which_would_be_another_in_the_next_process(part, settings):
-    assert "0x" not in marks_of(**settings)[part].lower()
+def test_fingerprints_hold_no_address_which_would_be_another_in_the_next_process(part, settings):
+    assert "0x" not in fingerprint_search(**settings)[part].lower()

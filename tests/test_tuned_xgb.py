@@ -153,7 +153,7 @@ def test_categories_are_those_of_xgboost(raw):
     X, y = raw
     search = classifier().fit(X, y)
 
-    encoded = search._columns.encode(X)
+    encoded = search._encoder.transform(X)
     assert search.best_estimator_.feature_types == ["q", "c", "c", "q", "q"]
     again = cross_val_score(clone(search.best_estimator_), encoded, y == "yes", cv=3, scoring="neg_log_loss")
     np.testing.assert_allclose(winning_row(search), again, rtol=1e-6)

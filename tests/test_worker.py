@@ -7,14 +7,14 @@ import pytest
 from scipy.stats import uniform
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.execution._worker import EVALUATION_FILE, loads, pack
+from sklearn_autotune.execution._worker import EVALUATION_FILE, loads, save_evaluation
 from tests.toys import CountingClassifier, make_evaluation, table
 
 
 def packed(tmp_path, X):
     folder = tmp_path / "packed"
     folder.mkdir()
-    pack(make_evaluation(CountingClassifier(), X, np.arange(len(X)) % 2), folder)
+    save_evaluation(make_evaluation(CountingClassifier(), X, np.arange(len(X)) % 2), folder)
     evaluation = loads((folder / EVALUATION_FILE).read_bytes())
     return evaluation.task.X, (folder / EVALUATION_FILE).stat().st_size, [file.name for file in folder.glob("*.npy")]
 

@@ -229,7 +229,7 @@ def test_failures_are_reported_as_ever(client, workers, data):
 
 
 def test_a_cluster_without_workers_is_an_error_and_the_results_are_kept(data, monkeypatch):
-    monkeypatch.setattr(_dask, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(_dask, "WORKER_TIMEOUT_SECONDS", 1.0)
     with make_cluster(1) as small, distributed.Client(small) as client:
 
         def leave(study, trial):

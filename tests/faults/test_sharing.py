@@ -112,9 +112,9 @@ def test_of_several_claims_one_holds(tmp_path):
     study = optuna.create_study(study_name="mine", storage=storage)
     several = [ClaimRegistry(study) for _ in range(3)]
 
-    taken = [[claims.take(number) for claims in several] for number in range(3)]
+    taken = [[claims.acquire(number) for claims in several] for number in range(3)]
     several[0].release([1])
-    again = [claims.take(1) for claims in reversed(several)]
+    again = [claims.acquire(1) for claims in reversed(several)]
     for claims in several:
         claims.close()
 

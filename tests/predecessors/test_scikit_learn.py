@@ -42,7 +42,7 @@ def test_scikit_learn_the_work_of_a_late_candidate_is_no_larger_than_that_of_an_
     n_trials, sizes = 501, {}
 
     def weigh(work):
-        sizes[work.row] = len(cloudpickle.dumps(work))
+        sizes[work.candidate_index] = len(cloudpickle.dumps(work))
 
     search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}).set_callbacks(SilentCallback())
     space = read_space(search.param_distributions)
