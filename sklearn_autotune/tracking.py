@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.evaluation import select_score
-from sklearn_autotune.search._engine import get_deployed_model
+from sklearn_autotune.search._base_search import get_deployed_model
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
 
 __all__ = ["MLflowCallback", "log_comparison", "log_search"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as t_distribution
 
-from sklearn_autotune.search._engine import get_fold_sizes, get_phase_timer
+from sklearn_autotune.search._base_search import get_fold_sizes, get_phase_timer
 
 __all__ = [
     "ConfidenceInterval",

@@ -104,21 +104,21 @@ class LowestLearningRateWithinNoise(BestMean):
     at most one standard error of the paired differences between the two over the folds.
     """
 
-    def __call__(self, results: Mapping[str, Any]) -> int:
+    def __call__(self, cv_results: Mapping[str, Any]) -> int:
         """Return the row of the candidate that is chosen."""
         metric = self.metric or "score"
-        means = results[f"mean_test_{metric}"]
-        n_folds = sum(name.startswith("split") and name.endswith(f"_test_{metric}") for name in results)
-        scores = np.column_stack([results[f"split{fold}_test_{metric}"] for fold in range(n_folds)])
+        means = cv_results[f"mean_test_{metric}"]
+        n_folds = sum(name.startswith("split") and name.endswith(f"_test_{metric}") for name in cv_results)
+        scores = np.column_stack([cv_results[f"split{fold}_test_{metric}"] for fold in range(n_folds)])
         best = int(np.nanargmax(means))
         chosen = best
-        for row, params in enumerate(results["params"]):
+        for row, params in enumerate(cv_results["params"]):
             deficit = scores[best] - scores[row]
             noise = deficit.std(ddof=1) / math.sqrt(n_folds) if n_folds > 1 else 0.0
             if (
                 is_refined(params)
                 and deficit.mean() <= noise
-                and self._make_sort_key(results, row) > self._make_sort_key(results, chosen)
+                and self._make_sort_key(cv_results, row) > self._make_sort_key(cv_results, chosen)
             ):
                 chosen = row
         return chosen

@@ -3,7 +3,8 @@
 import numbers
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +20,6 @@ from sklearn_autotune._compat.sklearn import (
     Interval,
     StrOptions,
     get_scorers,
-    validate_parameter_constraints,
 )
 from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target, average_over_folds
 from sklearn_autotune.boosting._learning_rate_refinement import (
@@ -28,19 +28,21 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
     LowestLearningRateWithinNoise,
     is_refined,
 )
-from sklearn_autotune.boosting._xgboost_parameters import XGBOOST_PARAMS
+from sklearn_autotune.boosting._xgboost_parameters import XGBOOST_PARAMS, resolve_constraints
 from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, select_score
 from sklearn_autotune.execution._executors import Executor, make_thread_executor
 from sklearn_autotune.families import Shape
 from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
 from sklearn_autotune.pruning._bars import BoosterRacingRule, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.pruning._fold_racing import FoldRacing
-from sklearn_autotune.search._engine import BaseSearch
+from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
+from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
 from sklearn_autotune.search._setup import get_refit_metric, make_task
-from sklearn_autotune.search._trial_loop import MEASURED_STATUSES, TrialRecord
+from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
+from sklearn_autotune.search._trial_loop import MEASURED_STATUSES, Budget, StoppingRule, TrialRecord
 from sklearn_autotune.space._space import Space, read_space
-from sklearn_autotune.storage._study import compute_fingerprint, draw_seed
+from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler
 from sklearn_autotune.tables._encoder import (
     ColumnEncoder,
     check_target_and_metadata,
@@ -237,37 +239,43 @@ class BaseTunedXGB(BaseSearch):
         KeyboardInterrupt
             On Ctrl-C, once the results so far are on the estimator.
         """
-        start = time.time()
-        self._clear_fitted_attributes()
-        validate_parameter_constraints(
-            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
-        )
+        start = self._begin_fit()
         self._encoder = ColumnEncoder()
         X, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         target = self._read_target(y)
         if target.classes is not None:
             check_weighted_classes(target.classes, target.values, params.get("sample_weight"))
         model = self._make_model(target)
-        scorer = self._make_default_scorer(target) if self.scoring is None else resolve_scorer(self, self)
+        scorer = self._resolve_scorer(target)
         routed = route_metadata_by_name(self, params, scorer)
-        task = make_task(self, self, X, y, scorer, routed, _choose_n_folds(target))
+        task = make_task(
+            X,
+            y,
+            cv=_choose_n_folds(target) if self.cv is None else self.cv,
+            is_classification=target.classes is not None,
+            scorer=scorer,
+            routed=routed,
+            error_score=self.error_score,
+            return_train_score=self.return_train_score,
+        )
         self.n_splits_ = len(task.folds)
-        space = self._read_space(model, task)
-        self._deadline = None if self.timeout is None else start + self.timeout
+        space, known_candidates = self._read_space(model, task)
+        deadline = None if self.timeout is None else start + self.timeout
         evaluation = FoldBoosting(
             WholeFolds(model, task, self.verbose),
             target,
-            get_refit_metric(self),
+            get_refit_metric(self.refit),
             self.n_estimators or MAX_ROUNDS,
             self._get_loss() if self.scoring is None else None,
             effective_n_jobs(self.n_jobs),
-            self._deadline,
+            deadline,
         )
-        winner = self._search(task, space, evaluation, CallbackContexts(self, None, self.n_splits_), start)
+        spec = self._make_spec(task, space, evaluation, known_candidates, deadline)
+        winner = run_search(spec, self._publish, self._publish_partial).winner
         self.scorer_ = get_scorers(scorer)
         self.learning_curves_ = self._collect_learning_curves(evaluation)
-        if self.refit:
-            self._fit_winner(model, task, evaluation, winner)  # type: ignore[arg-type]
+        if self.refit and winner is not None:
+            self._fit_winner(model, task, evaluation, winner)
         return self
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -300,39 +308,26 @@ class BaseTunedXGB(BaseSearch):
         if fixed["objective"] is None:
             del fixed["objective"]  # each class has one of its own
         types = self._encoder.feature_types
-        fixed |= self._resolve_constraints()
+        names = list(getattr(self, "feature_names_in_", ()))
+        fixed |= resolve_constraints(self.monotone_constraints, self.interaction_constraints, names)
         seed = None if self.random_state is None else draw_seed(self.random_state) % 2**31
         return kind(**fixed, n_jobs=1, random_state=seed, feature_types=types, enable_categorical=types is not None)
 
-    def _resolve_constraints(self) -> dict[str, Any]:
-        """Replace column names in the constraints by column indices: XGBoost is given no names."""
-        names = list(getattr(self, "feature_names_in_", ()))
-        constraints: dict[str, Any] = {}
-        if isinstance(self.monotone_constraints, dict):
-            unknown = sorted(set(self.monotone_constraints) - set(names))
-            if unknown:
-                raise ValueError(f"monotone_constraints names {unknown}, which X does not have as columns.")
-            constraints["monotone_constraints"] = tuple(self.monotone_constraints.get(name, 0) for name in names)
-        groups = self.interaction_constraints
-        if groups is not None and not isinstance(groups, str):
-            try:
-                indices = [
-                    [names.index(name) if isinstance(name, str) else int(name) for name in one] for one in groups
-                ]
-            except ValueError as error:
-                raise ValueError(f"interaction_constraints: {error}, the columns of X.") from None
-            constraints["interaction_constraints"] = str(indices)
-        return constraints
+    def _resolve_scorer(self, target: Target) -> Any:
+        if self.scoring is None:
+            return self._make_default_scorer(target)
+        return resolve_scorer(self, self.scoring, refit=self.refit, error_score=self.error_score)
 
-    def _read_space(self, model: Any, task: Task) -> Space:
+    def _read_space(self, model: Any, task: Task) -> tuple[Space, list[dict[str, Any]]]:
+        """Read the space; return also the candidates that are known to be good in it."""
         raw_space = self.space
-        self._known_candidates: list[dict[str, Any]] = []
+        known_candidates: list[dict[str, Any]] = []
         if raw_space is None:
             n_train = min(len(fold.train) for fold in task.folds)
             shape = Shape(n_train, is_classifier(model), model.get_params())
             raw_space = make_tuned_xgboost_space(shape)
             raw_space = {name: values for name, values in raw_space.items() if getattr(self, name, None) is None}
-            self._known_candidates = make_first_xgboost_settings(raw_space, SEARCH_LEARNING_RATE, n_train)
+            known_candidates = make_first_xgboost_settings(raw_space, SEARCH_LEARNING_RATE, n_train)
         space = read_space(raw_space)
         if "n_estimators" in space.names:
             raise ValueError(
@@ -348,23 +343,70 @@ class BaseTunedXGB(BaseSearch):
         if not isinstance(self.enqueue, str):
             for candidate in self.enqueue or ():
                 space.encode(candidate)
-        return space
+        return space, known_candidates
 
-    # -- hooks of BaseSearch -------------------------------------------------------------------------------------------
+    # -- the search ----------------------------------------------------------------------------------------------------
+
+    def _make_spec(
+        self,
+        task: Task,
+        space: Space,
+        evaluation: FoldBoosting,
+        known_candidates: list[dict[str, Any]],
+        deadline: float | None,
+    ) -> SearchSpec:
+        metric = get_refit_metric(self.refit)
+        refines = self._is_learning_rate_refined
+        known_first = known_candidates if self.enqueue == "auto" else ()
+        # Refinement proposes the known candidates itself.
+        first_candidates = (self.enqueue or ()) if self.enqueue != "auto" else () if refines else known_candidates
+        make_proposer = partial(
+            LearningRateRefinement, self.n_trials, metric, deadline, effective_n_jobs(self.n_jobs), known_first
+        )
+        return SearchSpec(
+            folds=task.folds,
+            space=space,
+            study=StudySpec(
+                random_state=self.random_state,
+                make_sampler=partial(self._make_sampler, space),
+                compute_fingerprint=partial(self._compute_fingerprint, task, space),
+                storage=self.storage,
+                study_name=self.study_name,
+                resume=self.resume,
+                pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
+            ),
+            results=ResultsSpec(
+                refit=self.refit,
+                metric=metric,
+                make_rule=LowestLearningRateWithinNoise if refines else None,
+                error_score=self.error_score,
+                return_train_score=self.return_train_score,
+            ),
+            make_executor=partial(self._make_executor, evaluation),
+            start_pruning=self._start_pruning,
+            make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
+            make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
+            make_proposer=make_proposer if refines else propose_nothing,
+            first_candidates=first_candidates,
+            look_ahead=self.look_ahead,
+            callbacks=self.callbacks or (),
+            progress=make_progress(self.n_trials, self.timeout, self.verbose),
+            contexts=CallbackContexts(self, None, len(task.folds)),
+            print_start=partial(print_n_fits, self.verbose, len(task.folds)),
+        )
 
     def _make_executor(self, evaluation: Evaluation) -> Executor:
         n_concurrent = effective_n_jobs(self.n_jobs) // self.n_splits_
         return make_thread_executor(evaluation, max(1, min(n_concurrent, self.look_ahead)))
 
-    def _make_pruning_rule(self, study: optuna.Study, space: Space) -> PruningRule:
+    def _start_pruning(self, study: optuna.Study) -> PruningRule:
+        metric = get_refit_metric(self.refit)
         if isinstance(self.pruner, optuna.pruners.BasePruner):
-            return OptunaPrunerRule(study, get_refit_metric(self))
+            return OptunaPrunerRule(study, metric)
         if self.pruner is None:
             return NoPruningRule()
         racing = RACING if self.pruner == "auto" else self.pruner
-        return BoosterRacingRule(
-            racing, get_refit_metric(self), is_exempt=is_refined if self._is_learning_rate_refined else None
-        )
+        return BoosterRacingRule(racing, metric, is_exempt=is_refined if self._is_learning_rate_refined else None)
 
     def _compute_fingerprint(self, task: Task, space: Space) -> dict[str, str]:
         names = (*XGBOOST_PARAMS, "n_estimators", "refine_learning_rate", "random_state")
@@ -372,19 +414,8 @@ class BaseTunedXGB(BaseSearch):
         params["class_weight"] = getattr(self, "class_weight", None)
         return compute_fingerprint(task, space, self.scoring, params, None)
 
-    def _get_refit_rule(self, metric: str) -> Any:
-        return LowestLearningRateWithinNoise(metric) if self._is_learning_rate_refined else self.refit
-
-    def _make_proposer(self) -> LearningRateRefinement | None:
-        if not self._is_learning_rate_refined:
-            return None
-        first = self._known_candidates if self.enqueue == "auto" else ()
-        return LearningRateRefinement(
-            self.n_trials, get_refit_metric(self), self._deadline, effective_n_jobs(self.n_jobs), first
-        )
-
     def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
-        sampler = super()._make_sampler(space, seed)
+        sampler = make_sampler(self.sampler, space, seed)
         if not self._is_learning_rate_refined:
             return sampler
         with warnings.catch_warnings():
@@ -395,11 +426,6 @@ class BaseTunedXGB(BaseSearch):
     def _is_learning_rate_refined(self) -> bool:
         """Whether the learning rate is refined, and not searched."""
         return self.refine_learning_rate and self.space is None and self.learning_rate is None
-
-    def _get_first_candidates(self, space: Space) -> Sequence[Mapping[str, Any]]:
-        if self.enqueue != "auto":
-            return self.enqueue or ()
-        return () if self._is_learning_rate_refined else self._known_candidates  # refinement proposes them
 
     # -- the winner ----------------------------------------------------------------------------------------------------
 
@@ -415,7 +441,7 @@ class BaseTunedXGB(BaseSearch):
 
     def _collect_learning_curves(self, evaluation: FoldBoosting) -> list[list[dict[str, np.ndarray]]]:
         """Return the curve of each fold for each row of ``cv_results_``."""
-        metric = get_refit_metric(self)
+        metric = get_refit_metric(self.refit)
         curves = []
         for trial, status, n_folds in zip(
             *(self.trials_[name] for name in ("number", "status", "n_folds")), strict=True

@@ -1,6 +1,9 @@
 """The parameters of XGBoost's estimators that the tuned estimators take too."""
 
-__all__ = ["XGBOOST_PARAMS"]
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["XGBOOST_PARAMS", "resolve_constraints"]
 
 # They are handed on as they are; one that is set is not searched.
 XGBOOST_PARAMS = (
@@ -36,3 +39,41 @@ XGBOOST_PARAMS = (
     "max_cat_threshold",
     "multi_strategy",
 )
+
+
+def resolve_constraints(monotone: Any, interaction: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Replace column names in constraints by column indices: XGBoost is given no names.
+
+    Parameters
+    ----------
+    monotone, interaction
+        ``monotone_constraints`` and ``interaction_constraints``, as the user gave them.
+    names : sequence of str
+        Of the columns.
+
+    Returns
+    -------
+    constraints : dict of str to object
+        Those that name columns, as XGBoost's parameters.
+
+    Raises
+    ------
+    ValueError
+        If a constraint names a column that there is not.
+    """
+    constraints: dict[str, Any] = {}
+    if isinstance(monotone, dict):
+        unknown = sorted(set(monotone) - set(names))
+        if unknown:
+            raise ValueError(f"monotone_constraints names {unknown}, which X does not have as columns.")
+        constraints["monotone_constraints"] = tuple(monotone.get(name, 0) for name in names)
+    if interaction is not None and not isinstance(interaction, str):
+        try:
+            indices = [
+                [names.index(column) if isinstance(column, str) else int(column) for column in group]
+                for group in interaction
+            ]
+        except ValueError as error:
+            raise ValueError(f"interaction_constraints: {error}, the columns of X.") from None
+        constraints["interaction_constraints"] = str(indices)
+    return constraints

@@ -30,7 +30,7 @@ from sklearn_autotune.runner._mlflow import MLflowStore, open_mlflow_store
 from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tags, try_write_report
 from sklearn_autotune.runner._scores import score_folds, score_with_baseline
 from sklearn_autotune.runner._search import choose_default_scoring, make_run_splitter, make_search, validate_scoring
-from sklearn_autotune.search._engine import get_deployed_model
+from sklearn_autotune.search._base_search import get_deployed_model
 from sklearn_autotune.tables._profile import align_to_profile, make_profile, measure_drift
 from sklearn_autotune.tracking import log_search
 

@@ -5,10 +5,12 @@ from typing import Any
 
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_autotune._compat.sklearn import VisualBlock
+from sklearn_autotune._compat.sklearn import VisualBlock, is_routing_enabled, raise_for_params
+from sklearn_autotune.search._setup import get_refit_metric
 
 __all__ = ["DelegateMixin", "require_refit"]
 
@@ -38,7 +40,10 @@ class DelegateMixin:
     """Delegates methods and attributes of a search to its ``best_estimator_``."""
 
     estimator: Any
+    refit: Any
     best_estimator_: Any
+    scorer_: Any
+    multimetric_: bool
 
     @_delegate_to_best_estimator("predict")
     def predict(self, X: Any) -> Any:
@@ -197,6 +202,32 @@ class DelegateMixin:
                 estimator.set_output(transform=transform)
         return self
 
+    def score(self, X: Any, y: Any = None, **params: Any) -> float:
+        """Score the best estimator with the search's scorer; higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        **params : dict of str to object
+            Metadata for the scorer; needs ``enable_metadata_routing=True``.
+
+        Returns
+        -------
+        score : float
+            By ``scoring`` where given (the one named by ``refit`` of several), else by the estimator's ``score``.
+        """
+        require_refit(self, "score")
+        check_is_fitted(self)
+        raise_for_params(params, self, "score")
+        routed = process_routing(self, "score", **params).scorer["score"] if is_routing_enabled() else {}
+        scorer = self.scorer_
+        name = get_refit_metric(self.refit) or self.refit
+        if isinstance(scorer, dict) and self.multimetric_:
+            scorer = scorer[name]
+        score = scorer(self.best_estimator_, X, y, **routed)
+        return score[name] if isinstance(score, dict) else score
+
     @property
     def classes_(self) -> Any:
         """Class labels of the best estimator."""
@@ -217,6 +248,10 @@ class DelegateMixin:
         except NotFittedError as error:
             raise AttributeError(f"{type(self).__name__} object has no n_features_in_ attribute.") from error
         return self.best_estimator_.n_features_in_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is an estimator to predict with, or, under ``refit=False``, a table of results."""
+        return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
 
     def __sklearn_tags__(self) -> Any:
         """Return the estimator's tags: a search accepts the same data and is of the same type."""

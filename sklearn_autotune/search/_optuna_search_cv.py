@@ -2,18 +2,15 @@
 
 import logging
 import numbers
-import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import optuna
-from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import get_tags, indexable
-from sklearn.utils.metadata_routing import process_routing
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat.sklearn import (
     CallbackContexts,
@@ -22,22 +19,33 @@ from sklearn_autotune._compat.sklearn import (
     Interval,
     StrOptions,
     get_scorers,
-    is_routing_enabled,
     make_callback_arguments,
     open_callback_root,
-    raise_for_params,
     take_metadata_rows,
-    validate_parameter_constraints,
     with_callbacks,
 )
-from sklearn_autotune.evaluation import Evaluation, Rung, Task
+from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, make_rung_evaluation
 from sklearn_autotune.execution._dask import DaskExecutor, find_dask_client
-from sklearn_autotune.execution._executors import Executor
+from sklearn_autotune.execution._executors import Executor, TrialLimits, make_executor
 from sklearn_autotune.pruning._fold_racing import FoldRacing
-from sklearn_autotune.search._delegation import DelegateMixin, require_refit
-from sklearn_autotune.search._engine import BaseSearch
+from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
+from sklearn_autotune.search._delegation import DelegateMixin
+from sklearn_autotune.search._engine import run_search
+from sklearn_autotune.search._final_fit import fit_winner
 from sklearn_autotune.search._routing import make_router, resolve_scorer, route_metadata
-from sklearn_autotune.search._setup import check_pruner, get_refit_metric, make_evaluation, make_space, make_task
+from sklearn_autotune.search._setup import (
+    PruningRequest,
+    check_pruner,
+    get_refit_metric,
+    make_space,
+    make_step_cache,
+    make_task,
+    start_pruning,
+)
+from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
+from sklearn_autotune.search._trial_loop import Budget, StoppingRule
+from sklearn_autotune.space._space import Space
+from sklearn_autotune.storage._study import compute_fingerprint, make_sampler
 
 __all__ = ["OptunaSearchCV"]
 
@@ -357,12 +365,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         ClusterLostError
             If a Dask cluster has no workers any more; the results so far are on the estimator.
         """
-        start = time.time()
-        self._clear_fitted_attributes()
-        validate_parameter_constraints(
-            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
-        )
-        scorer = resolve_scorer(self, self.estimator)
+        start = self._begin_fit()
+        scorer = resolve_scorer(self.estimator, self.scoring, refit=self.refit, error_score=self.error_score)
         if y is None and get_tags(self.estimator).target_tags.required:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None: "
@@ -372,51 +376,43 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         params = take_metadata_rows(X, params=params)
         routed = route_metadata(self, params, scorer)
         root = open_callback_root(self, max_subtasks=1 + (self.refit is not False))
-        check_pruner(self)
-        task = make_task(self, self.estimator, X, y, scorer, routed)
+        check_pruner(self.pruner, self.resource)
+        task = make_task(
+            X,
+            y,
+            cv=self.cv,
+            is_classification=is_classifier(self.estimator),
+            scorer=scorer,
+            routed=routed,
+            error_score=self.error_score,
+            return_train_score=self.return_train_score,
+        )
         self.n_splits_ = len(task.folds)
-        space = make_space(self, task)
+        space = make_space(self.param_distributions, self.estimator, task.folds, self.enqueue or ())
         callback_arguments = make_callback_arguments(self, task.X, task.y, task.fit_params)
         if root is not None:
             root.call_on_fit_task_begin(**callback_arguments)
         contexts = CallbackContexts(self, root, len(task.folds))
-        evaluation = make_evaluation(self, task, space, self if contexts.is_active else None)
-        winner = self._search(task, space, evaluation, contexts, start)
+        evaluation = self._make_evaluation(task, space, contexts)
+        spec = self._make_spec(task, space, evaluation, contexts, start)
+        winner = run_search(spec, self._publish, self._publish_partial).winner
         self.scorer_ = get_scorers(scorer)
         curve = () if winner is None else winner.outcome.curve
         if curve:
             self.best_resource_ = evaluation.get_resource_amount(curve)
         if self.refit:
-            self._refit(task, root, evaluation, curve)
+            # Parameters may be estimators: the winner gets copies, and the ones in cv_results_ stay unfitted.
+            best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+            context = None if root is None else root.subcontext(task_name="refit-with-best-params")
+            self.refit_time_ = fit_winner(best, task, evaluation, curve, context, callback_arguments)
+            self.best_estimator_ = best
+            if hasattr(best, "feature_names_in_"):
+                self.feature_names_in_ = best.feature_names_in_
+            if context is not None:
+                context.call_on_fit_task_end(**callback_arguments)
         if root is not None:
             root.call_on_fit_task_end(**callback_arguments)
         return self
-
-    def score(self, X: Any, y: Any = None, **params: Any) -> float:
-        """Score the best estimator with the search's scorer; higher is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        **params : dict of str to object
-            Metadata for the scorer; needs ``enable_metadata_routing=True``.
-
-        Returns
-        -------
-        score : float
-            By ``scoring`` where given (the one named by ``refit`` of several), else by the estimator's ``score``.
-        """
-        require_refit(self, "score")
-        check_is_fitted(self)
-        raise_for_params(params, self, "score")
-        routed = process_routing(self, "score", **params).scorer["score"] if is_routing_enabled() else {}
-        scorer = self.scorer_
-        name = get_refit_metric(self) or self.refit
-        if isinstance(scorer, dict) and self.multimetric_:
-            scorer = scorer[name]
-        score = scorer(self.best_estimator_, X, y, **routed)
-        return score[name] if isinstance(score, dict) else score
 
     def get_metadata_routing(self) -> Any:
         """Return the metadata router, which says what ``fit`` and ``score`` pass on, and to which object.
@@ -427,35 +423,79 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         """
         return make_router(self)
 
-    def __sklearn_is_fitted__(self) -> bool:
-        """Whether there is an estimator to predict with, or, under ``refit=False``, a table of results."""
-        return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
-
     # -- the stages of fit -------------------------------------------------------------------------------------
 
+    def _make_evaluation(self, task: Task, space: Space, contexts: CallbackContexts) -> Evaluation:
+        """Choose how a candidate is measured: fold after fold, or all folds rung by rung.
+
+        Raises
+        ------
+        ValueError
+            If the estimator does not have the resource, or the space contains it.
+        """
+        caller = self if contexts.is_active else None
+        step_cache = make_step_cache(self.step_cache, self.n_jobs)
+        folds = WholeFolds(clone(self.estimator), task, self.verbose, caller, step_cache)
+        if self.resource is None:
+            return folds
+        return make_rung_evaluation(
+            folds,
+            self.resource,
+            min_resources=self.min_resources,
+            max_resources=self.max_resources,
+            factor=self.factor,
+            metric=get_refit_metric(self.refit),
+            searched=space.names,
+        )
+
+    def _make_spec(
+        self, task: Task, space: Space, evaluation: Evaluation, contexts: CallbackContexts, start: float
+    ) -> SearchSpec:
+        resource = (self.resource, self.min_resources, self.max_resources, self.factor)
+        pruning = PruningRequest(
+            pruner=self.pruner,
+            resource=self.resource,
+            factor=self.factor,
+            n_trials=self.n_trials,
+            refit=self.refit,
+            is_full_grid=space.size is not None and space.size <= self.n_trials,
+            is_single_metric=self.scoring is None or isinstance(self.scoring, str),
+        )
+        deadline = None if self.timeout is None else start + self.timeout
+        return SearchSpec(
+            folds=task.folds,
+            space=space,
+            study=StudySpec(
+                random_state=self.random_state,
+                make_sampler=partial(make_sampler, self.sampler, space),
+                compute_fingerprint=partial(compute_fingerprint, task, space, self.scoring, self.estimator, resource),
+                storage=self.storage,
+                study_name=self.study_name,
+                resume=self.resume,
+                pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
+            ),
+            results=ResultsSpec(
+                refit=self.refit,
+                metric=get_refit_metric(self.refit),
+                error_score=self.error_score,
+                return_train_score=self.return_train_score,
+            ),
+            make_executor=partial(self._make_executor, evaluation),
+            start_pruning=partial(start_pruning, pruning),
+            make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
+            make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
+            first_candidates=self.enqueue or (),
+            look_ahead=self.look_ahead,
+            callbacks=self.callbacks or (),
+            progress=make_progress(self.n_trials, self.timeout, self.verbose),
+            contexts=contexts,
+            print_start=partial(print_n_fits, self.verbose, len(task.folds)),
+        )
+
     def _make_executor(self, evaluation: Evaluation) -> Executor:
+        limits = TrialLimits(self.trial_timeout, self.memory_limit)
         client = find_dask_client(self.executor)
         if client is not None:
             owns_client = isinstance(self.executor, str)
-            return DaskExecutor(
-                client, evaluation, self.n_jobs, self.look_ahead, self._trial_limits, owns_client=owns_client
-            )
-        return super()._make_executor(evaluation)
-
-    def _refit(self, task: Task, root: Any, evaluation: Evaluation, curve: tuple[Rung, ...]) -> None:
-        """Fit the winner on all rows; an exception is raised to the user."""
-        # Parameters may be estimators: the winner gets copies, and the ones in cv_results_ stay unfitted.
-        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
-        context = None if root is None else root.subcontext(task_name="refit-with-best-params")
-        callback_arguments = make_callback_arguments(self, task.X, task.y, task.fit_params)
-        start = time.perf_counter()
-        with nullcontext() if context is None else context.propagate_callback_context(best):
-            if context is not None:
-                context.call_on_fit_task_begin(**callback_arguments)
-            evaluation.fit(best, task.X, task.y, task.fit_params, curve)
-        self.best_estimator_ = best
-        self.refit_time_ = time.perf_counter() - start
-        if hasattr(best, "feature_names_in_"):
-            self.feature_names_in_ = best.feature_names_in_
-        if context is not None:
-            context.call_on_fit_task_end(**callback_arguments)
+            return DaskExecutor(client, evaluation, self.n_jobs, self.look_ahead, limits, owns_client=owns_client)
+        return make_executor(evaluation, self.n_jobs, self.look_ahead, limits)

@@ -13,7 +13,10 @@ __all__ = ["BestMean", "OneStandardError", "RefitRule"]
 class RefitRule(Protocol):
     """A callable ``refit`` that also has the metric it uses, and the tolerance within which it chooses."""
 
-    metric: str | None
+    @property
+    def metric(self) -> str | None:
+        """Name of the score that it looks at; None is the only one there is."""
+        ...
 
     def __call__(self, cv_results: Mapping[str, Any]) -> int:
         """Return the row of the winner."""

@@ -6,6 +6,7 @@
 import numbers
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,72 @@ from scipy.stats import rankdata
 from sklearn_autotune._compat.sklearn import report_fit_failures
 from sklearn_autotune.evaluation import FoldScore
 from sklearn_autotune.search._refit_rules import RefitRule
+from sklearn_autotune.search._spec import ResultsSpec
 from sklearn_autotune.search._trial_loop import TrialRecord
 
-__all__ = ["choose_best", "format_results", "format_trials", "rank_scores"]
+__all__ = ["SearchResults", "choose_best", "format_results", "format_trials", "rank_scores", "tabulate"]
 
 Results = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResults:
+    """The table of a search and its winner.
+
+    Attributes
+    ----------
+    records : sequence of TrialRecord
+        Of all finished trials, measured or not.
+    cv_results : dict of str to ndarray or list
+    is_multimetric : bool
+    best_index : int or None
+        None if no score decides.
+    best_score : float or None
+        None if a callable without a metric has chosen the winner.
+    winner : TrialRecord or None
+    """
+
+    records: Sequence[TrialRecord]
+    cv_results: Results
+    is_multimetric: bool
+    best_index: int | None = None
+    best_score: float | None = None
+    winner: TrialRecord | None = None
+
+
+def tabulate(records: Sequence[TrialRecord], n_folds: int, spec: ResultsSpec) -> SearchResults:
+    """Make the table of a search from its finished trials, and choose the winner.
+
+    Parameters
+    ----------
+    records : sequence of TrialRecord
+        In the order of their numbers.
+    n_folds : int
+    spec : ResultsSpec
+
+    Returns
+    -------
+    results : SearchResults
+
+    Raises
+    ------
+    ValueError
+        If nothing was measured, or all fits failed.
+    TypeError, IndexError
+        If a callable ``refit`` returns no index of a candidate.
+    """
+    measured = [record for record in records if record.is_measured]
+    results, is_multimetric = format_results(
+        measured, n_folds=n_folds, error_score=spec.error_score, return_train_score=spec.return_train_score
+    )
+    if not spec.refit and is_multimetric:
+        return SearchResults(records, results, is_multimetric)
+    metric = (spec.metric if is_multimetric else None) or "score"
+    rule = spec.refit if spec.make_rule is None else spec.make_rule(metric)
+    best_index = choose_best(results, measured, rule, metric)
+    has_score = not callable(spec.refit) or isinstance(spec.refit, RefitRule)
+    best_score = results[f"mean_test_{metric}"][best_index] if has_score else None
+    return SearchResults(records, results, is_multimetric, best_index, best_score, measured[best_index])
 
 
 def format_results(

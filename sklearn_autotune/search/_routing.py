@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-def resolve_scorer(search: Any, estimator: Any) -> Any:
+def resolve_scorer(estimator: Any, scoring: Any, *, refit: Any = True, error_score: float | str = "raise") -> Any:
     """Return the scorer that ``scoring`` asks for; a multi-metric one if it names several.
 
     Raises
@@ -33,14 +33,13 @@ def resolve_scorer(search: Any, estimator: Any) -> Any:
     ValueError
         If there are several scores and ``refit`` does not say which one decides.
     """
-    scoring = search.scoring
     if callable(scoring):
         return scoring
     if scoring is None or isinstance(scoring, str):
         return check_scoring(estimator, scoring)
     scorers = check_multimetric_scoring(estimator, scoring)
-    check_refit_names_score(search.refit, scorers)
-    return MultimetricScorer(scorers=scorers, raise_exc=search.error_score == "raise")
+    check_refit_names_score(refit, scorers)
+    return MultimetricScorer(scorers=scorers, raise_exc=error_score == "raise")
 
 
 def check_refit_names_score(refit: Any, scores: Mapping[str, Any]) -> None:
@@ -88,7 +87,7 @@ def make_router(search: Any) -> MetadataRouter:
         MetadataRouter(owner=search)
         .add(estimator=search.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
         .add(
-            scorer=resolve_scorer(search, search.estimator),
+            scorer=resolve_scorer(search.estimator, search.scoring, refit=search.refit, error_score=search.error_score),
             method_mapping=MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score"),
         )
         .add(splitter=search.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))

@@ -2,7 +2,8 @@
 
 import numbers
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -20,17 +21,18 @@ from sklearn_autotune._compat.sklearn import (
     Interval,
     StrOptions,
     take_rows,
-    validate_parameter_constraints,
 )
 from sklearn_autotune.evaluation import Task
+from sklearn_autotune.execution._executors import TrialLimits, make_executor
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._chosen import resolve_families
-from sklearn_autotune.pruning._bars import PruningRule
 from sklearn_autotune.pruning._fold_racing import FoldRacing
-from sklearn_autotune.search._engine import BaseSearch
+from sklearn_autotune.search._base_search import BaseSearch, make_progress
+from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
 from sklearn_autotune.search._setup import make_task
-from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
+from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
+from sklearn_autotune.search._trial_loop import StoppingRule, TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY, make_selection_space
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
@@ -48,7 +50,7 @@ from sklearn_autotune.selection._schedule import (
 )
 from sklearn_autotune.selection._second_layer import SecondLayer
 from sklearn_autotune.space._space import Space, read_space
-from sklearn_autotune.storage._study import draw_seed
+from sklearn_autotune.storage._study import draw_seed, make_sampler
 from sklearn_autotune.tables._encoder import check_classes, check_target_and_metadata, require_target
 from sklearn_autotune.tables._preparation import TableReader
 
@@ -188,17 +190,6 @@ class AutoModelSelector(BaseSearch):
         "verbose": ["verbose"],
     }
 
-    # Attributes that `BaseSearch` reads and that are fixed here.
-    refit = True
-    return_train_score = False
-    target_score = None
-    enqueue = None
-    sampler = None
-    pruner = "auto"
-    storage = None
-    study_name = None
-    resume = False
-
     def __init__(
         self,
         task: str = "classification",
@@ -262,14 +253,10 @@ class AutoModelSelector(BaseSearch):
         KeyboardInterrupt
             On Ctrl-C, once the results so far are on the estimator.
         """
-        start = time.time()
-        self._clear_fitted_attributes()
-        validate_parameter_constraints(
-            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
-        )
+        start = self._begin_fit()
         families = resolve_families(self.families, self.task)
         reader, encoded, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
-        scorer = self._make_default_scorer() if self.scoring is None else resolve_scorer(self, self)
+        scorer = self._resolve_scorer()
         seed = draw_seed(self.random_state) % 2**31
         full_fit = self._make_cross_fit(encoded, y, params, scorer, families, reader, seed, with_folds=False)
         rows = sample_rows(full_fit, self.timeout, seed)
@@ -285,13 +272,9 @@ class AutoModelSelector(BaseSearch):
         cross_fit.max_candidate_seconds = cost_model.max_candidate_seconds
         cross_fit.estimate_min_seconds = cost_model.estimate_min_seconds
         space = read_space(make_selection_space(cost_model.families, cross_fit.make_shape(cost_model.n_train)))
-        self._schedule, self._records = schedule, list[TrialRecord]()
-        try:
-            contexts = CallbackContexts(self, None, self.n_splits_)
-            self._search(cross_fit.task, space, cross_fit, contexts, start)  # type: ignore[arg-type]
-            self._choose_and_refit(self._records, schedule, cross_fit, full_fit, reader)
-        finally:
-            del self._schedule, self._records
+        spec = self._make_spec(cross_fit, schedule, space, deadline)
+        records = run_search(spec, self._publish, self._publish_partial).records
+        self._choose_and_refit(records, schedule, cross_fit, full_fit, reader)
         return self
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -316,7 +299,9 @@ class AutoModelSelector(BaseSearch):
         check_classes(self.classes_, counts, self.cv)
         return reader, encoded, y, params
 
-    def _make_default_scorer(self) -> Any:
+    def _resolve_scorer(self) -> Any:
+        if self.scoring is not None:
+            return resolve_scorer(self, self.scoring, error_score=self.error_score)
         if self.task == "regression":
             return get_scorer("neg_root_mean_squared_error")
         return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=self.classes_)
@@ -338,7 +323,15 @@ class AutoModelSelector(BaseSearch):
         if with_folds:
             is_classification = self.task == "classification"
             folds = make_default_folds(y, is_classification, seed, may_lack_classes=self.scoring is None)
-            task = make_task(self, self, X, y, scorer, routed, folds)
+            task = make_task(
+                X,
+                y,
+                cv=folds if self.cv is None else self.cv,
+                is_classification=is_classification,
+                scorer=scorer,
+                routed=routed,
+                error_score=self.error_score,
+            )
         else:
             task = Task(X, y, (), scorer, routed.estimator.fit, routed.scorer.score, self.error_score, False)
         classes = self.classes_ if self.task == "classification" else None
@@ -354,40 +347,53 @@ class AutoModelSelector(BaseSearch):
         second_layer = SecondLayer(cross_fit, cost_model, self.timeout, is_enabled=self.blend and not refits_all)
         return Schedule(cost_model, deadline, n_rows, refits_all, second_layer)
 
-    # -- how this search differs from others ---------------------------------------------------------------------------
+    # -- the search ----------------------------------------------------------------------------------------------------
 
-    def _print_n_fits(self, n_candidates: int) -> None:
-        if self.verbose > 0:
-            print(f"Measuring models of {len(self._schedule.cost_model.families)} families on {self.n_splits_} folds")
-
-    def _make_budget(self, deadline: float | None) -> Budget:
+    def _make_spec(
+        self, cross_fit: CrossFitEvaluation, schedule: Schedule, space: Space, deadline: float | None
+    ) -> SearchSpec:
         n_trials = self.n_trials or (N_TRIALS if self.timeout is None else MAX_TRIALS)
 
+        def get_family(trial: optuna.Trial) -> str:
+            return space.suggest(FixedTrial(trial.params))[FAMILY]
+
         def estimate_reserved_seconds() -> float:
-            return self._schedule.estimate_seconds_after_search(self._schedule.records)
+            return schedule.estimate_seconds_after_search(schedule.records)
 
-        return SelectionBudget(n_trials, deadline, estimate_reserved_seconds=estimate_reserved_seconds)
+        def make_stopping_rule() -> StoppingRule:
+            if isinstance(self.patience, str):  # "auto"
+                return StoppingRule(schedule.compute_patience(self.n_rows_searched_))
+            return StoppingRule(self.patience)
 
-    def _make_stopping_rule(self) -> StoppingRule:
-        if isinstance(self.patience, str):  # "auto"
-            return StoppingRule(self._schedule.compute_patience(self.n_rows_searched_))
-        return StoppingRule(self.patience)
+        limits = TrialLimits(self.trial_timeout, self.memory_limit)
+        return SearchSpec(
+            folds=cross_fit.task.folds,
+            space=space,
+            study=StudySpec(random_state=self.random_state, make_sampler=partial(make_sampler, None, space)),
+            results=ResultsSpec(error_score=self.error_score),
+            make_executor=partial(make_executor, cross_fit, self.n_jobs, self.look_ahead, limits),  # type: ignore[arg-type]
+            start_pruning=lambda study: SelectionPruningRule(RACING, get_family),
+            make_budget=partial(
+                SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved_seconds
+            ),
+            make_stopping_rule=make_stopping_rule,
+            make_proposer=lambda: schedule,
+            look_ahead=self.look_ahead,
+            callbacks=self.callbacks or (),
+            progress=make_progress(self.n_trials, self.timeout, self.verbose),
+            contexts=CallbackContexts(self, None, len(cross_fit.task.folds)),
+            print_start=partial(self._print_start, len(schedule.cost_model.families)),
+        )
 
-    def _make_pruning_rule(self, study: optuna.Study, space: Space) -> PruningRule:
-        return SelectionPruningRule(RACING, lambda trial: space.suggest(FixedTrial(trial.params))[FAMILY])
-
-    def _make_proposer(self) -> Schedule:
-        return self._schedule
-
-    def _set_result_attributes(self, study: optuna.Study, records: list[TrialRecord]) -> TrialRecord | None:
-        self._records = records
-        return super()._set_result_attributes(study, records)
+    def _print_start(self, n_families: int, n_candidates: int) -> None:
+        if self.verbose > 0:
+            print(f"Measuring models of {n_families} families on {self.n_splits_} folds")
 
     # -- choice and final fits -----------------------------------------------------------------------------------------
 
     def _choose_and_refit(
         self,
-        records: list[TrialRecord],
+        records: Sequence[TrialRecord],
         schedule: Schedule,
         cross_fit: CrossFitEvaluation,
         full_fit: CrossFitEvaluation,

@@ -1,0 +1,130 @@
+"""What all searches are as estimators: how a fit begins, which attributes it sets, and what a pickle holds."""
+
+import logging
+import time
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+import optuna
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_autotune._compat.sklearn import validate_parameter_constraints
+from sklearn_autotune.progress import TrialProgress
+from sklearn_autotune.search._phase_timer import PhaseTimer
+from sklearn_autotune.search._results import SearchResults, format_trials, tabulate
+from sklearn_autotune.search._spec import SearchRun
+
+__all__ = ["BaseSearch", "get_deployed_model", "get_fold_sizes", "get_phase_timer", "make_progress", "print_n_fits"]
+
+logger = logging.getLogger(__name__)
+
+
+class BaseSearch(BaseEstimator):
+    """A search as an estimator."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]]
+
+    study_: optuna.Study
+    trials_: dict[str, Any]
+    cv_results_: dict[str, Any]
+    multimetric_: bool
+    best_index_: int
+    best_params_: dict[str, Any]
+    best_score_: float
+    best_estimator_: Any
+    n_splits_: int
+    refit_time_: float
+    scorer_: Any
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle a fitted search without its storage: that holds a URL, perhaps a password, and may be gone."""
+        state = dict(super().__getstate__())
+        if "study_" in state:
+            state["storage"] = None
+        return state
+
+    def deployed_model(self) -> Any:
+        """Return the fitted model without the search: no study and no trials, and little to load.
+
+        Returns
+        -------
+        model : estimator
+            Takes the same rows as this search, and predicts the same.
+
+        Raises
+        ------
+        NotFittedError, AttributeError
+            Before ``fit``, and with ``refit=False``.
+        """
+        check_is_fitted(self, "best_estimator_")
+        return self.best_estimator_
+
+    def _begin_fit(self) -> float:
+        """Drop what an earlier fit has set, and check the parameters; return the time at which the fit began.
+
+        Without the dropping, something of an earlier fit could be taken for a result of this one.
+        """
+        start = time.time()
+        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+            delattr(self, name)
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
+        )
+        return start
+
+    def _publish(self, run: SearchRun) -> SearchResults:
+        """Set the fitted attributes from the finished trials."""
+        folds = run.spec.folds
+        self._phase_timer = run.phase_timer
+        self._fold_sizes = np.array([(len(fold.train), len(fold.test)) for fold in folds])
+        self.study_ = run.study
+        self.trials_ = format_trials(run.records, n_folds=len(folds))
+        results = tabulate(run.records, len(folds), run.spec.results)
+        self.multimetric_ = results.is_multimetric
+        if results.best_index is not None:
+            self.best_index_ = results.best_index
+            self.best_params_ = results.cv_results["params"][results.best_index]
+        if results.best_score is not None:
+            self.best_score_ = results.best_score
+        self.cv_results_ = results.cv_results
+        return results
+
+    def _publish_partial(self, run: SearchRun) -> None:
+        """Set the fitted attributes from the trials so far, as far as they allow."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._publish(run)
+        except (ValueError, TypeError, IndexError) as error:
+            logger.info("Interrupted before there was a result: %s", error)
+
+
+def make_progress(n_trials: int | None, timeout: float | None, verbose: int) -> TrialProgress | None:
+    """Return what shows how a search is doing; None with ``verbose=0``.
+
+    From 2 on, the lines that scikit-learn prints for each fold would break a progress bar.
+    """
+    return TrialProgress(n_trials, timeout, bar="auto" if verbose == 1 else False) if verbose > 0 else None
+
+
+def print_n_fits(verbose: int, n_folds: int, n_candidates: int) -> None:
+    """Print scikit-learn's own first line, if ``verbose`` is more than 0."""
+    if verbose > 0:
+        print(f"Fitting {n_folds} folds for each of {n_candidates} candidates, totalling {n_folds * n_candidates} fits")
+
+
+def get_phase_timer(search: Any) -> PhaseTimer | None:
+    """Return the seconds of a search by phase; None of a search of another package."""
+    return getattr(search, "_phase_timer", None)
+
+
+def get_fold_sizes(search: Any) -> np.ndarray | None:
+    """Return the training and test rows of each fold, of shape (n_folds, 2); None of a search of another package."""
+    return getattr(search, "_fold_sizes", None)
+
+
+def get_deployed_model(search: Any) -> Any:
+    """Return the fitted model of a search, of this package or another, without the search."""
+    return search.deployed_model() if isinstance(search, BaseSearch) else search.best_estimator_

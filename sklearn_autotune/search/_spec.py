@@ -1,0 +1,146 @@
+"""What a search is told, and what comes out of it: frozen records that ``fit`` hands from stage to stage."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from sklearn_autotune._compat.sklearn import CallbackContexts
+from sklearn_autotune.evaluation import Fold
+from sklearn_autotune.execution._executors import Executor
+from sklearn_autotune.progress import TrialProgress
+from sklearn_autotune.pruning._bars import PruningRule
+from sklearn_autotune.search._phase_timer import PhaseTimer
+from sklearn_autotune.search._refit_rules import RefitRule
+from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
+from sklearn_autotune.space._space import Space
+
+__all__ = ["Proposer", "ResultsSpec", "SearchRun", "SearchSpec", "StudySpec", "propose_nothing"]
+
+Proposer = Callable[[Sequence[TrialRecord], int], Mapping[str, Any] | None]
+
+
+def propose_nothing() -> None:
+    """Make no proposer: the sampler proposes all candidates."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySpec:
+    """Where a search's study is kept, and which sampler proposes its candidates.
+
+    Attributes
+    ----------
+    random_state : int, RandomState instance or None
+        Seeds the sampler and the study's name.
+    make_sampler : callable
+        From a seed to a sampler that no other search uses.
+    compute_fingerprint : callable
+        Returns what identifies the task of a stored study; called only if there is a ``storage``.
+    storage, study_name, resume
+        As of `OptunaSearchCV`.
+    pruner : optuna.pruners.BasePruner or None
+        A pruner of the user's own; the study gets a copy.
+    """
+
+    random_state: Any
+    make_sampler: Callable[[int], optuna.samplers.BaseSampler]
+    compute_fingerprint: Callable[[], dict[str, str]] = field(default=dict)
+    storage: Any = None
+    study_name: str | None = None
+    resume: bool = False
+    pruner: optuna.pruners.BasePruner | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsSpec:
+    """How finished trials become ``cv_results_``, and which candidate wins.
+
+    Attributes
+    ----------
+    refit : bool, str or callable
+        As of `OptunaSearchCV`.
+    metric : str or None
+        Name of the score that decides, if there are several.
+    make_rule : callable or None
+        From the name that the deciding score has in ``cv_results_`` to a rule that chooses the winner in place of
+        ``refit``.
+    error_score, return_train_score
+        As of `OptunaSearchCV`.
+    """
+
+    refit: Any = True
+    metric: str | None = None
+    make_rule: Callable[[str], RefitRule] | None = None
+    error_score: float | str = float("nan")
+    return_train_score: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSpec:
+    """A search, read and checked: everything that `run_search` needs.
+
+    What has a state is made by a function: a search that cannot replay its stored trials begins a second time.
+
+    Attributes
+    ----------
+    folds : tuple of Fold
+    space : Space
+    study : StudySpec
+    results : ResultsSpec
+    make_executor : callable
+        Makes the executor that measures the candidates; it is closed when the search is over.
+    start_pruning : callable
+        From the study to the rule that stops candidates.
+    make_budget : callable
+    make_stopping_rule : callable
+    make_proposer : callable
+        Makes what proposes candidates before the sampler is asked; or returns None.
+    first_candidates : sequence of dict
+        Measured first.
+    look_ahead : int
+    callbacks : sequence of callable
+        Called as ``callback(study, frozen_trial)`` after each candidate.
+    progress : TrialProgress or None
+        Shows how the search is doing; it is one of the callbacks.
+    contexts : CallbackContexts
+        scikit-learn's callbacks.
+    print_start : callable
+        Called with the number of candidates before the first one is asked.
+    """
+
+    folds: tuple[Fold, ...]
+    space: Space
+    study: StudySpec
+    results: ResultsSpec
+    make_executor: Callable[[], Executor]
+    start_pruning: Callable[[optuna.Study], PruningRule]
+    make_budget: Callable[[], Budget]
+    contexts: CallbackContexts
+    print_start: Callable[[int], None]
+    make_stopping_rule: Callable[[], StoppingRule] = StoppingRule
+    make_proposer: Callable[[], Proposer | None] = propose_nothing
+    first_candidates: Sequence[Mapping[str, Any]] = ()
+    look_ahead: int = 2
+    callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = ()
+    progress: TrialProgress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRun:
+    """What came out of a search, finished or interrupted.
+
+    Attributes
+    ----------
+    spec : SearchSpec
+    study : optuna.Study
+    records : tuple of TrialRecord
+        Of all finished trials, in the order of their numbers.
+    phase_timer : PhaseTimer
+    """
+
+    spec: SearchSpec
+    study: optuna.Study
+    records: tuple[TrialRecord, ...]
+    phase_timer: PhaseTimer
