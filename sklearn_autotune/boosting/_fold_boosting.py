@@ -36,7 +36,16 @@ from sklearn_autotune.boosting._fold_booster import (
     make_round_grid,
     make_training_params,
 )
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Task, WorkItem, average_scores
+from sklearn_autotune.evaluation._base import (
+    Fold,
+    FoldScore,
+    Progress,
+    Rung,
+    Task,
+    WorkItem,
+    average_scores,
+    select_score,
+)
 from sklearn_autotune.evaluation._fixed_predictions import (
     FixedPredictionsClassifier,
     FixedPredictionsRegressor,
@@ -44,8 +53,9 @@ from sklearn_autotune.evaluation._fixed_predictions import (
 )
 from sklearn_autotune.evaluation._ladder import choose_rung
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows, take_test_rows
+from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
-__all__ = ["FoldBoosting", "Target", "average_over_folds"]
+__all__ = ["FoldBoosting", "Target", "average_over_folds", "collect_learning_curves"]
 
 # The largest size of the histograms of one candidate's boosters; if they need more, one fold at a time is trained.
 MAX_HISTOGRAM_BYTES = 2**26
@@ -346,3 +356,33 @@ def average_over_folds(task: Task, predictions: Sequence[np.ndarray]) -> np.ndar
         np.add.at(n_times, fold.test, 1)
     with np.errstate(invalid="ignore"):
         return (total.T / n_times).T
+
+
+def collect_learning_curves(
+    evaluation: FoldBoosting, trials: Mapping[str, Any], metric: str | None
+) -> list[list[dict[str, np.ndarray]]]:
+    """Return the curve of each fold for each row of ``cv_results_``.
+
+    Parameters
+    ----------
+    evaluation : FoldBoosting
+        What has measured the candidates.
+    trials : mapping of str to ndarray
+        As ``trials_``.
+    metric : str or None
+        Which of several scores the curves show.
+    """
+    curves = []
+    for number, status, n_folds in zip(*(trials[name] for name in ("number", "status", "n_folds")), strict=True):
+        if status in MEASURED_STATUSES:
+            fold_curves = evaluation.get_curves(int(number))[:n_folds]
+            curves.append(
+                [
+                    {
+                        "n_estimators": np.array(n_rounds, dtype=int),
+                        "score": np.array([select_score(score, metric) for score in scores], dtype=float),
+                    }
+                    for n_rounds, scores in fold_curves
+                ]
+            )
+    return curves

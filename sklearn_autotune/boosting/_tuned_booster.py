@@ -21,7 +21,7 @@ from sklearn_autotune._compat.sklearn import (
     StrOptions,
     get_scorers,
 )
-from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target, average_over_folds
+from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target, average_over_folds, collect_learning_curves
 from sklearn_autotune.boosting._learning_rate_refinement import (
     SEARCH_LEARNING_RATE,
     LearningRateRefinement,
@@ -29,7 +29,7 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
     is_refined,
 )
 from sklearn_autotune.boosting._xgboost_parameters import XGBOOST_PARAMS, resolve_constraints
-from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, select_score
+from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds
 from sklearn_autotune.execution._executors import Executor, make_thread_executor
 from sklearn_autotune.families import Shape
 from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
@@ -40,7 +40,7 @@ from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
 from sklearn_autotune.search._setup import get_refit_metric, make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
-from sklearn_autotune.search._trial_loop import MEASURED_STATUSES, Budget, StoppingRule, TrialRecord
+from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
 from sklearn_autotune.space._space import Space, read_space
 from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler
 from sklearn_autotune.tables._encoder import (
@@ -273,7 +273,7 @@ class BaseTunedXGB(BaseSearch):
         spec = self._make_spec(task, space, evaluation, known_candidates, deadline)
         winner = run_search(spec, self._publish, self._publish_partial).winner
         self.scorer_ = get_scorers(scorer)
-        self.learning_curves_ = self._collect_learning_curves(evaluation)
+        self.learning_curves_ = collect_learning_curves(evaluation, self.trials_, get_refit_metric(self.refit))
         if self.refit and winner is not None:
             self._fit_winner(model, task, evaluation, winner)
         return self
@@ -438,26 +438,6 @@ class BaseTunedXGB(BaseSearch):
         self.n_estimators_ = self.best_params_["n_estimators"]
         predictions = evaluation.predict_out_of_fold(winner.number, winner.params, winner.outcome.curve)
         self.oof_predictions_ = average_over_folds(task, [self._reshape_prediction(values) for values in predictions])
-
-    def _collect_learning_curves(self, evaluation: FoldBoosting) -> list[list[dict[str, np.ndarray]]]:
-        """Return the curve of each fold for each row of ``cv_results_``."""
-        metric = get_refit_metric(self.refit)
-        curves = []
-        for trial, status, n_folds in zip(
-            *(self.trials_[name] for name in ("number", "status", "n_folds")), strict=True
-        ):
-            if status in MEASURED_STATUSES:
-                fold_curves = evaluation.get_curves(int(trial))[:n_folds]
-                curves.append(
-                    [
-                        {
-                            "n_estimators": np.array(n_rounds, dtype=int),
-                            "score": np.array([select_score(score, metric) for score in scores], dtype=float),
-                        }
-                        for n_rounds, scores in fold_curves
-                    ]
-                )
-        return curves
 
     @property
     def feature_importances_(self) -> np.ndarray:

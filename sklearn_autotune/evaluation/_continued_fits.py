@@ -13,7 +13,8 @@ kind               for                                               how
 ================== ================================================= =============================================
 
 The first three give the same model, to the last bit, as one fit with the same amount, so the amount can be written into
-the parameters. The first two are used only for classes and settings for which tests/test_growth.py checks this.
+the parameters. The first two are used only for classes and settings for which
+tests/evaluation/test_continued_fits.py checks this.
 
 In a Pipeline, the steps before the last are fitted once, without any private name: ``fit`` of the last step is replaced
 by a function that records its arguments, the Pipeline is fitted, and the replacement is removed. Then the earlier steps

@@ -1,6 +1,5 @@
 """OptunaSearchCV: the drop-in replacement for scikit-learn's searches."""
 
-import logging
 import numbers
 from collections.abc import Callable
 from functools import partial
@@ -48,8 +47,6 @@ from sklearn_autotune.space._space import Space
 from sklearn_autotune.storage._study import compute_fingerprint, make_sampler
 
 __all__ = ["OptunaSearchCV"]
-
-logger = logging.getLogger(__name__)
 
 
 class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseSearch):

@@ -357,13 +357,18 @@ class AutoModelSelector(BaseSearch):
         def get_family(trial: optuna.Trial) -> str:
             return space.suggest(FixedTrial(trial.params))[FAMILY]
 
-        def estimate_reserved_seconds() -> float:
+        def estimate_reserved() -> float:
             return schedule.estimate_seconds_after_search(schedule.records)
 
         def make_stopping_rule() -> StoppingRule:
             if isinstance(self.patience, str):  # "auto"
                 return StoppingRule(schedule.compute_patience(self.n_rows_searched_))
             return StoppingRule(self.patience)
+
+        def print_start(n_candidates: int) -> None:
+            if self.verbose > 0:
+                n_families = len(schedule.cost_model.families)
+                print(f"Measuring models of {n_families} families on {self.n_splits_} folds")
 
         limits = TrialLimits(self.trial_timeout, self.memory_limit)
         return SearchSpec(
@@ -373,21 +378,15 @@ class AutoModelSelector(BaseSearch):
             results=ResultsSpec(error_score=self.error_score),
             make_executor=partial(make_executor, cross_fit, self.n_jobs, self.look_ahead, limits),  # type: ignore[arg-type]
             start_pruning=lambda study: SelectionPruningRule(RACING, get_family),
-            make_budget=partial(
-                SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved_seconds
-            ),
+            make_budget=partial(SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved),
             make_stopping_rule=make_stopping_rule,
             make_proposer=lambda: schedule,
             look_ahead=self.look_ahead,
             callbacks=self.callbacks or (),
             progress=make_progress(self.n_trials, self.timeout, self.verbose),
             contexts=CallbackContexts(self, None, len(cross_fit.task.folds)),
-            print_start=partial(self._print_start, len(schedule.cost_model.families)),
+            print_start=print_start,
         )
-
-    def _print_start(self, n_families: int, n_candidates: int) -> None:
-        if self.verbose > 0:
-            print(f"Measuring models of {n_families} families on {self.n_splits_} folds")
 
     # -- choice and final fits -----------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import pytest
 
 import sklearn_autotune
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference" / "api.md"
 PUBLIC_MODULES = (
     "sklearn_autotune",

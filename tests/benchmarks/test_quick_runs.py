@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.__main__ import PAGES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 
 

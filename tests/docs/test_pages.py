@@ -7,7 +7,7 @@ import pytest
 import sklearn
 from threadpoolctl import threadpool_limits
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 MADE = {DOCS / "changes.md", *(DOCS / "benchmarks").glob("*"), *(DOCS / "_build").rglob("*.md")}  # by building the site

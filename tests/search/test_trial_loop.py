@@ -15,7 +15,7 @@ from tests.toys import read_log, workers_of
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1].parent
 
 SEARCH = """
 import json, sys

@@ -22,7 +22,7 @@ with warnings.catch_warnings():
 # SQLAlchemy's, of what MLflow asks of it.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIG = "data: data.parquet\ntarget: kind\nn_trials: 2\ncv: 2\noutput: {report: false}\n"
 TRACKING = "tracking:\n  uri: sqlite:///mlflow.db\n  experiment: shops\n"
 

@@ -25,7 +25,7 @@ from sklearn_autotune.runner._folder import compute_sha256, write_folder_atomica
 from sklearn_autotune.runner._search import make_search
 from tests.toys import CountingClassifier
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NO_REPORT = "output: {report: false}\n"  # figures take longer than such searches
 SHORT = "model_type: logistic\nn_trials: 2\ncv: 2\n"
 QUICK = SHORT + NO_REPORT

@@ -21,7 +21,7 @@ from sklearn_autotune.runner._data import read_run_data
 from sklearn_autotune.runner._scores import make_run_scorer
 from sklearn_autotune.runner._search import make_search
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NO_REPORT = "output: {report: false}\n"
 QUICK = "model_type: logistic\nn_trials: 2\ncv: 2\nscoring: roc_auc\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 import sklearn_autotune
 
-PAGE = Path(__file__).parents[1] / "docs" / "guides" / "migration.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "migration.md"
 TABLE = re.compile(r"^\| `(?P<theirs>[\w.]+)` \| `(?P<ours>\w+)` \|.*\n\|[-|]+\n(?P<rows>(?:\|.*\n)+)", re.MULTILINE)
 
 # A heading's name, and where the arguments come from: constructors, and methods whose arguments stand in the table too.
