@@ -1,6 +1,7 @@
 """The catalogue of model families, and search spaces composed from it."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from inspect import signature
 from itertools import product
@@ -9,18 +10,6 @@ from typing import Any
 from sklearn.base import is_classifier
 
 from sklearn_autotune.families._base import Branch, Family, Shape
-from sklearn_autotune.families._baseline import BASELINE
-from sklearn_autotune.families._catboost import CATBOOST
-from sklearn_autotune.families._forest import EXTRA_TREES, FOREST
-from sklearn_autotune.families._gradient_boosting import GRADIENT_BOOSTING
-from sklearn_autotune.families._hist_gradient_boosting import HIST_GRADIENT_BOOSTING
-from sklearn_autotune.families._lightgbm import LIGHTGBM
-from sklearn_autotune.families._linear import LOGISTIC, RIDGE
-from sklearn_autotune.families._naive_bayes import NAIVE_BAYES
-from sklearn_autotune.families._neighbors import NEIGHBORS
-from sklearn_autotune.families._neural import NEURAL
-from sklearn_autotune.families._svm import SVM
-from sklearn_autotune.families._xgboost import XGBOOST
 
 __all__ = [
     "FAMILIES",
@@ -32,23 +21,33 @@ __all__ = [
     "select_families",
 ]
 
-# In the order in which `AutoModelSelector` tries them: fast families that are good on many tables come first.
-FAMILIES = (
-    BASELINE,
-    LOGISTIC,
-    RIDGE,
-    LIGHTGBM,
-    XGBOOST,
-    EXTRA_TREES,
-    FOREST,
-    HIST_GRADIENT_BOOSTING,
-    CATBOOST,
-    NEURAL,
-    SVM,
-    NEIGHBORS,
-    GRADIENT_BOOSTING,
-    NAIVE_BAYES,
+# One line a family, as module.NAME, in the order in which `AutoModelSelector` tries them: fast families that are good
+# on many tables come first.
+ROLL = (
+    "_baseline.BASELINE",
+    "_linear.LOGISTIC",
+    "_linear.RIDGE",
+    "_lightgbm.LIGHTGBM",
+    "_xgboost.XGBOOST",
+    "_forest.EXTRA_TREES",
+    "_forest.FOREST",
+    "_hist_gradient_boosting.HIST_GRADIENT_BOOSTING",
+    "_catboost.CATBOOST",
+    "_neural.NEURAL",
+    "_svm.SVM",
+    "_neighbors.NEIGHBORS",
+    "_gradient_boosting.GRADIENT_BOOSTING",
+    "_naive_bayes.NAIVE_BAYES",
 )
+
+
+def _import_family(place: str) -> Family:
+    module, name = place.split(".")
+    family: Family = getattr(import_module(f"{__name__}.{module}"), name)
+    return family
+
+
+FAMILIES = tuple(_import_family(place) for place in ROLL)
 
 
 def auto_space(estimator: Any, *, n_rows: int) -> Branch | list[Branch]:

@@ -65,6 +65,14 @@ def test_every_page_can_be_reached_from_the_index():
     assert set(PAGES) - {index, README} <= linked
 
 
+def test_every_import_of_the_reference_page_works():
+    imports = re.findall(r"`(from sklearn_autotune\S* import \w+)`", text_of(DOCS / "reference" / "api.md"))
+
+    assert len(imports) > 10
+    for statement in imports:
+        exec(statement, {})
+
+
 def test_the_test_command_of_the_readme_is_the_one_that_ci_runs():
     commands = re.findall(r"^```sh\n(.*)\n```$", text_of(README), re.MULTILINE)
     tests = [command for command in commands if command.endswith("-m pytest -n 2 --dist loadfile")]
