@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import get_storage, get_trial_id, quiet_optuna
 from sklearn_autotune.evaluation import Outcome, WorkItem
-from sklearn_autotune.execution._executors import Executor
+from sklearn_autotune.execution import Executor
 from sklearn_autotune.storage._recorder import Recorder
 
 __all__ = ["ClaimingExecutor"]
