@@ -139,4 +139,5 @@ def _open_recorder(spec: StudySpec) -> Recorder:
 
 def _wrap_with_claims(executor: Executor, recorder: Recorder) -> Executor:
     """Make the executor measure only claimed candidates, if other processes may search the same study."""
-    return ClaimingExecutor(executor, recorder) if recorder.is_shared else executor
+    study = recorder.shared_study
+    return executor if study is None else ClaimingExecutor(executor, recorder, study)

@@ -47,7 +47,7 @@ class StudySpec:
     random_state: Any
     make_sampler: Callable[[int], optuna.samplers.BaseSampler]
     compute_fingerprint: Callable[[], dict[str, str]] = field(default=dict)
-    storage: Any = None
+    storage: object = None
     study_name: str | None = None
     resume: bool = False
     pruner: optuna.pruners.BasePruner | None = None
