@@ -1,9 +1,13 @@
-"""Import optional packages, and say what to install when one is missing."""
+"""Import optional packages, say what to install when one is missing, and which versions are installed."""
 
+from collections.abc import Iterable
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
-__all__ = ["import_optional"]
+__all__ = ["get_versions", "import_optional"]
+
+OTHER_NAMES = {"xgboost": "xgboost-cpu"}  # packages that hold the same module
 
 
 def import_optional(package: str, purpose: str) -> ModuleType:
@@ -35,3 +39,31 @@ def import_optional(package: str, purpose: str) -> ModuleType:
     except ImportError as error:
         name = package.partition(".")[0]
         raise ImportError(f"{purpose} needs {name}: pip install {name}") from error
+
+
+def get_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those of the packages that are installed.
+
+    Parameters
+    ----------
+    packages : iterable of str
+        As named on PyPI.
+
+    Returns
+    -------
+    versions : dict of str to str
+
+    Examples
+    --------
+    >>> list(get_versions(["numpy", "no-such-package"]))
+    ['numpy']
+    """
+    found = {}
+    for package in packages:
+        for name in (package, OTHER_NAMES.get(package, package)):
+            try:
+                found[package] = version(name)
+                break
+            except PackageNotFoundError:
+                continue
+    return found

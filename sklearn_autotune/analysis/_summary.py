@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune.analysis._trial_table import COMPLETE, TrialTable, measure_overhead, read_trial_table
 
 __all__ = ["Summary", "summarize"]
@@ -140,7 +141,7 @@ def _compute_numbers(search: Any, trial_table: TrialTable, X_test: Any, y_test: 
         "late_gain": late_gain,
         "is_improving": is_improving,
         "held_out_score": _score_held_out(search, trial_table.metric, X_test, y_test),
-        "first_error": _get_last_line(errors[0]) if errors else None,
+        "first_error": _format_error(errors[0]) if errors else None,
         "edges": _find_edges(search, trial_table),
     }
 
@@ -287,6 +288,7 @@ def _format_percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f} %" if whole > 0 else "0 %"
 
 
-def _get_last_line(error: str | None) -> str:
-    lines = [line.strip() for line in (error or "an unknown error").splitlines() if line.strip()]
-    return lines[-1] if lines[-1].endswith(".") else f"{lines[-1]}."
+def _format_error(error: str | None) -> str:
+    """Return the line that names an exception, as a sentence."""
+    line = extract_exception_line(error or "an unknown error").strip()
+    return line if line.endswith(".") else f"{line}."

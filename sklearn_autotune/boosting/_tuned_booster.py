@@ -29,8 +29,8 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
     is_refined,
 )
 from sklearn_autotune.boosting._xgboost_parameters import XGBOOST_PARAMS, resolve_constraints
-from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds
-from sklearn_autotune.execution._executors import Executor, make_thread_executor
+from sklearn_autotune.evaluation import Task, WholeFolds
+from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.families import Shape
 from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
 from sklearn_autotune.pruning._bars import BoosterRacingRule, NoPruningRule, OptunaPrunerRule, PruningRule
@@ -382,7 +382,12 @@ class BaseTunedXGB(BaseSearch):
                 error_score=self.error_score,
                 return_train_score=self.return_train_score,
             ),
-            make_executor=partial(self._make_executor, evaluation),
+            execution=ExecutionRequest(
+                evaluation=evaluation,
+                n_jobs=self.n_jobs,
+                look_ahead=self.look_ahead,
+                n_threads_per_candidate=len(task.folds),
+            ),
             start_pruning=self._start_pruning,
             make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
@@ -394,10 +399,6 @@ class BaseTunedXGB(BaseSearch):
             contexts=CallbackContexts(self, None, len(task.folds)),
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
         )
-
-    def _make_executor(self, evaluation: Evaluation) -> Executor:
-        n_concurrent = effective_n_jobs(self.n_jobs) // self.n_splits_
-        return make_thread_executor(evaluation, max(1, min(n_concurrent, self.look_ahead)))
 
     def _start_pruning(self, study: optuna.Study) -> PruningRule:
         metric = get_refit_metric(self.refit)

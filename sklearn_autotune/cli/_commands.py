@@ -14,10 +14,10 @@ from typing import Any
 import optuna
 from sklearn.exceptions import FitFailedWarning
 
+from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.progress import MethodProgress, TrialProgress
 from sklearn_autotune.runner import compare, load_comparison, predict, run, verify
-from sklearn_autotune.runner._compare import extract_exception_line
 from sklearn_autotune.runner._config import Config, ConfigError, read_config
 from sklearn_autotune.runner._folder import RunFolderError, read_metadata
 

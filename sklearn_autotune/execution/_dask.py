@@ -9,9 +9,10 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from math import ceil
-from typing import Any
+from typing import Any, Protocol, Self
 from uuid import uuid4
 
 from joblib import parallel_config
@@ -21,10 +22,11 @@ from sklearn import config_context, get_config
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.evaluation import Evaluation, Outcome, Progress, WorkItem
 from sklearn_autotune.exceptions import ClusterLostError
-from sklearn_autotune.execution._executors import NO_LIMITS, BusyTimer, SlotExecutor, TrialLimits
+from sklearn_autotune.execution._base import NO_LIMITS, ExecutionRequest, TrialLimits
+from sklearn_autotune.execution._slots import BusyTimer, SlotExecutor
 from sklearn_autotune.execution._worker import Worker
 
-__all__ = ["DaskExecutor", "find_dask_client"]
+__all__ = ["DaskClient", "DaskExecutor", "find_dask_client"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +36,40 @@ EXIT_TIMEOUT_SECONDS = 5.0
 RESTART_TIMEOUT_SECONDS = 30.0
 
 
-def find_dask_client(executor: Any) -> Any:
+class DaskClient(Protocol):
+    """What is used of a ``distributed.Client``."""
+
+    def nthreads(self) -> dict[str, int]:
+        """Return the number of threads of each worker, by the worker's address."""
+        ...
+
+    def scatter(self, data: Any, workers: list[str], *, hash: bool) -> Any:
+        """Send data to workers; return a future of it."""
+        ...
+
+    def submit(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Run a function on a worker; return a future."""
+        ...
+
+    def run(self, function: Callable[..., Any], *, workers: list[str], wait: bool, on_error: str) -> Any:
+        """Run a function in the workers' event loops."""
+        ...
+
+    def restart_workers(self, workers: list[str], *, timeout: float, raise_for_error: bool) -> Any:
+        """Let the nannies of workers start them again."""
+        ...
+
+    def close(self) -> Any:
+        """Disconnect."""
+        ...
+
+
+def is_dask_backend(backend: Any) -> bool:
+    """Whether a joblib backend is the one of Dask, which is known by its name without importing Dask."""
+    return type(backend).__name__ == "DaskDistributedBackend"
+
+
+def find_dask_client(executor: object) -> DaskClient | None:
     """Return the Dask client that a search is to use, or None.
 
     Parameters
@@ -49,7 +84,7 @@ def find_dask_client(executor: Any) -> Any:
     """
     if executor is None:
         backend, _ = get_active_backend()
-        return backend.client if type(backend).__name__ == "DaskDistributedBackend" else None
+        return backend.client if is_dask_backend(backend) else None
     distributed = import_optional("distributed", "executor=")
     if isinstance(executor, str):
         return distributed.Client(executor, set_as_default=False)
@@ -61,7 +96,7 @@ def find_dask_client(executor: Any) -> Any:
     return executor
 
 
-class DaskExecutor(SlotExecutor):
+class DaskExecutor(SlotExecutor["_DaskSlot"]):
     """Measures candidates on the workers that a cluster has at the time; workers may come and go.
 
     Parameters
@@ -83,7 +118,7 @@ class DaskExecutor(SlotExecutor):
 
     def __init__(
         self,
-        client: Any,
+        client: DaskClient,
         evaluation: Evaluation,
         n_jobs: int | None,
         look_ahead: int,
@@ -105,6 +140,31 @@ class DaskExecutor(SlotExecutor):
         n_slots = n_jobs if n_jobs is not None and n_jobs > 0 else 2**30
         n_initial_slots = max(1, min(n_slots, len(self._get_addresses())))
         super().__init__(self._make_slot, n_slots, evaluation.n_folds, ceil(2 * n_initial_slots / look_ahead), limits)
+
+    @classmethod
+    def accepts(cls, request: ExecutionRequest) -> bool:
+        """Whether the user named a cluster, or joblib's active backend is the one of Dask."""
+        backend, _ = get_active_backend()
+        return request.allows_cluster and (request.executor is not None or is_dask_backend(backend))
+
+    @classmethod
+    def from_request(cls, request: ExecutionRequest) -> Self:
+        """Make the executor; a client that is made of an address is closed with it.
+
+        Raises
+        ------
+        ValueError
+            If there is a limit on memory.
+        TypeError
+            If the user's ``executor`` is none.
+        """
+        client = find_dask_client(request.executor)
+        if client is None:
+            raise ValueError("there is no Dask cluster")
+        owns_client = isinstance(request.executor, str)
+        return cls(
+            client, request.evaluation, request.n_jobs, request.look_ahead, request.limits, owns_client=owns_client
+        )
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
         """Wait a moment, or until something arrives."""
@@ -138,7 +198,7 @@ class DaskExecutor(SlotExecutor):
                 self.n_unstarted_slots += 1
         super()._start_queued()
 
-    def _get_slots(self) -> list[Any]:
+    def _get_slots(self) -> "list[_DaskSlot]":
         return [*self.idle, *(slot for slot, _ in self.busy.values())]
 
     def _make_slot(self) -> "_DaskSlot | None":
@@ -200,15 +260,15 @@ class _DaskSlot:
         self.data = data
         self.token = uuid4().hex
         self.clock = BusyTimer()
-        self.future: Future = Future()
+        self.future: Future[Outcome | Progress] = Future()
         self.task: Any = None
         self.import_task = self._submit_task(_import_data, data, priority=1)  # before any candidate
         self.import_task.add_done_callback(self.clock.mark_ready)
 
-    def start(self, work: WorkItem) -> Future:
+    def start(self, work: WorkItem) -> Future[Outcome | Progress]:
         return self._submit(_start_work, self.token, self.data, work, self.slots.config)
 
-    def advance(self) -> Future:
+    def advance(self) -> Future[Outcome | Progress]:
         return self._submit(_advance_work, self.token, self.slots.config)
 
     def mark_lost(self) -> None:
@@ -225,7 +285,7 @@ class _DaskSlot:
             self.slots.end_worker(self.address)
         self.data = self.task = self.import_task = None
 
-    def _submit(self, function: Any, *args: Any) -> Future:
+    def _submit(self, function: Any, *args: Any) -> Future[Outcome | Progress]:
         self.future = Future()
         self.future.set_running_or_notify_cancel()
         self.task = self._submit_task(function, *args)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import sklearn
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
+from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.export import _script_ensemble
 from sklearn_autotune.export._selection import make_blend_params
@@ -180,11 +180,10 @@ def _make_docstring(fitted: Any, writer: ExpressionWriter) -> str:
     score = getattr(fitted, "best_score_", None)
     if score is not None:
         lines.append(f"Its score was {score:.6g}, the mean over {fitted.n_splits_} folds; higher is better.")
-    packages = [f"scikit-learn {sklearn.__version__}"]
+    package_names = {"scikit-learn": "scikit-learn"}
     if any("xgboost" in statement for statement in writer.imports):
-        import xgboost
-
-        packages.append(f"XGBoost {xgboost.__version__}")
+        package_names["xgboost"] = "XGBoost"
+    packages = [f"{package_names[package]} {number}" for package, number in get_versions(package_names).items()]
     lines.append(f"Made with {' and '.join(packages)}; other versions may predict a little differently.")
     if writer.unseeded:
         names = ", ".join(dict.fromkeys(writer.unseeded))

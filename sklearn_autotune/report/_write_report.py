@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_autotune import plotting
+from sklearn_autotune._compat.messages import extract_exception_line
+from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._summary import summarize
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
@@ -291,8 +292,8 @@ def _render_failures(trial_table: TrialTable) -> Iterator[str]:
         )
     for error, numbers in by_error.items():
         shown = ", ".join(str(number) for number in numbers[:20]) + (" …" if len(numbers) > 20 else "")
-        last = error.strip().splitlines()[-1]
-        yield html.render_details(f"{len(numbers)} × {last} (trials {shown})", html.render_code(error))
+        line = extract_exception_line(error)
+        yield html.render_details(f"{len(numbers)} × {line} (trials {shown})", html.render_code(error))
 
 
 # -- a comparison ------------------------------------------------------------------------------------------------------
@@ -337,8 +338,8 @@ def _render_comparison(comparison: Comparison) -> Iterator[str]:
     if errors:
         yield html.render_heading("Failures")
     for row in errors:
-        last = row["error"].strip().splitlines()[-1]
-        yield html.render_details(f"{row['method']}, fold {row['fold']}: {last}", html.render_code(row["error"]))
+        line = extract_exception_line(row["error"])
+        yield html.render_details(f"{row['method']}, fold {row['fold']}: {line}", html.render_code(row["error"]))
 
 
 def _to_rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
@@ -351,15 +352,7 @@ def _to_rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
 def _render_environment() -> Iterator[str]:
     yield html.render_heading("Environment")
     found = {"Python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
-    versions = {package: _find_version(package) for package in VERSIONED_PACKAGES}
-    yield html.render_terms(found | {package: one for package, one in versions.items() if one is not None})
-
-
-def _find_version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    yield html.render_terms(found | get_versions(VERSIONED_PACKAGES))
 
 
 def _format_parameters(params: Any) -> str | None:

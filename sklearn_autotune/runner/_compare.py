@@ -1,6 +1,5 @@
 """Compare search methods as a YAML configuration says, and write the folder of a comparison."""
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._comparison import compare as compare_methods
 from sklearn_autotune.runner._config import Compare, Config, ConfigError, Range, read_config
@@ -28,7 +28,7 @@ from sklearn_autotune.runner._scores import make_run_scorer
 from sklearn_autotune.runner._search import choose_default_scoring, make_run_splitter, make_search, validate_scoring
 from sklearn_autotune.tracking import log_comparison
 
-__all__ = ["compare", "extract_exception_line", "load_comparison"]
+__all__ = ["compare", "load_comparison"]
 
 # For all methods, if the configuration gives no number.
 N_TRIALS = 50
@@ -230,16 +230,3 @@ def _check_any_score(comparison: Comparison) -> None:
             f"every method failed on every outer fold; the first, {first['method']}, with "
             f"{extract_exception_line(first['error'])}"
         )
-
-
-def extract_exception_line(error: str) -> str:
-    """Return the line of a traceback that names the exception, the innermost of several.
-
-    Examples
-    --------
-    >>> extract_exception_line("Traceback (most recent call last):\\nValueError: C must be positive\\nC: the penalty")
-    'ValueError: C must be positive'
-    """
-    lines = error.strip().splitlines()
-    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Exit): .", line)]
-    return (named or lines)[-1]

@@ -6,11 +6,9 @@ import math
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,6 @@ __all__ = [
     "RunFolderError",
     "choose_new_folder",
     "compute_sha256",
-    "get_versions",
     "load_model",
     "read_git_commit",
     "read_metadata",
@@ -33,19 +30,6 @@ __all__ = [
 ]
 
 METADATA = "metadata.json"
-
-# The packages whose versions can change a result.
-VERSIONED_PACKAGES = (
-    "sklearn-autotune",
-    "scikit-learn",
-    "optuna",
-    "xgboost",
-    "lightgbm",
-    "catboost",
-    "numpy",
-    "scipy",
-    "pandas",
-)
 
 # A skops file may hold types from these packages, and from no others.
 TRUSTED_PREFIXES = ("sklearn_autotune.", "xgboost.", "sklearn.", "numpy.", "lightgbm.", "collections.OrderedDict")
@@ -201,17 +185,6 @@ def load_model(folder: Path, metadata: Mapping[str, Any]) -> Any:
 
 
 # -- where a run happened ----------------------------------------------------------------------------------------------
-
-
-def get_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that can change a result."""
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in VERSIONED_PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def read_git_commit(folder: Path) -> dict[str, Any] | None:

@@ -1,7 +1,6 @@
 """Log runs and comparisons to MLflow as a configuration says: check the store first, and write to it at the end."""
 
 import logging
-import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from sklearn_autotune._compat.messages import redact_url
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.runner._config import Config, ConfigError, Tracking
 
@@ -107,7 +107,7 @@ def open_mlflow_store(config: Config, base: Path) -> MLflowStore | None:
             client = import_optional("mlflow", "Tracking").MlflowClient(tracking_uri=uri)
             found = client.get_experiment_by_name(settings.experiment)
     except Exception as error:  # MLflow raises what its many stores do
-        raise ConfigError(f"tracking.uri: {_redact_url(uri)}: cannot be read: {_get_first_line(error)}") from error
+        raise ConfigError(f"tracking.uri: {_describe_store(uri)}: cannot be read: {_get_first_line(error)}") from error
     if found is not None and found.lifecycle_stage != "active":
         raise ConfigError(f"tracking.experiment: {settings.experiment!r} has been deleted; restore it, or take another")
     return MLflowStore(settings, uri)
@@ -142,7 +142,7 @@ def _check_store_uri(uri: str) -> None:
         socket.create_connection(address, timeout=CONNECT_TIMEOUT_SECONDS).close()
     except OSError as error:
         raise ConfigError(
-            f"tracking.uri: {_redact_url(uri)}: no answer from {address[0]}:{address[1]}: {error}"
+            f"tracking.uri: {_describe_store(uri)}: no answer from {address[0]}:{address[1]}: {error}"
         ) from None
 
 
@@ -151,9 +151,9 @@ def _is_sqlite(path: Path) -> bool:
         return file.read(16) == b"SQLite format 3\0"
 
 
-def _redact_url(uri: str | None) -> str:
-    """Return a URL without its password."""
-    return "MLflow's own" if uri is None else re.sub(r"//[^/@]*@", "//…@", uri)
+def _describe_store(uri: str | None) -> str:
+    """Return the store's URL, without the user and the password."""
+    return "MLflow's own" if uri is None else redact_url(uri, hide_user=True)
 
 
 def _get_first_line(error: BaseException) -> str:

@@ -1,15 +1,30 @@
 """Describe where a result came from, and write its report: the same for runs and comparisons."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune.report import write_report
 from sklearn_autotune.runner._config import Config, hash_config
 from sklearn_autotune.runner._data import RunData
-from sklearn_autotune.runner._folder import get_versions, read_git_commit
+from sklearn_autotune.runner._folder import read_git_commit
 
 __all__ = ["describe_origin", "make_mlflow_tags", "try_write_report"]
+
+# The packages whose versions can change a result.
+VERSIONED_PACKAGES = (
+    "sklearn-autotune",
+    "scikit-learn",
+    "optuna",
+    "xgboost",
+    "lightgbm",
+    "catboost",
+    "numpy",
+    "scipy",
+    "pandas",
+)
 
 REPORT = "report.html"
 
@@ -39,7 +54,7 @@ def describe_origin(kind: str, config: Config, run_data: RunData, base: Path) ->
         "task": run_data.task,
         "target": config.target,
         "data": run_data.fingerprint,
-        "versions": get_versions(),
+        "versions": {"python": ".".join(map(str, sys.version_info[:3])), **get_versions(VERSIONED_PACKAGES)},
         "git": read_git_commit(base),
     }
 

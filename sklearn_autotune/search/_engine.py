@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.exceptions import ClusterLostError, StudyStorageError
-from sklearn_autotune.execution._executors import Executor
+from sklearn_autotune.execution import Executor, make_executor
 from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._routing import check_refit_names_score
 from sklearn_autotune.search._spec import SearchRun, SearchSpec, StudySpec
@@ -59,7 +59,7 @@ def run_search(
         with (
             raise_on_sigterm(),
             closing(_open_recorder(spec.study)) as recorder,
-            closing(_wrap_with_claims(spec.make_executor(), recorder)) as executor,
+            closing(_wrap_with_claims(make_executor(spec.execution), recorder)) as executor,
         ):
             _measure_candidates(spec, loops, phase_timer, recorder, executor)
             published = publish(make_run())
@@ -139,4 +139,5 @@ def _open_recorder(spec: StudySpec) -> Recorder:
 
 def _wrap_with_claims(executor: Executor, recorder: Recorder) -> Executor:
     """Make the executor measure only claimed candidates, if other processes may search the same study."""
-    return ClaimingExecutor(executor, recorder) if recorder.is_shared else executor
+    study = recorder.shared_study
+    return executor if study is None else ClaimingExecutor(executor, recorder, study)

@@ -24,8 +24,7 @@ from sklearn_autotune._compat.sklearn import (
     with_callbacks,
 )
 from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, make_rung_evaluation
-from sklearn_autotune.execution._dask import DaskExecutor, find_dask_client
-from sklearn_autotune.execution._executors import Executor, TrialLimits, make_executor
+from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._delegation import DelegateMixin
@@ -477,7 +476,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
                 error_score=self.error_score,
                 return_train_score=self.return_train_score,
             ),
-            make_executor=partial(self._make_executor, evaluation),
+            execution=self._make_execution_request(evaluation),
             start_pruning=partial(start_pruning, pruning),
             make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
@@ -489,10 +488,12 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
         )
 
-    def _make_executor(self, evaluation: Evaluation) -> Executor:
-        limits = TrialLimits(self.trial_timeout, self.memory_limit)
-        client = find_dask_client(self.executor)
-        if client is not None:
-            owns_client = isinstance(self.executor, str)
-            return DaskExecutor(client, evaluation, self.n_jobs, self.look_ahead, limits, owns_client=owns_client)
-        return make_executor(evaluation, self.n_jobs, self.look_ahead, limits)
+    def _make_execution_request(self, evaluation: Evaluation) -> ExecutionRequest:
+        return ExecutionRequest(
+            evaluation=evaluation,
+            n_jobs=self.n_jobs,
+            look_ahead=self.look_ahead,
+            limits=TrialLimits(self.trial_timeout, self.memory_limit),
+            executor=self.executor,
+            allows_cluster=True,
+        )

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 
 from sklearn_autotune._compat.sklearn import CallbackContexts
 from sklearn_autotune.evaluation import Fold
-from sklearn_autotune.execution._executors import Executor
+from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.pruning._bars import PruningRule
 from sklearn_autotune.search._phase_timer import PhaseTimer
@@ -47,7 +47,7 @@ class StudySpec:
     random_state: Any
     make_sampler: Callable[[int], optuna.samplers.BaseSampler]
     compute_fingerprint: Callable[[], dict[str, str]] = field(default=dict)
-    storage: Any = None
+    storage: object = None
     study_name: str | None = None
     resume: bool = False
     pruner: optuna.pruners.BasePruner | None = None
@@ -89,8 +89,8 @@ class SearchSpec:
     space : Space
     study : StudySpec
     results : ResultsSpec
-    make_executor : callable
-        Makes the executor that measures the candidates; it is closed when the search is over.
+    execution : ExecutionRequest
+        What measures the candidates is chosen by it.
     start_pruning : callable
         From the study to the rule that stops candidates.
     make_budget : callable
@@ -114,7 +114,7 @@ class SearchSpec:
     space: Space
     study: StudySpec
     results: ResultsSpec
-    make_executor: Callable[[], Executor]
+    execution: ExecutionRequest
     start_pruning: Callable[[optuna.Study], PruningRule]
     make_budget: Callable[[], Budget]
     contexts: CallbackContexts

@@ -23,7 +23,7 @@ from sklearn_autotune._compat.sklearn import (
     take_rows,
 )
 from sklearn_autotune.evaluation import Task
-from sklearn_autotune.execution._executors import TrialLimits, make_executor
+from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._chosen import resolve_families
 from sklearn_autotune.pruning._fold_racing import FoldRacing
@@ -376,7 +376,12 @@ class AutoModelSelector(BaseSearch):
             space=space,
             study=StudySpec(random_state=self.random_state, make_sampler=partial(make_sampler, None, space)),
             results=ResultsSpec(error_score=self.error_score),
-            make_executor=partial(make_executor, cross_fit, self.n_jobs, self.look_ahead, limits),  # type: ignore[arg-type]
+            execution=ExecutionRequest(
+                evaluation=cross_fit,  # type: ignore[arg-type]
+                n_jobs=self.n_jobs,
+                look_ahead=self.look_ahead,
+                limits=limits,
+            ),
             start_pruning=lambda study: SelectionPruningRule(RACING, get_family),
             make_budget=partial(SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved),
             make_stopping_rule=make_stopping_rule,

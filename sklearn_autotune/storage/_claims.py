@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import get_storage, get_trial_id, quiet_optuna
 from sklearn_autotune.evaluation import Outcome, WorkItem
-from sklearn_autotune.execution._executors import Executor
+from sklearn_autotune.execution import Executor
 from sklearn_autotune.storage._recorder import Recorder
 
 __all__ = ["ClaimingExecutor"]
@@ -135,13 +136,15 @@ class ClaimingExecutor:
     inner : Executor
         Measures the candidates that are claimed.
     recorder : Recorder
+    study : optuna.Study
+        The stored study of the search.
     """
 
-    def __init__(self, inner: Executor, recorder: Recorder) -> None:
+    def __init__(self, inner: Executor, recorder: Recorder, study: optuna.Study) -> None:
         self.inner = inner
         self.recorder = recorder
         self.capacity = inner.capacity
-        self.claims: ClaimRegistry = recorder.run_with_retries(lambda: ClaimRegistry(recorder.study))  # type: ignore[arg-type]
+        self.claims: ClaimRegistry = recorder.run_with_retries(partial(ClaimRegistry, study))
         self.running: set[int] = set()
         self.deferred: dict[int, WorkItem] = {}  # claimed by others, or waiting for a free worker
 

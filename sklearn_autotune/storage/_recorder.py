@@ -14,11 +14,10 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from sklearn_autotune._compat.optuna import get_storage, skip_cache
 from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, get_trial_number
 from sklearn_autotune.storage._signals import defer_interrupts
-from sklearn_autotune.storage._study import SEED_ATTRIBUTE, OpenedStudy, create_memory_study, draw_seed, redact_url
+from sklearn_autotune.storage._study import SEED_ATTRIBUTE, OpenedStudy, create_memory_study, draw_seed
 
 __all__ = ["Recorder"]
 
@@ -43,13 +42,18 @@ class Recorder:
         self.study_name = study_name
         self.opened = opened
         self.study = None if opened is None else opened.study
-        self.is_shared = opened is not None and opened.is_shared
+        self.is_shared = opened is not None and opened.backend.is_shared
         self.finished_numbers: set[int] = set()  # trials that need not be written any more
         self.attributes = {} if self.study is None else self.study.user_attrs
         self.next_number = 0
         self.pending_trials: dict[int, FrozenTrial | None] = {}
         self.may_be_written = False  # whether a trial may have been written although the storage reported an error
         self.is_broken = False
+
+    @property
+    def shared_study(self) -> optuna.Study | None:
+        """The stored study, if other processes may search it too."""
+        return self.study if self.is_shared else None
 
     def choose_seed(self, random_state: Any) -> int:
         """Return the search's seed: a resumed search without a ``random_state`` uses the stored one."""
@@ -159,11 +163,12 @@ class Recorder:
 
     def read_trials_from_others(self, numbers: Iterable[int]) -> dict[int, FrozenTrial]:
         """Return those of the numbered trials that another process has stored; none if the study is not shared."""
-        if not self.is_shared or self.is_broken:
+        study = self.shared_study
+        if study is None or self.is_broken:
             return {}
         wanted = set(numbers)
         found: dict[int, FrozenTrial] = {}
-        for trial in self.run_with_retries(lambda: _read_trials(self.study)):  # type: ignore[arg-type]
+        for trial in self.run_with_retries(partial(_read_trials, study)):
             number = get_trial_number(trial)
             if number in wanted and number not in found:
                 found[number] = trial
@@ -179,8 +184,7 @@ class Recorder:
             return False
 
     def _make_error(self, error: Exception) -> StudyStorageError:
-        storage = None if self.study is None else get_storage(self.study)
-        name = redact_url(skip_cache(storage))
+        name = "" if self.opened is None else self.opened.backend.describe()
         causes = [error]
         while causes[-1].__cause__ or causes[-1].__context__:
             causes.append(causes[-1].__cause__ or causes[-1].__context__)  # type: ignore[arg-type]

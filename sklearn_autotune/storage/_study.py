@@ -3,12 +3,11 @@
 import copy
 import itertools
 import logging
-import os
 import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import joblib
@@ -21,7 +20,8 @@ from sklearn_autotune.evaluation import Task
 from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.space._space import Space
-from sklearn_autotune.storage._journal import require_complete_journal
+from sklearn_autotune.storage import StorageBackend, choose_backend
+from sklearn_autotune.storage._base import describe_storage
 from sklearn_autotune.storage._lock import StudyLock
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "draw_seed",
     "make_sampler",
     "open_study",
-    "redact_url",
 ]
 
 logger = logging.getLogger(__name__)
@@ -42,23 +41,19 @@ DEFAULT_STUDY_NAME = "sklearn_autotune"  # fixed: Hyperband deals its brackets b
 FINGERPRINT_ATTRIBUTE = "sklearn_autotune:fingerprint"
 SEED_ATTRIBUTE = "sklearn_autotune:seed"
 FINGERPRINT_WAIT_SECONDS = 10.0  # how long another process may take from creating a study to writing its fingerprint
-SQLITE_TIMEOUT_SECONDS = 60  # how long another program may keep the database locked
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedStudy:
-    """A stored study, its lock if it is in a local file, and whether other processes may search it too."""
+    """A stored study, where it is stored, and its lock if there is one."""
 
     study: optuna.Study
+    backend: StorageBackend
     lock: StudyLock | None = None
-    is_shared: bool = False
-    owned_storage: optuna.storages.RDBStorage | None = None  # opened by this module, so `close` has to close it
 
     def close(self) -> None:
         """Release the lock, and close the database connections that were opened for the study."""
-        if self.owned_storage is not None:
-            self.owned_storage.remove_session()
-            self.owned_storage.engine.dispose()
+        self.backend.close()
         if self.lock is not None:
             self.lock.release()
 
@@ -92,13 +87,13 @@ def make_sampler(sampler: Any, space: Space, seed: int) -> optuna.samplers.BaseS
     if sampler is not None:
         return copy.deepcopy(sampler)
     with warnings.catch_warnings():
-        # `group` is the documented way to search conditional spaces; Optuna fingerprint it experimental.
+        # `group` is the documented way to search conditional spaces; Optuna marks it experimental.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=space.is_conditional)
 
 
 def open_study(
-    *, storage: Any, study_name: str | None, resume: bool, fingerprint: Mapping[str, Any], seed: int = 0
+    *, storage: object, study_name: str | None, resume: bool, fingerprint: Mapping[str, Any], seed: int = 0
 ) -> OpenedStudy:
     """Create a stored study, or open the one that is to be resumed, and lock it if it is in a local file.
 
@@ -107,7 +102,7 @@ def open_study(
     storage : path, Optuna URL or Optuna storage
         A path means an SQLite file.
     study_name : str or None
-        None means ``DEFAULT_STUDY_NAME``. A new study whose name is existing_names gets the next free number behind it.
+        None means ``DEFAULT_STUDY_NAME``. A new study whose name is taken gets the next free number behind it.
     resume : bool
         Go on with the stored study of that name, if there is one.
     fingerprint : mapping of str to str
@@ -129,19 +124,14 @@ def open_study(
         If the storage cannot be read.
     """
     wanted_name = study_name or DEFAULT_STUDY_NAME
-    require_complete_journal(storage)
-    with _convert_storage_errors(storage):
-        opened_storage, existing_names = _open_storage(storage)
-    database = _find_database_file(opened_storage)
+    choose_backend(storage).check(storage)
+    with _convert_storage_errors(describe_storage(storage)):
+        backend, existing_names = _open_storage(storage)
     attributes = {SEED_ATTRIBUTE: seed, FINGERPRINT_ATTRIBUTE: dict(fingerprint)}
     if resume and wanted_name in existing_names:
-        return _attach_owned_storage(
-            _resume(opened_storage, database, wanted_name, attributes), storage, opened_storage
-        )
-    created = _create(opened_storage, database, wanted_name, existing_names, attributes, resume)
-    return _attach_owned_storage(
-        created or _resume(opened_storage, database, wanted_name, attributes), storage, opened_storage
-    )
+        return _resume(backend, wanted_name, attributes)
+    created = _create(backend, wanted_name, existing_names, attributes, resume)
+    return created or _resume(backend, wanted_name, attributes)
 
 
 def create_memory_study(
@@ -162,18 +152,6 @@ def create_memory_study(
     return study
 
 
-def redact_url(storage: Any) -> str:
-    """Return a storage's URL, path or class name for a message, without the password that a URL may hold."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    storage = getattr(storage, "url", storage)
-    try:
-        return make_url(storage).render_as_string(hide_password=True)
-    except (ArgumentError, AttributeError):  # a path, or a storage without a URL
-        return os.fspath(storage) if isinstance(storage, str | os.PathLike) else type(storage).__name__
-
-
 def compute_fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:
     """Hash what a study is made for, part by part, so that a mismatch can be named."""
     folds = [(fold.train, fold.test) for fold in task.folds]
@@ -188,91 +166,56 @@ def compute_fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, 
     }
 
 
-def _open_storage(storage: Any) -> tuple[Any, set[str]]:
+def _open_storage(storage: object) -> tuple[StorageBackend, set[str]]:
     """Open a storage, and read the names of its studies.
 
     Two processes that open an empty database at the same time both create Optuna's tables, and one of them fails.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
+    chosen = choose_backend(storage)
     for pause in (0.5, 2.0):
         try:
-            opened_storage = _make_storage(storage)
-            return opened_storage, set(optuna.get_all_study_names(storage=opened_storage))
+            backend = chosen.open(storage)
+            return backend, set(optuna.get_all_study_names(storage=backend.storage))
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             logger.info("The storage could not be opened, and is tried again: %s", error)
             time.sleep(pause)
-    opened_storage = _make_storage(storage)
-    return opened_storage, set(optuna.get_all_study_names(storage=opened_storage))
-
-
-def _make_storage(storage: Any) -> Any:
-    """Make a storage of a path or a URL; a path means SQLite, which waits for other writers."""
-    if isinstance(storage, os.PathLike) or (isinstance(storage, str) and "://" not in storage):
-        storage = f"sqlite:///{os.fspath(storage)}"
-    if isinstance(storage, str) and storage.startswith("sqlite"):
-        return optuna.storages.RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": SQLITE_TIMEOUT_SECONDS}})
-    if isinstance(storage, str):
-        return optuna.storages.RDBStorage(storage, engine_kwargs={"pool_pre_ping": True})
-    return storage
+    backend = chosen.open(storage)
+    return backend, set(optuna.get_all_study_names(storage=backend.storage))
 
 
 @contextmanager
-def _convert_storage_errors(storage: Any) -> Iterator[None]:
-    """Raise StudyStorageError, with the storage's name, if the storage cannot be read."""
+def _convert_storage_errors(name: str) -> Iterator[None]:
+    """Raise StudyStorageError, with the name of the storage, if it cannot be read."""
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, OSError) as error:
         raise StudyStorageError(
-            f"The storage {redact_url(storage)!r} cannot be read: {error.__cause__ or error}. If it is a file, see "
+            f"The storage {name!r} cannot be read: {error.__cause__ or error}. If it is a file, see "
             "whether it is a database and whole; it was not changed. Otherwise see whether its server can be reached."
         ) from error
 
 
-def _find_database_file(storage: Any) -> str | None:
-    """Return the path of a storage's SQLite file; None if the storage is something else."""
-    from sqlalchemy.engine import make_url
-
-    url = getattr(storage, "url", None)
-    if not isinstance(url, str) or not url.startswith("sqlite"):
-        return None
-    path = make_url(url).database
-    if not path or path == ":memory:" or path.startswith("file:"):
-        return None
-    return os.path.abspath(path)
-
-
-def _resume(opened_storage: Any, database: str | None, name: str, attributes: Mapping[str, Any]) -> OpenedStudy:
-    lock = None if database is None else StudyLock(database, name)
+def _resume(backend: StorageBackend, name: str, attributes: Mapping[str, Any]) -> OpenedStudy:
+    lock = backend.lock(name)
     try:
-        with _convert_storage_errors(opened_storage):
-            study = optuna.load_study(study_name=name, storage=opened_storage)
-            if is_shared(opened_storage):
+        with _convert_storage_errors(backend.describe()):
+            study = optuna.load_study(study_name=name, storage=backend.storage)
+            if backend.is_shared:
                 _wait_for_fingerprint(study)
             if FINGERPRINT_ATTRIBUTE not in study.user_attrs and not study.get_trials(deepcopy=False):
                 _write_attributes(study, attributes)  # the process that created it was ended at once
             _require_same_task(study, attributes[FINGERPRINT_ATTRIBUTE])
-            if not is_shared(opened_storage):
+            if not backend.is_shared:
                 _close_stale_trials(study)
     except BaseException:
         if lock is not None:
             lock.release()
         raise
-    return OpenedStudy(study, lock, is_shared(opened_storage))
-
-
-def _attach_owned_storage(study: OpenedStudy, storage: Any, opened_storage: Any) -> OpenedStudy:
-    """Put the storage on the opened study if this module opened it, and not the user."""
-    return study if opened_storage is storage else replace(study, owned_storage=opened_storage)
-
-
-def is_shared(storage: Any) -> bool:
-    """Whether several processes may search the same study: in a server's database, or in a journal."""
-    url = getattr(storage, "url", None)
-    is_server = isinstance(url, str) and not url.startswith("sqlite")
-    return is_server or isinstance(storage, optuna.storages.JournalStorage)
+    return OpenedStudy(study, backend, lock)
 
 
 def _write_attributes(study: optuna.Study, attributes: Mapping[str, Any]) -> None:
@@ -292,8 +235,7 @@ def _wait_for_fingerprint(study: optuna.Study) -> None:
 
 
 def _create(
-    opened_storage: Any,
-    database: str | None,
+    backend: StorageBackend,
     wanted_name: str,
     existing_names: set[str],
     attributes: Mapping[str, Any],
@@ -308,14 +250,14 @@ def _create(
         if name in existing_names:
             continue
         try:
-            lock = None if database is None else StudyLock(database, name)
+            lock = backend.lock(name)
         except StudyInUseError:
             continue
         try:
-            with quiet_optuna(), _convert_storage_errors(opened_storage):
-                study = optuna.create_study(study_name=name, storage=opened_storage, direction="maximize")
+            with quiet_optuna(), _convert_storage_errors(backend.describe()):
+                study = optuna.create_study(study_name=name, storage=backend.storage, direction="maximize")
                 _write_attributes(study, attributes)
-            return OpenedStudy(study, lock, is_shared(opened_storage))
+            return OpenedStudy(study, backend, lock)
         except BaseException as error:
             if lock is not None:
                 lock.release()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome, Progress, WorkItem, measure
 from sklearn_autotune.evaluation._base import RemotePrunerState, join_parts
-from sklearn_autotune.execution._executors import SlotExecutor, _get_priority
+from sklearn_autotune.execution._slots import SlotExecutor, _get_priority
 from sklearn_autotune.pruning._fold_racing import FoldRacingState
 
 

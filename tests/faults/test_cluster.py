@@ -17,6 +17,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.exceptions import ClusterLostError
 from sklearn_autotune.execution import _dask
+from sklearn_autotune.search import _engine
 from tests.faults.nightly import at_night
 from tests.faults.test_limits import others_as_undisturbed
 from tests.toys import (
@@ -146,7 +147,7 @@ def test_workers_run_nothing_in_parallel_inside_a_candidate(client, workers, dat
     assert all(set(report["nested_pids"]) == {report["pid"]} for report in reports)
 
 
-def test_the_data_is_sent_once_to_each_worker(client, workers, data):
+def test_the_data_is_sent_once_to_each_worker(client, workers, data, monkeypatch):
     class Counting:
         """A client that counts."""
 
@@ -162,7 +163,9 @@ def test_the_data_is_sent_once_to_each_worker(client, workers, data):
 
     counting = Counting()
     search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=10, cv=2, refit=False)
-    search._make_executor = lambda evaluation: _dask.DaskExecutor(counting, evaluation, None, 2)
+    monkeypatch.setattr(
+        _engine, "make_executor", lambda request: _dask.DaskExecutor(counting, request.evaluation, None, 2)
+    )
     search.fit(*data)
 
     assert counting.n_sent == 2

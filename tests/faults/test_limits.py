@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.execution._executors import InProcessExecutor, ProcessExecutor
+from sklearn_autotune.execution import make_executor
+from sklearn_autotune.execution._in_process import InProcessExecutor
+from sklearn_autotune.execution._processes import ProcessExecutor
 from tests.faults.nightly import at_night
 from tests.toys import (
     CountingClassifier,
@@ -166,8 +168,10 @@ def test_limits_are_refused_where_a_thread_would_have_to_be_ended(data):
 
 def test_without_limits_one_job_runs_here(data):
     evaluation = make_evaluation(CountingClassifier(), *data)
-    plain = OptunaSearchCV(CountingClassifier(), {})._make_executor(evaluation)
-    limited = OptunaSearchCV(CountingClassifier(), {}, trial_timeout=1)._make_executor(evaluation)
+    plain = make_executor(OptunaSearchCV(CountingClassifier(), {})._make_execution_request(evaluation))
+    limited = make_executor(
+        OptunaSearchCV(CountingClassifier(), {}, trial_timeout=1)._make_execution_request(evaluation)
+    )
 
     limited.close()
 

@@ -20,7 +20,8 @@ from scipy.stats import uniform
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.exceptions import StudyInUseError, StudyStorageError
-from sklearn_autotune.storage import _recorder, _study
+from sklearn_autotune.storage import _recorder
+from sklearn_autotune.storage._base import describe_storage
 from sklearn_autotune.storage._lock import StudyLock
 from sklearn_autotune.storage._signals import defer_interrupts
 from tests.faults.nightly import at_night
@@ -349,7 +350,7 @@ def test_a_file_that_cannot_be_read_is_named_and_left_alone(tmp_path, data, wron
 
 
 def test_a_storage_is_named_without_its_password():
-    assert _study.redact_url("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+    assert describe_storage("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
 
 
 # -- journals --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.evaluation import WorkItem
 from sklearn_autotune.exceptions import WorkerSetupError
-from sklearn_autotune.execution._executors import ProcessExecutor
+from sklearn_autotune.execution._processes import ProcessExecutor
 from tests.toys import (
     CountingClassifier,
     DyingClassifier,

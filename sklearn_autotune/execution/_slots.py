@@ -1,0 +1,287 @@
+"""What executors with several slots share: a queue, splitting of candidates, time limits and replacement of dead slots.
+
+A slot is a thread or a process, here or elsewhere, with one worker. Outcomes are returned in the order in which they
+arrive; the trial loop puts them in trial order.
+"""
+
+import re
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from sklearn_autotune.evaluation import NoPruningState, Outcome, Progress, WorkItem
+from sklearn_autotune.evaluation._base import decide_outcome, join_parts
+from sklearn_autotune.execution._base import NO_LIMITS, TrialLimits
+
+__all__ = ["BusyTimer", "Slot", "SlotExecutor"]
+
+READY_POLL_SECONDS = 0.5  # how often to check whether a worker has started
+
+EXIT_CODE_PATTERN = re.compile(r"exit codes? of the workers? (?:are|is) \{(.*)\}")  # loky gives it only in its message
+
+
+class BusyTimer:
+    """Counts the seconds for which a worker is busy with a candidate, whenever that is looked at."""
+
+    def __init__(self) -> None:
+        self.previous_seconds = 0.0
+        self.started_at: float | None = None
+        self.is_ready = False
+
+    def mark_ready(self, future: Any = None) -> None:
+        """The worker has started: from now on it is the candidate that takes time."""
+        self.is_ready = True
+        if self.started_at is not None:
+            self.started_at = time.monotonic()
+
+    def start(self, future: Any, *, is_new_candidate: bool) -> None:
+        """Count until the future is done, from 0 if another candidate is begun."""
+        if is_new_candidate:
+            self.previous_seconds = 0.0
+        self.started_at = time.monotonic()
+        future.add_done_callback(self._stop)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        started_at = self.started_at  # another thread may set it to None
+        if not self.is_ready or started_at is None:
+            return self.previous_seconds
+        return self.previous_seconds + time.monotonic() - started_at
+
+    def _stop(self, future: Any) -> None:
+        self.previous_seconds = self.seconds
+        self.started_at = None
+
+
+class Slot(Protocol):
+    """A place with one worker, which measures one candidate at a time.
+
+    Attributes
+    ----------
+    clock : BusyTimer
+    """
+
+    @property
+    def clock(self) -> BusyTimer:
+        """Counts the seconds for which the worker is busy."""
+        ...
+
+    def start(self, work: WorkItem) -> Future[Outcome | Progress]:
+        """Measure a candidate, or take its first step if pruning is decided in the search's process.
+
+        Raises
+        ------
+        BrokenExecutor
+            If the worker has died; also raised by a future.
+        """
+        ...
+
+    def advance(self) -> Future[Outcome | Progress]:
+        """Take the candidate's next step."""
+        ...
+
+    def kill(self) -> None:
+        """End the worker."""
+        ...
+
+
+SlotType = TypeVar("SlotType", bound=Slot)
+
+
+class SlotExecutor(Generic[SlotType]):
+    """Measures candidates in a fixed number of slots; each measures one candidate, or one part of it, at a time.
+
+    Parameters
+    ----------
+    make_slot : callable
+        Returns a new slot, or None if none is available now. It is called when a slot is first needed, and again when
+        one has died.
+    n_slots : int
+    n_folds, n_parts : int
+        The number of folds, and the number of parts into which a candidate is split. With fold racing, each fold is a
+        part.
+    limits : TrialLimits
+    """
+
+    def __init__(
+        self,
+        make_slot: Callable[[], SlotType | None],
+        n_slots: int,
+        n_folds: int = 1,
+        n_parts: int = 1,
+        limits: TrialLimits = NO_LIMITS,
+    ) -> None:
+        self.make_slot = make_slot
+        self.limits = limits
+        self.finished_seconds: defaultdict[int, float] = defaultdict(float)  # seconds, of parts that have ended
+        self.n_folds = n_folds
+        self.n_parts = n_parts
+        self.pending: dict[int, tuple[WorkItem, dict[tuple[int, ...], Outcome | None]]] = {}
+        self.idle: list[SlotType] = []
+        self.capacity = self.n_unstarted_slots = n_slots
+        self.queue: deque[WorkItem] = deque()
+        self.busy: dict[Future[Outcome | Progress], tuple[SlotType, WorkItem]] = {}
+
+    def submit(self, work: WorkItem) -> None:
+        """Queue the candidate, in parts if there are slots for them, and start it if a slot is free."""
+        is_racing = not isinstance(work.pruner_state, NoPruningState)
+        parts = work.split_folds(self.n_folds, self.n_folds if is_racing else self.n_parts)
+        self.pending[work.number] = work, {part.fold_numbers: None for part in parts}
+        self.queue.extend(parts)
+        self._start_queued()
+
+    def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
+        """Wait until something arrives; outcomes of several candidates may arrive together."""
+        arrived: list[tuple[int, Outcome]] = []
+        finished, _ = wait(self.busy, timeout=self._compute_timeout(timeout), return_when=FIRST_COMPLETED)
+        for future in sorted(finished, key=lambda future: self.busy[future][1].number):
+            slot, work = self.busy.pop(future)
+            outcome = self._collect_result(future, slot, work)
+            if outcome is not None:
+                self.finished_seconds[work.number] += slot.clock.seconds
+                arrived += self._add_part(work, outcome)
+        arrived += self._kill_overdue()
+        self._start_queued()
+        return arrived
+
+    def kill(self, numbers: Iterable[int]) -> None:
+        """Drop queued candidates and kill the slots of running ones."""
+        killed = set(numbers)
+        self.queue = deque(work for work in self.queue if work.number not in killed)
+        for future, (slot, work) in list(self.busy.items()):
+            if work.number in killed:
+                del self.busy[future]
+                slot.kill()
+                self.n_unstarted_slots += 1
+        for number in killed:
+            self.pending.pop(number, None)
+            self.finished_seconds.pop(number, None)
+        self._start_queued()
+
+    def close(self) -> None:
+        """Kill all slots."""
+        self.queue.clear()
+        slots = [*self.idle, *(slot for slot, _ in self.busy.values())]
+        self.idle, self.busy, self.n_unstarted_slots = [], {}, 0
+        _run_in_threads([slot.kill for slot in slots])
+
+    # -- limits --------------------------------------------------------------------------------------------------------
+
+    def _get_running_slots(self) -> dict[int, list[SlotType]]:
+        """Return the slots in which each candidate is being measured."""
+        running: dict[int, list[SlotType]] = {}
+        for slot, work in self.busy.values():
+            running.setdefault(work.number, []).append(slot)
+        return running
+
+    def _count_seconds(self, number: int, slots: Iterable[SlotType] = ()) -> float:
+        return self.finished_seconds[number] + sum(slot.clock.seconds for slot in slots)
+
+    def _compute_timeout(self, timeout: float | None) -> float | None:
+        """Seconds to wait: until a candidate may have had its time."""
+        if self.limits.seconds is None:
+            return timeout
+        left = [timeout] if timeout is not None else []
+        for number, slots in self._get_running_slots().items():
+            left.append(max(0.0, (self.limits.seconds - self._count_seconds(number, slots)) / len(slots)))
+            if not all(slot.clock.is_ready for slot in slots):
+                left.append(READY_POLL_SECONDS)
+        return min(left, default=None)
+
+    def _kill_overdue(self) -> list[tuple[int, Outcome]]:
+        """Kill the candidates that have used up their time."""
+        if self.limits.seconds is None:
+            return []
+        taken = {number: self._count_seconds(number, slots) for number, slots in self._get_running_slots().items()}
+        overdue = {number: seconds for number, seconds in taken.items() if seconds >= self.limits.seconds}
+        self.kill(overdue)
+        reason = f"The candidate took longer than trial_timeout={self.limits.seconds:g} s, and its worker was ended."
+        return [(number, Outcome("failed", (), reason, seconds=seconds)) for number, seconds in overdue.items()]
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def _add_part(self, part: WorkItem, outcome: Outcome) -> list[tuple[int, Outcome]]:
+        """Add the outcome of a part; return the candidate's outcome as soon as the measured parts decide it."""
+        if part.number not in self.pending:
+            return []  # already decided by its earlier folds
+        work, parts = self.pending[part.number]
+        parts[part.fold_numbers] = outcome
+        known = outcome if len(parts) == 1 else join_parts(work, list(parts.values()))
+        if known is None:
+            return []
+        del self.pending[part.number]
+        self.queue = deque(queued for queued in self.queue if queued.number != part.number)
+        seconds = self.finished_seconds.pop(part.number, 0.0)
+        if known.status == "failed" and not known.folds:
+            known = replace(known, seconds=seconds)
+        return [(part.number, known)]
+
+    def _start_queued(self) -> None:
+        while self.queue and (self.idle or self.n_unstarted_slots):
+            if self.idle:
+                slot = self.idle.pop()
+            else:
+                made = self.make_slot()
+                if made is None:  # none is available now
+                    return
+                slot = made
+                self.n_unstarted_slots -= 1
+            work = min(self.queue, key=_get_priority)
+            try:
+                future = slot.start(work.make_sendable())
+            except BrokenExecutor:  # the worker died while idle, not because of this candidate
+                slot.kill()
+                self.n_unstarted_slots += 1
+            else:
+                self.queue.remove(work)
+                slot.clock.start(future, is_new_candidate=True)
+                self.busy[future] = (slot, work)
+
+    def _collect_result(self, future: Future[Outcome | Progress], slot: SlotType, work: WorkItem) -> Outcome | None:
+        """Return the outcome of a finished future, or None if the candidate has been sent to take its next step."""
+        try:
+            result = future.result()
+        except BrokenExecutor as error:
+            slot.kill()
+            self.n_unstarted_slots += 1
+            found = EXIT_CODE_PATTERN.search(str(error))
+            exit_status = found[1] if found else None
+            return Outcome("failed", (), f"The worker process died: {error}", exit_status=exit_status)
+        except MemoryError as error:
+            if self.limits.n_bytes is None:
+                result = Outcome("failed", (), str(error), exception=error)
+            else:
+                result = Outcome("failed", (), f"MemoryError under memory_limit={self.limits.n_bytes}: {error}")
+        except BaseException as error:
+            # An earlier fold may make this one unnecessary, and an earlier candidate may end the search.
+            result = Outcome("failed", (), str(error), exception=error)
+        if isinstance(result, Progress):
+            verdict = decide_outcome(work, result)
+            if verdict is None:
+                step = slot.advance()
+                slot.clock.start(step, is_new_candidate=False)
+                self.busy[step] = (slot, work)
+                return None
+            result = verdict
+        self.idle.append(slot)
+        return result
+
+
+def _get_priority(work: WorkItem) -> tuple[int, int]:
+    """Sort the queue by candidate, but put later folds that racing may make unnecessary after all first folds."""
+    first_fold = work.fold_numbers[0] if work.fold_numbers and work.is_speculative else 0
+    return first_fold, work.number
+
+
+def _run_in_threads(calls: list[Callable[[], None]]) -> None:
+    """Run slow calls in parallel: ending many processes one after another would take long."""
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,65 @@
+"""What storages in databases have in common: Optuna's RDBStorage, given by the user or made from a path or a URL."""
+
+import os
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from optuna.storages import RDBStorage
+
+from sklearn_autotune._compat.messages import redact_url
+
+__all__ = ["Database", "find_database_url"]
+
+
+def find_database_url(storage: object) -> str | None:
+    """Return the URL of the database that the user gave as ``storage``; None if it is something else.
+
+    A path, or a str without "://", means an SQLite file.
+    """
+    if isinstance(storage, RDBStorage):
+        return storage.url
+    if isinstance(storage, os.PathLike) or (isinstance(storage, str) and "://" not in storage):
+        return f"sqlite:///{os.fspath(storage)}"
+    return storage if isinstance(storage, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A storage in a database.
+
+    Attributes
+    ----------
+    storage : RDBStorage
+    is_owned : bool
+        Whether `open` made it, so that `close` has to close its connections.
+    """
+
+    storage: RDBStorage
+    is_owned: bool
+
+    engine_options: ClassVar[dict[str, Any]]  # of SQLAlchemy; Optuna adds to a copy of them
+
+    @classmethod
+    def check(cls, storage: object) -> None:
+        """Do nothing: a database rolls back what was not written to its end."""
+
+    @classmethod
+    def open(cls, storage: object) -> Self:
+        """Connect to the database; Optuna creates its tables if there are none."""
+        if isinstance(storage, RDBStorage):
+            return cls(storage, is_owned=False)
+        url = find_database_url(storage)
+        if url is None:
+            raise TypeError(f"a database is named by a path or a URL, and not by a {type(storage).__name__}")
+        return cls(RDBStorage(url, engine_kwargs=deepcopy(cls.engine_options)), is_owned=True)
+
+    def describe(self) -> str:
+        """Return the database's URL without its password."""
+        return redact_url(self.storage.url)
+
+    def close(self) -> None:
+        """Close the connections, unless the user made them."""
+        if self.is_owned:
+            self.storage.remove_session()
+            self.storage.engine.dispose()

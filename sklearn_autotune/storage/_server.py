@@ -1,0 +1,25 @@
+"""Studies in a database server, which several processes may search together."""
+
+from typing import Any, ClassVar
+
+from sklearn_autotune.storage._database import Database, find_database_url
+
+__all__ = ["DatabaseServer"]
+
+
+class DatabaseServer(Database):
+    """A database server: any URL that SQLAlchemy knows but SQLite's, or an RDBStorage of such a URL."""
+
+    __slots__ = ()
+
+    is_shared: ClassVar[bool] = True
+    engine_options: ClassVar[dict[str, Any]] = {"pool_pre_ping": True}
+
+    @classmethod
+    def accepts(cls, storage: object) -> bool:
+        """Whether it is a database other than an SQLite file."""
+        url = find_database_url(storage)
+        return url is not None and not url.startswith("sqlite")
+
+    def lock(self, study_name: str) -> None:
+        """Lock nothing: processes share the study by claims on its candidates."""

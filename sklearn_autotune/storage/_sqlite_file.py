@@ -1,0 +1,35 @@
+"""Studies in an SQLite file, which one process at a time may search."""
+
+import os
+from typing import Any, ClassVar
+
+from sklearn_autotune.storage._database import Database, find_database_url
+from sklearn_autotune.storage._lock import StudyLock
+
+__all__ = ["SqliteFile"]
+
+SQLITE_TIMEOUT_SECONDS = 60  # how long another program may keep the database locked
+
+
+class SqliteFile(Database):
+    """An SQLite file: a path, a URL that begins with "sqlite", or an RDBStorage of such a URL."""
+
+    __slots__ = ()
+
+    is_shared: ClassVar[bool] = False
+    engine_options: ClassVar[dict[str, Any]] = {"connect_args": {"timeout": SQLITE_TIMEOUT_SECONDS}}
+
+    @classmethod
+    def accepts(cls, storage: object) -> bool:
+        """Whether it is in an SQLite file."""
+        url = find_database_url(storage)
+        return url is not None and url.startswith("sqlite")
+
+    def lock(self, study_name: str) -> StudyLock | None:
+        """Lock a study by a file beside the database; None if the database is in memory."""
+        from sqlalchemy.engine import make_url
+
+        path = make_url(self.storage.url).database
+        if not path or path == ":memory:" or path.startswith("file:"):
+            return None
+        return StudyLock(os.path.abspath(path), study_name)

@@ -1,0 +1,23 @@
+"""Optional packages: what is said where one is missing, and which versions are there."""
+
+from importlib.metadata import version
+
+import pytest
+
+from sklearn_autotune._compat import optional
+from sklearn_autotune._compat.optional import get_versions, import_optional
+
+
+def test_a_missing_package_is_named_with_what_needs_it():
+    with pytest.raises(ImportError, match="Drawing needs no_such_package: pip install no_such_package"):
+        import_optional("no_such_package.part", "Drawing")
+
+
+def test_versions_are_those_that_are_installed_in_the_order_asked_for():
+    assert get_versions(["scipy", "no-such-package", "numpy"]) == {"scipy": version("scipy"), "numpy": version("numpy")}
+
+
+def test_a_package_is_found_under_its_other_name(monkeypatch):
+    monkeypatch.setattr(optional, "OTHER_NAMES", {"no-such-package": "numpy"})
+
+    assert get_versions(["no-such-package"]) == {"no-such-package": version("numpy")}
