@@ -21,6 +21,7 @@ from sklearn_autotune._compat.sklearn import (
     StrOptions,
     get_scorers,
 )
+from sklearn_autotune.boosting._booster_racing import BoosterRacingRule
 from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target, average_over_folds, collect_learning_curves
 from sklearn_autotune.boosting._learning_rate_refinement import (
     SEARCH_LEARNING_RATE,
@@ -33,8 +34,7 @@ from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds
 from sklearn_autotune.execution._executors import Executor, make_thread_executor
 from sklearn_autotune.families import Shape
 from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
-from sklearn_autotune.pruning._bars import BoosterRacingRule, NoPruningRule, OptunaPrunerRule, PruningRule
-from sklearn_autotune.pruning._fold_racing import FoldRacing
+from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
@@ -383,7 +383,7 @@ class BaseTunedXGB(BaseSearch):
                 return_train_score=self.return_train_score,
             ),
             make_executor=partial(self._make_executor, evaluation),
-            start_pruning=self._start_pruning,
+            pruning_rule=self._choose_pruning_rule(),
             make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
             make_proposer=make_proposer if refines else propose_nothing,
@@ -399,14 +399,13 @@ class BaseTunedXGB(BaseSearch):
         n_concurrent = effective_n_jobs(self.n_jobs) // self.n_splits_
         return make_thread_executor(evaluation, max(1, min(n_concurrent, self.look_ahead)))
 
-    def _start_pruning(self, study: optuna.Study) -> PruningRule:
-        metric = get_refit_metric(self.refit)
+    def _choose_pruning_rule(self) -> PruningRule:
         if isinstance(self.pruner, optuna.pruners.BasePruner):
-            return OptunaPrunerRule(study, metric)
+            return OptunaPrunerRule()
         if self.pruner is None:
             return NoPruningRule()
         racing = RACING if self.pruner == "auto" else self.pruner
-        return BoosterRacingRule(racing, metric, is_exempt=is_refined if self._is_learning_rate_refined else None)
+        return BoosterRacingRule(racing, is_refined if self._is_learning_rate_refined else None)
 
     def _compute_fingerprint(self, task: Task, space: Space) -> dict[str, str]:
         names = (*XGBOOST_PARAMS, "n_estimators", "refine_learning_rate", "random_state")

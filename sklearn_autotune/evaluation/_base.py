@@ -24,6 +24,7 @@ __all__ = [
     "Rung",
     "Task",
     "WorkItem",
+    "average_folds",
     "average_scores",
     "decide_outcome",
     "is_finite_score",
@@ -356,6 +357,11 @@ def average_scores(scores: Iterable[Score], metric: str | None) -> float:
     """Return the mean of the scores that guide the search."""
     selected = [select_score(score, metric) for score in scores]
     return sum(selected) / len(selected)
+
+
+def average_folds(folds: Iterable[FoldScore], metric: str | None) -> float:
+    """Return the mean over the folds of the score that guides the search."""
+    return average_scores((fold.test for fold in folds), metric)
 
 
 def is_finite_score(score: Score) -> bool:

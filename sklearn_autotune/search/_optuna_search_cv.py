@@ -26,20 +26,18 @@ from sklearn_autotune._compat.sklearn import (
 from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, make_rung_evaluation
 from sklearn_autotune.execution._dask import DaskExecutor, find_dask_client
 from sklearn_autotune.execution._executors import Executor, TrialLimits, make_executor
-from sklearn_autotune.pruning._fold_racing import FoldRacing
+from sklearn_autotune.pruning import FoldRacing, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._delegation import DelegateMixin
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import fit_winner
 from sklearn_autotune.search._routing import make_router, resolve_scorer, route_metadata
 from sklearn_autotune.search._setup import (
-    PruningRequest,
-    check_pruner,
+    choose_pruning_rule,
     get_refit_metric,
     make_space,
     make_step_cache,
     make_task,
-    start_pruning,
 )
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import Budget, StoppingRule
@@ -373,7 +371,6 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         params = take_metadata_rows(X, params=params)
         routed = route_metadata(self, params, scorer)
         root = open_callback_root(self, max_subtasks=1 + (self.refit is not False))
-        check_pruner(self.pruner, self.resource)
         task = make_task(
             X,
             y,
@@ -386,12 +383,15 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         )
         self.n_splits_ = len(task.folds)
         space = make_space(self.param_distributions, self.estimator, task.folds, self.enqueue or ())
+        pruning_rule = choose_pruning_rule(
+            space, self.scoring, self.refit, self.n_trials, self.pruner, resource=self.resource, factor=self.factor
+        )
         callback_arguments = make_callback_arguments(self, task.X, task.y, task.fit_params)
         if root is not None:
             root.call_on_fit_task_begin(**callback_arguments)
         contexts = CallbackContexts(self, root, len(task.folds))
         evaluation = self._make_evaluation(task, space, contexts)
-        spec = self._make_spec(task, space, evaluation, contexts, start)
+        spec = self._make_spec(task, space, evaluation, pruning_rule, contexts, start)
         winner = run_search(spec, self._publish, self._publish_partial).winner
         self.scorer_ = get_scorers(scorer)
         curve = () if winner is None else winner.outcome.curve
@@ -446,18 +446,15 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         )
 
     def _make_spec(
-        self, task: Task, space: Space, evaluation: Evaluation, contexts: CallbackContexts, start: float
+        self,
+        task: Task,
+        space: Space,
+        evaluation: Evaluation,
+        pruning_rule: PruningRule,
+        contexts: CallbackContexts,
+        start: float,
     ) -> SearchSpec:
         resource = (self.resource, self.min_resources, self.max_resources, self.factor)
-        pruning = PruningRequest(
-            pruner=self.pruner,
-            resource=self.resource,
-            factor=self.factor,
-            n_trials=self.n_trials,
-            refit=self.refit,
-            is_full_grid=space.size is not None and space.size <= self.n_trials,
-            is_single_metric=self.scoring is None or isinstance(self.scoring, str),
-        )
         deadline = None if self.timeout is None else start + self.timeout
         return SearchSpec(
             folds=task.folds,
@@ -478,7 +475,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
                 return_train_score=self.return_train_score,
             ),
             make_executor=partial(self._make_executor, evaluation),
-            start_pruning=partial(start_pruning, pruning),
+            pruning_rule=pruning_rule,
             make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
             first_candidates=self.enqueue or (),
