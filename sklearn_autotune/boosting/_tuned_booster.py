@@ -1,7 +1,6 @@
 """BaseTunedXGB: the search behind TunedXGBClassifier and TunedXGBRegressor, except for how the target is handled."""
 
 import numbers
-import time
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -22,7 +21,13 @@ from sklearn_autotune._compat.sklearn import (
     get_scorers,
 )
 from sklearn_autotune.boosting._booster_racing import BoosterRacingRule
-from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target, average_over_folds, collect_learning_curves
+from sklearn_autotune.boosting._fold_boosting import (
+    BoosterFit,
+    FoldBoosting,
+    Target,
+    average_over_folds,
+    collect_learning_curves,
+)
 from sklearn_autotune.boosting._learning_rate_refinement import (
     SEARCH_LEARNING_RATE,
     LearningRateRefinement,
@@ -37,6 +42,7 @@ from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make
 from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._engine import run_search
+from sklearn_autotune.search._final_fit import fit_winner
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
 from sklearn_autotune.search._setup import get_refit_metric, make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
@@ -431,9 +437,9 @@ class BaseTunedXGB(BaseSearch):
     def _fit_winner(self, model: Any, task: Task, evaluation: FoldBoosting, winner: TrialRecord) -> None:
         """Fit the winner on all rows, with the number of rounds that its score belongs to."""
         best = clone(model).set_params(**self.best_params_)
-        start = time.perf_counter()
-        self.best_estimator_ = evaluation.fit(best, task.X, task.y, task.fit_params, winner.outcome.curve)
-        self.refit_time_ = time.perf_counter() - start
+        final_fit = BoosterFit(evaluation.target, evaluation.metric)
+        self.refit_time_ = fit_winner(best, task, final_fit, winner.outcome.curve)
+        self.best_estimator_ = best
         self.n_estimators_ = self.best_params_["n_estimators"]
         predictions = evaluation.predict_out_of_fold(winner.number, winner.params, winner.outcome.curve)
         self.oof_predictions_ = average_over_folds(task, [self._reshape_prediction(values) for values in predictions])

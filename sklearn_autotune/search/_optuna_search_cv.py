@@ -23,7 +23,7 @@ from sklearn_autotune._compat.sklearn import (
     take_metadata_rows,
     with_callbacks,
 )
-from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, make_rung_evaluation
+from sklearn_autotune.evaluation import Evaluation, FinalFit, PlainFit, RungFit, Task, WholeFolds, make_rung_evaluation
 from sklearn_autotune.execution._dask import DaskExecutor, find_dask_client
 from sklearn_autotune.execution._executors import Executor, TrialLimits, make_executor
 from sklearn_autotune.pruning import FoldRacing, PruningRule
@@ -390,18 +390,18 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         if root is not None:
             root.call_on_fit_task_begin(**callback_arguments)
         contexts = CallbackContexts(self, root, len(task.folds))
-        evaluation = self._make_evaluation(task, space, contexts)
+        evaluation, final_fit = self._make_evaluation(task, space, contexts)
         spec = self._make_spec(task, space, evaluation, pruning_rule, contexts, start)
         winner = run_search(spec, self._publish, self._publish_partial).winner
         self.scorer_ = get_scorers(scorer)
         curve = () if winner is None else winner.outcome.curve
         if curve:
-            self.best_resource_ = evaluation.get_resource_amount(curve)
+            self.best_resource_ = final_fit.get_resource_amount(curve)
         if self.refit:
             # Parameters may be estimators: the winner gets copies, and the ones in cv_results_ stay unfitted.
             best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
             context = None if root is None else root.subcontext(task_name="refit-with-best-params")
-            self.refit_time_ = fit_winner(best, task, evaluation, curve, context, callback_arguments)
+            self.refit_time_ = fit_winner(best, task, final_fit, curve, context, callback_arguments)
             self.best_estimator_ = best
             if hasattr(best, "feature_names_in_"):
                 self.feature_names_in_ = best.feature_names_in_
@@ -422,8 +422,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
 
     # -- the stages of fit -------------------------------------------------------------------------------------
 
-    def _make_evaluation(self, task: Task, space: Space, contexts: CallbackContexts) -> Evaluation:
-        """Choose how a candidate is measured: fold after fold, or all folds rung by rung.
+    def _make_evaluation(self, task: Task, space: Space, contexts: CallbackContexts) -> tuple[Evaluation, FinalFit]:
+        """Choose how a candidate is measured, fold after fold or all folds rung by rung, and how the winner is fitted.
 
         Raises
         ------
@@ -434,16 +434,18 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         step_cache = make_step_cache(self.step_cache, self.n_jobs)
         folds = WholeFolds(clone(self.estimator), task, self.verbose, caller, step_cache)
         if self.resource is None:
-            return folds
-        return make_rung_evaluation(
+            return folds, PlainFit()
+        metric = get_refit_metric(self.refit)
+        rungs = make_rung_evaluation(
             folds,
             self.resource,
             min_resources=self.min_resources,
             max_resources=self.max_resources,
             factor=self.factor,
-            metric=get_refit_metric(self.refit),
+            metric=metric,
             searched=space.names,
         )
+        return rungs, RungFit(self.resource, metric)
 
     def _make_spec(
         self,

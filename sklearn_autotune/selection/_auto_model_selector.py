@@ -376,7 +376,7 @@ class AutoModelSelector(BaseSearch):
             space=space,
             study=StudySpec(random_state=self.random_state, make_sampler=partial(make_sampler, None, space)),
             results=ResultsSpec(error_score=self.error_score),
-            make_executor=partial(make_executor, cross_fit, self.n_jobs, self.look_ahead, limits),  # type: ignore[arg-type]
+            make_executor=partial(make_executor, cross_fit, self.n_jobs, self.look_ahead, limits),
             pruning_rule=SelectionPruningRule(RACING, get_family),
             make_budget=partial(SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved),
             make_stopping_rule=make_stopping_rule,
