@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.analysis._comparison import Comparison
-from sklearn_autotune.evaluation import select_score
+from sklearn_autotune.evaluation import average_scores
 from sklearn_autotune.search._base_search import get_deployed_model
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
 
@@ -465,7 +465,7 @@ def _collect_metrics(trial: FrozenTrial, outcome: Mapping[str, Any]) -> list[tup
         if kind in folds:
             metrics.append((kind, float(sum(folds[kind])), 0))
     for resource, tests in outcome.get("curve", ()):
-        metrics.append(("rung_score", sum(select_score(test, None) for test in tests) / len(tests), int(resource)))
+        metrics.append(("rung_score", average_scores(tests, None), int(resource)))
     return metrics
 
 

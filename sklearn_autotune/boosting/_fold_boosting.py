@@ -46,16 +46,12 @@ from sklearn_autotune.evaluation._base import (
     average_scores,
     select_score,
 )
-from sklearn_autotune.evaluation._fixed_predictions import (
-    FixedPredictionsClassifier,
-    FixedPredictionsRegressor,
-    predict_rows,
-)
+from sklearn_autotune.evaluation._fixed_predictions import make_fixed_predictions, predict_rows
 from sklearn_autotune.evaluation._ladder import choose_rung
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows, take_test_rows
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
-__all__ = ["FoldBoosting", "Target", "average_over_folds", "collect_learning_curves"]
+__all__ = ["BoosterFit", "FoldBoosting", "Target", "average_over_folds", "collect_learning_curves"]
 
 # The largest size of the histograms of one candidate's boosters; if they need more, one fold at a time is trained.
 MAX_HISTOGRAM_BYTES = 2**26
@@ -225,15 +221,6 @@ class FoldBoosting:
         folds = tuple(fold_booster.score_point(best) for fold_booster in fold_boosters)
         return Progress(len(folds) - 1, len(folds), folds, curve, {"n_estimators": curve[best].resource})
 
-    def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
-        """Fit the winner on all rows; its number of rounds is among its parameters."""
-        weights = self.target.compute_weights(slice(None), fit_params.get("sample_weight"))
-        return estimator.fit(X, self.target.values, sample_weight=weights)
-
-    def get_resource_amount(self, curve: Sequence[Rung]) -> int:
-        """Return the number of rounds that the scores belong to."""
-        return curve[choose_rung(curve, self.metric)].resource
-
     def predict_out_of_fold(
         self, number: int, params: Mapping[str, Any], curve: Sequence[Rung]
     ) -> Sequence[np.ndarray]:
@@ -299,9 +286,7 @@ class FoldBoosting:
 
     def _make_fixed_predictions(self, booster: Any, rows: Any, prediction: np.ndarray) -> Any:
         predict = partial(predict_rows, booster, self.folds.estimator)
-        if self.target.classes is None:
-            return FixedPredictionsRegressor(rows, prediction, predict)
-        return FixedPredictionsClassifier(rows, prediction, predict, self.target.classes)
+        return make_fixed_predictions(rows, prediction, self.target.classes, predict)
 
     def _keep_best_predictions(self, number: int, mean: float, predictions: Sequence[np.ndarray]) -> None:
         """Keep the predictions of the best candidates so far; several may share the best score."""
@@ -345,6 +330,30 @@ class FoldBoosting:
         train = xgboost.QuantileDMatrix(X_train, **labels, **bins, **shared)
         n_bins = len(train.get_quantile_cut()[1])
         return FoldMatrices(train, xgboost.QuantileDMatrix(X_test, ref=train, **bins, **shared), n_bins)
+
+
+@dataclass(frozen=True, slots=True)
+class BoosterFit:
+    """The final fit of a candidate that `FoldBoosting` has measured.
+
+    Attributes
+    ----------
+    target : Target
+    metric : str or None
+        The score that decides, of several.
+    """
+
+    target: Target
+    metric: str | None = None
+
+    def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
+        """Fit the winner on all rows; its number of rounds is among its parameters."""
+        weights = self.target.compute_weights(slice(None), fit_params.get("sample_weight"))
+        return estimator.fit(X, self.target.values, sample_weight=weights)
+
+    def get_resource_amount(self, curve: Sequence[Rung]) -> int:
+        """Return the number of rounds that the scores belong to."""
+        return curve[choose_rung(curve, self.metric)].resource
 
 
 def average_over_folds(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:

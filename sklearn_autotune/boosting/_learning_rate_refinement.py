@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.evaluation import average_scores
+from sklearn_autotune.evaluation import average_folds
 from sklearn_autotune.search._refit_rules import BestMean
 from sklearn_autotune.search._trial_loop import TrialRecord
 
@@ -87,7 +87,7 @@ class LearningRateRefinement:
         return fit_seconds / LEARNING_RATE_FACTOR < seconds_left < 2 * fit_seconds / LEARNING_RATE_FACTOR
 
     def _average_score(self, record: TrialRecord) -> float:
-        return average_scores((fold.test for fold in record.outcome.folds), self.metric)
+        return average_folds(record.outcome.folds, self.metric)
 
 
 def is_refined(params: Mapping[str, Any]) -> bool:

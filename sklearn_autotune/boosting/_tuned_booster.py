@@ -1,7 +1,6 @@
 """BaseTunedXGB: the search behind TunedXGBClassifier and TunedXGBRegressor, except for how the target is handled."""
 
 import numbers
-import time
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -21,7 +20,14 @@ from sklearn_autotune._compat.sklearn import (
     StrOptions,
     get_scorers,
 )
-from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target, average_over_folds, collect_learning_curves
+from sklearn_autotune.boosting._booster_racing import BoosterRacingRule
+from sklearn_autotune.boosting._fold_boosting import (
+    BoosterFit,
+    FoldBoosting,
+    Target,
+    average_over_folds,
+    collect_learning_curves,
+)
 from sklearn_autotune.boosting._learning_rate_refinement import (
     SEARCH_LEARNING_RATE,
     LearningRateRefinement,
@@ -33,10 +39,10 @@ from sklearn_autotune.evaluation import Task, WholeFolds
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.families import Shape
 from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
-from sklearn_autotune.pruning._bars import BoosterRacingRule, NoPruningRule, OptunaPrunerRule, PruningRule
-from sklearn_autotune.pruning._fold_racing import FoldRacing
+from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._engine import run_search
+from sklearn_autotune.search._final_fit import fit_winner
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
 from sklearn_autotune.search._setup import get_refit_metric, make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
@@ -388,7 +394,7 @@ class BaseTunedXGB(BaseSearch):
                 look_ahead=self.look_ahead,
                 n_threads_per_candidate=len(task.folds),
             ),
-            start_pruning=self._start_pruning,
+            pruning_rule=self._choose_pruning_rule(),
             make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
             make_proposer=make_proposer if refines else propose_nothing,
@@ -400,14 +406,13 @@ class BaseTunedXGB(BaseSearch):
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
         )
 
-    def _start_pruning(self, study: optuna.Study) -> PruningRule:
-        metric = get_refit_metric(self.refit)
+    def _choose_pruning_rule(self) -> PruningRule:
         if isinstance(self.pruner, optuna.pruners.BasePruner):
-            return OptunaPrunerRule(study, metric)
+            return OptunaPrunerRule()
         if self.pruner is None:
             return NoPruningRule()
         racing = RACING if self.pruner == "auto" else self.pruner
-        return BoosterRacingRule(racing, metric, is_exempt=is_refined if self._is_learning_rate_refined else None)
+        return BoosterRacingRule(racing, is_refined if self._is_learning_rate_refined else None)
 
     def _compute_fingerprint(self, task: Task, space: Space) -> dict[str, str]:
         names = (*XGBOOST_PARAMS, "n_estimators", "refine_learning_rate", "random_state")
@@ -433,9 +438,9 @@ class BaseTunedXGB(BaseSearch):
     def _fit_winner(self, model: Any, task: Task, evaluation: FoldBoosting, winner: TrialRecord) -> None:
         """Fit the winner on all rows, with the number of rounds that its score belongs to."""
         best = clone(model).set_params(**self.best_params_)
-        start = time.perf_counter()
-        self.best_estimator_ = evaluation.fit(best, task.X, task.y, task.fit_params, winner.outcome.curve)
-        self.refit_time_ = time.perf_counter() - start
+        final_fit = BoosterFit(evaluation.target, evaluation.metric)
+        self.refit_time_ = fit_winner(best, task, final_fit, winner.outcome.curve)
+        self.best_estimator_ = best
         self.n_estimators_ = self.best_params_["n_estimators"]
         predictions = evaluation.predict_out_of_fold(winner.number, winner.params, winner.outcome.curve)
         self.oof_predictions_ = average_over_folds(task, [self._reshape_prediction(values) for values in predictions])

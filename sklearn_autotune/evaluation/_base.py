@@ -15,6 +15,7 @@ import numpy as np
 __all__ = [
     "OUT_OF_TIME",
     "Evaluation",
+    "FinalFit",
     "Fold",
     "FoldScore",
     "NoPruningState",
@@ -24,6 +25,7 @@ __all__ = [
     "Rung",
     "Task",
     "WorkItem",
+    "average_folds",
     "average_scores",
     "decide_outcome",
     "is_finite_score",
@@ -277,12 +279,32 @@ class Evaluation(Protocol):
         """Yield the progress after each step."""
         ...
 
+
+class FinalFit(Protocol):
+    """Fits the winner on all rows, in the same way as when it was measured."""
+
     def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
-        """Fit the winner in place, in the same way as when it was scored."""
+        """Fit the winner in place.
+
+        Parameters
+        ----------
+        estimator : estimator
+            With the candidate's full parameters.
+        X, y : array-like
+            ``y`` may be None.
+        fit_params : mapping of str to object
+        curve : sequence of Rung
+            The candidate's rungs; empty if each step was a whole fold.
+
+        Returns
+        -------
+        estimator : estimator
+            The same object, fitted.
+        """
         ...
 
-    def get_resource_amount(self, curve: Sequence[Rung]) -> int:
-        """Return the amount of the resource at which the candidate's final scores were measured."""
+    def get_resource_amount(self, curve: Sequence[Rung]) -> int | None:
+        """Return the amount of the resource at which the final scores were measured; None if there is no resource."""
         ...
 
 
@@ -356,6 +378,11 @@ def average_scores(scores: Iterable[Score], metric: str | None) -> float:
     """Return the mean of the scores that guide the search."""
     selected = [select_score(score, metric) for score in scores]
     return sum(selected) / len(selected)
+
+
+def average_folds(folds: Iterable[FoldScore], metric: str | None) -> float:
+    """Return the mean over the folds of the score that guides the search."""
+    return average_scores((fold.test for fold in folds), metric)
 
 
 def is_finite_score(score: Score) -> bool:

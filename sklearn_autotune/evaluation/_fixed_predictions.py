@@ -12,6 +12,7 @@ __all__ = [
     "compute_log_loss",
     "compute_root_mean_squared_error",
     "make_class_probabilities",
+    "make_fixed_predictions",
     "predict_rows",
 ]
 
@@ -25,8 +26,8 @@ def compute_log_loss(class_codes: np.ndarray, prediction: np.ndarray, weight: np
     """Return the log loss of what a booster predicts, as scikit-learn's ``log_loss`` does."""
     probabilities = make_class_probabilities(prediction, 2 if prediction.ndim == 1 else prediction.shape[1])
     eps = np.finfo(probabilities.dtype).eps
-    of_true_class = np.clip(probabilities[np.arange(len(class_codes)), class_codes], eps, 1 - eps)
-    return float(np.average(-np.log(of_true_class, dtype=np.float64), weights=weight))
+    true_class_probabilities = np.clip(probabilities[np.arange(len(class_codes)), class_codes], eps, 1 - eps)
+    return float(np.average(-np.log(true_class_probabilities, dtype=np.float64), weights=weight))
 
 
 def compute_root_mean_squared_error(values: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
@@ -90,3 +91,44 @@ class FixedPredictionsClassifier(ClassifierMixin, _FixedPredictions):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the predicted probabilities of the classes."""
         return make_class_probabilities(self._predict_rows(X), len(self.classes))
+
+
+def _refuse_other_rows(X: Any) -> np.ndarray:
+    raise ValueError("This scorer asks for predictions of other rows than those to be scored.")
+
+
+def make_fixed_predictions(
+    rows: Any,
+    prediction: np.ndarray,
+    classes: np.ndarray | None,
+    predict_rows: Callable[[Any], np.ndarray] = _refuse_other_rows,
+) -> FixedPredictionsClassifier | FixedPredictionsRegressor:
+    """Make the estimator whose stored predictions a scorer scores.
+
+    Parameters
+    ----------
+    rows : array-like of length n_rows
+        The object that the scorer will pass to ``predict``.
+    prediction : ndarray of shape (n_rows,) or (n_rows, n_classes)
+        Values in regression, probabilities in classification: of all classes, or of the second of two.
+    classes : ndarray of shape (n_classes,) or None
+        None in regression.
+    predict_rows : callable, default=_refuse_other_rows
+        Predicts any other rows; by default they raise ValueError.
+
+    Returns
+    -------
+    estimator : FixedPredictionsClassifier or FixedPredictionsRegressor
+
+    Examples
+    --------
+    >>> rows = np.zeros((2, 1))
+    >>> model = make_fixed_predictions(rows, np.array([[0.75, 0.25], [0.5, 0.5]]), np.array(["no", "yes"]))
+    >>> model.predict_proba(rows)
+    array([[0.75, 0.25],
+           [0.5 , 0.5 ]])
+    """
+    if classes is None:
+        return FixedPredictionsRegressor(rows, prediction, predict_rows)
+    is_binary = prediction.ndim == 2 and prediction.shape[1] == 2
+    return FixedPredictionsClassifier(rows, prediction[:, 1] if is_binary else prediction, predict_rows, classes)

@@ -42,9 +42,9 @@ from sklearn_autotune.evaluation._resource import (
     is_positive_integer,
     locate_resource,
 )
-from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows
+from sklearn_autotune.evaluation._whole_folds import PlainFit, WholeFolds, split_fold_rows
 
-__all__ = ["RungEvaluation", "make_rung_evaluation"]
+__all__ = ["RungEvaluation", "RungFit", "make_rung_evaluation"]
 
 # The maximum number of rungs if min_resources is "auto".
 AUTO_RUNGS = 4
@@ -109,44 +109,12 @@ class RungEvaluation:
                 fold_scores.close()
         yield self._make_last_progress(work, curve, reached)
 
-    def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
-        """Fit an estimator in place, on all rows, with the amount of the resource at the best rung of its curve.
-
-        If the amount is a parameter, it is among the candidate's full parameters, and this is ``estimator.fit``. Epochs
-        are not a parameter, so they are counted here.
-
-        Parameters
-        ----------
-        estimator : estimator
-            With the candidate's full parameters.
-        X, y : array-like
-            ``y`` may be None.
-        fit_params : mapping of str to object
-        curve : sequence of Rung
-            The candidate's rungs.
-
-        Returns
-        -------
-        estimator : estimator
-            The same object, fitted.
-        """
-        if self.resource != EPOCHS:
-            return self.folds.fit(estimator, X, y, fit_params, curve)
-        return fit_epochs(estimator, self.get_resource_amount(curve), (X,) if y is None else (X, y), fit_params)
-
-    def get_resource_amount(self, curve: Sequence[Rung]) -> int:
-        """Return the amount at which the candidate's scores were measured: all rows, or the amount of the best rung."""
-        return curve[self._choose_rung(curve)].resource
-
-    def _choose_rung(self, curve: Sequence[Rung]) -> int:
-        return len(curve) - 1 if self.resource == SAMPLES else choose_rung(curve, self.metric)
-
     def _make_last_progress(
         self, work: WorkItem, curve: tuple[Rung, ...], reached: Sequence[tuple[FoldScore, ...]]
     ) -> Progress:
         """Take the candidate's scores from the rung that is chosen, and its seconds from the last one."""
         last = len(self.amounts) - 1
-        chosen = self._choose_rung(curve)
+        chosen = _choose_final_rung(curve, self.resource, self.metric)
         folds = tuple(
             replace(
                 score, fit_seconds=end.fit_seconds, score_seconds=end.score_seconds, stop_requested=end.stop_requested
@@ -262,6 +230,41 @@ class RungEvaluation:
     def _add_amount_to_params(self, work: WorkItem, amount: int) -> WorkItem:
         """Make the amount one of the parameters, for messages."""
         return replace(work, params={**work.params, self.resource: amount})
+
+
+@dataclass(frozen=True, slots=True)
+class RungFit:
+    """The final fit of a candidate that was measured rung by rung: with the amount of the resource at its best rung.
+
+    Attributes
+    ----------
+    resource : str
+        "n_samples", "iterations", "epochs" or the name of a parameter.
+    metric : str or None
+        Which of several scores chooses the best rung.
+    """
+
+    resource: str
+    metric: str | None = None
+
+    def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
+        """Fit the winner in place.
+
+        If the amount is a parameter, it is among the candidate's full parameters, and this is ``estimator.fit``. Epochs
+        are not a parameter, so they are counted here.
+        """
+        if self.resource != EPOCHS:
+            return PlainFit().fit(estimator, X, y, fit_params, curve)
+        return fit_epochs(estimator, self.get_resource_amount(curve), (X,) if y is None else (X, y), fit_params)
+
+    def get_resource_amount(self, curve: Sequence[Rung]) -> int:
+        """Return the amount at which the candidate's scores were measured: all rows, or the amount of the best rung."""
+        return curve[_choose_final_rung(curve, self.resource, self.metric)].resource
+
+
+def _choose_final_rung(curve: Sequence[Rung], resource: str, metric: str | None) -> int:
+    """Return the index of the rung whose scores are the candidate's: the last one of rows, else the best one."""
+    return len(curve) - 1 if resource == SAMPLES else choose_rung(curve, metric)
 
 
 def make_rung_evaluation(

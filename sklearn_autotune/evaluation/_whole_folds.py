@@ -25,7 +25,7 @@ from sklearn_autotune._compat.sklearn import (
 from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Score, Task, WorkItem
 from sklearn_autotune.evaluation._step_cache import StepCache
 
-__all__ = ["WholeFolds", "split_fold_rows", "take_test_rows"]
+__all__ = ["PlainFit", "WholeFolds", "split_fold_rows", "take_test_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,6 @@ class WholeFolds:
             self.print_end(work, fold, score)
             done.append(score)
             yield Progress(step, len(folds), tuple(done))
-
-    def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
-        """Fit the winner, in place."""
-        return estimator.fit(*((X,) if y is None else (X, y)), **fit_params)
-
-    def get_resource_amount(self, curve: Sequence[Rung]) -> int:
-        """Raise ValueError, because there is no resource."""
-        raise ValueError("whole folds have no resource")
 
     def measure_fold(self, work: WorkItem, fold: Fold) -> FoldScore:
         """Fit and score on one fold, for every kind of pruning, metadata and failure."""
@@ -178,6 +170,18 @@ class WholeFolds:
         if self.verbose > 9:
             position += f"; {work.candidate_index + 1}/{work.n_candidates}"
         return position
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFit:
+    """The final fit of a candidate that was fitted on whole folds: one call of ``fit``."""
+
+    def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
+        """Fit the winner in place."""
+        return estimator.fit(*((X,) if y is None else (X, y)), **fit_params)
+
+    def get_resource_amount(self, curve: Sequence[Rung]) -> None:
+        """Return None, because there is no resource."""
 
 
 def split_fold_rows(estimator: Any, task: Task, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:

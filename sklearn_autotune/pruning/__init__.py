@@ -1,1 +1,55 @@
-"""When a candidate is stopped before it is measured in full."""
+"""When a candidate is stopped before it is measured in full: one pruning rule a file.
+
+A new rule is a file with a class, and the class's name in `RULES`.
+"""
+
+from typing import Protocol
+
+from sklearn_autotune.pruning._base import PruningRequest, PruningRule, PruningTracker, Tolerance
+from sklearn_autotune.pruning._fold_racing import FoldRacing, FoldRacingRule, FoldRacingTracker
+from sklearn_autotune.pruning._halving import HalvingRule
+from sklearn_autotune.pruning._no_pruning import NoPruningRule, NoPruningTracker
+from sklearn_autotune.pruning._optuna_pruner import OptunaPrunerRule
+
+__all__ = [
+    "RULES",
+    "FoldRacing",
+    "FoldRacingRule",
+    "FoldRacingTracker",
+    "HalvingRule",
+    "NoPruningRule",
+    "NoPruningTracker",
+    "OptunaPrunerRule",
+    "PruningRequest",
+    "PruningRule",
+    "PruningTracker",
+    "Tolerance",
+    "choose_rule",
+]
+
+
+class _SelectableRule(Protocol):
+    """A class of pruning rules that can be asked for a rule."""
+
+    def accept(self, request: PruningRequest) -> PruningRule | None:
+        """Return the rule for a request, or None if another class has to serve it."""
+        ...
+
+
+# In the order in which they are asked; the last one accepts every request.
+RULES: tuple[_SelectableRule, ...] = (HalvingRule, FoldRacingRule, OptunaPrunerRule, NoPruningRule)
+
+
+def choose_rule(request: PruningRequest) -> PruningRule:
+    """Return the rule of the first class in `RULES` that accepts a request.
+
+    Raises
+    ------
+    ValueError
+        If the pruner's parameters are wrong, or it does not fit the search's resource.
+    """
+    for rule_class in RULES:
+        rule = rule_class.accept(request)
+        if rule is not None:
+            return rule
+    raise ValueError(f"No pruning rule accepts pruner={request.pruner!r}.")

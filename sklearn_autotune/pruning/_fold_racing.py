@@ -16,19 +16,32 @@ fold. But a sampler that has converged proposes near copies of the best candidat
 and a candidate from another region would be compared by their small noise. So the median candidate's noise has a part
 in the estimate, and the estimate has a lower limit that comes from the first complete candidates.
 
-This module does not import Optuna, because pruner states are sent to worker processes.
+This module does not import Optuna when it is imported, because pruner states are sent to worker processes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import isfinite, sqrt
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy.special import stdtrit
 
-from sklearn_autotune.evaluation import NoPruningState, Progress, PrunerState, average_scores
+from sklearn_autotune.evaluation import (
+    NoPruningState,
+    Outcome,
+    Progress,
+    PrunerState,
+    average_folds,
+    select_score,
+)
+from sklearn_autotune.pruning._base import PruningRequest, Tolerance
 
-__all__ = ["FoldRacing", "FoldRacingState"]
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["FoldRacing", "FoldRacingRule", "FoldRacingState", "FoldRacingTracker", "select_fold_scores"]
 
 # The part of the error rate for the test after the first fold; the later tests share the rest.
 FIRST_LOOK = 0.35
@@ -136,6 +149,93 @@ class FoldRacing:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldRacingRule:
+    """Prunes by `FoldRacing`, which a search without a ``resource`` uses by default.
+
+    Parameters
+    ----------
+    racing : FoldRacing
+    tolerance : callable or None, default=None
+        From the fold scores of the best candidate to how far below its mean one may end and still be wanted: rules that
+        choose among candidates close to the best need these complete.
+    """
+
+    racing: FoldRacing
+    tolerance: Tolerance | None = None
+
+    @classmethod
+    def accept(cls, request: PruningRequest) -> "FoldRacingRule | None":
+        """Return the rule if the user has chosen it, or has chosen no pruner and does not expect every score.
+
+        Raises
+        ------
+        ValueError
+            If the chosen one has a wrong parameter, or candidates are not measured fold by fold.
+        """
+        if isinstance(request.pruner, FoldRacing):
+            request.pruner.check()
+            if request.resource is not None:
+                raise ValueError(
+                    f"FoldRacing compares candidates fold by fold, but with resource={request.resource!r} all folds "
+                    "climb together. Use pruner='auto' (successive halving), one of Optuna's pruners, or resource=None."
+                )
+            return cls(request.pruner, request.tolerance)
+        is_default = request.pruner == "auto" and request.resource is None and not request.wants_every_score
+        return cls(FoldRacing(), request.tolerance) if is_default else None
+
+    def start(self, study: "optuna.Study", metric: str | None) -> "FoldRacingTracker":
+        """Return a tracker that knows of no candidate yet."""
+        return FoldRacingTracker(self.racing, metric, self.tolerance)
+
+
+def select_fold_scores(outcome: Outcome, metric: str | None) -> list[float]:
+    """Return the score of each fold that guides the search."""
+    return [select_score(fold.test, metric) for fold in outcome.folds]
+
+
+@dataclass(slots=True)
+class FoldRacingTracker:
+    """Collects the fold scores of the complete candidates, and makes the state for the next candidate.
+
+    Parameters
+    ----------
+    racing : FoldRacing
+    metric : str or None, default=None
+        Which of several scores guides the search.
+    tolerance : callable or None, default=None
+        As of `FoldRacingRule`.
+    select_scores : callable, default=select_fold_scores
+        From an outcome and the metric to the fold scores by which candidates are compared.
+    """
+
+    reports_values: ClassVar[bool] = False
+
+    racing: FoldRacing
+    metric: str | None = None
+    tolerance: Tolerance | None = None
+    select_scores: Callable[[Outcome, str | None], list[float]] = select_fold_scores
+    scores: list[list[float]] = field(default_factory=list, init=False)
+    state: PrunerState | None = field(default=None, init=False)
+
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Take into account the scores of a complete candidate."""
+        if outcome.status == "complete":
+            self.scores.append(self.select_scores(outcome, self.metric))
+            self.state = None
+
+    def take_snapshot(self, trial: "optuna.Trial") -> PrunerState:
+        """Return the state that the complete candidates give."""
+        if not self.scores:
+            return NoPruningState()
+        if self.state is None:
+            scores = np.array(self.scores)
+            best = scores[scores.mean(axis=1).argmax()]
+            tolerance = 0.0 if self.tolerance is None else self.tolerance(best)
+            self.state = self.racing.make_state(scores, metric=self.metric, tolerance=tolerance)
+        return self.state
+
+
+@dataclass(frozen=True, slots=True)
 class FoldRacingState:
     """The mean score that a candidate's first folds have to reach.
 
@@ -154,7 +254,7 @@ class FoldRacingState:
 
     def allows(self, progress: Progress) -> bool:
         """Whether the candidate may go on to its next fold."""
-        mean = average_scores((fold.test for fold in progress.folds), self.metric)
+        mean = average_folds(progress.folds, self.metric)
         # After a failed fold the others are measured too, so that the report of failures is complete.
         failed = not isfinite(mean) or any(fold.error is not None for fold in progress.folds)
         return failed or mean >= self.min_means[progress.step]

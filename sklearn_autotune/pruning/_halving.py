@@ -1,15 +1,95 @@
 """Successive halving: at each rung, only the best share of the candidates that reached it goes on to the next rung.
 
-This module does not import Optuna, because pruner states are sent to worker processes.
+This module does not import Optuna when it is imported, because pruner states are sent to worker processes.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import TYPE_CHECKING, ClassVar
 
-from sklearn_autotune.evaluation import Progress, Rung, average_scores
+from sklearn_autotune.evaluation import Outcome, Progress, Rung, average_scores
+from sklearn_autotune.pruning._base import PruningRequest
 
-__all__ = ["HalvingScores", "HalvingState"]
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["HalvingRule", "HalvingState", "HalvingTracker"]
+
+
+@dataclass(frozen=True, slots=True)
+class HalvingRule:
+    """Prunes by successive halving, which a search with a ``resource`` uses by default.
+
+    Parameters
+    ----------
+    factor : float
+        At each rung, the best ``1 / factor`` of the candidates go on.
+    """
+
+    factor: float
+
+    @classmethod
+    def accept(cls, request: PruningRequest) -> "HalvingRule | None":
+        """Return the rule if candidates are measured rung by rung and the user has chosen no pruner."""
+        return cls(request.factor) if request.pruner == "auto" and request.resource is not None else None
+
+    def start(self, study: "optuna.Study", metric: str | None) -> "HalvingTracker":
+        """Return a tracker that knows of no candidate yet."""
+        return HalvingTracker(self.factor, metric)
+
+
+@dataclass(slots=True)
+class HalvingTracker:
+    """Collects the mean scores at each rung, and makes the state for the next candidate.
+
+    The asynchronous rule of Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020: a candidate
+    goes on if it is among the best ``1 / factor`` of those that have reached its rung, including itself.
+
+    Parameters
+    ----------
+    factor : float
+    metric : str or None, default=None
+
+    Examples
+    --------
+    >>> tracker = HalvingTracker(factor=3)
+    >>> for score in [0.5, 0.7, 0.6, 0.8, 0.4]:
+    ...     tracker.add_curve([Rung(10, (score,))])
+    >>> tracker.make_state().min_means  # two of the six at this rung, including the next, go on
+    {10: 0.7}
+    """
+
+    reports_values: ClassVar[bool] = False
+
+    factor: float
+    metric: str | None = None
+    scores: dict[int, list[float]] = field(default_factory=dict)
+
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Take into account the rungs that a candidate has reached."""
+        self.add_curve(outcome.curve)
+
+    def take_snapshot(self, trial: "optuna.Trial") -> "HalvingState":
+        """Return the state that the candidates at each rung so far give."""
+        return self.make_state()
+
+    def add_curve(self, curve: Sequence[Rung]) -> None:
+        """Add the scores of one candidate at its rungs."""
+        for rung in curve:
+            mean = average_scores(rung.test, self.metric)
+            if isfinite(mean):
+                self.scores.setdefault(rung.resource, []).append(mean)
+
+    def make_state(self) -> "HalvingState":
+        """Make the state for the next candidate."""
+        min_means = {resource: self._compute_min_mean(means) for resource, means in self.scores.items()}
+        return HalvingState(min_means, self.metric)
+
+    def _compute_min_mean(self, means: Sequence[float]) -> float:
+        """Return the lowest mean that stays in the best share when one more candidate reaches the rung."""
+        n_promoted = max(1, int((len(means) + 1) // self.factor))
+        return sorted(means, reverse=True)[n_promoted - 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,46 +114,3 @@ class HalvingState:
         rung = progress.curve[-1]
         mean = average_scores(rung.test, self.metric)
         return not isfinite(mean) or mean >= self.min_means.get(rung.resource, float("-inf"))
-
-
-@dataclass(slots=True)
-class HalvingScores:
-    """Collects the mean scores at each rung, and makes the state for the next candidate.
-
-    The asynchronous rule of Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020: a candidate
-    goes on if it is among the best ``1 / factor`` of those that have reached its rung, including itself.
-
-    Parameters
-    ----------
-    factor : float
-    metric : str or None, default=None
-
-    Examples
-    --------
-    >>> rungs = HalvingScores(factor=3)
-    >>> for score in [0.5, 0.7, 0.6, 0.8, 0.4]:
-    ...     rungs.add_curve([Rung(10, (score,))])
-    >>> rungs.make_state().min_means  # two of the six at this rung, including the next, go on
-    {10: 0.7}
-    """
-
-    factor: float
-    metric: str | None = None
-    scores: dict[int, list[float]] = field(default_factory=dict)
-
-    def add_curve(self, curve: Sequence[Rung]) -> None:
-        """Add the scores of one candidate at its rungs."""
-        for rung in curve:
-            mean = average_scores(rung.test, self.metric)
-            if isfinite(mean):
-                self.scores.setdefault(rung.resource, []).append(mean)
-
-    def make_state(self) -> HalvingState:
-        """Make the state for the next candidate."""
-        min_means = {resource: self._compute_min_mean(means) for resource, means in self.scores.items()}
-        return HalvingState(min_means, self.metric)
-
-    def _compute_min_mean(self, means: Sequence[float]) -> float:
-        """Return the lowest mean that stays in the best share when one more candidate reaches the rung."""
-        n_promoted = max(1, int((len(means) + 1) // self.factor))
-        return sorted(means, reverse=True)[n_promoted - 1]

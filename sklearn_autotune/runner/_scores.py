@@ -9,7 +9,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.model_selection import cross_val_score
 
-from sklearn_autotune.evaluation import FixedPredictionsClassifier, FixedPredictionsRegressor
+from sklearn_autotune.evaluation import make_fixed_predictions
 from sklearn_autotune.runner._data import LabelledRows
 
 __all__ = ["make_run_scorer", "score_folds", "score_with_baseline", "score_with_interval"]
@@ -114,7 +114,7 @@ def score_with_interval(
 
     def score(rows: np.ndarray) -> float:
         placeholder = np.zeros((len(rows), 1))
-        return float(scorer(_wrap_predictions(placeholder, prediction[rows], classes), placeholder, y[rows]))
+        return float(scorer(make_fixed_predictions(placeholder, prediction[rows], classes), placeholder, y[rows]))
 
     all_rows = np.arange(len(y))
     result: dict[str, Any] = {"score": score(all_rows)}
@@ -137,14 +137,3 @@ def make_run_scorer(scoring: str, classes: np.ndarray | None) -> Any:
     if scoring == "neg_log_loss":
         return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=classes)
     return get_scorer(scoring)
-
-
-def _wrap_predictions(placeholder: np.ndarray, prediction: np.ndarray, classes: np.ndarray | None) -> Any:
-    if classes is None:
-        return FixedPredictionsRegressor(placeholder, prediction, _refuse_other_rows)
-    binary = prediction[:, 1] if prediction.shape[1] == 2 else prediction
-    return FixedPredictionsClassifier(placeholder, binary, _refuse_other_rows, classes)
-
-
-def _refuse_other_rows(X: Any) -> Any:
-    raise ValueError("This scorer asks for predictions of other rows than those to be scored.")

@@ -110,7 +110,7 @@ def _make_loop(
         executor=executor,
         budget=spec.make_budget(),
         stopping_rule=spec.make_stopping_rule(),
-        pruning_rule=spec.start_pruning(study),
+        pruning_tracker=spec.pruning_rule.start(study, spec.results.metric),
         look_ahead=spec.look_ahead,
         metric=spec.results.metric,
         seed=seed,

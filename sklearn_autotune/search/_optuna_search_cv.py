@@ -23,22 +23,20 @@ from sklearn_autotune._compat.sklearn import (
     take_metadata_rows,
     with_callbacks,
 )
-from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds, make_rung_evaluation
+from sklearn_autotune.evaluation import Evaluation, FinalFit, PlainFit, RungFit, Task, WholeFolds, make_rung_evaluation
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
-from sklearn_autotune.pruning._fold_racing import FoldRacing
+from sklearn_autotune.pruning import FoldRacing, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._delegation import DelegateMixin
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import fit_winner
 from sklearn_autotune.search._routing import make_router, resolve_scorer, route_metadata
 from sklearn_autotune.search._setup import (
-    PruningRequest,
-    check_pruner,
+    choose_pruning_rule,
     get_refit_metric,
     make_space,
     make_step_cache,
     make_task,
-    start_pruning,
 )
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import Budget, StoppingRule
@@ -372,7 +370,6 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         params = take_metadata_rows(X, params=params)
         routed = route_metadata(self, params, scorer)
         root = open_callback_root(self, max_subtasks=1 + (self.refit is not False))
-        check_pruner(self.pruner, self.resource)
         task = make_task(
             X,
             y,
@@ -385,22 +382,25 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         )
         self.n_splits_ = len(task.folds)
         space = make_space(self.param_distributions, self.estimator, task.folds, self.enqueue or ())
+        pruning_rule = choose_pruning_rule(
+            space, self.scoring, self.refit, self.n_trials, self.pruner, resource=self.resource, factor=self.factor
+        )
         callback_arguments = make_callback_arguments(self, task.X, task.y, task.fit_params)
         if root is not None:
             root.call_on_fit_task_begin(**callback_arguments)
         contexts = CallbackContexts(self, root, len(task.folds))
-        evaluation = self._make_evaluation(task, space, contexts)
-        spec = self._make_spec(task, space, evaluation, contexts, start)
+        evaluation, final_fit = self._make_evaluation(task, space, contexts)
+        spec = self._make_spec(task, space, evaluation, pruning_rule, contexts, start)
         winner = run_search(spec, self._publish, self._publish_partial).winner
         self.scorer_ = get_scorers(scorer)
         curve = () if winner is None else winner.outcome.curve
         if curve:
-            self.best_resource_ = evaluation.get_resource_amount(curve)
+            self.best_resource_ = final_fit.get_resource_amount(curve)
         if self.refit:
             # Parameters may be estimators: the winner gets copies, and the ones in cv_results_ stay unfitted.
             best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
             context = None if root is None else root.subcontext(task_name="refit-with-best-params")
-            self.refit_time_ = fit_winner(best, task, evaluation, curve, context, callback_arguments)
+            self.refit_time_ = fit_winner(best, task, final_fit, curve, context, callback_arguments)
             self.best_estimator_ = best
             if hasattr(best, "feature_names_in_"):
                 self.feature_names_in_ = best.feature_names_in_
@@ -421,8 +421,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
 
     # -- the stages of fit -------------------------------------------------------------------------------------
 
-    def _make_evaluation(self, task: Task, space: Space, contexts: CallbackContexts) -> Evaluation:
-        """Choose how a candidate is measured: fold after fold, or all folds rung by rung.
+    def _make_evaluation(self, task: Task, space: Space, contexts: CallbackContexts) -> tuple[Evaluation, FinalFit]:
+        """Choose how a candidate is measured, fold after fold or all folds rung by rung, and how the winner is fitted.
 
         Raises
         ------
@@ -433,30 +433,29 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         step_cache = make_step_cache(self.step_cache, self.n_jobs)
         folds = WholeFolds(clone(self.estimator), task, self.verbose, caller, step_cache)
         if self.resource is None:
-            return folds
-        return make_rung_evaluation(
+            return folds, PlainFit()
+        metric = get_refit_metric(self.refit)
+        rungs = make_rung_evaluation(
             folds,
             self.resource,
             min_resources=self.min_resources,
             max_resources=self.max_resources,
             factor=self.factor,
-            metric=get_refit_metric(self.refit),
+            metric=metric,
             searched=space.names,
         )
+        return rungs, RungFit(self.resource, metric)
 
     def _make_spec(
-        self, task: Task, space: Space, evaluation: Evaluation, contexts: CallbackContexts, start: float
+        self,
+        task: Task,
+        space: Space,
+        evaluation: Evaluation,
+        pruning_rule: PruningRule,
+        contexts: CallbackContexts,
+        start: float,
     ) -> SearchSpec:
         resource = (self.resource, self.min_resources, self.max_resources, self.factor)
-        pruning = PruningRequest(
-            pruner=self.pruner,
-            resource=self.resource,
-            factor=self.factor,
-            n_trials=self.n_trials,
-            refit=self.refit,
-            is_full_grid=space.size is not None and space.size <= self.n_trials,
-            is_single_metric=self.scoring is None or isinstance(self.scoring, str),
-        )
         deadline = None if self.timeout is None else start + self.timeout
         return SearchSpec(
             folds=task.folds,
@@ -477,7 +476,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
                 return_train_score=self.return_train_score,
             ),
             execution=self._make_execution_request(evaluation),
-            start_pruning=partial(start_pruning, pruning),
+            pruning_rule=pruning_rule,
             make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
             first_candidates=self.enqueue or (),

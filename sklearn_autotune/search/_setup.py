@@ -1,41 +1,26 @@
-"""Make a search's task, space, evaluation and pruning rule from its constructor parameters."""
+"""Make a search's task, space, step cache and pruning rule from its constructor parameters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import optuna
 from joblib import effective_n_jobs
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
 from sklearn_autotune.evaluation import Fold, StepCache, Task
 from sklearn_autotune.families import auto_space
-from sklearn_autotune.pruning._bars import (
-    FoldRacingRule,
-    HalvingRule,
-    NoPruningRule,
-    OptunaPrunerRule,
-    PruningRule,
-    Tolerance,
-)
-from sklearn_autotune.pruning._fold_racing import FoldRacing
+from sklearn_autotune.pruning import PruningRequest, PruningRule, choose_rule
 from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.space._space import Space, read_space
 
 __all__ = [
-    "PruningRequest",
-    "check_pruner",
+    "choose_pruning_rule",
     "get_refit_metric",
     "make_space",
     "make_step_cache",
     "make_task",
-    "start_pruning",
 ]
-
-# Up to this many candidates pruner="auto" stops none: it would save little, and users expect every score.
-MAX_TRIALS_WITHOUT_PRUNING = 20
 
 
 def make_task(
@@ -112,70 +97,25 @@ def get_refit_metric(refit: Any) -> str | None:
     return refit if isinstance(refit, str) else None
 
 
-def check_pruner(pruner: Any, resource: str | None) -> None:
-    """Raise ValueError if the pruner's parameters are wrong, or it does not fit the search's resource."""
-    if not isinstance(pruner, FoldRacing):
-        return
-    pruner.check()
-    if resource is not None:
-        raise ValueError(
-            f"FoldRacing compares candidates fold by fold, but with resource={resource!r} all folds climb "
-            "together. Use pruner='auto' (successive halving), one of Optuna's pruners, or resource=None."
-        )
+def choose_pruning_rule(
+    space: Space, scoring: Any, refit: Any, n_trials: int, pruner: Any, *, resource: str | None, factor: float
+) -> PruningRule:
+    """Choose the rule that stops candidates; the parameters are those of `OptunaSearchCV`.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PruningRequest:
-    """What the choice of a pruning rule depends on.
-
-    Attributes
-    ----------
-    pruner, resource, factor, n_trials, refit
-        As of `OptunaSearchCV`.
-    is_full_grid : bool
-        Whether the space is finite and is searched in full.
-    is_single_metric : bool
-        Whether ``scoring`` is one score.
+    Raises
+    ------
+    ValueError
+        If the pruner's parameters are wrong, or it does not fit the search's resource.
     """
-
-    pruner: Any
-    resource: str | None
-    factor: float
-    n_trials: int
-    refit: Any
-    is_full_grid: bool
-    is_single_metric: bool
-
-    @property
-    def tolerance(self) -> Tolerance | None:
-        """How far below the best a candidate may end and still be chosen by ``refit``; None if not at all."""
-        return self.refit.compute_tolerance if isinstance(self.refit, RefitRule) else None
-
-    @property
-    def wants_every_score(self) -> bool:
-        """Whether a user of scikit-learn's searches expects every candidate's score.
-
-        So it is in a small search, in a finite space that is searched in full, and if only a callable ``refit`` knows
-        which score decides.
-        """
-        is_small = self.n_trials <= MAX_TRIALS_WITHOUT_PRUNING
-        if self.refit is False:
-            one_score_decides = self.is_single_metric
-        else:
-            one_score_decides = isinstance(self.refit, RefitRule) or not callable(self.refit)
-        return is_small or self.is_full_grid or not one_score_decides
-
-
-def start_pruning(request: PruningRequest, study: optuna.Study) -> PruningRule:
-    """Choose the rule that stops candidates; the default is fold racing, unless every score is wanted."""
-    metric = get_refit_metric(request.refit)
-    pruner = request.pruner
-    if isinstance(pruner, FoldRacing):
-        return FoldRacingRule(pruner, metric, request.tolerance)
-    if isinstance(pruner, optuna.pruners.BasePruner) and not isinstance(pruner, optuna.pruners.NopPruner):
-        return OptunaPrunerRule(study, metric)
-    if pruner == "auto" and request.resource is not None:
-        return HalvingRule(request.factor, metric)
-    if pruner == "auto" and not request.wants_every_score:
-        return FoldRacingRule(FoldRacing(), metric, request.tolerance)
-    return NoPruningRule()
+    is_rule = isinstance(refit, RefitRule)
+    is_single_metric = scoring is None or isinstance(scoring, str)
+    request = PruningRequest(
+        pruner=pruner,
+        resource=resource,
+        factor=factor,
+        n_trials=n_trials,
+        is_full_grid=space.size is not None and space.size <= n_trials,
+        one_score_decides=is_single_metric if refit is False else is_rule or not callable(refit),
+        tolerance=refit.compute_tolerance if is_rule else None,
+    )
+    return choose_rule(request)

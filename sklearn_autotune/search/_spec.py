@@ -11,7 +11,7 @@ from sklearn_autotune._compat.sklearn import CallbackContexts
 from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.progress import TrialProgress
-from sklearn_autotune.pruning._bars import PruningRule
+from sklearn_autotune.pruning import PruningRule
 from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
@@ -91,8 +91,8 @@ class SearchSpec:
     results : ResultsSpec
     execution : ExecutionRequest
         What measures the candidates is chosen by it.
-    start_pruning : callable
-        From the study to the rule that stops candidates.
+    pruning_rule : PruningRule
+        When candidates are stopped.
     make_budget : callable
     make_stopping_rule : callable
     make_proposer : callable
@@ -115,7 +115,7 @@ class SearchSpec:
     study: StudySpec
     results: ResultsSpec
     execution: ExecutionRequest
-    start_pruning: Callable[[optuna.Study], PruningRule]
+    pruning_rule: PruningRule
     make_budget: Callable[[], Budget]
     contexts: CallbackContexts
     print_start: Callable[[int], None]

@@ -19,8 +19,8 @@ import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import create_random_study
-from sklearn_autotune.evaluation import OUT_OF_TIME, Outcome, WorkItem, average_scores
-from sklearn_autotune.pruning._bars import NoPruningRule, PruningRule
+from sklearn_autotune.evaluation import OUT_OF_TIME, Outcome, WorkItem, average_folds, average_scores
+from sklearn_autotune.pruning import NoPruningTracker, PruningTracker
 from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.space._space import Space, make_candidate_key
 from sklearn_autotune.storage._outcomes import (
@@ -143,8 +143,8 @@ class TrialLoop:
     budget : Budget
     stopping_rule : StoppingRule or None
         When to stop before the budget is spent.
-    pruning_rule : PruningRule or None
-        What candidates have to clear; None lets all run in full.
+    pruning_tracker : PruningTracker or None
+        Stops candidates; None lets all run in full.
     look_ahead : int
         How many candidates may be running before their results are known.
     metric : str or None
@@ -185,7 +185,7 @@ class TrialLoop:
         budget: Budget,
         look_ahead: int,
         stopping_rule: StoppingRule | None = None,
-        pruning_rule: PruningRule | None = None,
+        pruning_tracker: PruningTracker | None = None,
         metric: str | None = None,
         seed: int = 0,
         enqueue: Sequence[Mapping[str, Any]] = (),
@@ -203,7 +203,7 @@ class TrialLoop:
         self.budget = budget
         self.look_ahead = look_ahead
         self.stopping_rule = stopping_rule or StoppingRule()
-        self.pruning_rule = pruning_rule or NoPruningRule()
+        self.pruning_tracker = pruning_tracker or NoPruningTracker()
         self.metric = metric
         self.propose = propose
         self.callbacks = callbacks
@@ -275,7 +275,7 @@ class TrialLoop:
                     candidate_index=asked.candidate_index,
                     n_candidates=self.n_expected_candidates,
                     params=asked.params,
-                    pruner_state=self.pruning_rule.take_snapshot(asked.trial),
+                    pruner_state=self.pruning_tracker.take_snapshot(asked.trial),
                     # Without one complete candidate there would be nothing to return.
                     deadline=None if asked.candidate_index == 0 else self.budget.search_deadline,
                     callback_contexts=self.contexts.open(asked.candidate_index),
@@ -372,7 +372,7 @@ class TrialLoop:
     def _replay_outcome(self, trial: optuna.Trial) -> Outcome:
         """Return the stored outcome of a replayed trial, and report again what the pruning rule had reported."""
         stored = self.stored_trials[trial.number]
-        if self.pruning_rule.reports_values:
+        if self.pruning_tracker.reports_values:
             for step, value in sorted(stored.intermediate_values.items()):
                 trial.report(value, step)
         return read_record(stored, self.space).outcome
@@ -437,14 +437,14 @@ class TrialLoop:
     def _update_rules(self, outcome: Outcome) -> None:
         """Pass an outcome to the budget, the pruning rule and the stopping rule."""
         self.budget.add_outcome(outcome)
-        self.pruning_rule.add_outcome(outcome)
+        self.pruning_tracker.add_outcome(outcome)
         self.stopping_rule.add_outcome(outcome, self._average_folds(outcome) if outcome.status == "complete" else None)
 
     def _average_folds(self, outcome: Outcome) -> float:
-        return average_scores((fold.test for fold in outcome.folds), self.metric)
+        return average_folds(outcome.folds, self.metric)
 
     def _tell(self, trial: optuna.Trial, outcome: Outcome) -> FrozenTrial:
-        if not self.pruning_rule.reports_values:
+        if not self.pruning_tracker.reports_values:
             self._report_scores(trial, outcome)
         if outcome.status == "complete":
             return self.study.tell(trial, self._average_folds(outcome))

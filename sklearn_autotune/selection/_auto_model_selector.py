@@ -26,7 +26,7 @@ from sklearn_autotune.evaluation import Task
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._chosen import resolve_families
-from sklearn_autotune.pruning._fold_racing import FoldRacing
+from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
@@ -38,11 +38,11 @@ from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ensemble_choice import choose_ensemble, make_leaderboard, select_fast_candidates
 from sklearn_autotune.selection._final_fits import FinalFits
+from sklearn_autotune.selection._pruning_rule import SelectionPruningRule
 from sklearn_autotune.selection._schedule import (
     MAX_FAMILY_SHARE,
     Schedule,
     SelectionBudget,
-    SelectionPruningRule,
     make_default_folds,
     make_label,
     sample_rows,
@@ -377,12 +377,12 @@ class AutoModelSelector(BaseSearch):
             study=StudySpec(random_state=self.random_state, make_sampler=partial(make_sampler, None, space)),
             results=ResultsSpec(error_score=self.error_score),
             execution=ExecutionRequest(
-                evaluation=cross_fit,  # type: ignore[arg-type]
+                evaluation=cross_fit,
                 n_jobs=self.n_jobs,
                 look_ahead=self.look_ahead,
                 limits=limits,
             ),
-            start_pruning=lambda study: SelectionPruningRule(RACING, get_family),
+            pruning_rule=SelectionPruningRule(RACING, get_family),
             make_budget=partial(SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved),
             make_stopping_rule=make_stopping_rule,
             make_proposer=lambda: schedule,

@@ -23,13 +23,12 @@ from sklearn_autotune.boosting._early_stopping import (
     set_prediction_rounds,
 )
 from sklearn_autotune.evaluation import (
-    FixedPredictionsClassifier,
-    FixedPredictionsRegressor,
     Fold,
     FoldScore,
     Progress,
     Task,
     WorkItem,
+    make_fixed_predictions,
 )
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 from sklearn_autotune.selection._candidates import FAMILY, get_settings
@@ -219,13 +218,8 @@ class CrossFitEvaluation:
         placeholder = np.zeros((len(rows), 1))
         params = take_metadata_rows(self.task.X, params=self.task.score_params, indices=rows)
         y = take_rows(self.task.y, rows)
-        return float(self.task.scorer(self._make_fixed_predictions(placeholder, prediction), placeholder, y, **params))
-
-    def _make_fixed_predictions(self, rows: np.ndarray, prediction: np.ndarray) -> Any:
-        if self.classes is None:
-            return FixedPredictionsRegressor(rows, prediction, _refuse_other_rows)
-        binary = prediction[:, 1] if prediction.shape[1] == 2 else prediction
-        return FixedPredictionsClassifier(rows, binary, _refuse_other_rows, self.classes)
+        model = make_fixed_predictions(placeholder, prediction, self.classes)
+        return float(self.task.scorer(model, placeholder, y, **params))
 
     def _take_weights(self, rows: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
         weight = params.get("sample_weight")
@@ -302,10 +296,6 @@ def _limit_to_one_thread() -> Any:
     each other (scikit-learn's issue 30662): a fit of 0.3 seconds took 13, predicting one row 6 seconds instead of 0.02.
     """
     return get_threadpool_controller().limit(limits=1, user_api="openmp")
-
-
-def _refuse_other_rows(X: Any) -> Any:
-    raise ValueError("This scorer asks for predictions of other rows than those to be scored.")
 
 
 def _declare_categories(model: Any, preparation: Any, n_categories: np.ndarray, n_columns: int) -> dict[str, Any]:

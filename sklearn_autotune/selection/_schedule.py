@@ -1,4 +1,4 @@
-"""The schedule of AutoModelSelector: the order of candidates, the time reserved for later stages, pruning, budget."""
+"""The schedule of AutoModelSelector: the order of candidates, the time reserved for later stages, budget."""
 
 import time
 import warnings
@@ -9,14 +9,10 @@ from itertools import zip_longest
 from typing import Any, Protocol
 
 import numpy as np
-import optuna
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
-from sklearn_autotune.evaluation import Outcome, PrunerState, average_scores
+from sklearn_autotune.evaluation import Outcome, average_scores
 from sklearn_autotune.families import Family
-from sklearn_autotune.pruning._bars import FoldRacingRule
-from sklearn_autotune.pruning._fold_racing import FoldRacing
-from sklearn_autotune.search._refit_rules import BestMean
 from sklearn_autotune.search._trial_loop import Budget, TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY, make_first_candidates, make_typical_candidate
 from sklearn_autotune.selection._cost_model import CostModel
@@ -25,7 +21,6 @@ from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 __all__ = [
     "Schedule",
     "SelectionBudget",
-    "SelectionPruningRule",
     "average_fold_scores",
     "make_default_folds",
     "make_label",
@@ -43,9 +38,6 @@ MAX_PER_FAMILY = 2
 N_BLEND_CANDIDATES = 6
 MAX_BLEND_CANDIDATES = 12
 MAX_BLEND_SIZE = 5
-
-# The first candidate of a family is measured in full up to this distance from the best, as a share of the best score.
-FIRST_TOLERANCE = 0.25
 
 # Seconds reserved for blending and the steps after it, fits apart: BLEND_SECONDS, but at most BLEND_TIME_SHARE of the
 # time limit of a candidate.
@@ -306,59 +298,6 @@ class Schedule:
     def is_refitted(self, record: TrialRecord) -> bool:
         """Whether a chosen candidate is fitted once more, on all rows, instead of averaging its fold models."""
         return self.refits_all or not self.cost_model.families[record.params[FAMILY]].is_bagged
-
-
-@dataclass(frozen=True, slots=True)
-class NearBestTolerance(BestMean):
-    """Keeps candidates near the best from being pruned, since they may enter the blend.
-
-    Parameters
-    ----------
-    share : float
-        Tolerated distance from the best score, as a share of that score.
-    """
-
-    share: float = 0.1
-
-    def compute_tolerance(self, best: np.ndarray) -> float:
-        """Return the tolerated distance from the best score."""
-        return self.share * abs(float(best.mean()))
-
-
-class SelectionPruningRule:
-    """Prunes by fold racing, with more tolerance for the first candidate of each family.
-
-    Models of different kinds err on different rows, so the second best family often helps a blend more than the second
-    best candidate of the best one.
-
-    Parameters
-    ----------
-    racing : FoldRacing
-    get_family : callable
-        Returns the name of a trial's family.
-    """
-
-    reports_values = False
-
-    def __init__(self, racing: FoldRacing, get_family: Callable[[optuna.Trial], str]) -> None:
-        self.get_family = get_family
-        self.first_candidate_rule = FoldRacingRule(
-            racing, tolerance=NearBestTolerance(share=FIRST_TOLERANCE).compute_tolerance
-        )
-        self.other_candidate_rule = FoldRacingRule(racing, tolerance=NearBestTolerance().compute_tolerance)
-        self.seen_families: set[str] = set()
-
-    def add_outcome(self, outcome: Outcome) -> None:
-        """Take the scores of a complete candidate into account."""
-        self.first_candidate_rule.add_outcome(outcome)
-        self.other_candidate_rule.add_outcome(outcome)
-
-    def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
-        """Return the state that decides about this candidate, from the complete candidates so far."""
-        family = self.get_family(trial)
-        is_first = family not in self.seen_families
-        self.seen_families.add(family)
-        return (self.first_candidate_rule if is_first else self.other_candidate_rule).take_snapshot(trial)
 
 
 @dataclass(slots=True)

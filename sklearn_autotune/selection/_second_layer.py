@@ -113,7 +113,7 @@ class SecondLayer:
                 if deadline is not None and time.time() + seconds / len(candidates) > deadline:
                     break
                 work = WorkItem(number, 0, 1, candidate, deadline=deadline)
-                outcome = measure(layer, work)  # type: ignore[arg-type]  # lacks what `measure` does not use
+                outcome = measure(layer, work)
                 self.records.append(TrialRecord(number, candidate, outcome))
                 number += 1
         return self.records

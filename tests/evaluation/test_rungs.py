@@ -31,7 +31,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune.evaluation import Fold, Rung, StepCache, WorkItem, measure
 from sklearn_autotune.evaluation._ladder import choose_rung, draw_stratified_order
-from sklearn_autotune.evaluation._rungs import make_rung_evaluation
+from sklearn_autotune.evaluation._rungs import RungFit, make_rung_evaluation
 from sklearn_autotune.execution._worker import Worker
 from tests.rung_folds import X, whole_folds, y
 from tests.strategies import quick
@@ -302,7 +302,7 @@ def test_epochs_are_counted_again_for_the_final_fit(tmp_path):
 
     outcome = measure(rungs, work(a=1.0))
     n_calls = len(read_log(log))
-    fitted = rungs.fit(clone(toy), X, y, {}, outcome.curve)
+    fitted = RungFit("epochs").fit(clone(toy), X, y, {}, outcome.curve)
 
     assert n_calls == 3 * 100
     assert outcome.resolved_params == {}
@@ -316,7 +316,7 @@ def test_where_the_count_is_a_parameter_the_final_fit_is_as_ever():
     outcome = measure(rungs, work())
     model = RandomForestClassifier(random_state=0).set_params(**outcome.resolved_params)
 
-    assert rungs.fit(model, X, y, {}, outcome.curve) is model
+    assert RungFit("iterations").fit(model, X, y, {}, outcome.curve) is model
     assert len(model.estimators_) == outcome.resolved_params["n_estimators"]
 
 

@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.evaluation import Progress, Rung, average_scores
-from sklearn_autotune.pruning._halving import HalvingScores, HalvingState
+from sklearn_autotune.pruning._halving import HalvingState, HalvingTracker
 from tests.toys import statuses, table
 
 BOOSTING = {"learning_rate": loguniform(1e-3, 1), "max_depth": [1, 2, 3, 4], "subsample": [0.5, 0.7, 1.0]}
@@ -45,29 +45,29 @@ scores = st.lists(st.floats(-1, 1), min_size=1, max_size=30)
 
 @given(scores, st.floats(-1, 1), st.sampled_from([1.5, 2, 3, 4]))
 def test_the_best_share_of_the_candidates_at_a_rung_goes_on(means, own, factor):
-    rungs = HalvingScores(factor)
+    tracker = HalvingTracker(factor)
     for score in means:
-        rungs.add_curve([Rung(10, (score,))])
+        tracker.add_curve([Rung(10, (score,))])
     progress = Progress(0, 3, (), (Rung(10, (own,)),))
 
     n_places = max(1, int((len(means) + 1) // factor))
     n_better = sum(score > own for score in means)
-    assert rungs.make_state().allows(progress) == (n_better < n_places or own >= sorted(means)[-n_places])
+    assert tracker.make_state().allows(progress) == (n_better < n_places or own >= sorted(means)[-n_places])
 
 
 def test_no_candidate_is_stopped_at_a_rung_that_none_has_reached():
-    rungs = HalvingScores(3)
-    rungs.add_curve([Rung(10, (0.9,))])
+    tracker = HalvingTracker(3)
+    tracker.add_curve([Rung(10, (0.9,))])
 
-    assert rungs.make_state().allows(Progress(1, 3, (), (Rung(10, (0.5,)), Rung(30, (0.1,)))))
-    assert not rungs.make_state().allows(Progress(0, 3, (), (Rung(10, (0.5,)),)))
+    assert tracker.make_state().allows(Progress(1, 3, (), (Rung(10, (0.5,)), Rung(30, (0.1,)))))
+    assert not tracker.make_state().allows(Progress(0, 3, (), (Rung(10, (0.5,)),)))
 
 
 def test_failed_folds_are_neither_stored_nor_pruned():
-    rungs = HalvingScores(3)
-    rungs.add_curve([Rung(10, (float("nan"), 0.5))])
+    tracker = HalvingTracker(3)
+    tracker.add_curve([Rung(10, (float("nan"), 0.5))])
 
-    assert rungs.scores == {}
+    assert tracker.scores == {}
     assert HalvingState({10: 0.5}).allows(Progress(0, 3, (), (Rung(10, (float("nan"),)),)))
 
 
@@ -79,10 +79,10 @@ def test_one_of_several_scores_decides():
 
 
 def test_the_state_is_picklable_and_does_not_change():
-    rungs = HalvingScores(2)
-    rungs.add_curve([Rung(1, (0.5,))])
-    state = rungs.make_state()
-    rungs.add_curve([Rung(1, (0.9,)), Rung(2, (0.9,))])
+    tracker = HalvingTracker(2)
+    tracker.add_curve([Rung(1, (0.5,))])
+    state = tracker.make_state()
+    tracker.add_curve([Rung(1, (0.9,)), Rung(2, (0.9,))])
 
     assert state.is_picklable
     assert pickle.loads(pickle.dumps(state)) == state == HalvingState({1: 0.5})

@@ -14,17 +14,15 @@ from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat.sklearn import get_threadpool_controller
-from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome
+from sklearn_autotune.evaluation import FoldScore, Outcome
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.families._base import estimate_boosting_seconds
-from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY, add_family_prefix, make_candidate, make_first_candidates
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._schedule import (
     Schedule,
     SelectionBudget,
-    SelectionPruningRule,
     select_blend_candidates,
 )
 
@@ -228,21 +226,6 @@ def test_of_many_families_the_best_alone_can_enter_the_blend():
     records = [record(number, name, *(-0.1 - number / 1000,) * 3) for number, name in enumerate("aabbccdde")]
     found = [one.params[FAMILY] for one in select_blend_candidates(records)]
     assert found == ["a", "a", "b", "b", "c", "c", "d", "e"]
-
-
-def test_the_first_of_a_family_may_be_farther_behind():
-    random = np.random.RandomState(0)
-    luck = random.normal(scale=0.002, size=N_FOLDS)
-    pruning_rule = SelectionPruningRule(FoldRacing(n_startup_trials=3), get_family=str)
-
-    assert isinstance(pruning_rule.take_snapshot("a"), NoPruningState)
-    for level in (0.5, 0.51, 0.52, 0.6):
-        scores = -level + luck + random.normal(scale=0.001, size=N_FOLDS)
-        pruning_rule.add_outcome(Outcome("complete", tuple(FoldScore(score, None, 0.0, 0.0, None) for score in scores)))
-    first, second = pruning_rule.take_snapshot("b"), pruning_rule.take_snapshot("b")
-    assert first.min_means[0] < second.min_means[0] < -0.5
-    # A quarter of the best score in place of a tenth.
-    assert second.min_means[0] - first.min_means[0] == pytest.approx(0.15 * 0.5, rel=0.02)
 
 
 def test_boosters_without_time_end_with_a_round_and_are_complete():

@@ -1,0 +1,39 @@
+"""No pruning: every candidate is measured in full."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sklearn_autotune.evaluation import NoPruningState, Outcome, PrunerState
+from sklearn_autotune.pruning._base import PruningRequest
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["NoPruningRule", "NoPruningTracker"]
+
+
+@dataclass(frozen=True, slots=True)
+class NoPruningRule:
+    """Lets every candidate run in full."""
+
+    @classmethod
+    def accept(cls, request: PruningRequest) -> "NoPruningRule":
+        """Return the rule, whatever is requested: it is the last one that is asked."""
+        return cls()
+
+    def start(self, study: "optuna.Study", metric: str | None) -> "NoPruningTracker":
+        """Return a tracker that stops no candidate."""
+        return NoPruningTracker()
+
+
+class NoPruningTracker:
+    """Makes states that let every candidate go on."""
+
+    reports_values = False
+
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Do nothing."""
+
+    def take_snapshot(self, trial: "optuna.Trial") -> PrunerState:
+        """Return a state that lets every candidate go on."""
+        return NoPruningState()

@@ -1,0 +1,112 @@
+"""Pruning by one of Optuna's pruners.
+
+Optuna is imported only where it is used: whatever is in this folder may be imported by worker processes.
+"""
+
+import copy
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from sklearn_autotune.evaluation import Outcome, Progress, PrunerState, average_folds
+from sklearn_autotune.pruning._base import PruningRequest
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+__all__ = ["OptunaPrunerRule", "OptunaPrunerState", "OptunaPrunerTracker"]
+
+
+@dataclass(frozen=True, slots=True)
+class OptunaPrunerRule:
+    """Prunes by the pruner that the study has."""
+
+    @classmethod
+    def accept(cls, request: PruningRequest) -> "OptunaPrunerRule | None":
+        """Return the rule if the user has chosen a pruner of Optuna's that can stop a candidate."""
+        from optuna.pruners import BasePruner, NopPruner
+
+        is_accepted = isinstance(request.pruner, BasePruner) and not isinstance(request.pruner, NopPruner)
+        return cls() if is_accepted else None
+
+    def start(self, study: "optuna.Study", metric: str | None) -> "OptunaPrunerTracker":
+        """Return a tracker that asks the study's pruner."""
+        return OptunaPrunerTracker(study, metric)
+
+
+class OptunaPrunerTracker:
+    """Makes states with the study's pruner, and the trials that the study holds when the candidate is asked."""
+
+    reports_values = True
+
+    def __init__(self, study: "optuna.Study", metric: str | None = None) -> None:
+        self.study = study
+        self.metric = metric
+
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Do nothing: the pruner reads the study itself."""
+
+    def take_snapshot(self, trial: "optuna.Trial") -> PrunerState:
+        """Return a state with the pruner, and the trials that the study holds now."""
+        return OptunaPrunerState(self.study, trial, self.metric)
+
+
+class OptunaPrunerState:
+    """Decides by one of Optuna's pruners, from the trials that had been told when the state was made.
+
+    It reports the mean score of the folds so far, as Optuna's own examples do, or of all folds at each rung. It has to
+    stay with the study. The pruner is a copy, because some pruners remember the first trials they see, and which trial
+    they see first depends on timing.
+    """
+
+    is_picklable = False
+
+    def __init__(self, study: "optuna.Study", trial: "optuna.Trial", metric: str | None) -> None:
+        import optuna
+
+        from sklearn_autotune._compat.optuna import get_storage
+
+        self.trial = trial
+        self.metric = metric
+        trials = study.get_trials(deepcopy=False)
+        visible = frozenset(t.number for t in trials if t.state != optuna.trial.TrialState.RUNNING) | {trial.number}
+        self.trial.study = optuna.Study(
+            study_name=study.study_name,
+            storage=_StorageSnapshot(get_storage(study), visible),  # type: ignore[arg-type]  # of BaseStorage's methods
+            sampler=study.sampler,
+            pruner=copy.deepcopy(study.pruner),
+        )
+
+    def allows(self, progress: Progress) -> bool:
+        """Whether the pruner lets the candidate go on."""
+        mean = average_folds(progress.folds, self.metric)
+        if not isfinite(mean):
+            return True  # a failed fold: let the rest be measured, so that the report of failures is complete
+        self.trial.report(mean, progress.curve[-1].resource if progress.curve else progress.step)
+        return not self.trial.should_prune()
+
+
+class _StorageSnapshot:
+    """A storage that shows only some of its trials; pruners may make studies of their own on it."""
+
+    def __init__(self, storage: Any, visible: frozenset[int]) -> None:
+        self._storage = storage
+        self._visible = visible
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> "list[FrozenTrial]":
+        """Return the visible trials."""
+        trials = self._storage.get_all_trials(study_id, deepcopy=deepcopy, states=states)
+        return [trial for trial in trials if trial.number in self._visible]
+
+    def get_best_trial(self, study_id: int) -> "FrozenTrial":
+        """Return the best of the visible trials."""
+        from optuna.trial import TrialState
+
+        complete = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.COMPLETE,))
+        if not complete:
+            raise ValueError("No trials are completed yet.")
+        return max(complete, key=lambda trial: trial.values[0])
