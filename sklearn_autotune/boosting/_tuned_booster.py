@@ -1,11 +1,12 @@
 """BaseTunedBooster: the search behind the tuned boosters, whatever their library and their target."""
 
+import inspect
 import numbers
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import optuna
@@ -51,7 +52,9 @@ from sklearn_autotune.tables._encoder import (
 )
 from sklearn_autotune.tables._estimators import EncodingTransformer
 
-__all__ = ["BaseTunedBooster"]
+__all__ = ["BaseTunedBooster", "extend_signature"]
+
+Constructor = TypeVar("Constructor", bound=Callable[..., None])
 
 MAX_ROUNDS = 5000
 
@@ -450,6 +453,33 @@ class BaseTunedBooster(BaseSearch):
         encoded = self._encoder.transform(X)
         validate_data(self, X, reset=False, skip_check_array=True)
         return encoded
+
+
+def extend_signature(base: type[BaseTunedBooster]) -> Callable[[Constructor], Constructor]:
+    """Give a constructor that hands ``**params`` to the one of a base class a signature with all their names.
+
+    scikit-learn reads the names and the defaults of parameters there.
+
+    Parameters
+    ----------
+    base : type
+        Its parameters come first.
+
+    Returns
+    -------
+    extend : callable
+        A decorator.
+    """
+
+    def extend(constructor: Constructor) -> Constructor:
+        shared = inspect.signature(base.__init__)
+        given = inspect.signature(constructor).parameters.values()
+        own = [param for param in given if param.kind is inspect.Parameter.KEYWORD_ONLY]
+        signature = shared.replace(parameters=[*shared.parameters.values(), *own])
+        constructor.__signature__ = signature  # type: ignore[attr-defined]
+        return constructor
+
+    return extend
 
 
 def _choose_n_folds(target: Target) -> int:

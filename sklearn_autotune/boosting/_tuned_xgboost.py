@@ -1,6 +1,5 @@
 """TunedXGBClassifier and TunedXGBRegressor: XGBoost, tuned by cross-validation."""
 
-import inspect
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from sklearn_autotune._compat.sklearn import StrOptions
 from sklearn_autotune.boosting._library import TunedLibrary
 from sklearn_autotune.boosting._targets import BaseTunedClassifier, BaseTunedRegressor
-from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster
+from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster, extend_signature
 from sklearn_autotune.boosting._xgboost_library import XGBOOST_PARAMS, TunedXGBoost
 
 __all__ = ["TunedXGBClassifier", "TunedXGBRegressor"]
@@ -264,13 +263,6 @@ class BaseTunedXGB(BaseTunedBooster):
         self.multi_strategy = multi_strategy
 
 
-def _make_signature(name: str, default: Any) -> inspect.Signature:
-    """Return the signature of the shared constructor with one more parameter."""
-    shared = inspect.signature(BaseTunedXGB.__init__)
-    extra = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-    return shared.replace(parameters=[*shared.parameters.values(), extra])
-
-
 @_fill_docstring
 class TunedXGBClassifier(BaseTunedClassifier, BaseTunedXGB):
     """XGBoost for classification, tuned by cross-validation.
@@ -309,12 +301,10 @@ class TunedXGBClassifier(BaseTunedClassifier, BaseTunedXGB):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
+    @extend_signature(BaseTunedXGB)
     def __init__(self, *, class_weight: Any = None, **params: Any) -> None:
         super().__init__(**params)
         self.class_weight = class_weight
-
-    # scikit-learn reads the parameters' names and defaults here.
-    __init__.__signature__ = _make_signature("class_weight", None)  # type: ignore[attr-defined]
 
 
 @_fill_docstring

@@ -11,7 +11,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn_autotune import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.boosting._library import BinnedFold, FoldTraining, RoundTrainer, TunedLibrary
 from sklearn_autotune.boosting._targets import BaseTunedClassifier, BaseTunedRegressor
-from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster
+from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster, extend_signature
 
 # -- a tuned booster of LightGBM, as the one file that it would be -----------------------------------------------------
 
@@ -98,45 +98,20 @@ class BaseTunedLGBM(BaseTunedBooster):
         **dict.fromkeys((*LightGBMLibrary.params, "class_weight"), "no_validation"),
     }
 
-    def __init__(
-        self,
-        *,
-        n_trials=100,
-        timeout=None,
-        scoring=None,
-        cv=None,
-        n_jobs=None,
-        random_state=None,
-        space=None,
-        pruner="auto",
-        sampler=None,
-        look_ahead=1,
-        refit=True,
-        patience=None,
-        target_score=None,
-        enqueue="auto",
-        callbacks=None,
-        storage=None,
-        study_name=None,
-        resume=False,
-        verbose=0,
-        error_score=np.nan,
-        return_train_score=False,
-        refine_learning_rate=True,
-        n_estimators=None,
-        num_leaves=None,
-        learning_rate=None,
-        reg_lambda=None,
-        colsample_bytree=None,
-        class_weight=None,
-    ):
-        given = dict(locals())
-        for name in self._get_param_names():
-            setattr(self, name, given[name])
+    @extend_signature(BaseTunedBooster)
+    def __init__(self, *, num_leaves=None, learning_rate=None, reg_lambda=None, colsample_bytree=None, **params):
+        super().__init__(**params)
+        self.num_leaves = num_leaves
+        self.learning_rate = learning_rate
+        self.reg_lambda = reg_lambda
+        self.colsample_bytree = colsample_bytree
 
 
 class TunedLGBMClassifier(BaseTunedClassifier, BaseTunedLGBM):
-    pass
+    @extend_signature(BaseTunedLGBM)
+    def __init__(self, *, class_weight=None, **params):
+        super().__init__(**params)
+        self.class_weight = class_weight
 
 
 class TunedLGBMRegressor(BaseTunedRegressor, BaseTunedLGBM):
