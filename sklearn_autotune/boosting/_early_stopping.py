@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-from sklearn.utils.validation import has_fit_parameter
+from sklearn_autotune._compat.boosters import find_library, get_library
 
 __all__ = [
     "MIN_TIME_SHARE",
@@ -95,181 +94,38 @@ def fit_with_early_stopping(
         If the model is not of XGBoost, LightGBM or CatBoost.
     """
     end_time = float("inf") if seconds is None else time.perf_counter() + seconds
-    _get_library(model).fit(model, X, y, eval_rows, end_time, fit_params)
+    get_library(model).fit_until(model, X, y, eval_rows, end_time, fit_params)
 
 
 def has_early_stopping(model: Any) -> bool:
     """Whether a model is a booster whose parameters ask for early stopping."""
-    library = _find_library(model)
+    library = find_library(model)
     return library is not None and model.get_params().get(library.patience_param) is not None
 
 
 def get_best_rounds(model: Any) -> int:
     """Return how many rounds early stopping has found."""
-    return _get_library(model).get_best_rounds(model)
+    return get_library(model).get_best_rounds(model)
 
 
 def get_used_rounds(model: Any) -> int:
     """Return the number of rounds that a fitted booster predicts with."""
-    return _get_library(model).get_used_rounds(model)
+    return get_library(model).get_used_rounds(model)
 
 
 def set_prediction_rounds(model: Any, n_rounds: int) -> None:
     """Let a fitted booster predict with a number of rounds, or with all if it has fewer."""
-    _get_library(model).set_prediction_rounds(model, n_rounds)
+    get_library(model).set_prediction_rounds(model, n_rounds)
 
 
 def clone_without_early_stopping(model: Any) -> Any:
     """Return an unfitted copy that fits all its rounds."""
     params = model.get_params()
     # CatBoost's constructor does not keep a None, and what it does not keep cannot be cloned.
-    del params[_get_library(model).patience_param]
+    del params[get_library(model).patience_param]
     return type(model)(**params)
 
 
 def clone_with_rounds(model: Any, n_rounds: int) -> Any:
     """Return an unfitted copy with a fixed number of rounds instead of early stopping."""
-    return clone_without_early_stopping(model).set_params(**{_get_library(model).rounds_param: n_rounds})
-
-
-class BoosterLibrary(Protocol):
-    """What differs between boosting libraries: parameter names, and how numbers of rounds are read and set."""
-
-    patience_param: str
-    rounds_param: str
-
-    @staticmethod
-    def fit(
-        model: Any, X: Any, y: Any, eval_rows: tuple[Any, Any], end_time: float, fit_params: Mapping[str, Any]
-    ) -> None:
-        """Fit until ``time.perf_counter()`` reaches ``end_time``."""
-
-    @staticmethod
-    def get_best_rounds(model: Any) -> int:
-        """Return the number of rounds with the lowest loss on the evaluation rows."""
-        ...
-
-    @staticmethod
-    def get_used_rounds(model: Any) -> int:
-        """Return the number of rounds that predictions are made with."""
-        ...
-
-    @staticmethod
-    def set_prediction_rounds(model: Any, n_rounds: int) -> None:
-        """Change the number of rounds that predictions are made with."""
-
-
-class _XGBoost:
-    patience_param = "early_stopping_rounds"
-    rounds_param = "n_estimators"
-
-    @staticmethod
-    def fit(
-        model: Any, X: Any, y: Any, eval_rows: tuple[Any, Any], end_time: float, fit_params: Mapping[str, Any]
-    ) -> None:
-        from xgboost.callback import TrainingCallback
-
-        class StopAtEndTime(TrainingCallback):
-            def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-                # A callback that ends training hides the round from XGBoost's early stopping, which has to see one.
-                return epoch > 0 and time.perf_counter() > end_time
-
-        model.set_params(callbacks=[StopAtEndTime()])
-        model.fit(X, y, eval_set=[eval_rows], verbose=False, **fit_params)
-        model.set_params(callbacks=None)
-
-    @staticmethod
-    def get_best_rounds(model: Any) -> int:
-        return int(model.best_iteration) + 1
-
-    get_used_rounds = get_best_rounds
-
-    @staticmethod
-    def set_prediction_rounds(model: Any, n_rounds: int) -> None:
-        booster = model.get_booster()
-        booster.set_attr(best_iteration=str(min(n_rounds, booster.num_boosted_rounds()) - 1))
-
-
-class _LightGBM:
-    patience_param = "early_stopping_round"
-    rounds_param = "n_estimators"
-
-    @staticmethod
-    def fit(
-        model: Any, X: Any, y: Any, eval_rows: tuple[Any, Any], end_time: float, fit_params: Mapping[str, Any]
-    ) -> None:
-        from lightgbm.callback import EarlyStopException
-
-        patience = model.get_params()[_LightGBM.patience_param]
-        losses: list[float] = []
-
-        def stop_in_time(state: Any) -> None:
-            _name, _metric, value, is_higher_better = state.evaluation_result_list[0][:4]
-            losses.append(-value if is_higher_better else value)
-            if len(losses) - np.argmin(losses) > patience or time.perf_counter() > end_time:
-                raise EarlyStopException(state.iteration, state.evaluation_result_list)
-
-        # LightGBM's own early stopping drops the rounds after the best one, which other folds may need.
-        model.set_params(**{_LightGBM.patience_param: None})
-        # LightGBM 4.7 has new parameters for the evaluation rows, and warns of the old one.
-        has_eval_X = has_fit_parameter(model, "eval_X")
-        eval_params = {"eval_X": eval_rows[0], "eval_y": eval_rows[1]} if has_eval_X else {"eval_set": [eval_rows]}
-        model.fit(X, y, callbacks=[stop_in_time], **eval_params, **fit_params)
-        model.set_params(**{_LightGBM.patience_param: patience})
-        model.booster_.best_iteration = int(np.argmin(losses)) + 1
-
-    @staticmethod
-    def get_best_rounds(model: Any) -> int:
-        return int(model.booster_.best_iteration)
-
-    get_used_rounds = get_best_rounds
-
-    @staticmethod
-    def set_prediction_rounds(model: Any, n_rounds: int) -> None:
-        model.booster_.best_iteration = min(n_rounds, model.booster_.current_iteration())
-
-
-class _CatBoost:
-    patience_param = "early_stopping_rounds"
-    rounds_param = "iterations"
-
-    @staticmethod
-    def fit(
-        model: Any, X: Any, y: Any, eval_rows: tuple[Any, Any], end_time: float, fit_params: Mapping[str, Any]
-    ) -> None:
-        class StopAtEndTime:
-            def after_iteration(self, info: Any) -> bool:
-                return time.perf_counter() <= end_time
-
-        # Rounds after the best one are kept: other folds may need them.
-        model.fit(X, y, eval_set=eval_rows, use_best_model=False, callbacks=[StopAtEndTime()], **fit_params)
-
-    @staticmethod
-    def get_best_rounds(model: Any) -> int:
-        return int(model.best_iteration_) + 1
-
-    @staticmethod
-    def get_used_rounds(model: Any) -> int:
-        return int(model.tree_count_)
-
-    @staticmethod
-    def set_prediction_rounds(model: Any, n_rounds: int) -> None:
-        model.shrink(ntree_end=min(n_rounds, model.tree_count_))
-
-
-LIBRARIES: Mapping[str, Any] = {"xgboost": _XGBoost, "lightgbm": _LightGBM, "catboost": _CatBoost}
-
-
-def _find_library(model: Any) -> type[BoosterLibrary] | None:
-    package_names = [ancestor.__module__.partition(".")[0] for ancestor in type(model).__mro__]
-    return next((LIBRARIES[package] for package in package_names if package in LIBRARIES), None)
-
-
-def _get_library(model: Any) -> type[BoosterLibrary]:
-    library = _find_library(model)
-    if library is None:
-        raise TypeError(
-            f"A family with rounds has to make a model of {', '.join(LIBRARIES)}, whose early stopping is known here; "
-            f"this one makes a {type(model).__name__}. Leave out rounds."
-        )
-    return library
+    return clone_without_early_stopping(model).set_params(**{get_library(model).rounds_params[0]: n_rounds})

@@ -2,26 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from queue import SimpleQueue
 from traceback import format_exc
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from sklearn import config_context, get_config
 
+from sklearn_autotune.boosting._library import RoundTrainer
 from sklearn_autotune.evaluation._base import Fold, FoldScore, is_finite_score, select_score
 
 __all__ = [
     "FoldBooster",
-    "FoldMatrices",
-    "estimate_histogram_bytes",
-    "get_learning_rate",
+    "FoldScorer",
     "has_stopped_improving",
     "make_round_grid",
-    "make_training_params",
 ]
 
 # Where candidates are scored, in rounds times learning rate: the first point, the ratio of each to the one before, and
@@ -35,12 +31,6 @@ MAX_PROGRESS = 300.0
 # easy tables the log loss falls by next to nothing for thousands of rounds.
 MAX_POINTS_WITHOUT_GAIN = 2
 MIN_GAIN = 0.01
-
-# XGBoost's own defaults.
-DEFAULT_LEARNING_RATE = 0.3
-DEFAULT_MAX_DEPTH = 6
-
-BYTES_PER_BIN = 16  # a gradient and a hessian
 
 UNTIL_NO_IMPROVEMENT = 0
 
@@ -99,83 +89,33 @@ def has_stopped_improving(scores: Sequence[float]) -> bool:
     return len(scores) - 1 - last_gain_point >= MAX_POINTS_WITHOUT_GAIN
 
 
-@dataclass(frozen=True, slots=True)
-class FoldMatrices:
-    """A fold's training and test rows as matrices of XGBoost's, binned.
+class FoldScorer(Protocol):
+    """Scores what a fold's booster predicts.
 
     Attributes
     ----------
-    train, test : xgboost.DMatrix
-    n_bins : int
-        The number of bins of all columns together; 0 if the tree method uses no bins.
+    metric : str or None
+        The score that decides, of several.
     """
 
-    train: Any
-    test: Any
-    n_bins: int = 0
+    @property
+    def metric(self) -> str | None: ...
 
+    def make_failed_score(self) -> Any:
+        """Return the score of a fold that failed."""
+        ...
 
-def make_training_params(model: Any, classes: np.ndarray | None) -> tuple[dict[str, Any], Callable | None]:
-    """Return what the estimator's ``fit`` passes to XGBoost's training: its parameters and a custom objective.
+    def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
+        """Score a point of a curve; return the traceback if that failed."""
+        ...
 
-    Parameters
-    ----------
-    model : XGBClassifier or XGBRegressor
-    classes : ndarray of shape (n_classes,) or None
+    def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
+        """Score predictions for a fold's test rows; return the traceback if that failed."""
+        ...
 
-    Returns
-    -------
-    params : dict
-    objective : callable or None
-        As ``Booster.update`` takes it.
-    """
-    params = dict(model.get_xgb_params())
-    objective = None
-    if callable(model.objective):
-        objective = partial(_call_custom_objective, model.objective)
-        params["objective"] = "reg:squarederror" if classes is None else "binary:logistic"
-    if classes is not None and len(classes) > 2:
-        params |= {"objective": "multi:softprob", "num_class": len(classes)}
-    return params, objective
-
-
-def _call_custom_objective(objective: Callable, predictions: np.ndarray, train: Any) -> Any:
-    """Call an objective in the form that scikit-learn's users of XGBoost give it."""
-    weight = train.get_weight()
-    extra = {"sample_weight": weight} if weight.size > 0 else {}
-    return objective(train.get_label(), predictions, **extra)
-
-
-def get_learning_rate(model: Any) -> float:
-    """Return the learning rate of an XGBoost estimator, or XGBoost's default."""
-    return float(model.learning_rate or DEFAULT_LEARNING_RATE)
-
-
-def estimate_histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
-    """Return how much memory a booster's histograms take during training: XGBoost keeps one for each node of a tree.
-
-    Parameters
-    ----------
-    model : XGBClassifier or XGBRegressor
-    n_bins : int
-        The number of bins of all columns together.
-    n_rows : int
-        Training rows; a tree has at most as many leaves.
-
-    Returns
-    -------
-    n_bytes : int
-        An upper bound.
-
-    Examples
-    --------
-    >>> from xgboost import XGBClassifier
-    >>> estimate_histogram_bytes(XGBClassifier(max_depth=10), 50 * 256, 100_000) / 2**20
-    200.0
-    """
-    depth = DEFAULT_MAX_DEPTH if model.max_depth is None else model.max_depth
-    n_nodes = min([n_rows, *([2**depth] if depth else []), *([model.max_leaves] if model.max_leaves else [])])
-    return n_nodes * n_bins * BYTES_PER_BIN
+    def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Any:
+        """Score a number of rounds on a fold's training rows, if that is wanted."""
+        ...
 
 
 class FoldBooster:
@@ -183,12 +123,9 @@ class FoldBooster:
 
     Parameters
     ----------
-    evaluation : FoldBoosting
-        Scores it.
+    scorer : FoldScorer
     fold : Fold
-    matrices : FoldMatrices
-    params : mapping of str to object
-    objective : callable or None
+    trainer : RoundTrainer
     round_grid : tuple of int
         Numbers of rounds after which to score it.
     deadline : float or None
@@ -213,23 +150,18 @@ class FoldBooster:
 
     def __init__(
         self,
-        evaluation: Any,
+        scorer: FoldScorer,
         fold: Fold,
-        matrices: FoldMatrices,
-        params: Mapping[str, Any],
-        objective: Callable | None,
+        trainer: RoundTrainer,
         round_grid: tuple[int, ...],
         deadline: float | None,
     ) -> None:
-        self.evaluation = evaluation
+        self.scorer = scorer
         self.fold = fold
-        self.matrices = matrices
-        self.params = params
-        self.objective = objective
+        self.trainer = trainer
         self.round_grid = round_grid
         self.deadline = deadline
         self.is_out_of_time = False
-        self.booster: Any = None
         self.scores: list[Any] = []
         self.predictions: list[np.ndarray] = []
         self.fit_seconds = self.score_seconds = 0.0
@@ -256,16 +188,14 @@ class FoldBooster:
     def best(self) -> FoldScore:
         """The best score of this fold so far, or the failure's score if it failed."""
         if self.error is not None:
-            failed = self.evaluation.folds.make_failed_score()
+            failed = self.scorer.make_failed_score()
             return FoldScore(failed, None, self.fit_seconds, self.score_seconds, self.error)
         return self.score_point(int(np.argmax(self._select_scores())))
 
     def score_point(self, point: int) -> FoldScore:
         """Return the score at a point."""
-        train = self.evaluation.score_training_rows(
-            self.booster, self.matrices.train, self.round_grid[point], self.fold
-        )
-        test, error = self.evaluation.score(self.booster, self.fold, self.predictions[point])
+        train = self.scorer.score_training_rows(self.trainer, self.round_grid[point], self.fold)
+        test, error = self.scorer.score(self.trainer, self.fold, self.predictions[point])
         return FoldScore(test, train, self.fit_seconds, self.score_seconds, error)
 
     def request(self, n_points: int | None) -> None:
@@ -284,8 +214,8 @@ class FoldBooster:
     def release(self) -> None:
         """Keep the trees and free the memory that only training needs; it cannot be trained any further."""
         self.close()
-        if self.booster is not None and self.error is None:
-            self.booster = self.booster.copy()
+        if self.error is None:
+            self.trainer.release()
 
     def close(self) -> None:
         """End the thread, after the round that is being trained."""
@@ -318,24 +248,19 @@ class FoldBooster:
         return self.is_out_of_time or self.is_closing or is_over
 
     def _select_scores(self) -> list[float]:
-        return [select_score(score, self.evaluation.metric) for score in self.counted_scores]
+        return [select_score(score, self.scorer.metric) for score in self.counted_scores]
 
     def _train_to_next_point(self) -> None:
         """Train to the next point, and score."""
-        import xgboost
-
         start = time.perf_counter()
-        train, test = self.matrices.train, self.matrices.test
-        if self.booster is None:
-            self.booster = xgboost.Booster(self.params, cache=[train, test])
-        for iteration in range(self.booster.num_boosted_rounds(), self.round_grid[len(self.scores)]):
+        for _ in range(self.trainer.n_rounds, self.round_grid[len(self.scores)]):
             self.is_out_of_time = self.deadline is not None and time.time() > self.deadline
             if self._should_stop():
                 return
-            self.booster.update(train, iteration, self.objective)
-        prediction = self.booster.predict(test)
+            self.trainer.train_round()
+        prediction = self.trainer.predict_test_rows()
         trained_at = time.perf_counter()
-        score, error = self.evaluation.score_quickly(self.booster, self.fold, prediction)
+        score, error = self.scorer.score_quickly(self.trainer, self.fold, prediction)
         if error is None and not is_finite_score(score):
             error = "a score is not finite"
         self.fit_seconds += trained_at - start

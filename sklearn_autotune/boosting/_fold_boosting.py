@@ -1,4 +1,4 @@
-"""Boosting XGBoost fold after fold, on matrices that all candidates share.
+"""Boosting fold after fold, on matrices that all candidates share.
 
 The folds are binned once, each from its own training rows. A candidate has one booster per fold. The first booster is
 trained until its score stops improving, then the next one. After each fold the candidate may be stopped, judged by the
@@ -18,9 +18,8 @@ generator per thread, so every booster is trained in a thread of its own.
 
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,13 +28,10 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn_autotune._compat.sklearn import take_metadata_rows
 from sklearn_autotune.boosting._fold_booster import (
     FoldBooster,
-    FoldMatrices,
-    estimate_histogram_bytes,
-    get_learning_rate,
     has_stopped_improving,
     make_round_grid,
-    make_training_params,
 )
+from sklearn_autotune.boosting._library import BinnedFold, FoldRows, FoldTraining, RoundTrainer
 from sklearn_autotune.evaluation._base import (
     Fold,
     FoldScore,
@@ -46,7 +42,7 @@ from sklearn_autotune.evaluation._base import (
     average_scores,
     select_score,
 )
-from sklearn_autotune.evaluation._fixed_predictions import make_fixed_predictions, predict_rows
+from sklearn_autotune.evaluation._fixed_predictions import make_fixed_predictions
 from sklearn_autotune.evaluation._ladder import choose_rung
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows, take_test_rows
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
@@ -62,7 +58,7 @@ FINAL_FIT_IN_FOLDS = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The target that XGBoost is trained on.
+    """The target that boosters are trained on.
 
     Attributes
     ----------
@@ -93,7 +89,9 @@ class FoldBoosting:
     Parameters
     ----------
     folds : WholeFolds
-        The folds, and an `XGBClassifier` or `XGBRegressor` with everything set that is not searched.
+        The folds, and an estimator of the library with everything set that is not searched.
+    training : FoldTraining
+        How the library bins and trains.
     target : Target
     metric : str or None
         The score that decides, of several.
@@ -110,13 +108,14 @@ class FoldBoosting:
     """
 
     folds: WholeFolds
+    training: FoldTraining
     target: Target
     metric: str | None = None
     max_rounds: int = 5000
     loss: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float] | None = None
     n_jobs: int = 1
     end_time: float | None = None
-    _matrices: dict[Any, tuple[FoldMatrices, ...]] = field(default_factory=dict, init=False, repr=False)
+    _binned_folds: dict[Hashable, tuple[BinnedFold, ...]] = field(default_factory=dict, init=False, repr=False)
     _kept_predictions: dict[int, tuple[float, Sequence[np.ndarray]]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -219,7 +218,7 @@ class FoldBoosting:
             work.number, average_scores(curve[best].test, self.metric), [g.predictions[best] for g in fold_boosters]
         )
         folds = tuple(fold_booster.score_point(best) for fold_booster in fold_boosters)
-        return Progress(len(folds) - 1, len(folds), folds, curve, {"n_estimators": curve[best].resource})
+        return Progress(len(folds) - 1, len(folds), folds, curve, {self.training.rounds_param: curve[best].resource})
 
     def predict_out_of_fold(
         self, number: int, params: Mapping[str, Any], curve: Sequence[Rung]
@@ -247,46 +246,44 @@ class FoldBoosting:
     # -- boosters and their scores -------------------------------------------------------------------------------------
 
     def _start_boosters(self, model: Any, deadline: float | None) -> list["FoldBooster"]:
-        params, objective = make_training_params(model, self.target.classes)
-        round_grid = make_round_grid(get_learning_rate(model), self.max_rounds)
+        round_grid = make_round_grid(self.training.get_learning_rate(model), self.max_rounds)
         return [
-            FoldBooster(self, fold, matrices, params, objective, round_grid, deadline)
-            for fold, matrices in zip(self.folds.task.folds, self._get_matrices(model), strict=True)
+            FoldBooster(self, fold, binned.make_trainer(model, self.target.classes), round_grid, deadline)
+            for fold, binned in zip(self.folds.task.folds, self._bin_folds(model), strict=True)
         ]
 
     def _is_large(self, model: Any) -> bool:
-        """Whether the histograms of a candidate's boosters need too much memory at once."""
-        held_bytes = [
-            estimate_histogram_bytes(model, matrices.n_bins, matrices.train.num_row())
-            for matrices in self._get_matrices(model)
-        ]
-        return sum(held_bytes) > MAX_HISTOGRAM_BYTES
+        """Whether training a candidate's boosters needs too much memory at once."""
+        return sum(binned.estimate_training_bytes(model) for binned in self._bin_folds(model)) > MAX_HISTOGRAM_BYTES
 
-    def score_quickly(self, booster: Any, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
+    def make_failed_score(self) -> Any:
+        """Return the score of a fold that failed."""
+        return self.folds.make_failed_score()
+
+    def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
         """Score a point of a curve as `score` does, to within rounding, if possible without scikit-learn's checks."""
         if self.loss is None:
-            return self.score(booster, fold, prediction)
+            return self.score(trainer, fold, prediction)
         weight = self._test_weights[fold.number]
         return -self.loss(self.target.values[fold.test], prediction, weight), None
 
-    def score(self, booster: Any, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
+    def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
         """Score what a booster predicts on a fold's test rows; return the traceback if that failed."""
         X_test, y_test = take_test_rows(self.folds.task, fold)
-        return self.folds.score(self._make_fixed_predictions(booster, X_test, prediction), X_test, y_test, fold.test)
+        return self.folds.score(self._make_fixed_predictions(trainer, X_test, prediction), X_test, y_test, fold.test)
 
-    def score_training_rows(self, booster: Any, train: Any, amount: int, fold: Fold) -> Any:
-        """Score a booster with so many rounds on a fold's training rows, if that is wanted."""
+    def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Any:
+        """Score a number of rounds on a fold's training rows, if that is wanted."""
         if not self.folds.task.return_train_score:
             return None
         X_train, y_train = self._split_rows(fold)[0]
-        prediction = booster.predict(train, iteration_range=(0, amount))
+        prediction = trainer.predict_training_rows(n_rounds)
         return self.folds.score(
-            self._make_fixed_predictions(booster, X_train, prediction), X_train, y_train, fold.train
+            self._make_fixed_predictions(trainer, X_train, prediction), X_train, y_train, fold.train
         )[0]
 
-    def _make_fixed_predictions(self, booster: Any, rows: Any, prediction: np.ndarray) -> Any:
-        predict = partial(predict_rows, booster, self.folds.estimator)
-        return make_fixed_predictions(rows, prediction, self.target.classes, predict)
+    def _make_fixed_predictions(self, trainer: RoundTrainer, rows: Any, prediction: np.ndarray) -> Any:
+        return make_fixed_predictions(rows, prediction, self.target.classes, trainer.predict_rows)
 
     def _keep_best_predictions(self, number: int, mean: float, predictions: Sequence[np.ndarray]) -> None:
         """Keep the predictions of the best candidates so far; several may share the best score."""
@@ -302,34 +299,20 @@ class FoldBoosting:
     def _split_rows(self, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
         return split_fold_rows(self.folds.estimator, self.folds.task, fold)
 
-    def _get_matrices(self, model: Any) -> tuple[FoldMatrices, ...]:
-        """Bin the folds, once for each number of bins."""
-        key = model.max_bin, model.tree_method
+    def _bin_folds(self, model: Any) -> tuple[BinnedFold, ...]:
+        """Bin the folds, once for each way of binning."""
+        binning = self.training.get_binning(model)
         with self._lock:
-            if key not in self._matrices:
-                self._matrices[key] = tuple(self._bin_fold(model, fold) for fold in self.folds.task.folds)
-            return self._matrices[key]
+            if binning not in self._binned_folds:
+                self._binned_folds[binning] = tuple(self._bin_fold(model, fold) for fold in self.folds.task.folds)
+            return self._binned_folds[binning]
 
-    def _bin_fold(self, model: Any, fold: Fold) -> FoldMatrices:
-        import xgboost
-
+    def _bin_fold(self, model: Any, fold: Fold) -> BinnedFold:
         (X_train, _), (X_test, _) = self._split_rows(fold)
         task = self.folds.task
         fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
         weight = self.target.compute_weights(fold.train, fit_params.get("sample_weight"))
-        shared = {
-            "missing": model.missing,
-            "nthread": 1,
-            "feature_types": model.feature_types,
-            "enable_categorical": model.enable_categorical,
-        }
-        labels = {"label": self.target.values[fold.train], "weight": weight, "feature_weights": model.feature_weights}
-        if model.tree_method not in (None, "auto", "hist"):
-            return FoldMatrices(xgboost.DMatrix(X_train, **labels, **shared), xgboost.DMatrix(X_test, **shared))
-        bins = {} if model.max_bin is None else {"max_bin": model.max_bin}
-        train = xgboost.QuantileDMatrix(X_train, **labels, **bins, **shared)
-        n_bins = len(train.get_quantile_cut()[1])
-        return FoldMatrices(train, xgboost.QuantileDMatrix(X_test, ref=train, **bins, **shared), n_bins)
+        return self.training.bin_fold(model, FoldRows(X_train, self.target.values[fold.train], weight, X_test))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
-"""BaseTunedXGB: the search behind TunedXGBClassifier and TunedXGBRegressor, except for how the target is handled."""
+"""BaseTunedBooster: the search behind the tuned boosters, whatever their library and their target."""
 
+import inspect
 import numbers
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import optuna
@@ -34,11 +35,10 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
     LowestLearningRateWithinNoise,
     is_refined,
 )
-from sklearn_autotune.boosting._xgboost_parameters import XGBOOST_PARAMS, resolve_constraints
+from sklearn_autotune.boosting._library import TunedLibrary
 from sklearn_autotune.evaluation import Task, WholeFolds
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.families import Shape
-from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
 from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._engine import run_search
@@ -58,7 +58,9 @@ from sklearn_autotune.tables._encoder import (
 )
 from sklearn_autotune.tables._estimators import EncodingTransformer
 
-__all__ = ["BaseTunedXGB"]
+__all__ = ["BaseTunedBooster", "extend_signature"]
+
+Constructor = TypeVar("Constructor", bound=Callable[..., None])
 
 MAX_ROUNDS = 5000
 
@@ -70,13 +72,16 @@ MANY_ROWS = 20_000
 RACING = FoldRacing(n_startup_trials=5)
 
 
-class BaseTunedXGB(BaseSearch):
-    """A search over XGBoost's parameters that boosts all folds of a candidate side by side.
+class BaseTunedBooster(BaseSearch):
+    """A search over a library's parameters that boosts all folds of a candidate side by side.
 
-    Subclasses define how the target is read (`_read_target`), which score decides if none is named
-    (`_make_default_scorer`), the shape of out-of-fold predictions (`_reshape_prediction`), and what the deployed model
-    predicts with (`_wrap_model_with_labels`).
+    A subclass for a library sets ``_library``, and takes the library's parameters in its constructor beside those of
+    this one. `BaseTunedClassifier` and `BaseTunedRegressor` define how the target is read (`_read_target`), which score
+    decides if none is named (`_make_default_scorer`, `_get_loss`), the shape of out-of-fold predictions
+    (`_reshape_prediction`), and what the deployed model predicts with (`_wrap_model_with_labels`).
     """
+
+    _library: ClassVar[TunedLibrary]
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_trials": [Interval(numbers.Integral, 1, None, closed="left")],
@@ -102,7 +107,6 @@ class BaseTunedXGB(BaseSearch):
         "return_train_score": ["boolean"],
         "refine_learning_rate": ["boolean"],
         "n_estimators": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        **dict.fromkeys(XGBOOST_PARAMS, "no_validation"),
     }
 
     def __init__(
@@ -131,37 +135,6 @@ class BaseTunedXGB(BaseSearch):
         return_train_score: bool = False,
         refine_learning_rate: bool = True,
         n_estimators: int | None = None,
-        max_depth: Any = None,
-        max_leaves: Any = None,
-        max_bin: Any = None,
-        grow_policy: Any = None,
-        learning_rate: Any = None,
-        verbosity: Any = None,
-        objective: Any = None,
-        tree_method: Any = None,
-        gamma: Any = None,
-        min_child_weight: Any = None,
-        max_delta_step: Any = None,
-        subsample: Any = None,
-        sampling_method: Any = None,
-        colsample_bytree: Any = None,
-        colsample_bylevel: Any = None,
-        colsample_bynode: Any = None,
-        reg_alpha: Any = None,
-        reg_lambda: Any = None,
-        scale_pos_weight: Any = None,
-        base_score: Any = None,
-        missing: float = np.nan,
-        num_parallel_tree: Any = None,
-        monotone_constraints: Any = None,
-        interaction_constraints: Any = None,
-        importance_type: Any = None,
-        device: Any = None,
-        validate_parameters: Any = None,
-        feature_weights: Any = None,
-        max_cat_to_onehot: Any = None,
-        max_cat_threshold: Any = None,
-        multi_strategy: Any = None,
     ) -> None:
         self.n_trials = n_trials
         self.timeout = timeout
@@ -186,39 +159,8 @@ class BaseTunedXGB(BaseSearch):
         self.return_train_score = return_train_score
         self.refine_learning_rate = refine_learning_rate
         self.n_estimators = n_estimators
-        self.max_depth = max_depth
-        self.max_leaves = max_leaves
-        self.max_bin = max_bin
-        self.grow_policy = grow_policy
-        self.learning_rate = learning_rate
-        self.verbosity = verbosity
-        self.objective = objective
-        self.tree_method = tree_method
-        self.gamma = gamma
-        self.min_child_weight = min_child_weight
-        self.max_delta_step = max_delta_step
-        self.subsample = subsample
-        self.sampling_method = sampling_method
-        self.colsample_bytree = colsample_bytree
-        self.colsample_bylevel = colsample_bylevel
-        self.colsample_bynode = colsample_bynode
-        self.reg_alpha = reg_alpha
-        self.reg_lambda = reg_lambda
-        self.scale_pos_weight = scale_pos_weight
-        self.base_score = base_score
-        self.missing = missing
-        self.num_parallel_tree = num_parallel_tree
-        self.monotone_constraints = monotone_constraints
-        self.interaction_constraints = interaction_constraints
-        self.importance_type = importance_type
-        self.device = device
-        self.validate_parameters = validate_parameters
-        self.feature_weights = feature_weights
-        self.max_cat_to_onehot = max_cat_to_onehot
-        self.max_cat_threshold = max_cat_threshold
-        self.multi_strategy = multi_strategy
 
-    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> "BaseTunedXGB":
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> "BaseTunedBooster":
         """Search, then fit the best candidate on all rows.
 
         Parameters
@@ -269,6 +211,7 @@ class BaseTunedXGB(BaseSearch):
         deadline = None if self.timeout is None else start + self.timeout
         evaluation = FoldBoosting(
             WholeFolds(model, task, self.verbose),
+            self._library,
             target,
             get_refit_metric(self.refit),
             self.n_estimators or MAX_ROUNDS,
@@ -305,19 +248,20 @@ class BaseTunedXGB(BaseSearch):
                 f"Columns {[str(name) for name in names[empty][:5]]} of X hold nothing but missing values. Drop them."
             )
 
+    def _get_library_params(self) -> dict[str, Any]:
+        """Return the parameters that the library's estimators have too."""
+        params = self.get_params(deep=False)
+        return {name: params[name] for name in self._library.params}
+
     def _make_model(self, target: Target) -> Any:
         """Make the estimator that candidates are clones of, with everything set that is not searched."""
-        import xgboost
-
-        kind = xgboost.XGBRegressor if target.classes is None else xgboost.XGBClassifier
-        fixed = {name: getattr(self, name) for name in XGBOOST_PARAMS}
-        if fixed["objective"] is None:
-            del fixed["objective"]  # each class has one of its own
-        types = self._encoder.feature_types
-        names = list(getattr(self, "feature_names_in_", ()))
-        fixed |= resolve_constraints(self.monotone_constraints, self.interaction_constraints, names)
-        seed = None if self.random_state is None else draw_seed(self.random_state) % 2**31
-        return kind(**fixed, n_jobs=1, random_state=seed, feature_types=types, enable_categorical=types is not None)
+        return self._library.make_model(
+            self._get_library_params(),
+            self._encoder,
+            list(getattr(self, "feature_names_in_", ())),
+            is_classifier=target.classes is not None,
+            seed=None if self.random_state is None else draw_seed(self.random_state) % 2**31,
+        )
 
     def _resolve_scorer(self, target: Target) -> Any:
         if self.scoring is None:
@@ -331,25 +275,48 @@ class BaseTunedXGB(BaseSearch):
         if raw_space is None:
             n_train = min(len(fold.train) for fold in task.folds)
             shape = Shape(n_train, is_classifier(model), model.get_params())
-            raw_space = make_tuned_xgboost_space(shape)
-            raw_space = {name: values for name, values in raw_space.items() if getattr(self, name, None) is None}
-            known_candidates = make_first_xgboost_settings(raw_space, SEARCH_LEARNING_RATE, n_train)
+            given = self._get_library_params()
+            default_space = self._library.make_space(shape)
+            raw_space = {name: values for name, values in default_space.items() if given.get(name) is None}
+            known_candidates = self._library.make_first_candidates(raw_space, SEARCH_LEARNING_RATE, n_train)
         space = read_space(raw_space)
-        if "n_estimators" in space.names:
+        if self._library.rounds_param in space.names:
             raise ValueError(
-                "n_estimators is not searched: each candidate is given the number of rounds that is best for it. Take "
-                "it out of the space, and set n_estimators for the largest number."
+                f"{self._library.rounds_param} is not searched: each candidate is given the number of rounds that is "
+                "best for it. Take it out of the space, and set n_estimators for the largest number."
             )
         unknown = sorted(space.names - set(model.get_params()))  # XGBoost itself takes anything, and warns
         if unknown:
             raise ValueError(
                 f"The space names {unknown}, which {type(model).__name__} does not have. Its parameters are "
-                f"{', '.join(sorted(set(XGBOOST_PARAMS) - {'verbosity', 'objective', 'missing', 'device'}))}."
+                f"{', '.join(sorted(set(self._library.params) - set(self._library.unsearched_params)))}."
             )
         if not isinstance(self.enqueue, str):
             for candidate in self.enqueue or ():
                 space.encode(candidate)
         return space, known_candidates
+
+    # -- the target: defined by `BaseTunedClassifier` and `BaseTunedRegressor` -----------------------------------------
+
+    def _read_target(self, y: np.ndarray) -> Target:
+        """Check the target and encode it."""
+        raise NotImplementedError
+
+    def _make_default_scorer(self, target: Target) -> Any:
+        """Make the scorer that decides where ``scoring`` is None."""
+        raise NotImplementedError
+
+    def _get_loss(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]:
+        """Return a quick function for the negative of the default score."""
+        raise NotImplementedError
+
+    def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
+        """Return a booster's prediction in the shape of ``oof_predictions_``."""
+        raise NotImplementedError
+
+    def _wrap_model_with_labels(self) -> Any:
+        """Return ``best_estimator_`` as an estimator that predicts what this one predicts."""
+        raise NotImplementedError
 
     # -- the search ----------------------------------------------------------------------------------------------------
 
@@ -415,9 +382,13 @@ class BaseTunedXGB(BaseSearch):
         return BoosterRacingRule(racing, is_refined if self._is_learning_rate_refined else None)
 
     def _compute_fingerprint(self, task: Task, space: Space) -> dict[str, str]:
-        names = (*XGBOOST_PARAMS, "n_estimators", "refine_learning_rate", "random_state")
-        params = {name: getattr(self, name) for name in names}
-        params["class_weight"] = getattr(self, "class_weight", None)
+        params = {
+            **self._get_library_params(),
+            "n_estimators": self.n_estimators,
+            "refine_learning_rate": self.refine_learning_rate,
+            "random_state": self.random_state,
+            "class_weight": self.get_params(deep=False).get("class_weight"),
+        }
         return compute_fingerprint(task, space, self.scoring, params, None)
 
     def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
@@ -431,7 +402,7 @@ class BaseTunedXGB(BaseSearch):
     @property
     def _is_learning_rate_refined(self) -> bool:
         """Whether the learning rate is refined, and not searched."""
-        return self.refine_learning_rate and self.space is None and self.learning_rate is None
+        return self.refine_learning_rate and self.space is None and self._get_library_params()["learning_rate"] is None
 
     # -- the winner ----------------------------------------------------------------------------------------------------
 
@@ -441,7 +412,7 @@ class BaseTunedXGB(BaseSearch):
         final_fit = BoosterFit(evaluation.target, evaluation.metric)
         self.refit_time_ = fit_winner(best, task, final_fit, winner.outcome.curve)
         self.best_estimator_ = best
-        self.n_estimators_ = self.best_params_["n_estimators"]
+        self.n_estimators_ = self.best_params_[self._library.rounds_param]
         predictions = evaluation.predict_out_of_fold(winner.number, winner.params, winner.outcome.curve)
         self.oof_predictions_ = average_over_folds(task, [self._reshape_prediction(values) for values in predictions])
 
@@ -452,7 +423,7 @@ class BaseTunedXGB(BaseSearch):
         return self.best_estimator_.feature_importances_
 
     def deployed_model(self) -> Any:
-        """Return the fitted model without the search: a Pipeline of an encoder of the columns and XGBoost's estimator.
+        """Return the fitted model without the search: an encoder of the columns and the library's estimator.
 
         Returns
         -------
@@ -488,6 +459,33 @@ class BaseTunedXGB(BaseSearch):
         encoded = self._encoder.transform(X)
         validate_data(self, X, reset=False, skip_check_array=True)
         return encoded
+
+
+def extend_signature(base: type[BaseTunedBooster]) -> Callable[[Constructor], Constructor]:
+    """Give a constructor that hands ``**params`` to the one of a base class a signature with all their names.
+
+    scikit-learn reads the names and the defaults of parameters there.
+
+    Parameters
+    ----------
+    base : type
+        Its parameters come first.
+
+    Returns
+    -------
+    extend : callable
+        A decorator.
+    """
+
+    def extend(constructor: Constructor) -> Constructor:
+        shared = inspect.signature(base.__init__)
+        given = inspect.signature(constructor).parameters.values()
+        own = [param for param in given if param.kind is inspect.Parameter.KEYWORD_ONLY]
+        signature = shared.replace(parameters=[*shared.parameters.values(), *own])
+        constructor.__signature__ = signature  # type: ignore[attr-defined]
+        return constructor
+
+    return extend
 
 
 def _choose_n_folds(target: Target) -> int:

@@ -1,20 +1,14 @@
 """TunedXGBClassifier and TunedXGBRegressor: XGBoost, tuned by cross-validation."""
 
-import inspect
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin, clone
-from sklearn.metrics import get_scorer, log_loss, make_scorer
-from sklearn.utils import check_array
-from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_autotune._compat.sklearn import StrOptions
-from sklearn_autotune.boosting._fold_boosting import Target
-from sklearn_autotune.boosting._tuned_booster import BaseTunedXGB
-from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error, make_class_probabilities
-from sklearn_autotune.tables._encoder import check_classes
-from sklearn_autotune.tables._estimators import LabelEncodingClassifier
+from sklearn_autotune.boosting._library import TunedLibrary
+from sklearn_autotune.boosting._targets import BaseTunedClassifier, BaseTunedRegressor
+from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster, extend_signature
+from sklearn_autotune.boosting._xgboost_library import XGBOOST_PARAMS, TunedXGBoost
 
 __all__ = ["TunedXGBClassifier", "TunedXGBRegressor"]
 
@@ -144,15 +138,133 @@ def _fill_docstring(kind: type) -> type:
     return kind
 
 
-def _make_signature(name: str, default: Any) -> inspect.Signature:
-    """Return the signature of the shared constructor with one more parameter."""
-    shared = inspect.signature(BaseTunedXGB.__init__)
-    extra = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-    return shared.replace(parameters=[*shared.parameters.values(), extra])
+class BaseTunedXGB(BaseTunedBooster):
+    """The constructor that both classes share."""
+
+    _library: ClassVar[TunedLibrary] = TunedXGBoost()
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseTunedBooster._parameter_constraints,
+        **dict.fromkeys(XGBOOST_PARAMS, "no_validation"),
+    }
+
+    def __init__(
+        self,
+        *,
+        n_trials: int = 100,
+        timeout: float | None = None,
+        scoring: Any = None,
+        cv: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        space: Any = None,
+        pruner: Any = "auto",
+        sampler: Any = None,
+        look_ahead: int = 1,
+        refit: bool | str = True,
+        patience: int | None = None,
+        target_score: float | None = None,
+        enqueue: Any = "auto",
+        callbacks: Any = None,
+        storage: Any = None,
+        study_name: str | None = None,
+        resume: bool = False,
+        verbose: int = 0,
+        error_score: float | str = np.nan,
+        return_train_score: bool = False,
+        refine_learning_rate: bool = True,
+        n_estimators: int | None = None,
+        max_depth: Any = None,
+        max_leaves: Any = None,
+        max_bin: Any = None,
+        grow_policy: Any = None,
+        learning_rate: Any = None,
+        verbosity: Any = None,
+        objective: Any = None,
+        tree_method: Any = None,
+        gamma: Any = None,
+        min_child_weight: Any = None,
+        max_delta_step: Any = None,
+        subsample: Any = None,
+        sampling_method: Any = None,
+        colsample_bytree: Any = None,
+        colsample_bylevel: Any = None,
+        colsample_bynode: Any = None,
+        reg_alpha: Any = None,
+        reg_lambda: Any = None,
+        scale_pos_weight: Any = None,
+        base_score: Any = None,
+        missing: float = np.nan,
+        num_parallel_tree: Any = None,
+        monotone_constraints: Any = None,
+        interaction_constraints: Any = None,
+        importance_type: Any = None,
+        device: Any = None,
+        validate_parameters: Any = None,
+        feature_weights: Any = None,
+        max_cat_to_onehot: Any = None,
+        max_cat_threshold: Any = None,
+        multi_strategy: Any = None,
+    ) -> None:
+        super().__init__(
+            n_trials=n_trials,
+            timeout=timeout,
+            scoring=scoring,
+            cv=cv,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            space=space,
+            pruner=pruner,
+            sampler=sampler,
+            look_ahead=look_ahead,
+            refit=refit,
+            patience=patience,
+            target_score=target_score,
+            enqueue=enqueue,
+            callbacks=callbacks,
+            storage=storage,
+            study_name=study_name,
+            resume=resume,
+            verbose=verbose,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            refine_learning_rate=refine_learning_rate,
+            n_estimators=n_estimators,
+        )
+        self.max_depth = max_depth
+        self.max_leaves = max_leaves
+        self.max_bin = max_bin
+        self.grow_policy = grow_policy
+        self.learning_rate = learning_rate
+        self.verbosity = verbosity
+        self.objective = objective
+        self.tree_method = tree_method
+        self.gamma = gamma
+        self.min_child_weight = min_child_weight
+        self.max_delta_step = max_delta_step
+        self.subsample = subsample
+        self.sampling_method = sampling_method
+        self.colsample_bytree = colsample_bytree
+        self.colsample_bylevel = colsample_bylevel
+        self.colsample_bynode = colsample_bynode
+        self.reg_alpha = reg_alpha
+        self.reg_lambda = reg_lambda
+        self.scale_pos_weight = scale_pos_weight
+        self.base_score = base_score
+        self.missing = missing
+        self.num_parallel_tree = num_parallel_tree
+        self.monotone_constraints = monotone_constraints
+        self.interaction_constraints = interaction_constraints
+        self.importance_type = importance_type
+        self.device = device
+        self.validate_parameters = validate_parameters
+        self.feature_weights = feature_weights
+        self.max_cat_to_onehot = max_cat_to_onehot
+        self.max_cat_threshold = max_cat_threshold
+        self.multi_strategy = multi_strategy
 
 
 @_fill_docstring
-class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
+class TunedXGBClassifier(BaseTunedClassifier, BaseTunedXGB):
     """XGBoost for classification, tuned by cross-validation.
 
     Replaces `XGBClassifier` and a search around it. Candidates are boosted on all folds side by side, on matrices that
@@ -189,72 +301,14 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
+    @extend_signature(BaseTunedXGB)
     def __init__(self, *, class_weight: Any = None, **params: Any) -> None:
         super().__init__(**params)
         self.class_weight = class_weight
 
-    # scikit-learn reads the parameters' names and defaults here.
-    __init__.__signature__ = _make_signature("class_weight", None)  # type: ignore[attr-defined]
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable class of each row.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_samples,)
-        """
-        encoded = self._encode_rows(X)
-        return self.classes_[self.best_estimator_.predict(encoded)]
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y_proba : ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``.
-        """
-        encoded = self._encode_rows(X)
-        return self.best_estimator_.predict_proba(encoded)
-
-    def _read_target(self, y: np.ndarray) -> Target:
-        """Encode the classes as 0, 1, 2 and so on.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer than two classes, or one has fewer rows than there are stratified folds.
-        """
-        check_classification_targets(y)
-        self.classes_, values, counts = np.unique(y, return_inverse=True, return_counts=True)
-        check_classes(self.classes_, counts, self.cv)
-        return Target(values, self.classes_, self.class_weight)
-
-    def _make_default_scorer(self, target: Target) -> Any:
-        return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=target.classes)
-
-    def _get_loss(self) -> Any:
-        return compute_log_loss
-
-    def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
-        return make_class_probabilities(prediction, len(self.classes_))
-
-    def _wrap_model_with_labels(self) -> Any:
-        numbered = LabelEncodingClassifier(clone(self.best_estimator_), self.class_weight)
-        numbered.model_, numbered.classes_ = self.best_estimator_, self.classes_
-        return numbered
-
 
 @_fill_docstring
-class TunedXGBRegressor(RegressorMixin, BaseTunedXGB):
+class TunedXGBRegressor(BaseTunedRegressor, BaseTunedXGB):
     """XGBoost for regression, tuned by cross-validation.
 
     Replaces `XGBRegressor` and a search around it; see `TunedXGBClassifier`.
@@ -277,32 +331,3 @@ class TunedXGBRegressor(RegressorMixin, BaseTunedXGB):
     >>> bool(model.best_score_ > -65)  # mean root of the mean squared error, negated: higher is better
     True
     """
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the predicted values.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_samples,)
-        """
-        encoded = self._encode_rows(X)
-        return self.best_estimator_.predict(encoded)
-
-    def _read_target(self, y: np.ndarray) -> Target:
-        return Target(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
-
-    def _make_default_scorer(self, target: Target) -> Any:
-        return get_scorer("neg_root_mean_squared_error")
-
-    def _get_loss(self) -> Any:
-        return compute_root_mean_squared_error
-
-    def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
-        return prediction
-
-    def _wrap_model_with_labels(self) -> Any:
-        return self.best_estimator_

@@ -13,7 +13,6 @@ __all__ = [
     "compute_root_mean_squared_error",
     "make_class_probabilities",
     "make_fixed_predictions",
-    "predict_rows",
 ]
 
 
@@ -33,20 +32,6 @@ def compute_log_loss(class_codes: np.ndarray, prediction: np.ndarray, weight: np
 def compute_root_mean_squared_error(values: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
     """Return the root of the mean squared error, as scikit-learn's ``root_mean_squared_error`` does."""
     return float(np.sqrt(np.average((values - prediction) ** 2, weights=weight)))
-
-
-def predict_rows(booster: Any, model: Any, X: Any) -> np.ndarray:
-    """Predict rows that are not the fold's own, for scorers that ask for them."""
-    import xgboost
-
-    rows = xgboost.DMatrix(
-        X,
-        missing=model.missing,
-        nthread=1,
-        feature_types=model.feature_types,
-        enable_categorical=model.enable_categorical,
-    )
-    return booster.predict(rows)
 
 
 class _FixedPredictions(BaseEstimator):

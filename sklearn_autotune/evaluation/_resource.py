@@ -8,6 +8,8 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
+from sklearn_autotune._compat.boosters import ROUNDS_PARAMS, ROUNDS_PARAMS_WITH_ALIASES, find_default_rounds
+
 __all__ = [
     "EPOCHS",
     "ITERATIONS",
@@ -15,9 +17,7 @@ __all__ = [
     "ResourceLocation",
     "check_not_searched",
     "get_default_amount",
-    "is_exact_class",
     "is_positive_integer",
-    "is_xgboost_booster",
     "locate_resource",
 ]
 
@@ -25,12 +25,7 @@ SAMPLES = "n_samples"
 ITERATIONS = "iterations"
 EPOCHS = "epochs"
 
-# What estimators call their number of iterations; the last three are CatBoost's.
-COUNTS = ("n_estimators", "max_iter", "iterations", "num_boost_round", "num_trees")
-
 AUTO_EPOCHS = 100  # the maximum if neither max_resources nor the estimator's max_iter gives one
-
-BOOSTERS = ("XGBClassifier", "XGBRegressor", "XGBRanker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +85,13 @@ def locate_resource(estimator: Any, resource: str) -> ResourceLocation:
     if resource == ITERATIONS:
         # CatBoost's get_params leaves out what was not set, and its constructor takes several names for the same.
         known = last.get_params() if hasattr(last, "get_params") else {}
-        names = [name for name in COUNTS if name in known] + [
-            name for name in COUNTS[2::-1] if name in _get_constructor_parameters(last)
+        names = [name for name in ROUNDS_PARAMS_WITH_ALIASES if name in known] + [
+            name for name in reversed(ROUNDS_PARAMS) if name in _get_constructor_parameters(last)
         ]
         if not names:
             raise ValueError(
                 f"Cannot use resource='iterations' which is not supported by estimator {estimator}: "
-                f"{type(last).__name__} has none of {', '.join(COUNTS[:3])}. "
+                f"{type(last).__name__} has none of {', '.join(ROUNDS_PARAMS)}. "
                 "Use 'n_samples', 'epochs' or a parameter's name."
             )
         return ResourceLocation(path, names[0])
@@ -141,8 +136,8 @@ def get_default_amount(estimator: Any, location: ResourceLocation) -> int:
         epochs = part.get_params().get("max_iter")
         return int(epochs) if is_positive_integer(epochs) else AUTO_EPOCHS
     amount = estimator.get_params().get(location.parameter)
-    if amount is None and is_xgboost_booster(part) and location.name == "n_estimators":
-        amount = part.get_num_boosting_rounds()
+    if amount is None:
+        amount = find_default_rounds(part, location.name)
     if not is_positive_integer(amount):
         raise ValueError(
             f"max_resources='auto' is what the estimator has set, but {location.parameter} is {amount!r} in "
@@ -154,14 +149,3 @@ def get_default_amount(estimator: Any, location: ResourceLocation) -> int:
 def is_positive_integer(amount: Any) -> bool:
     """Whether a value is a positive integer, and not a bool."""
     return isinstance(amount, Integral) and not isinstance(amount, bool) and amount > 0  # type: ignore[operator]
-
-
-def is_xgboost_booster(estimator: Any) -> bool:
-    """Whether it is an XGBoost estimator that counts boosting rounds (its forests count trees in one round)."""
-    return is_exact_class(estimator, "xgboost", BOOSTERS)
-
-
-def is_exact_class(estimator: Any, package: str, names: Any) -> bool:
-    """Whether the estimator's class is one of these, and not derived from one; the package need not be imported."""
-    kind = type(estimator)
-    return kind.__module__.partition(".")[0] == package and kind.__name__ in names

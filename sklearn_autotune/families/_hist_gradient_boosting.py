@@ -5,12 +5,10 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
+from sklearn_autotune._compat.boosters._scikit_learn import AUTO_STOPPING_ROWS
 from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boosting_seconds
 
 __all__ = ["HIST_GRADIENT_BOOSTING"]
-
-# Above this many rows scikit-learn stops early of its own accord, under early_stopping="auto".
-EARLY_STOPPING_ROWS = 10_000
 
 
 def _make_space(shape: Shape) -> Branch:
@@ -36,7 +34,7 @@ def _make_rounds_space(shape: Shape) -> Branch:
     has_early_stopping = shape.params.get("early_stopping")
     if has_early_stopping is True:  # the user's own limit
         return {}
-    if has_early_stopping == "auto" and shape.n_rows > EARLY_STOPPING_ROWS:
+    if has_early_stopping == "auto" and shape.n_rows > AUTO_STOPPING_ROWS:
         return {"max_iter": [max(500, shape.params.get("max_iter", 0))]}
     # auto-sklearn: 512 at most.
     return {"max_iter": IntDistribution(50, 500, log=True)}

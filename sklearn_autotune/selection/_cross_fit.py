@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_autotune._compat.sklearn import get_threadpool_controller, take_metadata_rows, take_rows
+from sklearn_autotune._compat.boosters import declare_categories
+from sklearn_autotune._compat.sklearn import limit_to_one_thread, take_metadata_rows, take_rows
 from sklearn_autotune.boosting._early_stopping import (
     MIN_TIME_SHARE,
     allot_round_seconds,
@@ -172,7 +173,7 @@ class CrossFitEvaluation:
         try:
             model = self.fit_on(family, params, fold.train, early_stopping_rows=fold.test, seconds=seconds)
             fitted = time.perf_counter()
-            with _limit_to_one_thread():
+            with limit_to_one_thread():
                 prediction = predict_all_classes(model, X_test, self.classes)
             if not np.isfinite(prediction).all():
                 raise ValueError("The predictions are not all finite.")
@@ -264,12 +265,14 @@ class CrossFitEvaluation:
         fit_params: dict[str, Any] = (
             {} if weight is None or not has_fit_parameter(model, "sample_weight") else {"sample_weight": weight}
         )
-        with warnings.catch_warnings(), _limit_to_one_thread():
+        with warnings.catch_warnings(), limit_to_one_thread():
             # A model that has not converged shows in its score.
             warnings.simplefilter("ignore")
             prepared = preparation.fit_transform(X, y)
             if family.columns == "native":
-                fit_params |= _declare_categories(model, preparation, self.n_categories, prepared.shape[1])
+                columns = preparation.transformers_[0][2]
+                categorical = np.flatnonzero(self.n_categories[columns] > 0)
+                fit_params |= declare_categories(model, categorical, prepared.shape[1])
             if family.rounds is not None and early_stopping_rows is not None:
                 X_stop = preparation.transform(take_rows(self.task.X, early_stopping_rows))
                 stop_data = (X_stop, self.class_codes[early_stopping_rows])
@@ -287,31 +290,6 @@ class CrossFitEvaluation:
         settings = {prefix + name: value for name, value in get_settings(params).items()}
         seeds = [name for name in model.get_params() if name == "random_state" or name.endswith("__random_state")]
         return model.set_params(**clone(settings, safe=False), **dict.fromkeys(seeds, self.seed))
-
-
-def _limit_to_one_thread() -> Any:
-    """Limit OpenMP to one thread, for scikit-learn's histogram gradient boosting.
-
-    Other boosters have a parameter for it. On a few thousand rows threads are no help. On busy processors they wait for
-    each other (scikit-learn's issue 30662): a fit of 0.3 seconds took 13, predicting one row 6 seconds instead of 0.02.
-    """
-    return get_threadpool_controller().limit(limits=1, user_api="openmp")
-
-
-def _declare_categories(model: Any, preparation: Any, n_categories: np.ndarray, n_columns: int) -> dict[str, Any]:
-    """Tell a model which columns hold categories: set its parameters, or return arguments that its ``fit`` needs."""
-    columns = preparation.transformers_[0][2]
-    categorical = np.flatnonzero(n_categories[columns] > 0)
-    params = model.get_params()
-    if not len(categorical):
-        return {}
-    if "categorical_features" in params:
-        model.set_params(categorical_features=categorical)
-    elif "feature_types" in params:
-        model.set_params(feature_types=["c" if index in categorical else "q" for index in range(n_columns)])
-    elif has_fit_parameter(model, "categorical_feature"):
-        return {"categorical_feature": categorical.tolist()}
-    return {}
 
 
 def predict_all_classes(model: Any, X: Any, classes: np.ndarray | None) -> np.ndarray:
@@ -340,7 +318,7 @@ class _AveragedModels(BaseEstimator):
         return self
 
     def _average(self, X: Any, classes: np.ndarray | None) -> np.ndarray:
-        with _limit_to_one_thread() if len(X) <= MAX_SINGLE_THREAD_ROWS else nullcontext():
+        with limit_to_one_thread() if len(X) <= MAX_SINGLE_THREAD_ROWS else nullcontext():
             return np.mean([predict_all_classes(model, X, classes) for model in self.models], axis=0)
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -15,10 +15,10 @@ from sklearn_autotune.boosting import _fold_boosting
 from sklearn_autotune.boosting._fold_booster import (
     MAX_POINTS_WITHOUT_GAIN,
     FoldBooster,
-    estimate_histogram_bytes,
     has_stopped_improving,
     make_round_grid,
 )
+from sklearn_autotune.boosting._xgboost_library import estimate_histogram_bytes
 from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error
 
 # -- the curve -------------------------------------------------------------------------------------------------------
@@ -72,9 +72,7 @@ def test_large_boosters_are_let_go_fold_by_fold_and_score_the_same(monkeypatch, 
     def watched(fold_booster):
         assert fold_booster.thread.is_alive()
         release(fold_booster)
-        held.append(
-            (fold_booster.fold.number, fold_booster.thread.is_alive(), fold_booster.booster.num_boosted_rounds())
-        )
+        held.append((fold_booster.fold.number, fold_booster.thread.is_alive(), fold_booster.trainer.n_rounds))
 
     monkeypatch.setattr(FoldBooster, "release", watched)
     scoring = ["neg_log_loss", "roc_auc"]

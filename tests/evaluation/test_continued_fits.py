@@ -32,7 +32,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_autotune.evaluation._continued_fits import WARM_START_COUNTS, fit_epochs, start_continued_fit
+from sklearn_autotune._compat.boosters._scikit_learn import WARM_START_PARAMS
+from sklearn_autotune.evaluation._continued_fits import LibraryFit, fit_epochs, start_continued_fit
 from sklearn_autotune.evaluation._resource import ResourceLocation, locate_resource
 from tests.toys import PassingClassifier, RowRecorder, read_log
 
@@ -58,7 +59,8 @@ def kind(estimator, X, y, resource="iterations", **fit_params):
         clone(estimator), locate_resource(estimator, resource), max(AMOUNTS), (X, y), fit_params
     )
     continued_fit.close()
-    return type(continued_fit).__name__
+    chosen = continued_fit.part_fit if isinstance(continued_fit, LibraryFit) else continued_fit
+    return type(chosen).__name__
 
 
 def assert_continues_exactly(estimator, X, y, **fit_params):
@@ -113,7 +115,7 @@ def test_a_warm_start_gives_what_a_fresh_fit_gives(estimator, weighted):
 
 
 def test_every_class_that_is_continued_is_tested():
-    assert {type(estimator).__name__ for estimator in CONTINUED} == set(WARM_START_COUNTS)
+    assert {type(estimator).__name__ for estimator in CONTINUED} == set(WARM_START_PARAMS)
 
 
 @pytest.mark.parametrize("estimator", [RandomForestClassifier(), GradientBoostingClassifier(subsample=0.5)], ids=repr)

@@ -1,0 +1,65 @@
+"""CatBoost: early stopping."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune._compat.boosters._base import ContinuedPartFit, PartFit
+
+__all__ = ["CATBOOST", "CatBoost"]
+
+
+class CatBoost:
+    """What CatBoost's estimators can do."""
+
+    package = "catboost"
+    rounds_params: tuple[str, ...] = ("iterations",)
+    rounds_aliases: tuple[str, ...] = ("n_estimators", "num_boost_round", "num_trees")
+    patience_param = "early_stopping_rounds"
+
+    def find_default_rounds(self, model: Any, param: str) -> int | None:
+        """Return None: ``get_params`` leaves out what was not set."""
+        return None
+
+    def start_continued_fit(self, fit: PartFit, max_rounds: int) -> ContinuedPartFit | None:
+        """Return None: no way to continue a fit is known to be exact."""
+        return None
+
+    def declare_categories(self, model: Any, columns: np.ndarray, n_columns: int) -> dict[str, Any] | None:
+        """Return None: CatBoost is given one-hot columns."""
+        return None
+
+    def fit_until(
+        self,
+        model: Any,
+        X: Any,
+        y: Any,
+        eval_rows: tuple[Any, Any],
+        end_time: float,
+        fit_params: Mapping[str, Any],
+    ) -> None:
+        """Fit with early stopping until ``time.perf_counter()`` reaches ``end_time``."""
+
+        class StopAtEndTime:
+            def after_iteration(self, info: Any) -> bool:
+                return time.perf_counter() <= end_time
+
+        # Rounds after the best one are kept: other folds may need them.
+        model.fit(X, y, eval_set=eval_rows, use_best_model=False, callbacks=[StopAtEndTime()], **fit_params)
+
+    def get_best_rounds(self, model: Any) -> int:
+        """Return the number of rounds with the lowest loss on the evaluation rows."""
+        return int(model.best_iteration_) + 1
+
+    def get_used_rounds(self, model: Any) -> int:
+        """Return the number of rounds that predictions are made with."""
+        return int(model.tree_count_)
+
+    def set_prediction_rounds(self, model: Any, n_rounds: int) -> None:
+        """Change the number of rounds that predictions are made with."""
+        model.shrink(ntree_end=min(n_rounds, model.tree_count_))
+
+
+CATBOOST = CatBoost()

@@ -1,0 +1,80 @@
+"""LightGBM: early stopping and categories."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import has_fit_parameter
+
+from sklearn_autotune._compat.boosters._base import ContinuedPartFit, PartFit
+
+__all__ = ["LIGHTGBM", "LightGBM"]
+
+
+class LightGBM:
+    """What LightGBM's estimators can do."""
+
+    package = "lightgbm"
+    rounds_params: tuple[str, ...] = ("n_estimators",)
+    rounds_aliases: tuple[str, ...] = ()
+    patience_param = "early_stopping_round"
+
+    def find_default_rounds(self, model: Any, param: str) -> int | None:
+        """Return None: the parameter is always a number."""
+        return None
+
+    def start_continued_fit(self, fit: PartFit, max_rounds: int) -> ContinuedPartFit | None:
+        """Return None: no way to continue a fit is known to be exact."""
+        return None
+
+    def declare_categories(self, model: Any, columns: np.ndarray, n_columns: int) -> dict[str, Any] | None:
+        """Return ``categorical_feature``, if the model's ``fit`` takes it."""
+        if not has_fit_parameter(model, "categorical_feature"):
+            return None
+        return {"categorical_feature": columns.tolist()}
+
+    def fit_until(
+        self,
+        model: Any,
+        X: Any,
+        y: Any,
+        eval_rows: tuple[Any, Any],
+        end_time: float,
+        fit_params: Mapping[str, Any],
+    ) -> None:
+        """Fit with early stopping until ``time.perf_counter()`` reaches ``end_time``."""
+        from lightgbm.callback import EarlyStopException
+
+        patience = model.get_params()[self.patience_param]
+        losses: list[float] = []
+
+        def stop_in_time(state: Any) -> None:
+            _name, _metric, value, is_higher_better = state.evaluation_result_list[0][:4]
+            losses.append(-value if is_higher_better else value)
+            if len(losses) - np.argmin(losses) > patience or time.perf_counter() > end_time:
+                raise EarlyStopException(state.iteration, state.evaluation_result_list)
+
+        # LightGBM's own early stopping drops the rounds after the best one, which other folds may need.
+        model.set_params(**{self.patience_param: None})
+        # LightGBM 4.7 has new parameters for the evaluation rows, and warns of the old one.
+        has_eval_X = has_fit_parameter(model, "eval_X")
+        eval_params = {"eval_X": eval_rows[0], "eval_y": eval_rows[1]} if has_eval_X else {"eval_set": [eval_rows]}
+        model.fit(X, y, callbacks=[stop_in_time], **eval_params, **fit_params)
+        model.set_params(**{self.patience_param: patience})
+        model.booster_.best_iteration = int(np.argmin(losses)) + 1
+
+    def get_best_rounds(self, model: Any) -> int:
+        """Return the number of rounds with the lowest loss on the evaluation rows."""
+        return int(model.booster_.best_iteration)
+
+    def get_used_rounds(self, model: Any) -> int:
+        """Return the number of rounds that predictions are made with."""
+        return self.get_best_rounds(model)
+
+    def set_prediction_rounds(self, model: Any, n_rounds: int) -> None:
+        """Change the number of rounds that predictions are made with."""
+        model.booster_.best_iteration = min(n_rounds, model.booster_.current_iteration())
+
+
+LIGHTGBM = LightGBM()

@@ -1,0 +1,88 @@
+"""scikit-learn's forests, bagging and boosting: exact warm starts, and categories of histogram gradient boosting."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune._compat.boosters._base import PartFit, has_repeatable_seed, is_exact_class
+
+__all__ = ["AUTO_STOPPING_ROWS", "SCIKIT_LEARN", "WARM_START_PARAMS", "ScikitLearn", "WarmStartFit"]
+
+# The estimators whose warm start is exact, and the parameter that counts their rounds.
+WARM_START_PARAMS = {
+    "BaggingClassifier": "n_estimators",
+    "BaggingRegressor": "n_estimators",
+    "ExtraTreesClassifier": "n_estimators",
+    "ExtraTreesRegressor": "n_estimators",
+    "GradientBoostingClassifier": "n_estimators",
+    "GradientBoostingRegressor": "n_estimators",
+    "HistGradientBoostingClassifier": "max_iter",
+    "HistGradientBoostingRegressor": "max_iter",
+    "RandomForestClassifier": "n_estimators",
+    "RandomForestRegressor": "n_estimators",
+}
+AUTO_STOPPING_ROWS = 10_000  # with more, early_stopping="auto" stops histogram gradient boosting early
+
+
+class WarmStartFit:
+    """Adds rounds to a fitted estimator by ``warm_start=True``."""
+
+    def __init__(self, fit: PartFit) -> None:
+        self.part_fit = fit
+        fit.estimator.set_params(warm_start=True)
+
+    def continue_to(self, amount: int) -> Any:
+        """Return the estimator trained with this number of rounds."""
+        fit = self.part_fit
+        with warnings.catch_warnings():
+            # scikit-learn warns that class weights may change with the data; here the data stay the same.
+            warnings.filterwarnings("ignore", "class_weight presets .* are not recommended for warm_start")
+            fit.estimator.set_params(**{fit.rounds_param: amount}).fit(*fit.args, **fit.fit_params)
+        return fit.estimator
+
+    def close(self) -> None:
+        """Do nothing: there is no thread."""
+
+
+class ScikitLearn:
+    """What scikit-learn's estimators that add rounds can do."""
+
+    package = "sklearn"
+    rounds_params: tuple[str, ...] = ("n_estimators", "max_iter")
+    rounds_aliases: tuple[str, ...] = ()
+
+    def find_default_rounds(self, model: Any, param: str) -> int | None:
+        """Return None: the parameter is always a number."""
+        return None
+
+    def start_continued_fit(self, fit: PartFit, max_rounds: int) -> WarmStartFit | None:
+        """Start a warm start if it is known to give the same model as one fit."""
+        return WarmStartFit(fit) if _can_warm_start(fit) else None
+
+    def declare_categories(self, model: Any, columns: np.ndarray, n_columns: int) -> dict[str, Any] | None:
+        """Set ``categorical_features``, if the model has it."""
+        if "categorical_features" not in model.get_params():
+            return None
+        model.set_params(categorical_features=columns)
+        return {}
+
+
+def _can_warm_start(fit: PartFit) -> bool:
+    """Whether a warm start is known to give the same model as one fit."""
+    name, params = type(fit.estimator).__name__, fit.estimator.get_params(deep=False)
+    if not is_exact_class(fit.estimator, "sklearn", WARM_START_PARAMS) or WARM_START_PARAMS[name] != fit.rounds_param:
+        return False
+    if not has_repeatable_seed(params) or "monitor" in fit.fit_params:
+        return False
+    # With early stopping, the next fit would continue from the round at which this one stopped.
+    stops = params.get("early_stopping", False)
+    if stops == "auto":
+        X = fit.args[0]
+        stops = (X.shape[0] if hasattr(X, "shape") else len(X)) > AUTO_STOPPING_ROWS
+    if stops or ("early_stopping" not in params and params.get("n_iter_no_change") is not None):
+        return False
+    return not (name.startswith("Bagging") and params["oob_score"])  # refused with warm_start
+
+
+SCIKIT_LEARN = ScikitLearn()

@@ -1,0 +1,114 @@
+"""BaseTunedClassifier and BaseTunedRegressor: how tuned boosters read the target, score and predict."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin, clone
+from sklearn.metrics import get_scorer, log_loss, make_scorer
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets
+
+from sklearn_autotune.boosting._fold_boosting import Target
+from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster
+from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error, make_class_probabilities
+from sklearn_autotune.tables._encoder import check_classes
+from sklearn_autotune.tables._estimators import LabelEncodingClassifier
+
+__all__ = ["BaseTunedClassifier", "BaseTunedRegressor"]
+
+
+class BaseTunedClassifier(ClassifierMixin, BaseTunedBooster):
+    """A tuned booster for classification: the library's estimator is given class indices."""
+
+    class_weight: Any
+    classes_: np.ndarray
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+        """
+        encoded = self._encode_rows(X)
+        return self.classes_[self.best_estimator_.predict(encoded)]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        encoded = self._encode_rows(X)
+        return self.best_estimator_.predict_proba(encoded)
+
+    def _read_target(self, y: np.ndarray) -> Target:
+        """Encode the classes as 0, 1, 2 and so on.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two classes, or one has fewer rows than there are stratified folds.
+        """
+        check_classification_targets(y)
+        self.classes_, values, counts = np.unique(y, return_inverse=True, return_counts=True)
+        check_classes(self.classes_, counts, self.cv)
+        return Target(values, self.classes_, self.class_weight)
+
+    def _make_default_scorer(self, target: Target) -> Any:
+        return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=target.classes)
+
+    def _get_loss(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]:
+        return compute_log_loss
+
+    def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
+        return make_class_probabilities(prediction, len(self.classes_))
+
+    def _wrap_model_with_labels(self) -> Any:
+        numbered = LabelEncodingClassifier(clone(self.best_estimator_), self.class_weight)
+        numbered.model_, numbered.classes_ = self.best_estimator_, self.classes_
+        return numbered
+
+
+class BaseTunedRegressor(RegressorMixin, BaseTunedBooster):
+    """A tuned booster for regression."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the predicted values.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+        """
+        encoded = self._encode_rows(X)
+        return self.best_estimator_.predict(encoded)
+
+    def _read_target(self, y: np.ndarray) -> Target:
+        return Target(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
+
+    def _make_default_scorer(self, target: Target) -> Any:
+        return get_scorer("neg_root_mean_squared_error")
+
+    def _get_loss(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]:
+        return compute_root_mean_squared_error
+
+    def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
+        return prediction
+
+    def _wrap_model_with_labels(self) -> Any:
+        return self.best_estimator_

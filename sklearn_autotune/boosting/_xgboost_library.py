@@ -1,0 +1,291 @@
+"""XGBoost as a library that is tuned: its parameters, its space, and training round by round as ``fit`` does."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune.boosting._library import FoldRows
+from sklearn_autotune.families import Shape
+from sklearn_autotune.families._base import Branch
+from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
+from sklearn_autotune.tables._encoder import ColumnEncoder
+
+__all__ = ["XGBOOST_PARAMS", "TunedXGBoost", "estimate_histogram_bytes", "resolve_constraints"]
+
+# XGBoost's own defaults.
+DEFAULT_LEARNING_RATE = 0.3
+DEFAULT_MAX_DEPTH = 6
+
+BYTES_PER_BIN = 16  # a gradient and a hessian
+
+# They are handed on as they are; one that is set is not searched.
+XGBOOST_PARAMS = (
+    "max_depth",
+    "max_leaves",
+    "max_bin",
+    "grow_policy",
+    "learning_rate",
+    "verbosity",
+    "objective",
+    "tree_method",
+    "gamma",
+    "min_child_weight",
+    "max_delta_step",
+    "subsample",
+    "sampling_method",
+    "colsample_bytree",
+    "colsample_bylevel",
+    "colsample_bynode",
+    "reg_alpha",
+    "reg_lambda",
+    "scale_pos_weight",
+    "base_score",
+    "missing",
+    "num_parallel_tree",
+    "monotone_constraints",
+    "interaction_constraints",
+    "importance_type",
+    "device",
+    "validate_parameters",
+    "feature_weights",
+    "max_cat_to_onehot",
+    "max_cat_threshold",
+    "multi_strategy",
+)
+
+
+class TunedXGBoost:
+    """What `TunedXGBClassifier` and `TunedXGBRegressor` need of XGBoost."""
+
+    params = XGBOOST_PARAMS
+    unsearched_params = frozenset({"verbosity", "objective", "missing", "device"})
+    rounds_param = "n_estimators"
+
+    def make_model(
+        self,
+        settings: Mapping[str, Any],
+        encoder: ColumnEncoder,
+        column_names: Sequence[str],
+        *,
+        is_classifier: bool,
+        seed: int | None,
+    ) -> Any:
+        """Make the estimator that candidates are clones of, with everything set that is not searched."""
+        import xgboost
+
+        kind = xgboost.XGBClassifier if is_classifier else xgboost.XGBRegressor
+        fixed = dict(settings)
+        if fixed["objective"] is None:
+            del fixed["objective"]  # each class has one of its own
+        types = encoder.feature_types
+        fixed |= resolve_constraints(
+            settings["monotone_constraints"], settings["interaction_constraints"], column_names
+        )
+        return kind(**fixed, n_jobs=1, random_state=seed, feature_types=types, enable_categorical=types is not None)
+
+    def make_space(self, shape: Shape) -> Branch:
+        """Make the space that is searched by default: all parameters but the number of rounds."""
+        return make_tuned_xgboost_space(shape)
+
+    def make_first_candidates(self, space: Branch, learning_rate: float, n_rows: int) -> list[Branch]:
+        """Make candidates that are known to be good on many tables, restricted to the ranges of a space."""
+        return make_first_xgboost_settings(space, learning_rate, n_rows)
+
+    def get_learning_rate(self, model: Any) -> float:
+        """Return the learning rate of an XGBoost estimator, or XGBoost's default."""
+        return float(model.learning_rate or DEFAULT_LEARNING_RATE)
+
+    def get_binning(self, model: Any) -> Hashable:
+        """Return the parameters on which the bins depend."""
+        return model.max_bin, model.tree_method
+
+    def bin_fold(self, model: Any, rows: FoldRows) -> "XGBoostFold":
+        """Bin the training rows, and the test rows in the same bins."""
+        import xgboost
+
+        shared = _get_data_params(model)
+        labels = {"label": rows.labels, "weight": rows.weight, "feature_weights": model.feature_weights}
+        if model.tree_method not in (None, "auto", "hist"):
+            return XGBoostFold(
+                xgboost.DMatrix(rows.X_train, **labels, **shared), xgboost.DMatrix(rows.X_test, **shared)
+            )
+        bins = {} if model.max_bin is None else {"max_bin": model.max_bin}
+        train = xgboost.QuantileDMatrix(rows.X_train, **labels, **bins, **shared)
+        n_bins = len(train.get_quantile_cut()[1])
+        return XGBoostFold(train, xgboost.QuantileDMatrix(rows.X_test, ref=train, **bins, **shared), n_bins)
+
+
+@dataclass(frozen=True, slots=True)
+class XGBoostFold:
+    """A fold's training and test rows as matrices of XGBoost's, binned.
+
+    Attributes
+    ----------
+    train, test : xgboost.DMatrix
+    n_bins : int
+        The number of bins of all columns together; 0 if the tree method uses no bins.
+    """
+
+    train: Any
+    test: Any
+    n_bins: int = 0
+
+    def estimate_training_bytes(self, model: Any) -> int:
+        """Return an upper bound for the memory of a booster's histograms."""
+        return estimate_histogram_bytes(model, self.n_bins, self.train.num_row())
+
+    def make_trainer(self, model: Any, classes: np.ndarray | None) -> "XGBoostTrainer":
+        """Make the booster that ``fit`` of a model would train on this fold."""
+        return XGBoostTrainer(self, model, *make_training_params(model, classes))
+
+
+class XGBoostTrainer:
+    """One fold's booster, trained round by round.
+
+    XGBoost draws its samples from one generator per thread, so the booster is made by the thread that trains it.
+    """
+
+    def __init__(self, fold: XGBoostFold, model: Any, params: Mapping[str, Any], objective: Callable | None) -> None:
+        self.fold = fold
+        self.data_params = _get_data_params(model)
+        self.params = params
+        self.objective = objective
+        self.n_rounds = 0
+        self.booster: Any = None
+
+    def train_round(self) -> None:
+        """Train one more round."""
+        if self.booster is None:
+            import xgboost
+
+            self.booster = xgboost.Booster(self.params, cache=[self.fold.train, self.fold.test])
+        self.booster.update(self.fold.train, self.n_rounds, self.objective)
+        self.n_rounds += 1
+
+    def predict_test_rows(self) -> np.ndarray:
+        """Predict the fold's test rows with all rounds."""
+        return self.booster.predict(self.fold.test)
+
+    def predict_training_rows(self, n_rounds: int) -> np.ndarray:
+        """Predict the fold's training rows with the first rounds."""
+        return self.booster.predict(self.fold.train, iteration_range=(0, n_rounds))
+
+    def predict_rows(self, X: Any) -> np.ndarray:
+        """Predict rows that are not the fold's own, for scorers that ask for them."""
+        import xgboost
+
+        return self.booster.predict(xgboost.DMatrix(X, **self.data_params))
+
+    def release(self) -> None:
+        """Keep the trees and free the histograms."""
+        if self.booster is not None:
+            self.booster = self.booster.copy()
+
+
+def _get_data_params(model: Any) -> dict[str, Any]:
+    """Return the parameters of a model with which XGBoost reads rows."""
+    return {
+        "missing": model.missing,
+        "nthread": 1,
+        "feature_types": model.feature_types,
+        "enable_categorical": model.enable_categorical,
+    }
+
+
+def make_training_params(model: Any, classes: np.ndarray | None) -> tuple[dict[str, Any], Callable | None]:
+    """Return what the estimator's ``fit`` passes to XGBoost's training: its parameters and a custom objective.
+
+    Parameters
+    ----------
+    model : XGBClassifier or XGBRegressor
+    classes : ndarray of shape (n_classes,) or None
+
+    Returns
+    -------
+    params : dict
+    objective : callable or None
+        As ``Booster.update`` takes it.
+    """
+    params = dict(model.get_xgb_params())
+    objective = None
+    if callable(model.objective):
+        objective = partial(_call_custom_objective, model.objective)
+        params["objective"] = "reg:squarederror" if classes is None else "binary:logistic"
+    if classes is not None and len(classes) > 2:
+        params |= {"objective": "multi:softprob", "num_class": len(classes)}
+    return params, objective
+
+
+def _call_custom_objective(objective: Callable, predictions: np.ndarray, train: Any) -> Any:
+    """Call an objective in the form that scikit-learn's users of XGBoost give it."""
+    weight = train.get_weight()
+    extra = {"sample_weight": weight} if weight.size > 0 else {}
+    return objective(train.get_label(), predictions, **extra)
+
+
+def estimate_histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
+    """Return how much memory a booster's histograms take during training: XGBoost keeps one for each node of a tree.
+
+    Parameters
+    ----------
+    model : XGBClassifier or XGBRegressor
+    n_bins : int
+        The number of bins of all columns together.
+    n_rows : int
+        Training rows; a tree has at most as many leaves.
+
+    Returns
+    -------
+    n_bytes : int
+        An upper bound.
+
+    Examples
+    --------
+    >>> from xgboost import XGBClassifier
+    >>> estimate_histogram_bytes(XGBClassifier(max_depth=10), 50 * 256, 100_000) / 2**20
+    200.0
+    """
+    depth = DEFAULT_MAX_DEPTH if model.max_depth is None else model.max_depth
+    n_nodes = min([n_rows, *([2**depth] if depth else []), *([model.max_leaves] if model.max_leaves else [])])
+    return n_nodes * n_bins * BYTES_PER_BIN
+
+
+def resolve_constraints(monotone: Any, interaction: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Replace column names in constraints by column indices: XGBoost is given no names.
+
+    Parameters
+    ----------
+    monotone, interaction
+        ``monotone_constraints`` and ``interaction_constraints``, as the user gave them.
+    names : sequence of str
+        Of the columns.
+
+    Returns
+    -------
+    constraints : dict of str to object
+        Those that name columns, as XGBoost's parameters.
+
+    Raises
+    ------
+    ValueError
+        If a constraint names a column that there is not.
+    """
+    constraints: dict[str, Any] = {}
+    if isinstance(monotone, dict):
+        unknown = sorted(set(monotone) - set(names))
+        if unknown:
+            raise ValueError(f"monotone_constraints names {unknown}, which X does not have as columns.")
+        constraints["monotone_constraints"] = tuple(monotone.get(name, 0) for name in names)
+    if interaction is not None and not isinstance(interaction, str):
+        try:
+            indices = [
+                [names.index(column) if isinstance(column, str) else int(column) for column in group]
+                for group in interaction
+            ]
+        except ValueError as error:
+            raise ValueError(f"interaction_constraints: {error}, the columns of X.") from None
+        constraints["interaction_constraints"] = str(indices)
+    return constraints
