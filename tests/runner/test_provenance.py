@@ -4,9 +4,13 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from sklearn_autotune import runner
-from sklearn_autotune.runner import _provenance
-from tests.runs import SHORT, papers
+from sklearn_autotune.runner import _config, _provenance
+from sklearn_autotune.runner._config import hash_config, read_config
+from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tags, try_write_report
+from tests.runs import QUICK, SHORT, papers, parts_of
 
 
 def test_a_report_that_cannot_be_drawn_does_not_cost_the_run(write, tmp_path, monkeypatch):
@@ -46,3 +50,34 @@ sys.exit(main(sys.argv[1:]))
     done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "no report: matplotlib is not installed" in done.stdout
+
+
+def test_the_origin_identifies_configuration_data_and_versions(write):
+    path = write(QUICK)
+    config, parts = read_config(path), parts_of(path)
+
+    origin = describe_origin("run", config, parts, path.parent)
+
+    assert origin["config_hash"] == hash_config(config)
+    assert origin["data"]["data"] == parts.fingerprint["data"]
+    assert origin["config"]["n_trials"] == 2
+    assert "seed" not in origin["config"], "only what was written"
+    assert origin["versions"]["optuna"]
+    tags = make_mlflow_tags(origin | {"git": None})
+    assert tags == {
+        "config_hash": origin["config_hash"],
+        "target": "kind",
+        "task": "classification",
+        "data_sha256": parts.fingerprint["data"]["sha256"],
+    }
+    assert make_mlflow_tags(origin | {"git": {"commit": "abc"}}) == tags | {"git_commit": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("text", "because"), [("output: {report: false}", "output.report is false"), ("", "matplotlib is not installed")]
+)
+def test_a_report_that_is_not_written_has_a_reason(text, because, write, tmp_path, monkeypatch):
+    config = read_config(write(SHORT + text))
+    monkeypatch.setattr(_config, "find_spec", lambda name: None)
+
+    assert try_write_report(config, None, tmp_path, "title", None) == {"file": None, "missing_because": because}
