@@ -23,8 +23,6 @@ from optuna.trial import TrialState
 
 from sklearn_autotune.samplers import RustTPESampler, _convert_sampled_value, count_best_trials, split_groups
 
-rustuna = pytest.importorskip("rustuna", reason="RustTPESampler computes with rustuna, which is not installed")
-
 UNIT = FloatDistribution(0, 1)
 
 

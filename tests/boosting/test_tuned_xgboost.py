@@ -4,6 +4,8 @@ import pickle
 import time
 
 import numpy as np
+import pandas as pd
+import polars
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.pruners import MedianPruner
@@ -49,7 +51,6 @@ def cancer():
 @pytest.fixture(scope="module")
 def raw():
     """A DataFrame as it comes: strings, categories, booleans, missing values."""
-    pd = pytest.importorskip("pandas")
     random = np.random.RandomState(0)
     n = 240
     frame = pd.DataFrame(
@@ -274,7 +275,6 @@ def test_a_category_that_was_not_seen_is_missing(raw):
 
 
 def test_polars_is_read_like_pandas(raw):
-    polars = pytest.importorskip("polars")
     X, y = raw
     frame = polars.DataFrame(
         {
@@ -304,7 +304,6 @@ def test_a_table_with_other_columns_is_refused(raw):
 
 
 def test_dates_are_days(raw):
-    pd = pytest.importorskip("pandas")
     X, _ = raw
     when = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(len(X)), unit="D")
     late = when > when[len(X) // 2]

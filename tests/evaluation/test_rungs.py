@@ -6,6 +6,7 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
+from xgboost import XGBClassifier
 
 from sklearn_autotune.evaluation import Fold, Rung, StepCache, WorkItem, measure
 from sklearn_autotune.evaluation._ladder import choose_rung, draw_stratified_order
@@ -99,7 +101,7 @@ def test_each_rung_sees_more_of_the_same_rows_in_their_order(tmp_path):
 @pytest.mark.parametrize("data", [X, X.tolist(), csr_array(X), "frame"], ids=["array", "list", "sparse", "frame"])
 def test_the_last_rung_of_rows_is_what_whole_folds_give(data):
     if isinstance(data, str):
-        data = pytest.importorskip("pandas").DataFrame(X)
+        data = pd.DataFrame(X)
     folds = whole_folds(RandomForestClassifier(5, random_state=0), data, return_train_score=True)
 
     climbed = measure(make_rung_evaluation(folds, "n_samples"), work(max_depth=3))
@@ -211,7 +213,7 @@ def test_the_named_metric_settles_the_count():
 )
 def test_the_winner_can_be_created_again(estimator, params, cv):
     if estimator == "xgboost":
-        estimator = pytest.importorskip("xgboost").XGBClassifier(random_state=0)
+        estimator = XGBClassifier(random_state=0)
     scoring = {"loss": "neg_log_loss", "hits": "accuracy"} if hasattr(estimator, "predict_proba") else ["accuracy"]
     metric = "loss" if "loss" in scoring else "accuracy"
     folds = whole_folds(estimator, cv=cv, scoring=scoring, return_train_score=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import xgboost
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_autotune.evaluation import WorkItem, measure
@@ -53,7 +54,6 @@ def test_a_candidate_that_is_stopped_is_fitted_no_further(tmp_path, resource, st
 
 @pytest.mark.parametrize("is_picklable", [True, False])
 def test_a_booster_stopped_on_a_rung_leaves_no_thread(is_picklable):
-    xgboost = pytest.importorskip("xgboost")
     rungs = make_rung_evaluation(whole_folds(xgboost.XGBClassifier(random_state=0)), "iterations")
     before = threading.active_count()
 
@@ -70,7 +70,6 @@ def test_a_booster_stopped_on_a_rung_leaves_no_thread(is_picklable):
 
 @pytest.mark.parametrize("failing", ["fit", "score"])
 def test_a_booster_in_a_candidate_that_fails_leaves_no_thread(failing):
-    xgboost = pytest.importorskip("xgboost")
 
     def scorer(estimator, X, y):
         raise RuntimeError("the toy fails to score")

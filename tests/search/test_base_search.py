@@ -7,6 +7,7 @@ import cloudpickle
 import joblib
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 from scipy.stats import uniform
 from sklearn.base import clone
@@ -111,9 +112,8 @@ def test_a_second_fit_is_a_new_study_with_the_same_result(data):
 
 
 def test_a_second_fit_drops_what_does_not_hold_any_more(data):
-    pandas = pytest.importorskip("pandas")
     X, y = data
-    search = knn_search().fit(pandas.DataFrame(X, columns=list("abcd")), y)
+    search = knn_search().fit(pd.DataFrame(X, columns=list("abcd")), y)
 
     search.set_params(refit=False).fit(X, y)
     for name in ("best_estimator_", "refit_time_", "feature_names_in_", "n_features_in_", "classes_"):

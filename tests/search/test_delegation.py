@@ -1,6 +1,7 @@
 """What a search delegates to its best estimator: methods, attributes, tags, and how it looks."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import is_classifier, is_regressor
 from sklearn.cluster import KMeans
@@ -84,8 +85,7 @@ def test_predictions_and_attributes_are_those_of_the_best_estimator(data):
 
 
 def test_set_output_and_feature_names_go_through(data):
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(data[0], columns=list("abcd"))
+    frame = pd.DataFrame(data[0], columns=list("abcd"))
     search = OptunaSearchCV(StandardScaler(), {"with_std": [True, False]}, cv=2, scoring=lambda *_: 0.0)
 
     out = search.set_output(transform="pandas").fit(frame).transform(frame)
