@@ -1,4 +1,4 @@
-"""What holds for all tests, the documentation's too: figures are drawn into memory and closed, nobody calls home."""
+"""What holds for all tests, the documentation's too: one thread a process, figures drawn into memory, no calls home."""
 
 import os
 import signal
@@ -7,12 +7,20 @@ import sys
 import pytest
 from hypothesis import settings
 
+from tests.faults.nightly import IS_NIGHT, scale_examples
+
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # it leaves a thread behind
 
+# As many processes as cores run tests: threads inside them would wait for one another. They are set before NumPy is
+# imported, and processes that tests start have them too. At night libraries use as many as they like.
+if not IS_NIGHT:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
 # Examples take longer while others run beside them; what Hypothesis sets for continuous integration stays.
-settings.register_profile("unhurried", parent=settings(), deadline=None)
+settings.register_profile("unhurried", parent=settings(), deadline=None, max_examples=scale_examples(100))
 settings.load_profile("unhurried")
 
 

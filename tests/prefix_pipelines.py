@@ -1,7 +1,8 @@
 """Pipelines whose first steps can be shared: steps that tell what is done to them, and data for them."""
 
 import numpy as np
-import pytest
+import pandas as pd
+import polars
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
@@ -226,14 +227,13 @@ def gaps():
 
 
 def frame():
-    pandas = pytest.importorskip("pandas")
     rng = np.random.RandomState(0)
-    X = pandas.DataFrame(
+    X = pd.DataFrame(
         {
             "age": rng.randint(18, 80, 90).astype(float),
             "pay": rng.lognormal(size=90),
             "city": rng.choice(["Rome", "Oslo", "Lima"], 90),
-            "kind": pandas.Categorical(rng.choice(["a", "b"], 90)),
+            "kind": pd.Categorical(rng.choice(["a", "b"], 90)),
         }
     )
     X.loc[::7, "pay"] = np.nan
@@ -253,7 +253,6 @@ def sparse():
 
 
 def polars_frame():
-    polars = pytest.importorskip("polars")
     X, y = iris()
     return polars.DataFrame(X, schema=list("abcd")), y
 

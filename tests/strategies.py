@@ -12,9 +12,10 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune.space._space import BRANCH
+from tests.faults.nightly import scale_examples
 
 # Examples are not timed: machines differ, and a slow one proves nothing.
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=scale_examples(50), deadline=None)
 
 
 # -- values --------------------------------------------------------------------------------------------------------

@@ -20,13 +20,8 @@ from optuna.testing.pytest_samplers import (
     SingleOnlySamplerTestCase,
 )
 from optuna.trial import TrialState
-from sklearn.datasets import load_iris
-from sklearn.svm import SVC
 
-from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.samplers import RustTPESampler, _convert_sampled_value, count_best_trials, split_groups
-
-rustuna = pytest.importorskip("rustuna", reason="RustTPESampler computes with rustuna, which is not installed")
 
 UNIT = FloatDistribution(0, 1)
 
@@ -479,29 +474,3 @@ def test_hyperband_shows_it_one_bracket_at_a_time():
     study.optimize(objective, n_trials=45)
 
     assert study.best_value > -0.05
-
-
-# -- In a search ---------------------------------------------------------------------------------------------------
-
-
-def test_a_search_takes_it_as_sampler_and_leaves_it_as_it_was():
-    X, y = load_iris(return_X_y=True)
-    space = [
-        {"kernel": ["rbf"], "C": FloatDistribution(1e-2, 1e2, log=True), "gamma": FloatDistribution(1e-3, 1, log=True)},
-        {"kernel": ["linear"], "C": FloatDistribution(1e-2, 1e2, log=True), "gamma": ["scale"]},
-    ]
-    sampler = RustTPESampler(seed=0)
-    searches = [OptunaSearchCV(SVC(), space, n_trials=20, cv=3, sampler=sampler, random_state=0) for _ in range(2)]
-    candidates = [search.fit(X[::3], y[::3]).cv_results_["params"] for search in searches]
-
-    assert candidates[0] == candidates[1]
-    assert vars(sampler) == {"seed": 0, "n_startup_trials": 10}
-    assert pickle.loads(pickle.dumps(searches[0])).best_params_ == searches[0].best_params_
-
-
-def test_without_rustuna_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "rustuna", None)
-    trial = new_study().ask()
-
-    with pytest.raises(ImportError, match="RustTPESampler needs rustuna: pip install rustuna"):
-        trial.suggest_float("x", 0, 1)

@@ -13,6 +13,12 @@ def test_a_missing_package_is_named_with_what_needs_it():
         import_optional("no_such_package.part", "Drawing")
 
 
+def test_a_module_inside_a_package_is_returned():
+    import json.decoder
+
+    assert import_optional("json.decoder", "Reading") is json.decoder
+
+
 def test_versions_are_those_that_are_installed_in_the_order_asked_for():
     assert get_versions(["scipy", "no-such-package", "numpy"]) == {"scipy": version("scipy"), "numpy": version("numpy")}
 

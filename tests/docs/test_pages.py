@@ -75,7 +75,7 @@ def test_every_import_of_the_reference_page_works():
 
 def test_the_test_command_of_the_readme_is_the_one_that_ci_runs():
     commands = re.findall(r"^```sh\n(.*)\n```$", text_of(README), re.MULTILINE)
-    tests = [command for command in commands if command.endswith("-m pytest -n 2 --dist loadfile")]
+    tests = [command for command in commands if command.endswith("-m pytest -n 2 --dist worksteal")]
 
     assert len(tests) == 1
     assert tests[0] in text_of(ROOT / ".ci" / "run").splitlines()

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from numpydoc import docscrape
 
 import sklearn_autotune
 
@@ -74,7 +75,6 @@ def accepted(function):
 
 @pytest.mark.parametrize("full_name", public_names())
 def test_a_docstring_lists_the_parameters_there_are(full_name):
-    docscrape = pytest.importorskip("numpydoc.docscrape")
     thing = public(full_name)
     if isinstance(thing, type) and issubclass(thing, BaseException):
         assert thing.__doc__
@@ -90,7 +90,6 @@ def test_a_docstring_lists_the_parameters_there_are(full_name):
 
 @pytest.mark.parametrize("full_name", [name for name in public_names() if isinstance(public(name), type)])
 def test_the_methods_of_a_class_list_the_parameters_there_are(full_name):
-    docscrape = pytest.importorskip("numpydoc.docscrape")
     for name, method in own_methods(public(full_name)):
         described = docscrape.get_doc_object(method)
         assert described["Summary"], name
@@ -117,7 +116,6 @@ def test_the_reference_lists_every_public_name():
 
 @pytest.mark.parametrize("full_name", public_names())
 def test_the_reference_says_of_a_name_what_its_docstring_says(full_name):
-    docscrape = pytest.importorskip("numpydoc.docscrape")
     summary = " ".join(docscrape.get_doc_object(public(full_name))["Summary"])
 
     assert names_on_the_page()[full_name] == summary.replace("``", "`")
@@ -131,7 +129,6 @@ def test_the_version_in_the_reference_is_not_written_by_hand():
 
 
 def test_what_a_block_prints_can_be_shown_below_it():
-    pytest.importorskip("sphinx", reason="the extra docs brings it")
     page = "A\n\n```python\nx = 1\n```\n\nB\n\n```python\nprint(x)\nprint(x + 1)\n```\n\nC\n"
     conf = runpy.run_path(str(ROOT / "docs" / "conf.py"))
 
@@ -162,8 +159,6 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """Build in a copy of what the site is made of: a build writes pages beside those in the repository."""
-    for package in ("sphinx", "myst_parser", "numpydoc", "furo"):
-        pytest.importorskip(package, reason="the extra docs brings what the site is built with")
     copy = tmp_path_factory.mktemp("site")
     shutil.copytree(
         ROOT / "docs",

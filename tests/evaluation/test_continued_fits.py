@@ -5,8 +5,11 @@ Exactness is the promise: predictions are compared to the last bit, for every cl
 
 import threading
 
+import lightgbm
 import numpy as np
+import pandas as pd
 import pytest
+import xgboost
 from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
@@ -177,7 +180,6 @@ def test_a_class_derived_from_one_that_continues_is_fitted_afresh():
 )
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_a_booster_paused_gives_what_a_fresh_fit_gives(params, weighted):
-    xgboost = pytest.importorskip("xgboost")
     fit_params = {"sample_weight": WEIGHTS} if weighted else {}
 
     for X, y in (classes(2), classes(3)):
@@ -188,17 +190,15 @@ def test_a_booster_paused_gives_what_a_fresh_fit_gives(params, weighted):
 
 
 def test_a_booster_paused_takes_frames_with_categories_and_gaps():
-    xgboost, pandas = pytest.importorskip("xgboost"), pytest.importorskip("pandas")
     X, y = numbers()
     X[::7, 0] = np.nan
-    X = pandas.DataFrame(X, columns=list("abcdef"))
-    X["g"] = pandas.Categorical(np.random.RandomState(0).choice(["x", "y", "z"], len(X)))
+    X = pd.DataFrame(X, columns=list("abcdef"))
+    X["g"] = pd.Categorical(np.random.RandomState(0).choice(["x", "y", "z"], len(X)))
 
     assert_continues_exactly(xgboost.XGBRegressor(random_state=3, subsample=0.5, enable_categorical=True), X, y)
 
 
 def test_a_booster_in_a_setting_not_known_to_be_exact_is_fitted_afresh():
-    xgboost = pytest.importorskip("xgboost")
     X, y = classes(2)
 
     for params in ({"booster": "gblinear"}, {"booster": "dart"}, {"early_stopping_rounds": 3}):
@@ -207,7 +207,6 @@ def test_a_booster_in_a_setting_not_known_to_be_exact_is_fitted_afresh():
 
 
 def test_a_booster_closed_on_its_way_leaves_no_thread():
-    xgboost = pytest.importorskip("xgboost")
     estimator = xgboost.XGBClassifier()
     location = locate_resource(estimator, "iterations")
     before = threading.active_count()
@@ -223,7 +222,6 @@ def test_a_booster_closed_on_its_way_leaves_no_thread():
 
 
 def test_a_booster_that_fails_says_so_and_leaves_no_thread():
-    xgboost = pytest.importorskip("xgboost")
     X, y = classes()
     before = threading.active_count()
     continued_fit = start_continued_fit(
@@ -239,7 +237,6 @@ def test_a_booster_that_fails_says_so_and_leaves_no_thread():
 
 @pytest.mark.filterwarnings("ignore")
 def test_lightgbm_is_fitted_afresh():
-    lightgbm = pytest.importorskip("lightgbm")
     estimator = lightgbm.LGBMClassifier(random_state=0, subsample=0.5, subsample_freq=1, verbose=-1, n_jobs=1)
 
     assert kind(estimator, *classes()) == "RefitFromScratch"

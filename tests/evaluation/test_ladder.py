@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import xgboost
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
@@ -76,7 +77,6 @@ def test_epochs_end_where_the_estimator_would_or_after_a_hundred():
 
 
 def test_xgboosts_default_is_known():
-    xgboost = pytest.importorskip("xgboost")
 
     assert make_rung_evaluation(whole_folds(xgboost.XGBClassifier()), "iterations").amounts[-1] == 100
     with pytest.raises(ValueError, match="n_estimators is None"):

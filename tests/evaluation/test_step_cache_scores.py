@@ -1,5 +1,7 @@
 """No score shows that the first steps of pipelines are computed once per fold."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import sklearn
@@ -30,6 +32,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC
 
 from sklearn_autotune.evaluation import StepCache
+from tests.faults.nightly import scale_examples
 from tests.prefix_pipelines import (
     GRID,
     Factor,
@@ -156,13 +159,20 @@ COMPUTED_EACH_TIME = {
 # -- scores ----------------------------------------------------------------------------------------------------------
 
 
+@cache
+def measure_alone(name):
+    """The table of a case in which nothing is shared."""
+    estimator, candidates, data = CASES[name]
+    return table(estimator, candidates, make_task(estimator, *data()))
+
+
 @pytest.mark.parametrize("limit", [2**30, 10_000], ids=["room", "little room"])
 @pytest.mark.parametrize("name", CASES)
 def test_no_score_shows_what_was_shared(name, limit):
     estimator, candidates, data = CASES[name]
     task = make_task(estimator, *data())
 
-    alone = table(estimator, candidates, task)
+    alone = measure_alone(name)
     shared = table(estimator, candidates * 2, task, StepCache(limit))
 
     assert {error for row in alone for _, _, error in row} == {None}
@@ -211,7 +221,7 @@ PREFIX = st.sampled_from(
 PIPELINES = st.tuples(PREFIX, PREFIX, PREFIX, st.sampled_from([0.1, 10.0]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scale_examples(30), deadline=None)
 @given(st.lists(PIPELINES, min_size=1, max_size=3), st.sampled_from([2**30, 30_000, 3000]), st.booleans())
 def test_whatever_the_pipelines_no_score_shows_what_was_shared(drawn, limit, train):
     X, y = iris()

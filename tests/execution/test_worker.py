@@ -3,6 +3,7 @@
 import tempfile
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import uniform
 
@@ -42,14 +43,13 @@ def test_a_large_array_is_written_once_and_mapped(tmp_path, order):
 
 
 def test_the_columns_of_a_large_frame_are_mapped(tmp_path):
-    pandas = pytest.importorskip("pandas")
-    X = pandas.DataFrame(np.random.RandomState(0).normal(size=(1000, 500)))
+    X = pd.DataFrame(np.random.RandomState(0).normal(size=(1000, 500)))
 
     received, size, files = packed(tmp_path, X)
 
     assert size < 4_000_000 / 50
     assert len(files) == 1
-    pandas.testing.assert_frame_equal(received, X)
+    pd.testing.assert_frame_equal(received, X)
 
 
 def test_small_arrays_and_arrays_of_objects_travel_as_they_are(tmp_path):

@@ -1,6 +1,5 @@
 """Exported scripts run in a process that cannot import the package, and predict what the search predicts."""
 
-import pickle
 import subprocess
 import sys
 from functools import partial
@@ -16,91 +15,23 @@ from sklearn.compose import (
     make_column_selector,
     make_column_transformer,
 )
-from sklearn.datasets import load_diabetes, load_iris, load_wine, make_classification, make_regression
+from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingRegressor
-from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
-from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
+from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.export import export_code
-
-# Runs scripts one after the other, each in a namespace of its own, and sees to it that the package stays out. One
-# process for all of them: that scikit-learn is imported takes longer than all the rest.
-SERVE = """
-import pickle, sys
-sys.modules["sklearn_autotune"] = None
-while True:
-    code, X, y, method = pickle.load(sys.stdin.buffer)
-    namespace = {"__name__": "script"}
-    try:
-        exec(compile(code, "script.py", "exec"), namespace)
-        model = namespace["fit"](X, y)
-        answer = namespace["predict"](model, X), getattr(model, method)(X)
-    except Exception as error:
-        answer = repr(error)
-    pickle.dump(answer, sys.stdout.buffer)
-    sys.stdout.buffer.flush()
-"""
-
-
-@pytest.fixture(scope="module")
-def predictions(tmp_path_factory):
-    """What a script predicts in another process."""
-    folder = tmp_path_factory.mktemp("scripts")
-    command = [sys.executable, "-W", "error", "-c", SERVE]
-    with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-
-        def run(code, X, y, method="predict"):
-            pickle.dump((code, X, y, method), process.stdin)
-            process.stdin.flush()
-            answer = pickle.load(process.stdout)
-            assert not isinstance(answer, str), f"{answer}\n{code}"
-            return answer
-
-        yield run
-        process.stdin.close()
-        process.kill()
-
-
-def assert_same_predictions(predictions, fitted, X, y):
-    method = "predict_proba" if hasattr(fitted, "predict_proba") else "predict"
-    predicted, more = predictions(export_code(fitted), X, y, method)
-
-    if method == "predict_proba":
-        np.testing.assert_array_equal(predicted, fitted.predict(X))
-    np.testing.assert_allclose(more, getattr(fitted, method)(X), rtol=1e-6, atol=1e-9)
-
-
-@pytest.fixture
-def mixed():
-    """A table with numbers, strings, categories, dates and gaps, and labels that are strings."""
-    random = np.random.RandomState(0)
-    n_rows = 150
-    table = pd.DataFrame(
-        {
-            "size": random.normal(size=n_rows),
-            "city": random.choice(["Bern", "Paris", "Rome"], n_rows),
-            "kind": pd.Categorical(random.choice(["a", "b"], n_rows)),
-            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(random.randint(0, 900, n_rows), "D"),
-            "is_new": random.rand(n_rows) < 0.5,
-            "street": random.choice([f"street {number}" for number in range(22)], n_rows),
-        }
-    )
-    table.loc[::7, "size"] = np.nan
-    table.loc[::9, "city"] = None
-    is_good = (table["city"] == "Rome") ^ (table["size"].fillna(0) > 0.5)
-    return table, np.where(is_good, "good", "bad")
-
+from tests.export.scripts import assert_same_predictions
 
 # -- OptunaSearchCV ------------------------------------------------------------------------------------------------
 
@@ -234,106 +165,6 @@ def test_tuned_xgboost_inside_a_pipeline(predictions):
     tuned = TunedXGBClassifier(n_trials=2, cv=2, random_state=0, n_estimators=30)
 
     assert_same_predictions(predictions, make_pipeline(PCA(4, random_state=0), tuned).fit(X, y + 1), X, y + 1)
-
-
-# -- the selector's blend --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("families", "cv"),
-    [(["xgboost", "lightgbm", "svm"], None), (["logistic", "forest", "naive_bayes"], 3)],
-    ids=["boosters", "others"],
-)
-def test_a_blend_of_classifiers_is_fitted_on_the_same_folds(families, cv, mixed, predictions):
-    table, y = mixed
-    selector = AutoModelSelector(families=families, n_trials=5, cv=cv, random_state=0).fit(table, y)
-
-    assert_same_predictions(predictions, selector, table, y)
-
-
-def test_a_blend_of_regressors_is_fitted_on_the_same_folds(mixed, predictions):
-    table, y = mixed
-    y = table["size"].fillna(0) + (y == "good")
-    cv = KFold(4, shuffle=True, random_state=3)
-    families = ["ridge", "extra_trees", "hist_gradient_boosting", "neural"]
-    selector = AutoModelSelector("regression", families, n_trials=5, cv=cv, random_state=0).fit(table, y)
-
-    assert_same_predictions(predictions, selector, table, y)
-
-
-def test_a_second_layer_learns_from_the_same_predictions(predictions):
-    X, y = make_classification(900, n_features=6, n_informative=5, n_redundant=0, random_state=0)
-    families = ["neighbors", "naive_bayes", "xgboost", "extra_trees"]
-    selector = AutoModelSelector(families=families, n_trials=4, cv=3, random_state=0).fit(X, y)
-
-    assert isinstance(selector.best_estimator_[-1], StackingClassifier)
-    assert_same_predictions(predictions, selector, X, y)
-
-
-def test_a_second_layer_of_values_and_the_table_learns_from_the_same_predictions(predictions):
-    X, y = make_regression(900, 8, n_informative=6, noise=30, random_state=0)
-    y += 40 * np.sin(3 * X[:, 0])
-    families = ["ridge", "neighbors", "extra_trees", "xgboost"]
-    selector = AutoModelSelector("regression", families, n_trials=4, cv=3, random_state=0).fit(X, y)
-
-    assert {"stacked_linear", "stacked_trees"} & {label.rpartition("_")[0] for label in selector.blend_weights_}
-    assert_same_predictions(predictions, selector, X, y)
-
-
-@pytest.mark.parametrize(
-    ("cv", "message"),
-    [
-        (list(KFold(2).split(np.zeros(60))), "iterable of splits"),
-        (KFold(2, shuffle=True), "without a seed"),
-        (ShuffleSplit(1, random_state=0), "single split"),
-    ],
-)
-def test_folds_that_cannot_be_drawn_again_are_refused(cv, message):
-    X, y = load_diabetes(return_X_y=True)
-    selector = AutoModelSelector("regression", ["ridge"], n_trials=1, cv=cv).fit(X[:60], y[:60])
-
-    with pytest.raises(ValueError, match=message):
-        export_code(selector)
-
-
-# -- what cannot be written ----------------------------------------------------------------------------------------
-
-
-def fitted(estimator, space, X=None, y=None):
-    X, y = load_iris(return_X_y=True) if X is None else (X, y)
-    return OptunaSearchCV(estimator, space, cv=3).fit(X, y)
-
-
-def test_what_cannot_be_written_is_named_with_its_place():
-    model = make_pipeline(FunctionTransformer(lambda X: X), SVC())
-    with pytest.raises(ValueError, match=r"steps\[0\]\[1\]\.func is .*a lambda"):
-        export_code(fitted(model, {"svc__C": [1]}))
-
-
-def local_functions():
-    def inside(values):
-        return values
-
-    return [(inside, "defined inside a function"), (np.random.RandomState(0).permutation, "cannot be")]
-
-
-@pytest.mark.parametrize(("function", "message"), local_functions())
-def test_functions_that_no_script_can_import(function, message):
-    with pytest.raises(ValueError, match=message):
-        export_code(make_pipeline(FunctionTransformer(function)))
-
-
-def test_generators_and_fitted_models_are_refused():
-    X, y = load_iris(return_X_y=True)
-    with pytest.raises(ValueError, match=r"random_state is RandomState"):
-        export_code(fitted(DecisionTreeClassifier(random_state=np.random.RandomState(0)), {"max_depth": [2]}))
-    with pytest.raises(ValueError, match="FrozenEstimator"):
-        export_code(CalibratedClassifierCV(FrozenEstimator(SVC().fit(X, y))).fit(X, y))
-
-
-def test_a_search_that_has_nothing_to_write_is_refused():
-    with pytest.raises(ValueError, match="Fit it, with refit=True"):
-        export_code(OptunaSearchCV(SVC(), {"C": [1]}))
 
 
 # -- the script as a program ---------------------------------------------------------------------------------------

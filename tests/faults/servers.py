@@ -56,7 +56,6 @@ class PostgreSQL(Server):
     """One of PostgreSQL's."""
 
     def __init__(self):
-        pytest.importorskip("psycopg", reason="needs the package psycopg")
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
         initdb = str(found[-1]) if found else shutil.which("initdb")
         if initdb is None:
@@ -91,7 +90,6 @@ class MySQL(Server):
     """One of MariaDB's, which speaks as MySQL does."""
 
     def __init__(self):
-        pytest.importorskip("pymysql", reason="needs the package pymysql")
         self.program = shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin")
         if self.program is None or shutil.which("mariadb-install-db") is None or shutil.which("mariadb") is None:
             pytest.skip("needs MariaDB's programs (Debian: mariadb-server)")

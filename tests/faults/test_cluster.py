@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 
+import distributed
 import joblib
 import numpy as np
 import pytest
@@ -31,8 +32,6 @@ from tests.toys import (
     statuses,
     table,
 )
-
-distributed = pytest.importorskip("distributed", reason="needs the package distributed")
 
 pytestmark = [
     pytest.mark.slow,

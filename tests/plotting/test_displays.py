@@ -1,7 +1,6 @@
 """Displays: they draw what they are given, remember it, and draw odd searches as well as ordinary ones."""
 
 import io
-from functools import cache
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,17 +8,13 @@ import optuna
 import pytest
 from joblib import parallel_config
 from matplotlib.figure import Figure
-from scipy.stats import loguniform, uniform
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, plotting, summarize
-from sklearn_autotune.analysis._trial_table import compute_paired_interval, read_trial_table
+from sklearn_autotune.analysis._trial_table import compute_paired_interval
 from sklearn_autotune.plotting import (
     ContourDisplay,
     FoldScoresDisplay,
@@ -31,8 +26,21 @@ from sklearn_autotune.plotting import (
     SliceDisplay,
     TimeDisplay,
 )
-from sklearn_autotune.plotting._style import compute_score_limits, encode_choices
-from tests.toys import CountingClassifier, FailingClassifier, PeakingClassifier, SleepingClassifier
+from tests.odd_searches import (
+    ODD,
+    X,
+    Y,
+    fail_some,
+    search_branches,
+    search_grid,
+    search_iris,
+    search_many,
+    search_objects,
+    search_one,
+    search_rungs,
+    search_several_scores,
+)
+from tests.toys import CountingClassifier, SleepingClassifier
 
 OF_ANY_SEARCH = (
     OptimizationHistoryDisplay,
@@ -41,8 +49,6 @@ OF_ANY_SEARCH = (
     FoldScoresDisplay,
     TimeDisplay,
 )
-
-X, Y = np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2
 
 
 def draw(figure):
@@ -54,102 +60,14 @@ def figure_of(display):
     return display.figure_
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def iris_search():
-    return OptunaSearchCV(
-        SVC(), {"C": loguniform(1e-2, 1e3), "gamma": loguniform(1e-4, 10)}, n_trials=25, random_state=0
-    ).fit(*load_iris(return_X_y=True))
+    return search_iris()
 
 
 @pytest.fixture(scope="module")
 def boosted():
     return TunedXGBClassifier(n_trials=6, cv=3, random_state=0).fit(*load_iris(return_X_y=True))
-
-
-@cache
-def fail_some():
-    with pytest.warns(Warning, match="fits failed"):
-        return OptunaSearchCV(
-            FailingClassifier(above=5),
-            {"a": uniform(0, 9), "b": [0, 1]},
-            n_trials=30,
-            random_state=0,
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
-            error_score=-1e6,
-        ).fit(X, Y)
-
-
-@cache
-def search_branches():
-    space = [{"kernel": ["rbf"], "gamma": loguniform(1e-3, 1)}, {"kernel": ["poly"], "degree": [2, 3]}]
-    return OptunaSearchCV(SVC(), space, n_trials=8, cv=2, random_state=0).fit(*load_iris(return_X_y=True))
-
-
-@cache
-def search_objects():
-    pipeline = Pipeline([("scale", StandardScaler()), ("model", LogisticRegression())])
-    models = [LogisticRegression(C=0.1), LogisticRegression(C=0.2), SVC()]
-    space = {"scale": [StandardScaler(), MinMaxScaler(), "passthrough"], "model": models}
-    return OptunaSearchCV(pipeline, space, cv=2).fit(*load_iris(return_X_y=True))
-
-
-@cache
-def search_one():
-    return OptunaSearchCV(CountingClassifier(), {"a": [1.0]}, cv=2).fit(X, Y)
-
-
-@cache
-def search_one_fold():
-    cv = [(np.arange(10), np.arange(10, 20))]
-    return OptunaSearchCV(CountingClassifier(), {"a": [1, 2, 3]}, cv=cv).fit(X, Y)
-
-
-@cache
-def search_many():
-    return OptunaSearchCV(
-        CountingClassifier(), {"a": uniform(0, 9), "b": [0, 1, None]}, n_trials=100, cv=2, random_state=0
-    ).fit(X, Y)
-
-
-@cache
-def search_several_scores():
-    return OptunaSearchCV(
-        LogisticRegression(max_iter=1000),
-        {"C": [0.1, 1, 10]},
-        scoring=["accuracy", "neg_log_loss"],
-        refit="neg_log_loss",
-        cv=2,
-    ).fit(*load_iris(return_X_y=True))
-
-
-@cache
-def search_rungs():
-    return OptunaSearchCV(
-        PeakingClassifier(max_iter=27, peak=9),
-        {"a": uniform(0, 3)},
-        n_trials=9,
-        resource="iterations",
-        cv=2,
-        random_state=0,
-    ).fit(X, Y)
-
-
-@cache
-def search_grid():
-    return GridSearchCV(CountingClassifier(), {"a": [1, 2, 3], "b": [True, False]}, cv=2).fit(X, Y)
-
-
-ODD = [
-    fail_some,
-    search_branches,
-    search_objects,
-    search_one,
-    search_one_fold,
-    search_many,
-    search_several_scores,
-    search_rungs,
-    search_grid,
-]
 
 
 # -- every display -------------------------------------------------------------------------------------------------
@@ -228,19 +146,6 @@ def test_history_shows_the_score_that_is_asked_for():
     assert display.ax_.get_ylabel() == "mean accuracy"
 
 
-def test_a_terrible_candidate_does_not_flatten_the_others():
-    low, high = compute_score_limits([0.9, 0.91, 0.92, 0.93, 0.94, -1e6])
-
-    assert 0.8 < low < 0.9 < 0.94 < high < 1
-
-
-@pytest.mark.parametrize("scores", [[], [np.nan], [0.5], [0.0, 0.0], [1e-9, np.nan]])
-def test_limits_are_apart_whatever_the_scores(scores):
-    low, high = compute_score_limits(scores)
-
-    assert low < high
-
-
 # -- curves --------------------------------------------------------------------------------------------------------
 
 
@@ -314,13 +219,6 @@ def test_choices_are_named_and_told_apart():
     assert labels == ["LogisticRegression(C=0.1)", "LogisticRegression(C=0.2)", "SVC()"]
 
 
-def test_choices_with_the_same_name_get_numbers():
-    places, labels = encode_choices(["a" * 40, "a" * 39 + "b", "x", "a" * 40, None, 3, True])
-
-    assert len(set(labels)) == 6
-    assert places[0] == places[3] != places[1]
-
-
 def test_candidates_without_a_parameter_pass_below_its_axis():
     search = search_branches()
 
@@ -375,31 +273,6 @@ def test_repeated_folds_do_not_pass_for_many():
     )
 
     assert guessed == told == compute_paired_interval(scores[1] - scores[0], test_over_train=1 / 4)
-
-
-def test_the_interval_is_that_of_nadeau_and_bengio():
-    # Ten folds: variance 1 / 10 + 1 / 9 times that of the differences.
-    differences = np.array([0.1, 0.2, 0.0, 0.1, 0.3, 0.2, 0.1, 0.0, 0.2, 0.1])
-    error = np.sqrt((1 / 10 + 1 / 9) * differences.var(ddof=1))
-
-    interval = compute_paired_interval(differences, test_over_train=1 / 9)
-
-    assert interval.mean == pytest.approx(0.13)
-    assert interval.high - interval.mean == pytest.approx(2.2621572 * error)
-    assert interval.excludes_zero == bool(interval.low > 0)
-
-
-@pytest.mark.parametrize("differences", [[], [0.1], [np.nan, 0.1], [0.1, 0.1], [0.1] * 5])
-def test_too_few_differences_settle_nothing(differences):
-    interval = compute_paired_interval(differences, test_over_train=0.25)
-
-    assert interval.low == -np.inf
-    assert not interval.excludes_zero
-
-
-def test_the_same_difference_on_many_folds_settles_it():
-    assert compute_paired_interval([0.1] * 6, test_over_train=0.2).excludes_zero
-    assert not compute_paired_interval([0.0] * 6, test_over_train=0.2).excludes_zero
 
 
 def test_the_sizes_of_folds_are_those_of_the_search():
@@ -479,36 +352,3 @@ def test_a_selector_has_a_leaderboard_and_seconds_for_each_family():
 def test_other_searches_have_no_leaderboard(iris_search):
     with pytest.raises(ValueError, match="no leaderboard_: pass a fitted AutoModelSelector"):
         LeaderboardDisplay.from_search(iris_search)
-
-
-# -- reading -------------------------------------------------------------------------------------------------------
-
-
-def test_a_search_is_read_as_its_own_table_says(iris_search):
-    trial_table = read_trial_table(iris_search)
-
-    complete = trial_table.find_by_status("complete")
-    rows = trial_table.row[complete]
-    assert trial_table.score[complete].tolist() == iris_search.cv_results_["mean_test_score"][rows].tolist()
-    assert trial_table.row[trial_table.best] == iris_search.best_index_
-    assert trial_table.find_leading(3)[0] == trial_table.best
-    assert np.isnan(trial_table.score[trial_table.find_by_status("pruned")]).all()
-
-
-def test_failed_candidates_have_their_error_and_no_score():
-    trial_table = read_trial_table(fail_some())
-
-    failed = trial_table.find_by_status("failed")
-    assert np.isnan(trial_table.score[failed]).all()
-    assert "the toy fails on purpose" in trial_table.error[failed[0]]
-
-
-def test_only_the_last_iteration_of_a_halving_search_is_complete():
-    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-    from sklearn.model_selection import HalvingGridSearchCV
-
-    search = HalvingGridSearchCV(CountingClassifier(), {"a": [1, 2, 3, 4]}, cv=2, min_resources=4, factor=2).fit(X, Y)
-
-    trial_table = read_trial_table(search)
-    assert set(trial_table.status[search.cv_results_["iter"] < search.cv_results_["iter"].max()]) == {"pruned"}
-    assert trial_table.row[trial_table.best] == search.best_index_

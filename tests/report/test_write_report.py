@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.stats import loguniform
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.linear_model import LogisticRegression
@@ -244,12 +245,11 @@ def browse(path, folder, *what):
 )
 @pytest.mark.parametrize("width", [1200, 500])
 def test_a_browser_shows_the_report(written, tmp_path, width):
-    image = pytest.importorskip("PIL.Image")
     picture = tmp_path / "page.png"
 
     browse(written, tmp_path / "profile", f"--window-size={width},3000", f"--screenshot={picture}")
 
-    with image.open(picture) as opened:
+    with Image.open(picture) as opened:
         assert opened.size == (width, 3000)
         pixels = np.asarray(opened.convert("L"))
     inked = (pixels < 250).any(axis=1)

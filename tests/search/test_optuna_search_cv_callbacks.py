@@ -7,6 +7,7 @@ from collections import Counter
 import joblib
 import numpy as np
 import pytest
+import rich
 from scipy.stats import uniform
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
@@ -213,7 +214,6 @@ def test_folds_that_fail_have_an_end_too(log, data):
 
 @pytest.mark.parametrize(("n_jobs", "depth"), [(1, 0), (1, 1), pytest.param(2, 1, marks=pytest.mark.slow)])
 def test_the_progress_bar_shows_the_search(capfd, monkeypatch, data, n_jobs, depth):
-    rich = pytest.importorskip("rich")
     monkeypatch.setattr(rich.get_console(), "width", 200)  # there is one for all tests, as wide as it was made
     from sklearn.callback import ProgressBar
 

@@ -1,6 +1,9 @@
 """What X may be: sparse, text, data frames, lists; and what comes out of a search over pipelines for them."""
 
+from importlib import import_module
+
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from scipy import sparse
@@ -65,7 +68,7 @@ def test_lists_of_lists_and_texts_as_labels(data):
 
 
 def frame(kind, X):
-    package = pytest.importorskip(kind)
+    package = import_module(kind)
     if kind == "polars" and parse_version(sklearn.__version__) < parse_version("1.9"):
         pytest.skip("scikit-learn before 1.9 does not find columns of polars 2 by their names")
     columns = {
@@ -100,7 +103,7 @@ def test_data_frames_with_texts_go_through_column_transformers(data, kind, n_job
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_a_series_of_labels_and_selectors_of_columns(data, kind):
-    package = pytest.importorskip(kind)
+    package = import_module(kind)
     X, y = frame(kind, data[0]), package.Series("y", data[1]) if kind == "polars" else package.Series(data[1])
     selected = make_column_selector(dtype_include=float) if kind == "pandas" else ["weight"]
     columns = make_column_transformer((StandardScaler(), selected), (OneHotEncoder(), ["colour"]))
@@ -112,25 +115,23 @@ def test_a_series_of_labels_and_selectors_of_columns(data, kind):
 
 
 def test_a_pandas_index_does_not_matter(data):
-    pandas = pytest.importorskip("pandas")
     X, y = data
     search = OptunaSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 3]}, cv=3)
     index = np.random.RandomState(1).permutation(36) * 7
 
     plain = search.fit(X, y).cv_results_["mean_test_score"].tolist()
-    search.fit(pandas.DataFrame(X, index=index), pandas.Series(y, index=index[::-1]))
+    search.fit(pd.DataFrame(X, index=index), pd.Series(y, index=index[::-1]))
 
     assert search.cv_results_["mean_test_score"].tolist() == plain
 
 
 def test_a_transformer_that_is_searched_gives_frames_where_asked_to(data):
-    pandas = pytest.importorskip("pandas")
-    X = pandas.DataFrame(data[0], columns=list("abc"))
+    X = pd.DataFrame(data[0], columns=list("abc"))
     search = OptunaSearchCV(StandardScaler(), {"with_mean": [True, False]}, cv=2, scoring=lambda *_: 1.0)
 
     out = search.set_output(transform="pandas").fit_transform(X)
 
-    assert isinstance(out, pandas.DataFrame)
+    assert isinstance(out, pd.DataFrame)
     assert list(out.columns) == list(search.get_feature_names_out())
 
 

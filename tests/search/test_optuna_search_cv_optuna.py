@@ -337,7 +337,6 @@ def test_the_study_holds_every_trial_with_its_score(data):
 
 
 def test_the_study_can_be_drawn_with_matplotlib(data):
-    pytest.importorskip("matplotlib").use("Agg")
     search = sleepy_search(pruner=median(), look_ahead=2).fit(*data)
 
     axes = optuna.visualization.matplotlib.plot_optimization_history(search.study_)
@@ -347,7 +346,6 @@ def test_the_study_can_be_drawn_with_matplotlib(data):
 
 
 def test_the_study_can_be_drawn_with_plotly(data):
-    pytest.importorskip("plotly")
     search = sleepy_search(cv=2).fit(*data)
 
     figure = optuna.visualization.plot_optimization_history(search.study_)

@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 from sklearn.cluster import KMeans
@@ -36,9 +37,8 @@ def fingerprint_search(data=(), *, space=None, estimator=None, scoring=None, **r
 
 
 def test_equal_tasks_have_equal_fingerprints():
-    frames = pytest.importorskip("pandas")
     X, y = make_classification(n_samples=40, n_features=6, random_state=0)
-    frame = frames.DataFrame(X).assign(town=["Rome", "Oslo"] * 20)
+    frame = pd.DataFrame(X).assign(town=["Rome", "Oslo"] * 20)
     for table in (X, X.tolist(), frame):
         assert fingerprint_search((copy.deepcopy(table), y.copy())) == fingerprint_search((table, y))
         assert fingerprint_search(pickle.loads(pickle.dumps((table, y)))) == fingerprint_search((table, y))

@@ -6,6 +6,7 @@ from urllib.request import urlopen
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import optuna
+import optuna_dashboard
 import pytest
 from scipy.stats import loguniform
 from sklearn.datasets import load_iris
@@ -38,7 +39,6 @@ def stored(tmp_path_factory):
 )
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_optuna_draws_the_study(stored, plot):
-    pytest.importorskip("plotly")
     search, _ = stored
 
     figure = getattr(optuna.visualization, plot)(search.study_)
@@ -55,7 +55,6 @@ class Quiet(WSGIRequestHandler):
 @pytest.fixture(scope="module")
 def dashboard(stored):
     """The address of a dashboard that shows the stored study, over loopback."""
-    optuna_dashboard = pytest.importorskip("optuna_dashboard")
     storage = optuna.storages.RDBStorage(f"sqlite:///{stored[1]}")
     with make_server("127.0.0.1", 0, optuna_dashboard.wsgi(storage), handler_class=Quiet) as server:
         thread = threading.Thread(target=server.serve_forever)

@@ -3,13 +3,13 @@
 from datetime import datetime
 
 import numpy as np
+import pandas as pd
+import polars
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_autotune.tables._encoder import ColumnEncoder
-
-pd = pytest.importorskip("pandas")
 
 values = st.one_of(st.none(), st.sampled_from(["a", "b", "ä", ""]), st.integers(-3, 3))
 
@@ -81,7 +81,6 @@ def test_dates_become_days_whatever_their_resolution_and_zone():
 
 
 def test_polars_dates_become_days():
-    polars = pytest.importorskip("polars")
     dates = polars.Series([datetime(1970, 1, 3), None, datetime(1969, 12, 31, 12)])
 
     np.testing.assert_array_equal(encode(polars.DataFrame({"x": dates}))[1][:, 0], [2, np.nan, -0.5])
@@ -96,7 +95,6 @@ def test_numbers_that_come_back_as_categories_are_numbers():
 
 
 def test_frames_of_polars_are_read_like_those_of_pandas():
-    polars = pytest.importorskip("polars")
     frame = {"word": ["b", None, "a"], "number": [1.5, None, 2.0], "flag": [True, None, False]}
     _, expected = encode(pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in frame.items()}))
 

@@ -1,0 +1,95 @@
+"""scikit-learn's private names behave as the package expects of every supported version."""
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import check_scoring, get_scorer, make_scorer, max_error
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_autotune._compat.sklearn import (
+    HAS_CALLBACKS,
+    CallbackContexts,
+    accepts_sample_weight,
+    get_scorers,
+    get_threadpool_controller,
+    has_callbacks,
+    make_callback_arguments,
+    take_metadata_rows,
+    take_rows,
+)
+
+
+def test_several_scorers_are_known_by_name_and_one_is_itself():
+    several = check_scoring(DummyClassifier(), scoring=["accuracy", "f1"])
+
+    assert set(get_scorers(several)) == {"accuracy", "f1"}
+    one = get_scorer("accuracy")
+    assert get_scorers(one) is one
+
+
+@pytest.mark.parametrize(
+    ("scorer", "accepts"),
+    [
+        (get_scorer("accuracy"), True),
+        (make_scorer(max_error), False),
+        (lambda model, X, y: 0.0, False),
+        (lambda model, X, y, sample_weight=None: 0.0, True),
+    ],
+    ids=["accuracy", "max_error", "function", "function with weights"],
+)
+def test_it_is_known_which_scorers_take_weights(scorer, accepts):
+    assert accepts_sample_weight(scorer) is accepts
+
+
+def test_rows_are_taken_of_data_and_of_what_has_one_entry_per_row():
+    X, rows = np.arange(8).reshape(4, 2), np.array([2, 0])
+
+    assert take_rows(X, rows).tolist() == [[4, 5], [0, 1]]
+    assert take_rows([10, 11, 12, 13], rows) == [12, 10]
+    taken = take_metadata_rows(X, params={"sample_weight": np.arange(4.0), "name": "ab"}, indices=rows)
+    assert taken["sample_weight"].tolist() == [2.0, 0.0]
+    assert taken["name"] == "ab"
+
+
+def test_threads_are_limited_inside_and_as_before_outside():
+    controller = get_threadpool_controller()
+
+    def count_threads():
+        return [pool["num_threads"] for pool in controller.info() if pool["user_api"] == "openmp"]
+
+    before = count_threads()
+    with controller.limit(limits=2, user_api="openmp"):
+        assert set(count_threads()) == {2}
+
+    assert count_threads() == before
+
+
+def test_callbacks_are_told_of_weights_alone():
+    estimator, weight = LogisticRegression(), np.ones(2)
+
+    arguments = make_callback_arguments(estimator, [[0], [1]], [0, 1], {"sample_weight": weight, "other": 1})
+
+    assert arguments["metadata"] == {"sample_weight": weight}
+    assert make_callback_arguments(estimator, None, None, {})["metadata"] is None
+
+
+def test_without_callbacks_there_are_no_tasks_to_send():
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    contexts = CallbackContexts(pipeline, None, n_folds=3)
+
+    contexts.begin(4)
+
+    assert not has_callbacks(pipeline)
+    assert contexts.open(0) == ()
+    contexts.close(0)
+    contexts.end()
+
+
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks")
+def test_callbacks_of_a_step_are_found():
+    scaler = StandardScaler()
+    scaler._skl_callbacks = [object()]
+
+    assert has_callbacks(make_pipeline(scaler, LogisticRegression()))

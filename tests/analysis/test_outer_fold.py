@@ -1,0 +1,132 @@
+"""One method on one outer fold: where metadata go, and what is read of what was fitted."""
+
+import numpy as np
+import pytest
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import load_iris
+from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedKFold,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_autotune import OptunaSearchCV, compare
+
+
+def _seed_of(random_state):
+    from sklearn_autotune.storage._study import draw_seed
+
+    return draw_seed(random_state) % 2**31
+
+
+TREE = DecisionTreeClassifier(random_state=0)
+
+
+SPACE = {"max_depth": [1, 2, 3]}
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return load_iris(return_X_y=True)
+
+
+def test_weights_reach_the_fit_and_the_score_of_every_method(iris):
+    X, y = iris
+    weight = np.random.RandomState(0).randint(0, 3, len(y)).astype(float)
+    methods = {"ours": OptunaSearchCV(TREE, SPACE, cv=3), "grid": GridSearchCV(TREE, SPACE, cv=3), "tree": TREE}
+
+    comparison = compare(methods, X, y, cv=3, params={"sample_weight": weight}, random_state=0)
+
+    expected = []
+    for train, test in StratifiedKFold(3, shuffle=True, random_state=_seed_of(0)).split(X, y):
+        tree = DecisionTreeClassifier(random_state=0).fit(X[train], y[train], weight[train])
+        expected.append(tree.score(X[test], y[test], weight[test]))
+    assert comparison.column("score", "tree").tolist() == expected
+    assert comparison.column("score", "untuned").tolist() == expected
+    assert comparison.column("score", "ours").tolist() == comparison.column("score", "grid").tolist()
+    assert comparison.column("inner_score", "ours").tolist() == comparison.column("inner_score", "grid").tolist()
+    assert comparison.column("own_score", "ours").tolist() == comparison.column("score", "ours").tolist()
+    unweighted = compare(methods, X, y, cv=3, random_state=0)
+    assert unweighted.column("score", "tree").tolist() != expected
+
+
+def test_weights_go_into_a_pipeline_by_the_name_of_the_step(iris):
+    X, y = iris
+    weight = np.arange(len(y)) % 2.0
+    pipeline = make_pipeline(StandardScaler(), TREE)
+    search = OptunaSearchCV(pipeline, {"decisiontreeclassifier__max_depth": [1, 2]}, cv=2)
+
+    with pytest.raises(TypeError, match="'search': The fit of OptunaSearchCV takes no sample_weight"):
+        compare({"search": search}, X, y, params={"sample_weight": weight})
+
+    name = "decisiontreeclassifier__sample_weight"
+    comparison = compare({"search": search}, X, y, cv=2, params={name: weight}, baselines=False, random_state=0)
+    train, test = next(StratifiedKFold(2, shuffle=True, random_state=_seed_of(0)).split(X, y))
+    again = clone(search).set_params(random_state=_seed_of(0)).fit(X[train], y[train], **{name: weight[train]})
+    assert comparison.column("score", "search")[0] == again.score(X[test], y[test])
+
+
+def test_with_routing_metadata_goes_where_it_is_asked_for(iris):
+    X, y = iris
+    weight = np.random.RandomState(1).randint(0, 3, len(y)).astype(float)
+    with config_context(enable_metadata_routing=True):
+        asks = DecisionTreeClassifier(random_state=0).set_fit_request(sample_weight=True)
+        declines = DecisionTreeClassifier(random_state=0).set_fit_request(sample_weight=False)
+        scorer = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+        methods = {
+            "ours": OptunaSearchCV(asks, SPACE, cv=2, scoring=scorer),
+            "asks": asks,
+            "declines": declines,
+        }
+        settings = {"cv": 3, "params": {"sample_weight": weight}, "random_state": 0}
+        comparison = compare(methods, X, y, scoring=scorer, **settings)
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            compare({"tree": TREE}, X, y, scoring=scorer, **settings)
+
+    train, test = next(StratifiedKFold(3, shuffle=True, random_state=_seed_of(0)).split(X, y))
+    for name, fitted in (("asks", TREE.fit(X[train], y[train], weight[train])), ("declines", TREE)):
+        if name == "declines":
+            fitted = clone(TREE).fit(X[train], y[train])
+        assert comparison.column("score", name)[0] == fitted.score(X[test], y[test], weight[test])
+    assert comparison.column("own_score", "ours").tolist() == comparison.column("score", "ours").tolist()
+
+
+@pytest.mark.parametrize(
+    ("methods", "params", "error", "message"),
+    [
+        ({"svc": SVC()}, {"sample_weight": np.ones(3)}, ValueError, "inconsistent numbers of samples"),
+        ({"svc": SVC()}, {"groups": np.ones(150)}, ValueError, "pass them as groups="),
+        ({"terse": "Terse"}, {"sample_weight": np.ones(150)}, TypeError, "'terse': The fit of Terse takes no"),
+    ],
+)
+def test_metadata_that_cannot_be_used_is_refused_before_anything_is_fitted(methods, params, error, message, iris):
+    methods = {name: Terse() if method == "Terse" else method for name, method in methods.items()}
+
+    with pytest.raises(error, match=message):
+        compare(methods, *iris, params=params)
+
+
+class Terse(ClassifierMixin, BaseEstimator):
+    """A method of few words: fit returns nothing, and there is no table of results."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.best_config = {"depth": 3}
+        self._tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, y)
+
+    def predict(self, X):
+        return self._tree.predict(X)
+
+
+def test_methods_that_tell_little_can_take_part(iris):
+    comparison = compare({"terse": Terse(), "tree": TREE}, *iris, cv=3, random_state=0)
+
+    assert comparison.column("score", "terse").mean() > 0.9
+    assert comparison.rows[0]["best_params"] == {"depth": 3}
+    assert comparison.rows[0]["n_trials"] is None

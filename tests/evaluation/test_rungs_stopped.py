@@ -1,0 +1,165 @@
+"""Rungs end early: what is left of a candidate that is stopped, has no time left, or fails."""
+
+import threading
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import xgboost
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_autotune.evaluation import WorkItem, measure
+from sklearn_autotune.evaluation._rungs import make_rung_evaluation
+from sklearn_autotune.execution._worker import Worker
+from tests.rung_folds import X, whole_folds
+from tests.toys import (
+    FailingClassifier,
+    PeakingClassifier,
+    read_log,
+)
+
+NUMBERED = np.column_stack([np.arange(300), X])  # the toys find the numbers of their rows in the first column
+
+
+def work(**params):
+    return WorkItem(number=0, candidate_index=0, n_candidates=1, params=params)
+
+
+@dataclass(frozen=True)
+class StopAt:
+    """Stops a candidate at one rung."""
+
+    step: int
+    is_picklable: bool = True
+
+    def allows(self, progress):
+        return progress.step < self.step
+
+
+@pytest.mark.parametrize("resource", ["n_samples", "iterations"])
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_candidate_that_is_stopped_is_fitted_no_further(tmp_path, resource, step):
+    log = tmp_path / "log"
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier(log=log)), resource)
+
+    outcome = measure(rungs, replace(work(), pruner_state=StopAt(step)))
+
+    assert outcome.status == "pruned"
+    assert len(outcome.curve) == step + 1
+    assert outcome.comparable_folds == ()
+    assert outcome.resolved_params == {}
+    assert len(read_log(log)) == 3 * (step + 1)
+
+
+@pytest.mark.parametrize("is_picklable", [True, False])
+def test_a_booster_stopped_on_a_rung_leaves_no_thread(is_picklable):
+    rungs = make_rung_evaluation(whole_folds(xgboost.XGBClassifier(random_state=0)), "iterations")
+    before = threading.active_count()
+
+    if is_picklable:
+        assert measure(rungs, replace(work(), pruner_state=StopAt(1))).status == "pruned"
+    else:
+        worker = Worker(rungs)
+        worker.start(replace(work(), pruner_state=StopAt(1, is_picklable=False)))
+        assert threading.active_count() == before + 3
+        worker.steps.close()
+
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("failing", ["fit", "score"])
+def test_a_booster_in_a_candidate_that_fails_leaves_no_thread(failing):
+
+    def scorer(estimator, X, y):
+        raise RuntimeError("the toy fails to score")
+
+    params = {} if failing == "score" else {"max_depth": -1}
+    before = threading.active_count()
+    for error_score in (np.nan, "raise"):
+        folds = whole_folds(xgboost.XGBClassifier(), scoring=scorer, error_score=error_score)
+        rungs = make_rung_evaluation(folds, "iterations")
+        if error_score == "raise":
+            with pytest.raises((RuntimeError, ValueError)):
+                measure(rungs, work(**params))
+        else:
+            assert measure(rungs, work(**params)).status == "failed"
+
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("resource", ["n_samples", "iterations"])
+def test_out_of_time_is_seen_between_rungs(resource):
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier()), resource)
+    deadline = time.time() + 1
+
+    class Late:
+        is_picklable = True
+        times = 0
+
+        def allows(self, progress):
+            self.times += 1
+            time.sleep(max(0, deadline - time.time()) + 0.01)
+            return True
+
+    pruner_state = Late()
+    outcome = measure(rungs, replace(work(), pruner_state=pruner_state, deadline=deadline))
+
+    assert outcome.status == "timeout"
+    assert pruner_state.times == 1
+    assert len(outcome.curve) == 2
+
+
+def test_a_candidate_that_fails_on_a_rung_has_failed(tmp_path):
+    log = tmp_path / "log"
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier(log=log)), "iterations")
+
+    outcome = measure(rungs, work(a=5.0))
+
+    assert outcome.status == "failed"
+    assert "more than 20 iterations" in outcome.error
+    assert [rung.resource for rung in outcome.curve] == [4, 11, 33]
+    assert len(outcome.folds) == 3
+    assert len(read_log(log)) == 9
+
+
+@pytest.mark.parametrize("mode", ["nan", "inf", "SystemExit", "ValueError"])
+@pytest.mark.parametrize("error_score", [np.nan, -1.0])
+def test_a_candidate_that_fails_on_rows_has_failed(mode, error_score):
+    folds = whole_folds(FailingClassifier(mode=mode), NUMBERED, error_score=error_score)
+
+    outcome = measure(make_rung_evaluation(folds, "n_samples"), work(a=5.0))
+
+    assert outcome.status == "failed"
+    assert len(outcome.curve) == 1
+
+
+@pytest.mark.parametrize("resource", ["n_samples", "iterations"])
+def test_a_parameter_that_does_not_exist_fails_the_candidate(resource):
+    outcome = measure(make_rung_evaluation(whole_folds(PeakingClassifier()), resource), work(nonsense=1))
+
+    assert outcome.status == "failed"
+    assert "nonsense" in outcome.error
+
+
+def test_a_candidate_that_sets_the_count_itself_has_failed():
+    outcome = measure(make_rung_evaluation(whole_folds(PeakingClassifier()), "iterations"), work(max_iter=7))
+
+    assert outcome.status == "failed"
+    assert "Cannot use parameter max_iter as the resource" in outcome.error
+
+
+def test_with_error_score_raise_the_exception_comes_through():
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier(), error_score="raise"), "iterations")
+
+    with pytest.raises(ValueError, match="more than 20 iterations"):
+        measure(rungs, work(a=5.0))
+
+
+def test_only_the_last_rung_warns_of_no_convergence():
+    rungs = make_rung_evaluation(whole_folds(PeakingClassifier()), "iterations")
+
+    with pytest.warns(ConvergenceWarning) as caught:
+        measure(rungs, work(warn=True))
+
+    assert len(caught) == 3

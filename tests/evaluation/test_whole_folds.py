@@ -1,0 +1,93 @@
+"""Whole folds: a candidate is fitted on the training rows of each fold and scored on its test rows."""
+
+import pandas as pd
+import pytest
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.model_selection import StratifiedKFold, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_autotune.evaluation import NoPruningState, WorkItem, measure
+from tests.rung_folds import X, whole_folds, y
+from tests.toys import FailingClassifier, PickyClassifier
+
+
+def work(fold_numbers=(), **params):
+    return WorkItem(0, 0, 1, params, NoPruningState(), fold_numbers=fold_numbers)
+
+
+def test_scores_are_those_of_cross_validate():
+    evaluation = whole_folds(make_pipeline(StandardScaler(), SVC()), return_train_score=True)
+
+    outcome = measure(evaluation, work(svc__C=3.0))
+
+    expected = cross_validate(
+        make_pipeline(StandardScaler(), SVC(C=3.0)), X, y, cv=StratifiedKFold(3), return_train_score=True
+    )
+    assert [fold.test for fold in outcome.folds] == expected["test_score"].tolist()
+    assert [fold.train for fold in outcome.folds] == expected["train_score"].tolist()
+
+
+def test_several_scores_and_frames_are_cut_as_arrays_are():
+    tree = DecisionTreeClassifier(random_state=0)
+    scoring = ["accuracy", "balanced_accuracy"]
+
+    frames = measure(whole_folds(tree, pd.DataFrame(X), pd.Series(y), scoring=scoring), work(max_depth=3))
+    arrays = measure(whole_folds(tree, scoring=scoring), work(max_depth=3))
+
+    assert [fold.test for fold in frames.folds] == [fold.test for fold in arrays.folds]
+    assert set(arrays.folds[0].test) == set(scoring)
+
+
+def test_a_precomputed_kernel_is_cut_by_rows_and_columns():
+    kernel = rbf_kernel(X, gamma=0.1)
+
+    precomputed = measure(whole_folds(SVC(kernel="precomputed"), kernel), work(C=2.0))
+    computed = measure(whole_folds(SVC(gamma=0.1)), work(C=2.0))
+
+    assert [fold.test for fold in precomputed.folds] == [fold.test for fold in computed.folds]
+
+
+def test_the_estimator_and_the_parameters_stay_unfitted():
+    pipeline, scaler = make_pipeline("passthrough", SVC()), StandardScaler()
+    evaluation = whole_folds(pipeline)
+
+    measure(evaluation, work(passthrough=scaler))
+
+    assert not hasattr(scaler, "mean_")
+    assert not hasattr(pipeline[-1], "classes_")
+
+
+def test_the_folds_that_are_asked_for_are_measured():
+    evaluation = whole_folds(DecisionTreeClassifier(random_state=0))
+
+    part, whole = measure(evaluation, work((2,))), measure(evaluation, work())
+
+    assert [fold.test for fold in part.folds] == [whole.folds[2].test]
+
+
+def test_a_fold_that_fails_has_its_traceback_and_the_error_score():
+    folds = measure(whole_folds(PickyClassifier(above=4), error_score=-1.0), work(a=9)).folds
+
+    failed = [fold for fold in folds if fold.error]
+    assert failed
+    assert {fold.test for fold in failed} == {-1.0}
+    assert all("ValueError: the toy fails on some folds" in fold.error for fold in failed)
+
+
+def test_a_parameter_that_cannot_be_set_fails_the_candidate_and_not_the_search():
+    folds = measure(whole_folds(DecisionTreeClassifier()), work(depth=3)).folds
+
+    assert all("Invalid parameter 'depth'" in fold.error for fold in folds)
+
+
+def test_with_error_score_raise_the_estimators_own_exception_comes_through():
+    with pytest.raises(ValueError, match="the toy fails on purpose"):
+        measure(whole_folds(FailingClassifier(above=1), error_score="raise"), work(a=2))
+
+
+def test_there_is_no_resource():
+    with pytest.raises(ValueError, match="no resource"):
+        whole_folds(SVC()).get_resource_amount(())

@@ -1,0 +1,48 @@
+"""A selector's blend as a script: fitted on the same folds, or refused."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.model_selection import KFold, ShuffleSplit
+
+from sklearn_autotune import AutoModelSelector
+from sklearn_autotune.export import export_code
+from tests.export.scripts import assert_same_predictions
+
+
+@pytest.mark.parametrize(
+    ("families", "cv"),
+    [(["xgboost", "lightgbm", "svm"], None), (["logistic", "forest", "naive_bayes"], 3)],
+    ids=["boosters", "others"],
+)
+def test_a_blend_of_classifiers_is_fitted_on_the_same_folds(families, cv, mixed, predictions):
+    table, y = mixed
+    selector = AutoModelSelector(families=families, n_trials=5, cv=cv, random_state=0).fit(table, y)
+
+    assert_same_predictions(predictions, selector, table, y)
+
+
+def test_a_blend_of_regressors_is_fitted_on_the_same_folds(mixed, predictions):
+    table, y = mixed
+    y = table["size"].fillna(0) + (y == "good")
+    cv = KFold(4, shuffle=True, random_state=3)
+    families = ["ridge", "extra_trees", "hist_gradient_boosting", "neural"]
+    selector = AutoModelSelector("regression", families, n_trials=5, cv=cv, random_state=0).fit(table, y)
+
+    assert_same_predictions(predictions, selector, table, y)
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [
+        (list(KFold(2).split(np.zeros(60))), "iterable of splits"),
+        (KFold(2, shuffle=True), "without a seed"),
+        (ShuffleSplit(1, random_state=0), "single split"),
+    ],
+)
+def test_folds_that_cannot_be_drawn_again_are_refused(cv, message):
+    X, y = load_diabetes(return_X_y=True)
+    selector = AutoModelSelector("regression", ["ridge"], n_trials=1, cv=cv).fit(X[:60], y[:60])
+
+    with pytest.raises(ValueError, match=message):
+        export_code(selector)

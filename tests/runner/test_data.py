@@ -1,0 +1,77 @@
+"""The table of a run: which rows are held out, and what its columns make impossible."""
+
+import os
+
+import numpy as np
+import pytest
+
+from sklearn_autotune.__main__ import main
+from tests.runs import parts_of
+
+
+def test_the_rows_held_out_keep_to_their_rule(write, table):
+    stratified = parts_of(write(""))
+    assert stratified.rule == "stratified"
+    assert len(stratified.holdout.y) == 32
+    assert abs((stratified.holdout.y == "good").mean() - (table["kind"] == "good").mean()) < 0.03
+
+    group = parts_of(write("holdout: {rule: group, column: shop, share: 0.3}"))
+    assert set(group.train.groups).isdisjoint(group.holdout.groups)
+    assert "shop" not in group.train.X
+
+    late = parts_of(write("holdout: {rule: time, column: day}", drop="[price]"))
+    assert "day" not in late.train.X
+    assert len(late.holdout.y) == 32
+    np.testing.assert_array_equal(late.holdout.y, table.sort_values("day", kind="stable")["kind"].to_numpy()[-32:])
+
+    none = parts_of(write("holdout: {rule: none}"))
+    assert none.holdout is None
+    assert len(none.train.y) == len(table)
+
+
+def test_a_validation_file_is_the_hold_out(write, table, tmp_path):
+    table.tail(40).to_csv(tmp_path / "later.csv", index=False)
+
+    parts = parts_of(write("validation: later.csv"))
+
+    assert len(parts.train.y) == len(table)
+    np.testing.assert_array_equal(parts.holdout.y, table["kind"].to_numpy()[-40:])
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "message"),
+    [
+        ("", {"data": "gone.csv"}, "gone.csv: no such file"),
+        ("", {"target": "kin"}, "no column 'kin'"),
+        ("", {"drop": "[colour]"}, "no column 'colour'"),
+        ("", {"data": "sklearn:moons"}, "known are"),
+        ("validation: gone.csv", {}, "gone.csv: no such file"),
+        ("task: regression", {}, "regression needs numbers"),
+        ("holdout: {rule: group, column: kinds}", {}, "no column 'kinds'"),
+        ("model_type: ridge", {}, "ridge is for regression"),
+        ("scoring: r2", {}, "r2 is for regression"),
+        ("scoring: f1", {}, "f1_macro"),
+        ("model_type: svm\nspace: {Cc: [1]}", {}, "space.Cc: svm has no such parameter; did you mean"),
+        ("model_type: svm\nn_trials: 2\noptimization_method: grid\nspace: {C: [1, 2, 3]}", {}, "3 candidates"),
+        ("model_type: svm\noptimization_method: grid\nspace: {C: {float: [1, 2]}}", {}, "takes choices"),
+        ("model_type: svm\nstorage: gone/a.db", {}, "there is no folder"),
+        ("space: {max_features: 1}", {}, "the family comes first, as in forest__max_features"),
+        ("space: {ridge__alpha: 1}", {}, "space.ridge__…: no such family for this classification; there are"),
+        (
+            "space: {forest__max_feature: 1}",
+            {},
+            "space.forest__max_feature: forest has no such parameter; did you mean",
+        ),
+        ("space: {xgboost__n_estimators: 1}", {}, "early stopping finds this number"),
+    ],
+)
+def test_what_the_data_show_to_be_impossible_is_refused_and_nothing_is_written(
+    text, changes, message, write, tmp_path, capsys
+):
+    path = write(text, **changes)
+    before = sorted(os.listdir(tmp_path))
+
+    assert main(["run", str(path)]) == 2
+
+    assert message in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == before

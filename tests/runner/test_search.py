@@ -1,0 +1,96 @@
+"""The search that a configuration describes: its folds, its space, and what it refuses."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
+
+from sklearn_autotune import runner
+from sklearn_autotune.runner._config import ConfigError, read_config
+from sklearn_autotune.runner._search import choose_default_scoring, make_run_splitter, make_search, validate_scoring
+from tests.runs import NO_REPORT, papers, parts_of
+
+
+def test_model_selection_takes_ranges_and_values_for_families(write, tmp_path):
+    space = (
+        "space:\n  random_forest__n_estimators: 7\n  random_forest__max_features: {float: [0.5, 0.6]}\n"
+        "  svm__kernel: [rbf]\n  svm__C: [3, 4]\n  xgboost__max_depth: {int: [2, 3]}\n"
+    )
+    path = write(f"n_trials: 20\ncv: 2\n{space}{NO_REPORT}")
+
+    folder = runner.run(path, folder=tmp_path / "run")
+
+    trials = pd.read_csv(folder / "trials.csv")
+    seen = trials["param_family"]
+    assert {"forest", "svm", "xgboost", "logistic"} <= set(seen)
+    assert set(trials.loc[seen == "forest", "param_forest__n_estimators"]) == {7}
+    assert trials.loc[seen == "forest", "param_forest__max_features"].between(0.5, 0.6).all()
+    assert set(trials.loc[seen == "svm", "param_svm__C"]) <= {3, 4}
+    assert trials.loc[seen == "xgboost", "param_xgboost__max_depth"].between(2, 3).all()
+    assert runner.verify(folder, refit=True).matches
+    assert papers(folder)["script"]["file"] == "model.py"
+
+
+def test_the_model_that_is_kept_predicts_as_the_search_does(write, table):
+    path = write("model_type: xgboost\nn_trials: 1\nspace: {n_estimators: 20}\n")
+    parts = parts_of(path)
+    search = make_search(read_config(path), parts, path.parent).fit(parts.train.X, parts.train.y)
+
+    kept = search.deployed_model()
+
+    np.testing.assert_array_equal(kept.predict_proba(parts.holdout.X), search.predict_proba(parts.holdout.X))
+    assert kept.predict(parts.holdout.X).tolist() == search.predict(parts.holdout.X).tolist()
+
+
+# -- folds and scores ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "kind"),
+    [
+        ("", {}, StratifiedKFold),
+        ("", {"target": "price", "drop": "[kind]"}, KFold),
+        ("holdout: {rule: time, column: day}", {"drop": "[price]"}, TimeSeriesSplit),
+        ("holdout: {rule: group, column: shop}", {}, StratifiedGroupKFold),
+        ("holdout: {rule: group, column: shop}", {"target": "price", "drop": "[kind]"}, GroupKFold),
+    ],
+)
+def test_folds_are_drawn_as_the_hold_out_is(text, changes, kind, write):
+    path = write(f"cv: 3\nseed: 7\n{text}", **changes)
+
+    splitter = make_run_splitter(read_config(path), parts_of(path))
+
+    assert type(splitter) is kind
+    assert splitter.get_n_splits() == 3
+    assert kind is TimeSeriesSplit or splitter.random_state == 7
+
+
+def test_more_folds_than_rows_of_the_rarest_class_are_refused(write):
+    path = write("cv: 99")
+
+    with pytest.raises(ConfigError, match=r"cv: 99 folds, but the rarest class has [0-9]+ rows"):
+        make_run_splitter(read_config(path), parts_of(path))
+
+
+@pytest.mark.parametrize(
+    ("scoring", "changes", "message"),
+    [
+        ("r2", {}, "r2 is for regression"),
+        ("neg_mean_absolute_error", {}, "is for regression"),
+        ("roc_auc", {"target": "price", "drop": "[kind]"}, "roc_auc is for classification"),
+        ("precision", {}, "take precision_macro or roc_auc"),
+    ],
+)
+def test_scores_of_the_other_task_are_refused(scoring, changes, message, write):
+    path = write(f"scoring: {scoring}", **changes)
+
+    with pytest.raises(ConfigError, match=message):
+        validate_scoring(read_config(path), parts_of(path))
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_the_default_score_fits_the_task(task, write):
+    changes = {} if task == "classification" else {"target": "price", "drop": "[kind]"}
+    path = write(f"scoring: {choose_default_scoring(task)}", **changes)
+
+    validate_scoring(read_config(path), parts_of(path))

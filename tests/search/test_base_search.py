@@ -1,0 +1,138 @@
+"""What all searches are as estimators: they pickle and clone, and a second fit drops what the first one set."""
+
+import copy
+import pickle
+
+import cloudpickle
+import joblib
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from scipy.stats import uniform
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.neighbors import KNeighborsClassifier
+
+from sklearn_autotune import OptunaSearchCV
+from tests.toys import CountingClassifier, table
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_classification(n_samples=60, n_features=4, flip_y=0.2, random_state=0)
+
+
+def knn_search(**changes):
+    settings = {
+        "estimator": KNeighborsClassifier(),
+        "param_distributions": {"n_neighbors": [1, 3, 5]},
+        "n_trials": 3,
+        "cv": 2,
+        "random_state": 0,
+    }
+    return OptunaSearchCV(**(settings | changes))
+
+
+DUMPS = {"pickle": (pickle.dumps, pickle.loads), "cloudpickle": (cloudpickle.dumps, cloudpickle.loads)}
+
+
+@pytest.mark.parametrize(("dumps", "loads"), DUMPS.values(), ids=DUMPS)
+def test_an_unfitted_search_is_pickled(data, dumps, loads):
+    search = knn_search()
+
+    assert table(loads(dumps(search)).fit(*data)) == table(search.fit(*data))
+
+
+@pytest.mark.parametrize(("dumps", "loads"), DUMPS.values(), ids=DUMPS)
+def test_a_fitted_search_is_pickled_with_its_results(data, dumps, loads):
+    search = knn_search().fit(*data)
+
+    loaded = loads(dumps(search))
+
+    assert table(loaded) == table(search)
+    assert loaded.predict(data[0]).tolist() == search.predict(data[0]).tolist()
+    assert loaded.best_params_ == search.best_params_
+    assert [trial.params for trial in loaded.study_.trials] == [trial.params for trial in search.study_.trials]
+    assert table(loaded.fit(*data)) == table(search)
+
+
+def test_a_search_with_lambdas_is_pickled_by_cloudpickle(data):
+    halve = lambda X: X / 2  # noqa: E731
+    search = OptunaSearchCV(
+        CountingClassifier(),
+        {"a": uniform(0, 9), "b": [halve, lambda X: X]},
+        n_trials=5,
+        cv=2,
+        scoring=lambda estimator, X, y: estimator.a,
+        refit=lambda results: int(np.argmax(results["mean_test_score"])),
+        random_state=0,
+    ).fit(*data)
+
+    loaded = cloudpickle.loads(cloudpickle.dumps(search))
+
+    assert loaded.best_index_ == search.best_index_
+    assert loaded.best_params_["b"](np.ones(1)) == search.best_params_["b"](np.ones(1))
+    assert loaded.fit(*data).best_index_ == search.best_index_
+
+
+def test_a_fitted_search_is_dumped_by_joblib(data, tmp_path):
+    search = knn_search().fit(*data)
+    joblib.dump(search, tmp_path / "search.joblib")
+
+    loaded = joblib.load(tmp_path / "search.joblib")
+
+    assert loaded.predict(data[0]).tolist() == search.predict(data[0]).tolist()
+
+
+def test_a_deep_copy_of_a_fitted_search_is_fitted(data):
+    search = knn_search().fit(*data)
+
+    assert copy.deepcopy(search).predict(data[0]).tolist() == search.predict(data[0]).tolist()
+
+
+def test_a_clone_of_a_fitted_search_is_unfitted_and_finds_the_same(data):
+    search = knn_search(sampler=optuna.samplers.TPESampler(seed=3), enqueue=[{"n_neighbors": 5}]).fit(*data)
+
+    copied = clone(search)
+
+    assert not hasattr(copied, "cv_results_")
+    assert copied.get_params(deep=False).keys() == search.get_params(deep=False).keys()
+    assert table(copied.fit(*data)) == table(search)
+
+
+def test_a_second_fit_is_a_new_study_with_the_same_result(data):
+    search = knn_search(param_distributions={"n_neighbors": [1, 3, 5], "p": uniform(1, 2)}, n_trials=12)
+    first, study = table(search.fit(*data)), search.study_
+    second = table(search.fit(*data))
+
+    assert second == first
+    assert search.study_ is not study
+    assert len(search.study_.trials) == len(study.trials) == 12
+
+
+def test_a_second_fit_drops_what_does_not_hold_any_more(data):
+    X, y = data
+    search = knn_search().fit(pd.DataFrame(X, columns=list("abcd")), y)
+
+    search.set_params(refit=False).fit(X, y)
+    for name in ("best_estimator_", "refit_time_", "feature_names_in_", "n_features_in_", "classes_"):
+        assert not hasattr(search, name)
+
+    search.set_params(refit=lambda results: 0).fit(X, y)
+    assert not hasattr(search, "best_score_")
+    assert search.best_index_ == 0
+
+    search.set_params(scoring=["accuracy", "f1"], refit=False).fit(X, y)
+    for name in ("best_estimator_", "best_score_", "best_index_", "best_params_"):
+        assert not hasattr(search, name)
+
+
+def test_a_fit_that_fails_leaves_nothing_of_the_fit_before(data):
+    search = knn_search().fit(*data)
+
+    with pytest.raises(ValueError, match="'cv' parameter"):
+        search.set_params(cv=1).fit(*data)
+
+    assert not hasattr(search, "best_estimator_")
+    assert not hasattr(search, "cv_results_")

@@ -1,0 +1,64 @@
+"""The task of a search: its folds are drawn once, and shared by all candidates."""
+
+import joblib
+import optuna
+import pytest
+from scipy.stats import uniform
+from sklearn.datasets import make_classification
+from sklearn.model_selection import KFold, ShuffleSplit
+
+from sklearn_autotune import OptunaSearchCV
+from tests.toys import CountingClassifier, table
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_classification(n_samples=60, n_features=4, flip_y=0.2, random_state=0)
+
+
+class CountingSplitter(KFold):
+    """Counts how often it is asked for folds."""
+
+    n_calls = 0
+
+    def split(self, X, y=None, groups=None):
+        self.n_calls += 1
+        yield from super().split(X, y, groups)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_folds_are_drawn_once_per_fit(data, n_jobs):
+    cv = CountingSplitter(3)
+    search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=12, cv=cv, n_jobs=n_jobs)
+    with joblib.parallel_config(backend="threading"):
+        search.fit(*data)
+
+    assert cv.n_calls == 1
+    assert search.n_splits_ == 3
+
+
+@pytest.mark.parametrize("pruner", [None, optuna.pruners.MedianPruner(n_startup_trials=2)], ids=["whole", "pruned"])
+def test_splitters_that_can_be_used_only_once_serve_all_candidates(data, pruner):
+    generator = (fold for fold in KFold(3).split(*data))
+    search = OptunaSearchCV(
+        CountingClassifier(),
+        {"a": uniform(0, 9)},
+        n_trials=12,
+        cv=KFold(3),
+        pruner=pruner,
+        look_ahead=2,
+        random_state=0,
+    )
+    many_times = table(search.fit(*data))
+    once = table(search.set_params(cv=generator).fit(*data))
+
+    assert once == many_times
+    assert list(generator) == []
+
+
+def test_an_unseeded_splitter_gives_all_candidates_the_same_folds(data):
+    cv = ShuffleSplit(3, test_size=0.3)
+    search = OptunaSearchCV(CountingClassifier(a=3), {"b": [1, 2, 3, 4]}, cv=cv).fit(*data)
+
+    for fold in range(3):  # the score of a fold depends on its rows alone
+        assert len(set(search.cv_results_[f"split{fold}_test_score"])) == 1
