@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
+from sklearn_autotune._compat.types import Estimator
 from sklearn_autotune.evaluation import Evaluation, Rung, Task
 
 __all__ = ["fit_winner"]
 
 
 def fit_winner(
-    estimator: Any,
+    estimator: Estimator,
     task: Task,
     evaluation: Evaluation,
     curve: Sequence[Rung],

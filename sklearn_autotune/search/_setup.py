@@ -10,6 +10,7 @@ from joblib import effective_n_jobs
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
+from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scorer
 from sklearn_autotune.evaluation import Fold, StepCache, Task
 from sklearn_autotune.families import auto_space
 from sklearn_autotune.pruning._bars import (
@@ -22,7 +23,7 @@ from sklearn_autotune.pruning._bars import (
 )
 from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.search._refit_rules import RefitRule
-from sklearn_autotune.space._space import Space, read_space
+from sklearn_autotune.space._space import RawSpace, Space, read_space
 
 __all__ = [
     "PruningRequest",
@@ -39,12 +40,12 @@ MAX_TRIALS_WITHOUT_PRUNING = 20
 
 
 def make_task(
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: ArrayLike | None,
     *,
-    cv: Any,
+    cv: CrossValidation,
     is_classification: bool,
-    scorer: Any,
+    scorer: Scorer,
     routed: Bunch,
     error_score: float | str,
     return_train_score: bool = False,
@@ -56,12 +57,12 @@ def make_task(
     ValueError
         If the splitter gives no split, or another number of them than it says.
     """
-    cv = check_cv(cv, y, classifier=is_classification)
+    splitter = check_cv(cv, y, classifier=is_classification)
     split_params = routed.splitter.split
-    n_splits = cv.get_n_splits(X, y, **split_params)
+    n_splits = splitter.get_n_splits(X, y, **split_params)
     folds = tuple(
         Fold(number, np.asarray(train), np.asarray(test))
-        for number, (train, test) in enumerate(cv.split(X, y, **split_params))
+        for number, (train, test) in enumerate(splitter.split(X, y, **split_params))
     )
     if len(folds) != n_splits:
         raise ValueError(
@@ -82,7 +83,10 @@ def make_task(
 
 
 def make_space(
-    raw_space: Any, estimator: Any, folds: Sequence[Fold], first_candidates: Sequence[Mapping[str, Any]]
+    raw_space: RawSpace | str,
+    estimator: Estimator,
+    folds: Sequence[Fold],
+    first_candidates: Sequence[Mapping[str, Any]],
 ) -> Space:
     """Read the space, and check it against the estimator before anything is fitted.
 
@@ -105,14 +109,14 @@ def make_step_cache(n_bytes: int, n_jobs: int | None) -> StepCache | None:
     return StepCache(n_bytes // effective_n_jobs(n_jobs)) if n_bytes else None
 
 
-def get_refit_metric(refit: Any) -> str | None:
+def get_refit_metric(refit: object) -> str | None:
     """Return the name of the score that decides, if there are several."""
     if isinstance(refit, RefitRule):
         return refit.metric
     return refit if isinstance(refit, str) else None
 
 
-def check_pruner(pruner: Any, resource: str | None) -> None:
+def check_pruner(pruner: object, resource: str | None) -> None:
     """Raise ValueError if the pruner's parameters are wrong, or it does not fit the search's resource."""
     if not isinstance(pruner, FoldRacing):
         return

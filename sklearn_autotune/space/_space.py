@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
 from math import prod
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from optuna.distributions import (
     BaseDistribution,
@@ -28,6 +28,8 @@ __all__ = ["BRANCH", "BranchedSpace", "FunctionSpace", "Space", "make_candidate_
 BRANCH = "(branch)"
 
 Candidate = dict[str, Any]
+# What a user passes as ``param_distributions``, "auto" apart, which only a search understands.
+RawSpace: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Callable[[Any], Mapping[str, Any]]
 
 
 class Space(Protocol):
@@ -69,7 +71,7 @@ class Space(Protocol):
         ...
 
 
-def read_space(raw_space: Any) -> "Space":
+def read_space(raw_space: RawSpace) -> "Space":
     """Read what the user passed as ``param_distributions``.
 
     Parameters
