@@ -3,9 +3,9 @@
 import numbers
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import optuna
@@ -21,6 +21,7 @@ from sklearn_autotune._compat.sklearn import (
     StrOptions,
     get_scorers,
 )
+from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scoring, Seed
 from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target, average_over_folds, collect_learning_curves
 from sklearn_autotune.boosting._learning_rate_refinement import (
     SEARCH_LEARNING_RATE,
@@ -41,7 +42,7 @@ from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_n
 from sklearn_autotune.search._setup import get_refit_metric, make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
 from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
-from sklearn_autotune.space._space import Space, read_space
+from sklearn_autotune.space._space import RawSpace, Space, read_space
 from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler
 from sklearn_autotune.tables._encoder import (
     ColumnEncoder,
@@ -104,20 +105,20 @@ class BaseTunedXGB(BaseSearch):
         *,
         n_trials: int = 100,
         timeout: float | None = None,
-        scoring: Any = None,
-        cv: Any = None,
+        scoring: Scoring = None,
+        cv: CrossValidation = None,
         n_jobs: int | None = None,
-        random_state: Any = None,
-        space: Any = None,
-        pruner: Any = "auto",
-        sampler: Any = None,
+        random_state: Seed = None,
+        space: RawSpace | None = None,
+        pruner: optuna.pruners.BasePruner | FoldRacing | Literal["auto"] | None = "auto",
+        sampler: optuna.samplers.BaseSampler | None = None,
         look_ahead: int = 1,
         refit: bool | str = True,
         patience: int | None = None,
         target_score: float | None = None,
-        enqueue: Any = "auto",
-        callbacks: Any = None,
-        storage: Any = None,
+        enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
+        callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
+        storage: optuna.storages.BaseStorage | str | None = None,
         study_name: str | None = None,
         resume: bool = False,
         verbose: int = 0,
@@ -125,37 +126,37 @@ class BaseTunedXGB(BaseSearch):
         return_train_score: bool = False,
         refine_learning_rate: bool = True,
         n_estimators: int | None = None,
-        max_depth: Any = None,
-        max_leaves: Any = None,
-        max_bin: Any = None,
-        grow_policy: Any = None,
-        learning_rate: Any = None,
-        verbosity: Any = None,
-        objective: Any = None,
-        tree_method: Any = None,
-        gamma: Any = None,
-        min_child_weight: Any = None,
-        max_delta_step: Any = None,
-        subsample: Any = None,
-        sampling_method: Any = None,
-        colsample_bytree: Any = None,
-        colsample_bylevel: Any = None,
-        colsample_bynode: Any = None,
-        reg_alpha: Any = None,
-        reg_lambda: Any = None,
-        scale_pos_weight: Any = None,
-        base_score: Any = None,
+        max_depth: int | None = None,
+        max_leaves: int | None = None,
+        max_bin: int | None = None,
+        grow_policy: str | None = None,
+        learning_rate: float | None = None,
+        verbosity: int | None = None,
+        objective: str | Callable[..., Any] | None = None,
+        tree_method: str | None = None,
+        gamma: float | None = None,
+        min_child_weight: float | None = None,
+        max_delta_step: float | None = None,
+        subsample: float | None = None,
+        sampling_method: str | None = None,
+        colsample_bytree: float | None = None,
+        colsample_bylevel: float | None = None,
+        colsample_bynode: float | None = None,
+        reg_alpha: float | None = None,
+        reg_lambda: float | None = None,
+        scale_pos_weight: float | None = None,
+        base_score: float | Sequence[float] | None = None,
         missing: float = np.nan,
-        num_parallel_tree: Any = None,
-        monotone_constraints: Any = None,
-        interaction_constraints: Any = None,
-        importance_type: Any = None,
-        device: Any = None,
-        validate_parameters: Any = None,
-        feature_weights: Any = None,
-        max_cat_to_onehot: Any = None,
-        max_cat_threshold: Any = None,
-        multi_strategy: Any = None,
+        num_parallel_tree: int | None = None,
+        monotone_constraints: Mapping[str, int] | Sequence[int] | str | None = None,
+        interaction_constraints: Sequence[Sequence[str]] | Sequence[Sequence[int]] | str | None = None,
+        importance_type: str | None = None,
+        device: str | None = None,
+        validate_parameters: bool | None = None,
+        feature_weights: ArrayLike | None = None,
+        max_cat_to_onehot: int | None = None,
+        max_cat_threshold: int | None = None,
+        multi_strategy: str | None = None,
     ) -> None:
         self.n_trials = n_trials
         self.timeout = timeout
@@ -212,7 +213,9 @@ class BaseTunedXGB(BaseSearch):
         self.max_cat_threshold = max_cat_threshold
         self.multi_strategy = multi_strategy
 
-    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> "BaseTunedXGB":
+    def fit(
+        self, X: MatrixLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> "BaseTunedXGB":
         """Search, then fit the best candidate on all rows.
 
         Parameters
@@ -280,7 +283,9 @@ class BaseTunedXGB(BaseSearch):
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def _read_data(self, X: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    def _read_data(
+        self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]
+    ) -> tuple[Any, np.ndarray, dict[str, Any]]:
         """Encode the table, and check that target and metadata have as many rows."""
         require_target(self, y)
         encoded = self._encoder.fit_transform(X)
@@ -289,7 +294,7 @@ class BaseTunedXGB(BaseSearch):
         self._check_no_empty_columns(encoded)
         return encoded, y, params
 
-    def _check_no_empty_columns(self, X: Any) -> None:
+    def _check_no_empty_columns(self, X: MatrixLike) -> None:
         if not isinstance(X, np.ndarray):
             return
         empty = np.flatnonzero(np.isnan(X).all(axis=0))
@@ -318,7 +323,7 @@ class BaseTunedXGB(BaseSearch):
             return self._make_default_scorer(target)
         return resolve_scorer(self, self.scoring, refit=self.refit, error_score=self.error_score)
 
-    def _read_space(self, model: Any, task: Task) -> tuple[Space, list[dict[str, Any]]]:
+    def _read_space(self, model: Estimator, task: Task) -> tuple[Space, list[dict[str, Any]]]:
         """Read the space; return also the candidates that are known to be good in it."""
         raw_space = self.space
         known_candidates: list[dict[str, Any]] = []
@@ -429,7 +434,7 @@ class BaseTunedXGB(BaseSearch):
 
     # -- the winner ----------------------------------------------------------------------------------------------------
 
-    def _fit_winner(self, model: Any, task: Task, evaluation: FoldBoosting, winner: TrialRecord) -> None:
+    def _fit_winner(self, model: Estimator, task: Task, evaluation: FoldBoosting, winner: TrialRecord) -> None:
         """Fit the winner on all rows, with the number of rounds that its score belongs to."""
         best = clone(model).set_params(**self.best_params_)
         start = time.perf_counter()
@@ -473,7 +478,7 @@ class BaseTunedXGB(BaseSearch):
         tags.input_tags.categorical = True
         return tags
 
-    def _encode_rows(self, X: Any) -> Any:
+    def _encode_rows(self, X: MatrixLike) -> Any:
         """Check and encode rows to be predicted."""
         check_is_fitted(self, "best_estimator_")
         if is_dataframe(X):

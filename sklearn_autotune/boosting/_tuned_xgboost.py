@@ -1,6 +1,7 @@
 """TunedXGBClassifier and TunedXGBRegressor: XGBoost, tuned by cross-validation."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_autotune._compat.sklearn import StrOptions
+from sklearn_autotune._compat.types import MatrixLike
 from sklearn_autotune.boosting._fold_boosting import Target
 from sklearn_autotune.boosting._tuned_booster import BaseTunedXGB
 from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error, make_class_probabilities
@@ -144,7 +146,7 @@ def _fill_docstring(kind: type) -> type:
     return kind
 
 
-def _make_signature(name: str, default: Any) -> inspect.Signature:
+def _make_signature(name: str, default: object) -> inspect.Signature:
     """Return the signature of the shared constructor with one more parameter."""
     shared = inspect.signature(BaseTunedXGB.__init__)
     extra = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
@@ -189,14 +191,14 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
-    def __init__(self, *, class_weight: Any = None, **params: Any) -> None:
+    def __init__(self, *, class_weight: Mapping[Any, float] | str | None = None, **params: Any) -> None:
         super().__init__(**params)
         self.class_weight = class_weight
 
     # scikit-learn reads the parameters' names and defaults here.
     __init__.__signature__ = _make_signature("class_weight", None)  # type: ignore[attr-defined]
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Return the most probable class of each row.
 
         Parameters
@@ -210,7 +212,7 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
         encoded = self._encode_rows(X)
         return self.classes_[self.best_estimator_.predict(encoded)]
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """Return the probabilities of the classes.
 
         Parameters
@@ -278,7 +280,7 @@ class TunedXGBRegressor(RegressorMixin, BaseTunedXGB):
     True
     """
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Return the predicted values.
 
         Parameters

@@ -1,6 +1,6 @@
 """The parameters of XGBoost's estimators that the tuned estimators take too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = ["XGBOOST_PARAMS", "resolve_constraints"]
@@ -41,7 +41,11 @@ XGBOOST_PARAMS = (
 )
 
 
-def resolve_constraints(monotone: Any, interaction: Any, names: Sequence[str]) -> dict[str, Any]:
+def resolve_constraints(
+    monotone: Mapping[str, int] | Sequence[int] | str | None,
+    interaction: Sequence[Sequence[str]] | Sequence[Sequence[int]] | str | None,
+    names: Sequence[str],
+) -> dict[str, Any]:
     """Replace column names in constraints by column indices: XGBoost is given no names.
 
     Parameters
