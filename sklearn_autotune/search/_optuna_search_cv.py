@@ -3,7 +3,7 @@
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import optuna
@@ -255,7 +255,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     def __init__(
         self,
         estimator: Estimator,
-        param_distributions: RawSpace | str,
+        param_distributions: RawSpace | Literal["auto"],
         *,
         n_trials: int = 50,
         timeout: float | None = None,
@@ -272,7 +272,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         error_score: float | str = np.nan,
         return_train_score: bool = False,
         sampler: optuna.samplers.BaseSampler | None = None,
-        pruner: optuna.pruners.BasePruner | FoldRacing | str | None = "auto",
+        pruner: optuna.pruners.BasePruner | FoldRacing | Literal["auto"] | None = "auto",
         resource: str | None = None,
         min_resources: int | str = "auto",
         max_resources: int | str = "auto",

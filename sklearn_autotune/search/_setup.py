@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -83,7 +83,7 @@ def make_task(
 
 
 def make_space(
-    raw_space: RawSpace | str,
+    raw_space: RawSpace | Literal["auto"],
     estimator: Estimator,
     folds: Sequence[Fold],
     first_candidates: Sequence[Mapping[str, Any]],
