@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -70,7 +70,7 @@ class TrialProgress:
         *,
         every: int = 10,
         bar: bool | str = "auto",
-        stream: Any = None,
+        stream: TextIO | None = None,
     ) -> None:
         _check_bar_option(bar)
         if every < 1:
@@ -220,7 +220,7 @@ class MethodProgress:
     4 of 4 fits: dummy, fold 2: 0.33333
     """
 
-    def __init__(self, *, bar: bool | str = "auto", stream: Any = None) -> None:
+    def __init__(self, *, bar: bool | str = "auto", stream: TextIO | None = None) -> None:
         _check_bar_option(bar)
         self.bar = bar
         self.stream = stream
@@ -283,12 +283,12 @@ class MethodProgress:
             self._tqdm = None
 
 
-def _check_bar_option(bar: Any) -> None:
+def _check_bar_option(bar: object) -> None:
     if bar not in (True, False, "auto"):
         raise ValueError(f"bar must be True, False or 'auto', got {bar!r}.")
 
 
-def _make_bar(bar: bool | str, stream: Any, total: int | None, initial: int, unit: str) -> Any:
+def _make_bar(bar: bool | str, stream: TextIO | None, total: int | None, initial: int, unit: str) -> Any:
     """Return a bar by tqdm where there is to be one, else None."""
     stream = sys.stderr if stream is None else stream
     tqdm = import_optional("tqdm.auto", "A progress bar").tqdm

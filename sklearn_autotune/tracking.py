@@ -8,16 +8,21 @@ from contextlib import contextmanager
 from datetime import datetime
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.types import FittedSearch, Predictor
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.evaluation import average_scores
 from sklearn_autotune.search._base_search import get_deployed_model
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 __all__ = ["MLflowCallback", "log_comparison", "log_search"]
 
@@ -96,7 +101,7 @@ class MLflowCallback:
         """Return itself; the run begins with the first trial."""
         return self
 
-    def __exit__(self, kind: Any, *error: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         """Close the search's run, as failed if an exception has ended the block."""
         self.close("FINISHED" if kind is None else "FAILED")
 
@@ -109,7 +114,13 @@ class MLflowCallback:
         self.__dict__.update(state)
         self._run = None
 
-    def finish(self, search: Any, X: Any = None, *, registered_model_name: str | None = None) -> str:
+    def finish(
+        self,
+        search: FittedSearch,
+        X: "np.ndarray | pd.DataFrame | None" = None,
+        *,
+        registered_model_name: str | None = None,
+    ) -> str:
         """Log what won, and the final model, and close the search's run.
 
         Parameters
@@ -150,8 +161,8 @@ class MLflowCallback:
 
 
 def log_search(
-    search: Any,
-    X: Any = None,
+    search: FittedSearch,
+    X: "np.ndarray | pd.DataFrame | None" = None,
     *,
     tracking_uri: str | None = None,
     experiment_name: str | None = None,
@@ -270,7 +281,9 @@ class _Run:
         )
         return run.info.run_id
 
-    def _log(self, run_id: str, metrics: list[tuple[str, float, int]], params: Mapping[str, Any], when: Any) -> None:
+    def _log(
+        self, run_id: str, metrics: list[tuple[str, float, int]], params: Mapping[str, Any], when: int | None
+    ) -> None:
         entities = self.mlflow.entities
         moment = int(1000 * time.time()) if when is None else when
         named = {_make_mlflow_name(name): str(value)[:MAX_PARAM_LENGTH] for name, value in params.items()}
@@ -330,7 +343,9 @@ class _SearchRun(_Run):
             self.best = trial.values[0]
             self._log(self.run_id, [("best_score_so_far", self.best, trial.number)], {}, end)
 
-    def log_winner(self, search: Any, X: Any, registered_model_name: str | None) -> None:
+    def log_winner(
+        self, search: FittedSearch, X: "np.ndarray | pd.DataFrame | None", registered_model_name: str | None
+    ) -> None:
         """Log what won, how the search was set, and the model."""
         metrics = [
             (name, float(value), 0)
@@ -351,7 +366,9 @@ class _SearchRun(_Run):
         if getattr(search, "best_estimator_", None) is not None:
             self._log_model(get_deployed_model(search), X, registered_model_name)
 
-    def _log_model(self, model: Any, X: Any, registered_model_name: str | None) -> None:
+    def _log_model(
+        self, model: Predictor, X: "np.ndarray | pd.DataFrame | None", registered_model_name: str | None
+    ) -> None:
         _import_quietly("mlflow.pyfunc")  # log_model would load it, with its warnings
         flavor = _import_quietly("mlflow.sklearn")
         # Pipelines may hold anything, and pickle keeps it; formats that know what they hold refuse XGBoost's types.
@@ -419,7 +436,7 @@ def _make_artifact_location(tracking_uri: str | None, name: str) -> str | None:
     return (path.parent / "mlruns" / re.sub(r"[^\w\-.]", "_", name)).as_uri()
 
 
-def _infer_signature(model: Any, X: Any) -> Any:
+def _infer_signature(model: Predictor, X: "np.ndarray | pd.DataFrame") -> Any:
     """Return MLflow's signature of a model, inferred from all rows, since the first few may have no missing values.
 
     Categoricals of pandas get the type "any": MLflow would refuse them under a narrower type.

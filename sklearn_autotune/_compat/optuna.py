@@ -31,16 +31,16 @@ def get_storage(study: optuna.Study) -> Any:
     return study._storage
 
 
-def get_trial_id(trial: Any) -> int:
+def get_trial_id(trial: optuna.Trial | optuna.trial.FrozenTrial) -> int:
     """Return the number by which a storage knows a trial; it differs from the trial's number in its study."""
     return int(trial._trial_id)
 
 
-def skip_cache(storage: Any) -> Any:
+def skip_cache(storage: object) -> Any:
     """Return the storage that writes to the database, without Optuna's cache in front of it."""
     return getattr(storage, "_backend", storage)
 
 
-def get_journal_path(storage: Any) -> str | None:
+def get_journal_path(storage: object) -> str | None:
     """Return the path of the file that a journal storage writes to; None for any other storage."""
     return getattr(getattr(storage, "_backend", None), "_file_path", None)

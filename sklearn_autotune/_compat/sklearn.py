@@ -4,7 +4,7 @@ Everything here exists under the same name in scikit-learn 1.7 to 1.9, except th
 1.9 and are replaced by stand-ins that do nothing before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from inspect import signature
 from typing import Any
@@ -27,6 +27,8 @@ from sklearn.utils.metaestimators import _safe_split as split_rows
 from sklearn.utils.parallel import _get_threadpool_controller as get_threadpool_controller
 from sklearn.utils.validation import _check_method_params as take_metadata_rows
 
+from sklearn_autotune._compat.types import ArrayLike, Estimator, MatrixLike, Scorer
+
 try:  # moved in 1.7, and may move again
     from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
 except ImportError:  # pragma: no cover
@@ -42,7 +44,7 @@ except ImportError:
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stand-in: scikit-learn before 1.9 has no callbacks."""
 
-    def with_callbacks(method: Any) -> Any:
+    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
         """Stand-in: return the method as it is."""
         return method
 
@@ -77,12 +79,12 @@ __all__ = [
 ]
 
 
-def get_scorers(scorer: Any) -> Any:
+def get_scorers(scorer: Scorer) -> Any:
     """Return the scorers by name where there are several, and otherwise the scorer as it is."""
     return scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
 
 
-def accepts_sample_weight(scorer: Any) -> bool:
+def accepts_sample_weight(scorer: Scorer) -> bool:
     """Whether a scorer takes weights."""
     if hasattr(scorer, "_accept_sample_weight"):
         return bool(scorer._accept_sample_weight())
@@ -104,7 +106,9 @@ def open_callback_root(search: Any, *, max_subtasks: int) -> Any:
     return search._init_callback_context(max_subtasks=max_subtasks) if HAS_CALLBACKS else None
 
 
-def make_callback_arguments(caller: Any, X: Any, y: Any, fit_params: Mapping[str, Any]) -> dict[str, Any]:
+def make_callback_arguments(
+    caller: Estimator, X: MatrixLike, y: ArrayLike | None, fit_params: Mapping[str, Any]
+) -> dict[str, Any]:
     """Make the arguments of callbacks at the begin and end of a fit, in the shape that scikit-learn's searches use."""
     weight = fit_params.get("sample_weight")
     return {"estimator": caller, "X": X, "y": y, "metadata": None if weight is None else {"sample_weight": weight}}
@@ -125,7 +129,7 @@ class CallbackContexts:
     n_folds : int
     """
 
-    def __init__(self, search: Any, root: Any, n_folds: int) -> None:
+    def __init__(self, search: Estimator, root: Any, n_folds: int) -> None:
         self.search = search
         self.root = root
         self.n_folds = n_folds
@@ -163,7 +167,7 @@ class CallbackContexts:
         return range(candidate_index * self.n_folds, (candidate_index + 1) * self.n_folds)
 
 
-def has_callbacks(estimator: Any) -> bool:
+def has_callbacks(estimator: object) -> bool:
     """Whether the estimator or a part of it has callbacks.
 
     It reads attributes instead of ``get_params``, which inspects the signature of every constructor, because it runs at

@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.sklearn import is_routing_enabled
+from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
 from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method, route_metadata
 from sklearn_autotune.analysis._trial_table import compute_mean_interval, compute_paired_interval
 from sklearn_autotune.space._dimensions import describe_value
@@ -27,14 +28,14 @@ __all__ = ["Comparison", "compare"]
 
 def compare(
     methods: Mapping[str, Any],
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: ArrayLike,
     *,
-    scoring: Any = None,
-    cv: Any = 5,
-    groups: Any = None,
+    scoring: str | Scorer | None = None,
+    cv: CrossValidation = 5,
+    groups: ArrayLike | None = None,
     params: Mapping[str, Any] | None = None,
-    random_state: Any = None,
+    random_state: Seed = None,
     n_jobs: int | None = None,
     baselines: bool = True,
     error_score: float | str = np.nan,
@@ -338,7 +339,7 @@ class Comparison:
 # -- before anything is fitted -----------------------------------------------------------------------------------------
 
 
-def _check_methods(methods: Any) -> None:
+def _check_methods(methods: object) -> None:
     if not isinstance(methods, Mapping) or not methods:
         raise TypeError(f"methods must be a dict of names to estimators, with one at least, got {methods!r}.")
     for name, method in methods.items():
@@ -348,21 +349,21 @@ def _check_methods(methods: Any) -> None:
             raise TypeError(f"The method {name!r} has to be an estimator, an instance with fit; got {method!r}.")
 
 
-def _is_classification(methods: Iterable[Any], y: Any) -> bool:
+def _is_classification(methods: Iterable[Any], y: ArrayLike) -> bool:
     """Return whether the methods are classifiers, by their tags, else by the target."""
     kinds = [_get_method_kind(method) for method in methods]
     known = [kind for kind in kinds if kind is not None]
     return known[0] if known else not type_of_target(y).startswith("continuous")
 
 
-def _get_method_kind(method: Any) -> bool | None:
+def _get_method_kind(method: object) -> bool | None:
     try:
         return True if is_classifier(method) else False if is_regressor(method) else None
     except (AttributeError, TypeError, ValueError):  # estimators without scikit-learn's tags
         return None
 
 
-def _resolve_scorer(methods: Mapping[str, Any], scoring: Any) -> Any:
+def _resolve_scorer(methods: Mapping[str, Any], scoring: str | Scorer | None) -> Any:
     """Return the score of all as a callable."""
     return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
 
@@ -397,7 +398,7 @@ def _make_baselines(methods: Mapping[str, Any], is_classification: bool, params:
     return {name: baseline for name, baseline in baselines_by_name.items() if name not in methods}
 
 
-def _make_outer_splitter(cv: Any, y: Any, is_classification: bool, seed: int | None) -> Any:
+def _make_outer_splitter(cv: CrossValidation, y: ArrayLike, is_classification: bool, seed: int | None) -> Any:
     if not isinstance(cv, int | np.integer):
         return check_cv(cv, y, classifier=is_classification)
     is_classes = is_classification and type_of_target(y) in ("binary", "multiclass")

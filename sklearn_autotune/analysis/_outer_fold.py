@@ -20,6 +20,7 @@ from sklearn.utils.metadata_routing import (
 )
 
 from sklearn_autotune._compat.sklearn import accepts_sample_weight, is_routing_enabled, take_metadata_rows, take_rows
+from sklearn_autotune._compat.types import ArrayLike, Fittable, MatrixLike, Scorer
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
 
 __all__ = ["OuterFoldTask", "measure_method", "route_metadata"]
@@ -52,7 +53,9 @@ class OuterFoldTask:
     params: Mapping[str, Any]
 
 
-def route_metadata(method: Any, scorer: Any, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def route_metadata(
+    method: Fittable, scorer: Scorer, params: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the metadata for a method's ``fit``, and for a scorer.
 
     With scikit-learn's routing, what each asks for. Without, everything goes to ``fit``, and ``sample_weight`` also to
@@ -80,7 +83,7 @@ def route_metadata(method: Any, scorer: Any, params: Mapping[str, Any]) -> tuple
     return dict(params), _select_score_metadata(scorer, params)
 
 
-def _accepts_metadata(method: Any, name: str) -> bool:
+def _accepts_metadata(method: Fittable, name: str) -> bool:
     """Whether a method's ``fit`` does something with metadata of this name; a search asks its estimator."""
     parameters = signature(method.fit).parameters
     if name in parameters:
@@ -90,12 +93,12 @@ def _accepts_metadata(method: Any, name: str) -> bool:
     if isinstance(method, Pipeline):
         step, _, rest = name.partition("__")
         return bool(rest) and step in method.named_steps and _accepts_metadata(method.named_steps[step], rest)
-    inner = getattr(method, "estimator", None)
+    inner: Any = getattr(method, "estimator", None)
     return _accepts_metadata(inner, name) if hasattr(inner, "fit") and not isinstance(inner, type) else True
 
 
 def measure_method(
-    name: str, method: Any, number: int, fold: tuple[np.ndarray, np.ndarray], task: OuterFoldTask
+    name: str, method: Fittable, number: int, fold: tuple[np.ndarray, np.ndarray], task: OuterFoldTask
 ) -> dict[str, Any]:
     """Fit and score a method on a fold; an error is recorded in the row.
 
@@ -132,7 +135,7 @@ def measure_method(
     return row
 
 
-def _copy_method(method: Any) -> Any:
+def _copy_method(method: Fittable) -> Any:
     return clone(method) if hasattr(method, "get_params") else copy.deepcopy(method)
 
 
@@ -145,13 +148,13 @@ def _set_seed(method: Any, seed: int | None) -> Any:
     return method.set_params(**dict.fromkeys(unseeded, seed)) if unseeded else method
 
 
-def _accepts_groups(method: Any) -> bool:
+def _accepts_groups(method: Fittable) -> bool:
     parameters = signature(method.fit).parameters
     takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
     return "groups" in parameters or (takes_any and hasattr(method, "cv"))
 
 
-def _score_by_own_scorer(fitted: Any, X: Any, y: Any, params: Mapping[str, Any]) -> float | None:
+def _score_by_own_scorer(fitted: Any, X: MatrixLike, y: ArrayLike, params: Mapping[str, Any]) -> float | None:
     """Score with the search's own scorer, if it has one; with sample weights if the search used them in its scores."""
     scorer = getattr(fitted, "scorer_", None)
     if isinstance(scorer, Mapping):
@@ -164,7 +167,7 @@ def _score_by_own_scorer(fitted: Any, X: Any, y: Any, params: Mapping[str, Any])
     return float(score) if isinstance(score, int | float | np.number) else None
 
 
-def _select_score_metadata(scorer: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+def _select_score_metadata(scorer: Scorer, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the metadata that a scorer requests."""
     if not is_routing_enabled():
         return {
@@ -193,14 +196,14 @@ def _describe_fitted(fitted: Any, begin: datetime, seconds: float) -> dict[str, 
     }
 
 
-def _get_best_params(fitted: Any) -> Any:
+def _get_best_params(fitted: object) -> Any:
     """Return the best parameters, under scikit-learn's attribute or FLAML's."""
     found = getattr(fitted, "best_params_", None)
     return found if found is not None else getattr(fitted, "best_config", None)
 
 
 def _make_trace(
-    fitted: Any, trial_table: TrialTable, begin: datetime, seconds: float
+    fitted: object, trial_table: TrialTable, begin: datetime, seconds: float
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return when each score was known: by the study's times, else by adding up the candidates' seconds."""
     complete = trial_table.find_by_status("complete")

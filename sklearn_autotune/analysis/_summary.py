@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_autotune._compat.messages import extract_exception_line
+from sklearn_autotune._compat.types import ArrayLike, FittedSearch, MatrixLike
 from sklearn_autotune.analysis._trial_table import COMPLETE, TrialTable, measure_overhead, read_trial_table
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 __all__ = ["Summary", "summarize"]
 
@@ -76,7 +80,7 @@ class Summary:
         return "\n".join([*self.sentences, *(["To try next:", *steps] if steps else [])])
 
 
-def summarize(search: Any, X_test: Any = None, y_test: Any = None) -> Summary:
+def summarize(search: FittedSearch, X_test: MatrixLike | None = None, y_test: ArrayLike | None = None) -> Summary:
     """Say in words what happened in a search.
 
     Parameters
@@ -115,7 +119,9 @@ def summarize(search: Any, X_test: Any = None, y_test: Any = None) -> Summary:
     )
 
 
-def _compute_numbers(search: Any, trial_table: TrialTable, X_test: Any, y_test: Any) -> dict[str, Any]:
+def _compute_numbers(
+    search: FittedSearch, trial_table: TrialTable, X_test: MatrixLike | None, y_test: ArrayLike | None
+) -> dict[str, Any]:
     counts = {status: len(trial_table.find_by_status(status)) for status in dict.fromkeys(trial_table.status.tolist())}
     seconds = {status: float(np.nansum(trial_table.seconds[trial_table.find_by_status(status)])) for status in counts}
     overhead, refit = measure_overhead(search, trial_table), float(getattr(search, "refit_time_", 0.0))
@@ -171,7 +177,9 @@ def _measure_late_gain(trial_table: TrialTable) -> tuple[float, bool]:
     return gain, bool(gain > noise)
 
 
-def _score_held_out(search: Any, metric: str, X_test: Any, y_test: Any) -> float | None:
+def _score_held_out(
+    search: FittedSearch, metric: str, X_test: MatrixLike | None, y_test: ArrayLike | None
+) -> float | None:
     """Score on new rows with the search's own scorer, so that the score is comparable with its best score."""
     if X_test is None:
         return None
@@ -184,7 +192,7 @@ def _score_held_out(search: Any, metric: str, X_test: Any, y_test: Any) -> float
     return float(score[metric] if isinstance(score, dict) else score)
 
 
-def _find_edges(search: Any, trial_table: TrialTable) -> list[str]:
+def _find_edges(search: FittedSearch, trial_table: TrialTable) -> list[str]:
     """Return the parameters whose winning value is at an end of the range that the sampler draws from."""
     if trial_table.best is None or not hasattr(search, "study_"):
         return []
@@ -198,7 +206,7 @@ def _find_edges(search: Any, trial_table: TrialTable) -> list[str]:
     return found
 
 
-def _locate_in_range(distribution: Any, value: Any) -> float | None:
+def _locate_in_range(distribution: "BaseDistribution", value: Any) -> float | None:
     """Return where in its range a number lies, from 0 to 1; None for choices and for ranges of a few integers."""
     low, high = getattr(distribution, "low", None), getattr(distribution, "high", None)
     if low is None or high is None or low == high or (isinstance(value, int) and high - low < 1 / EDGE_FRACTION):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as t_distribution
 
+from sklearn_autotune._compat.types import ArrayLike, FittedSearch
 from sklearn_autotune.search._base_search import get_fold_sizes, get_phase_timer
 
 __all__ = [
@@ -126,7 +127,7 @@ class TrialTable:
         return known if names is None else list(names)
 
 
-def read_trial_table(search: Any, metric: str | None = None) -> TrialTable:
+def read_trial_table(search: FittedSearch, metric: str | None = None) -> TrialTable:
     """Read a finished search of this package, or any other with scikit-learn's ``cv_results_``.
 
     Parameters
@@ -166,7 +167,7 @@ def read_trial_table(search: Any, metric: str | None = None) -> TrialTable:
     return trial_table if best.size == 0 else replace(trial_table, best=int(best[0]))
 
 
-def _choose_metric(search: Any, results: Mapping[str, Any], metric: str | None) -> str:
+def _choose_metric(search: FittedSearch, results: Mapping[str, Any], metric: str | None) -> str:
     known = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
     if metric is None:
         refit = getattr(search, "refit", None)
@@ -264,7 +265,7 @@ class SearchOverhead:
     rest: float
 
 
-def measure_overhead(search: Any, trial_table: TrialTable) -> SearchOverhead:
+def measure_overhead(search: FittedSearch, trial_table: TrialTable) -> SearchOverhead:
     """Return the seconds beside measuring: from the search's own timer, else estimated from its study's trials."""
     measured = float(np.nansum(trial_table.seconds))
     clock = get_phase_timer(search)
@@ -275,7 +276,7 @@ def measure_overhead(search: Any, trial_table: TrialTable) -> SearchOverhead:
     return SearchOverhead(clock.total, clock.sampler, max(0.0, rest))
 
 
-def _measure_busy_seconds(search: Any) -> float:
+def _measure_busy_seconds(search: FittedSearch) -> float:
     """Return for how many seconds at least one trial was under way, by the times in the study."""
     if not hasattr(search, "study_") or not hasattr(search.study_, "get_trials"):
         return 0.0
@@ -304,7 +305,7 @@ class ConfidenceInterval:
         return bool(self.low > 0 or self.high < 0)
 
 
-def compute_mean_interval(values: Any, *, test_over_train: float, confidence: float = 0.95) -> ConfidenceInterval:
+def compute_mean_interval(values: ArrayLike, *, test_over_train: float, confidence: float = 0.95) -> ConfidenceInterval:
     """Return the confidence interval of a mean over folds.
 
     Training sets of different folds share most of their rows, so what the folds give is not independent, and ordinary
@@ -336,7 +337,7 @@ def compute_mean_interval(values: Any, *, test_over_train: float, confidence: fl
 
 
 def compute_paired_interval(
-    differences: Any, *, test_over_train: float, confidence: float = 0.95
+    differences: ArrayLike, *, test_over_train: float, confidence: float = 0.95
 ) -> ConfidenceInterval:
     """Return the confidence interval of a mean difference between two methods on the same folds.
 

@@ -3,9 +3,9 @@
 import inspect
 import numbers
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import optuna
@@ -21,6 +21,7 @@ from sklearn_autotune._compat.sklearn import (
     StrOptions,
     get_scorers,
 )
+from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scoring, Seed
 from sklearn_autotune.boosting._booster_racing import BoosterRacingRule
 from sklearn_autotune.boosting._fold_boosting import (
     BoosterFit,
@@ -47,7 +48,7 @@ from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_n
 from sklearn_autotune.search._setup import get_refit_metric, make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
 from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
-from sklearn_autotune.space._space import Space, read_space
+from sklearn_autotune.space._space import RawSpace, Space, read_space
 from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler
 from sklearn_autotune.tables._encoder import (
     ColumnEncoder,
@@ -114,20 +115,20 @@ class BaseTunedBooster(BaseSearch):
         *,
         n_trials: int = 100,
         timeout: float | None = None,
-        scoring: Any = None,
-        cv: Any = None,
+        scoring: Scoring = None,
+        cv: CrossValidation = None,
         n_jobs: int | None = None,
-        random_state: Any = None,
-        space: Any = None,
-        pruner: Any = "auto",
-        sampler: Any = None,
+        random_state: Seed = None,
+        space: RawSpace | None = None,
+        pruner: optuna.pruners.BasePruner | FoldRacing | Literal["auto"] | None = "auto",
+        sampler: optuna.samplers.BaseSampler | None = None,
         look_ahead: int = 1,
         refit: bool | str = True,
         patience: int | None = None,
         target_score: float | None = None,
-        enqueue: Any = "auto",
-        callbacks: Any = None,
-        storage: Any = None,
+        enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
+        callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
+        storage: optuna.storages.BaseStorage | str | None = None,
         study_name: str | None = None,
         resume: bool = False,
         verbose: int = 0,
@@ -160,7 +161,9 @@ class BaseTunedBooster(BaseSearch):
         self.refine_learning_rate = refine_learning_rate
         self.n_estimators = n_estimators
 
-    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> "BaseTunedBooster":
+    def fit(
+        self, X: MatrixLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> "BaseTunedBooster":
         """Search, then fit the best candidate on all rows.
 
         Parameters
@@ -189,8 +192,8 @@ class BaseTunedBooster(BaseSearch):
         """
         start = self._begin_fit()
         self._encoder = ColumnEncoder()
-        X, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
-        target = self._read_target(y)
+        X, y_checked, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
+        target = self._read_target(y_checked)
         if target.classes is not None:
             check_weighted_classes(target.classes, target.values, params.get("sample_weight"))
         model = self._make_model(target)
@@ -198,7 +201,7 @@ class BaseTunedBooster(BaseSearch):
         routed = route_metadata_by_name(self, params, scorer)
         task = make_task(
             X,
-            y,
+            y_checked,
             cv=_choose_n_folds(target) if self.cv is None else self.cv,
             is_classification=target.classes is not None,
             scorer=scorer,

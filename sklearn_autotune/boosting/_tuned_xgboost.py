@@ -1,14 +1,19 @@
 """TunedXGBClassifier and TunedXGBRegressor: XGBoost, tuned by cross-validation."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import optuna
 
 from sklearn_autotune._compat.sklearn import StrOptions
+from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Scoring, Seed
 from sklearn_autotune.boosting._library import TunedLibrary
 from sklearn_autotune.boosting._targets import BaseTunedClassifier, BaseTunedRegressor
 from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster, extend_signature
 from sklearn_autotune.boosting._xgboost_library import XGBOOST_PARAMS, TunedXGBoost
+from sklearn_autotune.pruning import FoldRacing
+from sklearn_autotune.space._space import RawSpace
 
 __all__ = ["TunedXGBClassifier", "TunedXGBRegressor"]
 
@@ -152,20 +157,20 @@ class BaseTunedXGB(BaseTunedBooster):
         *,
         n_trials: int = 100,
         timeout: float | None = None,
-        scoring: Any = None,
-        cv: Any = None,
+        scoring: Scoring = None,
+        cv: CrossValidation = None,
         n_jobs: int | None = None,
-        random_state: Any = None,
-        space: Any = None,
-        pruner: Any = "auto",
-        sampler: Any = None,
+        random_state: Seed = None,
+        space: RawSpace | None = None,
+        pruner: optuna.pruners.BasePruner | FoldRacing | Literal["auto"] | None = "auto",
+        sampler: optuna.samplers.BaseSampler | None = None,
         look_ahead: int = 1,
         refit: bool | str = True,
         patience: int | None = None,
         target_score: float | None = None,
-        enqueue: Any = "auto",
-        callbacks: Any = None,
-        storage: Any = None,
+        enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
+        callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
+        storage: optuna.storages.BaseStorage | str | None = None,
         study_name: str | None = None,
         resume: bool = False,
         verbose: int = 0,
@@ -173,37 +178,37 @@ class BaseTunedXGB(BaseTunedBooster):
         return_train_score: bool = False,
         refine_learning_rate: bool = True,
         n_estimators: int | None = None,
-        max_depth: Any = None,
-        max_leaves: Any = None,
-        max_bin: Any = None,
-        grow_policy: Any = None,
-        learning_rate: Any = None,
-        verbosity: Any = None,
-        objective: Any = None,
-        tree_method: Any = None,
-        gamma: Any = None,
-        min_child_weight: Any = None,
-        max_delta_step: Any = None,
-        subsample: Any = None,
-        sampling_method: Any = None,
-        colsample_bytree: Any = None,
-        colsample_bylevel: Any = None,
-        colsample_bynode: Any = None,
-        reg_alpha: Any = None,
-        reg_lambda: Any = None,
-        scale_pos_weight: Any = None,
-        base_score: Any = None,
+        max_depth: int | None = None,
+        max_leaves: int | None = None,
+        max_bin: int | None = None,
+        grow_policy: str | None = None,
+        learning_rate: float | None = None,
+        verbosity: int | None = None,
+        objective: str | Callable[..., Any] | None = None,
+        tree_method: str | None = None,
+        gamma: float | None = None,
+        min_child_weight: float | None = None,
+        max_delta_step: float | None = None,
+        subsample: float | None = None,
+        sampling_method: str | None = None,
+        colsample_bytree: float | None = None,
+        colsample_bylevel: float | None = None,
+        colsample_bynode: float | None = None,
+        reg_alpha: float | None = None,
+        reg_lambda: float | None = None,
+        scale_pos_weight: float | None = None,
+        base_score: float | Sequence[float] | None = None,
         missing: float = np.nan,
-        num_parallel_tree: Any = None,
-        monotone_constraints: Any = None,
-        interaction_constraints: Any = None,
-        importance_type: Any = None,
-        device: Any = None,
-        validate_parameters: Any = None,
-        feature_weights: Any = None,
-        max_cat_to_onehot: Any = None,
-        max_cat_threshold: Any = None,
-        multi_strategy: Any = None,
+        num_parallel_tree: int | None = None,
+        monotone_constraints: Mapping[str, int] | Sequence[int] | str | None = None,
+        interaction_constraints: Sequence[Sequence[str]] | Sequence[Sequence[int]] | str | None = None,
+        importance_type: str | None = None,
+        device: str | None = None,
+        validate_parameters: bool | None = None,
+        feature_weights: ArrayLike | None = None,
+        max_cat_to_onehot: int | None = None,
+        max_cat_threshold: int | None = None,
+        multi_strategy: str | None = None,
     ) -> None:
         super().__init__(
             n_trials=n_trials,

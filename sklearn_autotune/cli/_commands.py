@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from sklearn.exceptions import FitFailedWarning
@@ -20,6 +20,9 @@ from sklearn_autotune.progress import MethodProgress, TrialProgress
 from sklearn_autotune.runner import compare, load_comparison, predict, run, verify
 from sklearn_autotune.runner._config import Config, ConfigError, read_config
 from sklearn_autotune.runner._folder import RunFolderError, read_metadata
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "compare_command",
@@ -128,7 +131,7 @@ def _explain_how_to_resume(args: argparse.Namespace) -> str:
     return f"interrupted; the trials so far are in {found.storage}. The same command goes on"
 
 
-def _print_json(content: Any) -> None:
+def _print_json(content: object) -> None:
     sys.stdout.write(json.dumps(content, indent=2, default=str) + "\n")
 
 
@@ -247,7 +250,7 @@ def verify_command(args: argparse.Namespace) -> int:
     return EXIT_DONE if verdict.matches else EXIT_FAILED
 
 
-def _shorten_value(value: Any) -> str:
+def _shorten_value(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)[:12]
 
 
@@ -277,7 +280,7 @@ def _describe_drift(column: dict[str, Any]) -> str:
     return f"{column['column']}: {' and '.join(parts)}{shown}"
 
 
-def _write_table(table: Any, path: Path) -> None:
+def _write_table(table: "pd.DataFrame", path: Path) -> None:
     partial = path.with_name(f".{path.name}.partial")
     if path.suffix in (".parquet", ".pq"):
         table.to_parquet(partial, index=False)

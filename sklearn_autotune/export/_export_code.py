@@ -10,6 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.optional import get_versions
+from sklearn_autotune._compat.types import Estimator
 from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.export import _script_ensemble
 from sklearn_autotune.export._selection import make_blend_params
@@ -21,7 +22,7 @@ from sklearn_autotune.tables._estimators import EncodingTransformer, LabelEncodi
 __all__ = ["export_code"]
 
 
-def export_code(fitted: Any) -> str:
+def export_code(fitted: Estimator) -> str:
     """Write the winner of a search as a Python script that needs only scikit-learn, and XGBoost if that was chosen.
 
     The script has ``make_model()``, which returns the winner with its parameters and not yet fitted, ``fit(X, y)`` and
@@ -86,7 +87,7 @@ def export_code(fitted: Any) -> str:
 class EstimatorWriter(ExpressionWriter):
     """Writes estimators; a fitted search is replaced by its winner."""
 
-    def write_estimator(self, estimator: Any, where: str) -> Expression | str:
+    def write_estimator(self, estimator: Estimator, where: str) -> Expression | str:
         """Return the constructor call of the estimator, or of the winner if it is a search."""
         if not _is_search(estimator):
             return super().write_estimator(estimator, where)
@@ -104,7 +105,7 @@ class EstimatorWriter(ExpressionWriter):
             raise ValueError(f"{where} was fitted by passes of partial_fit; it can be exported only by itself.")
         return self.write(estimator.best_estimator_, f"{where}.best_estimator_")
 
-    def find_changed_params(self, estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    def find_changed_params(self, estimator: Estimator, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters that are not at their defaults; a search is replaced by its fitted clone."""
         changed_params = super().find_changed_params(estimator, params)
         fitted_params = {
@@ -112,7 +113,7 @@ class EstimatorWriter(ExpressionWriter):
         }
         return changed_params | fitted_params
 
-    def _write_booster(self, search: Any, where: str) -> Expression | str:
+    def _write_booster(self, search: TunedXGBClassifier | TunedXGBRegressor, where: str) -> Expression | str:
         """Write tuned XGBoost: an encoder of the columns, an encoder of the labels, and the booster."""
         model = self.write(search.best_estimator_, f"{where}.best_estimator_")
         if is_classifier(search):
@@ -130,7 +131,7 @@ class EstimatorWriter(ExpressionWriter):
         return self.write_call(Pipeline, {"steps": Expression("[", tuple(("", step) for step in steps), "]")}, where)
 
 
-def _is_search(estimator: Any) -> bool:
+def _is_search(estimator: object) -> bool:
     if isinstance(estimator, type):
         return False
     kinds = ("param_grid", "param_distributions")
@@ -212,7 +213,7 @@ def _make_import_key(statement: str) -> tuple[bool, str]:
     return statement.startswith("from "), statement
 
 
-def _make_columns(fitted: Any) -> list[str]:
+def _make_columns(fitted: Estimator) -> list[str]:
     if not hasattr(fitted, "feature_names_in_"):
         return []
     names = ExpressionWriter().write([str(name) for name in fitted.feature_names_in_], "COLUMNS")
@@ -239,7 +240,7 @@ def _make_fit_epochs(fitted: Any, epochs: int) -> str:
     return "\n".join(lines)
 
 
-def _make_main(fitted: Any) -> str:
+def _make_main(fitted: Estimator) -> str:
     if hasattr(fitted, "feature_names_in_"):
         return _MAIN.format(features="train[COLUMNS]", new_features="new[COLUMNS]")
     return _MAIN.format(

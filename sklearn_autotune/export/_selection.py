@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_autotune.boosting._early_stopping import clone_with_rounds, get_used_rounds, has_early_stopping
 from sklearn_autotune.export._script_ensemble import CrossFitModel, SecondLayerModel
 from sklearn_autotune.export._source import Expression, ExpressionWriter, render
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
+from sklearn_autotune.selection._cross_fit import AveragedClassifier, AveragedRegressor
 from sklearn_autotune.selection._schedule import MIN_ROWS
 from sklearn_autotune.storage._study import draw_seed
+from sklearn_autotune.tables._preparation import TableReader
 
 __all__ = ["make_blend_params"]
 
@@ -65,7 +68,12 @@ def make_blend_params(selector: AutoModelSelector, writer: ExpressionWriter, whe
 
 
 def _write_first_layer_model(
-    member: Any, weight: float, selector: AutoModelSelector, reader: Any, writer: ExpressionWriter, where: str
+    member: AveragedClassifier | AveragedRegressor,
+    weight: float,
+    selector: AutoModelSelector,
+    reader: TableReader,
+    writer: ExpressionWriter,
+    where: str,
 ) -> tuple[Expression, bool]:
     """Write one model of the first layer; return also whether it is fitted once per fold."""
     models = [_clone_with_used_rounds(pipeline) for pipeline in member.models]
@@ -97,7 +105,7 @@ def _make_list(nodes: Iterable[Expression]) -> Expression:
     return Expression("[", tuple(("", node) for node in nodes), "]")
 
 
-def _clone_with_used_rounds(pipeline: Any) -> Any:
+def _clone_with_used_rounds(pipeline: Pipeline) -> Any:
     """Return an unfitted copy; if the model stopped early, its number of rounds is fixed to what it predicts with."""
     model = pipeline[-1]
     copy = clone(pipeline)
@@ -120,11 +128,11 @@ def _find_fold_settings(models: Sequence[Any], writer: ExpressionWriter, where: 
     return settings
 
 
-def _render_value(model: Any, writer: ExpressionWriter, where: str) -> str:
+def _render_value(model: object, writer: ExpressionWriter, where: str) -> str:
     return render(writer.write(model, where))
 
 
-def _find_fit_params(pipeline: Any, reader: Any) -> Mapping[str, Any]:
+def _find_fit_params(pipeline: Pipeline, reader: TableReader) -> Mapping[str, Any]:
     """Return the parameters of ``fit`` that a model needs: for LightGBM, the columns that hold categories."""
     preparation, model = pipeline[0], pipeline[-1]
     name, _, columns = preparation.transformers_[0]

@@ -3,13 +3,15 @@
 import ast
 import inspect
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+
+from sklearn_autotune._compat.types import Estimator
 
 __all__ = ["Expression", "ExpressionWriter", "SourceCollector", "render"]
 
@@ -19,6 +21,8 @@ MAX_WIDTH = 110
 # Python's own types, and NumPy's types that can be converted to one without loss.
 PLAIN_TYPES = (bool, int, str, bytes, type(None), type(...))
 NUMPY_TYPES_AS_PYTHON = (np.bool_, np.integer, np.float64, np.str_)
+
+PythonContainer: TypeAlias = list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any] | frozenset[Any] | slice | range
 
 # What the script itself defines.
 SCRIPT_NAMES = ("COLUMNS", "X", "argparse", "fit", "main", "make_model", "pd", "predict", "y")
@@ -215,7 +219,7 @@ class ExpressionWriter:
             return self._write_from_attributes(value, where)
         raise ValueError(f"{where} is {_shorten_repr(value)}, which cannot be written as code. {_ADVICE}")
 
-    def write_estimator(self, estimator: Any, where: str) -> Expression | str:
+    def write_estimator(self, estimator: Estimator, where: str) -> Expression | str:
         """Return the constructor call with the parameters that differ from the defaults."""
         if type(estimator).__name__ == "FrozenEstimator":
             raise ValueError(f"{where} is a FrozenEstimator: a model that is fitted already is not written as code.")
@@ -223,7 +227,7 @@ class ExpressionWriter:
             self.unseeded.append(type(estimator).__name__)
         return self.write_call(type(estimator), self.find_changed_params(estimator, params), where)
 
-    def write_call(self, kind: Any, params: Mapping[str, Any], where: str) -> Expression:
+    def write_call(self, kind: Callable[..., object], params: Mapping[str, Any], where: str) -> Expression:
         """Return a call with parameters by name; values that are Expressions are used as they are."""
         parts = [
             (f"{name}=", value if isinstance(value, Expression) else self.write(value, f"{where}.{name}"))
@@ -231,7 +235,7 @@ class ExpressionWriter:
         ]
         return Expression(f"{self.resolve_name(kind, where)}(", tuple(parts), ")")
 
-    def find_changed_params(self, estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    def find_changed_params(self, estimator: Estimator, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters that are not at their defaults, in the signature's order."""
         signature = _get_signature(type(estimator))
         order = [name for name in signature if name in params] + [name for name in params if name not in signature]
@@ -241,7 +245,7 @@ class ExpressionWriter:
             if not (_is_equal(params[name], signature[name].default) if name in signature else params[name] is None)
         }
 
-    def resolve_name(self, thing: Any, where: str) -> str:
+    def resolve_name(self, thing: Callable[..., object], where: str) -> str:
         """Return the name of a class or function in the script, and add its import or definition.
 
         Raises
@@ -265,7 +269,7 @@ class ExpressionWriter:
     def _write_float(self, value: float) -> str:
         return repr(value) if math.isfinite(value) else f'float("{value}")'
 
-    def _write_container(self, value: Any, where: str) -> Expression:
+    def _write_container(self, value: PythonContainer, where: str) -> Expression:
         if isinstance(value, dict):
             keys = [(self.write(key, where), self.write(item, f"{where}[{key!r}]")) for key, item in value.items()]
             return Expression("{", tuple((f"{_render_flat(key)}: ", item) for key, item in keys), "}")
@@ -286,7 +290,7 @@ class ExpressionWriter:
     def _write_items(self, items: Iterable[Any], where: str) -> tuple[tuple[str, Expression | str], ...]:
         return tuple(("", self.write(item, f"{where}[{place}]")) for place, item in enumerate(items))
 
-    def _write_numpy(self, value: Any, where: str) -> Expression | str:
+    def _write_numpy(self, value: np.ndarray | np.generic | np.dtype, where: str) -> Expression | str:
         if isinstance(value, np.dtype):
             self.imports.add("import numpy as np")
             return f"np.dtype({value.str!r})"
@@ -298,7 +302,7 @@ class ExpressionWriter:
             return f"np.dtype({dtype}).type({value.item()!r})"
         return Expression("np.array(", (("", self.write(value.tolist(), where)), ("dtype=", dtype)), ")")
 
-    def _write_from_attributes(self, value: Any, where: str) -> Expression:
+    def _write_from_attributes(self, value: object, where: str) -> Expression:
         """Write a splitter, a selector of columns, a dataclass: what stores parameters under their own names."""
         names = [name for name in inspect.signature(type(value).__init__).parameters if name not in ("self", "kwargs")]
         missing = [name for name in names if not hasattr(value, name)]
@@ -313,7 +317,7 @@ _ADVICE = (
 )
 
 
-def _find_public_name(thing: Any, where: str) -> tuple[str, str]:
+def _find_public_name(thing: Callable[..., object], where: str) -> tuple[str, str]:
     """Return the public module of a class or function, and its name there."""
     module = getattr(thing, "__module__", None) or "numpy"
     name = getattr(thing, "__qualname__", None) or thing.__name__
@@ -361,7 +365,7 @@ def _get_signature(kind: type) -> dict[str, inspect.Parameter]:
     return found
 
 
-def _write_literal(value: Any) -> str:
+def _write_literal(value: object) -> str:
     text = repr(value)
     is_simple = isinstance(value, str) and text[0] == "'" and '"' not in text
     return f'"{text[1:-1]}"' if is_simple else text
@@ -371,6 +375,6 @@ def _render_flat(node: Expression | str) -> str:
     return node if isinstance(node, str) else node.write_flat()
 
 
-def _shorten_repr(value: Any) -> str:
+def _shorten_repr(value: object) -> str:
     text = repr(value)
     return f"{text[:60]} of type {type(value).__name__}"

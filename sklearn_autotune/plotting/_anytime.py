@@ -1,11 +1,16 @@
 """AnytimeDisplay: what each method had found by when."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sklearn_autotune.plotting._style import COLORS, MARKERS, draw_legend, make_axes, make_logarithmic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_autotune.analysis._comparison import Comparison
 
 __all__ = ["AnytimeDisplay"]
 
@@ -49,7 +54,7 @@ class AnytimeDisplay:
         self.curves = curves
 
     @classmethod
-    def from_comparison(cls, comparison: Any, *, ax: Any = None) -> "AnytimeDisplay":
+    def from_comparison(cls, comparison: "Comparison", *, ax: "Axes | None" = None) -> "AnytimeDisplay":
         """Plot what `compare` has returned.
 
         Parameters
@@ -72,7 +77,7 @@ class AnytimeDisplay:
             raise ValueError("None of the methods is a search with cv_results_: there are no curves to draw.")
         return cls(curves=curves).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "AnytimeDisplay":
+    def plot(self, *, ax: "Axes | None" = None) -> "AnytimeDisplay":
         """Draw.
 
         Parameters
@@ -109,7 +114,7 @@ class AnytimeDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _set_limits(self, ax: Any) -> None:
+    def _set_limits(self, ax: "Axes") -> None:
         """Show where the searches end up; the first steps, far below, are left out of sight."""
         worst = min(curve["score"][0] for curve in self.curves.values())
         ends = [curve["score"][-1] for curve in self.curves.values()]

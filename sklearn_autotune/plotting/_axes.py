@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.analysis._trial_table import TrialTable
 from sklearn_autotune.plotting._style import encode_choices
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ParameterAxis", "read_varying_axes"]
 
@@ -70,7 +73,7 @@ class ParameterAxis:
             return 0.0, 1.0
         return float(finite.min()), float(finite.max())
 
-    def format_axis(self, ax: Any, which: str = "x") -> None:
+    def format_axis(self, ax: "Axes", which: str = "x") -> None:
         """Set scale, ticks and name of an axis of a plot."""
         axis = ax.xaxis if which == "x" else ax.yaxis
         set_limits = ax.set_xlim if which == "x" else ax.set_ylim
@@ -89,7 +92,8 @@ class ParameterAxis:
             if high - low > 1:  # so that a power of ten is there to be read
                 axis.set_minor_formatter(import_optional("matplotlib.ticker", "Plotting").NullFormatter())
         elif self.is_whole:
-            axis.get_major_locator().set_params(integer=True)
+            locator: Any = axis.get_major_locator()  # a MaxNLocator, as of every linear axis
+            locator.set_params(integer=True)
 
 
 def read_varying_axes(trial_table: TrialTable, names: Sequence[str] | None, *, max_axes: int) -> list[ParameterAxis]:
@@ -119,9 +123,10 @@ def _read_axis(name: str, candidates: Sequence[Mapping[str, Any]]) -> ParameterA
     return ParameterAxis(name, positions, is_log=_looks_logarithmic(positions[rows]), is_whole=is_whole)
 
 
-def _is_number(value: Any) -> bool:
-    is_real = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_ | np.complexfloating)
-    return is_real and bool(np.isfinite(value))
+def _is_number(value: object) -> bool:
+    if not isinstance(value, int | float | np.number) or isinstance(value, bool | np.bool_ | np.complexfloating):
+        return False
+    return bool(np.isfinite(value))
 
 
 def _looks_logarithmic(values: np.ndarray) -> bool:

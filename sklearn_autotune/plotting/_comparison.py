@@ -1,11 +1,16 @@
 """ComparisonDisplay: held-out scores and seconds of methods side by side."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_autotune.plotting._style import COLORS, DARK_COLOR, HATCHES, LIGHT_COLOR, MARKERS, split_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_autotune.analysis._comparison import Comparison
 
 __all__ = ["ComparisonDisplay"]
 
@@ -69,7 +74,7 @@ class ComparisonDisplay:
         self.metric = metric
 
     @classmethod
-    def from_comparison(cls, comparison: Any, *, ax: Any = None) -> "ComparisonDisplay":
+    def from_comparison(cls, comparison: "Comparison", *, ax: "Axes | None" = None) -> "ComparisonDisplay":
         """Plot what `compare` has returned.
 
         Parameters
@@ -94,7 +99,7 @@ class ComparisonDisplay:
             metric=comparison.metric,
         ).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "ComparisonDisplay":
+    def plot(self, *, ax: "Axes | None" = None) -> "ComparisonDisplay":
         """Draw.
 
         Parameters
@@ -117,7 +122,7 @@ class ComparisonDisplay:
         self._draw_seconds(right)
         return self
 
-    def _draw_scores(self, ax: Any, row: int) -> Any:
+    def _draw_scores(self, ax: "Axes", row: int) -> Any:
         known = self.scores[row][np.isfinite(self.scores[row])]
         if not len(known):
             ax.text(0.02, row, "failed", transform=ax.get_yaxis_transform(), va="center", fontsize="small")
@@ -137,7 +142,7 @@ class ComparisonDisplay:
             zorder=3,
         )
 
-    def _set_limits(self, ax: Any) -> None:
+    def _set_limits(self, ax: "Axes") -> None:
         """Leave out of sight methods so bad that nothing could be seen of the others; their place is noted."""
         means = np.array([np.nanmean(row) if np.isfinite(row).any() else np.nan for row in self.scores])
         shown = [row for row, name in enumerate(self.names) if name in self.leading]
@@ -150,11 +155,11 @@ class ComparisonDisplay:
         near = np.flatnonzero(~far & np.isfinite(self.low))
         low, high = self.low[near].min(), self.high[near].max()
         ax.set_xlim(low - 0.12 * (high - low), high + 0.05 * (high - low))
-        for row in np.flatnonzero(far):
+        for row in np.flatnonzero(far).tolist():
             where = ax.get_yaxis_transform()
             ax.text(0.02, row, f"← {means[row]:.4g}", transform=where, va="center", fontsize="small", color=DARK_COLOR)
 
-    def _draw_seconds(self, ax: Any) -> None:
+    def _draw_seconds(self, ax: "Axes") -> None:
         rows = np.arange(len(self.names))
         means = np.array([np.nanmean(row) if np.isfinite(row).any() else 0.0 for row in self.seconds])
         self.bars_ = ax.barh(

@@ -1,14 +1,18 @@
 """ContourDisplay: score over a pair of parameters."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import read_trial_table
 from sklearn_autotune.plotting._axes import ParameterAxis, read_varying_axes
 from sklearn_autotune.plotting._style import BEST_STYLE, COLORMAP, DARK_COLOR, compute_score_limits, make_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ContourDisplay"]
 
@@ -71,7 +75,12 @@ class ContourDisplay:
 
     @classmethod
     def from_search(
-        cls, search: Any, *, parameters: Sequence[str] | None = None, metric: str | None = None, ax: Any = None
+        cls,
+        search: FittedSearch,
+        *,
+        parameters: Sequence[str] | None = None,
+        metric: str | None = None,
+        ax: "Axes | None" = None,
     ) -> "ContourDisplay":
         """Plot a finished search.
 
@@ -107,7 +116,7 @@ class ContourDisplay:
             x=axes[0], y=axes[1], score=trial_table.score, best=trial_table.best, metric=trial_table.metric
         ).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "ContourDisplay":
+    def plot(self, *, ax: "Axes | None" = None) -> "ContourDisplay":
         """Draw.
 
         Parameters
@@ -147,7 +156,7 @@ class ContourDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _draw_contours(self, ax: Any, drawn: np.ndarray, low: float, high: float) -> Any:
+    def _draw_contours(self, ax: "Axes", drawn: np.ndarray, low: float, high: float) -> Any:
         """Interpolate between scaled positions, as on the axes."""
         if self.x.is_choice or self.y.is_choice:
             return None
@@ -157,13 +166,13 @@ class ContourDisplay:
             return None
         score = np.full(len(positions), -np.inf)
         np.maximum.at(score, which.ravel(), np.maximum(self.score[drawn], low))
-        triangles = import_optional("matplotlib.tri", "Plotting").Triangulation(*positions.T).triangles
+        tri = import_optional("matplotlib.tri", "Plotting")
+        triangles = tri.Triangulation(*positions.T).triangles
         ends = [_to_values(axis, positions[:, column]) for column, axis in enumerate((self.x, self.y))]
+        triangulation = tri.Triangulation(*ends, triangles)
         levels = np.linspace(low, high, 12)
-        contours = ax.tricontourf(
-            *ends, triangles, score, levels=levels, cmap=COLORMAP, vmin=low, vmax=high, alpha=0.85
-        )
-        ax.tricontour(*ends, triangles, score, levels=levels, colors="white", linewidths=0.4)
+        contours = ax.tricontourf(triangulation, score, levels=levels, cmap=COLORMAP, vmin=low, vmax=high, alpha=0.85)
+        ax.tricontour(triangulation, score, levels=levels, colors="white", linewidths=0.4)
         return contours
 
 

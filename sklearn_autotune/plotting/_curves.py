@@ -1,10 +1,11 @@
 """LearningCurvesDisplay: how far each candidate was let, and what it had scored by then."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
 from sklearn_autotune.plotting._style import (
     BEST_STYLE,
@@ -16,6 +17,9 @@ from sklearn_autotune.plotting._style import (
     make_axes,
     make_logarithmic,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["LearningCurvesDisplay"]
 
@@ -79,7 +83,7 @@ class LearningCurvesDisplay:
         self.metric = metric
 
     @classmethod
-    def from_search(cls, search: Any, *, ax: Any = None) -> "LearningCurvesDisplay":
+    def from_search(cls, search: FittedSearch, *, ax: "Axes | None" = None) -> "LearningCurvesDisplay":
         """Plot a search whose candidates were given something little by little.
 
         Parameters
@@ -117,7 +121,7 @@ class LearningCurvesDisplay:
             metric=trial_table.metric,
         ).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "LearningCurvesDisplay":
+    def plot(self, *, ax: "Axes | None" = None) -> "LearningCurvesDisplay":
         """Draw.
 
         Parameters
@@ -148,7 +152,7 @@ class LearningCurvesDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _draw_curve(self, ax: Any, index: int) -> Any:
+    def _draw_curve(self, ax: "Axes", index: int) -> Any:
         is_complete, is_best = self.status[index] == "complete", index == self.best
         kind = "winner" if is_best else "complete" if is_complete else "stopped or failed"
         color = DARK_COLOR if is_best else COLORS[0] if is_complete else COLORS[1]
@@ -165,7 +169,7 @@ class LearningCurvesDisplay:
         )
         return line
 
-    def _draw_stops(self, ax: Any, low: float) -> Any:
+    def _draw_stops(self, ax: "Axes", low: float) -> Any:
         stopped = [curve for curve, status in zip(self.curves, self.status, strict=True) if status == "pruned"]
         ends = [(amounts[-1], max(scores[-1], low)) for amounts, scores in stopped]
         if not ends:
@@ -173,7 +177,7 @@ class LearningCurvesDisplay:
         mark = STATUS_STYLES["pruned"].make_scatter_settings()
         return ax.scatter(*np.transpose(ends), zorder=4, clip_on=False, label="stopped here", **mark)
 
-    def _draw_best(self, ax: Any) -> None:
+    def _draw_best(self, ax: "Axes") -> None:
         if self.best is None or self.best_amount is None:
             return
         amounts, scores = self.curves[self.best]
@@ -200,7 +204,7 @@ def _average_curve(folds: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | None
     return folds[0]["n_estimators"][:n_points], np.mean([fold["score"][:n_points] for fold in folds], axis=0)
 
 
-def _read_rung_curves(search: Any, trial_table: TrialTable) -> list[tuple[np.ndarray, np.ndarray] | None]:
+def _read_rung_curves(search: FittedSearch, trial_table: TrialTable) -> list[tuple[np.ndarray, np.ndarray] | None]:
     """Read the rungs from the study, where each has been reported as an intermediate value."""
     if getattr(search, "resource", None) is None or not hasattr(search, "study_"):
         return [None] * len(trial_table)

@@ -1,10 +1,11 @@
 """FoldScoresDisplay: the leading candidates fold by fold, and how far each is from the winner."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import ConfidenceInterval, compute_paired_interval, read_trial_table
 from sklearn_autotune.plotting._style import (
     COLORS,
@@ -15,6 +16,9 @@ from sklearn_autotune.plotting._style import (
     format_value,
     split_axes,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["FoldScoresDisplay"]
 
@@ -90,13 +94,13 @@ class FoldScoresDisplay:
     @classmethod
     def from_search(
         cls,
-        search: Any,
+        search: FittedSearch,
         *,
         n_candidates: int = 6,
         confidence: float = 0.95,
         test_over_train: float | None = None,
         metric: str | None = None,
-        ax: Any = None,
+        ax: "Axes | None" = None,
     ) -> "FoldScoresDisplay":
         """Plot the leading candidates of a finished search.
 
@@ -137,7 +141,7 @@ class FoldScoresDisplay:
             metric=trial_table.metric,
         ).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "FoldScoresDisplay":
+    def plot(self, *, ax: "Axes | None" = None) -> "FoldScoresDisplay":
         """Draw.
 
         Parameters
@@ -172,7 +176,7 @@ class FoldScoresDisplay:
         self._draw_differences(right, rows)
         return self
 
-    def _draw_differences(self, ax: Any, rows: np.ndarray) -> None:
+    def _draw_differences(self, ax: "Axes", rows: np.ndarray) -> None:
         ax.axvline(0, color=DARK_COLOR, linewidth=1, zorder=1)
         self.bars_ = []
         for row in rows[1:]:

@@ -1,9 +1,10 @@
 """OptimizationHistoryDisplay: score after score, and the best so far."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import read_trial_table
 from sklearn_autotune.plotting._style import (
     BEST_STYLE,
@@ -13,6 +14,9 @@ from sklearn_autotune.plotting._style import (
     draw_legend,
     make_axes,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["OptimizationHistoryDisplay"]
 
@@ -77,7 +81,9 @@ class OptimizationHistoryDisplay:
         self.metric = metric
 
     @classmethod
-    def from_search(cls, search: Any, *, metric: str | None = None, ax: Any = None) -> "OptimizationHistoryDisplay":
+    def from_search(
+        cls, search: FittedSearch, *, metric: str | None = None, ax: "Axes | None" = None
+    ) -> "OptimizationHistoryDisplay":
         """Plot a finished search.
 
         Parameters
@@ -103,7 +109,7 @@ class OptimizationHistoryDisplay:
             metric=trial_table.metric,
         ).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "OptimizationHistoryDisplay":
+    def plot(self, *, ax: "Axes | None" = None) -> "OptimizationHistoryDisplay":
         """Draw.
 
         Parameters
@@ -132,9 +138,10 @@ class OptimizationHistoryDisplay:
                     clip_on=False,
                     **mark.make_scatter_settings(),
                 )
-        (self.line_,) = ax.plot(
+        lines = ax.plot(
             self.number, self.best_so_far, drawstyle="steps-post", color=DARK_COLOR, linewidth=1.6, label="best so far"
         )
+        self.line_ = lines[0]
         if self.best is not None:
             ax.scatter(
                 self.number[self.best],
@@ -147,7 +154,8 @@ class OptimizationHistoryDisplay:
         margin = max(0.5, 0.03 * (self.number.max() - self.number.min()))
         ax.set(xlabel="trial", ylabel=f"mean {self.metric}", ylim=(low, high))
         ax.set_xlim(self.number.min() - margin, self.number.max() + margin)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        locator: Any = ax.xaxis.get_major_locator()  # a MaxNLocator, as of every linear axis
+        locator.set_params(integer=True)
         draw_legend(ax, loc="best")
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -2,11 +2,16 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.plotting._style import COLORS, make_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from optuna.importance import BaseImportanceEvaluator
 
 __all__ = ["ParameterImportanceDisplay"]
 
@@ -52,7 +57,9 @@ class ParameterImportanceDisplay:
         self.importances = importances
 
     @classmethod
-    def from_search(cls, search: Any, *, evaluator: Any = None, ax: Any = None) -> "ParameterImportanceDisplay":
+    def from_search(
+        cls, search: FittedSearch, *, evaluator: "BaseImportanceEvaluator | None" = None, ax: "Axes | None" = None
+    ) -> "ParameterImportanceDisplay":
         """Plot a finished search of this package.
 
         Parameters
@@ -91,7 +98,7 @@ class ParameterImportanceDisplay:
         fixed = {name for trial in complete for name, one in trial.distributions.items() if one.single()}
         return cls(importances={name: one for name, one in importances.items() if name not in fixed}).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "ParameterImportanceDisplay":
+    def plot(self, *, ax: "Axes | None" = None) -> "ParameterImportanceDisplay":
         """Draw.
 
         Parameters

@@ -1,10 +1,14 @@
 """LeaderboardDisplay: the leading models of a selection, and their part in the blend."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.plotting._style import COLORS, HATCHES, MARKERS, split_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["LeaderboardDisplay"]
 
@@ -60,7 +64,9 @@ class LeaderboardDisplay:
         self.blend_weight = blend_weight
 
     @classmethod
-    def from_search(cls, search: Any, *, n_candidates: int = 12, ax: Any = None) -> "LeaderboardDisplay":
+    def from_search(
+        cls, search: FittedSearch, *, n_candidates: int = 12, ax: "Axes | None" = None
+    ) -> "LeaderboardDisplay":
         """Plot a fitted `AutoModelSelector`.
 
         Parameters
@@ -96,7 +102,7 @@ class LeaderboardDisplay:
         names = ("family", "rank", "mean_score", "std_error", "blend_weight")
         return cls(**{name: board[name][shown] for name in names}).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "LeaderboardDisplay":
+    def plot(self, *, ax: "Axes | None" = None) -> "LeaderboardDisplay":
         """Draw.
 
         Parameters
@@ -136,7 +142,7 @@ class LeaderboardDisplay:
         self._draw_weights(right, rows, families)
         return self
 
-    def _draw_weights(self, ax: Any, rows: np.ndarray, families: list[str]) -> None:
+    def _draw_weights(self, ax: "Axes", rows: np.ndarray, families: list[str]) -> None:
         family_indices = [families.index(family) for family in self.family]
         self.bars_ = ax.barh(
             rows,

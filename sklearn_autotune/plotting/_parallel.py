@@ -1,14 +1,18 @@
 """ParallelCoordinatesDisplay: every candidate as a line through its parameters and its score."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import read_trial_table
 from sklearn_autotune.plotting._axes import ParameterAxis, read_varying_axes
 from sklearn_autotune.plotting._style import COLORMAP, DARK_COLOR, compute_score_limits, format_value, make_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ParallelCoordinatesDisplay"]
 
@@ -68,7 +72,12 @@ class ParallelCoordinatesDisplay:
 
     @classmethod
     def from_search(
-        cls, search: Any, *, parameters: Sequence[str] | None = None, metric: str | None = None, ax: Any = None
+        cls,
+        search: FittedSearch,
+        *,
+        parameters: Sequence[str] | None = None,
+        metric: str | None = None,
+        ax: "Axes | None" = None,
     ) -> "ParallelCoordinatesDisplay":
         """Plot a finished search.
 
@@ -93,7 +102,7 @@ class ParallelCoordinatesDisplay:
         axes = read_varying_axes(all_trials, parameters, max_axes=MAX_PARAMETERS)
         return cls(axes=axes, score=trial_table.score, best=trial_table.best, metric=trial_table.metric).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "ParallelCoordinatesDisplay":
+    def plot(self, *, ax: "Axes | None" = None) -> "ParallelCoordinatesDisplay":
         """Draw.
 
         Parameters
@@ -133,7 +142,7 @@ class ParallelCoordinatesDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _format_axes(self, ax: Any, low: float, high: float) -> None:
+    def _format_axes(self, ax: "Axes", low: float, high: float) -> None:
         names = [_break_name(axis.name) for axis in self.axes] + [f"mean\n{self.metric}"]
         has_absent = any(np.isnan(axis.positions).any() for axis in self.axes)
         ax.set_xticks(range(len(names)), names, fontsize="small")
@@ -149,7 +158,15 @@ class ParallelCoordinatesDisplay:
         heights = np.linspace(0, 1, 5)
         self._write_ticks(ax, len(self.axes), heights, [f"{low + fraction * (high - low):.4g}" for fraction in heights])
 
-    def _write_ticks(self, ax: Any, index: int, heights: Any, labels: Sequence[str], *, with_line: bool = True) -> None:
+    def _write_ticks(
+        self,
+        ax: "Axes",
+        index: int,
+        heights: Sequence[float] | np.ndarray,
+        labels: Sequence[str],
+        *,
+        with_line: bool = True,
+    ) -> None:
         if with_line:
             ax.vlines(index, 0, 1, color=DARK_COLOR, linewidth=0.8, zorder=2.5)
         box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}

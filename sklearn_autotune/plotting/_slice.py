@@ -1,13 +1,17 @@
 """SliceDisplay: score against each parameter."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import read_trial_table
 from sklearn_autotune.plotting._axes import ParameterAxis, read_varying_axes
 from sklearn_autotune.plotting._style import BEST_STYLE, COLORMAP, compute_score_limits, split_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["SliceDisplay"]
 
@@ -67,7 +71,12 @@ class SliceDisplay:
 
     @classmethod
     def from_search(
-        cls, search: Any, *, parameters: Sequence[str] | None = None, metric: str | None = None, ax: Any = None
+        cls,
+        search: FittedSearch,
+        *,
+        parameters: Sequence[str] | None = None,
+        metric: str | None = None,
+        ax: "Axes | None" = None,
     ) -> "SliceDisplay":
         """Plot a finished search.
 
@@ -97,7 +106,7 @@ class SliceDisplay:
             metric=trial_table.metric,
         ).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "SliceDisplay":
+    def plot(self, *, ax: "Axes | None" = None) -> "SliceDisplay":
         """Draw.
 
         Parameters
@@ -123,7 +132,7 @@ class SliceDisplay:
             bar.set_label("trial")
         return self
 
-    def _draw_slice(self, ax: Any, axis: ParameterAxis, limits: tuple[float, float], *, is_first: bool) -> Any:
+    def _draw_slice(self, ax: "Axes", axis: ParameterAxis, limits: tuple[float, float], *, is_first: bool) -> Any:
         drawn = np.isfinite(self.score) & np.isfinite(axis.positions)
         heights = np.maximum(self.score, limits[0])
         scatter = ax.scatter(

@@ -1,13 +1,17 @@
 """Colours, markers and helpers that all displays share: legible in print, and for the colour-blind."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.types import ArrayLike
 from sklearn_autotune.space._dimensions import make_value_key
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = [
     "BEST_STYLE",
@@ -66,7 +70,7 @@ STATUS_STYLES = {
 BEST_STYLE = TrialStyle("*", DARK_COLOR, size=130.0)
 
 
-def make_axes(ax: Any, *, size: tuple[float, float] = (6.4, 4.0)) -> Any:
+def make_axes(ax: "Axes | None", *, size: tuple[float, float] = (6.4, 4.0)) -> Any:
     """Return the axes to draw on: the given ones, or those of a new figure."""
     if ax is not None:
         return ax
@@ -74,7 +78,7 @@ def make_axes(ax: Any, *, size: tuple[float, float] = (6.4, 4.0)) -> Any:
     return pyplot.subplots(figsize=size, layout="constrained")[1]
 
 
-def split_axes(ax: Any, n: int, *, n_columns: int, size: tuple[float, float], **settings: Any) -> np.ndarray:
+def split_axes(ax: "Axes | None", n: int, *, n_columns: int, size: tuple[float, float], **settings: Any) -> np.ndarray:
     """Divide the area of some axes, or of a new figure, among several axes.
 
     Returns
@@ -85,11 +89,12 @@ def split_axes(ax: Any, n: int, *, n_columns: int, size: tuple[float, float], **
     ax.set_axis_off()
     n_columns = min(n, n_columns)
     n_rows = -(-n // n_columns)
-    grid = ax.get_subplotspec().subgridspec(n_rows, n_columns, **settings)
+    spec: Any = ax.get_subplotspec()
+    grid = spec.subgridspec(n_rows, n_columns, **settings)
     return np.array([ax.figure.add_subplot(grid[index // n_columns, index % n_columns]) for index in range(n)])
 
 
-def compute_score_limits(scores: Any) -> tuple[float, float]:
+def compute_score_limits(scores: ArrayLike) -> tuple[float, float]:
     """Return limits for an axis of scores, higher being better, that a few bad ones do not flatten.
 
     What lies more than three times as far below the best as the lower quartile is left out.
@@ -111,7 +116,7 @@ def compute_score_limits(scores: Any) -> tuple[float, float]:
     return float(low - margin), float(best + margin)
 
 
-def make_logarithmic(ax: Any, first: float, last: float) -> None:
+def make_logarithmic(ax: "Axes", first: float, last: float) -> None:
     """Make the x axis of amounts or seconds logarithmic, with plain numbers beside it where it is short."""
     ticker = import_optional("matplotlib.ticker", "Plotting")
     ax.set_xscale("log")
@@ -121,14 +126,14 @@ def make_logarithmic(ax: Any, first: float, last: float) -> None:
     ax.xaxis.set_minor_formatter(ticker.NullFormatter())
 
 
-def draw_legend(ax: Any, **settings: Any) -> None:
+def draw_legend(ax: "Axes", **settings: Any) -> None:
     """Draw a legend if there is more than one label."""
     handles, labels = ax.get_legend_handles_labels()
     if len(labels) > 1:
         ax.legend(handles, labels, **{"framealpha": 0.9, "fontsize": "small", **settings})
 
 
-def format_value(value: Any, *, max_length: int = MAX_LABEL_LENGTH) -> str:
+def format_value(value: object, *, max_length: int = MAX_LABEL_LENGTH) -> str:
     """Return a short text for any value.
 
     Examples
@@ -158,7 +163,7 @@ def encode_choices(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
     keys = [make_value_key(value) for value in values]
     first = dict(zip(reversed(keys), reversed(values), strict=True))
 
-    def make_sort_key(key: Any) -> tuple[bool, float, str]:
+    def make_sort_key(key: Hashable) -> tuple[bool, float, str]:
         value = first[key]
         is_number = isinstance(value, int | float | np.number) and bool(np.isfinite(value))
         return (not is_number, float(value) if is_number else 0.0, format_value(value))

@@ -1,12 +1,16 @@
 """TimeDisplay: where the seconds went."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead, read_trial_table
 from sklearn_autotune.plotting._style import COLORS, HATCHES, draw_legend, make_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["TimeDisplay"]
 
@@ -63,7 +67,7 @@ class TimeDisplay:
         self.wall_seconds = wall_seconds
 
     @classmethod
-    def from_search(cls, search: Any, *, ax: Any = None) -> "TimeDisplay":
+    def from_search(cls, search: FittedSearch, *, ax: "Axes | None" = None) -> "TimeDisplay":
         """Plot a finished search.
 
         Parameters
@@ -92,7 +96,7 @@ class TimeDisplay:
         wall = None if overhead.wall is None else overhead.wall + float(refit or 0.0)
         return cls(seconds=seconds, counts=counts, wall_seconds=wall).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "TimeDisplay":
+    def plot(self, *, ax: "Axes | None" = None) -> "TimeDisplay":
         """Draw.
 
         Parameters

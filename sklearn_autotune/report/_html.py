@@ -4,11 +4,14 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = [
     "render_code",
@@ -132,7 +135,7 @@ def render_details(summary: str, inner: str) -> str:
     return f"<details><summary>{escape(summary)}</summary>\n{inner}\n</details>"
 
 
-def render_figure(drawn: Any, caption: str, alt: str) -> str:
+def render_figure(drawn: "Figure", caption: str, alt: str) -> str:
     """Return a figure of matplotlib as a picture that lies in the page, and close it.
 
     Parameters
@@ -155,16 +158,16 @@ def render_figure(drawn: Any, caption: str, alt: str) -> str:
     return f"<figure><img {source}>\n<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _render_header(name: Any, values: Sequence[Any]) -> str:
+def _render_header(name: object, values: Sequence[Any]) -> str:
     kind = ' class="number"' if any(_is_number(value) for value in values) else ""
     return f"<th{kind}>{escape(str(name).replace('_', ' '))}</th>"
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, float | int | np.number) and not isinstance(value, bool | np.bool_)
 
 
-def _render_cell(value: Any, *, left: bool = False) -> str:
+def _render_cell(value: object, *, left: bool = False) -> str:
     if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
         return "<td>–</td>" if left or value is None else '<td class="number">–</td>'
     if isinstance(value, bool | np.bool_):

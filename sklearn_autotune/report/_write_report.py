@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn_autotune import plotting
 from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune._compat.optional import get_versions
+from sklearn_autotune._compat.types import Estimator, FittedSearch
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._summary import summarize
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
@@ -72,7 +73,9 @@ FIGURES: tuple[tuple[str, Any, str], ...] = (
 )
 
 
-def write_report(source: Any, path: Any, *, title: str | None = None, code: str | None = None) -> Path:
+def write_report(
+    source: "FittedSearch | Comparison", path: str | Path, *, title: str | None = None, code: str | None = None
+) -> Path:
     """Write a report of a fitted search, or of a comparison, to one HTML file.
 
     The file needs no network, no scripts and no other file: pictures lie in it. It holds the summary in words, the
@@ -131,7 +134,7 @@ def write_report(source: Any, path: Any, *, title: str | None = None, code: str 
 # -- a search ----------------------------------------------------------------------------------------------------------
 
 
-def _render_search(search: Any, code: str | None) -> Iterator[str]:
+def _render_search(search: FittedSearch, code: str | None) -> Iterator[str]:
     trial_table = read_trial_table(search)
     summary = summarize(search)
     yield html.render_heading("What happened")
@@ -147,7 +150,7 @@ def _render_search(search: Any, code: str | None) -> Iterator[str]:
     yield html.render_terms({name: _format_value(value) for name, value in search.get_params(deep=False).items()})
 
 
-def _render_winner(search: Any, trial_table: TrialTable, code: str | None) -> Iterator[str]:
+def _render_winner(search: FittedSearch, trial_table: TrialTable, code: str | None) -> Iterator[str]:
     yield html.render_heading("The winner")
     if trial_table.best is None:
         yield html.render_paragraphs(["None has been chosen."])
@@ -169,7 +172,7 @@ def _render_winner(search: Any, trial_table: TrialTable, code: str | None) -> It
     yield html.render_code(code)
 
 
-def _write_code(search: Any) -> str | None:
+def _write_code(search: FittedSearch) -> str | None:
     """Spell the winner with the imports it needs, or return None if a part of it has no ``repr`` that makes it."""
     fitted = getattr(search, "best_estimator_", None)
     if fitted is None or hasattr(search, "blend_weights_"):
@@ -216,7 +219,7 @@ def _write_bracketed(opening: str, inside: list[str], closing: str, indent: int)
     return "\n".join([opening, *(f"{margin}{one}," for one in inside), " " * indent + closing.lstrip(",")])
 
 
-def _find_changed_params(model: Any) -> dict[str, Any]:
+def _find_changed_params(model: Estimator) -> dict[str, Any]:
     params = model.get_params(deep=False)
     try:
         defaults = type(model)().get_params(deep=False)
@@ -239,7 +242,7 @@ def _find_public_module(kind: type) -> str | None:
     )
 
 
-def _render_figures(search: Any) -> Iterator[str]:
+def _render_figures(search: FittedSearch) -> Iterator[str]:
     yield html.render_heading("Figures")
     not_drawn = []
     for name, display, caption in FIGURES:
@@ -355,7 +358,7 @@ def _render_environment() -> Iterator[str]:
     yield html.render_terms(found | get_versions(VERSIONED_PACKAGES))
 
 
-def _format_parameters(params: Any) -> str | None:
+def _format_parameters(params: object) -> str | None:
     """Return parameters in a line, numbers with a few digits."""
     if not isinstance(params, Mapping):
         return None if params is None else _format_value(params)
@@ -365,6 +368,6 @@ def _format_parameters(params: Any) -> str | None:
     return ", ".join(f"{name}={one}" for name, one in shown.items())
 
 
-def _format_value(value: Any) -> str:
+def _format_value(value: object) -> str:
     """Return a value as Python spells it, without the line breaks that estimators put in."""
     return " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())

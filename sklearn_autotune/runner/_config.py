@@ -3,11 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 from sklearn.metrics import get_scorer_names
 
 from sklearn_autotune.families import FAMILIES
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = [
     "Compare",
@@ -88,7 +91,7 @@ class Range(StrictModel):
         return FloatDistribution(self.float_[0], self.float_[1], log=self.log, step=self.step)
 
 
-def _get_value_kind(value: Any) -> str:
+def _get_value_kind(value: object) -> str:
     """Return the kind of a parameter's value, so that pydantic reports only that kind's errors."""
     return "a range" if isinstance(value, dict | Range) else "a list" if isinstance(value, list) else "a value"
 
@@ -314,7 +317,7 @@ def read_config(path: Path) -> Config:
 class _Loader(yaml.SafeLoader):
     """Reads numbers and booleans by YAML 1.2, and refuses duplicate keys."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
         seen: dict[Any, int] = {}
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -343,7 +346,7 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
 
-def _find_lines(node: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], int]:
+def _find_lines(node: yaml.Node | None, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], int]:
     """Return the line on which each key and each item stands, counted from 1."""
     lines: dict[tuple[Any, ...], int] = {}
     if isinstance(node, yaml.MappingNode):
@@ -358,7 +361,9 @@ def _find_lines(node: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], 
     return lines
 
 
-def _describe_problem(path: Path, loaded: Mapping[str, Any], lines: Mapping[tuple[Any, ...], int], error: Any) -> str:
+def _describe_problem(
+    path: Path, loaded: Mapping[str, Any], lines: Mapping[tuple[Any, ...], int], error: "ErrorDetails"
+) -> str:
     """Return a message that says what is wrong, and on which line."""
     key_path = _find_key_path(error["loc"], loaded, is_missing=error["type"] == "missing")
     message = error["msg"].removeprefix("Value error, ")
@@ -377,7 +382,7 @@ def _describe_problem(path: Path, loaded: Mapping[str, Any], lines: Mapping[tupl
     return f"{path}{line}: {where}: {message}" if where else f"{path}{line}: {message}"
 
 
-def _find_key_path(loc: tuple[Any, ...], loaded: Any, *, is_missing: bool) -> tuple[Any, ...]:
+def _find_key_path(loc: tuple[Any, ...], loaded: object, *, is_missing: bool) -> tuple[Any, ...]:
     """Return the keys that lead to an error, without the names of the alternatives that pydantic tried."""
     key_path: list[Any] = []
     here = loaded
@@ -407,6 +412,6 @@ def _list_keys(key_path: tuple[Any, ...]) -> Any:
     return [field.alias or name for name, field in fields.items()]
 
 
-def _suggest_closest(word: str, known: Any) -> str:
+def _suggest_closest(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word, list(known), n=1)
     return f": did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"

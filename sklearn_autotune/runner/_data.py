@@ -3,13 +3,16 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.runner._config import Config, ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["LabelledRows", "RunData", "fingerprint_table", "read_run_data", "read_table"]
 
@@ -142,7 +145,7 @@ def read_run_data(config: Config, base: Path) -> RunData:
     return RunData(task, _select_rows(table.iloc[train], config), holdout, fingerprint, rule)
 
 
-def _split_rows(table: Any, rule: str, task: str, config: Config) -> tuple[np.ndarray, np.ndarray]:
+def _split_rows(table: "pd.DataFrame", rule: str, task: str, config: Config) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of the training rows, and of the hold-out rows."""
     rows, share = np.arange(len(table)), config.holdout.share
     if rule == "none":
@@ -165,7 +168,7 @@ def _split_rows(table: Any, rule: str, task: str, config: Config) -> tuple[np.nd
     return np.sort(train), np.sort(holdout_rows)
 
 
-def _select_rows(table: Any, config: Config) -> LabelledRows:
+def _select_rows(table: "pd.DataFrame", config: Config) -> LabelledRows:
     column = config.holdout.column
     groups = table[column].to_numpy() if config.holdout.rule == "group" else None
     left_out = [config.target, *config.drop, *([] if column is None else [column])]
@@ -175,7 +178,7 @@ def _select_rows(table: Any, config: Config) -> LabelledRows:
     return LabelledRows(X, table[config.target].to_numpy(), groups)
 
 
-def _check_columns(table: Any, names: list[str], source: str) -> None:
+def _check_columns(table: "pd.DataFrame", names: list[str], source: str) -> None:
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise ConfigError(
@@ -183,17 +186,17 @@ def _check_columns(table: Any, names: list[str], source: str) -> None:
         )
 
 
-def _drop_rows_without_target(table: Any, config: Config) -> Any:
+def _drop_rows_without_target(table: "pd.DataFrame", config: Config) -> Any:
     """Return the rows that have a target."""
     return table[table[config.target].notna()].reset_index(drop=True)
 
 
-def _infer_task(target: Any) -> str:
+def _infer_task(target: "pd.Series") -> str:
     is_number = target.dtype.kind in "iuf"
     return "regression" if is_number and target.nunique() > MAX_CLASSES else "classification"
 
 
-def _check_target(target: Any, task: str, config: Config) -> None:
+def _check_target(target: "pd.Series", task: str, config: Config) -> None:
     if task == "regression" and target.dtype.kind not in "iufb":
         raise ConfigError(f"task: regression needs numbers, but the target {config.target!r} holds {target.dtype}")
     if task == "classification" and target.nunique() < 2:
@@ -202,7 +205,7 @@ def _check_target(target: Any, task: str, config: Config) -> None:
         raise ConfigError(f"task: classification needs classes, but the target {config.target!r} holds fractions")
 
 
-def fingerprint_table(table: Any) -> dict[str, Any]:
+def fingerprint_table(table: "pd.DataFrame") -> dict[str, Any]:
     """Return how many rows and columns a table has, and a SHA-256 of its names and values.
 
     Examples

@@ -16,6 +16,7 @@ import joblib
 import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.types import Predictor
 
 __all__ = [
     "RunFolderError",
@@ -101,7 +102,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _to_json_value(value: Any) -> Any:
+def _to_json_value(value: object) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _to_json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -148,7 +149,7 @@ def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:
 # -- the model ---------------------------------------------------------------------------------------------------------
 
 
-def save_model(model: Any, folder: Path, kind: str) -> dict[str, Any]:
+def save_model(model: Predictor, folder: Path, kind: str) -> dict[str, Any]:
     """Write the model, and return the metadata about its file."""
     path = folder / f"model.{kind}"
     if kind == "skops":

@@ -3,13 +3,17 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn_autotune._compat.optional import get_versions
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.report import write_report
 from sklearn_autotune.runner._config import Config, hash_config
 from sklearn_autotune.runner._data import RunData
 from sklearn_autotune.runner._folder import read_git_commit
+
+if TYPE_CHECKING:
+    from sklearn_autotune.analysis._comparison import Comparison
 
 __all__ = ["describe_origin", "make_mlflow_tags", "try_write_report"]
 
@@ -66,7 +70,9 @@ def make_mlflow_tags(metadata: Mapping[str, Any]) -> dict[str, str]:
     return tags if metadata["git"] is None else tags | {"git_commit": metadata["git"]["commit"]}
 
 
-def try_write_report(config: Config, source: Any, new_folder: Path, title: str, code: str | None) -> dict[str, Any]:
+def try_write_report(
+    config: Config, source: "FittedSearch | Comparison", new_folder: Path, title: str, code: str | None
+) -> dict[str, Any]:
     """Write the report, and return its name for the metadata, or the reason why it is missing."""
     if not config.output.has_report:
         because = "output.report is false" if config.output.report is False else "matplotlib is not installed"

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import is_classifier
 
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.types import Predictor
 from sklearn_autotune.export import export_code
 from sklearn_autotune.runner._compare import compare, load_comparison
 from sklearn_autotune.runner._config import Config, ConfigError, hash_config, read_config
@@ -30,9 +31,12 @@ from sklearn_autotune.runner._mlflow import MLflowStore, open_mlflow_store
 from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tags, try_write_report
 from sklearn_autotune.runner._scores import score_folds, score_with_baseline
 from sklearn_autotune.runner._search import choose_default_scoring, make_run_splitter, make_search, validate_scoring
-from sklearn_autotune.search._base_search import get_deployed_model
+from sklearn_autotune.search._base_search import BaseSearch, get_deployed_model
 from sklearn_autotune.tables._profile import align_to_profile, make_profile, measure_drift
 from sklearn_autotune.tracking import log_search
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "ConfigError",
@@ -153,7 +157,7 @@ def run(
     return target
 
 
-def _write_files(config: Config, search: Any, model: Any, new_folder: Path, name: str) -> dict[str, Any]:
+def _write_files(config: Config, search: BaseSearch, model: Predictor, new_folder: Path, name: str) -> dict[str, Any]:
     """Write the model, its script, the report and the trials; return the metadata about these files."""
     entry = save_model(model, new_folder, config.output.model)
     script = _export_script(search)
@@ -166,7 +170,7 @@ def _write_files(config: Config, search: Any, model: Any, new_folder: Path, name
 
 
 def _log_to_mlflow(
-    store: MLflowStore, search: Any, run_data: RunData, metadata: dict[str, Any], new_folder: Path, name: str
+    store: MLflowStore, search: BaseSearch, run_data: RunData, metadata: dict[str, Any], new_folder: Path, name: str
 ) -> dict[str, Any]:
     """Log the search with its scores to MLflow."""
     scores = metadata["scores"]
@@ -178,7 +182,7 @@ def _log_to_mlflow(
     return store.log(log, new_folder, name, metrics, make_mlflow_tags(metadata))
 
 
-def _score_model(config: Config, run_data: RunData, search: Any, model: Any) -> dict[str, Any]:
+def _score_model(config: Config, run_data: RunData, search: BaseSearch, model: Predictor) -> dict[str, Any]:
     scoring = config.scoring or choose_default_scoring(run_data.task)
     scores: dict[str, Any] = {
         "scoring": scoring,
@@ -193,7 +197,7 @@ def _score_model(config: Config, run_data: RunData, search: Any, model: Any) -> 
     return scores
 
 
-def _export_script(search: Any) -> dict[str, Any]:
+def _export_script(search: BaseSearch) -> dict[str, Any]:
     """Return the exported script, or the reason why it is missing."""
     try:
         return {"file": "model.py", "code": export_code(search), "missing_because": None}
@@ -201,7 +205,7 @@ def _export_script(search: Any) -> dict[str, Any]:
         return {"file": None, "missing_because": str(error)}
 
 
-def _write_trials(search: Any, path: Path) -> None:
+def _write_trials(search: BaseSearch, path: Path) -> None:
     """Write the table of all trials, with a column for each parameter."""
     pandas = import_optional("pandas", "Writing trials")
     table = pandas.DataFrame({name: list(values) for name, values in search.trials_.items()})
@@ -209,7 +213,7 @@ def _write_trials(search: Any, path: Path) -> None:
     pandas.concat([table, params], axis=1).to_csv(path, index=False)
 
 
-def _make_metadata(config: Config, run_data: RunData, search: Any, base: Path) -> dict[str, Any]:
+def _make_metadata(config: Config, run_data: RunData, search: BaseSearch, base: Path) -> dict[str, Any]:
     statuses, counts = np.unique(search.trials_["status"].astype(str), return_counts=True)
     return describe_origin("run", config, run_data, base) | {
         "classes": search.classes_.tolist() if run_data.task == "classification" else None,
@@ -285,9 +289,11 @@ def _fit_again(folder: Path, metadata: dict[str, Any], run_data: RunData) -> Any
     return namespace["fit"](run_data.train.X, run_data.train.y)  # type: ignore[operator]
 
 
-def _compare_values(name: str, recorded: Any, found: Any, tolerance: float = TOLERANCE) -> dict[str, Any]:
-    is_number = isinstance(recorded, float)
-    matches = bool(np.isclose(recorded, found, rtol=tolerance, atol=tolerance)) if is_number else recorded == found
+def _compare_values(name: str, recorded: object, found: Any, tolerance: float = TOLERANCE) -> dict[str, Any]:
+    if isinstance(recorded, float):
+        matches = bool(np.isclose(recorded, found, rtol=tolerance, atol=tolerance))
+    else:
+        matches = recorded == found
     return {"name": name, "recorded": recorded, "found": found, "matches": matches}
 
 
@@ -321,7 +327,7 @@ def load(folder: str | Path) -> Any:
 # -- predict -----------------------------------------------------------------------------------------------------------
 
 
-def predict(folder: str | Path, data: Any) -> Predictions:
+def predict(folder: str | Path, data: "str | Path | pd.DataFrame") -> Predictions:
     """Predict with a run's model, and report the columns in which the rows differ from the training rows.
 
     Parameters

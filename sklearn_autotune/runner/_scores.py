@@ -9,8 +9,10 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.model_selection import cross_val_score
 
+from sklearn_autotune._compat.types import MatrixLike, Predictor, Splitter
 from sklearn_autotune.evaluation import make_fixed_predictions
 from sklearn_autotune.runner._data import LabelledRows
+from sklearn_autotune.search._base_search import BaseSearch
 
 __all__ = ["make_run_scorer", "score_folds", "score_with_baseline", "score_with_interval"]
 
@@ -20,7 +22,7 @@ N_BOOTSTRAP_DRAWS = 500
 MANY_ROWS, N_BOOTSTRAP_DRAWS_LARGE = 10_000, 200
 
 
-def score_folds(search: Any, folds: Any, train: LabelledRows, scoring: str) -> dict[str, Any]:
+def score_folds(search: BaseSearch, folds: Splitter, train: LabelledRows, scoring: str) -> dict[str, Any]:
     """Return the winner's scores over the folds, with a t interval for their mean, and those of a baseline.
 
     Parameters
@@ -52,7 +54,7 @@ def score_folds(search: Any, folds: Any, train: LabelledRows, scoring: str) -> d
 
 
 def score_with_baseline(
-    model: Any, train: LabelledRows, rows: LabelledRows, scoring: str, seed: int, n_draws: int | None = None
+    model: Predictor, train: LabelledRows, rows: LabelledRows, scoring: str, seed: int, n_draws: int | None = None
 ) -> dict[str, Any]:
     """Score a model on rows, and a baseline that predicts the training rows' class frequencies or mean."""
     baseline = _make_baseline(is_classifier(model)).fit(np.zeros((len(train.y), 1)), train.y)
@@ -72,7 +74,7 @@ def _get_classes(model: Any) -> np.ndarray | None:
     return model.classes_ if is_classifier(model) else None
 
 
-def _predict(model: Any, X: Any) -> np.ndarray:
+def _predict(model: Any, X: MatrixLike) -> np.ndarray:
     if not is_classifier(model):
         return np.asarray(model.predict(X), dtype=float)
     return np.asarray(model.predict_proba(X), dtype=float)

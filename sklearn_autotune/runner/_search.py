@@ -200,7 +200,7 @@ def _as_branches(space: Branch | list[Branch]) -> list[Branch]:
     return [space] if isinstance(space, dict) else space
 
 
-def _override(branches: list[Branch], name: str, values: Any) -> list[Branch]:
+def _override(branches: list[Branch], name: str, values: object) -> list[Branch]:
     """Replace a parameter of a space; if branches differ in its value, keep only those whose value is allowed."""
     matching = [branch for branch in branches if name in branch]
     is_discriminator = len(branches) > 1 and all(
@@ -311,7 +311,7 @@ def _choose_levels(branch: Branch, max_candidates: int) -> Branch:
     return grid
 
 
-def _make_levels(values: Any, n_levels: int) -> list[Any]:
+def _make_levels(values: object, n_levels: int) -> list[Any]:
     """Return values of a parameter: the middle one, or several spread evenly over its range."""
     if isinstance(values, list):
         return values[:n_levels]

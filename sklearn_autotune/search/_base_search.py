@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat.sklearn import validate_parameter_constraints
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._results import SearchResults, format_trials, tabulate
@@ -115,16 +116,16 @@ def print_n_fits(verbose: int, n_folds: int, n_candidates: int) -> None:
         print(f"Fitting {n_folds} folds for each of {n_candidates} candidates, totalling {n_folds * n_candidates} fits")
 
 
-def get_phase_timer(search: Any) -> PhaseTimer | None:
+def get_phase_timer(search: object) -> PhaseTimer | None:
     """Return the seconds of a search by phase; None of a search of another package."""
     return getattr(search, "_phase_timer", None)
 
 
-def get_fold_sizes(search: Any) -> np.ndarray | None:
+def get_fold_sizes(search: object) -> np.ndarray | None:
     """Return the training and test rows of each fold, of shape (n_folds, 2); None of a search of another package."""
     return getattr(search, "_fold_sizes", None)
 
 
-def get_deployed_model(search: Any) -> Any:
+def get_deployed_model(search: FittedSearch) -> Any:
     """Return the fitted model of a search, of this package or another, without the search."""
     return search.deployed_model() if isinstance(search, BaseSearch) else search.best_estimator_

@@ -1,7 +1,8 @@
 """Delegate predictions, attributes, tags and output settings from a search to its best estimator."""
 
+from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, Protocol
 
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
@@ -10,12 +11,21 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat.sklearn import VisualBlock, is_routing_enabled, raise_for_params
+from sklearn_autotune._compat.types import ArrayLike, MatrixLike, Refit
 from sklearn_autotune.search._setup import get_refit_metric
 
 __all__ = ["DelegateMixin", "require_refit"]
 
 
-def require_refit(search: Any, attribute: str) -> None:
+class HasRefit(Protocol):
+    """A search, as far as `require_refit` needs to know it."""
+
+    @property
+    def refit(self) -> Refit:
+        """As of `OptunaSearchCV`."""
+
+
+def require_refit(search: HasRefit, attribute: str) -> None:
     """Raise AttributeError, in scikit-learn's words, if nothing was refitted."""
     if not search.refit:
         raise AttributeError(
@@ -28,7 +38,7 @@ def require_refit(search: Any, attribute: str) -> None:
 def _delegate_to_best_estimator(attribute: str) -> Any:
     """Make a method available if the best estimator has it, or, before ``fit``, the estimator to be searched."""
 
-    def check(search: Any) -> bool:
+    def check(search: "DelegateMixin") -> bool:
         require_refit(search, attribute)
         getattr(getattr(search, "best_estimator_", search.estimator), attribute)
         return True
@@ -46,7 +56,7 @@ class DelegateMixin:
     multimetric_: bool
 
     @_delegate_to_best_estimator("predict")
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: MatrixLike) -> Any:
         """Call predict on the best estimator, refitted on all the data.
 
         Parameters
@@ -61,7 +71,7 @@ class DelegateMixin:
         return self.best_estimator_.predict(X)
 
     @_delegate_to_best_estimator("predict_proba")
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: MatrixLike) -> Any:
         """Call predict_proba on the best estimator.
 
         Parameters
@@ -77,7 +87,7 @@ class DelegateMixin:
         return self.best_estimator_.predict_proba(X)
 
     @_delegate_to_best_estimator("predict_log_proba")
-    def predict_log_proba(self, X: Any) -> Any:
+    def predict_log_proba(self, X: MatrixLike) -> Any:
         """Call predict_log_proba on the best estimator.
 
         Parameters
@@ -93,7 +103,7 @@ class DelegateMixin:
         return self.best_estimator_.predict_log_proba(X)
 
     @_delegate_to_best_estimator("decision_function")
-    def decision_function(self, X: Any) -> Any:
+    def decision_function(self, X: MatrixLike) -> Any:
         """Call decision_function on the best estimator.
 
         Parameters
@@ -108,7 +118,7 @@ class DelegateMixin:
         return self.best_estimator_.decision_function(X)
 
     @_delegate_to_best_estimator("score_samples")
-    def score_samples(self, X: Any) -> Any:
+    def score_samples(self, X: MatrixLike) -> Any:
         """Call score_samples on the best estimator.
 
         Parameters
@@ -123,7 +133,7 @@ class DelegateMixin:
         return self.best_estimator_.score_samples(X)
 
     @_delegate_to_best_estimator("transform")
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: MatrixLike) -> Any:
         """Call transform on the best estimator.
 
         Parameters
@@ -138,7 +148,7 @@ class DelegateMixin:
         return self.best_estimator_.transform(X)
 
     @_delegate_to_best_estimator("transform")
-    def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
+    def fit_transform(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> Any:
         """Search, fit the best estimator on all the data, and transform that.
 
         Parameters
@@ -155,7 +165,7 @@ class DelegateMixin:
         return self.fit(X, y, **params).transform(X)  # type: ignore[attr-defined]
 
     @_delegate_to_best_estimator("inverse_transform")
-    def inverse_transform(self, X: Any) -> Any:
+    def inverse_transform(self, X: MatrixLike) -> Any:
         """Call inverse_transform on the best estimator.
 
         Parameters
@@ -170,7 +180,7 @@ class DelegateMixin:
         return self.best_estimator_.inverse_transform(X)
 
     @_delegate_to_best_estimator("get_feature_names_out")
-    def get_feature_names_out(self, input_features: Any = None) -> Any:
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> Any:
         """Return the names of the columns that transform gives.
 
         Parameters
@@ -185,7 +195,7 @@ class DelegateMixin:
         return self.best_estimator_.get_feature_names_out(input_features)
 
     @available_if(lambda search: hasattr(search.estimator, "set_output"))
-    def set_output(self, *, transform: Any = None) -> Any:
+    def set_output(self, *, transform: str | None = None) -> Any:
         """Set what transform returns, on the estimator, and on the best estimator once there is one.
 
         Parameters
@@ -202,7 +212,7 @@ class DelegateMixin:
                 estimator.set_output(transform=transform)
         return self
 
-    def score(self, X: Any, y: Any = None, **params: Any) -> float:
+    def score(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> float:
         """Score the best estimator with the search's scorer; higher is better.
 
         Parameters

@@ -6,13 +6,14 @@ from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any
 
+from sklearn_autotune._compat.types import Estimator
 from sklearn_autotune.evaluation import FinalFit, Rung, Task
 
 __all__ = ["fit_winner"]
 
 
 def fit_winner(
-    estimator: Any,
+    estimator: Estimator,
     task: Task,
     final_fit: FinalFit,
     curve: Sequence[Rung],

@@ -1,9 +1,9 @@
 """OptunaSearchCV: the drop-in replacement for scikit-learn's searches."""
 
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import optuna
@@ -23,6 +23,7 @@ from sklearn_autotune._compat.sklearn import (
     take_metadata_rows,
     with_callbacks,
 )
+from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scoring, Seed
 from sklearn_autotune.evaluation import Evaluation, FinalFit, PlainFit, RungFit, Task, WholeFolds, make_rung_evaluation
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.pruning import FoldRacing, PruningRule
@@ -40,7 +41,7 @@ from sklearn_autotune.search._setup import (
 )
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import Budget, StoppingRule
-from sklearn_autotune.space._space import Space
+from sklearn_autotune.space._space import RawSpace, Space
 from sklearn_autotune.storage._study import compute_fingerprint, make_sampler
 
 __all__ = ["OptunaSearchCV"]
@@ -250,25 +251,25 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
 
     def __init__(
         self,
-        estimator: Any,
-        param_distributions: Any,
+        estimator: Estimator,
+        param_distributions: RawSpace | Literal["auto"],
         *,
         n_trials: int = 50,
         timeout: float | None = None,
         trial_timeout: float | None = None,
         memory_limit: int | None = None,
-        scoring: Any = None,
+        scoring: Scoring = None,
         n_jobs: int | None = None,
-        executor: Any = None,
+        executor: object = None,
         refit: bool | str | Callable = True,
-        cv: Any = None,
+        cv: CrossValidation = None,
         verbose: int = 0,
         pre_dispatch: int | str = "2*n_jobs",
-        random_state: Any = None,
+        random_state: Seed = None,
         error_score: float | str = np.nan,
         return_train_score: bool = False,
-        sampler: Any = None,
-        pruner: Any = "auto",
+        sampler: optuna.samplers.BaseSampler | None = None,
+        pruner: optuna.pruners.BasePruner | FoldRacing | Literal["auto"] | None = "auto",
         resource: str | None = None,
         min_resources: int | str = "auto",
         max_resources: int | str = "auto",
@@ -277,9 +278,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         patience: int | None = None,
         target_score: float | None = None,
         look_ahead: int = 2,
-        enqueue: Any = None,
-        callbacks: Any = None,
-        storage: Any = None,
+        enqueue: Sequence[Mapping[str, Any]] | None = None,
+        callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
+        storage: optuna.storages.BaseStorage | str | None = None,
         study_name: str | None = None,
         resume: bool = False,
     ) -> None:
@@ -329,7 +330,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return cloned
 
     @with_callbacks
-    def fit(self, X: Any, y: Any = None, **params: Any) -> "OptunaSearchCV":
+    def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> "OptunaSearchCV":
         """Search, then fit the best candidate on all the data.
 
         Parameters

@@ -14,6 +14,7 @@ from numpy.ma import MaskedArray
 from scipy.stats import rankdata
 
 from sklearn_autotune._compat.sklearn import report_fit_failures
+from sklearn_autotune._compat.types import Refit
 from sklearn_autotune.evaluation import FoldScore
 from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.search._spec import ResultsSpec
@@ -164,7 +165,7 @@ def rank_scores(scores: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def choose_best(results: Results, records: Sequence[TrialRecord], refit: Any, metric: str) -> int:
+def choose_best(results: Results, records: Sequence[TrialRecord], refit: Refit, metric: str) -> int:
     """Choose the winner: by a callable ``refit``, otherwise the best complete candidate.
 
     If no candidate is complete, scikit-learn's rule applies: the best mean score, or the first row if there is none.

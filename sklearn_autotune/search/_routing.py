@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch
@@ -15,6 +15,7 @@ from sklearn_autotune._compat.sklearn import (
     get_scorers,
     is_routing_enabled,
 )
+from sklearn_autotune._compat.types import CrossValidation, Estimator, Refit, Scorer, Scoring
 
 __all__ = [
     "check_refit_names_score",
@@ -25,7 +26,19 @@ __all__ = [
 ]
 
 
-def resolve_scorer(estimator: Any, scoring: Any, *, refit: Any = True, error_score: float | str = "raise") -> Any:
+class RoutedSearch(Protocol):
+    """A search, as far as scikit-learn's routing needs to know it; parameters as of `OptunaSearchCV`."""
+
+    estimator: Estimator
+    scoring: Scoring
+    refit: Refit
+    error_score: float | str
+    cv: CrossValidation
+
+
+def resolve_scorer(
+    estimator: Estimator, scoring: Scoring, *, refit: Refit = True, error_score: float | str = "raise"
+) -> Any:
     """Return the scorer that ``scoring`` asks for; a multi-metric one if it names several.
 
     Raises
@@ -42,7 +55,7 @@ def resolve_scorer(estimator: Any, scoring: Any, *, refit: Any = True, error_sco
     return MultimetricScorer(scorers=scorers, raise_exc=error_score == "raise")
 
 
-def check_refit_names_score(refit: Any, scores: Mapping[str, Any]) -> None:
+def check_refit_names_score(refit: Refit, scores: Mapping[str, Any]) -> None:
     """Raise ValueError, in scikit-learn's words, if there are several scores and none is chosen."""
     if refit is False or callable(refit) or (isinstance(refit, str) and refit in scores):
         return
@@ -53,7 +66,7 @@ def check_refit_names_score(refit: Any, scores: Mapping[str, Any]) -> None:
     )
 
 
-def route_metadata(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch:
+def route_metadata(search: Estimator, params: Mapping[str, Any], scorer: Scorer) -> Bunch:
     """Split ``fit``'s metadata among the estimator, the splitter and the scorer.
 
     Without scikit-learn's routing, ``groups`` goes to the splitter, ``sample_weight`` to the estimator and to scorers
@@ -66,7 +79,7 @@ def route_metadata(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch
     )
 
 
-def route_metadata_by_name(search: Any, params: Mapping[str, Any], scorer: Any) -> Bunch:
+def route_metadata_by_name(search: Estimator, params: Mapping[str, Any], scorer: Scorer) -> Bunch:
     """Split ``fit``'s metadata by its names, without scikit-learn's routing."""
     to_fit = dict(params)
     groups = to_fit.pop("groups", None)
@@ -81,7 +94,7 @@ def route_metadata_by_name(search: Any, params: Mapping[str, Any], scorer: Any) 
     )
 
 
-def make_router(search: Any) -> MetadataRouter:
+def make_router(search: RoutedSearch) -> MetadataRouter:
     """Build the router that scikit-learn's own searches have."""
     return (
         MetadataRouter(owner=search)
@@ -94,7 +107,7 @@ def make_router(search: Any) -> MetadataRouter:
     )
 
 
-def _check_sample_weight_support(scorer: Any, search: Any) -> bool:
+def _check_sample_weight_support(scorer: Scorer, search: object) -> bool:
     """Whether any of the scorers accepts sample weights; warn for each that does not."""
     scorers = get_scorers(scorer)
     if isinstance(scorers, dict):

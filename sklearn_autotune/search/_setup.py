@@ -1,18 +1,19 @@
 """Make a search's task, space, step cache and pruning rule from its constructor parameters."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
+from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scorer
 from sklearn_autotune.evaluation import Fold, StepCache, Task
 from sklearn_autotune.families import auto_space
 from sklearn_autotune.pruning import PruningRequest, PruningRule, choose_rule
 from sklearn_autotune.search._refit_rules import RefitRule
-from sklearn_autotune.space._space import Space, read_space
+from sklearn_autotune.space._space import RawSpace, Space, read_space
 
 __all__ = [
     "choose_pruning_rule",
@@ -24,12 +25,12 @@ __all__ = [
 
 
 def make_task(
-    X: Any,
-    y: Any,
+    X: MatrixLike,
+    y: ArrayLike | None,
     *,
-    cv: Any,
+    cv: CrossValidation,
     is_classification: bool,
-    scorer: Any,
+    scorer: Scorer,
     routed: Bunch,
     error_score: float | str,
     return_train_score: bool = False,
@@ -41,12 +42,12 @@ def make_task(
     ValueError
         If the splitter gives no split, or another number of them than it says.
     """
-    cv = check_cv(cv, y, classifier=is_classification)
+    splitter = check_cv(cv, y, classifier=is_classification)
     split_params = routed.splitter.split
-    n_splits = cv.get_n_splits(X, y, **split_params)
+    n_splits = splitter.get_n_splits(X, y, **split_params)
     folds = tuple(
         Fold(number, np.asarray(train), np.asarray(test))
-        for number, (train, test) in enumerate(cv.split(X, y, **split_params))
+        for number, (train, test) in enumerate(splitter.split(X, y, **split_params))
     )
     if len(folds) != n_splits:
         raise ValueError(
@@ -67,7 +68,10 @@ def make_task(
 
 
 def make_space(
-    raw_space: Any, estimator: Any, folds: Sequence[Fold], first_candidates: Sequence[Mapping[str, Any]]
+    raw_space: RawSpace | Literal["auto"],
+    estimator: Estimator,
+    folds: Sequence[Fold],
+    first_candidates: Sequence[Mapping[str, Any]],
 ) -> Space:
     """Read the space, and check it against the estimator before anything is fitted.
 
@@ -90,7 +94,7 @@ def make_step_cache(n_bytes: int, n_jobs: int | None) -> StepCache | None:
     return StepCache(n_bytes // effective_n_jobs(n_jobs)) if n_bytes else None
 
 
-def get_refit_metric(refit: Any) -> str | None:
+def get_refit_metric(refit: object) -> str | None:
     """Return the name of the score that decides, if there are several."""
     if isinstance(refit, RefitRule):
         return refit.metric

@@ -2,7 +2,7 @@
 
 import numbers
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, cast
 
@@ -22,6 +22,7 @@ from sklearn_autotune._compat.sklearn import (
     StrOptions,
     take_rows,
 )
+from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.families import Family
@@ -63,7 +64,7 @@ MAX_TRIALS = 100_000  # if only the time is limited
 RACING = FoldRacing(n_startup_trials=6)
 
 
-def _is_classification(selector: Any) -> bool:
+def _is_classification(selector: "AutoModelSelector") -> bool:
     return selector.task == "classification"
 
 
@@ -193,21 +194,21 @@ class AutoModelSelector(BaseSearch):
     def __init__(
         self,
         task: str = "classification",
-        families: Any = "auto",
+        families: str | Sequence[str | Family] = "auto",
         *,
         n_trials: int | None = None,
         timeout: float | None = None,
         trial_timeout: float | None = None,
         memory_limit: int | None = None,
-        scoring: Any = None,
-        cv: Any = None,
+        scoring: str | Scorer | None = None,
+        cv: CrossValidation = None,
         blend: bool = True,
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
         max_predict_time: float | None = None,
         patience: int | str | None = "auto",
         look_ahead: int = 2,
-        callbacks: Any = None,
+        callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
         error_score: float | str = np.nan,
         verbose: int = 0,
     ) -> None:
@@ -229,7 +230,9 @@ class AutoModelSelector(BaseSearch):
         self.error_score = error_score
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> "AutoModelSelector":
+    def fit(
+        self, X: MatrixLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> "AutoModelSelector":
         """Measure candidates, choose the best one or a blend, and fit it.
 
         Parameters
@@ -280,7 +283,7 @@ class AutoModelSelector(BaseSearch):
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def _read_data(
-        self, X: Any, y: Any, metadata: Mapping[str, Any]
+        self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]
     ) -> tuple[TableReader, np.ndarray, np.ndarray, dict[str, Any]]:
         """Read the table; check target and metadata against it."""
         require_target(self, y)
@@ -311,7 +314,7 @@ class AutoModelSelector(BaseSearch):
         X: np.ndarray,
         y: np.ndarray,
         params: Mapping[str, Any],
-        scorer: Any,
+        scorer: Scorer,
         families: Mapping[str, Family],
         reader: TableReader,
         seed: int,
@@ -429,7 +432,7 @@ class AutoModelSelector(BaseSearch):
 
     # -- predicting ----------------------------------------------------------------------------------------------------
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict classes, or values.
 
         Parameters
@@ -445,7 +448,7 @@ class AutoModelSelector(BaseSearch):
         return self.best_estimator_.predict(X)
 
     @available_if(_is_classification)
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """Predict the probabilities of the classes.
 
         Parameters
@@ -461,7 +464,7 @@ class AutoModelSelector(BaseSearch):
         return self.best_estimator_.predict_proba(X)
 
     @available_if(_is_classification)
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: MatrixLike) -> np.ndarray:
         """Return the logarithm of the odds or, for more than two classes, of the probabilities.
 
         Parameters
@@ -478,7 +481,7 @@ class AutoModelSelector(BaseSearch):
         logarithms = np.log(np.maximum(self.predict_proba(X), tiny))
         return logarithms[:, 1] - logarithms[:, 0] if logarithms.shape[1] == 2 else logarithms
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy, or R², on some rows; higher is better.
 
         Parameters

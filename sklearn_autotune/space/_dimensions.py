@@ -59,7 +59,7 @@ class Dimension(Protocol):
         """Convert what Optuna suggests to the estimator's value."""
         ...
 
-    def encode(self, value: Any) -> Any:
+    def encode(self, value: object) -> Any:
         """Convert an estimator's value to what Optuna suggests; ValueError if it is not in the dimension."""
         ...
 
@@ -72,7 +72,7 @@ class Dimension(Protocol):
         ...
 
 
-def make_value_key(value: Any) -> Hashable:
+def make_value_key(value: object) -> Hashable:
     """Return a key that is equal for equal values and different for True, 1 and 1.0.
 
     Estimators and other objects are compared by content where they can be pickled, else by identity.
@@ -98,7 +98,7 @@ def make_value_key(value: Any) -> Hashable:
         return (type(value), id(value))
 
 
-def describe_value(value: Any) -> str:
+def describe_value(value: object) -> str:
     """Describe a value in a text that is the same in every process, and different for different values.
 
     Estimators are described by class and parameters, functions by where they are defined, and what cannot be pickled by
@@ -158,7 +158,7 @@ class ChoiceDimension:
         """Return the option behind a label."""
         return self.options[self.labels.index(suggested)]
 
-    def encode(self, value: Any) -> Any:
+    def encode(self, value: object) -> Any:
         """Return the label of an option; if there is none, of an equal value of another type."""
         key = make_value_key(value)
         if key in self.keys:
@@ -196,7 +196,7 @@ class NumericDimension:
         """Return the number itself."""
         return suggested
 
-    def encode(self, value: Any) -> Any:
+    def encode(self, value: object) -> Any:
         """Return the number if it lies in the range."""
         distribution = self.distribution
         is_whole = isinstance(distribution, IntDistribution)
@@ -241,7 +241,7 @@ class QuantileDimension:
         value = float(_get_quantile_function(self.frozen)(suggested))
         return int(value) if self.is_discrete and value.is_integer() else value
 
-    def encode(self, value: Any) -> float:
+    def encode(self, value: object) -> float:
         """Return the quantile of a value."""
         if not isinstance(value, numbers.Real):
             raise ValueError(f"{value!r} is not a number")
@@ -279,7 +279,7 @@ class RandomDrawDimension:
         """Draw with that seed."""
         return self.source.rvs(random_state=np.random.RandomState(suggested))
 
-    def encode(self, value: Any) -> int:
+    def encode(self, value: object) -> int:
         """Raise ValueError, because the seed of a draw is not known."""
         raise ValueError("an object that only has rvs cannot be given a value; use a list or a distribution")
 
@@ -335,7 +335,7 @@ def read_dimension(name: str, raw: Any) -> Dimension:
     return ChoiceDimension.from_options(list(raw))
 
 
-def _is_list(raw: Any) -> bool:
+def _is_list(raw: object) -> bool:
     """Whether a value is an ordered collection; an estimator with ``len``, such as a forest, is not."""
     if isinstance(raw, NON_LIST_TYPES) or hasattr(raw, "get_params"):
         return False
@@ -372,7 +372,7 @@ def _get_bounds(raw: Any) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _is_discrete(raw: Any) -> bool:
+def _is_discrete(raw: object) -> bool:
     """Whether a scipy distribution (frozen or not, old or new infrastructure) is discrete."""
     if isinstance(getattr(raw, "dist", raw), rv_discrete):
         return True
@@ -385,7 +385,7 @@ def _make_float_dimension(name: str, low: float, high: float, *, log: bool) -> N
     return NumericDimension(FloatDistribution(low, high, log=log))
 
 
-def _has_quantiles(raw: Any) -> bool:
+def _has_quantiles(raw: object) -> bool:
     return callable(getattr(raw, "ppf", None)) or callable(getattr(raw, "icdf", None))
 
 
@@ -393,7 +393,7 @@ def _get_quantile_function(raw: Any) -> Any:
     return raw.ppf if hasattr(raw, "ppf") else raw.icdf
 
 
-def _to_python_scalar(value: Any) -> Any:
+def _to_python_scalar(value: object) -> Any:
     """Convert a NumPy scalar to Python's."""
     return value.item() if isinstance(value, np.generic) else value
 
@@ -407,7 +407,7 @@ def _make_labels(options: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(f"{index}: {_short_name(option)}" for index, option in enumerate(options))
 
 
-def _short_name(option: Any) -> str:
+def _short_name(option: object) -> str:
     """Name an object in a way that is the same in every process."""
     if isinstance(option, (*PLAIN_TYPES, np.generic)):
         return str(option)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
 from math import prod
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from optuna.distributions import (
     BaseDistribution,
@@ -18,9 +18,11 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.trial import BaseTrial
 from sklearn.base import clone
 
 from sklearn_autotune._compat.optuna import create_random_study
+from sklearn_autotune._compat.types import Estimator
 from sklearn_autotune.space._dimensions import ChoiceDimension, Dimension, make_value_key, read_dimension
 
 __all__ = ["BRANCH", "BranchedSpace", "FunctionSpace", "Space", "make_candidate_key", "read_space"]
@@ -28,6 +30,8 @@ __all__ = ["BRANCH", "BranchedSpace", "FunctionSpace", "Space", "make_candidate_
 BRANCH = "(branch)"
 
 Candidate = dict[str, Any]
+# What a user passes as ``param_distributions``, "auto" apart, which only a search understands.
+RawSpace: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Callable[[Any], Mapping[str, Any]]
 
 
 class Space(Protocol):
@@ -48,7 +52,7 @@ class Space(Protocol):
         """The parameters that are searched, as far as known; for a function, none."""
         ...
 
-    def suggest(self, trial: Any) -> Candidate:
+    def suggest(self, trial: BaseTrial) -> Candidate:
         """Let an Optuna trial choose a candidate."""
         ...
 
@@ -60,7 +64,7 @@ class Space(Protocol):
         """Return the values that a trial has to suggest to give this candidate."""
         ...
 
-    def check(self, estimator: Any) -> None:
+    def check(self, estimator: Estimator) -> None:
         """Raise ValueError if the space names a parameter that the estimator does not have."""
         ...
 
@@ -69,7 +73,7 @@ class Space(Protocol):
         ...
 
 
-def read_space(raw_space: Any) -> "Space":
+def read_space(raw_space: RawSpace) -> "Space":
     """Read what the user passed as ``param_distributions``.
 
     Parameters
@@ -158,7 +162,7 @@ class BranchedSpace:
         """The parameters of all branches."""
         return frozenset(name for branch in self.branches for name in branch)
 
-    def suggest(self, trial: Any) -> Candidate:
+    def suggest(self, trial: BaseTrial) -> Candidate:
         """Let an Optuna trial choose a branch and its parameters."""
         index = 0
         if self.is_conditional:
@@ -197,7 +201,7 @@ class BranchedSpace:
             raise ValueError(f"The candidate {dict(candidate)!r} is not in the space: {'; '.join(problems)}.")
         return max(found, key=lambda pair: pair[0])[1]  # the first with equal types, else the first with equal values
 
-    def check(self, estimator: Any) -> None:
+    def check(self, estimator: Estimator) -> None:
         """Check every branch on a clone, for every choice of a parameter that has parameters of its own."""
         for branch in self.branches:
             owners = {
@@ -233,7 +237,7 @@ class FunctionSpace:
         """Not known before it is run."""
         return frozenset()
 
-    def suggest(self, trial: Any) -> Candidate:
+    def suggest(self, trial: BaseTrial) -> Candidate:
         """Call the function."""
         candidate = self.function(_ObjectTrial(trial))
         if not isinstance(candidate, Mapping):
@@ -259,7 +263,7 @@ class FunctionSpace:
             )
         return encoder.encoded
 
-    def check(self, estimator: Any) -> None:
+    def check(self, estimator: Estimator) -> None:
         """Call the function once, on a trial of a throwaway study."""
         candidate = self.suggest(create_random_study(seed=0).ask())
         parts = {name: value for name, value in candidate.items() if _has_own_parameters(name, candidate)}
@@ -275,7 +279,7 @@ class FunctionSpace:
 class _ObjectTrial:
     """A trial whose categorical choices may be any objects; everything else is Optuna's trial."""
 
-    def __init__(self, trial: Any) -> None:
+    def __init__(self, trial: BaseTrial) -> None:
         self._trial = trial
 
     def __getattr__(self, name: str) -> Any:
@@ -302,7 +306,7 @@ class _Encoder:
         """Suggest the given choice."""
         return self._suggest_given(name, read_dimension(name, choices))
 
-    def suggest_float(self, name: str, low: float, high: float, *, step: Any = None, log: bool = False) -> Any:
+    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False) -> Any:
         """Suggest the given number."""
         return self._suggest_given(name, read_dimension(name, FloatDistribution(low, high, log=log, step=step)))
 
@@ -317,7 +321,7 @@ class _Encoder:
         return dimension.decode(self.encoded[name])
 
 
-def _suggest(trial: Any, name: str, distribution: BaseDistribution) -> Any:
+def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(name, distribution.choices)
     if isinstance(distribution, IntDistribution):
@@ -346,7 +350,7 @@ def _has_own_parameters(name: str, names: Iterable[str]) -> bool:
     return any(other.startswith(f"{name}__") for other in names)
 
 
-def _check_names(branch: Mapping[str, Dimension], estimator: Any, parts: Mapping[str, Any]) -> None:
+def _check_names(branch: Mapping[str, Dimension], estimator: Estimator, parts: Mapping[str, Any]) -> None:
     """Check every name of a branch on a clone in which some parts have been replaced."""
     probe = clone(estimator)
     for name in sorted(parts, key=lambda name: name.count("__")):
@@ -356,7 +360,7 @@ def _check_names(branch: Mapping[str, Dimension], estimator: Any, parts: Mapping
         _check_name(probe, name, parts)
 
 
-def _check_name(probe: Any, name: str, parts: Mapping[str, Any]) -> None:
+def _check_name(probe: Estimator, name: str, parts: Mapping[str, Any]) -> None:
     known = probe.get_params(deep=True)
     if name in known:
         return

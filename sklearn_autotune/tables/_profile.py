@@ -1,11 +1,14 @@
 """Profiles of training columns, and the drift of new rows from them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_autotune.tables._encoder import ColumnEncoder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["align_to_profile", "make_profile", "measure_drift"]
 
@@ -16,7 +19,7 @@ MAX_CATEGORIES = 1000
 MIN_MISSING_INCREASE = 0.02
 
 
-def make_profile(X: Any) -> list[dict[str, Any]]:
+def make_profile(X: "pd.DataFrame") -> list[dict[str, Any]]:
     """Describe the columns of a training table, in JSON's types.
 
     Parameters
@@ -57,12 +60,12 @@ def make_profile(X: Any) -> list[dict[str, Any]]:
     return profile
 
 
-def _to_python_value(value: Any) -> Any:
+def _to_python_value(value: object) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
 def align_to_profile(
-    table: Any, profile: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()
+    table: "pd.DataFrame", profile: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()
 ) -> tuple[Any, list[str]]:
     """Bring a table to the columns, order and types of training; return it with notes on the differences.
 
@@ -101,7 +104,7 @@ def align_to_profile(
     return X, notes
 
 
-def _convert_to_known_type(column: Any, entry: Mapping[str, Any]) -> Any:
+def _convert_to_known_type(column: "pd.Series", entry: Mapping[str, Any]) -> Any:
     """Convert strings to dates if training had dates; raise ValueError for strings if it had numbers."""
     if entry["type"].startswith("datetime64"):
         try:
@@ -112,12 +115,12 @@ def _convert_to_known_type(column: Any, entry: Mapping[str, Any]) -> Any:
     raise ValueError(f"column {entry['name']!r} held numbers in training and now holds {strings}")
 
 
-def _format_as_string(value: Any) -> str:
+def _format_as_string(value: object) -> str:
     """Write a number as it stood in a CSV file whose column was read as strings."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def measure_drift(X: Any, profile: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def measure_drift(X: "pd.DataFrame", profile: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Measure for each column the share of its values that did not occur in training.
 
     Parameters
