@@ -15,7 +15,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.evaluation import Fold, Task
+from sklearn_autotune._compat.sklearn import CallbackContexts
+from sklearn_autotune.evaluation import Fold, Task, WholeFolds
 from sklearn_autotune.space._space import read_space
 
 
@@ -33,7 +34,9 @@ def fingerprint_search(data=(), *, space=None, estimator=None, scoring=None, **r
     )
     estimator = LogisticRegression() if estimator is None else estimator
     search = OptunaSearchCV(estimator, {}, scoring=scoring, **resource)
-    return search._compute_fingerprint(task, read_space(space or {"a": [1]}))
+    contexts = CallbackContexts(search, None, n_folds=1)
+    spec = search._make_spec(task, read_space(space or {"a": [1]}), WholeFolds(estimator, task), contexts, 0.0)
+    return spec.study.compute_fingerprint()
 
 
 def test_equal_tasks_have_equal_fingerprints():
