@@ -8,7 +8,6 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.model_selection import cross_validate
-from xgboost import XGBClassifier
 
 from sklearn_autotune import TunedXGBClassifier
 from sklearn_autotune.boosting import _fold_boosting
@@ -18,7 +17,6 @@ from sklearn_autotune.boosting._fold_booster import (
     has_stopped_improving,
     make_round_grid,
 )
-from sklearn_autotune.boosting._xgboost_library import estimate_histogram_bytes
 from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error
 
 # -- the curve -------------------------------------------------------------------------------------------------------
@@ -96,10 +94,3 @@ def test_large_boosters_are_let_go_fold_by_fold_and_score_the_same(monkeypatch, 
         kind, metric = name.split("_", 1)
         row = [search.cv_results_[f"split{fold}_{kind}_{metric}"][search.best_index_] for fold in range(3)]
         np.testing.assert_allclose(row, again[name], rtol=1e-6)
-
-
-def test_a_booster_holds_a_histogram_for_each_node_of_a_tree():
-    assert estimate_histogram_bytes(XGBClassifier(), 100, 50_000) == 2**6 * 100 * 16
-    assert estimate_histogram_bytes(XGBClassifier(max_depth=0, max_leaves=7), 100, 50) == 7 * 100 * 16
-    assert estimate_histogram_bytes(XGBClassifier(max_depth=0), 100, 50) == 50 * 100 * 16
-    assert estimate_histogram_bytes(XGBClassifier(), 0, 50) == 0  # of exact trees, which have no bins

@@ -1,0 +1,77 @@
+"""XGBoost as a library that is tuned: boosters trained round by round are those that ``fit`` gives."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_wine
+from xgboost import XGBClassifier, XGBRegressor
+
+from sklearn_autotune.boosting._library import FoldRows
+from sklearn_autotune.boosting._xgboost_library import XGBOOST_PARAMS, TunedXGBoost, estimate_histogram_bytes
+from sklearn_autotune.tables._encoder import ColumnEncoder
+
+LIBRARY = TunedXGBoost()
+
+
+def train(model, rows, classes, n_rounds):
+    """Train in a thread of its own, as XGBoost's samples are drawn from one generator per thread."""
+    trainer = LIBRARY.bin_fold(model, rows).make_trainer(model, classes)
+    with ThreadPoolExecutor(1) as executor:
+        for _ in range(n_rounds):
+            executor.submit(trainer.train_round).result()
+    return trainer
+
+
+def fit(model, rows, n_rounds):
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(
+            model.set_params(n_estimators=n_rounds).fit, rows.X_train, rows.labels, sample_weight=rows.weight
+        ).result()
+
+
+@pytest.mark.parametrize("params", [{"subsample": 0.5}, {"tree_method": "exact"}, {"max_bin": 8}], ids=repr)
+def test_a_booster_trained_round_by_round_is_the_one_that_fit_gives(params):
+    X, y = load_wine(return_X_y=True)
+    weight = np.random.RandomState(0).uniform(0.5, 2, size=len(y[::2]))
+    rows = FoldRows(X[::2], y[::2], weight, X[1::2])
+
+    trainer = train(XGBClassifier(random_state=3, n_jobs=1, **params), rows, np.arange(3), 6)
+    fitted = fit(XGBClassifier(random_state=3, n_jobs=1, **params), rows, 6)
+
+    assert trainer.n_rounds == 6
+    np.testing.assert_array_equal(trainer.predict_test_rows(), fitted.predict_proba(rows.X_test))
+    np.testing.assert_array_equal(
+        trainer.predict_training_rows(3), fitted.predict_proba(rows.X_train, iteration_range=(0, 3))
+    )
+    np.testing.assert_array_equal(trainer.predict_rows(X), fitted.predict_proba(X))
+
+
+def test_a_released_booster_predicts_the_same():
+    X, y = load_diabetes(return_X_y=True)
+    trainer = train(XGBRegressor(n_jobs=1), FoldRows(X[::2], y[::2], None, X[1::2]), None, 4)
+    before = trainer.predict_test_rows()
+
+    trainer.release()
+
+    np.testing.assert_array_equal(trainer.predict_test_rows(), before)
+
+
+def test_a_model_has_what_is_set_and_nothing_else():
+    encoder = ColumnEncoder()
+    encoder.fit_transform(np.zeros((3, 2)))
+    settings = dict.fromkeys(XGBOOST_PARAMS) | {"missing": np.nan, "max_depth": 4, "monotone_constraints": {"b": 1}}
+
+    model = LIBRARY.make_model(settings, encoder, ["a", "b"], is_classifier=False, seed=5)
+
+    assert type(model) is XGBRegressor
+    assert (model.max_depth, model.monotone_constraints, model.random_state, model.n_jobs) == (4, (0, 1), 5, 1)
+    assert (model.feature_types, model.enable_categorical) == (None, False)
+    assert model.objective == XGBRegressor().objective
+
+
+def test_a_booster_holds_a_histogram_for_each_node_of_a_tree():
+    assert estimate_histogram_bytes(XGBClassifier(), 100, 50_000) == 2**6 * 100 * 16
+    assert estimate_histogram_bytes(XGBClassifier(max_depth=0, max_leaves=7), 100, 50) == 7 * 100 * 16
+    assert estimate_histogram_bytes(XGBClassifier(max_depth=0), 100, 50) == 50 * 100 * 16
+    assert estimate_histogram_bytes(XGBClassifier(), 0, 50) == 0  # of exact trees, which have no bins
