@@ -13,6 +13,7 @@ SHEETS = ("families", "plotting")
 WITHOUT = {
     "__main__": "cli/test_commands.py",
     "exceptions": "search/test_optuna_search_cv_failures.py",
+    "_compat/optional": "runner/test_provenance.py",
     "search/_spec": "search/test_engine.py",
     "execution/_dask": "faults/test_cluster.py",
     "boosting/_fold_booster": "boosting/test_fold_boosting.py",

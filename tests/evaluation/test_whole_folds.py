@@ -86,8 +86,3 @@ def test_a_parameter_that_cannot_be_set_fails_the_candidate_and_not_the_search()
 def test_with_error_score_raise_the_estimators_own_exception_comes_through():
     with pytest.raises(ValueError, match="the toy fails on purpose"):
         measure(whole_folds(FailingClassifier(above=1), error_score="raise"), work(a=2))
-
-
-def test_there_is_no_resource():
-    with pytest.raises(ValueError, match="no resource"):
-        whole_folds(SVC()).get_resource_amount(())

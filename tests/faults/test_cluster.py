@@ -50,22 +50,51 @@ def make_cluster(n_workers):
     )
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with make_cluster(2) as cluster:
-        yield cluster
+class Clusters:
+    """One cluster of two workers for all tests; another one if workers that a test has killed do not come back."""
+
+    def __init__(self):
+        self.cluster = self.client = None
+
+    def get_client(self):
+        """The client, once both workers are there: nannies do not always bring all of them back."""
+        if self.client is not None:
+            try:
+                self.client.wait_for_workers(2, timeout=20)
+            except TimeoutError:
+                self.close()
+        if self.client is None:
+            self.cluster = make_cluster(2)
+            self.client = distributed.Client(self.cluster)
+            self.client.wait_for_workers(2, timeout=120)
+        return self.client
+
+    def close(self):
+        if self.client is not None:
+            self.client.close()
+            self.cluster.close()
+        self.cluster = self.client = None
 
 
 @pytest.fixture(scope="module")
-def client(cluster):
-    with distributed.Client(cluster) as client:
-        yield client
+def clusters():
+    clusters = Clusters()
+    yield clusters
+    clusters.close()
+
+
+@pytest.fixture
+def client(clusters):
+    return clusters.get_client()
+
+
+@pytest.fixture
+def cluster(clusters, client):
+    return clusters.cluster
 
 
 @pytest.fixture
 def workers(client):
-    """Waits until both workers are there, whatever a test before has done to them."""
-    client.wait_for_workers(2, timeout=120)
     return client.nthreads()
 
 
