@@ -33,6 +33,8 @@ from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds
 from sklearn_autotune.execution._executors import Executor, make_thread_executor
 from sklearn_autotune.families import Shape
 from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
+from sklearn_autotune.inference._column_encoder import ColumnEncoder, is_dataframe
+from sklearn_autotune.inference._encoding import EncodingTransformer
 from sklearn_autotune.pruning._bars import BoosterRacingRule, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
@@ -43,14 +45,7 @@ from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, pr
 from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
 from sklearn_autotune.space._space import Space, read_space
 from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler
-from sklearn_autotune.tables._encoder import (
-    ColumnEncoder,
-    check_target_and_metadata,
-    check_weighted_classes,
-    is_dataframe,
-    require_target,
-)
-from sklearn_autotune.tables._estimators import EncodingTransformer
+from sklearn_autotune.tables._checks import check_target_and_metadata, check_weighted_classes, require_target
 
 __all__ = ["BaseTunedXGB"]
 

@@ -13,8 +13,8 @@ from sklearn_autotune._compat.sklearn import StrOptions
 from sklearn_autotune.boosting._fold_boosting import Target
 from sklearn_autotune.boosting._tuned_booster import BaseTunedXGB
 from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error, make_class_probabilities
-from sklearn_autotune.tables._encoder import check_classes
-from sklearn_autotune.tables._estimators import LabelEncodingClassifier
+from sklearn_autotune.inference._encoding import LabelEncodingClassifier
+from sklearn_autotune.tables._checks import check_classes
 
 __all__ = ["TunedXGBClassifier", "TunedXGBRegressor"]
 

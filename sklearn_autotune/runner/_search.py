@@ -16,12 +16,12 @@ from sklearn_autotune.boosting._early_stopping import clone_without_early_stoppi
 from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, find_parameter_prefix, select_families
 from sklearn_autotune.families._xgboost import make_tuned_xgboost_space
+from sklearn_autotune.inference._column_encoder import ColumnEncoder
+from sklearn_autotune.inference._encoding import EncodingTransformer, LabelEncodingClassifier
 from sklearn_autotune.runner._config import ALIASES, Config, ConfigError, make_raw_space
 from sklearn_autotune.runner._data import RunData
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
-from sklearn_autotune.tables._encoder import ColumnEncoder
-from sklearn_autotune.tables._estimators import EncodingTransformer, LabelEncodingClassifier
 from sklearn_autotune.tables._preparation import make_preparation
 
 __all__ = ["choose_default_scoring", "make_run_splitter", "make_search", "validate_scoring"]

@@ -26,6 +26,7 @@ from sklearn_autotune.evaluation import Task
 from sklearn_autotune.execution._executors import TrialLimits, make_executor
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._chosen import resolve_families
+from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.pruning._fold_racing import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress
 from sklearn_autotune.search._engine import run_search
@@ -51,8 +52,7 @@ from sklearn_autotune.selection._schedule import (
 from sklearn_autotune.selection._second_layer import SecondLayer
 from sklearn_autotune.space._space import Space, read_space
 from sklearn_autotune.storage._study import draw_seed, make_sampler
-from sklearn_autotune.tables._encoder import check_classes, check_target_and_metadata, require_target
-from sklearn_autotune.tables._preparation import TableReader
+from sklearn_autotune.tables._checks import check_classes, check_target_and_metadata, require_target
 
 __all__ = ["AutoModelSelector"]
 

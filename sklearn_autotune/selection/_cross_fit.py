@@ -3,17 +3,16 @@
 import time
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_autotune._compat.sklearn import get_threadpool_controller, take_metadata_rows, take_rows
+from sklearn_autotune._compat.sklearn import take_metadata_rows, take_rows
 from sklearn_autotune.boosting._early_stopping import (
     MIN_TIME_SHARE,
     allot_round_seconds,
@@ -32,15 +31,12 @@ from sklearn_autotune.evaluation import (
     WorkItem,
 )
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
+from sklearn_autotune.inference._averaging import limit_to_one_thread, predict_all_classes
+from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
 from sklearn_autotune.selection._candidates import FAMILY, get_settings
-from sklearn_autotune.selection._temperature_scaling import apply_temperature, find_temperature
 from sklearn_autotune.tables._preparation import make_preparation
 
-__all__ = ["AveragedClassifier", "AveragedRegressor", "CrossFitEvaluation", "CrossFitResult"]
-
-
-# Up to this number of rows are predicted on one thread. Above it threads have enough to do, and all are used.
-MAX_SINGLE_THREAD_ROWS = 100_000
+__all__ = ["CrossFitEvaluation", "CrossFitResult"]
 
 
 @dataclass(slots=True)
@@ -173,7 +169,7 @@ class CrossFitEvaluation:
         try:
             model = self.fit_on(family, params, fold.train, early_stopping_rows=fold.test, seconds=seconds)
             fitted = time.perf_counter()
-            with _limit_to_one_thread():
+            with limit_to_one_thread():
                 prediction = predict_all_classes(model, X_test, self.classes)
             if not np.isfinite(prediction).all():
                 raise ValueError("The predictions are not all finite.")
@@ -270,7 +266,7 @@ class CrossFitEvaluation:
         fit_params: dict[str, Any] = (
             {} if weight is None or not has_fit_parameter(model, "sample_weight") else {"sample_weight": weight}
         )
-        with warnings.catch_warnings(), _limit_to_one_thread():
+        with warnings.catch_warnings(), limit_to_one_thread():
             # A model that has not converged shows in its score.
             warnings.simplefilter("ignore")
             prepared = preparation.fit_transform(X, y)
@@ -295,15 +291,6 @@ class CrossFitEvaluation:
         return model.set_params(**clone(settings, safe=False), **dict.fromkeys(seeds, self.seed))
 
 
-def _limit_to_one_thread() -> Any:
-    """Limit OpenMP to one thread, for scikit-learn's histogram gradient boosting.
-
-    Other boosters have a parameter for it. On a few thousand rows threads are no help. On busy processors they wait for
-    each other (scikit-learn's issue 30662): a fit of 0.3 seconds took 13, predicting one row 6 seconds instead of 0.02.
-    """
-    return get_threadpool_controller().limit(limits=1, user_api="openmp")
-
-
 def _refuse_other_rows(X: Any) -> Any:
     raise ValueError("This scorer asks for predictions of other rows than those to be scored.")
 
@@ -322,74 +309,3 @@ def _declare_categories(model: Any, preparation: Any, n_categories: np.ndarray, 
     elif has_fit_parameter(model, "categorical_feature"):
         return {"categorical_feature": categorical.tolist()}
     return {}
-
-
-def predict_all_classes(model: Any, X: Any, classes: np.ndarray | None) -> np.ndarray:
-    """Return predicted values, or probabilities with a column for each class, including those unknown to the model."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # unknown categories are expected
-        if classes is None:
-            return np.asarray(model.predict(X), dtype=float).reshape(len(X))
-        probabilities = np.asarray(model.predict_proba(X), dtype=float)
-    known = np.asarray(model[-1].classes_, dtype=int)
-    if len(known) == len(classes):
-        return probabilities
-    completed = np.zeros((len(probabilities), len(classes)))
-    completed[:, known] = probabilities
-    return completed
-
-
-class _AveragedModels(BaseEstimator):
-    """The mean of models that are already fitted."""
-
-    def __init__(self, models: Sequence[Any]) -> None:
-        self.models = models
-
-    def fit(self, X: Any, y: Any = None) -> "_AveragedModels":
-        """Do nothing: the models are already fitted."""
-        return self
-
-    def _average(self, X: Any, classes: np.ndarray | None) -> np.ndarray:
-        with _limit_to_one_thread() if len(X) <= MAX_SINGLE_THREAD_ROWS else nullcontext():
-            return np.mean([predict_all_classes(model, X, classes) for model in self.models], axis=0)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-
-class AveragedClassifier(ClassifierMixin, _AveragedModels):
-    """The mean of fitted classifiers, its probabilities scaled by a temperature.
-
-    Parameters
-    ----------
-    models : sequence of Pipeline
-    temperature : float
-    classes : ndarray of int
-        Codes of the classes.
-    """
-
-    def __init__(self, models: Sequence[Any], temperature: float, classes: np.ndarray) -> None:
-        super().__init__(models)
-        self.temperature = temperature
-        self.classes = classes
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """Codes of the classes."""
-        return self.classes
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the scaled mean of the models' probabilities, of shape (n_rows, n_classes)."""
-        return apply_temperature(self._average(X, self.classes), self.temperature)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the code of the most probable class."""
-        return self.classes[self.predict_proba(X).argmax(axis=1)]
-
-
-class AveragedRegressor(RegressorMixin, _AveragedModels):
-    """The mean of fitted regressors."""
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the mean of the models' predictions."""
-        return self._average(X, None)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune.evaluation import compute_log_loss
+from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY, add_family_prefix
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
@@ -19,7 +20,6 @@ from sklearn_autotune.selection._schedule import (
     sort_by_score,
 )
 from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer
-from sklearn_autotune.selection._temperature_scaling import apply_temperature
 
 __all__ = ["EnsembleScorer", "choose_ensemble", "make_leaderboard", "select_fast_candidates"]
 

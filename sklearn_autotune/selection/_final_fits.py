@@ -9,16 +9,13 @@ import numpy as np
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 
+from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
+from sklearn_autotune.inference._second_layer import SecondLayerClassifier, SecondLayerRegressor
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY
-from sklearn_autotune.selection._cross_fit import AveragedClassifier, AveragedRegressor, CrossFitEvaluation
+from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._schedule import Schedule, make_label
-from sklearn_autotune.selection._second_layer import (
-    SecondLayer,
-    SecondLayerClassifier,
-    SecondLayerRegressor,
-    is_second_layer,
-)
+from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer
 
 __all__ = ["FinalFits"]
 

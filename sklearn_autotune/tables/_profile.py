@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.tables._encoder import ColumnEncoder
+from sklearn_autotune.inference._column_encoder import ColumnEncoder
 
 __all__ = ["align_to_profile", "make_profile", "measure_drift"]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_autotune.tables._encoder import ColumnEncoder
+from sklearn_autotune.inference._column_encoder import ColumnEncoder
 
 pd = pytest.importorskip("pandas")
 
