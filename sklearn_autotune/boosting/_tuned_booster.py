@@ -30,6 +30,7 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
 )
 from sklearn_autotune.boosting._xgboost_parameters import XGBOOST_PARAMS, resolve_constraints
 from sklearn_autotune.evaluation import Evaluation, Task, WholeFolds
+from sklearn_autotune.evaluation._defaults import limit_to_rarest_class
 from sklearn_autotune.execution._executors import Executor, make_thread_executor
 from sklearn_autotune.families import Shape
 from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
@@ -482,4 +483,4 @@ class BaseTunedXGB(BaseSearch):
 def _choose_n_folds(target: Target) -> int:
     """Return the number of folds: at most as many as the rarest class has rows, but at least 2."""
     max_folds = N_FOLDS if len(target.values) < MANY_ROWS else FEW_FOLDS
-    return max_folds if target.classes is None else int(np.clip(np.bincount(target.values).min(), 2, max_folds))
+    return max_folds if target.classes is None else limit_to_rarest_class(max_folds, np.bincount(target.values))

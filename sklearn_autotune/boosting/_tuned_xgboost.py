@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, clone
-from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -13,6 +12,7 @@ from sklearn_autotune._compat.sklearn import StrOptions
 from sklearn_autotune.boosting._fold_boosting import Target
 from sklearn_autotune.boosting._tuned_booster import BaseTunedXGB
 from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error, make_class_probabilities
+from sklearn_autotune.evaluation._defaults import make_default_scorer
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier
 from sklearn_autotune.tables._checks import check_classes
 
@@ -239,7 +239,7 @@ class TunedXGBClassifier(ClassifierMixin, BaseTunedXGB):
         return Target(values, self.classes_, self.class_weight)
 
     def _make_default_scorer(self, target: Target) -> Any:
-        return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=target.classes)
+        return make_default_scorer(target.classes)
 
     def _get_loss(self) -> Any:
         return compute_log_loss
@@ -296,7 +296,7 @@ class TunedXGBRegressor(RegressorMixin, BaseTunedXGB):
         return Target(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
 
     def _make_default_scorer(self, target: Target) -> Any:
-        return get_scorer("neg_root_mean_squared_error")
+        return make_default_scorer(target.classes)
 
     def _get_loss(self) -> Any:
         return compute_root_mean_squared_error

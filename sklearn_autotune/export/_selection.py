@@ -9,10 +9,11 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_autotune.boosting._early_stopping import clone_with_rounds, get_used_rounds, has_early_stopping
+from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.export._script_ensemble import CrossFitModel, SecondLayerModel
 from sklearn_autotune.export._source import Expression, ExpressionWriter, render
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
-from sklearn_autotune.selection._schedule import MIN_ROWS
+from sklearn_autotune.selection._row_sampling import MIN_ROWS
 from sklearn_autotune.storage._study import draw_seed
 
 __all__ = ["make_blend_params"]
@@ -147,12 +148,11 @@ def _find_seed(selector: AutoModelSelector, first_layer: Sequence[Any]) -> int:
 
 def _make_splitter(selector: AutoModelSelector, seed: int, where: str) -> Any:
     """Return a splitter that draws the selector's folds again."""
-    splitter_class = StratifiedKFold if is_classifier(selector) else KFold
     cv = selector.cv
     if cv is None:
-        return splitter_class(selector.n_splits_, shuffle=True, random_state=seed)
+        return make_shuffled_folds(selector.n_splits_, is_classifier(selector), seed)
     if isinstance(cv, int | np.integer):
-        return splitter_class(int(cv))
+        return (StratifiedKFold if is_classifier(selector) else KFold)(int(cv))
     if not hasattr(cv, "split"):
         raise ValueError(f"{where}.cv is an iterable of splits, which a script cannot draw again. Pass a splitter.")
     if getattr(cv, "shuffle", True) and getattr(cv, "random_state", 0) is None:

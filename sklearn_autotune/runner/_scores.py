@@ -6,10 +6,11 @@ import numpy as np
 from scipy.stats import t
 from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.metrics import get_scorer, log_loss, make_scorer
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import cross_val_score
 
 from sklearn_autotune.evaluation import FixedPredictionsClassifier, FixedPredictionsRegressor
+from sklearn_autotune.evaluation._defaults import make_log_loss_scorer
 from sklearn_autotune.runner._data import LabelledRows
 
 __all__ = ["make_run_scorer", "score_folds", "score_with_baseline", "score_with_interval"]
@@ -134,9 +135,7 @@ def score_with_interval(
 
 def make_run_scorer(scoring: str, classes: np.ndarray | None) -> Any:
     """Return the scorer; that of the log loss gets all classes, since some rows may lack one."""
-    if scoring == "neg_log_loss":
-        return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=classes)
-    return get_scorer(scoring)
+    return make_log_loss_scorer(classes) if scoring == "neg_log_loss" else get_scorer(scoring)
 
 
 def _wrap_predictions(placeholder: np.ndarray, prediction: np.ndarray, classes: np.ndarray | None) -> Any:

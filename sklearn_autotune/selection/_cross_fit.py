@@ -33,7 +33,7 @@ from sklearn_autotune.evaluation import (
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 from sklearn_autotune.inference._averaging import limit_to_one_thread, predict_all_classes
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
-from sklearn_autotune.selection._candidates import FAMILY, get_settings
+from sklearn_autotune.selection._candidates import FAMILY, get_settings, make_table_shape
 from sklearn_autotune.tables._preparation import make_preparation
 
 __all__ = ["CrossFitEvaluation", "CrossFitResult"]
@@ -60,6 +60,10 @@ class CrossFitResult:
     temperature: float = 1.0
     rounds: list[int] = field(default_factory=list)
 
+    def release_models(self) -> None:
+        """Let go of the folds' models, which take memory."""
+        self.models = None
+
 
 @dataclass
 class CrossFitEvaluation:
@@ -81,6 +85,11 @@ class CrossFitEvaluation:
         Time limit of a candidate with early stopping: each fold ends after an equal part of it.
     estimate_min_seconds : callable or None, default=None
         Estimates the seconds below which a candidate is not worth starting.
+
+    Attributes
+    ----------
+    targets : ndarray of shape (n_rows,)
+        What models are fitted on: codes of the classes, or the values of y.
     """
 
     task: Task
@@ -90,11 +99,11 @@ class CrossFitEvaluation:
     seed: int
     max_candidate_seconds: float | None = None
     estimate_min_seconds: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
-    class_codes: np.ndarray = field(init=False, repr=False)
+    targets: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         y = np.asarray(self.task.y)
-        self.class_codes = y if self.classes is None else np.searchsorted(self.classes, y)
+        self.targets = y if self.classes is None else np.searchsorted(self.classes, y)
 
     @property
     def n_folds(self) -> int:
@@ -103,9 +112,7 @@ class CrossFitEvaluation:
 
     def make_shape(self, n_rows: int) -> Shape:
         """Describe a training table with this number of rows, as families need it."""
-        n_columns = int(np.maximum(1, np.minimum(self.n_categories, 20)).sum())
-        n_classes = 2 if self.classes is None else len(self.classes)
-        return Shape(n_rows, self.classes is not None, n_columns=n_columns, n_classes=n_classes)
+        return make_table_shape(n_rows, n_categories=self.n_categories, classes=self.classes)
 
     def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold, scored on predictions scaled by the temperature found so far."""
@@ -206,7 +213,7 @@ class CrossFitEvaluation:
         if self.classes is not None:
             rows = np.concatenate([fold.test for fold in folds])
             weight = self._take_weights(rows, self.task.score_params)
-            result.temperature = find_temperature(np.concatenate(predictions), self.class_codes[rows], weight)
+            result.temperature = find_temperature(np.concatenate(predictions), self.targets[rows], weight)
             predictions = [apply_temperature(values, result.temperature) for values in predictions]
         return [self.score(values, fold.test) for values, fold in zip(predictions, folds, strict=True)]
 
@@ -259,7 +266,7 @@ class CrossFitEvaluation:
         model : Pipeline
             The preparation and the model; a classifier predicts class codes.
         """
-        X, y = take_rows(self.task.X, rows), self.class_codes[rows]
+        X, y = take_rows(self.task.X, rows), self.targets[rows]
         model = self.make_model(family, params, len(rows))
         preparation = make_preparation(family.columns, self.n_categories, len(rows), self.classes is not None)
         weight = self._take_weights(rows, self.task.fit_params)
@@ -274,7 +281,7 @@ class CrossFitEvaluation:
                 fit_params |= _declare_categories(model, preparation, self.n_categories, prepared.shape[1])
             if family.rounds is not None and early_stopping_rows is not None:
                 X_stop = preparation.transform(take_rows(self.task.X, early_stopping_rows))
-                stop_data = (X_stop, self.class_codes[early_stopping_rows])
+                stop_data = (X_stop, self.targets[early_stopping_rows])
                 fit_with_early_stopping(model, prepared, y, stop_data, seconds=seconds, fit_params=fit_params)
             else:
                 if rounds is not None:
