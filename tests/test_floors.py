@@ -41,6 +41,7 @@ ROOMS = (
     "space",
     "families",
     "tables",
+    "inference",
     "samplers",
     "_compat",
     "exceptions",
@@ -284,6 +285,13 @@ def test_measuring_a_candidate_never_needs_optuna():
     assert not [
         show(path) for path in evaluation if any(use.name.split(".")[0] == "optuna" for use in uses(read(path)))
     ]
+
+
+def test_a_kept_model_needs_nothing_but_its_own_room_and_the_door_to_sklearn():
+    found = {show(path): imported_rooms(read(path), "inference") for path in files() if room_of(path) == "inference"}
+
+    assert found
+    assert set().union(*found.values()) <= {"_compat"}
 
 
 def test_the_doors_are_used():

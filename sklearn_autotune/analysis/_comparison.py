@@ -11,7 +11,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring, get_scorer
-from sklearn.model_selection import KFold, StratifiedKFold, check_cv
+from sklearn.model_selection import check_cv
 from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.multiclass import type_of_target
 
@@ -20,6 +20,7 @@ from sklearn_autotune._compat.sklearn import is_routing_enabled
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
 from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method, route_metadata
 from sklearn_autotune.analysis._trial_table import compute_mean_interval, compute_paired_interval
+from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.storage._study import draw_seed
 
@@ -402,7 +403,7 @@ def _make_outer_splitter(cv: CrossValidation, y: ArrayLike, is_classification: b
     if not isinstance(cv, int | np.integer):
         return check_cv(cv, y, classifier=is_classification)
     is_classes = is_classification and type_of_target(y) in ("binary", "multiclass")
-    return (StratifiedKFold if is_classes else KFold)(int(cv), shuffle=True, random_state=seed)
+    return make_shuffled_folds(int(cv), is_classes, seed)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 
 from sklearn_autotune.families import Shape
 from sklearn_autotune.families._base import Branch
-from sklearn_autotune.tables._encoder import ColumnEncoder
+from sklearn_autotune.inference._column_encoder import ColumnEncoder
 
 __all__ = ["BinnedFold", "FoldRows", "FoldTraining", "RoundTrainer", "TunedLibrary"]
 

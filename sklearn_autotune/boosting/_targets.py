@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, clone
-from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_autotune.boosting._fold_boosting import Target
 from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster
 from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error, make_class_probabilities
-from sklearn_autotune.tables._encoder import check_classes
-from sklearn_autotune.tables._estimators import LabelEncodingClassifier
+from sklearn_autotune.evaluation._defaults import make_default_scorer
+from sklearn_autotune.inference._encoding import LabelEncodingClassifier
+from sklearn_autotune.tables._checks import check_classes
 
 __all__ = ["BaseTunedClassifier", "BaseTunedRegressor"]
 
@@ -67,7 +67,7 @@ class BaseTunedClassifier(ClassifierMixin, BaseTunedBooster):
         return Target(values, self.classes_, self.class_weight)
 
     def _make_default_scorer(self, target: Target) -> Any:
-        return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=target.classes)
+        return make_default_scorer(target.classes)
 
     def _get_loss(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]:
         return compute_log_loss
@@ -102,7 +102,7 @@ class BaseTunedRegressor(RegressorMixin, BaseTunedBooster):
         return Target(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
 
     def _make_default_scorer(self, target: Target) -> Any:
-        return get_scorer("neg_root_mean_squared_error")
+        return make_default_scorer(target.classes)
 
     def _get_loss(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]:
         return compute_root_mean_squared_error

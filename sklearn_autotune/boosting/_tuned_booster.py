@@ -38,8 +38,11 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
 )
 from sklearn_autotune.boosting._library import TunedLibrary
 from sklearn_autotune.evaluation import Task, WholeFolds
+from sklearn_autotune.evaluation._defaults import limit_to_rarest_class
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.families import Shape
+from sklearn_autotune.inference._column_encoder import ColumnEncoder, is_dataframe
+from sklearn_autotune.inference._encoding import EncodingTransformer
 from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._engine import run_search
@@ -50,14 +53,7 @@ from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, pr
 from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
 from sklearn_autotune.space._space import RawSpace, Space, read_space
 from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler
-from sklearn_autotune.tables._encoder import (
-    ColumnEncoder,
-    check_target_and_metadata,
-    check_weighted_classes,
-    is_dataframe,
-    require_target,
-)
-from sklearn_autotune.tables._estimators import EncodingTransformer
+from sklearn_autotune.tables._checks import check_target_and_metadata, check_weighted_classes, require_target
 
 __all__ = ["BaseTunedBooster", "extend_signature"]
 
@@ -494,4 +490,4 @@ def extend_signature(base: type[BaseTunedBooster]) -> Callable[[Constructor], Co
 def _choose_n_folds(target: Target) -> int:
     """Return the number of folds: at most as many as the rarest class has rows, but at least 2."""
     max_folds = N_FOLDS if len(target.values) < MANY_ROWS else FEW_FOLDS
-    return max_folds if target.classes is None else int(np.clip(np.bincount(target.values).min(), 2, max_folds))
+    return max_folds if target.classes is None else limit_to_rarest_class(max_folds, np.bincount(target.values))

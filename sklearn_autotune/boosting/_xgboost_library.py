@@ -11,7 +11,7 @@ from sklearn_autotune.boosting._library import FoldRows
 from sklearn_autotune.families import Shape
 from sklearn_autotune.families._base import Branch
 from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
-from sklearn_autotune.tables._encoder import ColumnEncoder
+from sklearn_autotune.inference._column_encoder import ColumnEncoder
 
 __all__ = ["XGBOOST_PARAMS", "TunedXGBoost", "estimate_histogram_bytes", "resolve_constraints"]
 

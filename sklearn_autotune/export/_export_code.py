@@ -15,9 +15,9 @@ from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXG
 from sklearn_autotune.export import _script_ensemble
 from sklearn_autotune.export._selection import make_blend_params
 from sklearn_autotune.export._source import Expression, ExpressionWriter, render
+from sklearn_autotune.inference._encoding import EncodingTransformer, LabelEncodingClassifier
 from sklearn_autotune.search._base_search import BaseSearch
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
-from sklearn_autotune.tables._estimators import EncodingTransformer, LabelEncodingClassifier
 
 __all__ = ["export_code"]
 

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.model_selection import train_test_split
 
-from sklearn_autotune.selection._temperature_scaling import apply_temperature, make_stacking_features
-from sklearn_autotune.tables._preparation import TableReader
+from sklearn_autotune.inference._table_reader import TableReader
+from sklearn_autotune.inference._temperature_scaling import apply_temperature, make_stacking_features
 
 __all__ = ["BlendedClassifier", "BlendedRegressor", "CrossFitModel", "SecondLayerModel"]
 

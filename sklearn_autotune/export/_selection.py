@@ -12,11 +12,11 @@ from sklearn.utils.validation import has_fit_parameter
 from sklearn_autotune.boosting._early_stopping import clone_with_rounds, get_used_rounds, has_early_stopping
 from sklearn_autotune.export._script_ensemble import CrossFitModel, SecondLayerModel
 from sklearn_autotune.export._source import Expression, ExpressionWriter, render
+from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
+from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
-from sklearn_autotune.selection._cross_fit import AveragedClassifier, AveragedRegressor
-from sklearn_autotune.selection._schedule import MIN_ROWS
+from sklearn_autotune.selection._row_sampling import MIN_ROWS
 from sklearn_autotune.storage._study import draw_seed
-from sklearn_autotune.tables._preparation import TableReader
 
 __all__ = ["make_blend_params"]
 

@@ -6,11 +6,12 @@ import numpy as np
 from scipy.stats import t
 from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.metrics import get_scorer, log_loss, make_scorer
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import cross_val_score
 
 from sklearn_autotune._compat.types import MatrixLike, Predictor, Splitter
 from sklearn_autotune.evaluation import make_fixed_predictions
+from sklearn_autotune.evaluation._defaults import make_log_loss_scorer
 from sklearn_autotune.runner._data import LabelledRows
 from sklearn_autotune.search._base_search import BaseSearch
 
@@ -136,6 +137,4 @@ def score_with_interval(
 
 def make_run_scorer(scoring: str, classes: np.ndarray | None) -> Any:
     """Return the scorer; that of the log loss gets all classes, since some rows may lack one."""
-    if scoring == "neg_log_loss":
-        return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=classes)
-    return get_scorer(scoring)
+    return make_log_loss_scorer(classes) if scoring == "neg_log_loss" else get_scorer(scoring)

@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune.boosting._early_stopping import clone_without_early_stopping
 from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
+from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, find_parameter_prefix, select_families
 from sklearn_autotune.families._xgboost import make_tuned_xgboost_space
+from sklearn_autotune.inference._column_encoder import ColumnEncoder
+from sklearn_autotune.inference._encoding import EncodingTransformer, LabelEncodingClassifier
 from sklearn_autotune.runner._config import ALIASES, Config, ConfigError, make_raw_space
 from sklearn_autotune.runner._data import RunData
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
-from sklearn_autotune.tables._encoder import ColumnEncoder
-from sklearn_autotune.tables._estimators import EncodingTransformer, LabelEncodingClassifier
 from sklearn_autotune.tables._preparation import make_preparation
 
 __all__ = ["choose_default_scoring", "make_run_splitter", "make_search", "validate_scoring"]
@@ -42,12 +43,11 @@ def make_run_splitter(config: Config, run_data: RunData) -> Any:
     if run_data.train.groups is not None:
         kind = StratifiedGroupKFold if is_classification else GroupKFold
         return kind(config.cv, shuffle=True, random_state=config.seed)
-    if not is_classification:
-        return KFold(config.cv, shuffle=True, random_state=config.seed)
-    rarest = int(np.unique(run_data.train.y, return_counts=True)[1].min())
-    if rarest < config.cv:
-        raise ConfigError(f"cv: {config.cv} folds, but the rarest class has {rarest} rows to learn from")
-    return StratifiedKFold(config.cv, shuffle=True, random_state=config.seed)
+    if is_classification:
+        rarest = int(np.unique(run_data.train.y, return_counts=True)[1].min())
+        if rarest < config.cv:
+            raise ConfigError(f"cv: {config.cv} folds, but the rarest class has {rarest} rows to learn from")
+    return make_shuffled_folds(config.cv, is_classification, config.seed)
 
 
 def validate_scoring(config: Config, run_data: RunData) -> None:

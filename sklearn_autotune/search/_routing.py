@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -14,6 +15,7 @@ from sklearn_autotune._compat.sklearn import (
     check_multimetric_scoring,
     get_scorers,
     is_routing_enabled,
+    take_rows,
 )
 from sklearn_autotune._compat.types import CrossValidation, Estimator, Refit, Scorer, Scoring
 
@@ -23,6 +25,7 @@ __all__ = [
     "resolve_scorer",
     "route_metadata",
     "route_metadata_by_name",
+    "take_routed_rows",
 ]
 
 
@@ -91,6 +94,19 @@ def route_metadata_by_name(search: Estimator, params: Mapping[str, Any], scorer:
         estimator=Bunch(fit=to_fit),
         splitter=Bunch(split={"groups": groups}),
         scorer=Bunch(score=to_score),
+    )
+
+
+def take_routed_rows(routed: Bunch, rows: np.ndarray) -> Bunch:
+    """Cut routed metadata, all of which have an entry for each row, to some rows."""
+
+    def take(params: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: None if value is None else take_rows(value, rows) for name, value in params.items()}
+
+    return Bunch(
+        estimator=Bunch(fit=take(routed.estimator.fit)),
+        splitter=Bunch(split=take(routed.splitter.split)),
+        scorer=Bunch(score=take(routed.scorer.score)),
     )
 
 

@@ -4,56 +4,52 @@ import numbers
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import optuna
 from optuna.trial import FixedTrial
-from sklearn.metrics import accuracy_score, get_scorer, get_scorer_names, log_loss, make_scorer, r2_score
+from sklearn.metrics import accuracy_score, get_scorer_names, r2_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils import ClassifierTags, RegressorTags, check_array
+from sklearn.utils import ClassifierTags, RegressorTags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_autotune._compat.sklearn import (
-    CallbackContexts,
-    Interval,
-    StrOptions,
-    take_rows,
-)
+from sklearn_autotune._compat.sklearn import CallbackContexts, Interval, StrOptions
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
 from sklearn_autotune.evaluation import Task
+from sklearn_autotune.evaluation._defaults import make_default_scorer
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._chosen import resolve_families
+from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress
 from sklearn_autotune.search._engine import run_search
-from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
+from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name, take_routed_rows
 from sklearn_autotune.search._setup import make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import StoppingRule, TrialRecord
-from sklearn_autotune.selection._candidates import FAMILY, make_selection_space
-from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.selection._budget import SelectionBudget, TimeReserve
+from sklearn_autotune.selection._candidates import FAMILY, make_selection_space, make_table_shape
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
-from sklearn_autotune.selection._ensemble_choice import choose_ensemble, make_leaderboard, select_fast_candidates
+from sklearn_autotune.selection._default_folds import make_default_folds
+from sklearn_autotune.selection._ensemble_choice import (
+    ChosenEnsemble,
+    choose_ensemble,
+    make_leaderboard,
+    select_fast_candidates,
+)
 from sklearn_autotune.selection._final_fits import FinalFits
 from sklearn_autotune.selection._pruning_rule import SelectionPruningRule
-from sklearn_autotune.selection._schedule import (
-    MAX_FAMILY_SHARE,
-    Schedule,
-    SelectionBudget,
-    make_default_folds,
-    make_label,
-    sample_rows,
-    select_affordable_families,
-)
-from sklearn_autotune.selection._second_layer import SecondLayer
-from sklearn_autotune.space._space import Space, read_space
+from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label
+from sklearn_autotune.selection._row_sampling import sample_rows
+from sklearn_autotune.selection._schedule import Schedule, make_schedule
+from sklearn_autotune.selection._second_layer import SecondLayer, measure_second_layer
+from sklearn_autotune.space._space import read_space
 from sklearn_autotune.storage._study import draw_seed, make_sampler
-from sklearn_autotune.tables._encoder import check_classes, check_target_and_metadata, require_target
-from sklearn_autotune.tables._preparation import TableReader
+from sklearn_autotune.tables._checks import require_target
+from sklearn_autotune.tables._table_data import TableData, read_table
 
 __all__ = ["AutoModelSelector"]
 
@@ -257,121 +253,107 @@ class AutoModelSelector(BaseSearch):
             On Ctrl-C, once the results so far are on the estimator.
         """
         start = self._begin_fit()
-        families = resolve_families(self.families, self.task)
-        reader, encoded, y, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
-        scorer = self._resolve_scorer()
-        seed = draw_seed(self.random_state) % 2**31
-        full_fit = self._make_cross_fit(encoded, y, params, scorer, families, reader, seed, with_folds=False)
-        rows = sample_rows(full_fit, self.timeout, seed)
-        sampled_params = {name: take_rows(value, rows) for name, value in params.items()}
-        cross_fit = self._make_cross_fit(
-            encoded[rows], y[rows], sampled_params, scorer, families, reader, seed, with_folds=True
-        )
-        self.n_splits_, self.n_rows_searched_ = len(cross_fit.task.folds), len(rows)
-        self.scorer_ = scorer
         deadline = None if self.timeout is None else start + self.timeout
-        schedule = self._make_schedule(cross_fit, len(y), deadline)
-        cost_model = schedule.cost_model
-        cross_fit.max_candidate_seconds = cost_model.max_candidate_seconds
-        cross_fit.estimate_min_seconds = cost_model.estimate_min_seconds
-        space = read_space(make_selection_space(cost_model.families, cross_fit.make_shape(cost_model.n_train)))
-        spec = self._make_spec(cross_fit, schedule, space, deadline)
-        records = run_search(spec, self._publish, self._publish_partial).records
-        self._choose_and_refit(records, schedule, cross_fit, full_fit, reader)
+        families = resolve_families(self.families, self.task)
+        data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
+        scorer = self._resolve_scorer(data.classes)
+        seed = draw_seed(self.random_state) % 2**31
+        make_shape = partial(make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes)
+        rows = sample_rows(
+            data.y, families, make_shape, self.timeout, is_classification=data.classes is not None, seed=seed
+        )
+        full_task, task = self._make_tasks(data, rows, scorer, seed)
+        schedule = make_schedule(
+            task, families, make_shape, self.timeout, deadline, n_rows=len(data.y), allows_blend=self.blend
+        )
+        cost_model, n_categories = schedule.cost_model, data.reader.n_categories_
+        full_fit = CrossFitEvaluation(full_task, families, n_categories, data.classes, seed)
+        cross_fit = CrossFitEvaluation(
+            task,
+            families,
+            n_categories,
+            data.classes,
+            seed,
+            cost_model.max_candidate_seconds,
+            cost_model.estimate_min_seconds,
+        )
+        self.scorer_, self.n_splits_, self.n_rows_searched_ = scorer, len(task.folds), len(rows)
+        measured = MeasuredCandidates(cost_model)
+        spec = self._make_spec(cross_fit, schedule, measured, deadline)
+        measured.update(run_search(spec, self._publish, self._publish_partial).records)
+        chosen, second_layer = self._choose_ensemble(measured.records, schedule.time_reserve, cross_fit)
+        fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, second_layer)
+        self._fit_ensemble(chosen, fits, data.reader, [*measured.records, *second_layer.records])
         return self
 
-    # -- reading -------------------------------------------------------------------------------------------------------
+    # -- before the search ---------------------------------------------------------------------------------------------
 
-    def _read_data(
-        self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]
-    ) -> tuple[TableReader, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Read the table; check target and metadata against it."""
+    def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
+        """Read the table, check target and metadata against it, and set the attributes that describe it."""
         require_target(self, y)
-        reader = TableReader()
-        encoded = reader.fit_transform(X)
-        self.n_features_in_ = reader.n_features_in_
-        if hasattr(reader, "feature_names_in_"):
-            self.feature_names_in_ = reader.feature_names_in_
-        y, params = check_target_and_metadata(encoded, y, metadata)
-        if self.task == "regression":
-            if len(y) < 2:
-                raise ValueError("Found n_samples = 1: there have to be rows to learn from and rows to score.")
-            return reader, encoded, check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"), params
-        check_classification_targets(y)
-        self.classes_, counts = np.unique(y, return_counts=True)
-        check_classes(self.classes_, counts, self.cv)
-        return reader, encoded, y, params
+        data = read_table(X, y, metadata, is_classification=self.task == "classification", cv=self.cv)
+        self.n_features_in_ = data.reader.n_features_in_
+        if hasattr(data.reader, "feature_names_in_"):
+            self.feature_names_in_ = data.reader.feature_names_in_
+        if data.classes is not None:
+            self.classes_ = data.classes
+        return data
 
-    def _resolve_scorer(self) -> Any:
-        if self.scoring is not None:
-            return resolve_scorer(self, self.scoring, error_score=self.error_score)
-        if self.task == "regression":
-            return get_scorer("neg_root_mean_squared_error")
-        return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=self.classes_)
+    def _resolve_scorer(self, classes: np.ndarray | None) -> Any:
+        if self.scoring is None:
+            return make_default_scorer(classes)
+        return resolve_scorer(self, self.scoring, error_score=self.error_score)
 
-    def _make_cross_fit(
-        self,
-        X: np.ndarray,
-        y: np.ndarray,
-        params: Mapping[str, Any],
-        scorer: Scorer,
-        families: Mapping[str, Family],
-        reader: TableReader,
-        seed: int,
-        *,
-        with_folds: bool,
-    ) -> CrossFitEvaluation:
-        """Make the evaluation that fits candidates on some rows, with or without folds to measure them on."""
-        routed = route_metadata_by_name(self, params, scorer)
-        if with_folds:
-            is_classification = self.task == "classification"
-            folds = make_default_folds(y, is_classification, seed, may_lack_classes=self.scoring is None)
-            task = make_task(
-                X,
-                y,
-                cv=folds if self.cv is None else self.cv,
-                is_classification=is_classification,
-                scorer=scorer,
-                routed=routed,
-                error_score=self.error_score,
-            )
-        else:
-            task = Task(X, y, (), scorer, routed.estimator.fit, routed.scorer.score, self.error_score, False)
-        classes = self.classes_ if self.task == "classification" else None
-        return CrossFitEvaluation(task, families, reader.n_categories_, classes, seed)
-
-    def _make_schedule(self, cross_fit: CrossFitEvaluation, n_rows: int, deadline: float | None) -> Schedule:
-        folds = cross_fit.task.folds
-        max_seconds = None if self.timeout is None else MAX_FAMILY_SHARE * self.timeout
-        n_train = min(len(fold.train) for fold in folds)
-        cost_model = CostModel(cross_fit.families, cross_fit.make_shape, n_train, len(folds), max_seconds)
-        cost_model.families = select_affordable_families(cost_model)
-        refits_all = n_rows > self.n_rows_searched_
-        second_layer = SecondLayer(cross_fit, cost_model, self.timeout, is_enabled=self.blend and not refits_all)
-        return Schedule(cost_model, deadline, n_rows, refits_all, second_layer)
+    def _make_tasks(self, data: TableData, rows: np.ndarray, scorer: Any, seed: int) -> tuple[Task, Task]:
+        """Make the task of the final fits, on all rows and without folds, and that of the candidates, on some rows."""
+        routed = route_metadata_by_name(self, data.metadata, scorer)
+        full_task = Task(data.X, data.y, (), scorer, routed.estimator.fit, routed.scorer.score, self.error_score, False)
+        is_classification = data.classes is not None
+        y = data.y[rows]
+        folds = make_default_folds(y, is_classification, seed, may_lack_classes=self.scoring is None)
+        task = make_task(
+            data.X[rows],
+            y,
+            cv=folds if self.cv is None else self.cv,
+            is_classification=is_classification,
+            scorer=scorer,
+            routed=take_routed_rows(routed, rows),
+            error_score=self.error_score,
+        )
+        return full_task, task
 
     # -- the search ----------------------------------------------------------------------------------------------------
 
     def _make_spec(
-        self, cross_fit: CrossFitEvaluation, schedule: Schedule, space: Space, deadline: float | None
+        self,
+        cross_fit: CrossFitEvaluation,
+        schedule: Schedule,
+        measured: MeasuredCandidates,
+        deadline: float | None,
     ) -> SearchSpec:
+        cost_model = schedule.cost_model
+        space = read_space(make_selection_space(cost_model.families, cross_fit.make_shape(cost_model.n_train)))
         n_trials = self.n_trials or (N_TRIALS if self.timeout is None else MAX_TRIALS)
 
         def get_family(trial: optuna.Trial) -> str:
             return space.suggest(FixedTrial(trial.params))[FAMILY]
 
         def estimate_reserved() -> float:
-            return schedule.estimate_seconds_after_search(schedule.records)
+            return schedule.time_reserve.estimate_seconds_after_search(measured.records)
+
+        def propose(records: Sequence[TrialRecord], index: int) -> Mapping[str, Any] | None:
+            measured.update(records)
+            return schedule.propose(records)
 
         def make_stopping_rule() -> StoppingRule:
             if isinstance(self.patience, str):  # "auto"
-                return StoppingRule(schedule.compute_patience(self.n_rows_searched_))
+                return StoppingRule(schedule.compute_patience(len(cross_fit.targets)))
             return StoppingRule(self.patience)
 
         def print_start(n_candidates: int) -> None:
             if self.verbose > 0:
-                n_families = len(schedule.cost_model.families)
-                print(f"Measuring models of {n_families} families on {self.n_splits_} folds")
+                n_families, n_folds = len(cost_model.families), len(cross_fit.task.folds)
+                print(f"Measuring models of {n_families} families on {n_folds} folds")
 
         limits = TrialLimits(self.trial_timeout, self.memory_limit)
         return SearchSpec(
@@ -380,15 +362,12 @@ class AutoModelSelector(BaseSearch):
             study=StudySpec(random_state=self.random_state, make_sampler=partial(make_sampler, None, space)),
             results=ResultsSpec(error_score=self.error_score),
             execution=ExecutionRequest(
-                evaluation=cross_fit,
-                n_jobs=self.n_jobs,
-                look_ahead=self.look_ahead,
-                limits=limits,
+                evaluation=cross_fit, n_jobs=self.n_jobs, look_ahead=self.look_ahead, limits=limits
             ),
             pruning_rule=SelectionPruningRule(RACING, get_family),
             make_budget=partial(SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved),
             make_stopping_rule=make_stopping_rule,
-            make_proposer=lambda: schedule,
+            make_proposer=lambda: propose,
             look_ahead=self.look_ahead,
             callbacks=self.callbacks or (),
             progress=make_progress(self.n_trials, self.timeout, self.verbose),
@@ -398,37 +377,40 @@ class AutoModelSelector(BaseSearch):
 
     # -- choice and final fits -----------------------------------------------------------------------------------------
 
-    def _choose_and_refit(
-        self,
-        records: Sequence[TrialRecord],
-        schedule: Schedule,
-        cross_fit: CrossFitEvaluation,
-        full_fit: CrossFitEvaluation,
-        reader: TableReader,
-    ) -> None:
-        """Choose the best candidate or a blend, fit it on all rows, and set the fitted attributes."""
-        schedule.update(records)
+    def _choose_ensemble(
+        self, records: Sequence[TrialRecord], time_reserve: TimeReserve, cross_fit: CrossFitEvaluation
+    ) -> tuple[ChosenEnsemble, SecondLayer]:
+        """Measure the second layer, and choose the best candidate or a blend of both layers."""
         candidates = select_fast_candidates(records, cross_fit, self.max_predict_time)
-        second_layer = cast(SecondLayer, schedule.second_layer)
-        first_number = 1 + max(record.number for record in records)
-        deadline = schedule.compute_second_layer_deadline(records)
-        stacked = second_layer.measure(candidates, first_number, deadline)
-        chosen, self.best_score_ = choose_ensemble(
+        second_layer = measure_second_layer(
+            cross_fit,
+            time_reserve.second_layer,
+            candidates,
+            1 + max(record.number for record in records),
+            time_reserve.compute_second_layer_deadline(records),
+        )
+        chosen = choose_ensemble(
             candidates,
             cross_fit,
             second_layer,
             has_default_scoring=self.scoring is None,
             allows_blend=self.blend,
-            deadline=schedule.blend_deadline,
+            deadline=time_reserve.blend_deadline,
             max_predict_time=self.max_predict_time,
         )
+        return chosen, second_layer
+
+    def _fit_ensemble(
+        self, chosen: ChosenEnsemble, fits: FinalFits, reader: TableReader, records: Sequence[TrialRecord]
+    ) -> None:
+        """Fit the chosen candidates on all rows, and set the fitted attributes."""
+        self.best_score_ = chosen.score
         start = time.perf_counter()
-        fits = FinalFits(schedule, full_fit, cross_fit, second_layer)
-        ensemble = fits.fit(chosen, candidates[0])
+        ensemble = fits.fit(chosen.weighted_records, chosen.best_record)
         self.refit_time_ = time.perf_counter() - start
         self.blend_weights_ = {make_label(record): weight for record, weight in ensemble}
         self.best_estimator_ = Pipeline([("read", reader), ("model", fits.assemble(ensemble))])
-        self.leaderboard_ = make_leaderboard([*records, *stacked], self.blend_weights_)
+        self.leaderboard_ = make_leaderboard(records, self.blend_weights_)
 
     # -- predicting ----------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
-"""Candidates of families, and the search space of all families together."""
+"""Candidates of families, the search space of all families together, and the table as families see it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 
@@ -13,12 +15,29 @@ __all__ = [
     "make_candidate",
     "make_first_candidates",
     "make_selection_space",
+    "make_table_shape",
     "make_typical_candidate",
     "replace_setting",
 ]
 
 # The parameter that names a candidate's family. All other parameters of a candidate begin with that name.
 FAMILY = "family"
+
+
+def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarray | None) -> Shape:
+    """Describe a training table with this number of rows, as families need it.
+
+    Parameters
+    ----------
+    n_rows : int
+    n_categories : ndarray of int, of shape (n_columns,)
+        0 for numbers.
+    classes : ndarray of shape (n_classes,) or None
+        None in regression.
+    """
+    n_columns = int(np.maximum(1, np.minimum(n_categories, 20)).sum())
+    n_classes = 2 if classes is None else len(classes)
+    return Shape(n_rows, classes is not None, n_columns=n_columns, n_classes=n_classes)
 
 
 def add_family_prefix(family: str, name: str) -> str:

@@ -10,9 +10,9 @@ from sklearn_autotune.boosting._early_stopping import MIN_TIME_SHARE
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.families._baseline import BASELINE
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._candidates import FAMILY, get_settings, replace_setting
+from sklearn_autotune.selection._candidates import FAMILY, get_settings, make_typical_candidate, replace_setting
 
-__all__ = ["CostModel"]
+__all__ = ["CostModel", "compute_max_candidate_seconds", "drop_unaffordable_families"]
 
 # All boosting libraries use this name.
 LEARNING_RATE = "learning_rate"
@@ -20,8 +20,16 @@ LEARNING_RATE = "learning_rate"
 # The share of its time limit that a candidate with a raised learning rate should take: not all of a fit gets faster.
 TARGET_TIME_SHARE = 0.9
 
+# The time limit of one candidate as a share of the timeout; families that need more are left out.
+MAX_FAMILY_SHARE = 0.3
 
-@dataclass
+
+def compute_max_candidate_seconds(timeout: float | None) -> float | None:
+    """Compute the time limit of one candidate from the seconds of the whole ``fit``; None is no limit."""
+    return None if timeout is None else MAX_FAMILY_SHARE * timeout
+
+
+@dataclass(frozen=True)
 class CostModel:
     """Estimates how long a fit takes: the family's own estimate, corrected by measured times.
 
@@ -45,7 +53,7 @@ class CostModel:
     correction_factors: dict[str, float] = field(default_factory=dict, init=False)
 
     def update(self, record: TrialRecord) -> None:
-        """Correct the estimates by what a candidate measured_seconds. The baseline is ignored: it fits nothing."""
+        """Correct the estimates by what a candidate took. The baseline is ignored: it fits nothing."""
         folds = record.outcome.folds
         name = record.params[FAMILY]
         if name != BASELINE.name and folds and folds[0].fit_seconds > 0:
@@ -121,3 +129,16 @@ class CostModel:
         """Return the family's own estimate for one fit of a candidate."""
         shape = replace(self.make_shape(n_rows), params=get_settings(candidate))
         return self.families[candidate[FAMILY]].seconds(shape)
+
+
+def drop_unaffordable_families(cost_model: CostModel) -> CostModel:
+    """Return a cost model of the families whose typical candidate fits into its time limit; if none does, of all."""
+    if cost_model.max_candidate_seconds is None:
+        return cost_model
+    shape = cost_model.make_shape(cost_model.n_train)
+    affordable = {}
+    for name, family in cost_model.families.items():
+        candidate = cost_model.raise_learning_rate(make_typical_candidate(family, shape))
+        if cost_model.estimate_seconds(candidate) <= cost_model.max_candidate_seconds:
+            affordable[name] = family
+    return replace(cost_model, families=affordable or cost_model.families)

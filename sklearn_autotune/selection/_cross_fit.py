@@ -3,13 +3,12 @@
 import time
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
@@ -32,15 +31,12 @@ from sklearn_autotune.evaluation import (
     make_fixed_predictions,
 )
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
-from sklearn_autotune.selection._candidates import FAMILY, get_settings
-from sklearn_autotune.selection._temperature_scaling import apply_temperature, find_temperature
+from sklearn_autotune.inference._averaging import predict_all_classes
+from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
+from sklearn_autotune.selection._candidates import FAMILY, get_settings, make_table_shape
 from sklearn_autotune.tables._preparation import make_preparation
 
-__all__ = ["AveragedClassifier", "AveragedRegressor", "CrossFitEvaluation", "CrossFitResult"]
-
-
-# Up to this number of rows are predicted on one thread. Above it threads have enough to do, and all are used.
-MAX_SINGLE_THREAD_ROWS = 100_000
+__all__ = ["CrossFitEvaluation", "CrossFitResult"]
 
 
 @dataclass(slots=True)
@@ -64,6 +60,10 @@ class CrossFitResult:
     temperature: float = 1.0
     rounds: list[int] = field(default_factory=list)
 
+    def release_models(self) -> None:
+        """Let go of the folds' models, which take memory."""
+        self.models = None
+
 
 @dataclass
 class CrossFitEvaluation:
@@ -85,6 +85,11 @@ class CrossFitEvaluation:
         Time limit of a candidate with early stopping: each fold ends after an equal part of it.
     estimate_min_seconds : callable or None, default=None
         Estimates the seconds below which a candidate is not worth starting.
+
+    Attributes
+    ----------
+    targets : ndarray of shape (n_rows,)
+        What models are fitted on: codes of the classes, or the values of y.
     """
 
     task: Task
@@ -94,11 +99,11 @@ class CrossFitEvaluation:
     seed: int
     max_candidate_seconds: float | None = None
     estimate_min_seconds: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
-    class_codes: np.ndarray = field(init=False, repr=False)
+    targets: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         y = np.asarray(self.task.y)
-        self.class_codes = y if self.classes is None else np.searchsorted(self.classes, y)
+        self.targets = y if self.classes is None else np.searchsorted(self.classes, y)
 
     @property
     def n_folds(self) -> int:
@@ -107,9 +112,7 @@ class CrossFitEvaluation:
 
     def make_shape(self, n_rows: int) -> Shape:
         """Describe a training table with this number of rows, as families need it."""
-        n_columns = int(np.maximum(1, np.minimum(self.n_categories, 20)).sum())
-        n_classes = 2 if self.classes is None else len(self.classes)
-        return Shape(n_rows, self.classes is not None, n_columns=n_columns, n_classes=n_classes)
+        return make_table_shape(n_rows, n_categories=self.n_categories, classes=self.classes)
 
     def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold, scored on predictions scaled by the temperature found so far."""
@@ -210,7 +213,7 @@ class CrossFitEvaluation:
         if self.classes is not None:
             rows = np.concatenate([fold.test for fold in folds])
             weight = self._take_weights(rows, self.task.score_params)
-            result.temperature = find_temperature(np.concatenate(predictions), self.class_codes[rows], weight)
+            result.temperature = find_temperature(np.concatenate(predictions), self.targets[rows], weight)
             predictions = [apply_temperature(values, result.temperature) for values in predictions]
         return [self.score(values, fold.test) for values, fold in zip(predictions, folds, strict=True)]
 
@@ -258,7 +261,7 @@ class CrossFitEvaluation:
         model : Pipeline
             The preparation and the model; a classifier predicts class codes.
         """
-        X, y = take_rows(self.task.X, rows), self.class_codes[rows]
+        X, y = take_rows(self.task.X, rows), self.targets[rows]
         model = self.make_model(family, params, len(rows))
         preparation = make_preparation(family.columns, self.n_categories, len(rows), self.classes is not None)
         weight = self._take_weights(rows, self.task.fit_params)
@@ -275,7 +278,7 @@ class CrossFitEvaluation:
                 fit_params |= declare_categories(model, categorical, prepared.shape[1])
             if family.rounds is not None and early_stopping_rows is not None:
                 X_stop = preparation.transform(take_rows(self.task.X, early_stopping_rows))
-                stop_data = (X_stop, self.class_codes[early_stopping_rows])
+                stop_data = (X_stop, self.targets[early_stopping_rows])
                 fit_with_early_stopping(model, prepared, y, stop_data, seconds=seconds, fit_params=fit_params)
             else:
                 if rounds is not None:
@@ -290,74 +293,3 @@ class CrossFitEvaluation:
         settings = {prefix + name: value for name, value in get_settings(params).items()}
         seeds = [name for name in model.get_params() if name == "random_state" or name.endswith("__random_state")]
         return model.set_params(**clone(settings, safe=False), **dict.fromkeys(seeds, self.seed))
-
-
-def predict_all_classes(model: Any, X: Any, classes: np.ndarray | None) -> np.ndarray:
-    """Return predicted values, or probabilities with a column for each class, including those unknown to the model."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # unknown categories are expected
-        if classes is None:
-            return np.asarray(model.predict(X), dtype=float).reshape(len(X))
-        probabilities = np.asarray(model.predict_proba(X), dtype=float)
-    known = np.asarray(model[-1].classes_, dtype=int)
-    if len(known) == len(classes):
-        return probabilities
-    completed = np.zeros((len(probabilities), len(classes)))
-    completed[:, known] = probabilities
-    return completed
-
-
-class _AveragedModels(BaseEstimator):
-    """The mean of models that are already fitted."""
-
-    def __init__(self, models: Sequence[Any]) -> None:
-        self.models = models
-
-    def fit(self, X: Any, y: Any = None) -> "_AveragedModels":
-        """Do nothing: the models are already fitted."""
-        return self
-
-    def _average(self, X: Any, classes: np.ndarray | None) -> np.ndarray:
-        with limit_to_one_thread() if len(X) <= MAX_SINGLE_THREAD_ROWS else nullcontext():
-            return np.mean([predict_all_classes(model, X, classes) for model in self.models], axis=0)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-
-class AveragedClassifier(ClassifierMixin, _AveragedModels):
-    """The mean of fitted classifiers, its probabilities scaled by a temperature.
-
-    Parameters
-    ----------
-    models : sequence of Pipeline
-    temperature : float
-    classes : ndarray of int
-        Codes of the classes.
-    """
-
-    def __init__(self, models: Sequence[Any], temperature: float, classes: np.ndarray) -> None:
-        super().__init__(models)
-        self.temperature = temperature
-        self.classes = classes
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """Codes of the classes."""
-        return self.classes
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the scaled mean of the models' probabilities, of shape (n_rows, n_classes)."""
-        return apply_temperature(self._average(X, self.classes), self.temperature)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the code of the most probable class."""
-        return self.classes[self.predict_proba(X).argmax(axis=1)]
-
-
-class AveragedRegressor(RegressorMixin, _AveragedModels):
-    """The mean of fitted regressors."""
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the mean of the models' predictions."""
-        return self._average(X, None)

@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sklearn_autotune.evaluation import compute_log_loss
+from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY, add_family_prefix
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ensemble_selection import EnsembleChoice, choose_weights
-from sklearn_autotune.selection._schedule import (
+from sklearn_autotune.selection._ranking import (
     MAX_BLEND_SIZE,
     average_fold_scores,
     make_label,
@@ -19,9 +21,8 @@ from sklearn_autotune.selection._schedule import (
     sort_by_score,
 )
 from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer
-from sklearn_autotune.selection._temperature_scaling import apply_temperature
 
-__all__ = ["EnsembleScorer", "choose_ensemble", "make_leaderboard", "select_fast_candidates"]
+__all__ = ["ChosenEnsemble", "EnsembleScorer", "choose_ensemble", "make_leaderboard", "select_fast_candidates"]
 
 # The choice uses at most so many rows; fewer if a scikit-learn scorer is called.
 MAX_ROWS = 20_000
@@ -40,6 +41,25 @@ def estimate_seconds_per_row(record: TrialRecord, cross_fit: CrossFitEvaluation)
     n_models = len(record.outcome.folds) if is_bagged else 1
     n_rows = sum(len(fold.test) for fold in cross_fit.task.folds)
     return n_models * sum(fold.score_seconds for fold in record.outcome.folds) / n_rows
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenEnsemble:
+    """A blend, or one candidate alone.
+
+    Attributes
+    ----------
+    weighted_records : list of (TrialRecord, float)
+        Chosen candidates and their weights.
+    score : float
+        Mean score of the choice on rows that it was not made on; higher is better.
+    best_record : TrialRecord
+        The best candidate of the first layer.
+    """
+
+    weighted_records: list[tuple[TrialRecord, float]]
+    score: float
+    best_record: TrialRecord
 
 
 class EnsembleScorer:
@@ -80,7 +100,7 @@ class EnsembleScorer:
             return self.cross_fit.score(prediction, rows)
         weight = self.cross_fit.task.score_params.get("sample_weight")
         weight = None if weight is None else np.asarray(weight, dtype=float)[rows]
-        truth = self.cross_fit.class_codes[rows]
+        truth = self.cross_fit.targets[rows]
         if self.cross_fit.classes is None:
             return -float(np.sqrt(np.average((truth - prediction) ** 2, weights=weight)))
         prediction = prediction[:, 1] if prediction.shape[1] == 2 else prediction
@@ -134,16 +154,16 @@ def choose_ensemble(
     allows_blend: bool,
     deadline: float | None,
     max_predict_time: float | None,
-) -> tuple[list[tuple[TrialRecord, float]], float]:
+) -> ChosenEnsemble:
     """Choose the blend, or the best candidate alone if blending is off or there is no time for it.
 
     Parameters
     ----------
     candidates : sequence of TrialRecord
-        Candidates of the first layer.
+        Candidates of the first layer, the best first.
     cross_fit : CrossFitEvaluation
     second_layer : SecondLayer
-        Measured, or without records.
+        With records if it was measured.
     has_default_scoring : bool
         See `EnsembleScorer`.
     allows_blend : bool
@@ -155,10 +175,7 @@ def choose_ensemble(
 
     Returns
     -------
-    chosen : list of (TrialRecord, float)
-        Chosen candidates and their weights.
-    score : float
-        Mean score of the choice on rows that it was not made on; higher is better.
+    chosen : ChosenEnsemble
     """
     stacked = [
         record
@@ -173,7 +190,7 @@ def choose_ensemble(
     if not _is_fast_enough(max_predict_time, [record for record, _ in chosen], cross_fit, second_layer.base_records):
         choice = choose_weights(ensemble_scorer.predictions, ensemble_scorer.score, max_models=1)
         chosen = _pair_with_weights(ranked, choice)
-    return chosen, choice.score
+    return ChosenEnsemble(chosen, choice.score, candidates[0])
 
 
 def _pair_with_weights(ranked: Sequence[TrialRecord], choice: EnsembleChoice) -> list[tuple[TrialRecord, float]]:

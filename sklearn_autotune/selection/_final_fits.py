@@ -9,16 +9,14 @@ import numpy as np
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 
+from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
+from sklearn_autotune.inference._second_layer import SecondLayerClassifier, SecondLayerRegressor
 from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import FAMILY
-from sklearn_autotune.selection._cross_fit import AveragedClassifier, AveragedRegressor, CrossFitEvaluation
-from sklearn_autotune.selection._schedule import Schedule, make_label
-from sklearn_autotune.selection._second_layer import (
-    SecondLayer,
-    SecondLayerClassifier,
-    SecondLayerRegressor,
-    is_second_layer,
-)
+from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
+from sklearn_autotune.selection._ranking import make_label
+from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer, uses_passthrough
 
 __all__ = ["FinalFits"]
 
@@ -30,7 +28,7 @@ class FinalFits:
 
     Parameters
     ----------
-    schedule : Schedule
+    time_reserve : TimeReserve
     full_fit : CrossFitEvaluation
         Fits models on all rows.
     cross_fit : CrossFitEvaluation
@@ -39,9 +37,13 @@ class FinalFits:
     """
 
     def __init__(
-        self, schedule: Schedule, full_fit: CrossFitEvaluation, cross_fit: CrossFitEvaluation, second_layer: SecondLayer
+        self,
+        time_reserve: TimeReserve,
+        full_fit: CrossFitEvaluation,
+        cross_fit: CrossFitEvaluation,
+        second_layer: SecondLayer,
     ) -> None:
-        self.schedule = schedule
+        self.time_reserve = time_reserve
         self.full_fit = full_fit
         self.cross_fit = cross_fit
         self.second_layer = second_layer
@@ -97,21 +99,19 @@ class FinalFits:
         if is_second_layer(record):
             seconds = float(np.mean([fold.fit_seconds for fold in record.outcome.folds]))
             return [self.second_layer.fit(record)] if self._has_time(seconds) else None
-        if not self.schedule.is_refitted(record):
+        if not self.time_reserve.is_refitted(record):
             return result.models
         has_time = self._has_time(
-            self.schedule.cost_model.estimate_refit_seconds(record, len(self.full_fit.class_codes))
+            self.time_reserve.cost_model.estimate_refit_seconds(record, len(self.full_fit.targets))
         )
         if has_time or (is_required and not result.models):
             family = self.full_fit.families[record.params[FAMILY]]
             rounds = round(float(np.mean(result.rounds))) if result.rounds else None
-            return [
-                self.full_fit.fit_on(family, record.params, np.arange(len(self.full_fit.class_codes)), rounds=rounds)
-            ]
+            return [self.full_fit.fit_on(family, record.params, np.arange(len(self.full_fit.targets)), rounds=rounds)]
         return result.models
 
     def _has_time(self, seconds: float) -> bool:
-        return self.schedule.deadline is None or time.time() + seconds < self.schedule.deadline
+        return self.time_reserve.deadline is None or time.time() + seconds < self.time_reserve.deadline
 
     def assemble(self, chosen: Sequence[tuple[TrialRecord, float]]) -> Any:
         """Combine fitted candidates in an ensemble of scikit-learn, without fitting them again."""
@@ -130,13 +130,13 @@ class FinalFits:
     def _assemble_stacking(self, chosen: Sequence[tuple[TrialRecord, float]]) -> Any:
         base_records = self.second_layer.base_records
         others = [record for record, _ in chosen if not is_second_layer(record)]
-        first = base_records + [
+        first = [*base_records] + [
             record for record in others if record.number not in {base.number for base in base_records}
         ]
         weights_by_number = {record.number: weight for record, weight in chosen}
         named_estimators = [(make_label(record), FrozenEstimator(self.fitted[record.number])) for record in first]
         stacked = [
-            (weight, self.second_layer.uses_passthrough(record), self.fitted[record.number])
+            (weight, uses_passthrough(record), self.fitted[record.number])
             for record, weight in chosen
             if is_second_layer(record)
         ]

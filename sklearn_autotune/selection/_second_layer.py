@@ -2,24 +2,30 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from sklearn_autotune.evaluation import WorkItem, measure
+from sklearn_autotune.evaluation import Task, WorkItem, measure
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._baseline import BASELINE
 from sklearn_autotune.families._stacked import STACKED_LINEAR, STACKED_NAMES, STACKED_TREES
+from sklearn_autotune.inference._temperature_scaling import apply_temperature, make_stacking_features
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY, make_candidate
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation, CrossFitResult
-from sklearn_autotune.selection._schedule import select_best_per_family
-from sklearn_autotune.selection._temperature_scaling import apply_temperature, make_stacking_features
+from sklearn_autotune.selection._ranking import select_best_per_family
 
-__all__ = ["SecondLayer", "SecondLayerClassifier", "SecondLayerRegressor", "is_second_layer"]
+__all__ = [
+    "SecondLayer",
+    "SecondLayerEstimate",
+    "is_second_layer",
+    "make_second_layer_estimate",
+    "measure_second_layer",
+    "uses_passthrough",
+]
 
 # AutoGluon stacks from this number of rows on.
 MIN_ROWS = 750
@@ -49,40 +55,32 @@ def is_second_layer(record: TrialRecord) -> bool:
     return record.params[FAMILY] in STACKED_NAMES
 
 
-class SecondLayer:
-    """Measures models of the second layer, on the folds of the first, and fits the chosen ones on all rows.
+def uses_passthrough(record: TrialRecord) -> bool:
+    """Whether a model of the second layer is fitted on the table beside the predictions."""
+    return record.params[FAMILY] == STACKED_TREES.name
 
-    A fold's model of the second layer is fitted on out-of-fold predictions of the first layer. So it is scored on rows
-    that are new to both layers.
 
-    Parameters
+@dataclass(frozen=True, slots=True)
+class SecondLayerEstimate:
+    """Which models of the second layer there may be, and the seconds that they take.
+
+    Attributes
     ----------
-    cross_fit : CrossFitEvaluation
-        The first layer.
     cost_model : CostModel
-    timeout : float or None
-        Seconds for the whole ``fit``.
-    is_enabled : bool
-        Whether there may be a second layer.
+        Of the first layer.
+    families : tuple of Family
+        None if there can be no second layer.
+    max_seconds : float
+        Seconds that the second layer may take; families that would exceed it are left out.
     """
 
-    def __init__(
-        self, cross_fit: CrossFitEvaluation, cost_model: CostModel, timeout: float | None, *, is_enabled: bool
-    ) -> None:
-        self.cross_fit = cross_fit
-        self.cost_model = cost_model
-        self.is_possible = is_enabled and _has_enough_rows(cross_fit)
-        self.families = [STACKED_LINEAR]
-        if self.is_possible and _compute_duplicate_share(cross_fit.task.X) <= MAX_DUPLICATE_SHARE:
-            self.families.append(STACKED_TREES)
-        self.max_seconds = float("inf") if timeout is None else MAX_TIME_SHARE * timeout
-        self.base_records: list[TrialRecord] = []
-        self.records: list[TrialRecord] = []
-        self.layers: dict[str, CrossFitEvaluation] = {}
+    cost_model: CostModel
+    families: tuple[Family, ...] = ()
+    max_seconds: float = float("inf")
 
     def select_base_records(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Return the candidates whose predictions the second layer uses: the best one of each family."""
-        if not self.is_possible:
+        if not self.families:
             return []
         return [record for name, record in select_best_per_family(records).items() if name != BASELINE.name]
 
@@ -91,46 +89,6 @@ class SecondLayer:
         return TIME_MARGIN * sum(
             seconds for _, seconds in self.select_affordable_families(len(self.select_base_records(records)))
         )
-
-    def measure(self, records: Sequence[TrialRecord], number: int, deadline: float | None) -> list[TrialRecord]:
-        """Measure the second layer on predictions of the best candidates; return its records, as far as time allows.
-
-        Parameters
-        ----------
-        records : sequence of TrialRecord
-            Complete candidates of the first layer.
-        number : int
-            Number of the first record.
-        deadline : float or None
-            ``time.time()`` at which measuring has to end.
-        """
-        self.base_records = self.select_base_records(records)
-        self.records = []
-        for family, seconds in self.select_affordable_families(len(self.base_records)):
-            layer = self.layers[family.name] = self._make_evaluation(family)
-            candidates = _make_candidates(family, layer.classes is not None)
-            for candidate in candidates:
-                if deadline is not None and time.time() + seconds / len(candidates) > deadline:
-                    break
-                work = WorkItem(number, 0, 1, candidate, deadline=deadline)
-                outcome = measure(layer, work)
-                self.records.append(TrialRecord(number, candidate, outcome))
-                number += 1
-        return self.records
-
-    @staticmethod
-    def uses_passthrough(record: TrialRecord) -> bool:
-        """Whether a model of the second layer is fitted on the table beside the predictions."""
-        return record.params[FAMILY] == STACKED_TREES.name
-
-    def select_best_records(self) -> list[TrialRecord]:
-        """Return the best model of each family of the second layer."""
-        return list(select_best_per_family(self.records).values())
-
-    def fit(self, record: TrialRecord) -> Any:
-        """Fit a model of the second layer on all rows."""
-        layer = self.layers[record.params[FAMILY]]
-        return layer.fit_on(layer.families[record.params[FAMILY]], record.params, np.arange(len(layer.class_codes)))
 
     def select_affordable_families(self, n_base_models: int) -> Iterator[tuple[Family, float]]:
         """Yield families that fit into the time share, with their estimated seconds on all folds."""
@@ -146,32 +104,124 @@ class SecondLayer:
                 total += seconds
                 yield family, seconds
 
-    def _make_evaluation(self, family: Family) -> CrossFitEvaluation:
-        """Make the evaluation of one family on the first layer's predictions."""
-        first = self.cross_fit
-        predictions = make_stacking_features(
-            [self._collect_out_of_fold(record.outcome.artifacts) for record in self.base_records]
-        )
-        X, n_categories = predictions, np.zeros(predictions.shape[1], dtype=int)
-        if family is not STACKED_LINEAR:
-            X = np.hstack([predictions, first.task.X])
-            n_categories = np.concatenate([n_categories, first.n_categories])
-        return CrossFitEvaluation(
-            replace(first.task, X=X), {family.name: family}, n_categories, first.classes, first.seed
-        )
 
-    def _collect_out_of_fold(self, result: CrossFitResult) -> np.ndarray:
-        collected = np.empty((len(self.cross_fit.class_codes), *result.predictions[0].shape[1:]))
-        for fold, values in zip(self.cross_fit.task.folds, result.predictions, strict=True):
-            collected[fold.test] = (
-                values if self.cross_fit.classes is None else apply_temperature(values, result.temperature)
-            )
-        return collected
+def make_second_layer_estimate(
+    task: Task, cost_model: CostModel, timeout: float | None, *, is_enabled: bool
+) -> SecondLayerEstimate:
+    """Find out which families the second layer may have on a task.
+
+    Parameters
+    ----------
+    task : Task
+        That of the first layer.
+    cost_model : CostModel
+    timeout : float or None
+        Seconds for the whole ``fit``.
+    is_enabled : bool
+        Whether there may be a second layer.
+    """
+    families: tuple[Family, ...] = ()
+    if is_enabled and _has_enough_rows(task):
+        families = (STACKED_LINEAR,)
+        if _compute_duplicate_share(task.X) <= MAX_DUPLICATE_SHARE:
+            families = (STACKED_LINEAR, STACKED_TREES)
+    return SecondLayerEstimate(cost_model, families, float("inf") if timeout is None else MAX_TIME_SHARE * timeout)
 
 
-def _has_enough_rows(cross_fit: CrossFitEvaluation) -> bool:
+@dataclass(frozen=True, slots=True)
+class SecondLayer:
+    """The measured models of the second layer.
+
+    A fold's model of the second layer is fitted on out-of-fold predictions of the first layer. So it is scored on rows
+    that are new to both layers.
+
+    Attributes
+    ----------
+    base_records : sequence of TrialRecord
+        The candidates of the first layer whose predictions it uses.
+    records : sequence of TrialRecord
+        Its own candidates, as far as there was time to measure them.
+    evaluations : mapping of str to CrossFitEvaluation
+        By the name of the family.
+    """
+
+    base_records: Sequence[TrialRecord]
+    records: Sequence[TrialRecord]
+    evaluations: Mapping[str, CrossFitEvaluation]
+
+    def select_best_records(self) -> list[TrialRecord]:
+        """Return the best model of each family of the second layer."""
+        return list(select_best_per_family(self.records).values())
+
+    def fit(self, record: TrialRecord) -> Any:
+        """Fit a model of the second layer on all rows."""
+        evaluation = self.evaluations[record.params[FAMILY]]
+        family = evaluation.families[record.params[FAMILY]]
+        return evaluation.fit_on(family, record.params, np.arange(len(evaluation.targets)))
+
+
+def measure_second_layer(
+    cross_fit: CrossFitEvaluation,
+    estimate: SecondLayerEstimate,
+    records: Sequence[TrialRecord],
+    number: int,
+    deadline: float | None,
+) -> SecondLayer:
+    """Measure the second layer on predictions of the best candidates, as far as time allows.
+
+    Parameters
+    ----------
+    cross_fit : CrossFitEvaluation
+        The first layer.
+    estimate : SecondLayerEstimate
+    records : sequence of TrialRecord
+        Complete candidates of the first layer.
+    number : int
+        Number of the first record.
+    deadline : float or None
+        ``time.time()`` at which measuring has to end.
+    """
+    base_records = estimate.select_base_records(records)
+    measured: list[TrialRecord] = []
+    evaluations: dict[str, CrossFitEvaluation] = {}
+    for family, seconds in estimate.select_affordable_families(len(base_records)):
+        evaluation = evaluations[family.name] = _make_evaluation(family, cross_fit, base_records)
+        candidates = _make_candidates(family, evaluation.classes is not None)
+        for candidate in candidates:
+            if deadline is not None and time.time() + seconds / len(candidates) > deadline:
+                break
+            work = WorkItem(number, 0, 1, candidate, deadline=deadline)
+            outcome = measure(evaluation, work)  # lacks what `measure` does not use
+            measured.append(TrialRecord(number, candidate, outcome))
+            number += 1
+    return SecondLayer(base_records, measured, evaluations)
+
+
+def _make_evaluation(
+    family: Family, first: CrossFitEvaluation, base_records: Sequence[TrialRecord]
+) -> CrossFitEvaluation:
+    """Make the evaluation of one family on the first layer's predictions."""
+    predictions = make_stacking_features(
+        [_collect_out_of_fold(first, record.outcome.artifacts) for record in base_records]
+    )
+    X, n_categories = predictions, np.zeros(predictions.shape[1], dtype=int)
+    if family is not STACKED_LINEAR:
+        X = np.hstack([predictions, first.task.X])
+        n_categories = np.concatenate([n_categories, first.n_categories])
+    return CrossFitEvaluation(replace(first.task, X=X), {family.name: family}, n_categories, first.classes, first.seed)
+
+
+def _collect_out_of_fold(cross_fit: CrossFitEvaluation, result: CrossFitResult) -> np.ndarray:
+    """Return a candidate's predictions, scaled by its temperature, in the order of the rows."""
+    collected = np.empty((len(cross_fit.targets), *result.predictions[0].shape[1:]))
+    for fold, values in zip(cross_fit.task.folds, result.predictions, strict=True):
+        collected[fold.test] = values if cross_fit.classes is None else apply_temperature(values, result.temperature)
+    return collected
+
+
+def _has_enough_rows(task: Task) -> bool:
     """Whether there are enough rows, and each is a test row of exactly one fold."""
-    n_rows, tested = len(cross_fit.class_codes), [fold.test for fold in cross_fit.task.folds]
+    n_rows, tested = len(task.y), [fold.test for fold in task.folds]
     is_each_once = np.array_equal(np.sort(np.concatenate(tested)), np.arange(n_rows))
     return n_rows >= MIN_ROWS and len(tested) > 1 and is_each_once
 
@@ -194,101 +244,3 @@ def _find_similar_family(family: Family, is_classifier: bool) -> str:
 def _make_candidates(family: Family, is_classifier: bool) -> list[Mapping[str, Any]]:
     first = family.first if is_classifier else ({},)
     return [make_candidate(family, settings) for settings in first]
-
-
-class _SecondLayerEstimator(BaseEstimator):
-    """The weighted mean of the predictions of both layers, as final estimator of scikit-learn's stacking.
-
-    Parameters
-    ----------
-    base_weights : sequence of float
-        Weight of each model of the first layer; most are 0.
-    stacked : sequence of (float, bool, estimator)
-        For each model of the second layer its weight, whether it uses the table too, and the fitted model.
-    n_base_models : int
-        Number of models of the first layer whose predictions the second layer uses: the first ones.
-    """
-
-    def __init__(
-        self, base_weights: Sequence[float], stacked: Sequence[tuple[float, bool, Any]], n_base_models: int
-    ) -> None:
-        self.base_weights = base_weights
-        self.stacked = stacked
-        self.n_base_models = n_base_models
-
-    def fit(self, X: Any, y: Any = None) -> "_SecondLayerEstimator":
-        """Do nothing: the models are already fitted."""
-        return self
-
-    def _average(self, blocks: Sequence[np.ndarray], table: np.ndarray, predict: Any) -> np.ndarray:
-        """Average the first layer's predictions, one block for each model, and the second layer's."""
-        total = sum(weight * block for weight, block in zip(self.base_weights, blocks, strict=True) if weight)
-        columns = make_stacking_features(blocks[: self.n_base_models])
-        for weight, passthrough, model in self.stacked:
-            total = total + weight * predict(model, np.hstack([columns, table]) if passthrough else columns)
-        return np.asarray(total)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-
-class SecondLayerClassifier(ClassifierMixin, _SecondLayerEstimator):
-    """The final estimator of a classification.
-
-    Parameters
-    ----------
-    base_weights, stacked, n_base_models
-        See `_SecondLayerEstimator`.
-    classes : ndarray of int
-        Codes of the classes.
-    """
-
-    def __init__(
-        self,
-        base_weights: Sequence[float],
-        stacked: Sequence[tuple[float, bool, Any]],
-        n_base_models: int,
-        classes: np.ndarray,
-    ) -> None:
-        super().__init__(base_weights, stacked, n_base_models)
-        self.classes = classes
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """Codes of the classes."""
-        return self.classes
-
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Return probabilities, of shape (n_rows, n_classes).
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_rows, n_predicted + n_columns)
-            The first layer's probabilities (for two classes, those of the second one) and the table.
-        """
-        n_classes, n_first_layer = len(self.classes), len(self.base_weights)
-        width = 1 if n_classes == 2 else n_classes
-        blocks = [X[:, index * width : (index + 1) * width] for index in range(n_first_layer)]
-        if n_classes == 2:
-            blocks = [np.hstack([1 - block, block]) for block in blocks]
-        return self._average(blocks, X[:, n_first_layer * width :], lambda model, columns: model.predict_proba(columns))
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Return the code of the most probable class."""
-        return self.classes[self.predict_proba(X).argmax(axis=1)]
-
-
-class SecondLayerRegressor(RegressorMixin, _SecondLayerEstimator):
-    """The final estimator of a regression."""
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Return values, of shape (n_rows,).
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_rows, n_predicted + n_columns)
-            The first layer's values, and the table.
-        """
-        n_first_layer = len(self.base_weights)
-        blocks = [X[:, index] for index in range(n_first_layer)]
-        return self._average(blocks, X[:, n_first_layer:], lambda model, columns: model.predict(columns))

@@ -1,1 +1,1 @@
-"""Raw tables: reading, checking, describing."""
+"""Raw tables: checks of target and metadata, preparation of columns, profiles."""

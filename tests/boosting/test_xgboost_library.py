@@ -9,7 +9,7 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from sklearn_autotune.boosting._library import FoldRows
 from sklearn_autotune.boosting._xgboost_library import XGBOOST_PARAMS, TunedXGBoost, estimate_histogram_bytes
-from sklearn_autotune.tables._encoder import ColumnEncoder
+from sklearn_autotune.inference._column_encoder import ColumnEncoder
 
 LIBRARY = TunedXGBoost()
 

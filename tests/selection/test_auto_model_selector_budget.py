@@ -10,6 +10,7 @@ from sklearn.dummy import DummyClassifier
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.families import FAMILIES, Family
+from sklearn_autotune.selection import _auto_model_selector
 
 
 class Hanging(DummyClassifier):
@@ -78,9 +79,11 @@ def test_a_table_of_some_thousand_rows_is_searched_whole():
 
 def test_with_many_classes_forests_and_histogram_boosting_are_not_left_out(monkeypatch):
     schedules = []
-    make = AutoModelSelector._make_schedule
+    make = _auto_model_selector.make_schedule
     monkeypatch.setattr(
-        AutoModelSelector, "_make_schedule", lambda *args: schedules.append(make(*args)) or schedules[-1]
+        _auto_model_selector,
+        "make_schedule",
+        lambda *args, **kwargs: schedules.append(make(*args, **kwargs)) or schedules[-1],
     )
     random = np.random.RandomState(0)
     X, y = random.normal(size=(1300, 60)), np.arange(1300) % 32  # as wide as a table of leaves

@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,9 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit, train_test_split
 
 from sklearn_autotune import AutoModelSelector
-from sklearn_autotune.selection import _ensemble_choice
-from sklearn_autotune.selection._auto_model_selector import AutoModelSelector as Selector
-from sklearn_autotune.selection._second_layer import MIN_ROWS, SecondLayer
-from tests.faults.nightly import IS_NIGHT
+from sklearn_autotune.selection import _auto_model_selector, _ensemble_choice
+from sklearn_autotune.selection._ranking import MeasuredCandidates
+from sklearn_autotune.selection._second_layer import MIN_ROWS
 
 STACKED = {"stacked_linear", "stacked_trees"}
 
@@ -76,7 +76,7 @@ def test_it_is_better_than_the_first_layer_and_worth_what_it_says(fitted, data):
 
 def test_on_noise_it_is_worth_nothing():
     scores = []
-    for seed in range(3 if IS_NIGHT else 2):
+    for seed in range(3):
         random = np.random.RandomState(seed)
         X, y = random.normal(size=(800, 5)), random.randint(0, 2, 800)
         scores.append(selector(scoring="roc_auc", random_state=seed).fit(X, y).best_score_)
@@ -100,7 +100,7 @@ def test_trees_do_not_learn_a_rows_target_from_its_twins_predictions():
 def test_trees_hardly_learn_a_rows_target_from_its_neighbours_predictions():
     """Where labels are noise, nothing can be less than chance; with leaves of 3 rows the mean was 0.006 less."""
     losses = []
-    for seed in range(2 if IS_NIGHT else 1):
+    for seed in range(2):
         random = np.random.RandomState(seed)
         X, y = random.uniform(size=(1500, 2)), random.randint(0, 2, 1500)
         board = AutoModelSelector(families=["neighbors", "forest", "extra_trees"], n_trials=3, random_state=0).fit(X, y)
@@ -192,27 +192,42 @@ def test_where_predicting_has_to_be_quick_what_it_looks_at_counts(data, monkeypa
 
 @pytest.fixture
 def schedules(monkeypatch):
-    """The plans of all searches to come, in order."""
+    """The schedules of all searches to come, in order."""
     made = []
-    make = Selector._make_schedule
+    make = _auto_model_selector.make_schedule
 
-    def watched(self, *args):
-        made.append(make(self, *args))
+    def watched(*args, **kwargs):
+        made.append(make(*args, **kwargs))
         return made[-1]
 
-    monkeypatch.setattr(Selector, "_make_schedule", watched)
+    monkeypatch.setattr(_auto_model_selector, "make_schedule", watched)
     return made
 
 
-def test_time_is_kept_for_it(schedules, data):
+@pytest.fixture
+def searches(monkeypatch):
+    """The measured candidates of all searches to come, in order."""
+    made = []
+
+    class Watched(MeasuredCandidates):
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(self)
+
+    monkeypatch.setattr(_auto_model_selector, "MeasuredCandidates", Watched)
+    return made
+
+
+def test_time_is_kept_for_it(schedules, searches, data):
     X, _, y, _ = data
     found = selector(timeout=60).fit(X, y)
-    (schedule,) = schedules
+    (reserve,) = (schedule.time_reserve for schedule in schedules)
+    records = searches[0].records
 
-    assert schedule.second_layer.estimate_seconds(schedule.records) > 0
-    assert schedule.estimate_seconds_after_search(schedule.records) == pytest.approx(
-        schedule.estimate_blend_and_refit_seconds(schedule.records)
-        + schedule.second_layer.estimate_seconds(schedule.records)
+    assert len(records) == 3
+    assert reserve.second_layer.estimate_seconds(records) > 0
+    assert reserve.estimate_seconds_after_search(records) == pytest.approx(
+        reserve.estimate_blend_and_refit_seconds(records) + reserve.second_layer.estimate_seconds(records)
     )
     assert families_of(found.blend_weights_) & STACKED
 
@@ -223,23 +238,24 @@ def test_what_would_take_too_long_is_left_out(schedules, data):
     (schedule,) = schedules
     # How busy the machine was is not to decide which of the two takes longer.
     schedule.cost_model.correction_factors.clear()
-    linear, trees = list(schedule.second_layer.select_affordable_families(3))
+    linear, trees = list(schedule.time_reserve.second_layer.select_affordable_families(3))
     assert trees[1] > linear[1]
 
     for max_seconds, expected in ((1.01 * linear[1], ["stacked_linear"]), (0.99 * linear[1], [])):
-        schedule.second_layer.max_seconds = max_seconds
-        assert [family.name for family, _ in schedule.second_layer.select_affordable_families(3)] == expected
+        estimate = replace(schedule.time_reserve.second_layer, max_seconds=max_seconds)
+        assert [family.name for family, _ in estimate.select_affordable_families(3)] == expected
 
 
 def test_its_time_is_estimated_from_the_most_similar_models(schedules, data):
     X, _, y, _ = data
     selector().fit(X, y)
     (schedule,) = schedules
-    correction_factors = schedule.cost_model.correction_factors
+    correction_factors = dict(schedule.cost_model.correction_factors)
 
     def estimate(**changed):
-        schedule.cost_model.correction_factors = correction_factors | changed
-        return [seconds for _, seconds in schedule.second_layer.select_affordable_families(3)]
+        schedule.cost_model.correction_factors.clear()
+        schedule.cost_model.correction_factors.update(correction_factors | changed)
+        return [seconds for _, seconds in schedule.time_reserve.second_layer.select_affordable_families(3)]
 
     linear = estimate()[0]
     assert estimate(logistic=2 * correction_factors["logistic"])[0] == pytest.approx(2 * linear)
@@ -249,10 +265,8 @@ def test_its_time_is_estimated_from_the_most_similar_models(schedules, data):
 
 def test_without_time_nothing_of_it_is_begun(monkeypatch, data):
     X, _, y, _ = data
-    measure = SecondLayer.measure
-    monkeypatch.setattr(
-        SecondLayer, "measure", lambda self, records, number, until: measure(self, records, number, 0.0)
-    )
+    measure = _auto_model_selector.measure_second_layer
+    monkeypatch.setattr(_auto_model_selector, "measure_second_layer", lambda *args: measure(*args[:-1], 0.0))
     found = selector(timeout=60).fit(X, y)
 
     assert not set(found.leaderboard_["family"]) & STACKED

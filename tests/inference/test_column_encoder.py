@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_autotune.tables._encoder import ColumnEncoder
+from sklearn_autotune.inference._column_encoder import ColumnEncoder
 
 values = st.one_of(st.none(), st.sampled_from(["a", "b", "ä", ""]), st.integers(-3, 3))
 

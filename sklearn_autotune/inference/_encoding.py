@@ -1,4 +1,4 @@
-"""What exported scripts take along: small estimators that are written into them as they stand here."""
+"""Small estimators that encode a table or labels; exported scripts hold a copy of their source."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sklearn_autotune.tables._encoder import ColumnEncoder
+from sklearn_autotune.inference._column_encoder import ColumnEncoder
 
 __all__ = ["EncodingTransformer", "LabelEncodingClassifier"]
 
 
 class EncodingTransformer(TransformerMixin, BaseEstimator):
-    """Makes numbers of a table: of categories their places among those seen in training, of dates days."""
+    """Encodes a table as numbers: categories become codes, dates become days; see `ColumnEncoder`."""
 
     def fit(self, X: Any, y: Any = None) -> "EncodingTransformer":
-        """Learn which columns hold categories, and which."""
+        """Learn which columns hold categories, and which categories they hold."""
         self.encoder_ = ColumnEncoder()
         self.encoder_.fit_transform(X)
         if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
@@ -23,7 +23,7 @@ class EncodingTransformer(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Any:
-        """Return the numbers."""
+        """Return the table as numbers."""
         if hasattr(X, "columns") and hasattr(self, "feature_names_in_"):
             X = X[self.feature_names_in_.tolist()]
         return self.encoder_.transform(X)
@@ -37,12 +37,12 @@ class LabelEncodingClassifier(ClassifierMixin, BaseEstimator):
         self.class_weight = class_weight
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LabelEncodingClassifier":
-        """Number the classes and fit the model."""
-        self.classes_, places = np.unique(y, return_inverse=True)
+        """Encode the classes as 0, 1, 2 and so on, and fit the model."""
+        self.classes_, class_codes = np.unique(y, return_inverse=True)
         if self.class_weight is not None:
             weights = compute_sample_weight(self.class_weight, y)
             sample_weight = weights if sample_weight is None else weights * sample_weight
-        self.model_ = clone(self.model).fit(X, places, sample_weight=sample_weight)
+        self.model_ = clone(self.model).fit(X, class_codes, sample_weight=sample_weight)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -1,0 +1,112 @@
+"""How the time of a selection is divided: the search, the second layer, blending, and the final fits."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sklearn_autotune.evaluation import Outcome
+from sklearn_autotune.search._trial_loop import Budget, TrialRecord
+from sklearn_autotune.selection._candidates import FAMILY
+from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.selection._ranking import MAX_BLEND_SIZE, sort_by_score
+from sklearn_autotune.selection._second_layer import SecondLayerEstimate
+
+__all__ = ["SelectionBudget", "TimeReserve"]
+
+# Seconds reserved for blending and the steps after it, fits apart: BLEND_SECONDS, but at most BLEND_TIME_SHARE of the
+# time limit of a candidate.
+BLEND_SECONDS = 0.5
+BLEND_TIME_SHARE = 0.2
+
+# After this many candidates in a row that ran out of time, no further one would finish in time either.
+MAX_OUT_OF_TIME = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TimeReserve:
+    """The time that is reserved for the stages after the search.
+
+    Parameters
+    ----------
+    cost_model : CostModel
+    second_layer : SecondLayerEstimate
+    deadline : float or None
+        ``time.time()`` at which ``fit`` has to end.
+    n_rows : int
+        Number of rows of the final fits.
+    refits_all : bool
+        Whether every chosen candidate is fitted again, since candidates were measured on a sample.
+    """
+
+    cost_model: CostModel
+    second_layer: SecondLayerEstimate
+    deadline: float | None
+    n_rows: int
+    refits_all: bool
+
+    def estimate_seconds_after_search(self, records: Sequence[TrialRecord]) -> float:
+        """Estimate the seconds of second layer, blending and final fits, if the best so far stay the best."""
+        seconds = self.second_layer.estimate_seconds(records)
+        return seconds + self.estimate_blend_and_refit_seconds(records)
+
+    def estimate_blend_and_refit_seconds(self, records: Sequence[TrialRecord]) -> float:
+        """Estimate the seconds of blending and final fits, if the best candidates so far stay the best.
+
+        The best candidate is always fitted. For all final fits together, at most the time limit of a candidate is
+        reserved: candidates for which no time is left are not part of the blend.
+        """
+        base_numbers = {record.number for record in self.second_layer.select_base_records(records)}
+        refits = [
+            self.cost_model.estimate_refit_seconds(record, self.n_rows)
+            for rank, record in enumerate(sort_by_score(records))
+            if (rank < MAX_BLEND_SIZE or record.number in base_numbers) and self.is_refitted(record)
+        ]
+        max_seconds = self.cost_model.max_candidate_seconds or float("inf")
+        return self.blend_seconds + (max(refits[0], min(sum(refits), max_seconds)) if refits else 0.0)
+
+    @property
+    def blend_seconds(self) -> float:
+        """Seconds reserved for blending and the steps after it, fits apart."""
+        max_seconds = self.cost_model.max_candidate_seconds or float("inf")
+        return min(BLEND_SECONDS, BLEND_TIME_SHARE * max_seconds)
+
+    def compute_second_layer_deadline(self, records: Sequence[TrialRecord]) -> float | None:
+        """Compute when measuring the second layer has to end."""
+        return None if self.deadline is None else self.deadline - self.estimate_blend_and_refit_seconds(records)
+
+    @property
+    def blend_deadline(self) -> float | None:
+        """When blending has to end. It gets its seconds even if a candidate has overrun the time limit."""
+        return None if self.deadline is None else max(self.deadline, time.time() + self.blend_seconds)
+
+    def is_refitted(self, record: TrialRecord) -> bool:
+        """Whether a chosen candidate is fitted once more, on all rows, instead of averaging its fold models."""
+        return self.refits_all or not self.cost_model.families[record.params[FAMILY]].is_bagged
+
+
+@dataclass(slots=True)
+class SelectionBudget(Budget):
+    """A budget that reserves time for second layer, blending and final fits.
+
+    Attributes
+    ----------
+    estimate_reserved_seconds : callable
+        Estimates the seconds of these stages.
+    """
+
+    estimate_reserved_seconds: Callable[[], float] = float
+    n_out_of_time: int = field(default=0, init=False)
+
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Count the candidates in a row that ran out of time."""
+        self.n_out_of_time = self.n_out_of_time + 1 if outcome.status == "timeout" else 0
+
+    @property
+    def search_deadline(self) -> float | None:
+        """When measuring has to end."""
+        return None if self.deadline is None else self.deadline - self.estimate_reserved_seconds()
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether time is up, or several candidates in a row ran out of time."""
+        return self.seconds_left == 0.0 or self.n_out_of_time >= MAX_OUT_OF_TIME

@@ -1,0 +1,75 @@
+"""Reads a raw table with its target and metadata, and checks them against each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets
+
+from sklearn_autotune.inference._table_reader import TableReader
+from sklearn_autotune.tables._checks import check_classes, check_target_and_metadata
+
+__all__ = ["TableData", "read_table"]
+
+
+@dataclass(frozen=True, slots=True)
+class TableData:
+    """A table as models get it, with its target and metadata.
+
+    Attributes
+    ----------
+    reader : TableReader
+        Fitted; reads further rows in the same way.
+    X : ndarray of shape (n_samples, n_columns)
+        Without constant columns.
+    y : ndarray of shape (n_samples,)
+        Class labels as the user passed them, or numbers.
+    metadata : mapping of str to object
+        Without those that are None.
+    classes : ndarray of shape (n_classes,) or None
+        None in regression.
+    """
+
+    reader: TableReader
+    X: np.ndarray
+    y: np.ndarray
+    metadata: Mapping[str, Any]
+    classes: np.ndarray | None
+
+
+def read_table(X: Any, y: Any, metadata: Mapping[str, Any], *, is_classification: bool, cv: Any) -> TableData:
+    """Read a table; check its target and metadata.
+
+    Parameters
+    ----------
+    X : array-like or DataFrame of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    metadata : mapping of str to object
+        See `check_target_and_metadata`.
+    is_classification : bool
+    cv : object
+        If it is a number of folds, each class needs as many rows.
+
+    Returns
+    -------
+    data : TableData
+
+    Raises
+    ------
+    ValueError, TypeError
+        If table, target or metadata cannot be used.
+    """
+    reader = TableReader()
+    encoded = reader.fit_transform(X)
+    y, metadata = check_target_and_metadata(encoded, y, metadata)
+    if not is_classification:
+        if len(y) < 2:
+            raise ValueError("Found n_samples = 1: there have to be rows to learn from and rows to score.")
+        values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        return TableData(reader, encoded, values, metadata, None)
+    check_classification_targets(y)
+    classes, counts = np.unique(y, return_counts=True)
+    check_classes(classes, counts, cv)
+    return TableData(reader, encoded, y, metadata, classes)

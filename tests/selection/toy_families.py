@@ -1,0 +1,58 @@
+"""Toy families, and records of their candidates, for the tests of this folder."""
+
+from functools import partial
+
+from optuna.distributions import FloatDistribution
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.naive_bayes import GaussianNB
+
+from sklearn_autotune.evaluation import FoldScore, Outcome
+from sklearn_autotune.families import Family, Shape
+from sklearn_autotune.families._base import estimate_boosting_seconds
+from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.selection._budget import TimeReserve
+from sklearn_autotune.selection._candidates import make_candidate
+from sklearn_autotune.selection._second_layer import SecondLayerEstimate
+
+N_FOLDS = 3
+
+
+def family(name, seconds=0.001, rounds=None, n_first=2):
+    """A family whose candidates differ in the smoothing alone."""
+    return Family(
+        name=name,
+        estimators=("sklearn.GaussianNB",),
+        space=lambda shape: {"var_smoothing": [10.0**-power for power in range(n_first)]},
+        make=lambda shape: GaussianNB(),
+        first=tuple({"var_smoothing": 10.0**-power} for power in range(n_first)),
+        seconds=lambda shape: seconds,
+        rounds=rounds,
+    )
+
+
+def boosting(rounds="n_estimators"):
+    """A family whose candidates take the longer the lower their learning rate is: at 0.08 ten seconds for each fold."""
+    return Family(
+        name="boosted",
+        estimators=("sklearn.GradientBoostingClassifier",),
+        space=lambda shape: {"learning_rate": FloatDistribution(0.05, 0.3)},
+        make=lambda shape: GradientBoostingClassifier(),
+        first=({"learning_rate": 0.08},),
+        seconds=partial(estimate_boosting_seconds, fixed_seconds=0.0, seconds_per_output=10.0, seconds_per_cell=0.0),
+        rounds=rounds,
+    )
+
+
+def shape(n_rows):
+    return Shape(n_rows, is_classifier=True)
+
+
+def record(number, name, *scores, status="complete", seconds=0.001):
+    folds = tuple(FoldScore(score, None, seconds, 0.0, None) for score in scores)
+    params = make_candidate(family(name), {"var_smoothing": 10.0**-number})
+    return TrialRecord(number, params, Outcome(status, folds))
+
+
+def make_reserve(cost_model, deadline, n_rows=150, refits_all=False):
+    """Time that is reserved if there can be no second layer."""
+    return TimeReserve(cost_model, SecondLayerEstimate(cost_model), deadline, n_rows, refits_all)
