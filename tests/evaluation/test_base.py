@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome, Progress, WorkItem, measure
+from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome, Progress, WorkItem, average_folds, measure
 from sklearn_autotune.evaluation._base import RemotePrunerState, join_parts
 from sklearn_autotune.execution._slots import SlotExecutor, _get_priority
 from sklearn_autotune.pruning._fold_racing import FoldRacingState
@@ -112,3 +112,11 @@ def test_a_candidate_that_is_decided_leaves_the_queue_and_later_parts_of_it_are_
     ]
     assert not slots.queue
     assert slots._add_part(second, measure(Given([0.1, 0.2, 0.3]), second)) == []
+
+
+def test_the_mean_over_the_folds_is_that_of_the_named_score():
+    folds = [FoldScore({"a": 1.0, "b": 0.25}, None, 0.0, 0.0), FoldScore({"a": 0.0, "b": 0.75}, None, 0.0, 0.0)]
+
+    assert average_folds(folds, "b") == 0.5
+    assert average_folds(folds[:1], None) == 1.0
+    assert average_folds(Given([0.25, 0.5]).folds, None) == 0.375

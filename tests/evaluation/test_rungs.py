@@ -308,6 +308,13 @@ def test_where_the_count_is_a_parameter_the_final_fit_is_as_ever():
     assert len(model.estimators_) == outcome.resolved_params["n_estimators"]
 
 
+def test_the_amount_is_that_of_the_best_rung_and_for_rows_that_of_the_last():
+    curve = [Rung(10, (0.5, 0.6)), Rung(30, (0.7, 0.8)), Rung(90, (0.6, 0.7))]
+
+    assert RungFit("iterations").get_resource_amount(curve) == 30
+    assert RungFit("n_samples").get_resource_amount(curve) == 90
+
+
 # -- the rest of the seam ----------------------------------------------------------------------------------------------
 
 

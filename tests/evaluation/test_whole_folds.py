@@ -2,16 +2,18 @@
 
 import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import StratifiedKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_autotune.evaluation import NoPruningState, WorkItem, measure
+from sklearn_autotune.evaluation import NoPruningState, PlainFit, WorkItem, measure
 from tests.rung_folds import X, whole_folds, y
-from tests.toys import FailingClassifier, PickyClassifier
+from tests.toys import FailingClassifier, PickyClassifier, WeightedClassifier, read_log
 
 
 def work(fold_numbers=(), **params):
@@ -86,3 +88,20 @@ def test_a_parameter_that_cannot_be_set_fails_the_candidate_and_not_the_search()
 def test_with_error_score_raise_the_estimators_own_exception_comes_through():
     with pytest.raises(ValueError, match="the toy fails on purpose"):
         measure(whole_folds(FailingClassifier(above=1), error_score="raise"), work(a=2))
+
+
+def test_the_final_fit_passes_rows_and_metadata_to_one_fit_in_place(tmp_path):
+    model = WeightedClassifier(log=tmp_path / "log")
+
+    assert PlainFit().fit(model, X, y, {"sample_weight": y + 1.0}, ()) is model
+
+    check_is_fitted(model)
+    assert [entry["method"] for entry in read_log(tmp_path / "log")] == ["fit"]
+
+
+def test_the_final_fit_needs_no_target():
+    check_is_fitted(PlainFit().fit(KMeans(2, n_init=1, random_state=0), X, None, {}, ()))
+
+
+def test_whole_folds_have_no_resource():
+    assert PlainFit().get_resource_amount(()) is None
