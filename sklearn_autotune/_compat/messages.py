@@ -1,8 +1,8 @@
-"""Text for messages: the line of a traceback that names the exception, and URLs without passwords."""
+"""Text for messages: one line of a traceback, and URLs without passwords."""
 
 import re
 
-__all__ = ["extract_exception_line", "redact_url"]
+__all__ = ["extract_exception_line", "extract_last_line", "redact_url"]
 
 EXCEPTION_LINE_PATTERN = re.compile(r"[\w.]*(Error|Exception|Exit): .")
 
@@ -27,6 +27,17 @@ def extract_exception_line(error: str) -> str:
     lines = error.strip().splitlines()
     named = [line for line in lines if EXCEPTION_LINE_PATTERN.match(line)]
     return (named or lines)[-1]
+
+
+def extract_last_line(error: str) -> str:
+    """Return the last line of a traceback: the end of the exception's message, if that has several lines.
+
+    Examples
+    --------
+    >>> extract_last_line("ValueError: C must be positive\\nC: the penalty\\n")
+    'C: the penalty'
+    """
+    return error.strip().splitlines()[-1]
 
 
 def redact_url(url: str, *, hide_user: bool = False) -> str:

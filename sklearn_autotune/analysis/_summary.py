@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_autotune._compat.messages import extract_exception_line
+from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.types import ArrayLike, FittedSearch, MatrixLike
 from sklearn_autotune.analysis._trial_table import COMPLETE, TrialTable, measure_overhead, read_trial_table
 
@@ -297,6 +297,6 @@ def _format_percent(part: float, whole: float) -> str:
 
 
 def _format_error(error: str | None) -> str:
-    """Return the line that names an exception, as a sentence."""
-    line = extract_exception_line(error or "an unknown error").strip()
+    """Return the last line of a traceback, as a sentence."""
+    line = extract_last_line(error or "an unknown error").strip()
     return line if line.endswith(".") else f"{line}."

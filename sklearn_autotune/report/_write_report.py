@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_autotune import plotting
-from sklearn_autotune._compat.messages import extract_exception_line
+from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune._compat.types import Estimator, FittedSearch
 from sklearn_autotune.analysis._comparison import Comparison
@@ -295,7 +295,7 @@ def _render_failures(trial_table: TrialTable) -> Iterator[str]:
         )
     for error, numbers in by_error.items():
         shown = ", ".join(str(number) for number in numbers[:20]) + (" …" if len(numbers) > 20 else "")
-        line = extract_exception_line(error)
+        line = extract_last_line(error)
         yield html.render_details(f"{len(numbers)} × {line} (trials {shown})", html.render_code(error))
 
 
@@ -341,7 +341,7 @@ def _render_comparison(comparison: Comparison) -> Iterator[str]:
     if errors:
         yield html.render_heading("Failures")
     for row in errors:
-        line = extract_exception_line(row["error"])
+        line = extract_last_line(row["error"])
         yield html.render_details(f"{row['method']}, fold {row['fold']}: {line}", html.render_code(row["error"]))
 
 
