@@ -91,6 +91,13 @@ def test_default_rounds_are_those_of_the_library():
     assert find_default_rounds(XGBRFClassifier(), "n_estimators") is None  # it counts trees in one round
 
 
+def test_a_class_derived_from_a_librarys_is_not_taken_for_it():
+    class Derived(XGBClassifier):
+        pass
+
+    assert find_default_rounds(Derived(), "n_estimators") is None
+
+
 class Averages(RandomForestClassifier):
     """A toy of a library that is not known: its rounds are called ``n_steps``."""
 

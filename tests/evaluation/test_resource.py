@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from xgboost import XGBClassifier, XGBRFClassifier
+from xgboost import XGBClassifier
 
 from sklearn_autotune.evaluation._resource import (
     AUTO_EPOCHS,
@@ -14,7 +14,6 @@ from sklearn_autotune.evaluation._resource import (
     check_not_searched,
     get_default_amount,
     is_positive_integer,
-    is_xgboost_booster,
     locate_resource,
 )
 
@@ -86,12 +85,3 @@ def test_an_amount_that_is_no_positive_integer_is_refused():
     with pytest.raises(ValueError, match="max_iter is -1 in SVC"):
         get_default_amount(svm, locate_resource(svm, "iterations"))
     assert [is_positive_integer(amount) for amount in (1, 0, True, 1.0)] == [True, False, False, False]
-
-
-def test_forests_of_xgboost_and_derived_classes_count_no_boosting_rounds():
-    class Derived(XGBClassifier):
-        pass
-
-    assert is_xgboost_booster(XGBClassifier())
-    assert not is_xgboost_booster(XGBRFClassifier())
-    assert not is_xgboost_booster(Derived())
