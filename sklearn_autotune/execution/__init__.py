@@ -5,16 +5,19 @@ Worker processes import this room, so nothing in it imports Optuna.
 
 from joblib.parallel import get_active_backend
 
+from sklearn_autotune._compat.roll import import_roll
 from sklearn_autotune.execution._base import NO_LIMITS, ExecutionRequest, Executor, ExecutorBackend, TrialLimits
-from sklearn_autotune.execution._dask import DaskExecutor
-from sklearn_autotune.execution._in_process import InProcessExecutor
-from sklearn_autotune.execution._processes import ProcessExecutor
-from sklearn_autotune.execution._threads import ThreadExecutor
 
 __all__ = ["BACKENDS", "NO_LIMITS", "ExecutionRequest", "Executor", "ExecutorBackend", "TrialLimits", "make_executor"]
 
-# In the order in which they are asked.
-BACKENDS: tuple[type[ExecutorBackend], ...] = (DaskExecutor, InProcessExecutor, ThreadExecutor, ProcessExecutor)
+# One line an executor, in the order in which they are asked.
+BACKENDS: tuple[type[ExecutorBackend], ...] = import_roll(
+    __name__,
+    "_dask.DaskExecutor",
+    "_in_process.InProcessExecutor",
+    "_threads.ThreadExecutor",
+    "_processes.ProcessExecutor",
+)
 
 
 def make_executor(request: ExecutionRequest) -> Executor:

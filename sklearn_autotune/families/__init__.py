@@ -1,7 +1,6 @@
 """The catalogue of model families, and search spaces composed from it."""
 
 from collections.abc import Iterator
-from importlib import import_module
 from importlib.util import find_spec
 from inspect import signature
 from itertools import product
@@ -9,6 +8,7 @@ from typing import Any
 
 from sklearn.base import is_classifier
 
+from sklearn_autotune._compat.roll import import_roll
 from sklearn_autotune.families._base import Branch, Family, Shape
 
 __all__ = [
@@ -23,7 +23,8 @@ __all__ = [
 
 # One line a family, as module.NAME, in the order in which `AutoModelSelector` tries them: fast families that are good
 # on many tables come first.
-ROLL = (
+FAMILIES: tuple[Family, ...] = import_roll(
+    __name__,
     "_baseline.BASELINE",
     "_linear.LOGISTIC",
     "_linear.RIDGE",
@@ -39,15 +40,6 @@ ROLL = (
     "_gradient_boosting.GRADIENT_BOOSTING",
     "_naive_bayes.NAIVE_BAYES",
 )
-
-
-def _import_family(place: str) -> Family:
-    module, name = place.split(".")
-    family: Family = getattr(import_module(f"{__name__}.{module}"), name)
-    return family
-
-
-FAMILIES = tuple(_import_family(place) for place in ROLL)
 
 
 def auto_space(estimator: Any, *, n_rows: int) -> Branch | list[Branch]:

@@ -1,10 +1,11 @@
 """When a candidate is stopped before it is measured in full: one pruning rule a file.
 
-A new rule is a file with a class, and the class's name in `RULES`.
+A new rule is a file with a class, and a line in `RULES`.
 """
 
 from typing import Protocol
 
+from sklearn_autotune._compat.roll import import_roll
 from sklearn_autotune.pruning._base import PruningRequest, PruningRule, PruningTracker, Tolerance
 from sklearn_autotune.pruning._fold_racing import FoldRacing, FoldRacingRule, FoldRacingTracker
 from sklearn_autotune.pruning._halving import HalvingRule
@@ -36,8 +37,14 @@ class _SelectableRule(Protocol):
         ...
 
 
-# In the order in which they are asked; the last one accepts every request.
-RULES: tuple[_SelectableRule, ...] = (HalvingRule, FoldRacingRule, OptunaPrunerRule, NoPruningRule)
+# One line a rule, in the order in which they are asked; the last one accepts every request.
+RULES: tuple[_SelectableRule, ...] = import_roll(
+    __name__,
+    "_halving.HalvingRule",
+    "_fold_racing.FoldRacingRule",
+    "_optuna_pruner.OptunaPrunerRule",
+    "_no_pruning.NoPruningRule",
+)
 
 
 def choose_rule(request: PruningRequest) -> PruningRule:

@@ -1,15 +1,18 @@
 """Optuna studies: create, open, lock, write, resume and share them."""
 
+from sklearn_autotune._compat.roll import import_roll
 from sklearn_autotune.storage._base import StorageBackend
-from sklearn_autotune.storage._given_storage import GivenStorage
-from sklearn_autotune.storage._journal import Journal
-from sklearn_autotune.storage._server import DatabaseServer
-from sklearn_autotune.storage._sqlite_file import SqliteFile
 
 __all__ = ["BACKENDS", "StorageBackend", "choose_backend"]
 
-# In the order in which they are asked; the last one accepts anything.
-BACKENDS: tuple[type[StorageBackend], ...] = (SqliteFile, DatabaseServer, Journal, GivenStorage)
+# One line a storage, in the order in which they are asked; the last one accepts anything.
+BACKENDS: tuple[type[StorageBackend], ...] = import_roll(
+    __name__,
+    "_sqlite_file.SqliteFile",
+    "_server.DatabaseServer",
+    "_journal.Journal",
+    "_given_storage.GivenStorage",
+)
 
 
 def choose_backend(storage: object) -> type[StorageBackend]:

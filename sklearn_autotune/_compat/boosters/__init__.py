@@ -17,10 +17,7 @@ from sklearn_autotune._compat.boosters._base import (
     has_repeatable_seed,
     is_exact_class,
 )
-from sklearn_autotune._compat.boosters._catboost import CATBOOST
-from sklearn_autotune._compat.boosters._lightgbm import LIGHTGBM
-from sklearn_autotune._compat.boosters._scikit_learn import SCIKIT_LEARN
-from sklearn_autotune._compat.boosters._xgboost import XGBOOST
+from sklearn_autotune._compat.roll import import_roll
 
 __all__ = [
     "BOOSTER_LIBRARIES",
@@ -40,8 +37,14 @@ __all__ = [
     "start_exact_continued_fit",
 ]
 
-BOOSTER_LIBRARIES: tuple[BoosterLibrary, ...] = (XGBOOST, LIGHTGBM, CATBOOST)
-LIBRARIES: tuple[Library, ...] = (SCIKIT_LEARN, *BOOSTER_LIBRARIES)
+# One line a library.
+BOOSTER_LIBRARIES: tuple[BoosterLibrary, ...] = import_roll(
+    __name__,
+    "_xgboost.XGBOOST",
+    "_lightgbm.LIGHTGBM",
+    "_catboost.CATBOOST",
+)
+LIBRARIES: tuple[Library, ...] = (*import_roll(__name__, "_scikit_learn.SCIKIT_LEARN"), *BOOSTER_LIBRARIES)
 
 # What estimators call their number of rounds; then also what they take in its place.
 ROUNDS_PARAMS = tuple(dict.fromkeys(name for library in LIBRARIES for name in library.rounds_params))
