@@ -10,13 +10,14 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
 
 __all__ = ["MethodProgress", "TrialProgress"]
 
 logger = logging.getLogger(__name__)
 
-COUNTED_STATUSES = ("complete", "pruned", "failed")
+COUNTED_STATUSES = (Status.COMPLETE, Status.PRUNED, Status.FAILED)
 
 
 class TrialProgress:
@@ -181,7 +182,7 @@ class TrialProgress:
 
     def _count(self, trial: FrozenTrial) -> None:
         # Failed trials are told as pruned, since samplers learn from those; our own record says which.
-        told = "complete" if trial.state == TrialState.COMPLETE else "pruned"
+        told = Status.COMPLETE if trial.state == TrialState.COMPLETE else Status.PRUNED
         status = trial.user_attrs.get(OUTCOME_ATTRIBUTE, {}).get("status", told)
         if status not in self.counts:
             return
@@ -191,7 +192,9 @@ class TrialProgress:
 
     def _format_score_and_counts(self) -> str:
         best = "no score yet" if self.best is None else f"best {self.best:.5g} (trial {self._best_number})"
-        return ", ".join([best, *(f"{n} {status}" for status, n in self.counts.items() if n or status == "complete")])
+        return ", ".join(
+            [best, *(f"{n} {status}" for status, n in self.counts.items() if n or status == Status.COMPLETE)]
+        )
 
 
 class MethodProgress:

@@ -17,6 +17,7 @@ from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import FittedSearch, Predictor
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.evaluation import average_scores
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import get_deployed_model
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
 
@@ -30,7 +31,7 @@ PURPOSE = "Tracking with MLflow"
 SQLITE = "sqlite:///"
 
 # How a run of MLflow ends, for each way in which a trial does.
-RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+RUN_STATUS: dict[str, str] = {Status.COMPLETE: "FINISHED", Status.PRUNED: "KILLED", Status.FAILED: "FAILED"}
 
 # MLflow's own limits.
 MAX_PARAM_LENGTH = 6000
@@ -465,7 +466,9 @@ def _import_quietly(module: str) -> Any:
 
 def _get_status(trial: FrozenTrial) -> str:
     """Return a trial's status by our own record: failed trials are told as pruned, so that samplers learn from them."""
-    state_name = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(trial.state, "cancelled")
+    state_name = {TrialState.COMPLETE: Status.COMPLETE, TrialState.PRUNED: Status.PRUNED}.get(
+        trial.state, Status.CANCELLED
+    )
     return trial.user_attrs.get(OUTCOME_ATTRIBUTE, {}).get("status", state_name)
 
 

@@ -22,6 +22,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn_autotune._compat.sklearn import accepts_sample_weight, is_routing_enabled, take_metadata_rows, take_rows
 from sklearn_autotune._compat.types import ArrayLike, Fittable, MatrixLike, Scorer
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
+from sklearn_autotune.evaluation._status import Status
 
 __all__ = ["OuterFoldTask", "measure_method", "route_metadata"]
 
@@ -206,7 +207,7 @@ def _make_trace(
     fitted: object, trial_table: TrialTable, begin: datetime, seconds: float
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return when each score was known: by the study's times, else by adding up the candidates' seconds."""
-    complete = trial_table.find_by_status("complete")
+    complete = trial_table.find_by_status(Status.COMPLETE)
     if not len(complete):
         return None
     if hasattr(fitted, "study_") and hasattr(fitted.study_, "get_trials"):

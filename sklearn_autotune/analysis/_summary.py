@@ -9,7 +9,8 @@ import numpy as np
 
 from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.types import ArrayLike, FittedSearch, MatrixLike
-from sklearn_autotune.analysis._trial_table import COMPLETE, TrialTable, measure_overhead, read_trial_table
+from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead, read_trial_table
+from sklearn_autotune.evaluation._status import Status
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -135,7 +136,7 @@ def _compute_numbers(
     best_score, std_error, n_close = _describe_best(trial_table)
     inner = getattr(search, "best_score_", None)
     late_gain, is_improving = _measure_late_gain(trial_table)
-    errors = [trial_table.error[index] for index in trial_table.find_by_status("failed")]
+    errors = [trial_table.error[index] for index in trial_table.find_by_status(Status.FAILED)]
     return {
         "n_trials": len(trial_table),
         "counts": counts,
@@ -233,7 +234,7 @@ def _write_sentences(trial_table: TrialTable, numbers: dict[str, Any]) -> Iterat
     if rest:
         yield f"Of that, {' and '.join(rest)}."
     if numbers["first_error"] is not None:
-        first = int(trial_table.number[trial_table.find_by_status("failed")[0]])
+        first = int(trial_table.number[trial_table.find_by_status(Status.FAILED)[0]])
         n_failed = f"{counts['failed']} of {numbers['n_trials']} failed"
         yield f"{n_failed}; the first, trial {first}, with {numbers['first_error']}"
     if not np.isfinite(numbers["best_score"]):
@@ -272,12 +273,12 @@ def _suggest_next_steps(trial_table: TrialTable, numbers: dict[str, Any]) -> Ite
         name, _, side = edge.rpartition(" (")
         end = f"about the {side.rstrip(')')} value there is"
         yield f"A wider range for {name}, if it can have one: the winner has {end}."
-    if counts.get("failed", 0) > MAX_FAILED_SHARE * n_trials:
+    if counts.get(Status.FAILED, 0) > MAX_FAILED_SHARE * n_trials:
         yield "A space without what fails: conditions (a list of dicts) keep apart what cannot go together."
     held_out, error = numbers["held_out_score"], numbers["std_error"]
     if held_out is not None and error > 0 and numbers["best_score"] - held_out > MAX_GAP_IN_ERRORS * error:
         yield "More folds, or repeated ones: the inner score is too good, as the best of many noisy ones is."
-    n_complete = counts.get(COMPLETE, 0)
+    n_complete = counts.get(Status.COMPLETE, 0)
     if n_complete > 9 and numbers["n_close"] > n_complete / 2:
         yield "refit=OneStandardError(...): most complete candidates are as good, and a simpler one may do."
     elif not numbers["is_improving"] and n_trials >= 30 and np.isfinite(numbers["late_gain"]):

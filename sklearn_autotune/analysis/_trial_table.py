@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import t as t_distribution
 
 from sklearn_autotune._compat.types import ArrayLike, FittedSearch
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import get_fold_sizes, get_phase_timer
 
 __all__ = [
@@ -19,8 +20,6 @@ __all__ = [
     "measure_overhead",
     "read_trial_table",
 ]
-
-COMPLETE = "complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class TrialTable:
 
     def find_leading(self, n: int) -> np.ndarray:
         """Return the indices of the best complete trials, the winner first, then by score."""
-        complete = self.find_by_status(COMPLETE)
+        complete = self.find_by_status(Status.COMPLETE)
         by_score = complete[np.argsort(-self.score[complete], kind="stable")]
         if self.best is not None:
             by_score = np.concatenate([[self.best], by_score[by_score != self.best]])
@@ -93,7 +92,7 @@ class TrialTable:
         ValueError
             If there is none.
         """
-        selected = self.find_by_status(COMPLETE)
+        selected = self.find_by_status(Status.COMPLETE)
         if not len(selected):
             raise ValueError("No candidate is complete, so there are no scores to show.")
         columns = ("number", "status", "score", "partial_score", "fold_scores", "seconds", "fit_seconds", "n_folds")
@@ -179,9 +178,9 @@ def _choose_metric(search: FittedSearch, results: Mapping[str, Any], metric: str
 
 def _make_from_trials(trials: Mapping[str, Any], results: Mapping[str, Any], metric: str) -> TrialTable:
     """Read ``trials_``; the trials that have a row in ``cv_results_`` come in the same order there."""
-    selected = np.flatnonzero(trials["status"] != "duplicate")
+    selected = np.flatnonzero(trials["status"] != Status.DUPLICATE)
     status = np.asarray(trials["status"])[selected]
-    measured = np.isin(status.astype(str), (COMPLETE, "pruned", "failed"))
+    measured = np.isin(status.astype(str), (Status.COMPLETE, Status.PRUNED, Status.FAILED))
     row = np.where(measured, np.cumsum(measured) - 1, -1)
     folds = _collect_fold_scores(trials, metric)[selected]
     n_folds = np.asarray(trials["n_folds"])[selected]
@@ -192,7 +191,7 @@ def _make_from_trials(trials: Mapping[str, Any], results: Mapping[str, Any], met
         metric=metric,
         number=np.asarray(trials["number"])[selected],
         status=status,
-        score=np.where(status == COMPLETE, means, np.nan),
+        score=np.where(status == Status.COMPLETE, means, np.nan),
         partial_score=_average_finite(folds),
         fold_scores=folds,
         seconds=np.asarray(trials["seconds"], dtype=float)[selected],
@@ -210,22 +209,22 @@ def _make_from_results(results: Mapping[str, Any], metric: str) -> TrialTable:
     n = len(results["params"])
     folds = _collect_fold_scores(results, metric)
     means = np.asarray(results[f"mean_test_{metric}"], dtype=float)
-    status = np.where(np.isfinite(means), COMPLETE, "failed").astype(object)
+    status = np.where(np.isfinite(means), Status.COMPLETE, Status.FAILED).astype(object)
     if "iter" in results:
-        status[(status == COMPLETE) & (results["iter"] < np.max(results["iter"]))] = "pruned"
+        status[(status == Status.COMPLETE) & (results["iter"] < np.max(results["iter"]))] = str(Status.PRUNED)
     n_folds = max(1, folds.shape[1])
     seconds = [np.asarray(results[f"mean_{name}_time"], dtype=float) * n_folds for name in ("fit", "score")]
     return TrialTable(
         metric=metric,
         number=np.arange(n),
         status=status,
-        score=np.where(status == COMPLETE, means, np.nan),
+        score=np.where(status == Status.COMPLETE, means, np.nan),
         partial_score=means,
         fold_scores=folds,
         seconds=np.sum(seconds, axis=0),
         fit_seconds=seconds[0],
         n_folds=np.full(n, n_folds),
-        error=[None if one != "failed" else "a score is not finite" for one in status],
+        error=[None if one != Status.FAILED else "a score is not finite" for one in status],
         params=list(results["params"]),
         row=np.arange(n),
         best=None,

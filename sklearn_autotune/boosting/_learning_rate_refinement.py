@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune.evaluation import average_folds
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._refit_rules import BestMean
 from sklearn_autotune.search._trial_loop import TrialRecord
 
@@ -65,7 +66,7 @@ class LearningRateRefinement:
             How many candidates have been asked before.
         """
         is_turn = index >= self.n_trials * (1 - FINAL_SHARE) or (index > 0 and index % REFINE_EVERY == 0)
-        complete = [record for record in records if record.outcome.status == "complete"]
+        complete = [record for record in records if record.outcome.status == Status.COMPLETE]
         measured = [record.params for record in records]
         for record in sorted(complete, key=self._average_score, reverse=True)[:N_REFINED]:
             refined = {**record.params, "learning_rate": record.params["learning_rate"] * LEARNING_RATE_FACTOR}

@@ -45,12 +45,13 @@ from sklearn_autotune.inference._column_encoder import ColumnEncoder, is_datafra
 from sklearn_autotune.inference._encoding import EncodingTransformer
 from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
+from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import fit_winner
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
 from sklearn_autotune.search._setup import get_refit_metric, make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
-from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
+from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import RawSpace, Space, read_space
 from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler
 from sklearn_autotune.tables._checks import check_target_and_metadata, check_weighted_classes, require_target

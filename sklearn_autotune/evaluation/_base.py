@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from sklearn_autotune.evaluation._status import Status
+
 __all__ = [
     "OUT_OF_TIME",
     "Evaluation",
@@ -139,7 +141,7 @@ class Outcome:
 
     Attributes
     ----------
-    status : {"complete", "failed", "pruned", "timeout", "cancelled", "duplicate"}
+    status : Status
     folds : tuple of FoldScore
         Only the folds that were measured.
     error : str or None
@@ -157,7 +159,7 @@ class Outcome:
         How the worker process ended, if its end was the end of the candidate: the signal or the exit code.
     """
 
-    status: str
+    status: Status
     folds: tuple[FoldScore, ...] = ()
     error: str | None = None
     curve: tuple[Rung, ...] = ()
@@ -170,7 +172,7 @@ class Outcome:
     @property
     def comparable_folds(self) -> tuple[FoldScore, ...]:
         """The folds whose scores can stand beside a complete candidate's: none if it was pruned at a rung."""
-        return () if self.curve and self.status == "pruned" else self.folds
+        return () if self.curve and self.status == Status.PRUNED else self.folds
 
 
 class PrunerState(Protocol):
@@ -314,7 +316,7 @@ def measure(evaluation: Evaluation, work: WorkItem) -> Outcome:
     An exception is raised only if the evaluation raises it, as it does under ``error_score="raise"``.
     """
     if work.deadline is not None and time.time() > work.deadline:
-        return Outcome("timeout", (), OUT_OF_TIME)
+        return Outcome(Status.TIMEOUT, (), OUT_OF_TIME)
     steps = evaluation.steps(work)
     for progress in steps:
         outcome = decide_outcome(work, progress)
@@ -334,7 +336,7 @@ def join_parts(work: WorkItem, parts: Sequence[Outcome | None]) -> Outcome | Non
     for part in parts:
         if part is None:
             return None
-        if part.status == "timeout" or (part.status == "failed" and not part.folds):
+        if part.status == Status.TIMEOUT or (part.status == Status.FAILED and not part.folds):
             return replace(part, folds=tuple(folds))
         for fold in part.folds:
             folds.append(fold)
@@ -351,9 +353,9 @@ def decide_outcome(work: WorkItem, progress: Progress, *, apply_pruning: bool = 
     if progress.is_last:
         return _make_final_outcome(progress)
     if progress.is_out_of_time or (work.deadline is not None and time.time() > work.deadline):
-        return Outcome("timeout", progress.folds, OUT_OF_TIME, progress.curve)
+        return Outcome(Status.TIMEOUT, progress.folds, OUT_OF_TIME, progress.curve)
     if apply_pruning and not work.pruner_state.allows(progress):
-        return Outcome("pruned", progress.folds, None, progress.curve)
+        return Outcome(Status.PRUNED, progress.folds, None, progress.curve)
     return None
 
 
@@ -361,10 +363,10 @@ def _make_final_outcome(progress: Progress) -> Outcome:
     folds = progress.folds
     errors = [fold.error for fold in folds if fold.error is not None]
     if errors:
-        return Outcome("failed", folds, errors[0], progress.curve)
+        return Outcome(Status.FAILED, folds, errors[0], progress.curve)
     if not all(is_finite_score(fold.test) for fold in folds):
-        return Outcome("failed", folds, "a score is not finite", progress.curve)
-    return Outcome("complete", folds, None, progress.curve, progress.resolved_params, artifacts=progress.artifacts)
+        return Outcome(Status.FAILED, folds, "a score is not finite", progress.curve)
+    return Outcome(Status.COMPLETE, folds, None, progress.curve, progress.resolved_params, artifacts=progress.artifacts)
 
 
 def select_score(score: Score, metric: str | None) -> float:

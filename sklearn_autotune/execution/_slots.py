@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sklearn_autotune.evaluation import NoPruningState, Outcome, Progress, WorkItem
 from sklearn_autotune.evaluation._base import decide_outcome, join_parts
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.execution._base import NO_LIMITS, TrialLimits
 
 __all__ = ["BusyTimer", "Slot", "SlotExecutor"]
@@ -201,7 +202,7 @@ class SlotExecutor(Generic[SlotType]):
         overdue = {number: seconds for number, seconds in taken.items() if seconds >= self.limits.seconds}
         self.kill(overdue)
         reason = f"The candidate took longer than trial_timeout={self.limits.seconds:g} s, and its worker was ended."
-        return [(number, Outcome("failed", (), reason, seconds=seconds)) for number, seconds in overdue.items()]
+        return [(number, Outcome(Status.FAILED, (), reason, seconds=seconds)) for number, seconds in overdue.items()]
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
@@ -217,7 +218,7 @@ class SlotExecutor(Generic[SlotType]):
         del self.pending[part.number]
         self.queue = deque(queued for queued in self.queue if queued.number != part.number)
         seconds = self.finished_seconds.pop(part.number, 0.0)
-        if known.status == "failed" and not known.folds:
+        if known.status == Status.FAILED and not known.folds:
             known = replace(known, seconds=seconds)
         return [(part.number, known)]
 
@@ -251,15 +252,15 @@ class SlotExecutor(Generic[SlotType]):
             self.n_unstarted_slots += 1
             found = EXIT_CODE_PATTERN.search(str(error))
             exit_status = found[1] if found else None
-            return Outcome("failed", (), f"The worker process died: {error}", exit_status=exit_status)
+            return Outcome(Status.FAILED, (), f"The worker process died: {error}", exit_status=exit_status)
         except MemoryError as error:
             if self.limits.n_bytes is None:
-                result = Outcome("failed", (), str(error), exception=error)
+                result = Outcome(Status.FAILED, (), str(error), exception=error)
             else:
-                result = Outcome("failed", (), f"MemoryError under memory_limit={self.limits.n_bytes}: {error}")
+                result = Outcome(Status.FAILED, (), f"MemoryError under memory_limit={self.limits.n_bytes}: {error}")
         except BaseException as error:
             # An earlier fold may make this one unnecessary, and an earlier candidate may end the search.
-            result = Outcome("failed", (), str(error), exception=error)
+            result = Outcome(Status.FAILED, (), str(error), exception=error)
         if isinstance(result, Progress):
             verdict = decide_outcome(work, result)
             if verdict is None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.analysis._trial_table import TrialTable
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.plotting._style import encode_choices
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def read_varying_axes(trial_table: TrialTable, names: Sequence[str] | None, *, m
 
     Of more than ``most``, those come that the most candidates have. If they differ in none, all come.
     """
-    complete = trial_table.find_by_status("complete")
+    complete = trial_table.find_by_status(Status.COMPLETE)
     # All candidates are asked what kind of axis it is: those that were stopped had their values from the same space.
     axes = [_read_axis(name, trial_table.params).select(complete) for name in trial_table.select_param_names(names)]
     if names is not None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.plotting._style import (
     BEST_STYLE,
     COLORS,
@@ -153,7 +154,7 @@ class LearningCurvesDisplay:
         return self
 
     def _draw_curve(self, ax: "Axes", index: int) -> Any:
-        is_complete, is_best = self.status[index] == "complete", index == self.best
+        is_complete, is_best = self.status[index] == Status.COMPLETE, index == self.best
         kind = "winner" if is_best else "complete" if is_complete else "stopped or failed"
         color = DARK_COLOR if is_best else COLORS[0] if is_complete else COLORS[1]
         known = {line.get_label() for line in ax.get_lines()}
@@ -170,11 +171,11 @@ class LearningCurvesDisplay:
         return line
 
     def _draw_stops(self, ax: "Axes", low: float) -> Any:
-        stopped = [curve for curve, status in zip(self.curves, self.status, strict=True) if status == "pruned"]
+        stopped = [curve for curve, status in zip(self.curves, self.status, strict=True) if status == Status.PRUNED]
         ends = [(amounts[-1], max(scores[-1], low)) for amounts, scores in stopped]
         if not ends:
             return None
-        mark = STATUS_STYLES["pruned"].make_scatter_settings()
+        mark = STATUS_STYLES[Status.PRUNED].make_scatter_settings()
         return ax.scatter(*np.transpose(ends), zorder=4, clip_on=False, label="stopped here", **mark)
 
     def _draw_best(self, ax: "Axes") -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import read_trial_table
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.plotting._style import (
     BEST_STYLE,
     DARK_COLOR,
@@ -122,14 +123,16 @@ class OptimizationHistoryDisplay:
         display : OptimizationHistoryDisplay
         """
         ax = make_axes(ax)
-        complete = self.status == "complete"
+        complete = self.status == Status.COMPLETE
         low, high = compute_score_limits(self.score[complete] if complete.any() else self.score)
         heights = np.where(np.isfinite(self.score), np.maximum(self.score, low), low)
         self.scatters_ = {}
         for status, mark in STATUS_STYLES.items():
             has_status = self.status == status
             if has_status.any():
-                height = np.full(has_status.sum(), low) if status == "failed" else np.minimum(heights[has_status], high)
+                height = (
+                    np.full(has_status.sum(), low) if status == Status.FAILED else np.minimum(heights[has_status], high)
+                )
                 self.scatters_[status] = ax.scatter(
                     self.number[has_status],
                     height,

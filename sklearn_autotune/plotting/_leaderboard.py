@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sklearn_autotune._compat.types import FittedSearch
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.plotting._style import COLORS, HATCHES, MARKERS, split_axes
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class LeaderboardDisplay:
         board = getattr(search, "leaderboard_", None)
         if board is None:
             raise ValueError(f"{type(search).__name__} has no leaderboard_: pass a fitted AutoModelSelector.")
-        complete = np.flatnonzero(board["status"] == "complete")
+        complete = np.flatnonzero(board["status"] == Status.COMPLETE)
         if not len(complete):
             raise ValueError("No candidate on the leaderboard is complete.")
         best_per_family = [

@@ -8,6 +8,7 @@ import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import ArrayLike
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._dimensions import make_value_key
 
 if TYPE_CHECKING:
@@ -61,11 +62,11 @@ class TrialStyle:
 
 
 STATUS_STYLES = {
-    "complete": TrialStyle("o", COLORS[0]),
-    "pruned": TrialStyle("v", COLORS[1], is_filled=False),
-    "failed": TrialStyle("x", COLORS[4], size=36.0),
-    "timeout": TrialStyle("d", COLORS[3], is_filled=False),
-    "cancelled": TrialStyle("d", COLORS[7], is_filled=False),
+    Status.COMPLETE: TrialStyle("o", COLORS[0]),
+    Status.PRUNED: TrialStyle("v", COLORS[1], is_filled=False),
+    Status.FAILED: TrialStyle("x", COLORS[4], size=36.0),
+    Status.TIMEOUT: TrialStyle("d", COLORS[3], is_filled=False),
+    Status.CANCELLED: TrialStyle("d", COLORS[7], is_filled=False),
 }
 BEST_STYLE = TrialStyle("*", DARK_COLOR, size=130.0)
 

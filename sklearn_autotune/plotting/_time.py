@@ -7,6 +7,7 @@ import numpy as np
 
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead, read_trial_table
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.plotting._style import COLORS, HATCHES, draw_legend, make_axes
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class TimeDisplay:
 
 def _sum_by_status(trial_table: TrialTable) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
     seconds, counts = {}, {}
-    for status in dict.fromkeys(("complete", "pruned", "failed", *trial_table.status)):
+    for status in dict.fromkeys((Status.COMPLETE, Status.PRUNED, Status.FAILED, *trial_table.status)):
         indices = trial_table.find_by_status(status)
         if len(indices):
             known = trial_table.seconds[indices]

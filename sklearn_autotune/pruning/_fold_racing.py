@@ -36,6 +36,7 @@ from sklearn_autotune.evaluation import (
     average_folds,
     select_score,
 )
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning._base import PruningRequest, Tolerance
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ class FoldRacingTracker:
 
     def add_outcome(self, outcome: Outcome) -> None:
         """Take into account the scores of a complete candidate."""
-        if outcome.status == "complete":
+        if outcome.status == Status.COMPLETE:
             self.scores.append(self.select_scores(outcome, self.metric))
             self.state = None
 

@@ -18,6 +18,7 @@ from sklearn_autotune._compat.types import Estimator, FittedSearch
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._summary import summarize
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.report import _html as html
 from sklearn_autotune.space._dimensions import make_value_key
 
@@ -284,7 +285,7 @@ def _render_candidates(trial_table: TrialTable) -> Iterator[str]:
 
 
 def _render_failures(trial_table: TrialTable) -> Iterator[str]:
-    failed = trial_table.find_by_status("failed")
+    failed = trial_table.find_by_status(Status.FAILED)
     if not len(failed):
         return
     yield html.render_heading("Failures")

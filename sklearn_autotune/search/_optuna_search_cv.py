@@ -28,6 +28,7 @@ from sklearn_autotune.evaluation import Evaluation, FinalFit, PlainFit, RungFit,
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.pruning import FoldRacing, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
+from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._delegation import DelegateMixin
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import fit_winner
@@ -40,7 +41,6 @@ from sklearn_autotune.search._setup import (
     make_task,
 )
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
-from sklearn_autotune.search._trial_loop import Budget, StoppingRule
 from sklearn_autotune.space._space import RawSpace, Space
 from sklearn_autotune.storage._study import compute_fingerprint, make_sampler
 

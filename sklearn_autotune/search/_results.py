@@ -16,6 +16,7 @@ from scipy.stats import rankdata
 from sklearn_autotune._compat.sklearn import report_fit_failures
 from sklearn_autotune._compat.types import Refit
 from sklearn_autotune.evaluation import FoldScore
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.search._spec import ResultsSpec
 from sklearn_autotune.search._trial_loop import TrialRecord
@@ -127,7 +128,7 @@ def format_results(
         )
     results.update(_make_param_columns([record.full_params for record in records]))
     results["params"] = [record.full_params for record in records]
-    pruned = np.array([record.outcome.status == "pruned" for record in records])
+    pruned = np.array([record.outcome.status == Status.PRUNED for record in records])
     for metric in metrics or ("score",):
         for kind in ("test", "train") if return_train_score else ("test",):
             table = _make_score_table(records, kind, metric, n_folds, error_score)
@@ -188,7 +189,7 @@ def choose_best(results: Results, records: Sequence[TrialRecord], refit: Refit, 
     TypeError, IndexError
         If a callable ``refit`` returns no index of a candidate.
     """
-    complete = np.array([record.outcome.status == "complete" for record in records])
+    complete = np.array([record.outcome.status == Status.COMPLETE for record in records])
     if callable(refit):
         index = refit(_mask_incomplete(results, complete) if isinstance(refit, RefitRule) else results)
         if not isinstance(index, numbers.Integral):
@@ -226,7 +227,7 @@ def format_trials(records: Sequence[TrialRecord], *, n_folds: int) -> dict[str, 
     """
     trials: dict[str, Any] = {
         "number": np.array([record.number for record in records], dtype=int),
-        "status": np.array([record.outcome.status for record in records], dtype=object),
+        "status": np.array([str(record.outcome.status) for record in records], dtype=object),
         "error": np.array([record.outcome.error for record in records], dtype=object),
         "exit": np.array([record.outcome.exit_status for record in records], dtype=object),
         "seconds": np.array([record.seconds for record in records], dtype=float),
@@ -265,7 +266,7 @@ def _make_failure_report(records: Sequence[TrialRecord], n_folds: int) -> list[d
     reported = []
     for record in records:
         errors = [fold.error for fold in record.outcome.folds]
-        if record.outcome.status == "failed":
+        if record.outcome.status == Status.FAILED:
             errors += [record.outcome.error] * (n_folds - len(errors))
         reported += [{"fit_error": error} for error in errors]
     return reported
@@ -287,7 +288,7 @@ def _make_score_table(
         for fold, score in enumerate(folds):
             value = getattr(score, kind)
             table[row, fold] = value[metric] if isinstance(value, dict) else value
-        if record.outcome.status == "failed" and isinstance(error_score, numbers.Real):
+        if record.outcome.status == Status.FAILED and isinstance(error_score, numbers.Real):
             table[row, len(folds) :] = error_score
     return table
 

@@ -12,9 +12,10 @@ from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.pruning import PruningRule
+from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._refit_rules import RefitRule
-from sklearn_autotune.search._trial_loop import Budget, StoppingRule, TrialRecord
+from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import Space
 
 __all__ = ["Proposer", "ResultsSpec", "SearchRun", "SearchSpec", "StudySpec", "propose_nothing"]

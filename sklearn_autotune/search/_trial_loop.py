@@ -10,9 +10,8 @@ proposed again.
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
@@ -20,7 +19,9 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import create_random_study
 from sklearn_autotune.evaluation import OUT_OF_TIME, Outcome, WorkItem, average_folds, average_scores
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning import NoPruningTracker, PruningTracker
+from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.space._space import Space, make_candidate_key
 from sklearn_autotune.storage._outcomes import (
@@ -34,7 +35,7 @@ from sklearn_autotune.storage._outcomes import (
 )
 from sklearn_autotune.storage._recorder import Recorder
 
-__all__ = ["MEASURED_STATUSES", "Budget", "ReplayMismatchError", "StoppingRule", "TrialLoop", "TrialRecord"]
+__all__ = ["MEASURED_STATUSES", "ReplayMismatchError", "TrialLoop", "TrialRecord"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,83 +47,6 @@ MAX_RANDOM_DRAWS = 1000
 
 class ReplayMismatchError(Exception):
     """The sampler does not propose a stored candidate again, so the stored search cannot be replayed."""
-
-
-@dataclass(slots=True)
-class Budget:
-    """How many candidates may be measured, and until when.
-
-    Attributes
-    ----------
-    n_trials : int
-    deadline : float or None
-        ``time.time()`` at which ``fit`` has to be over.
-    refit : bool
-        Whether a final fit has to end before the deadline too.
-    """
-
-    n_trials: int
-    deadline: float | None = None
-    refit: bool = True
-    refit_seconds: float = field(default=0.0, init=False)
-
-    def add_outcome(self, outcome: Outcome) -> None:
-        """Estimate the refit, which uses all rows, at a quarter more than the slowest fit."""
-        if outcome.folds:
-            self.refit_seconds = max(self.refit_seconds, 1.25 * max(fold.fit_seconds for fold in outcome.folds))
-
-    @property
-    def search_deadline(self) -> float | None:
-        """The ``time.time()`` at which measuring has to be over."""
-        if self.deadline is None:
-            return None
-        return self.deadline - (self.refit_seconds if self.refit else 0.0)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Seconds until measuring has to be over, at least 0."""
-        deadline = self.search_deadline
-        return None if deadline is None else max(0.0, deadline - time.time())
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether no further candidate may be started."""
-        return self.seconds_left == 0.0
-
-
-@dataclass(slots=True)
-class StoppingRule:
-    """Stops a search on the outcomes that have been told, so that it never depends on timing.
-
-    Attributes
-    ----------
-    patience : int or None
-        How many candidates in a row may have no better mean score than all before.
-    target_score : float or None
-        The mean score at which the search stops.
-    """
-
-    patience: int | None = None
-    target_score: float | None = None
-    best_score: float | None = field(default=None, init=False)
-    n_without_improvement: int = field(default=0, init=False)
-
-    def add_outcome(self, outcome: Outcome, score: float | None) -> None:
-        """Update with an outcome, and its mean score if it is complete."""
-        if outcome.status not in MEASURED_STATUSES:
-            return
-        if score is not None and (self.best_score is None or score > self.best_score):
-            self.best_score, self.n_without_improvement = score, 0
-        elif self.best_score is not None:
-            self.n_without_improvement += 1
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the search is to stop."""
-        if self.best_score is None:
-            return False
-        is_enough = self.target_score is not None and self.best_score >= self.target_score
-        return is_enough or (self.patience is not None and self.n_without_improvement >= self.patience)
 
 
 @dataclass(slots=True)
@@ -253,7 +177,7 @@ class TrialLoop:
         finally:
             del self.study.stop
             self.callbacks = ()  # the search is over: if one of them raised, it is not called again
-            self._cancel(self.running, Outcome("cancelled", (), "the search was interrupted"))
+            self._cancel(self.running, Outcome(Status.CANCELLED, (), "the search was interrupted"))
             self._close_running_trials()
 
     # -- asking ------------------------------------------------------------------------------------------------
@@ -329,7 +253,7 @@ class TrialLoop:
         key = make_candidate_key(params)
         self._check_replay(trial, key in self.seen_keys)
         if key in self.seen_keys:
-            self._close_trial(trial, params, Outcome("duplicate"))
+            self._close_trial(trial, params, Outcome(Status.DUPLICATE))
             return None
         self.seen_keys.add(key)
         self.n_accepted += 1
@@ -365,7 +289,7 @@ class TrialLoop:
         stored = self.stored_trials.get(trial.number)
         if stored is None:
             return
-        was_duplicate = stored.user_attrs[OUTCOME_ATTRIBUTE]["status"] == "duplicate"
+        was_duplicate = stored.user_attrs[OUTCOME_ATTRIBUTE]["status"] == Status.DUPLICATE
         if stored.params != trial.params or was_duplicate != is_duplicate:
             raise ReplayMismatchError(f"trial {trial.number} has {trial.params}, and had {stored.params}")
 
@@ -401,7 +325,7 @@ class TrialLoop:
                 return
             self._raise_candidate_exception(number)
             asked, outcome = self.running.pop(number), self.arrived_outcomes.pop(number)
-            if self.check_outcome is not None and outcome.status == "complete":
+            if self.check_outcome is not None and outcome.status == Status.COMPLETE:
                 self.check_outcome(outcome)
                 self.check_outcome = None
             self.contexts.close(asked.candidate_index)
@@ -427,7 +351,7 @@ class TrialLoop:
         is_stored = is_final(outcome) and self.stored_trials.pop(trial.number, None) is not None
         is_new = is_final(outcome) and not is_stored
         # Each process finds duplicates by itself.
-        is_local = outcome.status == "duplicate" and self.recorder.is_shared
+        is_local = outcome.status == Status.DUPLICATE and self.recorder.is_shared
         self.recorder.record(trial.number, frozen if is_new and not is_local else None)
         if outcome.status in MEASURED_STATUSES and not is_stored:
             for callback in self.callbacks:
@@ -438,7 +362,9 @@ class TrialLoop:
         """Pass an outcome to the budget, the pruning rule and the stopping rule."""
         self.budget.add_outcome(outcome)
         self.pruning_tracker.add_outcome(outcome)
-        self.stopping_rule.add_outcome(outcome, self._average_folds(outcome) if outcome.status == "complete" else None)
+        self.stopping_rule.add_outcome(
+            outcome, self._average_folds(outcome) if outcome.status == Status.COMPLETE else None
+        )
 
     def _average_folds(self, outcome: Outcome) -> float:
         return average_folds(outcome.folds, self.metric)
@@ -446,9 +372,9 @@ class TrialLoop:
     def _tell(self, trial: optuna.Trial, outcome: Outcome) -> FrozenTrial:
         if not self.pruning_tracker.reports_values:
             self._report_scores(trial, outcome)
-        if outcome.status == "complete":
+        if outcome.status == Status.COMPLETE:
             return self.study.tell(trial, self._average_folds(outcome))
-        if outcome.status in ("failed", "pruned"):
+        if outcome.status in (Status.FAILED, Status.PRUNED):
             # Samplers learn nothing from FAIL; PRUNED without a value counts as worst and steers them away.
             return self.study.tell(trial, state=TrialState.PRUNED)
         return self.study.tell(trial, state=TrialState.FAIL)
@@ -457,7 +383,7 @@ class TrialLoop:
         """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score."""
         for rung in outcome.curve:
             trial.report(average_scores(rung.test, self.metric), rung.resource)
-        if outcome.status == "pruned" and not outcome.curve:
+        if outcome.status == Status.PRUNED and not outcome.curve:
             trial.report(self._average_folds(outcome), len(outcome.folds) - 1)
 
     # -- stopping ----------------------------------------------------------------------------------------------
@@ -478,12 +404,12 @@ class TrialLoop:
         """Cancel running candidates if the search was stopped; if time is up, all but the first candidate."""
         if self.stop_requested:
             self.arrived_outcomes.clear()  # which later candidates have arrived depends on timing
-            self._cancel(self.running, Outcome("cancelled", (), "the search was stopped"))
+            self._cancel(self.running, Outcome(Status.CANCELLED, (), "the search was stopped"))
         elif self.budget.seconds_left == 0.0:
             late = [number for number, asked in self.running.items() if asked.candidate_index > 0]
             for number in late:
                 self._raise_candidate_exception(number)
-            self._cancel(late, Outcome("timeout", (), OUT_OF_TIME))
+            self._cancel(late, Outcome(Status.TIMEOUT, (), OUT_OF_TIME))
 
     def _cancel(self, numbers: Iterable[int], default: Outcome) -> None:
         """Close running trials: with their outcome if it has arrived, with the given one otherwise."""

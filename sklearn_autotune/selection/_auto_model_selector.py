@@ -25,11 +25,12 @@ from sklearn_autotune.families._chosen import resolve_families
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress
+from sklearn_autotune.search._budget import StoppingRule
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name, take_routed_rows
 from sklearn_autotune.search._setup import make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
-from sklearn_autotune.search._trial_loop import StoppingRule, TrialRecord
+from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import SelectionBudget, TimeReserve
 from sklearn_autotune.selection._candidates import FAMILY, make_selection_space, make_table_shape
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sklearn_autotune.evaluation import Outcome
-from sklearn_autotune.search._trial_loop import Budget, TrialRecord
+from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.search._budget import Budget
+from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._ranking import MAX_BLEND_SIZE, sort_by_score
@@ -99,7 +101,7 @@ class SelectionBudget(Budget):
 
     def add_outcome(self, outcome: Outcome) -> None:
         """Count the candidates in a row that ran out of time."""
-        self.n_out_of_time = self.n_out_of_time + 1 if outcome.status == "timeout" else 0
+        self.n_out_of_time = self.n_out_of_time + 1 if outcome.status == Status.TIMEOUT else 0
 
     @property
     def search_deadline(self) -> float | None:

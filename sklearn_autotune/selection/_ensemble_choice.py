@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune.evaluation import compute_log_loss
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY, add_family_prefix
@@ -205,7 +206,7 @@ def make_leaderboard(records: Sequence[TrialRecord], weights: Mapping[str, float
     """Make the leaderboard: a row for each measured candidate, the best first, incomplete ones last."""
 
     def sort_key(record: TrialRecord) -> tuple[bool, float]:
-        is_complete = record.outcome.status == "complete"
+        is_complete = record.outcome.status == Status.COMPLETE
         return not is_complete, -average_fold_scores(record.outcome) if is_complete else 0.0
 
     measured = sorted((record for record in records if record.is_measured), key=sort_key)
@@ -217,7 +218,7 @@ def make_leaderboard(records: Sequence[TrialRecord], weights: Mapping[str, float
 def _make_row(rank: int, record: TrialRecord, weights: Mapping[str, float]) -> dict[str, Any]:
     outcome = record.outcome
     scores = np.array([fold.test for fold in outcome.folds], dtype=float)
-    is_complete = outcome.status == "complete"
+    is_complete = outcome.status == Status.COMPLETE
     family = record.params[FAMILY]
     start = len(add_family_prefix(family, ""))
     return {
@@ -229,7 +230,7 @@ def _make_row(rank: int, record: TrialRecord, weights: Mapping[str, float]) -> d
         "std_error": scores.std(ddof=1) / np.sqrt(len(scores)) if is_complete and len(scores) > 1 else np.nan,
         "fit_seconds": sum(fold.fit_seconds for fold in outcome.folds),
         "predict_seconds": sum(fold.score_seconds for fold in outcome.folds),
-        "status": outcome.status,
+        "status": str(outcome.status),
         "error": outcome.error,
         "blend_weight": weights.get(make_label(record), 0.0) if is_complete else 0.0,
     }

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sklearn_autotune.evaluation import Outcome, average_scores
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cost_model import CostModel
@@ -31,7 +32,7 @@ MAX_BLEND_SIZE = 5
 
 def sort_by_score(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return the complete candidates, sorted from the best mean score to the worst."""
-    complete = [record for record in records if record.outcome.status == "complete"]
+    complete = [record for record in records if record.outcome.status == Status.COMPLETE]
     return sorted(complete, key=lambda record: -average_fold_scores(record.outcome))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from optuna.trial import FixedTrial, FrozenTrial
 
 from sklearn_autotune.evaluation import FoldScore, Outcome, Rung
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._space import Space
 
 __all__ = [
@@ -22,11 +23,11 @@ __all__ = [
 OUTCOME_ATTRIBUTE = "sklearn_autotune:outcome"
 FOLD_FIELDS = ("test", "train", "fit_seconds", "score_seconds", "error")  # fields of each fold that are stored
 
-MEASURED_STATUSES = ("complete", "failed", "pruned")
+MEASURED_STATUSES = (Status.COMPLETE, Status.FAILED, Status.PRUNED)
 
 # Statuses of trials that were running when the search ended. They say nothing of their candidates, so a resumed search
 # measures these again.
-UNFINISHED_STATUSES = ("timeout", "cancelled")
+UNFINISHED_STATUSES = (Status.TIMEOUT, Status.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def is_final(outcome: Outcome) -> bool:
 def pack_outcome(outcome: Outcome, number: int) -> dict[str, Any]:
     """Turn an outcome into one small user attribute, column by column, because Optuna copies it often."""
     folds = {name: [getattr(fold, name) for fold in outcome.folds] for name in FOLD_FIELDS}
-    packed: dict[str, Any] = {"number": number, "status": outcome.status, "error": outcome.error, "folds": folds}
+    packed: dict[str, Any] = {"number": number, "status": str(outcome.status), "error": outcome.error, "folds": folds}
     if outcome.curve:
         packed["curve"] = [(rung.resource, rung.test) for rung in outcome.curve]
     if outcome.resolved_params:
@@ -99,7 +100,7 @@ def _unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
     folds = tuple(FoldScore(**dict(zip(FOLD_FIELDS, row, strict=True))) for row in zip(*columns, strict=True))
     curve = tuple(Rung(resource, tuple(test)) for resource, test in stored.get("curve", ()))
     return Outcome(
-        status=stored["status"],
+        status=Status(stored["status"]),
         folds=folds,
         error=stored["error"],
         curve=curve,

@@ -1,0 +1,86 @@
+"""When a search ends: its budget of trials and seconds, and the rule that stops it before."""
+
+import time
+from dataclasses import dataclass, field
+
+from sklearn_autotune.evaluation import Outcome
+from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
+
+__all__ = ["Budget", "StoppingRule"]
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many candidates may be measured, and until when.
+
+    Attributes
+    ----------
+    n_trials : int
+    deadline : float or None
+        ``time.time()`` at which ``fit`` has to be over.
+    refit : bool
+        Whether a final fit has to end before the deadline too.
+    """
+
+    n_trials: int
+    deadline: float | None = None
+    refit: bool = True
+    refit_seconds: float = field(default=0.0, init=False)
+
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Estimate the refit, which uses all rows, at a quarter more than the slowest fit."""
+        if outcome.folds:
+            self.refit_seconds = max(self.refit_seconds, 1.25 * max(fold.fit_seconds for fold in outcome.folds))
+
+    @property
+    def search_deadline(self) -> float | None:
+        """The ``time.time()`` at which measuring has to be over."""
+        if self.deadline is None:
+            return None
+        return self.deadline - (self.refit_seconds if self.refit else 0.0)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until measuring has to be over, at least 0."""
+        deadline = self.search_deadline
+        return None if deadline is None else max(0.0, deadline - time.time())
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no further candidate may be started."""
+        return self.seconds_left == 0.0
+
+
+@dataclass(slots=True)
+class StoppingRule:
+    """Stops a search on the outcomes that have been told, so that it never depends on timing.
+
+    Attributes
+    ----------
+    patience : int or None
+        How many candidates in a row may have no better mean score than all before.
+    target_score : float or None
+        The mean score at which the search stops.
+    """
+
+    patience: int | None = None
+    target_score: float | None = None
+    best_score: float | None = field(default=None, init=False)
+    n_without_improvement: int = field(default=0, init=False)
+
+    def add_outcome(self, outcome: Outcome, score: float | None) -> None:
+        """Update with an outcome, and its mean score if it is complete."""
+        if outcome.status not in MEASURED_STATUSES:
+            return
+        if score is not None and (self.best_score is None or score > self.best_score):
+            self.best_score, self.n_without_improvement = score, 0
+        elif self.best_score is not None:
+            self.n_without_improvement += 1
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the search is to stop."""
+        if self.best_score is None:
+            return False
+        is_enough = self.target_score is not None and self.best_score >= self.target_score
+        return is_enough or (self.patience is not None and self.n_without_improvement >= self.patience)

@@ -1,0 +1,20 @@
+"""A status is the text that stands in tables and in stored studies."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from sklearn_autotune.evaluation._status import Status
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_status_is_its_text_wherever_it_goes(status):
+    text = status.value
+
+    assert status == text == str(status) == f"{status}"
+    assert json.loads(json.dumps({"status": status})) == {"status": text}
+    assert pickle.loads(pickle.dumps(status)) is status is Status(text)
+    assert (np.array([text, "other"], dtype=object) == status).tolist() == [True, False]
+    assert {text: 1}[status] == 1

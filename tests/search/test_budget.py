@@ -1,0 +1,51 @@
+"""A budget leaves time for the final fit; a stopping rule goes by what has been told."""
+
+import time
+
+import pytest
+
+from sklearn_autotune.evaluation import FoldScore, Outcome
+from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.search._budget import Budget, StoppingRule
+
+
+def outcome(status=Status.COMPLETE, *fit_seconds):
+    return Outcome(status, tuple(FoldScore(0.5, None, seconds, 0.0) for seconds in fit_seconds))
+
+
+def test_without_a_deadline_there_is_always_time():
+    budget = Budget(3)
+    budget.add_outcome(outcome(Status.COMPLETE, 100.0))
+
+    assert budget.search_deadline is None
+    assert not budget.is_spent
+
+
+@pytest.mark.parametrize(("refit", "reserved"), [(True, 5.0), (False, 0.0)])
+def test_a_quarter_more_than_the_slowest_fit_is_kept_for_the_final_one(refit, reserved):
+    deadline = time.time() + 1000
+    budget = Budget(3, deadline, refit)
+    for seconds in ((1.0, 4.0), (2.0,), ()):
+        budget.add_outcome(outcome(Status.COMPLETE, *seconds))
+
+    assert budget.search_deadline == deadline - reserved
+    assert not budget.is_spent
+
+
+def test_a_budget_is_spent_when_only_the_time_for_the_final_fit_is_left():
+    budget = Budget(3, time.time() + 2.0)
+    budget.add_outcome(outcome(Status.COMPLETE, 4.0))
+
+    assert budget.is_spent
+    assert budget.seconds_left == 0.0
+
+
+@pytest.mark.parametrize("status", [Status.DUPLICATE, Status.TIMEOUT, Status.CANCELLED])
+def test_trials_that_were_not_measured_do_not_wear_out_patience(status):
+    rule = StoppingRule(patience=1)
+    rule.add_outcome(outcome(), 0.5)
+
+    rule.add_outcome(outcome(status), None)
+    assert not rule.is_met
+    rule.add_outcome(outcome(Status.FAILED), None)
+    assert rule.is_met
