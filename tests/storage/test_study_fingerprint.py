@@ -14,13 +14,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune._compat.sklearn import CallbackContexts
-from sklearn_autotune.evaluation import Fold, Task, WholeFolds
+from sklearn_autotune.evaluation import Fold, Task
 from sklearn_autotune.space._space import read_space
+from sklearn_autotune.storage._study import compute_fingerprint
 
 
-def fingerprint_search(data=(), *, space=None, estimator=None, scoring=None, **resource):
+def fingerprint_search(data=(), *, space=None, estimator=None, scoring=None):
     X, y = data or (np.arange(6.0).reshape(3, 2), np.array([0, 1, 0]))
     task = Task(
         X=X,
@@ -33,10 +32,7 @@ def fingerprint_search(data=(), *, space=None, estimator=None, scoring=None, **r
         return_train_score=False,
     )
     estimator = LogisticRegression() if estimator is None else estimator
-    search = OptunaSearchCV(estimator, {}, scoring=scoring, **resource)
-    contexts = CallbackContexts(search, None, n_folds=1)
-    spec = search._make_spec(task, read_space(space or {"a": [1]}), WholeFolds(estimator, task), contexts, 0.0)
-    return spec.study.compute_fingerprint()
+    return compute_fingerprint(task, read_space(space or {"a": [1]}), scoring, estimator, resource=None)
 
 
 def test_equal_tasks_have_equal_fingerprints():
