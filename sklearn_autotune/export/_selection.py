@@ -22,7 +22,7 @@ __all__ = ["make_blend_params"]
 
 
 def make_blend_params(selector: AutoModelSelector, writer: ExpressionWriter, where: str) -> tuple[str, dict[str, Any]]:
-    """Say which class of `_script_blend` stands for a fitted selector, and with which parameters.
+    """Say which class of `_script_ensemble` stands for a fitted selector, and with which parameters.
 
     Parameters
     ----------
