@@ -80,7 +80,7 @@ class RustTPESampler(BaseSampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> Group:
         """Return the parameters to be sampled jointly: all that have been measured."""
-        with self._update_rust_study(study, trial) as rust_study:
+        with self._lock_updated_rust_study(study, trial) as rust_study:
             if rust_study.n_measured < self.n_startup_trials:
                 return {}
             return {name: space for group in rust_study.groups for name, space in group.items() if not space.single()}
@@ -89,7 +89,7 @@ class RustTPESampler(BaseSampler):
         """Propose values, group by group."""
         if not search_space:
             return {}
-        with self._update_rust_study(study, trial) as rust_study:
+        with self._lock_updated_rust_study(study, trial) as rust_study:
             if rust_study.n_measured < self.n_startup_trials:
                 return {}
             proposal: dict[str, Any] = {}
@@ -103,7 +103,7 @@ class RustTPESampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Propose one value: at random in the beginning, later for parameters that have not been measured yet."""
-        with self._update_rust_study(study, trial) as rust_study:
+        with self._lock_updated_rust_study(study, trial) as rust_study:
             if rust_study.n_measured >= self.n_startup_trials:
                 return rust_study.propose(trial, {param_name: param_distribution})[param_name]
             # Optuna's own: rustuna's proposes the ends of a logarithmic range of integers too seldom.
@@ -111,7 +111,7 @@ class RustTPESampler(BaseSampler):
             return random_sampler.sample_independent(study, trial, param_name, param_distribution)
 
     @contextmanager
-    def _update_rust_study(self, study: Study, trial: FrozenTrial) -> "Iterator[_RustStudy]":
+    def _lock_updated_rust_study(self, study: Study, trial: FrozenTrial) -> "Iterator[_RustStudy]":
         """Yield this study's copy in Rust, brought up to date for this trial, and locked for other threads."""
         rust_study = self._rust_study
         if rust_study is None or rust_study.study() is not study:
@@ -180,7 +180,7 @@ class _RustStudy:
             self.told_numbers.remove(self.n_told)
             self.n_told += 1
         self.under_way = under_way
-        self.provisional_ids = [self._tell_under_way(trial) for trial in under_way] + self._add_fill_trials()
+        self.provisional_ids = [self._tell_under_way(trial) for trial in under_way] + self._add_padding_trials()
 
     def _tell(self, trial: FrozenTrial) -> None:
         self.told_numbers.add(trial.number)
@@ -188,7 +188,7 @@ class _RustStudy:
             self._add(trial.params, trial.distributions, None)
             return
         self.n_measured += 1
-        self.groups = split_groups(self.groups, trial.distributions)
+        self.groups = refine_parameter_groups(self.groups, trial.distributions)
         is_good = trial.state == TrialState.COMPLETE and not any(v > 0 for v in trial.constraints.values())
         # Bad, but better than trials under way, which must not be among the best even if few trials are complete.
         self._add(trial.params, trial.distributions, trial.value if is_good else self.worst_sign * sys.float_info.max)
@@ -199,7 +199,7 @@ class _RustStudy:
         names = [name for group in whole for name in group]
         return self._add(trial.params, {name: trial.distributions[name] for name in names}, self.worst_sign * math.inf)
 
-    def _add_fill_trials(self) -> list[int]:
+    def _add_padding_trials(self) -> list[int]:
         """Add trials without parameters, so that as many real trials count as the best as without those under way."""
         n_known, n_fill = self.n_measured + len(self.under_way), 0
         while count_best_trials(n_known + n_fill) - n_fill > count_best_trials(self.n_measured):
@@ -246,14 +246,14 @@ def count_best_trials(n_measured: int) -> int:
     return min(math.ceil(0.1 * n_measured), 25)
 
 
-def split_groups(groups: list[Group], seen: Group) -> list[Group]:
+def refine_parameter_groups(groups: list[Group], seen: Group) -> list[Group]:
     """Split groups so that a trial with these parameters has all of a group, or nothing.
 
     Examples
     --------
     >>> space = FloatDistribution(0, 1)
-    >>> groups = split_groups([], {"kernel": space, "degree": space})
-    >>> [sorted(group) for group in split_groups(groups, {"kernel": space, "gamma": space})]
+    >>> groups = refine_parameter_groups([], {"kernel": space, "degree": space})
+    >>> [sorted(group) for group in refine_parameter_groups(groups, {"kernel": space, "gamma": space})]
     [['kernel'], ['degree'], ['gamma']]
     """
     split = []

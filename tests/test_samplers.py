@@ -21,7 +21,7 @@ from optuna.testing.pytest_samplers import (
 )
 from optuna.trial import TrialState
 
-from sklearn_autotune.samplers import RustTPESampler, _convert_sampled_value, count_best_trials, split_groups
+from sklearn_autotune.samplers import RustTPESampler, _convert_sampled_value, count_best_trials, refine_parameter_groups
 
 UNIT = FloatDistribution(0, 1)
 
@@ -382,7 +382,7 @@ def test_parameters_of_new_conditions_may_turn_up_at_any_time():
 def test_each_trial_has_all_of_a_group_or_nothing(trials):
     groups = []
     for names in trials:
-        groups = split_groups(groups, dict.fromkeys(names, UNIT))
+        groups = refine_parameter_groups(groups, dict.fromkeys(names, UNIT))
 
     grouped = [name for group in groups for name in group]
     assert sorted(grouped) == sorted(set().union(*trials))

@@ -7,7 +7,7 @@ Everything here exists under the same name in scikit-learn 1.7 to 1.9, except th
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
 from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
@@ -26,8 +26,6 @@ from sklearn.utils.metadata_routing import _routing_enabled as is_routing_enable
 from sklearn.utils.metaestimators import _safe_split as split_rows
 from sklearn.utils.parallel import _get_threadpool_controller as get_threadpool_controller
 from sklearn.utils.validation import _check_method_params as take_metadata_rows
-
-from sklearn_autotune._compat.types import ArrayLike, Estimator, MatrixLike, Scorer
 
 try:  # moved in 1.7, and may move again
     from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
@@ -48,6 +46,9 @@ except ImportError:
         """Stand-in: return the method as it is."""
         return method
 
+
+if TYPE_CHECKING:
+    from sklearn_autotune._compat.types import ArrayLike, Estimator, MatrixLike, Scorer
 
 __all__ = [
     "HAS_CALLBACKS",
@@ -79,12 +80,12 @@ __all__ = [
 ]
 
 
-def get_scorers(scorer: Scorer) -> Any:
+def get_scorers(scorer: "Scorer") -> Any:
     """Return the scorers by name where there are several, and otherwise the scorer as it is."""
     return scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
 
 
-def accepts_sample_weight(scorer: Scorer) -> bool:
+def accepts_sample_weight(scorer: "Scorer") -> bool:
     """Whether a scorer takes weights."""
     if hasattr(scorer, "_accept_sample_weight"):
         return bool(scorer._accept_sample_weight())
@@ -107,7 +108,7 @@ def open_callback_root(search: Any, *, max_subtasks: int) -> Any:
 
 
 def make_callback_arguments(
-    caller: Estimator, X: MatrixLike, y: ArrayLike | None, fit_params: Mapping[str, Any]
+    caller: "Estimator", X: "MatrixLike", y: "ArrayLike | None", fit_params: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Make the arguments of callbacks at the begin and end of a fit, in the shape that scikit-learn's searches use."""
     weight = fit_params.get("sample_weight")
@@ -129,7 +130,7 @@ class CallbackContexts:
     n_folds : int
     """
 
-    def __init__(self, search: Estimator, root: Any, n_folds: int) -> None:
+    def __init__(self, search: "Estimator", root: Any, n_folds: int) -> None:
         self.search = search
         self.root = root
         self.n_folds = n_folds

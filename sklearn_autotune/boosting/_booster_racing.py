@@ -58,6 +58,6 @@ class _ExemptingTracker:
         """Pass an outcome on to the other tracker."""
         self.tracker.add_outcome(outcome)
 
-    def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
+    def make_pruner_state(self, trial: optuna.Trial) -> PrunerState:
         """Return the state of the other tracker, unless this candidate runs in full."""
-        return NoPruningState() if self.is_exempt(trial.params) else self.tracker.take_snapshot(trial)
+        return NoPruningState() if self.is_exempt(trial.params) else self.tracker.make_pruner_state(trial)

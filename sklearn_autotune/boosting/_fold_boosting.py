@@ -132,7 +132,7 @@ class FoldBoosting:
         """How many parts of a candidate can be measured apart: one, since its folds depend on each other."""
         return 1
 
-    def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
+    def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold; the last one has the scores of the best number of rounds."""
         model, error = self.folds.clone_with_params(work.params)
         if error is not None:
@@ -163,7 +163,9 @@ class FoldBoosting:
                     yield Progress(index, n_folds, tuple(fold_scores))
             failed = any(score.error is not None for score in fold_scores)
             yield (
-                Progress(n_folds - 1, n_folds, tuple(fold_scores)) if failed else self._align_folds(work, fold_boosters)
+                Progress(n_folds - 1, n_folds, tuple(fold_scores))
+                if failed
+                else self._train_to_common_point(work, fold_boosters)
             )
         finally:
             self._curves[work.number] = [
@@ -185,7 +187,7 @@ class FoldBoosting:
         fold_booster.wait(self.folds.task.error_score)
         fold_booster.release()
 
-    def _align_folds(self, work: WorkItem, fold_boosters: Sequence["FoldBooster"]) -> Progress:
+    def _train_to_common_point(self, work: WorkItem, fold_boosters: Sequence["FoldBooster"]) -> Progress:
         """Train all folds to the same point, and find the best one."""
         n_points = min(len(fold_booster.scores) for fold_booster in fold_boosters)
         while True:

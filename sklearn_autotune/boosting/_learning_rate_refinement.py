@@ -119,11 +119,11 @@ class LowestLearningRateWithinNoise(BestMean):
             if (
                 is_refined(params)
                 and deficit.mean() <= noise
-                and self._make_sort_key(cv_results, row) > self._make_sort_key(cv_results, chosen)
+                and self._make_low_rate_first_key(cv_results, row) > self._make_low_rate_first_key(cv_results, chosen)
             ):
                 chosen = row
         return chosen
 
-    def _make_sort_key(self, results: Mapping[str, Any], row: int) -> tuple[float, float]:
+    def _make_low_rate_first_key(self, results: Mapping[str, Any], row: int) -> tuple[float, float]:
         """Return what puts lower learning rates first, then higher scores."""
         return -results["params"][row]["learning_rate"], results[f"mean_test_{self.metric or 'score'}"][row]

@@ -31,7 +31,7 @@ __all__ = [
     "average_scores",
     "decide_outcome",
     "is_finite_score",
-    "join_parts",
+    "join_outcomes",
     "measure",
     "select_score",
 ]
@@ -277,7 +277,7 @@ class Evaluation(Protocol):
         """Into how many parts a candidate can be split."""
         ...
 
-    def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
+    def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each step."""
         ...
 
@@ -317,7 +317,7 @@ def measure(evaluation: Evaluation, work: WorkItem) -> Outcome:
     """
     if work.deadline is not None and time.time() > work.deadline:
         return Outcome(Status.TIMEOUT, (), OUT_OF_TIME)
-    steps = evaluation.steps(work)
+    steps = evaluation.measure_steps(work)
     for progress in steps:
         outcome = decide_outcome(work, progress)
         if outcome is not None:
@@ -326,7 +326,7 @@ def measure(evaluation: Evaluation, work: WorkItem) -> Outcome:
     raise RuntimeError(f"The evaluation of trial {work.number} ended without a last step.")
 
 
-def join_parts(work: WorkItem, parts: Sequence[Outcome | None]) -> Outcome | None:
+def join_outcomes(work: WorkItem, parts: Sequence[Outcome | None]) -> Outcome | None:
     """Join the outcomes of a candidate's parts in the order of its folds; return None while the outcome is not known.
 
     The pruner state decides as if the folds had been measured one after another. Folds after the one that decided are

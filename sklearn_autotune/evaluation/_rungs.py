@@ -86,9 +86,9 @@ class RungEvaluation:
         """Into how many parts a candidate can be split: one, because all folds reach a rung together."""
         return 1
 
-    def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
+    def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each rung; a rung at which a fold failed is the last."""
-        score_rungs = self._add_rows if self.resource == SAMPLES else self._continue_fit
+        score_rungs = self._score_growing_samples if self.resource == SAMPLES else self._continue_fit
         folds_scores = [score_rungs(work, fold) for fold in self.folds.task.folds]
         curve: tuple[Rung, ...] = ()
         reached: list[tuple[FoldScore, ...]] = []
@@ -129,7 +129,7 @@ class RungEvaluation:
 
     # -- one fold, rung by rung ----------------------------------------------------------------------------------------
 
-    def _add_rows(self, work: WorkItem, fold: Fold) -> Generator[FoldScore, None, None]:
+    def _score_growing_samples(self, work: WorkItem, fold: Fold) -> Generator[FoldScore, None, None]:
         """Yield the score at each rung, fitting anew on more training rows each time, at last on all."""
         order = self.row_orders[fold.number]
         largest = max(len(order) for order in self.row_orders)
@@ -167,7 +167,7 @@ class RungEvaluation:
                 named_work = self._add_amount_to_params(work, amount)  # for messages
                 self.folds.print_start(named_work, fold)
                 is_last = amount == self.amounts[-1]
-                with self._run_callbacks(work if is_last else None, fold, train, fit_params) as stop:
+                with self._wrap_fit_in_callbacks(work if is_last else None, fold, train, fit_params) as stop:
                     if continued_fit is not None:
                         with _ignore_expected_warnings(not is_last):
                             fitted, error = self._try(partial(continued_fit.continue_to, amount))
@@ -189,7 +189,7 @@ class RungEvaluation:
         return self.folds.share_steps(work, fold, estimator, *rows) if location and location.path else nullcontext()
 
     @contextmanager
-    def _run_callbacks(
+    def _wrap_fit_in_callbacks(
         self, work: WorkItem | None, fold: Fold, train: tuple[Any, Any], fit_params: Mapping[str, Any]
     ) -> Iterator[list[bool]]:
         """Call scikit-learn's callbacks, if there are any, before and after the fit; keep whether one asks to stop."""

@@ -99,7 +99,7 @@ class StepCache:
         if key is None:
             yield
             return
-        pipeline.memory = shared_steps = _SharedSteps(self, pipeline, key, X, y, others)
+        pipeline.memory = shared_steps = _MemoryReplacement(self, pipeline, key, X, y, others)
         try:
             yield
         finally:
@@ -146,7 +146,7 @@ def _can_share(estimator: Any) -> bool:
     return isinstance(estimator, Pipeline) and estimator.memory is None and not has_callbacks(estimator)
 
 
-class _SharedSteps:
+class _MemoryReplacement:
     """Replaces a pipeline's ``memory`` during one fit; ``current_rows`` are the rows that its last step returned."""
 
     location = None  # tells the pipeline that it need not clone its steps: it is a clone itself
@@ -191,7 +191,7 @@ class _SharedSteps:
 
     def _wrap_transform(self, fitted: Any, cached: "_CachedResult | None") -> None:
         if hasattr(fitted, "__dict__") and "transform" not in vars(fitted) and hasattr(fitted, "transform"):
-            vars(fitted)["transform"] = _SharedTransform(fitted, self, None if cached is None else cached.token)
+            vars(fitted)["transform"] = _TransformReplacement(fitted, self, None if cached is None else cached.token)
             self.wrapped.append(fitted)
 
     def transform(self, compute: Callable[[Any], Any], token: object | None, X: Any) -> Any:
@@ -208,17 +208,17 @@ class _SharedSteps:
         return out
 
 
-class _SharedTransform:
+class _TransformReplacement:
     """Replaces ``transform`` of a fitted transformer. In a copy that a scorer makes, it only calls ``transform``."""
 
-    def __init__(self, owner: Any, shared_steps: _SharedSteps | None = None, token: object | None = None) -> None:
+    def __init__(self, owner: Any, shared_steps: _MemoryReplacement | None = None, token: object | None = None) -> None:
         self.owner = owner
         self.shared_steps = shared_steps
         self.token = token
         self.state = dict(vars(owner))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _SharedTransform, (self.owner,)
+        return _TransformReplacement, (self.owner,)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.shared_steps is None or kwargs or len(args) != 1 or self._is_changed():
@@ -272,7 +272,7 @@ class _CachedResult:
         return unpickler.load()
 
 
-class _StridePickler(pickle.Pickler):
+class _StridePreservingPickler(pickle.Pickler):
     """Keeps the strides of an array that is a view: with other strides, computed values may differ in the last bit."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -296,7 +296,7 @@ def _make_strided_array(values: np.ndarray, strides: tuple[int, ...], writeable:
     return array
 
 
-class _CopyPickler(_StridePickler):
+class _CopyPickler(_StridePreservingPickler):
     """Pickles for use in this process: functions, classes and modules are kept as references."""
 
     def persistent_id(self, obj: Any) -> int | None:
@@ -315,7 +315,7 @@ class _CopyUnpickler(pickle.Unpickler):
         return self.references[index]
 
 
-class _KeyPickler(_StridePickler):
+class _KeyPickler(_StridePreservingPickler):
     """Pickles for hashing only, like `_CopyPickler` but faster for many small objects."""
 
     def reducer_override(self, obj: Any) -> Any:

@@ -56,7 +56,7 @@ class WholeFolds:
         """Into how many parts a candidate can be split."""
         return len(self.task.folds)
 
-    def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
+    def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold."""
         folds = [fold for fold in self.task.folds if not work.fold_numbers or fold.number in work.fold_numbers]
         done: list[FoldScore] = []

@@ -262,7 +262,7 @@ class _DaskSlot:
         self.clock = BusyTimer()
         self.future: Future[Outcome | Progress] = Future()
         self.task: Any = None
-        self.import_task = self._submit_task(_import_data, data, priority=1)  # before any candidate
+        self.import_task = self._submit_task(_force_imports, data, priority=1)  # before any candidate
         self.import_task.add_done_callback(self.clock.mark_ready)
 
     def start(self, work: WorkItem) -> Future[Outcome | Progress]:
@@ -349,7 +349,7 @@ async def _exit_process() -> None:
     os._exit(1)
 
 
-def _import_data(evaluation: Evaluation) -> None:
+def _force_imports(evaluation: Evaluation) -> None:
     """Do nothing: Dask has to import what the data and this module need to run it."""
 
 

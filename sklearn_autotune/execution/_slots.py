@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from sklearn_autotune.evaluation import NoPruningState, Outcome, Progress, WorkItem
-from sklearn_autotune.evaluation._base import decide_outcome, join_parts
+from sklearn_autotune.evaluation._base import decide_outcome, join_outcomes
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.execution._base import NO_LIMITS, TrialLimits
 
@@ -212,7 +212,7 @@ class SlotExecutor(Generic[SlotType]):
             return []  # already decided by its earlier folds
         work, parts = self.pending[part.number]
         parts[part.fold_numbers] = outcome
-        known = outcome if len(parts) == 1 else join_parts(work, list(parts.values()))
+        known = outcome if len(parts) == 1 else join_outcomes(work, list(parts.values()))
         if known is None:
             return []
         del self.pending[part.number]

@@ -48,7 +48,7 @@ class Worker:
         if work.pruner_state.is_picklable:
             return measure(self.evaluation, work)
         self.work = work
-        self.steps = self.evaluation.steps(work)
+        self.steps = self.evaluation.measure_steps(work)
         return self.advance()
 
     def advance(self) -> Outcome | Progress:

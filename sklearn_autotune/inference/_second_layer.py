@@ -11,7 +11,7 @@ from sklearn_autotune.inference._temperature_scaling import make_stacking_featur
 __all__ = ["SecondLayerClassifier", "SecondLayerRegressor"]
 
 
-class _SecondLayerEstimator(BaseEstimator):
+class _TwoLayerAverage(BaseEstimator):
     """The weighted mean of the predictions of both layers, as final estimator of scikit-learn's stacking.
 
     Parameters
@@ -31,7 +31,7 @@ class _SecondLayerEstimator(BaseEstimator):
         self.stacked = stacked
         self.n_base_models = n_base_models
 
-    def fit(self, X: Any, y: Any = None) -> "_SecondLayerEstimator":
+    def fit(self, X: Any, y: Any = None) -> "_TwoLayerAverage":
         """Do nothing: the models are already fitted."""
         return self
 
@@ -47,13 +47,13 @@ class _SecondLayerEstimator(BaseEstimator):
         return True
 
 
-class SecondLayerClassifier(ClassifierMixin, _SecondLayerEstimator):
+class SecondLayerClassifier(ClassifierMixin, _TwoLayerAverage):
     """The final estimator of a classification.
 
     Parameters
     ----------
     base_weights, stacked, n_base_models
-        See `_SecondLayerEstimator`.
+        See `_TwoLayerAverage`.
     classes : ndarray of int
         Codes of the classes.
     """
@@ -93,7 +93,7 @@ class SecondLayerClassifier(ClassifierMixin, _SecondLayerEstimator):
         return self.classes[self.predict_proba(X).argmax(axis=1)]
 
 
-class SecondLayerRegressor(RegressorMixin, _SecondLayerEstimator):
+class SecondLayerRegressor(RegressorMixin, _TwoLayerAverage):
     """The final estimator of a regression."""
 
     def predict(self, X: np.ndarray) -> np.ndarray:

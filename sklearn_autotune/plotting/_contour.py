@@ -109,7 +109,7 @@ class ContourDisplay:
         trial_table = all_trials.select_complete()
         axes = read_varying_axes(all_trials, parameters, max_axes=len(trial_table.select_param_names()))
         if parameters is None and len(axes) > 2:
-            axes = _choose_pair(axes)
+            axes = _choose_most_common_pair(axes)
         if len(axes) != 2:
             raise ValueError(f"Contours are drawn over two parameters, got {len(axes)}: name a pair in parameters.")
         return cls(
@@ -176,7 +176,7 @@ class ContourDisplay:
         return contours
 
 
-def _choose_pair(axes: Sequence[ParameterAxis]) -> list[ParameterAxis]:
+def _choose_most_common_pair(axes: Sequence[ParameterAxis]) -> list[ParameterAxis]:
     """Choose two parameters that many candidates have, both of them, and numbers rather than choices."""
     x = min(axes, key=lambda axis: (axis.is_choice, int(np.isnan(axis.positions).sum())))
 

@@ -38,7 +38,7 @@ class PruningTracker(Protocol):
         """Take into account an outcome that has been told to the study."""
         ...
 
-    def take_snapshot(self, trial: "optuna.Trial") -> PrunerState:
+    def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
         """Return the pruner state for a candidate that has just been asked."""
         ...
 

@@ -136,12 +136,12 @@ class FoldRacing:
         required_mean = scores.mean(axis=1).max() - tolerance
         min_means = []
         for k in range(1, n_folds):
-            quantile = stdtrit(degrees_of_freedom, 1 - self._get_look_error_rate(k, n_folds))
+            quantile = stdtrit(degrees_of_freedom, 1 - self._get_fold_error_rate(k, n_folds))
             max_favourable_error = quantile * noise * sqrt(1 / k - 1 / n_folds)
             min_means.append(float(required_mean - max_favourable_error - reference.mean() + reference[:k].mean()))
         return FoldRacingState(tuple(min_means), metric)
 
-    def _get_look_error_rate(self, k: int, n_folds: int) -> float:
+    def _get_fold_error_rate(self, k: int, n_folds: int) -> float:
         """Return the part of the error rate for the test after fold k; the parts add up to the error rate."""
         n_later = n_folds - 2
         if n_later == 0:
@@ -224,7 +224,7 @@ class FoldRacingTracker:
             self.scores.append(self.select_scores(outcome, self.metric))
             self.state = None
 
-    def take_snapshot(self, trial: "optuna.Trial") -> PrunerState:
+    def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
         """Return the state that the complete candidates give."""
         if not self.scores:
             return NoPruningState()

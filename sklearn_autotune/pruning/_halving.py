@@ -70,7 +70,7 @@ class HalvingTracker:
         """Take into account the rungs that a candidate has reached."""
         self.add_curve(outcome.curve)
 
-    def take_snapshot(self, trial: "optuna.Trial") -> "HalvingState":
+    def make_pruner_state(self, trial: "optuna.Trial") -> "HalvingState":
         """Return the state that the candidates at each rung so far give."""
         return self.make_state()
 

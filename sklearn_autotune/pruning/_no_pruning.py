@@ -34,6 +34,6 @@ class NoPruningTracker:
     def add_outcome(self, outcome: Outcome) -> None:
         """Do nothing."""
 
-    def take_snapshot(self, trial: "optuna.Trial") -> PrunerState:
+    def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
         """Return a state that lets every candidate go on."""
         return NoPruningState()

@@ -47,7 +47,7 @@ class OptunaPrunerTracker:
     def add_outcome(self, outcome: Outcome) -> None:
         """Do nothing: the pruner reads the study itself."""
 
-    def take_snapshot(self, trial: "optuna.Trial") -> PrunerState:
+    def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
         """Return a state with the pruner, and the trials that the study holds now."""
         return OptunaPrunerState(self.study, trial, self.metric)
 

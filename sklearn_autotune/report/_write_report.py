@@ -163,7 +163,7 @@ def _render_winner(search: FittedSearch, trial_table: TrialTable, code: str | No
         yield html.render_heading("The blend", 3)
         yield html.render_terms({name: float(weight) for name, weight in weights.items()})
     yield html.render_heading("Code", 3)
-    code = code or _write_code(search)
+    code = code or _make_winner_code(search)
     if code is None:
         yield html.render_paragraphs(
             ["A few lines cannot spell it. Keep it as it is: joblib.dump(search.best_estimator_, 'model.joblib')."]
@@ -173,7 +173,7 @@ def _render_winner(search: FittedSearch, trial_table: TrialTable, code: str | No
     yield html.render_code(code)
 
 
-def _write_code(search: FittedSearch) -> str | None:
+def _make_winner_code(search: FittedSearch) -> str | None:
     """Spell the winner with the imports it needs, or return None if a part of it has no ``repr`` that makes it."""
     fitted = getattr(search, "best_estimator_", None)
     if fitted is None or hasattr(search, "blend_weights_"):

@@ -161,7 +161,7 @@ class TrialLoop:
 
     def run(self) -> list[TrialRecord]:
         """Spend the budget; return the records of all finished trials, in the order of their numbers."""
-        self.study.stop = self._request_stop  # type: ignore[method-assign]  # for Optuna's own callbacks
+        self.study.stop = self._handle_study_stop  # type: ignore[method-assign]  # for Optuna's own callbacks
         try:
             while True:
                 self._submit_candidates()
@@ -199,7 +199,7 @@ class TrialLoop:
                     candidate_index=asked.candidate_index,
                     n_candidates=self.n_expected_candidates,
                     params=asked.params,
-                    pruner_state=self.pruning_tracker.take_snapshot(asked.trial),
+                    pruner_state=self.pruning_tracker.make_pruner_state(asked.trial),
                     # Without one complete candidate there would be nothing to return.
                     deadline=None if asked.candidate_index == 0 else self.budget.search_deadline,
                     callback_contexts=self.contexts.open(asked.candidate_index),
@@ -388,7 +388,7 @@ class TrialLoop:
 
     # -- stopping ----------------------------------------------------------------------------------------------
 
-    def _request_stop(self) -> None:
+    def _handle_study_stop(self) -> None:
         """Handle Optuna's ``study.stop()``: a callback ends the search, a sampler has no more candidates."""
         if self.is_telling:
             self.is_exhausted = True

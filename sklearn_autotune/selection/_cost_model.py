@@ -64,7 +64,7 @@ class CostModel:
 
     def estimate_seconds(self, candidate: Mapping[str, Any]) -> float:
         """Estimate the seconds that a candidate takes on all folds."""
-        seconds = self._estimate_unlimited_seconds(candidate)
+        seconds = self._estimate_seconds_without_limit(candidate)
         return min(seconds, self.max_candidate_seconds or seconds) if self._can_be_shortened(candidate) else seconds
 
     def estimate_min_seconds(self, candidate: Mapping[str, Any]) -> float:
@@ -79,7 +79,7 @@ class CostModel:
         rate = get_settings(candidate).get(LEARNING_RATE)
         if rate is None or self.max_candidate_seconds is None:
             return candidate
-        excess = self._estimate_unlimited_seconds(candidate) / (TARGET_TIME_SHARE * self.max_candidate_seconds)
+        excess = self._estimate_seconds_without_limit(candidate) / (TARGET_TIME_SHARE * self.max_candidate_seconds)
         if excess <= 1.0:
             return candidate
         family, shape = self.families[candidate[FAMILY]], self.make_shape(self.n_train)
@@ -91,9 +91,9 @@ class CostModel:
 
     def is_affordable(self, candidate: Mapping[str, Any]) -> bool:
         """Whether a candidate fits into its time limit, with a raised learning rate or a small cut if necessary."""
-        min_seconds = self._estimate_unlimited_seconds(self.raise_learning_rate(candidate)) * self._get_min_time_share(
-            candidate
-        )
+        min_seconds = self._estimate_seconds_without_limit(
+            self.raise_learning_rate(candidate)
+        ) * self._get_min_time_share(candidate)
         return self.max_candidate_seconds is None or min_seconds <= self.max_candidate_seconds
 
     def get_correction_factor(self, name: str) -> float:
@@ -111,7 +111,7 @@ class CostModel:
             / self._estimate_fit_seconds(record.params, self.n_train)
         )
 
-    def _estimate_unlimited_seconds(self, candidate: Mapping[str, Any]) -> float:
+    def _estimate_seconds_without_limit(self, candidate: Mapping[str, Any]) -> float:
         """Estimate the seconds that a candidate takes on all folds without a time limit."""
         return (
             self.n_folds

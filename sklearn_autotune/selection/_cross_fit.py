@@ -114,7 +114,7 @@ class CrossFitEvaluation:
         """Describe a training table with this number of rows, as families need it."""
         return make_table_shape(n_rows, n_categories=self.n_categories, classes=self.classes)
 
-    def steps(self, work: WorkItem) -> Generator[Progress, None, None]:
+    def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold, scored on predictions scaled by the temperature found so far."""
         folds = self.task.folds
         family = self.families[work.params[FAMILY]]

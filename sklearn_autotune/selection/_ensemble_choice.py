@@ -83,9 +83,9 @@ class EnsembleScorer:
         self.has_default_scoring = has_default_scoring
         folds = [fold.test for fold in cross_fit.task.folds]
         every = max(1, sum(map(len, folds)) // (MAX_ROWS if has_default_scoring else MAX_SCORER_ROWS))
-        self.rows = _split_into_parts([rows[::every] for rows in folds])
+        self.rows = _get_scoring_parts([rows[::every] for rows in folds])
         self.predictions = [
-            _split_into_parts([values[::every] for values in self._scale_predictions(record.outcome.artifacts)])
+            _get_scoring_parts([values[::every] for values in self._scale_predictions(record.outcome.artifacts)])
             for record in candidates
         ]
 
@@ -198,7 +198,7 @@ def _pair_with_weights(ranked: Sequence[TrialRecord], choice: EnsembleChoice) ->
     return [(record, weight) for record, weight in zip(ranked, choice.weights, strict=True) if weight > 0]
 
 
-def _split_into_parts(folds: list[np.ndarray]) -> list[np.ndarray]:
+def _get_scoring_parts(folds: list[np.ndarray]) -> list[np.ndarray]:
     return folds if len(folds) > 1 else np.array_split(folds[0], N_PARTS)
 
 

@@ -62,12 +62,12 @@ class SelectionPruningTracker:
         self.first_candidates.add_outcome(outcome)
         self.other_candidates.add_outcome(outcome)
 
-    def take_snapshot(self, trial: optuna.Trial) -> PrunerState:
+    def make_pruner_state(self, trial: optuna.Trial) -> PrunerState:
         """Return the state that decides about this candidate, from the complete candidates so far."""
         family = self.get_family(trial)
         is_first = family not in self.seen_families
         self.seen_families.add(family)
-        return (self.first_candidates if is_first else self.other_candidates).take_snapshot(trial)
+        return (self.first_candidates if is_first else self.other_candidates).make_pruner_state(trial)
 
 
 @dataclass(frozen=True, slots=True)

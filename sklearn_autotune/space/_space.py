@@ -253,7 +253,7 @@ class FunctionSpace:
 
     def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
         """Run the function with these values, and record what a trial has to suggest."""
-        encoder = _Encoder(candidate)
+        encoder = _EncodingTrial(candidate)
         self.function(encoder)
         unknown = set(candidate) - set(encoder.encoded)
         if unknown:
@@ -291,7 +291,7 @@ class _ObjectTrial:
         return dimension.decode(_suggest(self._trial, name, dimension.distribution))
 
 
-class _Encoder:
+class _EncodingTrial:
     """A trial that suggests given values, and records what Optuna has to suggest for them."""
 
     def __init__(self, candidate: Mapping[str, Any]) -> None:

@@ -98,13 +98,13 @@ def align_to_profile(
         if entry["kind"] == "number" and not is_number and X[name].notna().any():
             known = [value for value in X[name] if value is not None and value == value]
             if entry["type"].startswith("datetime64") or not all(isinstance(value, int | float) for value in known):
-                X[name] = _convert_to_known_type(X[name], entry)
+                X[name] = _parse_dates_or_raise(X[name], entry)
         elif entry["kind"] == "category" and is_number and all(isinstance(v, str) for v in entry["categories"] or ()):
             X[name] = [None if value != value else _format_as_string(value) for value in X[name]]
     return X, notes
 
 
-def _convert_to_known_type(column: "pd.Series", entry: Mapping[str, Any]) -> Any:
+def _parse_dates_or_raise(column: "pd.Series", entry: Mapping[str, Any]) -> Any:
     """Convert strings to dates if training had dates; raise ValueError for strings if it had numbers."""
     if entry["type"].startswith("datetime64"):
         try:

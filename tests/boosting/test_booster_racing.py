@@ -45,8 +45,8 @@ def test_complete_candidates_are_compared_by_their_best_scores():
         expected.add_outcome(boosted([max(scores) for scores in zip(*curve, strict=True)]))
     trial = study.ask()
 
-    assert tracker.take_snapshot(trial) == expected.take_snapshot(trial)
-    assert tracker.take_snapshot(trial) != by_final_scores.take_snapshot(trial)
+    assert tracker.make_pruner_state(trial) == expected.make_pruner_state(trial)
+    assert tracker.make_pruner_state(trial) != by_final_scores.make_pruner_state(trial)
 
 
 def test_refined_candidates_run_in_full():
@@ -55,6 +55,6 @@ def test_refined_candidates_run_in_full():
     for curve in CURVES:
         tracker.add_outcome(boosted(*curve))
 
-    assert isinstance(tracker.take_snapshot(ask(study, SEARCH_LEARNING_RATE)), FoldRacingState)
-    assert tracker.take_snapshot(ask(study, SEARCH_LEARNING_RATE / 4)) == NoPruningState()
+    assert isinstance(tracker.make_pruner_state(ask(study, SEARCH_LEARNING_RATE)), FoldRacingState)
+    assert tracker.make_pruner_state(ask(study, SEARCH_LEARNING_RATE / 4)) == NoPruningState()
     assert not tracker.reports_values

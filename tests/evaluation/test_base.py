@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome, Progress, WorkItem, average_folds, measure
-from sklearn_autotune.evaluation._base import RemotePrunerState, join_parts
+from sklearn_autotune.evaluation._base import RemotePrunerState, join_outcomes
 from sklearn_autotune.execution._slots import SlotExecutor, _get_priority
 from sklearn_autotune.pruning._fold_racing import FoldRacingState
 
@@ -25,7 +25,7 @@ class Given:
     def n_folds(self):
         return len(self.folds)
 
-    def steps(self, work):
+    def measure_steps(self, work):
         folds = self.folds if not work.fold_numbers else tuple(self.folds[fold] for fold in work.fold_numbers)
         for step in range(len(folds)):
             yield Progress(step, len(folds), folds[: step + 1])
@@ -44,7 +44,7 @@ def test_parts_put_together_give_what_the_whole_gives(scores, min_means, n_parts
     whole = work(NoPruningState() if is_open else FoldRacingState(tuple(min_means)))
     parts = whole.split_folds(evaluation.n_folds, n_parts)
 
-    joined = join_parts(whole, [measure(evaluation, part) for part in parts])
+    joined = join_outcomes(whole, [measure(evaluation, part) for part in parts])
 
     assert len(parts) == min(n_parts, len(scores))
     assert repr(joined) == repr(measure(evaluation, whole))
@@ -59,7 +59,7 @@ def test_parts_may_arrive_in_any_order_and_the_first_folds_may_decide_without_th
     arrived = [None] * len(parts)
     for index in random.sample(range(len(parts)), len(parts)):
         arrived[index] = measure(evaluation, parts[index])
-        known = join_parts(whole, arrived)
+        known = join_outcomes(whole, arrived)
         n_first = len(list(itertools.takewhile(lambda part: part is not None, arrived)))
         assert (known is not None) == (n_first >= len(expected.folds))
         if known is not None:
@@ -71,9 +71,9 @@ def test_a_part_that_was_lost_decides_only_if_earlier_folds_have_not():
     dead = Outcome("failed", (), "The worker process died")
     fold = FoldScore(0.4, None, 0.0, 0.0)
 
-    assert join_parts(whole, [Outcome("complete", (fold,)), dead, None]).status == "pruned"
-    assert join_parts(work(), [Outcome("complete", (fold,)), dead, None]).error == "The worker process died"
-    assert join_parts(work(), [None, dead]) is None
+    assert join_outcomes(whole, [Outcome("complete", (fold,)), dead, None]).status == "pruned"
+    assert join_outcomes(work(), [Outcome("complete", (fold,)), dead, None]).error == "The worker process died"
+    assert join_outcomes(work(), [None, dead]) is None
 
 
 @pytest.mark.parametrize("pruner_state", [RemotePrunerState(), NoPruningState()])

@@ -273,7 +273,7 @@ def test_regression_without_folds_of_the_same_size():
 def test_seconds_add_up_over_the_rungs():
     rungs = make_rung_evaluation(whole_folds(RandomForestClassifier(random_state=0)), "iterations")
 
-    steps = list(rungs.steps(work()))
+    steps = list(rungs.measure_steps(work()))
 
     seconds = np.array([[fold.fit_seconds for fold in progress.folds] for progress in steps])
     assert (np.diff(seconds, axis=0) > 0).all()

@@ -107,7 +107,7 @@ def test_a_rule_starts_anew_with_each_study(rule):
         tracker, states = rule.start(study, None), []
         for level in (0.9, 0.8, 0.7, 0.6, 0.5):
             trial = study.ask()
-            states.append(tracker.take_snapshot(trial))
+            states.append(tracker.make_pruner_state(trial))
             outcome = replace(complete(level, level + 0.01, level - 0.02), curve=(Rung(1, (level,)),))
             tracker.add_outcome(outcome)
             study.tell(trial, level)
@@ -120,7 +120,7 @@ def test_without_pruning_every_candidate_may_go_on():
     tracker = NoPruningRule().start(optuna.create_study(), None)
     tracker.add_outcome(complete(0.9, 0.9))
 
-    assert tracker.take_snapshot(optuna.create_study().ask()) == NoPruningState()
+    assert tracker.make_pruner_state(optuna.create_study().ask()) == NoPruningState()
     assert not tracker.reports_values
 
 
@@ -140,7 +140,7 @@ def test_candidates_within_the_tolerance_are_not_stopped():
         strict.add_outcome(complete(*scores))
         lenient.add_outcome(complete(*scores))
 
-    strict_state, lenient_state = strict.take_snapshot(study.ask()), lenient.take_snapshot(study.ask())
+    strict_state, lenient_state = strict.make_pruner_state(study.ask()), lenient.make_pruner_state(study.ask())
 
     assert isinstance(strict_state, FoldRacingState)
     assert strict_state.min_means[0] - lenient_state.min_means[0] == pytest.approx(0.5)
@@ -181,7 +181,7 @@ class OnlyFirstCandidateTracker:
         if outcome.status == "complete":
             self.state = StopAfterFirstFold()
 
-    def take_snapshot(self, trial):
+    def make_pruner_state(self, trial):
         return self.state
 
 
@@ -205,7 +205,7 @@ def test_a_process_that_receives_a_state_does_not_load_optuna(pruner, tmp_path):
     tracker = choose_rule(replace(AUTO, pruner=pruner, resource=resource)).start(study, None)
     for scores in [(0.9, 0.8, 0.85), (0.85, 0.8, 0.8), (0.7, 0.65, 0.72)]:
         tracker.add_outcome(replace(complete(*scores), curve=(Rung(10, scores),) if resource else ()))
-    state = tracker.take_snapshot(study.ask())
+    state = tracker.make_pruner_state(study.ask())
     path = tmp_path / "state.pickle"
     path.write_bytes(pickle.dumps(state))
     code = (

@@ -17,11 +17,11 @@ def test_the_first_of_a_family_may_be_farther_behind():
     rule = SelectionPruningRule(FoldRacing(n_startup_trials=3), get_family=str)
     tracker = rule.start(optuna.create_study(), None)
 
-    assert isinstance(tracker.take_snapshot("a"), NoPruningState)
+    assert isinstance(tracker.make_pruner_state("a"), NoPruningState)
     for level in (0.5, 0.51, 0.52, 0.6):
         scores = -level + luck + random.normal(scale=0.001, size=N_FOLDS)
         tracker.add_outcome(Outcome("complete", tuple(FoldScore(score, None, 0.0, 0.0, None) for score in scores)))
-    first, second = tracker.take_snapshot("b"), tracker.take_snapshot("b")
+    first, second = tracker.make_pruner_state("b"), tracker.make_pruner_state("b")
     assert first.min_means[0] < second.min_means[0] < -0.5
     # A quarter of the best score in place of a tenth.
     assert second.min_means[0] - first.min_means[0] == pytest.approx(0.15 * 0.5, rel=0.02)
