@@ -51,7 +51,7 @@ class Library(Protocol):
     package : str
         The top-level package of its estimators.
     rounds_params : tuple of str
-        What its estimators call their number of rounds.
+        What its estimators call their number of rounds; of a booster, the first name is the one that is set.
     rounds_aliases : tuple of str
         Other names that their constructors take for it.
     """
