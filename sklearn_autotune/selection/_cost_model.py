@@ -91,9 +91,8 @@ class CostModel:
 
     def is_affordable(self, candidate: Mapping[str, Any]) -> bool:
         """Whether a candidate fits into its time limit, with a raised learning rate or a small cut if necessary."""
-        min_seconds = self._estimate_seconds_without_limit(
-            self.raise_learning_rate(candidate)
-        ) * self._get_min_time_share(candidate)
+        seconds = self._estimate_seconds_without_limit(self.raise_learning_rate(candidate))
+        min_seconds = seconds * self._get_min_time_share(candidate)
         return self.max_candidate_seconds is None or min_seconds <= self.max_candidate_seconds
 
     def get_correction_factor(self, name: str) -> float:
