@@ -71,7 +71,8 @@ class FixedPredictionsClassifier(ClassifierMixin, _FixedPredictions):
         """Return the predicted classes."""
         predicted = self._predict_rows(X)
         class_codes = predicted.argmax(axis=1) if predicted.ndim == 2 else (predicted > 0.5).astype(int)
-        return self.classes[class_codes]
+        labels: np.ndarray = self.classes[class_codes]
+        return labels
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the predicted probabilities of the classes."""

@@ -76,7 +76,7 @@ class ExecutionRequest:
     @property
     def n_slots(self) -> int:
         """How many candidates, or parts of candidates, are to be measured at a time on this machine."""
-        n_processors = effective_n_jobs(self.n_jobs)
+        n_processors = int(effective_n_jobs(self.n_jobs))
         if self.n_threads_per_candidate is None:
             return n_processors
         return max(1, min(n_processors // self.n_threads_per_candidate, self.look_ahead))

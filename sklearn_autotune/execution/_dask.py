@@ -84,16 +84,19 @@ def find_dask_client(executor: object) -> DaskClient | None:
     """
     if executor is None:
         backend, _ = get_active_backend()
-        return backend.client if is_dask_backend(backend) else None
+        found: DaskClient | None = backend.client if is_dask_backend(backend) else None
+        return found
     distributed = import_optional("distributed", "executor=")
     if isinstance(executor, str):
-        return distributed.Client(executor, set_as_default=False)
+        client: DaskClient = distributed.Client(executor, set_as_default=False)
+        return client
     if not isinstance(executor, distributed.Client):
         raise TypeError(
             "executor must be a dask.distributed.Client, the address of a Dask scheduler, or None, got "
             f"{executor!r} of type {type(executor).__name__}."
         )
-    return executor
+    client = executor
+    return client
 
 
 class DaskExecutor(SlotExecutor["_DaskSlot"]):
@@ -308,7 +311,7 @@ class _DaskSlot:
 class _TaskCallback:
     """Copies the result of a Dask task to a future; called in a thread of Dask."""
 
-    def __init__(self, future: Future, address: str) -> None:
+    def __init__(self, future: Future[Any], address: str) -> None:
         self.future = future
         self.address = address
 
@@ -325,7 +328,7 @@ class _TaskCallback:
         _set_future(self.future, error)
 
 
-def _set_future(future: Future, result: Any) -> None:
+def _set_future(future: Future[Any], result: Any) -> None:
     """Set a future's result or exception, unless it already has one."""
     with _future_lock:
         if future.done():

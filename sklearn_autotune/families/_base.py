@@ -81,8 +81,9 @@ def estimate_boosting_seconds(
     -------
     seconds : float
     """
-    round_seconds = seconds_per_output + seconds_per_cell * shape.cells * (shape.n_rows / 1000) ** 0.5
-    return fixed_seconds + round_seconds * shape.n_outputs * 0.08 / shape.params.get("learning_rate", 0.08)
+    round_seconds: float = seconds_per_output + seconds_per_cell * shape.cells * (shape.n_rows / 1000) ** 0.5
+    learning_rate: float = shape.params.get("learning_rate", 0.08)
+    return fixed_seconds + round_seconds * shape.n_outputs * 0.08 / learning_rate
 
 
 def _estimate_tenth_of_second(shape: Shape) -> float:

@@ -278,7 +278,8 @@ def _compute_residual_variance(scores: np.ndarray) -> float:
 
 def _compute_residuals(scores: np.ndarray) -> np.ndarray:
     """Subtract candidate and fold means."""
-    return scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
+    residuals: np.ndarray = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
+    return residuals
 
 
 def _select_better_half(scores: np.ndarray) -> np.ndarray:

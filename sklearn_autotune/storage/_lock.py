@@ -38,7 +38,7 @@ class StudyLock:
         If another search holds the lock, in this process or another; the message has the process id.
     """
 
-    def __init__(self, database: str | os.PathLike, study_name: str) -> None:
+    def __init__(self, database: str | os.PathLike[str], study_name: str) -> None:
         digest = hashlib.blake2b(study_name.encode(), digest_size=6).hexdigest()
         self.path = Path(f"{os.fspath(database)}.{digest}.lock")
         self.file: Any = self._acquire(study_name, os.fspath(database))

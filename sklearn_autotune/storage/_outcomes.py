@@ -92,7 +92,7 @@ def read_record(trial: FrozenTrial, space: Space) -> TrialRecord:
 
 def get_trial_number(trial: FrozenTrial) -> int:
     """Return the number that a stored trial had in its search; it may differ from its number in the storage."""
-    return trial.user_attrs[OUTCOME_ATTRIBUTE].get("number", trial.number)
+    return int(trial.user_attrs[OUTCOME_ATTRIBUTE].get("number", trial.number))
 
 
 def _unpack_outcome(stored: Mapping[str, Any]) -> Outcome:

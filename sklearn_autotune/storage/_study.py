@@ -82,7 +82,7 @@ def draw_seed(random_state: Any) -> int:
     return int(np.random.SeedSequence(int(random_state)).generate_state(1)[0] >> 1)
 
 
-def make_sampler(sampler: Any, space: Space, seed: int) -> optuna.samplers.BaseSampler:
+def make_sampler(sampler: optuna.samplers.BaseSampler | None, space: Space, seed: int) -> optuna.samplers.BaseSampler:
     """Return a copy of the user's sampler, or the default one: TPE, in groups where parameters depend on others."""
     if sampler is not None:
         return copy.deepcopy(sampler)
