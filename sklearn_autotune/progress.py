@@ -17,7 +17,7 @@ __all__ = ["MethodProgress", "TrialProgress"]
 
 logger = logging.getLogger(__name__)
 
-COUNTED_STATUSES = (Status.COMPLETE, Status.PRUNED, Status.FAILED)
+COUNTED_STATUSES = tuple(str(status) for status in (Status.COMPLETE, Status.PRUNED, Status.FAILED))
 
 
 class TrialProgress:
@@ -192,9 +192,8 @@ class TrialProgress:
 
     def _format_score_and_counts(self) -> str:
         best = "no score yet" if self.best is None else f"best {self.best:.5g} (trial {self._best_number})"
-        return ", ".join(
-            [best, *(f"{n} {status}" for status, n in self.counts.items() if n or status == Status.COMPLETE)]
-        )
+        counts = (f"{n} {status}" for status, n in self.counts.items() if n or status == Status.COMPLETE)
+        return ", ".join([best, *counts])
 
 
 class MethodProgress:

@@ -466,9 +466,8 @@ def _import_quietly(module: str) -> Any:
 
 def _get_status(trial: FrozenTrial) -> str:
     """Return a trial's status by our own record: failed trials are told as pruned, so that samplers learn from them."""
-    state_name = {TrialState.COMPLETE: Status.COMPLETE, TrialState.PRUNED: Status.PRUNED}.get(
-        trial.state, Status.CANCELLED
-    )
+    by_state = {TrialState.COMPLETE: Status.COMPLETE, TrialState.PRUNED: Status.PRUNED}
+    state_name = by_state.get(trial.state, Status.CANCELLED)
     return trial.user_attrs.get(OUTCOME_ATTRIBUTE, {}).get("status", state_name)
 
 

@@ -17,6 +17,9 @@ __all__ = ["TimeDisplay"]
 
 FIT, SCORE, OTHER = "fit", "score", "other"
 
+# Statuses, as text, in the order in which they are stacked; any others follow.
+SHOWN_FIRST = tuple(str(status) for status in (Status.COMPLETE, Status.PRUNED, Status.FAILED))
+
 
 class TimeDisplay:
     """Seconds of a search, stacked by phase: of each family of models, or of candidates by how they ended.
@@ -141,7 +144,7 @@ class TimeDisplay:
 
 def _sum_by_status(trial_table: TrialTable) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
     seconds, counts = {}, {}
-    for status in dict.fromkeys((Status.COMPLETE, Status.PRUNED, Status.FAILED, *trial_table.status)):
+    for status in dict.fromkeys((*SHOWN_FIRST, *trial_table.status)):
         indices = trial_table.find_by_status(status)
         if len(indices):
             known = trial_table.seconds[indices]
