@@ -12,14 +12,6 @@ SHEETS = ("families", "plotting")
 # list may only get shorter.
 WITHOUT = {
     "__main__": "cli/test_commands.py",
-    "_compat/boosters/_base": "_compat/test_boosters.py",
-    "_compat/boosters/_catboost": "boosting/test_early_stopping.py",
-    "_compat/boosters/_lightgbm": "boosting/test_early_stopping.py",
-    "_compat/boosters/_scikit_learn": "_compat/test_boosters.py",
-    "_compat/boosters/_xgboost": "_compat/test_boosters.py",
-    "boosting/_fold_booster": "boosting/test_fold_boosting.py",
-    "boosting/_library": "boosting/test_tuned_booster.py",
-    "boosting/_targets": "boosting/test_tuned_xgboost.py",
     "exceptions": "search/test_optuna_search_cv_failures.py",
     "execution/_dask": "faults/test_cluster.py",
     "execution/_in_process": "execution/test_base.py",

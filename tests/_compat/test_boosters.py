@@ -9,7 +9,7 @@ from lightgbm import LGBMClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
-from xgboost import XGBClassifier, XGBRFClassifier
+from xgboost import XGBClassifier
 
 from sklearn_autotune._compat import boosters
 from sklearn_autotune._compat.boosters import (
@@ -17,7 +17,6 @@ from sklearn_autotune._compat.boosters import (
     LIBRARIES,
     PartFit,
     declare_categories,
-    find_default_rounds,
     find_library,
     get_library,
     start_exact_continued_fit,
@@ -83,19 +82,6 @@ def test_without_categories_nothing_is_set():
 
     assert declare_categories(model, np.array([], dtype=int), 3) == {}
     assert model.feature_types is None
-
-
-def test_default_rounds_are_those_of_the_library():
-    assert find_default_rounds(XGBClassifier(), "n_estimators") == 100
-    assert find_default_rounds(XGBClassifier(), "max_depth") is None
-    assert find_default_rounds(XGBRFClassifier(), "n_estimators") is None  # it counts trees in one round
-
-
-def test_a_class_derived_from_a_librarys_is_not_taken_for_it():
-    class Derived(XGBClassifier):
-        pass
-
-    assert find_default_rounds(Derived(), "n_estimators") is None
 
 
 class Averages(RandomForestClassifier):

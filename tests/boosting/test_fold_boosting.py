@@ -1,4 +1,4 @@
-"""Boosters grown fold by fold: where they are scored, when they end, and what they hold."""
+"""Boosters grown fold by fold: how they are scored, and what they hold."""
 
 import numpy as np
 import pytest
@@ -11,24 +11,10 @@ from sklearn.model_selection import cross_validate
 
 from sklearn_autotune import TunedXGBClassifier
 from sklearn_autotune.boosting import _fold_boosting
-from sklearn_autotune.boosting._fold_booster import (
-    MAX_POINTS_WITHOUT_GAIN,
-    FoldBooster,
-    has_stopped_improving,
-    make_round_grid,
-)
+from sklearn_autotune.boosting._fold_booster import FoldBooster
 from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error
 
-# -- the curve -------------------------------------------------------------------------------------------------------
-
-
-@given(st.floats(0.001, 1.0), st.integers(1, 5000))
-def test_points_rise_and_end_at_the_most(learning_rate, max_rounds):
-    rounds = make_round_grid(learning_rate, max_rounds)
-
-    assert rounds[0] >= 1
-    assert list(rounds) == sorted(set(rounds))
-    assert rounds[-1] <= max_rounds
+# -- the scores ------------------------------------------------------------------------------------------------------
 
 
 @given(st.integers(2, 5), st.integers(0, 2**32 - 1), st.booleans())
@@ -47,14 +33,6 @@ def test_quick_losses_are_those_of_scikit_learn(n_classes, seed, is_weighted):
     expected = root_mean_squared_error(values, prediction if n_classes == 2 else proba[:, 0], sample_weight=weight)
     single = prediction if n_classes == 2 else proba[:, 0]
     assert compute_root_mean_squared_error(values, single, weight) == pytest.approx(expected)
-
-
-@given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
-def test_a_curve_turns_after_the_last_gain(scores):
-    flat = [*scores, *[max(scores)] * (MAX_POINTS_WITHOUT_GAIN + 1)]
-
-    assert has_stopped_improving(flat)
-    assert not has_stopped_improving([0.0, 1.0, *(2.0 + np.arange(5))])
 
 
 # -- what is held ----------------------------------------------------------------------------------------------------

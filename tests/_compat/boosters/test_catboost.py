@@ -1,0 +1,70 @@
+"""CatBoost: early stopping that keeps all rounds, and what it is not asked for. CatBoost need not be there."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from sklearn_autotune._compat.boosters import PartFit
+from sklearn_autotune._compat.boosters._catboost import CATBOOST
+
+RANDOM = np.random.RandomState(0)
+X = RANDOM.normal(size=(120, 3))
+Y = (X[:, 0] + RANDOM.normal(size=120) > 0).astype(int)
+NEVER, AT_ONCE = float("inf"), 0.0
+
+
+@pytest.fixture
+def catboost():
+    return pytest.importorskip("catboost")
+
+
+def make(catboost, **params):
+    params = {"iterations": 200, "learning_rate": 0.5, "depth": 3, "early_stopping_rounds": 3} | params
+    return catboost.CatBoostClassifier(
+        **params, random_state=0, thread_count=1, verbose=False, allow_writing_files=False
+    )
+
+
+def fit(model, end_time=NEVER):
+    CATBOOST.fit_until(model, X[:80], Y[:80], (X[80:], Y[80:]), end_time, {})
+    return model
+
+
+def test_its_rounds_have_one_name_that_is_set_and_others_that_are_taken():
+    assert CATBOOST.rounds_params == ("iterations",)
+    assert set(CATBOOST.rounds_aliases) == {"n_estimators", "num_boost_round", "num_trees"}
+
+
+def test_nothing_is_continued_told_or_known_by_default():
+    model = object()
+
+    assert CATBOOST.start_continued_fit(PartFit(model, "iterations", (X, Y), {}), 5) is None
+    assert CATBOOST.declare_categories(model, np.array([0]), 3) is None
+    assert CATBOOST.find_default_rounds(model, "iterations") is None
+
+
+def test_training_stops_early_and_rounds_after_the_best_one_are_kept(catboost):
+    model = fit(make(catboost))
+
+    best = CATBOOST.get_best_rounds(model)
+    assert best < CATBOOST.get_used_rounds(model) < 200
+    CATBOOST.set_prediction_rounds(model, best)
+    assert CATBOOST.get_used_rounds(model) == best
+    fresh = make(catboost, iterations=best, early_stopping_rounds=None).fit(X[:80], Y[:80])
+    np.testing.assert_array_equal(model.predict_proba(X), fresh.predict_proba(X))
+
+
+def test_rounds_that_were_not_trained_cannot_be_predicted_with(catboost):
+    model = fit(make(catboost))
+    n_trained = CATBOOST.get_used_rounds(model)
+
+    CATBOOST.set_prediction_rounds(model, 10_000)
+
+    assert CATBOOST.get_used_rounds(model) == n_trained
+
+
+def test_without_time_one_round_is_trained_and_no_callback_stays_on_the_model(catboost):
+    model = fit(make(catboost), end_time=AT_ONCE)
+
+    assert CATBOOST.get_used_rounds(model) == 1
+    assert clone(model).get_params() == model.get_params()

@@ -1,0 +1,111 @@
+"""scikit-learn's forests, bagging and boosting: which warm starts are exact, and where categories are told."""
+
+import warnings
+
+import numpy as np
+import pytest
+import sklearn.ensemble
+from sklearn.ensemble import (
+    BaggingClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
+from sklearn.linear_model import LogisticRegression
+
+from sklearn_autotune._compat.boosters import PartFit
+from sklearn_autotune._compat.boosters._scikit_learn import AUTO_STOPPING_ROWS, SCIKIT_LEARN, WARM_START_PARAMS
+
+X, Y = np.random.RandomState(0).normal(size=(60, 3)), np.arange(60) % 2
+
+
+def start(model, rounds_param="n_estimators", rows=(X, Y), **fit_params):
+    return SCIKIT_LEARN.start_continued_fit(PartFit(model, rounds_param, rows, fit_params), 6)
+
+
+@pytest.mark.parametrize("name", WARM_START_PARAMS)
+def test_every_class_with_an_exact_warm_start_has_the_parameter_that_counts_its_rounds(name):
+    model = getattr(sklearn.ensemble, name)()
+    rounds_param = WARM_START_PARAMS[name]
+
+    assert rounds_param in SCIKIT_LEARN.rounds_params
+    assert {rounds_param, "warm_start"} <= set(model.get_params())
+    assert start(model, rounds_param) is not None
+
+
+def test_rounds_are_added_to_the_same_trees():
+    model = RandomForestClassifier(random_state=0)
+    continued = start(model)
+
+    first = list(continued.continue_to(2).estimators_)
+    fitted = continued.continue_to(4)
+    continued.close()
+
+    assert fitted is model
+    assert [tree is kept for tree, kept in zip(fitted.estimators_, first, strict=False)] == [True, True]
+    fresh = RandomForestClassifier(n_estimators=4, random_state=0).fit(X, Y)
+    np.testing.assert_array_equal(fitted.predict_proba(X), fresh.predict_proba(X))
+
+
+def test_class_weights_are_continued_without_a_warning():
+    continued = start(RandomForestClassifier(random_state=0, class_weight="balanced"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        continued.continue_to(1)
+        continued.continue_to(2)
+
+
+def test_arguments_of_fit_reach_every_continuation():
+    weight = np.where(Y == 1, 5.0, 1.0)
+    continued = start(GradientBoostingClassifier(random_state=0), sample_weight=weight)
+    continued.continue_to(2)
+
+    fresh = GradientBoostingClassifier(n_estimators=4, random_state=0).fit(X, Y, sample_weight=weight)
+    np.testing.assert_array_equal(continued.continue_to(4).predict_proba(X), fresh.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("model", "rounds_param", "fit_params"),
+    [
+        (RandomForestClassifier(random_state=np.random.RandomState(0)), "n_estimators", {}),
+        (RandomForestClassifier(), "max_depth", {}),
+        (GradientBoostingClassifier(n_iter_no_change=3), "n_estimators", {}),
+        (GradientBoostingClassifier(), "n_estimators", {"monitor": lambda *_: False}),
+        (HistGradientBoostingClassifier(early_stopping=True), "max_iter", {}),
+        (BaggingClassifier(oob_score=True), "n_estimators", {}),
+        (LogisticRegression(), "max_iter", {}),
+    ],
+    ids=["generator", "another parameter", "early stopping", "monitor", "histogram stops", "oob score", "no rounds"],
+)
+def test_a_fit_whose_warm_start_is_not_exact_is_not_started(model, rounds_param, fit_params):
+    assert start(model, rounds_param, **fit_params) is None
+
+
+def test_histogram_boosting_is_continued_on_as_many_rows_as_do_not_stop_it_early():
+    few, many = [[0.0]] * AUTO_STOPPING_ROWS, [[0.0]] * (AUTO_STOPPING_ROWS + 1)  # lists have no shape
+    model = HistGradientBoostingRegressor()
+
+    assert start(model, "max_iter", (few, None)) is not None
+    assert start(model, "max_iter", (many, None)) is None
+    assert start(model, "max_iter", (np.array(many), None)) is None
+    assert start(HistGradientBoostingRegressor(early_stopping=False), "max_iter", (many, None)) is not None
+
+
+def test_a_fit_that_is_not_started_leaves_the_estimator_as_it_was():
+    model = GradientBoostingClassifier(n_iter_no_change=3)
+
+    assert start(model) is None
+    assert model.warm_start is False
+
+
+def test_columns_of_categories_are_set_on_models_that_have_the_parameter():
+    histogram, forest = HistGradientBoostingClassifier(), RandomForestClassifier()
+
+    assert SCIKIT_LEARN.declare_categories(histogram, np.array([0, 2]), 3) == {}
+    assert histogram.categorical_features.tolist() == [0, 2]
+    assert SCIKIT_LEARN.declare_categories(forest, np.array([0, 2]), 3) is None
+
+
+def test_the_number_of_rounds_is_never_left_to_the_library():
+    assert SCIKIT_LEARN.find_default_rounds(RandomForestClassifier(), "n_estimators") is None

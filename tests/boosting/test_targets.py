@@ -1,0 +1,108 @@
+"""How tuned boosters read the target, and give it back: labels of any kind, classes in their order, plain numbers."""
+
+import numpy as np
+import pytest
+from sklearn.base import is_classifier, is_regressor
+from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
+
+from sklearn_autotune import TunedXGBClassifier, TunedXGBRegressor
+
+RANDOM = np.random.RandomState(0)
+X = RANDOM.normal(size=(90, 2))
+CODES = np.digitize(X[:, 0], [-0.5, 0.5])
+NUMBERS = 3 * X[:, 0] + RANDOM.normal(scale=0.1, size=90)
+
+
+def classifier(**params):
+    return TunedXGBClassifier(n_trials=1, cv=3, random_state=0, learning_rate=0.5, n_estimators=20, **params)
+
+
+def regressor(**params):
+    return TunedXGBRegressor(n_trials=1, cv=3, random_state=0, learning_rate=0.5, n_estimators=20, **params)
+
+
+@pytest.mark.parametrize("labels", [["c", "a", "b"], [30, -1, 7], [2.0, 0.0, 1.0]], ids=["text", "integers", "floats"])
+def test_labels_of_any_kind_are_given_back_in_the_order_of_the_sorted_classes(labels):
+    y = np.array(labels)[CODES]
+    search = classifier().fit(X, y)
+
+    assert search.classes_.tolist() == sorted(labels)
+    probabilities = search.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(search.predict(X), search.classes_[probabilities.argmax(axis=1)])
+    assert accuracy_score(y, search.predict(X)) > 0.9
+
+
+def test_two_classes_have_two_columns_of_probabilities_also_out_of_fold():
+    y = np.where(X[:, 0] > 0, "yes", "no")
+    search = classifier().fit(X, y)
+
+    for probabilities in (search.predict_proba(X), search.oof_predictions_):
+        assert probabilities.shape == (90, 2)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+        assert probabilities[y == "yes", 1].mean() > 0.7 > 0.3 > probabilities[y == "no", 1].mean()
+
+
+def test_the_librarys_estimator_is_given_class_indices_and_the_deployed_one_labels():
+    search = classifier().fit(X, np.array(["c", "a", "b"])[CODES])
+
+    assert search.best_estimator_.predict(X).tolist() == search.classes_.searchsorted(search.predict(X)).tolist()
+    np.testing.assert_array_equal(search.deployed_model().predict(X), search.predict(X))
+
+
+def test_candidates_are_measured_by_the_log_loss_and_the_winner_scores_its_accuracy_if_no_score_is_named():
+    y = np.array(["c", "a", "b"])[CODES]
+    search = classifier().fit(X, y)
+
+    assert search.scorer_(search, X, y) == pytest.approx(-log_loss(y, search.predict_proba(X), labels=search.classes_))
+    assert search.score(X, y) == accuracy_score(y, search.predict(X))
+
+
+def test_numbers_are_measured_by_the_root_mean_squared_error_if_no_score_is_named():
+    search = regressor().fit(X, NUMBERS)
+
+    assert search.scorer_(search, X, NUMBERS) == pytest.approx(-root_mean_squared_error(NUMBERS, search.predict(X)))
+    assert search.oof_predictions_.shape == (90,)
+    assert r2_score(NUMBERS, search.oof_predictions_) > 0.5
+
+
+@pytest.mark.parametrize("dtype", [int, np.float32, object])
+def test_numbers_of_any_type_are_read_as_numbers(dtype):
+    y = np.round(10 * NUMBERS).astype(dtype)
+
+    np.testing.assert_array_equal(regressor().fit(X, y).predict(X), regressor().fit(X, y.astype(np.float64)).predict(X))
+
+
+def test_the_deployed_model_of_numbers_predicts_the_same():
+    search = regressor().fit(X, NUMBERS)
+
+    np.testing.assert_array_equal(search.deployed_model().predict(X), search.predict(X))
+
+
+def test_class_weights_change_what_is_predicted_and_may_name_labels():
+    y = np.where(X[:, 0] + RANDOM.normal(size=90) > 0, "yes", "no")
+    plain, weighted = classifier().fit(X, y), classifier(class_weight={"yes": 20, "no": 1}).fit(X, y)
+
+    assert (weighted.predict(X) == "yes").sum() > (plain.predict(X) == "yes").sum()
+
+
+def test_numbers_are_no_classes():
+    with pytest.raises(ValueError, match="continuous"):
+        classifier().fit(X, NUMBERS)
+
+
+def test_words_are_no_numbers():
+    with pytest.raises(ValueError, match="could not convert"):
+        regressor().fit(X, np.array(["c", "a", "b"])[CODES])
+
+
+def test_a_class_with_fewer_rows_than_folds_is_refused_by_its_label():
+    y = np.array(["often"] * 88 + ["rare"] * 2)
+
+    with pytest.raises(ValueError, match="Class 'rare' has 2 members, fewer than the 3 folds"):
+        classifier().fit(X, y)
+
+
+def test_scikit_learn_tells_them_apart():
+    assert is_classifier(classifier())
+    assert is_regressor(regressor())
