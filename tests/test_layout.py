@@ -11,8 +11,6 @@ SHEETS = ("families", "plotting")
 # Modules that no test file is named after, and where their tests are; none: they are tested through their rooms. The
 # list may only get shorter.
 WITHOUT = {
-    "__main__": "cli/test_commands.py",
-    "exceptions": "search/test_optuna_search_cv_failures.py",
     "execution/_dask": "faults/test_cluster.py",
     "execution/_in_process": "execution/test_base.py",
     "execution/_slots": "execution/test_processes.py",

@@ -210,13 +210,15 @@ def test_an_interrupt_is_raised_whatever_the_error_score(start):
 
 
 def overflow(y_true, y_pred):
-    return np.full_like(y_true, np.nan), np.ones_like(y_true)
+    return np.full_like(y_true, -1e38), np.full_like(y_true, 1e-3)
 
 
 def test_a_score_that_is_not_finite_is_a_failure(start):
-    fold_booster = train(start(XGBRegressor(objective=overflow, base_score=np.inf)), 3)
+    model = XGBRegressor(objective=overflow, base_score=0.0, reg_lambda=0, min_child_weight=0, n_jobs=1)
+    fold_booster = train(start(model), 3)
 
-    assert fold_booster.error is not None
+    assert fold_booster.error == "a score is not finite"
+    assert len(fold_booster.scores) == 1
     assert np.isnan(fold_booster.best.test)
 
 

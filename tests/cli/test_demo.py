@@ -1,9 +1,7 @@
-"""The command line: the demo runs for real, with few candidates, and its table adds up."""
+"""The demo runs for real, with few candidates, and its table adds up."""
 
-import json
 import subprocess
 import sys
-from importlib.metadata import version
 from math import prod
 
 import pytest
@@ -71,46 +69,3 @@ def test_the_grid_is_as_large_as_it_may_be_and_no_larger(n_candidates):
     size = prod(len(values) for values in make_coarse_grid(n_candidates).values())
 
     assert n_candidates / 2 < size <= n_candidates or size == 144
-
-
-MISUNDERSTOOD = [(), ("unknown",), ("demo", "--n-trials", "0"), ("demo", "--n-jobs", "two")]
-
-# One process for several calls: that scikit-learn is imported takes longer than all the rest.
-CALLS = """
-import contextlib, io, json, runpy, sys
-answers = []
-for arguments in json.loads(sys.argv[1]):
-    sys.argv = ["sklearn_autotune", *arguments]
-    output, error = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(error):
-        try:
-            runpy.run_module("sklearn_autotune", run_name="__main__", alter_sys=True)
-        except SystemExit as end:
-            code = end.code
-    answers.append([code, output.getvalue(), error.getvalue()])
-print(json.dumps(answers))
-"""
-
-
-@pytest.fixture(scope="module")
-def answers():
-    """Exit code, output and errors of calls that do not take long."""
-    calls = [*MISUNDERSTOOD, ("--version",)]
-    command = [sys.executable, "-W", "error", "-c", CALLS, json.dumps(calls)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-    return dict(zip(calls, json.loads(done.stdout), strict=True))
-
-
-def test_the_version_is_the_installed_one(answers):
-    code, output, _ = answers["--version",]
-
-    assert code == 0
-    assert output.split() == ["sklearn-autotune", version("sklearn-autotune")]
-
-
-@pytest.mark.parametrize("arguments", MISUNDERSTOOD)
-def test_what_cannot_be_understood_exits_with_2_and_says_how_to_call_it(arguments, answers):
-    code, _, error = answers[arguments]
-
-    assert code == 2
-    assert "usage: python -m sklearn_autotune" in error

