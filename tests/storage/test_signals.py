@@ -11,9 +11,11 @@ from sklearn_autotune.storage._signals import defer_interrupts, raise_on_sigterm
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """The handlers before the test, which are there again after it."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield before
+    """The handlers that a program has which sets none; those of the tests are there again afterwards."""
+    before = get_handlers()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield get_handlers()
     for number, handler in before.items():
         signal.signal(number, handler)
 
