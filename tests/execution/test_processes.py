@@ -321,16 +321,6 @@ def test_a_search_inside_a_worker_starts_no_processes(tmp_path, data):
     assert os.getpid() not in pids
 
 
-def test_settings_reach_threads_too(tmp_path, data):
-    log = tmp_path / "log"
-    search = OptunaSearchCV(ReportingClassifier(log=str(log)), {"a": [1, 2]}, cv=2, n_jobs=2, refit=False)
-
-    with joblib.parallel_config(backend="threading"), config_context(working_memory=55):
-        search.fit(*data)
-
-    assert {entry["config"]["working_memory"] for entry in read_log(log) if "config" in entry} == {55}
-
-
 # -- more workers than candidates under way --------------------------------------------------------------------------
 
 

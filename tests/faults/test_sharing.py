@@ -10,10 +10,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 
-from sklearn_autotune.storage._claims import ClaimRegistry
 from tests.faults import sharing
 from tests.faults.nightly import at_night
 from tests.faults.servers import MySQL, PostgreSQL
@@ -105,18 +102,3 @@ def test_the_death_of_one_process_costs_the_others_nothing_but_time(storage, tmp
 
     assert json.loads(out)["table"] == expected
     assert stored(storage) == list(range(16))
-
-
-def test_of_several_claims_one_holds(tmp_path):
-    storage = JournalStorage(JournalFileBackend(str(tmp_path / "study.log")))
-    study = optuna.create_study(study_name="mine", storage=storage)
-    several = [ClaimRegistry(study) for _ in range(3)]
-
-    taken = [[claims.acquire(number) for claims in several] for number in range(3)]
-    several[0].release([1])
-    again = [claims.acquire(1) for claims in reversed(several)]
-    for claims in several:
-        claims.close()
-
-    assert taken == [[True, False, False]] * 3
-    assert again == [True, False, False]

@@ -22,8 +22,6 @@ from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.exceptions import StudyInUseError, StudyStorageError
 from sklearn_autotune.storage import _recorder
 from sklearn_autotune.storage._base import describe_storage
-from sklearn_autotune.storage._lock import StudyLock
-from sklearn_autotune.storage._signals import defer_interrupts
 from tests.faults.nightly import at_night
 from tests.toys import CountingClassifier, table
 
@@ -125,13 +123,6 @@ def test_no_lock_is_left_behind(tmp_path, data, ends):
         assert ends == "with an error"
 
     assert [path.name for path in tmp_path.iterdir()] == ["study.db"]
-
-
-def test_any_study_name_will_do_for_a_lock(tmp_path):
-    for name in ("../../etc/x", "'; DROP TABLE studies", "a" * 500, "", "\u202e"):
-        lock = StudyLock(tmp_path / "study.db", name)
-        assert [path.parent for path in tmp_path.iterdir()] == [tmp_path]
-        lock.release()
 
 
 # -- a database that does not answer ---------------------------------------------------------------------------------
@@ -308,15 +299,6 @@ def test_a_second_signal_ends_a_search_whatever_is_being_written(tmp_path, data)
 
     assert list(search.trials_["status"]).count("complete") == 3
     assert len(stored(path)) == 2
-
-
-def test_a_signal_is_not_forgotten_where_writing_fails():
-    def write():
-        signal.raise_signal(signal.SIGINT)
-        raise OSError("no database")
-
-    with pytest.raises(KeyboardInterrupt), defer_interrupts():
-        write()
 
 
 def test_signals_are_handled_as_before_once_a_trial_is_written(tmp_path, data):

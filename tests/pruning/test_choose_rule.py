@@ -116,14 +116,6 @@ def test_a_rule_starts_anew_with_each_study(rule):
     assert take_states() == take_states()
 
 
-def test_without_pruning_every_candidate_may_go_on():
-    tracker = NoPruningRule().start(optuna.create_study(), None)
-    tracker.add_outcome(complete(0.9, 0.9))
-
-    assert tracker.make_pruner_state(optuna.create_study().ask()) == NoPruningState()
-    assert not tracker.reports_values
-
-
 def test_only_the_states_of_optunas_pruners_report_values():
     study = optuna.create_study()
     rules = (NoPruningRule(), FoldRacingRule(FoldRacing()), HalvingRule(3), OptunaPrunerRule())

@@ -1,6 +1,5 @@
 """Which variety of storage the user gave, and what each promises."""
 
-import os
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from optuna.storages.journal import JournalFileBackend
 from scipy.stats import uniform
 
 from sklearn_autotune import OptunaSearchCV, storage
-from sklearn_autotune.exceptions import StudyInUseError, StudyStorageError
 from sklearn_autotune.storage import choose_backend
 from sklearn_autotune.storage._base import describe_storage
 from sklearn_autotune.storage._given_storage import GivenStorage
@@ -74,23 +72,6 @@ def test_a_journal_is_shared_and_a_file_is_not(path, open_backend, make, is_shar
     assert optuna.get_all_study_names(storage=backend.storage) == []
 
 
-def test_a_server_is_shared():
-    assert DatabaseServer.is_shared
-
-
-def test_a_study_of_a_file_is_locked_however_the_file_is_named(path, open_backend, monkeypatch):
-    monkeypatch.chdir(path.parent)
-    ways = (path, path.name, f"sqlite:///{path}", RDBStorage(f"sqlite:///{path}"))
-    first, *others = [open_backend(given) for given in ways]
-    lock = first.lock("mine")
-
-    for other in others:
-        with pytest.raises(StudyInUseError, match=f"process {os.getpid()}"):
-            other.lock("mine")
-    others[0].lock("another").release()
-    lock.release()
-
-
 @pytest.mark.parametrize(
     "make",
     [lambda path: "sqlite:///:memory:", make_journal, lambda path: InMemoryStorage()],
@@ -118,29 +99,6 @@ def test_what_the_user_gave_is_named_without_its_password(path):
     assert describe_storage(path) == describe_storage(str(path)) == str(path)
     assert describe_storage("mysql+pymysql://me:secret@host/db") == "mysql+pymysql://me:***@host/db"
     assert describe_storage(InMemoryStorage()) == "InMemoryStorage"
-
-
-def test_connections_that_the_user_made_stay_open(path):
-    given = RDBStorage(f"sqlite:///{path}")
-    closed = []
-    given.engine.dispose = lambda: closed.append(True)
-
-    choose_backend(given).open(given).close()
-
-    assert closed == []
-    assert given.get_all_studies() == []
-
-
-def test_only_a_journal_that_ends_with_a_whole_line_may_be_opened(path):
-    torn = make_journal(path)
-    path.write_bytes(b'{"op_code": 0}\n{"op')
-
-    with pytest.raises(StudyStorageError, match="ends in the middle of a line"):
-        choose_backend(torn).check(torn)
-    path.write_bytes(b"")
-    choose_backend(torn).check(torn)
-    path.unlink()
-    choose_backend(torn).check(torn)
 
 
 class NamedMemory(GivenStorage):

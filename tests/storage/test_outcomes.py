@@ -1,0 +1,84 @@
+"""What is stored of a trial, and that it can be read again."""
+
+import json
+from dataclasses import replace
+
+import optuna
+import pytest
+
+from sklearn_autotune.evaluation import FoldScore, Outcome, Rung
+from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.space._space import read_space
+from sklearn_autotune.storage._outcomes import (
+    OUTCOME_ATTRIBUTE,
+    TrialRecord,
+    get_trial_number,
+    is_final,
+    pack_outcome,
+    read_record,
+)
+
+FOLDS = (FoldScore(0.5, 0.75, 1.0, 0.25), FoldScore(0.25, None, 2.0, 0.5, "a traceback"))
+
+OUTCOMES = {
+    "complete": Outcome(Status.COMPLETE, FOLDS[:1]),
+    "several scores": Outcome(Status.COMPLETE, (FoldScore({"a": 0.5, "b": 0.25}, {"a": 1.0, "b": 1.0}, 1.0, 0.0),)),
+    "resolved": Outcome(Status.COMPLETE, FOLDS[:1], resolved_params={"n_estimators": 17}),
+    "pruned at a rung": Outcome(Status.PRUNED, FOLDS[:1], None, (Rung(10, (0.25, 0.5)), Rung(30, (0.5, 0.75)))),
+    "failed": Outcome(Status.FAILED, FOLDS, "a traceback"),
+    "died": Outcome(Status.FAILED, (), "the worker died", seconds=3.5, exit_status="SIGKILL(-9)"),
+}
+
+
+def store(outcome, number, space):
+    """A trial as it comes back from a database, which keeps attributes as JSON."""
+    study = optuna.create_study()
+    trial = study.ask()
+    params = space.suggest(trial)
+    trial.set_user_attr(OUTCOME_ATTRIBUTE, json.loads(json.dumps(pack_outcome(outcome, number))))
+    study.tell(trial, 0.0)
+    return study.trials[0], params
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
+def test_an_outcome_is_read_as_it_was_stored(outcome):
+    space = read_space({"a": [{"any": "object"}, {"another": "object"}], "b": [1, 2]})
+    trial, params = store(outcome, 0, space)
+
+    assert read_record(trial, space) == TrialRecord(0, params, outcome)
+
+
+def test_artifacts_and_exceptions_are_not_stored():
+    outcome = replace(OUTCOMES["complete"], artifacts=object(), exception=ValueError("no"))
+
+    assert pack_outcome(outcome, 3) == pack_outcome(OUTCOMES["complete"], 3)
+
+
+def test_a_stored_trial_knows_the_number_that_it_had_in_its_search():
+    trial, _ = store(OUTCOMES["complete"], 5, read_space({"a": [1]}))
+    assert (trial.number, get_trial_number(trial)) == (0, 5)
+
+    del trial.user_attrs[OUTCOME_ATTRIBUTE]["number"]
+    assert get_trial_number(trial) == 0
+
+
+def test_only_trials_that_were_running_when_the_search_ended_are_measured_again():
+    assert {status for status in Status if not is_final(Outcome(status))} == {Status.TIMEOUT, Status.CANCELLED}
+
+
+def test_only_candidates_that_were_measured_have_a_row():
+    measured = {status for status in Status if TrialRecord(0, {}, Outcome(status)).is_measured}
+
+    assert measured == {Status.COMPLETE, Status.FAILED, Status.PRUNED}
+
+
+def test_parameters_that_measuring_has_determined_are_added_to_the_candidate():
+    record = TrialRecord(0, {"a": 1, "n_estimators": 1000}, OUTCOMES["resolved"])
+
+    assert record.full_params == {"a": 1, "n_estimators": 17}
+    assert record.params == {"a": 1, "n_estimators": 1000}
+
+
+def test_the_seconds_are_those_of_the_folds_or_of_the_worker_that_was_lost():
+    assert TrialRecord(0, {}, OUTCOMES["failed"]).seconds == 3.75
+    assert TrialRecord(0, {}, OUTCOMES["died"]).seconds == 3.5

@@ -1,0 +1,65 @@
+"""An SQLite file is searched by one process at a time, and waited for while another program writes it."""
+
+import os
+
+import pytest
+import sqlalchemy
+from optuna.storages import InMemoryStorage, RDBStorage
+
+from sklearn_autotune.exceptions import StudyInUseError
+from sklearn_autotune.storage._sqlite_file import SQLITE_TIMEOUT_SECONDS, SqliteFile
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "study.db"
+
+
+@pytest.fixture
+def open_backend():
+    """Open what a user may give as ``storage``, and close it after the test."""
+    opened = []
+
+    def open_given(given):
+        opened.append(SqliteFile.open(given))
+        return opened[-1]
+
+    yield open_given
+    for backend in opened:
+        backend.close()
+
+
+def test_a_study_of_a_file_is_locked_however_the_file_is_named(path, open_backend, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    ways = (path, path.name, f"sqlite:///{path}", RDBStorage(f"sqlite:///{path}"))
+    first, *others = [open_backend(given) for given in ways]
+    lock = first.lock("mine")
+
+    for other in others:
+        with pytest.raises(StudyInUseError, match=f"process {os.getpid()}"):
+            other.lock("mine")
+    others[0].lock("another").release()
+    lock.release()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_not_locked(open_backend, url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert open_backend(url).lock("mine") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_another_program_has_locked_is_waited_for(path, open_backend):
+    with open_backend(path).storage.engine.connect() as connection:
+        waits = connection.execute(sqlalchemy.text("PRAGMA busy_timeout")).scalar()
+
+    assert waits == 1000 * SQLITE_TIMEOUT_SECONDS
+
+
+def test_files_are_accepted_and_servers_and_storages_in_memory_are_not(path):
+    accepted = [path, str(path), f"sqlite:///{path}", RDBStorage(f"sqlite:///{path}")]
+    refused = ["postgresql://me@host/db", InMemoryStorage(), None]
+
+    assert [SqliteFile.accepts(storage) for storage in accepted] == [True] * 4
+    assert [SqliteFile.accepts(storage) for storage in refused] == [False] * 3
