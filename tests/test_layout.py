@@ -43,9 +43,6 @@ WITHOUT = {
     "storage/_server": "storage/test_base.py",
     "storage/_signals": "search/test_trial_loop.py",
     "storage/_sqlite_file": "storage/test_base.py",
-    "tables/_checks": "boosting/test_tuned_xgboost_input.py",
-    "tables/_preparation": "selection/test_auto_model_selector.py",
-    "tables/_profile": "runner/test_run.py",
 }
 
 

@@ -6,13 +6,13 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn_autotune.inference._second_layer import SecondLayerClassifier, SecondLayerRegressor
 from sklearn_autotune.inference._temperature_scaling import compute_log_odds
 
-RANDOM = np.random.RandomState(0)
-TABLE = RANDOM.normal(size=(40, 2))
+TABLE = np.random.RandomState(0).normal(size=(40, 2))
+VALUES = np.random.RandomState(1).normal(size=(40, 2))
 
 
 def draw_blocks(n_classes):
     """Probabilities of three models of the first layer."""
-    return [RANDOM.dirichlet(np.ones(n_classes), 40) for _ in range(3)]
+    return [np.random.RandomState(seed).dirichlet(np.ones(n_classes), 40) for seed in range(3)]
 
 
 def fit_classifier(X, n_classes):
@@ -49,19 +49,17 @@ def test_of_two_classes_the_second_ones_probability_is_enough():
 
 
 def test_values_are_the_weighted_mean_of_both_layers():
-    values = RANDOM.normal(size=(40, 2))
-    plain = LinearRegression().fit(values, TABLE[:, 0])
-    with_table = LinearRegression().fit(np.hstack([values, TABLE]), TABLE[:, 1])
+    plain = LinearRegression().fit(VALUES, TABLE[:, 0])
+    with_table = LinearRegression().fit(np.hstack([VALUES, TABLE]), TABLE[:, 1])
 
     second = SecondLayerRegressor([0.5, 0.0], [(0.2, False, plain), (0.3, True, with_table)], 2)
 
-    expected = 0.5 * values[:, 0] + 0.2 * plain.predict(values) + 0.3 * TABLE[:, 1]
-    np.testing.assert_allclose(second.predict(np.hstack([values, TABLE])), expected)
+    expected = 0.5 * VALUES[:, 0] + 0.2 * plain.predict(VALUES) + 0.3 * TABLE[:, 1]
+    np.testing.assert_allclose(second.predict(np.hstack([VALUES, TABLE])), expected)
 
 
 def test_it_counts_as_fitted_and_fitting_it_changes_nothing():
-    values = RANDOM.normal(size=(40, 2))
     second = SecondLayerRegressor([0.25, 0.75], [], 2)
 
     assert second.__sklearn_is_fitted__()
-    np.testing.assert_allclose(second.fit(TABLE, TABLE[:, 0]).predict(values), values @ [0.25, 0.75])
+    np.testing.assert_allclose(second.fit(TABLE, TABLE[:, 0]).predict(VALUES), VALUES @ [0.25, 0.75])

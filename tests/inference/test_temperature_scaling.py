@@ -66,9 +66,8 @@ def test_rows_without_weight_do_not_count():
 
 def test_the_temperature_stays_in_its_range_however_right_or_wrong_the_model_is():
     assert find_temperature(CERTAIN, np.array([1, 1])) == pytest.approx(MAX_TEMPERATURE, rel=1e-3)
-    assert find_temperature(np.array([[0.6, 0.4], [0.4, 0.6]]), np.array([0, 1])) == pytest.approx(
-        MIN_TEMPERATURE, rel=1e-3
-    )
+    right = np.array([[0.6, 0.4], [0.4, 0.6]])
+    assert find_temperature(right, np.array([0, 1])) == pytest.approx(MIN_TEMPERATURE, rel=1e-3)
 
 
 def test_probabilities_that_are_right_stay_about_as_they_are():
