@@ -29,8 +29,6 @@ WITHOUT = {
     "pruning/_no_pruning": "pruning/test_choose_rule.py",
     "pruning/_optuna_pruner": "pruning/test_choose_rule.py",
     "search/_spec": "search/test_engine.py",
-    "selection/_ensemble_choice": "selection/test_auto_model_selector.py",
-    "selection/_final_fits": "selection/test_auto_model_selector.py",
     "storage/_claims": "faults/test_sharing.py",
     "storage/_database": "storage/test_base.py",
     "storage/_given_storage": "storage/test_base.py",
