@@ -1,4 +1,4 @@
-"""The package's own exceptions; everything else raises Python's or scikit-learn's."""
+"""The exceptions of searches and studies; those of run folders stand in `runner`."""
 
 __all__ = [
     "ClusterLostError",

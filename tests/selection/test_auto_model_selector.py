@@ -32,7 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_autotune import AutoModelSelector
-from sklearn_autotune.families import FAMILIES, Family, Shape
+from sklearn_autotune.families import FAMILIES, Family
 from tests.faults.nightly import IS_NIGHT
 from tests.names import parametrize_with_checks
 
@@ -166,20 +166,6 @@ def test_every_family_takes_a_raw_table_and_beats_nothing(family, task, raw):
     assert family.name in selector.leaderboard_["family"]
     predicted = selector.predict(X.assign(colour="violet", city="nowhere"))
     assert predicted.shape == (len(X),)
-
-
-@pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("family", INSTALLED, ids=lambda family: family.name)
-def test_first_candidates_lie_in_the_space(family, n_classes):
-    from sklearn_autotune.selection._candidates import make_first_candidates, make_selection_space
-    from sklearn_autotune.space._space import read_space
-
-    for task in family.tasks:
-        for n_rows in (20, 500, 100_000):
-            shape = Shape(n_rows, task == "classification", n_columns=7, n_classes=n_classes)
-            space = read_space(make_selection_space({family.name: family}, shape))
-            for candidate in make_first_candidates(family, shape):
-                space.encode(candidate)
 
 
 def test_a_family_of_ones_own_takes_five_lines():

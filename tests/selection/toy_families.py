@@ -2,16 +2,20 @@
 
 from functools import partial
 
+import numpy as np
 from optuna.distributions import FloatDistribution
 from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import KFold
 from sklearn.naive_bayes import GaussianNB
 
-from sklearn_autotune.evaluation import FoldScore, Outcome
+from sklearn_autotune.evaluation import Fold, FoldScore, Outcome, Task
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.families._base import estimate_boosting_seconds
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import make_candidate
+from sklearn_autotune.selection._cross_fit import CrossFitEvaluation, CrossFitResult
 from sklearn_autotune.selection._second_layer import SecondLayerEstimate
 
 N_FOLDS = 3
@@ -56,3 +60,36 @@ def record(number, name, *scores, status="complete", seconds=0.001):
 def make_reserve(cost_model, deadline, n_rows=150, refits_all=False):
     """Time that is reserved if there can be no second layer."""
     return TimeReserve(cost_model, SecondLayerEstimate(cost_model), deadline, n_rows, refits_all)
+
+
+def make_cross_fit(families, X, y, *, cv=None, scoring=None, weight=None):
+    """Measures candidates of families on a table of numbers; a classification if y holds whole numbers."""
+    is_classification = y.dtype.kind == "i"
+    splits = (cv or KFold(N_FOLDS)).split(X)
+    metadata = {} if weight is None else {"sample_weight": weight}
+    task = Task(
+        X=X,
+        y=y,
+        folds=tuple(Fold(number, *rows) for number, rows in enumerate(splits)),
+        scorer=get_scorer(scoring or ("neg_log_loss" if is_classification else "neg_root_mean_squared_error")),
+        fit_params=metadata,
+        score_params=metadata,
+        error_score=np.nan,
+        return_train_score=False,
+    )
+    classes = np.unique(y) if is_classification else None
+    return CrossFitEvaluation(
+        task, {one.name: one for one in families}, np.zeros(X.shape[1], dtype=int), classes, seed=0
+    )
+
+
+def predicted(number, name, cross_fit, prediction, *, seconds=0.0, temperature=1.0):
+    """A complete candidate with these predictions for the rows of the table, and its scores."""
+    parts = [prediction[fold.test] for fold in cross_fit.task.folds]
+    folds = tuple(
+        FoldScore(cross_fit.score(part, fold.test), None, 0.001, seconds, None)
+        for part, fold in zip(parts, cross_fit.task.folds, strict=True)
+    )
+    result = CrossFitResult(parts, temperature=temperature)
+    params = make_candidate(family(name), {"var_smoothing": 10.0**-number})
+    return TrialRecord(number, params, Outcome("complete", folds, artifacts=result))

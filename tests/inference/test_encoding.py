@@ -1,0 +1,58 @@
+"""The small estimators of exported scripts: tables become numbers, and any labels may be learnt."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.class_weight import compute_sample_weight
+
+from sklearn_autotune.inference._encoding import EncodingTransformer, LabelEncodingClassifier
+
+TABLE = pd.DataFrame({"size": [1.0, 2.0, None], "color": ["red", "green", "red"]})
+X = np.random.RandomState(0).normal(size=(60, 2))
+LABELS = np.where(X[:, 0] > 0.5, "up", np.where(X[:, 0] < -0.5, "down", "even"))
+
+
+def test_a_table_becomes_numbers_and_an_unknown_category_a_missing_one():
+    transformer = EncodingTransformer().fit(TABLE)
+
+    np.testing.assert_array_equal(transformer.transform(TABLE), [[1, 1], [2, 0], [np.nan, 1]])
+    new = pd.DataFrame({"size": [3.0], "color": ["violet"]})
+    np.testing.assert_array_equal(transformer.transform(new), [[3, np.nan]])
+
+
+def test_columns_are_found_by_name_in_whatever_order_and_company_they_come():
+    transformer = EncodingTransformer().fit(TABLE)
+
+    other = TABLE.assign(more=1)[["more", "color", "size"]]
+    np.testing.assert_array_equal(transformer.transform(other), transformer.transform(TABLE))
+    assert transformer.feature_names_in_.tolist() == ["size", "color"]
+
+
+def test_arrays_and_columns_whose_names_are_no_strings_are_taken_as_they_come():
+    numbered = pd.DataFrame({0: [1.0, 2.0], 1: ["b", "a"]})
+
+    np.testing.assert_array_equal(EncodingTransformer().fit(X).transform(X), X)
+    np.testing.assert_array_equal(EncodingTransformer().fit(numbered).transform(numbered), [[1, 1], [2, 0]])
+
+
+def test_the_model_sees_codes_and_predictions_are_labels():
+    classifier = LabelEncodingClassifier(LogisticRegression()).fit(X, LABELS)
+
+    plain = LogisticRegression().fit(X, LABELS)
+    assert classifier.model_.classes_.tolist() == [0, 1, 2]
+    assert classifier.classes_.tolist() == ["down", "even", "up"]
+    np.testing.assert_array_equal(classifier.predict(X), plain.predict(X))
+    np.testing.assert_allclose(classifier.predict_proba(X), plain.predict_proba(X))
+
+
+@pytest.mark.parametrize("weight", [None, np.linspace(0.1, 2, 60)], ids=["classes alone", "classes and rows"])
+def test_weights_of_classes_and_of_rows_are_multiplied(weight):
+    classifier = LabelEncodingClassifier(LogisticRegression(), class_weight="balanced")
+    classifier.fit(X, LABELS, sample_weight=weight)
+
+    of_classes = compute_sample_weight("balanced", LABELS)
+    total = of_classes if weight is None else of_classes * weight
+    expected = LogisticRegression().fit(X, LABELS, sample_weight=total)
+    np.testing.assert_allclose(classifier.predict_proba(X), expected.predict_proba(X))
+    assert not np.allclose(expected.predict_proba(X), LogisticRegression().fit(X, LABELS).predict_proba(X))

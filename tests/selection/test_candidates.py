@@ -1,0 +1,146 @@
+"""Candidates of families: their names, their first settings, and the space of all families together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
+from scipy.stats import uniform
+from sklearn.ensemble import GradientBoostingClassifier
+
+from sklearn_autotune.families import FAMILIES, Family, Shape
+from sklearn_autotune.selection._candidates import (
+    FAMILY,
+    get_settings,
+    make_candidate,
+    make_first_candidates,
+    make_selection_space,
+    make_table_shape,
+    make_typical_candidate,
+    replace_setting,
+)
+from sklearn_autotune.space._space import read_space
+from tests.selection.toy_families import boosting, family, shape
+
+INSTALLED = [family for family in FAMILIES if family.package != "catboost"]
+SHAPE = shape(200)
+
+
+def branched(first):
+    """A family whose subsample is searched with few trees alone."""
+    return Family(
+        name="branched",
+        estimators=("sklearn.GradientBoostingClassifier",),
+        space=lambda shape: [
+            {"n_estimators": [10, 20], "subsample": uniform(0.5, 0.5)},
+            {"n_estimators": [100, 200], "max_depth": IntDistribution(2, 9)},
+        ],
+        make=lambda shape: GradientBoostingClassifier(max_depth=1),
+        first=first,
+    )
+
+
+def first_settings(*first):
+    return [get_settings(candidate) for candidate in make_first_candidates(branched(first), SHAPE)]
+
+
+# -- tables and names ----------------------------------------------------------------------------------------------
+
+
+def test_a_tables_columns_are_counted_as_models_get_them():
+    """A category becomes one column for each value, up to twenty."""
+    found = make_table_shape(100, n_categories=np.array([0, 0, 3, 50]), classes=np.array(["a", "b", "c"]))
+
+    assert found == Shape(100, True, n_columns=2 + 3 + 20, n_classes=3)
+    assert not make_table_shape(100, n_categories=np.array([0]), classes=None).is_classifier
+
+
+def test_settings_come_back_from_a_candidate_as_they_went_in():
+    own, settings = family("own"), {"var_smoothing": 0.1, "inner__own__name": None}
+
+    candidate = make_candidate(own, settings)
+
+    assert candidate == {FAMILY: "own", "own__var_smoothing": 0.1, "own__inner__own__name": None}
+    assert get_settings(candidate) == settings
+
+
+# -- the space of all families -------------------------------------------------------------------------------------
+
+
+def test_the_space_has_a_branch_for_each_branch_of_each_family():
+    space = make_selection_space({"a": family("a"), "branched": branched(())}, SHAPE)
+
+    assert [branch[FAMILY] for branch in space] == [["a"], ["branched"], ["branched"]]
+    assert [sorted(branch) for branch in space] == [
+        ["a__var_smoothing", FAMILY],
+        ["branched__n_estimators", "branched__subsample", FAMILY],
+        ["branched__max_depth", "branched__n_estimators", FAMILY],
+    ]
+
+
+def test_a_space_may_depend_on_the_table_and_on_the_estimators_own_parameters():
+    own = replace(boosting(), space=lambda shape: {"max_depth": [shape.params["max_depth"], shape.n_rows]})
+
+    assert make_selection_space({"boosted": own}, SHAPE) == [{FAMILY: ["boosted"], "boosted__max_depth": [3, 200]}]
+
+
+# -- first candidates ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("family", INSTALLED, ids=lambda family: family.name)
+def test_first_candidates_lie_in_the_space(family, n_classes):
+    for task in family.tasks:
+        for n_rows in (20, 500, 100_000):
+            shape = Shape(n_rows, task == "classification", n_columns=7, n_classes=n_classes)
+            space = read_space(make_selection_space({family.name: family}, shape))
+            for candidate in make_first_candidates(family, shape):
+                space.encode(candidate)
+
+
+def test_first_settings_are_completed_by_those_of_the_estimator_as_it_is_made():
+    assert first_settings({"n_estimators": 10}) == [{"n_estimators": 10, "subsample": 1.0}]
+
+
+def test_first_settings_are_moved_into_the_searched_range():
+    found = first_settings({"n_estimators": 100}, {"n_estimators": 100, "max_depth": 50})
+
+    assert [settings["max_depth"] for settings in found] == [2, 9]
+
+
+def test_what_is_no_number_becomes_the_middle_of_the_range():
+    own = replace(
+        boosting(),
+        space=lambda shape: {"max_features": FloatDistribution(0.01, 1.0, log=True), "random_state": uniform(2, 2)},
+        first=({},),
+    )
+
+    (settings,) = map(get_settings, make_first_candidates(own, SHAPE))
+
+    assert settings == {"max_features": pytest.approx(0.1), "random_state": pytest.approx(3.0)}
+
+
+def test_first_settings_may_depend_on_the_table():
+    assert first_settings({"n_estimators": lambda shape: shape.n_rows // 20})[0]["n_estimators"] == 10
+
+
+def test_first_settings_that_come_to_the_same_are_one_candidate():
+    assert len(first_settings({"n_estimators": 100}, {"n_estimators": 100, "max_depth": 1})) == 1
+
+
+def test_a_family_without_first_settings_is_typified_by_its_estimator_as_it_is_made():
+    assert make_first_candidates(branched(()), SHAPE) == []
+    assert get_settings(make_typical_candidate(branched(()), SHAPE)) == {"n_estimators": 10, "subsample": 1.0}
+    first = {"n_estimators": 200, "max_depth": 5}
+    assert get_settings(make_typical_candidate(branched((first,)), SHAPE)) == first
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(0.1, 0.1), (0.01, 0.05), (7.0, 0.3)])
+def test_a_replaced_setting_stays_in_the_range_and_all_others_stay_as_they_are(rate, expected):
+    own = replace(boosting(), space=lambda shape: boosting().space(shape) | {"max_depth": [2, 3]})
+    candidate = make_candidate(own, {"learning_rate": 0.2, "max_depth": 2})
+
+    changed = replace_setting(own, SHAPE, candidate, "learning_rate", rate)
+
+    assert changed == make_candidate(own, {"learning_rate": expected, "max_depth": 2})
+    assert get_settings(candidate)["learning_rate"] == 0.2

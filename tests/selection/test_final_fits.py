@@ -1,0 +1,159 @@
+"""What is fitted on all rows, what is left out without time, and the ensemble of scikit-learn that comes of it."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.naive_bayes import GaussianNB
+
+from sklearn_autotune.evaluation import WorkItem, measure
+from sklearn_autotune.families._stacked import STACKED_LINEAR
+from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.selection._candidates import make_candidate
+from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.selection._final_fits import FinalFits
+from sklearn_autotune.selection._second_layer import SecondLayer, SecondLayerEstimate, measure_second_layer
+from tests.selection.toy_families import N_FOLDS, family, make_cross_fit, make_reserve
+
+N_ROWS = 150
+RANDOM = np.random.RandomState(0)
+X = RANDOM.normal(size=(N_ROWS, 3))
+CODES = (X[:, 0] + RANDOM.normal(size=N_ROWS) > 0).astype(int)
+VALUES = X[:, 0] + RANDOM.normal(size=N_ROWS)
+
+BAGGED, REFITTED = family("bagged"), replace(family("refitted"), is_bagged=False)
+
+
+def as_regression(one):
+    return replace(one, make=lambda shape: Ridge(), space=lambda shape: {"alpha": [1.0, 10.0]})
+
+
+class Fitted:
+    """Final fits of one candidate of each family, measured on the folds."""
+
+    def __init__(self, y=CODES, deadline=None, has_second_layer=False, refits_all=False):
+        is_classification = y is CODES
+        families = [BAGGED, REFITTED] if is_classification else [as_regression(BAGGED), as_regression(REFITTED)]
+        self.cross_fit = make_cross_fit(families, X, y)
+        settings = {"var_smoothing": 0.1} if is_classification else {"alpha": 1.0}
+        candidates = [make_candidate(one, settings) for one in families]
+        self.records = [
+            TrialRecord(number, params, measure(self.cross_fit, WorkItem(number, number, 2, params)))
+            for number, params in enumerate(candidates)
+        ]
+        cost_model = CostModel(self.cross_fit.families, self.cross_fit.make_shape, 100, N_FOLDS)
+        self.second_layer = SecondLayer((), (), {})
+        if has_second_layer:
+            estimate = SecondLayerEstimate(cost_model, (STACKED_LINEAR,))
+            self.second_layer = measure_second_layer(self.cross_fit, estimate, self.records, 2, None)
+        reserve = make_reserve(cost_model, deadline, N_ROWS, refits_all)
+        self.final_fits = FinalFits(reserve, self.cross_fit, self.cross_fit, self.second_layer)
+
+    def fit(self, *weights):
+        """Fit the candidates with these weights, those of the second layer last; return the numbers and weights."""
+        records = [*self.records, *self.second_layer.records]
+        chosen = [(record, weight) for record, weight in zip(records, weights, strict=False) if weight]
+        self.chosen = self.final_fits.fit(chosen, self.records[1])
+        return [(record.number, pytest.approx(weight)) for record, weight in self.chosen]
+
+    def predict_members(self, method):
+        return [getattr(self.final_fits.fitted[number], method)(X) for number in (0, 1)]
+
+
+# -- fits ----------------------------------------------------------------------------------------------------------
+
+
+def test_fold_models_are_taken_as_they_are_and_others_are_fitted_on_all_rows():
+    done = Fitted()
+
+    assert done.fit(0.4, 0.6) == [(1, 0.6), (0, 0.4)]  # the largest weight first
+    bagged, refitted = (done.final_fits.fitted[number] for number in (0, 1))
+    assert bagged.models is done.records[0].outcome.artifacts.models
+    (model,) = refitted.models
+    scaled = model[:-1].transform(X)
+    expected = GaussianNB(var_smoothing=0.1).fit(scaled, CODES).predict_proba(scaled)
+    np.testing.assert_allclose(model.predict_proba(X), expected)
+    for number, member in ((0, bagged), (1, refitted)):
+        assert member.temperature == done.records[number].outcome.artifacts.temperature
+
+
+def test_all_are_fitted_again_where_they_were_measured_on_a_sample():
+    done = Fitted(refits_all=True)
+    done.fit(0.4, 0.6)
+
+    assert [len(done.final_fits.fitted[number].models) for number in (0, 1)] == [1, 1]
+
+
+def test_without_time_what_would_have_to_be_fitted_is_left_out():
+    done = Fitted(deadline=time.time() - 1)
+
+    assert done.fit(0.4, 0.6) == [(0, 1.0)]
+    assert done.final_fits.fitted.keys() == {0}
+
+
+def test_without_time_for_any_the_best_is_fitted_all_the_same():
+    done = Fitted(deadline=time.time() - 1)
+
+    assert done.fit(0.0, 0.6) == [(1, 1.0)]
+    assert len(done.final_fits.fitted[1].models) == 1
+
+
+def test_without_time_fold_models_stand_in_for_fits_on_all_rows():
+    done = Fitted(deadline=time.time() - 1, refits_all=True)
+
+    assert done.fit(0.4, 0.6) == [(0, 1.0)]
+    assert done.final_fits.fitted[0].models is done.records[0].outcome.artifacts.models
+
+
+def test_a_model_of_the_second_layer_goes_where_one_of_the_first_that_it_needs_has_no_time():
+    done = Fitted(deadline=time.time() - 1, has_second_layer=True)
+
+    assert done.fit(0.3, 0.0, 0.7) == [(0, 1.0)]
+
+
+# -- ensembles -----------------------------------------------------------------------------------------------------
+
+
+def test_classifiers_vote_with_their_weights():
+    done = Fitted()
+    done.fit(0.4, 0.6)
+
+    ensemble = done.final_fits.assemble(done.chosen)
+
+    first, second = done.predict_members("predict_proba")
+    assert isinstance(ensemble, VotingClassifier)
+    assert [name for name, _ in ensemble.estimators] == ["refitted_1", "bagged_0"]
+    np.testing.assert_allclose(ensemble.predict_proba(X), 0.4 * first + 0.6 * second)
+
+
+def test_regressors_are_averaged_with_their_weights():
+    done = Fitted(VALUES)
+    done.fit(0.4, 0.6)
+
+    ensemble = done.final_fits.assemble(done.chosen)
+
+    first, second = done.predict_members("predict")
+    assert isinstance(ensemble, VotingRegressor)
+    np.testing.assert_allclose(ensemble.predict(X), 0.4 * first + 0.6 * second)
+
+
+@pytest.mark.parametrize(
+    ("y", "method", "kind"),
+    [(CODES, "predict_proba", StackingClassifier), (VALUES, "predict", StackingRegressor)],
+    ids=["classes", "values"],
+)
+def test_a_second_layer_gets_what_the_first_predicts_also_from_models_without_a_weight(y, method, kind):
+    done = Fitted(y, has_second_layer=True)
+    assert done.fit(0.3, 0.0, 0.7) == [(2, 0.7), (0, 0.3)]
+
+    ensemble = done.final_fits.assemble(done.chosen)
+
+    members = done.predict_members(method)
+    stacked = done.final_fits.fitted[2]
+    columns = np.column_stack([np.log(one[:, 1] / one[:, 0]) if one.ndim == 2 else one for one in members])
+    assert isinstance(ensemble, kind)
+    assert {name for name, _ in ensemble.estimators} == {"bagged_0", "refitted_1"}
+    np.testing.assert_allclose(getattr(ensemble, method)(X), 0.3 * members[0] + 0.7 * getattr(stacked, method)(columns))

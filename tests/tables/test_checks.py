@@ -1,0 +1,83 @@
+"""Targets and metadata: what is refused, in which words, and what is handed on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold
+
+from sklearn_autotune.tables._checks import (
+    check_classes,
+    check_target_and_metadata,
+    check_weighted_classes,
+    require_target,
+)
+
+X = np.zeros((4, 2))
+
+
+def test_a_missing_target_is_refused_by_the_estimators_name():
+    with pytest.raises(ValueError, match="This Ridge estimator requires y to be passed"):
+        require_target(Ridge(), None)
+
+    require_target(Ridge(), [0])
+
+
+def test_target_and_metadata_that_are_right_are_handed_on_without_what_is_none():
+    groups = ["a", "a", "b", "b"]
+
+    y, metadata = check_target_and_metadata(
+        X, pd.Series([1, 2, 3, 4]), {"sample_weight": [0, 1, 2, 3], "groups": groups, "other": None}
+    )
+
+    np.testing.assert_array_equal(y, [1, 2, 3, 4])
+    assert metadata.keys() == {"sample_weight", "groups"}
+    assert metadata["groups"] is groups
+    np.testing.assert_array_equal(metadata["sample_weight"], [0.0, 1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("y", "metadata", "message"),
+    [
+        ([1, 2, 3], {}, "inconsistent numbers of samples"),
+        ([1, 2, 3, np.nan], {}, "y contains NaN"),
+        ([[1, 2], [1, 2], [1, 2], [1, 2]], {}, "y should be a 1d array"),
+        ([1, 2, 3, 4], {"groups": [1, 2, 3]}, "inconsistent numbers of samples"),
+        ([1, 2, 3, 4], {"sample_weight": [1, 1, 1, -1]}, "at least 0 for each row"),
+        ([1, 2, 3, 4], {"sample_weight": [[1], [1], [1], [1]]}, "one number"),
+        ([1, 2, 3, 4], {"sample_weight": [1, 1, 1, np.inf]}, "sample_weight contains infinity"),
+        ([1, 2, 3, 4], {"sample_weight": [0, 0, 0, 0]}, "zero for all rows"),
+    ],
+)
+def test_target_and_metadata_that_do_not_fit_are_refused(y, metadata, message):
+    with pytest.raises(ValueError, match=message):
+        check_target_and_metadata(X, y, metadata)
+
+
+@pytest.mark.parametrize(
+    ("classes", "counts", "message"),
+    [
+        (["yes"], [10], "only one class: .*yes"),
+        (["no", "yes"], [10, 2], r"'yes' has 2 members, fewer than the 3 folds. Pass cv=2, or a splitter"),
+        (["no", "yes"], [1, 10], r"'no' has 1 member, fewer than the 3 folds. Pass a splitter"),
+    ],
+)
+def test_classes_that_the_folds_cannot_hold_are_refused_with_a_way_out(classes, counts, message):
+    with pytest.raises(ValueError, match=message):
+        check_classes(np.array(classes), np.array(counts), 3)
+
+
+def test_rare_classes_are_allowed_where_they_fill_the_folds_or_the_user_splits():
+    check_classes(np.array(["no", "yes"]), np.array([10, 3]), 3)
+    check_classes(np.array(["no", "yes"]), np.array([10, 1]), KFold(3))
+
+
+def test_two_classes_need_weight():
+    classes, codes = np.array(["no", "yes"]), np.array([0, 1, 1])
+
+    check_weighted_classes(classes, codes, None)
+    check_weighted_classes(classes, codes, np.array([0.1, 0.0, 5.0]))
+    with pytest.raises(ValueError, match="those of one class: 'yes'"):
+        check_weighted_classes(classes, codes, np.array([0.0, 0.0, 5.0]))
+    with pytest.raises(ValueError, match="those of one class: 'no'"):
+        check_weighted_classes(classes, codes[:1], None)

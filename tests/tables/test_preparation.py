@@ -1,0 +1,110 @@
+"""What becomes of numbers and categories for each kind of model, on training rows and on new ones."""
+
+import numpy as np
+import pytest
+
+from sklearn_autotune.tables._preparation import MAX_NATIVE_CATEGORIES, MAX_ONE_HOT_CATEGORIES, make_preparation
+
+N_ROWS = 400
+# A number with gaps and an outlier, a few categories with gaps, many categories.
+N_CATEGORIES = np.array([0, 3, 40])
+KINDS = ("scaled", "coded", "native")
+
+
+@pytest.fixture(scope="module")
+def data():
+    random = np.random.RandomState(0)
+    X = np.column_stack([random.normal(size=N_ROWS), random.randint(0, 3, N_ROWS), random.randint(0, 40, N_ROWS)])
+    X[0, 0] = 1e6
+    X[5::10, 0] = np.nan
+    X[7::10, 1] = np.nan
+    return X, random.randint(0, 2, N_ROWS)
+
+
+def prepare(kind, data, n_categories=N_CATEGORIES, is_classification=True):
+    X, y = data
+    preparation = make_preparation(kind, n_categories, len(X), is_classification)
+    return preparation, preparation.fit_transform(X, y)
+
+
+def test_models_that_want_everything_scaled_get_no_gaps_and_no_outliers(data):
+    preparation, prepared = prepare("scaled", data)
+
+    assert np.isfinite(prepared).all()
+    assert np.abs(prepared).max() == 5
+    # The number and whether it was missing, three categories and the missing one, the mean of the target.
+    assert prepared.shape == (N_ROWS, 2 + 4 + 1)
+    assert np.isfinite(preparation.transform(np.full((1, 3), np.nan))).all()
+
+
+def test_trees_get_numbers_as_they_are_and_categories_as_columns(data):
+    _, prepared = prepare("coded", data)
+
+    np.testing.assert_array_equal(prepared[:, 0], data[0][:, 0])
+    one_hot = prepared[:, 1:5]
+    np.testing.assert_array_equal(one_hot.sum(axis=1), 1)
+    np.testing.assert_array_equal(one_hot[:, 0] == 1, np.isnan(data[0][:, 1]))
+    assert prepared.shape == (N_ROWS, 1 + 4 + 1)
+    assert 0 <= prepared[:, 5].min() < prepared[:, 5].max() <= 1  # means of the target
+
+
+def test_models_with_categories_of_their_own_get_the_codes(data):
+    np.testing.assert_array_equal(prepare("native", data)[1], data[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"), [("scaled", MAX_ONE_HOT_CATEGORIES), ("coded", MAX_ONE_HOT_CATEGORIES), ("native", 255)]
+)
+def test_beyond_a_number_of_categories_the_target_mean_takes_their_place(kind, most):
+    assert MAX_NATIVE_CATEGORIES == 255
+    rows = np.arange(1200.0)
+
+    for n_categories, is_mean in ((most, False), (most + 1, True)):
+        # Two classes that depend on nothing but the code, so that a mean is the class.
+        X = (rows % n_categories)[:, None]
+        y = (X[:, 0] % 2).astype(int)
+        _, prepared = prepare(kind, (X, y), np.array([n_categories]))
+        means = (prepared[:, 0] > prepared[:, 0].mean()).astype(int)
+        assert (prepared.shape[1] == 1 and bool((means == y).all())) == is_mean
+
+
+@pytest.mark.parametrize("is_classification", [True, False])
+def test_a_training_rows_own_target_has_no_part_in_its_mean(is_classification):
+    """Each category has two rows: a mean over both would say much of the target, the mean over the others nothing."""
+    random = np.random.RandomState(0)
+    X = np.repeat(np.arange(200.0), 2)[random.permutation(400)][:, None]
+    y = random.permutation(np.arange(400) % 2).astype(int if is_classification else float)
+
+    preparation, prepared = prepare("coded", (X, y), np.array([200]), is_classification)
+
+    assert abs(np.corrcoef(prepared[:, 0], y)[0, 1]) < 0.2
+    assert np.corrcoef(preparation.transform(X)[:, 0], y)[0, 1] > 0.6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_new_rows_have_the_same_columns_whatever_is_missing_in_them(data, kind):
+    preparation, prepared = prepare(kind, data)
+
+    again = preparation.transform(np.array([[0.5, np.nan, np.nan], [np.nan, 1.0, 39.0]]))
+
+    assert again.shape == (2, prepared.shape[1])
+
+
+def test_rare_categories_share_a_column(data):
+    X, y = data
+    X = X.copy()
+    X[:, 1] = np.where(np.arange(N_ROWS) < 4, np.arange(N_ROWS) % 2 + 1, 0)  # two categories of two rows each
+
+    _, prepared = prepare("coded", (X, y))
+
+    np.testing.assert_array_equal(prepared[:6, 1:3], [[0, 1]] * 4 + [[1, 0]] * 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_column_of_a_fold_is_no_hindrance(kind, data):
+    X = data[0].copy()
+    X[:, 0] = np.nan
+
+    preparation, prepared = prepare(kind, (X, data[1]))
+
+    assert preparation.transform(data[0]).shape == prepared.shape

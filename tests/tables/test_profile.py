@@ -1,0 +1,150 @@
+"""Profiles of training tables: what they hold, how new tables are brought to them, and what counts as drift."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_autotune.tables._profile import MAX_CATEGORIES, align_to_profile, make_profile, measure_drift
+
+TABLE = pd.DataFrame(
+    {
+        "size": [1.0, 3.0, np.nan, 2.0],
+        "color": ["red", "green", None, "red"],
+        "code": ["1", "2", "10", "2"],
+        "day": pd.to_datetime(["2024-01-01", "2024-01-03", "2024-01-02", "2024-01-02"]),
+    }
+)
+PROFILE = make_profile(TABLE)
+
+
+def drift_of(table, profile=PROFILE):
+    return {entry["column"]: entry for entry in measure_drift(table, profile)}
+
+
+# -- profiles ------------------------------------------------------------------------------------------------------
+
+
+def test_a_profile_survives_json():
+    categorical = TABLE.assign(grade=pd.Categorical(np.array([3, 1, 2, 1])), flag=[True, False, True, True])
+    profile = make_profile(categorical)
+
+    assert json.loads(json.dumps(profile)) == profile
+    assert [entry["name"] for entry in profile] == list(categorical.columns)
+    assert [entry["kind"] for entry in profile] == ["number", "category", "category", "number", "category", "number"]
+
+
+def test_an_empty_column_has_no_range_and_never_drifts_out_of_it():
+    empty = pd.DataFrame({"size": [np.nan, np.nan]})
+    profile = make_profile(empty)
+
+    assert (profile[0]["low"], profile[0]["high"], profile[0]["missing"]) == (None, None, 1.0)
+    assert drift_of(pd.DataFrame({"size": [1.0, 2.0]}), profile) == {}
+
+
+def test_of_too_many_categories_only_their_number_is_kept():
+    names = [f"name {number}" for number in range(MAX_CATEGORIES + 1)]
+    profile = make_profile(pd.DataFrame({"name": names}))
+
+    assert profile[0]["categories"] is None
+    assert profile[0]["n_categories"] == MAX_CATEGORIES + 1
+    assert drift_of(pd.DataFrame({"name": ["nobody"]}), profile) == {}
+    assert make_profile(pd.DataFrame({"name": names[1:]}))[0]["categories"] == sorted(names[1:])
+
+
+# -- new tables ----------------------------------------------------------------------------------------------------
+
+
+def test_columns_come_in_training_order_and_others_are_noted():
+    new = TABLE.assign(more=1, kind="a")[["more", "kind", "day", "code", "color", "size"]]
+
+    X, notes = align_to_profile(new, PROFILE, left_out=["kind"])
+
+    pd.testing.assert_frame_equal(X, TABLE)
+    assert notes == ["columns not used: more"]
+    assert align_to_profile(TABLE, PROFILE)[1] == []
+
+
+def test_a_table_read_from_text_is_what_it_was_in_training():
+    text = TABLE.assign(code=[1, 2, 10, 2], day=TABLE["day"].astype(str))
+
+    X, _ = align_to_profile(text, PROFILE)
+
+    pd.testing.assert_series_equal(X["day"], TABLE["day"])
+    assert X["code"].tolist() == ["1", "2", "10", "2"]
+
+
+def test_codes_that_were_read_as_numbers_with_gaps_are_strings_again():
+    X, _ = align_to_profile(TABLE.assign(code=[1.0, np.nan, 10.0, 2.5]), PROFILE)
+
+    assert X["code"].tolist()[::2] == ["1", "10"]
+    assert X["code"].isna().tolist() == [False, True, False, False]
+    assert X["code"].iloc[3] == "2.5"
+
+
+def test_the_table_that_was_passed_stays_as_it_was():
+    new = TABLE.assign(code=[1, 2, 10, 2])
+    before = new.copy()
+    align_to_profile(new, PROFILE)
+
+    pd.testing.assert_frame_equal(new, before)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.drop(columns=["size", "day"]), "columns are missing: size, day; the model needs size, "),
+        (lambda table: table.assign(size="large"), r"'size' held numbers in training and now holds \['large'"),
+        (lambda table: table.assign(day="soon"), "'day' held dates in training"),
+    ],
+)
+def test_tables_that_the_model_cannot_read_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        align_to_profile(change(TABLE), PROFILE)
+
+
+def test_a_column_without_any_value_is_no_reason_to_refuse():
+    X, _ = align_to_profile(TABLE.assign(size=None), PROFILE)
+
+    assert X["size"].isna().all()
+
+
+# -- drift ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_does_not_drift_from_itself():
+    assert measure_drift(TABLE, PROFILE) == []
+
+
+def test_each_kind_of_drift_is_measured_as_a_share_of_the_rows():
+    new = TABLE.assign(
+        size=[0.9, 3.1, 1.0, 3.0],
+        color=["violet", "red", "red", "green"],
+        day=pd.to_datetime(["2025-01-01"] * 4),
+        code=[None, None, None, "1"],
+    )
+
+    found = drift_of(new)
+
+    assert (found["size"]["outside"], found["size"]["examples"]) == (0.5, ["0.9", "3.1"])
+    assert (found["color"]["unseen"], found["color"]["examples"]) == (0.25, ["violet"])
+    assert (found["code"]["more_missing"], found["code"]["examples"]) == (0.75, [])
+    assert found["day"]["outside"] == 1.0
+    assert found["color"]["more_missing"] == 0.0  # fewer missing values are no drift
+    assert [entry["column"] for entry in measure_drift(new, PROFILE)] == ["day", "code", "size", "color"]
+
+
+def test_a_few_more_missing_values_are_chance():
+    profile = make_profile(pd.DataFrame({"size": np.arange(100.0)}))
+
+    for n_missing, share in ((2, None), (3, 0.03)):
+        new = pd.DataFrame({"size": np.where(np.arange(100) < n_missing, np.nan, 50.0)})
+        assert drift_of(new, profile).get("size", {}).get("share") == share
+
+
+def test_no_more_than_three_different_examples_are_given():
+    new = TABLE.assign(size=[9.0, 9.0, 8.0, 9.0])
+    many = pd.concat([new, TABLE.assign(size=[7.0, 6.0, 5.0, 4.0])])
+
+    assert drift_of(many)["size"]["examples"] == ["9.0", "8.0", "7.0"]
