@@ -25,6 +25,8 @@ CODES = (X[:, 0] + RANDOM.normal(size=N_ROWS) > 0).astype(int)
 VALUES = X[:, 0] + RANDOM.normal(size=N_ROWS)
 
 BAGGED, REFITTED = family("bagged"), replace(family("refitted"), is_bagged=False)
+# All rows take a billion times longer than those of a fold.
+SLOW = replace(REFITTED, seconds=lambda shape: 1e6 if shape.n_rows == N_ROWS else 0.001)
 
 
 def as_regression(one):
@@ -34,9 +36,9 @@ def as_regression(one):
 class Fitted:
     """Final fits of one candidate of each family, measured on the folds."""
 
-    def __init__(self, y=CODES, deadline=None, has_second_layer=False, refits_all=False):
+    def __init__(self, y=CODES, deadline=None, has_second_layer=False, refits_all=False, refitted=REFITTED):
         is_classification = y is CODES
-        families = [BAGGED, REFITTED] if is_classification else [as_regression(BAGGED), as_regression(REFITTED)]
+        families = [BAGGED, refitted] if is_classification else [as_regression(BAGGED), as_regression(refitted)]
         self.cross_fit = make_cross_fit(families, X, y)
         settings = {"var_smoothing": 0.1} if is_classification else {"alpha": 1.0}
         candidates = [make_candidate(one, settings) for one in families]
@@ -109,7 +111,7 @@ def test_without_time_fold_models_stand_in_for_fits_on_all_rows():
 
 
 def test_a_model_of_the_second_layer_goes_where_one_of_the_first_that_it_needs_has_no_time():
-    done = Fitted(deadline=time.time() - 1, has_second_layer=True)
+    done = Fitted(deadline=time.time() + 1000, has_second_layer=True, refitted=SLOW)
 
     assert done.fit(0.3, 0.0, 0.7) == [(0, 1.0)]
 
