@@ -50,7 +50,8 @@ def check_classes(classes: np.ndarray, counts: np.ndarray, cv: Any) -> None:
     """Raise ValueError if there is only one class, or if a class has fewer rows than there are folds."""
     if len(classes) < 2:
         raise ValueError(
-            f"This classifier needs samples of at least 2 classes, but y contains only one class: {classes[0]!r}."
+            "This classifier needs samples of at least 2 classes, but y contains only one class: "
+            f"{classes.tolist()[0]!r}."
         )
     rarest, n_rows = classes.tolist()[counts.argmin()], counts.min()
     if isinstance(cv, numbers.Integral) and n_rows < cv:
