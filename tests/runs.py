@@ -70,7 +70,7 @@ def copied(finished, tmp_path, table):
     return target
 
 
-def papers(folder):
+def load_metadata(folder):
     return json.loads((folder / "metadata.json").read_text())
 
 

@@ -66,13 +66,13 @@ def finished(table, tmp_path_factory):
     return runner.compare(path, folder=folder / "cmp"), path
 
 
-def papers(folder):
+def load_metadata(folder):
     return json.loads((folder / "metadata.json").read_text())
 
 
-def test_the_folder_has_tables_papers_and_a_report(finished):
+def test_the_folder_has_tables_metadata_and_a_report(finished):
     folder, path = finished
-    found = papers(folder)
+    found = load_metadata(folder)
 
     names = ["config.yaml", "differences.csv", "metadata.json", "report.html", "rows.csv", "summary.csv"]
     assert sorted(os.listdir(folder)) == names
@@ -110,7 +110,7 @@ def test_a_comparison_is_read_again_as_it_was(finished):
     comparison = runner.load_comparison(folder)
 
     assert comparison.metric == "roc_auc"
-    assert comparison.verdict() == papers(folder)["verdict"]
+    assert comparison.verdict() == load_metadata(folder)["verdict"]
     assert set(comparison.anytime) == {"optuna", "random", "grid"}
     assert str(comparison).splitlines()[0].split()[:2] == ["method", "roc_auc"]
 
@@ -118,10 +118,12 @@ def test_a_comparison_is_read_again_as_it_was(finished):
 def test_the_same_configuration_gives_the_same_scores(finished, tmp_path):
     folder, path = finished
 
-    again = papers(runner.compare(path, folder=tmp_path / "again"))
+    again = load_metadata(runner.compare(path, folder=tmp_path / "again"))
 
     kept = ("score", "low", "high", "inner_score", "optimism", "n_fits", "n_trials", "n_failed")
-    assert {name: again["summary"][name] for name in kept} == {name: papers(folder)["summary"][name] for name in kept}
+    assert {name: again["summary"][name] for name in kept} == {
+        name: load_metadata(folder)["summary"][name] for name in kept
+    }
 
 
 def test_the_folder_of_a_comparison_is_not_taken_for_that_of_a_run(finished, tmp_path, capsys):
@@ -158,7 +160,7 @@ def test_outer_folds_are_by_groups_or_in_time_where_the_hold_out_is(holdout, dro
     text = f"{QUICK}holdout: {holdout}\ncompare: {{methods: [optuna, random], cv: 3, baselines: false}}\n{NO_REPORT}"
     folder = runner.compare(write(text, drop=drop))
 
-    assert papers(folder)["comparison"]["names"] == ["optuna", "random"]
+    assert load_metadata(folder)["comparison"]["names"] == ["optuna", "random"]
     if outer is not None:
         expected = list(outer.split(np.zeros(seen["rows"])))
         assert [fold[1].tolist() for fold in seen["cv"]] == [fold[1].tolist() for fold in expected]
@@ -191,7 +193,7 @@ def test_boosters_and_model_selection_take_part(write):
         f"compare: {{methods: [optuna, grid, automl], cv: 2, baselines: false}}\n{NO_REPORT}"
     )
 
-    found = papers(runner.compare(write(text, "price", "[kind, day]")))
+    found = load_metadata(runner.compare(write(text, "price", "[kind, day]")))
 
     assert found["comparison"]["metric"] == "neg_root_mean_squared_error"
     assert sorted(found["summary"]["method"]) == ["automl", "grid", "optuna"]
@@ -202,7 +204,7 @@ def test_boosters_and_model_selection_take_part(write):
 def test_model_selection_alone_is_held_against_a_dummy(write):
     text = f"n_trials: 2\ncv: 2\ncompare: {{cv: 2}}\n{NO_REPORT}"
 
-    assert papers(runner.compare(write(text)))["comparison"]["names"] == ["automl", "dummy"]
+    assert load_metadata(runner.compare(write(text)))["comparison"]["names"] == ["automl", "dummy"]
 
 
 REFUSED = {

@@ -24,7 +24,7 @@ from sklearn_autotune.runner._folder import (
     write_folder_atomically,
     write_json,
 )
-from tests.runs import QUICK, SHORT, papers
+from tests.runs import QUICK, SHORT, load_metadata
 from tests.toys import CountingClassifier
 
 
@@ -60,7 +60,7 @@ def test_a_model_that_was_changed_is_not_loaded(copied, tmp_path, capsys):
 def test_a_skops_file_with_types_of_other_packages_is_refused(write, tmp_path):
     folder = runner.run(write(SHORT + "output: {model: skops}"), folder=tmp_path / "run")
     skops.io.dump(make_pipeline(CountingClassifier()), folder / "model.skops")
-    found = papers(folder)
+    found = load_metadata(folder)
     found["model"]["sha256"] = compute_sha256(folder / "model.skops")
     write_json(folder / "metadata.json", found)
 

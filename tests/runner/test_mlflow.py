@@ -51,7 +51,7 @@ def write(table, tmp_path, monkeypatch):
     return config
 
 
-def papers(folder):
+def load_metadata(folder):
     return json.loads((folder / "metadata.json").read_text())
 
 
@@ -65,7 +65,7 @@ def test_a_run_is_found_by_mlflows_queries_and_its_model_predicts_on_the_raw_tab
 
     folder = runner.run(path)
 
-    client, found = client_of(path), papers(folder)
+    client, found = client_of(path), load_metadata(folder)
     experiment = client.get_experiment_by_name("shops").experiment_id
     by = f"tags.config_hash = '{hash_config(read_config(path))}' and tags.team = 'risk'"
     (run,) = client.search_runs(
@@ -163,7 +163,7 @@ def test_a_store_that_breaks_on_the_way_does_not_cost_the_run(write, capsys):
 
     folder = runner.run(path, callbacks=[break_store])
 
-    entry = papers(folder)["tracking"]
+    entry = load_metadata(folder)["tracking"]
     assert entry["run_id"] is None
     assert "not a database" in entry["missing_because"]
     assert runner.verify(folder).matches

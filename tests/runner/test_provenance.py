@@ -10,7 +10,7 @@ from sklearn_autotune import runner
 from sklearn_autotune.runner import _config, _provenance
 from sklearn_autotune.runner._config import hash_config, read_config
 from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tags, try_write_report
-from tests.runs import QUICK, SHORT, papers, parts_of
+from tests.runs import QUICK, SHORT, load_metadata, parts_of
 
 
 def test_a_report_that_cannot_be_drawn_does_not_cost_the_run(write, tmp_path, monkeypatch):
@@ -20,7 +20,7 @@ def test_a_report_that_cannot_be_drawn_does_not_cost_the_run(write, tmp_path, mo
     monkeypatch.setattr(_provenance, "write_report", fail)
     folder = runner.run(write(SHORT), folder=tmp_path / "run")
 
-    assert papers(folder)["report"] == {"file": None, "missing_because": "OSError: no fonts"}
+    assert load_metadata(folder)["report"] == {"file": None, "missing_because": "OSError: no fonts"}
     assert (folder / "model.joblib").exists()
 
 

@@ -9,14 +9,14 @@ import pytest
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.runner._config import ConfigError
-from tests.runs import NO_REPORT, papers, parts_of
+from tests.runs import NO_REPORT, load_metadata, parts_of
 
 # -- a run ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_folder_has_the_model_and_its_papers(finished):
     folder, path = finished
-    found = papers(folder)
+    found = load_metadata(folder)
 
     files = ["config.yaml", "metadata.json", "model.joblib", "model.py", "report.html", "trials.csv"]
     assert sorted(os.listdir(folder)) == files
@@ -44,9 +44,9 @@ def test_the_folder_has_the_model_and_its_papers(finished):
 def test_the_same_configuration_gives_the_same_parameters_and_scores(finished, tmp_path):
     folder, path = finished
 
-    again = papers(runner.run(path, folder=tmp_path / "again"))
+    again = load_metadata(runner.run(path, folder=tmp_path / "again"))
 
-    first = papers(folder)
+    first = load_metadata(folder)
     for name in ("parameters", "scores", "data", "config_hash", "columns"):
         assert again[name] == first[name]
 
@@ -96,7 +96,7 @@ def test_every_method_gives_a_model_that_verifies_and_predicts(method, write, tm
     assert verdict.matches, verdict.checks
     namespace = {}
     monkeypatch.chdir(folder)
-    exec(papers(folder)["model"]["how_to_load"], namespace)
+    exec(load_metadata(folder)["model"]["how_to_load"], namespace)
     assert namespace["model"].classes_.tolist() == ["bad", "good"]
     found = runner.predict(folder, table.drop(columns="kind"))
     assert set(found.table["kind"]) <= {"good", "bad"}
@@ -108,7 +108,7 @@ def test_a_regression_by_model_selection(write, tmp_path, table):
 
     folder = runner.run(path, folder=tmp_path / "run")
 
-    found = papers(folder)
+    found = load_metadata(folder)
     assert found["task"] == "regression"
     assert abs(sum(found["blend"].values()) - 1) < 1e-9
     assert runner.verify(folder, refit=True).matches

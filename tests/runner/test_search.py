@@ -8,7 +8,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from sklearn_autotune import runner
 from sklearn_autotune.runner._config import ConfigError, read_config
 from sklearn_autotune.runner._search import choose_default_scoring, make_run_splitter, make_search, validate_scoring
-from tests.runs import NO_REPORT, papers, parts_of
+from tests.runs import NO_REPORT, load_metadata, parts_of
 
 
 def test_model_selection_takes_ranges_and_values_for_families(write, tmp_path):
@@ -28,7 +28,7 @@ def test_model_selection_takes_ranges_and_values_for_families(write, tmp_path):
     assert set(trials.loc[seen == "svm", "param_svm__C"]) <= {3, 4}
     assert trials.loc[seen == "xgboost", "param_xgboost__max_depth"].between(2, 3).all()
     assert runner.verify(folder, refit=True).matches
-    assert papers(folder)["script"]["file"] == "model.py"
+    assert load_metadata(folder)["script"]["file"] == "model.py"
 
 
 def test_the_model_that_is_kept_predicts_as_the_search_does(write, table):
