@@ -244,13 +244,13 @@ def test_lightgbm_is_fitted_afresh():
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("spelled", ["iterations", "n_estimators"])
-def test_catboost_is_fitted_afresh_by_the_name_it_was_given(spelled):
+@pytest.mark.parametrize("rounds_param", ["iterations", "n_estimators"])
+def test_catboost_is_fitted_afresh_by_the_name_it_was_given(rounds_param):
     catboost = pytest.importorskip("catboost")
     options = {"random_state": 0, "verbose": False, "allow_writing_files": False, "thread_count": 1}
-    estimator = catboost.CatBoostClassifier(**{spelled: 12}, **options)
+    estimator = catboost.CatBoostClassifier(**{rounds_param: 12}, **options)
 
-    assert locate_resource(estimator, "iterations").name == spelled
+    assert locate_resource(estimator, "iterations").name == rounds_param
     assert locate_resource(catboost.CatBoostClassifier(), "iterations").name == "iterations"
     assert_continues_exactly(estimator, *classes())
 

@@ -87,11 +87,11 @@ def test_values_and_choices_and_ranges(read):
     space = read(
         GOOD + "model_type: random_forest\nspace: {a: 3, b: [1, x], c: {int: [1, 9], step: 2}, d: {choices: [null]}}"
     )
-    spelled = make_raw_space(space)
+    raw_space = make_raw_space(space)
 
     assert space.model_type == "forest"
-    assert (spelled["a"], spelled["b"], spelled["d"]) == ([3], [1, "x"], [None])
-    assert (spelled["c"].low, spelled["c"].high, spelled["c"].step) == (1, 9, 2)
+    assert (raw_space["a"], raw_space["b"], raw_space["d"]) == ([3], [1, "x"], [None])
+    assert (raw_space["c"].low, raw_space["c"].high, raw_space["c"].step) == (1, 9, 2)
 
 
 def test_the_hash_is_of_what_is_said_and_not_of_how(read):

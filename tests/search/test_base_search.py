@@ -11,28 +11,10 @@ import pandas as pd
 import pytest
 from scipy.stats import uniform
 from sklearn.base import clone
-from sklearn.datasets import make_classification
-from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_autotune import OptunaSearchCV
+from tests.search.small_search import knn_search
 from tests.toys import CountingClassifier, table
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_classification(n_samples=60, n_features=4, flip_y=0.2, random_state=0)
-
-
-def knn_search(**changes):
-    settings = {
-        "estimator": KNeighborsClassifier(),
-        "param_distributions": {"n_neighbors": [1, 3, 5]},
-        "n_trials": 3,
-        "cv": 2,
-        "random_state": 0,
-    }
-    return OptunaSearchCV(**(settings | changes))
-
 
 DUMPS = {"pickle": (pickle.dumps, pickle.loads), "cloudpickle": (cloudpickle.dumps, cloudpickle.loads)}
 

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from sklearn.base import is_classifier, is_regressor
 from sklearn.cluster import KMeans
-from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
@@ -15,23 +14,7 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import estimator_html_repr
 
 from sklearn_autotune import OptunaSearchCV
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_classification(n_samples=60, n_features=4, flip_y=0.2, random_state=0)
-
-
-def knn_search(**changes):
-    settings = {
-        "estimator": KNeighborsClassifier(),
-        "param_distributions": {"n_neighbors": [1, 3, 5]},
-        "n_trials": 3,
-        "cv": 2,
-        "random_state": 0,
-    }
-    return OptunaSearchCV(**(settings | changes))
-
+from tests.search.small_search import knn_search
 
 METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "inverse_transform"]
 METHODS += ["score_samples", "get_feature_names_out", "set_output"]

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import uniform
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_iris, make_classification
+from sklearn.datasets import load_iris
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score, cross_validate
@@ -16,24 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_autotune import OptunaSearchCV
+from tests.search.small_search import knn_search
 from tests.toys import CountingClassifier, read_log, table
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_classification(n_samples=60, n_features=4, flip_y=0.2, random_state=0)
-
-
-def knn_search(**changes):
-    settings = {
-        "estimator": KNeighborsClassifier(),
-        "param_distributions": {"n_neighbors": [1, 3, 5]},
-        "n_trials": 3,
-        "cv": 2,
-        "random_state": 0,
-    }
-    return OptunaSearchCV(**(settings | changes))
-
 
 # -- the constructor only stores -------------------------------------------------------------------------------------
 

@@ -39,11 +39,11 @@ def tried(search, name):
 # -- choices ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spelled", [[0.5, 8], (0.5, 8), np.array([0.5, 8.0]), [1, 100]])
-def test_a_sequence_of_two_numbers_is_two_choices_and_no_range(data, spelled):
-    search = OptunaSearchCV(CountingClassifier(), {"a": spelled}, n_trials=20, cv=2).fit(*data)
+@pytest.mark.parametrize("choices", [[0.5, 8], (0.5, 8), np.array([0.5, 8.0]), [1, 100]])
+def test_a_sequence_of_two_numbers_is_two_choices_and_no_range(data, choices):
+    search = OptunaSearchCV(CountingClassifier(), {"a": choices}, n_trials=20, cv=2).fit(*data)
 
-    assert tried(search, "a") == list(spelled)
+    assert tried(search, "a") == list(choices)
 
 
 def test_a_range_is_choices(data):

@@ -4,16 +4,10 @@ import joblib
 import optuna
 import pytest
 from scipy.stats import uniform
-from sklearn.datasets import make_classification
 from sklearn.model_selection import KFold, ShuffleSplit
 
 from sklearn_autotune import OptunaSearchCV
 from tests.toys import CountingClassifier, table
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_classification(n_samples=60, n_features=4, flip_y=0.2, random_state=0)
 
 
 class CountingSplitter(KFold):

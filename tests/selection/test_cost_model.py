@@ -66,7 +66,7 @@ def test_costs_are_those_of_a_candidates_own_settings():
     assert cost_model.estimate_seconds(slow) == pytest.approx(30.0)
     assert cost_model.estimate_seconds(quick) == pytest.approx(15.0)
 
-    # It took twice what was foreseen of it: so will the other.
+    # It took twice what was estimated for it: so will the other.
     cost_model.update(TrialRecord(0, quick, Outcome("complete", (FoldScore(-0.1, None, 10.0, 0.0, None),) * N_FOLDS)))
     assert cost_model.estimate_seconds(slow) == pytest.approx(60.0)
 
