@@ -37,7 +37,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_STUDY_NAME = "sklearn_autotune"  # fixed: Hyperband deals its brackets by the study's name
+DEFAULT_STUDY_NAME = "sklearn_autotune"
 FINGERPRINT_ATTRIBUTE = "sklearn_autotune:fingerprint"
 SEED_ATTRIBUTE = "sklearn_autotune:seed"
 FINGERPRINT_WAIT_SECONDS = 10.0  # how long another process may take from creating a study to writing its fingerprint
