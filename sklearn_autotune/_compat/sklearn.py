@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
 from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
-from sklearn.model_selection._validation import _score as score_fold
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures as report_fit_failures
 from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import (
@@ -71,7 +70,6 @@ __all__ = [
     "open_callback_root",
     "raise_for_params",
     "report_fit_failures",
-    "score_fold",
     "split_rows",
     "take_metadata_rows",
     "take_rows",

@@ -205,6 +205,7 @@ class BaseTunedBooster(BaseSearch):
             routed=routed,
             error_score=self.error_score,
             return_train_score=self.return_train_score,
+            metric=get_refit_metric(self.refit),
         )
         self.n_splits_ = len(task.folds)
         space, known_candidates = self._read_space(model, task)

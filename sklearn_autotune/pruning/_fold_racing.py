@@ -21,7 +21,7 @@ This module does not import Optuna when it is imported, because pruner states ar
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite, sqrt
+from math import sqrt
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, ClassVar
 
@@ -255,10 +255,10 @@ class FoldRacingState:
 
     def allows(self, progress: Progress) -> bool:
         """Whether the candidate may go on to its next fold."""
-        mean = average_folds(progress.folds, self.metric)
         # After a failed fold the others are measured too, so that the report of failures is complete.
-        failed = not isfinite(mean) or any(fold.error is not None for fold in progress.folds)
-        return failed or mean >= self.min_means[progress.step]
+        if progress.has_failed:
+            return True
+        return average_folds(progress.folds, self.metric) >= self.min_means[progress.step]
 
 
 def _estimate_noise_variance(good: np.ndarray, scores: np.ndarray) -> float:

@@ -5,7 +5,6 @@ Optuna is imported only where it is used: whatever is in this folder may be impo
 
 import copy
 from dataclasses import dataclass
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from sklearn_autotune.evaluation import Outcome, Progress, PrunerState, average_folds
@@ -80,9 +79,9 @@ class OptunaPrunerState:
 
     def allows(self, progress: Progress) -> bool:
         """Whether the pruner lets the candidate go on."""
+        if progress.has_failed:  # let the rest be measured, so that the report of failures is complete
+            return True
         mean = average_folds(progress.folds, self.metric)
-        if not isfinite(mean):
-            return True  # a failed fold: let the rest be measured, so that the report of failures is complete
         self.trial.report(mean, progress.curve[-1].resource if progress.curve else progress.step)
         return not self.trial.should_prune()
 

@@ -380,6 +380,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             routed=routed,
             error_score=self.error_score,
             return_train_score=self.return_train_score,
+            metric=get_refit_metric(self.refit),
         )
         self.n_splits_ = len(task.folds)
         space = make_space(self.param_distributions, self.estimator, task.folds, self.enqueue or ())

@@ -380,7 +380,12 @@ class TrialLoop:
         return self.study.tell(trial, state=TrialState.FAIL)
 
     def _report_scores(self, trial: optuna.Trial, outcome: Outcome) -> None:
-        """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score."""
+        """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score.
+
+        A failed candidate reports nothing, which samplers rank as the worst.
+        """
+        if outcome.status == Status.FAILED:
+            return
         for rung in outcome.curve:
             trial.report(average_scores(rung.test, self.metric), rung.resource)
         if outcome.status == Status.PRUNED and not outcome.curve:
