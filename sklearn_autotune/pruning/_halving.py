@@ -114,4 +114,4 @@ class HalvingState:
         """Whether the candidate may go on to the next rung."""
         rung = progress.curve[-1]
         mean = average_scores(rung.test, self.metric)
-        return progress.has_failed or mean >= self.min_means.get(rung.resource, float("-inf"))
+        return progress.has_failed or not mean < self.min_means.get(rung.resource, float("-inf"))
