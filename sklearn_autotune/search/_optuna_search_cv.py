@@ -82,8 +82,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         gets a ``MemoryError`` and is recorded as failed. Worker processes as with ``trial_timeout``; on Linux only.
         None sets no limit.
     scoring : str, callable, list, tuple, set or dict, default=None
-        As in scikit-learn: one scorer, or several, of which ``refit`` names the one that decides. None is the
-        estimator's ``score``. Higher is better.
+        As in scikit-learn: one scorer, or several, of which ``refit`` names the one that decides; if it names none, the
+        first one guides the search, of a set by the alphabet. None is the estimator's ``score``. Higher is better.
     n_jobs : int, default=None
         Worker processes, each measuring one candidate at a time, or some of its folds if there are more workers than
         ``look_ahead``. None is 1 unless in a ``joblib.parallel_config`` context, -1 all processors. Never changes the
@@ -106,7 +106,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Seed of the default sampler. The same int gives the same ``cv_results_``, times aside, for any ``n_jobs``, if
         the estimator itself is seeded. Neither an instance nor NumPy's global state is changed.
     error_score : "raise" or float, default=nan
-        Score of a fold that failed. "raise" raises the estimator's own exception.
+        Score, in ``cv_results_``, of a fold that failed: its fit, its prediction or its scorer raised an exception. As
+        in scikit-learn's searches it counts for means and ranks there. But the candidate has the status "failed" in
+        ``trials_``, together with the traceback, and never wins, whatever number this is. A score that is not finite is
+        a failure too. "raise" raises the estimator's or the scorer's own exception.
     return_train_score : bool, default=False
         Also score on each fold's training rows.
     sampler : optuna.samplers.BaseSampler, default=None
@@ -351,9 +354,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         ------
         ValueError, TypeError
             Before any model is fitted, if a parameter, the space or the data cannot be used; after the search, if
-            all fits failed.
+            no candidate has a score.
         KeyboardInterrupt
-            On Ctrl-C or SIGTERM, once the results so far are on the estimator.
+            On Ctrl-C or SIGTERM. Whatever exception ends a search, the results so far are on the estimator.
         StudyMismatchError, StudyInUseError, StudyStorageError
             If the stored study was made for something else, is searched by another process, or cannot be read or
             written.

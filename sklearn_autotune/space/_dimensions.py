@@ -119,6 +119,8 @@ def describe_value(value: object) -> str:
         return f"{kind} {{{', '.join(items)}}}"
     if isinstance(value, list | tuple):
         return f"{kind} [{', '.join(describe_value(item) for item in value)}]"
+    if isinstance(value, set | frozenset):  # their order differs from process to process
+        return f"{kind} [{', '.join(sorted(describe_value(item) for item in value))}]"
     if hasattr(value, "get_params"):
         return f"{kind} {describe_value(dict(sorted(value.get_params(deep=False).items())))}"
     try:

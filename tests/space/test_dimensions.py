@@ -13,6 +13,7 @@ from sklearn_autotune.space._dimensions import (
     NumericDimension,
     QuantileDimension,
     RandomDrawDimension,
+    describe_value,
     make_value_key,
     read_dimension,
 )
@@ -342,3 +343,8 @@ def test_drawing_leaves_the_global_random_state_alone():
     read(scipy.stats.dirichlet([1, 2, 3])).decode(3)
 
     assert (np.random.get_state()[1] == before).all()
+
+
+def test_a_set_is_described_in_an_order_that_is_the_same_in_every_process():
+    assert describe_value(set("hgfedcba")) == f"set [{', '.join(f'str {letter!r}' for letter in 'abcdefgh')}]"
+    assert describe_value(frozenset({2, 1})) == "frozenset [int 1, int 2]"
