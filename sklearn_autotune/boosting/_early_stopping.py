@@ -1,9 +1,9 @@
 """Boosters of XGBoost, LightGBM and CatBoost: fit them with early stopping, and change their number of rounds."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters import find_library, get_library
 
 __all__ = [
@@ -93,7 +93,7 @@ def fit_with_early_stopping(
     TypeError
         If the model is not of XGBoost, LightGBM or CatBoost.
     """
-    end_time = float("inf") if seconds is None else time.perf_counter() + seconds
+    end_time = float("inf") if seconds is None else clock.now() + seconds
     get_library(model).fit_until(model, X, y, eval_rows, end_time, fit_params)
 
 

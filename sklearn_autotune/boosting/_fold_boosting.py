@@ -17,7 +17,6 @@ generator per thread, so every booster is trained in a thread of its own.
 """
 
 import threading
-import time
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.sklearn import take_metadata_rows
 from sklearn_autotune.boosting._fold_booster import (
     FoldBooster,
@@ -104,7 +104,7 @@ class FoldBoosting:
     n_jobs : int
         How many boosters may be trained at a time.
     end_time : float or None
-        ``time.time()`` at which ``fit`` has to be over. A candidate without a deadline, such as the first one, is
+        Time by `clock.now` at which ``fit`` has to be over. A candidate without a deadline, such as the first one, is
         always completed; each of its folds is trained only so long that time is left for the others and the final fit.
     """
 
@@ -178,7 +178,7 @@ class FoldBoosting:
         """Divide the time that is left among the remaining folds and the final fit."""
         if self.end_time is None or work.deadline is not None:
             return None
-        now, n_waves = time.time(), -(-n_left // self.n_jobs)
+        now, n_waves = clock.now(), -(-n_left // self.n_jobs)
         return now + max(0.0, self.end_time - now) / (n_waves + FINAL_FIT_IN_FOLDS)
 
     def _train_to_point(self, fold_booster: "FoldBooster", n_points: int) -> None:

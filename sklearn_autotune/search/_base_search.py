@@ -1,7 +1,6 @@
 """What all searches are as estimators: how a fit begins, which attributes it sets, and what a pickle holds."""
 
 import logging
-import time
 import warnings
 from typing import Any, ClassVar
 
@@ -10,6 +9,7 @@ import optuna
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.sklearn import validate_parameter_constraints
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.progress import TrialProgress
@@ -67,7 +67,7 @@ class BaseSearch(BaseEstimator):
 
         Without the dropping, something of an earlier fit could be taken for a result of this one.
         """
-        start = time.time()
+        start = clock.now()
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
         validate_parameter_constraints(

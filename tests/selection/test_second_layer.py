@@ -1,7 +1,6 @@
 """The second layer of AutoModelSelector: what it learns from, what it is worth, and when there is none."""
 
 import pickle
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit, train_test_split
 
 from sklearn_autotune import AutoModelSelector
+from sklearn_autotune._compat import clock
 from sklearn_autotune.selection import _auto_model_selector, _ensemble_choice
 from sklearn_autotune.selection._ranking import MeasuredCandidates
 from sklearn_autotune.selection._second_layer import MIN_ROWS
@@ -281,7 +281,7 @@ def test_where_time_is_up_before_the_final_fits_something_simpler_is_left(monkey
     asked = []
 
     def has_time(self, seconds):
-        asked.append(time.time())
+        asked.append(clock.now())
         return len(asked) <= n_fitted
 
     monkeypatch.setattr(FinalFits, "_has_time", has_time)

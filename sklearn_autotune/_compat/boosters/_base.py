@@ -93,7 +93,7 @@ class BoosterLibrary(Library, Protocol):
         end_time: float,
         fit_params: Mapping[str, Any],
     ) -> None:
-        """Fit with early stopping until ``time.perf_counter()`` reaches ``end_time``."""
+        """Fit with early stopping until the time by `clock.now` reaches ``end_time``."""
         ...
 
     def get_best_rounds(self, model: Any) -> int:

@@ -1,11 +1,11 @@
 """CatBoost: early stopping."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters._base import ContinuedPartFit, PartFit
 
 __all__ = ["CATBOOST", "CatBoost"]
@@ -40,11 +40,11 @@ class CatBoost:
         end_time: float,
         fit_params: Mapping[str, Any],
     ) -> None:
-        """Fit with early stopping until ``time.perf_counter()`` reaches ``end_time``."""
+        """Fit with early stopping until the time by `clock.now` reaches ``end_time``."""
 
         class StopAtEndTime:
             def after_iteration(self, info: Any) -> bool:
-                return time.perf_counter() <= end_time
+                return clock.now() <= end_time
 
         # Rounds after the best one are kept: other folds may need them.
         model.fit(X, y, eval_set=eval_rows, use_best_model=False, callbacks=[StopAtEndTime()], **fit_params)

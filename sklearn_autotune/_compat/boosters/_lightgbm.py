@@ -1,12 +1,12 @@
 """LightGBM: early stopping and categories."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters._base import ContinuedPartFit, PartFit
 
 __all__ = ["LIGHTGBM", "LightGBM"]
@@ -43,7 +43,7 @@ class LightGBM:
         end_time: float,
         fit_params: Mapping[str, Any],
     ) -> None:
-        """Fit with early stopping until ``time.perf_counter()`` reaches ``end_time``."""
+        """Fit with early stopping until the time by `clock.now` reaches ``end_time``."""
         from lightgbm.callback import EarlyStopException
 
         patience = model.get_params()[self.patience_param]
@@ -52,7 +52,7 @@ class LightGBM:
         def stop_in_time(state: Any) -> None:
             _name, _metric, value, is_higher_better = state.evaluation_result_list[0][:4]
             losses.append(-value if is_higher_better else value)
-            if len(losses) - np.argmin(losses) > patience or time.perf_counter() > end_time:
+            if len(losses) - np.argmin(losses) > patience or clock.now() > end_time:
                 raise EarlyStopException(state.iteration, state.evaluation_result_list)
 
         # LightGBM's own early stopping drops the rounds after the best one, which other folds may need.

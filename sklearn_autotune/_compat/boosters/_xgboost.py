@@ -1,7 +1,6 @@
 """XGBoost: early stopping, fits that pause after some rounds, and categories."""
 
 import threading
-import time
 from collections.abc import Container, Mapping
 from queue import SimpleQueue
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from sklearn import config_context, get_config
 from sklearn.base import clone
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters._base import PartFit, has_repeatable_seed, is_exact_class
 
 __all__ = ["XGBOOST", "PausedBoosterFit", "XGBoost", "make_feature_types"]
@@ -113,13 +113,13 @@ class XGBoost:
         end_time: float,
         fit_params: Mapping[str, Any],
     ) -> None:
-        """Fit with early stopping until ``time.perf_counter()`` reaches ``end_time``."""
+        """Fit with early stopping until the time by `clock.now` reaches ``end_time``."""
         from xgboost.callback import TrainingCallback
 
         class StopAtEndTime(TrainingCallback):
             def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
                 # A callback that ends training hides the round from XGBoost's early stopping, which has to see one.
-                return epoch > 0 and time.perf_counter() > end_time
+                return epoch > 0 and clock.now() > end_time
 
         model.set_params(callbacks=[StopAtEndTime()])
         model.fit(X, y, eval_set=[eval_rows], verbose=False, **fit_params)
