@@ -6,7 +6,15 @@ from typing import Any
 
 import optuna
 
-__all__ = ["create_random_study", "get_journal_path", "get_storage", "get_trial_id", "quiet_optuna", "skip_cache"]
+__all__ = [
+    "create_random_study",
+    "get_journal_path",
+    "get_storage",
+    "get_trial_id",
+    "quiet_optuna",
+    "skip_cache",
+    "skip_patience",
+]
 
 
 @contextmanager
@@ -44,3 +52,11 @@ def skip_cache(storage: object) -> Any:
 def get_journal_path(storage: object) -> str | None:
     """Return the path of the file that a journal storage writes to; None for any other storage."""
     return getattr(getattr(storage, "_backend", None), "_file_path", None)
+
+
+def skip_patience(pruner: optuna.pruners.BasePruner) -> optuna.pruners.BasePruner | None:
+    """Return the pruner that decides: the one inside if it is a ``PatientPruner``; None if there is none inside."""
+    inner: optuna.pruners.BasePruner | None = pruner
+    while isinstance(inner, optuna.pruners.PatientPruner):
+        inner = inner._wrapped_pruner
+    return inner

@@ -116,7 +116,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Stops candidates early that cannot win. A pruned candidate has NaN for the folds that were not measured, ranks
         last and never wins. "auto" is `FoldRacing()`, but None in a search of up to 20 candidates, in a finite space
         that is searched in full, and if ``refit`` is a function or no one of several scores decides. One of Optuna's
-        pruners gets the mean score of the folds so far, after each fold or rung; a copy is used. All of them decide
+        pruners gets the mean score of the folds so far, `WilcoxonPruner` each fold's own; a copy is used. All decide
         from the trials that had been told when the candidate was asked. None measures all candidates in full.
     resource : str, default=None
         What candidates get in growing amounts, on all folds together, so that bad ones are stopped at small amounts:

@@ -21,6 +21,7 @@ from sklearn_autotune._compat.optuna import create_random_study
 from sklearn_autotune.evaluation import OUT_OF_TIME, Outcome, WorkItem, average_folds, average_scores
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning import NoPruningTracker, PruningTracker
+from sklearn_autotune.pruning._optuna_pruner import list_values
 from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.space._space import Space, make_candidate_key
@@ -370,8 +371,7 @@ class TrialLoop:
         return average_folds(outcome.folds, self.metric)
 
     def _tell(self, trial: optuna.Trial, outcome: Outcome) -> FrozenTrial:
-        if not self.pruning_tracker.reports_values:
-            self._report_scores(trial, outcome)
+        self._report_scores(trial, outcome)
         if outcome.status == Status.COMPLETE:
             return self.study.tell(trial, self._average_folds(outcome))
         if outcome.status in (Status.FAILED, Status.PRUNED):
@@ -380,7 +380,16 @@ class TrialLoop:
         return self.study.tell(trial, state=TrialState.FAIL)
 
     def _report_scores(self, trial: optuna.Trial, outcome: Outcome) -> None:
-        """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score."""
+        """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score.
+
+        Optuna's pruners are not asked after a candidate's last step, but compare later candidates with its value.
+        """
+        if self.pruning_tracker.reports_values:
+            reported = self.study.get_trials(deepcopy=False)[trial.number].intermediate_values
+            for step, value in list_values(self.study.pruner, outcome.folds, outcome.curve, self.metric).items():
+                if step not in reported:
+                    trial.report(value, step)
+            return
         for rung in outcome.curve:
             trial.report(average_scores(rung.test, self.metric), rung.resource)
         if outcome.status == Status.PRUNED and not outcome.curve:
