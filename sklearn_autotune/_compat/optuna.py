@@ -11,9 +11,11 @@ __all__ = [
     "get_journal_path",
     "get_storage",
     "get_trial_id",
+    "is_enqueued",
     "quiet_optuna",
     "skip_cache",
     "skip_patience",
+    "split_fixed_sampler",
 ]
 
 
@@ -60,3 +62,17 @@ def skip_patience(pruner: optuna.pruners.BasePruner) -> optuna.pruners.BasePrune
     while isinstance(inner, optuna.pruners.PatientPruner):
         inner = inner._wrapped_pruner
     return inner
+
+
+def split_fixed_sampler(
+    sampler: optuna.samplers.BaseSampler,
+) -> tuple[dict[str, Any], optuna.samplers.BaseSampler] | None:
+    """Return the parameters that a ``PartialFixedSampler`` fixes, and the sampler of the others; None for another."""
+    if not isinstance(sampler, optuna.samplers.PartialFixedSampler):
+        return None
+    return dict(sampler._fixed_params), sampler._base_sampler
+
+
+def is_enqueued(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether a trial was made by ``enqueue_trial``, and not asked of the sampler."""
+    return "fixed_params" in trial.system_attrs

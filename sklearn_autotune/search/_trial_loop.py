@@ -17,7 +17,6 @@ from typing import Any
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
-from sklearn_autotune._compat.optuna import create_random_study
 from sklearn_autotune.evaluation import OUT_OF_TIME, Outcome, WorkItem, average_folds, average_scores
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning import NoPruningTracker, PruningTracker
@@ -35,14 +34,17 @@ from sklearn_autotune.storage._outcomes import (
     read_record,
 )
 from sklearn_autotune.storage._recorder import Recorder
+from sklearn_autotune.storage._samplers import covers_space, make_random_study
 
 __all__ = ["MEASURED_STATUSES", "ReplayMismatchError", "TrialLoop", "TrialRecord"]
 
 logger = logging.getLogger(__name__)
 
 # If a sampler proposes measured candidates this many times in a row, a random new one is drawn instead. If this many
-# random draws give no new candidate, the space counts as exhausted.
+# random draws give no new candidate, the space counts as exhausted. Where none may be drawn, because the sampler keeps
+# to a part of the space, it is asked more often.
 MAX_REPEATS = 3
+MAX_REPEATS_WITHOUT_DRAWS = 100
 MAX_RANDOM_DRAWS = 1000
 
 
@@ -145,9 +147,9 @@ class TrialLoop:
         self._read_stored_trials()
         if skip_replay:
             self._add_stored_trials()
-        self.is_grid = space.size is not None and space.size <= budget.n_trials
+        self.is_grid = space.size is not None and space.size <= budget.n_trials and covers_space(study.sampler)
         self.fixed_candidates: Iterator[dict[str, Any]] = self._iterate_fixed_candidates(enqueue)
-        self.random_study = create_random_study(seed)
+        self.random_study = make_random_study(study.sampler, seed)
         self.running: dict[int, _AskedTrial] = {}
         self.arrived_outcomes: dict[int, Outcome] = {}
         self.is_exhausted = False
@@ -230,15 +232,15 @@ class TrialLoop:
             asked = self._accept(self._ask_fixed(self.space.encode(proposed)))
             if asked is not None:
                 return asked
-        for _ in range(MAX_REPEATS):
+        for _ in range(MAX_REPEATS_WITHOUT_DRAWS if self.random_study is None else MAX_REPEATS):
             asked = self._accept(self.study.ask())
-            if asked is not None:
+            if asked is not None or self.is_exhausted:
                 return asked
-        return self._ask_random()
+        return None if self.random_study is None else self._ask_random(self.random_study)
 
-    def _ask_random(self) -> _AskedTrial | None:
+    def _ask_random(self, random_study: optuna.Study) -> _AskedTrial | None:
         for _ in range(MAX_RANDOM_DRAWS):
-            draw = self.random_study.ask()
+            draw = random_study.ask()
             if make_candidate_key(self.space.suggest(draw)) not in self.seen_keys:
                 return self._accept(self._ask_fixed(draw.params))
         logger.info("No new candidate in %d random draws: the space is exhausted.", MAX_RANDOM_DRAWS)
