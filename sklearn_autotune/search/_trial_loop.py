@@ -178,10 +178,12 @@ class TrialLoop:
                 self._tell_in_order()
                 self._cancel_if_over()
         finally:
-            del self.study.stop
             self.callbacks = ()  # the search is over: if one of them raised, it is not called again
-            self._cancel(self.running, Outcome(Status.CANCELLED, (), "the search was interrupted"))
-            self._close_running_trials()
+            try:
+                self._cancel(self.running, Outcome(Status.CANCELLED, (), "the search was interrupted"))
+                self._close_running_trials()
+            finally:
+                del self.study.stop  # the last of all: samplers with no candidates left call it when a trial is told
 
     # -- asking ------------------------------------------------------------------------------------------------
 

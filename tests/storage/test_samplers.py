@@ -11,7 +11,7 @@ from sklearn_autotune.samplers import RustTPESampler
 from sklearn_autotune.space._space import read_space
 from sklearn_autotune.storage._samplers import covers_space, make_random_study, make_sampler
 from tests.toy_samplers import SensitiveSampler
-from tests.toys import CountingClassifier
+from tests.toys import CountingClassifier, statuses
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
@@ -119,3 +119,19 @@ def test_random_draws_are_those_of_the_seed():
 
     assert one == again != other
     assert make_random_study(listing(), 0) is None
+
+
+class Interrupted(CountingClassifier):
+    def fit(self, X, y):
+        if self.a == 2:
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+def test_an_interrupt_arrives_when_the_sampler_has_no_candidates_left(data):
+    search = OptunaSearchCV(Interrupted(), {"a": IntDistribution(1, 9)}, sampler=GridSampler({"a": [1, 2]}), cv=2)
+
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*data)
+
+    assert statuses(search)[-1] == "cancelled"
