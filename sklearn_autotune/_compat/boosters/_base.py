@@ -105,7 +105,10 @@ class BoosterLibrary(Library, Protocol):
         ...
 
     def set_prediction_rounds(self, model: Any, n_rounds: int) -> None:
-        """Change the number of rounds that predictions are made with."""
+        """Change the number of rounds that predictions are made with, by the model and by all copies of it.
+
+        Later rounds may be dropped.
+        """
         ...
 
 

@@ -70,11 +70,18 @@ class LightGBM:
 
     def get_used_rounds(self, model: Any) -> int:
         """Return the number of rounds that predictions are made with."""
-        return self.get_best_rounds(model)
+        booster = model.booster_
+        return int(booster.best_iteration) if booster.best_iteration > 0 else int(booster.current_iteration())
 
     def set_prediction_rounds(self, model: Any, n_rounds: int) -> None:
-        """Change the number of rounds that predictions are made with."""
-        model.booster_.best_iteration = min(n_rounds, model.booster_.current_iteration())
+        """Drop all rounds after the first ``n_rounds``.
+
+        A deep copy of a booster forgets ``best_iteration`` and predicts with all its rounds.
+        """
+        booster = model.booster_
+        if n_rounds < booster.current_iteration():
+            booster.model_from_string(booster.model_to_string(num_iteration=n_rounds))
+        booster.best_iteration = booster.current_iteration()
 
 
 LIGHTGBM = LightGBM()
