@@ -12,6 +12,9 @@ from sklearn_autotune._compat.boosters._base import ContinuedPartFit, PartFit
 __all__ = ["LIGHTGBM", "LightGBM"]
 
 
+PATIENCE_ALIASES = ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change")
+
+
 class LightGBM:
     """What LightGBM's estimators can do."""
 
@@ -75,6 +78,15 @@ class LightGBM:
     def set_prediction_rounds(self, model: Any, n_rounds: int) -> None:
         """Change the number of rounds that predictions are made with."""
         model.booster_.best_iteration = min(n_rounds, model.booster_.current_iteration())
+
+    def find_refit_params(self, model: Any) -> dict[str, Any] | None:
+        """Return the number of rounds, if predictions end at the best one."""
+        if not model.__sklearn_is_fitted__() or model.booster_.best_iteration <= 0:
+            return {}
+        # With dart a later round changes the weights of earlier trees.
+        has_independent_rounds = "dart" not in map(model.get_params().get, ("boosting_type", "boosting"))
+        changes = {"n_estimators": self.get_used_rounds(model), **dict.fromkeys(PATIENCE_ALIASES)}
+        return changes if has_independent_rounds else None
 
 
 LIGHTGBM = LightGBM()
