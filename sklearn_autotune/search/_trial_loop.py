@@ -386,8 +386,8 @@ class TrialLoop:
     def _report_scores(self, trial: optuna.Trial, outcome: Outcome) -> None:
         """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score.
 
-        A failed candidate reports nothing more, which samplers rank as the worst. Optuna's pruners are not asked after a
-        candidate's last step, but compare later candidates with its value.
+        A failed candidate reports nothing more, which samplers rank as the worst. Optuna's pruners are not asked after
+        a candidate's last step, but compare later candidates with its value.
         """
         if outcome.status == Status.FAILED:
             return

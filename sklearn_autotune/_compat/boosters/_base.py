@@ -111,6 +111,14 @@ class BoosterLibrary(Library, Protocol):
         """
         ...
 
+    def find_refit_params(self, model: Any) -> dict[str, Any] | None:
+        """Return the changed parameters with which a fit without evaluation rows gives a fitted model once more.
+
+        A parameter with the value None is to be left out. There are no changes, ``{}``, if the model's own parameters
+        give it; None if no parameters do.
+        """
+        ...
+
 
 def is_exact_class(estimator: Any, package: str, names: Collection[str]) -> bool:
     """Whether the estimator's class is one of these, and not derived from one; the package need not be imported."""

@@ -12,6 +12,9 @@ from sklearn_autotune._compat.boosters._base import ContinuedPartFit, PartFit
 __all__ = ["LIGHTGBM", "LightGBM"]
 
 
+PATIENCE_ALIASES = ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change")
+
+
 class LightGBM:
     """What LightGBM's estimators can do."""
 
@@ -82,6 +85,15 @@ class LightGBM:
         if n_rounds < booster.current_iteration():
             booster.model_from_string(booster.model_to_string(num_iteration=n_rounds))
         booster.best_iteration = booster.current_iteration()
+
+    def find_refit_params(self, model: Any) -> dict[str, Any] | None:
+        """Return the number of rounds, if predictions end at the best one."""
+        if not model.__sklearn_is_fitted__() or model.booster_.best_iteration <= 0:
+            return {}
+        # With dart a later round changes the weights of earlier trees.
+        has_independent_rounds = "dart" not in map(model.get_params().get, ("boosting_type", "boosting"))
+        changes = {"n_estimators": self.get_used_rounds(model), **dict.fromkeys(PATIENCE_ALIASES)}
+        return changes if has_independent_rounds else None
 
 
 LIGHTGBM = LightGBM()
