@@ -158,7 +158,7 @@ def bare_fits(X, y, n_candidates=200):
 
 
 def two_workers(repeats, n_candidates, n_estimators, n_workers=2):
-    """Candidates per second with two workers, or as many as are asked for, in ratio to one; whole fits, starting the workers included."""
+    """Candidates per second with several workers, in ratio to one; whole fits, starting the workers included."""
     X, y = load_breast_cancer(return_X_y=True)
     model = GradientBoostingClassifier(n_estimators=n_estimators, random_state=0)
     space = {"learning_rate": loguniform(0.01, 0.3)}
