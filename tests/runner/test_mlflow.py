@@ -18,7 +18,10 @@ with warnings.catch_warnings():
     import mlflow
 
 # SQLAlchemy's, of what MLflow asks of it.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.usefixtures("requirements_once"),
+]
 
 CONFIG = "data: data.parquet\ntarget: kind\nn_trials: 2\ncv: 2\noutput: {report: false}\n"
 TRACKING = "tracking:\n  uri: sqlite:///mlflow.db\n  experiment: shops\n"
