@@ -24,7 +24,10 @@ with warnings.catch_warnings():
     import mlflow
 
 # SQLAlchemy's, of what MLflow asks of it.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.usefixtures("requirements_once"),
+]
 
 
 @pytest.fixture(scope="module")
