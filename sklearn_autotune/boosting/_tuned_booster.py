@@ -184,9 +184,9 @@ class BaseTunedBooster(BaseSearch):
         ------
         ValueError, TypeError
             Before any model is fitted, if a parameter, the space or the data cannot be used; after the search, if
-            all candidates failed.
+            no candidate has a score.
         KeyboardInterrupt
-            On Ctrl-C, once the results so far are on the estimator.
+            On Ctrl-C. Whatever exception ends a search, the results so far are on the estimator.
         """
         start = self._begin_fit()
         self._encoder = ColumnEncoder()
