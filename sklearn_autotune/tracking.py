@@ -2,7 +2,6 @@
 
 import re
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.mlflow import import_mlflow, infer_signature
 from sklearn_autotune._compat.types import FittedSearch, Predictor
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.evaluation import average_scores
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MLflowCallback", "log_comparison", "log_search"]
 
-PURPOSE = "Tracking with MLflow"
 SQLITE = "sqlite:///"
 
 # How a run of MLflow ends, for each way in which a trial does.
@@ -259,7 +257,7 @@ class _Run:
     def __init__(
         self, name: str, tracking_uri: str | None, experiment_name: str | None, tags: Mapping[str, str] | None
     ) -> None:
-        self.mlflow = _import_quietly("mlflow")
+        self.mlflow = import_mlflow()
         self.tracking_uri = tracking_uri
         self.client = self.mlflow.MlflowClient(tracking_uri=tracking_uri)
         self.experiment_id = self._get_experiment_id(experiment_name)
@@ -370,14 +368,15 @@ class _SearchRun(_Run):
     def _log_model(
         self, model: Predictor, X: "np.ndarray | pd.DataFrame | None", registered_model_name: str | None
     ) -> None:
-        _import_quietly("mlflow.pyfunc")  # log_model would load it, with its warnings
-        flavor = _import_quietly("mlflow.sklearn")
+        import_mlflow("mlflow.pyfunc")  # log_model would load it, with its warnings
+        flavor = import_mlflow("mlflow.sklearn")
+        signature = None if X is None else infer_signature(model, X)
         # Pipelines may hold anything, and pickle keeps it; formats that know what they hold refuse XGBoost's types.
         with self._use_own_tracking_uri(), self.mlflow.start_run(run_id=self.run_id):
             flavor.log_model(
                 model,
                 name="model",
-                signature=None if X is None else _infer_signature(model, X),
+                signature=signature,
                 registered_model_name=registered_model_name,
                 serialization_format="cloudpickle",
             )
@@ -435,33 +434,6 @@ def _make_artifact_location(tracking_uri: str | None, name: str) -> str | None:
         return None
     path = Path(tracking_uri.removeprefix(SQLITE)).absolute()
     return (path.parent / "mlruns" / re.sub(r"[^\w\-.]", "_", name)).as_uri()
-
-
-def _infer_signature(model: Predictor, X: "np.ndarray | pd.DataFrame") -> Any:
-    """Return MLflow's signature of a model, inferred from all rows, since the first few may have no missing values.
-
-    Categoricals of pandas get the type "any": MLflow would refuse them under a narrower type.
-    """
-    models, schema = _import_quietly("mlflow.models"), _import_quietly("mlflow.types.schema")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on whole numbers, of which a later table may lack some
-        signature = models.infer_signature(X, model.predict(X[:5]))
-    dtypes = getattr(X, "dtypes", None)
-    if dtypes is None or not signature.inputs.has_input_names() or not hasattr(dtypes, "items"):
-        return signature
-    free = {str(name) for name, dtype in dtypes.items() if hasattr(dtype, "categories")}
-    columns = [
-        schema.ColSpec(schema.AnyType(), column.name, required=column.required) if column.name in free else column
-        for column in signature.inputs.inputs
-    ]
-    return models.ModelSignature(inputs=schema.Schema(columns), outputs=signature.outputs)
-
-
-def _import_quietly(module: str) -> Any:
-    """Import a part of MLflow without its warnings about type hints and dependencies."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return import_optional(module, PURPOSE)
 
 
 def _get_status(trial: FrozenTrial) -> str:

@@ -246,6 +246,9 @@ def raw():
             "floor": pd.Categorical(random.randint(0, 3, n_rows)),
             "is_new": random.rand(n_rows) > 0.5,
             "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(random.randint(0, 90, n_rows), "D"),
+            "beds": pd.array([1, 2, None, 3] * (n_rows // 4), dtype="Int64"),
+            "has_garden": pd.array([True, None, False, False] * (n_rows // 4), dtype="boolean"),
+            "seen": pd.date_range("2024-01-01", periods=n_rows, tz="Europe/Rome"),
         }
     )
     table.loc[10::7, ["size", "city", "grade"]] = None
@@ -269,14 +272,14 @@ def test_the_model_of_a_raw_table_is_logged_so_that_it_predicts_on_one(kind, raw
 
     run_id = log_search(search, X, **store)
 
-    new = X.tail(30)
     loaded = load(f"runs:/{run_id}/model", store)
-    assert np.asarray(loaded.predict(new)).tolist() == search.predict(new).tolist()
+    assert np.asarray(loaded.predict(X)).tolist() == search.predict(X).tolist()
     columns = {column.name: (str(column.type), column.required) for column in loaded.metadata.signature.inputs.inputs}
     assert list(columns) == list(X.columns)
     assert columns["city"] == ("DataType.string", False)  # may be missing, though the first rows are not
     assert columns["rooms"] == ("DataType.long", True)
     assert columns["grade"][0] == columns["floor"][0] == "Any"
+    new = X.tail(30)
     with pytest.raises(mlflow.exceptions.MlflowException, match=r"missing inputs \['rooms'\]"):
         loaded.predict(new.drop(columns="rooms"))
     if kind != "regressor":

@@ -65,13 +65,17 @@ def _estimate_seconds(shape: Shape) -> float:
     return 0.02 + 6e-10 * shape.n_rows * shape.cells * (4 if shape.is_classifier else 1)
 
 
+def _compute_scaled_gamma(shape: Shape) -> float:
+    """Compute the gamma that scikit-learn's "scale" gives for scaled columns."""
+    return 1 / shape.n_columns
+
+
 SVM = Family(
     name="svm",
     estimators=("sklearn.SVC", "sklearn.SVR"),
     space=_make_space,
     make=_make_model,
-    # The gamma that scikit-learn's "scale" gives for scaled columns.
-    first=tuple({"kernel": "rbf", "C": C, "gamma": lambda shape: 1 / shape.n_columns} for C in (1.0, 10.0)),
+    first=tuple({"kernel": "rbf", "C": C, "gamma": _compute_scaled_gamma} for C in (1.0, 10.0)),
     seconds=_estimate_seconds,
     min_class_rows=MIN_CALIBRATION_FOLDS,
 )

@@ -1,9 +1,7 @@
 """Log runs and comparisons to MLflow as a configuration says: check the store first, and write to it at the end."""
 
-import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sklearn_autotune._compat.messages import redact_url
-from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.mlflow import import_mlflow, silence_mlflow
 from sklearn_autotune.runner._config import Config, ConfigError, Tracking
 
 __all__ = ["MLflowStore", "open_mlflow_store"]
@@ -57,14 +55,14 @@ class MLflowStore:
         """
         entry: dict[str, Any] = {"experiment": self.settings.experiment, "run_id": None, "missing_because": None}
         try:
-            with _silence_mlflow():
+            with silence_mlflow():
                 entry["run_id"] = run_id = log(
                     tracking_uri=self.uri,
                     experiment_name=self.settings.experiment,
                     run_name=self.settings.run_name or name,
                     tags={**tags, **self.settings.tags},
                 )
-                client = import_optional("mlflow", "Tracking").MlflowClient(tracking_uri=self.uri)
+                client = import_mlflow().MlflowClient(tracking_uri=self.uri)
                 for key, value in metrics.items():
                     client.log_metric(run_id, key, value)
                 for path in sorted(folder.iterdir()):
@@ -103,8 +101,8 @@ def open_mlflow_store(config: Config, base: Path) -> MLflowStore | None:
     if uri is not None:
         _check_store_uri(uri)
     try:
-        with _silence_mlflow():
-            client = import_optional("mlflow", "Tracking").MlflowClient(tracking_uri=uri)
+        with silence_mlflow():
+            client = import_mlflow().MlflowClient(tracking_uri=uri)
             found = client.get_experiment_by_name(settings.experiment)
     except Exception as error:  # MLflow raises what its many stores do
         raise ConfigError(f"tracking.uri: {_describe_store(uri)}: cannot be read: {_get_first_line(error)}") from error
@@ -159,18 +157,3 @@ def _describe_store(uri: str | None) -> str:
 def _get_first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
-
-
-@contextmanager
-def _silence_mlflow() -> Iterator[None]:
-    """Let MLflow and Alembic log only errors: creating a store alone logs a hundred lines."""
-    import_optional("mlflow", "Tracking")  # which sets its own levels when it is loaded
-    loggers = [logging.getLogger(name) for name in ("alembic", "mlflow")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
