@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from sklearn.exceptions import FitFailedWarning
 
-from sklearn_autotune._compat.messages import extract_exception_line
+from sklearn_autotune._compat.messages import extract_exception_line, make_encodable
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.progress import MethodProgress, TrialProgress
 from sklearn_autotune.runner import compare, load_comparison, predict, run, verify
@@ -114,7 +114,7 @@ def execute_command(command: Callable[[argparse.Namespace], int], args: argparse
 def _print_error(args: argparse.Namespace, message: str) -> None:
     if args.json:
         _print_json({"error": message})
-    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.write(make_encodable(f"error: {message}\n"))
 
 
 def _explain_how_to_resume(args: argparse.Namespace) -> str:
@@ -136,7 +136,7 @@ def _print_json(content: object) -> None:
 
 
 def _print_lines(*lines: str) -> None:
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.write(make_encodable("".join(f"{line}\n" for line in lines)))
 
 
 # -- the commands ------------------------------------------------------------------------------------------------------

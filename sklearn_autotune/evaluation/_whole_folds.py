@@ -12,6 +12,7 @@ from joblib.logger import short_format_time
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from sklearn_autotune._compat.messages import make_encodable
 from sklearn_autotune._compat.sklearn import (
     MultimetricScorer,
     get_scorers,
@@ -217,7 +218,7 @@ def _take_rows(data: Any, rows: np.ndarray) -> Any:
 
 
 def _format_params(params: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={params[name]}" for name in sorted(params))
+    return make_encodable(", ".join(f"{name}={params[name]}" for name in sorted(params)))
 
 
 def _format_scores(score: FoldScore) -> str:

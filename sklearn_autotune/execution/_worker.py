@@ -20,6 +20,7 @@ import numpy as np
 from joblib import parallel_config
 from sklearn import set_config
 
+from sklearn_autotune._compat.messages import make_storable
 from sklearn_autotune.evaluation._base import Evaluation, Outcome, Progress, WorkItem, decide_outcome, measure
 from sklearn_autotune.exceptions import WorkerSetupError
 
@@ -120,7 +121,7 @@ def prepare_process(
     try:
         _worker = Worker(loads((Path(folder) / EVALUATION_FILE).read_bytes()))
     except Exception:
-        _setup_error = format_exc()
+        _setup_error = make_storable(format_exc())
     if memory_limit is not None:
         _limit_memory(memory_limit)
     # Without psutil, loky collects garbage every second; imported modules need not be scanned each time.
@@ -152,11 +153,11 @@ def _run_step(step: Callable[..., Outcome | Progress], *args: Any) -> Outcome | 
     try:
         with parallel_config(backend="threading"):
             return step(*args)
-    except Exception as error:
+    except BaseException as error:
         try:
             loads(dumps(error))
         except Exception:
-            raise RuntimeError(f"in a worker process:\n{format_exc()}") from None
+            raise RuntimeError(f"in a worker process:\n{make_storable(format_exc())}") from None
         raise
 
 

@@ -99,7 +99,8 @@ def compute_sha256(path: Path) -> str:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write standard JSON: numbers that are not finite become null."""
     text = json.dumps(_to_json_value(content), indent=2, allow_nan=False, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    # Of a lone surrogate, which UTF-8 has no bytes for, this writes the escape sequence that JSON has for it.
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _to_json_value(value: object) -> Any:

@@ -210,7 +210,7 @@ def _write_trials(search: BaseSearch, path: Path) -> None:
     pandas = import_optional("pandas", "Writing trials")
     table = pandas.DataFrame({name: list(values) for name, values in search.trials_.items()})
     params = pandas.DataFrame(table.pop("params").tolist()).add_prefix("param_")
-    pandas.concat([table, params], axis=1).to_csv(path, index=False)
+    pandas.concat([table, params], axis=1).to_csv(path, index=False, errors="backslashreplace")
 
 
 def _make_metadata(config: Config, run_data: RunData, search: BaseSearch, base: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
+from sklearn_autotune._compat.messages import make_encodable
 from sklearn_autotune._compat.optuna import quiet_optuna
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
@@ -104,6 +105,8 @@ def open_study(
 
     Raises
     ------
+    ValueError
+        If the name cannot be written.
     StudyMismatchError
         If the stored study was made for other data, folds, space, scoring or estimator.
     StudyInUseError
@@ -112,6 +115,10 @@ def open_study(
         If the storage cannot be read.
     """
     wanted_name = study_name or DEFAULT_STUDY_NAME
+    if make_encodable(wanted_name) != wanted_name:
+        raise ValueError(
+            f"study_name={wanted_name!r} holds lone surrogates, which no storage can write. Take them out."
+        )
     choose_backend(storage).check(storage)
     with _convert_storage_errors(describe_storage(storage)):
         backend, existing_names = _open_storage(storage)
