@@ -14,6 +14,7 @@ from sklearn_autotune.export._expressions import ExpressionWriter
 from sklearn_autotune.export._script_ensemble import CrossFitModel, SecondLayerModel
 from sklearn_autotune.export._source import Expression, render
 from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
+from sklearn_autotune.inference._encoding import LabelEncodingClassifier
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
 from sklearn_autotune.selection._row_sampling import MIN_ROWS
@@ -77,6 +78,11 @@ def _write_first_layer_model(
     where: str,
 ) -> tuple[Expression, bool]:
     """Write one model of the first layer; return also whether it is fitted once per fold."""
+    if any(isinstance(pipeline[-1], LabelEncodingClassifier) for pipeline in member.models):
+        raise ValueError(
+            f"{where}: a class is missing or rare in some of the rows that the model is fitted on, and a script does "
+            "not treat such classes as the selector does. Store the fitted selector, or merge or drop the class."
+        )
     models = [_clone_with_used_rounds(pipeline) for pipeline in member.models]
     if selector.n_splits_ == 1:
         raise ValueError(f"{where}: with a single split it cannot be told which rows the final models were fitted on.")
