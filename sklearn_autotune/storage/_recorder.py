@@ -49,6 +49,7 @@ class Recorder:
         self.study = None if opened is None else opened.study
         self.is_shared = opened is not None and opened.backend.is_shared
         self.finished_numbers: set[int] = set()  # trials that need not be written any more
+        self.known_numbers: set[int] = set()  # in the storage, of the trials that the search began with
         self.attributes = {} if self.study is None else self.study.user_attrs
         self.next_number = 0
         self.pending_trials: dict[int, FrozenTrial | None] = {}
@@ -81,10 +82,17 @@ class Recorder:
         study = self.study
         return [] if study is None else self._run_uninterrupted(partial(_read_trials, study))
 
-    def restart(self) -> None:
-        """Expect trials from number 0 on, because the search is replayed."""
+    def restart(self) -> list[FrozenTrial]:
+        """Expect trials from number 0 on, because the search is replayed; return the stored ones.
+
+        A search with other settings may have stored other candidates under the numbers of this one. So what is looked
+        for in the storage from now on, by number, is looked for among trials that are not stored yet.
+        """
         self.next_number = 0
         self.pending_trials = {}
+        stored = self.read()
+        self.known_numbers = {trial.number for trial in stored}
+        return stored
 
     def record(self, number: int, trial: FrozenTrial | None) -> None:
         """Write a trial as soon as all earlier ones have been recorded; None stands for a trial that is not stored.
@@ -181,7 +189,7 @@ class Recorder:
         found: dict[int, FrozenTrial] = {}
         for trial in self.run_with_retries(partial(_read_trials, study)):
             number = get_trial_number(trial)
-            if number in wanted and number not in found:
+            if number in wanted and number not in found and trial.number not in self.known_numbers:
                 found[number] = trial
         return found
 
@@ -189,7 +197,8 @@ class Recorder:
         """Whether the storage has the trial; False if the storage cannot be read."""
         number = get_trial_number(trial)
         try:
-            return any(get_trial_number(stored) == number for stored in self.read())
+            new = [stored for stored in self.read() if stored.number not in self.known_numbers]
+            return any(get_trial_number(stored) == number for stored in new)
         except Exception as error:
             logger.info("The study's storage cannot be read either: %s", error)
             return False
