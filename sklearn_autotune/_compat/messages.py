@@ -1,8 +1,8 @@
-"""Text for messages: one line of a traceback, and URLs without passwords."""
+"""Text for messages: one line of a traceback."""
 
 import re
 
-__all__ = ["extract_exception_line", "extract_last_line", "redact_url"]
+__all__ = ["extract_exception_line", "extract_last_line"]
 
 EXCEPTION_LINE_PATTERN = re.compile(r"[\w.]*(Error|Exception|Exit): .")
 
@@ -38,31 +38,3 @@ def extract_last_line(error: str) -> str:
     'C: the penalty'
     """
     return error.strip().splitlines()[-1]
-
-
-def redact_url(url: str, *, hide_user: bool = False) -> str:
-    """Return a URL without its password; a text that is no URL is returned as it is.
-
-    Parameters
-    ----------
-    url : str
-    hide_user : bool
-        Whether to hide the user's name too.
-
-    Returns
-    -------
-    redacted : str
-
-    Examples
-    --------
-    >>> redact_url("postgresql://me:secret@host/db"), redact_url("postgresql://me:secret@host/db", hide_user=True)
-    ('postgresql://me:***@host/db', 'postgresql://…@host/db')
-    """
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        redacted = make_url(url).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):  # no URL, or one with a port that is no number
-        return re.sub(r"://[^@]*@", "://…@", url)
-    return re.sub(r"//[^/@]*@", "//…@", redacted) if hide_user else redacted

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sklearn_autotune._compat.messages import redact_url
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.urls import redact_url
 from sklearn_autotune.runner._config import Config, ConfigError, Tracking
 
 __all__ = ["MLflowStore", "open_mlflow_store"]

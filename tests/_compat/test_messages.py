@@ -1,10 +1,10 @@
-"""Text for messages: which line of a traceback is shown, and what is left of a URL."""
+"""Text for messages: which line of a traceback is shown."""
 
 import traceback
 
 import pytest
 
-from sklearn_autotune._compat.messages import extract_exception_line, redact_url
+from sklearn_autotune._compat.messages import extract_exception_line
 
 
 def catch(function):
@@ -32,19 +32,3 @@ def raise_twice():
 )
 def test_the_line_that_names_the_exception_is_found(error, line):
     assert extract_exception_line(error) == line
-
-
-@pytest.mark.parametrize(
-    ("url", "redacted", "without_user"),
-    [
-        ("postgresql://me:secret@host:5432/db", "postgresql://me:***@host:5432/db", "postgresql://…@host:5432/db"),
-        ("postgresql://me:sec/ret@host/db", "postgresql://me:***@host/db", "postgresql://…@host/db"),
-        ("postgresql://me:secret@host:port/db", "postgresql://…@host:port/db", "postgresql://…@host:port/db"),
-        ("http://127.0.0.1:9", "http://127.0.0.1:9", "http://127.0.0.1:9"),
-        ("sqlite:///some/study.db", "sqlite:///some/study.db", "sqlite:///some/study.db"),
-        ("some/study@home.db", "some/study@home.db", "some/study@home.db"),
-    ],
-)
-def test_a_url_keeps_all_but_its_password(url, redacted, without_user):
-    assert redact_url(url) == redacted
-    assert redact_url(url, hide_user=True) == without_user
