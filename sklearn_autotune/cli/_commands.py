@@ -281,11 +281,14 @@ def _describe_drift(column: dict[str, Any]) -> str:
 
 
 def _write_table(table: "pd.DataFrame", path: Path) -> None:
+    """Write a table to its end and then give it its name; a link that stands there is replaced, not followed."""
     partial = path.with_name(f".{path.name}.partial")
-    if path.suffix in (".parquet", ".pq"):
-        table.to_parquet(partial, index=False)
-    else:
-        table.to_csv(partial, index=False)
+    partial.unlink(missing_ok=True)
+    with partial.open("xb") as file:
+        if path.suffix in (".parquet", ".pq"):
+            table.to_parquet(file, index=False)
+        else:
+            table.to_csv(file, index=False)
     partial.replace(path)
 
 
@@ -297,11 +300,13 @@ def _warn_about_joblib(folder: Path, args: argparse.Namespace) -> None:
 def init_command(args: argparse.Namespace) -> int:
     """Write an example."""
     path = Path(args.config)
-    if path.exists():
-        raise FileExistsError(f"{path} is there already; nothing was written")
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}")
-    path.write_text(EXAMPLE.format(name=path.name), encoding="utf-8")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(EXAMPLE.format(name=path.name))
+    except FileExistsError:  # also a link, wherever it leads
+        raise FileExistsError(f"{path} is there already; nothing was written") from None
     _print_lines(f"{path} is written; run it with: python -m sklearn_autotune run {path}")
     return EXIT_DONE
 

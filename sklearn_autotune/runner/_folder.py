@@ -49,7 +49,7 @@ def choose_new_folder(folder: str | Path | None, otherwise: Path) -> Path:
         If there is something already.
     """
     target = otherwise if folder is None else Path(folder)
-    if target.exists():
+    if target.exists() or target.is_symlink():
         raise FileExistsError(f"{target} is there already; choose another folder")
     return target
 
@@ -71,7 +71,7 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
     ...     os.listdir(parent)
     ['run']
     """
-    if path.exists():
+    if path.exists() or path.is_symlink():
         raise FileExistsError(f"{path} is there already")
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
