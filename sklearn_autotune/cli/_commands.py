@@ -15,6 +15,7 @@ import optuna
 from sklearn.exceptions import FitFailedWarning
 
 from sklearn_autotune._compat.messages import extract_exception_line
+from sklearn_autotune._compat.urls import redact_text
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.progress import MethodProgress, TrialProgress
 from sklearn_autotune.runner import compare, load_comparison, predict, run, verify
@@ -112,6 +113,7 @@ def execute_command(command: Callable[[argparse.Namespace], int], args: argparse
 
 
 def _print_error(args: argparse.Namespace, message: str) -> None:
+    message = redact_text(message)
     if args.json:
         _print_json({"error": message})
     sys.stderr.write(f"error: {message}\n")

@@ -17,6 +17,7 @@ import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import Predictor
+from sklearn_autotune._compat.urls import redact_text
 
 __all__ = [
     "RunFolderError",
@@ -97,7 +98,7 @@ def compute_sha256(path: Path) -> str:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write standard JSON: numbers that are not finite become null."""
+    """Write standard JSON: numbers that are not finite become null, and URLs lose their secrets."""
     text = json.dumps(_to_json_value(content), indent=2, allow_nan=False, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
 
@@ -111,7 +112,9 @@ def _to_json_value(value: object) -> Any:
         return _to_json_value(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    if isinstance(value, str):
+        return redact_text(value)
+    return value if isinstance(value, int | float | bool | None) else redact_text(str(value))
 
 
 def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:
