@@ -11,6 +11,7 @@ __all__ = [
     "get_fixed_params",
     "get_journal_path",
     "get_storage",
+    "get_storage_url",
     "get_study_id",
     "get_trial_id",
     "is_enqueued",
@@ -71,6 +72,16 @@ def get_trial_id(trial: optuna.Trial | optuna.trial.FrozenTrial) -> int:
 def skip_cache(storage: object) -> Any:
     """Return the storage that writes to the database, without Optuna's cache in front of it."""
     return getattr(storage, "_backend", storage)
+
+
+def get_storage_url(storage: object) -> str | None:
+    """Return the URL of the database, or of the journal's server, that an opened storage writes to."""
+    opened = skip_cache(storage)
+    if isinstance(opened, optuna.storages.RDBStorage):
+        return opened.url
+    if isinstance(storage, optuna.storages.JournalStorage):
+        return getattr(opened, "_url", None)
+    return None
 
 
 def get_journal_path(storage: object) -> str | None:

@@ -72,6 +72,7 @@ def _compares_instances(pruner: "optuna.pruners.BasePruner") -> bool:
 
     return isinstance(skip_patience(pruner), WilcoxonPruner)
 
+
 # The name of every study that a pruner sees. Hyperband chooses a trial's bracket by a hash of the study's name and the
 # trial's number; which candidates are stopped must not depend on what the study is called.
 SNAPSHOT_NAME = "sklearn_autotune"

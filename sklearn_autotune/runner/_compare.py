@@ -13,7 +13,7 @@ import numpy as np
 from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._comparison import compare as compare_methods
-from sklearn_autotune.runner._config import Compare, Config, ConfigError, Range, read_config
+from sklearn_autotune.runner._config import Compare, Config, ConfigError, Range, read_config, redact_config_text
 from sklearn_autotune.runner._data import LabelledRows, RunData, read_run_data
 from sklearn_autotune.runner._folder import (
     METADATA,
@@ -89,7 +89,8 @@ def compare(
             frame = comparison.to_frame(table).drop(columns=["trace"], errors="ignore")
             frame.to_csv(new_folder / f"{table}.csv", index=False)
         report = try_write_report(config, comparison, new_folder, f"Comparison of {path.name}", None)
-        (new_folder / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        config_text = redact_config_text(path.read_text(encoding="utf-8"), config)
+        (new_folder / "config.yaml").write_text(config_text, encoding="utf-8")
         metadata = describe_origin("comparison", config, run_data, base) | {
             "created": created.isoformat(timespec="seconds"),
             "seconds": {"total": time.perf_counter() - start},

@@ -15,7 +15,7 @@ from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import Predictor
 from sklearn_autotune.export import export_code
 from sklearn_autotune.runner._compare import compare, load_comparison
-from sklearn_autotune.runner._config import Config, ConfigError, hash_config, read_config
+from sklearn_autotune.runner._config import Config, ConfigError, hash_config, read_config, redact_config_text
 from sklearn_autotune.runner._data import RunData, read_run_data, read_table
 from sklearn_autotune.runner._folder import (
     METADATA,
@@ -142,7 +142,8 @@ def run(
     model = get_deployed_model(search)
     scores = _score_model(config, run_data, search, model)
     with write_folder_atomically(target) as new_folder:
-        (new_folder / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        config_text = redact_config_text(path.read_text(encoding="utf-8"), config)
+        (new_folder / "config.yaml").write_text(config_text, encoding="utf-8")
         files = _write_files(config, search, model, new_folder, path.name)
         metadata = _make_metadata(config, run_data, search, base) | {
             "created": created.isoformat(timespec="seconds"),

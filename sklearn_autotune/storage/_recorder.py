@@ -14,6 +14,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
+from sklearn_autotune._compat.urls import redact_text, select_cause
 from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, get_trial_number
 from sklearn_autotune.storage._signals import defer_interrupts
@@ -155,12 +156,14 @@ class Recorder:
                     self.is_broken = True
                     raise StudyStorageError(
                         f"The study's storage {self._describe_storage()!r} refuses what is to be written: "
-                        f"{type(error).__name__}: {error}. {WHAT_IS_LEFT}"
-                    ) from error
+                        f"{type(error).__name__}: {redact_text(str(error))}. {WHAT_IS_LEFT}"
+                    ) from select_cause(error)
                 if time.monotonic() + delay > give_up:
                     self.is_broken = True
-                    raise self._make_error(error) from error
-                logger.warning("The study's storage fails (%s); trying again in %.1f s.", error, delay)
+                    raise self._make_error(error) from select_cause(error)
+                logger.warning(
+                    "The study's storage fails (%s); trying again in %.1f s.", redact_text(str(error)), delay
+                )
             time.sleep(delay)
             delay = min(2 * delay, MAX_RETRY_DELAY)
             if is_done():
@@ -200,7 +203,7 @@ class Recorder:
             new = [stored for stored in self.read() if stored.number not in self.known_numbers]
             return any(get_trial_number(stored) == number for stored in new)
         except Exception as error:
-            logger.info("The study's storage cannot be read either: %s", error)
+            logger.info("The study's storage cannot be read either: %s", redact_text(str(error)))
             return False
 
     def _make_error(self, error: Exception) -> StudyStorageError:
@@ -208,7 +211,8 @@ class Recorder:
         while causes[-1].__cause__ or causes[-1].__context__:
             causes.append(causes[-1].__cause__ or causes[-1].__context__)  # type: ignore[arg-type]
         return StudyStorageError(
-            f"The study could not be written to {self._describe_storage()!r} for {RETRY_SECONDS:.0f} s: {causes[-1]}. "
+            f"The study could not be written to {self._describe_storage()!r} for {RETRY_SECONDS:.0f} s: "
+            f"{redact_text(str(causes[-1]))}. "
             f"{WHAT_IS_LEFT} Once the storage can be written again, resume=True goes on with what it holds."
         )
 
