@@ -10,7 +10,7 @@ from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassi
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from sklearn_autotune._compat.boosters import find_library
+from sklearn_autotune._compat.boosters import find_library, is_exact_class
 from sklearn_autotune._compat.sklearn import BaseSearchCV
 from sklearn_autotune._compat.types import Estimator
 from sklearn_autotune.boosting._early_stopping import clone_as_fitted
@@ -163,8 +163,9 @@ class EstimatorWriter(ExpressionWriter):
 
 
 def is_search(estimator: object) -> bool:
-    """Whether an estimator is a search of this package or of scikit-learn's kind."""
-    return isinstance(estimator, BaseSearch | BaseSearchCV)
+    """Whether an estimator is a search of this package, of scikit-learn's kind, or of optuna-integration."""
+    is_predecessor = is_exact_class(estimator, "optuna_integration", ("OptunaSearchCV",))
+    return is_predecessor or isinstance(estimator, BaseSearch | BaseSearchCV)
 
 
 def get_n_epochs(fitted: object) -> int | None:

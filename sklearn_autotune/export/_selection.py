@@ -9,6 +9,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_autotune._compat.sklearn import GroupsConsumerMixin
 from sklearn_autotune.boosting._early_stopping import clone_as_fitted, has_early_stopping
 from sklearn_autotune.export._expressions import ExpressionWriter
 from sklearn_autotune.export._script_ensemble import CrossFitModel, SecondLayerModel
@@ -150,13 +151,15 @@ def _find_fit_params(pipeline: Pipeline, reader: TableReader) -> Mapping[str, An
 
 def _find_seed(selector: AutoModelSelector, first_layer: Sequence[Any]) -> int:
     """Return the seed of the folds, which is also the models' seed."""
-    if selector.random_state is not None:
+    if isinstance(selector.random_state, int | np.integer):
         return draw_seed(selector.random_state) % 2**31
     for member in first_layer:
         for name, value in member.models[0][-1].get_params(deep=True).items():
             if name.rpartition("__")[2] == "random_state" and isinstance(value, int):
                 return value
-    raise ValueError("The selector has no random_state, so its folds cannot be drawn again. Pass it an int, and fit.")
+    raise ValueError(
+        "The selector's random_state is no int, so its folds cannot be drawn again. Pass it an int, and fit."
+    )
 
 
 def _make_splitter(selector: AutoModelSelector, seed: int, where: str) -> Any:
@@ -171,6 +174,6 @@ def _make_splitter(selector: AutoModelSelector, seed: int, where: str) -> Any:
         raise ValueError(f"{where}.cv is an iterable of splits, which a script cannot draw again. Pass a splitter.")
     if getattr(cv, "shuffle", True) and getattr(cv, "random_state", 0) is None:
         raise ValueError(f"{where}.cv shuffles without a seed, so its folds cannot be drawn again. Pass random_state.")
-    if "Group" in type(cv).__name__:
+    if isinstance(cv, GroupsConsumerMixin):
         raise ValueError(f"{where}.cv needs groups, which a script is not given. Pass another splitter, or cv=5.")
     return cv

@@ -14,6 +14,7 @@ from sklearn.base import is_classifier
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import Predictor
 from sklearn_autotune.export import export_code
+from sklearn_autotune.export._check import find_difference, run_script
 from sklearn_autotune.runner._compare import compare, load_comparison
 from sklearn_autotune.runner._config import Config, ConfigError, hash_config, read_config, redact_config_text
 from sklearn_autotune.runner._data import RunData, read_run_data, read_table
@@ -238,7 +239,8 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     base : str or Path or None, default=None
         Where the paths of the data start. None is where the configuration was.
     refit : bool, default=False
-        Also fit the model again with the script in the folder, and score it.
+        Also fit the model again with the script in the folder, score it, and compare its predictions for the training
+        rows with those of the model in the folder.
 
     Returns
     -------
@@ -263,17 +265,19 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     recorded = metadata["scores"]
     models = {"": load_model(folder, metadata)}
     if refit:
-        models[", fitted again"] = _fit_again(folder, metadata, run_data)
+        models[", fitted again"] = again = _fit_again(folder, metadata, run_data)
+        difference = find_difference(models[""], again, run_data.train.X)
+        checks.append(_compare_values("predictions, fitted again", "the same", difference or "the same"))
     for words, model in models.items():
         for name, rows in (("train", run_data.train), ("holdout", run_data.holdout)):
             if recorded[name] is not None and rows is not None:
-                again = score_with_baseline(model, run_data.train, rows, recorded["scoring"], config.seed, n_draws=0)
+                found = score_with_baseline(model, run_data.train, rows, recorded["scoring"], config.seed, n_draws=0)
                 tolerance = REFIT_TOLERANCE if words else TOLERANCE
                 checks.append(
-                    _compare_values(f"{name} score{words}", recorded[name]["score"], again["score"], tolerance)
+                    _compare_values(f"{name} score{words}", recorded[name]["score"], found["score"], tolerance)
                 )
                 if not words:
-                    checks.append(_compare_values(f"{name} baseline", recorded[name]["baseline"], again["baseline"]))
+                    checks.append(_compare_values(f"{name} baseline", recorded[name]["baseline"], found["baseline"]))
     return Verdict(all(check["matches"] for check in checks), checks)
 
 
@@ -285,9 +289,7 @@ def _fit_again(folder: Path, metadata: dict[str, Any], run_data: RunData) -> Any
     path = folder / script["file"]
     if not path.is_file():
         raise RunFolderError(f"{path}: the script is missing")
-    namespace = {"__name__": "script"}
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), namespace)
-    return namespace["fit"](run_data.train.X, run_data.train.y)  # type: ignore[operator]
+    return run_script(path.read_text(encoding="utf-8"), str(path))["fit"](run_data.train.X, run_data.train.y)
 
 
 def _compare_values(name: str, recorded: object, found: Any, tolerance: float = TOLERANCE) -> dict[str, Any]:
