@@ -29,7 +29,7 @@ def extend_signature(base: type) -> Callable[[Constructor], Constructor]:
     """
 
     def extend(constructor: Constructor) -> Constructor:
-        shared = inspect.signature(base.__init__)
+        shared = inspect.signature(cast("Any", base).__init__)
         given = inspect.signature(constructor).parameters.values()
         own = [param for param in given if param.kind is inspect.Parameter.KEYWORD_ONLY]
         signature = shared.replace(parameters=[*shared.parameters.values(), *own])

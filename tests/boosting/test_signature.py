@@ -40,5 +40,5 @@ def test_a_wrong_parameter_is_refused_in_the_name_of_the_class_that_is_construct
 
 
 def test_a_parameter_of_a_similar_name_is_named():
-    with pytest.raises(TypeError, match="has no parameter 'n_trial'. Did you mean 'n_trials'"):
+    with pytest.raises(TypeError, match=r"has no parameter 'n_trial'\. Did you mean 'n_trials'"):
         TunedXGBRegressor(n_trial=3)
