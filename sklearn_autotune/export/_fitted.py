@@ -152,9 +152,11 @@ class EstimatorWriter(ExpressionWriter):
             if weight is not None or not np.array_equal(search.classes_, np.arange(len(search.classes_))):
                 params = {"model": model} | ({} if weight is None else {"class_weight": weight})
                 model = self.write_call(LabelEncodingClassifier, params, where)
-        if not hasattr(search, "feature_names_in_") and search.best_estimator_.feature_types is None:
+        encoder = search.deployed_model()[0].encoder_
+        if not (hasattr(search, "feature_names_in_") or encoder.reads_missing or encoder.is_sparse):
             return model
-        columns = self.write_call(EncodingTransformer, {}, where)
+        is_read = encoder.reads_missing and search.missing == search.missing
+        columns = self.write_call(EncodingTransformer, {"missing": search.missing} if is_read else {}, where)
         steps = [
             Expression("(", (("", f'"{name}"'), ("", step)), ")")
             for name, step in (("columns", columns), ("model", model))
