@@ -29,7 +29,9 @@ __all__ = [
     "Tracking",
     "hash_config",
     "make_raw_space",
+    "parse_config",
     "read_config",
+    "read_config_text",
 ]
 
 # Other names for the catalogue's families that are accepted too.
@@ -289,10 +291,43 @@ def read_config(path: Path) -> Config:
     ConfigError
         If it cannot be read or cannot be done: one message that names each line or key.
     """
+    return parse_config(read_config_text(path), path)
+
+
+def read_config_text(path: Path) -> str:
+    """Read the text of a configuration.
+
+    Whoever keeps a copy reads the text once, since the file may be edited while the search runs.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """Parse and check the text of a configuration.
+
+    Parameters
+    ----------
+    text : str
+    path : Path
+        Where the text comes from, for messages.
+
+    Returns
+    -------
+    config : Config
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be done: one message that names each line or key.
+    """
     try:
         node = yaml.compose(text, Loader=_Loader)
         loaded = yaml.load(text, Loader=_Loader)
