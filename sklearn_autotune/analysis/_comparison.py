@@ -15,6 +15,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_autotune._compat.mlflow import pause_autologging
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.sklearn import is_routing_enabled
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
@@ -27,6 +28,7 @@ from sklearn_autotune.storage._study import draw_seed
 __all__ = ["Comparison", "compare"]
 
 
+@pause_autologging()
 def compare(
     methods: Mapping[str, Any],
     X: MatrixLike,
