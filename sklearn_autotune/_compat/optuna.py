@@ -6,7 +6,17 @@ from typing import Any
 
 import optuna
 
-__all__ = ["create_random_study", "get_journal_path", "get_storage", "get_trial_id", "quiet_optuna", "skip_cache"]
+__all__ = [
+    "create_random_study",
+    "get_journal_path",
+    "get_storage",
+    "get_trial_id",
+    "is_enqueued",
+    "quiet_optuna",
+    "skip_cache",
+    "skip_patience",
+    "split_fixed_sampler",
+]
 
 
 @contextmanager
@@ -44,3 +54,25 @@ def skip_cache(storage: object) -> Any:
 def get_journal_path(storage: object) -> str | None:
     """Return the path of the file that a journal storage writes to; None for any other storage."""
     return getattr(getattr(storage, "_backend", None), "_file_path", None)
+
+
+def skip_patience(pruner: optuna.pruners.BasePruner) -> optuna.pruners.BasePruner | None:
+    """Return the pruner that decides: the one inside if it is a ``PatientPruner``; None if there is none inside."""
+    inner: optuna.pruners.BasePruner | None = pruner
+    while isinstance(inner, optuna.pruners.PatientPruner):
+        inner = inner._wrapped_pruner
+    return inner
+
+
+def split_fixed_sampler(
+    sampler: optuna.samplers.BaseSampler,
+) -> tuple[dict[str, Any], optuna.samplers.BaseSampler] | None:
+    """Return the parameters that a ``PartialFixedSampler`` fixes, and the sampler of the others; None for another."""
+    if not isinstance(sampler, optuna.samplers.PartialFixedSampler):
+        return None
+    return dict(sampler._fixed_params), sampler._base_sampler
+
+
+def is_enqueued(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether a trial was made by ``enqueue_trial``, and not asked of the sampler."""
+    return "fixed_params" in trial.system_attrs

@@ -9,9 +9,12 @@ from contextlib import AbstractContextManager
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from sklearn.metrics import make_scorer
+from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
 from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
-from sklearn.model_selection._validation import _score as score_fold
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures as report_fit_failures
 from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import (
@@ -52,8 +55,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HAS_CALLBACKS",
+    "BaseSearchCV",
     "CallbackContexts",
     "CallbackSupportMixin",
+    "GroupsConsumerMixin",
     "HasMethods",
     "Interval",
     "InvalidParameterError",
@@ -62,7 +67,9 @@ __all__ = [
     "VisualBlock",
     "accepts_sample_weight",
     "check_multimetric_scoring",
+    "describe_scorer",
     "get_scorers",
+    "get_set_output",
     "get_threadpool_controller",
     "has_callbacks",
     "is_routing_enabled",
@@ -71,7 +78,6 @@ __all__ = [
     "open_callback_root",
     "raise_for_params",
     "report_fit_failures",
-    "score_fold",
     "split_rows",
     "take_metadata_rows",
     "take_rows",
@@ -90,6 +96,19 @@ def accepts_sample_weight(scorer: "Scorer") -> bool:
     if hasattr(scorer, "_accept_sample_weight"):
         return bool(scorer._accept_sample_weight())
     return "sample_weight" in signature(scorer).parameters
+
+
+def describe_scorer(scorer: object) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None:
+    """Describe a scorer as a call of ``make_scorer``: the function, and its arguments; None if it is no scorer."""
+    if not isinstance(scorer, BaseScorer):
+        return None
+    settings = {"response_method": scorer._response_method, "greater_is_better": scorer._sign > 0}
+    return make_scorer, (scorer._score_func,), settings | scorer._kwargs
+
+
+def get_set_output(estimator: object) -> dict[str, Any]:
+    """Return the arguments that ``set_output`` of an estimator was called with; none if it was not called."""
+    return dict(getattr(estimator, "_sklearn_output_config", {}))
 
 
 def limit_to_one_thread() -> AbstractContextManager[Any]:

@@ -53,7 +53,8 @@ from sklearn_autotune.search._setup import get_refit_metric, make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import RawSpace, Space, read_space
-from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler
+from sklearn_autotune.storage._samplers import make_sampler
+from sklearn_autotune.storage._study import compute_fingerprint, draw_seed
 from sklearn_autotune.tables._checks import check_target_and_metadata, check_weighted_classes, require_target
 
 __all__ = ["BaseTunedBooster", "extend_signature"]
@@ -205,6 +206,7 @@ class BaseTunedBooster(BaseSearch):
             routed=routed,
             error_score=self.error_score,
             return_train_score=self.return_train_score,
+            metric=get_refit_metric(self.refit),
         )
         self.n_splits_ = len(task.folds)
         space, known_candidates = self._read_space(model, task)

@@ -9,9 +9,10 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_autotune.boosting._early_stopping import clone_with_rounds, get_used_rounds, has_early_stopping
+from sklearn_autotune.boosting._early_stopping import clone_as_fitted, has_early_stopping
+from sklearn_autotune.export._expressions import ExpressionWriter
 from sklearn_autotune.export._script_ensemble import CrossFitModel, SecondLayerModel
-from sklearn_autotune.export._source import Expression, ExpressionWriter, render
+from sklearn_autotune.export._source import Expression, render
 from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
@@ -107,10 +108,9 @@ def _make_list(nodes: Iterable[Expression]) -> Expression:
 
 def _clone_with_used_rounds(pipeline: Pipeline) -> Any:
     """Return an unfitted copy; if the model stopped early, its number of rounds is fixed to what it predicts with."""
-    model = pipeline[-1]
     copy = clone(pipeline)
-    if has_early_stopping(model):
-        copy.set_params(model=clone_with_rounds(copy[-1], get_used_rounds(model)))
+    if has_early_stopping(pipeline[-1]):
+        copy.set_params(model=clone_as_fitted(pipeline[-1]))
     return copy
 
 

@@ -1,7 +1,6 @@
 """What all searches are as estimators: how a fit begins, which attributes it sets, and what a pickle holds."""
 
 import logging
-import time
 import warnings
 from typing import Any, ClassVar
 
@@ -10,12 +9,13 @@ import optuna
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.mlflow import autolog_one_run
 from sklearn_autotune._compat.sklearn import validate_parameter_constraints
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.search._phase_timer import PhaseTimer
-from sklearn_autotune.search._results import SearchResults, format_trials, tabulate
+from sklearn_autotune.search._results import SearchResults, choose_winner, format_trials, report_failures, tabulate
 from sklearn_autotune.search._spec import SearchRun
 
 __all__ = ["BaseSearch", "get_deployed_model", "get_fold_sizes", "get_phase_timer", "make_progress", "print_n_fits"]
@@ -74,7 +74,7 @@ class BaseSearch(BaseEstimator):
 
         Without the dropping, something of an earlier fit could be taken for a result of this one.
         """
-        start = time.time()
+        start = clock.now()
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
         validate_parameter_constraints(
@@ -83,20 +83,26 @@ class BaseSearch(BaseEstimator):
         return start
 
     def _publish(self, run: SearchRun) -> SearchResults:
-        """Set the fitted attributes from the finished trials."""
+        """Set the fitted attributes from the finished trials, and then report failures.
+
+        Attributes come first: a warning may be an error, and a user's function that chooses the winner may fail.
+        """
         folds = run.spec.folds
         self._phase_timer = run.phase_timer
         self._fold_sizes = np.array([(len(fold.train), len(fold.test)) for fold in folds])
         self.study_ = run.study
         self.trials_ = format_trials(run.records, n_folds=len(folds))
-        results = tabulate(run.records, len(folds), run.spec.results)
-        self.multimetric_ = results.is_multimetric
+        table = tabulate(run.records, len(folds), run.spec.results)
+        self.multimetric_ = table.is_multimetric
+        self.cv_results_ = table.cv_results
+        results = choose_winner(table, len(folds), run.spec.results)
         if results.best_index is not None:
             self.best_index_ = results.best_index
             self.best_params_ = results.cv_results["params"][results.best_index]
         if results.best_score is not None:
             self.best_score_ = results.best_score
-        self.cv_results_ = results.cv_results
+        measured = [record for record in run.records if record.is_measured]
+        report_failures(measured, results.cv_results, len(folds), run.spec.results.error_score)
         return results
 
     def _publish_partial(self, run: SearchRun) -> None:
@@ -105,8 +111,8 @@ class BaseSearch(BaseEstimator):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self._publish(run)
-        except (ValueError, TypeError, IndexError) as error:
-            logger.info("Interrupted before there was a result: %s", error)
+        except Exception as error:  # a user's function that chooses the winner may raise anything
+            logger.info("The search ended before there was a result: %s", error)
 
 
 def make_progress(n_trials: int | None, timeout: float | None, verbose: int) -> TrialProgress | None:

@@ -1,9 +1,9 @@
 """How the time of a selection is divided: the search, the second layer, blending, and the final fits."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._budget import Budget
@@ -33,7 +33,7 @@ class TimeReserve:
     cost_model : CostModel
     second_layer : SecondLayerEstimate
     deadline : float or None
-        ``time.time()`` at which ``fit`` has to end.
+        Time by `clock.now` at which ``fit`` has to end.
     n_rows : int
         Number of rows of the final fits.
     refits_all : bool
@@ -79,7 +79,7 @@ class TimeReserve:
     @property
     def blend_deadline(self) -> float | None:
         """When blending has to end. It gets its seconds even if a candidate has overrun the time limit."""
-        return None if self.deadline is None else max(self.deadline, time.time() + self.blend_seconds)
+        return None if self.deadline is None else max(self.deadline, clock.now() + self.blend_seconds)
 
     def is_refitted(self, record: TrialRecord) -> bool:
         """Whether a chosen candidate is fitted once more, on all rows, instead of averaging its fold models."""

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters import declare_categories
 from sklearn_autotune._compat.sklearn import limit_to_one_thread, take_metadata_rows, take_rows
 from sklearn_autotune.boosting._early_stopping import (
@@ -145,12 +146,12 @@ class CrossFitEvaluation:
         """Whether the estimate says that a candidate would end after the deadline."""
         if work.deadline is None or self.estimate_min_seconds is None:
             return False
-        return time.time() + self.estimate_min_seconds(work.params) > work.deadline
+        return clock.now() + self.estimate_min_seconds(work.params) > work.deadline
 
     def _is_out_of_time(self, family: Family, work: WorkItem, times: Sequence[tuple[float, float]]) -> bool:
         """Whether the next fold would end after the deadline if it took as long as the slowest so far."""
         expected = max(sum(spent) for spent in times) * (1.0 if family.rounds is None else MIN_TIME_SHARE)
-        return work.deadline is not None and time.time() + expected > work.deadline
+        return work.deadline is not None and clock.now() + expected > work.deadline
 
     def _compute_time_limit(
         self, work: WorkItem, times: Sequence[tuple[float, float]], limits: Sequence[float]
@@ -158,7 +159,7 @@ class CrossFitEvaluation:
         """Return the time limit of one fit with early stopping, or None."""
         if self.max_candidate_seconds is None:
             return None
-        left = float("inf") if work.deadline is None else work.deadline - time.time()
+        left = float("inf") if work.deadline is None else work.deadline - clock.now()
         return allot_round_seconds(self.max_candidate_seconds, left, len(self.task.folds), times, limits)
 
     def _measure_fold(

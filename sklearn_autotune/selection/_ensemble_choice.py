@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import compute_log_loss
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
@@ -116,7 +117,7 @@ class EnsembleScorer:
         start = time.perf_counter()
         self.score(predictions, parts)
         seconds = time.perf_counter() - start
-        return time.time() + seconds * len(self.rows) * len(self.predictions) * N_ROUNDS < deadline
+        return clock.now() + seconds * len(self.rows) * len(self.predictions) * N_ROUNDS < deadline
 
 
 def select_fast_candidates(
@@ -170,7 +171,7 @@ def choose_ensemble(
     allows_blend : bool
         Whether more than one model may be chosen.
     deadline : float or None
-        ``time.time()`` at which choosing has to end.
+        Time by `clock.now` at which choosing has to end.
     max_predict_time : float or None
         Seconds that the blend may take to predict a row.
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any
 
 from optuna.trial import FixedTrial, FrozenTrial
 
-from sklearn_autotune.evaluation import FoldScore, Outcome, Rung
+from sklearn_autotune.evaluation import Failure, FoldScore, Outcome, Rung
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._space import Space
 
@@ -21,7 +22,7 @@ __all__ = [
 ]
 
 OUTCOME_ATTRIBUTE = "sklearn_autotune:outcome"
-FOLD_FIELDS = ("test", "train", "fit_seconds", "score_seconds", "error")  # fields of each fold that are stored
+SCORE_FIELDS = ("test", "train", "fit_seconds", "score_seconds")  # fields of each fold that are always stored
 
 MEASURED_STATUSES = (Status.COMPLETE, Status.FAILED, Status.PRUNED)
 
@@ -70,9 +71,18 @@ def is_final(outcome: Outcome) -> bool:
 
 
 def pack_outcome(outcome: Outcome, number: int) -> dict[str, Any]:
-    """Turn an outcome into one small user attribute, column by column, because Optuna copies it often."""
-    folds = {name: [getattr(fold, name) for fold in outcome.folds] for name in FOLD_FIELDS}
+    """Turn an outcome into one small user attribute, column by column, because Optuna copies it often.
+
+    Folds seldom fail, and often with the same error, so equal errors are stored once.
+    """
+    folds: dict[str, list[Any]] = {name: [getattr(fold, name) for fold in outcome.folds] for name in SCORE_FIELDS}
     packed: dict[str, Any] = {"number": number, "status": str(outcome.status), "error": outcome.error, "folds": folds}
+    errors = list(dict.fromkeys(fold.error for fold in outcome.folds if fold.error is not None))
+    if errors:
+        packed["errors"] = errors[1:] if errors[0] == outcome.error else errors
+        known = [error for error in (outcome.error, *packed["errors"]) if error is not None]
+        folds["error"] = [None if fold.error is None else known.index(fold.error) for fold in outcome.folds]
+        folds["failure"] = [None if fold.failure is None else str(fold.failure) for fold in outcome.folds]
     if outcome.curve:
         packed["curve"] = [(rung.resource, rung.test) for rung in outcome.curve]
     if outcome.resolved_params:
@@ -96,12 +106,17 @@ def get_trial_number(trial: FrozenTrial) -> int:
 
 
 def _unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
-    columns = (stored["folds"][name] for name in FOLD_FIELDS)
-    folds = tuple(FoldScore(**dict(zip(FOLD_FIELDS, row, strict=True))) for row in zip(*columns, strict=True))
+    folds = stored["folds"]
+    n_folds = len(folds["test"])
+    known = [error for error in (stored["error"], *stored.get("errors", ())) if error is not None]
+    errors = [None if index is None else known[index] for index in folds.get("error", [None] * n_folds)]
+    failures = [None if name is None else Failure(name) for name in folds.get("failure", [None] * n_folds)]
+    columns = (folds[name] for name in SCORE_FIELDS)
+    fold_scores = tuple(starmap(FoldScore, zip(*columns, errors, failures, strict=True)))
     curve = tuple(Rung(resource, tuple(test)) for resource, test in stored.get("curve", ()))
     return Outcome(
         status=Status(stored["status"]),
-        folds=folds,
+        folds=fold_scores,
         error=stored["error"],
         curve=curve,
         resolved_params=stored.get("settled", {}),

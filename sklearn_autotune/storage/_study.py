@@ -4,7 +4,6 @@ import copy
 import itertools
 import logging
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +30,6 @@ __all__ = [
     "compute_fingerprint",
     "create_memory_study",
     "draw_seed",
-    "make_sampler",
     "open_study",
 ]
 
@@ -80,16 +78,6 @@ def draw_seed(random_state: Any) -> int:
     if isinstance(random_state, np.random.RandomState):
         return int(copy.deepcopy(random_state).randint(2**31 - 1))
     return int(np.random.SeedSequence(int(random_state)).generate_state(1)[0] >> 1)
-
-
-def make_sampler(sampler: optuna.samplers.BaseSampler | None, space: Space, seed: int) -> optuna.samplers.BaseSampler:
-    """Return a copy of the user's sampler, or the default one: TPE, in groups where parameters depend on others."""
-    if sampler is not None:
-        return copy.deepcopy(sampler)
-    with warnings.catch_warnings():
-        # `group` is the documented way to search conditional spaces; Optuna marks it experimental.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=space.is_conditional)
 
 
 def open_study(

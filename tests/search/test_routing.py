@@ -13,7 +13,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
-from tests.toys import CountingClassifier, WeightedClassifier, read_log
+from sklearn_autotune._compat.sklearn import get_scorers
+from sklearn_autotune.search._routing import resolve_scorer
+from tests.toys import CountingClassifier, WeightedClassifier, read_log, table
 
 PRUNERS = [None, optuna.pruners.MedianPruner(n_startup_trials=1)]
 IDS = ["whole", "pruned"]
@@ -38,6 +40,27 @@ def weights_seen(log, method):
             weights = entry["weights"] or [None] * len(entry["rows"])
             seen.update(zip(entry["rows"], weights, strict=True))
     return seen
+
+
+# -- scores ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_names_of_a_set_come_in_alphabetical_order_whatever_the_order_of_the_set():
+    names = ["accuracy", "balanced_accuracy", "f1", "jaccard", "precision", "recall"]  # one of 720 orders
+    scorer = resolve_scorer(DecisionTreeClassifier(), set(names), refit="f1")
+
+    assert list(get_scorers(scorer)) == names
+
+
+def test_a_set_of_scores_gives_the_table_of_the_sorted_list(data):
+    names = ["neg_log_loss", "neg_brier_score", "balanced_accuracy", "accuracy"]
+    settings = {"estimator": DecisionTreeClassifier(random_state=0), "param_distributions": {"max_depth": [1, 2]}}
+
+    def fit(scoring):
+        refit = {"refit": lambda results: 0, "scoring": scoring}
+        return table(OptunaSearchCV(**settings, **refit, cv=2).fit(*data))
+
+    assert list(fit(set(names)).items()) == list(fit(sorted(names)).items())
 
 
 # -- without routing -------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """What ensembles are scored on, which candidates are chosen, and what the leaderboard says of all of them."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import ShuffleSplit
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.selection._ensemble_choice import (
     MAX_ROWS,
@@ -113,8 +113,8 @@ def test_there_is_time_without_a_deadline_and_none_after_it():
     scorer = EnsembleScorer(cross_fit, [predicted(0, "a", cross_fit, VALUES)], has_default_scoring=True)
 
     assert scorer.has_time(None)
-    assert scorer.has_time(time.time() + 1e6)
-    assert not scorer.has_time(time.time() - 1)
+    assert scorer.has_time(clock.now() + 1e6)
+    assert not scorer.has_time(clock.now() - 1)
 
 
 # -- choices -------------------------------------------------------------------------------------------------------

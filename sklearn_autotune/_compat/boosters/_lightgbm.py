@@ -1,15 +1,18 @@
 """LightGBM: early stopping and categories."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters._base import ContinuedPartFit, PartFit
 
 __all__ = ["LIGHTGBM", "LightGBM"]
+
+
+PATIENCE_ALIASES = ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change")
 
 
 class LightGBM:
@@ -43,7 +46,7 @@ class LightGBM:
         end_time: float,
         fit_params: Mapping[str, Any],
     ) -> None:
-        """Fit with early stopping until ``time.perf_counter()`` reaches ``end_time``."""
+        """Fit with early stopping until the time by `clock.now` reaches ``end_time``."""
         from lightgbm.callback import EarlyStopException
 
         patience = model.get_params()[self.patience_param]
@@ -52,7 +55,7 @@ class LightGBM:
         def stop_in_time(state: Any) -> None:
             _name, _metric, value, is_higher_better = state.evaluation_result_list[0][:4]
             losses.append(-value if is_higher_better else value)
-            if len(losses) - np.argmin(losses) > patience or time.perf_counter() > end_time:
+            if len(losses) - np.argmin(losses) > patience or clock.now() > end_time:
                 raise EarlyStopException(state.iteration, state.evaluation_result_list)
 
         # LightGBM's own early stopping drops the rounds after the best one, which other folds may need.
@@ -82,6 +85,15 @@ class LightGBM:
         if n_rounds < booster.current_iteration():
             booster.model_from_string(booster.model_to_string(num_iteration=n_rounds))
         booster.best_iteration = booster.current_iteration()
+
+    def find_refit_params(self, model: Any) -> dict[str, Any] | None:
+        """Return the number of rounds, if predictions end at the best one."""
+        if not model.__sklearn_is_fitted__() or model.booster_.best_iteration <= 0:
+            return {}
+        # With dart a later round changes the weights of earlier trees.
+        has_independent_rounds = "dart" not in map(model.get_params().get, ("boosting_type", "boosting"))
+        changes = {"n_estimators": self.get_used_rounds(model), **dict.fromkeys(PATIENCE_ALIASES)}
+        return changes if has_independent_rounds else None
 
 
 LIGHTGBM = LightGBM()
