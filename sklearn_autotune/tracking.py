@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sklearn_autotune._compat.mlflow import import_mlflow, infer_signature
+from sklearn_autotune._compat.mlflow import MAX_PARAM_LENGTH, import_mlflow, log_model, make_mlflow_name
 from sklearn_autotune._compat.types import FittedSearch, Predictor
 from sklearn_autotune._compat.urls import find_sqlite_file, redact_text, redact_url
 from sklearn_autotune.analysis._comparison import Comparison
@@ -33,7 +33,6 @@ __all__ = ["MLflowCallback", "log_comparison", "log_search"]
 RUN_STATUS: dict[str, str] = {Status.COMPLETE: "FINISHED", Status.PRUNED: "KILLED", Status.FAILED: "FAILED"}
 
 # MLflow's own limits.
-MAX_PARAM_LENGTH = 6000
 MAX_TAG_LENGTH = 5000
 MAX_PARAMS_PER_BATCH = 100
 
@@ -293,10 +292,10 @@ class _Run:
     ) -> None:
         entities = self.mlflow.entities
         moment = int(1000 * time.time()) if when is None else when
-        named = {_make_mlflow_name(name): str(value)[:MAX_PARAM_LENGTH] for name, value in params.items()}
+        named = {make_mlflow_name(name): str(value)[:MAX_PARAM_LENGTH] for name, value in params.items()}
         items = [entities.Param(name, value) for name, value in named.items()]
         points = [
-            entities.Metric(_make_mlflow_name(name), value, moment, step)
+            entities.Metric(make_mlflow_name(name), value, moment, step)
             for name, value, step in metrics
             if isfinite(value)
         ]
@@ -371,18 +370,8 @@ class _SearchRun(_Run):
     def _log_model(
         self, model: Predictor, X: "np.ndarray | pd.DataFrame | None", registered_model_name: str | None
     ) -> None:
-        import_mlflow("mlflow.pyfunc")  # log_model would load it, with its warnings
-        flavor = import_mlflow("mlflow.sklearn")
-        signature = None if X is None else infer_signature(model, X)
-        # Pipelines may hold anything, and pickle keeps it; formats that know what they hold refuse XGBoost's types.
         with self._use_own_tracking_uri(), self.mlflow.start_run(run_id=self.run_id):
-            flavor.log_model(
-                model,
-                name="model",
-                signature=signature,
-                registered_model_name=registered_model_name,
-                serialization_format="cloudpickle",
-            )
+            log_model(model, X, registered_model_name=registered_model_name)
 
     @contextmanager
     def _use_own_tracking_uri(self) -> Iterator[None]:
@@ -460,12 +449,6 @@ def _collect_metrics(trial: FrozenTrial, outcome: Mapping[str, Any]) -> list[tup
     for resource, tests in outcome.get("curve", ()):
         metrics.append(("rung_score", average_scores(tests, None), int(resource)))
     return metrics
-
-
-def _make_mlflow_name(name: str) -> str:
-    """Return a name that MLflow accepts, without the branch of the space that it belongs to."""
-    plain = re.sub(r" \(branch \d+\)$", "", name).strip("()")
-    return re.sub(r"[^\w\-./ ]", "_", plain)
 
 
 def _to_milliseconds(moment: datetime | None) -> int | None:

@@ -1,19 +1,45 @@
-"""MLflow: a model's signature, and what it logs and warns of."""
+"""MLflow: a model's signature, what it logs and warns of, and its autologging."""
 
 import logging
+import re
+import sys
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sklearn_autotune._compat.optional import import_optional
-from sklearn_autotune._compat.types import Predictor
+from sklearn_autotune._compat.types import FittedSearch, Predictor
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["import_mlflow", "infer_signature", "silence_mlflow"]
+__all__ = [
+    "MAX_PARAM_LENGTH",
+    "AutologgingPause",
+    "autolog_one_run",
+    "import_mlflow",
+    "infer_signature",
+    "log_model",
+    "make_mlflow_name",
+    "pause_autologging",
+    "silence_mlflow",
+]
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+S = TypeVar("S")
+F = TypeVar("F")
+
+MAX_PARAM_LENGTH = 6000  # MLflow's own limit
+
+# MLflow's integrations that log a fit of a model which a search may fit.
+AUTOLOGGING = "mlflow.utils.autologging_utils"
+INTEGRATIONS = ("sklearn", "xgboost", "lightgbm")
 
 
 def import_mlflow(module: str = "mlflow") -> Any:
@@ -110,3 +136,140 @@ def _accepts(schema: Any, X: Any) -> bool:
     except Exception:  # besides its own exceptions it raises what pandas does
         return False
     return True
+
+
+# -- logging -----------------------------------------------------------------------------------------------------------
+
+
+def make_mlflow_name(name: str) -> str:
+    """Return a name that MLflow accepts, without the branch of the space that it belongs to."""
+    plain = re.sub(r" \(branch \d+\)$", "", name).strip("()")
+    return re.sub(r"[^\w\-./ ]", "_", plain)
+
+
+def log_model(
+    model: Predictor, X: "np.ndarray | pd.DataFrame | None", *, registered_model_name: str | None = None
+) -> None:
+    """Log a fitted model to the active run, with the signature that its training table gives."""
+    import_mlflow("mlflow.pyfunc")  # log_model would load it, with its warnings
+    signature = None if X is None else infer_signature(model, X)
+    # Pipelines may hold anything, and pickle keeps it; formats that know what they hold refuse XGBoost's types.
+    import_mlflow("mlflow.sklearn").log_model(
+        model,
+        name="model",
+        signature=signature,
+        registered_model_name=registered_model_name,
+        serialization_format="cloudpickle",
+    )
+
+
+# -- autologging -------------------------------------------------------------------------------------------------------
+
+
+class AutologgingPause:
+    """Pauses MLflow's autologging of all libraries while at least one block is open, in any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_open = 0
+        self._disabled: Any = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a block is open."""
+        return self._n_open > 0
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Pause autologging until the end of the block."""
+        with self._lock:
+            if self._n_open == 0:
+                self._disabled = sys.modules[AUTOLOGGING].disable_autologging()
+                self._disabled.__enter__()
+            self._n_open += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_open -= 1
+                if self._n_open == 0:
+                    self._disabled.__exit__(None, None, None)
+
+
+_PAUSE = AutologgingPause()
+
+
+def _find_autologging() -> str | None:
+    """Return the integration of MLflow that logs fits by itself; None if there is none.
+
+    MLflow is not imported for that: who has switched autologging on has imported it.
+    """
+    module = sys.modules.get(AUTOLOGGING)
+    if module is None or getattr(module, "_AUTOLOGGING_GLOBALLY_DISABLED", False):
+        return None
+    return next((name for name in INTEGRATIONS if not module.autologging_is_disabled(name)), None)
+
+
+@contextmanager
+def pause_autologging() -> Iterator[None]:
+    """Let MLflow log nothing by itself in a block."""
+    if _find_autologging() is None and not _PAUSE.is_active:
+        yield
+        return
+    with _PAUSE.hold():
+        yield
+
+
+def autolog_one_run(fit: Callable[Concatenate[S, P], F]) -> Callable[Concatenate[S, P], F]:
+    """Decorate ``fit`` of a search: where MLflow's autologging is on, the search is a run, and no fit inside it is.
+
+    Without this, each fit of a fold would be a run of its own. The run has the best parameters and the best score, and
+    the fitted model if autologging logs models. If a run is active, the search's run stands inside it. A search inside
+    another one has no run.
+    """
+
+    @wraps(fit)
+    def fit_in_one_run(search: S, *args: P.args, **params: P.kwargs) -> F:
+        integration = _find_autologging()
+        if integration is None or _PAUSE.is_active:
+            with pause_autologging():
+                return fit(search, *args, **params)
+        X: Any = args[0] if args else params.get("X")
+        with _PAUSE.hold(), _open_run(type(search).__name__) as has_run:
+            fitted = fit(search, *args, **params)
+            if has_run:
+                _log_search(search, X, integration)  # type: ignore[arg-type]
+        return fitted
+
+    return fit_in_one_run
+
+
+@contextmanager
+def _open_run(kind: str) -> Iterator[bool]:
+    """Open a run for a search, and tell whether that was possible: a search does without MLflow's store."""
+    mlflow = import_mlflow()
+    try:
+        run = mlflow.start_run(nested=mlflow.active_run() is not None, tags={"search": kind})
+    except Exception as error:
+        logger.warning("MLflow's autologging has no run for this search: %s: %s", type(error).__name__, error)
+        yield False
+        return
+    with run:
+        yield True
+
+
+def _log_search(search: FittedSearch, X: Any, integration: str) -> None:
+    """Log what a search has found to the active run; a search does without that."""
+    mlflow = import_mlflow()
+    best: Mapping[str, Any] = getattr(search, "best_params_", {})
+    names = {make_mlflow_name(f"best.{name}"): str(value)[:MAX_PARAM_LENGTH] for name, value in best.items()}
+    scores = {"best_score": getattr(search, "best_score_", None), "refit_seconds": getattr(search, "refit_time_", None)}
+    config = sys.modules[AUTOLOGGING].get_autologging_config
+    try:
+        mlflow.log_params(names)
+        mlflow.log_metrics({name: float(value) for name, value in scores.items() if value is not None})
+        if getattr(search, "best_estimator_", None) is not None and config(integration, "log_models", True):
+            deploy = getattr(search, "deployed_model", None)
+            log_model(search.best_estimator_ if deploy is None else deploy(), X)
+    except Exception as error:
+        logger.warning("MLflow's autologging of this search failed: %s: %s", type(error).__name__, error)

@@ -15,6 +15,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_autotune._compat.mlflow import pause_autologging
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.sklearn import is_routing_enabled
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
@@ -30,6 +31,7 @@ from sklearn_autotune.tables._checks import check_no_gaps_to_predict
 __all__ = ["Comparison", "compare"]
 
 
+@pause_autologging()
 def compare(
     methods: Mapping[str, Any],
     X: MatrixLike,

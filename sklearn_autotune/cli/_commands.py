@@ -120,12 +120,11 @@ def _print_error(args: argparse.Namespace, message: str) -> None:
 
 
 def _explain_how_to_resume(args: argparse.Namespace) -> str:
-    config = getattr(args, "config", None)
     if args.name == "compare":
         return "interrupted; nothing was written"
-    if config is None or not Path(config).is_file() or args.name != "run":
+    found: Config | None = getattr(args, "found_config", None)  # not read again: the file may have been edited
+    if found is None:
         return "interrupted"
-    found = read_config(Path(config))
     if found.storage is None:
         return "interrupted; nothing was written. With storage: in the configuration, a run can go on"
     if not found.resume:
@@ -146,7 +145,7 @@ def _print_lines(*lines: str) -> None:
 
 def run_command(args: argparse.Namespace) -> int:
     """Run a configuration and print the result."""
-    config = read_config(Path(args.config))
+    args.found_config = config = read_config(Path(args.config))
     with _log_progress_to_stderr(), TrialProgress(config.n_trials, config.timeout) as progress:
         folder = run(args.config, folder=args.output, callbacks=[] if args.quiet else [progress])
     metadata = read_metadata(folder)

@@ -32,6 +32,7 @@ __all__ = [
     "make_raw_space",
     "parse_config",
     "read_config",
+    "read_config_text",
     "redact_config",
     "redact_config_text",
 ]
@@ -301,8 +302,21 @@ def read_config(path: Path) -> Config:
     ConfigError
         If it cannot be read or cannot be done: one message that names each line or key.
     """
+    return parse_config(read_config_text(path), path)
+
+
+def read_config_text(path: Path) -> str:
+    """Read the text of a configuration.
+
+    Whoever keeps a copy reads the text once, since the file may be edited while the search runs.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
     try:
-        return parse_config(read_text(path), path)
+        return read_text(path)
     except YAMLFileError as error:
         raise ConfigError(f"{path}: {error}") from None
 

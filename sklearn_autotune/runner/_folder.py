@@ -27,11 +27,14 @@ __all__ = [
     "read_git_commit",
     "read_metadata",
     "save_model",
+    "try_compute_sha256",
+    "write_config",
     "write_folder_atomically",
     "write_json",
 ]
 
 METADATA = "metadata.json"
+CONFIG = "config.yaml"
 
 # A skops file may hold types from these packages, and from no others.
 TRUSTED_PREFIXES = ("sklearn_autotune.", "xgboost.", "sklearn.", "numpy.", "lightgbm.", "collections.OrderedDict")
@@ -95,6 +98,18 @@ def compute_sha256(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def try_compute_sha256(path: Path) -> str | None:
+    """Return the SHA-256 of a file; None if there is none."""
+    return compute_sha256(path) if path.is_file() else None
+
+
+def write_config(folder: Path, text: str) -> dict[str, str]:
+    """Write the text of the configuration that was run; return the metadata about the file."""
+    path = folder / CONFIG
+    path.write_text(text, encoding="utf-8")
+    return {"file": CONFIG, "sha256": compute_sha256(path)}
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
+from sklearn_autotune._compat.mlflow import autolog_one_run
 from sklearn_autotune._compat.sklearn import validate_parameter_constraints
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune._compat.urls import SecretUrl, has_secret
@@ -40,6 +41,12 @@ class BaseSearch(BaseEstimator):
     n_splits_: int
     refit_time_: float
     scorer_: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Make a fit one run of MLflow where its autologging is on."""
+        super().__init_subclass__(**kwargs)
+        if "fit" in vars(cls):
+            setattr(cls, "fit", autolog_one_run(vars(cls)["fit"]))  # noqa: B010 - mypy allows no other way
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle a fitted search without its storage, which may be gone, and an unfitted one without its secrets."""

@@ -1,6 +1,10 @@
 """MLflow: the signature of a model accepts the tables that the model does."""
 
+import json
 import logging
+import os
+import subprocess
+import sys
 import warnings
 from decimal import Decimal
 
@@ -85,3 +89,97 @@ def test_mlflow_logs_only_errors_for_a_while():
         assert not logging.getLogger("mlflow").isEnabledFor(logging.WARNING)
 
     assert logging.getLogger("mlflow").level == level
+
+
+# In a process of its own: MLflow's autologging patches the classes of scikit-learn, XGBoost and LightGBM for good.
+AUTOLOGGED = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from sklearn.datasets import load_iris
+from sklearn.naive_bayes import GaussianNB
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, compare
+
+X, y = load_iris(return_X_y=True)
+
+def make_search(**changes):
+    return OptunaSearchCV(GaussianNB(), {"var_smoothing": [1e-9, 1e-3, 1.0]}, cv=3, **changes)
+
+def fail(*_):
+    raise RuntimeError("the callback failed")
+
+def fit_in_active_run():
+    with mlflow.start_run() as run:
+        make_search().fit(X, y)
+    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+    assert len(children) == 1, children
+
+def fit_that_fails():
+    try:
+        make_search(callbacks=[fail]).fit(X, y)
+    except RuntimeError:
+        pass
+
+make_search().fit(X, y)
+found = {"imports mlflow": "mlflow" in sys.modules}
+
+import mlflow
+
+mlflow.set_tracking_uri(sys.argv[1])
+client, experiment = mlflow.MlflowClient(), mlflow.create_experiment("e", artifact_location=sys.argv[2])
+mlflow.set_experiment("e")
+mlflow.autolog(log_models=False, silent=True)
+CASES = {
+    "a search": lambda: make_search().fit(X, y),
+    "a search with two workers": lambda: make_search(n_jobs=2).fit(X, y),
+    "a search in a search": lambda: OptunaSearchCV(make_search(), {"cv": [2, 3]}, cv=2).fit(X, y),
+    "a tuned booster": lambda: TunedXGBClassifier(n_trials=2, cv=2, n_estimators=5).fit(X, y),
+    "a selector": lambda: AutoModelSelector(families=["naive_bayes", "xgboost"], n_trials=2, cv=2).fit(X, y),
+    "a comparison": lambda: compare({"a": make_search(), "b": GaussianNB()}, X, y, cv=2),
+    "a search that fails": fit_that_fails,
+    "an estimator of scikit-learn": lambda: GaussianNB().fit(X, y),
+    "a search in an active run": fit_in_active_run,
+}
+for name, fit in CASES.items():
+    before = {run.info.run_id for run in client.search_runs([experiment])}
+    fit()
+    new = [run for run in client.search_runs([experiment]) if run.info.run_id not in before]
+    found[name] = [[run.info.status, run.data.tags.get("search"), "best_score" in run.data.metrics] for run in new]
+mlflow.autolog(log_models=True, silent=True)
+search = make_search().fit(X, y)
+run = client.search_runs([experiment], max_results=1)[0]
+model = mlflow.sklearn.load_model(f"runs:/{run.info.run_id}/model")
+found["model"] = model.predict(X).tolist() == search.predict(X).tolist()
+found["params"] = run.data.params
+print(json.dumps(found))
+"""
+
+
+def test_with_autologging_a_search_is_one_run_and_no_fit_inside_it_is_one(tmp_path):
+    script = tmp_path / "autologged.py"
+    script.write_text(AUTOLOGGED)
+
+    done = subprocess.run(
+        [sys.executable, str(script), f"sqlite:///{tmp_path}/mlflow.db", (tmp_path / "files").as_uri()],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+    found = json.loads(done.stdout.splitlines()[-1])
+    search = ["FINISHED", "OptunaSearchCV", True]
+    assert found == {
+        "imports mlflow": False,
+        "a search": [search],
+        "a search with two workers": [search],
+        "a search in a search": [search],
+        "a tuned booster": [["FINISHED", "TunedXGBClassifier", True]],
+        "a selector": [["FINISHED", "AutoModelSelector", True]],
+        "a comparison": [],
+        "a search that fails": [["FAILED", "OptunaSearchCV", False]],
+        "an estimator of scikit-learn": [["FINISHED", None, False]],
+        "a search in an active run": [search, ["FINISHED", None, False]],
+        "model": True,
+        "params": {"best.var_smoothing": "1e-09"},
+    }
