@@ -20,6 +20,7 @@ from sklearn_autotune._compat.sklearn import (
     take_metadata_rows,
     take_rows,
 )
+from tests.names import named
 
 
 def test_several_scorers_are_known_by_name_and_one_is_itself():
@@ -57,7 +58,7 @@ def test_it_is_known_which_scorers_take_weights(scorer, accepts):
         (get_scorer("neg_brier_score"), False),
         (lambda model, X, y: 0.0, False),
     ],
-    ids=str,
+    ids=named,
 )
 def test_it_is_known_which_scorers_score_the_order_alone(scorer, is_rank):
     assert is_rank_scorer(scorer) is is_rank
