@@ -11,11 +11,15 @@ __all__ = [
     "get_fixed_params",
     "get_journal_path",
     "get_storage",
+    "get_storage_url",
     "get_study_id",
     "get_trial_id",
+    "is_enqueued",
     "quiet_optuna",
     "set_system_attributes",
     "skip_cache",
+    "skip_patience",
+    "split_fixed_sampler",
 ]
 
 
@@ -70,6 +74,38 @@ def skip_cache(storage: object) -> Any:
     return getattr(storage, "_backend", storage)
 
 
+def get_storage_url(storage: object) -> str | None:
+    """Return the URL of the database, or of the journal's server, that an opened storage writes to."""
+    opened = skip_cache(storage)
+    if isinstance(opened, optuna.storages.RDBStorage):
+        return opened.url
+    if isinstance(storage, optuna.storages.JournalStorage):
+        return getattr(opened, "_url", None)
+    return None
+
+
 def get_journal_path(storage: object) -> str | None:
     """Return the path of the file that a journal storage writes to; None for any other storage."""
     return getattr(getattr(storage, "_backend", None), "_file_path", None)
+
+
+def skip_patience(pruner: optuna.pruners.BasePruner) -> optuna.pruners.BasePruner | None:
+    """Return the pruner that decides: the one inside if it is a ``PatientPruner``; None if there is none inside."""
+    inner: optuna.pruners.BasePruner | None = pruner
+    while isinstance(inner, optuna.pruners.PatientPruner):
+        inner = inner._wrapped_pruner
+    return inner
+
+
+def split_fixed_sampler(
+    sampler: optuna.samplers.BaseSampler,
+) -> tuple[dict[str, Any], optuna.samplers.BaseSampler] | None:
+    """Return the parameters that a ``PartialFixedSampler`` fixes, and the sampler of the others; None for another."""
+    if not isinstance(sampler, optuna.samplers.PartialFixedSampler):
+        return None
+    return dict(sampler._fixed_params), sampler._base_sampler
+
+
+def is_enqueued(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether a trial was made by ``enqueue_trial``, and not asked of the sampler."""
+    return "fixed_params" in trial.system_attrs

@@ -12,7 +12,8 @@ from sklearn import config_context, get_config
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.boosting._library import RoundTrainer
-from sklearn_autotune.evaluation._base import Fold, FoldScore, is_finite_score, select_score
+from sklearn_autotune.evaluation._base import Fold, FoldScore
+from sklearn_autotune.evaluation._failures import FOLD_FAILURES, Failure, Scored, select_score
 
 __all__ = [
     "FoldBooster",
@@ -102,20 +103,27 @@ class FoldScorer(Protocol):
     @property
     def metric(self) -> str | None: ...
 
-    def make_failed_score(self) -> Any:
-        """Return the score of a fold that failed."""
+    def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
+        """Score a point of a curve."""
         ...
 
-    def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
-        """Score a point of a curve; return the traceback if that failed."""
+    def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
+        """Score predictions for a fold's test rows."""
         ...
 
-    def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
-        """Score predictions for a fold's test rows; return the traceback if that failed."""
-        ...
-
-    def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Any:
+    def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Scored | None:
         """Score a number of rounds on a fold's training rows, if that is wanted."""
+        ...
+
+    def make_fold_score(
+        self,
+        error: str | None,
+        test: Scored | None,
+        train: Scored | None,
+        fit_seconds: float,
+        score_seconds: float,
+    ) -> FoldScore:
+        """Put the result of a fold together from the error of its fit and its scores."""
         ...
 
 
@@ -146,7 +154,9 @@ class FoldBooster:
     max_points : int or None
         The last point that is trained to, and that counts for `best`.
     error : str or None
-        The traceback, if training or scoring failed.
+        The traceback, or the reason, if training or scoring failed.
+    failed : Scored or None
+        The point at which scoring failed; it is not among the ``scores``.
     """
 
     def __init__(
@@ -169,6 +179,7 @@ class FoldBooster:
         self.max_points: int | None = None
         self.end_time: float | None = None
         self.error: str | None = None
+        self.failed: Scored | None = None
         self.is_closing = False
         self.requests: SimpleQueue[int | None] = SimpleQueue()
         self.results: SimpleQueue[BaseException | None] = SimpleQueue()
@@ -189,15 +200,14 @@ class FoldBooster:
     def best(self) -> FoldScore:
         """The best score of this fold so far, or the failure's score if it failed."""
         if self.error is not None:
-            failed = self.scorer.make_failed_score()
-            return FoldScore(failed, None, self.fit_seconds, self.score_seconds, self.error)
+            return self.scorer.make_fold_score(self.error, self.failed, None, self.fit_seconds, self.score_seconds)
         return self.score_point(int(np.argmax(self._select_scores())))
 
     def score_point(self, point: int) -> FoldScore:
         """Return the score at a point."""
         train = self.scorer.score_training_rows(self.trainer, self.round_grid[point], self.fold)
-        test, error = self.scorer.score(self.trainer, self.fold, self.predictions[point])
-        return FoldScore(test, train, self.fit_seconds, self.score_seconds, error)
+        test = self.scorer.score(self.trainer, self.fold, self.predictions[point])
+        return self.scorer.make_fold_score(None, test, train, self.fit_seconds, self.score_seconds)
 
     def request(self, n_points: int | None) -> None:
         """Request training up to a number of points; None: until it stops improving. No effect after `close`."""
@@ -209,7 +219,7 @@ class FoldBooster:
         if self.is_closing:
             return
         exception = self.results.get()
-        if exception is not None and (error_score == "raise" or not isinstance(exception, Exception | SystemExit)):
+        if exception is not None and (error_score == "raise" or not isinstance(exception, FOLD_FAILURES)):
             raise exception
 
     def release(self) -> None:
@@ -261,11 +271,11 @@ class FoldBooster:
             self.trainer.train_round()
         prediction = self.trainer.predict_test_rows()
         trained_at = time.perf_counter()
-        score, error = self.scorer.score_quickly(self.trainer, self.fold, prediction)
-        if error is None and not is_finite_score(score):
-            error = "a score is not finite"
+        scored = self.scorer.score_quickly(self.trainer, self.fold, prediction)
         self.fit_seconds += trained_at - start
         self.score_seconds += time.perf_counter() - trained_at
-        self.scores.append(score)
-        self.predictions.append(prediction)
-        self.error = error
+        if scored.failure in (None, Failure.OTHER_SCORE):
+            self.scores.append(scored.score)
+            self.predictions.append(prediction)
+        else:
+            self.failed, self.error = scored, scored.error

@@ -19,10 +19,10 @@ generator per thread, so every booster is trained in a thread of its own.
 import threading
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.utils.class_weight import compute_sample_weight
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.sklearn import take_metadata_rows
@@ -40,11 +40,12 @@ from sklearn_autotune.evaluation._base import (
     Task,
     WorkItem,
     average_scores,
-    select_score,
 )
+from sklearn_autotune.evaluation._failures import Scored, attempt, read_score, select_score
 from sklearn_autotune.evaluation._fixed_predictions import make_fixed_predictions
 from sklearn_autotune.evaluation._ladder import choose_rung
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows, take_test_rows
+from sklearn_autotune.inference._encoding import compute_class_weights
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
 __all__ = ["BoosterFit", "FoldBoosting", "Target", "average_over_folds", "collect_learning_curves"]
@@ -78,7 +79,7 @@ class Target:
         """Return the training weights of some rows; None if all are equal."""
         if self.class_weight is None or self.classes is None:
             return None if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        weights = compute_sample_weight(self.class_weight, self.classes[self.values[rows].astype(int)])
+        weights = compute_class_weights(self.class_weight, self.classes[self.values[rows].astype(int)])
         return weights if sample_weight is None else weights * sample_weight
 
 
@@ -135,10 +136,13 @@ class FoldBoosting:
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold; the last one has the scores of the best number of rounds."""
         model, error = self.folds.clone_with_params(work.params)
-        if error is not None:
-            yield Progress(0, 1, (FoldScore(self.folds.make_failed_score(), None, 0.0, 0.0, error),))
+        fold_boosters = None
+        if error is None:
+            start_boosters = partial(self._start_boosters, model, work.deadline)
+            fold_boosters, error = attempt(start_boosters, self.folds.task.error_score)
+        if fold_boosters is None:
+            yield Progress(0, 1, (self.make_fold_score(error, None, None, 0.0, 0.0),))
             return
-        fold_boosters = self._start_boosters(model, work.deadline)
         is_large = self._is_large(model)
         n_folds, n_started = len(fold_boosters), 0
         fold_scores: list[FoldScore] = []
@@ -161,12 +165,8 @@ class FoldBoosting:
                 self.folds.print_end(work, fold_booster.fold, fold_scores[-1])
                 if index + 1 < n_folds:
                     yield Progress(index, n_folds, tuple(fold_scores))
-            failed = any(score.error is not None for score in fold_scores)
-            yield (
-                Progress(n_folds - 1, n_folds, tuple(fold_scores))
-                if failed
-                else self._train_to_common_point(work, fold_boosters)
-            )
+            all_folds = Progress(n_folds - 1, n_folds, tuple(fold_scores))
+            yield all_folds if all_folds.has_failed else self._train_to_common_point(work, fold_boosters)
         finally:
             self._curves[work.number] = [
                 (fold_booster.scored_rounds, fold_booster.counted_scores) for fold_booster in fold_boosters
@@ -195,10 +195,11 @@ class FoldBoosting:
                 fold_booster.request(n_points)
             for fold_booster in fold_boosters:
                 fold_booster.wait(self.folds.task.error_score)
-            if any(fold_booster.is_out_of_time for fold_booster in fold_boosters):
+            has_failed = any(fold_booster.error is not None for fold_booster in fold_boosters)
+            if has_failed or any(fold_booster.is_out_of_time for fold_booster in fold_boosters):
                 return Progress(
                     len(fold_boosters) - 1,
-                    len(fold_boosters) + 1,
+                    len(fold_boosters) + (not has_failed),
                     tuple(fold_booster.best for fold_booster in fold_boosters),
                 )
             scored_rounds = fold_boosters[0].round_grid[
@@ -249,32 +250,31 @@ class FoldBoosting:
 
     def _start_boosters(self, model: Any, deadline: float | None) -> list["FoldBooster"]:
         round_grid = make_round_grid(self.training.get_learning_rate(model), self.max_rounds)
+        # All trainers are made before the first thread is started: making one may fail.
+        trainers = [binned.make_trainer(model, self.target.classes) for binned in self._bin_folds(model)]
         return [
-            FoldBooster(self, fold, binned.make_trainer(model, self.target.classes), round_grid, deadline)
-            for fold, binned in zip(self.folds.task.folds, self._bin_folds(model), strict=True)
+            FoldBooster(self, fold, trainer, round_grid, deadline)
+            for fold, trainer in zip(self.folds.task.folds, trainers, strict=True)
         ]
 
     def _is_large(self, model: Any) -> bool:
         """Whether training a candidate's boosters needs too much memory at once."""
         return sum(binned.estimate_training_bytes(model) for binned in self._bin_folds(model)) > MAX_HISTOGRAM_BYTES
 
-    def make_failed_score(self) -> Any:
-        """Return the score of a fold that failed."""
-        return self.folds.make_failed_score()
-
-    def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
+    def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
         """Score a point of a curve as `score` does, to within rounding, if possible without scikit-learn's checks."""
         if self.loss is None:
             return self.score(trainer, fold, prediction)
         weight = self._test_weights[fold.number]
-        return -self.loss(self.target.values[fold.test], prediction, weight), None
+        loss = self.loss(self.target.values[fold.test], prediction, weight)
+        return read_score(-loss, error_score=self.folds.task.error_score)
 
-    def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
-        """Score what a booster predicts on a fold's test rows; return the traceback if that failed."""
+    def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
+        """Score what a booster predicts on a fold's test rows."""
         X_test, y_test = take_test_rows(self.folds.task, fold)
         return self.folds.score(self._make_fixed_predictions(trainer, X_test, prediction), X_test, y_test, fold.test)
 
-    def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Any:
+    def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Scored | None:
         """Score a number of rounds on a fold's training rows, if that is wanted."""
         if not self.folds.task.return_train_score:
             return None
@@ -282,7 +282,18 @@ class FoldBoosting:
         prediction = trainer.predict_training_rows(n_rounds)
         return self.folds.score(
             self._make_fixed_predictions(trainer, X_train, prediction), X_train, y_train, fold.train
-        )[0]
+        )
+
+    def make_fold_score(
+        self,
+        error: str | None,
+        test: Scored | None,
+        train: Scored | None,
+        fit_seconds: float,
+        score_seconds: float,
+    ) -> FoldScore:
+        """Put the result of a fold together from the error of its fit and its scores."""
+        return self.folds.make_fold_score(error, test, train, fit_seconds, score_seconds)
 
     def _make_fixed_predictions(self, trainer: RoundTrainer, rows: Any, prediction: np.ndarray) -> Any:
         return make_fixed_predictions(rows, prediction, self.target.classes, trainer.predict_rows)

@@ -17,15 +17,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from numbers import Real
-from traceback import format_exc
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_autotune._compat.sklearn import make_callback_arguments, take_metadata_rows
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, WorkItem, is_finite_score
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, WorkItem
 from sklearn_autotune.evaluation._continued_fits import fit_epochs, start_continued_fit
+from sklearn_autotune.evaluation._failures import Failure, attempt
 from sklearn_autotune.evaluation._ladder import (
     choose_rung,
     compute_rung_amounts,
@@ -99,8 +99,9 @@ class RungEvaluation:
                     scores = tuple(_add_seconds(*pair) for pair in zip(scores, reached[-1], strict=True))
                 reached.append(scores)
                 curve = (*curve, Rung(amount, tuple(score.test for score in scores)))
-                if any(score.error is not None or not is_finite_score(score.test) for score in scores):
-                    yield Progress(step, step + 1, scores, curve)
+                failed = Progress(step, step + 1, scores, curve)
+                if failed.has_failed:
+                    yield failed
                     return
                 if step + 1 < len(self.amounts):
                     yield Progress(step, len(self.amounts), scores, curve)
@@ -205,27 +206,20 @@ class RungEvaluation:
 
     def _try(self, action: Callable[[], Any]) -> tuple[Any, str | None]:
         """Return the result of an action and None, or None and the traceback if the action fails."""
-        try:
-            return action(), None
-        except (Exception, SystemExit):
-            if self.folds.task.error_score == "raise":
-                raise
-            return None, format_exc()
+        return attempt(action, self.folds.task.error_score)
 
     def _score_fold(
         self, fitted: Any, error: str | None, train: tuple[Any, Any], test: tuple[Any, Any], fold: Fold, seconds: float
     ) -> FoldScore:
         folds = self.folds
-        scores = {"test": folds.make_failed_score(), "train": folds.make_failed_score()}
+        test_score = train_score = None
         start = time.perf_counter()
         if error is None:
-            scores["test"], error = folds.score(fitted, *test, fold.test)
+            test_score = folds.score(fitted, *test, fold.test)
         score_seconds = time.perf_counter() - start
-        if error is None and folds.task.return_train_score:
-            scores["train"], error = folds.score(fitted, *train, fold.train)
-        if not folds.task.return_train_score:
-            scores["train"] = None
-        return FoldScore(**scores, fit_seconds=seconds, score_seconds=score_seconds, error=error)
+        if test_score is not None and folds.task.return_train_score and test_score.failure != Failure.SCORE:
+            train_score = folds.score(fitted, *train, fold.train)
+        return folds.make_fold_score(error, test_score, train_score, seconds, score_seconds)
 
     def _add_amount_to_params(self, work: WorkItem, amount: int) -> WorkItem:
         """Make the amount one of the parameters, for messages."""

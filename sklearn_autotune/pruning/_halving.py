@@ -9,6 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, ClassVar
 
 from sklearn_autotune.evaluation import Outcome, Progress, PrunerState, Rung, average_scores
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning._base import PruningRequest, replay_rungs
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class HalvingTracker:
     scores: dict[int, list[float]] = field(default_factory=dict)
 
     def add_outcome(self, outcome: Outcome) -> None:
-        """Take into account the rungs that a candidate has reached."""
-        self.add_curve(outcome.curve)
+        """Take into account the rungs that a candidate has reached; the one at which it failed is the last."""
+        self.add_curve(outcome.curve[:-1] if outcome.status == Status.FAILED else outcome.curve)
 
     def make_pruner_state(self, trial: "optuna.Trial") -> "HalvingState":
         """Return the state that the candidates at each rung so far give."""
@@ -125,4 +126,4 @@ class HalvingState:
         """Whether the candidate may go on to the next rung."""
         rung = progress.curve[-1]
         mean = average_scores(rung.test, self.metric)
-        return not isfinite(mean) or mean >= self.min_means.get(rung.resource, float("-inf"))
+        return progress.has_failed or not mean < self.min_means.get(rung.resource, float("-inf"))

@@ -7,7 +7,6 @@ from contextlib import closing, nullcontext
 from typing import TypeVar
 
 from sklearn_autotune.evaluation import Outcome
-from sklearn_autotune.exceptions import ClusterLostError, StudyStorageError
 from sklearn_autotune.execution import Executor, make_executor
 from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._replay import ReplayMismatchError
@@ -37,7 +36,8 @@ def run_search(
     publish : callable
         Called with the run when the search is over, while a Ctrl-C is still taken care of.
     publish_partial : callable
-        Called with what there is when an interrupt, or the loss of the storage or the cluster, ends the search.
+        Called with what there is when an exception ends the search: an interrupt, a failed callback, storage or
+        cluster, an estimator's own exception under ``error_score="raise"``, or any other.
 
     Returns
     -------
@@ -46,8 +46,8 @@ def run_search(
 
     Raises
     ------
-    KeyboardInterrupt, StudyStorageError, ClusterLostError
-        After ``publish_partial``.
+    BaseException
+        Whatever ended the search, after ``publish_partial``.
     """
     phase_timer = PhaseTimer()
     loops: list[TrialLoop] = []
@@ -65,7 +65,7 @@ def run_search(
             _measure_candidates(spec, loops, phase_timer, recorder, executor)
             published = publish(make_run())
         spec.contexts.end()
-    except (KeyboardInterrupt, StudyStorageError, ClusterLostError):
+    except BaseException:
         if loops:
             publish_partial(make_run())
         raise

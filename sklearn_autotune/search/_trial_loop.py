@@ -18,7 +18,7 @@ from typing import Any
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
-from sklearn_autotune._compat.optuna import create_random_study, get_fixed_params
+from sklearn_autotune._compat.optuna import get_fixed_params
 from sklearn_autotune.evaluation import (
     OUT_OF_TIME,
     NoPruningState,
@@ -30,6 +30,7 @@ from sklearn_autotune.evaluation import (
 )
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning import NoPruningTracker, PruningTracker
+from sklearn_autotune.pruning._optuna_pruner import list_values
 from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._replay import Replay
@@ -47,14 +48,17 @@ from sklearn_autotune.storage._outcomes import (
     set_effects,
 )
 from sklearn_autotune.storage._recorder import Recorder
+from sklearn_autotune.storage._samplers import covers_space, make_random_study
 
 __all__ = ["MEASURED_STATUSES", "TrialLoop", "TrialRecord"]
 
 logger = logging.getLogger(__name__)
 
 # If a sampler proposes measured candidates this many times in a row, a random new one is drawn instead. If this many
-# random draws give no new candidate, the space counts as exhausted.
+# random draws give no new candidate, the space counts as exhausted. Where none may be drawn, because the sampler keeps
+# to a part of the space, it is asked more often.
 MAX_REPEATS = 3
+MAX_REPEATS_WITHOUT_DRAWS = 100
 MAX_RANDOM_DRAWS = 1000
 
 
@@ -161,9 +165,9 @@ class TrialLoop:
         self.stop_requested = False
         if skip_replay:
             self._add_stored_trials()
-        self.is_grid = space.size is not None and space.size <= budget.n_trials
+        self.is_grid = space.size is not None and space.size <= budget.n_trials and covers_space(study.sampler)
         self.fixed_candidates: Iterator[dict[str, Any]] = self._iterate_fixed_candidates(enqueue)
-        self.random_study = create_random_study(seed)
+        self.random_study = make_random_study(study.sampler, seed)
         self.running: dict[int, _AskedTrial] = {}
         self.arrived_outcomes: dict[int, Outcome] = {}
         self.is_exhausted = False
@@ -192,10 +196,12 @@ class TrialLoop:
                 self._tell_in_order()
                 self._cancel_if_over()
         finally:
-            del self.study.stop
             self.callbacks = ()  # the search is over: if one of them raised, it is not called again
-            self._cancel(self.running, Outcome(Status.CANCELLED, (), "the search was interrupted"))
-            self._close_running_trials()
+            try:
+                self._cancel(self.running, Outcome(Status.CANCELLED, (), "the search was interrupted"))
+                self._close_running_trials()
+            finally:
+                del self.study.stop  # the last of all: samplers with no candidates left call it when a trial is told
 
     # -- asking ------------------------------------------------------------------------------------------------
 
@@ -249,15 +255,15 @@ class TrialLoop:
             asked = self._accept(self._ask_fixed(self.space.encode(proposed)), Source.PROPOSER)
             if asked is not None:
                 return asked
-        for _ in range(MAX_REPEATS):
+        for _ in range(MAX_REPEATS_WITHOUT_DRAWS if self.random_study is None else MAX_REPEATS):
             asked = self._accept(self.study.ask())
-            if asked is not None:
+            if asked is not None or self.is_exhausted:
                 return asked
-        return self._ask_random()
+        return None if self.random_study is None else self._ask_random(self.random_study)
 
-    def _ask_random(self) -> _AskedTrial | None:
+    def _ask_random(self, random_study: optuna.Study) -> _AskedTrial | None:
         for _ in range(MAX_RANDOM_DRAWS):
-            draw = self.random_study.ask()
+            draw = random_study.ask()
             if make_candidate_key(self.space.suggest(draw)) not in self.seen_keys:
                 return self._accept(self._ask_fixed(draw.params))
         logger.info("No new candidate in %d random draws: the space is exhausted.", MAX_RANDOM_DRAWS)
@@ -420,8 +426,7 @@ class TrialLoop:
         return average_folds(outcome.folds, self.metric)
 
     def _tell(self, trial: optuna.Trial, outcome: Outcome) -> FrozenTrial:
-        if not self.pruning_tracker.reports_values:
-            self._report_scores(trial, outcome)
+        self._report_scores(trial, outcome)
         if outcome.status == Status.COMPLETE:
             return self.study.tell(trial, self._average_folds(outcome))
         if outcome.status in (Status.FAILED, Status.PRUNED):
@@ -430,7 +435,19 @@ class TrialLoop:
         return self.study.tell(trial, state=TrialState.FAIL)
 
     def _report_scores(self, trial: optuna.Trial, outcome: Outcome) -> None:
-        """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score."""
+        """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score.
+
+        A failed candidate reports nothing more, which samplers rank as the worst. Optuna's pruners are not asked after
+        a candidate's last step, but compare later candidates with its value.
+        """
+        if outcome.status == Status.FAILED:
+            return
+        if self.pruning_tracker.reports_values:
+            reported = self.study.get_trials(deepcopy=False)[trial.number].intermediate_values
+            for step, value in list_values(self.study.pruner, outcome.folds, outcome.curve, self.metric).items():
+                if step not in reported:
+                    trial.report(value, step)
+            return
         for rung in outcome.curve:
             trial.report(average_scores(rung.test, self.metric), rung.resource)
         if outcome.status == Status.PRUNED and not outcome.curve:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import starmap
 from typing import Any
 
 from optuna.trial import FixedTrial, FrozenTrial
 
-from sklearn_autotune.evaluation import FoldScore, Outcome, Rung
+from sklearn_autotune.evaluation import Failure, FoldScore, Outcome, Rung
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._space import Space
 
@@ -30,7 +31,7 @@ __all__ = [
 
 OUTCOME_ATTRIBUTE = "sklearn_autotune:outcome"
 EFFECTS_ATTRIBUTE = "sklearn_autotune:callbacks"
-FOLD_FIELDS = ("test", "train", "fit_seconds", "score_seconds", "error")  # fields of each fold that are stored
+SCORE_FIELDS = ("test", "train", "fit_seconds", "score_seconds")  # fields of each fold that are always stored
 
 MEASURED_STATUSES = (Status.COMPLETE, Status.FAILED, Status.PRUNED)
 
@@ -120,6 +121,8 @@ def pack_outcome(
 ) -> dict[str, Any]:
     """Turn an outcome into one small user attribute, column by column, because Optuna copies it often.
 
+    Folds seldom fail, and often with the same error, so equal errors are stored once.
+
     Parameters
     ----------
     outcome : Outcome
@@ -129,8 +132,14 @@ def pack_outcome(
         The candidate's index among those measured; None of a duplicate.
     source : Source
     """
-    folds = {name: [getattr(fold, name) for fold in outcome.folds] for name in FOLD_FIELDS}
+    folds: dict[str, list[Any]] = {name: [getattr(fold, name) for fold in outcome.folds] for name in SCORE_FIELDS}
     packed: dict[str, Any] = {"number": number, "status": str(outcome.status), "error": outcome.error, "folds": folds}
+    errors = list(dict.fromkeys(fold.error for fold in outcome.folds if fold.error is not None))
+    if errors:
+        packed["errors"] = errors[1:] if errors[0] == outcome.error else errors
+        known = [error for error in (outcome.error, *packed["errors"]) if error is not None]
+        folds["error"] = [None if fold.error is None else known.index(fold.error) for fold in outcome.folds]
+        folds["failure"] = [None if fold.failure is None else str(fold.failure) for fold in outcome.folds]
     if index is not None:
         packed["index"] = index
     if source != Source.SAMPLER:
@@ -173,12 +182,17 @@ def get_status(trial: FrozenTrial) -> Status:
 
 
 def _unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
-    columns = (stored["folds"][name] for name in FOLD_FIELDS)
-    folds = tuple(FoldScore(**dict(zip(FOLD_FIELDS, row, strict=True))) for row in zip(*columns, strict=True))
+    folds = stored["folds"]
+    n_folds = len(folds["test"])
+    known = [error for error in (stored["error"], *stored.get("errors", ())) if error is not None]
+    errors = [None if index is None else known[index] for index in folds.get("error", [None] * n_folds)]
+    failures = [None if name is None else Failure(name) for name in folds.get("failure", [None] * n_folds)]
+    columns = (folds[name] for name in SCORE_FIELDS)
+    fold_scores = tuple(starmap(FoldScore, zip(*columns, errors, failures, strict=True)))
     curve = tuple(Rung(resource, tuple(test)) for resource, test in stored.get("curve", ()))
     return Outcome(
         status=Status(stored["status"]),
-        folds=folds,
+        folds=fold_scores,
         error=stored["error"],
         curve=curve,
         resolved_params=stored.get("settled", {}),

@@ -148,7 +148,7 @@ def test_points_beyond_the_last_that_counts_are_neither_trained_to_nor_counted(s
 def test_its_best_score_is_that_of_the_best_point_that_counts(start):
     fold_booster = train(start(XGBRegressor(learning_rate=0.3, n_jobs=1)), 6)
     scorer, best = fold_booster.scorer, int(np.argmax(fold_booster.scores))
-    expected, _ = scorer.score(fold_booster.trainer, fold_booster.fold, fold_booster.predictions[best])
+    expected = scorer.score(fold_booster.trainer, fold_booster.fold, fold_booster.predictions[best]).score
 
     assert 0 < best < 5
     assert fold_booster.best.test == expected
@@ -217,9 +217,10 @@ def test_a_score_that_is_not_finite_is_a_failure(start):
     model = XGBRegressor(objective=overflow, base_score=0.0, reg_lambda=0, min_child_weight=0, n_jobs=1)
     fold_booster = train(start(model), 3)
 
-    assert fold_booster.error == "a score is not finite"
-    assert len(fold_booster.scores) == 1
-    assert np.isnan(fold_booster.best.test)
+    assert fold_booster.error == "The score is -inf, which is not a finite number."
+    assert fold_booster.scores == []  # a point that failed is none of the curve
+    assert fold_booster.best.has_failed
+    assert fold_booster.best.test == -np.inf
 
 
 # -- what is left ------------------------------------------------------------------------------------------------------

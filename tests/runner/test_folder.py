@@ -81,6 +81,12 @@ def test_a_folder_appears_whole_and_with_the_permissions_of_any_other(tmp_path):
         raise AssertionError("nothing is to be written here")
 
 
+def test_a_lone_surrogate_is_written_and_read_again(tmp_path):
+    write_json(tmp_path / "file.json", {"\ud800": ["\udcff", "é"]})
+
+    assert json.loads((tmp_path / "file.json").read_text(encoding="utf-8")) == {"\ud800": ["\udcff", "é"]}
+
+
 def test_metadata_are_standard_json(tmp_path):
     content = {"score": np.float64("nan"), "rows": np.arange(2), 3: ("a", Path("b")), "inf": float("inf")}
 

@@ -138,6 +138,15 @@ class XGBoost:
         booster = model.get_booster()
         booster.set_attr(best_iteration=str(min(n_rounds, booster.num_boosted_rounds()) - 1))
 
+    def find_refit_params(self, model: Any) -> dict[str, Any] | None:
+        """Return the number of rounds, if training ended or predictions end at the best one."""
+        if not model.__sklearn_is_fitted__() or model.get_booster().attr("best_iteration") is None:
+            return {}
+        # With dart a later round changes the weights of earlier trees; a linear model always has all its rounds.
+        has_independent_rounds = model.get_params().get("booster") in (None, "gbtree")
+        changes = {"n_estimators": self.get_used_rounds(model), self.patience_param: None}
+        return changes if has_independent_rounds else None
+
 
 def make_feature_types(columns: Container[int], n_columns: int) -> list[str]:
     """Make XGBoost's ``feature_types``: "c" for columns of categories, "q" for numbers.
