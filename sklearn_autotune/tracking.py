@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from sklearn_autotune._compat.messages import make_encodable
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import FittedSearch, Predictor
 from sklearn_autotune.analysis._comparison import Comparison
@@ -287,7 +288,8 @@ class _Run:
     ) -> None:
         entities = self.mlflow.entities
         moment = int(1000 * time.time()) if when is None else when
-        named = {_make_mlflow_name(name): str(value)[:MAX_PARAM_LENGTH] for name, value in params.items()}
+        texts = {name: make_encodable(str(value))[:MAX_PARAM_LENGTH] for name, value in params.items()}
+        named = {_make_mlflow_name(name): text for name, text in texts.items()}
         items = [entities.Param(name, value) for name, value in named.items()]
         points = [
             entities.Metric(_make_mlflow_name(name), value, moment, step)

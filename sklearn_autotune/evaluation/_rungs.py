@@ -25,7 +25,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_autotune._compat.sklearn import make_callback_arguments, take_metadata_rows
 from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, WorkItem
 from sklearn_autotune.evaluation._continued_fits import fit_epochs, start_continued_fit
-from sklearn_autotune.evaluation._failures import Failure, attempt
+from sklearn_autotune.evaluation._failures import attempt
 from sklearn_autotune.evaluation._ladder import (
     choose_rung,
     compute_rung_amounts,
@@ -217,7 +217,7 @@ class RungEvaluation:
         if error is None:
             test_score = folds.score(fitted, *test, fold.test)
         score_seconds = time.perf_counter() - start
-        if test_score is not None and folds.task.return_train_score and test_score.failure != Failure.SCORE:
+        if test_score is not None and folds.task.return_train_score:
             train_score = folds.score(fitted, *train, fold.train)
         return folds.make_fold_score(error, test_score, train_score, seconds, score_seconds)
 
