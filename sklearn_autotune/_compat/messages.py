@@ -1,4 +1,4 @@
-"""Text for messages: tracebacks cut to a length, one line of them, and URLs without passwords."""
+"""Text for messages: tracebacks cut to a length, and one line of them."""
 
 import re
 
@@ -8,7 +8,6 @@ __all__ = [
     "extract_last_line",
     "make_encodable",
     "make_storable",
-    "redact_url",
 ]
 
 MAX_ERROR_LENGTH = 5_000  # characters of an error's text that are kept
@@ -100,31 +99,3 @@ def extract_last_line(error: str) -> str:
     'C: the penalty'
     """
     return (error.strip().splitlines() or [""])[-1]
-
-
-def redact_url(url: str, *, hide_user: bool = False) -> str:
-    """Return a URL without its password; a text that is no URL is returned as it is.
-
-    Parameters
-    ----------
-    url : str
-    hide_user : bool
-        Whether to hide the user's name too.
-
-    Returns
-    -------
-    redacted : str
-
-    Examples
-    --------
-    >>> redact_url("postgresql://me:secret@host/db"), redact_url("postgresql://me:secret@host/db", hide_user=True)
-    ('postgresql://me:***@host/db', 'postgresql://…@host/db')
-    """
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        redacted = make_url(url).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):  # no URL, or one with a port that is no number
-        return re.sub(r"://[^@]*@", "://…@", url)
-    return re.sub(r"//[^/@]*@", "//…@", redacted) if hide_user else redacted

@@ -15,18 +15,23 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_autotune._compat.mlflow import pause_autologging
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.sklearn import is_routing_enabled
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
 from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method, route_metadata
 from sklearn_autotune.analysis._trial_table import compute_mean_interval, compute_paired_interval
+from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
+from sklearn_autotune.search._setup import check_positions
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.storage._study import draw_seed
+from sklearn_autotune.tables._checks import check_no_gaps_to_predict
 
 __all__ = ["Comparison", "compare"]
 
 
+@pause_autologging()
 def compare(
     methods: Mapping[str, Any],
     X: MatrixLike,
@@ -107,11 +112,15 @@ def compare(
     """
     _check_methods(methods)
     X, y, groups = indexable(X, y, groups)
+    for method in methods.values():
+        check_no_gaps_to_predict(method, y)
     is_classification = _is_classification(methods.values(), y)
     baseline_methods = _make_baselines(methods, is_classification, params or {}) if baselines else {}
     seed = None if random_state is None else draw_seed(random_state) % 2**31
     splitter = _make_outer_splitter(cv, y, is_classification, seed)
     folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, groups)]
+    for number, (train, test) in enumerate(folds):
+        check_positions(Fold(number, train, test), X)
     if scoring is None:
         scoring = "accuracy" if is_classification else "r2"
     task = OuterFoldTask(X, y, groups, _resolve_scorer(methods, scoring), seed, error_score, dict(params or {}))

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn import config_context, get_config
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.boosting._library import RoundTrainer
 from sklearn_autotune.evaluation._base import Fold, FoldScore
 from sklearn_autotune.evaluation._failures import FOLD_FAILURES, Failure, Scored, select_score
@@ -137,7 +138,7 @@ class FoldBooster:
     round_grid : tuple of int
         Numbers of rounds after which to score it.
     deadline : float or None
-        ``time.time()`` after which it is trained no further.
+        Time by `clock.now` after which it is trained no further.
 
     Attributes
     ----------
@@ -148,7 +149,7 @@ class FoldBooster:
     is_out_of_time : bool
         Whether the deadline passed before the requested point was reached.
     end_time : float or None
-        ``time.time()`` after which it is trained no further once it has been scored; unlike after the deadline, it
+        Time by `clock.now` after which it is trained no further once it has been scored; unlike after the deadline, it
         still counts.
     max_points : int or None
         The last point that is trained to, and that counts for `best`.
@@ -254,7 +255,7 @@ class FoldBooster:
         return n_reached < n_points
 
     def _should_stop(self) -> bool:
-        is_over = self.end_time is not None and len(self.scores) > 0 and time.time() > self.end_time
+        is_over = self.end_time is not None and len(self.scores) > 0 and clock.now() > self.end_time
         return self.is_out_of_time or self.is_closing or is_over
 
     def _select_scores(self) -> list[float]:
@@ -264,7 +265,7 @@ class FoldBooster:
         """Train to the next point, and score."""
         start = time.perf_counter()
         for _ in range(self.trainer.n_rounds, self.round_grid[len(self.scores)]):
-            self.is_out_of_time = self.deadline is not None and time.time() > self.deadline
+            self.is_out_of_time = self.deadline is not None and clock.now() > self.deadline
             if self._should_stop():
                 return
             self.trainer.train_round()

@@ -17,15 +17,14 @@ generator per thread, so every booster is trained in a thread of its own.
 """
 
 import threading
-import time
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.utils.class_weight import compute_sample_weight
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.sklearn import take_metadata_rows
 from sklearn_autotune.boosting._fold_booster import (
     FoldBooster,
@@ -46,6 +45,7 @@ from sklearn_autotune.evaluation._failures import Scored, attempt, read_score, s
 from sklearn_autotune.evaluation._fixed_predictions import make_fixed_predictions
 from sklearn_autotune.evaluation._ladder import choose_rung
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows, take_test_rows
+from sklearn_autotune.inference._encoding import compute_class_weights
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
 __all__ = ["BoosterFit", "FoldBoosting", "Target", "average_over_folds", "collect_learning_curves"]
@@ -79,7 +79,7 @@ class Target:
         """Return the training weights of some rows; None if all are equal."""
         if self.class_weight is None or self.classes is None:
             return None if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        weights = compute_sample_weight(self.class_weight, self.classes[self.values[rows].astype(int)])
+        weights = compute_class_weights(self.class_weight, self.classes[self.values[rows].astype(int)])
         return weights if sample_weight is None else weights * sample_weight
 
 
@@ -104,7 +104,7 @@ class FoldBoosting:
     n_jobs : int
         How many boosters may be trained at a time.
     end_time : float or None
-        ``time.time()`` at which ``fit`` has to be over. A candidate without a deadline, such as the first one, is
+        Time by `clock.now` at which ``fit`` has to be over. A candidate without a deadline, such as the first one, is
         always completed; each of its folds is trained only so long that time is left for the others and the final fit.
     """
 
@@ -178,7 +178,7 @@ class FoldBoosting:
         """Divide the time that is left among the remaining folds and the final fit."""
         if self.end_time is None or work.deadline is not None:
             return None
-        now, n_waves = time.time(), -(-n_left // self.n_jobs)
+        now, n_waves = clock.now(), -(-n_left // self.n_jobs)
         return now + max(0.0, self.end_time - now) / (n_waves + FINAL_FIT_IN_FOLDS)
 
     def _train_to_point(self, fold_booster: "FoldBooster", n_points: int) -> None:

@@ -15,6 +15,7 @@ import optuna
 from sklearn.exceptions import FitFailedWarning
 
 from sklearn_autotune._compat.messages import extract_exception_line, make_encodable
+from sklearn_autotune._compat.urls import redact_text
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.progress import MethodProgress, TrialProgress
 from sklearn_autotune.runner import compare, load_comparison, predict, run, verify
@@ -112,18 +113,18 @@ def execute_command(command: Callable[[argparse.Namespace], int], args: argparse
 
 
 def _print_error(args: argparse.Namespace, message: str) -> None:
+    message = redact_text(message)
     if args.json:
         _print_json({"error": message})
     sys.stderr.write(make_encodable(f"error: {message}\n"))
 
 
 def _explain_how_to_resume(args: argparse.Namespace) -> str:
-    config = getattr(args, "config", None)
     if args.name == "compare":
         return "interrupted; nothing was written"
-    if config is None or not Path(config).is_file() or args.name != "run":
+    found: Config | None = getattr(args, "found_config", None)  # not read again: the file may have been edited
+    if found is None:
         return "interrupted"
-    found = read_config(Path(config))
     if found.storage is None:
         return "interrupted; nothing was written. With storage: in the configuration, a run can go on"
     if not found.resume:
@@ -144,7 +145,7 @@ def _print_lines(*lines: str) -> None:
 
 def run_command(args: argparse.Namespace) -> int:
     """Run a configuration and print the result."""
-    config = read_config(Path(args.config))
+    args.found_config = config = read_config(Path(args.config))
     with _log_progress_to_stderr(), TrialProgress(config.n_trials, config.timeout) as progress:
         folder = run(args.config, folder=args.output, callbacks=[] if args.quiet else [progress])
     metadata = read_metadata(folder)
@@ -281,11 +282,14 @@ def _describe_drift(column: dict[str, Any]) -> str:
 
 
 def _write_table(table: "pd.DataFrame", path: Path) -> None:
+    """Write a table to its end and then give it its name; a link that stands there is replaced, not followed."""
     partial = path.with_name(f".{path.name}.partial")
-    if path.suffix in (".parquet", ".pq"):
-        table.to_parquet(partial, index=False)
-    else:
-        table.to_csv(partial, index=False)
+    partial.unlink(missing_ok=True)
+    with partial.open("xb") as file:
+        if path.suffix in (".parquet", ".pq"):
+            table.to_parquet(file, index=False)
+        else:
+            table.to_csv(file, index=False)
     partial.replace(path)
 
 
@@ -297,11 +301,13 @@ def _warn_about_joblib(folder: Path, args: argparse.Namespace) -> None:
 def init_command(args: argparse.Namespace) -> int:
     """Write an example."""
     path = Path(args.config)
-    if path.exists():
-        raise FileExistsError(f"{path} is there already; nothing was written")
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}")
-    path.write_text(EXAMPLE.format(name=path.name), encoding="utf-8")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(EXAMPLE.format(name=path.name))
+    except FileExistsError:  # also a link, wherever it leads
+        raise FileExistsError(f"{path} is there already; nothing was written") from None
     _print_lines(f"{path} is written; run it with: python -m sklearn_autotune run {path}")
     return EXIT_DONE
 

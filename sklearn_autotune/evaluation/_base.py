@@ -4,13 +4,13 @@ An evaluation is a generator that yields its progress after each step. A candida
 This code runs wherever the executor runs it, so it uses no study, no storage and no shared state.
 """
 
-import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.messages import make_storable
 from sklearn_autotune.evaluation._failures import Failure, Score, describe_unusable_score, select_score
 from sklearn_autotune.evaluation._status import Status
@@ -262,7 +262,7 @@ class WorkItem:
     params : mapping of str to object
     pruner_state : PrunerState
     deadline : float or None
-        ``time.time()`` after which no further step is begun.
+        Time by `clock.now` after which no further step is begun. A pickle holds how many seconds are left instead.
     callback_contexts : tuple
         One scikit-learn callback context per fold, or empty.
     fold_numbers : tuple of int
@@ -280,6 +280,16 @@ class WorkItem:
     callback_contexts: tuple[Any, ...] = ()
     fold_numbers: tuple[int, ...] = ()
     is_speculative: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Send the seconds left: another process, or another machine, has a clock of its own."""
+        state = {each.name: getattr(self, each.name) for each in fields(self)}
+        return state | {"deadline": clock.compute_seconds_left(self.deadline)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Compute the deadline by this process's clock."""
+        for name, value in state.items():
+            object.__setattr__(self, name, clock.compute_deadline(value) if name == "deadline" else value)
 
     def make_sendable(self) -> "WorkItem":
         """Replace a pruner state that is not picklable."""
@@ -348,7 +358,7 @@ def measure(evaluation: Evaluation, work: WorkItem) -> Outcome:
 
     An exception is raised only if the evaluation raises it, as it does under ``error_score="raise"``.
     """
-    if work.deadline is not None and time.time() > work.deadline:
+    if work.deadline is not None and clock.now() > work.deadline:
         return Outcome(Status.TIMEOUT, (), OUT_OF_TIME)
     steps = evaluation.measure_steps(work)
     for progress in steps:
@@ -385,7 +395,7 @@ def decide_outcome(work: WorkItem, progress: Progress, *, apply_pruning: bool = 
     """Return how the candidate ended at this step, or None while it goes on."""
     if progress.is_last:
         return _make_final_outcome(progress)
-    if progress.is_out_of_time or (work.deadline is not None and time.time() > work.deadline):
+    if progress.is_out_of_time or (work.deadline is not None and clock.now() > work.deadline):
         return Outcome(Status.TIMEOUT, progress.folds, OUT_OF_TIME, progress.curve)
     if apply_pruning and not work.pruner_state.allows(progress):
         return Outcome(Status.PRUNED, progress.folds, None, progress.curve)

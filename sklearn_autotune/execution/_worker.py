@@ -29,7 +29,7 @@ try:  # joblib brings it: as a dependency since 1.6, inside itself before
 except ImportError:  # pragma: no cover
     from joblib.externals.cloudpickle import CloudPickler, dumps, loads
 
-__all__ = ["Worker", "advance_work", "prepare_process", "save_evaluation", "start_work"]
+__all__ = ["Worker", "advance_work", "dumps", "loads", "prepare_process", "save_evaluation", "start_work"]
 
 MIN_SHARED_BYTES = 1_000_000  # arrays above this go into a file that all workers map; joblib draws the same line
 PARENT_POLL_SECONDS = 1.0

@@ -17,6 +17,7 @@ import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import Predictor
+from sklearn_autotune._compat.urls import redact_text
 
 __all__ = [
     "RunFolderError",
@@ -26,11 +27,14 @@ __all__ = [
     "read_git_commit",
     "read_metadata",
     "save_model",
+    "try_compute_sha256",
+    "write_config",
     "write_folder_atomically",
     "write_json",
 ]
 
 METADATA = "metadata.json"
+CONFIG = "config.yaml"
 
 # A skops file may hold types from these packages, and from no others.
 TRUSTED_PREFIXES = ("sklearn_autotune.", "xgboost.", "sklearn.", "numpy.", "lightgbm.", "collections.OrderedDict")
@@ -49,7 +53,7 @@ def choose_new_folder(folder: str | Path | None, otherwise: Path) -> Path:
         If there is something already.
     """
     target = otherwise if folder is None else Path(folder)
-    if target.exists():
+    if target.exists() or target.is_symlink():
         raise FileExistsError(f"{target} is there already; choose another folder")
     return target
 
@@ -71,7 +75,7 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
     ...     os.listdir(parent)
     ['run']
     """
-    if path.exists():
+    if path.exists() or path.is_symlink():
         raise FileExistsError(f"{path} is there already")
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
@@ -96,8 +100,20 @@ def compute_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def try_compute_sha256(path: Path) -> str | None:
+    """Return the SHA-256 of a file; None if there is none."""
+    return compute_sha256(path) if path.is_file() else None
+
+
+def write_config(folder: Path, text: str) -> dict[str, str]:
+    """Write the text of the configuration that was run; return the metadata about the file."""
+    path = folder / CONFIG
+    path.write_text(text, encoding="utf-8")
+    return {"file": CONFIG, "sha256": compute_sha256(path)}
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write standard JSON: numbers that are not finite become null."""
+    """Write standard JSON: numbers that are not finite become null, and URLs lose their secrets."""
     text = json.dumps(_to_json_value(content), indent=2, allow_nan=False, ensure_ascii=False)
     # Of a lone surrogate, which UTF-8 has no bytes for, this writes the escape sequence that JSON has for it.
     path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
@@ -112,7 +128,9 @@ def _to_json_value(value: object) -> Any:
         return _to_json_value(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    if isinstance(value, str):
+        return redact_text(value)
+    return value if isinstance(value, int | float | bool | None) else redact_text(str(value))
 
 
 def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:

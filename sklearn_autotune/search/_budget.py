@@ -1,8 +1,8 @@
 """When a search ends: its budget of trials and seconds, and the rule that stops it before."""
 
-import time
 from dataclasses import dataclass, field
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
@@ -17,7 +17,7 @@ class Budget:
     ----------
     n_trials : int
     deadline : float or None
-        ``time.time()`` at which ``fit`` has to be over.
+        Time by `clock.now` at which ``fit`` has to be over.
     refit : bool
         Whether a final fit has to end before the deadline too.
     """
@@ -34,7 +34,7 @@ class Budget:
 
     @property
     def search_deadline(self) -> float | None:
-        """The ``time.time()`` at which measuring has to be over."""
+        """The time by `clock.now` at which measuring has to be over."""
         if self.deadline is None:
             return None
         return self.deadline - (self.refit_seconds if self.refit else 0.0)
@@ -43,7 +43,7 @@ class Budget:
     def seconds_left(self) -> float | None:
         """Seconds until measuring has to be over, at least 0."""
         deadline = self.search_deadline
-        return None if deadline is None else max(0.0, deadline - time.time())
+        return None if deadline is None else max(0.0, deadline - clock.now())
 
     @property
     def is_spent(self) -> bool:

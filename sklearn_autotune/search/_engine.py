@@ -9,9 +9,10 @@ from typing import TypeVar
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.execution import Executor, make_executor
 from sklearn_autotune.search._phase_timer import PhaseTimer
+from sklearn_autotune.search._replay import ReplayMismatchError
 from sklearn_autotune.search._routing import check_refit_names_score
 from sklearn_autotune.search._spec import SearchRun, SearchSpec, StudySpec
-from sklearn_autotune.search._trial_loop import ReplayMismatchError, TrialLoop
+from sklearn_autotune.search._trial_loop import TrialLoop
 from sklearn_autotune.storage._claims import ClaimingExecutor
 from sklearn_autotune.storage._recorder import Recorder
 from sklearn_autotune.storage._signals import raise_on_sigterm
@@ -124,6 +125,7 @@ def _make_loop(
         contexts=spec.contexts,
         recorder=recorder,
         skip_replay=skip_replay,
+        heeds_stops=bool(spec.callbacks) or spec.contexts.is_active,
         phase_timer=phase_timer,
     )
 

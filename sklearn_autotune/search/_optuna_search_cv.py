@@ -9,7 +9,6 @@ import numpy as np
 import optuna
 from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import get_tags, indexable
 
 from sklearn_autotune._compat.sklearn import (
     CallbackContexts,
@@ -42,7 +41,9 @@ from sklearn_autotune.search._setup import (
 )
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.space._space import RawSpace, Space
-from sklearn_autotune.storage._study import compute_fingerprint, make_sampler
+from sklearn_autotune.storage._samplers import make_sampler
+from sklearn_autotune.storage._study import compute_fingerprint
+from sklearn_autotune.tables._checks import index_rows
 
 __all__ = ["OptunaSearchCV"]
 
@@ -113,14 +114,14 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     return_train_score : bool, default=False
         Also score on each fold's training rows.
     sampler : optuna.samplers.BaseSampler, default=None
-        Proposes the candidates; a copy is used. None is Optuna's multivariate TPE, which handles parameters that only
-        some candidates have in groups.
+        Proposes the candidates; a copy is used, and what it lists or fixes is kept to. None is Optuna's multivariate
+        TPE, which handles parameters that only some candidates have in groups.
     pruner : "auto", FoldRacing, optuna.pruners.BasePruner or None, default="auto"
         Stops candidates early that cannot win. A pruned candidate has NaN for the folds that were not measured, ranks
         last and never wins. "auto" is `FoldRacing()`, but None in a search of up to 20 candidates, in a finite space
-        that is searched in full, and if ``refit`` is a function or no one of several scores decides. One of Optuna's
-        pruners gets the mean score of the folds so far, after each fold or rung; a copy is used. All of them decide
-        from the trials that had been told when the candidate was asked. None measures all candidates in full.
+        that is searched in full, and if ``refit`` is a function or no one of several scores decides. A copy of one of
+        Optuna's pruners is told the mean of the folds so far, `WilcoxonPruner` each fold's own score. All decide by the
+        trials told when the candidate was asked. None measures all candidates in full.
     resource : str, default=None
         What candidates get in growing amounts, on all folds together, so that bad ones are stopped at small amounts:
         "n_samples" (training rows), "iterations" (``n_estimators``, ``max_iter`` or ``iterations``, also of a
@@ -365,12 +366,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         """
         start = self._begin_fit()
         scorer = resolve_scorer(self.estimator, self.scoring, refit=self.refit, error_score=self.error_score)
-        if y is None and get_tags(self.estimator).target_tags.required:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None: "
-                f"{type(self.estimator).__name__} cannot be fitted without it."
-            )
-        X, y = indexable(X, y)
+        X, y = index_rows(self, X, y)
         params = take_metadata_rows(X, params=params)
         routed = route_metadata(self, params, scorer)
         root = open_callback_root(self, max_subtasks=1 + (self.refit is not False))

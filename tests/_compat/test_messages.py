@@ -1,4 +1,4 @@
-"""Text for messages: how much of a traceback is kept, which line is shown, and what is left of a URL."""
+"""Text for messages: how much of a traceback is kept, and which line is shown."""
 
 import traceback
 
@@ -12,7 +12,6 @@ from sklearn_autotune._compat.messages import (
     extract_last_line,
     make_encodable,
     make_storable,
-    redact_url,
 )
 
 
@@ -83,19 +82,3 @@ def test_a_short_error_stays_as_it_is_but_for_surrogates(text):
 def test_the_lines_of_no_text_are_empty():
     assert len(make_storable(100_000 * " \n")) <= MAX_ERROR_LENGTH
     assert extract_exception_line(" \n") == extract_last_line("") == ""
-
-
-@pytest.mark.parametrize(
-    ("url", "redacted", "without_user"),
-    [
-        ("postgresql://me:secret@host:5432/db", "postgresql://me:***@host:5432/db", "postgresql://…@host:5432/db"),
-        ("postgresql://me:sec/ret@host/db", "postgresql://me:***@host/db", "postgresql://…@host/db"),
-        ("postgresql://me:secret@host:port/db", "postgresql://…@host:port/db", "postgresql://…@host:port/db"),
-        ("http://127.0.0.1:9", "http://127.0.0.1:9", "http://127.0.0.1:9"),
-        ("sqlite:///some/study.db", "sqlite:///some/study.db", "sqlite:///some/study.db"),
-        ("some/study@home.db", "some/study@home.db", "some/study@home.db"),
-    ],
-)
-def test_a_url_keeps_all_but_its_password(url, redacted, without_user):
-    assert redact_url(url) == redacted
-    assert redact_url(url, hide_user=True) == without_user

@@ -23,6 +23,7 @@ from sklearn_autotune.boosting._early_stopping import (
     get_best_rounds,
     get_used_rounds,
     has_early_stopping,
+    hold_out_rows,
     set_prediction_rounds,
 )
 from sklearn_autotune.families import FAMILIES, Family, Shape
@@ -145,3 +146,15 @@ def test_a_booster_can_be_fitted_once_more_on_all_rows():
     assert set(selector.leaderboard_["status"]) == {"complete"}
     assert model[-1].n_estimators < family.make(Shape(100, is_classifier=True)).n_estimators
     assert selector.score(X, y) > 0.95
+
+
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=6), st.integers(0, 100))
+def test_rows_for_early_stopping_leave_each_class_in_training(class_sizes, seed):
+    class_codes = np.repeat(np.arange(len(class_sizes)), class_sizes)
+
+    rows = hold_out_rows(class_codes, 0.2, seed)
+
+    assert len(set(rows)) == len(rows)
+    assert (np.delete(class_codes, rows) == np.arange(len(class_sizes))[:, None]).any(axis=1).all()
+    n_spare = len(class_codes) - len(class_sizes)
+    assert len(rows) == min(n_spare, max(1, round(0.2 * len(class_codes))))

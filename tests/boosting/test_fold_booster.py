@@ -1,6 +1,5 @@
 """One fold's booster: where it is scored, when it ends, what counts, and what is left of it."""
 
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from xgboost import XGBClassifier, XGBRegressor
 from xgboost.core import XGBoostError
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.boosting._fold_booster import (
     MAX_POINTS_WITHOUT_GAIN,
     FoldBooster,
@@ -161,7 +161,7 @@ def test_its_best_score_is_that_of_the_best_point_that_counts(start):
 
 
 def test_after_the_deadline_no_round_is_trained(start):
-    fold_booster = train(start(deadline=time.time() - 1), None)
+    fold_booster = train(start(deadline=clock.now() - 1), None)
 
     assert fold_booster.is_out_of_time
     assert (fold_booster.scores, fold_booster.trainer.n_rounds) == ([], 0)
@@ -169,7 +169,7 @@ def test_after_the_deadline_no_round_is_trained(start):
 
 def test_after_its_end_time_it_is_still_scored_once_and_counts(start):
     fold_booster = start()
-    fold_booster.end_time = time.time() - 1
+    fold_booster.end_time = clock.now() - 1
 
     train(fold_booster, None)
 

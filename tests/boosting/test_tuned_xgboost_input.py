@@ -34,14 +34,10 @@ Y4 = np.arange(12) % 2
 BAD = {
     "one class": (classifier(), X4, np.zeros(12), "only one class"),
     "rare class": (classifier(), X4, np.array([0] * 10 + [1] * 2), r"has 2 members, fewer than the 3 folds"),
-    "empty column": (
-        classifier(),
-        np.column_stack([X4, np.full(12, np.nan)]),
-        Y4,
-        r"Columns \['2'\] of X hold nothing",
-    ),
     "y with NaN": (regressor(), X4, np.where(Y4, np.nan, 1.0), "Input y contains NaN"),
-    "infinite X": (classifier(), np.where(X4 == 3, np.inf, X4), Y4, "Input X contains infinity"),
+    "infinite X": (classifier(), np.where(X4 == 3, np.inf, X4), Y4, "Input X contains infinity.* in column 1"),
+    "too large X": (classifier(), np.where(X4 == 3, 1e39, X4), Y4, "too large for a 32-bit float in column 1"),
+    "labels of an index": (classifier(cv=[([101, 102], [103])]), X4, Y4, "cv gives 102 as a training row of fold 0"),
     "rounds searched": (classifier(space={"n_estimators": [10, 20]}), X4, Y4, "n_estimators is not searched"),
     "unknown parameter": (classifier(space={"depth": [2, 3]}), X4, Y4, "depth"),
     "unknown first": (classifier(enqueue=[{"depth": 2}]), X4, Y4, "'depth' is not in the space"),

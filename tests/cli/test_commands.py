@@ -15,7 +15,7 @@ from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.cli import _commands
 from sklearn_autotune.runner._config import read_config
-from tests.runs import QUICK
+from tests.runs import NO_REPORT, QUICK
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,7 +80,7 @@ def test_a_run_that_fails_says_why_in_a_line(write, capsys):
 
 def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
     text = "model_type: random_forest\nn_trials: {}\ncv: 2\nstorage: trials.db\nresume: true\n"
-    path = write(text.format(1000))
+    path = write(text.format(1000) + NO_REPORT)
     command = [sys.executable, "-m", "sklearn_autotune", "run", str(path)]
     with subprocess.Popen([*command], stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
@@ -94,7 +94,7 @@ def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
     assert "The same command goes on" in error
     assert not (tmp_path / "runs").exists()
 
-    path = write(text.format(2))
+    path = write(text.format(2) + NO_REPORT)
     folder = runner.run(path, folder=tmp_path / "run")
     assert len(pd.read_csv(folder / "trials.csv")) >= 2
 

@@ -9,6 +9,7 @@ import pytest
 import xgboost
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import WorkItem, measure
 from sklearn_autotune.evaluation._rungs import make_rung_evaluation
 from sklearn_autotune.execution._worker import Worker
@@ -91,7 +92,7 @@ def test_a_booster_in_a_candidate_that_fails_leaves_no_thread(failing):
 @pytest.mark.parametrize("resource", ["n_samples", "iterations"])
 def test_out_of_time_is_seen_between_rungs(resource):
     rungs = make_rung_evaluation(whole_folds(PeakingClassifier()), resource)
-    deadline = time.time() + 1
+    deadline = clock.now() + 1
 
     class Late:
         is_picklable = True
@@ -99,7 +100,7 @@ def test_out_of_time_is_seen_between_rungs(resource):
 
         def allows(self, progress):
             self.times += 1
-            time.sleep(max(0, deadline - time.time()) + 0.01)
+            time.sleep(max(0, deadline - clock.now()) + 0.01)
             return True
 
     pruner_state = Late()

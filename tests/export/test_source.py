@@ -13,7 +13,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.export import export_code
-from sklearn_autotune.export._source import ExpressionWriter, SourceCollector, render
+from sklearn_autotune.export._expressions import ExpressionWriter
+from sklearn_autotune.export._source import SourceCollector, render
 
 
 def fitted(estimator, space, X=None, y=None):

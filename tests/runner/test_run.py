@@ -1,6 +1,7 @@
 """Runs write whole folders or none, can be had again, verified, and predicted with."""
 
 import os
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.runner._config import ConfigError
-from tests.runs import NO_REPORT, load_metadata, parts_of
+from tests.runs import NO_REPORT, SHORT, load_metadata, parts_of
 
 # -- a run ---------------------------------------------------------------------------------------------------------
 
@@ -49,6 +50,51 @@ def test_the_same_configuration_gives_the_same_parameters_and_scores(finished, t
     first = load_metadata(folder)
     for name in ("parameters", "scores", "data", "config_hash", "columns"):
         assert again[name] == first[name]
+
+
+def edit(path):
+    """Return a callback that changes a configuration, and commits the change."""
+
+    def change(*_args):
+        path.write_text("data: something else\n")
+        git(path.parent, "commit", "--allow-empty", "-aqm", "changed")
+
+    return change
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("command", [runner.run, runner.compare])
+def test_the_folder_tells_of_what_was_run_though_the_file_changes_meanwhile(command, write, tmp_path):
+    path = write(SHORT + ("compare: {methods: [random]}\n" if command is runner.compare else "") + NO_REPORT)
+    text = path.read_text()
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "as it is run")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+
+    folder = command(path, folder=tmp_path / "run", callbacks=[edit(path)])
+
+    assert path.read_text() != text
+    assert (folder / "config.yaml").read_text() == text
+    found = load_metadata(folder)
+    assert found["config"]["data"] == "data.parquet"
+    assert found["git"] == {"commit": commit, "has_changes": False}
+
+
+def test_a_configuration_that_was_edited_in_the_folder_does_not_verify(copied, finished):
+    folder, path = finished
+    assert runner.verify(folder, base=path.parent).matches
+    with (copied / "config.yaml").open("a") as file:
+        file.write("n_trials: 100\n")
+
+    failed = [check["name"] for check in runner.verify(copied, base=path.parent).checks if not check["matches"]]
+
+    assert failed == ["config.yaml"]
 
 
 def test_the_script_of_a_run_predicts_what_its_model_predicts(finished, table):

@@ -2,6 +2,7 @@
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
 from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import create_trial
@@ -161,6 +162,30 @@ def test_what_has_succeeded_after_all_is_not_done_again():
 
     assert Recorder().run_with_retries(fail, lambda: True) is None
     assert calls == [True]
+
+
+@pytest.mark.parametrize("value", [{1, 2}, object()], ids=["set", "object"])
+def test_a_value_that_the_storage_refuses_is_an_error_at_once(tmp_path, value, caplog):
+    recorder = make_recorder(tmp_path / "study.db")
+
+    with pytest.raises(
+        StudyStorageError, match=r"'sqlite:.*study\.db' refuses what is to be written: TypeError: .*JSON"
+    ):
+        recorder.record_attributes({"mine": value})
+    recorder.close()
+
+    assert "trying again" not in caplog.text
+
+
+def test_a_trial_that_the_storage_refuses_is_an_error_at_once(storage, caplog):
+    recorder = make_recorder(storage)
+    trial = make_trial(0)
+    trial.params, trial.distributions = {"a": 0.4}, {"a": FloatDistribution(0, 0.3)}
+
+    with pytest.raises(StudyStorageError, match="'InMemoryStorage' refuses what is to be written: ValueError"):
+        recorder.record(0, trial)
+
+    assert "trying again" not in caplog.text
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
