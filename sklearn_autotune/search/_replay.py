@@ -68,7 +68,7 @@ class Replay:
         # If more candidates are stored than are asked for, all are kept, and as they are.
         self.keeps_all = self.n_stored > n_trials
         self.has_diverged = False
-        self.told: set[int] = set()  # numbers in the storage of the trials whose outcomes have been told
+        self.told: list[FrozenTrial] = []  # the trials whose outcomes have been told
         self._by_number: defaultdict[int, list[FrozenTrial]] = defaultdict(list)
         for trial in self.stored:
             self._by_number[get_trial_number(trial)].append(trial)
@@ -120,19 +120,23 @@ class Replay:
 
     def mark_told(self, stored: FrozenTrial) -> None:
         """Note that the outcome of a stored trial has been told."""
-        self.told.add(stored.number)
+        self.told.append(stored)
 
     def take_rest(self) -> list[FrozenTrial]:
         """Return the stored trials that were not told and belong to the search; afterwards there are none."""
-        rest = [trial for trial in self.stored if trial.number not in self.told]
+        told = {trial.number for trial in self.told}
+        told_numbers = {get_trial_number(trial) for trial in self.told}
+        rest = [trial for trial in self.stored if trial.number not in told]
         self.stored = []
         self._by_number.clear()
-        if self.has_diverged and rest:
+        # Others of a number that was told come from before the search got more trials.
+        kept = [] if self.has_diverged else [trial for trial in rest if get_trial_number(trial) not in told_numbers]
+        if len(kept) < len(rest):
             logger.info(
-                "%d stored trials do not belong to a search with these settings; they stay in the storage.", len(rest)
+                "%d stored trials do not come up in a search with these settings; they stay in the storage.",
+                len(rest) - len(kept),
             )
-            return []
-        return rest
+        return kept
 
     def _iterate_stored(self, trial: optuna.Trial, candidate: Hashable) -> Iterator[FrozenTrial]:
         """Yield the stored trials that have measured a candidate: that of this number first."""

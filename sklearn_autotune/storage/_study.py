@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import numpy as np
 import optuna
 from optuna.trial import TrialState
 
+from sklearn_autotune._compat.digest import compute_digest
 from sklearn_autotune._compat.messages import make_encodable
 from sklearn_autotune._compat.optuna import quiet_optuna
 from sklearn_autotune._compat.urls import redact_text, select_cause
@@ -37,7 +37,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_STUDY_NAME = "sklearn_autotune"  # fixed: Hyperband deals its brackets by the study's name
+DEFAULT_STUDY_NAME = "sklearn_autotune"
 FINGERPRINT_ATTRIBUTE = "sklearn_autotune:fingerprint"
 SEED_ATTRIBUTE = "sklearn_autotune:seed"
 FINGERPRINT_WAIT_SECONDS = 10.0  # how long another process may take from creating a study to writing its fingerprint
@@ -150,16 +150,18 @@ def create_memory_study(
 
 
 def compute_fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:
-    """Hash what a study is made for, part by part, so that a mismatch can be named."""
-    folds = [(fold.train, fold.test) for fold in task.folds]
+    """Digest what a study is made for, part by part, so that a mismatch can be named.
+
+    Equal values have equal digests, however they lie in memory.
+    """
     return {
-        "data": joblib.hash((task.X, task.y)),
-        "metadata": joblib.hash((dict(task.fit_params), dict(task.score_params))),
-        "folds": joblib.hash(folds),
-        "space": joblib.hash(space.describe()),
-        "scoring": joblib.hash(describe_value(scoring)),
-        "estimator": joblib.hash(describe_value(estimator)),
-        "resource": joblib.hash(resource),
+        "data": compute_digest((task.X, task.y)),
+        "metadata": compute_digest((dict(task.fit_params), dict(task.score_params))),
+        "folds": compute_digest([(fold.train, fold.test) for fold in task.folds]),
+        "space": compute_digest(space.describe()),
+        "scoring": compute_digest(describe_value(scoring)),
+        "estimator": compute_digest(describe_value(estimator)),
+        "resource": compute_digest(resource),
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import optuna
 import pytest
+from optuna.trial import create_trial
 from sklearn.exceptions import FitFailedWarning
 
 from sklearn_autotune import OptunaSearchCV
@@ -15,11 +16,18 @@ from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._space import read_space
 from sklearn_autotune.storage._outcomes import (
     OUTCOME_ATTRIBUTE,
+    CallbackEffects,
+    Source,
     TrialRecord,
+    get_candidate_index,
+    get_source,
+    get_status,
     get_trial_number,
     is_final,
     pack_outcome,
+    read_effects,
     read_record,
+    set_effects,
 )
 from tests.toys import MisbehavingClassifier
 
@@ -99,6 +107,27 @@ def test_parameters_that_measuring_has_determined_are_added_to_the_candidate():
 def test_the_seconds_are_those_of_the_folds_or_of_the_worker_that_was_lost():
     assert TrialRecord(0, {}, OUTCOMES["failed"]).seconds == 3.75
     assert TrialRecord(0, {}, OUTCOMES["died"]).seconds == 3.5
+
+
+@pytest.mark.parametrize("effects", [CallbackEffects(), CallbackEffects(True), CallbackEffects(False, ({"a": 1}, {}))])
+def test_what_callbacks_did_is_read_as_it_was_stored(effects):
+    trial, _ = store(OUTCOMES["complete"], 0, read_space({"a": [1]}))
+
+    set_effects(trial, effects)
+    trial.user_attrs = json.loads(json.dumps(trial.user_attrs))
+
+    assert read_effects(trial) == effects
+
+
+def test_a_stored_trial_knows_where_its_candidate_came_from():
+    trial = create_trial(
+        value=0.0,
+        user_attrs={OUTCOME_ATTRIBUTE: pack_outcome(OUTCOMES["complete"], 7, index=4, source=Source.PROPOSER)},
+    )
+    duplicate = create_trial(value=0.0, user_attrs={OUTCOME_ATTRIBUTE: pack_outcome(Outcome("duplicate"), 8)})
+
+    assert (get_source(trial), get_candidate_index(trial), get_status(trial)) == ("proposer", 4, "complete")
+    assert (get_source(duplicate), get_candidate_index(duplicate)) == ("sampler", -1)
 
 
 @pytest.mark.parametrize("error", ["a traceback", "another reason"])
