@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from traceback import format_exc
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from sklearn_autotune.evaluation import (
     Progress,
     Task,
     WorkItem,
+    attempt,
     make_fixed_predictions,
 )
 from sklearn_autotune.execution._worker import dumps, loads
@@ -159,12 +160,11 @@ class CrossFitEvaluation:
             return
         for step in range(len(folds)):
             start = time.perf_counter()
-            try:
-                scores = self._measure_fold(family, work, step, result, times, limits)
-            except (Exception, SystemExit):
-                if self.task.error_score == "raise":
-                    raise
-                failed = FoldScore(float("nan"), None, time.perf_counter() - start, 0.0, format_exc())
+            scores, error = attempt(
+                partial(self._measure_fold, family, work, step, result, times, limits), self.task.error_score
+            )
+            if scores is None:
+                failed = FoldScore(float("nan"), None, time.perf_counter() - start, 0.0, error)
                 yield Progress(len(folds) - 1, len(folds), (failed,) * len(folds))
                 return
             fold_scores = tuple(FoldScore(score, None, *spent) for score, spent in zip(scores, times, strict=True))

@@ -4,14 +4,14 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
-from traceback import format_exc
 from typing import Any
 
 import numpy as np
 
 from sklearn_autotune._compat import clock
-from sklearn_autotune.evaluation import compute_log_loss
+from sklearn_autotune.evaluation import attempt, compute_log_loss
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.search._trial_loop import TrialRecord
@@ -106,14 +106,10 @@ class EnsembleScorer:
         Minus infinity if the task's scorer fails, or gives no finite number: such predictions are never chosen.
         """
         rows = np.concatenate([self.rows[part] for part in parts])
-        try:
-            score = self._compute_score(prediction, rows)
-        except (Exception, SystemExit):
-            if self.cross_fit.task.error_score == "raise":
-                raise
-            logger.info("The scorer failed on predictions that may be blended:\n%s", format_exc())
-            return float("-inf")
-        return score if isfinite(score) else float("-inf")
+        score, error = attempt(partial(self._compute_score, prediction, rows), self.cross_fit.task.error_score)
+        if error is not None:
+            logger.info("The scorer failed on predictions that may be blended:\n%s", error)
+        return score if score is not None and isfinite(score) else float("-inf")
 
     def _compute_score(self, prediction: np.ndarray, rows: np.ndarray) -> float:
         if not self.has_default_scoring:
