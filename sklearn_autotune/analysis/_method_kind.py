@@ -25,7 +25,7 @@ class MethodKind(StrEnum):
 def find_method_kind(methods: Mapping[str, Any], y: ArrayLike) -> MethodKind:
     """Find what kind the methods are, by the first of them whose tags say so.
 
-    The target decides only for estimators that have neither scikit-learn's tags nor a ``score``.
+    The target decides only if none of them has scikit-learn's tags.
 
     Examples
     --------

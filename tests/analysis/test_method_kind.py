@@ -46,11 +46,6 @@ class Untagged:
         return self
 
 
-class UntaggedWithScore(Untagged):
-    def score(self, X, y):
-        return 0.5
-
-
 class Scoreless(BaseEstimator):
     def fit(self, X, y):
         return self
@@ -123,13 +118,13 @@ def test_without_any_score_one_has_to_be_named_before_anything_is_fitted(method)
         ([OptunaSearchCV(Ridge(), {})], "regressor"),
         ([Survival()], "other"),
         ([Survival(), Ridge()], "regressor"),
-        ([UntaggedWithScore()], "other"),
         ([Untagged()], "classifier"),
+        ([Untagged(), Survival()], "other"),
         ([type("Mine", (ClassifierMixin, BaseEstimator), {})()], "classifier"),
         ([type("Mine", (RegressorMixin, BaseEstimator), {})()], "regressor"),
     ],
 )
-def test_tags_say_what_methods_are_and_the_target_only_without_tags_and_score(methods, expected):
+def test_tags_say_what_methods_are_and_the_target_only_without_tags(methods, expected):
     assert find_method_kind(dict(enumerate(methods)), [0, 1, 2]) == expected
 
 
