@@ -136,8 +136,4 @@ def test_rounds_that_found_no_split_are_counted_when_the_model_is_fitted_again()
 
 
 def test_boosting_that_changes_earlier_rounds_cannot_be_fitted_again_with_fewer():
-    model = make(boosting_type="dart", n_estimators=20, early_stopping_round=None)
-    model.fit(X[:80], Y[:80], eval_X=EVAL_ROWS[0], eval_y=EVAL_ROWS[1])
-    model.booster_.best_iteration = 5
-
-    assert LIGHTGBM.find_refit_params(model) is None
+    assert LIGHTGBM.find_refit_params(fit(make(boosting_type="dart", n_estimators=20))) is None
