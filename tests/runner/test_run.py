@@ -1,6 +1,7 @@
 """Runs write whole folders or none, can be had again, verified, and predicted with."""
 
 import os
+import shutil
 import subprocess
 
 import numpy as np
@@ -190,3 +191,17 @@ def test_predict_refuses_what_the_model_cannot_read(change, message, finished, t
         runner.predict(finished[0], change(table))
 
     assert message in str(caught.value)
+
+
+def test_a_script_of_another_model_does_not_verify(finished, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    script = folder / "model.py"
+    script.write_text(
+        script.read_text().replace("return make_model().fit(X, y)", "return make_model().fit(X, y[::-1])")
+    )
+
+    verdict = runner.verify(folder, refit=True)
+
+    (check,) = [check for check in verdict.checks if check["name"] == "predictions, fitted again"]
+    assert not verdict.matches
+    assert "differs in" in check["found"]

@@ -53,7 +53,8 @@ class LightGBM:
         losses: list[float] = []
 
         class StopInTime:
-            order = 30  # after the losses are recorded, as LightGBM's own early stopping
+            def __init__(self) -> None:
+                self.order = 30  # after the losses are recorded, as LightGBM's own early stopping
 
             def __call__(self, state: Any) -> None:
                 _name, _metric, value, is_higher_better = state.evaluation_result_list[0][:4]
