@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_autotune.inference._column_encoder import ColumnEncoder
+from sklearn_autotune.inference._column_encoder import ColumnEncoder, encode_categories
 from sklearn_autotune.inference._column_values import read_column
 
 if TYPE_CHECKING:
@@ -157,7 +157,8 @@ def measure_drift(X: "pd.DataFrame", profile: Sequence[Mapping[str, Any]]) -> li
             shares["outside"] = float(np.mean(is_far))
             examples = column[is_far].tolist()
         elif entry["kind"] == "category" and entry["categories"] is not None:
-            is_new = ~missing & ~column.isin(entry["categories"]).to_numpy()
+            values = read_column(X, index, entry["name"], as_categories=True).values
+            is_new = ~missing & np.isnan(encode_categories(values, entry["categories"]))
             shares["unseen"] = float(np.mean(is_new))
             examples = column[is_new].tolist()
         increase = float(np.mean(missing)) - entry["missing"]
