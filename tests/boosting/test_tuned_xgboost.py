@@ -22,6 +22,7 @@ from xgboost import XGBClassifier
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.boosting import _fold_boosting
+from tests.faults.nightly import IS_NIGHT
 from tests.names import parametrize_with_checks
 from tests.toys import statuses, table
 
@@ -393,7 +394,7 @@ def test_groups_stay_together():
 
 @pytest.mark.filterwarnings("ignore:The least populated class in y has only")
 @parametrize_with_checks(
-    [TunedXGBClassifier(n_trials=2, random_state=0), TunedXGBRegressor(n_trials=2, random_state=0)],
+    [kind(n_trials=1 + IS_NIGHT, random_state=0) for kind in (TunedXGBClassifier, TunedXGBRegressor)],
     expected_failed_checks=lambda _: {
         "check_sample_weight_equivalence_on_dense_data": "a row that is there twice may stand in two folds",
         "check_sample_weight_equivalence_on_sparse_data": "a row that is there twice may stand in two folds",
