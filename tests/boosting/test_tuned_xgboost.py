@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GroupKFold, ShuffleSplit, cross_val_score, cross_validate
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
