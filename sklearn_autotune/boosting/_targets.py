@@ -62,7 +62,7 @@ class BaseTunedClassifier(ClassifierMixin, BaseTunedBooster):
         return compute_log_loss
 
     def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
-        return make_class_probabilities(prediction, len(self.classes_))
+        return make_class_probabilities(prediction)
 
     def _wrap_model_with_labels(self) -> Any:
         numbered = LabelEncodingClassifier(clone(self.best_estimator_), self.class_weight)

@@ -53,7 +53,8 @@ from sklearn_autotune.search._setup import get_refit_metric, make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import RawSpace, Space, read_space
-from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler
+from sklearn_autotune.storage._samplers import make_sampler
+from sklearn_autotune.storage._study import compute_fingerprint, draw_seed
 from sklearn_autotune.tables._checks import check_weighted_classes, require_target
 from sklearn_autotune.tables._table_data import TableData, read_table
 
@@ -183,9 +184,9 @@ class BaseTunedBooster(BaseSearch):
         ------
         ValueError, TypeError
             Before any model is fitted, if a parameter, the space or the data cannot be used; after the search, if
-            all candidates failed.
+            no candidate has a score.
         KeyboardInterrupt
-            On Ctrl-C, once the results so far are on the estimator.
+            On Ctrl-C. Whatever exception ends a search, the results so far are on the estimator.
         """
         start = self._begin_fit()
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
@@ -204,6 +205,7 @@ class BaseTunedBooster(BaseSearch):
             routed=routed,
             error_score=self.error_score,
             return_train_score=self.return_train_score,
+            metric=get_refit_metric(self.refit),
         )
         self.n_splits_ = len(task.folds)
         space, known_candidates = self._read_space(model, task)
@@ -217,6 +219,7 @@ class BaseTunedBooster(BaseSearch):
             self._get_loss() if self.scoring is None else None,
             effective_n_jobs(self.n_jobs),
             deadline,
+            bool(self.refit),
         )
         spec = self._make_spec(task, space, evaluation, known_candidates, deadline)
         winner = run_search(spec, self._publish, self._publish_partial).winner
@@ -352,7 +355,7 @@ class BaseTunedBooster(BaseSearch):
                 n_threads_per_candidate=len(task.folds),
             ),
             pruning_rule=self._choose_pruning_rule(),
-            make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
+            make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit), evaluation.estimate_final_seconds),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
             make_proposer=make_proposer if refines else propose_nothing,
             first_candidates=first_candidates,

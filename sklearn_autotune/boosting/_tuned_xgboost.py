@@ -67,7 +67,8 @@ _PARAMETERS = """Parameters
     verbose : int, default=0
         0 prints nothing; more is as in `OptunaSearchCV`.
     error_score : "raise" or float, default=nan
-        Score of a fold that failed. "raise" lets the exception through.
+        Score, in ``cv_results_``, of a fold that failed; its candidate has failed and never wins, whatever this is.
+        "raise" lets the exception through.
     return_train_score : bool, default=False
         Also score on each fold's training rows.
     refine_learning_rate : bool, default=True

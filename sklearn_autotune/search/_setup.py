@@ -35,8 +35,11 @@ def make_task(
     routed: Bunch,
     error_score: float | str,
     return_train_score: bool = False,
+    metric: str | None = None,
 ) -> Task:
     """Draw the folds once: every candidate, and every step of it, is measured on the same ones.
+
+    The parameters are those of `Task` and of `OptunaSearchCV`.
 
     Raises
     ------
@@ -67,6 +70,7 @@ def make_task(
         score_params=routed.scorer.score,
         error_score=error_score,
         return_train_score=return_train_score,
+        metric=metric,
     )
 
 

@@ -48,7 +48,8 @@ from sklearn_autotune.selection._row_sampling import sample_rows
 from sklearn_autotune.selection._schedule import Schedule, make_schedule
 from sklearn_autotune.selection._second_layer import SecondLayer, measure_second_layer
 from sklearn_autotune.space._space import read_space
-from sklearn_autotune.storage._study import draw_seed, make_sampler
+from sklearn_autotune.storage._samplers import make_sampler
+from sklearn_autotune.storage._study import draw_seed
 from sklearn_autotune.tables._checks import require_target
 from sklearn_autotune.tables._table_data import TableData, read_table
 
