@@ -1,6 +1,7 @@
 """MLflow: what a search logs can be found again by MLflow's own queries, in a real store."""
 
 import copy
+import pickle
 import re
 import warnings
 
@@ -24,7 +25,10 @@ with warnings.catch_warnings():
     import mlflow
 
 # SQLAlchemy's, of what MLflow asks of it.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.usefixtures("requirements_once"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +213,16 @@ def test_an_exception_closes_the_run_as_failed(store, client):
         search.fit(X, Y)
 
     assert client.get_run(tracked.run_id_).info.status == "FAILED"
+
+
+def test_the_password_of_a_store_stays_in_copies_and_gets_into_no_pickle():
+    tracked = MLflowCallback(tracking_uri="https://me:pa55word@localhost:1")
+    search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, callbacks=[tracked])
+
+    assert clone(search).callbacks[0].tracking_uri == tracked.tracking_uri
+    assert b"pa55word" not in pickle.dumps(search)
+    with pytest.raises(ValueError, match=r"https://\*\*\*@localhost:1' came without its password"):
+        pickle.loads(pickle.dumps(search)).fit(X, Y)
 
 
 def test_searches_that_are_tracked_can_be_cloned_while_they_run(store):

@@ -1,6 +1,6 @@
 """The only module that reads Optuna's private attributes; and a context in which Optuna logs nothing on stderr."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,11 +8,15 @@ import optuna
 
 __all__ = [
     "create_random_study",
+    "get_fixed_params",
     "get_journal_path",
     "get_storage",
+    "get_storage_url",
+    "get_study_id",
     "get_trial_id",
     "is_enqueued",
     "quiet_optuna",
+    "set_system_attributes",
     "skip_cache",
     "skip_patience",
     "split_fixed_sampler",
@@ -36,9 +40,28 @@ def create_random_study(seed: int) -> optuna.Study:
         return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
 
 
+def get_fixed_params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    """Return the parameters with which a trial was enqueued."""
+    fixed: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return fixed
+
+
 def get_storage(study: optuna.Study) -> Any:
     """Return the storage that a study is kept in."""
     return study._storage
+
+
+def get_study_id(study: optuna.Study) -> int:
+    """Return the number by which a storage knows a study."""
+    return study._study_id
+
+
+def set_system_attributes(trial: optuna.Trial, attributes: Mapping[str, Any]) -> None:
+    """Set those of Optuna's own attributes that a trial does not have."""
+    known = trial.storage.get_trial_system_attrs(trial._trial_id)
+    for name, value in attributes.items():
+        if name not in known:
+            trial.storage.set_trial_system_attr(trial._trial_id, name, value)
 
 
 def get_trial_id(trial: optuna.Trial | optuna.trial.FrozenTrial) -> int:
@@ -49,6 +72,16 @@ def get_trial_id(trial: optuna.Trial | optuna.trial.FrozenTrial) -> int:
 def skip_cache(storage: object) -> Any:
     """Return the storage that writes to the database, without Optuna's cache in front of it."""
     return getattr(storage, "_backend", storage)
+
+
+def get_storage_url(storage: object) -> str | None:
+    """Return the URL of the database, or of the journal's server, that an opened storage writes to."""
+    opened = skip_cache(storage)
+    if isinstance(opened, optuna.storages.RDBStorage):
+        return opened.url
+    if isinstance(storage, optuna.storages.JournalStorage):
+        return getattr(opened, "_url", None)
+    return None
 
 
 def get_journal_path(storage: object) -> str | None:

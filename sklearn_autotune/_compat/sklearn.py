@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from sklearn.metrics import make_scorer
+from sklearn.metrics import average_precision_score, make_scorer, roc_auc_score, top_k_accuracy_score
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
 from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
@@ -72,6 +72,7 @@ __all__ = [
     "get_set_output",
     "get_threadpool_controller",
     "has_callbacks",
+    "is_rank_scorer",
     "is_routing_enabled",
     "limit_to_one_thread",
     "make_callback_arguments",
@@ -89,6 +90,18 @@ __all__ = [
 def get_scorers(scorer: "Scorer") -> Any:
     """Return the scorers by name where there are several, and otherwise the scorer as it is."""
     return scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
+
+
+# Metrics of the order of probabilities.
+RANK_METRICS = (average_precision_score, roc_auc_score, top_k_accuracy_score)
+
+
+def is_rank_scorer(scorer: "Scorer") -> bool:
+    """Whether a scorer scores the order of predictions alone: it has such a metric, or takes any decision function."""
+    if getattr(scorer, "_score_func", None) in RANK_METRICS:
+        return True
+    response = getattr(scorer, "_response_method", "")
+    return isinstance(response, list | tuple) and "decision_function" in response
 
 
 def accepts_sample_weight(scorer: "Scorer") -> bool:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters import find_library, get_library
+from sklearn_autotune.evaluation._ladder import draw_stratified_order
 
 __all__ = [
     "MIN_TIME_SHARE",
@@ -18,6 +20,7 @@ __all__ = [
     "get_best_rounds",
     "get_used_rounds",
     "has_early_stopping",
+    "hold_out_rows",
     "set_prediction_rounds",
 ]
 
@@ -98,6 +101,39 @@ def fit_with_early_stopping(
     """
     end_time = float("inf") if seconds is None else clock.now() + seconds
     get_library(model).fit_until(model, X, y, eval_rows, end_time, fit_params)
+
+
+def hold_out_rows(class_codes: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Draw rows for early stopping, about the same share of each class; one row of each class is left for training.
+
+    Parameters
+    ----------
+    class_codes : ndarray of int of shape (n_rows,)
+        From 0.
+    share : float
+        Of the rows.
+    seed : int
+
+    Returns
+    -------
+    rows : ndarray of int
+        None if no class has more than one row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class_codes = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2])
+    >>> class_codes[hold_out_rows(class_codes, 0.4, seed=0)]
+    array([0, 1, 0, 1])
+    """
+    n_left = np.bincount(class_codes)
+    n_rows = max(1, round(share * len(class_codes)))
+    rows: list[int] = []
+    for row in draw_stratified_order(class_codes, np.random.RandomState(seed)):
+        if len(rows) < n_rows and n_left[class_codes[row]] > 1:
+            n_left[class_codes[row]] -= 1
+            rows.append(int(row))
+    return np.array(rows, dtype=int)
 
 
 def has_early_stopping(model: Any) -> bool:

@@ -23,7 +23,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.utils.class_weight import compute_sample_weight
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.sklearn import take_metadata_rows
@@ -46,6 +45,7 @@ from sklearn_autotune.evaluation._failures import Scored, attempt, read_score, s
 from sklearn_autotune.evaluation._fixed_predictions import make_fixed_predictions
 from sklearn_autotune.evaluation._ladder import choose_rung
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows, take_test_rows
+from sklearn_autotune.inference._encoding import compute_class_weights
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
 __all__ = ["BoosterFit", "FoldBoosting", "Target", "average_over_folds", "collect_learning_curves"]
@@ -76,7 +76,7 @@ class Target:
         """Return the training weights of some rows; None if all are equal."""
         if self.class_weight is None or self.classes is None:
             return None if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        weights = compute_sample_weight(self.class_weight, self.classes[self.values[rows].astype(int)])
+        weights = compute_class_weights(self.class_weight, self.classes[self.values[rows].astype(int)])
         return weights if sample_weight is None else weights * sample_weight
 
 

@@ -12,6 +12,7 @@ from joblib.logger import short_format_time
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from sklearn_autotune._compat.messages import make_encodable
 from sklearn_autotune._compat.sklearn import (
     MultimetricScorer,
     get_scorers,
@@ -87,7 +88,7 @@ class WholeFolds:
             if error is None:
                 test = self.score(estimator, X_test, y_test, fold.test)
                 score_seconds = time.perf_counter() - start - fit_seconds
-                if task.return_train_score and test.failure != Failure.SCORE:
+                if task.return_train_score:
                     train = self.score(estimator, X_train, y_train, fold.train)
         return self.make_fold_score(error, test, train, fit_seconds, score_seconds, stop)
 
@@ -217,7 +218,7 @@ def _take_rows(data: Any, rows: np.ndarray) -> Any:
 
 
 def _format_params(params: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={params[name]}" for name in sorted(params))
+    return make_encodable(", ".join(f"{name}={params[name]}" for name in sorted(params)))
 
 
 def _format_scores(score: FoldScore) -> str:

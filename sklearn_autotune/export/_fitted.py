@@ -10,7 +10,7 @@ from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassi
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from sklearn_autotune._compat.boosters import find_library
+from sklearn_autotune._compat.boosters import find_library, is_exact_class
 from sklearn_autotune._compat.sklearn import BaseSearchCV
 from sklearn_autotune._compat.types import Estimator
 from sklearn_autotune.boosting._early_stopping import clone_as_fitted
@@ -152,9 +152,11 @@ class EstimatorWriter(ExpressionWriter):
             if weight is not None or not np.array_equal(search.classes_, np.arange(len(search.classes_))):
                 params = {"model": model} | ({} if weight is None else {"class_weight": weight})
                 model = self.write_call(LabelEncodingClassifier, params, where)
-        if not hasattr(search, "feature_names_in_") and search.best_estimator_.feature_types is None:
+        encoder = search.deployed_model()[0].encoder_
+        if not (hasattr(search, "feature_names_in_") or encoder.reads_missing or encoder.is_sparse):
             return model
-        columns = self.write_call(EncodingTransformer, {}, where)
+        is_read = encoder.reads_missing and search.missing == search.missing
+        columns = self.write_call(EncodingTransformer, {"missing": search.missing} if is_read else {}, where)
         steps = [
             Expression("(", (("", f'"{name}"'), ("", step)), ")")
             for name, step in (("columns", columns), ("model", model))
@@ -163,8 +165,9 @@ class EstimatorWriter(ExpressionWriter):
 
 
 def is_search(estimator: object) -> bool:
-    """Whether an estimator is a search of this package or of scikit-learn's kind."""
-    return isinstance(estimator, BaseSearch | BaseSearchCV)
+    """Whether an estimator is a search of this package, of scikit-learn's kind, or of optuna-integration."""
+    is_predecessor = is_exact_class(estimator, "optuna_integration", ("OptunaSearchCV",))
+    return is_predecessor or isinstance(estimator, BaseSearch | BaseSearchCV)
 
 
 def get_n_epochs(fitted: object) -> int | None:

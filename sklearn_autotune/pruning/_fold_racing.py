@@ -37,7 +37,7 @@ from sklearn_autotune.evaluation import (
     select_score,
 )
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.pruning._base import PruningRequest, Tolerance
+from sklearn_autotune.pruning._base import PruningRequest, Tolerance, replay_folds
 
 if TYPE_CHECKING:
     import optuna
@@ -247,6 +247,18 @@ class FoldRacingTracker:
             tolerance = 0.0 if self.tolerance is None else self.tolerance(best)
             self.state = self.racing.make_state(scores, metric=self.metric, tolerance=tolerance)
         return self.state
+
+    def replay(
+        self,
+        trial: "optuna.Trial",
+        stored: "optuna.trial.FrozenTrial",
+        outcome: Outcome,
+        state: PrunerState,
+        *,
+        is_anew: bool,
+    ) -> Outcome | None:
+        """Return the outcome as far as the candidate comes with this state."""
+        return replay_folds(outcome, state)
 
 
 @dataclass(frozen=True, slots=True)

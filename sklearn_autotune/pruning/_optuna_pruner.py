@@ -20,7 +20,7 @@ from sklearn_autotune.evaluation import (
     average_scores,
     select_score,
 )
-from sklearn_autotune.pruning._base import PruningRequest
+from sklearn_autotune.pruning._base import PruningRequest, replay_folds, replay_rungs
 
 if TYPE_CHECKING:
     import optuna
@@ -52,7 +52,7 @@ def list_values(
     values : dict of int to float
         For `WilcoxonPruner` the score of each fold, of all rungs, numbered from 0. For any other pruner the mean of the
         folds so far, by the number of the fold, from 0; or the mean of each rung, by its amount of the resource. What
-        comes after a failed fold is left out.
+        comes after a failed fold is left out, and so is a rung without a score.
     """
     if _compares_instances(pruner):
         measured = [score for rung in curve for score in rung.test] or [fold.test for fold in folds]
@@ -61,6 +61,8 @@ def list_values(
         values = [(rung.resource, average_scores(rung.test, metric)) for rung in curve]
     else:
         values = [(number, average_folds(folds[: number + 1], metric)) for number in range(len(folds))]
+    if curve:
+        return {step: value for step, value in values if isfinite(value)}
     return dict(takewhile(lambda step_and_value: isfinite(step_and_value[1]), values))
 
 
@@ -71,6 +73,11 @@ def _compares_instances(pruner: "optuna.pruners.BasePruner") -> bool:
     from sklearn_autotune._compat.optuna import skip_patience
 
     return isinstance(skip_patience(pruner), WilcoxonPruner)
+
+
+# The name of every study that a pruner sees. Hyperband chooses a trial's bracket by a hash of the study's name and the
+# trial's number; which candidates are stopped must not depend on what the study is called.
+SNAPSHOT_NAME = "sklearn_autotune"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,31 @@ class OptunaPrunerTracker:
         """Return a state with the pruner, and the trials that the study holds now."""
         return OptunaPrunerState(self.study, trial, self.metric)
 
+    def replay(
+        self,
+        trial: "optuna.Trial",
+        stored: "FrozenTrial",
+        outcome: Outcome,
+        state: PrunerState,
+        *,
+        is_anew: bool,
+    ) -> Outcome | None:
+        """Return the outcome as it is, and leave on the trial what reporting to the pruner has left there.
+
+        That is what was reported, and attributes by which some pruners remember who has reached which rung. A pruner of
+        the user's own might decide otherwise if it were asked again; so any is asked only if the study differs.
+        """
+        from sklearn_autotune._compat.optuna import set_system_attributes
+
+        reported = stored.intermediate_values
+        values = list_values(self.study.pruner, outcome.folds, outcome.curve, self.metric)
+        if is_anew and reported.keys() <= values.keys():
+            return replay_rungs(outcome, state) if outcome.curve else replay_folds(outcome, state)
+        for step, value in sorted(reported.items()):
+            trial.report(value, step)
+        set_system_attributes(trial, stored.system_attrs)
+        return outcome
+
 
 class OptunaPrunerState:
     """Decides by one of Optuna's pruners, from the trials that had been told when the state was made.
@@ -119,16 +151,18 @@ class OptunaPrunerState:
     def __init__(self, study: "optuna.Study", trial: "optuna.Trial", metric: str | None) -> None:
         import optuna
 
-        from sklearn_autotune._compat.optuna import get_storage
+        from sklearn_autotune._compat.optuna import get_storage, get_study_id
 
         self.trial = trial
         self.metric = metric
-        self.reported: set[int] = set()
+        self.allowed_steps: set[int] = set()
         trials = study.get_trials(deepcopy=False)
         visible = frozenset(t.number for t in trials if t.state != optuna.trial.TrialState.RUNNING) | {trial.number}
         self.trial.study = optuna.Study(
-            study_name=study.study_name,
-            storage=_StorageSnapshot(get_storage(study), visible),  # type: ignore[arg-type]  # of BaseStorage's methods
+            study_name=SNAPSHOT_NAME,
+            storage=_StorageSnapshot(  # type: ignore[arg-type]  # it has BaseStorage's methods
+                get_storage(study), get_study_id(study), visible
+            ),
             sampler=study.sampler,
             pruner=copy.deepcopy(study.pruner),
         )
@@ -138,21 +172,34 @@ class OptunaPrunerState:
         if progress.has_failed:  # let the rest be measured, so that the report of failures is complete
             return True
         values = list_values(self.trial.study.pruner, progress.folds, progress.curve, self.metric)
-        for step in [step for step in values if step not in self.reported]:
+        steps = [step for step in values if step not in self.allowed_steps]
+        if not steps:  # measured again, because the earlier process measured no further
+            return True
+        for step in steps:
             self.trial.report(values[step], step)
-            self.reported.add(step)
-        return not self.trial.should_prune()
+        if self.trial.should_prune():
+            return False
+        self.allowed_steps.update(steps)
+        return True
 
 
 class _StorageSnapshot:
-    """A storage that shows only some of its trials; pruners may make studies of their own on it."""
+    """Shows one study of a storage, by any name, and some of its trials.
 
-    def __init__(self, storage: Any, visible: frozenset[int]) -> None:
+    Pruners may make studies of their own on it.
+    """
+
+    def __init__(self, storage: Any, study_id: int, visible: frozenset[int]) -> None:
         self._storage = storage
+        self._study_id = study_id
         self._visible = visible
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._storage, name)
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        """Return the study's id, whatever name is asked for."""
+        return self._study_id
 
     def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> "list[FrozenTrial]":
         """Return the visible trials."""

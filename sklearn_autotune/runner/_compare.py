@@ -13,7 +13,15 @@ import numpy as np
 from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._comparison import compare as compare_methods
-from sklearn_autotune.runner._config import Compare, Config, ConfigError, Range, parse_config, read_config_text
+from sklearn_autotune.runner._config import (
+    Compare,
+    Config,
+    ConfigError,
+    Range,
+    parse_config,
+    read_config_text,
+    redact_config_text,
+)
 from sklearn_autotune.runner._data import LabelledRows, RunData, read_run_data
 from sklearn_autotune.runner._folder import (
     METADATA,
@@ -95,7 +103,7 @@ def compare(
         metadata = origin | {
             "created": created.isoformat(timespec="seconds"),
             "seconds": {"total": time.perf_counter() - start},
-            "config_file": write_config(new_folder, text),
+            "config_file": write_config(new_folder, redact_config_text(text, config)),
             "n_trials": config.n_trials or N_TRIALS,
             "report": report,
             "best": comparison.best,

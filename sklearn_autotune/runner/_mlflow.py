@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sklearn_autotune._compat.messages import redact_url
 from sklearn_autotune._compat.mlflow import import_mlflow, silence_mlflow
+from sklearn_autotune._compat.urls import find_sqlite_file, make_sqlite_url, redact_text, redact_url, select_cause
 from sklearn_autotune.runner._config import Config, ConfigError, Tracking
 
 __all__ = ["MLflowStore", "open_mlflow_store"]
@@ -105,7 +105,9 @@ def open_mlflow_store(config: Config, base: Path) -> MLflowStore | None:
             client = import_mlflow().MlflowClient(tracking_uri=uri)
             found = client.get_experiment_by_name(settings.experiment)
     except Exception as error:  # MLflow raises what its many stores do
-        raise ConfigError(f"tracking.uri: {_describe_store(uri)}: cannot be read: {_get_first_line(error)}") from error
+        raise ConfigError(
+            f"tracking.uri: {_describe_store(uri)}: cannot be read: {_get_first_line(error)}"
+        ) from select_cause(error)
     if found is not None and found.lifecycle_stage != "active":
         raise ConfigError(f"tracking.experiment: {settings.experiment!r} has been deleted; restore it, or take another")
     return MLflowStore(settings, uri)
@@ -114,8 +116,10 @@ def open_mlflow_store(config: Config, base: Path) -> MLflowStore | None:
 def _resolve_uri(uri: str, base: Path) -> str:
     """Make relative paths relative to the configuration's folder."""
     if uri.startswith(SQLITE):
-        path = uri.removeprefix(SQLITE)
-        return f"{SQLITE}{base / path}"
+        path = find_sqlite_file(uri)
+        if path is None or "?" in uri:
+            return f"{SQLITE}{base / uri.removeprefix(SQLITE)}"
+        return make_sqlite_url(base / path)
     if uri.startswith("file:") and not uri.startswith("file:/"):
         return (base / uri.removeprefix("file:")).as_uri()
     is_path = not urlsplit(uri).scheme and uri not in ("databricks", "databricks-uc", "uc")
@@ -124,8 +128,9 @@ def _resolve_uri(uri: str, base: Path) -> str:
 
 def _check_store_uri(uri: str) -> None:
     """Refuse missing folders and unreachable servers, which MLflow would create or retry for long."""
-    if uri.startswith(SQLITE):
-        path = Path(uri.removeprefix(SQLITE))
+    file = find_sqlite_file(uri) if uri.startswith(SQLITE) else None
+    if file is not None:
+        path = Path(file)
         if not path.parent.is_dir():
             raise ConfigError(f"tracking.uri: there is no folder {path.parent}")
         if path.is_dir() or (path.is_file() and path.stat().st_size and not _is_sqlite(path)):
@@ -156,4 +161,4 @@ def _describe_store(uri: str | None) -> str:
 
 def _get_first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return redact_text(lines[0]) if lines else type(error).__name__

@@ -13,10 +13,12 @@ from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.mlflow import autolog_one_run
 from sklearn_autotune._compat.sklearn import validate_parameter_constraints
 from sklearn_autotune._compat.types import FittedSearch
+from sklearn_autotune._compat.urls import SecretUrl, has_secret
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._results import SearchResults, choose_winner, format_trials, report_failures, tabulate
 from sklearn_autotune.search._spec import SearchRun
+from sklearn_autotune.storage._base import hide_secrets
 
 __all__ = ["BaseSearch", "get_deployed_model", "get_fold_sizes", "get_phase_timer", "make_progress", "print_n_fits"]
 
@@ -47,11 +49,29 @@ class BaseSearch(BaseEstimator):
             setattr(cls, "fit", autolog_one_run(vars(cls)["fit"]))  # noqa: B010 - mypy allows no other way
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle a fitted search without its storage: that holds a URL, perhaps a password, and may be gone."""
+        """Pickle a fitted search without its storage, which may be gone, and an unfitted one without its secrets."""
         state = dict(super().__getstate__())
         if "study_" in state:
             state["storage"] = None
+        elif "storage" in state:
+            state["storage"] = hide_secrets(state["storage"])
         return state
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of this estimator.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return the parameters of nested estimators too.
+
+        Returns
+        -------
+        params : dict of str to object
+            A URL that holds a secret is a `str` whose ``repr`` leaves it out, so that it is not printed.
+        """
+        params = super().get_params(deep=deep)
+        return {name: SecretUrl(value) if _is_secret(value) else value for name, value in params.items()}
 
     def deployed_model(self) -> Any:
         """Return the fitted model without the search: no study and no trials, and little to load.
@@ -113,6 +133,10 @@ class BaseSearch(BaseEstimator):
                 self._publish(run)
         except Exception as error:  # a user's function that chooses the winner may raise anything
             logger.info("The search ended before there was a result: %s", error)
+
+
+def _is_secret(value: object) -> bool:
+    return type(value) is str and "://" in value and has_secret(value)
 
 
 def make_progress(n_trials: int | None, timeout: float | None, verbose: int) -> TrialProgress | None:

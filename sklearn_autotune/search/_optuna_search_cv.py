@@ -9,7 +9,6 @@ import numpy as np
 import optuna
 from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import get_tags, indexable
 
 from sklearn_autotune._compat.sklearn import (
     CallbackContexts,
@@ -44,6 +43,7 @@ from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.space._space import RawSpace, Space
 from sklearn_autotune.storage._samplers import make_sampler
 from sklearn_autotune.storage._study import compute_fingerprint
+from sklearn_autotune.tables._checks import index_rows
 
 __all__ = ["OptunaSearchCV"]
 
@@ -366,12 +366,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         """
         start = self._begin_fit()
         scorer = resolve_scorer(self.estimator, self.scoring, refit=self.refit, error_score=self.error_score)
-        if y is None and get_tags(self.estimator).target_tags.required:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None: "
-                f"{type(self.estimator).__name__} cannot be fitted without it."
-            )
-        X, y = indexable(X, y)
+        X, y = index_rows(self, X, y)
         params = take_metadata_rows(X, params=params)
         routed = route_metadata(self, params, scorer)
         root = open_callback_root(self, max_subtasks=1 + (self.refit is not False))

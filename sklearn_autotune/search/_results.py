@@ -327,7 +327,8 @@ def format_trials(records: Sequence[TrialRecord], *, n_folds: int) -> dict[str, 
     for metric in _get_metric_names(records) or ("score",):
         table = _make_score_table(records, "test", metric, n_folds, None, include_lower_rungs=True)
         trials.update({f"split{fold}_test_{metric}": table[:, fold] for fold in range(n_folds)})
-        trials[f"mean_test_{metric}"] = table.mean(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):  # of scores that failed for being too large or infinite
+            trials[f"mean_test_{metric}"] = table.mean(axis=1)
     return trials
 
 

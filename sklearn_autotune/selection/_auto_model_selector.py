@@ -239,7 +239,8 @@ class AutoModelSelector(BaseSearch):
         y : array-like of shape (n_samples,)
             Class labels of any type, or numbers.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights in training, if a model takes them, in the score and in the choice of the blend.
+            Weights in training, if a model takes them, in the score and in the choice of the blend. Only their ratios
+            matter: they are divided by their mean.
         groups : array-like of shape (n_samples,), default=None
             Passed to the splitter.
 
@@ -293,7 +294,7 @@ class AutoModelSelector(BaseSearch):
     def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
         """Read the table, check target and metadata against it, and set the attributes that describe it."""
         require_target(self, y)
-        data = read_table(X, y, metadata, is_classification=self.task == "classification", cv=self.cv)
+        data = read_table(TableReader(), X, y, metadata, is_classification=self.task == "classification", cv=self.cv)
         self.n_features_in_ = data.reader.n_features_in_
         if hasattr(data.reader, "feature_names_in_"):
             self.feature_names_in_ = data.reader.feature_names_in_

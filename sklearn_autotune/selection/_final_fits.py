@@ -100,7 +100,11 @@ class FinalFits:
             seconds = float(np.mean([fold.fit_seconds for fold in record.outcome.folds]))
             return [self.second_layer.fit(record)] if self._has_time(seconds) else None
         if not self.time_reserve.is_refitted(record):
-            return result.models
+            if not result.has_lost_models:
+                return result.models
+            if is_required or self._has_time(self.time_reserve.estimate_fit_seconds(record)):
+                return self.cross_fit.fit_folds_again(record.params, result)
+            return None
         has_time = self._has_time(
             self.time_reserve.cost_model.estimate_refit_seconds(record, len(self.full_fit.targets))
         )

@@ -24,6 +24,8 @@ from optuna.distributions import (
 )
 from scipy.stats import rv_discrete
 
+from sklearn_autotune._compat.digest import compute_digest
+
 __all__ = [
     "ChoiceDimension",
     "Dimension",
@@ -105,8 +107,8 @@ def make_value_key(value: object) -> Hashable:
 def describe_value(value: object) -> str:
     """Describe a value in a text that is the same in every process, and different for different values.
 
-    Estimators are described by class and parameters, functions by where they are defined, and what cannot be pickled by
-    its class alone.
+    Estimators are described by class and parameters, functions by where they are defined, other objects by a digest of
+    their values, and what cannot be pickled by its class alone.
 
     Examples
     --------
@@ -127,10 +129,7 @@ def describe_value(value: object) -> str:
         return f"{kind} [{', '.join(sorted(describe_value(item) for item in value))}]"
     if hasattr(value, "get_params"):
         return f"{kind} {describe_value(dict(sorted(value.get_params(deep=False).items())))}"
-    try:
-        return f"{kind} {joblib.hash(value)}"
-    except Exception:  # any __reduce__ may raise anything
-        return kind
+    return f"{kind} {compute_digest(value)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from sklearn.model_selection import cross_val_score
 
 from sklearn_autotune import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.boosting._library import BinnedFold, FoldTraining, RoundTrainer, TunedLibrary
+from sklearn_autotune.boosting._signature import extend_signature
 from sklearn_autotune.boosting._targets import BaseTunedClassifier, BaseTunedRegressor
-from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster, extend_signature
+from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster
 
 # -- a tuned booster of LightGBM, as the one file that it would be -----------------------------------------------------
 

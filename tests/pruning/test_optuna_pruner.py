@@ -18,7 +18,8 @@ from optuna.pruners import (
 from sklearn.base import BaseEstimator
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.evaluation import FoldScore, Progress, Rung
+from sklearn_autotune.evaluation import FoldScore, Outcome, Progress, Rung
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning import FoldRacing, OptunaPrunerRule
 from tests.pruning.test_base import LARGE
 
@@ -154,6 +155,41 @@ def test_each_state_has_a_pruner_of_its_own():
 def test_states_stay_with_the_study(study):
     assert not make_state(study)[0].is_picklable
     assert OptunaPrunerRule().start(study, None).reports_values
+
+
+def test_a_stored_trial_leaves_behind_what_it_had_reported_and_which_rungs_it_had_reached():
+    study = optuna.create_study(direction="maximize", pruner=SuccessiveHalvingPruner(1, 2))
+    tell(study, *make_state(study), 0.5, 0.75, 1.0)
+    stored = study.trials[0]
+    again = optuna.create_study(direction="maximize", pruner=SuccessiveHalvingPruner(1, 2))
+    trial = again.ask()
+    tracker = OptunaPrunerRule().start(again, None)
+    outcome = Outcome(Status.COMPLETE, progress(0.5, 0.75, 1.0).folds)
+
+    replayed = tracker.replay(trial, stored, outcome, tracker.make_pruner_state(trial), is_anew=False)
+
+    assert replayed is outcome
+    assert again.trials[0].intermediate_values == stored.intermediate_values
+    assert again.trials[0].system_attrs == stored.system_attrs != {}
+
+
+def test_in_a_study_that_differs_the_pruner_is_asked_again(study):
+    tell(study, *make_state(study), 0.5, 0.7)
+    tracker = OptunaPrunerRule().start(study, None)
+    stored = optuna.create_study().ask()
+    complete, stopped = (Outcome(status, progress(0.4, 0.4).folds) for status in (Status.COMPLETE, Status.PRUNED))
+    above = Outcome(Status.PRUNED, progress(0.6, 0.7).folds)
+
+    def replay(outcome):
+        trial = study.ask()
+        state = tracker.make_pruner_state(trial)
+        frozen = study.trials[stored.number]
+        return tracker.replay(trial, frozen, outcome, state, is_anew=True), state
+
+    assert [len(replay(outcome)[0].folds) for outcome in (complete, stopped)] == [1, 1]
+    replayed, state = replay(above)
+    assert replayed is None
+    assert state.allows(progress(0.6))  # measured again: what was reported is not reported twice
 
 
 def search_scripted(pruner):

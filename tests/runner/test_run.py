@@ -1,6 +1,7 @@
 """Runs write whole folders or none, can be had again, verified, and predicted with."""
 
 import os
+import shutil
 import subprocess
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_the_script_of_a_run_predicts_what_its_model_predicts(finished, table):
 
     model = namespace["fit"](parts.train.X, parts.train.y)
 
-    predicted = runner.predict(folder, table).table["kind"]
+    predicted = runner.predict(folder, table, trust=True).table["kind"]
     assert predicted.tolist() == namespace["predict"](model, table[namespace["COLUMNS"]]).tolist()
 
 
@@ -138,13 +139,13 @@ def test_every_method_gives_a_model_that_verifies_and_predicts(method, write, tm
 
     folder = runner.run(path, folder=tmp_path / "run")
 
-    verdict = runner.verify(folder, refit=True)
+    verdict = runner.verify(folder, refit=True, trust=True)
     assert verdict.matches, verdict.checks
     namespace = {}
     monkeypatch.chdir(folder)
     exec(load_metadata(folder)["model"]["how_to_load"], namespace)
     assert namespace["model"].classes_.tolist() == ["bad", "good"]
-    found = runner.predict(folder, table.drop(columns="kind"))
+    found = runner.predict(folder, table.drop(columns="kind"), trust=True)
     assert set(found.table["kind"]) <= {"good", "bad"}
     np.testing.assert_allclose(found.table[["probability_bad", "probability_good"]].sum(axis=1), 1, rtol=1e-6)
 
@@ -157,7 +158,7 @@ def test_a_regression_by_model_selection(write, tmp_path, table):
     found = load_metadata(folder)
     assert found["task"] == "regression"
     assert abs(sum(found["blend"].values()) - 1) < 1e-9
-    assert runner.verify(folder, refit=True).matches
+    assert runner.verify(folder, refit=True, trust=True).matches
     assert found["script"]["file"] == "model.py"
 
 
@@ -168,7 +169,10 @@ def test_columns_that_are_read_as_other_types_still_predict_the_same(finished, t
     folder, _ = finished
     table.to_csv(tmp_path / "new.csv", index=False)
 
-    from_csv, from_parquet = runner.predict(folder, tmp_path / "new.csv"), runner.predict(folder, table)
+    from_csv, from_parquet = (
+        runner.predict(folder, tmp_path / "new.csv", trust=True),
+        runner.predict(folder, table, trust=True),
+    )
 
     pd.testing.assert_frame_equal(from_csv.table, from_parquet.table)
     assert from_csv.drift == []
@@ -187,3 +191,17 @@ def test_predict_refuses_what_the_model_cannot_read(change, message, finished, t
         runner.predict(finished[0], change(table))
 
     assert message in str(caught.value)
+
+
+def test_a_script_of_another_model_does_not_verify(finished, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    script = folder / "model.py"
+    script.write_text(
+        script.read_text().replace("return make_model().fit(X, y)", "return make_model().fit(X, y[::-1])")
+    )
+
+    verdict = runner.verify(folder, refit=True)
+
+    (check,) = [check for check in verdict.checks if check["name"] == "predictions, fitted again"]
+    assert not verdict.matches
+    assert "differs in" in check["found"]

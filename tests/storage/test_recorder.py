@@ -240,3 +240,14 @@ def test_a_trial_that_another_process_has_stored_is_not_stored_again(tmp_path):
     other.record(0, make_trial(0))
 
     assert stored_numbers(journals[0]) == [0]
+
+
+def test_stored_trials_of_an_earlier_search_do_not_stand_for_new_ones_of_the_same_number(tmp_path):
+    journals = [JournalStorage(JournalFileBackend(str(tmp_path / "study.log"))) for _ in range(2)]
+    make_recorder(journals[0]).record(0, make_trial(0))
+    recorder = make_recorder(journals[1])
+
+    assert [get_trial_number(trial) for trial in recorder.restart()] == [0]
+    assert recorder.read_trials_from_others([0]) == {}
+    recorder.record(0, make_trial(0))
+    assert stored_numbers(journals[0]) == [0, 0]
