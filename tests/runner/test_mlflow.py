@@ -188,7 +188,7 @@ sys.exit(main(sys.argv[1:]))
     assert sorted(os.listdir(path.parent)) == ["config.yaml", "data.parquet"]
 
     folder = runner.run(path, folder=tmp_path / "run")
-    done = subprocess.run([*command, "verify", str(folder)], capture_output=True, text=True, env=environment)
+    done = subprocess.run([*command, "verify", str(folder), "--trust"], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
 
 
