@@ -64,8 +64,23 @@ TRUSTED_TYPES = frozenset(
         *(
             f"sklearn.{name}"
             for name in (
+                "_loss.link.IdentityLink",
+                "_loss.link.Interval",
+                "_loss.link.LogLink",
+                "_loss.link.LogitLink",
+                "_loss.link.MultinomialLogit",
+                "_loss.loss.AbsoluteError",
+                "_loss.loss.ExponentialLoss",
+                "_loss.loss.HalfBinomialLoss",
+                "_loss.loss.HalfGammaLoss",
+                "_loss.loss.HalfMultinomialLoss",
+                "_loss.loss.HalfPoissonLoss",
+                "_loss.loss.HalfSquaredError",
+                "_loss.loss.HuberLoss",
+                "_loss.loss.PinballLoss",
                 "calibration._CalibratedClassifier",
                 "calibration._SigmoidCalibration",
+                "ensemble._hist_gradient_boosting.binning._BinMapper",
                 "ensemble._hist_gradient_boosting.predictor.TreePredictor",
                 "metrics._dist_metrics.ChebyshevDistance64",
                 "metrics._dist_metrics.EuclideanDistance64",
