@@ -89,11 +89,13 @@ def test_the_folder_tells_of_what_was_run_though_the_file_changes_meanwhile(comm
 
 def test_a_configuration_that_was_edited_in_the_folder_does_not_verify(copied, finished):
     folder, path = finished
-    assert runner.verify(folder, base=path.parent).matches
+    assert runner.verify(folder, base=path.parent, trust=True).matches
     with (copied / "config.yaml").open("a") as file:
         file.write("n_trials: 100\n")
 
-    failed = [check["name"] for check in runner.verify(copied, base=path.parent).checks if not check["matches"]]
+    failed = [
+        check["name"] for check in runner.verify(copied, base=path.parent, trust=True).checks if not check["matches"]
+    ]
 
     assert failed == ["config.yaml"]
 
@@ -205,3 +207,20 @@ def test_a_script_of_another_model_does_not_verify(finished, tmp_path):
     (check,) = [check for check in verdict.checks if check["name"] == "predictions, fitted again"]
     assert not verdict.matches
     assert "differs in" in check["found"]
+
+
+def test_a_target_and_predictions_that_are_distributed_otherwise_are_drift(finished, table, capsys, tmp_path):
+    folder, _ = finished
+    good = table[(table["city"] == "Rome") & (table["size"] > 0.6)]
+    new = pd.concat([good] * 20, ignore_index=True)
+    new.to_csv(tmp_path / "new.csv", index=False)
+
+    shares = {entry["column"]: entry["shift"] for entry in runner.predict(folder, new, trust=True).drift}
+
+    assert shares["kind"] > 0.4  # the target, which the table has
+    assert shares["predicted kind"] > 0.4
+    assert shares["city"] > 0.4
+    command = ["predict", str(folder), str(tmp_path / "new.csv"), "--trust", "--output", str(tmp_path / "out.csv")]
+    assert main([*command, "--max-drift", "0.3"]) == 3
+    assert "drift: predicted kind: distributed otherwise (distance 0." in capsys.readouterr().err
+    assert not any(entry["shift"] for entry in runner.predict(folder, table, trust=True).drift)
