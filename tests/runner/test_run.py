@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.runner._config import ConfigError
+from tests.inference.test_loading import MAX_MODULES
 from tests.runs import NO_REPORT, SHORT, load_metadata, parts_of
 
 # -- a run ---------------------------------------------------------------------------------------------------------
@@ -152,6 +154,21 @@ def test_every_method_gives_a_model_that_verifies_and_predicts(method, write, tm
     np.testing.assert_allclose(found.table[["probability_bad", "probability_good"]].sum(axis=1), 1, rtol=1e-6)
 
 
+def list_modules_of_loading(folder):
+    """Load a run's model in a fresh process; return the modules of Optuna and of ours that this imports."""
+    code = "import sys, joblib; joblib.load(sys.argv[1]); print(*sys.modules)"
+    command = [sys.executable, "-c", code, str(folder / "model.joblib")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [name for name in done.stdout.split() if name.partition(".")[0] in ("optuna", "sklearn_autotune")]
+
+
+def test_the_model_of_a_run_loads_without_optuna_and_with_few_of_our_modules(finished):
+    modules = list_modules_of_loading(finished[0])
+
+    assert not any(name.startswith("optuna") for name in modules)
+    assert len(modules) <= MAX_MODULES
+
+
 def test_a_regression_by_model_selection(write, tmp_path, table):
     path = write("n_trials: 3\ncv: 3\n", target="price", drop="[kind]")
 
@@ -162,6 +179,9 @@ def test_a_regression_by_model_selection(write, tmp_path, table):
     assert abs(sum(found["blend"].values()) - 1) < 1e-9
     assert runner.verify(folder, refit=True, trust=True).matches
     assert found["script"]["file"] == "model.py"
+    modules = list_modules_of_loading(folder)
+    assert not any(name.startswith("optuna") for name in modules)
+    assert len(modules) <= MAX_MODULES
 
 
 # -- verify and predict --------------------------------------------------------------------------------------------
@@ -202,7 +222,7 @@ def test_a_script_of_another_model_does_not_verify(finished, tmp_path):
         script.read_text().replace("return make_model().fit(X, y)", "return make_model().fit(X, y[::-1])")
     )
 
-    verdict = runner.verify(folder, refit=True)
+    verdict = runner.verify(folder, refit=True, trust=True)
 
     (check,) = [check for check in verdict.checks if check["name"] == "predictions, fitted again"]
     assert not verdict.matches
