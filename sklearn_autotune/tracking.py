@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from sklearn_autotune._compat.messages import make_encodable
 from sklearn_autotune._compat.mlflow import MAX_PARAM_LENGTH, import_mlflow, log_model, make_mlflow_name
 from sklearn_autotune._compat.types import FittedSearch, Predictor
 from sklearn_autotune._compat.urls import find_sqlite_file, redact_text, redact_url
@@ -292,7 +293,8 @@ class _Run:
     ) -> None:
         entities = self.mlflow.entities
         moment = int(1000 * time.time()) if when is None else when
-        named = {make_mlflow_name(name): str(value)[:MAX_PARAM_LENGTH] for name, value in params.items()}
+        texts = {name: make_encodable(str(value))[:MAX_PARAM_LENGTH] for name, value in params.items()}
+        named = {make_mlflow_name(name): text for name, text in texts.items()}
         items = [entities.Param(name, value) for name, value in named.items()]
         points = [
             entities.Metric(make_mlflow_name(name), value, moment, step)

@@ -140,7 +140,7 @@ def measure_method(
 
 def _read_outer_score(task: OuterFoldTask, raw: Any) -> float:
     """Return the score as a float; raise ValueError if it is no finite real number."""
-    scored = read_score(raw, error_score=task.error_score, name=str(task.scorer))
+    scored = read_score(raw, error_score=task.error_score, scorer=task.scorer)
     if scored.error is not None:
         raise ValueError(scored.error)
     return select_score(scored.score, None)

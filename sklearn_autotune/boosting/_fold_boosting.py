@@ -53,9 +53,6 @@ __all__ = ["BoosterFit", "FoldBoosting", "Target", "average_over_folds", "collec
 # The largest size of the histograms of one candidate's boosters; if they need more, one fold at a time is trained.
 MAX_HISTOGRAM_BYTES = 2**26
 
-# How many times longer the final fit on all rows takes than a fold: with three folds, a fold trains on two thirds.
-FINAL_FIT_IN_FOLDS = 1.5
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -106,6 +103,8 @@ class FoldBoosting:
     end_time : float or None
         Time by `clock.now` at which ``fit`` has to be over. A candidate without a deadline, such as the first one, is
         always completed; each of its folds is trained only so long that time is left for the others and the final fit.
+    has_final_fit : bool
+        Whether the winner is fitted on all rows, for which time has to be left.
     """
 
     folds: WholeFolds
@@ -116,11 +115,14 @@ class FoldBoosting:
     loss: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float] | None = None
     n_jobs: int = 1
     end_time: float | None = None
+    has_final_fit: bool = True
     _binned_folds: dict[Hashable, tuple[BinnedFold, ...]] = field(default_factory=dict, init=False, repr=False)
     _kept_predictions: dict[int, tuple[float, Sequence[np.ndarray]]] = field(
         default_factory=dict, init=False, repr=False
     )
     _curves: dict[int, list[Any]] = field(default_factory=dict, init=False, repr=False)
+    _max_bin_seconds: float = field(default=0.0, init=False, repr=False)
+    _max_fit_seconds: float = field(default=0.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         task = self.folds.task
@@ -160,7 +162,8 @@ class FoldBoosting:
                 if is_large:
                     self._train_to_point(fold_booster, len(fold_boosters[0].scores))
                 if fold_booster.is_out_of_time:  # not the last step, whichever fold it is: there is no time left for it
-                    yield Progress(index, n_folds + 1, tuple(fold_scores))
+                    yield Progress(index, n_folds + 1, tuple(fold_scores), is_out_of_time=True)
+                _keep_common_rounds(fold_boosters[: index + 1], fold_boosters[n_started:])
                 fold_scores.append(fold_booster.best)
                 self.folds.print_end(work, fold_booster.fold, fold_scores[-1])
                 if index + 1 < n_folds:
@@ -179,7 +182,24 @@ class FoldBoosting:
         if self.end_time is None or work.deadline is not None:
             return None
         now, n_waves = clock.now(), -(-n_left // self.n_jobs)
-        return now + max(0.0, self.end_time - now) / (n_waves + FINAL_FIT_IN_FOLDS)
+        seconds_left = self.end_time - self.estimate_final_seconds(0.0) - now
+        return now + max(0.0, seconds_left) / (n_waves + self._final_fit_in_folds)
+
+    @property
+    def _final_fit_in_folds(self) -> float:
+        """How many times longer the final fit on all rows takes than a fold; 0 if there is none."""
+        folds = self.folds.task.folds
+        return len(self.target.values) / min(len(fold.train) for fold in folds) if self.has_final_fit else 0.0
+
+    def estimate_final_seconds(self, fit_seconds: float) -> float:
+        """Estimate the final fit of a candidate that takes so many seconds on a fold, binning included."""
+        return self._final_fit_in_folds * (fit_seconds + self._max_bin_seconds)
+
+    def _compute_latest_end(self, fit_seconds: float) -> float | None:
+        """Return when a fold's training has to be over so that the final fit of any candidate ends in time."""
+        if self.end_time is None:
+            return None
+        return self.end_time - self.estimate_final_seconds(max(fit_seconds, self._max_fit_seconds))
 
     def _train_to_point(self, fold_booster: "FoldBooster", n_points: int) -> None:
         """Train a booster to a point and free the memory that only training needs."""
@@ -201,6 +221,7 @@ class FoldBoosting:
                     len(fold_boosters) - 1,
                     len(fold_boosters) + (not has_failed),
                     tuple(fold_booster.best for fold_booster in fold_boosters),
+                    is_out_of_time=not has_failed,
                 )
             scored_rounds = fold_boosters[0].round_grid[
                 : min(n_points, *(len(fold_booster.scores) for fold_booster in fold_boosters))
@@ -220,6 +241,7 @@ class FoldBoosting:
         self._keep_best_predictions(
             work.number, average_scores(curve[best].test, self.metric), [g.predictions[best] for g in fold_boosters]
         )
+        self._max_fit_seconds = max(self._max_fit_seconds, *(booster.fit_seconds for booster in fold_boosters))
         folds = tuple(fold_booster.score_point(best) for fold_booster in fold_boosters)
         return Progress(len(folds) - 1, len(folds), folds, curve, {self.training.rounds_param: curve[best].resource})
 
@@ -229,7 +251,8 @@ class FoldBoosting:
         """Return what a candidate's boosters predict on their test rows; those of an earlier run are trained again."""
         if number not in self._kept_predictions:
             best = choose_rung(curve, self.metric)
-            fold_boosters = self._start_boosters(self.folds.clone_with_params(params)[0], None)
+            model = self.folds.clone_with_params(params)[0]
+            fold_boosters = self._start_boosters(model, None, tuple(rung.resource for rung in curve))
             try:
                 for fold_booster in fold_boosters:
                     self._train_to_point(fold_booster, best + 1)
@@ -248,12 +271,15 @@ class FoldBoosting:
 
     # -- boosters and their scores -------------------------------------------------------------------------------------
 
-    def _start_boosters(self, model: Any, deadline: float | None) -> list["FoldBooster"]:
-        round_grid = make_round_grid(self.training.get_learning_rate(model), self.max_rounds)
+    def _start_boosters(
+        self, model: Any, deadline: float | None, round_grid: tuple[int, ...] | None = None
+    ) -> list["FoldBooster"]:
+        if round_grid is None:
+            round_grid = make_round_grid(self.training.get_learning_rate(model), self.max_rounds)
         # All trainers are made before the first thread is started: making one may fail.
         trainers = [binned.make_trainer(model, self.target.classes) for binned in self._bin_folds(model)]
         return [
-            FoldBooster(self, fold, trainer, round_grid, deadline)
+            FoldBooster(self, fold, trainer, round_grid, deadline, self._compute_latest_end)
             for fold, trainer in zip(self.folds.task.folds, trainers, strict=True)
         ]
 
@@ -325,7 +351,21 @@ class FoldBoosting:
         task = self.folds.task
         fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
         weight = self.target.compute_weights(fold.train, fit_params.get("sample_weight"))
-        return self.training.bin_fold(model, FoldRows(X_train, self.target.values[fold.train], weight, X_test))
+        start = clock.now()
+        binned = self.training.bin_fold(model, FoldRows(X_train, self.target.values[fold.train], weight, X_test))
+        self._max_bin_seconds = max(self._max_bin_seconds, clock.now() - start)
+        return binned
+
+
+def _keep_common_rounds(finished: Sequence[FoldBooster], to_start: Sequence[FoldBooster]) -> None:
+    """Score all folds with the rounds that all have, if for one of them time was up before its first point."""
+    if not any(fold_booster.is_cut for fold_booster in finished):
+        return
+    n_rounds = min(fold_booster.round_grid[-1] for fold_booster in finished if fold_booster.is_cut)
+    for fold_booster in finished:
+        fold_booster.keep_rounds(n_rounds)
+    for fold_booster in to_start:
+        fold_booster.round_grid = (n_rounds,)
 
 
 @dataclass(frozen=True, slots=True)

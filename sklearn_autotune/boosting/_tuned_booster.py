@@ -219,6 +219,7 @@ class BaseTunedBooster(BaseSearch):
             self._get_loss() if self.scoring is None else None,
             effective_n_jobs(self.n_jobs),
             deadline,
+            bool(self.refit),
         )
         spec = self._make_spec(task, space, evaluation, known_candidates, deadline)
         winner = run_search(spec, self._publish, self._publish_partial).winner
@@ -354,7 +355,7 @@ class BaseTunedBooster(BaseSearch):
                 n_threads_per_candidate=len(task.folds),
             ),
             pruning_rule=self._choose_pruning_rule(),
-            make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
+            make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit), evaluation.estimate_final_seconds),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
             make_proposer=make_proposer if refines else propose_nothing,
             first_candidates=first_candidates,

@@ -170,9 +170,9 @@ class XGBoostTrainer:
         self.booster.update(self.fold.train, self.n_rounds, self.objective)
         self.n_rounds += 1
 
-    def predict_test_rows(self) -> np.ndarray:
-        """Predict the fold's test rows with all rounds."""
-        return self.booster.predict(self.fold.test)
+    def predict_test_rows(self, n_rounds: int | None = None) -> np.ndarray:
+        """Predict the fold's test rows with the first rounds, or with all."""
+        return self.booster.predict(self.fold.test, iteration_range=(0, n_rounds or 0))
 
     def predict_training_rows(self, n_rounds: int) -> np.ndarray:
         """Predict the fold's training rows with the first rounds."""

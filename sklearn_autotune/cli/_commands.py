@@ -237,8 +237,7 @@ def _describe_failures(comparison: Comparison) -> list[str]:
 
 def verify_command(args: argparse.Namespace) -> int:
     """Compute a run's scores again and print whether they match."""
-    _warn_about_joblib(Path(args.run), args)
-    verdict = verify(args.run, base=args.base, refit=args.refit)
+    verdict = verify(args.run, base=args.base, refit=args.refit, trust=args.trust)
     if args.json:
         _print_json({"matches": verdict.matches, "checks": verdict.checks})
     else:
@@ -257,8 +256,7 @@ def _shorten_value(value: object) -> str:
 
 def predict_command(args: argparse.Namespace) -> int:
     """Predict with a run's model."""
-    _warn_about_joblib(Path(args.run), args)
-    found = predict(args.run, args.data)
+    found = predict(args.run, args.data, trust=args.trust)
     drifted = [column for column in found.drift if args.max_drift is not None and column["share"] > args.max_drift]
     for note in found.notes:
         sys.stderr.write(f"note: {note}\n")
@@ -277,6 +275,8 @@ def predict_command(args: argparse.Namespace) -> int:
 def _describe_drift(column: dict[str, Any]) -> str:
     words = {"outside": "outside the training range", "unseen": "not seen in training", "more_missing": "more missing"}
     parts = [f"{column[name]:.1%} {text}" for name, text in words.items() if column[name] > 0]
+    if column["shift"] > 0:
+        parts.append(f"distributed otherwise (distance {column['shift']:.2f} of 1)")
     shown = f", for instance {', '.join(column['examples'])}" if column["examples"] else ""
     return f"{column['column']}: {' and '.join(parts)}{shown}"
 
@@ -291,11 +291,6 @@ def _write_table(table: "pd.DataFrame", path: Path) -> None:
         else:
             table.to_csv(file, index=False)
     partial.replace(path)
-
-
-def _warn_about_joblib(folder: Path, args: argparse.Namespace) -> None:
-    if read_metadata(folder)["model"]["format"] == "joblib" and not args.trust:
-        sys.stderr.write("note: a joblib file runs code when it is loaded: only if you trust it (--trust: I do)\n")
 
 
 def init_command(args: argparse.Namespace) -> int:

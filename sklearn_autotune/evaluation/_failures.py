@@ -126,14 +126,18 @@ def call_scorer(
     -------
     scored : Scored
     """
-    raw, error = attempt(lambda: scorer(*args, **params), error_score)
-    if error is not None:
-        failed: Any = error_score if failed_score is None else failed_score
-        return Scored(failed, error, Failure.SCORE)
-    return read_score(raw, error_score=error_score, metric=metric, name=str(scorer))
+
+    def score() -> Scored:
+        return read_score(scorer(*args, **params), error_score=error_score, metric=metric, scorer=scorer)
+
+    scored, error = attempt(score, error_score)
+    if scored is not None:
+        return scored
+    failed: Any = error_score if failed_score is None else failed_score
+    return Scored(failed, error, Failure.SCORE)
 
 
-def read_score(raw: Any, *, error_score: Any, metric: str | None = None, name: str = "") -> Scored:
+def read_score(raw: Any, *, error_score: Any, metric: str | None = None, scorer: object = None) -> Scored:
     """Read what a scorer returned: a number, or a dict of numbers.
 
     Raises
@@ -147,11 +151,11 @@ def read_score(raw: Any, *, error_score: Any, metric: str | None = None, name: s
     Scored(score=1.0, error=None, failure=None)
     >>> read_score(float("inf"), error_score=0.0).error
     'The score is inf, which is not a finite number.'
-    >>> read_score(1j, error_score=0.0, name="mine")[:2]
+    >>> read_score(1j, error_score=0.0, scorer="mine")[:2]
     (0.0, "scoring must return a number, got 1j (<class 'complex'>) instead. (scorer=mine)")
     """
     if not isinstance(raw, dict):
-        return _read_number(raw, error_score, name)
+        return _read_number(raw, error_score, scorer)
     if not raw:
         return Scored(error_score, "scoring must return at least one score, got an empty dict instead.", Failure.SCORE)
     read = {key: _read_number(value, error_score, key) for key, value in raw.items()}
@@ -163,7 +167,7 @@ def read_score(raw: Any, *, error_score: Any, metric: str | None = None, name: s
     return Scored(scores, others[0], Failure.OTHER_SCORE) if others else Scored(scores)
 
 
-def _read_number(value: Any, error_score: Any, name: str) -> Scored:
+def _read_number(value: Any, error_score: Any, scorer: object) -> Scored:
     if hasattr(value, "item"):
         with suppress(ValueError):  # an array with several entries
             value = value.item()
@@ -171,7 +175,7 @@ def _read_number(value: Any, error_score: Any, name: str) -> Scored:
         return Scored(error_score, make_storable(value), Failure.SCORE)
     number = _convert_to_float(value)
     if number is None:
-        message = f"scoring must return a number, got {value} ({type(value)}) instead. (scorer={name})"
+        message = f"scoring must return a number, got {value} ({type(value)}) instead. (scorer={scorer})"
         if error_score == "raise":
             raise ValueError(message)
         return Scored(error_score, make_storable(message), Failure.SCORE)

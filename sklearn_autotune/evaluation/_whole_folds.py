@@ -88,7 +88,7 @@ class WholeFolds:
             if error is None:
                 test = self.score(estimator, X_test, y_test, fold.test)
                 score_seconds = time.perf_counter() - start - fit_seconds
-                if task.return_train_score and test.failure != Failure.SCORE:
+                if task.return_train_score:
                     train = self.score(estimator, X_train, y_train, fold.train)
         return self.make_fold_score(error, test, train, fit_seconds, score_seconds, stop)
 

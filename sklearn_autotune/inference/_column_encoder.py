@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 
 from sklearn_autotune.inference._column_values import ColumnValues, is_dataframe, read_column, read_objects
 
-__all__ = ["ColumnEncoder", "clip_outliers", "fill_missing_codes"]
+__all__ = ["ColumnEncoder", "clip_outliers", "encode_categories", "fill_missing_codes"]
 
 # Models read numbers as 32-bit floats.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
@@ -169,7 +169,8 @@ class ColumnEncoder:
                 encoded += [np.full(len(column.values), np.nan)] * len(self.parts[index])
                 continue
             if index in self.categories:
-                encoded.append(_encode_categories(column.values, self.categories[index], name, self.missing))
+                encoded.append(encode_categories(column.values, self.categories[index]))
+                _warn_if_unknown(encoded[-1], column, self.categories[index], name)
                 continue
             parts = self._split_column(column, index, name)
             if self.reads_missing and self.holds[index] in ALSO_READ:
@@ -260,8 +261,8 @@ def _read_number(text: str) -> int | float | None:
     return int(text) if "." not in text else int(number) if number.is_integer() else number
 
 
-def _encode_categories(values: list[Any], categories: list[Any], name: Any, missing: float) -> np.ndarray:
-    """Return the indices of values among the categories; NaN for unknown values, with a warning if all are."""
+def encode_categories(values: Sequence[Any], categories: Sequence[Any]) -> np.ndarray:
+    """Return the indices of values among the categories, compared as `ColumnEncoder` says; NaN for unknown values."""
     codes: dict[Any, float] = {value: float(code) for code, value in enumerate(categories)}
     number_codes: dict[Any, float] = {}
     for text in sorted((value for value in categories if isinstance(value, str)), key=len):
@@ -274,15 +275,17 @@ def _encode_categories(values: list[Any], categories: list[Any], name: Any, miss
         elif code is None and value is not None:
             code = number_codes.get(value)
         found[value] = np.nan if code is None else code
-    unknown = [value for value in found if value is not None and value != missing]
-    if unknown and categories and all(code != code for code in found.values()):
+    return np.fromiter(map(found.__getitem__, values), dtype=np.float64, count=len(values))
+
+
+def _warn_if_unknown(encoded: np.ndarray, column: ColumnValues, categories: list[Any], name: Any) -> None:
+    if categories and len(encoded) and np.isnan(encoded).all():
         warnings.warn(
-            f"Column {name!r} holds none of the categories of training: it holds {unknown[:3]}, and training had "
-            f"{categories[:3]}. All its values are taken for missing.",
+            f"Column {name!r} holds none of the categories of training: it holds {column.find_examples()}, and "
+            f"training had {categories[:3]}. All its values are taken for missing.",
             UserWarning,
             stacklevel=2,
         )
-    return np.fromiter(map(found.__getitem__, values), dtype=np.float64, count=len(values))
 
 
 # -- functions of encoded columns that a preparation applies; a kept model refers to them by name ----------------------

@@ -124,6 +124,8 @@ class HalvingState:
 
     def allows(self, progress: Progress) -> bool:
         """Whether the candidate may go on to the next rung."""
+        if progress.has_failed:
+            return True
         rung = progress.curve[-1]
         mean = average_scores(rung.test, self.metric)
-        return progress.has_failed or not mean < self.min_means.get(rung.resource, float("-inf"))
+        return not mean < self.min_means.get(rung.resource, float("-inf"))

@@ -52,7 +52,7 @@ def list_values(
     values : dict of int to float
         For `WilcoxonPruner` the score of each fold, of all rungs, numbered from 0. For any other pruner the mean of the
         folds so far, by the number of the fold, from 0; or the mean of each rung, by its amount of the resource. What
-        comes after a failed fold is left out.
+        comes after a failed fold is left out, and so is a rung without a score.
     """
     if _compares_instances(pruner):
         measured = [score for rung in curve for score in rung.test] or [fold.test for fold in folds]
@@ -61,6 +61,8 @@ def list_values(
         values = [(rung.resource, average_scores(rung.test, metric)) for rung in curve]
     else:
         values = [(number, average_folds(folds[: number + 1], metric)) for number in range(len(folds))]
+    if curve:
+        return {step: value for step, value in values if isfinite(value)}
     return dict(takewhile(lambda step_and_value: isfinite(step_and_value[1]), values))
 
 

@@ -28,8 +28,10 @@ from sklearn_autotune.runner._data import RunData, read_run_data, read_table
 from sklearn_autotune.runner._folder import (
     CONFIG,
     METADATA,
+    SCRIPT,
     RunFolderError,
     choose_new_folder,
+    find_own_file,
     load_model,
     read_metadata,
     save_model,
@@ -160,6 +162,7 @@ def run(
         metadata = (
             origin
             | _describe_search(run_data, search)
+            | _describe_target(run_data, model)
             | {
                 "created": created.isoformat(timespec="seconds"),
                 "seconds": seconds | {"total": time.perf_counter() - start},
@@ -218,7 +221,7 @@ def _score_model(config: Config, run_data: RunData, search: BaseSearch, model: P
 def _export_script(search: BaseSearch) -> dict[str, Any]:
     """Return the exported script, or the reason why it is missing."""
     try:
-        return {"file": "model.py", "code": export_code(search), "missing_because": None}
+        return {"file": SCRIPT, "code": export_code(search), "missing_because": None}
     except ValueError as error:
         return {"file": None, "missing_because": str(error)}
 
@@ -243,10 +246,27 @@ def _describe_search(run_data: RunData, search: BaseSearch) -> dict[str, Any]:
     }
 
 
+def _describe_target(run_data: RunData, model: Predictor) -> dict[str, Any]:
+    """Return how the target is distributed in training, and what the model predicts for the rows held out.
+
+    Without rows held out it is what the model predicts for the training rows.
+    """
+    rows = run_data.train if run_data.holdout is None else run_data.holdout
+    return {
+        "target_profile": _profile_target(run_data.train.y),
+        "prediction_profile": _profile_target(model.predict(rows.X)),
+    }
+
+
+def _profile_target(values: Any) -> dict[str, Any]:
+    pandas = import_optional("pandas", "Profiles")
+    return make_profile(pandas.DataFrame({"target": np.asarray(values)}))[0]
+
+
 # -- verify ------------------------------------------------------------------------------------------------------------
 
 
-def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = False) -> Verdict:
+def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = False, trust: bool = False) -> Verdict:
     """Compute a run's scores again, from its data and its model, and compare them with the recorded ones.
 
     Parameters
@@ -258,6 +278,8 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     refit : bool, default=False
         Also fit the model again with the script in the folder, score it, and compare its predictions for the training
         rows with those of the model in the folder.
+    trust : bool, default=False
+        Whether whoever wrote the folder may run code on this machine, which a joblib file and the script do.
 
     Returns
     -------
@@ -266,14 +288,13 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     Raises
     ------
     ConfigError, RunFolderError
-        If the data or the model are not there, or the model is not the file that was written.
-
-    Warns
-    -----
-    A model in joblib's format runs code when it is loaded: verify only folders that you trust.
+        If the data or the model are not there, the model is not the file that was written, or ``trust`` is needed. The
+        data are read from where the folder says.
     """
     folder = Path(folder)
     metadata = read_metadata(folder)
+    script = _find_script(folder, metadata, trust=trust) if refit else None
+    model = load_model(folder, metadata, trust=trust)
     config = Config.model_validate(metadata["config"])
     run_data = read_run_data(config, Path(metadata["config_folder"] if base is None else base))
     checks = [_compare_values("config", metadata["config_hash"], hash_config(config))]
@@ -283,10 +304,10 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     for name, recorded in metadata["data"].items():
         checks.append(_compare_values(name, recorded["sha256"], run_data.fingerprint[name]["sha256"]))
     recorded = metadata["scores"]
-    models = {"": load_model(folder, metadata)}
-    if refit:
-        models[", fitted again"] = again = _fit_again(folder, metadata, run_data)
-        difference = find_difference(models[""], again, run_data.train.X)
+    models = {"": model}
+    if script is not None:
+        models[", fitted again"] = again = _fit_again(script, run_data)
+        difference = find_difference(model, again, run_data.train.X)
         checks.append(_compare_values("predictions, fitted again", "the same", difference or "the same"))
     for words, model in models.items():
         for name, rows in (("train", run_data.train), ("holdout", run_data.holdout)):
@@ -301,14 +322,22 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     return Verdict(all(check["matches"] for check in checks), checks)
 
 
-def _fit_again(folder: Path, metadata: dict[str, Any], run_data: RunData) -> Any:
-    """Fit the model with the script of the run."""
+def _find_script(folder: Path, metadata: dict[str, Any], *, trust: bool) -> Path:
+    """Return the script of the run, which is going to be run."""
     script = metadata["script"]
     if script["file"] is None:
         raise RunFolderError(f"{folder}: there is no script to fit by: {script['missing_because']}")
-    path = folder / script["file"]
-    if not path.is_file():
-        raise RunFolderError(f"{path}: the script is missing")
+    path = find_own_file(folder, script["file"], SCRIPT, "script")
+    if not trust:
+        raise RunFolderError(
+            f"{path}: fitting again runs this script. If you trust whoever wrote this folder, say so: trust=True, or "
+            "--trust on the command line."
+        )
+    return path
+
+
+def _fit_again(path: Path, run_data: RunData) -> Any:
+    """Fit the model with the script of the run."""
     return run_script(path.read_text(encoding="utf-8"), str(path))["fit"](run_data.train.X, run_data.train.y)
 
 
@@ -320,13 +349,16 @@ def _compare_values(name: str, recorded: object, found: Any, tolerance: float = 
     return {"name": name, "recorded": recorded, "found": found, "matches": matches}
 
 
-def load(folder: str | Path) -> Any:
+def load(folder: str | Path, *, trust: bool = False) -> Any:
     """Load the model of a run.
 
     Parameters
     ----------
     folder : str or Path
         The run folder.
+    trust : bool, default=False
+        Whether whoever wrote the folder may run code on this machine. A model in joblib's format needs it, one in
+        skops' format does not.
 
     Returns
     -------
@@ -336,21 +368,17 @@ def load(folder: str | Path) -> Any:
     Raises
     ------
     RunFolderError
-        If there is no model, it is not the file that was written, or a skops file holds types of other packages than
-        those that are trusted.
-
-    Warns
-    -----
-    A model in joblib's format runs code when it is loaded: load only from folders that you trust.
+        If there is no model, it is not the file that was written, ``trust`` is needed, or a skops file holds types that
+        are not trusted.
     """
     folder = Path(folder)
-    return load_model(folder, read_metadata(folder))
+    return load_model(folder, read_metadata(folder), trust=trust)
 
 
 # -- predict -----------------------------------------------------------------------------------------------------------
 
 
-def predict(folder: str | Path, data: "str | Path | pd.DataFrame") -> Predictions:
+def predict(folder: str | Path, data: "str | Path | pd.DataFrame", *, trust: bool = False) -> Predictions:
     """Predict with a run's model, and report the columns in which the rows differ from the training rows.
 
     Parameters
@@ -360,6 +388,8 @@ def predict(folder: str | Path, data: "str | Path | pd.DataFrame") -> Prediction
     data : str, Path or pandas.DataFrame
         A CSV or Parquet file, or a table. Columns may come in any order; those that the model does not know are left
         out.
+    trust : bool, default=False
+        As of `load`.
 
     Returns
     -------
@@ -368,11 +398,8 @@ def predict(folder: str | Path, data: "str | Path | pd.DataFrame") -> Prediction
     Raises
     ------
     ConfigError, RunFolderError
-        If a file is missing, a column is missing, or a column holds words where training had numbers.
-
-    Warns
-    -----
-    A model in joblib's format runs code when it is loaded: predict only with folders that you trust.
+        If a file is missing, a column is missing, a column holds words where training had numbers, or ``trust`` is
+        needed.
     """
     folder = Path(folder)
     metadata = read_metadata(folder)
@@ -383,10 +410,29 @@ def predict(folder: str | Path, data: "str | Path | pd.DataFrame") -> Prediction
         )
     except ValueError as error:
         raise ConfigError(f"{data if isinstance(data, str | Path) else 'data'}: {error}") from None
-    model = load_model(folder, metadata)
+    model = load_model(folder, metadata, trust=trust)
     pandas = import_optional("pandas", "Predicting")
     found = pandas.DataFrame({metadata["target"]: model.predict(X)}, index=table.index)
     if is_classifier(model):
         for label, column in zip(model.classes_.tolist(), model.predict_proba(X).T, strict=True):
             found[f"probability_{label}"] = column
-    return Predictions(found, measure_drift(X, metadata["columns"]), notes)
+    drift = measure_drift(X, metadata["columns"]) + _measure_target_drift(table, found, metadata)
+    return Predictions(found, sorted(drift, key=lambda entry: -entry["share"]), notes)
+
+
+def _measure_target_drift(
+    table: "pd.DataFrame", found: "pd.DataFrame", metadata: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Measure the drift of the predictions, and of the target if the table has it."""
+    name, drift = metadata["target"], []
+    for kind, label, values in (("prediction", f"predicted {name}", found), ("target", name, table)):
+        profile = metadata.get(f"{kind}_profile")
+        if profile is None or name not in values.columns:
+            continue
+        profile = profile | {"name": name}
+        try:
+            known, _ = align_to_profile(values.loc[values[name].notna(), [name]], [profile])
+        except ValueError:  # a target of another kind says nothing, and the model needs none
+            continue
+        drift += [entry | {"column": label} for entry in measure_drift(known, [profile])] if len(known) else []
+    return drift

@@ -51,6 +51,7 @@ def run_search(
     """
     phase_timer = PhaseTimer()
     loops: list[TrialLoop] = []
+    is_measured = False
 
     def make_run() -> SearchRun:
         records = tuple(sorted(loops[-1].records, key=lambda record: record.number))
@@ -63,10 +64,12 @@ def run_search(
             closing(_wrap_with_claims(make_executor(spec.execution), recorder)) as executor,
         ):
             _measure_candidates(spec, loops, phase_timer, recorder, executor)
+            is_measured = True
             published = publish(make_run())
         spec.contexts.end()
-    except BaseException:
-        if loops:
+    except BaseException as error:
+        # After an error in `publish`, such as one of a user's ``refit``, what could be published has been.
+        if loops and not (is_measured and isinstance(error, Exception)):
             publish_partial(make_run())
         raise
     return published

@@ -13,6 +13,7 @@ done again.
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 import optuna
@@ -449,7 +450,9 @@ class TrialLoop:
                     trial.report(value, step)
             return
         for rung in outcome.curve:
-            trial.report(average_scores(rung.test, self.metric), rung.resource)
+            mean = average_scores(rung.test, self.metric)
+            if isfinite(mean):  # few training rows may have been too few for the candidate
+                trial.report(mean, rung.resource)
         if outcome.status == Status.PRUNED and not outcome.curve:
             trial.report(self._average_folds(outcome), len(outcome.folds) - 1)
 

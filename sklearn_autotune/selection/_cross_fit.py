@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from traceback import format_exc
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,15 @@ from sklearn_autotune.boosting._early_stopping import (
     set_prediction_rounds,
 )
 from sklearn_autotune.evaluation import (
+    Failure,
     Fold,
     FoldScore,
     Progress,
+    Scored,
     Task,
     WorkItem,
+    attempt,
+    call_scorer,
     make_fixed_predictions,
 )
 from sklearn_autotune.execution._worker import dumps, loads
@@ -159,15 +163,19 @@ class CrossFitEvaluation:
             return
         for step in range(len(folds)):
             start = time.perf_counter()
-            try:
-                scores = self._measure_fold(family, work, step, result, times, limits)
-            except (Exception, SystemExit):
-                if self.task.error_score == "raise":
-                    raise
-                failed = FoldScore(float("nan"), None, time.perf_counter() - start, 0.0, format_exc())
-                yield Progress(len(folds) - 1, len(folds), (failed,) * len(folds))
+            measured, error = attempt(
+                partial(self._measure_fold, family, work, step, result, times, limits), self.task.error_score
+            )
+            scores = [Scored(float("nan"), error, Failure.FIT)] if measured is None else measured
+            failed = next((scored for scored in scores if scored.error is not None), None)
+            if failed is not None:
+                seconds = time.perf_counter() - start
+                fold_score = FoldScore(failed.score, None, seconds, 0.0, failed.error, failed.failure)
+                yield Progress(len(folds) - 1, len(folds), (fold_score,) * len(folds))
                 return
-            fold_scores = tuple(FoldScore(score, None, *spent) for score, spent in zip(scores, times, strict=True))
+            fold_scores = tuple(
+                FoldScore(scored.score, None, *spent) for scored, spent in zip(scores, times, strict=True)
+            )
             is_out_of_time = self._is_out_of_time(family, work, times)
             yield Progress(step, len(folds), fold_scores, artifacts=result, is_out_of_time=is_out_of_time)
 
@@ -199,7 +207,7 @@ class CrossFitEvaluation:
         result: CrossFitResult,
         times: list[tuple[float, float]],
         limits: list[float],
-    ) -> list[float]:
+    ) -> list[Scored]:
         """Fit and predict on the next fold, add predictions and times, and return the scores of all folds so far.
 
         Whatever fails here, the fit, the predictions or the scorer, costs this candidate alone.
@@ -238,7 +246,7 @@ class CrossFitEvaluation:
             result.predictions[index] = predict_all_classes(model, take_rows(self.task.X, fold.test), self.classes)
             times[index] = (sum(times[index]), time.perf_counter() - start)
 
-    def _score_folds(self, result: CrossFitResult, folds: Sequence[Fold]) -> list[float]:
+    def _score_folds(self, result: CrossFitResult, folds: Sequence[Fold]) -> list[Scored]:
         """Score the predictions of some folds, scaled by the temperature that is best for all of them together.
 
         Where the score depends on the order of the predictions alone, it is that of the predictions as they are.
@@ -252,13 +260,21 @@ class CrossFitEvaluation:
                 predictions = [apply_temperature(values, result.temperature) for values in predictions]
         return [self.score(values, fold.test) for values, fold in zip(predictions, folds, strict=True)]
 
-    def score(self, prediction: np.ndarray, rows: np.ndarray) -> float:
+    def score(self, prediction: np.ndarray, rows: np.ndarray) -> Scored:
         """Score predictions for some rows with the task's scorer; higher is better."""
         placeholder = np.zeros((len(rows), 1))
         params = take_metadata_rows(self.task.X, params=self.task.score_params, indices=rows)
         y = take_rows(self.task.y, rows)
         model = make_fixed_predictions(placeholder, prediction, self.classes)
-        return float(self.task.scorer(model, placeholder, y, **params))
+        scored = call_scorer(self.task.scorer, (model, placeholder, y), params, error_score=self._error_score)
+        if isinstance(scored.score, dict):
+            raise TypeError(f"AutoModelSelector takes one score, and scoring returned {', '.join(scored.score)}.")
+        return scored
+
+    @property
+    def _error_score(self) -> float | str:
+        """NaN, so that a failed score is seen, or "raise"."""
+        return "raise" if self.task.error_score == "raise" else float("nan")
 
     def _take_weights(self, rows: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
         weight = params.get("sample_weight")

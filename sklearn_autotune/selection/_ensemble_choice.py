@@ -5,13 +5,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from traceback import format_exc
 from typing import Any
 
 import numpy as np
 
 from sklearn_autotune._compat import clock
-from sklearn_autotune.evaluation import compute_log_loss
+from sklearn_autotune.evaluation import compute_log_loss, select_score
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.search._trial_loop import TrialRecord
@@ -103,21 +102,14 @@ class EnsembleScorer:
     def score(self, prediction: np.ndarray, parts: Sequence[int]) -> float:
         """Score predictions for the rows of some parts; higher is better.
 
-        Minus infinity if the task's scorer fails, or gives no finite number: such predictions are never chosen.
+        Minus infinity if the task's scorer fails, or gives no finite number: such predictions are not chosen.
         """
         rows = np.concatenate([self.rows[part] for part in parts])
-        try:
-            score = self._compute_score(prediction, rows)
-        except (Exception, SystemExit):
-            if self.cross_fit.task.error_score == "raise":
-                raise
-            logger.info("The scorer failed on predictions that may be blended:\n%s", format_exc())
-            return float("-inf")
-        return score if isfinite(score) else float("-inf")
-
-    def _compute_score(self, prediction: np.ndarray, rows: np.ndarray) -> float:
         if not self.has_default_scoring:
-            return self.cross_fit.score(prediction, rows)
+            scored = self.cross_fit.score(prediction, rows)
+            if scored.error is not None:
+                logger.info("The score of predictions that may be blended failed:\n%s", scored.error)
+            return float("-inf") if scored.error is not None else select_score(scored.score, None)
         weight = self.cross_fit.task.score_params.get("sample_weight")
         weight = None if weight is None else np.asarray(weight, dtype=float)[rows]
         truth = self.cross_fit.targets[rows]

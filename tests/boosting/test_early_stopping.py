@@ -17,6 +17,7 @@ from sklearn.model_selection import train_test_split
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.boosting._early_stopping import (
     allot_round_seconds,
+    clone_as_fitted,
     clone_with_rounds,
     clone_without_early_stopping,
     fit_with_early_stopping,
@@ -90,6 +91,19 @@ def test_without_time_there_is_one_round(family, parts):
     assert get_best_rounds(model) == 1
     assert np.isfinite(predict(model, X_seen, is_classifier)).all()
     clone(model), pickle.loads(pickle.dumps(model))  # nothing of the clock is left on it
+
+
+@pytest.mark.parametrize("family", BOOSTERS)
+def test_a_fit_without_the_rows_of_early_stopping_gives_the_same_model(family, parts):
+    is_classifier, X, X_seen, y, y_seen = parts
+    model = make(family, is_classifier)
+    fit_with_early_stopping(model, X, y, (X_seen, y_seen), seconds=None, fit_params={})
+    set_prediction_rounds(model, get_best_rounds(model) + 1)
+    again = clone_as_fitted(model)
+    assert not has_early_stopping(again)
+    found, expected = (predict(fitted, X_seen, is_classifier) for fitted in (again.fit(X, y), model))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert clone_as_fitted(again).get_params() == again.get_params()
 
 
 @pytest.mark.parametrize("family", BOOSTERS)

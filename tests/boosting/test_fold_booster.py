@@ -177,6 +177,39 @@ def test_after_its_end_time_it_is_still_scored_once_and_counts(start):
     assert fold_booster.scored_rounds == (1,)
 
 
+def test_before_its_first_point_it_is_scored_with_the_rounds_that_it_has(start):
+    fold_booster = start()
+    fold_booster.round_grid = (50, 100)
+    fold_booster.end_time = clock.now() - 1
+
+    train(fold_booster, None)
+
+    assert fold_booster.is_cut
+    assert fold_booster.scored_rounds == (1,)
+    assert len(fold_booster.scores) == fold_booster.trainer.n_rounds == 1
+
+
+def test_it_can_be_scored_with_its_first_rounds_only(start):
+    fold_booster, short = train(start(), 4), start()
+    short.round_grid = (3, 5)
+    train(short, 1)
+
+    fold_booster.keep_rounds(3)
+
+    assert fold_booster.scored_rounds == (3,)
+    assert fold_booster.scores == short.scores
+    np.testing.assert_array_equal(fold_booster.predictions[0], short.predictions[0])
+
+
+def test_it_is_out_of_time_if_the_final_fit_of_its_candidate_would_be(start):
+    fold_booster = start(deadline=clock.now() + 1000)
+    fold_booster.compute_latest_end = lambda fit_seconds: clock.now() - 1
+
+    train(fold_booster, None)
+
+    assert fold_booster.is_out_of_time
+
+
 # -- failures ----------------------------------------------------------------------------------------------------------
 
 

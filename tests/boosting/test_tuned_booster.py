@@ -28,8 +28,8 @@ class LightGBMTrainer:
         self.booster.update()
         self.n_rounds += 1
 
-    def predict_test_rows(self):
-        return self.predict_rows(self.X_test)
+    def predict_test_rows(self, n_rounds=None):
+        return self.booster.predict(self.X_test, num_iteration=n_rounds, num_threads=1)
 
     def predict_training_rows(self, n_rounds):
         return self.booster.predict(self.X_train, num_iteration=n_rounds, num_threads=1)

@@ -1,7 +1,9 @@
 """Runs write whole folders or none, can be had again, verified, and predicted with."""
 
 import os
+import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pytest
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.runner._config import ConfigError
+from tests.inference.test_loading import MAX_MODULES
 from tests.runs import NO_REPORT, SHORT, load_metadata, parts_of
 
 # -- a run ---------------------------------------------------------------------------------------------------------
@@ -88,11 +91,13 @@ def test_the_folder_tells_of_what_was_run_though_the_file_changes_meanwhile(comm
 
 def test_a_configuration_that_was_edited_in_the_folder_does_not_verify(copied, finished):
     folder, path = finished
-    assert runner.verify(folder, base=path.parent).matches
+    assert runner.verify(folder, base=path.parent, trust=True).matches
     with (copied / "config.yaml").open("a") as file:
         file.write("n_trials: 100\n")
 
-    failed = [check["name"] for check in runner.verify(copied, base=path.parent).checks if not check["matches"]]
+    failed = [
+        check["name"] for check in runner.verify(copied, base=path.parent, trust=True).checks if not check["matches"]
+    ]
 
     assert failed == ["config.yaml"]
 
@@ -105,7 +110,7 @@ def test_the_script_of_a_run_predicts_what_its_model_predicts(finished, table):
 
     model = namespace["fit"](parts.train.X, parts.train.y)
 
-    predicted = runner.predict(folder, table).table["kind"]
+    predicted = runner.predict(folder, table, trust=True).table["kind"]
     assert predicted.tolist() == namespace["predict"](model, table[namespace["COLUMNS"]]).tolist()
 
 
@@ -138,15 +143,30 @@ def test_every_method_gives_a_model_that_verifies_and_predicts(method, write, tm
 
     folder = runner.run(path, folder=tmp_path / "run")
 
-    verdict = runner.verify(folder, refit=True)
+    verdict = runner.verify(folder, refit=True, trust=True)
     assert verdict.matches, verdict.checks
     namespace = {}
     monkeypatch.chdir(folder)
     exec(load_metadata(folder)["model"]["how_to_load"], namespace)
     assert namespace["model"].classes_.tolist() == ["bad", "good"]
-    found = runner.predict(folder, table.drop(columns="kind"))
+    found = runner.predict(folder, table.drop(columns="kind"), trust=True)
     assert set(found.table["kind"]) <= {"good", "bad"}
     np.testing.assert_allclose(found.table[["probability_bad", "probability_good"]].sum(axis=1), 1, rtol=1e-6)
+
+
+def list_modules_of_loading(folder):
+    """Load a run's model in a fresh process; return the modules of Optuna and of ours that this imports."""
+    code = "import sys, joblib; joblib.load(sys.argv[1]); print(*sys.modules)"
+    command = [sys.executable, "-c", code, str(folder / "model.joblib")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [name for name in done.stdout.split() if name.partition(".")[0] in ("optuna", "sklearn_autotune")]
+
+
+def test_the_model_of_a_run_loads_without_optuna_and_with_few_of_our_modules(finished):
+    modules = list_modules_of_loading(finished[0])
+
+    assert not any(name.startswith("optuna") for name in modules)
+    assert len(modules) <= MAX_MODULES
 
 
 def test_a_regression_by_model_selection(write, tmp_path, table):
@@ -157,8 +177,11 @@ def test_a_regression_by_model_selection(write, tmp_path, table):
     found = load_metadata(folder)
     assert found["task"] == "regression"
     assert abs(sum(found["blend"].values()) - 1) < 1e-9
-    assert runner.verify(folder, refit=True).matches
+    assert runner.verify(folder, refit=True, trust=True).matches
     assert found["script"]["file"] == "model.py"
+    modules = list_modules_of_loading(folder)
+    assert not any(name.startswith("optuna") for name in modules)
+    assert len(modules) <= MAX_MODULES
 
 
 # -- verify and predict --------------------------------------------------------------------------------------------
@@ -168,7 +191,10 @@ def test_columns_that_are_read_as_other_types_still_predict_the_same(finished, t
     folder, _ = finished
     table.to_csv(tmp_path / "new.csv", index=False)
 
-    from_csv, from_parquet = runner.predict(folder, tmp_path / "new.csv"), runner.predict(folder, table)
+    from_csv, from_parquet = (
+        runner.predict(folder, tmp_path / "new.csv", trust=True),
+        runner.predict(folder, table, trust=True),
+    )
 
     pd.testing.assert_frame_equal(from_csv.table, from_parquet.table)
     assert from_csv.drift == []
@@ -187,3 +213,34 @@ def test_predict_refuses_what_the_model_cannot_read(change, message, finished, t
         runner.predict(finished[0], change(table))
 
     assert message in str(caught.value)
+
+
+def test_a_script_of_another_model_does_not_verify(finished, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    script = folder / "model.py"
+    script.write_text(
+        script.read_text().replace("return make_model().fit(X, y)", "return make_model().fit(X, y[::-1])")
+    )
+
+    verdict = runner.verify(folder, refit=True, trust=True)
+
+    (check,) = [check for check in verdict.checks if check["name"] == "predictions, fitted again"]
+    assert not verdict.matches
+    assert "differs in" in check["found"]
+
+
+def test_a_target_and_predictions_that_are_distributed_otherwise_are_drift(finished, table, capsys, tmp_path):
+    folder, _ = finished
+    good = table[(table["city"] == "Rome") & (table["size"] > 0.6)]
+    new = pd.concat([good] * 20, ignore_index=True)
+    new.to_csv(tmp_path / "new.csv", index=False)
+
+    shares = {entry["column"]: entry["shift"] for entry in runner.predict(folder, new, trust=True).drift}
+
+    assert shares["kind"] > 0.4  # the target, which the table has
+    assert shares["predicted kind"] > 0.4
+    assert shares["city"] > 0.4
+    command = ["predict", str(folder), str(tmp_path / "new.csv"), "--trust", "--output", str(tmp_path / "out.csv")]
+    assert main([*command, "--max-drift", "0.3"]) == 3
+    assert "drift: predicted kind: distributed otherwise (distance 0." in capsys.readouterr().err
+    assert not any(entry["shift"] for entry in runner.predict(folder, table, trust=True).drift)

@@ -31,6 +31,15 @@ def test_a_quarter_more_than_the_slowest_fit_is_kept_for_the_final_one(refit, re
     assert not budget.is_spent
 
 
+def test_the_final_fit_is_estimated_as_the_search_says():
+    deadline = clock.now() + 1000
+    budget = Budget(3, deadline, estimate_final_seconds=lambda fit_seconds: 1.5 * (fit_seconds + 2.0))
+
+    budget.add_outcome(outcome(Status.COMPLETE, 4.0, 2.0))
+
+    assert budget.search_deadline == deadline - 9.0
+
+
 def test_a_budget_is_spent_when_only_the_time_for_the_final_fit_is_left():
     budget = Budget(3, clock.now() + 2.0)
     budget.add_outcome(outcome(Status.COMPLETE, 4.0))

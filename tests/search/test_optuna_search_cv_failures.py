@@ -395,14 +395,21 @@ def test_an_exception_in_a_callback_is_raised_and_no_trial_is_left_running(data,
     assert TrialState.RUNNING not in states_in(storage)
 
 
-def test_an_exception_in_a_callable_refit_is_raised(data):
+def test_an_exception_in_a_callable_refit_is_raised_and_the_table_is_on_the_search(data):
+    calls = []
+
     def refit(results):
+        calls.append(results)
         raise LookupError("the choice fails")
 
     search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, refit=refit)
 
     with pytest.raises(LookupError, match="the choice fails"):
         search.fit(*data)
+
+    assert len(calls) == 1
+    assert statuses(search) == ["complete", "complete"]
+    assert len(search.cv_results_["params"]) == 2
 
 
 def test_a_callable_refit_leaves_no_best_score(data):

@@ -74,9 +74,9 @@ def give_no_number(estimator, X, y):
     return np.inf if estimator.predict_proba(X)[:, 0].std() < 0.3 else get_scorer("accuracy")(estimator, X, y)
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more of the test scores")
+@pytest.mark.filterwarnings("ignore:Scoring failed on", "ignore:One or more of the test scores")
 @pytest.mark.parametrize(
-    ("scoring", "message"), [(refuse_some, "these cannot be scored"), (give_no_number, "not finite")]
+    ("scoring", "message"), [(refuse_some, "these cannot be scored"), (give_no_number, "not a finite number")]
 )
 def test_a_scorer_that_fails_costs_the_candidate_alone(scoring, message):
     X, y = load_wine(return_X_y=True)
@@ -87,6 +87,24 @@ def test_a_scorer_that_fails_costs_the_candidate_alone(scoring, message):
     assert selector.trials_["status"].tolist() == ["failed", "complete", "complete"]
     assert message in selector.trials_["error"][0]
     assert selector.score(X, y) > 0.9
+
+
+def test_if_no_candidate_has_a_score_one_error_says_why_before_any_final_fit():
+    scoring = {"exception": fail_always, "no number": lambda *args: 1j, "several": lambda *args: {"a": 1.0, "b": 2.0}}
+    messages = ("nothing can be scored", "must return a number", "takes one score")
+
+    for own, message in zip(scoring.values(), messages, strict=True):
+        Threaded.seen.clear()
+        threaded = replace(family("threaded"), make=lambda shape: Threaded(), is_bagged=False)
+        selector = AutoModelSelector(families=[threaded], n_trials=1, cv=3, scoring=own)
+        with pytest.raises(ValueError, match=message):
+            selector.fit(*load_wine(return_X_y=True))
+        assert len(Threaded.seen) == 2  # one fit and one prediction
+        assert message in selector.trials_["error"][0]
+
+
+def fail_always(estimator, X, y):
+    raise ArithmeticError("nothing can be scored")
 
 
 def test_with_error_score_raise_the_scorers_exception_comes_through():

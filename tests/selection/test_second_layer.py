@@ -109,11 +109,11 @@ def test_trees_do_not_learn_a_rows_target_from_its_twins_predictions():
 def test_trees_hardly_learn_a_rows_target_from_its_neighbours_predictions():
     """Where labels are noise, nothing can be less than chance; with leaves of 3 rows the mean was 0.006 less."""
     losses = []
-    families = ["neighbors", "extra_trees", *["forest"] * IS_NIGHT]
-    for seed in range(4 if IS_NIGHT else 2):
+    families = ["neighbors", *["forest"] * IS_NIGHT, "extra_trees"]
+    for seed in range(2):
         random = np.random.RandomState(seed)
         X, y = random.uniform(size=(1500, 2)), random.randint(0, 2, 1500)
-        board = selector(families=families, cv=5 if IS_NIGHT else 3, n_trials=len(families)).fit(X, y).leaderboard_
+        board = selector(families=families, cv=None if IS_NIGHT else 3, n_trials=len(families)).fit(X, y).leaderboard_
         scores = dict(zip(board["family"], board["mean_score"], strict=True))
         losses.append(-scores["stacked_trees"])
 

@@ -89,7 +89,7 @@ def predicted(number, name, cross_fit, prediction, *, seconds=0.0, temperature=1
     """A complete candidate with these predictions for the rows of the table, and its scores."""
     parts = [prediction[fold.test] for fold in cross_fit.task.folds]
     folds = tuple(
-        FoldScore(cross_fit.score(part, fold.test), None, 0.001, seconds, None)
+        FoldScore(cross_fit.score(part, fold.test).score, None, 0.001, seconds, None)
         for part, fold in zip(parts, cross_fit.task.folds, strict=True)
     )
     result = CrossFitResult(parts, temperature=temperature)

@@ -1,5 +1,6 @@
 """Profiles of training tables: what they hold, how new tables are brought to them, and what counts as drift."""
 
+import datetime
 import json
 
 import numpy as np
@@ -117,6 +118,21 @@ def test_a_table_does_not_drift_from_itself():
     assert measure_drift(TABLE, PROFILE) == []
 
 
+def test_another_distribution_within_the_training_range_is_drift():
+    random = np.random.RandomState(0)
+    table = pd.DataFrame({"size": random.uniform(size=500), "kind": random.choice(["a", "b"], 500, p=[0.99, 0.01])})
+    profile = json.loads(json.dumps(make_profile(table)))
+    new = pd.DataFrame({"size": table["size"].max() * np.linspace(0.97, 1, 200), "kind": ["b"] * 200})
+
+    found = drift_of(new, profile)
+
+    assert found["size"]["share"] == found["size"]["shift"] > 0.9
+    assert found["kind"]["share"] == found["kind"]["shift"] > 0.9
+    assert drift_of(new.head(3), profile) == {}  # too few rows to tell
+    old = [{name: value for name, value in entry.items() if name != "n_known"} for entry in profile]
+    assert drift_of(new, old) == {}  # a profile without distributions
+
+
 def test_each_kind_of_drift_is_measured_as_a_share_of_the_rows():
     new = TABLE.assign(
         size=[0.9, 3.1, 1.0, 3.0],
@@ -139,7 +155,7 @@ def test_a_few_more_missing_values_are_chance():
     profile = make_profile(pd.DataFrame({"size": np.arange(100.0)}))
 
     for n_missing, share in ((2, None), (3, 0.03)):
-        new = pd.DataFrame({"size": np.where(np.arange(100) < n_missing, np.nan, 50.0)})
+        new = pd.DataFrame({"size": np.where(np.arange(100) < n_missing, np.nan, np.arange(100.0))})
         assert drift_of(new, profile).get("size", {}).get("share") == share
 
 
@@ -148,3 +164,25 @@ def test_no_more_than_three_different_examples_are_given():
     many = pd.concat([new, TABLE.assign(size=[7.0, 6.0, 5.0, 4.0])])
 
     assert drift_of(many)["size"]["examples"] == ["9.0", "8.0", "7.0"]
+
+
+def test_categories_do_not_drift_into_another_type():
+    profile = make_profile(pd.DataFrame({"zip": pd.Categorical([1067, 10115]), "band": pd.cut([0.5, 1.5], [0, 1, 2])}))
+
+    same = pd.DataFrame({"zip": ["01067", "10115"], "band": ["(0, 1]", "(1, 2]"]})
+    assert measure_drift(same, profile) == []
+    assert drift_of(same.assign(zip=[1067, 7]), profile)["zip"]["unseen"] == 0.5
+
+
+def test_columns_are_described_by_what_they_hold():
+    table = pd.DataFrame(
+        {"day": [datetime.date(2024, 1, 1)], "sold": [True], "price": [1], "kind": ["a"], "no": [None]}
+    )
+    profile = make_profile(table)
+
+    assert [entry["holds"] for entry in profile] == ["dates", "booleans", "numbers", "categories", "nothing"]
+    assert (profile[0]["low"], profile[0]["high"]) == (19723, 19723)
+    as_text, _ = align_to_profile(table.assign(day="2024-01-01"), profile)
+    assert measure_drift(as_text, profile) == []
+    with pytest.raises(ValueError, match=r"column 'sold' held booleans in training and now holds \['maybe'\]"):
+        align_to_profile(table.assign(sold="maybe"), profile)
