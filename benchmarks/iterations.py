@@ -18,6 +18,7 @@ from benchmarks.problems import BOOSTER, PROBLEMS, Problem
 from sklearn_autotune import OptunaSearchCV
 
 N_CANDIDATES = 25
+N_JOBS = 2
 CHOSEN = ("credit, XGBoost", "Default, gradient boosting", "diabetes, gradient boosting")
 BOOSTED_DIABETES = Problem(
     "diabetes, gradient boosting",
@@ -46,7 +47,7 @@ def curves(problem, X, y, seed, factor, n_rounds):
         cv=folds(5, shuffle=True, random_state=seed),
         sampler=optuna.samplers.RandomSampler(seed=seed),
         refit=False,
-        n_jobs=2,
+        n_jobs=N_JOBS,
     ).fit(X, y)
     return np.array([list(trial.intermediate_values.values()) for trial in search.study_.trials])
 
@@ -70,10 +71,11 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
     quick = parser.parse_args().quick
     warnings.simplefilter("ignore")
-    global N_CANDIDATES
+    global N_CANDIDATES, N_JOBS
     n_seeds, n_rounds, names, factors = 2, 100, CHOSEN, (3, 1.5)
     if quick:
-        N_CANDIDATES, n_seeds, n_rounds, names, factors = 4, 1, 20, ("diabetes, gradient boosting",), (1.5,)
+        N_CANDIDATES, N_JOBS = 4, 1
+        n_seeds, n_rounds, names, factors = 1, 20, ("diabetes, gradient boosting",), (1.5,)
     lines = []
     for problem in (*PROBLEMS, BOOSTED_DIABETES):
         for factor in factors if problem.name in names else ():

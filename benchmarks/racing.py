@@ -23,6 +23,7 @@ from sklearn_autotune.evaluation import FoldScore, Progress
 
 PICTURE = picture("racing", "Fits that racing saves, by problem")
 N_CANDIDATES = 100
+N_JOBS = 2
 LOOK_AHEAD = 2
 TOO_SLOW = ("ames, XGBoost", "ames, histogram boosting")
 SEED = 1000  # candidates and folds that the rule has not been chosen on
@@ -53,7 +54,7 @@ def measure(problem, n_candidates, n_folds, seed):
             sampler=sampler,
             random_state=0,
             refit=False,
-            n_jobs=2,
+            n_jobs=N_JOBS,
             **params,
         ).fit(X, y)
 
@@ -130,10 +131,11 @@ def main():
     parser.add_argument("--problems", nargs="+", default=chosen)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    global N_CANDIDATES
+    global N_CANDIDATES, N_JOBS
     n_measured, n_tables, n_searches, n_simulated = 130, 4, 50, 300
     if args.quick:
-        N_CANDIDATES, n_measured, n_tables, n_searches, n_simulated = 12, 15, 1, 2, 4
+        N_CANDIDATES, N_JOBS = 12, 1
+        n_measured, n_tables, n_searches, n_simulated = 15, 1, 2, 4
         args.problems = ["diabetes, SVR"]
     lines, everything = [], []
     for n_folds in args.folds:

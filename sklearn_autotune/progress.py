@@ -2,13 +2,13 @@
 
 import logging
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
@@ -135,7 +135,7 @@ class TrialProgress:
     @property
     def seconds(self) -> float:
         """Seconds since the first trial was begun."""
-        return time.time() - self._start
+        return clock.now() - self._start
 
     def line(self) -> str:
         """Return the progress of the search as a line.
@@ -165,7 +165,7 @@ class TrialProgress:
         self._best_number = -1
         self._study: optuna.Study | None = None
         self._tqdm = None
-        self._start = time.time()
+        self._start = clock.now()
         self._n_done_before = 0
 
     def _start_study(self, study: optuna.Study, first: FrozenTrial) -> None:

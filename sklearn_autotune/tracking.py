@@ -2,7 +2,6 @@
 
 import re
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.messages import make_encodable
+from sklearn_autotune._compat.mlflow import MAX_PARAM_LENGTH, import_mlflow, log_model, make_mlflow_name
 from sklearn_autotune._compat.types import FittedSearch, Predictor
+from sklearn_autotune._compat.urls import find_sqlite_file, redact_text, redact_url
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.evaluation import average_scores
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import get_deployed_model
+from sklearn_autotune.storage._base import require_secrets
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -27,14 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MLflowCallback", "log_comparison", "log_search"]
 
-PURPOSE = "Tracking with MLflow"
-SQLITE = "sqlite:///"
 
 # How a run of MLflow ends, for each way in which a trial does.
 RUN_STATUS: dict[str, str] = {Status.COMPLETE: "FINISHED", Status.PRUNED: "KILLED", Status.FAILED: "FAILED"}
 
 # MLflow's own limits.
-MAX_PARAM_LENGTH = 6000
 MAX_TAG_LENGTH = 5000
 MAX_PARAMS_PER_BATCH = 100
 
@@ -107,8 +106,15 @@ class MLflowCallback:
         self.close("FINISHED" if kind is None else "FAILED")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the run under way: a copy starts one of its own."""
-        return {name: getattr(self, name) for name in ("tracking_uri", "experiment_name", "run_name", "tags")}
+        """Leave out the run under way, since a copy starts one of its own, and the secrets of the store's URL."""
+        uri = None if self.tracking_uri is None else redact_url(self.tracking_uri)
+        return {name: getattr(self, name) for name in ("experiment_name", "run_name", "tags")} | {"tracking_uri": uri}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "MLflowCallback":
+        """Copy with the secrets: clones of a search log to the same store."""
+        copied = object.__new__(type(self))
+        copied.__setstate__(self.__getstate__() | {"tracking_uri": self.tracking_uri})
+        return copied
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Start without a run."""
@@ -145,9 +151,8 @@ class MLflowCallback:
         if self._run is None:
             raise RuntimeError("No trial has been logged: pass this callback to the search, in callbacks, and fit it.")
         self._run.log_winner(search, X, registered_model_name)
-        run_id = self._run.run_id
         self.close()
-        return run_id
+        return self.run_id_
 
     def close(self, status: str = "FINISHED") -> None:
         """Close the search's run, if one is open.
@@ -259,7 +264,8 @@ class _Run:
     def __init__(
         self, name: str, tracking_uri: str | None, experiment_name: str | None, tags: Mapping[str, str] | None
     ) -> None:
-        self.mlflow = _import_quietly("mlflow")
+        require_secrets(tracking_uri)
+        self.mlflow = import_mlflow()
         self.tracking_uri = tracking_uri
         self.client = self.mlflow.MlflowClient(tracking_uri=tracking_uri)
         self.experiment_id = self._get_experiment_id(experiment_name)
@@ -287,10 +293,11 @@ class _Run:
     ) -> None:
         entities = self.mlflow.entities
         moment = int(1000 * time.time()) if when is None else when
-        named = {_make_mlflow_name(name): str(value)[:MAX_PARAM_LENGTH] for name, value in params.items()}
+        texts = {name: make_encodable(str(value))[:MAX_PARAM_LENGTH] for name, value in params.items()}
+        named = {make_mlflow_name(name): text for name, text in texts.items()}
         items = [entities.Param(name, value) for name, value in named.items()]
         points = [
-            entities.Metric(_make_mlflow_name(name), value, moment, step)
+            entities.Metric(make_mlflow_name(name), value, moment, step)
             for name, value, step in metrics
             if isfinite(value)
         ]
@@ -348,16 +355,11 @@ class _SearchRun(_Run):
         self, search: FittedSearch, X: "np.ndarray | pd.DataFrame | None", registered_model_name: str | None
     ) -> None:
         """Log what won, how the search was set, and the model."""
-        metrics = [
-            (name, float(value), 0)
-            for name, value in (
-                ("best_score", getattr(search, "best_score_", None)),
-                ("refit_seconds", getattr(search, "refit_time_", None)),
-            )
-            if value is not None
-        ]
+        found = {"best_score": "best_score_", "refit_seconds": "refit_time_"}
+        values = {name: getattr(search, attribute, None) for name, attribute in found.items()}
+        metrics = [(name, float(value), 0) for name, value in values.items() if value is not None]
         settings = {
-            f"search.{name}": re.sub(r" at 0x\w+", "", str(value))
+            f"search.{name}": re.sub(r" at 0x\w+", "", redact_text(str(value)))
             for name, value in search.get_params(deep=False).items()
             if value is not None and name != "callbacks"
         }
@@ -370,17 +372,8 @@ class _SearchRun(_Run):
     def _log_model(
         self, model: Predictor, X: "np.ndarray | pd.DataFrame | None", registered_model_name: str | None
     ) -> None:
-        _import_quietly("mlflow.pyfunc")  # log_model would load it, with its warnings
-        flavor = _import_quietly("mlflow.sklearn")
-        # Pipelines may hold anything, and pickle keeps it; formats that know what they hold refuse XGBoost's types.
         with self._use_own_tracking_uri(), self.mlflow.start_run(run_id=self.run_id):
-            flavor.log_model(
-                model,
-                name="model",
-                signature=None if X is None else _infer_signature(model, X),
-                registered_model_name=registered_model_name,
-                serialization_format="cloudpickle",
-            )
+            log_model(model, X, registered_model_name=registered_model_name)
 
     @contextmanager
     def _use_own_tracking_uri(self) -> Iterator[None]:
@@ -431,37 +424,9 @@ class _ComparisonRun(_Run):
 
 def _make_artifact_location(tracking_uri: str | None, name: str) -> str | None:
     """Return where an experiment's files go: beside an SQLite file; None leaves it to MLflow."""
-    if tracking_uri is None or not tracking_uri.startswith(SQLITE) or tracking_uri == SQLITE:
-        return None
-    path = Path(tracking_uri.removeprefix(SQLITE)).absolute()
-    return (path.parent / "mlruns" / re.sub(r"[^\w\-.]", "_", name)).as_uri()
-
-
-def _infer_signature(model: Predictor, X: "np.ndarray | pd.DataFrame") -> Any:
-    """Return MLflow's signature of a model, inferred from all rows, since the first few may have no missing values.
-
-    Categoricals of pandas get the type "any": MLflow would refuse them under a narrower type.
-    """
-    models, schema = _import_quietly("mlflow.models"), _import_quietly("mlflow.types.schema")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on whole numbers, of which a later table may lack some
-        signature = models.infer_signature(X, model.predict(X[:5]))
-    dtypes = getattr(X, "dtypes", None)
-    if dtypes is None or not signature.inputs.has_input_names() or not hasattr(dtypes, "items"):
-        return signature
-    free = {str(name) for name, dtype in dtypes.items() if hasattr(dtype, "categories")}
-    columns = [
-        schema.ColSpec(schema.AnyType(), column.name, required=column.required) if column.name in free else column
-        for column in signature.inputs.inputs
-    ]
-    return models.ModelSignature(inputs=schema.Schema(columns), outputs=signature.outputs)
-
-
-def _import_quietly(module: str) -> Any:
-    """Import a part of MLflow without its warnings about type hints and dependencies."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return import_optional(module, PURPOSE)
+    path = find_sqlite_file(tracking_uri) if tracking_uri and tracking_uri.startswith("sqlite:") else None
+    folder = None if path is None else Path(path).absolute().parent / "mlruns" / re.sub(r"[^\w\-.]", "_", name)
+    return None if folder is None else folder.as_uri()
 
 
 def _get_status(trial: FrozenTrial) -> str:
@@ -486,12 +451,6 @@ def _collect_metrics(trial: FrozenTrial, outcome: Mapping[str, Any]) -> list[tup
     for resource, tests in outcome.get("curve", ()):
         metrics.append(("rung_score", average_scores(tests, None), int(resource)))
     return metrics
-
-
-def _make_mlflow_name(name: str) -> str:
-    """Return a name that MLflow accepts, without the branch of the space that it belongs to."""
-    plain = re.sub(r" \(branch \d+\)$", "", name).strip("()")
-    return re.sub(r"[^\w\-./ ]", "_", plain)
 
 
 def _to_milliseconds(moment: datetime | None) -> int | None:

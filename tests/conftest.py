@@ -33,6 +33,24 @@ def calls():
     return CALLS
 
 
+REQUIREMENTS = []
+
+
+@pytest.fixture
+def requirements_once(monkeypatch):
+    """MLflow starts a process for each model to see which packages it imports: here for the first model alone."""
+    import mlflow.models
+
+    infer = mlflow.models.infer_pip_requirements
+
+    def infer_once(*args, **kwargs):
+        if not REQUIREMENTS:
+            REQUIREMENTS.append(infer(*args, **kwargs))
+        return REQUIREMENTS[0]
+
+    monkeypatch.setattr(mlflow.models, "infer_pip_requirements", infer_once)
+
+
 class ClosedFigures:
     """Closes what a test has drawn: pyplot keeps every figure until it is told otherwise."""
 

@@ -1,6 +1,7 @@
 """A table, configurations beside it, and a run of one: what the tests of the runner and of its commands share."""
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,14 @@ def copied(finished, tmp_path, table):
     for path in folder.iterdir():
         (target / path.name).write_bytes(path.read_bytes())
     return target
+
+
+def hide(monkeypatch, package):
+    """See to it that the package cannot be imported, as if it were not installed."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] == package:
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
 
 
 def load_metadata(folder):

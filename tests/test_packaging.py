@@ -19,3 +19,18 @@ def test_the_oldest_versions_that_are_tested_are_the_oldest_that_are_allowed():
     assert {name: Version(version) for name, version in tested.items()} == {
         name: Version(version) for name, version in allowed.items()
     }
+
+
+# The first versions without the faults that their projects have published: skops CVE-2025-54412, -54413 and -54886,
+# PyMySQL CVE-2024-36039, MLflow CVE-2025-10279, CVE-2025-14279 and CVE-2026-2635, Dask's distributed CVE-2026-23528.
+FIRST_SAFE_VERSIONS = {"skops": "0.13", "pymysql": "1.1.1", "mlflow": "3.8", "distributed": "2026.1"}
+
+
+def test_optional_packages_are_newer_than_their_published_security_advisories():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    allowed = [dependency.split(">=") for extra in extras.values() for dependency in extra if ">=" in dependency]
+    found = {name for name, version in allowed if name in FIRST_SAFE_VERSIONS}
+
+    assert found == set(FIRST_SAFE_VERSIONS)
+    for name, version in allowed:
+        assert name not in FIRST_SAFE_VERSIONS or Version(version) >= Version(FIRST_SAFE_VERSIONS[name])

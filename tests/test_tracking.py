@@ -1,6 +1,7 @@
 """MLflow: what a search logs can be found again by MLflow's own queries, in a real store."""
 
 import copy
+import pickle
 import re
 import warnings
 
@@ -24,7 +25,10 @@ with warnings.catch_warnings():
     import mlflow
 
 # SQLAlchemy's, of what MLflow asks of it.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.usefixtures("requirements_once"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +215,16 @@ def test_an_exception_closes_the_run_as_failed(store, client):
     assert client.get_run(tracked.run_id_).info.status == "FAILED"
 
 
+def test_the_password_of_a_store_stays_in_copies_and_gets_into_no_pickle():
+    tracked = MLflowCallback(tracking_uri="https://me:pa55word@localhost:1")
+    search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, callbacks=[tracked])
+
+    assert clone(search).callbacks[0].tracking_uri == tracked.tracking_uri
+    assert b"pa55word" not in pickle.dumps(search)
+    with pytest.raises(ValueError, match=r"https://\*\*\*@localhost:1' came without its password"):
+        pickle.loads(pickle.dumps(search)).fit(X, Y)
+
+
 def test_searches_that_are_tracked_can_be_cloned_while_they_run(store):
     tracked = MLflowCallback(**store)
     search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, callbacks=[tracked]).fit(X, Y)
@@ -246,6 +260,9 @@ def raw():
             "floor": pd.Categorical(random.randint(0, 3, n_rows)),
             "is_new": random.rand(n_rows) > 0.5,
             "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(random.randint(0, 90, n_rows), "D"),
+            "beds": pd.array([1, 2, None, 3] * (n_rows // 4), dtype="Int64"),
+            "has_garden": pd.array([True, None, False, False] * (n_rows // 4), dtype="boolean"),
+            "seen": pd.date_range("2024-01-01", periods=n_rows, tz="Europe/Rome"),
         }
     )
     table.loc[10::7, ["size", "city", "grade"]] = None
@@ -269,14 +286,14 @@ def test_the_model_of_a_raw_table_is_logged_so_that_it_predicts_on_one(kind, raw
 
     run_id = log_search(search, X, **store)
 
-    new = X.tail(30)
     loaded = load(f"runs:/{run_id}/model", store)
-    assert np.asarray(loaded.predict(new)).tolist() == search.predict(new).tolist()
+    assert np.asarray(loaded.predict(X)).tolist() == search.predict(X).tolist()
     columns = {column.name: (str(column.type), column.required) for column in loaded.metadata.signature.inputs.inputs}
     assert list(columns) == list(X.columns)
     assert columns["city"] == ("DataType.string", False)  # may be missing, though the first rows are not
     assert columns["rooms"] == ("DataType.long", True)
     assert columns["grade"][0] == columns["floor"][0] == "Any"
+    new = X.tail(30)
     with pytest.raises(mlflow.exceptions.MlflowException, match=r"missing inputs \['rooms'\]"):
         loaded.predict(new.drop(columns="rooms"))
     if kind != "regressor":

@@ -119,6 +119,43 @@ class FailingClassifier(CountingClassifier):
         return super().score(X, y)
 
 
+class Ending(BaseException):
+    """An exception that is neither an error nor an interrupt."""
+
+
+class MisbehavingClassifier(CountingClassifier):
+    """Where a > 3, and on rows after number ``rows``: raises ``what`` in ``where``, or returns it as its score.
+
+    Otherwise it scores below zero. ``where`` is "fit", "predict" or "score".
+    """
+
+    def __init__(self, a=0.0, b=0, log=None, where="score", what=ValueError, rows=-np.inf):
+        super().__init__(a, b, log)
+        self.where = where
+        self.what = what
+        self.rows = rows
+
+    def fit(self, X, y):
+        self._misbehave("fit", X)
+        return super().fit(X, y)
+
+    def predict(self, X):
+        self._misbehave("predict", X)
+        return super().predict(X)
+
+    def score(self, X, y):
+        self.predict(X)
+        answer = self._misbehave("score", X)
+        return super().score(X, y) - 1.0 if answer is None else answer
+
+    def _misbehave(self, where, X):
+        if where != self.where or self.a <= 3 or X[0, 0] <= self.rows:
+            return None
+        if isinstance(self.what, type):
+            raise self.what("the toy misbehaves")
+        return self.what
+
+
 class PickyClassifier(CountingClassifier):
     """Fails where a > above on every fold whose first training row is not the first of all."""
 

@@ -1,10 +1,71 @@
-"""Text for messages: one line of a traceback, and URLs without passwords."""
+"""Text for messages: tracebacks cut to a length, and one line of them."""
 
 import re
 
-__all__ = ["extract_exception_line", "extract_last_line", "redact_url"]
+__all__ = [
+    "MAX_ERROR_LENGTH",
+    "extract_exception_line",
+    "extract_last_line",
+    "make_encodable",
+    "make_storable",
+]
+
+MAX_ERROR_LENGTH = 5_000  # characters of an error's text that are kept
+MAX_LINE_LENGTH = 500  # characters of one line of a text that is longer
 
 EXCEPTION_LINE_PATTERN = re.compile(r"[\w.]*(Error|Exception|Exit): .")
+
+
+def make_storable(error: str) -> str:
+    """Return an error's text as it is stored, shown and written: as long as is needed, and with no lone surrogates.
+
+    Parameters
+    ----------
+    error : str
+        A traceback, or another message.
+
+    Returns
+    -------
+    text : str
+        At most `MAX_ERROR_LENGTH` characters, which can be encoded as UTF-8. A longer text has its long lines cut at
+        their end. If that does not suffice, it has its first and its last part, and between them the line that names
+        the exception.
+
+    Examples
+    --------
+    >>> len(make_storable("ValueError: " + 5_000_000 * "x")) <= MAX_ERROR_LENGTH
+    True
+    >>> make_storable("column \\ud800")
+    'column \\\\ud800'
+    """
+    return _cut_middle(make_encodable(_cut_middle(error)))  # what replaces a surrogate is longer
+
+
+def make_encodable(text: str) -> str:
+    """Return a text that can be encoded as UTF-8: lone surrogates are replaced by their escape sequences.
+
+    They stand for bytes that Python could not decode, in file names and in what other programs print.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _cut_middle(text: str) -> str:
+    """Cut long lines at their end, and a long text in its middle."""
+    if len(text) <= MAX_ERROR_LENGTH:
+        return text
+    text = "\n".join(_cut_line(line) for line in text.split("\n"))
+    if len(text) <= MAX_ERROR_LENGTH:
+        return text
+    n_kept = (MAX_ERROR_LENGTH - MAX_LINE_LENGTH - 100) // 2
+    head, tail = text[:n_kept], text[-n_kept:]
+    line = extract_exception_line(text)
+    named = "" if line in head or line in tail else f"{line}\n"
+    return f"{head}\n[... {len(text) - 2 * n_kept} characters left out ...]\n{named}{tail}"
+
+
+def _cut_line(line: str) -> str:
+    n_more = len(line) - MAX_LINE_LENGTH + 50
+    return line if len(line) <= MAX_LINE_LENGTH else f"{line[:-n_more]} [... {n_more} characters left out]"
 
 
 def extract_exception_line(error: str) -> str:
@@ -26,7 +87,7 @@ def extract_exception_line(error: str) -> str:
     """
     lines = error.strip().splitlines()
     named = [line for line in lines if EXCEPTION_LINE_PATTERN.match(line)]
-    return (named or lines)[-1]
+    return (named or lines or [""])[-1]
 
 
 def extract_last_line(error: str) -> str:
@@ -37,32 +98,4 @@ def extract_last_line(error: str) -> str:
     >>> extract_last_line("ValueError: C must be positive\\nC: the penalty\\n")
     'C: the penalty'
     """
-    return error.strip().splitlines()[-1]
-
-
-def redact_url(url: str, *, hide_user: bool = False) -> str:
-    """Return a URL without its password; a text that is no URL is returned as it is.
-
-    Parameters
-    ----------
-    url : str
-    hide_user : bool
-        Whether to hide the user's name too.
-
-    Returns
-    -------
-    redacted : str
-
-    Examples
-    --------
-    >>> redact_url("postgresql://me:secret@host/db"), redact_url("postgresql://me:secret@host/db", hide_user=True)
-    ('postgresql://me:***@host/db', 'postgresql://…@host/db')
-    """
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        redacted = make_url(url).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):  # no URL, or one with a port that is no number
-        return re.sub(r"://[^@]*@", "://…@", url)
-    return re.sub(r"//[^/@]*@", "//…@", redacted) if hide_user else redacted
+    return (error.strip().splitlines() or [""])[-1]

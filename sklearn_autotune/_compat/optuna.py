@@ -1,12 +1,26 @@
 """The only module that reads Optuna's private attributes; and a context in which Optuna logs nothing on stderr."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import optuna
 
-__all__ = ["create_random_study", "get_journal_path", "get_storage", "get_trial_id", "quiet_optuna", "skip_cache"]
+__all__ = [
+    "create_random_study",
+    "get_fixed_params",
+    "get_journal_path",
+    "get_storage",
+    "get_storage_url",
+    "get_study_id",
+    "get_trial_id",
+    "is_enqueued",
+    "quiet_optuna",
+    "set_system_attributes",
+    "skip_cache",
+    "skip_patience",
+    "split_fixed_sampler",
+]
 
 
 @contextmanager
@@ -26,9 +40,28 @@ def create_random_study(seed: int) -> optuna.Study:
         return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
 
 
+def get_fixed_params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    """Return the parameters with which a trial was enqueued."""
+    fixed: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return fixed
+
+
 def get_storage(study: optuna.Study) -> Any:
     """Return the storage that a study is kept in."""
     return study._storage
+
+
+def get_study_id(study: optuna.Study) -> int:
+    """Return the number by which a storage knows a study."""
+    return study._study_id
+
+
+def set_system_attributes(trial: optuna.Trial, attributes: Mapping[str, Any]) -> None:
+    """Set those of Optuna's own attributes that a trial does not have."""
+    known = trial.storage.get_trial_system_attrs(trial._trial_id)
+    for name, value in attributes.items():
+        if name not in known:
+            trial.storage.set_trial_system_attr(trial._trial_id, name, value)
 
 
 def get_trial_id(trial: optuna.Trial | optuna.trial.FrozenTrial) -> int:
@@ -41,6 +74,38 @@ def skip_cache(storage: object) -> Any:
     return getattr(storage, "_backend", storage)
 
 
+def get_storage_url(storage: object) -> str | None:
+    """Return the URL of the database, or of the journal's server, that an opened storage writes to."""
+    opened = skip_cache(storage)
+    if isinstance(opened, optuna.storages.RDBStorage):
+        return opened.url
+    if isinstance(storage, optuna.storages.JournalStorage):
+        return getattr(opened, "_url", None)
+    return None
+
+
 def get_journal_path(storage: object) -> str | None:
     """Return the path of the file that a journal storage writes to; None for any other storage."""
     return getattr(getattr(storage, "_backend", None), "_file_path", None)
+
+
+def skip_patience(pruner: optuna.pruners.BasePruner) -> optuna.pruners.BasePruner | None:
+    """Return the pruner that decides: the one inside if it is a ``PatientPruner``; None if there is none inside."""
+    inner: optuna.pruners.BasePruner | None = pruner
+    while isinstance(inner, optuna.pruners.PatientPruner):
+        inner = inner._wrapped_pruner
+    return inner
+
+
+def split_fixed_sampler(
+    sampler: optuna.samplers.BaseSampler,
+) -> tuple[dict[str, Any], optuna.samplers.BaseSampler] | None:
+    """Return the parameters that a ``PartialFixedSampler`` fixes, and the sampler of the others; None for another."""
+    if not isinstance(sampler, optuna.samplers.PartialFixedSampler):
+        return None
+    return dict(sampler._fixed_params), sampler._base_sampler
+
+
+def is_enqueued(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether a trial was made by ``enqueue_trial``, and not asked of the sampler."""
+    return "fixed_params" in trial.system_attrs

@@ -9,9 +9,12 @@ from contextlib import AbstractContextManager
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from sklearn.metrics import average_precision_score, make_scorer, roc_auc_score, top_k_accuracy_score
+from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
 from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
-from sklearn.model_selection._validation import _score as score_fold
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures as report_fit_failures
 from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import (
@@ -52,8 +55,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HAS_CALLBACKS",
+    "BaseSearchCV",
     "CallbackContexts",
     "CallbackSupportMixin",
+    "GroupsConsumerMixin",
     "HasMethods",
     "Interval",
     "InvalidParameterError",
@@ -62,16 +67,18 @@ __all__ = [
     "VisualBlock",
     "accepts_sample_weight",
     "check_multimetric_scoring",
+    "describe_scorer",
     "get_scorers",
+    "get_set_output",
     "get_threadpool_controller",
     "has_callbacks",
+    "is_rank_scorer",
     "is_routing_enabled",
     "limit_to_one_thread",
     "make_callback_arguments",
     "open_callback_root",
     "raise_for_params",
     "report_fit_failures",
-    "score_fold",
     "split_rows",
     "take_metadata_rows",
     "take_rows",
@@ -85,11 +92,36 @@ def get_scorers(scorer: "Scorer") -> Any:
     return scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
 
 
+# Metrics of the order of probabilities.
+RANK_METRICS = (average_precision_score, roc_auc_score, top_k_accuracy_score)
+
+
+def is_rank_scorer(scorer: "Scorer") -> bool:
+    """Whether a scorer scores the order of predictions alone: it has such a metric, or takes any decision function."""
+    if getattr(scorer, "_score_func", None) in RANK_METRICS:
+        return True
+    response = getattr(scorer, "_response_method", "")
+    return isinstance(response, list | tuple) and "decision_function" in response
+
+
 def accepts_sample_weight(scorer: "Scorer") -> bool:
     """Whether a scorer takes weights."""
     if hasattr(scorer, "_accept_sample_weight"):
         return bool(scorer._accept_sample_weight())
     return "sample_weight" in signature(scorer).parameters
+
+
+def describe_scorer(scorer: object) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None:
+    """Describe a scorer as a call of ``make_scorer``: the function, and its arguments; None if it is no scorer."""
+    if not isinstance(scorer, BaseScorer):
+        return None
+    settings = {"response_method": scorer._response_method, "greater_is_better": scorer._sign > 0}
+    return make_scorer, (scorer._score_func,), settings | scorer._kwargs
+
+
+def get_set_output(estimator: object) -> dict[str, Any]:
+    """Return the arguments that ``set_output`` of an estimator was called with; none if it was not called."""
+    return dict(getattr(estimator, "_sklearn_output_config", {}))
 
 
 def limit_to_one_thread() -> AbstractContextManager[Any]:

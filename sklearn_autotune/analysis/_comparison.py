@@ -1,13 +1,12 @@
 """Compare methods on the same outer folds: their scores, their seconds, and whether one is better than the others."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import is_classifier, is_regressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring, get_scorer
@@ -15,18 +14,30 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_autotune._compat.mlflow import pause_autologging
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.sklearn import is_routing_enabled
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
+from sklearn_autotune.analysis._method_kind import (
+    DEFAULT_SCORING,
+    MethodKind,
+    check_own_scores,
+    find_method_kind,
+    score_by_own_method,
+)
 from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method, route_metadata
 from sklearn_autotune.analysis._trial_table import compute_mean_interval, compute_paired_interval
+from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
+from sklearn_autotune.search._setup import check_positions
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.storage._study import draw_seed
+from sklearn_autotune.tables._checks import check_no_gaps_to_predict
 
 __all__ = ["Comparison", "compare"]
 
 
+@pause_autologging()
 def compare(
     methods: Mapping[str, Any],
     X: MatrixLike,
@@ -57,9 +68,11 @@ def compare(
     y : array-like of shape (n_samples,)
     scoring : str or callable, default=None
         The score by which all methods are compared; higher is better. None is the accuracy of classifiers and R² of
-        regressors, whatever the searches themselves optimize.
+        regressors, whatever the searches themselves optimize. Of estimators that are neither, such as survival models,
+        it is their own ``score``; of a search, that of its best estimator.
     cv : int, splitter or iterable of splits, default=5
-        The outer folds, drawn once. A number of them is shuffled with ``random_state``, and stratified for classes.
+        The outer folds, drawn once. A number of them is shuffled with ``random_state``, and stratified by class if the
+        methods are classifiers.
     groups : array-like of shape (n_samples,), default=None
         For splitters that keep groups together: of the outer folds, and of methods whose ``fit`` takes ``groups``.
     params : dict of str to object, default=None
@@ -72,7 +85,8 @@ def compare(
         How many fits of methods run at a time, by joblib's conventions. More than one makes each slower, and the
         seconds less comparable.
     baselines : bool, default=True
-        Whether to add "dummy", which ignores ``X``, and the estimators of the searches as they are, "untuned".
+        Whether to add "dummy", which ignores ``X``, for classifiers and regressors, and the estimators of the searches
+        as they are, "untuned".
     error_score : "raise" or float, default=nan
         Score of a method on a fold where it failed; the error is in its row. "raise" lets it through.
     confidence : float, default=0.95
@@ -107,13 +121,18 @@ def compare(
     """
     _check_methods(methods)
     X, y, groups = indexable(X, y, groups)
-    is_classification = _is_classification(methods.values(), y)
-    baseline_methods = _make_baselines(methods, is_classification, params or {}) if baselines else {}
+    for method in methods.values():
+        check_no_gaps_to_predict(method, y)
+    kind = find_method_kind(methods, y)
+    if scoring is None and kind == MethodKind.OTHER:
+        check_own_scores(methods)
+    baseline_methods = _make_baselines(methods, kind, params or {}) if baselines else {}
     seed = None if random_state is None else draw_seed(random_state) % 2**31
-    splitter = _make_outer_splitter(cv, y, is_classification, seed)
+    splitter = _make_outer_splitter(cv, y, kind, seed)
     folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, groups)]
-    if scoring is None:
-        scoring = "accuracy" if is_classification else "r2"
+    for number, (train, test) in enumerate(folds):
+        check_positions(Fold(number, train, test), X)
+    scoring = DEFAULT_SCORING[kind] if scoring is None else scoring
     task = OuterFoldTask(X, y, groups, _resolve_scorer(methods, scoring), seed, error_score, dict(params or {}))
     _check_params({**methods, **baseline_methods}, task)
     fits = [
@@ -137,7 +156,7 @@ def compare(
         rows=rows,
         names=[*methods, *baseline_methods],
         baselines=list(baseline_methods),
-        metric=scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score"),
+        metric=_name_metric(scoring),
         test_over_train=float(np.mean([len(test) / len(train) for train, test in folds])),
         confidence=confidence,
     )
@@ -350,23 +369,15 @@ def _check_methods(methods: object) -> None:
             raise TypeError(f"The method {name!r} has to be an estimator, an instance with fit; got {method!r}.")
 
 
-def _is_classification(methods: Iterable[Any], y: ArrayLike) -> bool:
-    """Return whether the methods are classifiers, by their tags, else by the target."""
-    kinds = [_get_method_kind(method) for method in methods]
-    known = [kind for kind in kinds if kind is not None]
-    return known[0] if known else not type_of_target(y).startswith("continuous")
-
-
-def _get_method_kind(method: object) -> bool | None:
-    try:
-        return True if is_classifier(method) else False if is_regressor(method) else None
-    except (AttributeError, TypeError, ValueError):  # estimators without scikit-learn's tags
-        return None
-
-
 def _resolve_scorer(methods: Mapping[str, Any], scoring: str | Scorer | None) -> Any:
     """Return the score of all as a callable."""
     return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
+
+
+def _name_metric(scoring: str | Scorer) -> str:
+    if isinstance(scoring, str):
+        return scoring
+    return "score" if scoring is score_by_own_method else getattr(scoring, "__name__", "score")
 
 
 def _check_params(methods: Mapping[str, Any], task: OuterFoldTask) -> None:
@@ -383,23 +394,26 @@ def _check_params(methods: Mapping[str, Any], task: OuterFoldTask) -> None:
             raise TypeError(f"The method {name!r}: {error}") from error
 
 
-def _make_baselines(methods: Mapping[str, Any], is_classification: bool, params: Mapping[str, Any]) -> dict[str, Any]:
+def _make_baselines(methods: Mapping[str, Any], kind: MethodKind, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the methods that all others should beat: a dummy, and the estimators without tuning."""
-    dummy = DummyClassifier(strategy="prior") if is_classification else DummyRegressor()
-    if is_routing_enabled():
-        dummy.set_fit_request(sample_weight="sample_weight" in params)
+    baselines_by_name: dict[str, Any] = {}
+    if kind != MethodKind.OTHER:
+        dummy = DummyClassifier(strategy="prior") if kind == MethodKind.CLASSIFIER else DummyRegressor()
+        if is_routing_enabled():
+            dummy.set_fit_request(sample_weight="sample_weight" in params)
+        baselines_by_name["dummy"] = dummy
     untuned: dict[str, Any] = {}
     for method in methods.values():
         inner = getattr(method, "estimator", None)
         if hasattr(inner, "fit") and not isinstance(inner, type):
             untuned.setdefault(describe_value(inner), inner)
-    baselines_by_name = {"dummy": dummy}
     for index, inner in enumerate(untuned.values(), 1):
         baselines_by_name["untuned" if len(untuned) == 1 else f"untuned {type(inner).__name__} {index}"] = inner
     return {name: baseline for name, baseline in baselines_by_name.items() if name not in methods}
 
 
-def _make_outer_splitter(cv: CrossValidation, y: ArrayLike, is_classification: bool, seed: int | None) -> Any:
+def _make_outer_splitter(cv: CrossValidation, y: ArrayLike, kind: MethodKind, seed: int | None) -> Any:
+    is_classification = kind == MethodKind.CLASSIFIER
     if not isinstance(cv, int | np.integer):
         return check_cv(cv, y, classifier=is_classification)
     is_classes = is_classification and type_of_target(y) in ("binary", "multiclass")

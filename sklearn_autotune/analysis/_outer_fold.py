@@ -19,9 +19,11 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
+from sklearn_autotune._compat.messages import make_storable
 from sklearn_autotune._compat.sklearn import accepts_sample_weight, is_routing_enabled, take_metadata_rows, take_rows
 from sklearn_autotune._compat.types import ArrayLike, Fittable, MatrixLike, Scorer
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
+from sklearn_autotune.evaluation import FOLD_FAILURES, read_score, select_score
 from sklearn_autotune.evaluation._status import Status
 
 __all__ = ["OuterFoldTask", "measure_method", "route_metadata"]
@@ -123,17 +125,25 @@ def measure_method(
         row["fit_seconds"] = time.perf_counter() - start
         start = time.perf_counter()
         extra = take_metadata_rows(task.X, params=to_score, indices=test)
-        row["score"] = float(task.scorer(fitted, X_test, y_test, **extra))
+        row["score"] = _read_outer_score(task, task.scorer(fitted, X_test, y_test, **extra))
         row["score_seconds"] = time.perf_counter() - start
         row |= _describe_fitted(fitted, begin, row["fit_seconds"])
         row["own_score"] = _score_by_own_scorer(
             fitted, X_test, y_test, take_metadata_rows(task.X, params=task.params, indices=test)
         )
-    except Exception:
+    except FOLD_FAILURES:
         if task.error_score == "raise":
             raise
-        row |= {"score": float(task.error_score), "error": traceback.format_exc()}
+        row |= {"score": float(task.error_score), "error": make_storable(traceback.format_exc())}
     return row
+
+
+def _read_outer_score(task: OuterFoldTask, raw: Any) -> float:
+    """Return the score as a float; raise ValueError if it is no finite real number."""
+    scored = read_score(raw, error_score=task.error_score, scorer=task.scorer)
+    if scored.error is not None:
+        raise ValueError(scored.error)
+    return select_score(scored.score, None)
 
 
 def _copy_method(method: Fittable) -> Any:

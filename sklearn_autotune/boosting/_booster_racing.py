@@ -61,3 +61,15 @@ class _ExemptingTracker:
     def make_pruner_state(self, trial: optuna.Trial) -> PrunerState:
         """Return the state of the other tracker, unless this candidate runs in full."""
         return NoPruningState() if self.is_exempt(trial.params) else self.tracker.make_pruner_state(trial)
+
+    def replay(
+        self,
+        trial: optuna.Trial,
+        stored: optuna.trial.FrozenTrial,
+        outcome: Outcome,
+        state: PrunerState,
+        *,
+        is_anew: bool,
+    ) -> Outcome | None:
+        """Return the outcome that the other tracker returns."""
+        return self.tracker.replay(trial, stored, outcome, state, is_anew=is_anew)

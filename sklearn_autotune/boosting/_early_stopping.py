@@ -1,20 +1,26 @@
 """Boosters of XGBoost, LightGBM and CatBoost: fit them with early stopping, and change their number of rounds."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters import find_library, get_library
+from sklearn_autotune.evaluation._ladder import draw_stratified_order
 
 __all__ = [
     "MIN_TIME_SHARE",
     "allot_round_seconds",
+    "clone_as_fitted",
     "clone_with_rounds",
     "clone_without_early_stopping",
     "fit_with_early_stopping",
     "get_best_rounds",
     "get_used_rounds",
     "has_early_stopping",
+    "hold_out_rows",
     "set_prediction_rounds",
 ]
 
@@ -93,8 +99,41 @@ def fit_with_early_stopping(
     TypeError
         If the model is not of XGBoost, LightGBM or CatBoost.
     """
-    end_time = float("inf") if seconds is None else time.perf_counter() + seconds
+    end_time = float("inf") if seconds is None else clock.now() + seconds
     get_library(model).fit_until(model, X, y, eval_rows, end_time, fit_params)
+
+
+def hold_out_rows(class_codes: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Draw rows for early stopping, about the same share of each class; one row of each class is left for training.
+
+    Parameters
+    ----------
+    class_codes : ndarray of int of shape (n_rows,)
+        From 0.
+    share : float
+        Of the rows.
+    seed : int
+
+    Returns
+    -------
+    rows : ndarray of int
+        None if no class has more than one row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class_codes = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2])
+    >>> class_codes[hold_out_rows(class_codes, 0.4, seed=0)]
+    array([0, 1, 0, 1])
+    """
+    n_left = np.bincount(class_codes)
+    n_rows = max(1, round(share * len(class_codes)))
+    rows: list[int] = []
+    for row in draw_stratified_order(class_codes, np.random.RandomState(seed)):
+        if len(rows) < n_rows and n_left[class_codes[row]] > 1:
+            n_left[class_codes[row]] -= 1
+            rows.append(int(row))
+    return np.array(rows, dtype=int)
 
 
 def has_early_stopping(model: Any) -> bool:
@@ -129,3 +168,34 @@ def clone_without_early_stopping(model: Any) -> Any:
 def clone_with_rounds(model: Any, n_rounds: int) -> Any:
     """Return an unfitted copy with a fixed number of rounds instead of early stopping."""
     return clone_without_early_stopping(model).set_params(**{get_library(model).rounds_params[0]: n_rounds})
+
+
+def clone_as_fitted(model: Any) -> Any:
+    """Return an unfitted copy whose fit without evaluation rows gives a fitted booster once more.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted, of XGBoost, LightGBM or CatBoost.
+
+    Returns
+    -------
+    copy : estimator
+        If early stopping chose the number of rounds, the copy has that number, and no early stopping.
+
+    Raises
+    ------
+    ValueError
+        If no number of rounds gives the same model.
+    """
+    changes = get_library(model).find_refit_params(model)
+    if changes is None:
+        raise ValueError(
+            f"{type(model).__name__} has stopped early, and the way in which it boosts makes a fit of the same number "
+            "of rounds another model"
+        )
+    if not changes:
+        return clone(model)
+    # CatBoost's constructor does not keep a None, and what it does not keep cannot be cloned.
+    kept = {name: value for name, value in model.get_params().items() if name not in changes}
+    return type(model)(**kept, **{name: value for name, value in changes.items() if value is not None})

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from traceback import format_exc
 from typing import Any, Protocol
@@ -10,8 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn import config_context, get_config
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.boosting._library import RoundTrainer
-from sklearn_autotune.evaluation._base import Fold, FoldScore, is_finite_score, select_score
+from sklearn_autotune.evaluation._base import Fold, FoldScore
+from sklearn_autotune.evaluation._failures import FOLD_FAILURES, Failure, Scored, select_score
 
 __all__ = [
     "FoldBooster",
@@ -101,20 +103,27 @@ class FoldScorer(Protocol):
     @property
     def metric(self) -> str | None: ...
 
-    def make_failed_score(self) -> Any:
-        """Return the score of a fold that failed."""
+    def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
+        """Score a point of a curve."""
         ...
 
-    def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
-        """Score a point of a curve; return the traceback if that failed."""
+    def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
+        """Score predictions for a fold's test rows."""
         ...
 
-    def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
-        """Score predictions for a fold's test rows; return the traceback if that failed."""
-        ...
-
-    def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Any:
+    def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Scored | None:
         """Score a number of rounds on a fold's training rows, if that is wanted."""
+        ...
+
+    def make_fold_score(
+        self,
+        error: str | None,
+        test: Scored | None,
+        train: Scored | None,
+        fit_seconds: float,
+        score_seconds: float,
+    ) -> FoldScore:
+        """Put the result of a fold together from the error of its fit and its scores."""
         ...
 
 
@@ -129,7 +138,9 @@ class FoldBooster:
     round_grid : tuple of int
         Numbers of rounds after which to score it.
     deadline : float or None
-        ``time.time()`` after which it is trained no further.
+        Time by `clock.now` after which it is trained no further.
+    compute_latest_end : callable or None, default=None
+        From the seconds that training has taken so far to a second deadline, since the final fit would take longer too.
 
     Attributes
     ----------
@@ -140,12 +151,16 @@ class FoldBooster:
     is_out_of_time : bool
         Whether the deadline passed before the requested point was reached.
     end_time : float or None
-        ``time.time()`` after which it is trained no further once it has been scored; unlike after the deadline, it
-        still counts.
+        Time by `clock.now` after which it is trained no further once it has one round; unlike after the deadline, it
+        still counts. Before the first point it is scored with the rounds that it has.
+    is_cut : bool
+        Whether that was the case: then ``round_grid`` has only these rounds.
     max_points : int or None
         The last point that is trained to, and that counts for `best`.
     error : str or None
-        The traceback, if training or scoring failed.
+        The traceback, or the reason, if training or scoring failed.
+    failed : Scored or None
+        The point at which scoring failed; it is not among the ``scores``.
     """
 
     def __init__(
@@ -155,19 +170,22 @@ class FoldBooster:
         trainer: RoundTrainer,
         round_grid: tuple[int, ...],
         deadline: float | None,
+        compute_latest_end: Callable[[float], float | None] | None = None,
     ) -> None:
         self.scorer = scorer
         self.fold = fold
         self.trainer = trainer
         self.round_grid = round_grid
         self.deadline = deadline
-        self.is_out_of_time = False
+        self.compute_latest_end = compute_latest_end
+        self.is_out_of_time = self.is_cut = False
         self.scores: list[Any] = []
         self.predictions: list[np.ndarray] = []
-        self.fit_seconds = self.score_seconds = 0.0
+        self.fit_seconds = self.score_seconds = self.round_seconds = 0.0
         self.max_points: int | None = None
         self.end_time: float | None = None
         self.error: str | None = None
+        self.failed: Scored | None = None
         self.is_closing = False
         self.requests: SimpleQueue[int | None] = SimpleQueue()
         self.results: SimpleQueue[BaseException | None] = SimpleQueue()
@@ -188,15 +206,14 @@ class FoldBooster:
     def best(self) -> FoldScore:
         """The best score of this fold so far, or the failure's score if it failed."""
         if self.error is not None:
-            failed = self.scorer.make_failed_score()
-            return FoldScore(failed, None, self.fit_seconds, self.score_seconds, self.error)
+            return self.scorer.make_fold_score(self.error, self.failed, None, self.fit_seconds, self.score_seconds)
         return self.score_point(int(np.argmax(self._select_scores())))
 
     def score_point(self, point: int) -> FoldScore:
         """Return the score at a point."""
         train = self.scorer.score_training_rows(self.trainer, self.round_grid[point], self.fold)
-        test, error = self.scorer.score(self.trainer, self.fold, self.predictions[point])
-        return FoldScore(test, train, self.fit_seconds, self.score_seconds, error)
+        test = self.scorer.score(self.trainer, self.fold, self.predictions[point])
+        return self.scorer.make_fold_score(None, test, train, self.fit_seconds, self.score_seconds)
 
     def request(self, n_points: int | None) -> None:
         """Request training up to a number of points; None: until it stops improving. No effect after `close`."""
@@ -208,7 +225,7 @@ class FoldBooster:
         if self.is_closing:
             return
         exception = self.results.get()
-        if exception is not None and (error_score == "raise" or not isinstance(exception, Exception | SystemExit)):
+        if exception is not None and (error_score == "raise" or not isinstance(exception, FOLD_FAILURES)):
             raise exception
 
     def release(self) -> None:
@@ -244,27 +261,59 @@ class FoldBooster:
         return n_reached < n_points
 
     def _should_stop(self) -> bool:
-        is_over = self.end_time is not None and len(self.scores) > 0 and time.time() > self.end_time
-        return self.is_out_of_time or self.is_closing or is_over
+        return self.is_out_of_time or self.is_closing or self._is_over()
+
+    def _is_over(self) -> bool:
+        """Whether another round would end after the end time."""
+        if self.end_time is None or self.trainer.n_rounds == 0:
+            return False
+        return clock.now() + self.round_seconds > self.end_time
+
+    def _has_passed_deadline(self, fit_seconds: float) -> bool:
+        if self.deadline is None:
+            return False
+        latest_end = None if self.compute_latest_end is None else self.compute_latest_end(fit_seconds)
+        return clock.now() > (self.deadline if latest_end is None else min(self.deadline, latest_end))
 
     def _select_scores(self) -> list[float]:
         return [select_score(score, self.scorer.metric) for score in self.counted_scores]
 
     def _train_to_next_point(self) -> None:
         """Train to the next point, and score."""
-        start = time.perf_counter()
+        start = round_start = time.perf_counter()
         for _ in range(self.trainer.n_rounds, self.round_grid[len(self.scores)]):
-            self.is_out_of_time = self.deadline is not None and time.time() > self.deadline
+            self.is_out_of_time = self._has_passed_deadline(self.fit_seconds + time.perf_counter() - start)
             if self._should_stop():
-                return
+                self.is_cut = self._is_over() and not (self.scores or self.is_out_of_time or self.is_closing)
+                if not self.is_cut:
+                    return
+                self.round_grid = (self.trainer.n_rounds,)
+                break
             self.trainer.train_round()
+            self.round_seconds, round_start = time.perf_counter() - round_start, time.perf_counter()
         prediction = self.trainer.predict_test_rows()
-        trained_at = time.perf_counter()
-        score, error = self.scorer.score_quickly(self.trainer, self.fold, prediction)
-        if error is None and not is_finite_score(score):
-            error = "a score is not finite"
-        self.fit_seconds += trained_at - start
-        self.score_seconds += time.perf_counter() - trained_at
-        self.scores.append(score)
-        self.predictions.append(prediction)
-        self.error = error
+        self.fit_seconds += time.perf_counter() - start
+        self._score(prediction)
+
+    def keep_rounds(self, n_rounds: int) -> None:
+        """Score only the first rounds, which all folds have: for one of them time was up before its first point.
+
+        The thread has to be waiting.
+        """
+        self.is_cut, self.max_points = True, 1
+        if self.error is not None or (self.round_grid == (n_rounds,) and self.scores):
+            return
+        self.round_grid = (n_rounds,)
+        self.scores, self.predictions = [], []
+        self._score(self.trainer.predict_test_rows(n_rounds))
+
+    def _score(self, prediction: np.ndarray) -> None:
+        """Score a point."""
+        start = time.perf_counter()
+        scored = self.scorer.score_quickly(self.trainer, self.fold, prediction)
+        self.score_seconds += time.perf_counter() - start
+        if scored.failure in (None, Failure.OTHER_SCORE):
+            self.scores.append(scored.score)
+            self.predictions.append(prediction)
+        else:
+            self.failed, self.error = scored, scored.error

@@ -17,14 +17,14 @@ generator per thread, so every booster is trained in a thread of its own.
 """
 
 import threading
-import time
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.utils.class_weight import compute_sample_weight
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.sklearn import take_metadata_rows
 from sklearn_autotune.boosting._fold_booster import (
     FoldBooster,
@@ -40,20 +40,18 @@ from sklearn_autotune.evaluation._base import (
     Task,
     WorkItem,
     average_scores,
-    select_score,
 )
+from sklearn_autotune.evaluation._failures import Scored, attempt, read_score, select_score
 from sklearn_autotune.evaluation._fixed_predictions import make_fixed_predictions
 from sklearn_autotune.evaluation._ladder import choose_rung
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows, take_test_rows
+from sklearn_autotune.inference._encoding import compute_class_weights
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
 __all__ = ["BoosterFit", "FoldBoosting", "Target", "average_over_folds", "collect_learning_curves"]
 
 # The largest size of the histograms of one candidate's boosters; if they need more, one fold at a time is trained.
 MAX_HISTOGRAM_BYTES = 2**26
-
-# How many times longer the final fit on all rows takes than a fold: with three folds, a fold trains on two thirds.
-FINAL_FIT_IN_FOLDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Target:
         """Return the training weights of some rows; None if all are equal."""
         if self.class_weight is None or self.classes is None:
             return None if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        weights = compute_sample_weight(self.class_weight, self.classes[self.values[rows].astype(int)])
+        weights = compute_class_weights(self.class_weight, self.classes[self.values[rows].astype(int)])
         return weights if sample_weight is None else weights * sample_weight
 
 
@@ -103,8 +101,10 @@ class FoldBoosting:
     n_jobs : int
         How many boosters may be trained at a time.
     end_time : float or None
-        ``time.time()`` at which ``fit`` has to be over. A candidate without a deadline, such as the first one, is
+        Time by `clock.now` at which ``fit`` has to be over. A candidate without a deadline, such as the first one, is
         always completed; each of its folds is trained only so long that time is left for the others and the final fit.
+    has_final_fit : bool
+        Whether the winner is fitted on all rows, for which time has to be left.
     """
 
     folds: WholeFolds
@@ -115,11 +115,14 @@ class FoldBoosting:
     loss: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float] | None = None
     n_jobs: int = 1
     end_time: float | None = None
+    has_final_fit: bool = True
     _binned_folds: dict[Hashable, tuple[BinnedFold, ...]] = field(default_factory=dict, init=False, repr=False)
     _kept_predictions: dict[int, tuple[float, Sequence[np.ndarray]]] = field(
         default_factory=dict, init=False, repr=False
     )
     _curves: dict[int, list[Any]] = field(default_factory=dict, init=False, repr=False)
+    _max_bin_seconds: float = field(default=0.0, init=False, repr=False)
+    _max_fit_seconds: float = field(default=0.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         task = self.folds.task
@@ -135,10 +138,13 @@ class FoldBoosting:
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold; the last one has the scores of the best number of rounds."""
         model, error = self.folds.clone_with_params(work.params)
-        if error is not None:
-            yield Progress(0, 1, (FoldScore(self.folds.make_failed_score(), None, 0.0, 0.0, error),))
+        fold_boosters = None
+        if error is None:
+            start_boosters = partial(self._start_boosters, model, work.deadline)
+            fold_boosters, error = attempt(start_boosters, self.folds.task.error_score)
+        if fold_boosters is None:
+            yield Progress(0, 1, (self.make_fold_score(error, None, None, 0.0, 0.0),))
             return
-        fold_boosters = self._start_boosters(model, work.deadline)
         is_large = self._is_large(model)
         n_folds, n_started = len(fold_boosters), 0
         fold_scores: list[FoldScore] = []
@@ -156,17 +162,14 @@ class FoldBoosting:
                 if is_large:
                     self._train_to_point(fold_booster, len(fold_boosters[0].scores))
                 if fold_booster.is_out_of_time:  # not the last step, whichever fold it is: there is no time left for it
-                    yield Progress(index, n_folds + 1, tuple(fold_scores))
+                    yield Progress(index, n_folds + 1, tuple(fold_scores), is_out_of_time=True)
+                _keep_common_rounds(fold_boosters[: index + 1], fold_boosters[n_started:])
                 fold_scores.append(fold_booster.best)
                 self.folds.print_end(work, fold_booster.fold, fold_scores[-1])
                 if index + 1 < n_folds:
                     yield Progress(index, n_folds, tuple(fold_scores))
-            failed = any(score.error is not None for score in fold_scores)
-            yield (
-                Progress(n_folds - 1, n_folds, tuple(fold_scores))
-                if failed
-                else self._train_to_common_point(work, fold_boosters)
-            )
+            all_folds = Progress(n_folds - 1, n_folds, tuple(fold_scores))
+            yield all_folds if all_folds.has_failed else self._train_to_common_point(work, fold_boosters)
         finally:
             self._curves[work.number] = [
                 (fold_booster.scored_rounds, fold_booster.counted_scores) for fold_booster in fold_boosters
@@ -178,8 +181,25 @@ class FoldBoosting:
         """Divide the time that is left among the remaining folds and the final fit."""
         if self.end_time is None or work.deadline is not None:
             return None
-        now, n_waves = time.time(), -(-n_left // self.n_jobs)
-        return now + max(0.0, self.end_time - now) / (n_waves + FINAL_FIT_IN_FOLDS)
+        now, n_waves = clock.now(), -(-n_left // self.n_jobs)
+        seconds_left = self.end_time - self.estimate_final_seconds(0.0) - now
+        return now + max(0.0, seconds_left) / (n_waves + self._final_fit_in_folds)
+
+    @property
+    def _final_fit_in_folds(self) -> float:
+        """How many times longer the final fit on all rows takes than a fold; 0 if there is none."""
+        folds = self.folds.task.folds
+        return len(self.target.values) / min(len(fold.train) for fold in folds) if self.has_final_fit else 0.0
+
+    def estimate_final_seconds(self, fit_seconds: float) -> float:
+        """Estimate the final fit of a candidate that takes so many seconds on a fold, binning included."""
+        return self._final_fit_in_folds * (fit_seconds + self._max_bin_seconds)
+
+    def _compute_latest_end(self, fit_seconds: float) -> float | None:
+        """Return when a fold's training has to be over so that the final fit of any candidate ends in time."""
+        if self.end_time is None:
+            return None
+        return self.end_time - self.estimate_final_seconds(max(fit_seconds, self._max_fit_seconds))
 
     def _train_to_point(self, fold_booster: "FoldBooster", n_points: int) -> None:
         """Train a booster to a point and free the memory that only training needs."""
@@ -195,11 +215,13 @@ class FoldBoosting:
                 fold_booster.request(n_points)
             for fold_booster in fold_boosters:
                 fold_booster.wait(self.folds.task.error_score)
-            if any(fold_booster.is_out_of_time for fold_booster in fold_boosters):
+            has_failed = any(fold_booster.error is not None for fold_booster in fold_boosters)
+            if has_failed or any(fold_booster.is_out_of_time for fold_booster in fold_boosters):
                 return Progress(
                     len(fold_boosters) - 1,
-                    len(fold_boosters) + 1,
+                    len(fold_boosters) + (not has_failed),
                     tuple(fold_booster.best for fold_booster in fold_boosters),
+                    is_out_of_time=not has_failed,
                 )
             scored_rounds = fold_boosters[0].round_grid[
                 : min(n_points, *(len(fold_booster.scores) for fold_booster in fold_boosters))
@@ -219,6 +241,7 @@ class FoldBoosting:
         self._keep_best_predictions(
             work.number, average_scores(curve[best].test, self.metric), [g.predictions[best] for g in fold_boosters]
         )
+        self._max_fit_seconds = max(self._max_fit_seconds, *(booster.fit_seconds for booster in fold_boosters))
         folds = tuple(fold_booster.score_point(best) for fold_booster in fold_boosters)
         return Progress(len(folds) - 1, len(folds), folds, curve, {self.training.rounds_param: curve[best].resource})
 
@@ -228,7 +251,8 @@ class FoldBoosting:
         """Return what a candidate's boosters predict on their test rows; those of an earlier run are trained again."""
         if number not in self._kept_predictions:
             best = choose_rung(curve, self.metric)
-            fold_boosters = self._start_boosters(self.folds.clone_with_params(params)[0], None)
+            model = self.folds.clone_with_params(params)[0]
+            fold_boosters = self._start_boosters(model, None, tuple(rung.resource for rung in curve))
             try:
                 for fold_booster in fold_boosters:
                     self._train_to_point(fold_booster, best + 1)
@@ -247,34 +271,36 @@ class FoldBoosting:
 
     # -- boosters and their scores -------------------------------------------------------------------------------------
 
-    def _start_boosters(self, model: Any, deadline: float | None) -> list["FoldBooster"]:
-        round_grid = make_round_grid(self.training.get_learning_rate(model), self.max_rounds)
+    def _start_boosters(
+        self, model: Any, deadline: float | None, round_grid: tuple[int, ...] | None = None
+    ) -> list["FoldBooster"]:
+        if round_grid is None:
+            round_grid = make_round_grid(self.training.get_learning_rate(model), self.max_rounds)
+        # All trainers are made before the first thread is started: making one may fail.
+        trainers = [binned.make_trainer(model, self.target.classes) for binned in self._bin_folds(model)]
         return [
-            FoldBooster(self, fold, binned.make_trainer(model, self.target.classes), round_grid, deadline)
-            for fold, binned in zip(self.folds.task.folds, self._bin_folds(model), strict=True)
+            FoldBooster(self, fold, trainer, round_grid, deadline, self._compute_latest_end)
+            for fold, trainer in zip(self.folds.task.folds, trainers, strict=True)
         ]
 
     def _is_large(self, model: Any) -> bool:
         """Whether training a candidate's boosters needs too much memory at once."""
         return sum(binned.estimate_training_bytes(model) for binned in self._bin_folds(model)) > MAX_HISTOGRAM_BYTES
 
-    def make_failed_score(self) -> Any:
-        """Return the score of a fold that failed."""
-        return self.folds.make_failed_score()
-
-    def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
+    def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
         """Score a point of a curve as `score` does, to within rounding, if possible without scikit-learn's checks."""
         if self.loss is None:
             return self.score(trainer, fold, prediction)
         weight = self._test_weights[fold.number]
-        return -self.loss(self.target.values[fold.test], prediction, weight), None
+        loss = self.loss(self.target.values[fold.test], prediction, weight)
+        return read_score(-loss, error_score=self.folds.task.error_score)
 
-    def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> tuple[Any, str | None]:
-        """Score what a booster predicts on a fold's test rows; return the traceback if that failed."""
+    def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
+        """Score what a booster predicts on a fold's test rows."""
         X_test, y_test = take_test_rows(self.folds.task, fold)
         return self.folds.score(self._make_fixed_predictions(trainer, X_test, prediction), X_test, y_test, fold.test)
 
-    def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Any:
+    def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Scored | None:
         """Score a number of rounds on a fold's training rows, if that is wanted."""
         if not self.folds.task.return_train_score:
             return None
@@ -282,7 +308,18 @@ class FoldBoosting:
         prediction = trainer.predict_training_rows(n_rounds)
         return self.folds.score(
             self._make_fixed_predictions(trainer, X_train, prediction), X_train, y_train, fold.train
-        )[0]
+        )
+
+    def make_fold_score(
+        self,
+        error: str | None,
+        test: Scored | None,
+        train: Scored | None,
+        fit_seconds: float,
+        score_seconds: float,
+    ) -> FoldScore:
+        """Put the result of a fold together from the error of its fit and its scores."""
+        return self.folds.make_fold_score(error, test, train, fit_seconds, score_seconds)
 
     def _make_fixed_predictions(self, trainer: RoundTrainer, rows: Any, prediction: np.ndarray) -> Any:
         return make_fixed_predictions(rows, prediction, self.target.classes, trainer.predict_rows)
@@ -314,7 +351,21 @@ class FoldBoosting:
         task = self.folds.task
         fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
         weight = self.target.compute_weights(fold.train, fit_params.get("sample_weight"))
-        return self.training.bin_fold(model, FoldRows(X_train, self.target.values[fold.train], weight, X_test))
+        start = clock.now()
+        binned = self.training.bin_fold(model, FoldRows(X_train, self.target.values[fold.train], weight, X_test))
+        self._max_bin_seconds = max(self._max_bin_seconds, clock.now() - start)
+        return binned
+
+
+def _keep_common_rounds(finished: Sequence[FoldBooster], to_start: Sequence[FoldBooster]) -> None:
+    """Score all folds with the rounds that all have, if for one of them time was up before its first point."""
+    if not any(fold_booster.is_cut for fold_booster in finished):
+        return
+    n_rounds = min(fold_booster.round_grid[-1] for fold_booster in finished if fold_booster.is_cut)
+    for fold_booster in finished:
+        fold_booster.keep_rounds(n_rounds)
+    for fold_booster in to_start:
+        fold_booster.round_grid = (n_rounds,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Refine the learning rate: search at a high one, then measure the best candidates again at lower ones."""
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import average_folds
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._refit_rules import BestMean
@@ -41,8 +41,8 @@ class LearningRateRefinement:
     metric : str or None
         The score that decides, of several.
     deadline : float or None
-        ``time.time()`` at which ``fit`` has to be over. A candidate is refined as soon as the time left is no more than
-        twice what refining it takes.
+        Time by `clock.now` at which ``fit`` has to be over. A candidate is refined as soon as the time left is no more
+        than twice what refining it takes.
     n_jobs : int
         How many folds are boosted at a time.
     first : sequence of dict
@@ -84,7 +84,7 @@ class LearningRateRefinement:
             return False
         folds = record.outcome.folds
         fit_seconds = record.seconds / min(self.n_jobs, len(folds)) + record.seconds / (len(folds) - 1 or 1)
-        seconds_left = self.deadline - time.time()
+        seconds_left = self.deadline - clock.now()
         return fit_seconds / LEARNING_RATE_FACTOR < seconds_left < 2 * fit_seconds / LEARNING_RATE_FACTOR
 
     def _average_score(self, record: TrialRecord) -> float:

@@ -46,8 +46,11 @@ class RoundTrainer(Protocol):
         """How many rounds have been trained."""
         ...
 
-    def predict_test_rows(self) -> np.ndarray:
-        """Predict the fold's test rows with all rounds: values, or probabilities of the second or of all classes."""
+    def predict_test_rows(self, n_rounds: int | None = None) -> np.ndarray:
+        """Predict the fold's test rows: values, or probabilities of the second or of all classes.
+
+        With the first rounds; None is all of them.
+        """
         ...
 
     def predict_training_rows(self, n_rounds: int) -> np.ndarray:

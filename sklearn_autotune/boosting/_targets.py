@@ -5,15 +5,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, clone
-from sklearn.utils import check_array
-from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_autotune.boosting._fold_boosting import Target
 from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster
 from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error, make_class_probabilities
 from sklearn_autotune.evaluation._defaults import make_default_scorer
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier
-from sklearn_autotune.tables._checks import check_classes
 
 __all__ = ["BaseTunedClassifier", "BaseTunedRegressor"]
 
@@ -54,16 +51,8 @@ class BaseTunedClassifier(ClassifierMixin, BaseTunedBooster):
         return self.best_estimator_.predict_proba(encoded)
 
     def _read_target(self, y: np.ndarray) -> Target:
-        """Encode the classes as 0, 1, 2 and so on.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer than two classes, or one has fewer rows than there are stratified folds.
-        """
-        check_classification_targets(y)
-        self.classes_, values, counts = np.unique(y, return_inverse=True, return_counts=True)
-        check_classes(self.classes_, counts, self.cv)
+        """Encode the classes as 0, 1, 2 and so on."""
+        self.classes_, values = np.unique(y, return_inverse=True)
         return Target(values, self.classes_, self.class_weight)
 
     def _make_default_scorer(self, target: Target) -> Any:
@@ -73,7 +62,7 @@ class BaseTunedClassifier(ClassifierMixin, BaseTunedBooster):
         return compute_log_loss
 
     def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
-        return make_class_probabilities(prediction, len(self.classes_))
+        return make_class_probabilities(prediction)
 
     def _wrap_model_with_labels(self) -> Any:
         numbered = LabelEncodingClassifier(clone(self.best_estimator_), self.class_weight)
@@ -99,7 +88,7 @@ class BaseTunedRegressor(RegressorMixin, BaseTunedBooster):
         return self.best_estimator_.predict(encoded)
 
     def _read_target(self, y: np.ndarray) -> Target:
-        return Target(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
+        return Target(y)
 
     def _make_default_scorer(self, target: Target) -> Any:
         return make_default_scorer(target.classes)

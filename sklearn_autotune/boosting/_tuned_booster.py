@@ -1,11 +1,10 @@
 """BaseTunedBooster: the search behind the tuned boosters, whatever their library and their target."""
 
-import inspect
 import numbers
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import optuna
@@ -41,8 +40,9 @@ from sklearn_autotune.evaluation import Task, WholeFolds
 from sklearn_autotune.evaluation._defaults import limit_to_rarest_class
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.families import Shape
-from sklearn_autotune.inference._column_encoder import ColumnEncoder, is_dataframe
+from sklearn_autotune.inference._column_values import is_dataframe
 from sklearn_autotune.inference._encoding import EncodingTransformer
+from sklearn_autotune.inference._table_reader import reorder_columns
 from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._budget import Budget, StoppingRule
@@ -53,12 +53,12 @@ from sklearn_autotune.search._setup import get_refit_metric, make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import RawSpace, Space, read_space
-from sklearn_autotune.storage._study import compute_fingerprint, draw_seed, make_sampler
-from sklearn_autotune.tables._checks import check_target_and_metadata, check_weighted_classes, require_target
+from sklearn_autotune.storage._samplers import make_sampler
+from sklearn_autotune.storage._study import compute_fingerprint, draw_seed
+from sklearn_autotune.tables._checks import check_weighted_classes, require_target
+from sklearn_autotune.tables._table_data import TableData, read_table
 
-__all__ = ["BaseTunedBooster", "extend_signature"]
-
-Constructor = TypeVar("Constructor", bound=Callable[..., None])
+__all__ = ["BaseTunedBooster"]
 
 MAX_ROUNDS = 5000
 
@@ -166,12 +166,13 @@ class BaseTunedBooster(BaseSearch):
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            Numbers, booleans, and, in DataFrames of pandas and polars, strings and categoricals. NaN and None are
-            missing values.
+            Numbers, booleans, and, in DataFrames of pandas and polars, dates, times of the day, strings and
+            categoricals. NaN and None are missing values.
         y : array-like of shape (n_samples,)
             Class labels of any type, or numbers.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights in training and, where the scorer takes them, in the score, by which early stopping goes too.
+            Weights in training and, where the scorer takes them, in the score, by which early stopping goes too. Only
+            their ratios matter: they are divided by their mean, so that regularisation is what it is without weights.
         groups : array-like of shape (n_samples,), default=None
             For a splitter that keeps groups together.
 
@@ -183,28 +184,28 @@ class BaseTunedBooster(BaseSearch):
         ------
         ValueError, TypeError
             Before any model is fitted, if a parameter, the space or the data cannot be used; after the search, if
-            all candidates failed.
+            no candidate has a score.
         KeyboardInterrupt
-            On Ctrl-C, once the results so far are on the estimator.
+            On Ctrl-C. Whatever exception ends a search, the results so far are on the estimator.
         """
         start = self._begin_fit()
-        self._encoder = ColumnEncoder()
-        X, y_checked, params = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
-        target = self._read_target(y_checked)
+        data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
+        target = self._read_target(data.y)
         if target.classes is not None:
-            check_weighted_classes(target.classes, target.values, params.get("sample_weight"))
+            check_weighted_classes(target.classes, target.values, data.metadata.get("sample_weight"))
         model = self._make_model(target)
         scorer = self._resolve_scorer(target)
-        routed = route_metadata_by_name(self, params, scorer)
+        routed = route_metadata_by_name(self, data.metadata, scorer)
         task = make_task(
-            X,
-            y_checked,
+            data.X,
+            data.y,
             cv=_choose_n_folds(target) if self.cv is None else self.cv,
             is_classification=target.classes is not None,
             scorer=scorer,
             routed=routed,
             error_score=self.error_score,
             return_train_score=self.return_train_score,
+            metric=get_refit_metric(self.refit),
         )
         self.n_splits_ = len(task.folds)
         space, known_candidates = self._read_space(model, task)
@@ -218,6 +219,7 @@ class BaseTunedBooster(BaseSearch):
             self._get_loss() if self.scoring is None else None,
             effective_n_jobs(self.n_jobs),
             deadline,
+            bool(self.refit),
         )
         spec = self._make_spec(task, space, evaluation, known_candidates, deadline)
         winner = run_search(spec, self._publish, self._publish_partial).winner
@@ -229,24 +231,15 @@ class BaseTunedBooster(BaseSearch):
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def _read_data(self, X: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
-        """Encode the table, and check that target and metadata have as many rows."""
+    def _read_data(self, X: Any, y: Any, metadata: Mapping[str, Any]) -> TableData:
+        """Encode the table, check target and metadata against it, and set the attributes that describe it."""
         require_target(self, y)
-        encoded = self._encoder.fit_transform(X)
-        validate_data(self, X, skip_check_array=True)
-        y, params = check_target_and_metadata(encoded, y, metadata)
-        self._check_no_empty_columns(encoded)
-        return encoded, y, params
-
-    def _check_no_empty_columns(self, X: Any) -> None:
-        if not isinstance(X, np.ndarray):
-            return
-        empty = np.flatnonzero(np.isnan(X).all(axis=0))
-        if len(empty):
-            names = getattr(self, "feature_names_in_", np.arange(X.shape[1]))
-            raise ValueError(
-                f"Columns {[str(name) for name in names[empty][:5]]} of X hold nothing but missing values. Drop them."
-            )
+        self._reader = EncodingTransformer(self._get_library_params().get("missing", np.nan))
+        data = read_table(self._reader, X, y, metadata, is_classification=is_classifier(self), cv=self.cv)
+        self.n_features_in_ = self._reader.n_features_in_
+        if hasattr(self._reader, "feature_names_in_"):
+            self.feature_names_in_ = self._reader.feature_names_in_
+        return data
 
     def _get_library_params(self) -> dict[str, Any]:
         """Return the parameters that the library's estimators have too."""
@@ -257,7 +250,7 @@ class BaseTunedBooster(BaseSearch):
         """Make the estimator that candidates are clones of, with everything set that is not searched."""
         return self._library.make_model(
             self._get_library_params(),
-            self._encoder,
+            self._reader.encoder_,
             list(getattr(self, "feature_names_in_", ())),
             is_classifier=target.classes is not None,
             seed=None if self.random_state is None else draw_seed(self.random_state) % 2**31,
@@ -299,7 +292,7 @@ class BaseTunedBooster(BaseSearch):
     # -- the target: defined by `BaseTunedClassifier` and `BaseTunedRegressor` -----------------------------------------
 
     def _read_target(self, y: np.ndarray) -> Target:
-        """Check the target and encode it."""
+        """Encode the target, which has been checked."""
         raise NotImplementedError
 
     def _make_default_scorer(self, target: Target) -> Any:
@@ -362,7 +355,7 @@ class BaseTunedBooster(BaseSearch):
                 n_threads_per_candidate=len(task.folds),
             ),
             pruning_rule=self._choose_pruning_rule(),
-            make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
+            make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit), evaluation.estimate_final_seconds),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
             make_proposer=make_proposer if refines else propose_nothing,
             first_candidates=first_candidates,
@@ -418,9 +411,15 @@ class BaseTunedBooster(BaseSearch):
 
     @property
     def feature_importances_(self) -> np.ndarray:
-        """Importance of each column by ``importance_type``, of shape (n_features,); they add up to 1."""
+        """Importance of each column by ``importance_type``, of shape (n_features,); they add up to 1.
+
+        That of a date is the sum over the columns that it becomes.
+        """
         check_is_fitted(self, "best_estimator_")
-        return self.best_estimator_.feature_importances_
+        importances = self.best_estimator_.feature_importances_
+        totals = np.zeros(self.n_features_in_, dtype=importances.dtype)
+        np.add.at(totals, self._reader.encoder_.column_indices, importances)
+        return totals
 
     def deployed_model(self) -> Any:
         """Return the fitted model without the search: an encoder of the columns and the library's estimator.
@@ -431,11 +430,7 @@ class BaseTunedBooster(BaseSearch):
             Takes the same tables as this search, and predicts the same.
         """
         check_is_fitted(self, "best_estimator_")
-        encoder = EncodingTransformer()
-        encoder.encoder_ = self._encoder
-        if hasattr(self, "feature_names_in_"):
-            encoder.feature_names_in_ = self.feature_names_in_
-        return Pipeline([("read", encoder), ("model", self._wrap_model_with_labels())])
+        return Pipeline([("read", self._reader), ("model", self._wrap_model_with_labels())])
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a model to predict with, or, under ``refit=False``, a table of results."""
@@ -454,38 +449,12 @@ class BaseTunedBooster(BaseSearch):
         """Check and encode rows to be predicted."""
         check_is_fitted(self, "best_estimator_")
         if is_dataframe(X):
+            X = reorder_columns(X, getattr(self, "feature_names_in_", ()))
             validate_data(self, X, reset=False, skip_check_array=True)
-            return self._encoder.transform(X)
-        encoded = self._encoder.transform(X)
+            return self._reader.encoder_.transform(X)
+        encoded = self._reader.encoder_.transform(X)
         validate_data(self, X, reset=False, skip_check_array=True)
         return encoded
-
-
-def extend_signature(base: type[BaseTunedBooster]) -> Callable[[Constructor], Constructor]:
-    """Give a constructor that hands ``**params`` to the one of a base class a signature with all their names.
-
-    scikit-learn reads the names and the defaults of parameters there.
-
-    Parameters
-    ----------
-    base : type
-        Its parameters come first.
-
-    Returns
-    -------
-    extend : callable
-        A decorator.
-    """
-
-    def extend(constructor: Constructor) -> Constructor:
-        shared = inspect.signature(base.__init__)
-        given = inspect.signature(constructor).parameters.values()
-        own = [param for param in given if param.kind is inspect.Parameter.KEYWORD_ONLY]
-        signature = shared.replace(parameters=[*shared.parameters.values(), *own])
-        constructor.__signature__ = signature  # type: ignore[attr-defined]
-        return constructor
-
-    return extend
 
 
 def _choose_n_folds(target: Target) -> int:

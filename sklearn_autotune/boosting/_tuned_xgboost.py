@@ -9,8 +9,9 @@ import optuna
 from sklearn_autotune._compat.sklearn import StrOptions
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Scoring, Seed
 from sklearn_autotune.boosting._library import TunedLibrary
+from sklearn_autotune.boosting._signature import extend_signature
 from sklearn_autotune.boosting._targets import BaseTunedClassifier, BaseTunedRegressor
-from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster, extend_signature
+from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster
 from sklearn_autotune.boosting._xgboost_library import XGBOOST_PARAMS, TunedXGBoost
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.space._space import RawSpace
@@ -66,7 +67,8 @@ _PARAMETERS = """Parameters
     verbose : int, default=0
         0 prints nothing; more is as in `OptunaSearchCV`.
     error_score : "raise" or float, default=nan
-        Score of a fold that failed. "raise" lets the exception through.
+        Score, in ``cv_results_``, of a fold that failed; its candidate has failed and never wins, whatever this is.
+        "raise" lets the exception through.
     return_train_score : bool, default=False
         Also score on each fold's training rows.
     refine_learning_rate : bool, default=True
@@ -85,7 +87,8 @@ _PARAMETERS = """Parameters
     reg_alpha, reg_lambda, scale_pos_weight, base_score : object, default=None
         As in `XGBClassifier`.
     missing : float, default=nan
-        As in `XGBClassifier`.
+        A number that stands for a missing value, as in `XGBClassifier`; NaN and None are missing too. Categories and
+        dates are compared with it before they are encoded.
     num_parallel_tree, monotone_constraints, interaction_constraints, importance_type, device : object, default=None
         As in `XGBClassifier`. Constraints may name columns of a DataFrame.
     validate_parameters, feature_weights, max_cat_to_onehot, max_cat_threshold, multi_strategy : object, default=None
@@ -124,7 +127,12 @@ _ATTRIBUTES = """Attributes
 
 _NOTES = """Notes
     -----
-    Strings and categoricals become categories of XGBoost's; a category that was not seen in training is missing.
+    Strings and categoricals become categories of XGBoost's; a category that was not seen in training is missing, and a
+    warning says so if no value of a column was seen. Dates become days, seconds of the day and fractions of the second.
+    If there are dates with a time of the day, ``best_estimator_`` has more columns than the table.
+
+    What a sparse matrix leaves out is missing, as XGBoost has it, if the model was fitted on one: zeros of a dense
+    table are missing too then. For a model that was fitted on a dense table, what a sparse matrix leaves out is zero.
 
     Each candidate is scored at the same points, in rounds times learning rate, until two points in a row bring no
     improvement. All folds get the same number of rounds, the one with the best mean score: the mean of each fold's own
@@ -278,7 +286,9 @@ class TunedXGBClassifier(BaseTunedClassifier, BaseTunedXGB):
 
     {parameters}
     class_weight : dict or "balanced", default=None
-        Weights of the classes in training, as in scikit-learn's classifiers. Not in the score.
+        Weights of the classes in training, as in scikit-learn's classifiers. Not in the score. Only their ratios
+        matter: those of a dict are scaled so that the training rows have a mean weight of 1, as they have with
+        "balanced".
 
     {attributes}
     classes_ : ndarray of shape (n_classes,)
@@ -336,3 +346,7 @@ class TunedXGBRegressor(BaseTunedRegressor, BaseTunedXGB):
     >>> bool(model.best_score_ > -65)  # mean root of the mean squared error, negated: higher is better
     True
     """
+
+    @extend_signature(BaseTunedXGB)
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)

@@ -1,5 +1,6 @@
 """XGBoost as a library that is tuned: its parameters, its space, and training round by round as ``fit`` does."""
 
+from ast import literal_eval
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from sklearn_autotune.families._base import Branch
 from sklearn_autotune.families._xgboost import make_first_xgboost_settings, make_tuned_xgboost_space
 from sklearn_autotune.inference._column_encoder import ColumnEncoder
 
-__all__ = ["XGBOOST_PARAMS", "TunedXGBoost", "estimate_histogram_bytes", "resolve_constraints"]
+__all__ = ["XGBOOST_PARAMS", "TunedXGBoost", "estimate_histogram_bytes", "resolve_constraints", "spread_over_parts"]
 
 # XGBoost's own defaults.
 DEFAULT_LEARNING_RATE = 0.3
@@ -84,6 +85,10 @@ class TunedXGBoost:
         fixed |= resolve_constraints(
             settings["monotone_constraints"], settings["interaction_constraints"], column_names
         )
+        if len(encoder.column_indices) > encoder.n_columns:
+            fixed |= spread_over_parts(fixed, encoder.column_indices, column_names or range(encoder.n_columns))
+        if encoder.reads_missing:
+            fixed["missing"] = np.nan
         return kind(**fixed, n_jobs=1, random_state=seed, feature_types=types, enable_categorical=types is not None)
 
     def make_space(self, shape: Shape) -> Branch:
@@ -165,9 +170,9 @@ class XGBoostTrainer:
         self.booster.update(self.fold.train, self.n_rounds, self.objective)
         self.n_rounds += 1
 
-    def predict_test_rows(self) -> np.ndarray:
-        """Predict the fold's test rows with all rounds."""
-        return self.booster.predict(self.fold.test)
+    def predict_test_rows(self, n_rounds: int | None = None) -> np.ndarray:
+        """Predict the fold's test rows with the first rounds, or with all."""
+        return self.booster.predict(self.fold.test, iteration_range=(0, n_rounds or 0))
 
     def predict_training_rows(self, n_rounds: int) -> np.ndarray:
         """Predict the fold's training rows with the first rounds."""
@@ -289,3 +294,49 @@ def resolve_constraints(monotone: Any, interaction: Any, names: Sequence[str]) -
             raise ValueError(f"interaction_constraints: {error}, the columns of X.") from None
         constraints["interaction_constraints"] = str(indices)
     return constraints
+
+
+def spread_over_parts(params: Mapping[str, Any], column_indices: np.ndarray, names: Sequence[Any]) -> dict[str, Any]:
+    """Give parameters that have an entry for each column one for each encoded column: a date becomes several.
+
+    Parameters
+    ----------
+    params : mapping of str to object
+        XGBoost's, with columns by their indices.
+    column_indices : ndarray of int, of shape (n_encoded,)
+        The column that each encoded column comes from.
+    names : sequence
+        Of the columns, for the error.
+
+    Returns
+    -------
+    spread : dict of str to object
+        The parameters that are set, for the encoded columns.
+
+    Raises
+    ------
+    ValueError
+        If a date that becomes several columns has a monotone constraint: XGBoost constrains single columns.
+    """
+    spread: dict[str, Any] = {}
+    monotone, interaction, weights = (
+        literal_eval(value) if isinstance(value, str) else value
+        for value in (params[name] for name in ("monotone_constraints", "interaction_constraints", "feature_weights"))
+    )
+    if monotone is not None:
+        n_parts = np.bincount(column_indices)
+        signs = np.zeros(len(n_parts), dtype=int)
+        signs[: len(monotone)] = monotone
+        several = [str(names[index]) for index in np.flatnonzero((n_parts > 1) & (signs != 0)).tolist()]
+        if several:
+            raise ValueError(
+                f"monotone_constraints names {several}: a date with times of the day becomes several columns. Make a "
+                "number of it first, such as days since the first date, or take its time away."
+            )
+        spread["monotone_constraints"] = tuple(signs[column_indices].tolist())
+    if interaction is not None:
+        groups = [np.flatnonzero(np.isin(column_indices, group)).tolist() for group in interaction]
+        spread["interaction_constraints"] = str(groups)
+    if weights is not None:
+        spread["feature_weights"] = np.asarray(weights)[column_indices]
+    return spread

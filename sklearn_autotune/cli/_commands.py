@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from sklearn.exceptions import FitFailedWarning
 
-from sklearn_autotune._compat.messages import extract_exception_line
+from sklearn_autotune._compat.messages import extract_exception_line, make_encodable
+from sklearn_autotune._compat.urls import redact_text
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.progress import MethodProgress, TrialProgress
 from sklearn_autotune.runner import compare, load_comparison, predict, run, verify
@@ -112,18 +113,18 @@ def execute_command(command: Callable[[argparse.Namespace], int], args: argparse
 
 
 def _print_error(args: argparse.Namespace, message: str) -> None:
+    message = redact_text(message)
     if args.json:
         _print_json({"error": message})
-    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.write(make_encodable(f"error: {message}\n"))
 
 
 def _explain_how_to_resume(args: argparse.Namespace) -> str:
-    config = getattr(args, "config", None)
     if args.name == "compare":
         return "interrupted; nothing was written"
-    if config is None or not Path(config).is_file() or args.name != "run":
+    found: Config | None = getattr(args, "found_config", None)  # not read again: the file may have been edited
+    if found is None:
         return "interrupted"
-    found = read_config(Path(config))
     if found.storage is None:
         return "interrupted; nothing was written. With storage: in the configuration, a run can go on"
     if not found.resume:
@@ -136,7 +137,7 @@ def _print_json(content: object) -> None:
 
 
 def _print_lines(*lines: str) -> None:
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.write(make_encodable("".join(f"{line}\n" for line in lines)))
 
 
 # -- the commands ------------------------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def _print_lines(*lines: str) -> None:
 
 def run_command(args: argparse.Namespace) -> int:
     """Run a configuration and print the result."""
-    config = read_config(Path(args.config))
+    args.found_config = config = read_config(Path(args.config))
     with _log_progress_to_stderr(), TrialProgress(config.n_trials, config.timeout) as progress:
         folder = run(args.config, folder=args.output, callbacks=[] if args.quiet else [progress])
     metadata = read_metadata(folder)
@@ -236,8 +237,7 @@ def _describe_failures(comparison: Comparison) -> list[str]:
 
 def verify_command(args: argparse.Namespace) -> int:
     """Compute a run's scores again and print whether they match."""
-    _warn_about_joblib(Path(args.run), args)
-    verdict = verify(args.run, base=args.base, refit=args.refit)
+    verdict = verify(args.run, base=args.base, refit=args.refit, trust=args.trust)
     if args.json:
         _print_json({"matches": verdict.matches, "checks": verdict.checks})
     else:
@@ -256,8 +256,7 @@ def _shorten_value(value: object) -> str:
 
 def predict_command(args: argparse.Namespace) -> int:
     """Predict with a run's model."""
-    _warn_about_joblib(Path(args.run), args)
-    found = predict(args.run, args.data)
+    found = predict(args.run, args.data, trust=args.trust)
     drifted = [column for column in found.drift if args.max_drift is not None and column["share"] > args.max_drift]
     for note in found.notes:
         sys.stderr.write(f"note: {note}\n")
@@ -281,27 +280,27 @@ def _describe_drift(column: dict[str, Any]) -> str:
 
 
 def _write_table(table: "pd.DataFrame", path: Path) -> None:
+    """Write a table to its end and then give it its name; a link that stands there is replaced, not followed."""
     partial = path.with_name(f".{path.name}.partial")
-    if path.suffix in (".parquet", ".pq"):
-        table.to_parquet(partial, index=False)
-    else:
-        table.to_csv(partial, index=False)
+    partial.unlink(missing_ok=True)
+    with partial.open("xb") as file:
+        if path.suffix in (".parquet", ".pq"):
+            table.to_parquet(file, index=False)
+        else:
+            table.to_csv(file, index=False)
     partial.replace(path)
-
-
-def _warn_about_joblib(folder: Path, args: argparse.Namespace) -> None:
-    if read_metadata(folder)["model"]["format"] == "joblib" and not args.trust:
-        sys.stderr.write("note: a joblib file runs code when it is loaded: only if you trust it (--trust: I do)\n")
 
 
 def init_command(args: argparse.Namespace) -> int:
     """Write an example."""
     path = Path(args.config)
-    if path.exists():
-        raise FileExistsError(f"{path} is there already; nothing was written")
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}")
-    path.write_text(EXAMPLE.format(name=path.name), encoding="utf-8")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(EXAMPLE.format(name=path.name))
+    except FileExistsError:  # also a link, wherever it leads
+        raise FileExistsError(f"{path} is there already; nothing was written") from None
     _print_lines(f"{path} is written; run it with: python -m sklearn_autotune run {path}")
     return EXIT_DONE
 

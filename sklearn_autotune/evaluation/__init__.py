@@ -16,6 +16,14 @@ from sklearn_autotune.evaluation._base import (
     average_folds,
     average_scores,
     measure,
+)
+from sklearn_autotune.evaluation._failures import (
+    FOLD_FAILURES,
+    Failure,
+    Scored,
+    attempt,
+    call_scorer,
+    read_score,
     select_score,
 )
 from sklearn_autotune.evaluation._fixed_predictions import (
@@ -29,8 +37,10 @@ from sklearn_autotune.evaluation._step_cache import StepCache
 from sklearn_autotune.evaluation._whole_folds import PlainFit, WholeFolds
 
 __all__ = [
+    "FOLD_FAILURES",
     "OUT_OF_TIME",
     "Evaluation",
+    "Failure",
     "FinalFit",
     "Fold",
     "FoldScore",
@@ -42,17 +52,21 @@ __all__ = [
     "Rung",
     "RungEvaluation",
     "RungFit",
+    "Scored",
     "StepCache",
     "Task",
     "WholeFolds",
     "WorkItem",
+    "attempt",
     "average_folds",
     "average_scores",
+    "call_scorer",
     "compute_log_loss",
     "compute_root_mean_squared_error",
     "make_class_probabilities",
     "make_fixed_predictions",
     "make_rung_evaluation",
     "measure",
+    "read_score",
     "select_score",
 ]

@@ -4,14 +4,15 @@ An evaluation is a generator that yields its progress after each step. A candida
 This code runs wherever the executor runs it, so it uses no study, no storage and no shared state.
 """
 
-import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import isfinite
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
 
+from sklearn_autotune._compat import clock
+from sklearn_autotune._compat.messages import make_storable
+from sklearn_autotune.evaluation._failures import Failure, Score, describe_unusable_score, select_score
 from sklearn_autotune.evaluation._status import Status
 
 __all__ = [
@@ -30,13 +31,9 @@ __all__ = [
     "average_folds",
     "average_scores",
     "decide_outcome",
-    "is_finite_score",
     "join_outcomes",
     "measure",
-    "select_score",
 ]
-
-Score = float | dict[str, float]
 
 OUT_OF_TIME = "the time limit was reached"
 
@@ -66,6 +63,8 @@ class Task:
     error_score : float or "raise"
         The score of a fold that failed, or "raise" to let the estimator's own exception through.
     return_train_score : bool
+    metric : str or None
+        Which of several scores decides; None is the first one. A candidate without it has failed.
     """
 
     X: Any
@@ -76,18 +75,42 @@ class Task:
     score_params: Mapping[str, Any]
     error_score: float | str
     return_train_score: bool
+    metric: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FoldScore:
-    """The result of one fold: scores (higher is better), seconds, and the traceback if the fit failed."""
+    """The result of one fold.
+
+    Attributes
+    ----------
+    test, train : float or dict of str to float
+        Scores, higher is better. A fold that failed has the ``error_score``, or the score that is not finite.
+    fit_seconds, score_seconds : float
+    error : str or None
+        Traceback or reason, if something failed; at most `_compat.messages.MAX_ERROR_LENGTH` characters.
+    failure : Failure or None
+        What failed; with an ``error``, None stands for the fit.
+    stop_requested : bool
+        Whether a callback of scikit-learn's asks to stop.
+    """
 
     test: Score
     train: Score | None
     fit_seconds: float
     score_seconds: float
     error: str | None = None
+    failure: Failure | None = None
     stop_requested: bool = False
+
+    def __post_init__(self) -> None:
+        if self.error is not None:
+            object.__setattr__(self, "error", make_storable(self.error))
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the fold has no score that could decide, so that its candidate has failed."""
+        return self.error is not None and self.failure != Failure.OTHER_SCORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +157,11 @@ class Progress:
         """Whether no step is left, so that there is nothing to prune."""
         return self.step + 1 == self.n_steps
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a fold has failed, so that the candidate will be a failed one whatever its other folds give."""
+        return any(_explain_failure(fold) is not None for fold in self.folds)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -145,7 +173,8 @@ class Outcome:
     folds : tuple of FoldScore
         Only the folds that were measured.
     error : str or None
-        Traceback or reason, when the status is not "complete".
+        Traceback or reason, when the status is not "complete", or when a score that does not decide has failed; at most
+        `_compat.messages.MAX_ERROR_LENGTH` characters.
     curve, resolved_params
         As in `Progress`.
     exception : BaseException or None
@@ -168,6 +197,10 @@ class Outcome:
     artifacts: Any = None
     seconds: float | None = None
     exit_status: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.error is not None:
+            object.__setattr__(self, "error", make_storable(self.error))
 
     @property
     def comparable_folds(self) -> tuple[FoldScore, ...]:
@@ -229,7 +262,7 @@ class WorkItem:
     params : mapping of str to object
     pruner_state : PrunerState
     deadline : float or None
-        ``time.time()`` after which no further step is begun.
+        Time by `clock.now` after which no further step is begun. A pickle holds how many seconds are left instead.
     callback_contexts : tuple
         One scikit-learn callback context per fold, or empty.
     fold_numbers : tuple of int
@@ -247,6 +280,16 @@ class WorkItem:
     callback_contexts: tuple[Any, ...] = ()
     fold_numbers: tuple[int, ...] = ()
     is_speculative: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Send the seconds left: another process, or another machine, has a clock of its own."""
+        state = {each.name: getattr(self, each.name) for each in fields(self)}
+        return state | {"deadline": clock.compute_seconds_left(self.deadline)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Compute the deadline by this process's clock."""
+        for name, value in state.items():
+            object.__setattr__(self, name, clock.compute_deadline(value) if name == "deadline" else value)
 
     def make_sendable(self) -> "WorkItem":
         """Replace a pruner state that is not picklable."""
@@ -315,7 +358,7 @@ def measure(evaluation: Evaluation, work: WorkItem) -> Outcome:
 
     An exception is raised only if the evaluation raises it, as it does under ``error_score="raise"``.
     """
-    if work.deadline is not None and time.time() > work.deadline:
+    if work.deadline is not None and clock.now() > work.deadline:
         return Outcome(Status.TIMEOUT, (), OUT_OF_TIME)
     steps = evaluation.measure_steps(work)
     for progress in steps:
@@ -352,7 +395,7 @@ def decide_outcome(work: WorkItem, progress: Progress, *, apply_pruning: bool = 
     """Return how the candidate ended at this step, or None while it goes on."""
     if progress.is_last:
         return _make_final_outcome(progress)
-    if progress.is_out_of_time or (work.deadline is not None and time.time() > work.deadline):
+    if progress.is_out_of_time or (work.deadline is not None and clock.now() > work.deadline):
         return Outcome(Status.TIMEOUT, progress.folds, OUT_OF_TIME, progress.curve)
     if apply_pruning and not work.pruner_state.allows(progress):
         return Outcome(Status.PRUNED, progress.folds, None, progress.curve)
@@ -360,20 +403,22 @@ def decide_outcome(work: WorkItem, progress: Progress, *, apply_pruning: bool = 
 
 
 def _make_final_outcome(progress: Progress) -> Outcome:
+    """Decide whether a candidate of which all folds are measured is complete or failed: by its folds alone."""
     folds = progress.folds
-    errors = [fold.error for fold in folds if fold.error is not None]
+    errors = [error for error in map(_explain_failure, folds) if error is not None]
     if errors:
         return Outcome(Status.FAILED, folds, errors[0], progress.curve)
-    if not all(is_finite_score(fold.test) for fold in folds):
-        return Outcome(Status.FAILED, folds, "a score is not finite", progress.curve)
-    return Outcome(Status.COMPLETE, folds, None, progress.curve, progress.resolved_params, artifacts=progress.artifacts)
+    error = next((fold.error for fold in folds if fold.error is not None), None)  # of a score that does not decide
+    return Outcome(
+        Status.COMPLETE, folds, error, progress.curve, progress.resolved_params, artifacts=progress.artifacts
+    )
 
 
-def select_score(score: Score, metric: str | None) -> float:
-    """Return the score that guides the search: the named one of several, else the first."""
-    if not isinstance(score, dict):
-        return float(score)
-    return float(score[metric] if metric in score else next(iter(score.values())))
+def _explain_failure(fold: FoldScore) -> str | None:
+    """Return why a fold has failed; None if it has not."""
+    if fold.has_failed:
+        return fold.error
+    return None if isinstance(fold.test, dict) else describe_unusable_score(fold.test)
 
 
 def average_scores(scores: Iterable[Score], metric: str | None) -> float:
@@ -385,10 +430,3 @@ def average_scores(scores: Iterable[Score], metric: str | None) -> float:
 def average_folds(folds: Iterable[FoldScore], metric: str | None) -> float:
     """Return the mean over the folds of the score that guides the search."""
     return average_scores((fold.test for fold in folds), metric)
-
-
-def is_finite_score(score: Score) -> bool:
-    """Whether a score is a finite number, or a dict of finite numbers."""
-    if isinstance(score, dict):
-        return all(isfinite(value) for value in score.values())
-    return isfinite(score)

@@ -16,14 +16,14 @@ __all__ = [
 ]
 
 
-def make_class_probabilities(prediction: np.ndarray, n_classes: int) -> np.ndarray:
+def make_class_probabilities(prediction: np.ndarray) -> np.ndarray:
     """Convert a booster's prediction to what ``XGBClassifier.predict_proba`` returns, of shape (n_rows, n_classes)."""
-    return prediction if prediction.ndim == 2 and n_classes > 2 else np.column_stack([1.0 - prediction, prediction])
+    return prediction if prediction.ndim == 2 else np.column_stack([1.0 - prediction, prediction])
 
 
 def compute_log_loss(class_codes: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None) -> float:
     """Return the log loss of what a booster predicts, as scikit-learn's ``log_loss`` does."""
-    probabilities = make_class_probabilities(prediction, 2 if prediction.ndim == 1 else prediction.shape[1])
+    probabilities = make_class_probabilities(prediction)
     eps = np.finfo(probabilities.dtype).eps
     true_class_probabilities = np.clip(probabilities[np.arange(len(class_codes)), class_codes], eps, 1 - eps)
     return float(np.average(-np.log(true_class_probabilities, dtype=np.float64), weights=weight))
@@ -76,7 +76,7 @@ class FixedPredictionsClassifier(ClassifierMixin, _FixedPredictions):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the predicted probabilities of the classes."""
-        return make_class_probabilities(self._predict_rows(X), len(self.classes))
+        return make_class_probabilities(self._predict_rows(X))
 
 
 def _refuse_other_rows(X: Any) -> np.ndarray:
@@ -116,5 +116,4 @@ def make_fixed_predictions(
     """
     if classes is None:
         return FixedPredictionsRegressor(rows, prediction, predict_rows)
-    is_binary = prediction.ndim == 2 and prediction.shape[1] == 2
-    return FixedPredictionsClassifier(rows, prediction[:, 1] if is_binary else prediction, predict_rows, classes)
+    return FixedPredictionsClassifier(rows, prediction, predict_rows, classes)

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_autotune.evaluation._base import Rung, select_score
+from sklearn_autotune.evaluation._base import Rung
+from sklearn_autotune.evaluation._failures import select_score
 
 __all__ = ["choose_rung", "compute_rung_amounts", "draw_stratified_order", "find_strata", "get_row_indices"]
 

@@ -17,15 +17,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from numbers import Real
-from traceback import format_exc
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_autotune._compat.sklearn import make_callback_arguments, take_metadata_rows
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, WorkItem, is_finite_score
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, WorkItem
 from sklearn_autotune.evaluation._continued_fits import fit_epochs, start_continued_fit
+from sklearn_autotune.evaluation._failures import attempt
 from sklearn_autotune.evaluation._ladder import (
     choose_rung,
     compute_rung_amounts,
@@ -87,23 +87,33 @@ class RungEvaluation:
         return 1
 
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
-        """Yield the progress after each rung; a rung at which a fold failed is the last."""
+        """Yield the progress after each rung.
+
+        A rung at which a fold failed is the last, except if it has only some of the training rows: they may be too few
+        for the candidate, as for more components or neighbours than rows. Then it has no score at this rung, no pruner
+        judges it there, and it goes on to the next one.
+        """
         score_rungs = self._score_growing_samples if self.resource == SAMPLES else self._continue_fit
         folds_scores = [score_rungs(work, fold) for fold in self.folds.task.folds]
         curve: tuple[Rung, ...] = ()
         reached: list[tuple[FoldScore, ...]] = []
         try:
             for step, amount in enumerate(self.amounts):
+                is_last = step + 1 == len(self.amounts)
                 scores = tuple(next(fold_scores) for fold_scores in folds_scores)
                 if reached:
                     scores = tuple(_add_seconds(*pair) for pair in zip(scores, reached[-1], strict=True))
                 reached.append(scores)
                 curve = (*curve, Rung(amount, tuple(score.test for score in scores)))
-                if any(score.error is not None or not is_finite_score(score.test) for score in scores):
-                    yield Progress(step, step + 1, scores, curve)
-                    return
-                if step + 1 < len(self.amounts):
-                    yield Progress(step, len(self.amounts), scores, curve)
+                progress = Progress(step, len(self.amounts), scores, curve)
+                if progress.has_failed:
+                    if is_last or self.resource != SAMPLES:
+                        yield replace(progress, n_steps=step + 1)
+                        return
+                    curve = (*curve[:-1], Rung(amount, (float("nan"),) * len(scores)))
+                    progress = replace(progress, curve=curve)
+                if not is_last:
+                    yield progress
         finally:
             for fold_scores in folds_scores:
                 fold_scores.close()
@@ -141,8 +151,9 @@ class RungEvaluation:
             else:
                 # The rows keep their order in the data, which may be that of time.
                 rows = get_row_indices(fold.train)[np.sort(order[: max(1, round(amount / largest * len(order)))])]
-                # Callbacks see only fits on whole folds.
-                score = self.folds.measure_fold(replace(work, callback_contexts=()), replace(fold, train=rows))
+                # Callbacks see only fits on whole folds, and only these raise their exceptions.
+                tolerant = replace(self.folds, task=replace(self.folds.task, error_score=float("nan")))
+                score = tolerant.measure_fold(replace(work, callback_contexts=()), replace(fold, train=rows))
             self.folds.print_end(named_work, fold, score)
             yield score
 
@@ -205,27 +216,20 @@ class RungEvaluation:
 
     def _try(self, action: Callable[[], Any]) -> tuple[Any, str | None]:
         """Return the result of an action and None, or None and the traceback if the action fails."""
-        try:
-            return action(), None
-        except (Exception, SystemExit):
-            if self.folds.task.error_score == "raise":
-                raise
-            return None, format_exc()
+        return attempt(action, self.folds.task.error_score)
 
     def _score_fold(
         self, fitted: Any, error: str | None, train: tuple[Any, Any], test: tuple[Any, Any], fold: Fold, seconds: float
     ) -> FoldScore:
         folds = self.folds
-        scores = {"test": folds.make_failed_score(), "train": folds.make_failed_score()}
+        test_score = train_score = None
         start = time.perf_counter()
         if error is None:
-            scores["test"], error = folds.score(fitted, *test, fold.test)
+            test_score = folds.score(fitted, *test, fold.test)
         score_seconds = time.perf_counter() - start
-        if error is None and folds.task.return_train_score:
-            scores["train"], error = folds.score(fitted, *train, fold.train)
-        if not folds.task.return_train_score:
-            scores["train"] = None
-        return FoldScore(**scores, fit_seconds=seconds, score_seconds=score_seconds, error=error)
+        if test_score is not None and folds.task.return_train_score:
+            train_score = folds.score(fitted, *train, fold.train)
+        return folds.make_fold_score(error, test_score, train_score, seconds, score_seconds)
 
     def _add_amount_to_params(self, work: WorkItem, amount: int) -> WorkItem:
         """Make the amount one of the parameters, for messages."""
@@ -284,7 +288,8 @@ def make_rung_evaluation(
     folds : WholeFolds
     resource : str
         - "n_samples": training rows. Each fold is fitted on a random part of its rows, stratified for classifiers and
-          drawn once, so that all candidates see the same rows. The last rung is the whole fold.
+          drawn once, so that all candidates see the same rows. The last rung is the whole fold. A candidate that fails
+          on few rows is not judged at that rung, and goes on to the next one; on the whole fold, it has failed.
         - "iterations": the parameter ``n_estimators``, ``max_iter`` or ``iterations`` of the estimator, or of the last
           step of a Pipeline.
         - "epochs": calls of ``partial_fit`` on all training rows.

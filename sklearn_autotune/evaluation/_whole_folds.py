@@ -5,7 +5,6 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from traceback import format_exc
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,17 @@ from joblib.logger import short_format_time
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from sklearn_autotune._compat.messages import make_encodable
 from sklearn_autotune._compat.sklearn import (
     MultimetricScorer,
     get_scorers,
     make_callback_arguments,
-    score_fold,
     split_rows,
     take_metadata_rows,
     take_rows,
 )
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Score, Task, WorkItem
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Task, WorkItem
+from sklearn_autotune.evaluation._failures import Failure, Scored, attempt, call_scorer
 from sklearn_autotune.evaluation._step_cache import StepCache
 
 __all__ = ["PlainFit", "WholeFolds", "split_fold_rows", "take_test_rows"]
@@ -73,20 +73,44 @@ class WholeFolds:
         fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
         start = time.perf_counter()
         estimator, error = self.clone_with_params(work.params)
-        (X_train, y_train), (X_test, y_test) = split_fold_rows(estimator, task, fold)
+        rows = None
+        if error is None:
+            rows, error = attempt(lambda: split_fold_rows(estimator, task, fold), task.error_score)
+        if rows is None:
+            return self.make_fold_score(error, None, None, time.perf_counter() - start, 0.0)
+        (X_train, y_train), (X_test, y_test) = rows
         stop = False
-        test = train = self.make_failed_score()
+        test = train = None
         score_seconds = 0.0
         with self.share_steps(work, fold, estimator, X_train, y_train, X_test):
-            if error is None:
-                error, stop = self._fit(estimator, X_train, y_train, fit_params, work, fold)
+            error, stop = self._fit(estimator, X_train, y_train, fit_params, work, fold)
             fit_seconds = time.perf_counter() - start
             if error is None:
-                test, error = self.score(estimator, X_test, y_test, fold.test)
+                test = self.score(estimator, X_test, y_test, fold.test)
                 score_seconds = time.perf_counter() - start - fit_seconds
-            if error is None and task.return_train_score:
-                train, error = self.score(estimator, X_train, y_train, fold.train)
-        return FoldScore(test, train if task.return_train_score else None, fit_seconds, score_seconds, error, stop)
+                if task.return_train_score:
+                    train = self.score(estimator, X_train, y_train, fold.train)
+        return self.make_fold_score(error, test, train, fit_seconds, score_seconds, stop)
+
+    def make_fold_score(
+        self,
+        error: str | None,
+        test: Scored | None,
+        train: Scored | None,
+        fit_seconds: float,
+        score_seconds: float,
+        stop_requested: bool = False,
+    ) -> FoldScore:
+        """Put the result of a fold together from the error of its fit and its scores, as far as there are any.
+
+        A train score that is not finite is no failure: only test scores decide.
+        """
+        not_scored = Scored(self.make_failed_score(), error, Failure.FIT)
+        test = test or not_scored
+        if train is not None and train.failure == Failure.SCORE and test.failure is None:
+            test = Scored(test.score, train.error, train.failure)
+        train_score = (train or not_scored).score if self.task.return_train_score else None
+        return FoldScore(test.score, train_score, fit_seconds, score_seconds, test.error, test.failure, stop_requested)
 
     def share_steps(self, work: WorkItem, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:
         """Share the first steps of a pipeline with other candidates, unless callbacks are to see every step."""
@@ -97,14 +121,9 @@ class WholeFolds:
     def clone_with_params(self, params: Mapping[str, Any]) -> tuple[Any, str | None]:
         """Clone the estimator, set the candidate's parameters; return the clone, and the traceback if that failed."""
         estimator = clone(self.estimator)
-        try:
-            # Parameters may be estimators: each fit gets its own copies, and those of the user stay unfitted.
-            estimator.set_params(**clone(params, safe=False))
-        except (Exception, SystemExit):
-            if self.task.error_score == "raise":
-                raise
-            return estimator, format_exc()
-        return estimator, None
+        # Parameters may be estimators: each fit gets its own copies, and those of the user stay unfitted.
+        _, error = attempt(lambda: estimator.set_params(**clone(params, safe=False)), self.task.error_score)
+        return estimator, error
 
     def _fit(
         self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], work: WorkItem, fold: Fold
@@ -123,26 +142,20 @@ class WholeFolds:
 
     def _try_fit(self, estimator: Any, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> str | None:
         """Fit, and return the traceback if that failed."""
-        try:
-            estimator.fit(*args, **fit_params)
-        except (Exception, SystemExit):
-            if self.task.error_score == "raise":
-                raise
-            return format_exc()
-        return None
+        return attempt(lambda: estimator.fit(*args, **fit_params), self.task.error_score)[1]
 
-    def score(self, estimator: Any, X: Any, y: Any, rows: Any) -> tuple[Score, str | None]:
-        """Return the score and None, or the failed score and the traceback; a score that is no number is a failure."""
+    def score(self, estimator: Any, X: Any, y: Any, rows: Any) -> Scored:
+        """Score a fitted estimator on some rows of the task."""
         task = self.task
         params = take_metadata_rows(task.X, params=task.score_params, indices=rows) if task.score_params else {}
-        try:
-            return score_fold(estimator, X, y, task.scorer, params, task.error_score), None
-        except Exception:
-            if task.error_score == "raise":
-                raise
-            return self.make_failed_score(), format_exc()
+        args = (estimator, X) if y is None else (estimator, X, y)
+        failed = self.make_failed_score()
+        return call_scorer(
+            task.scorer, args, params, error_score=task.error_score, metric=task.metric, failed_score=failed
+        )
 
     def make_failed_score(self) -> Any:
+        """Return the score of a fold that has none."""
         if isinstance(self.task.scorer, MultimetricScorer):
             return dict.fromkeys(get_scorers(self.task.scorer), self.task.error_score)
         return self.task.error_score
@@ -205,7 +218,7 @@ def _take_rows(data: Any, rows: np.ndarray) -> Any:
 
 
 def _format_params(params: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={params[name]}" for name in sorted(params))
+    return make_encodable(", ".join(f"{name}={params[name]}" for name in sorted(params)))
 
 
 def _format_scores(score: FoldScore) -> str:

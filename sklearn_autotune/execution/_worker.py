@@ -20,6 +20,7 @@ import numpy as np
 from joblib import parallel_config
 from sklearn import set_config
 
+from sklearn_autotune._compat.messages import make_storable
 from sklearn_autotune.evaluation._base import Evaluation, Outcome, Progress, WorkItem, decide_outcome, measure
 from sklearn_autotune.exceptions import WorkerSetupError
 
@@ -28,7 +29,7 @@ try:  # joblib brings it: as a dependency since 1.6, inside itself before
 except ImportError:  # pragma: no cover
     from joblib.externals.cloudpickle import CloudPickler, dumps, loads
 
-__all__ = ["Worker", "advance_work", "prepare_process", "save_evaluation", "start_work"]
+__all__ = ["Worker", "advance_work", "dumps", "loads", "prepare_process", "save_evaluation", "start_work"]
 
 MIN_SHARED_BYTES = 1_000_000  # arrays above this go into a file that all workers map; joblib draws the same line
 PARENT_POLL_SECONDS = 1.0
@@ -120,7 +121,7 @@ def prepare_process(
     try:
         _worker = Worker(loads((Path(folder) / EVALUATION_FILE).read_bytes()))
     except Exception:
-        _setup_error = format_exc()
+        _setup_error = make_storable(format_exc())
     if memory_limit is not None:
         _limit_memory(memory_limit)
     # Without psutil, loky collects garbage every second; imported modules need not be scanned each time.
@@ -152,11 +153,11 @@ def _run_step(step: Callable[..., Outcome | Progress], *args: Any) -> Outcome | 
     try:
         with parallel_config(backend="threading"):
             return step(*args)
-    except Exception as error:
+    except BaseException as error:
         try:
             loads(dumps(error))
         except Exception:
-            raise RuntimeError(f"in a worker process:\n{format_exc()}") from None
+            raise RuntimeError(f"in a worker process:\n{make_storable(format_exc())}") from None
         raise
 
 

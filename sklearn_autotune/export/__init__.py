@@ -1,4 +1,4 @@
-"""A fitted search as a plain script, or as a model that needs little to load."""
+"""A fitted search as a plain script."""
 
 from sklearn_autotune.export._export_code import export_code
 

@@ -2,28 +2,24 @@
 
 import inspect
 import sys
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from sklearn.base import is_classifier
-from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.optional import get_versions
-from sklearn_autotune._compat.types import Estimator
-from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
-from sklearn_autotune.export import _script_ensemble
-from sklearn_autotune.export._selection import make_blend_params
-from sklearn_autotune.export._source import Expression, ExpressionWriter, render
-from sklearn_autotune.inference._encoding import EncodingTransformer, LabelEncodingClassifier
-from sklearn_autotune.search._base_search import BaseSearch
-from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
+from sklearn_autotune._compat.types import ArrayLike, Estimator, MatrixLike
+from sklearn_autotune.export._check import check_script, run_script
+from sklearn_autotune.export._expressions import STORE_THE_MODEL, ExpressionWriter
+from sklearn_autotune.export._fitted import EstimatorWriter, get_n_epochs, is_search
+from sklearn_autotune.export._source import render
 
 __all__ = ["export_code"]
 
+LIBRARY_NAMES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
 
-def export_code(fitted: Estimator) -> str:
-    """Write the winner of a search as a Python script that needs only scikit-learn, and XGBoost if that was chosen.
+
+def export_code(fitted: Estimator, *, check: tuple[MatrixLike, ArrayLike | None] | None = None) -> str:
+    """Write the winner of a search as a Python script that needs only scikit-learn and the library of the winner.
 
     The script has ``make_model()``, which returns the winner with its parameters and not yet fitted, ``fit(X, y)`` and
     ``predict(model, X)``. Fitted on the rows that the search was fitted on, it predicts what the search predicts. Run
@@ -34,6 +30,9 @@ def export_code(fitted: Estimator) -> str:
     fitted : estimator
         `OptunaSearchCV`, `TunedXGBClassifier`, `TunedXGBRegressor`, `AutoModelSelector`, one of scikit-learn's
         searches, or a Pipeline or other estimator that has one inside; fitted, with ``refit``.
+    check : tuple (X, y) or None, default=None
+        The rows that it was fitted on. The script is run and fitted on them, and its predictions for X are compared
+        with those of ``fitted``: classes have to be equal, numbers within a millionth. That takes one more final fit.
 
     Returns
     -------
@@ -43,12 +42,21 @@ def export_code(fitted: Estimator) -> str:
     ------
     ValueError
         If there is nothing fitted to write, or something in it cannot be written: a lambda, a function or class of the
-        session, a generator of random numbers, a model that was fitted elsewhere, folds that cannot be drawn again.
+        session, a generator of random numbers, a model that was fitted elsewhere, folds that cannot be drawn again, a
+        search that a meta-estimator fits more than once. With ``check``, if the script's model predicts something else.
 
     Notes
     -----
     The script does not contain sample weights and other metadata that were passed to ``fit``. The predictions of an
     estimator without a ``random_state`` may differ from fit to fit; the script names such estimators.
+
+    If early stopping ended the training of XGBoost, LightGBM or CatBoost, the script has the number of rounds that was
+    found, and no early stopping.
+
+    A search inside another estimator is replaced by its winner where it is fitted once, on all rows: as a step of a
+    Pipeline or FeatureUnion, in a voting estimator, ColumnTransformer, TransformedTargetRegressor or
+    FixedThresholdClassifier, and as the final estimator of stacking. Elsewhere each fit may have another winner: a
+    search of scikit-learn is written whole, and one of this package is refused.
 
     Encoders of raw columns and blends are written as small classes at the top of the script.
 
@@ -60,7 +68,7 @@ def export_code(fitted: Estimator) -> str:
     >>> from sklearn_autotune.export import export_code
     >>> X, y = load_iris(return_X_y=True)
     >>> search = OptunaSearchCV(LogisticRegression(max_iter=500), {"C": [0.01, 1.0]}, random_state=0).fit(X, y)
-    >>> script = export_code(search)
+    >>> script = export_code(search, check=(X, y))
     >>> namespace = {"__name__": "script"}
     >>> exec(script, namespace)
     >>> namespace["make_model"]()
@@ -68,79 +76,30 @@ def export_code(fitted: Estimator) -> str:
     >>> bool((namespace["fit"](X, y).predict(X) == search.predict(X)).all())
     True
     """
+    if check is not None and not (isinstance(check, tuple) and len(check) == 2):
+        raise ValueError(f"check takes a tuple (X, y) or None, got {type(check).__name__}. Pass the rows of fit.")
     writer = EstimatorWriter()
-    model = writer.write(fitted, type(fitted).__name__)
-    epochs = _get_n_epochs(fitted)
+    model = writer.write_fitted(fitted, type(fitted).__name__)
+    epochs = get_n_epochs(fitted)
     blocks = [
         f"{_make_docstring(fitted, writer)}\n\n{_make_imports(writer, epochs)}",
         *writer.sources.definitions,
         *_make_columns(fitted),
         f"{_MAKE_MODEL}\n    return {render(model, 4, 7)}",
         _FIT if epochs is None else _make_fit_epochs(fitted, epochs),
-        _PREDICT,
-        _make_main(fitted),
-        'if __name__ == "__main__":\n    main()',
+        *_make_uses(fitted),
     ]
-    return "\n\n\n".join(blocks) + "\n"
-
-
-class EstimatorWriter(ExpressionWriter):
-    """Writes estimators; a fitted search is replaced by its winner."""
-
-    def write_estimator(self, estimator: Estimator, where: str) -> Expression | str:
-        """Return the constructor call of the estimator, or of the winner if it is a search."""
-        if not _is_search(estimator):
-            return super().write_estimator(estimator, where)
-        if not hasattr(estimator, "best_estimator_"):
-            raise ValueError(
-                f"{where} is a search that has no best_estimator_, so there is nothing to write. Fit it, with "
-                "refit=True; one that a meta-estimator clones and fits again has to be exported by itself."
-            )
-        if isinstance(estimator, AutoModelSelector):
-            name, params = make_blend_params(estimator, self, where)
-            return self.write_call(getattr(_script_ensemble, name), params, where)
-        if isinstance(estimator, TunedXGBClassifier | TunedXGBRegressor):
-            return self._write_booster(estimator, where)
-        if _get_n_epochs(estimator) is not None and where != type(estimator).__name__:
-            raise ValueError(f"{where} was fitted by passes of partial_fit; it can be exported only by itself.")
-        return self.write(estimator.best_estimator_, f"{where}.best_estimator_")
-
-    def find_changed_params(self, estimator: Estimator, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters that are not at their defaults; a search is replaced by its fitted clone."""
-        changed_params = super().find_changed_params(estimator, params)
-        fitted_params = {
-            name: getattr(estimator, f"{name}_", value) for name, value in changed_params.items() if _is_search(value)
-        }
-        return changed_params | fitted_params
-
-    def _write_booster(self, search: TunedXGBClassifier | TunedXGBRegressor, where: str) -> Expression | str:
-        """Write tuned XGBoost: an encoder of the columns, an encoder of the labels, and the booster."""
-        model = self.write(search.best_estimator_, f"{where}.best_estimator_")
-        if is_classifier(search):
-            weight = search.class_weight
-            if weight is not None or not np.array_equal(search.classes_, np.arange(len(search.classes_))):
-                params = {"model": model} | ({} if weight is None else {"class_weight": weight})
-                model = self.write_call(LabelEncodingClassifier, params, where)
-        if not hasattr(search, "feature_names_in_") and search.best_estimator_.feature_types is None:
-            return model
-        columns = self.write_call(EncodingTransformer, {}, where)
-        steps = [
-            Expression("(", (("", f'"{name}"'), ("", step)), ")")
-            for name, step in (("columns", columns), ("model", model))
-        ]
-        return self.write_call(Pipeline, {"steps": Expression("[", tuple(("", step) for step in steps), "]")}, where)
-
-
-def _is_search(estimator: object) -> bool:
-    if isinstance(estimator, type):
-        return False
-    kinds = ("param_grid", "param_distributions")
-    return isinstance(estimator, BaseSearch) or any(hasattr(estimator, name) for name in kinds)
-
-
-def _get_n_epochs(fitted: Any) -> int | None:
-    """Return how many passes of ``partial_fit`` the winner was given; None if it was fitted by ``fit``."""
-    return fitted.best_resource_ if getattr(fitted, "resource", None) == "epochs" else None
+    code = "\n\n\n".join(blocks) + "\n"
+    try:
+        run_script(code)["make_model"]()
+    except Exception as error:
+        raise ValueError(
+            f"The script for this {type(fitted).__name__} does not run: {type(error).__name__}: {error}. "
+            f"{STORE_THE_MODEL}"
+        ) from error
+    if check is not None:
+        check_script(code, fitted, *check, writer.unseeded)
+    return code
 
 
 # -- the parts of a script ---------------------------------------------------------------------------------------------
@@ -158,6 +117,11 @@ _PREDICT = '''\
 def predict(model, X):
     """Return what a fitted model predicts."""
     return model.predict(X)'''
+
+_TRANSFORM = '''\
+def transform(model, X):
+    """Return what a fitted model makes of rows."""
+    return model.transform(X)'''
 
 _MAIN = '''\
 def main():
@@ -178,12 +142,12 @@ def main():
 def _make_docstring(fitted: Any, writer: ExpressionWriter) -> str:
     name = type(fitted).__name__
     lines = [f'"""What {name} found, as a script that needs no more than it imports.', ""]
-    score = getattr(fitted, "best_score_", None)
+    score = getattr(fitted, "best_score_", None) if is_search(fitted) else None
     if score is not None:
         lines.append(f"Its score was {score:.6g}, the mean over {fitted.n_splits_} folds; higher is better.")
+    imported = {statement.split()[1].partition(".")[0] for statement in writer.imports}
     package_names = {"scikit-learn": "scikit-learn"}
-    if any("xgboost" in statement for statement in writer.imports):
-        package_names["xgboost"] = "XGBoost"
+    package_names |= {package: name for package, name in LIBRARY_NAMES.items() if package in imported}
     packages = [f"{package_names[package]} {number}" for package, number in get_versions(package_names).items()]
     lines.append(f"Made with {' and '.join(packages)}; other versions may predict a little differently.")
     if writer.unseeded:
@@ -194,6 +158,7 @@ def _make_docstring(fitted: Any, writer: ExpressionWriter) -> str:
 
 def _make_imports(writer: ExpressionWriter, epochs: int | None) -> str:
     statements = writer.imports | writer.sources.imports | {"import argparse"}
+    _refuse_two_of_one_name(statements, writer)
     if epochs is not None:
         statements.add("import numpy as np")
     names: dict[str, list[str]] = {}
@@ -207,6 +172,15 @@ def _make_imports(writer: ExpressionWriter, epochs: int | None) -> str:
         (line for line in lines if line.split()[1].partition(".")[0] in sys.stdlib_module_names), key=_make_import_key
     )
     return "\n".join([*standard_lines, "", *sorted(set(lines) - set(standard_lines), key=_make_import_key)])
+
+
+def _refuse_two_of_one_name(statements: set[str], writer: ExpressionWriter) -> None:
+    """Refuse imports and definitions of which one would hide the other."""
+    names = [statement.split()[-1] for statement in statements if statement.startswith("from ")]
+    names += writer.sources.get_defined_names()
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ValueError(f"The script would have two things that are called {doubled[0]}: give yours another name.")
 
 
 def _make_import_key(statement: str) -> tuple[bool, str]:
@@ -238,6 +212,13 @@ def _make_fit_epochs(fitted: Any, epochs: int) -> str:
     classes = ", classes=np.unique(y)" if takes_classes else ""
     lines += [f"    for _ in range({epochs}):", f"        last.partial_fit(X, y{classes})", "    return model"]
     return "\n".join(lines)
+
+
+def _make_uses(fitted: Estimator) -> list[str]:
+    """Return the functions that use the model: to predict, in a program too, or else to transform."""
+    if hasattr(fitted, "predict"):
+        return [_PREDICT, _make_main(fitted), 'if __name__ == "__main__":\n    main()']
+    return [_TRANSFORM] if hasattr(fitted, "transform") else []
 
 
 def _make_main(fitted: Estimator) -> str:

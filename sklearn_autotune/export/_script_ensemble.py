@@ -49,7 +49,7 @@ class CrossFitModel(BaseEstimator):
 
     def predict(self, X: Any, n_classes: int = 0) -> np.ndarray:
         """Return the mean value, or the mean probabilities after temperature scaling if there are classes."""
-        return self._average_predictions(self.models_, X, n_classes, np.float64)
+        return self._average_predictions(self.models_, X, n_classes)
 
     def predict_out_of_fold(self, X: Any, y: Any, folds: Sequence[Any], n_classes: int = 0) -> np.ndarray:
         """Return each row's prediction by the model of the fold whose test part holds it."""
@@ -58,16 +58,16 @@ class CrossFitModel(BaseEstimator):
             models = self._fit_clones(X, y, [train for train, _ in folds], [{}] * len(folds))
         predictions = np.zeros((len(X), n_classes) if n_classes else len(X))
         for model, (_, test) in zip(models, folds, strict=True):
-            predictions[test] = self._average_predictions([model], X[test], n_classes, np.float32)
+            predictions[test] = self._average_predictions([model], X[test], n_classes)
         return predictions
 
-    def _average_predictions(self, models: Sequence[Any], X: Any, n_classes: int, kind: Any) -> np.ndarray:
+    def _average_predictions(self, models: Sequence[Any], X: Any, n_classes: int) -> np.ndarray:
         if not n_classes:
-            return np.mean([np.asarray(model.predict(X), dtype=kind) for model in models], axis=0)
+            return np.mean([np.asarray(model.predict(X), dtype=float) for model in models], axis=0)
         total = np.zeros((len(X), n_classes))
         for model in models:  # the probability of a class that a model has not seen is 0
             total[:, np.asarray(model[-1].classes_, dtype=int)] += model.predict_proba(X)
-        return apply_temperature((total / len(models)).astype(kind).astype(float), self.temperature)
+        return apply_temperature(total / len(models), self.temperature)
 
 
 class SecondLayerModel(BaseEstimator):

@@ -9,10 +9,13 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_autotune.boosting._early_stopping import clone_with_rounds, get_used_rounds, has_early_stopping
+from sklearn_autotune._compat.sklearn import GroupsConsumerMixin
+from sklearn_autotune.boosting._early_stopping import clone_as_fitted, has_early_stopping
+from sklearn_autotune.export._expressions import ExpressionWriter
 from sklearn_autotune.export._script_ensemble import CrossFitModel, SecondLayerModel
-from sklearn_autotune.export._source import Expression, ExpressionWriter, render
+from sklearn_autotune.export._source import Expression, render
 from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
+from sklearn_autotune.inference._encoding import LabelEncodingClassifier
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
 from sklearn_autotune.selection._row_sampling import MIN_ROWS
@@ -76,6 +79,11 @@ def _write_first_layer_model(
     where: str,
 ) -> tuple[Expression, bool]:
     """Write one model of the first layer; return also whether it is fitted once per fold."""
+    if any(isinstance(pipeline[-1], LabelEncodingClassifier) for pipeline in member.models):
+        raise ValueError(
+            f"{where}: a class is missing or rare in some of the rows that the model is fitted on, and a script does "
+            "not treat such classes as the selector does. Store the fitted selector, or merge or drop the class."
+        )
     models = [_clone_with_used_rounds(pipeline) for pipeline in member.models]
     if selector.n_splits_ == 1:
         raise ValueError(f"{where}: with a single split it cannot be told which rows the final models were fitted on.")
@@ -107,10 +115,9 @@ def _make_list(nodes: Iterable[Expression]) -> Expression:
 
 def _clone_with_used_rounds(pipeline: Pipeline) -> Any:
     """Return an unfitted copy; if the model stopped early, its number of rounds is fixed to what it predicts with."""
-    model = pipeline[-1]
     copy = clone(pipeline)
-    if has_early_stopping(model):
-        copy.set_params(model=clone_with_rounds(copy[-1], get_used_rounds(model)))
+    if has_early_stopping(pipeline[-1]):
+        copy.set_params(model=clone_as_fitted(pipeline[-1]))
     return copy
 
 
@@ -144,13 +151,15 @@ def _find_fit_params(pipeline: Pipeline, reader: TableReader) -> Mapping[str, An
 
 def _find_seed(selector: AutoModelSelector, first_layer: Sequence[Any]) -> int:
     """Return the seed of the folds, which is also the models' seed."""
-    if selector.random_state is not None:
+    if isinstance(selector.random_state, int | np.integer):
         return draw_seed(selector.random_state) % 2**31
     for member in first_layer:
         for name, value in member.models[0][-1].get_params(deep=True).items():
             if name.rpartition("__")[2] == "random_state" and isinstance(value, int):
                 return value
-    raise ValueError("The selector has no random_state, so its folds cannot be drawn again. Pass it an int, and fit.")
+    raise ValueError(
+        "The selector's random_state is no int, so its folds cannot be drawn again. Pass it an int, and fit."
+    )
 
 
 def _make_splitter(selector: AutoModelSelector, seed: int, where: str) -> Any:
@@ -165,6 +174,6 @@ def _make_splitter(selector: AutoModelSelector, seed: int, where: str) -> Any:
         raise ValueError(f"{where}.cv is an iterable of splits, which a script cannot draw again. Pass a splitter.")
     if getattr(cv, "shuffle", True) and getattr(cv, "random_state", 0) is None:
         raise ValueError(f"{where}.cv shuffles without a seed, so its folds cannot be drawn again. Pass random_state.")
-    if "Group" in type(cv).__name__:
+    if isinstance(cv, GroupsConsumerMixin):
         raise ValueError(f"{where}.cv needs groups, which a script is not given. Pass another splitter, or cv=5.")
     return cv

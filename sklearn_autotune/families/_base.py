@@ -22,6 +22,8 @@ class Shape:
         Parameters of the estimator as it is; some leave others without effect.
     n_columns : int, default=10
     n_classes : int, default=2
+    rarest_class_rows : int or None, default=None
+        Rows of the class with the fewest; None if that is not known, or in regression.
 
     Examples
     --------
@@ -35,6 +37,7 @@ class Shape:
     params: Mapping[str, Any] = field(default_factory=dict)
     n_columns: int = 10
     n_classes: int = 2
+    rarest_class_rows: int | None = None
 
     @property
     def cells(self) -> float:
@@ -125,6 +128,9 @@ class Family:
         Tasks that `AutoModelSelector` uses the family for; default both.
     package : str or None, default=None
         An optional package that has to be installed.
+    min_class_rows : int, default=1
+        The fewest training rows of a class that the estimator can be fitted with. `AutoModelSelector` fits it without
+        the rows of rarer classes, which then have the probability 0.
     """
 
     name: str
@@ -138,6 +144,7 @@ class Family:
     rounds: str | None = None
     tasks: tuple[str, ...] = ("classification", "regression")
     package: str | None = None
+    min_class_rows: int = 1
 
     def includes(self, kind: type) -> bool:
         """Whether a class is one of this family's estimators, or a user's subclass of one.

@@ -2,9 +2,13 @@
 
 from typing import Any
 
-from sklearn_autotune.families._base import Family, Shape
+from sklearn_autotune.families._base import Branch, Family, Shape
 
 __all__ = ["BASELINE"]
+
+
+def _make_space(shape: Shape) -> Branch:
+    return {}  # there is nothing to search
 
 
 def _make_model(shape: Shape) -> Any:
@@ -13,13 +17,17 @@ def _make_model(shape: Shape) -> Any:
     return DummyClassifier(strategy="prior") if shape.is_classifier else DummyRegressor()
 
 
+def _estimate_seconds(shape: Shape) -> float:
+    return 0.001
+
+
 BASELINE = Family(
     name="baseline",
-    estimators=(),  # there is nothing to search
-    space=lambda shape: {},
+    estimators=(),
+    space=_make_space,
     make=_make_model,
     first=({},),
     columns="native",
-    seconds=lambda shape: 0.001,
+    seconds=_estimate_seconds,
     is_bagged=False,
 )

@@ -63,6 +63,14 @@ def _estimate_seconds_per_row(shape: Shape, seconds_per_column: float) -> float:
     return N_TREES * (5e-7 + seconds_per_column * n_searched_columns)
 
 
+def _estimate_forest_seconds(shape: Shape) -> float:
+    return 0.2 + shape.n_rows * _estimate_seconds_per_row(shape, 1e-7)
+
+
+def _estimate_extra_trees_seconds(shape: Shape) -> float:
+    return 0.15 + shape.n_rows * _estimate_seconds_per_row(shape, 5e-8)
+
+
 # On small tables, leaves of one row, averaged over all trees, are best. AutoGluon's portfolio has little else.
 FOREST = Family(
     name="forest",
@@ -80,7 +88,7 @@ FOREST = Family(
         },
     ),
     columns="coded",
-    seconds=lambda shape: 0.2 + shape.n_rows * _estimate_seconds_per_row(shape, 1e-7),
+    seconds=_estimate_forest_seconds,
     is_bagged=False,
 )
 
@@ -101,6 +109,6 @@ EXTRA_TREES = Family(
         },
     ),
     columns="coded",
-    seconds=lambda shape: 0.15 + shape.n_rows * _estimate_seconds_per_row(shape, 5e-8),
+    seconds=_estimate_extra_trees_seconds,
     is_bagged=False,
 )

@@ -31,13 +31,18 @@ def _make_space(shape: Shape) -> Branch:
 
 
 def _make_rounds_space(shape: Shape) -> Branch:
+    # auto-sklearn: 512 at most.
+    rounds: Branch = {"max_iter": IntDistribution(50, 500, log=True)}
     has_early_stopping = shape.params.get("early_stopping")
     if has_early_stopping is True:  # the user's own limit
         return {}
-    if has_early_stopping == "auto" and shape.n_rows > AUTO_STOPPING_ROWS:
-        return {"max_iter": [max(500, shape.params.get("max_iter", 0))]}
-    # auto-sklearn: 512 at most.
-    return {"max_iter": IntDistribution(50, 500, log=True)}
+    if has_early_stopping == "auto":
+        # The estimator would decide by the rows of each fit, on the folds and again on all rows.
+        has_early_stopping = shape.n_rows > AUTO_STOPPING_ROWS
+        if has_early_stopping:
+            rounds = {"max_iter": [max(500, shape.params.get("max_iter", 0))]}
+        rounds["early_stopping"] = [has_early_stopping]
+    return rounds
 
 
 def _make_model(shape: Shape) -> Any:

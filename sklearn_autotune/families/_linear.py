@@ -35,6 +35,14 @@ def _make_ridge(shape: Shape) -> Any:
     return Ridge()
 
 
+def _estimate_logistic_seconds(shape: Shape) -> float:
+    return 0.02 + 1.2e-7 * shape.cells * shape.n_outputs
+
+
+def _estimate_ridge_seconds(shape: Shape) -> float:
+    return 0.02 + 5e-8 * shape.cells * shape.n_columns
+
+
 LOGISTIC = Family(
     name="logistic",
     estimators=("sklearn.LogisticRegression",),
@@ -42,7 +50,7 @@ LOGISTIC = Family(
     make=_make_logistic,
     first=({}, {"C": 0.03}),
     tasks=("classification",),
-    seconds=lambda shape: 0.02 + 1.2e-7 * shape.cells * shape.n_outputs,
+    seconds=_estimate_logistic_seconds,
 )
 
 RIDGE = Family(
@@ -52,5 +60,5 @@ RIDGE = Family(
     make=_make_ridge,
     first=({}, {"alpha": 100.0}),
     tasks=("regression",),
-    seconds=lambda shape: 0.02 + 5e-8 * shape.cells * shape.n_columns,
+    seconds=_estimate_ridge_seconds,
 )

@@ -20,6 +20,10 @@ def _make_model(shape: Shape) -> Any:
     return GaussianNB()
 
 
+def _estimate_seconds(shape: Shape) -> float:
+    return 0.01 + 2e-8 * shape.cells * shape.n_classes
+
+
 NAIVE_BAYES = Family(
     name="naive_bayes",
     estimators=("sklearn.GaussianNB",),
@@ -27,5 +31,5 @@ NAIVE_BAYES = Family(
     make=_make_model,
     first=({"var_smoothing": 0.01},),
     tasks=("classification",),
-    seconds=lambda shape: 0.01 + 2e-8 * shape.cells * shape.n_classes,
+    seconds=_estimate_seconds,
 )

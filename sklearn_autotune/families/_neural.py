@@ -31,6 +31,10 @@ def _make_model(shape: Shape) -> Any:
     return TransformedTargetRegressor(MLPRegressor(**settings), transformer=StandardScaler())
 
 
+def _estimate_seconds(shape: Shape) -> float:
+    return 0.1 + 1e-4 * shape.n_rows * (1 + shape.n_columns / 100)
+
+
 NEURAL = Family(
     name="neural",
     estimators=("sklearn.MLPClassifier", "sklearn.MLPRegressor"),
@@ -40,5 +44,5 @@ NEURAL = Family(
         {"hidden_layer_sizes": (128, 128), "alpha": 1e-3, "learning_rate_init": 3e-3},
         {"hidden_layer_sizes": (256,), "alpha": 1.0, "learning_rate_init": 1e-3},
     ),
-    seconds=lambda shape: 0.1 + 1e-4 * shape.n_rows * (1 + shape.n_columns / 100),
+    seconds=_estimate_seconds,
 )

@@ -6,7 +6,7 @@ would soon overfit, since the columns were chosen on the same rows.
 
 from typing import Any
 
-from sklearn_autotune.families._base import Family, Shape
+from sklearn_autotune.families._base import Branch, Family, Shape
 from sklearn_autotune.families._forest import EXTRA_TREES
 
 __all__ = ["STACKED_LINEAR", "STACKED_NAMES", "STACKED_TREES"]
@@ -20,6 +20,10 @@ N_TREES = 200
 # that.
 MIN_LEAF_TWO_CLASSES = 10
 MIN_LEAF = 3
+
+
+def _make_space(shape: Shape) -> Branch:
+    return {}
 
 
 def _make_linear_model(shape: Shape) -> Any:
@@ -39,14 +43,22 @@ def _make_trees_model(shape: Shape) -> Any:
     return ExtraTreesRegressor(N_TREES, min_samples_leaf=MIN_LEAF, max_features=1 / 3)
 
 
+def _estimate_linear_seconds(shape: Shape) -> float:
+    return 0.03 + 1e-7 * shape.cells * shape.n_outputs  # including its temperature
+
+
+def _estimate_trees_seconds(shape: Shape) -> float:
+    return 0.5 * EXTRA_TREES.seconds(shape)
+
+
 STACKED_LINEAR = Family(
     name="stacked_linear",
     estimators=(),
-    space=lambda shape: {},
+    space=_make_space,
     make=_make_linear_model,
     first=({"C": 0.1}, {"C": 0.01}, {"C": 1.0}),  # a regression has no C, and uses one candidate
     columns="native",
-    seconds=lambda shape: 0.03 + 1e-7 * shape.cells * shape.n_outputs,  # including its temperature
+    seconds=_estimate_linear_seconds,
     is_bagged=False,
 )
 
@@ -54,11 +66,11 @@ STACKED_LINEAR = Family(
 STACKED_TREES = Family(
     name="stacked_trees",
     estimators=(),
-    space=lambda shape: {},
+    space=_make_space,
     make=_make_trees_model,
     first=({},),
     columns="coded",
-    seconds=lambda shape: 0.5 * EXTRA_TREES.seconds(shape),
+    seconds=_estimate_trees_seconds,
     is_bagged=False,
 )
 

@@ -40,6 +40,9 @@ def _make_space(shape: Shape) -> Branch | list[Branch]:
 ITERATIONS_PER_ROW = 20
 MIN_ITERATIONS = 5000
 
+CALIBRATION_FOLDS = 3
+MIN_CALIBRATION_FOLDS = 2
+
 
 def _make_model(shape: Shape) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
@@ -49,7 +52,11 @@ def _make_model(shape: Shape) -> Any:
 
     max_iter = max(MIN_ITERATIONS, ITERATIONS_PER_ROW * shape.n_rows)
     if shape.is_classifier:
-        return CalibratedClassifierCV(SVC(max_iter=max_iter), cv=3, ensemble=False)
+        # Each class needs a row in each part.
+        n_folds = (
+            CALIBRATION_FOLDS if shape.rarest_class_rows is None else min(CALIBRATION_FOLDS, shape.rarest_class_rows)
+        )
+        return CalibratedClassifierCV(SVC(max_iter=max_iter), cv=max(MIN_CALIBRATION_FOLDS, n_folds), ensemble=False)
     return TransformedTargetRegressor(SVR(max_iter=max_iter), transformer=StandardScaler())
 
 
@@ -58,12 +65,17 @@ def _estimate_seconds(shape: Shape) -> float:
     return 0.02 + 6e-10 * shape.n_rows * shape.cells * (4 if shape.is_classifier else 1)
 
 
+def _compute_scaled_gamma(shape: Shape) -> float:
+    """Compute the gamma that scikit-learn's "scale" gives for scaled columns."""
+    return 1 / shape.n_columns
+
+
 SVM = Family(
     name="svm",
     estimators=("sklearn.SVC", "sklearn.SVR"),
     space=_make_space,
     make=_make_model,
-    # The gamma that scikit-learn's "scale" gives for scaled columns.
-    first=tuple({"kernel": "rbf", "C": C, "gamma": lambda shape: 1 / shape.n_columns} for C in (1.0, 10.0)),
+    first=tuple({"kernel": "rbf", "C": C, "gamma": _compute_scaled_gamma} for C in (1.0, 10.0)),
     seconds=_estimate_seconds,
+    min_class_rows=MIN_CALIBRATION_FOLDS,
 )

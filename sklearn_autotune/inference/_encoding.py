@@ -3,30 +3,47 @@
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sklearn_autotune.inference._column_encoder import ColumnEncoder
+from sklearn_autotune.inference._column_values import is_dataframe
+from sklearn_autotune.inference._table_reader import TableReader
 
-__all__ = ["EncodingTransformer", "LabelEncodingClassifier"]
+__all__ = ["EncodingTransformer", "LabelEncodingClassifier", "compute_class_weights", "scale_weights"]
 
 
-class EncodingTransformer(TransformerMixin, BaseEstimator):
-    """Encodes a table as numbers: categories become codes, dates become days; see `ColumnEncoder`."""
+class EncodingTransformer(TableReader):
+    """A `TableReader` that keeps all columns, takes sparse matrices, and finds its columns in wider tables by name."""
 
-    def fit(self, X: Any, y: Any = None) -> "EncodingTransformer":
-        """Learn which columns hold categories, and which categories they hold."""
-        self.encoder_ = ColumnEncoder()
-        self.encoder_.fit_transform(X)
-        if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
-            self.feature_names_in_ = np.array(X.columns, dtype=object)
-        return self
+    drops_constant = False
+    takes_sparse = True
 
     def transform(self, X: Any) -> Any:
-        """Return the table as numbers."""
-        if hasattr(X, "columns") and hasattr(self, "feature_names_in_"):
-            X = X[self.feature_names_in_.tolist()]
-        return self.encoder_.transform(X)
+        """Encode a table that has the columns of training, and perhaps others.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        X_out : ndarray or CSR matrix of shape (n_samples, n_columns)
+        """
+        names = list(getattr(self, "feature_names_in_", ()))
+        if names and is_dataframe(X) and set(names) < set(X.columns):
+            X = X[names]
+        return super().transform(X)
+
+
+def scale_weights(weight: np.ndarray) -> np.ndarray:
+    """Divide weights by their mean over the rows that have a weight, so that only their ratios matter."""
+    return weight / weight[weight > 0].mean() if (weight > 0).any() else weight
+
+
+def compute_class_weights(class_weight: Any, y: Any) -> np.ndarray:
+    """Return a weight for each row by its class, of mean 1: those of "balanced" are, those of a dict are scaled."""
+    weights = compute_sample_weight(class_weight, y)
+    return weights if isinstance(class_weight, str) else scale_weights(weights)
 
 
 class LabelEncodingClassifier(ClassifierMixin, BaseEstimator):
@@ -40,7 +57,7 @@ class LabelEncodingClassifier(ClassifierMixin, BaseEstimator):
         """Encode the classes as 0, 1, 2 and so on, and fit the model."""
         self.classes_, class_codes = np.unique(y, return_inverse=True)
         if self.class_weight is not None:
-            weights = compute_sample_weight(self.class_weight, y)
+            weights = compute_class_weights(self.class_weight, y)
             sample_weight = weights if sample_weight is None else weights * sample_weight
         self.model_ = clone(self.model).fit(X, class_codes, sample_weight=sample_weight)
         return self

@@ -1,14 +1,17 @@
-"""Reads a raw table as numbers, as all models of a selection get it."""
+"""Reads a raw table as numbers, as all models of a search get it."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_autotune.inference._column_encoder import ColumnEncoder, is_dataframe
+from sklearn_autotune.inference._column_encoder import ColumnEncoder
+from sklearn_autotune.inference._column_values import is_dataframe
 
-__all__ = ["TableReader"]
+__all__ = ["TableReader", "reorder_columns"]
 
 
 class TableReader(TransformerMixin, BaseEstimator):
@@ -16,14 +19,25 @@ class TableReader(TransformerMixin, BaseEstimator):
 
     In ``transform``, the columns of a DataFrame may come in another order.
 
+    Parameters
+    ----------
+    missing : float, default=nan
+        As of `ColumnEncoder`.
+
     Attributes
     ----------
     encoder_ : ColumnEncoder
-    is_constant_ : ndarray of bool, of shape (n_features_in_,)
-        Columns that were empty or had a single value in training; they are dropped.
+    is_constant_ : ndarray of bool, of shape (n_encoded,)
+        Encoded columns that were empty or had a single value in training; they are dropped.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
     """
+
+    drops_constant: ClassVar[bool] = True
+    takes_sparse: ClassVar[bool] = False
+
+    def __init__(self, missing: float = np.nan) -> None:
+        self.missing = missing
 
     def fit(self, X: Any, y: Any = None) -> "TableReader":
         """Learn which columns hold numbers and which categories.
@@ -40,7 +54,7 @@ class TableReader(TransformerMixin, BaseEstimator):
         self.fit_transform(X)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Learn the columns and return the encoded table.
 
         Parameters
@@ -52,17 +66,18 @@ class TableReader(TransformerMixin, BaseEstimator):
         -------
         X_out : ndarray of shape (n_samples, n_columns)
         """
-        self.encoder_ = ColumnEncoder()
+        self._check_sparse(X)
+        self.encoder_ = ColumnEncoder(self.missing)
         encoded = self.encoder_.fit_transform(X)
         validate_data(self, X, skip_check_array=True)
-        if not isinstance(encoded, np.ndarray):
-            raise TypeError("Sparse data was passed, but dense data is required. Use X.toarray() to make it dense.")
-        self.is_constant_ = np.array([_is_constant(column) for column in encoded.T])
-        if self.is_constant_.all():
-            self.is_constant_[0] = False  # keep one column
-        return encoded[:, ~self.is_constant_]
+        self.is_constant_ = np.zeros(encoded.shape[1], dtype=bool)
+        if self.drops_constant:
+            self.is_constant_ = np.array([_is_constant(column) for column in encoded.T])
+            if self.is_constant_.all():
+                self.is_constant_[0] = False  # keep one column
+        return self._drop_constant(encoded)
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: Any) -> Any:
         """Encode a table with the same columns.
 
         Parameters
@@ -74,32 +89,41 @@ class TableReader(TransformerMixin, BaseEstimator):
         X_out : ndarray of shape (n_samples, n_columns)
         """
         check_is_fitted(self)
+        self._check_sparse(X)
         if is_dataframe(X):
-            X = self._reorder_columns(X)
+            X = reorder_columns(X, getattr(self, "feature_names_in_", ()))
             validate_data(self, X, reset=False, skip_check_array=True)
             encoded = self.encoder_.transform(X)
         else:
             encoded = self.encoder_.transform(X)
             validate_data(self, X, reset=False, skip_check_array=True)
-        return encoded[:, ~self.is_constant_]
+        return self._drop_constant(encoded)
 
     @property
     def n_categories_(self) -> np.ndarray:
         """Number of categories of each column that is not dropped; 0 for numbers."""
-        categories = self.encoder_.categories
-        counts = [len(categories[index]) if index in categories else 0 for index in range(self.n_features_in_)]
-        return np.array(counts)[~self.is_constant_]
+        return self.encoder_.n_categories[~self.is_constant_]
 
-    def _reorder_columns(self, X: Any) -> Any:
-        names = list(getattr(self, "feature_names_in_", ()))
-        is_shuffled = names and list(X.columns) != names and sorted(map(str, X.columns)) == sorted(map(str, names))
-        return X[names] if is_shuffled else X
+    def _check_sparse(self, X: Any) -> None:
+        if issparse(X) and not self.takes_sparse:
+            raise TypeError("Sparse data was passed, but dense data is required. Use X.toarray() to make it dense.")
+
+    def _drop_constant(self, encoded: Any) -> Any:
+        return encoded[:, ~self.is_constant_] if self.is_constant_.any() else encoded
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
+        tags.input_tags.sparse = self.takes_sparse
         return tags
+
+
+def reorder_columns(X: Any, names: Sequence[str]) -> Any:
+    """Return a DataFrame with its columns in the order of training, if they are the same columns in another order."""
+    names = list(names)
+    is_shuffled = names and list(X.columns) != names and sorted(map(str, X.columns)) == sorted(map(str, names))
+    return X[names] if is_shuffled and len(set(names)) == len(names) else X
 
 
 def _is_constant(column: np.ndarray) -> bool:

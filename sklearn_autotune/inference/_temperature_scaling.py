@@ -13,6 +13,9 @@ __all__ = ["apply_temperature", "compute_log_odds", "find_temperature", "make_st
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.2, 5.0
 MIN_PROBABILITY = 1e-6
 
+# Probabilities below MIN_PROBABILITY are raised to it, but for at most this share, by which they keep their order.
+ORDER_SHARE = 0.01
+
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Divide the logarithms of probabilities by a temperature and normalise the result to probabilities.
@@ -21,7 +24,8 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     ----------
     probabilities : ndarray of shape (n_rows, n_classes)
     temperature : float
-        Above 1 the probabilities become less confident, below 1 more; the order of the classes stays.
+        Above 1 the probabilities become less confident, below 1 more; the order of the classes stays. With two
+        classes, so does the order of the rows.
 
     Returns
     -------
@@ -33,8 +37,24 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     >>> apply_temperature(np.array([[0.8, 0.2]]), 2.0).round(3)
     array([[0.667, 0.333]])
     """
-    powers = np.clip(probabilities, MIN_PROBABILITY, 1.0) ** (1.0 / temperature)
-    return powers / powers.sum(axis=1, keepdims=True)
+    scaled = _normalize(_raise_to_minimum(probabilities) ** (1.0 / temperature))
+    return scaled if temperature >= 1.0 else _normalize(_raise_to_minimum(scaled))
+
+
+def _normalize(values: np.ndarray) -> np.ndarray:
+    return values / values.sum(axis=1, keepdims=True)
+
+
+def _raise_to_minimum(probabilities: np.ndarray) -> np.ndarray:
+    """Raise probabilities to about `MIN_PROBABILITY`, and keep the order of those below."""
+    limited = np.clip(probabilities, MIN_PROBABILITY, 1.0)
+    is_below = probabilities < MIN_PROBABILITY
+    if is_below.any():
+        smallest = np.finfo(np.float64).tiny
+        below = np.maximum(np.asarray(probabilities[is_below], dtype=np.float64), smallest)
+        depth = np.log(below / MIN_PROBABILITY) / np.log(smallest / MIN_PROBABILITY)  # from 0 to 1
+        limited[is_below] = MIN_PROBABILITY * (1.0 - ORDER_SHARE * depth)
+    return limited
 
 
 def compute_log_odds(probabilities: np.ndarray) -> np.ndarray:

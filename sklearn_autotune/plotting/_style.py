@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_autotune._compat.messages import make_encodable
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import ArrayLike
 from sklearn_autotune.evaluation._status import Status
@@ -146,7 +147,7 @@ def format_value(value: object, *, max_length: int = MAX_LABEL_LENGTH) -> str:
     if isinstance(value, float | np.floating):
         return f"{float(value):.3g}"
     text = value if isinstance(value, str) else getattr(value, "__name__", None) or repr(value)
-    text = " ".join(text.split())
+    text = make_encodable(" ".join(text.split()))  # fonts have no lone surrogates
     if hasattr(value, "get_params") and len(text) > max_length:
         text = f"{type(value).__name__}(…)"
     return text if len(text) <= max_length else text[: max_length - 1] + "…"

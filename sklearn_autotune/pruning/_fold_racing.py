@@ -21,7 +21,7 @@ This module does not import Optuna when it is imported, because pruner states ar
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite, sqrt
+from math import sqrt
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, ClassVar
 
@@ -37,7 +37,7 @@ from sklearn_autotune.evaluation import (
     select_score,
 )
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.pruning._base import PruningRequest, Tolerance
+from sklearn_autotune.pruning._base import PruningRequest, Tolerance, replay_folds
 
 if TYPE_CHECKING:
     import optuna
@@ -72,7 +72,9 @@ class FoldRacing:
         How often, at most, the candidate that would have had the best mean score may be stopped: the probability that
         the best mean of a search is not found because of racing. Between 0 and 1; higher saves more.
     n_startup_trials : int, default=3
-        How many candidates have to be complete before any is stopped; they show how noisy the folds are.
+        How many candidates have to be complete before any is stopped; they show how noisy the folds are. If their
+        differences are the same on all folds, they show no noise, and as many have to be complete as the error rate
+        needs: ``1 / error_rate - 1``, which is 19 for 0.05.
 
     Notes
     -----
@@ -120,26 +122,37 @@ class FoldRacing:
         Returns
         -------
         state : PrunerState
-            One that stops nothing if there are too few candidates or folds, or no noise.
+            One that stops nothing if there are too few candidates or folds.
         """
         n_folds = scores.shape[1]
         if len(scores) < self.n_startup_trials or n_folds < 2:
             return NoPruningState()
         good = _select_better_half(scores)
+        required_mean = scores.mean(axis=1).max() - tolerance
+        rounding = NO_NOISE * np.abs(scores).max()
+        if np.abs(_compute_residuals(scores)).max() <= rounding:
+            return self._make_state_without_noise(scores, required_mean - rounding, metric)
         if len(good) < MIN_GOOD:
             return NoPruningState()
         reference = good.mean(axis=0)
         degrees_of_freedom = (len(good) - 1) * (n_folds - 1)
         noise = sqrt(_estimate_noise_variance(good, scores) * (1 + 1 / len(good)))
-        if noise <= NO_NOISE * np.abs(scores).max():
+        if noise <= rounding:
             return NoPruningState()
-        required_mean = scores.mean(axis=1).max() - tolerance
         min_means = []
         for k in range(1, n_folds):
             quantile = stdtrit(degrees_of_freedom, 1 - self._get_fold_error_rate(k, n_folds))
             max_favourable_error = quantile * noise * sqrt(1 / k - 1 / n_folds)
             min_means.append(float(required_mean - max_favourable_error - reference.mean() + reference[:k].mean()))
         return FoldRacingState(tuple(min_means), metric)
+
+    def _make_state_without_noise(self, scores: np.ndarray, required_mean: float, metric: str | None) -> PrunerState:
+        """Make the state where the complete candidates differ by the same amount on all folds."""
+        if 1 / (len(np.unique(scores, axis=0)) + 1) > self.error_rate:  # equal candidates count once
+            return NoPruningState()
+        reference = scores.mean(axis=0)
+        first_means = np.cumsum(reference)[:-1] / np.arange(1, len(reference))
+        return FoldRacingState(tuple((required_mean - reference.mean() + first_means).tolist()), metric)
 
     def _get_fold_error_rate(self, k: int, n_folds: int) -> float:
         """Return the part of the error rate for the test after fold k; the parts add up to the error rate."""
@@ -235,6 +248,18 @@ class FoldRacingTracker:
             self.state = self.racing.make_state(scores, metric=self.metric, tolerance=tolerance)
         return self.state
 
+    def replay(
+        self,
+        trial: "optuna.Trial",
+        stored: "optuna.trial.FrozenTrial",
+        outcome: Outcome,
+        state: PrunerState,
+        *,
+        is_anew: bool,
+    ) -> Outcome | None:
+        """Return the outcome as far as the candidate comes with this state."""
+        return replay_folds(outcome, state)
+
 
 @dataclass(frozen=True, slots=True)
 class FoldRacingState:
@@ -255,10 +280,10 @@ class FoldRacingState:
 
     def allows(self, progress: Progress) -> bool:
         """Whether the candidate may go on to its next fold."""
-        mean = average_folds(progress.folds, self.metric)
         # After a failed fold the others are measured too, so that the report of failures is complete.
-        failed = not isfinite(mean) or any(fold.error is not None for fold in progress.folds)
-        return failed or mean >= self.min_means[progress.step]
+        if progress.has_failed:
+            return True
+        return average_folds(progress.folds, self.metric) >= self.min_means[progress.step]
 
 
 def _estimate_noise_variance(good: np.ndarray, scores: np.ndarray) -> float:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, ClassVar
 
-from sklearn_autotune.evaluation import Outcome, Progress, Rung, average_scores
-from sklearn_autotune.pruning._base import PruningRequest
+from sklearn_autotune.evaluation import Outcome, Progress, PrunerState, Rung, average_scores
+from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.pruning._base import PruningRequest, replay_rungs
 
 if TYPE_CHECKING:
     import optuna
@@ -67,12 +68,24 @@ class HalvingTracker:
     scores: dict[int, list[float]] = field(default_factory=dict)
 
     def add_outcome(self, outcome: Outcome) -> None:
-        """Take into account the rungs that a candidate has reached."""
-        self.add_curve(outcome.curve)
+        """Take into account the rungs that a candidate has reached; the one at which it failed is the last."""
+        self.add_curve(outcome.curve[:-1] if outcome.status == Status.FAILED else outcome.curve)
 
     def make_pruner_state(self, trial: "optuna.Trial") -> "HalvingState":
         """Return the state that the candidates at each rung so far give."""
         return self.make_state()
+
+    def replay(
+        self,
+        trial: "optuna.Trial",
+        stored: "optuna.trial.FrozenTrial",
+        outcome: Outcome,
+        state: PrunerState,
+        *,
+        is_anew: bool,
+    ) -> Outcome | None:
+        """Return the outcome as far as the candidate climbs with this state."""
+        return replay_rungs(outcome, state)
 
     def add_curve(self, curve: Sequence[Rung]) -> None:
         """Add the scores of one candidate at its rungs."""
@@ -111,6 +124,8 @@ class HalvingState:
 
     def allows(self, progress: Progress) -> bool:
         """Whether the candidate may go on to the next rung."""
+        if progress.has_failed:
+            return True
         rung = progress.curve[-1]
         mean = average_scores(rung.test, self.metric)
-        return not isfinite(mean) or mean >= self.min_means.get(rung.resource, float("-inf"))
+        return not mean < self.min_means.get(rung.resource, float("-inf"))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sklearn_autotune.evaluation import NoPruningState, Outcome, PrunerState
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning._base import PruningRequest
 
 if TYPE_CHECKING:
@@ -37,3 +38,15 @@ class NoPruningTracker:
     def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
         """Return a state that lets every candidate go on."""
         return NoPruningState()
+
+    def replay(
+        self,
+        trial: "optuna.Trial",
+        stored: "optuna.trial.FrozenTrial",
+        outcome: Outcome,
+        state: PrunerState,
+        *,
+        is_anew: bool,
+    ) -> Outcome | None:
+        """Return the outcome, or None if the candidate was not measured in full."""
+        return None if outcome.status == Status.PRUNED else outcome

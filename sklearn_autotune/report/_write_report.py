@@ -128,7 +128,8 @@ def write_report(
     written = f"Written {datetime.now():%Y-%m-%d %H:%M} by sklearn_autotune."
     body = [html.render_heading(title, 1), html.render_paragraphs([written], "aside"), *body, *_render_environment()]
     path = Path(path)
-    path.write_text(html.render_page(title, body), encoding="utf-8")
+    # Names and values may hold lone surrogates, which UTF-8 has no bytes for.
+    path.write_text(html.render_page(title, body), encoding="utf-8", errors="backslashreplace")
     return path
 
 

@@ -13,12 +13,21 @@ import numpy as np
 from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._comparison import compare as compare_methods
-from sklearn_autotune.runner._config import Compare, Config, ConfigError, Range, read_config
+from sklearn_autotune.runner._config import (
+    Compare,
+    Config,
+    ConfigError,
+    Range,
+    parse_config,
+    read_config_text,
+    redact_config_text,
+)
 from sklearn_autotune.runner._data import LabelledRows, RunData, read_run_data
 from sklearn_autotune.runner._folder import (
     METADATA,
     choose_new_folder,
     read_metadata,
+    write_config,
     write_folder_atomically,
     write_json,
 )
@@ -71,7 +80,8 @@ def compare(
         If every method failed on every fold; nothing is written.
     """
     path = Path(path)
-    config = read_config(path)
+    text = read_config_text(path)
+    config = parse_config(text, path)
     base = path.resolve().parent
     created = datetime.now(UTC)
     name = f"{path.stem}-compare-{created:%Y%m%d-%H%M%S}"
@@ -82,6 +92,7 @@ def compare(
     validate_scoring(config, run_data)
     folds, searches = _draw_outer_folds(config, run_data), _make_searches(config, run_data, base)
     store = open_mlflow_store(config, base)
+    origin = describe_origin("comparison", config, run_data, base)
     comparison = _run_comparison(config, run_data, folds, searches, callbacks)
     _check_any_score(comparison)
     with write_folder_atomically(target) as new_folder:
@@ -89,10 +100,10 @@ def compare(
             frame = comparison.to_frame(table).drop(columns=["trace"], errors="ignore")
             frame.to_csv(new_folder / f"{table}.csv", index=False)
         report = try_write_report(config, comparison, new_folder, f"Comparison of {path.name}", None)
-        (new_folder / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-        metadata = describe_origin("comparison", config, run_data, base) | {
+        metadata = origin | {
             "created": created.isoformat(timespec="seconds"),
             "seconds": {"total": time.perf_counter() - start},
+            "config_file": write_config(new_folder, redact_config_text(text, config)),
             "n_trials": config.n_trials or N_TRIALS,
             "report": report,
             "best": comparison.best,

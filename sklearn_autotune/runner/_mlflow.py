@@ -1,17 +1,15 @@
 """Log runs and comparisons to MLflow as a configuration says: check the store first, and write to it at the end."""
 
-import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sklearn_autotune._compat.messages import redact_url
-from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.mlflow import import_mlflow, silence_mlflow
+from sklearn_autotune._compat.urls import find_sqlite_file, make_sqlite_url, redact_text, redact_url, select_cause
 from sklearn_autotune.runner._config import Config, ConfigError, Tracking
 
 __all__ = ["MLflowStore", "open_mlflow_store"]
@@ -57,14 +55,14 @@ class MLflowStore:
         """
         entry: dict[str, Any] = {"experiment": self.settings.experiment, "run_id": None, "missing_because": None}
         try:
-            with _silence_mlflow():
+            with silence_mlflow():
                 entry["run_id"] = run_id = log(
                     tracking_uri=self.uri,
                     experiment_name=self.settings.experiment,
                     run_name=self.settings.run_name or name,
                     tags={**tags, **self.settings.tags},
                 )
-                client = import_optional("mlflow", "Tracking").MlflowClient(tracking_uri=self.uri)
+                client = import_mlflow().MlflowClient(tracking_uri=self.uri)
                 for key, value in metrics.items():
                     client.log_metric(run_id, key, value)
                 for path in sorted(folder.iterdir()):
@@ -103,11 +101,13 @@ def open_mlflow_store(config: Config, base: Path) -> MLflowStore | None:
     if uri is not None:
         _check_store_uri(uri)
     try:
-        with _silence_mlflow():
-            client = import_optional("mlflow", "Tracking").MlflowClient(tracking_uri=uri)
+        with silence_mlflow():
+            client = import_mlflow().MlflowClient(tracking_uri=uri)
             found = client.get_experiment_by_name(settings.experiment)
     except Exception as error:  # MLflow raises what its many stores do
-        raise ConfigError(f"tracking.uri: {_describe_store(uri)}: cannot be read: {_get_first_line(error)}") from error
+        raise ConfigError(
+            f"tracking.uri: {_describe_store(uri)}: cannot be read: {_get_first_line(error)}"
+        ) from select_cause(error)
     if found is not None and found.lifecycle_stage != "active":
         raise ConfigError(f"tracking.experiment: {settings.experiment!r} has been deleted; restore it, or take another")
     return MLflowStore(settings, uri)
@@ -116,8 +116,10 @@ def open_mlflow_store(config: Config, base: Path) -> MLflowStore | None:
 def _resolve_uri(uri: str, base: Path) -> str:
     """Make relative paths relative to the configuration's folder."""
     if uri.startswith(SQLITE):
-        path = uri.removeprefix(SQLITE)
-        return f"{SQLITE}{base / path}"
+        path = find_sqlite_file(uri)
+        if path is None or "?" in uri:
+            return f"{SQLITE}{base / uri.removeprefix(SQLITE)}"
+        return make_sqlite_url(base / path)
     if uri.startswith("file:") and not uri.startswith("file:/"):
         return (base / uri.removeprefix("file:")).as_uri()
     is_path = not urlsplit(uri).scheme and uri not in ("databricks", "databricks-uc", "uc")
@@ -126,8 +128,9 @@ def _resolve_uri(uri: str, base: Path) -> str:
 
 def _check_store_uri(uri: str) -> None:
     """Refuse missing folders and unreachable servers, which MLflow would create or retry for long."""
-    if uri.startswith(SQLITE):
-        path = Path(uri.removeprefix(SQLITE))
+    file = find_sqlite_file(uri) if uri.startswith(SQLITE) else None
+    if file is not None:
+        path = Path(file)
         if not path.parent.is_dir():
             raise ConfigError(f"tracking.uri: there is no folder {path.parent}")
         if path.is_dir() or (path.is_file() and path.stat().st_size and not _is_sqlite(path)):
@@ -158,19 +161,4 @@ def _describe_store(uri: str | None) -> str:
 
 def _get_first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
-
-
-@contextmanager
-def _silence_mlflow() -> Iterator[None]:
-    """Let MLflow and Alembic log only errors: creating a store alone logs a hundred lines."""
-    import_optional("mlflow", "Tracking")  # which sets its own levels when it is loaded
-    loggers = [logging.getLogger(name) for name in ("alembic", "mlflow")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    return redact_text(lines[0]) if lines else type(error).__name__

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.report import write_report
-from sklearn_autotune.runner._config import Config, hash_config
+from sklearn_autotune.runner._config import Config, hash_config, redact_config
 from sklearn_autotune.runner._data import RunData
 from sklearn_autotune.runner._folder import read_git_commit
 
@@ -51,7 +51,7 @@ def describe_origin(kind: str, config: Config, run_data: RunData, base: Path) ->
     return {
         "schema": 1,
         "kind": kind,
-        "config": config.model_dump(mode="json", by_alias=True, exclude_unset=True),
+        "config": redact_config(config),
         "config_hash": hash_config(config),
         "config_folder": str(base),
         "seed": config.seed,

@@ -14,16 +14,29 @@ from sklearn.base import is_classifier
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import Predictor
 from sklearn_autotune.export import export_code
+from sklearn_autotune.export._check import find_difference, run_script
 from sklearn_autotune.runner._compare import compare, load_comparison
-from sklearn_autotune.runner._config import Config, ConfigError, hash_config, read_config
+from sklearn_autotune.runner._config import (
+    Config,
+    ConfigError,
+    hash_config,
+    parse_config,
+    read_config_text,
+    redact_config_text,
+)
 from sklearn_autotune.runner._data import RunData, read_run_data, read_table
 from sklearn_autotune.runner._folder import (
+    CONFIG,
     METADATA,
+    SCRIPT,
     RunFolderError,
     choose_new_folder,
+    find_own_file,
     load_model,
     read_metadata,
     save_model,
+    try_compute_sha256,
+    write_config,
     write_folder_atomically,
     write_json,
 )
@@ -126,7 +139,8 @@ def run(
     The folder is written under a temporary name and then renamed, so it is never incomplete.
     """
     path = Path(path)
-    config = read_config(path)
+    text = read_config_text(path)
+    config = parse_config(text, path)
     base = path.resolve().parent
     created = datetime.now(UTC)
     target = choose_new_folder(folder, base / config.output.folder / f"{path.stem}-{created:%Y%m%d-%H%M%S}")
@@ -135,6 +149,7 @@ def run(
     validate_scoring(config, run_data)
     search = make_search(config, run_data, base, callbacks)
     store = open_mlflow_store(config, base)
+    origin = describe_origin("run", config, run_data, base)
     groups = {} if run_data.train.groups is None else {"groups": run_data.train.groups}
     fit_start = time.perf_counter()
     search.fit(run_data.train.X, run_data.train.y, **groups)
@@ -142,14 +157,19 @@ def run(
     model = get_deployed_model(search)
     scores = _score_model(config, run_data, search, model)
     with write_folder_atomically(target) as new_folder:
-        (new_folder / "config.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        config_file = write_config(new_folder, redact_config_text(text, config))
         files = _write_files(config, search, model, new_folder, path.name)
-        metadata = _make_metadata(config, run_data, search, base) | {
-            "created": created.isoformat(timespec="seconds"),
-            "seconds": seconds | {"total": time.perf_counter() - start},
-            **files,
-            "scores": scores,
-        }
+        metadata = (
+            origin
+            | _describe_search(run_data, search)
+            | {
+                "created": created.isoformat(timespec="seconds"),
+                "seconds": seconds | {"total": time.perf_counter() - start},
+                "config_file": config_file,
+                **files,
+                "scores": scores,
+            }
+        )
         write_json(new_folder / METADATA, metadata)
         if store is not None:
             metadata["tracking"] = _log_to_mlflow(store, search, run_data, metadata, new_folder, target.name)
@@ -200,7 +220,7 @@ def _score_model(config: Config, run_data: RunData, search: BaseSearch, model: P
 def _export_script(search: BaseSearch) -> dict[str, Any]:
     """Return the exported script, or the reason why it is missing."""
     try:
-        return {"file": "model.py", "code": export_code(search), "missing_because": None}
+        return {"file": SCRIPT, "code": export_code(search), "missing_because": None}
     except ValueError as error:
         return {"file": None, "missing_because": str(error)}
 
@@ -210,12 +230,13 @@ def _write_trials(search: BaseSearch, path: Path) -> None:
     pandas = import_optional("pandas", "Writing trials")
     table = pandas.DataFrame({name: list(values) for name, values in search.trials_.items()})
     params = pandas.DataFrame(table.pop("params").tolist()).add_prefix("param_")
-    pandas.concat([table, params], axis=1).to_csv(path, index=False)
+    pandas.concat([table, params], axis=1).to_csv(path, index=False, errors="backslashreplace")
 
 
-def _make_metadata(config: Config, run_data: RunData, search: BaseSearch, base: Path) -> dict[str, Any]:
+def _describe_search(run_data: RunData, search: BaseSearch) -> dict[str, Any]:
+    """Return the metadata about what was found, and about the training table."""
     statuses, counts = np.unique(search.trials_["status"].astype(str), return_counts=True)
-    return describe_origin("run", config, run_data, base) | {
+    return {
         "classes": search.classes_.tolist() if run_data.task == "classification" else None,
         "parameters": search.best_params_,
         "blend": getattr(search, "blend_weights_", None),
@@ -227,7 +248,7 @@ def _make_metadata(config: Config, run_data: RunData, search: BaseSearch, base: 
 # -- verify ------------------------------------------------------------------------------------------------------------
 
 
-def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = False) -> Verdict:
+def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = False, trust: bool = False) -> Verdict:
     """Compute a run's scores again, from its data and its model, and compare them with the recorded ones.
 
     Parameters
@@ -237,7 +258,10 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     base : str or Path or None, default=None
         Where the paths of the data start. None is where the configuration was.
     refit : bool, default=False
-        Also fit the model again with the script in the folder, and score it.
+        Also fit the model again with the script in the folder, score it, and compare its predictions for the training
+        rows with those of the model in the folder.
+    trust : bool, default=False
+        Whether whoever wrote the folder may run code on this machine, which a joblib file and the script do.
 
     Returns
     -------
@@ -246,47 +270,57 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
     Raises
     ------
     ConfigError, RunFolderError
-        If the data or the model are not there, or the model is not the file that was written.
-
-    Warns
-    -----
-    A model in joblib's format runs code when it is loaded: verify only folders that you trust.
+        If the data or the model are not there, the model is not the file that was written, or ``trust`` is needed. The
+        data are read from where the folder says.
     """
     folder = Path(folder)
     metadata = read_metadata(folder)
+    script = _find_script(folder, metadata, trust=trust) if refit else None
+    model = load_model(folder, metadata, trust=trust)
     config = Config.model_validate(metadata["config"])
     run_data = read_run_data(config, Path(metadata["config_folder"] if base is None else base))
     checks = [_compare_values("config", metadata["config_hash"], hash_config(config))]
+    if "config_file" in metadata:
+        recorded = metadata["config_file"]["sha256"]
+        checks.append(_compare_values(CONFIG, recorded, try_compute_sha256(folder / CONFIG)))
     for name, recorded in metadata["data"].items():
         checks.append(_compare_values(name, recorded["sha256"], run_data.fingerprint[name]["sha256"]))
     recorded = metadata["scores"]
-    models = {"": load_model(folder, metadata)}
-    if refit:
-        models[", fitted again"] = _fit_again(folder, metadata, run_data)
+    models = {"": model}
+    if script is not None:
+        models[", fitted again"] = again = _fit_again(script, run_data)
+        difference = find_difference(model, again, run_data.train.X)
+        checks.append(_compare_values("predictions, fitted again", "the same", difference or "the same"))
     for words, model in models.items():
         for name, rows in (("train", run_data.train), ("holdout", run_data.holdout)):
             if recorded[name] is not None and rows is not None:
-                again = score_with_baseline(model, run_data.train, rows, recorded["scoring"], config.seed, n_draws=0)
+                found = score_with_baseline(model, run_data.train, rows, recorded["scoring"], config.seed, n_draws=0)
                 tolerance = REFIT_TOLERANCE if words else TOLERANCE
                 checks.append(
-                    _compare_values(f"{name} score{words}", recorded[name]["score"], again["score"], tolerance)
+                    _compare_values(f"{name} score{words}", recorded[name]["score"], found["score"], tolerance)
                 )
                 if not words:
-                    checks.append(_compare_values(f"{name} baseline", recorded[name]["baseline"], again["baseline"]))
+                    checks.append(_compare_values(f"{name} baseline", recorded[name]["baseline"], found["baseline"]))
     return Verdict(all(check["matches"] for check in checks), checks)
 
 
-def _fit_again(folder: Path, metadata: dict[str, Any], run_data: RunData) -> Any:
-    """Fit the model with the script of the run."""
+def _find_script(folder: Path, metadata: dict[str, Any], *, trust: bool) -> Path:
+    """Return the script of the run, which is going to be run."""
     script = metadata["script"]
     if script["file"] is None:
         raise RunFolderError(f"{folder}: there is no script to fit by: {script['missing_because']}")
-    path = folder / script["file"]
-    if not path.is_file():
-        raise RunFolderError(f"{path}: the script is missing")
-    namespace = {"__name__": "script"}
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), namespace)
-    return namespace["fit"](run_data.train.X, run_data.train.y)  # type: ignore[operator]
+    path = find_own_file(folder, script["file"], SCRIPT, "script")
+    if not trust:
+        raise RunFolderError(
+            f"{path}: fitting again runs this script. If you trust whoever wrote this folder, say so: trust=True, or "
+            "--trust on the command line."
+        )
+    return path
+
+
+def _fit_again(path: Path, run_data: RunData) -> Any:
+    """Fit the model with the script of the run."""
+    return run_script(path.read_text(encoding="utf-8"), str(path))["fit"](run_data.train.X, run_data.train.y)
 
 
 def _compare_values(name: str, recorded: object, found: Any, tolerance: float = TOLERANCE) -> dict[str, Any]:
@@ -297,13 +331,16 @@ def _compare_values(name: str, recorded: object, found: Any, tolerance: float = 
     return {"name": name, "recorded": recorded, "found": found, "matches": matches}
 
 
-def load(folder: str | Path) -> Any:
+def load(folder: str | Path, *, trust: bool = False) -> Any:
     """Load the model of a run.
 
     Parameters
     ----------
     folder : str or Path
         The run folder.
+    trust : bool, default=False
+        Whether whoever wrote the folder may run code on this machine. A model in joblib's format needs it, one in
+        skops' format does not.
 
     Returns
     -------
@@ -313,21 +350,17 @@ def load(folder: str | Path) -> Any:
     Raises
     ------
     RunFolderError
-        If there is no model, it is not the file that was written, or a skops file holds types of other packages than
-        those that are trusted.
-
-    Warns
-    -----
-    A model in joblib's format runs code when it is loaded: load only from folders that you trust.
+        If there is no model, it is not the file that was written, ``trust`` is needed, or a skops file holds types that
+        are not trusted.
     """
     folder = Path(folder)
-    return load_model(folder, read_metadata(folder))
+    return load_model(folder, read_metadata(folder), trust=trust)
 
 
 # -- predict -----------------------------------------------------------------------------------------------------------
 
 
-def predict(folder: str | Path, data: "str | Path | pd.DataFrame") -> Predictions:
+def predict(folder: str | Path, data: "str | Path | pd.DataFrame", *, trust: bool = False) -> Predictions:
     """Predict with a run's model, and report the columns in which the rows differ from the training rows.
 
     Parameters
@@ -337,6 +370,8 @@ def predict(folder: str | Path, data: "str | Path | pd.DataFrame") -> Prediction
     data : str, Path or pandas.DataFrame
         A CSV or Parquet file, or a table. Columns may come in any order; those that the model does not know are left
         out.
+    trust : bool, default=False
+        As of `load`.
 
     Returns
     -------
@@ -345,11 +380,8 @@ def predict(folder: str | Path, data: "str | Path | pd.DataFrame") -> Prediction
     Raises
     ------
     ConfigError, RunFolderError
-        If a file is missing, a column is missing, or a column holds words where training had numbers.
-
-    Warns
-    -----
-    A model in joblib's format runs code when it is loaded: predict only with folders that you trust.
+        If a file is missing, a column is missing, a column holds words where training had numbers, or ``trust`` is
+        needed.
     """
     folder = Path(folder)
     metadata = read_metadata(folder)
@@ -360,7 +392,7 @@ def predict(folder: str | Path, data: "str | Path | pd.DataFrame") -> Prediction
         )
     except ValueError as error:
         raise ConfigError(f"{data if isinstance(data, str | Path) else 'data'}: {error}") from None
-    model = load_model(folder, metadata)
+    model = load_model(folder, metadata, trust=trust)
     pandas = import_optional("pandas", "Predicting")
     found = pandas.DataFrame({metadata["target"]: model.predict(X)}, index=table.index)
     if is_classifier(model):

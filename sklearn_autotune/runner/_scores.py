@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats import t
 from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import cross_val_score
 
 from sklearn_autotune._compat.types import MatrixLike, Predictor, Splitter
+from sklearn_autotune.analysis._trial_table import compute_mean_interval
 from sklearn_autotune.evaluation import make_fixed_predictions
 from sklearn_autotune.evaluation._defaults import make_log_loss_scorer
 from sklearn_autotune.runner._data import LabelledRows
@@ -24,7 +24,9 @@ MANY_ROWS, N_BOOTSTRAP_DRAWS_LARGE = 10_000, 200
 
 
 def score_folds(search: BaseSearch, folds: Splitter, train: LabelledRows, scoring: str) -> dict[str, Any]:
-    """Return the winner's scores over the folds, with a t interval for their mean, and those of a baseline.
+    """Return the winner's scores over the folds, with an interval for their mean, and those of a baseline.
+
+    The interval is that of `compare`, by the corrected resampled t-test.
 
     Parameters
     ----------
@@ -47,10 +49,14 @@ def score_folds(search: BaseSearch, folds: Splitter, train: LabelledRows, scorin
         return result
     results, row = search.cv_results_, search.best_index_
     scores = np.array([results[f"split{fold}_test_score"][row] for fold in range(search.n_splits_)])
-    half = t.ppf((1 + CONFIDENCE) / 2, len(scores) - 1) * scores.std(ddof=1) / np.sqrt(len(scores))
-    result |= {"scores": scores.tolist(), "interval": [float(scores.mean() - half), float(scores.mean() + half)]}
+    ratios = [len(test) / len(rest) for rest, test in folds.split(placeholder, train.y, train.groups)]
+    interval = compute_mean_interval(scores, test_over_train=float(np.mean(ratios)), confidence=CONFIDENCE)
     return result | {
-        "interval_is": f"{CONFIDENCE:.0%}, by the folds' t statistic; folds share rows, so it is too narrow"
+        "scores": scores.tolist(),
+        "interval": [interval.low, interval.high],
+        "interval_is": f"{CONFIDENCE:.0%}, by the corrected resampled t-test (Nadeau and Bengio, 2003), since the "
+        "training parts of the folds share rows; the winner was chosen by these scores, and the interval does not "
+        "allow for that",
     }
 
 

@@ -163,7 +163,7 @@ def _make_pipeline_search(
 def _make_pipeline(family: Family, run_data: RunData, seed: int) -> Pipeline:
     columns = ColumnEncoder()
     columns.fit_transform(run_data.train.X)
-    n_categories = np.array([len(columns.categories.get(index, ())) for index in range(columns.n_columns)])
+    n_categories = columns.n_categories
     is_classification = run_data.task == "classification"
     n_rows = len(run_data.train.y)
     n_classes = len(np.unique(run_data.train.y)) if is_classification else 2

@@ -1,8 +1,9 @@
 """When a search ends: its budget of trials and seconds, and the rule that stops it before."""
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
@@ -17,24 +18,28 @@ class Budget:
     ----------
     n_trials : int
     deadline : float or None
-        ``time.time()`` at which ``fit`` has to be over.
+        Time by `clock.now` at which ``fit`` has to be over.
     refit : bool
         Whether a final fit has to end before the deadline too.
+    estimate_final_seconds : callable
+        From the seconds of the slowest fit to those of the final fit, which uses all rows.
     """
 
     n_trials: int
     deadline: float | None = None
     refit: bool = True
+    estimate_final_seconds: Callable[[float], float] = lambda fit_seconds: 1.25 * fit_seconds
     refit_seconds: float = field(default=0.0, init=False)
 
     def add_outcome(self, outcome: Outcome) -> None:
-        """Estimate the refit, which uses all rows, at a quarter more than the slowest fit."""
+        """Estimate the refit by the slowest fit so far."""
         if outcome.folds:
-            self.refit_seconds = max(self.refit_seconds, 1.25 * max(fold.fit_seconds for fold in outcome.folds))
+            fit_seconds = max(fold.fit_seconds for fold in outcome.folds)
+            self.refit_seconds = max(self.refit_seconds, self.estimate_final_seconds(fit_seconds))
 
     @property
     def search_deadline(self) -> float | None:
-        """The ``time.time()`` at which measuring has to be over."""
+        """The time by `clock.now` at which measuring has to be over."""
         if self.deadline is None:
             return None
         return self.deadline - (self.refit_seconds if self.refit else 0.0)
@@ -43,7 +48,7 @@ class Budget:
     def seconds_left(self) -> float | None:
         """Seconds until measuring has to be over, at least 0."""
         deadline = self.search_deadline
-        return None if deadline is None else max(0.0, deadline - time.time())
+        return None if deadline is None else max(0.0, deadline - clock.now())
 
     @property
     def is_spent(self) -> bool:

@@ -53,6 +53,7 @@ class DelegateMixin:
     refit: Any
     best_estimator_: Any
     scorer_: Any
+    cv_results_: dict[str, Any]
     multimetric_: bool
 
     @_delegate_to_best_estimator("predict")
@@ -226,6 +227,11 @@ class DelegateMixin:
         -------
         score : float
             By ``scoring`` where given (the one named by ``refit`` of several), else by the estimator's ``score``.
+
+        Raises
+        ------
+        ValueError
+            If there are several scores and ``refit`` is a function.
         """
         require_refit(self, "score")
         check_is_fitted(self)
@@ -233,6 +239,14 @@ class DelegateMixin:
         routed = process_routing(self, "score", **params).scorer["score"] if is_routing_enabled() else {}
         scorer = self.scorer_
         name = get_refit_metric(self.refit) or self.refit
+        if self.multimetric_ and callable(name):
+            prefix = "mean_test_"
+            names = sorted(key.removeprefix(prefix) for key in self.cv_results_ if key.startswith(prefix))
+            scorer_name = f"scorer_[{names[0]!r}]" if isinstance(scorer, dict) else "scorer_"
+            raise ValueError(
+                f"refit is a function, so score cannot tell which of {names} is meant. Call the scorer that you mean: "
+                f"search.{scorer_name}(search.best_estimator_, X, y)."
+            )
         if isinstance(scorer, dict) and self.multimetric_:
             scorer = scorer[name]
         score = scorer(self.best_estimator_, X, y, **routed)

@@ -7,12 +7,12 @@ from contextlib import closing, nullcontext
 from typing import TypeVar
 
 from sklearn_autotune.evaluation import Outcome
-from sklearn_autotune.exceptions import ClusterLostError, StudyStorageError
 from sklearn_autotune.execution import Executor, make_executor
 from sklearn_autotune.search._phase_timer import PhaseTimer
+from sklearn_autotune.search._replay import ReplayMismatchError
 from sklearn_autotune.search._routing import check_refit_names_score
 from sklearn_autotune.search._spec import SearchRun, SearchSpec, StudySpec
-from sklearn_autotune.search._trial_loop import ReplayMismatchError, TrialLoop
+from sklearn_autotune.search._trial_loop import TrialLoop
 from sklearn_autotune.storage._claims import ClaimingExecutor
 from sklearn_autotune.storage._recorder import Recorder
 from sklearn_autotune.storage._signals import raise_on_sigterm
@@ -36,7 +36,8 @@ def run_search(
     publish : callable
         Called with the run when the search is over, while a Ctrl-C is still taken care of.
     publish_partial : callable
-        Called with what there is when an interrupt, or the loss of the storage or the cluster, ends the search.
+        Called with what there is when an exception ends the search: an interrupt, a failed callback, storage or
+        cluster, an estimator's own exception under ``error_score="raise"``, or any other.
 
     Returns
     -------
@@ -45,11 +46,12 @@ def run_search(
 
     Raises
     ------
-    KeyboardInterrupt, StudyStorageError, ClusterLostError
-        After ``publish_partial``.
+    BaseException
+        Whatever ended the search, after ``publish_partial``.
     """
     phase_timer = PhaseTimer()
     loops: list[TrialLoop] = []
+    is_measured = False
 
     def make_run() -> SearchRun:
         records = tuple(sorted(loops[-1].records, key=lambda record: record.number))
@@ -62,10 +64,12 @@ def run_search(
             closing(_wrap_with_claims(make_executor(spec.execution), recorder)) as executor,
         ):
             _measure_candidates(spec, loops, phase_timer, recorder, executor)
+            is_measured = True
             published = publish(make_run())
         spec.contexts.end()
-    except (KeyboardInterrupt, StudyStorageError, ClusterLostError):
-        if loops:
+    except BaseException as error:
+        # After an error in `publish`, such as one of a user's ``refit``, what could be published has been.
+        if loops and not (is_measured and isinstance(error, Exception)):
             publish_partial(make_run())
         raise
     return published
@@ -121,6 +125,7 @@ def _make_loop(
         contexts=spec.contexts,
         recorder=recorder,
         skip_replay=skip_replay,
+        heeds_stops=bool(spec.callbacks) or spec.contexts.is_active,
         phase_timer=phase_timer,
     )
 

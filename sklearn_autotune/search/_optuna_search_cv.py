@@ -9,7 +9,6 @@ import numpy as np
 import optuna
 from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import get_tags, indexable
 
 from sklearn_autotune._compat.sklearn import (
     CallbackContexts,
@@ -42,7 +41,9 @@ from sklearn_autotune.search._setup import (
 )
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.space._space import RawSpace, Space
-from sklearn_autotune.storage._study import compute_fingerprint, make_sampler
+from sklearn_autotune.storage._samplers import make_sampler
+from sklearn_autotune.storage._study import compute_fingerprint
+from sklearn_autotune.tables._checks import index_rows
 
 __all__ = ["OptunaSearchCV"]
 
@@ -82,8 +83,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         gets a ``MemoryError`` and is recorded as failed. Worker processes as with ``trial_timeout``; on Linux only.
         None sets no limit.
     scoring : str, callable, list, tuple, set or dict, default=None
-        As in scikit-learn: one scorer, or several, of which ``refit`` names the one that decides. None is the
-        estimator's ``score``. Higher is better.
+        As in scikit-learn: one scorer, or several, of which ``refit`` names the one that decides; if it names none, the
+        first one guides the search, of a set by the alphabet. None is the estimator's ``score``. Higher is better.
     n_jobs : int, default=None
         Worker processes, each measuring one candidate at a time, or some of its folds if there are more workers than
         ``look_ahead``. None is 1 unless in a ``joblib.parallel_config`` context, -1 all processors. Never changes the
@@ -106,18 +107,21 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Seed of the default sampler. The same int gives the same ``cv_results_``, times aside, for any ``n_jobs``, if
         the estimator itself is seeded. Neither an instance nor NumPy's global state is changed.
     error_score : "raise" or float, default=nan
-        Score of a fold that failed. "raise" raises the estimator's own exception.
+        Score, in ``cv_results_``, of a fold that failed: its fit, its prediction or its scorer raised an exception. As
+        in scikit-learn's searches it counts for means and ranks there. But the candidate has the status "failed" in
+        ``trials_``, together with the traceback, and never wins, whatever number this is. A score that is not finite is
+        a failure too. "raise" raises the estimator's or the scorer's own exception.
     return_train_score : bool, default=False
         Also score on each fold's training rows.
     sampler : optuna.samplers.BaseSampler, default=None
-        Proposes the candidates; a copy is used. None is Optuna's multivariate TPE, which handles parameters that only
-        some candidates have in groups.
+        Proposes the candidates; a copy is used, and what it lists or fixes is kept to. None is Optuna's multivariate
+        TPE, which handles parameters that only some candidates have in groups.
     pruner : "auto", FoldRacing, optuna.pruners.BasePruner or None, default="auto"
         Stops candidates early that cannot win. A pruned candidate has NaN for the folds that were not measured, ranks
         last and never wins. "auto" is `FoldRacing()`, but None in a search of up to 20 candidates, in a finite space
-        that is searched in full, and if ``refit`` is a function or no one of several scores decides. One of Optuna's
-        pruners gets the mean score of the folds so far, after each fold or rung; a copy is used. All of them decide
-        from the trials that had been told when the candidate was asked. None measures all candidates in full.
+        that is searched in full, and if ``refit`` is a function or no one of several scores decides. A copy of one of
+        Optuna's pruners is told the mean of the folds so far, `WilcoxonPruner` each fold's own score. All decide by the
+        trials told when the candidate was asked. None measures all candidates in full.
     resource : str, default=None
         What candidates get in growing amounts, on all folds together, so that bad ones are stopped at small amounts:
         "n_samples" (training rows), "iterations" (``n_estimators``, ``max_iter`` or ``iterations``, also of a
@@ -351,9 +355,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         ------
         ValueError, TypeError
             Before any model is fitted, if a parameter, the space or the data cannot be used; after the search, if
-            all fits failed.
+            no candidate has a score.
         KeyboardInterrupt
-            On Ctrl-C or SIGTERM, once the results so far are on the estimator.
+            On Ctrl-C or SIGTERM. Whatever exception ends a search, the results so far are on the estimator.
         StudyMismatchError, StudyInUseError, StudyStorageError
             If the stored study was made for something else, is searched by another process, or cannot be read or
             written.
@@ -362,12 +366,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         """
         start = self._begin_fit()
         scorer = resolve_scorer(self.estimator, self.scoring, refit=self.refit, error_score=self.error_score)
-        if y is None and get_tags(self.estimator).target_tags.required:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None: "
-                f"{type(self.estimator).__name__} cannot be fitted without it."
-            )
-        X, y = indexable(X, y)
+        X, y = index_rows(self, X, y)
         params = take_metadata_rows(X, params=params)
         routed = route_metadata(self, params, scorer)
         root = open_callback_root(self, max_subtasks=1 + (self.refit is not False))
@@ -380,6 +379,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             routed=routed,
             error_score=self.error_score,
             return_train_score=self.return_train_score,
+            metric=get_refit_metric(self.refit),
         )
         self.n_splits_ = len(task.folds)
         space = make_space(self.param_distributions, self.estimator, task.folds, self.enqueue or ())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 __all__ = ["PhaseTimer"]
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: a fitted search holds it, and skops does not write objects with __slots__
 class PhaseTimer:
     """Wall-clock seconds of a search by phase, whatever the number of workers.
 

@@ -1,12 +1,13 @@
-"""Turn finished trials into ``cv_results_``, ``trials_``, ranks, the report of failures and the best index.
+"""Turn finished trials into ``cv_results_``, ``trials_``, ranks and the winner, and report failures.
 
 ``cv_results_`` has scikit-learn's keys and no others; everything else about a trial is in ``trials_``.
 """
 
 import numbers
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,26 @@ from scipy.stats import rankdata
 
 from sklearn_autotune._compat.sklearn import report_fit_failures
 from sklearn_autotune._compat.types import Refit
-from sklearn_autotune.evaluation import FoldScore
+from sklearn_autotune.evaluation import Failure, FoldScore
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.search._spec import ResultsSpec
 from sklearn_autotune.search._trial_loop import TrialRecord
 
-__all__ = ["SearchResults", "choose_best", "format_results", "format_trials", "rank_scores", "tabulate"]
+__all__ = [
+    "SearchResults",
+    "choose_best",
+    "choose_winner",
+    "format_results",
+    "format_trials",
+    "rank_scores",
+    "report_failures",
+    "tabulate",
+]
 
 Results = dict[str, Any]
+
+MAX_SHOWN_ERRORS = 10  # different ones, in one message
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,7 @@ class SearchResults:
 
 
 def tabulate(records: Sequence[TrialRecord], n_folds: int, spec: ResultsSpec) -> SearchResults:
-    """Make the table of a search from its finished trials, and choose the winner.
+    """Make the table of a search from its finished trials; `choose_winner` adds the winner.
 
     Parameters
     ----------
@@ -68,22 +80,60 @@ def tabulate(records: Sequence[TrialRecord], n_folds: int, spec: ResultsSpec) ->
     Raises
     ------
     ValueError
-        If nothing was measured, or all fits failed.
-    TypeError, IndexError
-        If a callable ``refit`` returns no index of a candidate.
+        If nothing was measured.
     """
     measured = [record for record in records if record.is_measured]
     results, is_multimetric = format_results(
         measured, n_folds=n_folds, error_score=spec.error_score, return_train_score=spec.return_train_score
     )
-    if not spec.refit and is_multimetric:
-        return SearchResults(records, results, is_multimetric)
-    metric = (spec.metric if is_multimetric else None) or "score"
+    return SearchResults(records, results, is_multimetric)
+
+
+def choose_winner(results: SearchResults, n_folds: int, spec: ResultsSpec) -> SearchResults:
+    """Add the winner to the table of a search.
+
+    Raises
+    ------
+    ValueError
+        If no candidate is complete, so that there is none to choose.
+    TypeError, IndexError
+        If a callable ``refit`` returns no index of a candidate.
+    """
+    measured = [record for record in results.records if record.is_measured]
+    needs_no_winner = spec.refit is False and results.is_multimetric
+    if not any(record.outcome.status == Status.COMPLETE for record in measured) and not (
+        needs_no_winner and _has_any_score(results.cv_results)
+    ):
+        _raise_without_scores(measured, n_folds, spec.error_score)
+    if needs_no_winner:
+        return results
+    metric = (spec.metric if results.is_multimetric else None) or "score"
     rule = spec.refit if spec.make_rule is None else spec.make_rule(metric)
-    best_index = choose_best(results, measured, rule, metric)
+    best_index = choose_best(results.cv_results, measured, rule, metric)
     has_score = not callable(spec.refit) or isinstance(spec.refit, RefitRule)
-    best_score = results[f"mean_test_{metric}"][best_index] if has_score else None
-    return SearchResults(records, results, is_multimetric, best_index, best_score, measured[best_index])
+    best_score = results.cv_results[f"mean_test_{metric}"][best_index] if has_score else None
+    return replace(results, best_index=best_index, best_score=best_score, winner=measured[best_index])
+
+
+def _has_any_score(results: Results) -> bool:
+    return any(np.isfinite(results[name]).any() for name in results if name.startswith("mean_test_"))
+
+
+def _raise_without_scores(measured: Sequence[TrialRecord], n_folds: int, error_score: float | str) -> None:
+    """Raise the error that says why no candidate is complete; in scikit-learn's words if all fits failed."""
+    fits = _make_failure_report(measured, n_folds)
+    if fits and all(fit["fit_error"] is not None for fit in fits):
+        report_fit_failures(fits, error_score)
+    counts = Counter(record.outcome.status for record in measured)
+    ends = ", ".join(f"{n} {status}" for status, n in counts.items())
+    message = (
+        f"No candidate has a score, so none can be chosen: of {len(measured)} measured candidates, {ends}. Details are "
+        "in trials_."
+    )
+    first = next((record for record in measured if record.outcome.error is not None), None)
+    if first is not None:
+        message += f" The first failure is that of trial {first.number}:\n{first.outcome.error}"
+    raise ValueError(message)
 
 
 def format_results(
@@ -93,7 +143,7 @@ def format_results(
     error_score: float | str,
     return_train_score: bool,
 ) -> tuple[Results, bool]:
-    """Format the measured candidates as scikit-learn does, and report failures with its messages.
+    """Format the measured candidates as scikit-learn does.
 
     Parameters
     ----------
@@ -112,11 +162,10 @@ def format_results(
     Raises
     ------
     ValueError
-        If nothing was measured, or all fits failed.
+        If nothing was measured.
     """
     if not records or not n_folds:
         raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
-    report_fit_failures(_make_failure_report(records, n_folds), error_score)
     metrics = _get_metric_names(records)
     shape = (len(records), n_folds)
 
@@ -128,18 +177,52 @@ def format_results(
         )
     results.update(_make_param_columns([record.full_params for record in records]))
     results["params"] = [record.full_params for record in records]
-    pruned = np.array([record.outcome.status == Status.PRUNED for record in records])
     for metric in metrics or ("score",):
         for kind in ("test", "train") if return_train_score else ("test",):
             table = _make_score_table(records, kind, metric, n_folds, error_score)
             results.update({f"split{fold}_{kind}_{metric}": table[:, fold] for fold in range(n_folds)})
             results.update(_compute_mean_and_std(f"{kind}_{metric}", table))
-            means = results[f"mean_{kind}_{metric}"]
-            if not np.isfinite(means[~pruned]).all():
-                warnings.warn(f"One or more of the {kind} scores are non-finite: {means}", stacklevel=2)
             if kind == "test":
-                results[f"rank_test_{metric}"] = rank_scores(means)
+                results[f"rank_test_{metric}"] = rank_scores(results[f"mean_test_{metric}"])
     return results, bool(metrics)
+
+
+def report_failures(records: Sequence[TrialRecord], results: Results, n_folds: int, error_score: float | str) -> None:
+    """Warn of failures as scikit-learn does, once for fits, once for scores, and once for each kind of missing score.
+
+    Parameters
+    ----------
+    records : sequence of TrialRecord
+        Records of measured candidates.
+    results : dict of str to ndarray or list
+        As ``cv_results_``.
+    n_folds : int
+    error_score : float or "raise"
+
+    Warns
+    -----
+    FitFailedWarning
+        If fits failed.
+    UserWarning
+        If scoring failed, or a mean score is not finite.
+    """
+    fits = _make_failure_report(records, n_folds)
+    if any(fit["fit_error"] is None for fit in fits):  # otherwise scikit-learn's function raises
+        report_fit_failures(fits, error_score)
+    folds = [fold for record in records for fold in record.outcome.folds]
+    errors = [fold.error for fold in folds if fold.failure in (Failure.SCORE, Failure.OTHER_SCORE)]
+    if errors:
+        details = "\n".join(f"{n} times:\n{error}" for error, n in Counter(_limit_errors(errors)).items())
+        warnings.warn(
+            f"Scoring failed on {len(errors)} train-test partitions out of a total of {len(folds)}. The score on these "
+            f"partitions for these parameters will be set to {error_score}. Details: \n{details}",
+            stacklevel=2,
+        )
+    pruned = np.array([record.outcome.status == Status.PRUNED for record in records])
+    for name, means in results.items():
+        if name.startswith(("mean_test_", "mean_train_")) and not np.isfinite(means[~pruned]).all():
+            kind = name.split("_")[1]
+            warnings.warn(f"One or more of the {kind} scores are non-finite: {means}", stacklevel=2)
 
 
 def rank_scores(scores: np.ndarray) -> np.ndarray:
@@ -167,16 +250,14 @@ def rank_scores(scores: np.ndarray) -> np.ndarray:
 
 
 def choose_best(results: Results, records: Sequence[TrialRecord], refit: Refit, metric: str) -> int:
-    """Choose the winner: by a callable ``refit``, otherwise the best complete candidate.
-
-    If no candidate is complete, scikit-learn's rule applies: the best mean score, or the first row if there is none.
+    """Choose the winner among the complete candidates: by a callable ``refit``, otherwise by the best mean score.
 
     Parameters
     ----------
     results : dict
         As ``cv_results_``.
     records : sequence of TrialRecord
-        Records of the same candidates, row by row.
+        Records of the same candidates, row by row; at least one is complete.
     refit : bool, str or callable
     metric : str
 
@@ -188,6 +269,8 @@ def choose_best(results: Results, records: Sequence[TrialRecord], refit: Refit, 
     ------
     TypeError, IndexError
         If a callable ``refit`` returns no index of a candidate.
+    ValueError
+        If it returns the index of a candidate that is not complete.
     """
     complete = np.array([record.outcome.status == Status.COMPLETE for record in records])
     if callable(refit):
@@ -196,16 +279,20 @@ def choose_best(results: Results, records: Sequence[TrialRecord], refit: Refit, 
             raise TypeError("best_index_ returned is not an integer")
         if not 0 <= int(index) < len(records):
             raise IndexError("best_index_ index out of range")
+        if not complete[int(index)]:
+            outcome = records[int(index)].outcome
+            raise ValueError(
+                f"refit chose row {index} of cv_results_, a candidate that is {outcome.status}. Choose among those "
+                "whose scores are numbers, for instance with np.nanargmax, and leave error_score at nan."
+                + (f" The candidate's error:\n{outcome.error}" if outcome.error else "")
+            )
         return int(index)
     ranks = results[f"rank_test_{metric}"]
-    eligible = complete if complete.any() else np.ones(len(records), dtype=bool)
-    return int(np.where(eligible, ranks, ranks.max() + 1).argmin())
+    return int(np.where(complete, ranks, ranks.max() + 1).argmin())
 
 
 def _mask_incomplete(results: Results, complete: np.ndarray) -> Results:
     """Return the results with the test scores of incomplete candidates set to NaN: none of them may be chosen."""
-    if not complete.any():
-        return results
     tests = {name: column for name, column in results.items() if "_test_" in name and not name.startswith("rank")}
     return results | {name: np.where(complete, column, np.nan) for name, column in tests.items()}
 
@@ -238,9 +325,10 @@ def format_trials(records: Sequence[TrialRecord], *, n_folds: int) -> dict[str, 
         reached = [record.outcome.curve[-1].resource if record.outcome.curve else 0 for record in records]
         trials["resource"] = np.array(reached, dtype=int)
     for metric in _get_metric_names(records) or ("score",):
-        table = _make_score_table(records, "test", metric, n_folds, np.nan, include_lower_rungs=True)
+        table = _make_score_table(records, "test", metric, n_folds, None, include_lower_rungs=True)
         trials.update({f"split{fold}_test_{metric}": table[:, fold] for fold in range(n_folds)})
-        trials[f"mean_test_{metric}"] = table.mean(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):  # of scores that failed for being too large or infinite
+            trials[f"mean_test_{metric}"] = table.mean(axis=1)
     return trials
 
 
@@ -262,14 +350,20 @@ def _iterate_folds(records: Sequence[TrialRecord], n_folds: int) -> Iterator[Fol
 
 
 def _make_failure_report(records: Sequence[TrialRecord], n_folds: int) -> list[dict[str, Any]]:
-    """Return the error of each fold in scikit-learn's form; if a worker died, all its candidate's folds failed."""
-    reported = []
+    """Return the error of each fit in scikit-learn's form; if a worker died, all its candidate's fits failed."""
+    errors: list[str | None] = []
     for record in records:
-        errors = [fold.error for fold in record.outcome.folds]
+        folds = record.outcome.folds
+        errors += [fold.error if fold.failure in (None, Failure.FIT) else None for fold in folds]
         if record.outcome.status == Status.FAILED:
-            errors += [record.outcome.error] * (n_folds - len(errors))
-        reported += [{"fit_error": error} for error in errors]
-    return reported
+            errors += [record.outcome.error] * (n_folds - len(folds))
+    return [{"fit_error": error} for error in _limit_errors(errors)]
+
+
+def _limit_errors(errors: Sequence[str | None]) -> list[str | None]:
+    """Replace errors after the first different ones: each candidate may have one of its own."""
+    shown = set(list(dict.fromkeys(error for error in errors if error is not None))[:MAX_SHOWN_ERRORS])
+    return [error if error is None or error in shown else "another error, see trials_['error']" for error in errors]
 
 
 def _make_score_table(
@@ -277,19 +371,26 @@ def _make_score_table(
     kind: str,
     metric: str,
     n_folds: int,
-    error_score: float | str,
+    error_score: float | str | None,
     *,
     include_lower_rungs: bool = False,
 ) -> np.ndarray:
-    """Return the scores of shape (n_candidates, n_folds); NaN where a fold was not measured on the highest rung."""
+    """Return the scores of shape (n_candidates, n_folds); NaN where a fold was not measured on the highest rung.
+
+    A score that failed is the ``error_score``. If that is None, all scores of a failed fold are NaN.
+    """
     table = np.full((len(records), n_folds), np.nan)
+    failed_score = error_score if isinstance(error_score, numbers.Real) else np.nan
     for row, record in enumerate(records):
         folds = record.outcome.folds if include_lower_rungs else record.outcome.comparable_folds
-        for fold, score in enumerate(folds):
-            value = getattr(score, kind)
-            table[row, fold] = value[metric] if isinstance(value, dict) else value
-        if record.outcome.status == Status.FAILED and isinstance(error_score, numbers.Real):
-            table[row, len(folds) :] = error_score
+        for number, fold in enumerate(folds):
+            value = getattr(fold, kind)
+            if isinstance(value, dict):
+                value = value.get(metric)
+            is_left_out = error_score is None and fold.has_failed and fold.failure != Failure.NOT_FINITE
+            table[row, number] = failed_score if is_left_out or value is None else value
+        if record.outcome.status == Status.FAILED:
+            table[row, len(folds) :] = failed_score
     return table
 
 

@@ -44,6 +44,8 @@ def resolve_scorer(
 ) -> Any:
     """Return the scorer that ``scoring`` asks for; a multi-metric one if it names several.
 
+    The names of a set come in alphabetical order, because its own order differs from process to process.
+
     Raises
     ------
     ValueError
@@ -53,6 +55,8 @@ def resolve_scorer(
         return scoring
     if scoring is None or isinstance(scoring, str):
         return check_scoring(estimator, scoring)
+    if isinstance(scoring, set) and all(isinstance(name, str) for name in scoring):
+        scoring = sorted(scoring)
     scorers = check_multimetric_scoring(estimator, scoring)
     check_refit_names_score(refit, scorers)
     return MultimetricScorer(scorers=scorers, raise_exc=error_score == "raise")

@@ -1,7 +1,7 @@
 """Make a search's task, space, step cache and pruning rule from its constructor parameters."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any, Literal, cast
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -16,6 +16,7 @@ from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.space._space import RawSpace, Space, read_space
 
 __all__ = [
+    "check_positions",
     "choose_pruning_rule",
     "get_refit_metric",
     "make_space",
@@ -34,8 +35,11 @@ def make_task(
     routed: Bunch,
     error_score: float | str,
     return_train_score: bool = False,
+    metric: str | None = None,
 ) -> Task:
     """Draw the folds once: every candidate, and every step of it, is measured on the same ones.
+
+    The parameters are those of `Task` and of `OptunaSearchCV`.
 
     Raises
     ------
@@ -49,6 +53,8 @@ def make_task(
         Fold(number, np.asarray(train), np.asarray(test))
         for number, (train, test) in enumerate(splitter.split(X, y, **split_params))
     )
+    for fold in folds:
+        check_positions(fold, X)
     if len(folds) != n_splits:
         raise ValueError(
             f"cv.split and cv.get_n_splits return inconsistent results. Expected {n_splits} splits, got {len(folds)}"
@@ -64,7 +70,26 @@ def make_task(
         score_params=routed.scorer.score,
         error_score=error_score,
         return_train_score=return_train_score,
+        metric=metric,
     )
+
+
+def check_positions(fold: Fold, X: MatrixLike) -> None:
+    """Raise ValueError unless a fold's rows are given by their positions, or by a mask."""
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(cast("Sized", X))
+    for name, rows in (("training", fold.train), ("test", fold.test)):
+        if rows.dtype.kind == "b" and len(rows) == n_rows:
+            continue
+        if rows.dtype.kind not in "iu" and len(rows):
+            found = f"{rows.ravel()[0]!r} of type {rows.dtype}"
+        elif len(rows) and (rows.max() >= n_rows or rows.min() < -n_rows):
+            found = f"{rows.max() if rows.max() >= n_rows else rows.min()}"
+        else:
+            continue
+        raise ValueError(
+            f"cv gives {found} as a {name} row of fold {fold.number}, but X has {n_rows} rows. Splits are positions of "
+            "rows, from 0 on, and not labels of an index: X.index.get_indexer(labels) gives the positions of labels."
+        )
 
 
 def make_space(

@@ -4,49 +4,63 @@ The loop tells trials in the order in which it asked them, and asks the next one
 numbers before it has been told. So the candidates depend on the seed and the look-ahead, never on timing.
 
 So a search is resumed by replaying it: the loop asks the sampler again from the first trial on, and if the outcome of
-the proposed candidate is stored, it tells that outcome instead of measuring the candidate. Sampler, pruning rule and
-stopping rule then have the same state as before, and the candidates that were running when the search ended are
-proposed again.
+the proposed candidate is stored, it tells that outcome instead of measuring the candidate (`search._replay`). Sampler,
+pruning rule and stopping rule then have the same state as before, and the candidates that were running when the search
+ended are proposed again. Callbacks are not called again; what they did to the study is stored with the trial, and is
+done again.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
-from sklearn_autotune._compat.optuna import create_random_study
-from sklearn_autotune.evaluation import OUT_OF_TIME, Outcome, WorkItem, average_folds, average_scores
+from sklearn_autotune._compat.optuna import get_fixed_params
+from sklearn_autotune.evaluation import (
+    OUT_OF_TIME,
+    NoPruningState,
+    Outcome,
+    PrunerState,
+    WorkItem,
+    average_folds,
+    average_scores,
+)
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning import NoPruningTracker, PruningTracker
+from sklearn_autotune.pruning._optuna_pruner import list_values
 from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._phase_timer import PhaseTimer
+from sklearn_autotune.search._replay import Replay
 from sklearn_autotune.space._space import Space, make_candidate_key
 from sklearn_autotune.storage._outcomes import (
     MEASURED_STATUSES,
     OUTCOME_ATTRIBUTE,
+    CallbackEffects,
+    Source,
     TrialRecord,
-    get_trial_number,
     is_final,
     pack_outcome,
+    read_effects,
     read_record,
+    set_effects,
 )
 from sklearn_autotune.storage._recorder import Recorder
+from sklearn_autotune.storage._samplers import covers_space, make_random_study
 
-__all__ = ["MEASURED_STATUSES", "ReplayMismatchError", "TrialLoop", "TrialRecord"]
+__all__ = ["MEASURED_STATUSES", "TrialLoop", "TrialRecord"]
 
 logger = logging.getLogger(__name__)
 
 # If a sampler proposes measured candidates this many times in a row, a random new one is drawn instead. If this many
-# random draws give no new candidate, the space counts as exhausted.
+# random draws give no new candidate, the space counts as exhausted. Where none may be drawn, because the sampler keeps
+# to a part of the space, it is asked more often.
 MAX_REPEATS = 3
+MAX_REPEATS_WITHOUT_DRAWS = 100
 MAX_RANDOM_DRAWS = 1000
-
-
-class ReplayMismatchError(Exception):
-    """The sampler does not propose a stored candidate again, so the stored search cannot be replayed."""
 
 
 @dataclass(slots=True)
@@ -54,6 +68,8 @@ class _AskedTrial:
     trial: optuna.Trial
     params: Mapping[str, Any]
     candidate_index: int
+    source: Source
+    state: PrunerState
 
 
 class TrialLoop:
@@ -90,6 +106,8 @@ class TrialLoop:
         Writes trials to the stored study, and reads those of a search that is resumed.
     skip_replay : bool
         Add the stored trials to the study as they are, instead of replaying the search.
+    heeds_stops : bool
+        Whether the search ends where a callback of an earlier process has ended it.
     phase_timer : PhaseTimer or None
         Adds up the seconds of the phases.
 
@@ -119,6 +137,7 @@ class TrialLoop:
         contexts: Any,
         recorder: Recorder | None = None,
         skip_replay: bool = False,
+        heeds_stops: bool = True,
         phase_timer: PhaseTimer | None = None,
     ) -> None:
         self.study = study
@@ -137,20 +156,23 @@ class TrialLoop:
         self.phase_timer = phase_timer or PhaseTimer()
         self.records: list[TrialRecord] = []
         self.seen_keys: set[Any] = set()
+        self.noted_numbers: set[int] = set()  # of the trials that callbacks have enqueued
         self.n_accepted = 0
-        # Stored trials that have not been replayed yet, by number; and those with the same number, but other params.
-        self.stored_trials: dict[int, FrozenTrial] = {}
-        self.conflicting_trials: list[FrozenTrial] = []
-        self._read_stored_trials()
+        self.replay = Replay(self.recorder.restart(), space, budget.n_trials)
+        # By number: stored trials whose outcomes are told next, and whether the callbacks have not seen them like that.
+        self.replayed: dict[int, tuple[FrozenTrial, bool]] = {}
+        self.budget.n_trials = max(self.budget.n_trials, self.replay.n_stored)
+        self.heeds_stops = heeds_stops
+        self.stop_requested = False
         if skip_replay:
             self._add_stored_trials()
-        self.is_grid = space.size is not None and space.size <= budget.n_trials
+        self.is_grid = space.size is not None and space.size <= budget.n_trials and covers_space(study.sampler)
         self.fixed_candidates: Iterator[dict[str, Any]] = self._iterate_fixed_candidates(enqueue)
-        self.random_study = create_random_study(seed)
+        self.random_study = make_random_study(study.sampler, seed)
         self.running: dict[int, _AskedTrial] = {}
         self.arrived_outcomes: dict[int, Outcome] = {}
         self.is_exhausted = False
-        self.stop_requested = self.stopping_rule.is_met
+        self.stop_requested |= self.stopping_rule.is_met
         self.is_telling = False
 
     @property
@@ -175,10 +197,12 @@ class TrialLoop:
                 self._tell_in_order()
                 self._cancel_if_over()
         finally:
-            del self.study.stop
             self.callbacks = ()  # the search is over: if one of them raised, it is not called again
-            self._cancel(self.running, Outcome(Status.CANCELLED, (), "the search was interrupted"))
-            self._close_running_trials()
+            try:
+                self._cancel(self.running, Outcome(Status.CANCELLED, (), "the search was interrupted"))
+                self._close_running_trials()
+            finally:
+                del self.study.stop  # the last of all: samplers with no candidates left call it when a trial is told
 
     # -- asking ------------------------------------------------------------------------------------------------
 
@@ -190,8 +214,7 @@ class TrialLoop:
                 self.is_exhausted = True
                 return
             self.running[asked.trial.number] = asked
-            if asked.trial.number in self.stored_trials:
-                self.arrived_outcomes[asked.trial.number] = self._replay_outcome(asked.trial)
+            if self._replay_outcome(asked):
                 continue
             self.executor.submit(
                 WorkItem(
@@ -199,7 +222,7 @@ class TrialLoop:
                     candidate_index=asked.candidate_index,
                     n_candidates=self.n_expected_candidates,
                     params=asked.params,
-                    pruner_state=self.pruning_tracker.make_pruner_state(asked.trial),
+                    pruner_state=asked.state,
                     # Without one complete candidate there would be nothing to return.
                     deadline=None if asked.candidate_index == 0 else self.budget.search_deadline,
                     callback_contexts=self.contexts.open(asked.candidate_index),
@@ -218,6 +241,10 @@ class TrialLoop:
 
     def _ask(self) -> _AskedTrial | None:
         """Ask for a candidate that has not been measured, or return None if there is none left."""
+        while self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):  # a callback has enqueued it
+            asked = self._accept(self.study.ask())
+            if asked is not None:
+                return asked
         for fixed in self.fixed_candidates:
             asked = self._accept(self._ask_fixed(fixed))
             if asked is not None:
@@ -226,18 +253,18 @@ class TrialLoop:
             return None
         proposed = None if self.propose is None else self.propose(self.records, self.n_accepted)
         if proposed is not None:
-            asked = self._accept(self._ask_fixed(self.space.encode(proposed)))
+            asked = self._accept(self._ask_fixed(self.space.encode(proposed)), Source.PROPOSER)
             if asked is not None:
                 return asked
-        for _ in range(MAX_REPEATS):
+        for _ in range(MAX_REPEATS_WITHOUT_DRAWS if self.random_study is None else MAX_REPEATS):
             asked = self._accept(self.study.ask())
-            if asked is not None:
+            if asked is not None or self.is_exhausted:
                 return asked
-        return self._ask_random()
+        return None if self.random_study is None else self._ask_random(self.random_study)
 
-    def _ask_random(self) -> _AskedTrial | None:
+    def _ask_random(self, random_study: optuna.Study) -> _AskedTrial | None:
         for _ in range(MAX_RANDOM_DRAWS):
-            draw = self.random_study.ask()
+            draw = random_study.ask()
             if make_candidate_key(self.space.suggest(draw)) not in self.seen_keys:
                 return self._accept(self._ask_fixed(draw.params))
         logger.info("No new candidate in %d random draws: the space is exhausted.", MAX_RANDOM_DRAWS)
@@ -247,17 +274,22 @@ class TrialLoop:
         self.study.enqueue_trial(dict(params))
         return self.study.ask()
 
-    def _accept(self, trial: optuna.Trial) -> _AskedTrial | None:
+    def _accept(self, trial: optuna.Trial, source: Source = Source.SAMPLER) -> _AskedTrial | None:
         """Take the trial's candidate if it is new; otherwise close the trial."""
         params = self.space.suggest(trial)
         key = make_candidate_key(params)
-        self._check_replay(trial, key in self.seen_keys)
+        source = Source.GRID if self.is_grid else source
+        self.replay.check(trial, source, is_duplicate=key in self.seen_keys)
         if key in self.seen_keys:
-            self._close_trial(trial, params, Outcome(Status.DUPLICATE))
+            stored = self.replay.find_duplicate(trial)
+            if stored is not None:
+                self.replayed[trial.number] = stored, False
+            asked = _AskedTrial(trial, params, -1, source, NoPruningState())
+            self._close_trial(asked, Outcome(Status.DUPLICATE))
             return None
         self.seen_keys.add(key)
         self.n_accepted += 1
-        return _AskedTrial(trial, params, self.n_accepted - 1)
+        return _AskedTrial(trial, params, self.n_accepted - 1, source, self.pruning_tracker.make_pruner_state(trial))
 
     def _iterate_fixed_candidates(self, enqueue: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         for candidate in enqueue:
@@ -269,51 +301,46 @@ class TrialLoop:
 
     # -- what is stored ----------------------------------------------------------------------------------------
 
-    def _read_stored_trials(self) -> None:
-        self.recorder.restart()
-        for stored in self.recorder.read():
-            first = self.stored_trials.setdefault(get_trial_number(stored), stored)
-            if first.params != stored.params:
-                self.conflicting_trials.append(stored)
+    def _replay_outcome(self, asked: _AskedTrial) -> bool:
+        """Let the stored outcome of a candidate arrive, if there is one; return whether there is."""
+        key = make_candidate_key(asked.params)
+        found = self.replay.find(asked.trial, key, self.pruning_tracker, asked.state)
+        if found is None:
+            return False
+        stored, self.arrived_outcomes[asked.trial.number] = found
+        self.replayed[asked.trial.number] = stored, self.replay.has_diverged
+        return True
 
     def _take_outcomes_from_others(self) -> None:
         """Take the outcomes that other processes have written to the same study."""
         missing = [number for number in self.running if number not in self.arrived_outcomes]
         for number, stored in self.recorder.read_trials_from_others(missing).items():
             self.executor.kill([number])
-            self.stored_trials[number] = stored
-            self.arrived_outcomes[number] = self._replay_outcome(self.running[number].trial)
-
-    def _check_replay(self, trial: optuna.Trial, is_duplicate: bool) -> None:
-        """Raise ReplayMismatchError if a stored trial of this number had another candidate."""
-        stored = self.stored_trials.get(trial.number)
-        if stored is None:
-            return
-        was_duplicate = stored.user_attrs[OUTCOME_ATTRIBUTE]["status"] == Status.DUPLICATE
-        if stored.params != trial.params or was_duplicate != is_duplicate:
-            raise ReplayMismatchError(f"trial {trial.number} has {trial.params}, and had {stored.params}")
-
-    def _replay_outcome(self, trial: optuna.Trial) -> Outcome:
-        """Return the stored outcome of a replayed trial, and report again what the pruning rule had reported."""
-        stored = self.stored_trials[trial.number]
-        if self.pruning_tracker.reports_values:
-            for step, value in sorted(stored.intermediate_values.items()):
-                trial.report(value, step)
-        return read_record(stored, self.space).outcome
+            asked, outcome = self.running[number], read_record(stored, self.space).outcome
+            replayed = self.pruning_tracker.replay(asked.trial, stored, outcome, asked.state, is_anew=False)
+            self.replayed[number], self.arrived_outcomes[number] = (stored, False), replayed or outcome
 
     def _add_stored_trials(self) -> None:
         """Add the stored trials that were not replayed to the study as they are."""
-        for stored in [*self.stored_trials.values(), *self.conflicting_trials]:
+        rest = self.replay.take_rest()
+        measured = {make_candidate_key(record.params) for record in self.records if record.is_measured}
+        for stored in rest:
+            record = read_record(stored, self.space)
+            key = make_candidate_key(record.params)
+            if record.is_measured and key in measured:
+                continue
+            if record.is_measured:
+                measured.add(key)
             self.study.add_trial(stored)
             number = len(self.study.get_trials(deepcopy=False)) - 1
-            record = replace(read_record(stored, self.space), number=number)
-            self.records.append(record)
+            self.records.append(replace(record, number=number))
             self._update_rules(record.outcome)
             self.recorder.record(number, None)
             if record.is_measured:
-                self.seen_keys.add(make_candidate_key(record.params))
+                self.seen_keys.add(key)
                 self.n_accepted += 1
-        self.stored_trials, self.conflicting_trials = {}, []
+        for stored in rest:
+            self._apply_effects(read_effects(stored))
 
     # -- telling -----------------------------------------------------------------------------------------------
 
@@ -329,8 +356,8 @@ class TrialLoop:
                 self.check_outcome(outcome)
                 self.check_outcome = None
             self.contexts.close(asked.candidate_index)
-            self._close_trial(asked.trial, asked.params, outcome)
-            self.stop_requested |= self.stopping_rule.is_met or any(fold.stop_requested for fold in outcome.folds)
+            self._close_trial(asked, outcome)
+            self.stop_requested |= self.stopping_rule.is_met
             # Ask before telling the next one, even if that has arrived too: what the sampler knows must not depend on
             # how many outcomes happen to arrive together.
             self._submit_candidates()
@@ -340,23 +367,53 @@ class TrialLoop:
         if number in self.arrived_outcomes and self.arrived_outcomes[number].exception is not None:
             raise self.arrived_outcomes.pop(number).exception  # type: ignore[misc]
 
-    def _close_trial(self, trial: optuna.Trial, params: Mapping[str, Any], outcome: Outcome) -> None:
-        self.records.append(TrialRecord(trial.number, params, outcome))
+    def _close_trial(self, asked: _AskedTrial, outcome: Outcome) -> None:
+        trial = asked.trial
+        self.records.append(TrialRecord(trial.number, asked.params, outcome))
         self._update_rules(outcome)
-        trial.set_user_attr(OUTCOME_ATTRIBUTE, pack_outcome(outcome, trial.number))
+        index = None if asked.candidate_index < 0 else asked.candidate_index
+        packed = pack_outcome(outcome, trial.number, index=index, source=asked.source)
+        trial.set_user_attr(OUTCOME_ATTRIBUTE, packed)
         self.is_telling = True
         with self.phase_timer.measure("sampler"):
             frozen = self._tell(trial, outcome)
         self.is_telling = False
-        is_stored = is_final(outcome) and self.stored_trials.pop(trial.number, None) is not None
-        is_new = is_final(outcome) and not is_stored
+        stored, is_anew = self.replayed.pop(trial.number, (None, True)) if is_final(outcome) else (None, True)
+        if stored is not None:
+            self.replay.mark_told(stored)
         # Each process finds duplicates by itself.
         is_local = outcome.status == Status.DUPLICATE and self.recorder.is_shared
-        self.recorder.record(trial.number, frozen if is_new and not is_local else None)
-        if outcome.status in MEASURED_STATUSES and not is_stored:
-            for callback in self.callbacks:
-                callback(self.study, frozen)
-                self.recorder.record_attributes(self.study.user_attrs)
+        was_requested = self.stop_requested
+        try:
+            if stored is not None and not is_anew:
+                self._apply_effects(read_effects(stored))
+            elif outcome.status in MEASURED_STATUSES:
+                self._call_callbacks(frozen)
+                self.stop_requested |= any(fold.stop_requested for fold in outcome.folds)
+        finally:
+            # Written once the callbacks' effects are known: a killed search either has both or measures again.
+            set_effects(frozen, CallbackEffects(self.stop_requested and not was_requested, self._take_enqueued()))
+            is_new = stored is None and is_final(outcome) and not is_local
+            self.recorder.record(trial.number, frozen if is_new else None)
+
+    def _call_callbacks(self, frozen: FrozenTrial) -> None:
+        for callback in self.callbacks:
+            callback(self.study, frozen)
+            self.recorder.record_attributes(self.study.user_attrs)
+
+    def _take_enqueued(self) -> tuple[dict[str, Any], ...]:
+        """Return the parameters of the candidates that have been enqueued since this was last called."""
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        new = [trial for trial in waiting if trial.number not in self.noted_numbers]
+        self.noted_numbers.update(trial.number for trial in new)
+        return tuple(dict(get_fixed_params(trial)) for trial in new)
+
+    def _apply_effects(self, effects: CallbackEffects) -> None:
+        """Do to the study what callbacks did in the process that measured a candidate."""
+        self.stop_requested |= effects.stop and self.heeds_stops
+        for params in effects.enqueued:
+            self.study.enqueue_trial(dict(params))
+        self._take_enqueued()
 
     def _update_rules(self, outcome: Outcome) -> None:
         """Pass an outcome to the budget, the pruning rule and the stopping rule."""
@@ -370,8 +427,7 @@ class TrialLoop:
         return average_folds(outcome.folds, self.metric)
 
     def _tell(self, trial: optuna.Trial, outcome: Outcome) -> FrozenTrial:
-        if not self.pruning_tracker.reports_values:
-            self._report_scores(trial, outcome)
+        self._report_scores(trial, outcome)
         if outcome.status == Status.COMPLETE:
             return self.study.tell(trial, self._average_folds(outcome))
         if outcome.status in (Status.FAILED, Status.PRUNED):
@@ -380,9 +436,23 @@ class TrialLoop:
         return self.study.tell(trial, state=TrialState.FAIL)
 
     def _report_scores(self, trial: optuna.Trial, outcome: Outcome) -> None:
-        """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score."""
+        """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score.
+
+        A failed candidate reports nothing more, which samplers rank as the worst. Optuna's pruners are not asked after
+        a candidate's last step, but compare later candidates with its value.
+        """
+        if outcome.status == Status.FAILED:
+            return
+        if self.pruning_tracker.reports_values:
+            reported = self.study.get_trials(deepcopy=False)[trial.number].intermediate_values
+            for step, value in list_values(self.study.pruner, outcome.folds, outcome.curve, self.metric).items():
+                if step not in reported:
+                    trial.report(value, step)
+            return
         for rung in outcome.curve:
-            trial.report(average_scores(rung.test, self.metric), rung.resource)
+            mean = average_scores(rung.test, self.metric)
+            if isfinite(mean):  # few training rows may have been too few for the candidate
+                trial.report(mean, rung.resource)
         if outcome.status == Status.PRUNED and not outcome.curve:
             trial.report(self._average_folds(outcome), len(outcome.folds) - 1)
 
@@ -418,7 +488,7 @@ class TrialLoop:
         for number in late:
             asked = self.running.pop(number)
             outcome = self.arrived_outcomes.pop(number, default)
-            self._close_trial(asked.trial, asked.params, default if outcome.exception else outcome)
+            self._close_trial(asked, default if outcome.exception else outcome)
 
     def _close_running_trials(self) -> None:
         """Close trials that an interrupt has left running between asking and telling."""

@@ -48,7 +48,8 @@ from sklearn_autotune.selection._row_sampling import sample_rows
 from sklearn_autotune.selection._schedule import Schedule, make_schedule
 from sklearn_autotune.selection._second_layer import SecondLayer, measure_second_layer
 from sklearn_autotune.space._space import read_space
-from sklearn_autotune.storage._study import draw_seed, make_sampler
+from sklearn_autotune.storage._samplers import make_sampler
+from sklearn_autotune.storage._study import draw_seed
 from sklearn_autotune.tables._checks import require_target
 from sklearn_autotune.tables._table_data import TableData, read_table
 
@@ -238,7 +239,8 @@ class AutoModelSelector(BaseSearch):
         y : array-like of shape (n_samples,)
             Class labels of any type, or numbers.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights in training, if a model takes them, in the score and in the choice of the blend.
+            Weights in training, if a model takes them, in the score and in the choice of the blend. Only their ratios
+            matter: they are divided by their mean.
         groups : array-like of shape (n_samples,), default=None
             Passed to the splitter.
 
@@ -292,7 +294,7 @@ class AutoModelSelector(BaseSearch):
     def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
         """Read the table, check target and metadata against it, and set the attributes that describe it."""
         require_target(self, y)
-        data = read_table(X, y, metadata, is_classification=self.task == "classification", cv=self.cv)
+        data = read_table(TableReader(), X, y, metadata, is_classification=self.task == "classification", cv=self.cv)
         self.n_features_in_ = data.reader.n_features_in_
         if hasattr(data.reader, "feature_names_in_"):
             self.feature_names_in_ = data.reader.feature_names_in_

@@ -1,15 +1,16 @@
 """How the time of a selection is divided: the search, the second layer, blending, and the final fits."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._budget import Budget
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.selection._cross_fit import CrossFitResult
 from sklearn_autotune.selection._ranking import MAX_BLEND_SIZE, sort_by_score
 from sklearn_autotune.selection._second_layer import SecondLayerEstimate
 
@@ -33,7 +34,7 @@ class TimeReserve:
     cost_model : CostModel
     second_layer : SecondLayerEstimate
     deadline : float or None
-        ``time.time()`` at which ``fit`` has to end.
+        Time by `clock.now` at which ``fit`` has to end.
     n_rows : int
         Number of rows of the final fits.
     refits_all : bool
@@ -59,9 +60,10 @@ class TimeReserve:
         """
         base_numbers = {record.number for record in self.second_layer.select_base_records(records)}
         refits = [
-            self.cost_model.estimate_refit_seconds(record, self.n_rows)
+            self.estimate_fit_seconds(record)
             for rank, record in enumerate(sort_by_score(records))
-            if (rank < MAX_BLEND_SIZE or record.number in base_numbers) and self.is_refitted(record)
+            if (rank < MAX_BLEND_SIZE or record.number in base_numbers)
+            and (self.is_refitted(record) or _has_lost_models(record))
         ]
         max_seconds = self.cost_model.max_candidate_seconds or float("inf")
         return self.blend_seconds + (max(refits[0], min(sum(refits), max_seconds)) if refits else 0.0)
@@ -79,11 +81,21 @@ class TimeReserve:
     @property
     def blend_deadline(self) -> float | None:
         """When blending has to end. It gets its seconds even if a candidate has overrun the time limit."""
-        return None if self.deadline is None else max(self.deadline, time.time() + self.blend_seconds)
+        return None if self.deadline is None else max(self.deadline, clock.now() + self.blend_seconds)
 
     def is_refitted(self, record: TrialRecord) -> bool:
         """Whether a chosen candidate is fitted once more, on all rows, instead of averaging its fold models."""
         return self.refits_all or not self.cost_model.families[record.params[FAMILY]].is_bagged
+
+    def estimate_fit_seconds(self, record: TrialRecord) -> float:
+        """Estimate the seconds of a candidate's final fit: on all rows, or of its fold models that have been lost."""
+        if self.is_refitted(record):
+            return self.cost_model.estimate_refit_seconds(record, self.n_rows)
+        return sum(fold.fit_seconds for fold in record.outcome.folds)
+
+
+def _has_lost_models(record: TrialRecord) -> bool:
+    return isinstance(record.outcome.artifacts, CrossFitResult) and record.outcome.artifacts.has_lost_models
 
 
 @dataclass(slots=True)

@@ -3,8 +3,8 @@
 import time
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from traceback import format_exc
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,31 +12,44 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters import declare_categories
-from sklearn_autotune._compat.sklearn import limit_to_one_thread, take_metadata_rows, take_rows
+from sklearn_autotune._compat.boosters._scikit_learn import cannot_draw_validation_rows
+from sklearn_autotune._compat.sklearn import is_rank_scorer, limit_to_one_thread, take_metadata_rows, take_rows
 from sklearn_autotune.boosting._early_stopping import (
     MIN_TIME_SHARE,
     allot_round_seconds,
     clone_with_rounds,
     fit_with_early_stopping,
     get_best_rounds,
+    hold_out_rows,
     set_prediction_rounds,
 )
 from sklearn_autotune.evaluation import (
+    Failure,
     Fold,
     FoldScore,
     Progress,
+    Scored,
     Task,
     WorkItem,
+    attempt,
+    call_scorer,
     make_fixed_predictions,
 )
+from sklearn_autotune.execution._worker import dumps, loads
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 from sklearn_autotune.inference._averaging import predict_all_classes
+from sklearn_autotune.inference._encoding import LabelEncodingClassifier
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
 from sklearn_autotune.selection._candidates import FAMILY, get_settings, make_table_shape
 from sklearn_autotune.tables._preparation import make_preparation
 
 __all__ = ["CrossFitEvaluation", "CrossFitResult"]
+
+# The share of the training rows that early stopping gets if it can use none of a fold's test rows, and histogram
+# gradient boosting cannot draw its own: rows of the rarest classes stay in training.
+EARLY_STOPPING_SHARE = 0.1
 
 
 @dataclass(slots=True)
@@ -46,23 +59,47 @@ class CrossFitResult:
     Attributes
     ----------
     predictions : list of ndarray
-        For each fold's test rows, probabilities of shape (n_rows, n_classes) or values of shape (n_rows,), before
-        temperature scaling.
+        For each fold's test rows, probabilities of shape (n_rows, n_classes) or values of shape (n_rows,), as the model
+        predicts them, before temperature scaling; empty once the candidate cannot enter the blend.
     models : list of Pipeline or None
         The folds' models, if the final model averages them; None once the candidate cannot enter the blend.
     temperature : float
     rounds : list of int
         The number of rounds that early stopping found on each fold, if the family stops early.
+    has_lost_models : bool
+        Whether the models stayed in the process that fitted them, because they cannot be pickled. If the candidate is
+        chosen, they are fitted again.
     """
 
     predictions: list[np.ndarray] = field(default_factory=list)
     models: list[Any] | None = None
     temperature: float = 1.0
     rounds: list[int] = field(default_factory=list)
+    has_lost_models: bool = False
 
-    def release_models(self) -> None:
-        """Let go of the folds' models, which take memory."""
-        self.models = None
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes, with the models pickled on their own, and without them if that fails."""
+        state = {part.name: getattr(self, part.name) for part in fields(self)}
+        if self.models is not None:
+            try:
+                state["models"] = dumps(self.models)
+            except Exception:  # any __reduce__ may raise anything
+                state |= {"models": None, "has_lost_models": True}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set the attributes."""
+        if state["models"] is not None:
+            try:
+                state["models"] = loads(state["models"])
+            except Exception:
+                state |= {"models": None, "has_lost_models": True}
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def release(self) -> None:
+        """Let go of predictions and models, which take memory."""
+        self.predictions, self.models = [], None
 
 
 @dataclass
@@ -124,20 +161,21 @@ class CrossFitEvaluation:
         if self._would_miss_deadline(work):
             yield Progress(-1, len(folds), (), is_out_of_time=True)
             return
-        for step, fold in enumerate(folds):
+        for step in range(len(folds)):
             start = time.perf_counter()
-            seconds = self._compute_time_limit(work, times, limits) if family.rounds is not None else None
-            limits.append(seconds or 0.0)
-            error = self._measure_fold(family, work.params, fold, seconds, result, times)
-            if error is not None:
-                failed = FoldScore(float("nan"), None, time.perf_counter() - start, 0.0, error)
-                yield Progress(len(folds) - 1, len(folds), (failed,) * len(folds))
+            measured, error = attempt(
+                partial(self._measure_fold, family, work, step, result, times, limits), self.task.error_score
+            )
+            scores = [Scored(float("nan"), error, Failure.FIT)] if measured is None else measured
+            failed = next((scored for scored in scores if scored.error is not None), None)
+            if failed is not None:
+                seconds = time.perf_counter() - start
+                fold_score = FoldScore(failed.score, None, seconds, 0.0, failed.error, failed.failure)
+                yield Progress(len(folds) - 1, len(folds), (fold_score,) * len(folds))
                 return
-            if family.rounds is not None and step + 1 == len(folds):
-                self._predict_with_other_folds_rounds(result, times)
-                result.models = result.models if family.is_bagged else None
-            scores = self._score_folds(result, folds[: step + 1])
-            fold_scores = tuple(FoldScore(score, None, *spent) for score, spent in zip(scores, times, strict=True))
+            fold_scores = tuple(
+                FoldScore(scored.score, None, *spent) for scored, spent in zip(scores, times, strict=True)
+            )
             is_out_of_time = self._is_out_of_time(family, work, times)
             yield Progress(step, len(folds), fold_scores, artifacts=result, is_out_of_time=is_out_of_time)
 
@@ -145,12 +183,12 @@ class CrossFitEvaluation:
         """Whether the estimate says that a candidate would end after the deadline."""
         if work.deadline is None or self.estimate_min_seconds is None:
             return False
-        return time.time() + self.estimate_min_seconds(work.params) > work.deadline
+        return clock.now() + self.estimate_min_seconds(work.params) > work.deadline
 
     def _is_out_of_time(self, family: Family, work: WorkItem, times: Sequence[tuple[float, float]]) -> bool:
         """Whether the next fold would end after the deadline if it took as long as the slowest so far."""
         expected = max(sum(spent) for spent in times) * (1.0 if family.rounds is None else MIN_TIME_SHARE)
-        return work.deadline is not None and time.time() + expected > work.deadline
+        return work.deadline is not None and clock.now() + expected > work.deadline
 
     def _compute_time_limit(
         self, work: WorkItem, times: Sequence[tuple[float, float]], limits: Sequence[float]
@@ -158,39 +196,43 @@ class CrossFitEvaluation:
         """Return the time limit of one fit with early stopping, or None."""
         if self.max_candidate_seconds is None:
             return None
-        left = float("inf") if work.deadline is None else work.deadline - time.time()
+        left = float("inf") if work.deadline is None else work.deadline - clock.now()
         return allot_round_seconds(self.max_candidate_seconds, left, len(self.task.folds), times, limits)
 
     def _measure_fold(
         self,
         family: Family,
-        params: Mapping[str, Any],
-        fold: Fold,
-        seconds: float | None,
+        work: WorkItem,
+        step: int,
         result: CrossFitResult,
         times: list[tuple[float, float]],
-    ) -> str | None:
-        """Fit and predict on one fold and add predictions and times; return the traceback if that failed."""
+        limits: list[float],
+    ) -> list[Scored]:
+        """Fit and predict on the next fold, add predictions and times, and return the scores of all folds so far.
+
+        Whatever fails here, the fit, the predictions or the scorer, costs this candidate alone.
+        """
+        folds = self.task.folds
         start = time.perf_counter()
-        X_test = take_rows(self.task.X, fold.test)
-        try:
-            model = self.fit_on(family, params, fold.train, early_stopping_rows=fold.test, seconds=seconds)
-            fitted = time.perf_counter()
-            with limit_to_one_thread():
-                prediction = predict_all_classes(model, X_test, self.classes)
-            if not np.isfinite(prediction).all():
-                raise ValueError("The predictions are not all finite.")
-        except (Exception, SystemExit):
-            if self.task.error_score == "raise":
-                raise
-            return format_exc()
+        seconds = self._compute_time_limit(work, times, limits) if family.rounds is not None else None
+        limits.append(seconds or 0.0)
+        fold = folds[step]
+        model = self.fit_on(family, work.params, fold.train, early_stopping_rows=fold.test, seconds=seconds)
+        fitted = time.perf_counter()
+        with limit_to_one_thread():
+            prediction = predict_all_classes(model, take_rows(self.task.X, fold.test), self.classes)
+        if not np.isfinite(prediction).all():
+            raise ValueError("The predictions are not all finite.")
         times.append((fitted - start, time.perf_counter() - fitted))
-        result.predictions.append(prediction.astype(np.float32))
+        result.predictions.append(prediction)
         if family.rounds is not None:
-            result.rounds.append(get_best_rounds(model[-1]))
+            result.rounds.append(get_best_rounds(_get_booster(model)))
         if result.models is not None:
             result.models.append(model)
-        return None
+        if family.rounds is not None and step + 1 == len(folds):
+            self._predict_with_other_folds_rounds(result, times)
+            result.models = result.models if family.is_bagged else None
+        return self._score_folds(result, folds[: step + 1])
 
     def _predict_with_other_folds_rounds(self, result: CrossFitResult, times: list[tuple[float, float]]) -> None:
         """Predict each fold's test rows with as many rounds as were best, on average, on the other folds.
@@ -200,34 +242,51 @@ class CrossFitEvaluation:
         """
         for index, (fold, model) in enumerate(zip(self.task.folds, result.models or (), strict=True)):
             start = time.perf_counter()
-            others = [rounds for other, rounds in enumerate(result.rounds) if other != index] or result.rounds
-            # The fold may have fewer rounds: early stopping ended it soon after its own best number.
-            set_prediction_rounds(model[-1], round(np.mean(others)))
-            prediction = predict_all_classes(model, take_rows(self.task.X, fold.test), self.classes)
-            result.predictions[index] = prediction.astype(np.float32)
+            _set_rounds_of_other_folds(model, result.rounds, index)
+            result.predictions[index] = predict_all_classes(model, take_rows(self.task.X, fold.test), self.classes)
             times[index] = (sum(times[index]), time.perf_counter() - start)
 
-    def _score_folds(self, result: CrossFitResult, folds: Sequence[Fold]) -> list[float]:
-        """Score the predictions of some folds, scaled by the temperature that is best for all of them together."""
+    def _score_folds(self, result: CrossFitResult, folds: Sequence[Fold]) -> list[Scored]:
+        """Score the predictions of some folds, scaled by the temperature that is best for all of them together.
+
+        Where the score depends on the order of the predictions alone, it is that of the predictions as they are.
+        """
         predictions = result.predictions
         if self.classes is not None:
             rows = np.concatenate([fold.test for fold in folds])
             weight = self._take_weights(rows, self.task.score_params)
             result.temperature = find_temperature(np.concatenate(predictions), self.targets[rows], weight)
-            predictions = [apply_temperature(values, result.temperature) for values in predictions]
+            if not is_rank_scorer(self.task.scorer):
+                predictions = [apply_temperature(values, result.temperature) for values in predictions]
         return [self.score(values, fold.test) for values, fold in zip(predictions, folds, strict=True)]
 
-    def score(self, prediction: np.ndarray, rows: np.ndarray) -> float:
+    def score(self, prediction: np.ndarray, rows: np.ndarray) -> Scored:
         """Score predictions for some rows with the task's scorer; higher is better."""
         placeholder = np.zeros((len(rows), 1))
         params = take_metadata_rows(self.task.X, params=self.task.score_params, indices=rows)
         y = take_rows(self.task.y, rows)
         model = make_fixed_predictions(placeholder, prediction, self.classes)
-        return float(self.task.scorer(model, placeholder, y, **params))
+        scored = call_scorer(self.task.scorer, (model, placeholder, y), params, error_score=self._error_score)
+        if isinstance(scored.score, dict):
+            raise TypeError(f"AutoModelSelector takes one score, and scoring returned {', '.join(scored.score)}.")
+        return scored
+
+    @property
+    def _error_score(self) -> float | str:
+        """NaN, so that a failed score is seen, or "raise"."""
+        return "raise" if self.task.error_score == "raise" else float("nan")
 
     def _take_weights(self, rows: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
         weight = params.get("sample_weight")
         return None if weight is None else np.asarray(weight, dtype=float)[rows]
+
+    def fit_folds_again(self, params: Mapping[str, Any], result: CrossFitResult) -> list[Pipeline]:
+        """Fit the models of all folds again, as they were when the candidate was measured."""
+        family = self.families[params[FAMILY]]
+        models = [self.fit_on(family, params, fold.train, early_stopping_rows=fold.test) for fold in self.task.folds]
+        for index, model in enumerate(models if family.rounds is not None else ()):
+            _set_rounds_of_other_folds(model, result.rounds, index)
+        return models
 
     # -- fitting -------------------------------------------------------------------------------------------------------
 
@@ -249,6 +308,7 @@ class CrossFitEvaluation:
         params : mapping of str to object
             A candidate.
         rows : ndarray of int
+            They may lack classes; the model gives those the probability 0.
         early_stopping_rows : ndarray of int or None, default=None
             Rows whose score decides about early stopping, if the family stops early.
         seconds : float or None, default=None
@@ -261,35 +321,108 @@ class CrossFitEvaluation:
         model : Pipeline
             The preparation and the model; a classifier predicts class codes.
         """
-        X, y = take_rows(self.task.X, rows), self.targets[rows]
-        model = self.make_model(family, params, len(rows))
+        rows, present_classes, y = self._select_rows(family, rows)
+        model = self.make_model(family, params, y, is_classification=present_classes is not None)
         preparation = make_preparation(family.columns, self.n_categories, len(rows), self.classes is not None)
-        weight = self._take_weights(rows, self.task.fit_params)
-        fit_params: dict[str, Any] = (
-            {} if weight is None or not has_fit_parameter(model, "sample_weight") else {"sample_weight": weight}
-        )
+        weight = self._take_weights(rows, self.task.fit_params) if has_fit_parameter(model, "sample_weight") else None
         with warnings.catch_warnings(), limit_to_one_thread():
             # A model that has not converged shows in its score.
             warnings.simplefilter("ignore")
-            prepared = preparation.fit_transform(X, y)
+            train = _PreparedRows(preparation.fit_transform(take_rows(self.task.X, rows), y), y, weight)
+            fit_params: dict[str, Any] = {}
             if family.columns == "native":
                 columns = preparation.transformers_[0][2]
                 categorical = np.flatnonzero(self.n_categories[columns] > 0)
-                fit_params |= declare_categories(model, categorical, prepared.shape[1])
+                fit_params = declare_categories(model, categorical, train.X.shape[1])
+            stop = None
             if family.rounds is not None and early_stopping_rows is not None:
-                X_stop = preparation.transform(take_rows(self.task.X, early_stopping_rows))
-                stop_data = (X_stop, self.targets[early_stopping_rows])
-                fit_with_early_stopping(model, prepared, y, stop_data, seconds=seconds, fit_params=fit_params)
+                stop = self._prepare_known_rows(preparation, early_stopping_rows, present_classes)
+            holds_out = cannot_draw_validation_rows(model, y) if stop is None else not len(stop.y)
+            if holds_out:
+                train, stop = train.hold_out(self.seed)
+            if train.weight is not None:
+                fit_params = fit_params | {"sample_weight": train.weight}
+            if stop is not None and family.rounds is not None:
+                fit_with_early_stopping(
+                    model, train.X, train.y, (stop.X, stop.y), seconds=seconds, fit_params=fit_params
+                )
             else:
-                if rounds is not None:
-                    model = clone_with_rounds(model, rounds)
-                model.fit(prepared, y, **fit_params)
+                model = model if rounds is None else clone_with_rounds(model, rounds)
+                if stop is not None:
+                    fit_params |= {"X_val": stop.X, "y_val": stop.y, "sample_weight_val": stop.weight}
+                model.fit(train.X, train.y, **fit_params)
+        if present_classes is not None and (holds_out or len(present_classes) < len(self.classes)):  # type: ignore[arg-type]
+            model = _label_classes(model, present_classes)
         return Pipeline([("columns", preparation), ("model", model)])
 
-    def make_model(self, family: Family, params: Mapping[str, Any], n_rows: int) -> Any:
-        """Make the unfitted model of a candidate."""
-        model = family.make(self.make_shape(n_rows))  # type: ignore[misc]
+    def _select_rows(self, family: Family, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Return the rows that a model of the family can be fitted on, their classes, and the target.
+
+        The target of a classification numbers the classes among these rows, as XGBoost needs it.
+        """
+        y = self.targets[rows]
+        if self.classes is None:
+            return rows, None, y
+        present_classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+        has_enough_rows = counts >= family.min_class_rows
+        if has_enough_rows.all() or has_enough_rows.sum() < 2:
+            return rows, present_classes, codes
+        return self._select_rows(family, rows[has_enough_rows[codes]])
+
+    def _prepare_known_rows(
+        self, preparation: Any, rows: np.ndarray, present_classes: np.ndarray | None
+    ) -> "_PreparedRows":
+        """Prepare rows for early stopping, without those of classes that the model does not know."""
+        y = self.targets[rows]
+        if present_classes is not None:
+            is_known = np.isin(y, present_classes)
+            rows, y = rows[is_known], np.searchsorted(present_classes, y[is_known])
+        X = preparation.transform(take_rows(self.task.X, rows)) if len(rows) else np.empty((0, 0))
+        return _PreparedRows(X, y, None)
+
+    def make_model(self, family: Family, params: Mapping[str, Any], y: np.ndarray, *, is_classification: bool) -> Any:
+        """Make the unfitted model of a candidate for a training part with this target."""
+        shape = self.make_shape(len(y))
+        if is_classification:
+            shape = replace(shape, rarest_class_rows=int(np.bincount(y).min()))
+        model = family.make(shape)  # type: ignore[misc]
         prefix = find_parameter_prefix(family, model)
         settings = {prefix + name: value for name, value in get_settings(params).items()}
         seeds = [name for name in model.get_params() if name == "random_state" or name.endswith("__random_state")]
         return model.set_params(**clone(settings, safe=False), **dict.fromkeys(seeds, self.seed))
+
+
+@dataclass(frozen=True, slots=True)
+class _PreparedRows:
+    """Rows as a model gets them, with their target and weights."""
+
+    X: Any
+    y: np.ndarray
+    weight: np.ndarray | None
+
+    def hold_out(self, seed: int) -> "tuple[_PreparedRows, _PreparedRows]":
+        """Divide the rows into those for training and those for early stopping."""
+        is_held_out = np.zeros(len(self.y), dtype=bool)
+        is_held_out[hold_out_rows(self.y, EARLY_STOPPING_SHARE, seed)] = True
+        return self._take(~is_held_out), self._take(is_held_out)
+
+    def _take(self, mask: np.ndarray) -> "_PreparedRows":
+        return _PreparedRows(self.X[mask], self.y[mask], None if self.weight is None else self.weight[mask])
+
+
+def _label_classes(model: Any, classes: np.ndarray) -> LabelEncodingClassifier:
+    """Return a fitted classifier with the codes of the classes that the model knows by their index."""
+    labelled = LabelEncodingClassifier(clone(model))
+    labelled.model_, labelled.classes_ = model, classes
+    return labelled
+
+
+def _get_booster(model: Pipeline) -> Any:
+    return model[-1].model_ if isinstance(model[-1], LabelEncodingClassifier) else model[-1]
+
+
+def _set_rounds_of_other_folds(model: Pipeline, rounds: Sequence[int], fold: int) -> None:
+    """Let a fold's model predict with as many rounds as were best, on average, on the other folds."""
+    others = [found for other, found in enumerate(rounds) if other != fold] or rounds
+    # The fold may have fewer rounds: early stopping ended it soon after its own best number.
+    set_prediction_rounds(_get_booster(model), round(np.mean(others)))

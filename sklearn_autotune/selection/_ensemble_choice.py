@@ -1,13 +1,16 @@
 """Chooses the final ensemble by out-of-fold predictions, and makes the leaderboard of all candidates."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.evaluation import compute_log_loss
+from sklearn_autotune._compat import clock
+from sklearn_autotune.evaluation import compute_log_loss, select_score
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.search._trial_loop import TrialRecord
@@ -24,6 +27,8 @@ from sklearn_autotune.selection._ranking import (
 from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer
 
 __all__ = ["ChosenEnsemble", "EnsembleScorer", "choose_ensemble", "make_leaderboard", "select_fast_candidates"]
+
+logger = logging.getLogger(__name__)
 
 # The choice uses at most so many rows; fewer if a scikit-learn scorer is called.
 MAX_ROWS = 20_000
@@ -95,10 +100,16 @@ class EnsembleScorer:
         return [apply_temperature(values, result.temperature) for values in result.predictions]
 
     def score(self, prediction: np.ndarray, parts: Sequence[int]) -> float:
-        """Score predictions for the rows of some parts; higher is better."""
+        """Score predictions for the rows of some parts; higher is better.
+
+        Minus infinity if the task's scorer fails, or gives no finite number: such predictions are not chosen.
+        """
         rows = np.concatenate([self.rows[part] for part in parts])
         if not self.has_default_scoring:
-            return self.cross_fit.score(prediction, rows)
+            scored = self.cross_fit.score(prediction, rows)
+            if scored.error is not None:
+                logger.info("The score of predictions that may be blended failed:\n%s", scored.error)
+            return float("-inf") if scored.error is not None else select_score(scored.score, None)
         weight = self.cross_fit.task.score_params.get("sample_weight")
         weight = None if weight is None else np.asarray(weight, dtype=float)[rows]
         truth = self.cross_fit.targets[rows]
@@ -116,7 +127,7 @@ class EnsembleScorer:
         start = time.perf_counter()
         self.score(predictions, parts)
         seconds = time.perf_counter() - start
-        return time.time() + seconds * len(self.rows) * len(self.predictions) * N_ROUNDS < deadline
+        return clock.now() + seconds * len(self.rows) * len(self.predictions) * N_ROUNDS < deadline
 
 
 def select_fast_candidates(
@@ -170,7 +181,7 @@ def choose_ensemble(
     allows_blend : bool
         Whether more than one model may be chosen.
     deadline : float or None
-        ``time.time()`` at which choosing has to end.
+        Time by `clock.now` at which choosing has to end.
     max_predict_time : float or None
         Seconds that the blend may take to predict a row.
 
@@ -191,7 +202,9 @@ def choose_ensemble(
     if not _is_fast_enough(max_predict_time, [record for record, _ in chosen], cross_fit, second_layer.base_records):
         choice = choose_weights(ensemble_scorer.predictions, ensemble_scorer.score, max_models=1)
         chosen = _pair_with_weights(ranked, choice)
-    return ChosenEnsemble(chosen, choice.score, candidates[0])
+    # Each candidate has a score on its folds, even if the scorer fails on parts of them.
+    score = choice.score if isfinite(choice.score) else average_fold_scores(chosen[0][0].outcome)
+    return ChosenEnsemble(chosen, score, candidates[0])
 
 
 def _pair_with_weights(ranked: Sequence[TrialRecord], choice: EnsembleChoice) -> list[tuple[TrialRecord, float]]:

@@ -25,7 +25,8 @@ class EnsembleChoice:
     weights : ndarray of shape (n_candidates,)
         They add up to 1.
     score : float
-        Mean score over the parts, each scored with weights chosen on the other parts; higher is better.
+        Mean score over the parts, each scored with weights chosen on the other parts; higher is better. Minus infinity
+        if a part cannot be scored.
     """
 
     weights: np.ndarray
@@ -49,14 +50,14 @@ def choose_greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, ma
     predictions : sequence of ndarray of shape (n_rows,) or (n_rows, n_classes)
         Predictions of each candidate for rows that it was not fitted on.
     score : callable
-        From predictions to a number; higher is better.
+        From predictions to a number; higher is better. Minus infinity for predictions that cannot be scored.
     max_models : int
         Largest number of different models.
 
     Returns
     -------
     weights : ndarray of shape (n_candidates,)
-        They add up to 1; most are 0.
+        They add up to 1; most are 0. If nothing can be scored, the first candidate has all weight.
 
     Notes
     -----
@@ -84,6 +85,8 @@ def choose_greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, ma
         total += predictions[chosen]
         if found.max() > best:
             best, best_counts = found.max(), counts.copy()
+    if not best_counts.any():
+        best_counts[0] = 1
     return best_counts / best_counts.sum()
 
 
@@ -97,7 +100,8 @@ def choose_weights(
     predictions : sequence of sequence of ndarray
         Predictions of each candidate, the best first, for the rows of each part (the folds' test rows).
     score : callable
-        Called with predictions and ``parts``, the indices of the parts they belong to; higher is better.
+        Called with predictions and ``parts``, the indices of the parts they belong to; higher is better. Minus infinity
+        for predictions that cannot be scored.
     max_models : int
         Largest number of models in the blend.
 
@@ -123,14 +127,19 @@ def choose_weights(
         blends.append(weights)
         blended.append(score(average_predictions([own[part] for own in predictions], weights), [part]))
         alone.append(part_scores[part_scores[:, others].mean(axis=1).argmax(), part])
-    if n_candidates == 1 or max_models == 1 or _is_clearly_worse(np.array(blended), np.array(alone)):
-        weights = np.zeros(n_candidates)
-        weights[part_scores.mean(axis=1).argmax()] = 1.0
-        return EnsembleChoice(weights, float(np.mean(alone)))
-    return EnsembleChoice(_keep_largest_weights(np.mean(blends, axis=0), max_models), float(np.mean(blended)))
+    if n_candidates > 1 and max_models > 1 and not _is_clearly_worse(np.array(blended), np.array(alone)):
+        weights = _keep_largest_weights(np.mean(blends, axis=0), max_models)
+        whole = average_predictions([np.concatenate(own) for own in predictions], weights)
+        if np.isfinite(score(whole, range(n_parts))):
+            return EnsembleChoice(weights, float(np.mean(blended)))
+    weights = np.zeros(n_candidates)
+    weights[part_scores.mean(axis=1).argmax()] = 1.0
+    return EnsembleChoice(weights, float(np.mean(alone)))
 
 
 def _is_clearly_worse(scores: np.ndarray, others: np.ndarray) -> bool:
+    if not np.isfinite(scores).all() or not np.isfinite(others).all():
+        return not np.isfinite(scores).all()
     differences = scores - others
     error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else 0.0
     return bool(differences.mean() < -error)

@@ -1,7 +1,6 @@
 """The final fits of the chosen candidates, and the scikit-learn ensemble made of them."""
 
 import logging
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
 from sklearn_autotune.inference._second_layer import SecondLayerClassifier, SecondLayerRegressor
 from sklearn_autotune.search._trial_loop import TrialRecord
@@ -100,7 +100,11 @@ class FinalFits:
             seconds = float(np.mean([fold.fit_seconds for fold in record.outcome.folds]))
             return [self.second_layer.fit(record)] if self._has_time(seconds) else None
         if not self.time_reserve.is_refitted(record):
-            return result.models
+            if not result.has_lost_models:
+                return result.models
+            if is_required or self._has_time(self.time_reserve.estimate_fit_seconds(record)):
+                return self.cross_fit.fit_folds_again(record.params, result)
+            return None
         has_time = self._has_time(
             self.time_reserve.cost_model.estimate_refit_seconds(record, len(self.full_fit.targets))
         )
@@ -111,7 +115,7 @@ class FinalFits:
         return result.models
 
     def _has_time(self, seconds: float) -> bool:
-        return self.time_reserve.deadline is None or time.time() + seconds < self.time_reserve.deadline
+        return self.time_reserve.deadline is None or clock.now() + seconds < self.time_reserve.deadline
 
     def assemble(self, chosen: Sequence[tuple[TrialRecord, float]]) -> Any:
         """Combine fitted candidates in an ensemble of scikit-learn, without fitting them again."""

@@ -69,6 +69,18 @@ class SelectionPruningTracker:
         self.seen_families.add(family)
         return (self.first_candidates if is_first else self.other_candidates).make_pruner_state(trial)
 
+    def replay(
+        self,
+        trial: optuna.Trial,
+        stored: optuna.trial.FrozenTrial,
+        outcome: Outcome,
+        state: PrunerState,
+        *,
+        is_anew: bool,
+    ) -> Outcome | None:
+        """Return the outcome as far as the candidate comes with this state."""
+        return self.other_candidates.replay(trial, stored, outcome, state, is_anew=is_anew)
+
 
 @dataclass(frozen=True, slots=True)
 class NearBestTolerance:

@@ -15,15 +15,15 @@ __all__ = [
     "MeasuredCandidates",
     "average_fold_scores",
     "make_label",
-    "release_models",
+    "release_results",
     "select_best_per_family",
     "select_blend_candidates",
     "sort_by_score",
 ]
 
 # The best two candidates of a family can enter the blend: the second ones up to N_BLEND_CANDIDATES, the best ones up to
-# MAX_BLEND_CANDIDATES. The fold models of all other candidates are dropped. The third best is similar to the first two,
-# since the sampler found it near them: on ten tables it brought nothing.
+# MAX_BLEND_CANDIDATES. The predictions and fold models of all other candidates are dropped. The third best is similar
+# to the first two, since the sampler found it near them: on ten tables it brought nothing.
 MAX_PER_FAMILY = 2
 N_BLEND_CANDIDATES = 6
 MAX_BLEND_CANDIDATES = 12
@@ -66,13 +66,13 @@ def average_fold_scores(outcome: Outcome) -> float:
     return average_scores((fold.test for fold in outcome.folds), None)
 
 
-def release_models(records: Sequence[TrialRecord]) -> None:
-    """Release the memory of fold models whose candidates cannot enter the blend."""
+def release_results(records: Sequence[TrialRecord]) -> None:
+    """Release the predictions and fold models of candidates that cannot enter the blend."""
     selected = {record.number for record in select_blend_candidates(records)}
     for record in records:
         result = record.outcome.artifacts
         if isinstance(result, CrossFitResult) and record.number not in selected:
-            result.release_models()
+            result.release()
 
 
 class MeasuredCandidates:
@@ -89,9 +89,9 @@ class MeasuredCandidates:
         self._n_processed = 0
 
     def update(self, records: Sequence[TrialRecord]) -> None:
-        """Take the records of a search so far: correct the cost model by the new ones, release models of the rest."""
+        """Take the records of a search so far: correct the cost model by the new ones, release what the rest hold."""
         for record in records[self._n_processed :]:
             self._cost_model.update(record)
         # The search goes on adding to these records, so their number is remembered.
         self.records, self._n_processed = records, len(records)
-        release_models(records)
+        release_results(records)

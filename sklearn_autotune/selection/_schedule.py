@@ -1,10 +1,10 @@
 """The order in which `AutoModelSelector` measures the families' first candidates."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.search._trial_loop import TrialRecord
@@ -78,7 +78,7 @@ class Schedule:
         deadline = self.time_reserve.deadline
         if deadline is None:
             return True
-        seconds_left = deadline - self.time_reserve.estimate_seconds_after_search(records) - time.time()
+        seconds_left = deadline - self.time_reserve.estimate_seconds_after_search(records) - clock.now()
         return self.cost_model.estimate_min_seconds(candidate) < seconds_left
 
 
@@ -120,7 +120,7 @@ def make_schedule(
     timeout : float or None
         Seconds for the whole ``fit``.
     deadline : float or None
-        ``time.time()`` at which ``fit`` has to end.
+        Time by `clock.now` at which ``fit`` has to end.
     n_rows : int
         Number of rows of the final fits.
     allows_blend : bool

@@ -1,12 +1,12 @@
 """The second layer: models fitted on the out-of-fold predictions of the best candidate of each family."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Task, WorkItem, measure
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._baseline import BASELINE
@@ -179,7 +179,7 @@ def measure_second_layer(
     number : int
         Number of the first record.
     deadline : float or None
-        ``time.time()`` at which measuring has to end.
+        Time by `clock.now` at which measuring has to end.
     """
     base_records = estimate.select_base_records(records)
     measured: list[TrialRecord] = []
@@ -188,7 +188,7 @@ def measure_second_layer(
         evaluation = evaluations[family.name] = _make_evaluation(family, cross_fit, base_records)
         candidates = _make_candidates(family, evaluation.classes is not None)
         for candidate in candidates:
-            if deadline is not None and time.time() + seconds / len(candidates) > deadline:
+            if deadline is not None and clock.now() + seconds / len(candidates) > deadline:
                 break
             work = WorkItem(number, 0, 1, candidate, deadline=deadline)
             outcome = measure(evaluation, work)  # lacks what `measure` does not use

@@ -10,6 +10,7 @@ import math
 import numbers
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 
 import joblib
@@ -22,6 +23,8 @@ from optuna.distributions import (
     distribution_to_json,
 )
 from scipy.stats import rv_discrete
+
+from sklearn_autotune._compat.digest import compute_digest
 
 __all__ = [
     "ChoiceDimension",
@@ -36,6 +39,9 @@ __all__ = [
 
 # A quantile function is infinite at 0 or 1 for unbounded distributions; this much of each tail is cut there.
 CUT_TAIL = 1e-9
+
+# How far from a step of a range, in steps, a number may be and still stand for it; as in Optuna.
+STEP_TOLERANCE = 1e-8
 
 PLAIN_TYPES = (bool, int, float, str, type(None))
 
@@ -101,8 +107,8 @@ def make_value_key(value: object) -> Hashable:
 def describe_value(value: object) -> str:
     """Describe a value in a text that is the same in every process, and different for different values.
 
-    Estimators are described by class and parameters, functions by where they are defined, and what cannot be pickled by
-    its class alone.
+    Estimators are described by class and parameters, functions by where they are defined, other objects by a digest of
+    their values, and what cannot be pickled by its class alone.
 
     Examples
     --------
@@ -119,12 +125,11 @@ def describe_value(value: object) -> str:
         return f"{kind} {{{', '.join(items)}}}"
     if isinstance(value, list | tuple):
         return f"{kind} [{', '.join(describe_value(item) for item in value)}]"
+    if isinstance(value, set | frozenset):  # their order differs from process to process
+        return f"{kind} [{', '.join(sorted(describe_value(item) for item in value))}]"
     if hasattr(value, "get_params"):
         return f"{kind} {describe_value(dict(sorted(value.get_params(deep=False).items())))}"
-    try:
-        return f"{kind} {joblib.hash(value)}"
-    except Exception:  # any __reduce__ may raise anything
-        return kind
+    return f"{kind} {compute_digest(value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,33 +195,60 @@ class NumericDimension:
         distribution = self.distribution
         if distribution.step is None:
             return 1 if distribution.low == distribution.high else None
+        if isinstance(distribution, IntDistribution):
+            return (distribution.high - distribution.low) // distribution.step + 1
         return round((distribution.high - distribution.low) / distribution.step) + 1
 
     def decode(self, suggested: Any) -> Any:
-        """Return the number itself."""
-        return suggested
+        """Return the number itself; on a step its decimal value: samplers add floats up, to 0.30000000000000004."""
+        step = self._find_step(suggested)
+        return suggested if step is None else self._compute_value(step)
 
     def encode(self, value: object) -> Any:
-        """Return the number if it lies in the range."""
+        """Return the number if it lies in the range, and on a step if there are any."""
         distribution = self.distribution
         is_whole = isinstance(distribution, IntDistribution)
         if isinstance(value, bool) or not isinstance(value, numbers.Integral if is_whole else numbers.Real):
             raise ValueError(f"{value!r} is no value of {distribution}")
         plain = int(value) if is_whole else float(value)  # type: ignore[call-overload]
+        step = self._find_step(plain)
+        if step is not None:
+            return self._compute_value(step)
         if not distribution.low <= plain <= distribution.high:
             raise ValueError(f"{value!r} lies outside {distribution}")
-        steps = (plain - distribution.low) / (distribution.step or 1.0)
-        if distribution.step is not None and abs(steps - round(steps)) > 1e-8:
+        if distribution.step is not None:
             raise ValueError(f"{value!r} lies between the steps of {distribution}")
         return plain
 
     def list_values(self) -> list[Any]:
         """Return every number of a stepped range, in order."""
-        distribution, size = self.distribution, self.size
+        size = self.size
         if size is None:
-            raise ValueError(f"{distribution} has no finite number of values")
-        step = distribution.step or 0
-        return [distribution.low + index * step for index in range(size)]
+            raise ValueError(f"{self.distribution} has no finite number of values")
+        return [self._compute_value(index) for index in range(size)]
+
+    def _find_step(self, value: float) -> int | None:
+        """Return the number of steps from the lower end to a value; None if there are no steps, or it is on none."""
+        distribution, size = self.distribution, self.size
+        if size is None or distribution.step is None:
+            return None
+        if isinstance(distribution, IntDistribution):
+            index, rest = divmod(value - distribution.low, distribution.step)
+            return int(index) if rest == 0 and 0 <= index < size else None
+        steps = (value - distribution.low) / distribution.step
+        index = round(steps)
+        return index if abs(steps - index) < STEP_TOLERANCE and 0 <= index < size else None
+
+    def _compute_value(self, index: int) -> Any:
+        """Return the number that is so many steps from the lower end.
+
+        The sum is that of the decimal numbers that the user wrote, as Optuna computes the upper end. A sum of floats
+        may exceed that end, and Optuna then refuses the number.
+        """
+        low, step = self.distribution.low, self.distribution.step
+        if isinstance(self.distribution, IntDistribution):
+            return low + index * (step or 0)
+        return float(Decimal(str(low)) + index * Decimal(str(step or 0)))
 
     def describe(self) -> str:
         """Describe the range."""

@@ -23,7 +23,13 @@ from sklearn.base import clone
 
 from sklearn_autotune._compat.optuna import create_random_study
 from sklearn_autotune._compat.types import Estimator
-from sklearn_autotune.space._dimensions import ChoiceDimension, Dimension, make_value_key, read_dimension
+from sklearn_autotune.space._dimensions import (
+    ChoiceDimension,
+    Dimension,
+    NumericDimension,
+    make_value_key,
+    read_dimension,
+)
 
 __all__ = ["BRANCH", "BranchedSpace", "FunctionSpace", "Space", "make_candidate_key", "read_space"]
 
@@ -277,7 +283,7 @@ class FunctionSpace:
 
 
 class _ObjectTrial:
-    """A trial whose categorical choices may be any objects; everything else is Optuna's trial."""
+    """A trial whose categorical choices may be any objects; nearly everything else is Optuna's trial."""
 
     def __init__(self, trial: BaseTrial) -> None:
         self._trial = trial
@@ -288,6 +294,13 @@ class _ObjectTrial:
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         """Suggest one of any objects, by its label."""
         dimension = read_dimension(name, choices)
+        return dimension.decode(_suggest(self._trial, name, dimension.distribution))
+
+    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False) -> Any:
+        """Suggest a number; on a step of the range, if it has steps."""
+        if step is None:
+            return self._trial.suggest_float(name, low, high, log=log)
+        dimension = NumericDimension(FloatDistribution(low, high, log=log, step=step))
         return dimension.decode(_suggest(self._trial, name, dimension.distribution))
 
 

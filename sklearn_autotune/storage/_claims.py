@@ -21,6 +21,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import get_storage, get_trial_id, quiet_optuna
+from sklearn_autotune._compat.urls import redact_text
 from sklearn_autotune.evaluation import Outcome, WorkItem
 from sklearn_autotune.execution import Executor
 from sklearn_autotune.storage._recorder import Recorder
@@ -112,7 +113,7 @@ class ClaimRegistry:
         try:
             self.storage.set_trial_state_values(claim, TrialState.FAIL)
         except Exception as error:  # taken over; or the storage fails, and the claim will time out
-            logger.info("Claim %d could not be given up: %s", claim, error)
+            logger.info("Claim %d could not be given up: %s", claim, redact_text(str(error)))
 
     def _send_heartbeats(self) -> None:
         """Count up an attribute of each claim, which shows that this process is alive."""
@@ -125,7 +126,7 @@ class ClaimRegistry:
                 try:
                     self.storage.set_trial_user_attr(claim, "beat", n_heartbeats)
                 except Exception as error:  # taken over; or the storage fails, which the next write reports
-                    logger.info("Claim %d could not be kept up: %s", claim, error)
+                    logger.info("Claim %d could not be kept up: %s", claim, redact_text(str(error)))
 
 
 class ClaimingExecutor:

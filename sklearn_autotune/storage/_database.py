@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from optuna.storages import RDBStorage
 
-from sklearn_autotune._compat.messages import redact_url
+from sklearn_autotune._compat.urls import make_sqlite_url, redact_url
 
 __all__ = ["Database", "find_database_url"]
 
@@ -16,11 +16,21 @@ def find_database_url(storage: object) -> str | None:
     """Return the URL of the database that the user gave as ``storage``; None if it is something else.
 
     A path, or a str without "://", means an SQLite file.
+
+    Raises
+    ------
+    ValueError
+        If it is an empty str.
     """
+    if isinstance(storage, str) and not storage.strip():
+        raise ValueError(
+            f"storage={storage!r} names no file: give a path, an Optuna URL such as 'sqlite:///study.db', or None to "
+            "keep the study in memory."
+        )
     if isinstance(storage, RDBStorage):
         return storage.url
     if isinstance(storage, os.PathLike) or (isinstance(storage, str) and "://" not in storage):
-        return f"sqlite:///{os.fspath(storage)}"
+        return make_sqlite_url(storage)
     return storage if isinstance(storage, str) else None
 
 

@@ -1,12 +1,14 @@
 """A file lock that the kernel releases when its process ends, however it ends."""
 
+import errno
 import hashlib
 import logging
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
-from sklearn_autotune.exceptions import StudyInUseError
+from sklearn_autotune.exceptions import StudyInUseError, StudyStorageError
 
 try:
     import fcntl
@@ -36,6 +38,8 @@ class StudyLock:
     ------
     StudyInUseError
         If another search holds the lock, in this process or another; the message has the process id.
+    StudyStorageError
+        If the lock file's name is that of a link, or of anything else that is no file of its own.
     """
 
     def __init__(self, database: str | os.PathLike[str], study_name: str) -> None:
@@ -55,7 +59,7 @@ class StudyLock:
 
     def _acquire(self, study_name: str, database: str) -> Any:
         while True:
-            file = self.path.open("a+")
+            file = _open_own_file(self.path)
             try:
                 _lock_file(file)
             except BlockingIOError:
@@ -78,9 +82,36 @@ class StudyLock:
 
     def _is_still_there(self, file: Any) -> bool:
         try:
-            return os.path.samestat(os.stat(self.path), os.fstat(file.fileno()))
+            return os.path.samestat(os.lstat(self.path), os.fstat(file.fileno()))
         except FileNotFoundError:
             return False
+
+
+def _open_own_file(path: Path) -> Any:
+    """Open or make the lock file, and never another file that a link of its name leads to.
+
+    Raises
+    ------
+    StudyStorageError
+        If there is a link, or anything but a file.
+    """
+    message = (
+        f"The lock file {str(path)!r} would be written, but it is a link, or no file. Find out who made it; remove it, "
+        "or keep the study in a folder that nobody else can write to."
+    )
+    if path.is_symlink():  # also where opening cannot refuse links
+        raise StudyStorageError(message)
+    try:
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR):
+            raise StudyStorageError(message) from error
+        raise
+    status = os.fstat(number)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        os.close(number)
+        raise StudyStorageError(message)
+    return os.fdopen(number, "a+")
 
 
 def _lock_file(file: Any) -> None:

@@ -2,26 +2,36 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import starmap
 from typing import Any
 
 from optuna.trial import FixedTrial, FrozenTrial
 
-from sklearn_autotune.evaluation import FoldScore, Outcome, Rung
+from sklearn_autotune.evaluation import Failure, FoldScore, Outcome, Rung
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._space import Space
 
 __all__ = [
     "MEASURED_STATUSES",
     "OUTCOME_ATTRIBUTE",
+    "CallbackEffects",
+    "Source",
     "TrialRecord",
+    "get_candidate_index",
+    "get_source",
+    "get_status",
     "get_trial_number",
     "is_final",
     "pack_outcome",
+    "read_effects",
     "read_record",
+    "set_effects",
 ]
 
 OUTCOME_ATTRIBUTE = "sklearn_autotune:outcome"
-FOLD_FIELDS = ("test", "train", "fit_seconds", "score_seconds", "error")  # fields of each fold that are stored
+EFFECTS_ATTRIBUTE = "sklearn_autotune:callbacks"
+SCORE_FIELDS = ("test", "train", "fit_seconds", "score_seconds")  # fields of each fold that are always stored
 
 MEASURED_STATUSES = (Status.COMPLETE, Status.FAILED, Status.PRUNED)
 
@@ -64,15 +74,76 @@ class TrialRecord:
         return fold_seconds if self.outcome.seconds is None else self.outcome.seconds
 
 
+class Source(StrEnum):
+    """Where a candidate came from."""
+
+    SAMPLER = "sampler"
+    GRID = "grid"
+    PROPOSER = "proposer"
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackEffects:
+    """What callbacks did when a trial had been told; a resumed search, which does not call them again, does it again.
+
+    Attributes
+    ----------
+    stop : bool
+        Whether one of them ended the search.
+    enqueued : tuple of mapping
+        The parameters of the candidates that they enqueued.
+    """
+
+    stop: bool = False
+    enqueued: tuple[Mapping[str, Any], ...] = ()
+
+
+def set_effects(trial: FrozenTrial, effects: CallbackEffects) -> None:
+    """Write effects on a trial that is about to be stored; none if there are none."""
+    if effects != CallbackEffects():
+        attribute = {"stop": effects.stop, "enqueued": [dict(params) for params in effects.enqueued]}
+        trial.user_attrs = trial.user_attrs | {EFFECTS_ATTRIBUTE: attribute}
+
+
+def read_effects(trial: FrozenTrial) -> CallbackEffects:
+    """Read the effects that are stored with a trial."""
+    attribute = trial.user_attrs.get(EFFECTS_ATTRIBUTE, {})
+    return CallbackEffects(attribute.get("stop", False), tuple(attribute.get("enqueued", ())))
+
+
 def is_final(outcome: Outcome) -> bool:
     """Whether the outcome counts for good, so that a resumed search need not measure the candidate again."""
     return outcome.status not in UNFINISHED_STATUSES
 
 
-def pack_outcome(outcome: Outcome, number: int) -> dict[str, Any]:
-    """Turn an outcome into one small user attribute, column by column, because Optuna copies it often."""
-    folds = {name: [getattr(fold, name) for fold in outcome.folds] for name in FOLD_FIELDS}
+def pack_outcome(
+    outcome: Outcome, number: int, *, index: int | None = None, source: Source = Source.SAMPLER
+) -> dict[str, Any]:
+    """Turn an outcome into one small user attribute, column by column, because Optuna copies it often.
+
+    Folds seldom fail, and often with the same error, so equal errors are stored once.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    number : int
+        The trial's number in its search.
+    index : int or None
+        The candidate's index among those measured; None of a duplicate.
+    source : Source
+    """
+    folds: dict[str, list[Any]] = {name: [getattr(fold, name) for fold in outcome.folds] for name in SCORE_FIELDS}
     packed: dict[str, Any] = {"number": number, "status": str(outcome.status), "error": outcome.error, "folds": folds}
+    errors = list(dict.fromkeys(fold.error for fold in outcome.folds if fold.error is not None))
+    if errors:
+        packed["errors"] = errors[1:] if errors[0] == outcome.error else errors
+        known = [error for error in (outcome.error, *packed["errors"]) if error is not None]
+        folds["error"] = [None if fold.error is None else known.index(fold.error) for fold in outcome.folds]
+        folds["failure"] = [None if fold.failure is None else str(fold.failure) for fold in outcome.folds]
+    if index is not None:
+        packed["index"] = index
+    if source != Source.SAMPLER:
+        packed["source"] = str(source)
     if outcome.curve:
         packed["curve"] = [(rung.resource, rung.test) for rung in outcome.curve]
     if outcome.resolved_params:
@@ -95,13 +166,33 @@ def get_trial_number(trial: FrozenTrial) -> int:
     return int(trial.user_attrs[OUTCOME_ATTRIBUTE].get("number", trial.number))
 
 
+def get_candidate_index(trial: FrozenTrial) -> int:
+    """Return the index among those measured that a stored trial's candidate had; -1 of a duplicate."""
+    return int(trial.user_attrs[OUTCOME_ATTRIBUTE].get("index", -1))
+
+
+def get_source(trial: FrozenTrial) -> Source:
+    """Return where a stored trial's candidate came from."""
+    return Source(trial.user_attrs[OUTCOME_ATTRIBUTE].get("source", Source.SAMPLER))
+
+
+def get_status(trial: FrozenTrial) -> Status:
+    """Return how a stored trial ended."""
+    return Status(trial.user_attrs[OUTCOME_ATTRIBUTE]["status"])
+
+
 def _unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
-    columns = (stored["folds"][name] for name in FOLD_FIELDS)
-    folds = tuple(FoldScore(**dict(zip(FOLD_FIELDS, row, strict=True))) for row in zip(*columns, strict=True))
+    folds = stored["folds"]
+    n_folds = len(folds["test"])
+    known = [error for error in (stored["error"], *stored.get("errors", ())) if error is not None]
+    errors = [None if index is None else known[index] for index in folds.get("error", [None] * n_folds)]
+    failures = [None if name is None else Failure(name) for name in folds.get("failure", [None] * n_folds)]
+    columns = (folds[name] for name in SCORE_FIELDS)
+    fold_scores = tuple(starmap(FoldScore, zip(*columns, errors, failures, strict=True)))
     curve = tuple(Rung(resource, tuple(test)) for resource, test in stored.get("curve", ()))
     return Outcome(
         status=Status(stored["status"]),
-        folds=folds,
+        folds=fold_scores,
         error=stored["error"],
         curve=curve,
         resolved_params=stored.get("settled", {}),

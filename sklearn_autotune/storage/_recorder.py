@@ -14,6 +14,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
+from sklearn_autotune._compat.urls import redact_text, select_cause
 from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, get_trial_number
 from sklearn_autotune.storage._signals import defer_interrupts
@@ -26,6 +27,11 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 60.0  # a database that is started again is back by then
 FIRST_RETRY_DELAY = 0.1
 MAX_RETRY_DELAY = 5.0
+
+# Optuna raises these for a value that it or the storage does not accept; a storage that fails raises others.
+REFUSALS = (ArithmeticError, LookupError, TypeError, ValueError)
+
+WHAT_IS_LEFT = "The results so far are on the search (cv_results_, best_params_)."
 
 
 class Recorder:
@@ -44,6 +50,7 @@ class Recorder:
         self.study = None if opened is None else opened.study
         self.is_shared = opened is not None and opened.backend.is_shared
         self.finished_numbers: set[int] = set()  # trials that need not be written any more
+        self.known_numbers: set[int] = set()  # in the storage, of the trials that the search began with
         self.attributes = {} if self.study is None else self.study.user_attrs
         self.next_number = 0
         self.pending_trials: dict[int, FrozenTrial | None] = {}
@@ -76,10 +83,17 @@ class Recorder:
         study = self.study
         return [] if study is None else self._run_uninterrupted(partial(_read_trials, study))
 
-    def restart(self) -> None:
-        """Expect trials from number 0 on, because the search is replayed."""
+    def restart(self) -> list[FrozenTrial]:
+        """Expect trials from number 0 on, because the search is replayed; return the stored ones.
+
+        A search with other settings may have stored other candidates under the numbers of this one. So what is looked
+        for in the storage from now on, by number, is looked for among trials that are not stored yet.
+        """
         self.next_number = 0
         self.pending_trials = {}
+        stored = self.read()
+        self.known_numbers = {trial.number for trial in stored}
+        return stored
 
     def record(self, number: int, trial: FrozenTrial | None) -> None:
         """Write a trial as soon as all earlier ones have been recorded; None stands for a trial that is not stored.
@@ -131,17 +145,25 @@ class Recorder:
         Raises
         ------
         StudyStorageError
-            If it fails for `RETRY_SECONDS`.
+            If it fails for `RETRY_SECONDS`; or at once if the storage is there, and refuses the value.
         """
         give_up, delay = time.monotonic() + RETRY_SECONDS, FIRST_RETRY_DELAY
         while True:
             try:
                 return self._run_uninterrupted(action)
             except Exception as error:  # each storage has its own, and some hide them behind an AssertionError
+                if _is_refusal(error):
+                    self.is_broken = True
+                    raise StudyStorageError(
+                        f"The study's storage {self._describe_storage()!r} refuses what is to be written: "
+                        f"{type(error).__name__}: {redact_text(str(error))}. {WHAT_IS_LEFT}"
+                    ) from select_cause(error)
                 if time.monotonic() + delay > give_up:
                     self.is_broken = True
-                    raise self._make_error(error) from error
-                logger.warning("The study's storage fails (%s); trying again in %.1f s.", error, delay)
+                    raise self._make_error(error) from select_cause(error)
+                logger.warning(
+                    "The study's storage fails (%s); trying again in %.1f s.", redact_text(str(error)), delay
+                )
             time.sleep(delay)
             delay = min(2 * delay, MAX_RETRY_DELAY)
             if is_done():
@@ -170,7 +192,7 @@ class Recorder:
         found: dict[int, FrozenTrial] = {}
         for trial in self.run_with_retries(partial(_read_trials, study)):
             number = get_trial_number(trial)
-            if number in wanted and number not in found:
+            if number in wanted and number not in found and trial.number not in self.known_numbers:
                 found[number] = trial
         return found
 
@@ -178,21 +200,36 @@ class Recorder:
         """Whether the storage has the trial; False if the storage cannot be read."""
         number = get_trial_number(trial)
         try:
-            return any(get_trial_number(stored) == number for stored in self.read())
+            new = [stored for stored in self.read() if stored.number not in self.known_numbers]
+            return any(get_trial_number(stored) == number for stored in new)
         except Exception as error:
-            logger.info("The study's storage cannot be read either: %s", error)
+            logger.info("The study's storage cannot be read either: %s", redact_text(str(error)))
             return False
 
     def _make_error(self, error: Exception) -> StudyStorageError:
-        name = "" if self.opened is None else self.opened.backend.describe()
         causes = [error]
         while causes[-1].__cause__ or causes[-1].__context__:
             causes.append(causes[-1].__cause__ or causes[-1].__context__)  # type: ignore[arg-type]
         return StudyStorageError(
-            f"The study could not be written to {name!r} for {RETRY_SECONDS:.0f} s: {causes[-1]}. The results so far "
-            "are on the search (cv_results_, best_params_). Once the storage can be written again, resume=True goes "
-            "on with what it holds."
+            f"The study could not be written to {self._describe_storage()!r} for {RETRY_SECONDS:.0f} s: "
+            f"{redact_text(str(causes[-1]))}. "
+            f"{WHAT_IS_LEFT} Once the storage can be written again, resume=True goes on with what it holds."
         )
+
+    def _describe_storage(self) -> str:
+        return "" if self.opened is None else self.opened.backend.describe()
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether an error is about what was written, so that writing it again is in vain, and not about the storage."""
+    from sqlalchemy.exc import DataError
+
+    if isinstance(error, REFUSALS):
+        return True
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, DataError):
+        cause = cause.__cause__
+    return cause is not None
 
 
 def _read_trials(study: optuna.Study) -> list[FrozenTrial]:

@@ -3,6 +3,7 @@
 import os
 from typing import Any, ClassVar
 
+from sklearn_autotune._compat.urls import find_sqlite_file
 from sklearn_autotune.storage._database import Database, find_database_url
 from sklearn_autotune.storage._lock import StudyLock
 
@@ -27,9 +28,5 @@ class SqliteFile(Database):
 
     def lock(self, study_name: str) -> StudyLock | None:
         """Lock a study by a file beside the database; None if the database is in memory."""
-        from sqlalchemy.engine import make_url
-
-        path = make_url(self.storage.url).database
-        if not path or path == ":memory:" or path.startswith("file:"):
-            return None
-        return StudyLock(os.path.abspath(path), study_name)
+        path = find_sqlite_file(self.storage.url)
+        return None if path is None else StudyLock(os.path.abspath(path), study_name)

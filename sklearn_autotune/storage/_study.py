@@ -4,24 +4,25 @@ import copy
 import itertools
 import logging
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import numpy as np
 import optuna
 from optuna.trial import TrialState
 
+from sklearn_autotune._compat.digest import compute_digest
+from sklearn_autotune._compat.messages import make_encodable
 from sklearn_autotune._compat.optuna import quiet_optuna
+from sklearn_autotune._compat.urls import redact_text, select_cause
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.space._space import Space
 from sklearn_autotune.storage import StorageBackend, choose_backend
-from sklearn_autotune.storage._base import describe_storage
+from sklearn_autotune.storage._base import describe_storage, require_secrets
 from sklearn_autotune.storage._lock import StudyLock
 
 __all__ = [
@@ -31,13 +32,12 @@ __all__ = [
     "compute_fingerprint",
     "create_memory_study",
     "draw_seed",
-    "make_sampler",
     "open_study",
 ]
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_STUDY_NAME = "sklearn_autotune"  # fixed: Hyperband deals its brackets by the study's name
+DEFAULT_STUDY_NAME = "sklearn_autotune"
 FINGERPRINT_ATTRIBUTE = "sklearn_autotune:fingerprint"
 SEED_ATTRIBUTE = "sklearn_autotune:seed"
 FINGERPRINT_WAIT_SECONDS = 10.0  # how long another process may take from creating a study to writing its fingerprint
@@ -82,16 +82,6 @@ def draw_seed(random_state: Any) -> int:
     return int(np.random.SeedSequence(int(random_state)).generate_state(1)[0] >> 1)
 
 
-def make_sampler(sampler: optuna.samplers.BaseSampler | None, space: Space, seed: int) -> optuna.samplers.BaseSampler:
-    """Return a copy of the user's sampler, or the default one: TPE, in groups where parameters depend on others."""
-    if sampler is not None:
-        return copy.deepcopy(sampler)
-    with warnings.catch_warnings():
-        # `group` is the documented way to search conditional spaces; Optuna marks it experimental.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=space.is_conditional)
-
-
 def open_study(
     *, storage: object, study_name: str | None, resume: bool, fingerprint: Mapping[str, Any], seed: int = 0
 ) -> OpenedStudy:
@@ -116,6 +106,8 @@ def open_study(
 
     Raises
     ------
+    ValueError
+        If the name cannot be written.
     StudyMismatchError
         If the stored study was made for other data, folds, space, scoring or estimator.
     StudyInUseError
@@ -124,6 +116,11 @@ def open_study(
         If the storage cannot be read.
     """
     wanted_name = study_name or DEFAULT_STUDY_NAME
+    if make_encodable(wanted_name) != wanted_name:
+        raise ValueError(
+            f"study_name={wanted_name!r} holds lone surrogates, which no storage can write. Take them out."
+        )
+    require_secrets(storage)
     choose_backend(storage).check(storage)
     with _convert_storage_errors(describe_storage(storage)):
         backend, existing_names = _open_storage(storage)
@@ -153,16 +150,18 @@ def create_memory_study(
 
 
 def compute_fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:
-    """Hash what a study is made for, part by part, so that a mismatch can be named."""
-    folds = [(fold.train, fold.test) for fold in task.folds]
+    """Digest what a study is made for, part by part, so that a mismatch can be named.
+
+    Equal values have equal digests, however they lie in memory.
+    """
     return {
-        "data": joblib.hash((task.X, task.y)),
-        "metadata": joblib.hash((dict(task.fit_params), dict(task.score_params))),
-        "folds": joblib.hash(folds),
-        "space": joblib.hash(space.describe()),
-        "scoring": joblib.hash(describe_value(scoring)),
-        "estimator": joblib.hash(describe_value(estimator)),
-        "resource": joblib.hash(resource),
+        "data": compute_digest((task.X, task.y)),
+        "metadata": compute_digest((dict(task.fit_params), dict(task.score_params))),
+        "folds": compute_digest([(fold.train, fold.test) for fold in task.folds]),
+        "space": compute_digest(space.describe()),
+        "scoring": compute_digest(describe_value(scoring)),
+        "estimator": compute_digest(describe_value(estimator)),
+        "resource": compute_digest(resource),
     }
 
 
@@ -179,7 +178,7 @@ def _open_storage(storage: object) -> tuple[StorageBackend, set[str]]:
             backend = chosen.open(storage)
             return backend, set(optuna.get_all_study_names(storage=backend.storage))
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-            logger.info("The storage could not be opened, and is tried again: %s", error)
+            logger.info("The storage could not be opened, and is tried again: %s", redact_text(str(error)))
             time.sleep(pause)
     backend = chosen.open(storage)
     return backend, set(optuna.get_all_study_names(storage=backend.storage))
@@ -194,9 +193,9 @@ def _convert_storage_errors(name: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, OSError) as error:
         raise StudyStorageError(
-            f"The storage {name!r} cannot be read: {error.__cause__ or error}. If it is a file, see "
+            f"The storage {name!r} cannot be read: {redact_text(str(error.__cause__ or error))}. If it is a file, see "
             "whether it is a database and whole; it was not changed. Otherwise see whether its server can be reached."
-        ) from error
+        ) from select_cause(error)
 
 
 def _resume(backend: StorageBackend, name: str, attributes: Mapping[str, Any]) -> OpenedStudy:

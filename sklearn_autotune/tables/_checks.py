@@ -5,9 +5,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.base import is_classifier, is_regressor
+from sklearn.utils import check_array, check_consistent_length, column_or_1d, get_tags, indexable
 
-__all__ = ["check_classes", "check_target_and_metadata", "check_weighted_classes", "require_target"]
+from sklearn_autotune.inference._column_values import is_missing
+from sklearn_autotune.inference._encoding import scale_weights
+
+__all__ = [
+    "check_classes",
+    "check_no_gaps",
+    "check_no_gaps_to_predict",
+    "check_target_and_metadata",
+    "check_weighted_classes",
+    "index_rows",
+    "require_target",
+]
 
 
 def require_target(estimator: Any, y: Any) -> None:
@@ -18,6 +30,41 @@ def require_target(estimator: Any, y: Any) -> None:
         )
 
 
+def check_no_gaps(y: Any) -> None:
+    """Raise ValueError, with their number, if some rows have no target."""
+    values = np.asarray(y)
+    if values.dtype.kind in "fmM":
+        gaps = np.isnan(values)
+    elif values.dtype.kind == "O" and values.ndim == 1:
+        gaps = np.array([is_missing(value) for value in values], dtype=bool)
+    else:
+        return
+    if gaps.any():
+        rows = np.flatnonzero(gaps.reshape(len(gaps), -1).any(axis=1))
+        raise ValueError(
+            f"Input y contains NaN, None or another missing value in {len(rows)} of {len(values)} rows, first in row "
+            f"{rows[0]}. Leave out the rows that have no target."
+        )
+
+
+def check_no_gaps_to_predict(estimator: Any, y: Any) -> None:
+    """Check a single target with `check_no_gaps` if the estimator predicts it: others may have a use for gaps."""
+    if (is_classifier(estimator) or is_regressor(estimator)) and np.ndim(y) == 1:
+        check_no_gaps(y)
+
+
+def index_rows(search: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    """Make X and y such that rows can be taken of them; raise ValueError if the search's estimator needs another y."""
+    if y is None and get_tags(search.estimator).target_tags.required:
+        raise ValueError(
+            f"This {type(search).__name__} estimator requires y to be passed, but the target y is None: "
+            f"{type(search.estimator).__name__} cannot be fitted without it."
+        )
+    X, y = indexable(X, y)
+    check_no_gaps_to_predict(search.estimator, y)
+    return X, y
+
+
 def check_target_and_metadata(encoded: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
     """Check that target and metadata have an entry for each row and valid values.
 
@@ -26,13 +73,15 @@ def check_target_and_metadata(encoded: Any, y: Any, metadata: Mapping[str, Any])
     encoded : array of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     metadata : mapping of str to object
-        None values are dropped. ``sample_weight`` has to hold numbers of at least 0, one of them above 0.
+        None values are dropped. ``sample_weight`` has to hold numbers of at least 0, one of them above 0. It is
+        divided by its mean over the rows that have a weight, as boosters and penalties go by the sum of weights.
 
     Returns
     -------
     y : ndarray of shape (n_samples,)
     metadata : dict of str to object
     """
+    check_no_gaps(y)
     y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
     params = {name: value for name, value in metadata.items() if value is not None}
     check_consistent_length(encoded, y, *params.values())
@@ -42,7 +91,7 @@ def check_target_and_metadata(encoded: Any, y: Any, metadata: Mapping[str, Any])
             raise ValueError("sample_weight must have one number of at least 0 for each row of X.")
         if not weight.any():
             raise ValueError("sample_weight is zero for all rows: there is no weight to learn from.")
-        params["sample_weight"] = weight
+        params["sample_weight"] = scale_weights(weight)
     return y, params
 
 

@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 
-from sklearn_autotune.inference._column_functions import clip_outliers, fill_missing_codes
+from sklearn_autotune.inference._column_encoder import clip_outliers, fill_missing_codes
 
 __all__ = ["make_preparation"]
 

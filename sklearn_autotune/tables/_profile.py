@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_autotune.inference._column_encoder import ColumnEncoder
+from sklearn_autotune.inference._column_encoder import ColumnEncoder, encode_categories
+from sklearn_autotune.inference._column_values import read_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +30,8 @@ def make_profile(X: "pd.DataFrame") -> list[dict[str, Any]]:
     Returns
     -------
     profile : list of dict
-        For each column its name, kind ("number" or "category"), type, share of missing values, and the range, or the
-        categories.
+        For each column its name, kind ("number" or "category"), type, what it holds ("numbers", "dates" and so on; see
+        `ColumnValues`), share of missing values, and the range, or the categories.
 
     Examples
     --------
@@ -40,12 +41,10 @@ def make_profile(X: "pd.DataFrame") -> list[dict[str, Any]]:
     (1.0, 3.0, ['a'], 0.5)
     """
     encoder = ColumnEncoder()
-    encoded = encoder.fit_transform(X)
+    encoder.fit_transform(X)
     profile = []
     for index, name in enumerate(X.columns):
-        values = encoded[:, index]
-        known = values[~np.isnan(values)]
-        entry: dict[str, Any] = {"name": str(name), "type": str(X.dtypes.iloc[index])}
+        entry: dict[str, Any] = {"name": str(name), "type": str(X.dtypes.iloc[index]), "holds": encoder.holds[index]}
         if index in encoder.categories:
             categories = encoder.categories[index]
             entry |= {"kind": "category", "n_categories": len(categories)}
@@ -53,6 +52,8 @@ def make_profile(X: "pd.DataFrame") -> list[dict[str, Any]]:
                 [_to_python_value(value) for value in categories] if len(categories) <= MAX_CATEGORIES else None
             )
         else:
+            values = read_column(X, index, name).make_axis()
+            known = values[~np.isnan(values)]
             low, high = (float(known.min()), float(known.max())) if len(known) else (None, None)
             entry |= {"kind": "number", "low": low, "high": high}
         entry["missing"] = float(np.mean(X.iloc[:, index].isna()))
@@ -97,7 +98,7 @@ def align_to_profile(
         name, is_number = entry["name"], X[entry["name"]].dtype.kind in "iufbM"
         if entry["kind"] == "number" and not is_number and X[name].notna().any():
             known = [value for value in X[name] if value is not None and value == value]
-            if entry["type"].startswith("datetime64") or not all(isinstance(value, int | float) for value in known):
+            if entry["holds"] == "dates" or not all(isinstance(value, int | float) for value in known):
                 X[name] = _parse_dates_or_raise(X[name], entry)
         elif entry["kind"] == "category" and is_number and all(isinstance(v, str) for v in entry["categories"] or ()):
             X[name] = [None if value != value else _format_as_string(value) for value in X[name]]
@@ -106,13 +107,13 @@ def align_to_profile(
 
 def _parse_dates_or_raise(column: "pd.Series", entry: Mapping[str, Any]) -> Any:
     """Convert strings to dates if training had dates; raise ValueError for strings if it had numbers."""
-    if entry["type"].startswith("datetime64"):
+    if entry["holds"] == "dates":
         try:
-            return column.astype(entry["type"])
+            return column.astype(entry["type"]) if entry["type"] != "object" else column.astype("datetime64[us]")
         except (ValueError, TypeError) as error:
             raise ValueError(f"column {entry['name']!r} held dates in training: {error}") from None
     strings = [value for value in column if isinstance(value, str)][:3]
-    raise ValueError(f"column {entry['name']!r} held numbers in training and now holds {strings}")
+    raise ValueError(f"column {entry['name']!r} held {entry['holds']} in training and now holds {strings}")
 
 
 def _format_as_string(value: object) -> str:
@@ -144,27 +145,28 @@ def measure_drift(X: "pd.DataFrame", profile: Sequence[Mapping[str, Any]]) -> li
     >>> [(entry["column"], entry["share"]) for entry in measure_drift(new, profile)]
     [('size', 0.5)]
     """
-    encoded, drift = ColumnEncoder().fit_transform(X), []
+    drift: list[dict[str, Any]] = []
     for index, entry in enumerate(profile):
         column = X.iloc[:, index]
         missing = column.isna().to_numpy()
         shares = {"outside": 0.0, "unseen": 0.0}
         examples: list[Any] = []
         if entry["kind"] == "number" and entry["low"] is not None:
-            values = encoded[:, index]
+            values = read_column(X, index, entry["name"], as_categories=False).make_axis()
             is_far = ~missing & ((values < entry["low"]) | (values > entry["high"]))
             shares["outside"] = float(np.mean(is_far))
             examples = column[is_far].tolist()
         elif entry["kind"] == "category" and entry["categories"] is not None:
-            is_new = ~missing & ~column.isin(entry["categories"]).to_numpy()
+            values = read_column(X, index, entry["name"], as_categories=True).values
+            is_new = ~missing & np.isnan(encode_categories(values, entry["categories"]))
             shares["unseen"] = float(np.mean(is_new))
             examples = column[is_new].tolist()
         increase = float(np.mean(missing)) - entry["missing"]
         shares["more_missing"] = increase if increase > MIN_MISSING_INCREASE else 0.0
         share = max(shares["outside"], shares["unseen"], shares["more_missing"])
         if share > 0:
-            values = [_to_python_value(value) for value in dict.fromkeys(examples)][:3]
+            shown = [_to_python_value(value) for value in dict.fromkeys(examples)][:3]
             drift.append(
-                {"column": entry["name"], "share": share, **shares, "examples": [str(value) for value in values]}
+                {"column": entry["name"], "share": share, **shares, "examples": [str(value) for value in shown]}
             )
     return sorted(drift, key=lambda entry: -entry["share"])

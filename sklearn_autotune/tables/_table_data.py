@@ -22,8 +22,8 @@ class TableData:
     ----------
     reader : TableReader
         Fitted; reads further rows in the same way.
-    X : ndarray of shape (n_samples, n_columns)
-        Without constant columns.
+    X : ndarray, or CSR matrix if the reader takes these, of shape (n_samples, n_columns)
+        As the reader returns it.
     y : ndarray of shape (n_samples,)
         Class labels as the user passed them, or numbers.
     metadata : mapping of str to object
@@ -33,17 +33,21 @@ class TableData:
     """
 
     reader: TableReader
-    X: np.ndarray
+    X: Any
     y: np.ndarray
     metadata: Mapping[str, Any]
     classes: np.ndarray | None
 
 
-def read_table(X: Any, y: Any, metadata: Mapping[str, Any], *, is_classification: bool, cv: Any) -> TableData:
+def read_table(
+    reader: TableReader, X: Any, y: Any, metadata: Mapping[str, Any], *, is_classification: bool, cv: Any
+) -> TableData:
     """Read a table; check its target and metadata.
 
     Parameters
     ----------
+    reader : TableReader
+        Is fitted.
     X : array-like or DataFrame of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     metadata : mapping of str to object
@@ -61,7 +65,6 @@ def read_table(X: Any, y: Any, metadata: Mapping[str, Any], *, is_classification
     ValueError, TypeError
         If table, target or metadata cannot be used.
     """
-    reader = TableReader()
     encoded = reader.fit_transform(X)
     y, metadata = check_target_and_metadata(encoded, y, metadata)
     if not is_classification:

@@ -1,10 +1,18 @@
-"""Text for messages: which line of a traceback is shown, and what is left of a URL."""
+"""Text for messages: how much of a traceback is kept, and which line is shown."""
 
 import traceback
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sklearn_autotune._compat.messages import extract_exception_line, redact_url
+from sklearn_autotune._compat.messages import (
+    MAX_ERROR_LENGTH,
+    extract_exception_line,
+    extract_last_line,
+    make_encodable,
+    make_storable,
+)
 
 
 def catch(function):
@@ -34,17 +42,43 @@ def test_the_line_that_names_the_exception_is_found(error, line):
     assert extract_exception_line(error) == line
 
 
-@pytest.mark.parametrize(
-    ("url", "redacted", "without_user"),
-    [
-        ("postgresql://me:secret@host:5432/db", "postgresql://me:***@host:5432/db", "postgresql://…@host:5432/db"),
-        ("postgresql://me:sec/ret@host/db", "postgresql://me:***@host/db", "postgresql://…@host/db"),
-        ("postgresql://me:secret@host:port/db", "postgresql://…@host:port/db", "postgresql://…@host:port/db"),
-        ("http://127.0.0.1:9", "http://127.0.0.1:9", "http://127.0.0.1:9"),
-        ("sqlite:///some/study.db", "sqlite:///some/study.db", "sqlite:///some/study.db"),
-        ("some/study@home.db", "some/study@home.db", "some/study@home.db"),
-    ],
-)
-def test_a_url_keeps_all_but_its_password(url, redacted, without_user):
-    assert redact_url(url) == redacted
-    assert redact_url(url, hide_user=True) == without_user
+def recurse(n):
+    return recurse(n - 1) if n else int("a" + 100_000 * "x")
+
+
+LONG = {
+    "a long message": "Traceback (most recent call last):\nValueError: " + 5_000_000 * "x",
+    "a message of many lines": "Traceback (most recent call last):\nValueError: no\n" + 1_000_000 * "a line\n",
+    "many lines before": 10_000 * "a line\n" + "ValueError: no\n" + 10_000 * "another line\n",
+    "surrogates": "ValueError: " + 100_000 * "\ud800",
+    "surrogates at the limit": "ValueError: " + (MAX_ERROR_LENGTH - 20) * "\udcff",
+    "nothing but a line": 1_000_000 * "x",
+}
+
+
+@pytest.mark.parametrize("error", LONG.values(), ids=LONG)
+def test_a_long_error_is_cut_and_still_names_the_exception(error):
+    text = make_storable(error)
+
+    assert len(text) <= MAX_ERROR_LENGTH
+    assert "characters left out" in text
+    assert text.encode("utf-8")
+    assert make_storable(text) == text
+    assert extract_exception_line(text)[:12] == extract_exception_line(error)[:12]
+
+
+def test_the_last_line_of_an_error_with_a_long_message_is_the_beginning_of_the_message():
+    line = extract_last_line(make_storable(catch(lambda: recurse(3))))
+
+    assert line.startswith("ValueError: invalid literal for int() with base 10: 'axxx")
+    assert len(line) < 1_000
+
+
+@given(st.text(st.characters(), max_size=50))
+def test_a_short_error_stays_as_it_is_but_for_surrogates(text):
+    assert make_storable(text) == make_encodable(text) == text.encode("utf-8", "backslashreplace").decode()
+
+
+def test_the_lines_of_no_text_are_empty():
+    assert len(make_storable(100_000 * " \n")) <= MAX_ERROR_LENGTH
+    assert extract_exception_line(" \n") == extract_last_line("") == ""

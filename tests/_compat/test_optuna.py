@@ -10,8 +10,11 @@ from sklearn_autotune._compat.optuna import (
     get_journal_path,
     get_storage,
     get_trial_id,
+    is_enqueued,
     quiet_optuna,
     skip_cache,
+    skip_patience,
+    split_fixed_sampler,
 )
 
 
@@ -76,3 +79,29 @@ def test_a_journals_file_is_known(tmp_path):
 
     assert get_journal_path(JournalStorage(JournalFileBackend(path))) == path
     assert get_journal_path(optuna.storages.InMemoryStorage()) is None
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_the_pruner_inside_patient_pruners_is_found():
+    inner = optuna.pruners.MedianPruner()
+
+    assert skip_patience(optuna.pruners.PatientPruner(optuna.pruners.PatientPruner(inner, 1), 1)) is inner
+    assert skip_patience(optuna.pruners.PatientPruner(None, 1)) is None
+    assert skip_patience(inner) is inner
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_what_a_sampler_fixes_is_known():
+    inner = optuna.samplers.RandomSampler()
+
+    assert split_fixed_sampler(optuna.samplers.PartialFixedSampler({"a": 1}, inner)) == ({"a": 1}, inner)
+    assert split_fixed_sampler(inner) is None
+
+
+def test_enqueued_trials_are_told_from_asked_ones():
+    study = create_random_study(0)
+    study.enqueue_trial({"a": 1})
+    study.ask()
+    study.ask()
+
+    assert [is_enqueued(trial) for trial in study.trials] == [True, False]

@@ -15,10 +15,12 @@ from sklearn_autotune._compat.sklearn import (
     get_scorers,
     get_threadpool_controller,
     has_callbacks,
+    is_rank_scorer,
     make_callback_arguments,
     take_metadata_rows,
     take_rows,
 )
+from tests.names import named
 
 
 def test_several_scorers_are_known_by_name_and_one_is_itself():
@@ -41,6 +43,25 @@ def test_several_scorers_are_known_by_name_and_one_is_itself():
 )
 def test_it_is_known_which_scorers_take_weights(scorer, accepts):
     assert accepts_sample_weight(scorer) is accepts
+
+
+@pytest.mark.parametrize(
+    ("scorer", "is_rank"),
+    [
+        (get_scorer("roc_auc"), True),
+        (get_scorer("roc_auc_ovr"), True),
+        (get_scorer("average_precision"), True),
+        (get_scorer("top_k_accuracy"), True),
+        (make_scorer(max_error, response_method=("decision_function", "predict_proba")), True),
+        (get_scorer("accuracy"), False),
+        (get_scorer("neg_log_loss"), False),
+        (get_scorer("neg_brier_score"), False),
+        (lambda model, X, y: 0.0, False),
+    ],
+    ids=named,
+)
+def test_it_is_known_which_scorers_score_the_order_alone(scorer, is_rank):
+    assert is_rank_scorer(scorer) is is_rank
 
 
 def test_rows_are_taken_of_data_and_of_what_has_one_entry_per_row():

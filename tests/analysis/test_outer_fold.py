@@ -5,7 +5,8 @@ import pytest
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
-from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import FitFailedWarning, UnsetMetadataPassedError
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
@@ -17,6 +18,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV, compare
+from tests.toys import MisbehavingClassifier
 
 
 def _seed_of(random_state):
@@ -130,3 +132,30 @@ def test_methods_that_tell_little_can_take_part(iris):
     assert comparison.column("score", "terse").mean() > 0.9
     assert comparison.rows[0]["best_params"] == {"depth": 3}
     assert comparison.rows[0]["n_trials"] is None
+
+
+@pytest.mark.parametrize("what", [ValueError, SystemExit, np.nan, 1j, 1e308], ids=str)
+def test_a_score_that_is_no_finite_number_is_a_failure_of_the_method(what):
+    X, y = np.column_stack([np.arange(8.0), np.ones(8)]), np.arange(8) % 2
+    methods = {"good": MisbehavingClassifier(a=1), "bad": MisbehavingClassifier(a=4, what=what)}
+
+    with pytest.warns(FitFailedWarning, match="'bad' failed"):
+        comparison = compare(methods, X, y, cv=2, scoring=own_score, error_score=np.nan, random_state=0)
+
+    assert all(row["error"] is None for row in comparison.rows if row["method"] == "good")
+    assert all(row["error"] for row in comparison.rows if row["method"] == "bad")
+
+
+def own_score(estimator, X, y):
+    return 0.5 if isinstance(estimator, DummyClassifier) else estimator.score(X, y) + 20
+
+
+def test_a_long_error_is_cut(iris):
+    class Long(BaseEstimator, ClassifierMixin):
+        def fit(self, X, y):
+            raise ValueError("x" * 1_000_000)
+
+    with pytest.warns(FitFailedWarning, match="'long' failed"):
+        comparison = compare({"long": Long(), "tree": TREE}, *iris, cv=2, random_state=0)
+
+    assert {len(row["error"]) < 5_000 for row in comparison.rows if row["error"]} == {True}

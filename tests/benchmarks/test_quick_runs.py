@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import PAGES
+from tests.benchmarks.forking import Forker
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -17,19 +18,30 @@ def contents():
     return {path: path.read_bytes() for path in RESULTS.rglob("*") if path.is_file()}
 
 
+@pytest.fixture(scope="module")
+def forker():
+    if not hasattr(os, "fork"):
+        pytest.skip("forks")
+    forker = Forker()
+    yield forker
+    forker.close()
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_a_benchmark_runs_quickly_and_writes_nothing(name):
+def test_a_benchmark_runs_quickly_and_writes_nothing(name, forker, tmp_path):
     before = contents()
 
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", name, "--quick"],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},  # of ten rows a core has enough
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = forker.run_module(f"benchmarks.{name}", "--quick", folder=tmp_path)
 
     assert done.returncode == 0, done.stderr[-3000:]
     assert "|" in done.stdout, "no table"
     assert contents() == before
+
+
+def test_benchmarks_are_run_by_their_names():
+    command = [sys.executable, "-m", "benchmarks", "tabulated", "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "|" in done.stdout
+    assert "-- tabulated: " in done.stderr

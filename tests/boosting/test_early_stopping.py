@@ -17,12 +17,14 @@ from sklearn.model_selection import train_test_split
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.boosting._early_stopping import (
     allot_round_seconds,
+    clone_as_fitted,
     clone_with_rounds,
     clone_without_early_stopping,
     fit_with_early_stopping,
     get_best_rounds,
     get_used_rounds,
     has_early_stopping,
+    hold_out_rows,
     set_prediction_rounds,
 )
 from sklearn_autotune.families import FAMILIES, Family, Shape
@@ -92,6 +94,19 @@ def test_without_time_there_is_one_round(family, parts):
 
 
 @pytest.mark.parametrize("family", BOOSTERS)
+def test_a_fit_without_the_rows_of_early_stopping_gives_the_same_model(family, parts):
+    is_classifier, X, X_seen, y, y_seen = parts
+    model = make(family, is_classifier)
+    fit_with_early_stopping(model, X, y, (X_seen, y_seen), seconds=None, fit_params={})
+    set_prediction_rounds(model, get_best_rounds(model) + 1)
+    again = clone_as_fitted(model)
+    assert not has_early_stopping(again)
+    found, expected = (predict(fitted, X_seen, is_classifier) for fitted in (again.fit(X, y), model))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert clone_as_fitted(again).get_params() == again.get_params()
+
+
+@pytest.mark.parametrize("family", BOOSTERS)
 def test_a_booster_that_never_stops_can_be_cloned(family):
     model = make(family, is_classifier=True)
     assert has_early_stopping(model)
@@ -145,3 +160,15 @@ def test_a_booster_can_be_fitted_once_more_on_all_rows():
     assert set(selector.leaderboard_["status"]) == {"complete"}
     assert model[-1].n_estimators < family.make(Shape(100, is_classifier=True)).n_estimators
     assert selector.score(X, y) > 0.95
+
+
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=6), st.integers(0, 100))
+def test_rows_for_early_stopping_leave_each_class_in_training(class_sizes, seed):
+    class_codes = np.repeat(np.arange(len(class_sizes)), class_sizes)
+
+    rows = hold_out_rows(class_codes, 0.2, seed)
+
+    assert len(set(rows)) == len(rows)
+    assert (np.delete(class_codes, rows) == np.arange(len(class_sizes))[:, None]).any(axis=1).all()
+    n_spare = len(class_codes) - len(class_sizes)
+    assert len(rows) == min(n_spare, max(1, round(0.2 * len(class_codes))))

@@ -1,6 +1,5 @@
 """One fold's booster: where it is scored, when it ends, what counts, and what is left of it."""
 
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from xgboost import XGBClassifier, XGBRegressor
 from xgboost.core import XGBoostError
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.boosting._fold_booster import (
     MAX_POINTS_WITHOUT_GAIN,
     FoldBooster,
@@ -148,7 +148,7 @@ def test_points_beyond_the_last_that_counts_are_neither_trained_to_nor_counted(s
 def test_its_best_score_is_that_of_the_best_point_that_counts(start):
     fold_booster = train(start(XGBRegressor(learning_rate=0.3, n_jobs=1)), 6)
     scorer, best = fold_booster.scorer, int(np.argmax(fold_booster.scores))
-    expected, _ = scorer.score(fold_booster.trainer, fold_booster.fold, fold_booster.predictions[best])
+    expected = scorer.score(fold_booster.trainer, fold_booster.fold, fold_booster.predictions[best]).score
 
     assert 0 < best < 5
     assert fold_booster.best.test == expected
@@ -161,7 +161,7 @@ def test_its_best_score_is_that_of_the_best_point_that_counts(start):
 
 
 def test_after_the_deadline_no_round_is_trained(start):
-    fold_booster = train(start(deadline=time.time() - 1), None)
+    fold_booster = train(start(deadline=clock.now() - 1), None)
 
     assert fold_booster.is_out_of_time
     assert (fold_booster.scores, fold_booster.trainer.n_rounds) == ([], 0)
@@ -169,12 +169,45 @@ def test_after_the_deadline_no_round_is_trained(start):
 
 def test_after_its_end_time_it_is_still_scored_once_and_counts(start):
     fold_booster = start()
-    fold_booster.end_time = time.time() - 1
+    fold_booster.end_time = clock.now() - 1
 
     train(fold_booster, None)
 
     assert not fold_booster.is_out_of_time
     assert fold_booster.scored_rounds == (1,)
+
+
+def test_before_its_first_point_it_is_scored_with_the_rounds_that_it_has(start):
+    fold_booster = start()
+    fold_booster.round_grid = (50, 100)
+    fold_booster.end_time = clock.now() - 1
+
+    train(fold_booster, None)
+
+    assert fold_booster.is_cut
+    assert fold_booster.scored_rounds == (1,)
+    assert len(fold_booster.scores) == fold_booster.trainer.n_rounds == 1
+
+
+def test_it_can_be_scored_with_its_first_rounds_only(start):
+    fold_booster, short = train(start(), 4), start()
+    short.round_grid = (3, 5)
+    train(short, 1)
+
+    fold_booster.keep_rounds(3)
+
+    assert fold_booster.scored_rounds == (3,)
+    assert fold_booster.scores == short.scores
+    np.testing.assert_array_equal(fold_booster.predictions[0], short.predictions[0])
+
+
+def test_it_is_out_of_time_if_the_final_fit_of_its_candidate_would_be(start):
+    fold_booster = start(deadline=clock.now() + 1000)
+    fold_booster.compute_latest_end = lambda fit_seconds: clock.now() - 1
+
+    train(fold_booster, None)
+
+    assert fold_booster.is_out_of_time
 
 
 # -- failures ----------------------------------------------------------------------------------------------------------
@@ -217,9 +250,10 @@ def test_a_score_that_is_not_finite_is_a_failure(start):
     model = XGBRegressor(objective=overflow, base_score=0.0, reg_lambda=0, min_child_weight=0, n_jobs=1)
     fold_booster = train(start(model), 3)
 
-    assert fold_booster.error == "a score is not finite"
-    assert len(fold_booster.scores) == 1
-    assert np.isnan(fold_booster.best.test)
+    assert fold_booster.error == "The score is -inf, which is not a finite number."
+    assert fold_booster.scores == []  # a point that failed is none of the curve
+    assert fold_booster.best.has_failed
+    assert fold_booster.best.test == -np.inf
 
 
 # -- what is left ------------------------------------------------------------------------------------------------------

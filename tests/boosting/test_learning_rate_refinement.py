@@ -1,12 +1,11 @@
 """Learning-rate refinement: the best candidates again, at lower learning rates."""
 
-import time
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
 from sklearn_autotune import TunedXGBClassifier
+from sklearn_autotune._compat import clock
 from sklearn_autotune.boosting._learning_rate_refinement import (
     MIN_LEARNING_RATE,
     SEARCH_LEARNING_RATE,
@@ -48,7 +47,7 @@ def test_most_candidates_are_left_to_the_sampler():
 def test_the_end_of_the_time_is_kept_for_refinement(seconds_left, is_refined):
     records = [record(0, 0.9, seconds=1000.0)]  # a quarter of the learning rate takes 4,000, and the final fit as much
 
-    refine_learning_rate = LearningRateRefinement(1000, deadline=time.time() + seconds_left)
+    refine_learning_rate = LearningRateRefinement(1000, deadline=clock.now() + seconds_left)
 
     assert (refine_learning_rate(records, 1) is not None) == is_refined
 

@@ -78,9 +78,13 @@ def test_a_booster_counts_its_rounds_and_predicts_its_folds_rows(library):
     model = make(library)
     trainer = library.bin_fold(model, ROWS).make_trainer(model, np.arange(2))
 
+    predictions = {}
     for n_rounds in (1, 2):
         trainer.train_round()
         assert trainer.n_rounds == n_rounds
+        predictions[n_rounds] = trainer.predict_test_rows()
+    for n_rounds, prediction in predictions.items():
+        np.testing.assert_array_equal(trainer.predict_test_rows(n_rounds), prediction)
     assert trainer.predict_test_rows().shape == (2,)
     assert trainer.predict_training_rows(1).shape == (6,)
     np.testing.assert_array_equal(trainer.predict_rows(ROWS.X_test), trainer.predict_test_rows())

@@ -10,8 +10,9 @@ from sklearn.model_selection import cross_val_score
 
 from sklearn_autotune import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.boosting._library import BinnedFold, FoldTraining, RoundTrainer, TunedLibrary
+from sklearn_autotune.boosting._signature import extend_signature
 from sklearn_autotune.boosting._targets import BaseTunedClassifier, BaseTunedRegressor
-from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster, extend_signature
+from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster
 
 # -- a tuned booster of LightGBM, as the one file that it would be -----------------------------------------------------
 
@@ -27,8 +28,8 @@ class LightGBMTrainer:
         self.booster.update()
         self.n_rounds += 1
 
-    def predict_test_rows(self):
-        return self.predict_rows(self.X_test)
+    def predict_test_rows(self, n_rounds=None):
+        return self.booster.predict(self.X_test, num_iteration=n_rounds, num_threads=1)
 
     def predict_training_rows(self, n_rounds):
         return self.booster.predict(self.X_train, num_iteration=n_rounds, num_threads=1)

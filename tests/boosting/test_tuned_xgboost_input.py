@@ -5,6 +5,7 @@ import pytest
 import xgboost
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import log_loss
 
 from sklearn_autotune import TunedXGBClassifier, TunedXGBRegressor
 from tests.toys import statuses
@@ -33,14 +34,10 @@ Y4 = np.arange(12) % 2
 BAD = {
     "one class": (classifier(), X4, np.zeros(12), "only one class"),
     "rare class": (classifier(), X4, np.array([0] * 10 + [1] * 2), r"has 2 members, fewer than the 3 folds"),
-    "empty column": (
-        classifier(),
-        np.column_stack([X4, np.full(12, np.nan)]),
-        Y4,
-        r"Columns \['2'\] of X hold nothing",
-    ),
     "y with NaN": (regressor(), X4, np.where(Y4, np.nan, 1.0), "Input y contains NaN"),
-    "infinite X": (classifier(), np.where(X4 == 3, np.inf, X4), Y4, "Input X contains infinity"),
+    "infinite X": (classifier(), np.where(X4 == 3, np.inf, X4), Y4, "Input X contains infinity.* in column 1"),
+    "too large X": (classifier(), np.where(X4 == 3, 1e39, X4), Y4, "too large for a 32-bit float in column 1"),
+    "labels of an index": (classifier(cv=[([101, 102], [103])]), X4, Y4, "cv gives 102 as a training row of fold 0"),
     "rounds searched": (classifier(space={"n_estimators": [10, 20]}), X4, Y4, "n_estimators is not searched"),
     "unknown parameter": (classifier(space={"depth": [2, 3]}), X4, Y4, "depth"),
     "unknown first": (classifier(enqueue=[{"depth": 2}]), X4, Y4, "'depth' is not in the space"),
@@ -83,3 +80,56 @@ def test_a_failure_of_training_is_recorded_or_raised(cancer):
     assert set(statuses(search)) == {"complete", "failed"}
     with pytest.raises(xgboost.core.XGBoostError, match="colsample_bylevel"):
         classifier(**fixed, error_score="raise").fit(*cancer)
+
+
+class FailingAt:
+    """Scores below zero; does or returns ``what`` at the calls with these numbers."""
+
+    def __init__(self, what, calls):
+        self.what = what
+        self.calls = calls
+        self.n_calls = 0
+
+    def __call__(self, estimator, X, y):
+        self.n_calls += 1
+        if self.n_calls not in self.calls:
+            return -log_loss(y, estimator.predict_proba(X))
+        if isinstance(self.what, type):
+            raise self.what("on purpose")
+        return self.what
+
+
+@pytest.mark.parametrize("what", [LookupError, SystemExit, np.nan, 1j, 1e308, "good"], ids=str)
+@pytest.mark.parametrize("error_score", [0.0, np.nan])
+@pytest.mark.filterwarnings("ignore:Scoring failed:UserWarning", "ignore:One or more of the test:UserWarning")
+def test_a_candidate_whose_score_fails_is_failed_and_does_not_win(cancer, what, error_score):
+    search = classifier(n_trials=3, n_estimators=20, scoring=FailingAt(what, range(3, 6)), error_score=error_score)
+    search.fit(*cancer)
+
+    assert statuses(search) == ["failed", "complete", "complete"]
+    assert search.best_index_ > 0
+    assert "on purpose" in search.trials_["error"][0] or "score" in search.trials_["error"][0].lower()
+    assert search.best_score_ == search.cv_results_["mean_test_score"][search.best_index_] < 0
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_if_no_candidate_has_a_score_one_error_says_why_and_nothing_is_fitted(cancer, refit):
+    search = classifier(n_trials=2, scoring=FailingAt(LookupError, range(10_000)), error_score=0.0, refit=refit)
+
+    with pytest.raises(ValueError, match=r"No candidate has a score[\s\S]*LookupError: on purpose"):
+        search.fit(*cancer)
+
+    assert statuses(search) == ["failed", "failed"]
+    assert not hasattr(search, "best_estimator_")
+
+
+def test_a_candidate_for_which_the_rows_cannot_be_binned_is_failed(cancer):
+    space = {"max_depth": [2], "learning_rate": [0.3], "tree_method": ["hist", "nonsense"], "max_bin": [16, -1]}
+
+    with pytest.warns(FitFailedWarning), pytest.warns(UserWarning, match="non-finite"):
+        search = classifier(space=space, enqueue=None, n_trials=4, n_estimators=10).fit(*cancer)
+
+    complete = [
+        params for params, end in zip(search.trials_["params"], statuses(search), strict=True) if end != "failed"
+    ]
+    assert [(params["tree_method"], params["max_bin"]) for params in complete] == [("hist", 16)]

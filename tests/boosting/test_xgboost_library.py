@@ -3,12 +3,18 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_wine
 from xgboost import XGBClassifier, XGBRegressor
 
 from sklearn_autotune.boosting._library import FoldRows
-from sklearn_autotune.boosting._xgboost_library import XGBOOST_PARAMS, TunedXGBoost, estimate_histogram_bytes
+from sklearn_autotune.boosting._xgboost_library import (
+    XGBOOST_PARAMS,
+    TunedXGBoost,
+    estimate_histogram_bytes,
+    spread_over_parts,
+)
 from sklearn_autotune.inference._column_encoder import ColumnEncoder
 
 LIBRARY = TunedXGBoost()
@@ -75,3 +81,30 @@ def test_a_booster_holds_a_histogram_for_each_node_of_a_tree():
     assert estimate_histogram_bytes(XGBClassifier(max_depth=0, max_leaves=7), 100, 50) == 7 * 100 * 16
     assert estimate_histogram_bytes(XGBClassifier(max_depth=0), 100, 50) == 50 * 100 * 16
     assert estimate_histogram_bytes(XGBClassifier(), 0, 50) == 0  # of exact trees, which have no bins
+
+
+def test_parameters_that_have_an_entry_for_each_column_have_one_for_each_part_of_a_date():
+    params = {"monotone_constraints": (0, 1), "interaction_constraints": "[[0], [1]]", "feature_weights": [1.0, 2.0]}
+
+    spread = spread_over_parts(params, np.array([0, 0, 1]), ["day", "size"])
+
+    assert spread["monotone_constraints"] == (0, 0, 1)
+    assert spread["interaction_constraints"] == "[[0, 1], [2]]"
+    assert spread["feature_weights"].tolist() == [1, 1, 2]
+    assert spread_over_parts(dict.fromkeys(params), np.array([0, 0, 1]), ["day", "size"]) == {}
+    as_text = params | {"monotone_constraints": "(0,-1)"}
+    assert spread_over_parts(as_text, np.array([0, 0, 1]), ["day", "size"])["monotone_constraints"] == (0, 0, -1)
+
+
+def test_a_date_with_a_time_of_the_day_cannot_be_constrained_to_be_monotone():
+    frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=4, freq="17h"), "size": [1, 2, 3, 4]})
+    encoder = ColumnEncoder()
+    encoder.fit_transform(frame)
+    settings = dict.fromkeys(XGBOOST_PARAMS) | {"missing": 0.0, "monotone_constraints": {"size": 1}}
+
+    model = LIBRARY.make_model(settings, encoder, ["day", "size"], is_classifier=False, seed=5)
+    assert model.monotone_constraints == (0, 0, 1)
+    assert np.isnan(model.missing)
+    settings["monotone_constraints"] = {"day": 1}
+    with pytest.raises(ValueError, match=r"monotone_constraints names \['day'\]: a date with times of the day"):
+        LIBRARY.make_model(settings, encoder, ["day", "size"], is_classifier=False, seed=5)

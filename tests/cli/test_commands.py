@@ -15,13 +15,13 @@ from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.cli import _commands
 from sklearn_autotune.runner._config import read_config
-from tests.runs import QUICK
+from tests.runs import NO_REPORT, QUICK
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_verify_says_what_differs(copied, table, tmp_path, capsys):
-    command = ["verify", str(copied), "--base", str(tmp_path)]
+    command = ["verify", str(copied), "--base", str(tmp_path), "--trust"]
     assert main(command) == 0
     assert "can be made again" in capsys.readouterr().out
 
@@ -39,7 +39,7 @@ def test_predict_reports_columns_that_drifted(finished, table, tmp_path, capsys)
     new.loc[:39, "size"] = 99.0
     new.loc[:7, "city"] = "Oslo"
     new.to_csv(tmp_path / "new.csv", index=False)  # dates become words, codes become numbers
-    command = ["predict", str(folder), str(tmp_path / "new.csv"), "--output", str(tmp_path / "out.csv")]
+    command = ["predict", str(folder), str(tmp_path / "new.csv"), "--output", str(tmp_path / "out.csv"), "--trust"]
 
     assert main([*command, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -51,8 +51,35 @@ def test_predict_reports_columns_that_drifted(finished, table, tmp_path, capsys)
     assert main([*command, "--max-drift", "0.2"]) == 3
     error = capsys.readouterr().err
     assert "size: 25.0% outside the training range, for instance 99.0" in error
-    assert "joblib file runs code" in error
-    assert main([*command, "--max-drift", "0.3", "--trust"]) == 0
+    assert main([*command, "--max-drift", "0.3"]) == 0
+
+
+def test_a_model_that_runs_code_is_not_loaded_without_trust(finished, table, tmp_path, capsys):
+    folder, _ = finished
+    table.to_parquet(tmp_path / "data.parquet")
+
+    for command in (["predict", str(folder), str(tmp_path / "data.parquet")], ["verify", str(folder)]):
+        assert main(command) == 2
+        assert "runs code when it is loaded" in capsys.readouterr().err
+
+
+def test_what_is_written_does_not_follow_links(finished, table, tmp_path, capsys):
+    folder, _ = finished
+    table.to_csv(tmp_path / "new.csv", index=False)
+    victim = tmp_path / "letter.txt"
+    victim.write_text("dear reader")
+    (tmp_path / ".out.csv.partial").symlink_to(victim)
+    (tmp_path / "out.csv").symlink_to(victim)
+    (tmp_path / "new.yaml").symlink_to(tmp_path / "nothing")
+    predict = ["predict", str(folder), str(tmp_path / "new.csv"), "--output", str(tmp_path / "out.csv"), "--trust"]
+
+    assert main(predict) == 0
+    assert main(["init", str(tmp_path / "new.yaml")]) == 2
+
+    assert victim.read_text() == "dear reader"
+    assert len(pd.read_csv(tmp_path / "out.csv")) == len(table)
+    assert not (tmp_path / "nothing").exists()
+    assert "is there already" in capsys.readouterr().err
 
 
 def test_init_schema_and_json(tmp_path, write, capsys):
@@ -80,7 +107,7 @@ def test_a_run_that_fails_says_why_in_a_line(write, capsys):
 
 def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
     text = "model_type: random_forest\nn_trials: {}\ncv: 2\nstorage: trials.db\nresume: true\n"
-    path = write(text.format(1000))
+    path = write(text.format(1000) + NO_REPORT)
     command = [sys.executable, "-m", "sklearn_autotune", "run", str(path)]
     with subprocess.Popen([*command], stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
@@ -94,7 +121,7 @@ def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
     assert "The same command goes on" in error
     assert not (tmp_path / "runs").exists()
 
-    path = write(text.format(2))
+    path = write(text.format(2) + NO_REPORT)
     folder = runner.run(path, folder=tmp_path / "run")
     assert len(pd.read_csv(folder / "trials.csv")) >= 2
 

@@ -1,11 +1,13 @@
 """A candidate in parts: split, joined again, and pruned as if it had not been split."""
 
 import itertools
+import pickle
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome, Progress, WorkItem, average_folds, measure
 from sklearn_autotune.evaluation._base import RemotePrunerState, join_outcomes
 from sklearn_autotune.execution._slots import SlotExecutor, _get_priority
@@ -120,3 +122,13 @@ def test_the_mean_over_the_folds_is_that_of_the_named_score():
     assert average_folds(folds, "b") == 0.5
     assert average_folds(folds[:1], None) == 1.0
     assert average_folds(Given([0.25, 0.5]).folds, None) == 0.375
+
+
+def test_a_process_with_another_clock_has_as_many_seconds_left(monkeypatch):
+    with monkeypatch.context() as here:
+        here.setattr(clock, "now", lambda: 1000.0)
+        sent = pickle.dumps(WorkItem(0, 0, 1, {}, deadline=1060.0))
+    monkeypatch.setattr(clock, "now", lambda: 7.0)
+
+    assert pickle.loads(sent).deadline == 67.0
+    assert pickle.loads(pickle.dumps(WorkItem(0, 0, 1, {"a": 1}))) == WorkItem(0, 0, 1, {"a": 1})

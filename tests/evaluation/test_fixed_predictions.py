@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import get_scorer, log_loss, root_mean_squared_error
+from sklearn.metrics import average_precision_score, get_scorer, log_loss, make_scorer, root_mean_squared_error
 from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune.evaluation import make_fixed_predictions
@@ -45,8 +45,8 @@ def test_a_certain_mistake_costs_a_finite_loss_as_in_scikit_learn():
 
 
 def test_the_probability_of_one_of_two_classes_becomes_two_columns():
-    np.testing.assert_array_equal(make_class_probabilities(np.array([0.25, 1.0]), 2), [[0.75, 0.25], [0.0, 1.0]])
-    assert make_class_probabilities(PROBABILITIES, 3) is PROBABILITIES
+    np.testing.assert_array_equal(make_class_probabilities(np.array([0.25, 1.0])), [[0.75, 0.25], [0.0, 1.0]])
+    assert make_class_probabilities(PROBABILITIES) is PROBABILITIES
 
 
 def never(X):
@@ -85,6 +85,16 @@ def test_probabilities_are_scored_as_those_of_the_classifier(load, scoring):
     fixed = make_fixed_predictions(X, model.predict_proba(X), model.classes_)
 
     assert get_scorer(scoring)(fixed, X, y) == pytest.approx(get_scorer(scoring)(model, X, y), abs=1e-12)
+
+
+def test_small_probabilities_of_the_first_class_are_scored_as_they_are():
+    rows, labels = np.zeros((4, 1)), np.array(["no", "yes"])
+    rare = np.array([1e-30, 1e-20, 1e-25, 1e-40])
+    scorer = make_scorer(average_precision_score, response_method="predict_proba", pos_label="no")
+
+    fixed = make_fixed_predictions(rows, np.column_stack([rare, 1 - rare]), labels)
+
+    assert scorer(fixed, rows, labels[[1, 0, 0, 1]]) == 1.0
 
 
 def test_probabilities_of_the_second_class_are_enough():

@@ -5,13 +5,23 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
+import optuna
 import pytest
 import xgboost
+from optuna.pruners import MedianPruner
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
-from sklearn_autotune.evaluation import WorkItem, measure
+from sklearn_autotune._compat import clock
+from sklearn_autotune.evaluation import WorkItem, average_scores, measure
 from sklearn_autotune.evaluation._rungs import make_rung_evaluation
 from sklearn_autotune.execution._worker import Worker
+from sklearn_autotune.pruning import HalvingRule, OptunaPrunerRule
 from tests.rung_folds import X, whole_folds
 from tests.toys import (
     FailingClassifier,
@@ -91,7 +101,7 @@ def test_a_booster_in_a_candidate_that_fails_leaves_no_thread(failing):
 @pytest.mark.parametrize("resource", ["n_samples", "iterations"])
 def test_out_of_time_is_seen_between_rungs(resource):
     rungs = make_rung_evaluation(whole_folds(PeakingClassifier()), resource)
-    deadline = time.time() + 1
+    deadline = clock.now() + 1
 
     class Late:
         is_picklable = True
@@ -99,7 +109,7 @@ def test_out_of_time_is_seen_between_rungs(resource):
 
         def allows(self, progress):
             self.times += 1
-            time.sleep(max(0, deadline - time.time()) + 0.01)
+            time.sleep(max(0, deadline - clock.now()) + 0.01)
             return True
 
     pruner_state = Late()
@@ -125,13 +135,69 @@ def test_a_candidate_that_fails_on_a_rung_has_failed(tmp_path):
 
 @pytest.mark.parametrize("mode", ["nan", "inf", "SystemExit", "ValueError"])
 @pytest.mark.parametrize("error_score", [np.nan, -1.0])
-def test_a_candidate_that_fails_on_rows_has_failed(mode, error_score):
+def test_a_candidate_that_fails_on_all_rows_has_failed(mode, error_score):
     folds = whole_folds(FailingClassifier(mode=mode), NUMBERED, error_score=error_score)
 
     outcome = measure(make_rung_evaluation(folds, "n_samples"), work(a=5.0))
 
     assert outcome.status == "failed"
-    assert len(outcome.curve) == 1
+    assert outcome.curve[-1].resource == 200
+
+
+@pytest.mark.parametrize("error_score", [np.nan, 1.0, "raise"])
+@pytest.mark.parametrize("multimetric", [False, True])
+def test_a_candidate_that_needs_more_rows_than_a_rung_has_is_judged_from_the_next_one_on(error_score, multimetric):
+    scoring = ["accuracy", "balanced_accuracy"] if multimetric else None
+    folds = whole_folds(KNeighborsClassifier(), scoring=scoring, error_score=error_score)
+    rungs = make_rung_evaluation(folds, "n_samples", min_resources=20)
+
+    outcome = measure(rungs, work(n_neighbors=30))
+
+    assert outcome.status == "complete"
+    means = {rung.resource: average_scores(rung.test, "accuracy") for rung in outcome.curve}
+    assert list(means) == [22, 67, 200]
+    assert np.isnan(means[22])
+    assert means[67] > 0.5
+    assert outcome.folds[0].test == measure(folds, work(n_neighbors=30)).folds[0].test
+
+
+@pytest.mark.parametrize(
+    "estimator", [make_pipeline(PCA(25), LogisticRegression()), GridSearchCV(GaussianNB(), {}, cv=8)]
+)
+def test_components_and_inner_folds_may_need_more_rows_too(estimator):
+    wide = np.random.RandomState(0).normal(size=(300, 40))
+
+    outcome = measure(make_rung_evaluation(whole_folds(estimator, wide), "n_samples", min_resources=20), work())
+
+    assert outcome.status == "complete"
+    assert np.isnan(outcome.curve[0].test).all()
+    assert np.isfinite(outcome.curve[-1].test).all()
+
+
+@pytest.mark.parametrize("rule", [HalvingRule(3), OptunaPrunerRule()], ids=["halving", "pruner"])
+def test_no_pruner_judges_a_candidate_at_a_rung_that_has_too_few_rows_for_it(rule):
+    """Candidates of few neighbours have passed all rungs before."""
+    study = optuna.create_study(direction="maximize", pruner=MedianPruner(n_startup_trials=1))
+    tracker = rule.start(study, None)
+    rungs = make_rung_evaluation(whole_folds(KNeighborsClassifier()), "n_samples", min_resources=20)
+    outcomes = []
+    for n_neighbors in (1, 5, 30):
+        trial = study.ask()
+        candidate = replace(work(n_neighbors=n_neighbors), pruner_state=tracker.make_pruner_state(trial))
+        outcomes.append(measure(rungs, candidate))
+        tracker.add_outcome(outcomes[-1])
+        study.tell(trial, 0.0)
+
+    assert [len(outcome.curve) for outcome in outcomes[:1] + outcomes[2:]] == [3, 2]
+    assert outcomes[2].status == "pruned"
+    assert np.isnan(outcomes[2].curve[0].test).all()
+
+
+def test_with_error_score_raise_a_candidate_raises_that_fails_on_all_rows():
+    folds = whole_folds(FailingClassifier(), NUMBERED, error_score="raise")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        measure(make_rung_evaluation(folds, "n_samples"), work(a=5.0))
 
 
 @pytest.mark.parametrize("resource", ["n_samples", "iterations"])

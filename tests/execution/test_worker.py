@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import uniform
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.execution._worker import EVALUATION_FILE, loads, save_evaluation
-from tests.toys import CountingClassifier, make_evaluation, table
+from sklearn_autotune.execution._worker import EVALUATION_FILE, _run_step, loads, save_evaluation
+from tests.toys import CountingClassifier, Handle, make_evaluation, table
 
 
 def packed(tmp_path, X):
@@ -104,3 +104,19 @@ def test_large_data_gives_the_same_table_in_worker_processes(tmp_path, monkeypat
 
     assert table(search.set_params(n_jobs=2).fit(X, y)) == one
     assert list(tmp_path.iterdir()) == []
+
+
+class Unpicklable(BaseException):
+    def __init__(self, message):
+        super().__init__(f"{message}, {1_000_000 * 'x'}")
+        self.handle = Handle()
+
+
+def test_an_exception_that_cannot_be_sent_is_sent_as_text_whatever_its_kind():
+    def fail():
+        raise Unpicklable("a failure in a fit")
+
+    with pytest.raises(RuntimeError, match="Unpicklable: a failure in a fit") as raised:
+        _run_step(fail)
+
+    assert len(str(raised.value)) < 10_000

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from scipy.stats import loguniform
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import (
@@ -29,7 +30,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.export import export_code
 from tests.export.scripts import assert_same_predictions
 
@@ -158,6 +159,36 @@ def test_tuned_xgboost_for_numbers_is_xgboost_alone(predictions):
 
     assert_same_predictions(predictions, tuned, X, y)
     assert "class " not in export_code(tuned)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        TunedXGBClassifier(
+            n_trials=1, cv=3, random_state=0, n_estimators=40, missing=0, class_weight={0: 0.01, 1: 0.02}
+        ),
+        AutoModelSelector(families=["logistic"], n_trials=1, cv=3, random_state=0, blend=False),
+    ],
+    ids=["tuned", "selector"],
+)
+def test_dates_and_categories_are_read_alike_by_the_script(model, predictions):
+    random = np.random.RandomState(0)
+    moments = pd.Timestamp("2025-11-03 20:00") + pd.to_timedelta(random.permutation(300) * 100, unit="s")
+    X = pd.DataFrame({"moment": moments, "count": random.randint(0, 3, 300), "same": 1})
+    X["band"] = pd.cut(random.uniform(0, 3, 300), [0, 1, 2, 3])
+    y = ((moments.minute // 20 == 1) ^ (X["band"].cat.codes == 1)).astype(int)
+
+    assert_same_predictions(predictions, model.fit(X, y), X, y)
+
+
+def test_tuned_xgboost_for_sparse_rows_reads_dense_ones_alike(predictions):
+    random = np.random.RandomState(0)
+    X = random.binomial(1, 0.4, (200, 5)) * random.normal(size=(200, 5))
+    y = (X[:, 0] > 0).astype(int)
+    tuned = TunedXGBClassifier(n_trials=1, cv=3, random_state=0, n_estimators=40).fit(csr_matrix(X), y)
+
+    assert_same_predictions(predictions, tuned, csr_matrix(X), y)
+    assert "EncodingTransformer()" in export_code(tuned)
 
 
 def test_tuned_xgboost_inside_a_pipeline(predictions):

@@ -46,3 +46,12 @@ def test_folds_that_cannot_be_drawn_again_are_refused(cv, message):
 
     with pytest.raises(ValueError, match=message):
         export_code(selector)
+
+
+def test_a_class_that_some_folds_lack_is_refused():
+    X, y = np.random.RandomState(0).normal(size=(60, 2)), np.arange(60) % 2
+    y[5] = 2
+    selector = AutoModelSelector(families=["xgboost"], n_trials=1, cv=KFold(3), random_state=0).fit(X, y)
+
+    with pytest.raises(ValueError, match="a class is missing or rare"):
+        export_code(selector)

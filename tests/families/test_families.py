@@ -233,6 +233,21 @@ def test_hist_gradient_boosting_gets_room_where_it_stops_early_of_its_own_accord
     assert many_rows["max_iter"] == [500]
     assert patient_user["max_iter"] == [3000]
     assert isinstance(never["max_iter"], IntDistribution)
+    assert [space.get("early_stopping") for space in (few_rows, many_rows, never)] == [[False], [True], None]
+
+
+@pytest.mark.parametrize("kind", [HistGradientBoostingClassifier, HistGradientBoostingRegressor])
+def test_folds_and_final_fit_stop_early_by_the_same_rule_whatever_the_rows(kind):
+    """The folds have fewer rows than the number from which the estimator would stop early, the table has more."""
+    X = np.random.RandomState(0).normal(size=(10_050, 1))
+    y = (X[:, 0] > 0).astype(int) if is_classifier(kind()) else X[:, 0]
+    model = kind(random_state=0, max_leaf_nodes=3)
+    space = {name: values for name, values in auto_space(model, n_rows=5_025).items() if name == "early_stopping"}
+
+    search = OptunaSearchCV(model.set_params(max_iter=2), space, cv=2).fit(X, y)
+
+    assert space == {"early_stopping": [False]}
+    assert not search.best_estimator_.do_early_stopping_
 
 
 def test_the_power_of_a_distance_is_searched_only_where_it_has_one():

@@ -21,7 +21,7 @@ from tests.toys import SleepingClassifier, table
 
 def make_search(storage, log=None, **changes):
     settings = {"n_trials": 16, "cv": 2, "look_ahead": 4, "random_state": 0, "refit": False, "study_name": "shared"}
-    toy = SleepingClassifier(log=log, seconds=0.3)
+    toy = SleepingClassifier(log=log, seconds=0.15)
     return OptunaSearchCV(toy, {"a": uniform(0, 9)}, storage=storage, resume=storage is not None, **settings, **changes)
 
 

@@ -89,7 +89,7 @@ def test_two_processes_share_a_budget_and_measure_no_candidate_twice(storage, tm
 )
 def test_the_death_of_one_process_costs_the_others_nothing_but_time(storage, tmp_path, expected, monkeypatch):
     log = tmp_path / "log"
-    monkeypatch.setenv("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", "8")
+    monkeypatch.setenv("SKLEARN_AUTOTUNE_TEST_DEAD_SECONDS", "4")
     dying = begin(storage, log)
     while len(read_log(log)) < 5:
         assert dying.poll() is None

@@ -1,6 +1,9 @@
 """Raw columns: what numbers and categories become, and what is refused."""
 
-from datetime import datetime
+import pickle
+from datetime import date, datetime, time
+from decimal import Decimal
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -8,8 +11,9 @@ import polars
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array, csr_matrix
 
-from sklearn_autotune.inference._column_encoder import ColumnEncoder
+from sklearn_autotune.inference._column_encoder import ColumnEncoder, clip_outliers, fill_missing_codes
 
 values = st.one_of(st.none(), st.sampled_from(["a", "b", "ä", ""]), st.integers(-3, 3))
 
@@ -19,6 +23,7 @@ def encode(frame):
     return encoder, encoder.fit_transform(frame)
 
 
+@pytest.mark.filterwarnings("ignore:Column 'x' holds none of the categories")
 @given(st.lists(values, min_size=1), st.lists(values, min_size=1))
 def test_a_category_has_the_same_code_wherever_it_occurs(seen, others):
     encoder, encoded = encode(pd.DataFrame({"x": pd.Series(seen, dtype="category")}))
@@ -66,9 +71,9 @@ def test_numbers_given_as_categories_are_categories_also_when_they_come_back_as_
     np.testing.assert_array_equal(encoder.transform(pd.DataFrame({"x": [10, 40, np.nan]}))[:, 0], [0, np.nan, np.nan])
 
 
-def test_dates_become_days_whatever_their_resolution_and_zone():
+def test_dates_become_days_and_seconds_whatever_their_resolution_and_zone():
     days = ["1970-01-03", "1969-12-31 12:00", None]
-    expected = [2, -0.5, np.nan]
+    expected = [[2, 0], [-1, 43200], [np.nan, np.nan]]
     for dates in (
         pd.to_datetime(days, format="mixed"),
         pd.to_datetime(days, format="mixed").as_unit("s"),
@@ -77,14 +82,35 @@ def test_dates_become_days_whatever_their_resolution_and_zone():
         encoder, encoded = encode(pd.DataFrame({"x": dates}))
 
         assert encoder.feature_types is None
-        np.testing.assert_array_equal(encoded[:, 0], expected)
+        np.testing.assert_array_equal(encoded, expected)
 
 
-def test_polars_dates_become_days():
+def test_polars_dates_become_days_and_seconds():
     dates = polars.Series([datetime(1970, 1, 3), None, datetime(1969, 12, 31, 12)])
 
-    np.testing.assert_array_equal(encode(polars.DataFrame({"x": dates}))[1][:, 0], [2, np.nan, -0.5])
+    moments = encode(polars.DataFrame({"x": dates}))[1]
+    np.testing.assert_array_equal(moments, [[2, 0], [np.nan, np.nan], [-1, 43200]])
     np.testing.assert_array_equal(encode(polars.DataFrame({"x": dates.dt.date()}))[1][:, 0], [2, np.nan, -1])
+
+
+def test_parts_of_a_date_that_never_change_are_left_out():
+    same_day = pd.DataFrame({"x": pd.to_datetime(["2024-01-01 12:00", "2024-01-01 12:05"])})
+    noons = pd.DataFrame({"x": pd.to_datetime(["2024-01-01 12:00", "2024-01-02 12:00"]), "y": ["a", "b"]})
+    once = pd.DataFrame({"x": pd.to_datetime(["2024-01-01 12:00"] * 2)})
+
+    assert encode(same_day)[1].tolist() == [[43200], [43500]]
+    assert encode(noons)[1].tolist() == [[19723, 0], [19724, 1]]
+    assert encode(once)[1].tolist() == [[19723], [19723]]
+
+
+def test_encoded_columns_are_told_from_which_column_they_come():
+    frame = pd.DataFrame({"x": pd.to_datetime(["2024-01-01 12:00", "2024-01-02 12:05"]), "y": ["a", "b"], "z": [1, 2]})
+    encoder, encoded = encode(frame)
+
+    assert encoded.shape == (2, 4)
+    assert encoder.column_indices.tolist() == [0, 0, 1, 2]
+    assert encoder.n_categories.tolist() == [0, 0, 2, 0]
+    assert encoder.feature_types == ["q", "q", "c", "q"]
 
 
 def test_numbers_that_come_back_as_categories_are_numbers():
@@ -106,9 +132,10 @@ def test_frames_of_polars_are_read_like_those_of_pandas():
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ([("a", "tuple")], "'x' holds tuple, and neither numbers, strings nor categories"),
+        ([("a", "tuple")], "'x' holds tuple, and neither numbers, dates, times, strings nor categories"),
         ([pd.Timedelta(days=1)], "'x' holds Timedelta"),
-        ([np.inf], "X contains infinity"),
+        ([1.0, np.inf], "X contains infinity or a value too large for a 32-bit float in column 'x'"),
+        ([1.0, -1e39], "X contains infinity or a value too large for a 32-bit float in column 'x'"),
     ],
 )
 def test_what_cannot_be_read_is_refused(column, message):
@@ -116,8 +143,203 @@ def test_what_cannot_be_read_is_refused(column, message):
         encode(pd.DataFrame({"x": column}))
 
 
-def test_a_column_that_is_no_longer_numeric_is_refused():
-    encoder, _ = encode(pd.DataFrame({"x": [1.0, 2.0]}))
+@pytest.mark.parametrize("table", [np.array([[0.0, 1.0], [0.0, np.inf]]), csr_array([[0.0, 1.0], [0.0, 1e39]])])
+def test_infinity_in_an_array_is_refused_with_the_columns_index(table):
+    with pytest.raises(ValueError, match="infinity or a value too large for a 32-bit float in column 1"):
+        encode(table)
 
-    with pytest.raises(ValueError, match=r"'x' held numbers in training and now holds \['large'\]"):
-        encoder.transform(pd.DataFrame({"x": ["large"]}))
+
+def test_an_array_of_dates_is_refused():
+    with pytest.raises(ValueError, match="Pass dates as columns of a DataFrame"):
+        encode(np.array([["2024-01-01"]], dtype="datetime64[D]"))
+
+
+DAY = pd.Timestamp("2024-01-01")
+
+
+@pytest.mark.parametrize(
+    ("held", "now", "message"),
+    [
+        ([1.0, 2.0], ["large"], r"'x' held numbers in training and now holds \['large'\]"),
+        ([1.0, 2.0], [DAY], r"'x' held numbers in training and now holds \['2024-01-01"),
+        ([True, False], ["yes"], r"'x' held booleans in training and now holds \['yes'\]"),
+        ([DAY], ["2024-01-01"], r"'x' held dates in training and now holds \['2024-01-01'\]"),
+        ([DAY], [3.0], r"'x' held dates in training and now holds \[3.0\]"),
+        ([time(1)], [DAY], r"'x' held times in training and now holds \['2024-01-01"),
+    ],
+)
+def test_a_column_of_another_kind_is_refused_with_what_it_held_and_what_it_holds(held, now, message):
+    encoder, _ = encode(pd.DataFrame({"x": held}))
+
+    with pytest.raises(ValueError, match=message):
+        encoder.transform(pd.DataFrame({"x": now}))
+
+
+def test_numbers_and_booleans_may_stand_for_each_other_and_a_column_without_values_for_any():
+    for held, now, expected in (
+        ([1.0, 2.0], [True, False], [1, 0]),
+        ([True, False], [0.0, 2.0], [0, 2]),
+        ([DAY, DAY], [None, None], [np.nan, np.nan]),
+        (["a", "b"], [np.nan, np.nan], [np.nan, np.nan]),
+        ([None, None], ["a", "b"], [np.nan, np.nan]),
+        ([np.nan, np.nan], [DAY, DAY], [np.nan, np.nan]),
+    ):
+        encoder, _ = encode(pd.DataFrame({"x": held}))
+
+        np.testing.assert_array_equal(encoder.transform(pd.DataFrame({"x": now}))[:, 0], expected)
+
+
+# -- categories are compared by value ----------------------------------------------------------------------------------
+
+
+def codes(training, now):
+    encoder, _ = encode(pd.DataFrame({"x": training}))
+    return encoder.transform(pd.DataFrame({"x": now}))[:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("training", "now"),
+    [
+        (["10115", "20095"], [10115, 20095]),
+        (["10115", "20095"], [10115.0, 20095.0]),
+        (pd.Categorical([10115, 20095]), ["10115", "20095"]),
+        (pd.Categorical([10115, 20095]), [Decimal(10115), Decimal(20095)]),
+        (["01067", "20095"], [1067, 20095]),
+        (pd.Categorical([1067, 20095]), ["01067", "20095"]),
+        (["1.0", "2.0"], [1, 2]),
+        (["0.5", "1.5"], [0.5, 1.5]),
+        (pd.Categorical([False, True]), [0, 1]),
+        (pd.Categorical([False, True]), [False, True]),
+        (pd.Categorical([12345678901234567, 12345678901234568]), [12345678901234567, 12345678901234568]),
+        (pd.Categorical(["2024-01-01", "2024-01-02"]), pd.to_datetime(["2024-01-01", "2024-01-02"])),
+        (pd.Categorical(pd.to_datetime(["2024-01-01", "2024-01-02"])), [date(2024, 1, 1), date(2024, 1, 2)]),
+        (pd.cut([0.5, 1.5], [0, 1, 2]), ["(0, 1]", "(1, 2]"]),
+        ([UUID(int=1), UUID(int=2)], [str(UUID(int=1)), str(UUID(int=2))]),
+    ],
+)
+def test_a_category_is_the_same_whatever_type_it_has(training, now):
+    assert codes(training, now) == [0, 1]
+
+
+@pytest.mark.filterwarnings("ignore:Column 'x' holds none of the categories")
+@pytest.mark.parametrize(
+    ("training", "now"),
+    [
+        (["1", "01"], ["001"]),
+        (["a", "b"], ["A"]),
+        (["True", "False"], [True]),
+        (pd.Categorical([1, 2]), ["1e0", "1_0", " 1", "+1", "0x1", "one"]),
+        (pd.Categorical([1, 2]), ["9" * 5000]),
+    ],
+)
+def test_strings_are_the_same_only_if_they_are_equal_and_numbers_only_if_written_in_digits(training, now):
+    assert np.isnan(codes(training, now)).all()
+
+
+def test_of_strings_that_read_as_the_same_number_the_shortest_is_that_number():
+    assert codes(["007", "7", "07"], [7, 7.0]) == [2, 2]  # sorted: 007, 07, 7
+
+
+def test_a_number_and_the_string_that_reads_as_it_are_one_category():
+    encoder, encoded = encode(pd.DataFrame({"x": pd.Series([1, "1", 2.0, "b"], dtype=object)}))
+
+    assert encoder.categories == {0: [2, "1", "b"]}
+    assert encoded[:, 0].tolist() == [1, 1, 0, 2]
+
+
+def test_a_column_without_any_known_category_brings_a_warning():
+    encoder, _ = encode(pd.DataFrame({"x": ["a", "b"]}))
+
+    with pytest.warns(UserWarning, match=r"'x' holds none of the categories of training: it holds \['A', 'B'\], and"):
+        assert np.isnan(encoder.transform(pd.DataFrame({"x": ["A", "B"]}))).all()
+    encoder.transform(pd.DataFrame({"x": ["A", "b"]}))
+
+
+# -- a number that stands for a missing value --------------------------------------------------------------------------
+
+
+def test_a_number_for_missing_values_is_read_in_numbers_and_never_in_codes():
+    frame = pd.DataFrame({"word": ["low", None, "top"], "number": [0, 1, 2], "flag": [True, False, True]})
+    frame["code"] = pd.Categorical([7, 0, 8])
+    frame["day"] = pd.to_datetime(["1970-01-01 00:00:00", "1970-01-01 00:00:01", None])
+    encoder = ColumnEncoder(missing=0)
+
+    expected = [[0, np.nan, 1, 0, 0], [np.nan, 1, np.nan, np.nan, 1], [1, 2, 1, 1, np.nan]]
+    np.testing.assert_array_equal(encoder.fit_transform(frame), expected)
+    np.testing.assert_array_equal(encoder.transform(frame), expected)
+    assert encoder.categories == {0: ["low", "top"], 3: [7, 8]}
+    assert encoder.reads_missing
+    np.testing.assert_array_equal(frame["number"], [0, 1, 2])
+
+
+def test_a_number_for_missing_values_is_left_to_the_model_among_numbers_alone():
+    encoder = ColumnEncoder(missing=-1)
+
+    np.testing.assert_array_equal(encoder.fit_transform(pd.DataFrame({"x": [-1.0, 2.0]})), [[-1], [2]])
+    assert not encoder.reads_missing
+
+
+# -- frames and arrays, sparse and dense -------------------------------------------------------------------------------
+
+
+def test_the_values_of_a_frame_with_categories_may_come_as_an_array():
+    frame = pd.DataFrame(
+        {"grade": pd.Categorical([30, 10]), "word": ["b", "a"], "day": [DAY, DAY + pd.Timedelta("1D")]}
+    )
+    encoder, encoded = encode(frame)
+
+    np.testing.assert_array_equal(encoder.transform(frame.to_numpy()), encoded)
+    np.testing.assert_array_equal(encoder.transform(frame.to_numpy().tolist()), encoded)
+    grades, _ = encode(frame[["grade"]])
+    np.testing.assert_array_equal(grades.transform(np.array([[10], [30]])), [[0], [1]])
+    np.testing.assert_array_equal(grades.transform(csr_array([[10], [30]])), [[0], [1]])
+    with pytest.raises(ValueError, match="X has 2 features, but the training table had 1"):
+        grades.transform(np.array([[10, 30]]))
+
+
+def test_what_a_sparse_matrix_leaves_out_is_zero_for_a_dense_training_table():
+    dense = np.array([[0.0, 2.0], [1.0, np.nan]])
+    encoder, _ = encode(dense)
+
+    np.testing.assert_array_equal(encoder.transform(csr_matrix(dense)), dense)
+
+
+def test_zeros_are_left_out_for_a_sparse_training_table():
+    dense = np.array([[0.0, 2.0], [1.0, np.nan]])
+    stored = csr_matrix((np.array([0.0, 2.0, 1.0, np.nan]), np.array([0, 1, 0, 1]), np.array([0, 2, 4])))
+    encoder, encoded = encode(csr_matrix(dense))
+
+    for table in (dense, stored, csr_matrix(dense), pd.DataFrame(dense)):
+        again = encoder.transform(table)
+        assert again.nnz == encoded.nnz == 3
+        np.testing.assert_array_equal(again.toarray(), dense)
+    assert stored.nnz == 4
+
+
+def test_a_dense_table_is_refused_where_stored_zeros_and_missing_values_were_told_apart():
+    stored = csr_matrix((np.array([0.0, 2.0]), np.array([0, 1]), np.array([0, 1, 2])))
+    encoder, _ = encode(stored)
+
+    assert encoder.transform(stored).nnz == 2
+    with pytest.raises(ValueError, match="does not say which of its zeros"):
+        encoder.transform(stored.toarray())
+
+
+# -- functions of encoded columns --------------------------------------------------------------------------------------
+
+
+def test_missing_codes_become_a_category_that_no_known_code_has():
+    np.testing.assert_array_equal(fill_missing_codes(np.array([[0.0, np.nan], [np.nan, 2.0]])), [[0, -1], [-1, 2]])
+
+
+def test_values_beyond_five_standard_deviations_are_clipped_and_all_others_stay():
+    values = np.array([[-100.0, -5.0, 0.3, 5.0, 100.0]])
+
+    np.testing.assert_array_equal(clip_outliers(values), [[-5, -5, 0.3, 5, 5]])
+    np.testing.assert_array_equal(values, [[-100, -5, 0.3, 5, 100]])  # the argument stays as it was
+
+
+def test_a_kept_model_refers_to_them_by_name():
+    for function in (clip_outliers, fill_missing_codes):
+        assert b"sklearn_autotune.inference._column_encoder" in pickle.dumps(function)
+        assert pickle.loads(pickle.dumps(function)) is function

@@ -6,7 +6,7 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
-from sklearn_autotune.inference._table_reader import TableReader
+from sklearn_autotune.inference._table_reader import TableReader, reorder_columns
 
 TABLE = pd.DataFrame(
     {
@@ -79,3 +79,19 @@ def test_sparse_tables_are_refused():
 def test_an_unfitted_reader_says_so():
     with pytest.raises(NotFittedError):
         TableReader().transform(TABLE)
+
+
+def test_only_the_same_columns_are_put_in_order():
+    names = ["size", "same", "color", "nothing", "seldom"]
+
+    assert list(reorder_columns(TABLE[names[::-1]], names).columns) == names
+    for other in (TABLE.assign(more=1), TABLE.drop(columns="size")):
+        assert list(reorder_columns(other, names).columns) == list(other.columns)
+
+
+def test_a_date_may_be_kept_in_part():
+    day = pd.DataFrame({"x": pd.to_datetime(["2024-01-01 12:00", "2024-01-01 13:00"]), "y": [1, 2]})
+    reader = TableReader().fit(day)
+
+    np.testing.assert_array_equal(reader.transform(day), [[43200, 1], [46800, 2]])
+    assert reader.n_features_in_ == 2

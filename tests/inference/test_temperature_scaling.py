@@ -35,6 +35,17 @@ def test_scaled_probabilities_add_up_to_one_and_keep_the_order_of_the_classes(n_
     np.testing.assert_array_equal(scaled.argmax(axis=1), probabilities.argmax(axis=1))
 
 
+@pytest.mark.parametrize("temperature", [MIN_TEMPERATURE, 1.0, 2.0, MAX_TEMPERATURE])
+def test_rows_keep_their_order_however_small_a_probability_is(temperature):
+    rare = np.array([1e-300, 1e-100, 1e-12, 1e-7, 9e-7, 2e-6, 0.01, 0.5])
+
+    scaled = apply_temperature(np.column_stack([1 - rare, rare]), temperature)
+
+    assert (np.diff(scaled[:, 1]) > 0).all()
+    assert (np.diff(scaled[:, 0]) < 0).all()
+    assert scaled.min() > 0.98e-6
+
+
 def test_a_temperature_divides_the_log_odds():
     probabilities, _ = draw_calibrated(50, 2)
 

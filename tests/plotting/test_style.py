@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_autotune.plotting._style import compute_score_limits, encode_choices
+from sklearn_autotune.plotting._style import compute_score_limits, encode_choices, format_value
 
 
 def test_a_terrible_candidate_does_not_flatten_the_others():
@@ -24,3 +24,7 @@ def test_choices_with_the_same_name_get_numbers():
 
     assert len(set(labels)) == 6
     assert places[0] == places[3] != places[1]
+
+
+def test_labels_have_no_lone_surrogates():
+    assert format_value("\ud800 and more") == "\\ud800 and more"

@@ -24,7 +24,7 @@ from sklearn_autotune.pruning import (
     PruningRequest,
     choose_rule,
 )
-from sklearn_autotune.pruning._base import MAX_TRIALS_WITHOUT_PRUNING
+from sklearn_autotune.pruning._base import MAX_TRIALS_WITHOUT_PRUNING, replay_folds
 from sklearn_autotune.pruning._fold_racing import FoldRacingState
 from tests.toys import statuses
 
@@ -176,6 +176,9 @@ class OnlyFirstCandidateTracker:
     def make_pruner_state(self, trial):
         return self.state
 
+    def replay(self, trial, stored, outcome, state, *, is_anew):
+        return replay_folds(outcome, state)
+
 
 def test_a_new_rule_is_one_class_and_its_name_in_rules(monkeypatch):
     monkeypatch.setattr(pruning, "RULES", (OnlyFirstCandidateRule, *RULES))
@@ -185,6 +188,17 @@ def test_a_new_rule_is_one_class_and_its_name_in_rules(monkeypatch):
 
     assert statuses(search) == ["complete", *["pruned"] * 4]
     assert search.trials_["n_folds"].tolist() == [3, 1, 1, 1, 1]
+
+
+def test_a_new_rule_says_how_stored_candidates_end(monkeypatch):
+    monkeypatch.setattr(pruning, "RULES", (OnlyFirstCandidateRule, *RULES))
+    settings = {"cv": 3, "look_ahead": 1, "storage": optuna.storages.InMemoryStorage()}
+    search = OptunaSearchCV(KNeighborsClassifier(), {"n_neighbors": range(1, 6)}, **settings)
+    search.fit(*load_iris(return_X_y=True))
+
+    search.set_params(resume=True).fit(*load_iris(return_X_y=True))
+
+    assert statuses(search) == ["complete", *["pruned"] * 4]
 
 
 # -- in worker processes ---------------------------------------------------------------------------------------------

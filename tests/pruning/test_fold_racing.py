@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
-from scipy.stats import loguniform
+from scipy.stats import loguniform, uniform
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import PredefinedSplit, RepeatedKFold, ShuffleSplit, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
@@ -22,7 +22,7 @@ from sklearn_autotune import FoldRacing, OneStandardError, OptunaSearchCV
 from sklearn_autotune.evaluation import FoldScore, NoPruningState, Progress
 from sklearn_autotune.pruning._fold_racing import FoldRacingState
 from tests.faults.nightly import at_night
-from tests.toys import statuses, table
+from tests.toys import CountingClassifier, statuses, table
 
 SPACE = {"C": loguniform(1e-3, 1e3), "gamma": loguniform(1e-6, 10)}
 
@@ -133,6 +133,8 @@ def test_a_lower_error_rate_and_a_tolerance_stop_fewer(scores, error_rate, toler
         return
     stricter = FoldRacing(error_rate=error_rate / 2).make_state(scores)
     tolerant = FoldRacing(error_rate=error_rate).make_state(scores, tolerance=tolerance)
+    if isinstance(stricter, NoPruningState):  # of scores without noise, more have to be complete
+        stricter = FoldRacingState((-np.inf,) * len(state.min_means))
 
     assert all(low <= high for low, high in zip(stricter.min_means, state.min_means, strict=True))
     np.testing.assert_allclose(np.subtract(state.min_means, tolerant.min_means), tolerance, atol=1e-9)
@@ -158,6 +160,31 @@ def test_nothing_is_stopped_with_too_few_scores():
     assert isinstance(FoldRacing().make_state(scores[0] + np.arange(5.0)[:, np.newaxis]), NoPruningState), (
         "no noise at all"
     )
+
+
+def test_without_noise_a_candidate_below_the_best_is_stopped_once_there_are_as_many_as_the_error_rate_needs():
+    folds = np.random.RandomState(0).normal(size=5)
+    scores = folds + np.arange(19.0)[:, np.newaxis]
+
+    state = FoldRacing(error_rate=0.05).make_state(scores)
+
+    assert [first_stop(state, folds + mean) for mean in (0.0, 17.9, 18.0, 18.1)] == [1, 1, 5, 5]
+    assert isinstance(FoldRacing(error_rate=0.05).make_state(scores[:18]), NoPruningState)
+    assert isinstance(FoldRacing(error_rate=0.04).make_state(scores), NoPruningState)
+    assert isinstance(FoldRacing(error_rate=0.05).make_state(np.repeat(scores[:5], 9, axis=0)), NoPruningState)
+
+
+def test_the_first_winner_with_noise_is_stopped_no_more_often_than_stated():
+    random = np.random.RandomState(0)
+    n_lost = 0
+    for _ in range(400):
+        scores = np.repeat(random.normal(size=(20, 1)), 5, axis=1)
+        noise = random.normal(size=5)
+        scores[random.randint(20)] = 5 + noise - noise.mean()  # the winner, and the only one with noise
+        state = FoldRacing(error_rate=0.05).make_state(scores[:19])
+        n_lost += first_stop(state, scores[19]) < 5 and scores[19].mean() > scores[:19].mean(axis=1).max()
+
+    assert n_lost / 400 <= 0.05
 
 
 def test_a_failed_fold_does_not_stop_a_candidate():
@@ -252,6 +279,23 @@ def test_the_table_is_the_same_for_any_n_jobs(data, n_jobs, backend):
 
     assert table(many) == table(one)
     assert "pruned" in statuses(one)
+
+
+class Unmoved(CountingClassifier):
+    """Its score is the same on all rows."""
+
+    def score(self, X, y):
+        return -((self.a - 3.0) ** 2)
+
+
+def test_hopeless_candidates_are_stopped_where_scores_do_not_depend_on_the_rows(data):
+    search = OptunaSearchCV(Unmoved(), {"a": uniform(0, 9)}, n_trials=40, cv=5, random_state=0).fit(*data)
+
+    means = search.cv_results_["split0_test_score"]
+    stopped = search.trials_["status"] == "pruned"
+    assert stopped.sum() > 10
+    assert not stopped[:19].any()
+    assert means[stopped].max() < search.best_score_ == means.max()
 
 
 def test_small_searches_run_in_full(data):

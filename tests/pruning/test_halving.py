@@ -133,10 +133,10 @@ def test_the_table_is_the_same_for_any_n_jobs(data, params):
     ids=lambda pruner: type(pruner).__name__,
 )
 def test_optunas_pruners_judge_rungs(data, pruner):
-    search = climb(pruner=pruner, n_trials=20).fit(*data)
+    search = climb(pruner=pruner, n_trials=14).fit(*data)
 
     assert set(statuses(search)) == {"complete", "pruned"}
-    assert table(climb(pruner=pruner, n_trials=20, n_jobs=2).fit(*data)) == table(search)
+    assert table(climb(pruner=pruner, n_trials=14, n_jobs=2).fit(*data)) == table(search)
 
 
 def test_without_a_pruner_all_climb_to_the_top(data):

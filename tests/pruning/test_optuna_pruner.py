@@ -5,11 +5,55 @@ from dataclasses import replace
 import numpy as np
 import optuna
 import pytest
-from optuna.pruners import MedianPruner, NopPruner
+from optuna.pruners import (
+    HyperbandPruner,
+    MedianPruner,
+    NopPruner,
+    PatientPruner,
+    PercentilePruner,
+    SuccessiveHalvingPruner,
+    ThresholdPruner,
+    WilcoxonPruner,
+)
+from sklearn.base import BaseEstimator
 
-from sklearn_autotune.evaluation import FoldScore, Progress, Rung
+from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune.evaluation import FoldScore, Outcome, Progress, Rung
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning import FoldRacing, OptunaPrunerRule
 from tests.pruning.test_base import LARGE
+
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+
+# Nine candidates on five folds, of which the last decides much.
+FOLD_SCORES = np.random.default_rng(3).normal(0.6, 0.05, size=(1, 5)) + np.round(
+    np.random.default_rng(0).normal(0, 0.1, size=(9, 5)) + np.linspace(0, 0.3, 9)[[4, 0, 8, 2, 6, 1, 5, 7, 3], None], 3
+)
+
+PRUNERS = {
+    "median": (lambda: MedianPruner(n_startup_trials=1), False),
+    "percentile": (lambda: PercentilePruner(40.0, n_startup_trials=2, n_warmup_steps=1), False),
+    "halving": (lambda: SuccessiveHalvingPruner(min_resource=1, reduction_factor=2), False),
+    "hyperband": (lambda: HyperbandPruner(min_resource=1, reduction_factor=2), False),
+    "threshold": (lambda: ThresholdPruner(lower=0.65), False),
+    "patient": (lambda: PatientPruner(None, patience=1), False),
+    "patient median": (lambda: PatientPruner(MedianPruner(n_startup_trials=1), patience=1), False),
+    "wilcoxon": (lambda: WilcoxonPruner(p_threshold=0.2), True),
+    "patient wilcoxon": (lambda: PatientPruner(WilcoxonPruner(p_threshold=0.4), patience=0), True),
+}
+
+
+class ScriptedScores(BaseEstimator):
+    """Scores what `FOLD_SCORES` says of a candidate on a fold."""
+
+    def __init__(self, candidate=0):
+        self.candidate = candidate
+
+    def fit(self, X, y=None):
+        return self
+
+    def score(self, X, y=None):
+        return FOLD_SCORES[self.candidate, X[0, 0]]
 
 
 class PruneAll(optuna.pruners.BasePruner):
@@ -111,3 +155,87 @@ def test_each_state_has_a_pruner_of_its_own():
 def test_states_stay_with_the_study(study):
     assert not make_state(study)[0].is_picklable
     assert OptunaPrunerRule().start(study, None).reports_values
+
+
+def test_a_stored_trial_leaves_behind_what_it_had_reported_and_which_rungs_it_had_reached():
+    study = optuna.create_study(direction="maximize", pruner=SuccessiveHalvingPruner(1, 2))
+    tell(study, *make_state(study), 0.5, 0.75, 1.0)
+    stored = study.trials[0]
+    again = optuna.create_study(direction="maximize", pruner=SuccessiveHalvingPruner(1, 2))
+    trial = again.ask()
+    tracker = OptunaPrunerRule().start(again, None)
+    outcome = Outcome(Status.COMPLETE, progress(0.5, 0.75, 1.0).folds)
+
+    replayed = tracker.replay(trial, stored, outcome, tracker.make_pruner_state(trial), is_anew=False)
+
+    assert replayed is outcome
+    assert again.trials[0].intermediate_values == stored.intermediate_values
+    assert again.trials[0].system_attrs == stored.system_attrs != {}
+
+
+def test_in_a_study_that_differs_the_pruner_is_asked_again(study):
+    tell(study, *make_state(study), 0.5, 0.7)
+    tracker = OptunaPrunerRule().start(study, None)
+    stored = optuna.create_study().ask()
+    complete, stopped = (Outcome(status, progress(0.4, 0.4).folds) for status in (Status.COMPLETE, Status.PRUNED))
+    above = Outcome(Status.PRUNED, progress(0.6, 0.7).folds)
+
+    def replay(outcome):
+        trial = study.ask()
+        state = tracker.make_pruner_state(trial)
+        frozen = study.trials[stored.number]
+        return tracker.replay(trial, frozen, outcome, state, is_anew=True), state
+
+    assert [len(replay(outcome)[0].folds) for outcome in (complete, stopped)] == [1, 1]
+    replayed, state = replay(above)
+    assert replayed is None
+    assert state.allows(progress(0.6))  # measured again: what was reported is not reported twice
+
+
+def search_scripted(pruner):
+    rows = np.arange(5)
+    folds = [(rows[rows != fold], rows[rows == fold]) for fold in rows]
+    space = {"candidate": list(range(len(FOLD_SCORES)))}
+    search = OptunaSearchCV(ScriptedScores(), space, cv=folds, pruner=pruner, refit=False, look_ahead=1)
+    return search.fit(rows[:, None])
+
+
+def optimize_as_documented(pruner, compares_instances):
+    """Measure the same candidates by Optuna alone, as the examples of its pruners do; a last fold prunes nothing."""
+    study = optuna.create_study(study_name="sklearn_autotune", direction="maximize", pruner=pruner)
+    for scores in FOLD_SCORES:
+        trial = study.ask()
+        for n_folds in range(1, 6):
+            trial.report(scores[n_folds - 1] if compares_instances else np.mean(scores[:n_folds]), n_folds - 1)
+            if n_folds < 5 and trial.should_prune():
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                break
+        else:
+            study.tell(trial, np.mean(scores))
+    return study
+
+
+@pytest.mark.parametrize(("make_pruner", "compares_instances"), PRUNERS.values(), ids=PRUNERS)
+def test_each_pruner_of_optunas_gets_what_its_documentation_asks_for(make_pruner, compares_instances):
+    found = search_scripted(make_pruner()).study_.trials
+    expected = optimize_as_documented(make_pruner(), compares_instances).trials
+
+    assert [trial.state.name for trial in found] == [trial.state.name for trial in expected]
+    for trial, other in zip(found, expected, strict=True):
+        assert trial.intermediate_values == pytest.approx(other.intermediate_values)
+    assert {"PRUNED", "COMPLETE"} == {trial.state.name for trial in found}
+
+
+def test_hyperband_finds_the_number_of_folds_by_itself():
+    by_itself = search_scripted(HyperbandPruner(min_resource=1, max_resource="auto", reduction_factor=2))
+    told = search_scripted(HyperbandPruner(min_resource=1, max_resource=5, reduction_factor=2))
+
+    assert by_itself.trials_["status"].tolist() == told.trials_["status"].tolist()
+
+
+def test_the_signed_rank_test_compares_fold_scores_of_all_rungs(study):
+    study.pruner = WilcoxonPruner()
+    state, trial = make_state(study)
+    state.allows(progress(0.5, 1.0, curve=(Rung(10, (0.25, 0.75)), Rung(30, (0.5, 1.0)))))
+
+    assert study.trials[trial.number].intermediate_values == {0: 0.25, 1: 0.75, 2: 0.5, 3: 1.0}

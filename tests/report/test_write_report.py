@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from scipy.stats import loguniform
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -18,7 +19,7 @@ from sklearn.svm import SVC
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, compare
 from sklearn_autotune.report import _write_report, write_report
-from tests.toys import CountingClassifier, FailingClassifier
+from tests.toys import CountingClassifier, FailingClassifier, MisbehavingClassifier
 
 X, Y = np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2
 
@@ -175,6 +176,24 @@ def test_failures_are_listed_with_their_errors(tmp_path, no_figures):
 
     assert "2 × ValueError: the toy fails on purpose (trials 1, 2)" in page.texts()
     assert "Traceback" in page.texts()
+
+
+def test_long_errors_are_cut_and_lone_surrogates_do_not_break_the_page(tmp_path):
+    toy = MisbehavingClassifier(where="fit", what=FailingLong)
+    space = {"a": [1, 2, 5, 6], "b": ["\ud800", "plain"], "log": [None, ("\udcff",)]}
+    with pytest.warns(FitFailedWarning), pytest.warns(UserWarning, match="non-finite"):
+        search = OptunaSearchCV(toy, space, cv=2).fit(X, Y)
+
+    page = read(write_report(search, tmp_path / "report.html", title="of \ud800"))
+
+    assert "\\ud800" in page.texts()
+    assert "FailingLong: \\udcff xxx" in page.texts()
+    assert page.texts().count("x" * 400) < 20
+
+
+class FailingLong(ValueError):
+    def __init__(self, message):
+        super().__init__("\udcff " + 1_000_000 * "x")
 
 
 def test_figures_that_do_not_apply_are_listed(tmp_path):

@@ -5,7 +5,15 @@ import json
 import pytest
 
 from sklearn_autotune.cli._commands import EXAMPLE
-from sklearn_autotune.runner._config import Config, ConfigError, hash_config, make_raw_space, read_config
+from sklearn_autotune.runner._config import (
+    Config,
+    ConfigError,
+    hash_config,
+    make_raw_space,
+    read_config,
+    redact_config,
+    redact_config_text,
+)
 
 GOOD = "data: sklearn:iris\ntarget: target\n"
 
@@ -68,7 +76,7 @@ def test_a_key_that_is_needed_and_a_file_that_is_not_there(read, tmp_path):
 
 
 def test_code_in_yaml_is_not_run(read):
-    with pytest.raises(ConfigError, match="could not determine a constructor"):
+    with pytest.raises(ConfigError, match="line 3: a tag, which begins with '!', is not read"):
         read(GOOD + "seed: !!python/object/apply:os.getpid []")
 
 
@@ -109,3 +117,56 @@ def test_the_example_is_a_configuration_and_the_schema_knows_all_its_keys(read):
     assert json.loads(json.dumps(schema)) == schema
     assert set(schema["properties"]) - {"study_name"} <= commented
     assert schema["additionalProperties"] is False
+
+
+def test_what_is_said_of_a_configuration_is_short(read):
+    with pytest.raises(ConfigError) as caught:
+        read(GOOD + "".join(f"key{number}: 1\n" for number in range(100)) + f"cv: {'x' * 5000}\n")
+
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 21
+    assert lines[-1].endswith("and 81 more")
+    assert max(map(len, lines)) < 500
+
+
+SECRET = (
+    GOOD
+    + """model_type: logistic
+storage: {url}
+# once postgresql://you:pa55word@host/db
+tracking: {{uri: 'https://me:pa55word@host'}}
+"""
+)
+URLS = [
+    "postgresql://me:pa55word@host/db?sslpassword=pa55word",
+    "'postgresql://me:pa55word and more@host/db'",
+    '"postgresql://me:p\\x6155word@host/db"',
+    '"postgresql://me:\\\n  pa55word@host/db"',
+]
+
+
+@pytest.mark.parametrize("url", URLS, ids=["plain", "spaces", "escaped", "over two lines"])
+def test_the_secrets_of_a_configuration_are_left_out_of_what_is_written(read, url):
+    text = SECRET.format(url=url)
+    config = read(text)
+    assert "pa55word" in config.storage
+
+    written = redact_config_text(text, config)
+
+    assert "55word" not in written + json.dumps(redact_config(config))
+    assert redact_config(read(written)) == redact_config(config)
+    assert hash_config(read(written)) == hash_config(config)
+
+
+def test_a_configuration_without_secrets_is_written_as_it_is(read):
+    text = GOOD + "model_type: logistic  # the plain one\nstorage: trials.db\n"
+
+    assert redact_config_text(text, read(text)) == text
+
+
+def test_a_password_is_in_no_message_about_a_configuration(read):
+    with pytest.raises(ConfigError) as caught:
+        read(GOOD + "tracking: https://me:pa55word@host\nstorage: [postgresql://me:pa55word@host/db]")
+
+    assert "pa55word" not in str(caught.value)
+    assert "me:***@host/db" in str(caught.value)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from sklearn_autotune.__main__ import main
+from sklearn_autotune.runner._config import ConfigError
+from sklearn_autotune.runner._data import read_table
 from tests.runs import parts_of
 
 
@@ -75,3 +77,33 @@ def test_what_the_data_show_to_be_impossible_is_refused_and_nothing_is_written(
 
     assert message in capsys.readouterr().err
     assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_doubled_header_is_refused_by_its_name(tmp_path):
+    for header in ("kind,size,kind", "kind,size,size", 'kind,"size","size"'):
+        (tmp_path / "table.csv").write_text(f"{header}\na,1,2\nb,3,4\n")
+
+        with pytest.raises(ConfigError, match="more than one column is called"):
+            read_table("table.csv", tmp_path, "kind")
+    (tmp_path / "table.csv").write_text("kind,size,size.1\na,1,2\n")
+    assert list(read_table("table.csv", tmp_path, "kind")) == ["kind", "size", "size.1"]
+
+
+def test_a_target_of_words_keeps_those_that_look_missing(tmp_path):
+    words = ["NA", "null", "None", "nan", "n/a", "EU"]
+    (tmp_path / "table.csv").write_text("kind,feature\n" + "".join(f"{word},{word}\n" for word in words) + ",1\n")
+
+    table = read_table("table.csv", tmp_path, "kind")
+
+    assert table["kind"].tolist()[:-1] == words
+    assert table["kind"].isna().tolist() == [False] * 6 + [True]
+    assert table["feature"].isna().tolist() == [True] * 5 + [False, False]
+
+
+def test_a_target_of_numbers_or_flags_has_gaps_where_it_says_so(tmp_path):
+    (tmp_path / "table.csv").write_text("price,sold\n1.5,True\nNA,NA\n,\n")
+
+    table = read_table("table.csv", tmp_path, "price")
+
+    assert table["price"].isna().tolist() == [False, True, True]
+    assert read_table("table.csv", tmp_path, "sold")["sold"].tolist()[0] is True

@@ -2,9 +2,13 @@
 
 import json
 import os
+import pkgutil
 import subprocess
+from importlib import import_module
 from pathlib import Path
+from typing import Protocol
 
+import joblib
 import numpy as np
 import pytest
 import skops.io
@@ -12,9 +16,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_autotune import runner
+from sklearn_autotune import inference, runner
 from sklearn_autotune.__main__ import main
+from sklearn_autotune.runner._config import read_config
 from sklearn_autotune.runner._folder import (
+    TRUSTED_TYPES,
     RunFolderError,
     compute_sha256,
     load_model,
@@ -24,7 +30,8 @@ from sklearn_autotune.runner._folder import (
     write_folder_atomically,
     write_json,
 )
-from tests.runs import QUICK, SHORT, load_metadata
+from sklearn_autotune.runner._search import make_search
+from tests.runs import QUICK, SHORT, load_metadata, parts_of
 from tests.toys import CountingClassifier
 
 
@@ -51,7 +58,7 @@ def test_a_run_that_fails_leaves_nothing(write, tmp_path, capsys):
 def test_a_model_that_was_changed_is_not_loaded(copied, tmp_path, capsys):
     (copied / "model.joblib").write_bytes(b"something else")
 
-    assert main(["predict", str(copied), str(tmp_path / "data.parquet")]) == 2
+    assert main(["predict", str(copied), str(tmp_path / "data.parquet"), "--trust"]) == 2
     assert "not the file that was written" in capsys.readouterr().err
     assert main(["verify", str(tmp_path)]) == 2
     assert "no run folder" in capsys.readouterr().err
@@ -81,6 +88,12 @@ def test_a_folder_appears_whole_and_with_the_permissions_of_any_other(tmp_path):
         raise AssertionError("nothing is to be written here")
 
 
+def test_a_lone_surrogate_is_written_and_read_again(tmp_path):
+    write_json(tmp_path / "file.json", {"\ud800": ["\udcff", "é"]})
+
+    assert json.loads((tmp_path / "file.json").read_text(encoding="utf-8")) == {"\ud800": ["\udcff", "é"]}
+
+
 def test_metadata_are_standard_json(tmp_path):
     content = {"score": np.float64("nan"), "rows": np.arange(2), 3: ("a", Path("b")), "inf": float("inf")}
 
@@ -108,17 +121,114 @@ def test_what_is_no_run_folder_is_refused(text, message, tmp_path):
         read_metadata(tmp_path)
 
 
+class Exploit:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def claim(folder, **entry):
+    """Write the metadata of a folder whose model is said to be this."""
+    path = folder / entry["file"]
+    entry = {"format": "joblib", "sha256": compute_sha256(path)} | entry
+    metadata = {"kind": "run", "model": entry, "script": {"file": "model.py", "missing_because": None}}
+    write_json(folder / "metadata.json", metadata)
+    return metadata
+
+
+def test_no_code_of_a_folder_is_run_without_trust(tmp_path):
+    folder, trace = tmp_path / "run", tmp_path / "trace"
+    folder.mkdir()
+    joblib.dump(Exploit(trace), folder / "model.joblib")
+    joblib.dump(Exploit(trace), folder / "model.skops")
+    (folder / "model.py").write_text(f"import os; os.mkdir({str(trace)!r})")
+
+    metadata = claim(folder, file="model.joblib")
+    for use in (runner.load, runner.verify, lambda path: runner.verify(path, refit=True)):
+        with pytest.raises(RunFolderError, match=r"If you trust whoever wrote this folder, say so: "):
+            use(folder)
+    for trust in (False, True):  # whatever the metadata say of a file, it is not read in another way
+        with pytest.raises(RunFolderError, match="no skops file"):
+            load_model(folder, claim(folder, file="model.skops", format="skops"), trust=trust)
+        with pytest.raises(RunFolderError, match=r"the model is .model\.skops., but a run folder.s is model"):
+            load_model(folder, claim(folder, file="model.skops"), trust=trust)
+        with pytest.raises(RunFolderError, match="the model's format is 'pickle'; known are joblib, skops"):
+            load_model(folder, claim(folder, file="model.joblib", format="pickle"), trust=trust)
+    assert not trace.exists()
+
+    load_model(folder, metadata, trust=True)
+
+    assert trace.exists()
+
+
+def test_metadata_lead_to_no_file_outside_of_the_folder(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    joblib.dump("outside", tmp_path / "model.joblib")
+    for name in ("../model.joblib", str(tmp_path / "model.joblib"), "./model.joblib"):
+        with pytest.raises(RunFolderError, match=r"but a run folder's is model\.joblib"):
+            load_model(folder, {"model": {"file": name, "format": "joblib", "sha256": ""}}, trust=True)
+
+    (folder / "model.joblib").symlink_to(tmp_path / "model.joblib")
+
+    with pytest.raises(RunFolderError, match="the model is a link; copy the file itself"):
+        load_model(folder, claim(folder, file="model.joblib"), trust=True)
+
+
+def test_trusted_types_are_there_and_functions_that_do_something_are_not_among_them():
+    for name in TRUSTED_TYPES:
+        module, _, kind = name.rpartition(".")
+        assert callable(getattr(import_module(module), kind))
+    for name in ("numpy.load", "sklearn.datasets.fetch_openml", "sklearn_autotune.runner.run", "builtins.eval"):
+        assert name not in TRUSTED_TYPES
+
+
+def test_every_part_of_a_kept_model_is_a_trusted_type():
+    for module in pkgutil.iter_modules(inference.__path__, "sklearn_autotune.inference."):
+        for name, kind in vars(import_module(module.name)).items():
+            if isinstance(kind, type) and kind.__module__ == module.name and not name.startswith("_"):
+                assert f"{module.name}.{name}" in TRUSTED_TYPES or issubclass(kind, Protocol)
+
+
+FAMILIES = {
+    "auto": "n_trials: 4\ntimeout: 30\nspace: {}\n",
+    "hist_gradient_boosting": "n_trials: 1\nspace: {max_iter: 10}\n",
+    "lightgbm": "n_trials: 1\nspace: {n_estimators: 10}\n",
+    "gradient_boosting": "n_trials: 1\nspace: {n_estimators: 10}\n",
+    "neighbors": "n_trials: 1\nspace: {p: 3}\n",
+    "neural": "n_trials: 1\n",
+    "svm": "n_trials: 1\n",
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_model_of_each_kind_is_loaded_without_running_code(family, write, tmp_path, table):
+    path = write(f"model_type: {family}\ncv: 2\n{FAMILIES[family]}")
+    data = parts_of(path)
+    search = make_search(read_config(path), data, tmp_path).fit(data.train.X, data.train.y)
+    model = search.deployed_model()
+
+    loaded = load_model(tmp_path, {"model": save_model(model, tmp_path, "skops")})
+
+    assert loaded.predict(data.holdout.X).tolist() == model.predict(data.holdout.X).tolist()
+
+
 @pytest.mark.parametrize("kind", ["joblib", "skops"])
 def test_a_model_is_loaded_as_it_was_saved(kind, tmp_path):
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit([[0.0], [1.0], [2.0]], [0, 0, 1])
 
     entry = save_model(model, tmp_path, kind)
 
-    loaded = load_model(tmp_path, {"model": entry})
+    loaded = load_model(tmp_path, {"model": entry}, trust=kind == "joblib")
     assert loaded.predict_proba([[0.3]]).tolist() == model.predict_proba([[0.3]]).tolist()
     (tmp_path / entry["file"]).unlink()
     with pytest.raises(RunFolderError, match="the model is missing"):
-        load_model(tmp_path, {"model": entry})
+        load_model(tmp_path, {"model": entry}, trust=True)
 
 
 def test_the_commit_of_a_folder_and_its_changes_are_known(tmp_path):

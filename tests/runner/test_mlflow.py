@@ -2,10 +2,7 @@
 
 import json
 import os
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,15 +11,18 @@ import pytest
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.runner._config import ConfigError, hash_config, read_config
+from tests.runs import hide
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what it says of its own dependencies
     import mlflow
 
 # SQLAlchemy's, of what MLflow asks of it.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.usefixtures("requirements_once"),
+]
 
-ROOT = Path(__file__).parents[2]
 CONFIG = "data: data.parquet\ntarget: kind\nn_trials: 2\ncv: 2\noutput: {report: false}\n"
 TRACKING = "tracking:\n  uri: sqlite:///mlflow.db\n  experiment: shops\n"
 
@@ -87,10 +87,10 @@ def test_a_run_is_found_by_mlflows_queries_and_its_model_predicts_on_the_raw_tab
     finally:
         mlflow.set_tracking_uri(None)
     raw = table.drop(columns="kind")
-    assert np.asarray(model.predict(raw)).tolist() == runner.predict(folder, raw).table["kind"].tolist()
+    assert np.asarray(model.predict(raw)).tolist() == runner.predict(folder, raw, trust=True).table["kind"].tolist()
     assert sorted(os.listdir(path.parent)) == ["config.yaml", "data.parquet", "mlflow.db", "mlruns", "runs"]
     assert os.listdir(tmp_path / "there") == []
-    assert runner.verify(folder).matches
+    assert runner.verify(folder, trust=True).matches
 
 
 def test_a_comparison_has_a_run_for_each_method(write, capsys):
@@ -166,30 +166,22 @@ def test_a_store_that_breaks_on_the_way_does_not_cost_the_run(write, capsys):
     entry = load_metadata(folder)["tracking"]
     assert entry["run_id"] is None
     assert "not a database" in entry["missing_because"]
-    assert runner.verify(folder).matches
+    assert runner.verify(folder, trust=True).matches
 
 
-def test_without_mlflow_the_message_names_the_extra_and_older_runs_still_verify(write, tmp_path):
-    code = """
-import sys
-import importlib.util as util
-found = util.find_spec
-util.find_spec = lambda name, package=None: None if name == "mlflow" else found(name, package)
-sys.modules["mlflow"] = None
-from sklearn_autotune.__main__ import main
-sys.exit(main(sys.argv[1:]))
-"""
+def test_without_mlflow_the_message_names_the_extra_and_older_runs_still_verify(write, tmp_path, monkeypatch, capsys):
     path = write("model_type: logistic\n" + TRACKING)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run([*command, "run", str(path)], capture_output=True, text=True, env=environment)
-    assert done.returncode == 2
-    assert done.stderr == "error: tracking: needs mlflow: pip install 'sklearn-autotune[mlflow]'\n"
-    assert sorted(os.listdir(path.parent)) == ["config.yaml", "data.parquet"]
-
     folder = runner.run(path, folder=tmp_path / "run")
-    done = subprocess.run([*command, "verify", str(folder)], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
+    new = write("model_type: logistic\n" + TRACKING, name="new.yaml")
+    before = sorted(os.listdir(path.parent))
+    capsys.readouterr()
+
+    hide(monkeypatch, "mlflow")
+
+    assert main(["run", str(new)]) == 2
+    assert capsys.readouterr().err == "error: tracking: needs mlflow: pip install 'sklearn-autotune[mlflow]'\n"
+    assert sorted(os.listdir(path.parent)) == before
+    assert main(["verify", str(folder)]) == 0
 
 
 def test_a_configuration_without_the_later_sections_keeps_its_hash(write):

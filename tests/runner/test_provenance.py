@@ -1,16 +1,15 @@
 """Where a result came from, and its report."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 from sklearn_autotune import runner
+from sklearn_autotune.__main__ import main
 from sklearn_autotune.runner import _config, _provenance
 from sklearn_autotune.runner._config import hash_config, read_config
 from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tags, try_write_report
-from tests.runs import QUICK, SHORT, load_metadata, parts_of
+from tests.runs import QUICK, SHORT, hide, load_metadata, parts_of
 
 
 def test_a_report_that_cannot_be_drawn_does_not_cost_the_run(write, tmp_path, monkeypatch):
@@ -24,32 +23,16 @@ def test_a_report_that_cannot_be_drawn_does_not_cost_the_run(write, tmp_path, mo
     assert (folder / "model.joblib").exists()
 
 
-def test_without_matplotlib_a_report_is_refused_if_asked_for_and_else_left_out(write, tmp_path):
-    code = """
-import sys
-from importlib.abc import MetaPathFinder
-class Absent(MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "matplotlib":
-            raise ModuleNotFoundError(name)
-import importlib.util as util
-found = util.find_spec
-util.find_spec = lambda name, package=None: None if name == "matplotlib" else found(name, package)
-sys.meta_path.insert(0, Absent())
-from sklearn_autotune.__main__ import main
-sys.exit(main(sys.argv[1:]))
-"""
+def test_without_matplotlib_a_report_is_refused_if_asked_for_and_else_left_out(write, tmp_path, monkeypatch, capsys):
+    hide(monkeypatch, "matplotlib")
     asked = write(SHORT + "output: {report: true}", name="asked.yaml")
     before = sorted(os.listdir(tmp_path))
-    done = subprocess.run([sys.executable, "-c", code, "run", str(asked)], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "output.report: true needs matplotlib: pip install 'sklearn-autotune[plot]'" in done.stderr
+    assert main(["run", str(asked)]) == 2
+    assert "output.report: true needs matplotlib: pip install 'sklearn-autotune[plot]'" in capsys.readouterr().err
     assert sorted(os.listdir(tmp_path)) == before
 
-    command = ["run", str(write(SHORT)), "--output", str(tmp_path / "run")]
-    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "no report: matplotlib is not installed" in done.stdout
+    assert main(["run", str(write(SHORT)), "--output", str(tmp_path / "run")]) == 0
+    assert "no report: matplotlib is not installed" in capsys.readouterr().out
 
 
 def test_the_origin_identifies_configuration_data_and_versions(write):

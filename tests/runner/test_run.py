@@ -1,6 +1,8 @@
 """Runs write whole folders or none, can be had again, verified, and predicted with."""
 
 import os
+import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ import pytest
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.runner._config import ConfigError
-from tests.runs import NO_REPORT, load_metadata, parts_of
+from tests.runs import NO_REPORT, SHORT, load_metadata, parts_of
 
 # -- a run ---------------------------------------------------------------------------------------------------------
 
@@ -51,6 +53,51 @@ def test_the_same_configuration_gives_the_same_parameters_and_scores(finished, t
         assert again[name] == first[name]
 
 
+def edit(path):
+    """Return a callback that changes a configuration, and commits the change."""
+
+    def change(*_args):
+        path.write_text("data: something else\n")
+        git(path.parent, "commit", "--allow-empty", "-aqm", "changed")
+
+    return change
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("command", [runner.run, runner.compare])
+def test_the_folder_tells_of_what_was_run_though_the_file_changes_meanwhile(command, write, tmp_path):
+    path = write(SHORT + ("compare: {methods: [random]}\n" if command is runner.compare else "") + NO_REPORT)
+    text = path.read_text()
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "as it is run")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+
+    folder = command(path, folder=tmp_path / "run", callbacks=[edit(path)])
+
+    assert path.read_text() != text
+    assert (folder / "config.yaml").read_text() == text
+    found = load_metadata(folder)
+    assert found["config"]["data"] == "data.parquet"
+    assert found["git"] == {"commit": commit, "has_changes": False}
+
+
+def test_a_configuration_that_was_edited_in_the_folder_does_not_verify(copied, finished):
+    folder, path = finished
+    assert runner.verify(folder, base=path.parent).matches
+    with (copied / "config.yaml").open("a") as file:
+        file.write("n_trials: 100\n")
+
+    failed = [check["name"] for check in runner.verify(copied, base=path.parent).checks if not check["matches"]]
+
+    assert failed == ["config.yaml"]
+
+
 def test_the_script_of_a_run_predicts_what_its_model_predicts(finished, table):
     folder, path = finished
     parts = parts_of(path)
@@ -59,7 +106,7 @@ def test_the_script_of_a_run_predicts_what_its_model_predicts(finished, table):
 
     model = namespace["fit"](parts.train.X, parts.train.y)
 
-    predicted = runner.predict(folder, table).table["kind"]
+    predicted = runner.predict(folder, table, trust=True).table["kind"]
     assert predicted.tolist() == namespace["predict"](model, table[namespace["COLUMNS"]]).tolist()
 
 
@@ -92,13 +139,13 @@ def test_every_method_gives_a_model_that_verifies_and_predicts(method, write, tm
 
     folder = runner.run(path, folder=tmp_path / "run")
 
-    verdict = runner.verify(folder, refit=True)
+    verdict = runner.verify(folder, refit=True, trust=True)
     assert verdict.matches, verdict.checks
     namespace = {}
     monkeypatch.chdir(folder)
     exec(load_metadata(folder)["model"]["how_to_load"], namespace)
     assert namespace["model"].classes_.tolist() == ["bad", "good"]
-    found = runner.predict(folder, table.drop(columns="kind"))
+    found = runner.predict(folder, table.drop(columns="kind"), trust=True)
     assert set(found.table["kind"]) <= {"good", "bad"}
     np.testing.assert_allclose(found.table[["probability_bad", "probability_good"]].sum(axis=1), 1, rtol=1e-6)
 
@@ -111,7 +158,7 @@ def test_a_regression_by_model_selection(write, tmp_path, table):
     found = load_metadata(folder)
     assert found["task"] == "regression"
     assert abs(sum(found["blend"].values()) - 1) < 1e-9
-    assert runner.verify(folder, refit=True).matches
+    assert runner.verify(folder, refit=True, trust=True).matches
     assert found["script"]["file"] == "model.py"
 
 
@@ -122,7 +169,10 @@ def test_columns_that_are_read_as_other_types_still_predict_the_same(finished, t
     folder, _ = finished
     table.to_csv(tmp_path / "new.csv", index=False)
 
-    from_csv, from_parquet = runner.predict(folder, tmp_path / "new.csv"), runner.predict(folder, table)
+    from_csv, from_parquet = (
+        runner.predict(folder, tmp_path / "new.csv", trust=True),
+        runner.predict(folder, table, trust=True),
+    )
 
     pd.testing.assert_frame_equal(from_csv.table, from_parquet.table)
     assert from_csv.drift == []
@@ -141,3 +191,17 @@ def test_predict_refuses_what_the_model_cannot_read(change, message, finished, t
         runner.predict(finished[0], change(table))
 
     assert message in str(caught.value)
+
+
+def test_a_script_of_another_model_does_not_verify(finished, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    script = folder / "model.py"
+    script.write_text(
+        script.read_text().replace("return make_model().fit(X, y)", "return make_model().fit(X, y[::-1])")
+    )
+
+    verdict = runner.verify(folder, refit=True)
+
+    (check,) = [check for check in verdict.checks if check["name"] == "predictions, fitted again"]
+    assert not verdict.matches
+    assert "differs in" in check["found"]

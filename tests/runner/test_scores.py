@@ -69,8 +69,8 @@ def test_the_log_loss_of_rows_without_one_of_the_classes_is_computed():
     assert make_run_scorer("neg_log_loss", classes)(model, np.zeros((2, 1)), [0, 1]) == pytest.approx(-np.log(3))
 
 
-def test_fold_scores_are_the_winners_with_a_t_interval_and_a_baseline():
-    train, _ = cut(load_iris(return_X_y=True), 150)
+def test_fold_scores_are_the_winners_with_the_corrected_interval_and_a_baseline():
+    train, _ = cut(load_iris(return_X_y=True), 148)
     folds = KFold(4)
     search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": [0.001, 1.0]}, cv=folds).fit(train.X, train.y)
 
@@ -80,6 +80,8 @@ def test_fold_scores_are_the_winners_with_a_t_interval_and_a_baseline():
     assert scores["scores"] == winner.tolist()
     assert scores["mean"] == pytest.approx(winner.mean())
     low, high = scores["interval"]
-    half = 3.182446 * winner.std(ddof=1) / 2  # Student's t, three degrees of freedom
+    # Student's t with three degrees of freedom; a test part has a third of the rows of a training part.
+    half = 3.182446 * winner.std(ddof=1) * np.sqrt(1 / 4 + 1 / 3)
     assert (low, high) == pytest.approx((winner.mean() - half, winner.mean() + half), rel=1e-6)
+    assert "corrected resampled t-test" in scores["interval_is"]
     assert scores["baseline"] < 0.5

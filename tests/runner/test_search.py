@@ -27,7 +27,7 @@ def test_model_selection_takes_ranges_and_values_for_families(write, tmp_path):
     assert trials.loc[seen == "forest", "param_forest__max_features"].between(0.5, 0.6).all()
     assert set(trials.loc[seen == "svm", "param_svm__C"]) <= {3, 4}
     assert trials.loc[seen == "xgboost", "param_xgboost__max_depth"].between(2, 3).all()
-    assert runner.verify(folder, refit=True).matches
+    assert runner.verify(folder, refit=True, trust=True).matches
     assert load_metadata(folder)["script"]["file"] == "model.py"
 
 

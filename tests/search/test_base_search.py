@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import traceback
 
 import cloudpickle
 import joblib
@@ -11,8 +12,13 @@ import pandas as pd
 import pytest
 from scipy.stats import uniform
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils import estimator_html_repr
 
-from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
+from sklearn_autotune.exceptions import StudyStorageError
 from tests.search.small_search import knn_search
 from tests.toys import CountingClassifier, table
 
@@ -118,3 +124,46 @@ def test_a_fit_that_fails_leaves_nothing_of_the_fit_before(data):
 
     assert not hasattr(search, "best_estimator_")
     assert not hasattr(search, "cv_results_")
+
+
+# -- secrets ---------------------------------------------------------------------------------------------------------
+
+URL = "postgresql://me:pa55word@localhost:1/db?sslpassword=pa55word"
+
+
+def make_holders(search):
+    """The search, and what may hold it: nothing of them may show its password."""
+    return [search, clone(search), TransformedTargetRegressor(search), make_pipeline(MinMaxScaler(), clone(search))]
+
+
+@pytest.mark.parametrize("kind", [knn_search, TunedXGBClassifier], ids=["search", "booster"])
+def test_a_password_is_in_no_text_and_no_pickle_of_a_search(kind):
+    for holder in make_holders(kind(storage=URL)):
+        assert "me:***@localhost" in repr(holder)
+        assert "pa55word" not in repr(holder) + estimator_html_repr(holder)
+        for dumps in (pickle.dumps, cloudpickle.dumps):
+            assert b"pa55word" not in dumps(holder)
+
+
+def test_a_password_stays_in_clones_and_parameters():
+    search = knn_search(storage=URL)
+
+    assert search.storage == clone(clone(search)).storage == search.get_params()["storage"] == URL
+    assert make_pipeline(search).get_params()["optunasearchcv__storage"] == URL
+
+
+def test_a_search_whose_password_was_left_out_says_so_before_it_fits(data):
+    loaded = pickle.loads(pickle.dumps(knn_search(storage=URL)))
+
+    with pytest.raises(ValueError, match=r"me:\*\*\*@localhost.* came without its password"):
+        loaded.fit(*data)
+    assert table(loaded.set_params(storage=None).fit(*data)) == table(knn_search().fit(*data))
+
+
+def test_a_server_that_cannot_be_reached_is_named_without_its_password(data):
+    pytest.importorskip("pymysql")
+
+    with pytest.raises(StudyStorageError) as caught:
+        knn_search(storage=URL.replace("postgresql", "mysql+pymysql").partition("?")[0]).fit(*data)
+
+    assert "pa55word" not in "".join(traceback.format_exception(caught.value))

@@ -1,9 +1,8 @@
 """A budget leaves time for the final fit; a stopping rule goes by what has been told."""
 
-import time
-
 import pytest
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import FoldScore, Outcome
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._budget import Budget, StoppingRule
@@ -23,7 +22,7 @@ def test_without_a_deadline_there_is_always_time():
 
 @pytest.mark.parametrize(("refit", "reserved"), [(True, 5.0), (False, 0.0)])
 def test_a_quarter_more_than_the_slowest_fit_is_kept_for_the_final_one(refit, reserved):
-    deadline = time.time() + 1000
+    deadline = clock.now() + 1000
     budget = Budget(3, deadline, refit)
     for seconds in ((1.0, 4.0), (2.0,), ()):
         budget.add_outcome(outcome(Status.COMPLETE, *seconds))
@@ -32,8 +31,17 @@ def test_a_quarter_more_than_the_slowest_fit_is_kept_for_the_final_one(refit, re
     assert not budget.is_spent
 
 
+def test_the_final_fit_is_estimated_as_the_search_says():
+    deadline = clock.now() + 1000
+    budget = Budget(3, deadline, estimate_final_seconds=lambda fit_seconds: 1.5 * (fit_seconds + 2.0))
+
+    budget.add_outcome(outcome(Status.COMPLETE, 4.0, 2.0))
+
+    assert budget.search_deadline == deadline - 9.0
+
+
 def test_a_budget_is_spent_when_only_the_time_for_the_final_fit_is_left():
-    budget = Budget(3, time.time() + 2.0)
+    budget = Budget(3, clock.now() + 2.0)
     budget.add_outcome(outcome(Status.COMPLETE, 4.0))
 
     assert budget.is_spent

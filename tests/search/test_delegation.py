@@ -96,3 +96,21 @@ def test_html_and_text_before_and_after_fit(data):
     assert "best_estimator_: Pipeline" in after
     assert search._repr_html_() is not None
     assert repr(search).startswith("OptunaSearchCV(")
+
+
+@pytest.mark.parametrize(
+    ("scoring", "scorer_name"),
+    [
+        (["accuracy", "neg_log_loss"], r"search.scorer_\['accuracy'\]\("),
+        (lambda estimator, X, y: {"a": estimator.score(X, y), "b": 0.0}, r"search.scorer_\("),
+    ],
+    ids=["names", "function"],
+)
+def test_score_under_a_function_as_refit_says_that_it_cannot_tell_which_score_is_meant(data, scoring, scorer_name):
+    search = OptunaSearchCV(
+        KNeighborsClassifier(), {"n_neighbors": [3]}, cv=2, scoring=scoring, refit=lambda results: 0
+    )
+    search.fit(*data)
+
+    with pytest.raises(ValueError, match=f"refit is a function, so score cannot tell which of .*: {scorer_name}"):
+        search.score(*data)

@@ -15,6 +15,7 @@ from sklearn_autotune import OptunaSearchCV
 from tests.toys import (
     CountingClassifier,
     FailingClassifier,
+    MisbehavingClassifier,
     OddlyFailingClassifier,
     PickyClassifier,
     SleepingClassifier,
@@ -135,6 +136,73 @@ def test_if_nothing_fits_the_error_is_scikit_learns(data, error_score):
         search.fit(*data)
 
     assert not hasattr(search, "best_estimator_")
+
+
+@pytest.mark.parametrize("error_score", [np.nan, 0.0, 1e9])
+@pytest.mark.parametrize("scoring", [None, "accuracy", ["accuracy", "f1"]], ids=str)
+@pytest.mark.parametrize("rows", [-np.inf, 15], ids=["every fold", "one fold"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_candidate_that_cannot_predict_never_wins_whatever_the_error_score(data, error_score, scoring, rows, n_jobs):
+    toy = MisbehavingClassifier(where="predict", rows=rows)
+    refit = "accuracy" if isinstance(scoring, list) else True
+    search = OptunaSearchCV(
+        toy, {"a": [5, 1, 4, 3]}, cv=KFold(3), error_score=error_score, scoring=scoring, refit=refit, n_jobs=n_jobs
+    )
+
+    with joblib.parallel_config(backend="threading"):
+        caught = fit_and_catch(search, data)
+
+    name = "score" if refit is True else refit
+    assert statuses(search) == ["failed", "complete", "failed", "complete"]
+    assert search.best_params_["a"] in (1, 3)
+    assert np.isfinite(search.best_score_)
+    assert search.best_score_ == search.cv_results_[f"mean_test_{name}"][search.best_index_]
+    assert all("ValueError: the toy misbehaves" in search.trials_["error"][row] for row in (0, 2))
+    assert sum("Scoring failed" in str(w.message) for w in caught) == 1
+    assert all(search.study_.trials[row].value is None for row in (0, 2))
+
+
+@pytest.mark.parametrize("error_score", [np.nan, 0.0])
+@pytest.mark.parametrize("refit", [True, False])
+def test_if_no_candidate_can_predict_one_error_says_why_and_nothing_is_fitted_on_all_rows(
+    data, error_score, refit, tmp_path
+):
+    toy = MisbehavingClassifier(where="predict", log=str(tmp_path / "log"))
+    search = OptunaSearchCV(toy, {"a": [4, 5]}, cv=2, error_score=error_score, refit=refit)
+
+    with pytest.raises(ValueError, match=r"No candidate has a score.*2 failed[\s\S]*trial 0:[\s\S]*the toy misbehaves"):
+        search.fit(*data)
+
+    assert {entry["rows"] for entry in read_log(tmp_path / "log")} == {15}
+    assert statuses(search) == ["failed", "failed"]
+    np.testing.assert_array_equal(search.cv_results_["mean_test_score"], [error_score] * 2)
+    assert not hasattr(search, "best_index_")
+
+
+def test_of_several_scores_one_that_does_not_decide_fails_nobody(data):
+    scoring = {"good": "accuracy", "bad": lambda estimator, X, y: 1 / 0}
+    search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, scoring=scoring, refit="good", error_score=0.5)
+
+    caught = fit_and_catch(search, data)
+
+    assert statuses(search) == ["complete", "complete"]
+    assert search.cv_results_["mean_test_bad"].tolist() == [0.5, 0.5]
+    assert "ZeroDivisionError" in search.trials_["error"][0]
+    assert [str(w.message).split(". ")[0] for w in caught] == [
+        "Scoring failed on 4 train-test partitions out of a total of 4"
+    ]
+
+
+def test_a_rung_with_a_failed_fold_is_told_to_neither_the_sampler_nor_the_pruner(data):
+    """With the error score, which no score reaches, nobody would be promoted."""
+    space = {"a": [5, 4, 3, 2, 1], "where": ["fit"]}
+    search = OptunaSearchCV(MisbehavingClassifier(), space, cv=2, resource="n_samples", error_score=1e9, look_ahead=1)
+
+    fit_and_catch(search, data)
+
+    assert statuses(search)[:3] == ["failed", "failed", "complete"]
+    assert [trial.intermediate_values for trial in search.study_.trials[:2]] == [{}, {}]
+    assert search.best_params_["a"] == 3
 
 
 def test_parameters_that_cannot_be_set_are_a_failed_candidate(data):
@@ -273,9 +341,10 @@ def test_a_time_limit_stops_early_and_still_gives_a_fitted_search(data, n_jobs):
 
     n_measured = len(search.cv_results_["params"])
     assert 1 <= n_measured < 500
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    measured = np.isin(search.trials_["status"], ["complete", "pruned"])
+    assert np.isfinite(search.cv_results_["split0_test_score"]).all()
     assert search.predict(data[0]).shape == (30,)
-    assert set(search.trials_["status"]) <= {"complete", "timeout"}
+    assert set(search.trials_["status"][~measured]) <= {"timeout"}
     assert all(trial.state.is_finished() for trial in search.study_.trials)
 
 
@@ -326,14 +395,21 @@ def test_an_exception_in_a_callback_is_raised_and_no_trial_is_left_running(data,
     assert TrialState.RUNNING not in states_in(storage)
 
 
-def test_an_exception_in_a_callable_refit_is_raised(data):
+def test_an_exception_in_a_callable_refit_is_raised_and_the_table_is_on_the_search(data):
+    calls = []
+
     def refit(results):
+        calls.append(results)
         raise LookupError("the choice fails")
 
     search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, refit=refit)
 
     with pytest.raises(LookupError, match="the choice fails"):
         search.fit(*data)
+
+    assert len(calls) == 1
+    assert statuses(search) == ["complete", "complete"]
+    assert len(search.cv_results_["params"]) == 2
 
 
 def test_a_callable_refit_leaves_no_best_score(data):

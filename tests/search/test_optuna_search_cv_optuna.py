@@ -92,7 +92,7 @@ def test_the_default_sampler_finds_better_candidates_than_chance(data):
 
     def best(sampler, seed):
         space = {"a": FloatDistribution(-50, 50)}
-        settings = {"n_trials": 40, "cv": 2, "refit": False, "look_ahead": 2, "random_state": seed}
+        settings = {"n_trials": 40, "cv": 2, "refit": False, "look_ahead": 2, "random_state": seed, "pruner": None}
         return OptunaSearchCV(CountingClassifier(), space, sampler=sampler, **settings).fit(*data).best_score_
 
     ours = [best(None, seed) for seed in range(5)]

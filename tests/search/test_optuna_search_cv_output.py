@@ -83,3 +83,9 @@ def test_a_failed_fold_has_its_line_too(capsys, data):
 
     lines = capsys.readouterr().out.splitlines()
     assert len([line for line in lines if "END" in line and "a=2" in line and "score=nan" in line]) == 2
+
+
+def test_parameters_with_lone_surrogates_are_printed_escaped(capsys, data):
+    OptunaSearchCV(CountingClassifier(), {"b": ["\ud800", "plain"]}, cv=2, verbose=3).fit(*data)
+
+    assert re.search(r"END \.+b=\\ud800;, score=", capsys.readouterr().out)

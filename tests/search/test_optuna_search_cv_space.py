@@ -247,6 +247,33 @@ def test_small_integer_spaces_are_never_measured_twice(data, log, space, sampler
     assert len(read_log(log)) == 2 * min(n_trials, 12)
 
 
+def suggest_stepped(trial):
+    return {"a": trial.suggest_float("a", 0, 0.3, step=0.1)}
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize(
+    "space", [{"a": FloatDistribution(0, 0.3, step=0.1)}, suggest_stepped], ids=["range", "function"]
+)
+@pytest.mark.parametrize(
+    "sampler",
+    [lambda: None, lambda: optuna.samplers.BruteForceSampler(seed=0), lambda: optuna.samplers.NSGAIISampler(seed=0)],
+    ids=["tpe", "brute force", "nsga-ii"],
+)
+def test_each_step_of_a_range_of_floats_is_measured_once_and_stored(data, space, sampler, tmp_path):
+    search = OptunaSearchCV(
+        CountingClassifier(),
+        space,
+        n_trials=6,
+        cv=2,
+        sampler=sampler(),
+        enqueue=[{"a": 0.1 + 0.2}],
+        storage=tmp_path / "study.db",
+    ).fit(*data)
+
+    assert sorted(tried(search, "a")) == [0.0, 0.1, 0.2, 0.3]
+
+
 def test_branches_that_overlap_are_exhausted_by_a_sampler(data, log):
     """Counted branch by branch there are 9 candidates, of which 6 are different; 8 trials are no full grid."""
     space = [{"a": randint(0, 5)}, {"a": [2, 3, 4, 5]}]

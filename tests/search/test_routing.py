@@ -5,15 +5,19 @@ import optuna
 import pytest
 from scipy.sparse import csr_array
 from sklearn import config_context
+from sklearn.base import clone
+from sklearn.datasets import make_classification
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.metrics import accuracy_score, make_scorer
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, LeaveOneGroupOut
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, LeaveOneGroupOut, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
-from tests.toys import CountingClassifier, WeightedClassifier, read_log
+from sklearn_autotune._compat.sklearn import get_scorers
+from sklearn_autotune.search._routing import resolve_scorer
+from tests.toys import CountingClassifier, WeightedClassifier, read_log, table
 
 PRUNERS = [None, optuna.pruners.MedianPruner(n_startup_trials=1)]
 IDS = ["whole", "pruned"]
@@ -38,6 +42,57 @@ def weights_seen(log, method):
             weights = entry["weights"] or [None] * len(entry["rows"])
             seen.update(zip(entry["rows"], weights, strict=True))
     return seen
+
+
+# -- scores ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_names_of_a_set_come_in_alphabetical_order_whatever_the_order_of_the_set():
+    names = ["accuracy", "balanced_accuracy", "f1", "jaccard", "precision", "recall"]  # one of 720 orders
+    scorer = resolve_scorer(DecisionTreeClassifier(), set(names), refit="f1")
+
+    assert list(get_scorers(scorer)) == names
+
+
+def test_a_set_of_scores_gives_the_table_of_the_sorted_list(data):
+    names = ["neg_log_loss", "neg_brier_score", "balanced_accuracy", "accuracy"]
+    settings = {"estimator": DecisionTreeClassifier(random_state=0), "param_distributions": {"max_depth": [1, 2]}}
+
+    def fit(scoring):
+        refit = {"refit": lambda results: 0, "scoring": scoring}
+        return table(OptunaSearchCV(**settings, **refit, cv=2).fit(*data))
+
+    assert list(fit(set(names)).items()) == list(fit(sorted(names)).items())
+
+
+# -- the winner measured again ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("requests", "is_grid_search_only"),
+    [(None, True), ({"fit": True, "score": True}, False), ({"fit": True, "score": False}, False)],
+    ids=["without routing", "routed to fit and score", "routed to fit"],
+)
+def test_with_weights_the_winners_row_is_grid_searchs_and_with_routing_also_that_of_cross_validate(
+    requests, is_grid_search_only
+):
+    X, y = make_classification(n_samples=90, flip_y=0.2, random_state=0)
+    weight = np.random.RandomState(0).uniform(0.1, 3.0, len(y))
+    tree, space = DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 4]}
+    if requests is not None:
+        with config_context(enable_metadata_routing=True):
+            tree.set_fit_request(sample_weight=requests["fit"]).set_score_request(sample_weight=requests["score"])
+
+    with config_context(enable_metadata_routing=requests is not None):
+        ours, theirs = (
+            kind(tree, space, cv=3).fit(X, y, sample_weight=weight) for kind in (OptunaSearchCV, GridSearchCV)
+        )
+        best = clone(tree).set_params(**ours.best_params_)
+        again = cross_validate(best, X, y, cv=3, params={"sample_weight": weight})["test_score"]
+
+    row = [ours.cv_results_[f"split{fold}_test_score"][ours.best_index_] for fold in range(3)]
+    assert row == [theirs.cv_results_[f"split{fold}_test_score"][theirs.best_index_] for fold in range(3)]
+    assert (row != again.tolist()) is is_grid_search_only
 
 
 # -- without routing -------------------------------------------------------------------------------------------------

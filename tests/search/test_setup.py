@@ -1,12 +1,15 @@
 """The task of a search: its folds are drawn once, and shared by all candidates."""
 
 import joblib
+import numpy as np
 import optuna
 import pytest
 from scipy.stats import uniform
 from sklearn.model_selection import KFold, ShuffleSplit
 
-from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune import OptunaSearchCV, compare
+from sklearn_autotune.evaluation import Fold
+from sklearn_autotune.search._setup import check_positions
 from tests.toys import CountingClassifier, table
 
 
@@ -56,3 +59,31 @@ def test_an_unseeded_splitter_gives_all_candidates_the_same_folds(data):
 
     for fold in range(3):  # the score of a fold depends on its rows alone
         assert len(set(search.cv_results_[f"split{fold}_test_score"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        ([101, 102], [0, 1], r"cv gives 102 as a training row of fold 0, but X has 60 rows\. Splits are positions"),
+        ([0, 1], [60], "cv gives 60 as a test row of fold 0"),
+        ([0, 1], [-61], "cv gives -61 as a test row of fold 0"),
+        (["a", "b"], [0, 1], "cv gives np.str_\\('a'\\) of type <U1 as a training row"),
+        ([0.0, 1.0], [2, 3], "of type float64 as a training row"),
+        ([True, False], [2, 3], "of type bool as a training row"),
+    ],
+)
+def test_splits_that_are_no_positions_of_rows_are_refused_before_anything_is_fitted(train, test, message):
+    X, y = np.zeros((60, 1)), np.arange(60) % 2
+    search = OptunaSearchCV(CountingClassifier(), {"a": [1]}, cv=[(train, test)], error_score="raise")
+
+    with pytest.raises(ValueError, match=message):
+        search.fit(X, y)
+    with pytest.raises(ValueError, match=message):
+        compare({"counting": CountingClassifier()}, X, y, cv=[(train, test)])
+
+
+def test_masks_and_positions_from_the_end_are_splits():
+    mask = np.arange(60) < 40
+    for train, test in ((mask, ~mask), (np.arange(40), np.arange(-20, 0)), (list(range(40)), list(range(40, 60)))):
+        check_positions(Fold(0, np.asarray(train), np.asarray(test)), np.zeros((60, 1)))
+    check_positions(Fold(0, np.array([0]), np.array([1])), [["a"], ["b"]])

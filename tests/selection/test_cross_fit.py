@@ -1,16 +1,27 @@
-"""How models are fitted on the folds."""
+"""How models are fitted on the folds, what costs a candidate, and what comes back of it."""
 
+import pickle
 from dataclasses import replace
+from itertools import product
 from typing import ClassVar
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_wine
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.metrics import average_precision_score, get_scorer, make_scorer
+from sklearn.model_selection import KFold, StratifiedKFold, cross_validate
 from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat.sklearn import get_threadpool_controller
-from tests.selection.toy_families import family
+from sklearn_autotune.evaluation import WorkItem, measure
+from sklearn_autotune.families import FAMILIES
+from sklearn_autotune.selection._candidates import make_candidate
+from sklearn_autotune.selection._cross_fit import CrossFitResult
+from tests.selection.toy_families import LockedNB, LockedXGB, UnreadableNB, family, make_cross_fit
+
+CATALOGUE = {one.name: one for one in FAMILIES}
 
 
 def n_threads():
@@ -47,3 +58,207 @@ def test_candidates_are_measured_and_fitted_on_one_thread_each(is_bagged):
             Threaded.seen.clear()
             selector.predict_proba(X[:n_rows])
             assert set(Threaded.seen) == {expected}
+
+
+# -- what costs a candidate ----------------------------------------------------------------------------------------
+
+
+def refuse_some(estimator, X, y):
+    """A score that cannot be computed for predictions of little variance."""
+    if estimator.predict_proba(X)[:, 0].std() < 0.3:
+        raise ArithmeticError("these cannot be scored")
+    return get_scorer("accuracy")(estimator, X, y)
+
+
+def give_no_number(estimator, X, y):
+    return np.inf if estimator.predict_proba(X)[:, 0].std() < 0.3 else get_scorer("accuracy")(estimator, X, y)
+
+
+@pytest.mark.filterwarnings("ignore:Scoring failed on", "ignore:One or more of the test scores")
+@pytest.mark.parametrize(
+    ("scoring", "message"), [(refuse_some, "these cannot be scored"), (give_no_number, "not a finite number")]
+)
+def test_a_scorer_that_fails_costs_the_candidate_alone(scoring, message):
+    X, y = load_wine(return_X_y=True)
+    families = ["baseline", "naive_bayes", "logistic"]
+
+    selector = AutoModelSelector(families=families, n_trials=3, cv=3, scoring=scoring, random_state=0).fit(X, y)
+
+    assert selector.trials_["status"].tolist() == ["failed", "complete", "complete"]
+    assert message in selector.trials_["error"][0]
+    assert selector.score(X, y) > 0.9
+
+
+def test_if_no_candidate_has_a_score_one_error_says_why_before_any_final_fit():
+    scoring = {"exception": fail_always, "no number": lambda *args: 1j, "several": lambda *args: {"a": 1.0, "b": 2.0}}
+    messages = ("nothing can be scored", "must return a number", "takes one score")
+
+    for own, message in zip(scoring.values(), messages, strict=True):
+        Threaded.seen.clear()
+        threaded = replace(family("threaded"), make=lambda shape: Threaded(), is_bagged=False)
+        selector = AutoModelSelector(families=[threaded], n_trials=1, cv=3, scoring=own)
+        with pytest.raises(ValueError, match=message):
+            selector.fit(*load_wine(return_X_y=True))
+        assert len(Threaded.seen) == 2  # one fit and one prediction
+        assert message in selector.trials_["error"][0]
+
+
+def fail_always(estimator, X, y):
+    raise ArithmeticError("nothing can be scored")
+
+
+def test_with_error_score_raise_the_scorers_exception_comes_through():
+    selector = AutoModelSelector(families=["baseline"], scoring=refuse_some, error_score="raise", cv=3, n_trials=1)
+
+    with pytest.raises(ArithmeticError, match="these cannot be scored"):
+        selector.fit(*load_wine(return_X_y=True))
+
+
+# -- scores of the order of predictions ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        "roc_auc",
+        "roc_auc_ovr",
+        "average_precision",
+        make_scorer(average_precision_score, response_method="predict_proba"),
+    ],
+    ids=str,
+)
+def test_scores_of_the_order_are_those_of_the_probabilities_that_models_give(scoring):
+    """Naive Bayes on this table gives probabilities down to 1e-300."""
+    X, y = load_breast_cancer(return_X_y=True)
+    cv = StratifiedKFold(5)
+    selector = AutoModelSelector(families=["naive_bayes"], n_trials=1, cv=cv, scoring=scoring, random_state=0)
+    selector.fit(X, y)
+    model = clone(selector.best_estimator_[-1].estimators_[0].estimator.models[0])
+
+    expected = cross_validate(model, X, y, cv=cv, scoring=scoring)["test_score"]
+
+    measured = [selector.cv_results_[f"split{fold}_test_score"][0] for fold in range(5)]
+    np.testing.assert_allclose(measured, expected, rtol=1e-12)
+    assert selector.best_score_ == pytest.approx(expected.mean(), abs=1e-3)
+
+
+def test_large_values_are_scored_to_the_digit():
+    """Seconds since 1970, of which float32 holds every 128th."""
+    X = np.arange(60.0)[:, None]
+    cross_fit = make_cross_fit([CATALOGUE["ridge"]], X, 1.7e9 + X[:, 0])
+
+    outcome = measure(cross_fit, WorkItem(0, 0, 1, make_candidate(CATALOGUE["ridge"], {"alpha": 1e-4})))
+
+    assert max(abs(fold.test) for fold in outcome.folds) < 0.01
+
+
+# -- classes that a training part lacks ----------------------------------------------------------------------------
+
+
+def draw_table(*class_sizes):
+    """A table whose first column tells the large classes, and its target."""
+    random = np.random.RandomState(0)
+    y = np.repeat(np.arange(len(class_sizes)), class_sizes)
+    X = random.normal(size=(len(y), 3))
+    X[:, 0] += y
+    order = random.permutation(len(y))
+    return X[order], y[order]
+
+
+# Those that number the classes, or divide their rows by class.
+PARTICULAR = ["lightgbm", "xgboost", "hist_gradient_boosting", "svm"]
+OTHERS = ["baseline", "logistic", "neural", "neighbors", "naive_bayes"]
+
+
+@pytest.mark.parametrize(
+    ("name", "class_sizes"),
+    [*product(PARTICULAR, [(40, 1, 40), (40, 40, 2), (3, 40, 40)]), *product(OTHERS, [(40, 1, 40)])],
+)
+def test_no_family_is_lost_to_a_class_of_few_rows(name, class_sizes):
+    X, y = draw_table(*class_sizes)
+
+    selector = AutoModelSelector(families=[name], n_trials=1, cv=KFold(3), random_state=0).fit(X, y)
+
+    probabilities = selector.predict_proba(X)
+    assert probabilities.shape == (len(y), 3)
+    large = y != np.argmin(class_sizes)
+    is_better_than_chance = (probabilities.argmax(axis=1) == y)[large].mean() > 0.6
+    assert is_better_than_chance or name == "baseline"
+
+
+@pytest.mark.parametrize("one", ["xgboost", "hist_gradient_boosting"])
+def test_a_class_that_the_training_part_lacks_has_the_probability_0(one):
+    X, y = draw_table(40, 1, 40)
+    cross_fit = make_cross_fit([CATALOGUE[one]], X, y)
+    rows = np.flatnonzero(y != 1)
+
+    model = cross_fit.fit_on(
+        CATALOGUE[one], make_candidate(CATALOGUE[one], {}), rows, early_stopping_rows=np.arange(81)
+    )
+
+    assert model[-1].classes_.tolist() == [0, 2]
+    assert (model[-1].classes_[model.predict_proba(X).argmax(axis=1)] == y).mean() > 0.8
+
+
+def test_early_stopping_uses_training_rows_if_all_test_rows_are_of_classes_that_training_lacks():
+    X, y = draw_table(40, 4, 40)
+    cross_fit = make_cross_fit([CATALOGUE["xgboost"]], X, y)
+    candidate = make_candidate(CATALOGUE["xgboost"], {"learning_rate": 0.3})
+    train, test = np.flatnonzero(y != 1), np.flatnonzero(y == 1)
+
+    model = cross_fit.fit_on(CATALOGUE["xgboost"], candidate, train, early_stopping_rows=test)
+
+    assert model[-1].classes_.tolist() == [0, 2]
+    assert model[-1].model_.best_iteration < 500
+
+
+def test_many_small_classes_are_no_trouble_for_early_stopping():
+    """A tenth of the rows is fewer than there are classes."""
+    X, y = draw_table(*[7] * 8)
+
+    selector = AutoModelSelector(families=["hist_gradient_boosting"], n_trials=1, cv=3, random_state=0).fit(X, y)
+
+    assert selector.trials_["status"].tolist() == ["complete"]
+
+
+def test_two_rows_of_one_of_two_classes_are_enough_for_a_support_vector_machine():
+    X, y = draw_table(40, 3)
+
+    selector = AutoModelSelector(families=["svm"], n_trials=1, cv=3, random_state=0).fit(X, y)
+
+    assert selector.trials_["status"].tolist() == ["complete"]
+
+
+# -- models that cannot be pickled ---------------------------------------------------------------------------------
+
+
+def make_own_family(kind):
+    if kind is LockedXGB:
+        return replace(
+            CATALOGUE["xgboost"], make=lambda shape: LockedXGB(n_estimators=40, early_stopping_rounds=5, n_jobs=1)
+        )
+    return replace(family("own"), make=lambda shape: kind())
+
+
+@pytest.mark.parametrize("kind", [LockedNB, LockedXGB])
+def test_models_that_cannot_be_pickled_give_the_same_selector_with_several_jobs(kind):
+    X, y = load_breast_cancer(return_X_y=True)
+    alone, parallel = (
+        AutoModelSelector(families=[make_own_family(kind)], n_trials=2, cv=3, n_jobs=n_jobs, random_state=0).fit(X, y)
+        for n_jobs in (1, 2)
+    )
+
+    assert parallel.blend_weights_ == alone.blend_weights_
+    np.testing.assert_array_equal(parallel.predict_proba(X), alone.predict_proba(X))
+
+
+@pytest.mark.parametrize("kind", [LockedNB, UnreadableNB, GaussianNB])
+def test_a_result_goes_without_the_models_that_cannot_be_pickled(kind):
+    X, y = load_wine(return_X_y=True)
+
+    sent = pickle.loads(pickle.dumps(CrossFitResult([y], models=[kind().fit(X, y)], temperature=2.0)))
+
+    np.testing.assert_array_equal(sent.predictions[0], y)
+    assert sent.temperature == 2.0
+    assert sent.has_lost_models == (kind is not GaussianNB)
+    assert [type(model) for model in sent.models or ()] == ([kind] if kind is GaussianNB else [])

@@ -1,13 +1,13 @@
 """What ensembles are scored on, which candidates are chosen, and what the leaderboard says of all of them."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
+from sklearn.metrics import get_scorer, log_loss, roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import ShuffleSplit
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.selection._ensemble_choice import (
     MAX_ROWS,
@@ -113,8 +113,8 @@ def test_there_is_time_without_a_deadline_and_none_after_it():
     scorer = EnsembleScorer(cross_fit, [predicted(0, "a", cross_fit, VALUES)], has_default_scoring=True)
 
     assert scorer.has_time(None)
-    assert scorer.has_time(time.time() + 1e6)
-    assert not scorer.has_time(time.time() - 1)
+    assert scorer.has_time(clock.now() + 1e6)
+    assert not scorer.has_time(clock.now() - 1)
 
 
 # -- choices -------------------------------------------------------------------------------------------------------
@@ -173,6 +173,54 @@ def test_a_users_own_scorer_decides_what_is_best():
 
     assert (numbers_of(by_scorer), by_scorer.score) == ([1], 1.0)
     assert numbers_of(by_loss) == [0]
+
+
+def fail_on_blends(estimator, X, y):
+    """Score whole candidates alone: their probabilities are 0.25 and 0.75."""
+    if not np.isin(estimator.predict_proba(X), (0.25, 0.75)).all():
+        raise ArithmeticError("blends cannot be scored")
+    return get_scorer("accuracy")(estimator, X, y)
+
+
+def fail_on_parts(estimator, X, y):
+    raise ArithmeticError("nothing can be scored")
+
+
+def guess_right(*shares):
+    """Candidates that are right on these shares of the rows, each on other rows."""
+    right = [np.roll(np.arange(N_ROWS) % 10 < 10 * share, 5 * number) for number, share in enumerate(shares)]
+    second = [np.where(is_right, CODES, 1 - CODES) * 0.5 + 0.25 for is_right in right]
+    return [np.column_stack([1 - values, values]) for values in second]
+
+
+def test_what_the_scorer_fails_on_is_not_blended():
+    cross_fit = make_classification(scoring=fail_on_blends)
+    candidates = [predicted(number, "a", cross_fit, guess) for number, guess in enumerate(guess_right(0.7, 0.8))]
+
+    chosen = choose(candidates, cross_fit, has_default_scoring=False)
+
+    assert numbers_of(chosen) == [1]
+    assert chosen.score == pytest.approx(0.8)
+
+
+def test_the_scores_on_the_folds_decide_where_the_scorer_fails_on_all_else():
+    cross_fit = make_classification(scoring="accuracy")
+    candidates = [predicted(number, "a", cross_fit, guess) for number, guess in enumerate(guess_right(0.8, 0.7))]
+    failing = make_classification(scoring=fail_on_parts)
+
+    chosen = choose(candidates, failing, has_default_scoring=False)
+
+    assert numbers_of(chosen) == [0]
+    assert chosen.score == pytest.approx(0.8)
+
+
+def test_with_error_score_raise_the_exception_on_a_blend_comes_through():
+    cross_fit = make_classification(scoring=fail_on_parts)
+    cross_fit = replace(cross_fit, task=replace(cross_fit.task, error_score="raise"))
+    candidates = [predicted(0, "a", make_classification(scoring="accuracy"), guess_right(0.8)[0])]
+
+    with pytest.raises(ArithmeticError, match="nothing can be scored"):
+        choose(candidates, cross_fit, has_default_scoring=False)
 
 
 # -- time of prediction --------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """What is fitted on all rows, what is left out without time, and the ensemble of scikit-learn that comes of it."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassi
 from sklearn.linear_model import Ridge
 from sklearn.naive_bayes import GaussianNB
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import WorkItem, measure
 from sklearn_autotune.families._stacked import STACKED_LINEAR
 from sklearn_autotune.search._trial_loop import TrialRecord
@@ -90,28 +90,28 @@ def test_all_are_fitted_again_where_they_were_measured_on_a_sample():
 
 
 def test_without_time_what_would_have_to_be_fitted_is_left_out():
-    done = Fitted(deadline=time.time() - 1)
+    done = Fitted(deadline=clock.now() - 1)
 
     assert done.fit(0.4, 0.6) == [(0, 1.0)]
     assert done.final_fits.fitted.keys() == {0}
 
 
 def test_without_time_for_any_the_best_is_fitted_all_the_same():
-    done = Fitted(deadline=time.time() - 1)
+    done = Fitted(deadline=clock.now() - 1)
 
     assert done.fit(0.0, 0.6) == [(1, 1.0)]
     assert len(done.final_fits.fitted[1].models) == 1
 
 
 def test_without_time_fold_models_stand_in_for_fits_on_all_rows():
-    done = Fitted(deadline=time.time() - 1, refits_all=True)
+    done = Fitted(deadline=clock.now() - 1, refits_all=True)
 
     assert done.fit(0.4, 0.6) == [(0, 1.0)]
     assert done.final_fits.fitted[0].models is done.records[0].outcome.artifacts.models
 
 
 def test_a_model_of_the_second_layer_goes_where_one_of_the_first_that_it_needs_has_no_time():
-    done = Fitted(deadline=time.time() + 1000, has_second_layer=True, refitted=SLOW)
+    done = Fitted(deadline=clock.now() + 1000, has_second_layer=True, refitted=SLOW)
 
     assert done.fit(0.3, 0.0, 0.7) == [(0, 1.0)]
 

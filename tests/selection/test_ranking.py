@@ -8,7 +8,7 @@ from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._cross_fit import CrossFitResult
-from sklearn_autotune.selection._ranking import MeasuredCandidates, release_models, select_blend_candidates
+from sklearn_autotune.selection._ranking import MeasuredCandidates, release_results, select_blend_candidates
 from tests.selection.toy_families import N_FOLDS, family, record, shape
 
 
@@ -30,7 +30,7 @@ def test_models_that_cannot_enter_the_blend_are_released_once_a_better_candidate
         TrialRecord(number, one.params, replace(one.outcome, artifacts=CrossFitResult(models=[f"model {number}"])))
         for number, one in enumerate(record(number, "a", *(-0.1 - number / 1000,) * 3) for number in range(3))
     ]
-    release_models(records)
+    release_results(records)
 
     assert [one.outcome.artifacts.models for one in records] == [["model 0"], ["model 1"], None]
 

@@ -1,9 +1,8 @@
 """In which order AutoModelSelector tries models, and what it has time for."""
 
-import time
-
 import pytest
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune.selection._candidates import FAMILY, add_family_prefix
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._schedule import Schedule
@@ -28,7 +27,7 @@ def test_each_family_has_its_turn_before_any_has_a_second_one():
 
 def test_with_a_time_limit_what_takes_next_to_nothing_comes_first():
     families = [family("slow", 0.5), family("slower", 1.0), family("quick", 0.002), family("quicker", 0.001)]
-    schedule = make_schedule(families, time.time() + 100, max_candidate_seconds=10.0)
+    schedule = make_schedule(families, clock.now() + 100, max_candidate_seconds=10.0)
     assert drain(schedule)[:4] == ["quicker", "quick", "slow", "slower"]
 
 
@@ -45,21 +44,21 @@ def test_second_turns_belong_to_the_families_that_did_best():
 
 def test_what_there_is_no_time_for_is_passed_over():
     schedule = make_schedule(
-        [family("long", 50.0), family("short", 0.001)], time.time() + 60, max_candidate_seconds=200.0
+        [family("long", 50.0), family("short", 0.001)], clock.now() + 60, max_candidate_seconds=200.0
     )
     assert drain(schedule) == ["short", "short"]
 
 
 def test_a_booster_is_cut_short_where_another_model_is_passed_over():
     families = [family("long", 10.0), family("boosted", 10.0, rounds="n_estimators")]
-    schedule = make_schedule(families, time.time() + 20, max_candidate_seconds=15.0)
+    schedule = make_schedule(families, clock.now() + 20, max_candidate_seconds=15.0)
     assert schedule.cost_model.estimate_seconds({FAMILY: "long"}) == 30.0
     assert schedule.cost_model.estimate_seconds({FAMILY: "boosted"}) == 15.0
     assert drain(schedule) == ["boosted", "boosted"]
 
 
 def test_the_first_proposal_has_a_raised_learning_rate():
-    schedule = make_schedule([boosting()], time.time() + 60, max_candidate_seconds=20.0)
+    schedule = make_schedule([boosting()], clock.now() + 60, max_candidate_seconds=20.0)
     assert schedule.propose([]) == {
         FAMILY: "boosted",
         add_family_prefix("boosted", "learning_rate"): pytest.approx(0.08 * 1.5 / 0.9),

@@ -1,7 +1,6 @@
 """The second layer of AutoModelSelector: what it learns from, what it is worth, and when there is none."""
 
 import pickle
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +12,11 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit, train_test_split
 
 from sklearn_autotune import AutoModelSelector
+from sklearn_autotune._compat import clock
 from sklearn_autotune.selection import _auto_model_selector, _ensemble_choice
 from sklearn_autotune.selection._ranking import MeasuredCandidates
 from sklearn_autotune.selection._second_layer import MIN_ROWS
+from tests.faults.nightly import IS_NIGHT
 
 STACKED = {"stacked_linear", "stacked_trees"}
 
@@ -29,13 +30,21 @@ def families_of(blend_weights):
     return {label.rpartition("_")[0] for label in blend_weights}
 
 
+def make_data(n_classes):
+    """Make a table on which one model is right here and another there."""
+    X, y = make_classification(1600, 6, n_informative=5, n_redundant=0, n_classes=n_classes, flip_y=0.3, random_state=3)
+    return train_test_split(X, np.array(["low", "middle", "high"])[y], test_size=0.5, random_state=0)
+
+
 @pytest.fixture(scope="module", params=[2, 3], ids=["two classes", "three classes"])
 def data(request):
-    """A table on which one model is right here and another there."""
-    X, y = make_classification(
-        1600, 6, n_informative=5, n_redundant=0, n_classes=request.param, flip_y=0.3, random_state=3
-    )
-    return train_test_split(X, np.array(["low", "middle", "high"])[y], test_size=0.5, random_state=0)
+    return make_data(request.param)
+
+
+@pytest.fixture(scope="module")
+def two_classes():
+    """For what does not depend on the number of classes."""
+    return make_data(2)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +85,7 @@ def test_it_is_better_than_the_first_layer_and_worth_what_it_says(fitted, data):
 
 def test_on_noise_it_is_worth_nothing():
     scores = []
-    for seed in range(3):
+    for seed in range(3 if IS_NIGHT else 2):
         random = np.random.RandomState(seed)
         X, y = random.normal(size=(800, 5)), random.randint(0, 2, 800)
         scores.append(selector(scoring="roc_auc", random_state=seed).fit(X, y).best_score_)
@@ -100,11 +109,12 @@ def test_trees_do_not_learn_a_rows_target_from_its_twins_predictions():
 def test_trees_hardly_learn_a_rows_target_from_its_neighbours_predictions():
     """Where labels are noise, nothing can be less than chance; with leaves of 3 rows the mean was 0.006 less."""
     losses = []
+    families = ["neighbors", *["forest"] * IS_NIGHT, "extra_trees"]
     for seed in range(2):
         random = np.random.RandomState(seed)
         X, y = random.uniform(size=(1500, 2)), random.randint(0, 2, 1500)
-        board = AutoModelSelector(families=["neighbors", "forest", "extra_trees"], n_trials=3, random_state=0).fit(X, y)
-        scores = dict(zip(board.leaderboard_["family"], board.leaderboard_["mean_score"], strict=True))
+        board = selector(families=families, cv=None if IS_NIGHT else 3, n_trials=len(families)).fit(X, y).leaderboard_
+        scores = dict(zip(board["family"], board["mean_score"], strict=True))
         losses.append(-scores["stacked_trees"])
 
     assert np.mean(losses) > np.log(2) - 0.003
@@ -170,8 +180,8 @@ def test_there_is_none_of_few_rows():
     assert not set(selector().fit(X, y).leaderboard_["family"]) & STACKED
 
 
-def test_where_predicting_has_to_be_quick_what_it_looks_at_counts(data, monkeypatch):
-    X, _, y, _ = data
+def test_where_predicting_has_to_be_quick_what_it_looks_at_counts(two_classes, monkeypatch):
+    X, _, y, _ = two_classes
     of_first_layer = {"logistic": 1.0, "naive_bayes": 2.0, "neighbors": 5.0}
     # What was measured differs from fit to fit.
     monkeypatch.setattr(
@@ -218,8 +228,8 @@ def searches(monkeypatch):
     return made
 
 
-def test_time_is_kept_for_it(schedules, searches, data):
-    X, _, y, _ = data
+def test_time_is_kept_for_it(schedules, searches, two_classes):
+    X, _, y, _ = two_classes
     found = selector(timeout=60).fit(X, y)
     (reserve,) = (schedule.time_reserve for schedule in schedules)
     records = searches[0].records
@@ -232,8 +242,8 @@ def test_time_is_kept_for_it(schedules, searches, data):
     assert families_of(found.blend_weights_) & STACKED
 
 
-def test_what_would_take_too_long_is_left_out(schedules, data):
-    X, _, y, _ = data
+def test_what_would_take_too_long_is_left_out(schedules, two_classes):
+    X, _, y, _ = two_classes
     selector().fit(X, y)
     (schedule,) = schedules
     # How busy the machine was is not to decide which of the two takes longer.
@@ -246,8 +256,8 @@ def test_what_would_take_too_long_is_left_out(schedules, data):
         assert [family.name for family, _ in estimate.select_affordable_families(3)] == expected
 
 
-def test_its_time_is_estimated_from_the_most_similar_models(schedules, data):
-    X, _, y, _ = data
+def test_its_time_is_estimated_from_the_most_similar_models(schedules, two_classes):
+    X, _, y, _ = two_classes
     selector().fit(X, y)
     (schedule,) = schedules
     correction_factors = dict(schedule.cost_model.correction_factors)
@@ -263,8 +273,8 @@ def test_its_time_is_estimated_from_the_most_similar_models(schedules, data):
     assert estimate(naive_bayes=1e3 * correction_factors["naive_bayes"])[0] == linear
 
 
-def test_without_time_nothing_of_it_is_begun(monkeypatch, data):
-    X, _, y, _ = data
+def test_without_time_nothing_of_it_is_begun(monkeypatch, two_classes):
+    X, _, y, _ = two_classes
     measure = _auto_model_selector.measure_second_layer
     monkeypatch.setattr(_auto_model_selector, "measure_second_layer", lambda *args: measure(*args[:-1], 0.0))
     found = selector(timeout=60).fit(X, y)
@@ -273,15 +283,15 @@ def test_without_time_nothing_of_it_is_begun(monkeypatch, data):
 
 
 @pytest.mark.parametrize("n_fitted", [0, 1])
-def test_where_time_is_up_before_the_final_fits_something_simpler_is_left(monkeypatch, data, n_fitted):
+def test_where_time_is_up_before_the_final_fits_something_simpler_is_left(monkeypatch, two_classes, n_fitted):
     """One neighbours' model is all there is to fit; the others' models of the folds are there."""
     from sklearn_autotune.selection._final_fits import FinalFits
 
-    X, X_test, y, _ = data
+    X, X_test, y, _ = two_classes
     asked = []
 
     def has_time(self, seconds):
-        asked.append(time.time())
+        asked.append(clock.now())
         return len(asked) <= n_fitted
 
     monkeypatch.setattr(FinalFits, "_has_time", has_time)

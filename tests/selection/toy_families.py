@@ -1,5 +1,6 @@
 """Toy families, and records of their candidates, for the tests of this folder."""
 
+import threading
 from functools import partial
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold
 from sklearn.naive_bayes import GaussianNB
+from xgboost import XGBClassifier
 
 from sklearn_autotune.evaluation import Fold, FoldScore, Outcome, Task
 from sklearn_autotune.families import Family, Shape
@@ -87,9 +89,38 @@ def predicted(number, name, cross_fit, prediction, *, seconds=0.0, temperature=1
     """A complete candidate with these predictions for the rows of the table, and its scores."""
     parts = [prediction[fold.test] for fold in cross_fit.task.folds]
     folds = tuple(
-        FoldScore(cross_fit.score(part, fold.test), None, 0.001, seconds, None)
+        FoldScore(cross_fit.score(part, fold.test).score, None, 0.001, seconds, None)
         for part, fold in zip(parts, cross_fit.task.folds, strict=True)
     )
     result = CrossFitResult(parts, temperature=temperature)
     params = make_candidate(family(name), {"var_smoothing": 10.0**-number})
     return TrialRecord(number, params, Outcome("complete", folds, artifacts=result))
+
+
+class LockedNB(GaussianNB):
+    """Cannot be pickled once it is fitted."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.lock_ = threading.Lock()
+        return super().fit(X, y, sample_weight)
+
+
+class LockedXGB(XGBClassifier):
+    """A booster that cannot be pickled once it is fitted."""
+
+    def fit(self, X, y, **params):
+        self.lock_ = threading.Lock()
+        return super().fit(X, y, **params)
+
+
+class UnreadableNB(GaussianNB):
+    """Can be pickled, but not unpickled, once it is fitted."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.is_fitted_ = True
+        return super().fit(X, y, sample_weight)
+
+    def __setstate__(self, state):
+        if "is_fitted_" in state:
+            raise ValueError("this model cannot be read")
+        super().__setstate__(state)

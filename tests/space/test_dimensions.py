@@ -1,5 +1,8 @@
 """One searched parameter: what the user wrote is what is searched."""
 
+from decimal import Decimal
+from itertools import product
+
 import numpy as np
 import optuna
 import pytest
@@ -13,6 +16,7 @@ from sklearn_autotune.space._dimensions import (
     NumericDimension,
     QuantileDimension,
     RandomDrawDimension,
+    describe_value,
     make_value_key,
     read_dimension,
 )
@@ -263,6 +267,42 @@ def test_the_values_of_a_stepped_range_are_all_it_can_suggest(distribution):
     assert (values[0], values[-1]) == (distribution.low, distribution.high)
 
 
+def test_the_values_of_a_stepped_range_are_the_decimals_that_optuna_accepts():
+    """Sums of floats exceed the upper end of one in six of these ranges."""
+    n_ranges = 0
+    for low, step, n_steps in product(
+        ("0", "0.1", "-1", "0.05", "1", "-0.3"), ("0.1", "0.05", "0.3", "0.01", "0.7", "0.15"), (1, 2, 3, 7, 10)
+    ):
+        decimals = [Decimal(low) + index * Decimal(step) for index in range(n_steps + 1)]
+        distribution = FloatDistribution(float(low), float(decimals[-1]), step=float(step))
+        dimension = read(distribution)
+
+        assert dimension.list_values() == [float(decimal) for decimal in decimals]
+        for value in dimension.list_values():
+            optuna.trial.create_trial(value=0.0, params={"a": value}, distributions={"a": distribution})
+            assert dimension.encode(value) == dimension.decode(value) == value
+        n_ranges += 1
+    assert n_ranges == 180
+
+
+@pytest.mark.parametrize("n_steps", range(11))
+def test_a_sum_of_floats_is_the_step_that_it_stands_for(n_steps):
+    dimension = read(FloatDistribution(0, 1, step=0.1))
+
+    assert dimension.encode(n_steps * 0.1) == dimension.decode(n_steps * 0.1) == n_steps / 10
+
+
+def test_a_number_between_the_steps_is_what_the_sampler_says():
+    assert read(FloatDistribution(0, 1, step=0.1)).decode(0.15) == 0.15
+    assert read(IntDistribution(0, 10, step=5)).decode(3) == 3
+
+
+def test_large_integers_are_exact():
+    dimension = read(IntDistribution(0, 2**60, step=1))
+
+    assert dimension.encode(2**53 + 1) == dimension.decode(2**53 + 1) == 2**53 + 1
+
+
 @pytest.mark.parametrize(
     ("raw", "value"),
     [
@@ -342,3 +382,8 @@ def test_drawing_leaves_the_global_random_state_alone():
     read(scipy.stats.dirichlet([1, 2, 3])).decode(3)
 
     assert (np.random.get_state()[1] == before).all()
+
+
+def test_a_set_is_described_in_an_order_that_is_the_same_in_every_process():
+    assert describe_value(set("hgfedcba")) == f"set [{', '.join(f'str {letter!r}' for letter in 'abcdefgh')}]"
+    assert describe_value(frozenset({2, 1})) == "frozenset [int 1, int 2]"

@@ -11,7 +11,7 @@ from scipy.stats import uniform
 
 from sklearn_autotune import OptunaSearchCV, storage
 from sklearn_autotune.storage import choose_backend
-from sklearn_autotune.storage._base import describe_storage
+from sklearn_autotune.storage._base import describe_storage, hide_secrets, require_secrets
 from sklearn_autotune.storage._given_storage import GivenStorage
 from sklearn_autotune.storage._journal import Journal
 from sklearn_autotune.storage._server import DatabaseServer
@@ -99,6 +99,25 @@ def test_what_the_user_gave_is_named_without_its_password(path):
     assert describe_storage(path) == describe_storage(str(path)) == str(path)
     assert describe_storage("mysql+pymysql://me:secret@host/db") == "mysql+pymysql://me:***@host/db"
     assert describe_storage(InMemoryStorage()) == "InMemoryStorage"
+
+
+def test_a_pickle_gets_a_storage_without_its_secrets(path):
+    url = "postgresql://me:secret@host/db?sslpassword=secret"
+    sqlite = f"sqlite:///{path}"
+    journal = make_journal(path)
+
+    assert hide_secrets(url) == "postgresql://me:***@host/db?sslpassword=***"
+    assert hide_secrets(RDBStorage(sqlite, engine_kwargs={"connect_args": {"timeout": 3}})) == sqlite
+    assert hide_secrets(optuna.storages.get_storage(sqlite)) == sqlite
+    for kept in (None, path, str(path), sqlite, "postgresql://me@host/db", journal):
+        assert hide_secrets(kept) is kept
+
+
+def test_a_url_that_lost_its_secret_is_refused():
+    with pytest.raises(ValueError, match=r"'postgresql://me:\*\*\*@host/db' came without its password.* set_params"):
+        require_secrets(hide_secrets("postgresql://me:secret@host/db"))
+    for whole in ("postgresql://me:secret@host/db", "postgresql://me@host/db", "a***@b.db", None, InMemoryStorage()):
+        require_secrets(whole)
 
 
 class NamedMemory(GivenStorage):

@@ -32,6 +32,12 @@ def test_a_path_means_an_sqlite_file_and_a_url_itself(storage, url):
     assert find_database_url(storage) == url
 
 
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_name_is_refused(empty):
+    with pytest.raises(ValueError, match=r"names no file: give a path, .* or None"):
+        find_database_url(empty)
+
+
 def test_an_open_storage_has_the_url_that_it_was_made_with(path):
     assert find_database_url(RDBStorage(f"sqlite:///{path}")) == f"sqlite:///{path}"
     assert find_database_url(InMemoryStorage()) is None

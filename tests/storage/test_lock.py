@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sklearn_autotune.exceptions import StudyInUseError
+from sklearn_autotune.exceptions import StudyInUseError, StudyStorageError
 from sklearn_autotune.storage._lock import StudyLock
 
 
@@ -53,3 +53,34 @@ def test_a_file_that_a_dead_process_left_is_used_again(database):
     assert lock.path == path
     assert path.read_text() == str(os.getpid())
     lock.release()
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_a_link_in_the_place_of_the_lock_file_is_not_followed(database, tmp_path, link):
+    victim = tmp_path / "letter.txt"
+    victim.write_text("dear reader")
+    lock = StudyLock(database, "mine")
+    path = lock.path
+    lock.release()
+    getattr(path, link)(victim)
+
+    with pytest.raises(StudyStorageError, match=r"lock' would be written, but it is a link, or no file\. "):
+        StudyLock(database, "mine")
+
+    assert victim.read_text() == "dear reader"
+
+
+def test_a_link_to_nothing_and_a_folder_are_no_lock_files_either(database, tmp_path):
+    lock = StudyLock(database, "mine")
+    path = lock.path
+    lock.release()
+
+    path.symlink_to(tmp_path / "nothing")
+    with pytest.raises(StudyStorageError):
+        StudyLock(database, "mine")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StudyStorageError):
+        StudyLock(database, "mine")
+
+    assert not (tmp_path / "nothing").exists()

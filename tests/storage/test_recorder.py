@@ -2,6 +2,7 @@
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
 from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import create_trial
@@ -163,6 +164,30 @@ def test_what_has_succeeded_after_all_is_not_done_again():
     assert calls == [True]
 
 
+@pytest.mark.parametrize("value", [{1, 2}, object()], ids=["set", "object"])
+def test_a_value_that_the_storage_refuses_is_an_error_at_once(tmp_path, value, caplog):
+    recorder = make_recorder(tmp_path / "study.db")
+
+    with pytest.raises(
+        StudyStorageError, match=r"'sqlite:.*study\.db' refuses what is to be written: TypeError: .*JSON"
+    ):
+        recorder.record_attributes({"mine": value})
+    recorder.close()
+
+    assert "trying again" not in caplog.text
+
+
+def test_a_trial_that_the_storage_refuses_is_an_error_at_once(storage, caplog):
+    recorder = make_recorder(storage)
+    trial = make_trial(0)
+    trial.params, trial.distributions = {"a": 0.4}, {"a": FloatDistribution(0, 0.3)}
+
+    with pytest.raises(StudyStorageError, match="'InMemoryStorage' refuses what is to be written: ValueError"):
+        recorder.record(0, trial)
+
+    assert "trying again" not in caplog.text
+
+
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -215,3 +240,14 @@ def test_a_trial_that_another_process_has_stored_is_not_stored_again(tmp_path):
     other.record(0, make_trial(0))
 
     assert stored_numbers(journals[0]) == [0]
+
+
+def test_stored_trials_of_an_earlier_search_do_not_stand_for_new_ones_of_the_same_number(tmp_path):
+    journals = [JournalStorage(JournalFileBackend(str(tmp_path / "study.log"))) for _ in range(2)]
+    make_recorder(journals[0]).record(0, make_trial(0))
+    recorder = make_recorder(journals[1])
+
+    assert [get_trial_number(trial) for trial in recorder.restart()] == [0]
+    assert recorder.read_trials_from_others([0]) == {}
+    recorder.record(0, make_trial(0))
+    assert stored_numbers(journals[0]) == [0, 0]

@@ -42,6 +42,15 @@ def test_a_study_of_a_file_is_locked_however_the_file_is_named(path, open_backen
     lock.release()
 
 
+@pytest.mark.parametrize("name", ["a?b.db", "a%20b #.db", "{a}.db", "file:a.db"])
+def test_a_file_of_any_name_is_written_and_locked_under_its_name(tmp_path, open_backend, name):
+    lock = open_backend(tmp_path / name).lock("mine")
+
+    assert sorted(file.name for file in tmp_path.iterdir()) == [name, lock.path.name]
+    assert lock.path.name.startswith(name)
+    lock.release()
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_database_in_memory_is_not_locked(open_backend, url, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

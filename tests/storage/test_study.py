@@ -17,8 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.exceptions import StudyMismatchError
-from sklearn_autotune.space._space import read_space
-from sklearn_autotune.storage._study import DEFAULT_STUDY_NAME, create_memory_study, draw_seed, make_sampler, open_study
+from sklearn_autotune.storage._study import DEFAULT_STUDY_NAME, create_memory_study, draw_seed, open_study
 from tests.strategies import quick
 
 
@@ -104,28 +103,12 @@ def test_drawing_a_seed_leaves_the_given_generator_alone():
     np.testing.assert_equal(generator.get_state(), before)
 
 
-# -- the sampler ---------------------------------------------------------------------------------------------------
-
-
-def test_the_users_sampler_is_copied():
-    mine = optuna.samplers.TPESampler(seed=0)
-    sampler = make_sampler(mine, read_space({"a": [1]}), seed=1)
-
-    assert sampler is not mine
-    assert type(sampler) is optuna.samplers.TPESampler
-
-
 def test_a_search_leaves_the_users_sampler_and_pruner_as_they_were(data):
     sampler, pruner = optuna.samplers.RandomSampler(seed=0), optuna.pruners.MedianPruner()
     before = pickle.dumps((sampler, pruner))
     make_search(sampler=sampler, pruner=pruner).fit(*data)
 
     assert pickle.dumps((sampler, pruner)) == before
-
-
-@pytest.mark.parametrize("spelled", [{"a": [1]}, [{"a": [1]}, {"b": [1]}]], ids=["plain", "conditional"])
-def test_the_default_sampler_is_tpe_and_is_made_without_a_warning(spelled):
-    assert type(make_sampler(None, read_space(spelled), seed=0)) is optuna.samplers.TPESampler
 
 
 @pytest.mark.parametrize(

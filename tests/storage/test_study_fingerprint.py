@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from scipy.sparse import csr_matrix
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_classification
 from sklearn.ensemble import BaggingClassifier
@@ -14,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import FunctionTransformer
 
+from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.evaluation import Fold, Task
 from sklearn_autotune.space._space import read_space
 from sklearn_autotune.storage._study import compute_fingerprint
@@ -106,3 +108,15 @@ def own_score(estimator, X, y):
 )
 def test_fingerprints_hold_no_address_which_would_be_another_in_the_next_process(part, settings):
     assert "0x" not in fingerprint_search(**settings)[part].lower()
+
+
+def test_a_search_is_resumed_for_equal_data_that_lie_in_memory_in_another_way(tmp_path):
+    X, y = make_classification(60, random_state=0)
+    X = csr_matrix(X)
+    settings = {"n_trials": 2, "cv": 2, "random_state": 0, "storage": str(tmp_path / "study.db"), "resume": True}
+    OptunaSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, **settings).fit(X, y)
+    assert X.has_canonical_format  # which SciPy notes on the matrix
+
+    search = OptunaSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, **settings).fit(X.tocsc(), y.astype(y.dtype))
+
+    assert len(search.cv_results_["params"]) == 2

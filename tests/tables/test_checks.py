@@ -2,14 +2,19 @@
 
 import numpy as np
 import pandas as pd
+import polars
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GridSearchCV, KFold
 
 from sklearn_autotune.tables._checks import (
     check_classes,
+    check_no_gaps,
+    check_no_gaps_to_predict,
     check_target_and_metadata,
     check_weighted_classes,
+    index_rows,
     require_target,
 )
 
@@ -33,7 +38,7 @@ def test_target_and_metadata_that_are_right_are_handed_on_without_what_is_none()
     np.testing.assert_array_equal(y, [1, 2, 3, 4])
     assert metadata.keys() == {"sample_weight", "groups"}
     assert metadata["groups"] is groups
-    np.testing.assert_array_equal(metadata["sample_weight"], [0.0, 1.0, 2.0, 3.0])
+    np.testing.assert_allclose(metadata["sample_weight"], [0.0, 0.5, 1.0, 1.5])
 
 
 @pytest.mark.parametrize(
@@ -41,6 +46,7 @@ def test_target_and_metadata_that_are_right_are_handed_on_without_what_is_none()
     [
         ([1, 2, 3], {}, "inconsistent numbers of samples"),
         ([1, 2, 3, np.nan], {}, "y contains NaN"),
+        ([None, "a", "b", "c"], {}, "missing value in 1 of 4 rows, first in row 0"),
         ([[1, 2], [1, 2], [1, 2], [1, 2]], {}, "y should be a 1d array"),
         ([1, 2, 3, 4], {"groups": [1, 2, 3]}, "inconsistent numbers of samples"),
         ([1, 2, 3, 4], {"sample_weight": [1, 1, 1, -1]}, "at least 0 for each row"),
@@ -81,3 +87,51 @@ def test_two_classes_need_weight():
         check_weighted_classes(classes, codes, np.array([0.0, 0.0, 5.0]))
     with pytest.raises(ValueError, match="those of one class: 'no'"):
         check_weighted_classes(classes, codes[:1], None)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        ["a", None, "b", None],
+        [1.0, np.nan, 2.0, None],
+        np.array([1.0, np.nan, 2.0, np.nan]),
+        np.array(["a", np.nan, "b", None], dtype=object),
+        pd.Series(["a", None, "b", pd.NA], dtype="string"),
+        pd.Series([1, None, 2, pd.NA], dtype="Int64"),
+        pd.Series(pd.Categorical(["a", None, "b", None])),
+        pd.to_datetime(pd.Series(["2024-01-01", None, "2024-01-02", None])),
+        polars.Series(["a", None, "b", None]),
+        polars.Series([1, None, 2, None]),
+        np.array([[1.0, 1.0], [1.0, np.nan], [2.0, 1.0], [np.nan, np.nan]]),
+    ],
+)
+def test_a_target_with_gaps_is_refused_with_their_number(y):
+    with pytest.raises(
+        ValueError, match="Input y contains NaN, None or another missing value in 2 of 4 rows, first in"
+    ):
+        check_no_gaps(y)
+
+
+def test_a_target_without_gaps_is_accepted():
+    for y in (["a", "nan", "", "None"], [1, 2], [True, False], pd.Series([1, 2], dtype="Int64"), [[1, 2], [3, 4]]):
+        check_no_gaps(y)
+
+
+def test_several_targets_and_estimators_that_predict_no_target_may_have_a_use_for_gaps():
+    check_no_gaps_to_predict(PCA(), [1.0, np.nan])
+    check_no_gaps_to_predict(Ridge(), [[1.0], [np.nan]])
+    check_no_gaps_to_predict(Ridge(), None)
+    with pytest.raises(ValueError, match="in 1 of 2 rows"):
+        check_no_gaps_to_predict(Ridge(), [1.0, np.nan])
+
+
+def test_rows_can_be_taken_of_what_is_indexed():
+    search = GridSearchCV(Ridge(), {})
+
+    rows, target = index_rows(search, [[1], [2]], (1, 2))
+    assert (rows, target) == ([[1], [2]], (1, 2))
+    with pytest.raises(ValueError, match="This GridSearchCV estimator requires y to be passed"):
+        index_rows(search, [[1], [2]], None)
+    with pytest.raises(ValueError, match="in 1 of 2 rows"):
+        index_rows(search, [[1], [2]], [1, np.nan])
+    assert index_rows(GridSearchCV(PCA(), {}), X, None)[1] is None

@@ -1,5 +1,6 @@
 """Profiles of training tables: what they hold, how new tables are brought to them, and what counts as drift."""
 
+import datetime
 import json
 
 import numpy as np
@@ -148,3 +149,25 @@ def test_no_more_than_three_different_examples_are_given():
     many = pd.concat([new, TABLE.assign(size=[7.0, 6.0, 5.0, 4.0])])
 
     assert drift_of(many)["size"]["examples"] == ["9.0", "8.0", "7.0"]
+
+
+def test_categories_do_not_drift_into_another_type():
+    profile = make_profile(pd.DataFrame({"zip": pd.Categorical([1067, 10115]), "band": pd.cut([0.5, 1.5], [0, 1, 2])}))
+
+    same = pd.DataFrame({"zip": ["01067", "10115"], "band": ["(0, 1]", "(1, 2]"]})
+    assert measure_drift(same, profile) == []
+    assert drift_of(same.assign(zip=[1067, 7]), profile)["zip"]["unseen"] == 0.5
+
+
+def test_columns_are_described_by_what_they_hold():
+    table = pd.DataFrame(
+        {"day": [datetime.date(2024, 1, 1)], "sold": [True], "price": [1], "kind": ["a"], "no": [None]}
+    )
+    profile = make_profile(table)
+
+    assert [entry["holds"] for entry in profile] == ["dates", "booleans", "numbers", "categories", "nothing"]
+    assert (profile[0]["low"], profile[0]["high"]) == (19723, 19723)
+    as_text, _ = align_to_profile(table.assign(day="2024-01-01"), profile)
+    assert measure_drift(as_text, profile) == []
+    with pytest.raises(ValueError, match=r"column 'sold' held booleans in training and now holds \['maybe'\]"):
+        align_to_profile(table.assign(sold="maybe"), profile)

@@ -93,7 +93,7 @@ class BoosterLibrary(Library, Protocol):
         end_time: float,
         fit_params: Mapping[str, Any],
     ) -> None:
-        """Fit with early stopping until ``time.perf_counter()`` reaches ``end_time``."""
+        """Fit with early stopping until the time by `clock.now` reaches ``end_time``."""
         ...
 
     def get_best_rounds(self, model: Any) -> int:
@@ -105,7 +105,18 @@ class BoosterLibrary(Library, Protocol):
         ...
 
     def set_prediction_rounds(self, model: Any, n_rounds: int) -> None:
-        """Change the number of rounds that predictions are made with."""
+        """Change the number of rounds that predictions are made with, by the model and by all copies of it.
+
+        Later rounds may be dropped.
+        """
+        ...
+
+    def find_refit_params(self, model: Any) -> dict[str, Any] | None:
+        """Return the changed parameters with which a fit without evaluation rows gives a fitted model once more.
+
+        A parameter with the value None is to be left out. There are no changes, ``{}``, if the model's own parameters
+        give it; None if no parameters do.
+        """
         ...
 
 

@@ -1,14 +1,18 @@
 """CatBoost: early stopping."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters._base import ContinuedPartFit, PartFit
 
 __all__ = ["CATBOOST", "CatBoost"]
+
+
+# Parameters whose defaults depend on the number of rounds or on evaluation rows, each with its aliases.
+DEFAULTS_THAT_DEPEND_ON_ROUNDS = (("learning_rate", "eta"), ("leaf_estimation_iterations",))
 
 
 class CatBoost:
@@ -40,11 +44,11 @@ class CatBoost:
         end_time: float,
         fit_params: Mapping[str, Any],
     ) -> None:
-        """Fit with early stopping until ``time.perf_counter()`` reaches ``end_time``."""
+        """Fit with early stopping until the time by `clock.now` reaches ``end_time``."""
 
         class StopAtEndTime:
             def after_iteration(self, info: Any) -> bool:
-                return time.perf_counter() <= end_time
+                return clock.now() <= end_time
 
         # Rounds after the best one are kept: other folds may need them.
         model.fit(X, y, eval_set=eval_rows, use_best_model=False, callbacks=[StopAtEndTime()], **fit_params)
@@ -60,6 +64,22 @@ class CatBoost:
     def set_prediction_rounds(self, model: Any, n_rounds: int) -> None:
         """Change the number of rounds that predictions are made with."""
         model.shrink(ntree_end=min(n_rounds, model.tree_count_))
+
+    def find_refit_params(self, model: Any) -> dict[str, Any] | None:
+        """Return the number of rounds, if early stopping or shrinking reduced it, and defaults that depend on it."""
+        if not model.is_fitted():
+            return {}
+        used_params = model.get_all_params()
+        if model.tree_count_ == used_params["iterations"] and not used_params.get("use_best_model"):
+            return {}
+        own_params = model.get_params()
+        defaults = {
+            names[0]: used_params[names[0]]
+            for names in DEFAULTS_THAT_DEPEND_ON_ROUNDS
+            if names[0] in used_params and not own_params.keys() & set(names)
+        }
+        removed = dict.fromkeys((self.patience_param, "use_best_model", *self.rounds_aliases))
+        return {"iterations": self.get_used_rounds(model)} | removed | defaults
 
 
 CATBOOST = CatBoost()

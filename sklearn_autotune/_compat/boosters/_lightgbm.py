@@ -1,15 +1,18 @@
 """LightGBM: early stopping and categories."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters._base import ContinuedPartFit, PartFit
 
 __all__ = ["LIGHTGBM", "LightGBM"]
+
+
+PATIENCE_ALIASES = ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change")
 
 
 class LightGBM:
@@ -43,24 +46,28 @@ class LightGBM:
         end_time: float,
         fit_params: Mapping[str, Any],
     ) -> None:
-        """Fit with early stopping until ``time.perf_counter()`` reaches ``end_time``."""
+        """Fit with early stopping until the time by `clock.now` reaches ``end_time``."""
         from lightgbm.callback import EarlyStopException
 
         patience = model.get_params()[self.patience_param]
         losses: list[float] = []
 
-        def stop_in_time(state: Any) -> None:
-            _name, _metric, value, is_higher_better = state.evaluation_result_list[0][:4]
-            losses.append(-value if is_higher_better else value)
-            if len(losses) - np.argmin(losses) > patience or time.perf_counter() > end_time:
-                raise EarlyStopException(state.iteration, state.evaluation_result_list)
+        class StopInTime:
+            def __init__(self) -> None:
+                self.order = 30  # after the losses are recorded, as LightGBM's own early stopping
+
+            def __call__(self, state: Any) -> None:
+                _name, _metric, value, is_higher_better = state.evaluation_result_list[0][:4]
+                losses.append(-value if is_higher_better else value)
+                if len(losses) - np.argmin(losses) > patience or clock.now() > end_time:
+                    raise EarlyStopException(state.iteration, state.evaluation_result_list)
 
         # LightGBM's own early stopping drops the rounds after the best one, which other folds may need.
         model.set_params(**{self.patience_param: None})
         # LightGBM 4.7 has new parameters for the evaluation rows, and warns of the old one.
         has_eval_X = has_fit_parameter(model, "eval_X")
         eval_params = {"eval_X": eval_rows[0], "eval_y": eval_rows[1]} if has_eval_X else {"eval_set": [eval_rows]}
-        model.fit(X, y, callbacks=[stop_in_time], **eval_params, **fit_params)
+        model.fit(X, y, callbacks=[StopInTime()], **eval_params, **fit_params)
         model.set_params(**{self.patience_param: patience})
         model.booster_.best_iteration = int(np.argmin(losses)) + 1
 
@@ -70,11 +77,44 @@ class LightGBM:
 
     def get_used_rounds(self, model: Any) -> int:
         """Return the number of rounds that predictions are made with."""
-        return self.get_best_rounds(model)
+        booster = model.booster_
+        return int(booster.best_iteration) if booster.best_iteration > 0 else int(booster.current_iteration())
 
     def set_prediction_rounds(self, model: Any, n_rounds: int) -> None:
-        """Change the number of rounds that predictions are made with."""
-        model.booster_.best_iteration = min(n_rounds, model.booster_.current_iteration())
+        """Drop all rounds after the first ``n_rounds``.
+
+        A deep copy of a booster forgets ``best_iteration`` and predicts with all its rounds.
+        """
+        booster = model.booster_
+        if n_rounds < booster.current_iteration():
+            booster.model_from_string(booster.model_to_string(num_iteration=n_rounds))
+        booster.best_iteration = booster.current_iteration()
+
+    def find_refit_params(self, model: Any) -> dict[str, Any] | None:
+        """Return the number of rounds, if predictions end at the best one."""
+        if not model.__sklearn_is_fitted__() or model.booster_.best_iteration <= 0:
+            return {}
+        # With dart a later round changes the weights of earlier trees.
+        has_independent_rounds = "dart" not in map(model.get_params().get, ("boosting_type", "boosting"))
+        n_rounds = _find_rounds_for_trees(model)
+        if n_rounds is None or not has_independent_rounds:
+            return None
+        return {"n_estimators": n_rounds, **dict.fromkeys(PATIENCE_ALIASES)}
+
+
+def _find_rounds_for_trees(model: Any) -> int | None:
+    """Return after how many rounds of training a model had the trees that it predicts with; None if that is not known.
+
+    A round in which no split is found adds no tree, and another draw of columns may find one in the next round. Nothing
+    changes in such a round, so the losses on the evaluation rows show it.
+    """
+    losses = [values for metrics in model.evals_result_.values() for values in metrics.values()]
+    n_trees = model.booster_.current_iteration()
+    n_used = min(model.booster_.best_iteration, n_trees)
+    adds_tree = np.append(True, (np.diff(losses) != 0).any(axis=0)) if losses else np.array([])
+    if adds_tree.sum() != n_trees:
+        return None
+    return int(np.searchsorted(adds_tree.cumsum(), n_used)) + 1
 
 
 LIGHTGBM = LightGBM()

@@ -1,13 +1,21 @@
 """scikit-learn's forests, bagging and boosting: exact warm starts, and categories of histogram gradient boosting."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sklearn_autotune._compat.boosters._base import PartFit, has_repeatable_seed, is_exact_class
 
-__all__ = ["AUTO_STOPPING_ROWS", "SCIKIT_LEARN", "WARM_START_PARAMS", "ScikitLearn", "WarmStartFit"]
+__all__ = [
+    "AUTO_STOPPING_ROWS",
+    "SCIKIT_LEARN",
+    "WARM_START_PARAMS",
+    "ScikitLearn",
+    "WarmStartFit",
+    "cannot_draw_validation_rows",
+]
 
 # The estimators whose warm start is exact, and the parameter that counts their rounds.
 WARM_START_PARAMS = {
@@ -68,6 +76,31 @@ class ScikitLearn:
         return {}
 
 
+def cannot_draw_validation_rows(model: Any, class_codes: np.ndarray) -> bool:
+    """Whether histogram gradient boosting stops early, but its stratified draw of validation rows would fail.
+
+    Each class needs two rows, and both parts need as many rows as there are classes. Its ``fit`` can be given the rows
+    instead, as ``X_val`` and ``y_val``.
+    """
+    ancestors = [kind for kind in type(model).__mro__ if kind.__module__.startswith("sklearn.")]
+    if all(kind.__name__ != "HistGradientBoostingClassifier" for kind in ancestors):
+        return False
+    params = model.get_params(deep=False)
+    share = params["validation_fraction"]
+    if share is None or not _stops_early(params, len(class_codes)):
+        return False
+    counts = np.bincount(class_codes)
+    n_validation = int(np.ceil(share * len(class_codes))) if isinstance(share, float) else share
+    smaller_part = min(n_validation, len(class_codes) - n_validation)
+    return bool(counts.min() < 2 or smaller_part < len(counts))
+
+
+def _stops_early(params: Mapping[str, Any], n_rows: int) -> bool:
+    """Whether a parameter ``early_stopping`` asks for it, with this number of rows."""
+    stops = params.get("early_stopping", False)
+    return n_rows > AUTO_STOPPING_ROWS if stops == "auto" else bool(stops)
+
+
 def _can_warm_start(fit: PartFit) -> bool:
     """Whether a warm start is known to give the same model as one fit."""
     name, params = type(fit.estimator).__name__, fit.estimator.get_params(deep=False)
@@ -76,11 +109,9 @@ def _can_warm_start(fit: PartFit) -> bool:
     if not has_repeatable_seed(params) or "monitor" in fit.fit_params:
         return False
     # With early stopping, the next fit would continue from the round at which this one stopped.
-    stops = params.get("early_stopping", False)
-    if stops == "auto":
-        X = fit.args[0]
-        stops = (X.shape[0] if hasattr(X, "shape") else len(X)) > AUTO_STOPPING_ROWS
-    if stops or ("early_stopping" not in params and params.get("n_iter_no_change") is not None):
+    X = fit.args[0]
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if _stops_early(params, n_rows) or ("early_stopping" not in params and params.get("n_iter_no_change") is not None):
         return False
     return not (name.startswith("Bagging") and params["oob_score"])  # refused with warm_start
 

@@ -1,7 +1,6 @@
 """XGBoost: early stopping, fits that pause after some rounds, and categories."""
 
 import threading
-import time
 from collections.abc import Container, Mapping
 from queue import SimpleQueue
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from sklearn import config_context, get_config
 from sklearn.base import clone
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters._base import PartFit, has_repeatable_seed, is_exact_class
 
 __all__ = ["XGBOOST", "PausedBoosterFit", "XGBoost", "make_feature_types"]
@@ -113,13 +113,13 @@ class XGBoost:
         end_time: float,
         fit_params: Mapping[str, Any],
     ) -> None:
-        """Fit with early stopping until ``time.perf_counter()`` reaches ``end_time``."""
+        """Fit with early stopping until the time by `clock.now` reaches ``end_time``."""
         from xgboost.callback import TrainingCallback
 
         class StopAtEndTime(TrainingCallback):
             def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
                 # A callback that ends training hides the round from XGBoost's early stopping, which has to see one.
-                return epoch > 0 and time.perf_counter() > end_time
+                return epoch > 0 and clock.now() > end_time
 
         model.set_params(callbacks=[StopAtEndTime()])
         model.fit(X, y, eval_set=[eval_rows], verbose=False, **fit_params)
@@ -137,6 +137,15 @@ class XGBoost:
         """Change the number of rounds that predictions are made with."""
         booster = model.get_booster()
         booster.set_attr(best_iteration=str(min(n_rounds, booster.num_boosted_rounds()) - 1))
+
+    def find_refit_params(self, model: Any) -> dict[str, Any] | None:
+        """Return the number of rounds, if training ended or predictions end at the best one."""
+        if not model.__sklearn_is_fitted__() or model.get_booster().attr("best_iteration") is None:
+            return {}
+        # With dart a later round changes the weights of earlier trees; a linear model always has all its rounds.
+        has_independent_rounds = model.get_params().get("booster") in (None, "gbtree")
+        changes = {"n_estimators": self.get_used_rounds(model), self.patience_param: None}
+        return changes if has_independent_rounds else None
 
 
 def make_feature_types(columns: Container[int], n_columns: int) -> list[str]:

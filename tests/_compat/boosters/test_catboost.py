@@ -50,7 +50,9 @@ def test_training_stops_early_and_rounds_after_the_best_one_are_kept(catboost):
     assert best < CATBOOST.get_used_rounds(model) < 200
     CATBOOST.set_prediction_rounds(model, best)
     assert CATBOOST.get_used_rounds(model) == best
-    fresh = make(catboost, iterations=best, early_stopping_rounds=None).fit(X[:80], Y[:80])
+    # With fewer than 200 rounds CatBoost's own default is 1.
+    fresh = make(catboost, iterations=best, early_stopping_rounds=None, leaf_estimation_iterations=10)
+    fresh.fit(X[:80], Y[:80])
     np.testing.assert_array_equal(model.predict_proba(X), fresh.predict_proba(X))
 
 
@@ -68,3 +70,30 @@ def test_without_time_one_round_is_trained_and_no_callback_stays_on_the_model(ca
 
     assert CATBOOST.get_used_rounds(model) == 1
     assert clone(model).get_params() == model.get_params()
+
+
+@pytest.mark.parametrize("own", [{}, {"learning_rate": None}], ids=["rate", "default rate"])
+def test_defaults_that_depend_on_the_number_of_rounds_are_kept_when_the_model_is_fitted_again(own, catboost):
+    params = {"iterations": 300, "learning_rate": 0.1, "early_stopping_rounds": 30} | own
+    params = {name: value for name, value in params.items() if value is not None}
+    model = catboost.CatBoostClassifier(
+        **params, random_state=0, thread_count=1, verbose=False, allow_writing_files=False
+    )
+    fit(model)
+    CATBOOST.set_prediction_rounds(model, CATBOOST.get_best_rounds(model))
+
+    changes = CATBOOST.find_refit_params(model)
+    kept = {name: value for name, value in model.get_params().items() if name not in changes}
+    again = type(model)(**kept, **{name: value for name, value in changes.items() if value is not None})
+
+    assert changes["iterations"] < 200
+    assert changes["leaf_estimation_iterations"] == 10  # with fewer than 200 rounds the default is 1
+    assert ("learning_rate" in changes) == bool(own)
+    np.testing.assert_allclose(again.fit(X[:80], Y[:80]).predict_proba(X), model.predict_proba(X))
+
+
+def test_a_model_that_has_all_its_rounds_is_fitted_again_with_its_own_parameters(catboost):
+    model = make(catboost, iterations=5, early_stopping_rounds=None)
+
+    assert CATBOOST.find_refit_params(model) == {}
+    assert CATBOOST.find_refit_params(model.fit(X, Y)) == {}

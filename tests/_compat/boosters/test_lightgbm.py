@@ -100,3 +100,40 @@ def test_nothing_is_continued_and_the_number_of_rounds_is_always_set():
 @pytest.mark.parametrize("name", [*LIGHTGBM.rounds_params, LIGHTGBM.patience_param])
 def test_the_parameters_are_those_of_lightgbms_estimators(name):
     assert make().set_params(**{name: 7}).get_params()[name] == 7
+
+
+def assert_refit(model, rows):
+    """A fit with the changed parameters and without evaluation rows gives the same model once more."""
+    changes = LIGHTGBM.find_refit_params(model)
+    kept = {name: value for name, value in model.get_params().items() if name not in changes}
+    again = type(model)(**kept, **{name: value for name, value in changes.items() if value is not None})
+
+    np.testing.assert_array_equal(again.fit(X[:80], Y[:80]).predict_proba(rows), model.predict_proba(rows))
+
+
+def test_the_rounds_that_predictions_are_made_with_can_be_fitted_again():
+    model = fit(make())
+
+    assert_refit(model, X)
+    LIGHTGBM.set_prediction_rounds(model, LIGHTGBM.get_best_rounds(model) + 2)
+    assert_refit(model, X)
+    assert LIGHTGBM.find_refit_params(make()) == {}
+    assert LIGHTGBM.find_refit_params(make(early_stopping_round=None).fit(X, Y)) == {}
+
+
+def test_rounds_that_found_no_split_are_counted_when_the_model_is_fitted_again():
+    # Each tree is given one column, and the rare indicators leave too few rows on one side to split.
+    columns = np.column_stack([X[:, 0], np.random.RandomState(0).rand(120, 3) < 0.08])
+    params = {"colsample_bytree": 0.25, "learning_rate": 0.1, "min_child_weight": 3, "early_stopping_round": 20}
+    model = make(**params)
+    LIGHTGBM.fit_until(model, columns[:80], Y[:80], (columns[80:], Y[80:]), NEVER, {})
+
+    n_rounds = LIGHTGBM.find_refit_params(model)["n_estimators"]
+    again = make(**params | {"early_stopping_round": None, "n_estimators": n_rounds}).fit(columns[:80], Y[:80])
+
+    assert n_rounds > model.booster_.num_trees() > 1
+    np.testing.assert_array_equal(again.predict_proba(columns), model.predict_proba(columns))
+
+
+def test_boosting_that_changes_earlier_rounds_cannot_be_fitted_again_with_fewer():
+    assert LIGHTGBM.find_refit_params(fit(make(boosting_type="dart", n_estimators=20))) is None

@@ -15,7 +15,12 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_autotune._compat.boosters import PartFit
-from sklearn_autotune._compat.boosters._scikit_learn import AUTO_STOPPING_ROWS, SCIKIT_LEARN, WARM_START_PARAMS
+from sklearn_autotune._compat.boosters._scikit_learn import (
+    AUTO_STOPPING_ROWS,
+    SCIKIT_LEARN,
+    WARM_START_PARAMS,
+    cannot_draw_validation_rows,
+)
 
 X, Y = np.random.RandomState(0).normal(size=(60, 3)), np.arange(60) % 2
 
@@ -109,3 +114,29 @@ def test_columns_of_categories_are_set_on_models_that_have_the_parameter():
 
 def test_the_number_of_rounds_is_never_left_to_the_library():
     assert SCIKIT_LEARN.find_default_rounds(RandomForestClassifier(), "n_estimators") is None
+
+
+@pytest.mark.parametrize(
+    ("class_sizes", "params"),
+    [
+        ((20, 1), {}),
+        ((20, 2), {}),
+        ((7,) * 8, {}),
+        ((7,) * 8, {"validation_fraction": 0.2}),
+        ((3, 3, 3), {"validation_fraction": 7}),
+        ((20, 1), {"early_stopping": False}),
+        ((20, 1), {"early_stopping": "auto"}),
+        ((20, 1), {"validation_fraction": None}),
+    ],
+)
+def test_it_is_known_when_histogram_boosting_cannot_draw_its_validation_rows(class_sizes, params):
+    y = np.repeat(np.arange(len(class_sizes)), class_sizes)
+    X = np.random.RandomState(0).normal(size=(len(y), 2))
+    model = HistGradientBoostingClassifier(max_iter=2).set_params(**({"early_stopping": True} | params))
+
+    if cannot_draw_validation_rows(model, y):
+        with pytest.raises(ValueError, match=r"least populated class|greater or equal to the number of classes"):
+            model.fit(X, y)
+    else:
+        model.fit(X, y)
+    assert not cannot_draw_validation_rows(HistGradientBoostingRegressor(early_stopping=True), y)

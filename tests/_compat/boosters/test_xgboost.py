@@ -165,6 +165,32 @@ def test_a_fit_that_is_not_known_to_be_exact_is_not_started(model, rounds_param,
     assert start(model, rounds_param, **fit_params) is None
 
 
+# -- a fit without evaluation rows -------------------------------------------------------------------------------------
+
+
+def test_the_rounds_that_predictions_are_made_with_can_be_fitted_again():
+    model = fit(make(early_stopping_rounds=3, subsample=0.7))
+
+    changes = XGBOOST.find_refit_params(model)
+
+    assert changes == {"n_estimators": XGBOOST.get_used_rounds(model), "early_stopping_rounds": None}
+    again = make(subsample=0.7, n_estimators=changes["n_estimators"]).fit(X[:80], Y[:80])
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_model_that_has_all_its_rounds_is_fitted_again_with_its_own_parameters():
+    assert XGBOOST.find_refit_params(make()) == {}
+    assert XGBOOST.find_refit_params(make(n_estimators=3).fit(X, Y)) == {}
+    assert XGBOOST.find_refit_params(XGBRFClassifier(n_estimators=3, n_jobs=1).fit(X, Y)) == {}
+
+
+@pytest.mark.parametrize("booster", ["dart", "gblinear"])
+def test_boosting_that_changes_earlier_rounds_cannot_be_fitted_again_with_fewer(booster):
+    model = make(early_stopping_rounds=3, booster=booster, max_depth=None, n_estimators=30)
+
+    assert XGBOOST.find_refit_params(fit(model)) is None
+
+
 # -- categories --------------------------------------------------------------------------------------------------------
 
 

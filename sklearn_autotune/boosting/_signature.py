@@ -1,0 +1,52 @@
+"""Constructors that take ``**params``, with a signature that names them all."""
+
+import inspect
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+__all__ = ["extend_signature"]
+
+Constructor = TypeVar("Constructor", bound=Callable[..., None])
+
+
+def extend_signature(base: type) -> Callable[[Constructor], Constructor]:
+    """Give a constructor that hands ``**params`` to the one of a base class a signature with all their names.
+
+    scikit-learn reads the names and the defaults of parameters there. A parameter that there is not is refused in the
+    name of the class that is constructed.
+
+    Parameters
+    ----------
+    base : type
+        Its parameters come first.
+
+    Returns
+    -------
+    extend : callable
+        A decorator.
+    """
+
+    def extend(constructor: Constructor) -> Constructor:
+        shared = inspect.signature(cast("Any", base).__init__)
+        given = inspect.signature(constructor).parameters.values()
+        own = [param for param in given if param.kind is inspect.Parameter.KEYWORD_ONLY]
+        signature = shared.replace(parameters=[*shared.parameters.values(), *own])
+
+        @wraps(constructor)
+        def construct(self: object, *args: Any, **params: Any) -> None:
+            name = type(self).__name__
+            if args:
+                raise TypeError(f"{name} takes its parameters by name, such as {name}(n_trials=50).")
+            unknown = sorted(set(params) - set(signature.parameters))
+            if unknown:
+                close = get_close_matches(unknown[0], signature.parameters, n=1)
+                hint = f" Did you mean {close[0]!r}?" if close else ""
+                raise TypeError(f"{name} has no parameter {unknown[0]!r}.{hint}")
+            constructor(self, **params)
+
+        construct.__signature__ = signature  # type: ignore[attr-defined]
+        return cast("Constructor", construct)
+
+    return extend

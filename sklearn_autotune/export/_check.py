@@ -1,0 +1,138 @@
+"""Run an exported script, and compare what its model predicts with what the exported one predicts."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import is_classifier, is_clusterer
+
+from sklearn_autotune._compat.types import ArrayLike, Estimator, MatrixLike
+
+__all__ = ["check_script", "find_difference", "run_script"]
+
+# What two models are compared by, as far as they have it.
+METHODS = ("predict", "predict_proba", "decision_function", "transform")
+
+# Fits on another processor, or with other threads, add in another order.
+TOLERANCE = 1e-6
+
+
+def run_script(code: str, name: str = "script") -> dict[str, Any]:
+    """Run a script, and return what it defines.
+
+    Examples
+    --------
+    >>> run_script("def double(x): return 2 * x")["double"](4)
+    8
+    """
+    namespace: dict[str, Any] = {"__name__": "script"}
+    exec(compile(code, name, "exec"), namespace)
+    return namespace
+
+
+def check_script(code: str, fitted: Estimator, X: MatrixLike, y: ArrayLike | None, unseeded: Sequence[str]) -> None:
+    """Fit the model of a script, and compare its predictions with those of the model that the script was written of.
+
+    Parameters
+    ----------
+    code : str
+    fitted : estimator
+    X : array-like of shape (n_rows, n_columns)
+        The rows that it was fitted on.
+    y : array-like of shape (n_rows,) or None
+    unseeded : sequence of str
+        Names of estimators without a ``random_state``, for the message.
+
+    Raises
+    ------
+    ValueError
+        If the predictions differ, or the script fails.
+    """
+    name = type(fitted).__name__
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the fit of the exported model has shown them
+            again = run_script(code)["fit"](X, y)
+    except Exception as error:
+        raise ValueError(
+            f"The script for this {name} cannot be fitted on the rows of check: {type(error).__name__}: {error}. They "
+            "have to be those that it was fitted on, and what else was passed to fit is not in the script."
+        ) from error
+    difference = find_difference(fitted, again, X)
+    if difference is None:
+        return
+    reasons = ["check has other rows than fit had", "sample weights or other metadata were passed to fit"]
+    if unseeded:
+        reasons.append(f"there is no random_state in {', '.join(dict.fromkeys(unseeded))}")
+    raise ValueError(
+        f"The script's model is another one than this {name}: {difference}. Possible reasons: {'; '.join(reasons)}. If "
+        "none of them applies, store the fitted model itself, with joblib.dump."
+    )
+
+
+def find_difference(fitted: Any, again: Any, X: MatrixLike) -> str | None:
+    """Return by what the predictions of two fitted models differ; None if they are the same.
+
+    Parameters
+    ----------
+    fitted, again : estimator
+    X : array-like of shape (n_rows, n_columns)
+
+    Returns
+    -------
+    difference : str or None
+        What differs, and how much.
+
+    Raises
+    ------
+    ValueError
+        If the first model predicts nothing, so that there is nothing to compare.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyRegressor
+    >>> X, y = [[0.0], [1.0]], [1.0, 3.0]
+    >>> models = [DummyRegressor(strategy=strategy).fit(X, y) for strategy in ("mean", "median")]
+    >>> find_difference(*models, X) is None
+    True
+    >>> find_difference(models[0], DummyRegressor(strategy="constant", constant=5.0).fit(X, y), X)
+    'predict differs in 2 of 2 rows, by 3 at most'
+    """
+    # The classes of a script have no more than they need: no decision_function beside predict_proba.
+    methods = [method for method in METHODS if hasattr(fitted, method) and hasattr(again, method)]
+    if not methods:
+        names = ", ".join(METHODS)
+        raise ValueError(f"{type(fitted).__name__} has none of {names}, so there is nothing to compare.")
+    for method in methods:
+        outputs = [_list_outputs(getattr(model, method)(X)) for model in (fitted, again)]
+        is_label = method == "predict" and (is_classifier(fitted) or is_clusterer(fitted))
+        for expected, found in zip(*outputs, strict=False):
+            difference = _compare_arrays(expected, found, is_label=is_label)
+            if difference is not None:
+                return f"{method} {difference}"
+    return None
+
+
+def _list_outputs(predictions: Any) -> list[np.ndarray]:
+    """Return predictions as arrays: one, or one for each output."""
+    if issparse(predictions):
+        predictions = predictions.toarray()
+    return [np.asarray(part) for part in (predictions if isinstance(predictions, list) else [predictions])]
+
+
+def _compare_arrays(expected: np.ndarray, found: np.ndarray, *, is_label: bool) -> str | None:
+    if expected.shape != found.shape:
+        return f"has the shape {found.shape} in place of {expected.shape}"
+    is_number = not is_label and expected.dtype.kind in "fiu" and found.dtype.kind in "fiu"
+    if is_number:
+        tolerance = TOLERANCE * np.max(np.abs(expected), where=np.isfinite(expected), initial=0.0)
+        is_equal = np.isclose(expected, found, rtol=TOLERANCE, atol=tolerance, equal_nan=True)
+    else:
+        is_equal = (expected == found) | ((expected != expected) & (found != found))
+    n_rows = int((~is_equal).reshape(len(is_equal), -1).any(axis=1).sum())
+    if not n_rows:
+        return None
+    amount = f", by {np.nanmax(np.abs(expected - found)):.3g} at most" if is_number else ""
+    return f"differs in {n_rows} of {len(is_equal)} rows{amount}"

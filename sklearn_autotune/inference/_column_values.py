@@ -1,0 +1,246 @@
+"""Reads one column of a table as numbers, dates, times or categories, whichever library and type carry it."""
+
+import numbers
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+__all__ = ["ColumnValues", "is_dataframe", "is_missing", "read_column", "read_objects"]
+
+MICROSECONDS_A_SECOND = 1_000_000
+MICROSECONDS_A_DAY = 86_400 * MICROSECONDS_A_SECOND
+
+# Classes of pandas, by their names: this module does not import pandas.
+PANDAS_CATEGORIES = ("Interval", "Period")
+PANDAS_MISSING = ("NAType", "NaTType")
+
+# Types of which some values are missing: NaN and NaT.
+MAYBE_MISSING = (float, Decimal, np.generic)
+
+
+@dataclass(frozen=True)
+class ColumnValues:
+    """What a column holds.
+
+    Attributes
+    ----------
+    holds : {"numbers", "booleans", "dates", "times", "categories", "nothing"}
+        "nothing" if all values are missing.
+    values : ndarray or list, of length n_samples
+        Numbers, booleans and nothing: floats, with NaN for missing values. Dates: ``datetime64[us]``, in UTC. Times of
+        the day: ``timedelta64[us]`` since midnight. Categories: a list of str, int, float and bool, with None for
+        missing values.
+    """
+
+    holds: str
+    values: Any
+
+    def split(self) -> dict[str, np.ndarray]:
+        """Return the values as one column of numbers or several, each of which a 32-bit float holds exactly.
+
+        A date has its day since 1970, the second of that day, and the fraction of that second; a time of the day has
+        the last two. Numbers are a single part.
+        """
+        if self.holds not in ("dates", "times"):
+            return {"value": np.asarray(self.values, dtype=np.float64)}
+        gaps = np.isnat(self.values)
+        microseconds = np.where(gaps, 0, self.values.astype(np.int64))
+        day, rest = np.divmod(microseconds, MICROSECONDS_A_DAY)
+        second, fraction = np.divmod(rest, MICROSECONDS_A_SECOND)
+        parts = {"day": day, "second": second, "fraction": fraction / MICROSECONDS_A_SECOND}
+        if self.holds == "times":
+            del parts["day"]
+        return {name: np.where(gaps, np.nan, values) for name, values in parts.items()}
+
+    def make_axis(self) -> np.ndarray:
+        """Return the values as one column of 64-bit floats: dates as days since 1970, times as seconds."""
+        parts = self.split()
+        if self.holds == "dates":
+            return parts["day"] + (parts["second"] + parts["fraction"]) / 86_400
+        return parts["second"] + parts["fraction"] if self.holds == "times" else parts["value"]
+
+    def find_examples(self) -> list[Any]:
+        """Return the first three different values, for a message."""
+        if self.holds in ("dates", "times"):
+            return [str(value) for value in np.unique(self.values[~np.isnat(self.values)])[:3]]
+        found = [value for value in self.values if value is not None and value == value]
+        return [value.item() if isinstance(value, np.generic) else value for value in dict.fromkeys(found)][:3]
+
+
+def is_dataframe(X: Any) -> bool:
+    """Whether X is a DataFrame of pandas or polars."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes") and hasattr(X, "shape")
+
+
+def read_column(X: Any, index: int, name: Any, as_categories: bool | None = None) -> ColumnValues:
+    """Read a column of a DataFrame.
+
+    Parameters
+    ----------
+    X : DataFrame of pandas or polars
+    index : int
+    name : object
+        The column's name.
+    as_categories : bool or None, default=None
+        Whether the values are categories, also if they are numbers or dates. None: they are if the column's type is
+        one of categories.
+
+    Returns
+    -------
+    values : ColumnValues
+
+    Raises
+    ------
+    ValueError
+        If the column holds anything else.
+    """
+    if hasattr(X, "iloc"):
+        return _read_pandas(X.iloc[:, index], name, as_categories)
+    return _read_polars(X[name], name, as_categories)
+
+
+def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
+    dtype = column.dtype
+    kind = getattr(dtype, "kind", "O")
+    has_categories = hasattr(dtype, "categories")
+    if as_categories is None:
+        as_categories = has_categories
+    if not as_categories and not has_categories:
+        if kind == "M":
+            if str(dtype).startswith("date") and hasattr(dtype, "pyarrow_dtype"):  # days, which NumPy gets as objects
+                column = column.astype("timestamp[us][pyarrow]")
+            dates = column.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT"))
+            return _make_values("dates", dates, np.isnat(dates))
+        if kind in "biuf":
+            floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
+            return _make_values("booleans" if kind == "b" else "numbers", floats, np.isnan(floats))
+        if hasattr(dtype, "freq"):  # periods
+            return _read_pandas(column.dt.to_timestamp(), name, as_categories)
+    objects = np.array(column, dtype=object)
+    objects[column.isna().to_numpy()] = None
+    return read_objects(objects.tolist(), name, as_categories)
+
+
+def _read_polars(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
+    kind = column.dtype.base_type().__name__
+    if as_categories is None:
+        as_categories = kind in ("Categorical", "Enum")
+    if not as_categories and kind in ("Date", "Datetime"):
+        dates = column.to_numpy().astype("datetime64[us]")
+        return _make_values("dates", dates, np.isnat(dates))
+    if not as_categories and (column.dtype.is_numeric() or kind == "Boolean"):
+        floats = np.array(column.to_list(), dtype=np.float64)
+        return _make_values("booleans" if kind == "Boolean" else "numbers", floats, np.isnan(floats))
+    return read_objects(column.to_list(), name, as_categories)
+
+
+def read_objects(objects: list[Any], name: Any, as_categories: bool = False) -> ColumnValues:
+    """Read values of Python's types; see `read_column`. None, NaN and NaT are missing values.
+
+    Raises
+    ------
+    ValueError
+        If there are values of other types, or of types that do not go together.
+    """
+    if any(issubclass(kind, MAYBE_MISSING) or kind.__name__ in PANDAS_MISSING for kind in set(map(type, objects))):
+        objects = [None if is_missing(value) else value for value in objects]
+    kinds = set(map(type, objects)) - {type(None)}
+    holds = {_classify(kind) for kind in kinds}
+    type_names = ", ".join(sorted(kind.__name__ for kind in kinds))
+    if not kinds:
+        return ColumnValues("nothing", np.full(len(objects), np.nan))
+    if "nothing" in holds:
+        raise ValueError(
+            f"Column {name!r} holds {type_names}, and neither numbers, dates, times, strings nor categories. Make one "
+            "of these of it first, or drop it."
+        )
+    if as_categories or ("categories" in holds and holds <= {"categories", "numbers", "booleans"}):
+        return ColumnValues("categories", objects if kinds == {str} else _to_categories(objects))
+    if holds <= {"numbers", "booleans"}:
+        return ColumnValues("numbers" if "numbers" in holds else "booleans", _to_floats(objects, name))
+    if holds == {"dates"}:
+        return ColumnValues("dates", np.array([_to_naive_date(value) for value in objects], dtype="datetime64[us]"))
+    if holds == {"times"}:
+        seconds = [None if value is None else _to_microseconds(value) for value in objects]
+        return ColumnValues("times", np.array(seconds, dtype="timedelta64[us]"))
+    raise ValueError(
+        f"Column {name!r} holds values that do not go together: {type_names}. Make all of them numbers, "
+        "dates or strings."
+    )
+
+
+def _make_values(holds: str, values: np.ndarray, gaps: np.ndarray) -> ColumnValues:
+    if gaps.all():
+        return ColumnValues("nothing", np.full(len(values), np.nan))
+    return ColumnValues(holds, values)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, NaT or pandas' NA."""
+    if value is None or type(value).__name__ in PANDAS_MISSING:
+        return True
+    return isinstance(value, MAYBE_MISSING) and bool(value != value)
+
+
+def _classify(kind: type) -> str:
+    """Return what a column of this type's values holds; "nothing" if such values cannot be read."""
+    if issubclass(kind, bool | np.bool_):
+        return "booleans"
+    if issubclass(kind, np.timedelta64):  # NumPy counts it among the integers
+        return "nothing"
+    if issubclass(kind, numbers.Real | Decimal):
+        return "numbers"
+    if issubclass(kind, date | np.datetime64):
+        return "dates"
+    if issubclass(kind, time):
+        return "times"
+    is_pandas_category = kind.__module__.partition(".")[0] == "pandas" and kind.__name__ in PANDAS_CATEGORIES
+    return "categories" if issubclass(kind, str | UUID) or is_pandas_category else "nothing"
+
+
+def _to_floats(objects: list[Any], name: Any) -> np.ndarray:
+    try:
+        return np.array(objects, dtype=np.float64)  # None becomes NaN
+    except OverflowError:
+        raise ValueError(f"Column {name!r} holds a whole number that is too large for a float.") from None
+
+
+def _to_naive_date(value: Any) -> Any:
+    """Return a date without a time zone, in UTC."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
+def _to_microseconds(value: time) -> int:
+    return ((value.hour * 60 + value.minute) * 60 + value.second) * MICROSECONDS_A_SECOND + value.microsecond
+
+
+def _to_categories(objects: list[Any]) -> list[Any]:
+    found = {value: None if value is None else _to_category(value) for value in dict.fromkeys(objects)}
+    return [found[value] for value in objects]
+
+
+def _to_category(value: Any) -> str | int | float | bool:
+    """Return a value as one of Python's own types: equal values become equal, whatever carried them."""
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]")
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        return int(value)
+    if isinstance(value, numbers.Real | Decimal):
+        number = float(value)
+        return int(number) if number.is_integer() else number
+    if isinstance(value, date):
+        text = str(_to_naive_date(value))
+        return text.removesuffix(" 00:00:00")  # a day is the same with and without a time of the day
+    return str(value)

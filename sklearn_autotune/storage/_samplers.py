@@ -1,0 +1,145 @@
+"""The sampler of a search: a copy of the user's, and the random draws that may stand in for it.
+
+If a sampler proposes nothing but measured candidates, random ones are drawn instead. They must not leave what the
+sampler was told to keep to: the values that it lists or fixes, or whatever a class of the user's own has in mind.
+"""
+
+import copy
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import (
+    BaseSampler,
+    BruteForceSampler,
+    CmaEsSampler,
+    GPSampler,
+    GridSampler,
+    NSGAIIISampler,
+    NSGAIISampler,
+    PartialFixedSampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+)
+from optuna.trial import FrozenTrial, TrialState
+
+from sklearn_autotune._compat.optuna import create_random_study, is_enqueued, split_fixed_sampler
+from sklearn_autotune.samplers import RustTPESampler
+from sklearn_autotune.space._space import Space
+
+__all__ = ["covers_space", "make_random_study", "make_sampler"]
+
+# Samplers that may propose any candidate of a space. Not their subclasses, which may have been made to keep to some.
+UNLIMITED_SAMPLERS = (
+    BruteForceSampler,
+    CmaEsSampler,
+    GPSampler,
+    NSGAIIISampler,
+    NSGAIISampler,
+    QMCSampler,
+    RandomSampler,
+    RustTPESampler,
+    TPESampler,
+)
+
+
+def make_sampler(sampler: BaseSampler | None, space: Space, seed: int) -> BaseSampler:
+    """Return a copy of the user's sampler, or the default one: TPE, in groups where parameters depend on others."""
+    if sampler is not None:
+        copied = copy.deepcopy(sampler)
+        return EnqueueTolerantSampler(copied) if _contains_grid(copied) else copied
+    with warnings.catch_warnings():
+        # `group` is the documented way to search conditional spaces; Optuna marks it experimental.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TPESampler(seed=seed, multivariate=True, group=space.is_conditional)
+
+
+def covers_space(sampler: BaseSampler) -> bool:
+    """Whether a sampler may propose any candidate of the space."""
+    return type(sampler) in UNLIMITED_SAMPLERS
+
+
+def make_random_study(sampler: BaseSampler, seed: int) -> optuna.Study | None:
+    """Return a study that draws random candidates out of those that a sampler may propose.
+
+    Parameters
+    ----------
+    sampler : BaseSampler
+        The sampler of the search. What a `PartialFixedSampler` fixes is fixed in the draws as well.
+    seed : int
+
+    Returns
+    -------
+    study : optuna.Study or None
+        None if it is not known what the sampler may propose, or if it proposes all of it by itself.
+    """
+    random_sampler = _make_random_sampler(sampler, seed)
+    if random_sampler is None:
+        return None
+    study = create_random_study(seed)
+    study.sampler = random_sampler
+    return study
+
+
+def _make_random_sampler(sampler: BaseSampler, seed: int) -> BaseSampler | None:
+    if covers_space(sampler):
+        return RandomSampler(seed=seed)
+    parts = split_fixed_sampler(sampler)
+    inner = None if parts is None else _make_random_sampler(parts[1], seed)
+    if parts is None or inner is None:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return PartialFixedSampler(parts[0], inner)
+
+
+def _contains_grid(sampler: BaseSampler) -> bool:
+    parts = split_fixed_sampler(sampler)
+    return isinstance(sampler, GridSampler) if parts is None else _contains_grid(parts[1])
+
+
+class EnqueueTolerantSampler(BaseSampler):
+    """A `GridSampler` that is not asked about enqueued trials: of those it knows no place in its grid, and fails.
+
+    Parameters
+    ----------
+    inner : BaseSampler
+        The grid, or what has it inside.
+    """
+
+    def __init__(self, inner: BaseSampler) -> None:
+        self.inner = inner
+
+    def reseed_rng(self) -> None:
+        """Do what the grid does."""
+        self.inner.reseed_rng()
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return what the grid returns."""
+        return self.inner.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return what the grid returns."""
+        return self.inner.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return what the grid returns."""
+        return self.inner.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Do what the grid does."""
+        self.inner.before_trial(study, trial)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Do what the grid does, unless the trial was enqueued."""
+        if not is_enqueued(trial):
+            self.inner.after_trial(study, trial, state, values)

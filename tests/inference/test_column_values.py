@@ -1,0 +1,235 @@
+"""Single columns: read alike whatever library and type carry them, split into exact parts, or refused by name."""
+
+import datetime
+import decimal
+import enum
+import uuid
+
+import numpy as np
+import pandas as pd
+import polars
+import pyarrow
+import pytest
+
+from sklearn_autotune.inference._column_values import is_dataframe, is_missing, read_column, read_objects
+
+DATES = [datetime.date(2024, 1, 1), None, datetime.date(2024, 1, 3)]
+MOMENTS = [datetime.datetime(2024, 1, 1, 12, 0, 0, 250_000), None, datetime.datetime(1969, 12, 31, 23, 59, 59)]
+TIMES = [datetime.time(1, 0, 2), None, datetime.time(0, 0, 0, 500_000)]
+DECIMALS = [decimal.Decimal("1.5"), None, decimal.Decimal(2)]
+UUIDS = [uuid.UUID(int=5), None, uuid.UUID(int=3)]
+WORDS = ["b", None, "a"]
+FLAGS = [True, None, False]
+
+
+class Colour(enum.StrEnum):
+    A = "a"
+    B = "b"
+
+
+def arrow(values, kind):
+    return pd.Series(values, dtype=pd.ArrowDtype(kind))
+
+
+def in_utc(values):
+    return [None if value is None else value.replace(tzinfo=datetime.UTC) for value in values]
+
+
+def read(column, **params):
+    series = polars.Series("x", column) if isinstance(column, polars.Series) else pd.Series(column)
+    frame = polars.DataFrame({"x": series}) if isinstance(column, polars.Series) else pd.DataFrame({"x": series})
+    return read_column(frame, 0, "x", **params)
+
+
+ALIKE = {
+    "dates": [
+        pd.Series(DATES, dtype=object),
+        pd.to_datetime(pd.Series(DATES)),
+        arrow(DATES, pyarrow.date32()),
+        arrow(DATES, pyarrow.date64()),
+        pd.Series(pd.PeriodIndex(["2024-01-01", None, "2024-01-03"], freq="D")),
+        pd.Series([np.datetime64("2024-01-01"), np.datetime64("NaT"), np.datetime64("2024-01-03")], dtype=object),
+        polars.Series(DATES),
+    ],
+    "moments": [
+        pd.Series(MOMENTS, dtype=object),
+        pd.Series(in_utc(MOMENTS), dtype=object),
+        pd.to_datetime(pd.Series(MOMENTS)),
+        pd.to_datetime(pd.Series(MOMENTS)).dt.as_unit("ms"),
+        pd.to_datetime(pd.Series(MOMENTS)).dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo"),
+        arrow(MOMENTS, pyarrow.timestamp("us")),
+        arrow(in_utc(MOMENTS), pyarrow.timestamp("ns", tz="Europe/Berlin")),
+        polars.Series(MOMENTS),
+        polars.Series(in_utc(MOMENTS)),
+    ],
+    "times": [pd.Series(TIMES, dtype=object), arrow(TIMES, pyarrow.time64("us")), polars.Series(TIMES)],
+    "numbers": [
+        pd.Series(DECIMALS, dtype=object),
+        pd.Series([1.5, None, 2.0]),
+        pd.Series([1.5, pd.NA, 2.0], dtype="Float64"),
+        pd.Series(pd.arrays.SparseArray([1.5, np.nan, 2.0])),
+        arrow(DECIMALS, pyarrow.decimal128(5, 2)),
+        arrow([1.5, None, 2.0], pyarrow.float32()),
+        polars.Series(DECIMALS),
+        polars.Series([1.5, None, 2.0]),
+    ],
+    "booleans": [
+        pd.Series(FLAGS, dtype=object),
+        pd.Series(FLAGS, dtype="boolean"),
+        arrow(FLAGS, pyarrow.bool_()),
+        polars.Series(FLAGS),
+    ],
+    "categories": [
+        pd.Series(WORDS, dtype=object),
+        pd.Series(WORDS, dtype="string"),
+        pd.Series(pd.Categorical(WORDS)),
+        pd.Series([Colour.B, None, Colour.A], dtype=object),
+        arrow(WORDS, pyarrow.string()),
+        arrow(WORDS, pyarrow.large_string()),
+        arrow(WORDS, pyarrow.dictionary(pyarrow.int32(), pyarrow.string())),
+        polars.Series(WORDS),
+        polars.Series(WORDS, dtype=polars.Categorical),
+        polars.Series(WORDS, dtype=polars.Enum(["b", "a"])),
+    ],
+    "uuids": [pd.Series(UUIDS, dtype=object), polars.Series(UUIDS, dtype=polars.Object)],
+    "nothing": [
+        pd.Series([None, None, None], dtype=object),
+        pd.Series([np.nan, np.nan, np.nan]),
+        pd.Series(pd.Categorical([None, None, None])),
+        pd.to_datetime(pd.Series([None, None, None])),
+        arrow([None, None, None], pyarrow.null()),
+        polars.Series([None, None, None]),
+        polars.Series([None, None, None], dtype=polars.Date),
+    ],
+}
+
+EXPECTED = {
+    "dates": ("dates", {"day": [19723, np.nan, 19725], "second": [0, np.nan, 0], "fraction": [0, np.nan, 0]}),
+    "moments": (
+        "dates",
+        {"day": [19723, np.nan, -1], "second": [43200, np.nan, 86399], "fraction": [0.25, np.nan, 0]},
+    ),
+    "times": ("times", {"second": [3602, np.nan, 0], "fraction": [0, np.nan, 0.5]}),
+    "numbers": ("numbers", {"value": [1.5, np.nan, 2]}),
+    "booleans": ("booleans", {"value": [1, np.nan, 0]}),
+    "nothing": ("nothing", {"value": [np.nan, np.nan, np.nan]}),
+}
+
+
+@pytest.mark.parametrize("case", EXPECTED)
+def test_a_column_is_read_alike_whatever_carries_it(case):
+    holds, parts = EXPECTED[case]
+    for column in ALIKE[case]:
+        found = read(column)
+
+        assert found.holds == holds
+        assert found.split().keys() == parts.keys()
+        for name, values in found.split().items():
+            np.testing.assert_array_equal(values, parts[name])
+
+
+@pytest.mark.parametrize(("case", "expected"), [("categories", WORDS), ("uuids", [str(UUIDS[0]), None, str(UUIDS[2])])])
+def test_categories_are_read_alike_whatever_carries_them(case, expected):
+    for column in ALIKE[case]:
+        found = read(column)
+
+        assert (found.holds, found.values) == ("categories", expected)
+        assert {type(value) for value in found.values} == {str, type(None)}
+
+
+@pytest.mark.parametrize(
+    ("categories", "expected"),
+    [
+        (pd.cut(pd.Series([0.5, 1.5]), [0, 1, 2]), ["(0, 1]", "(1, 2]"]),
+        (pd.Series(pd.arrays.IntervalArray.from_breaks([0, 1, 2])), ["(0, 1]", "(1, 2]"]),
+        (
+            pd.Categorical(pd.DatetimeIndex(["2024-01-01 00:00", "2024-01-02 06:00"])),
+            ["2024-01-01", "2024-01-02 06:00:00"],
+        ),
+        (pd.Categorical([datetime.date(2024, 1, 1), None]), ["2024-01-01", None]),
+        (pd.Categorical(pd.PeriodIndex(["2024-01", "2024-02"], freq="M")), ["2024-01", "2024-02"]),
+        (pd.Categorical([2.0, 1.5]), [2, 1.5]),
+        (pd.Categorical([np.inf, True]), [np.inf, True]),
+        (pd.Series([decimal.Decimal(2), "a"], dtype=object), [2, "a"]),
+    ],
+)
+def test_values_of_a_type_of_categories_are_categories_whatever_they_are(categories, expected):
+    found = read(categories)
+
+    assert (found.holds, found.values) == ("categories", expected)
+
+
+def test_numbers_and_dates_are_categories_where_these_are_asked_for_and_the_other_way_round():
+    assert read(pd.Series([1, 2]), as_categories=True).values == [1, 2]
+    assert read(polars.Series([1, None]), as_categories=True).values == [1, None]
+    assert read(pd.to_datetime(pd.Series(DATES)), as_categories=True).values == ["2024-01-01", None, "2024-01-03"]
+    assert read(pd.Categorical([1, 2]), as_categories=False).holds == "numbers"
+    assert read(pd.Categorical(DATES), as_categories=False).holds == "dates"
+
+
+def test_a_32_bit_float_holds_each_part_of_a_date_exactly():
+    moments = pd.Series(
+        [
+            datetime.datetime(2024, 7, 1, 23, 59, 59, 999_000),
+            datetime.datetime(9999, 12, 31),
+            datetime.datetime(1, 1, 1),
+        ]
+    )
+
+    for values in read(moments).split().values():
+        np.testing.assert_array_equal(np.round(values.astype(np.float32), 6), np.round(values, 6).astype(np.float32))
+    assert len(np.unique(read(moments).split()["day"].astype(np.float32))) == 3
+
+
+def test_dates_and_times_have_an_axis_of_their_own():
+    np.testing.assert_allclose(read(pd.Series(MOMENTS)).make_axis()[[1, 2]], [np.nan, -1 / 86400])
+    np.testing.assert_array_equal(read(pd.Series(TIMES, dtype=object)).make_axis(), [3602, np.nan, 0.5])
+    np.testing.assert_array_equal(read(pd.Series([1, 2])).make_axis(), [1, 2])
+
+
+def test_examples_of_a_column_can_be_shown():
+    assert read(pd.Series(DATES)).find_examples() == ["2024-01-01T00:00:00.000000", "2024-01-03T00:00:00.000000"]
+    assert read(pd.Series([3.0, None, 3.0, 1.0])).find_examples() == [3.0, 1.0]
+    assert read(pd.Series(["a", None, "b", "c", "d"])).find_examples() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([("a", "tuple"), None], "'x' holds tuple, and neither numbers, dates, times, strings nor categories"),
+        ([pd.Timedelta(days=1)], "'x' holds Timedelta"),
+        ([np.timedelta64(1, "D"), 1], "'x' holds int, timedelta64"),
+        ([b"a"], "'x' holds bytes"),
+        ([1j], "'x' holds complex"),
+        ([np.zeros(2), None], "'x' holds ndarray"),
+        (polars.Series([[1], None]), "'x' holds list"),
+        (polars.Series([{"a": 1}]), "'x' holds dict"),
+        (polars.Series([datetime.timedelta(1)]), "'x' holds timedelta"),
+        ([datetime.date(2024, 1, 1), "later"], "'x' holds values that do not go together: date, str"),
+        ([datetime.date(2024, 1, 1), datetime.time(1)], "do not go together: date, time"),
+        ([10**400], "'x' holds a whole number that is too large"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_columns_name(column, message):
+    with pytest.raises(ValueError, match=message):
+        read(column if isinstance(column, polars.Series) else pd.Series(column, dtype=object))
+
+
+def test_what_is_missing():
+    for value in (None, np.nan, pd.NA, pd.NaT, np.datetime64("NaT"), decimal.Decimal("NaN"), np.float32("nan")):
+        assert is_missing(value)
+    for value in ("", 0, False, np.zeros(2), [None], "nan", pd.Timestamp(0)):
+        assert not is_missing(value)
+
+
+def test_values_without_a_frame_are_read_too():
+    found = read_objects([pd.NA, pd.Timestamp("1970-01-02", tz="UTC")], 0)
+
+    np.testing.assert_array_equal(found.split()["day"], [np.nan, 1])
+
+
+def test_frames_are_told_from_arrays():
+    assert is_dataframe(pd.DataFrame({"x": [1]}))
+    assert is_dataframe(polars.DataFrame({"x": [1]}))
+    assert not is_dataframe(np.zeros((1, 1)))
+    assert not is_dataframe(pd.Series([1]))
