@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, TextIO
 
 import optuna
@@ -173,7 +174,8 @@ class TrialProgress:
         self._reset()
         self._study = study
         if first.datetime_start is not None:
-            self._start = first.datetime_start.timestamp()
+            elapsed = datetime.now() - first.datetime_start  # in the wall clock's time, which is Optuna's
+            self._start = clock.now() - max(0.0, elapsed.total_seconds())
         for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)):
             if trial.number < first.number:  # of an earlier run
                 self._count(trial)

@@ -178,7 +178,7 @@ class ExpressionWriter:
     # -- kinds of values -----------------------------------------------------------------------------------------------
 
     def _write_kept(self, value: Any, where: str) -> Expression | str:
-        """Write a value that ``clone`` copies with all that is fitted in it, so that nothing in it may be fitted."""
+        """Write a value that nothing fits: a fitted model in it would be used as it is."""
         _refuse_fitted_inside(value, where)
         return self.write(value, where)
 

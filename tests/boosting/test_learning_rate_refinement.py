@@ -1,6 +1,7 @@
 """Learning-rate refinement: the best candidates again, at lower learning rates."""
 
 import numpy as np
+import optuna
 import pytest
 from sklearn.datasets import load_iris
 
@@ -14,6 +15,7 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
 )
 from sklearn_autotune.evaluation import FoldScore, Outcome
 from sklearn_autotune.search._trial_loop import TrialRecord
+from tests.toys import statuses, table
 
 
 def record(number, score, learning_rate=SEARCH_LEARNING_RATE, depth=3, status="complete", seconds=0.0):
@@ -89,3 +91,18 @@ def test_without_refinement_the_learning_rate_is_searched_or_left_alone(params):
     assert (rates is not None) == ("refine_learning_rate" in params)
     if rates is not None:
         assert len(np.unique(rates)) > 2
+
+
+def test_a_resumed_search_with_more_trials_refines_as_if_it_had_had_them_from_the_beginning():
+    X, y = load_iris(return_X_y=True)
+    settings = {"cv": 2, "random_state": 0, "refit": False}
+    storage = optuna.storages.InMemoryStorage()
+    first = TunedXGBClassifier(n_trials=10, storage=storage, **settings).fit(X, y)
+    whole = TunedXGBClassifier(n_trials=14, **settings).fit(X, y)
+
+    searches = [TunedXGBClassifier(n_trials=14, storage=storage, resume=True, **settings).fit(X, y) for _ in range(2)]
+
+    assert first.cv_results_["params"][9] != whole.cv_results_["params"][9]  # the first one refines at the end
+    for search in searches:
+        assert table(search) == table(whole)
+        assert statuses(search) == statuses(whole)
