@@ -102,7 +102,7 @@ def choose_winner(results: SearchResults, n_folds: int, spec: ResultsSpec) -> Se
     measured = [record for record in results.records if record.is_measured]
     needs_no_winner = spec.refit is False and results.is_multimetric
     if not any(record.outcome.status == Status.COMPLETE for record in measured) and not (
-        needs_no_winner and _has_any_score(results.cv_results)
+        needs_no_winner and _has_any_score(measured)
     ):
         _raise_without_scores(measured, n_folds, spec.error_score)
     if needs_no_winner:
@@ -115,8 +115,10 @@ def choose_winner(results: SearchResults, n_folds: int, spec: ResultsSpec) -> Se
     return replace(results, best_index=best_index, best_score=best_score, winner=measured[best_index])
 
 
-def _has_any_score(results: Results) -> bool:
-    return any(np.isfinite(results[name]).any() for name in results if name.startswith("mean_test_"))
+def _has_any_score(measured: Sequence[TrialRecord]) -> bool:
+    """Whether one of several scores is a number on any fold that was fitted."""
+    fitted = (fold for record in measured for fold in record.outcome.folds if fold.failure != Failure.FIT)
+    return any(np.isfinite(list(fold.test.values())).any() for fold in fitted if isinstance(fold.test, dict))
 
 
 def _raise_without_scores(measured: Sequence[TrialRecord], n_folds: int, error_score: float | str) -> None:
