@@ -275,6 +275,8 @@ def predict_command(args: argparse.Namespace) -> int:
 def _describe_drift(column: dict[str, Any]) -> str:
     words = {"outside": "outside the training range", "unseen": "not seen in training", "more_missing": "more missing"}
     parts = [f"{column[name]:.1%} {text}" for name, text in words.items() if column[name] > 0]
+    if column["shift"] > 0:
+        parts.append(f"distributed otherwise (distance {column['shift']:.2f} of 1)")
     shown = f", for instance {', '.join(column['examples'])}" if column["examples"] else ""
     return f"{column['column']}: {' and '.join(parts)}{shown}"
 

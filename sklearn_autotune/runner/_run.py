@@ -162,6 +162,7 @@ def run(
         metadata = (
             origin
             | _describe_search(run_data, search)
+            | _describe_target(run_data, model)
             | {
                 "created": created.isoformat(timespec="seconds"),
                 "seconds": seconds | {"total": time.perf_counter() - start},
@@ -243,6 +244,23 @@ def _describe_search(run_data: RunData, search: BaseSearch) -> dict[str, Any]:
         "trials": dict(zip(statuses.tolist(), counts.tolist(), strict=True)),
         "columns": make_profile(run_data.train.X),
     }
+
+
+def _describe_target(run_data: RunData, model: Predictor) -> dict[str, Any]:
+    """Return how the target is distributed in training, and what the model predicts for the rows held out.
+
+    Without rows held out it is what the model predicts for the training rows.
+    """
+    rows = run_data.train if run_data.holdout is None else run_data.holdout
+    return {
+        "target_profile": _profile_target(run_data.train.y),
+        "prediction_profile": _profile_target(model.predict(rows.X)),
+    }
+
+
+def _profile_target(values: Any) -> dict[str, Any]:
+    pandas = import_optional("pandas", "Profiles")
+    return make_profile(pandas.DataFrame({"target": np.asarray(values)}))[0]
 
 
 # -- verify ------------------------------------------------------------------------------------------------------------
@@ -398,4 +416,23 @@ def predict(folder: str | Path, data: "str | Path | pd.DataFrame", *, trust: boo
     if is_classifier(model):
         for label, column in zip(model.classes_.tolist(), model.predict_proba(X).T, strict=True):
             found[f"probability_{label}"] = column
-    return Predictions(found, measure_drift(X, metadata["columns"]), notes)
+    drift = measure_drift(X, metadata["columns"]) + _measure_target_drift(table, found, metadata)
+    return Predictions(found, sorted(drift, key=lambda entry: -entry["share"]), notes)
+
+
+def _measure_target_drift(
+    table: "pd.DataFrame", found: "pd.DataFrame", metadata: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Measure the drift of the predictions, and of the target if the table has it."""
+    name, drift = metadata["target"], []
+    for kind, label, values in (("prediction", f"predicted {name}", found), ("target", name, table)):
+        profile = metadata.get(f"{kind}_profile")
+        if profile is None or name not in values.columns:
+            continue
+        profile = profile | {"name": name}
+        try:
+            known, _ = align_to_profile(values.loc[values[name].notna(), [name]], [profile])
+        except ValueError:  # a target of another kind says nothing, and the model needs none
+            continue
+        drift += [entry | {"column": label} for entry in measure_drift(known, [profile])] if len(known) else []
+    return drift

@@ -7,6 +7,7 @@ import numpy as np
 
 from sklearn_autotune.inference._column_encoder import ColumnEncoder, encode_categories
 from sklearn_autotune.inference._column_values import read_column
+from sklearn_autotune.tables._distribution import describe_categories, describe_numbers, measure_shift
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ def make_profile(X: "pd.DataFrame") -> list[dict[str, Any]]:
     -------
     profile : list of dict
         For each column its name, kind ("number" or "category"), type, what it holds ("numbers", "dates" and so on; see
-        `ColumnValues`), share of missing values, and the range, or the categories.
+        `ColumnValues`), share of missing values, the range, or the categories, and how the values are distributed.
 
     Examples
     --------
@@ -51,11 +52,14 @@ def make_profile(X: "pd.DataFrame") -> list[dict[str, Any]]:
             entry["categories"] = (
                 [_to_python_value(value) for value in categories] if len(categories) <= MAX_CATEGORIES else None
             )
+            if len(categories) <= MAX_CATEGORIES:
+                codes = encode_categories(read_column(X, index, name, as_categories=True).values, categories)
+                entry |= describe_categories(codes[~np.isnan(codes)], len(categories))
         else:
             values = read_column(X, index, name).make_axis()
             known = values[~np.isnan(values)]
             low, high = (float(known.min()), float(known.max())) if len(known) else (None, None)
-            entry |= {"kind": "number", "low": low, "high": high}
+            entry |= {"kind": "number", "low": low, "high": high, **describe_numbers(known)}
         entry["missing"] = float(np.mean(X.iloc[:, index].isna()))
         profile.append(entry)
     return profile
@@ -122,7 +126,7 @@ def _format_as_string(value: object) -> str:
 
 
 def measure_drift(X: "pd.DataFrame", profile: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Measure for each column the share of its values that did not occur in training.
+    """Measure for each column the share of its values that did not occur in training, and how its distribution differs.
 
     Parameters
     ----------
@@ -134,8 +138,8 @@ def measure_drift(X: "pd.DataFrame", profile: Sequence[Mapping[str, Any]]) -> li
     -------
     drift : list of dict
         Only columns with drift: ``column``, ``outside`` (share outside the range), ``unseen`` (share of unknown
-        categories), ``more_missing`` (increase of the share of missing values), ``share`` (the largest of these) and
-        ``examples``.
+        categories), ``more_missing`` (increase of the share of missing values), ``shift`` (distance between the
+        distributions, see `measure_shift`; 0 if it can be chance), ``share`` (the largest of these) and ``examples``.
 
     Examples
     --------
@@ -149,21 +153,24 @@ def measure_drift(X: "pd.DataFrame", profile: Sequence[Mapping[str, Any]]) -> li
     for index, entry in enumerate(profile):
         column = X.iloc[:, index]
         missing = column.isna().to_numpy()
-        shares = {"outside": 0.0, "unseen": 0.0}
+        shares = {"outside": 0.0, "unseen": 0.0, "shift": 0.0}
         examples: list[Any] = []
         if entry["kind"] == "number" and entry["low"] is not None:
             values = read_column(X, index, entry["name"], as_categories=False).make_axis()
             is_far = ~missing & ((values < entry["low"]) | (values > entry["high"]))
             shares["outside"] = float(np.mean(is_far))
+            shares["shift"] = measure_shift(values[~np.isnan(values)], entry, n_columns=len(profile))
             examples = column[is_far].tolist()
         elif entry["kind"] == "category" and entry["categories"] is not None:
             values = read_column(X, index, entry["name"], as_categories=True).values
-            is_new = ~missing & np.isnan(encode_categories(values, entry["categories"]))
+            codes = encode_categories(values, entry["categories"])
+            is_new = ~missing & np.isnan(codes)
             shares["unseen"] = float(np.mean(is_new))
+            shares["shift"] = measure_shift(np.nan_to_num(codes, nan=-1)[~missing], entry, n_columns=len(profile))
             examples = column[is_new].tolist()
         increase = float(np.mean(missing)) - entry["missing"]
         shares["more_missing"] = increase if increase > MIN_MISSING_INCREASE else 0.0
-        share = max(shares["outside"], shares["unseen"], shares["more_missing"])
+        share = max(shares.values())
         if share > 0:
             shown = [_to_python_value(value) for value in dict.fromkeys(examples)][:3]
             drift.append(

@@ -188,9 +188,15 @@ def test_trusted_types_are_there_and_functions_that_do_something_are_not_among_t
 
 
 def test_every_part_of_a_kept_model_is_a_trusted_type():
+    not_kept = {"ColumnValues"}  # only made while a column is read
     for module in pkgutil.iter_modules(inference.__path__, "sklearn_autotune.inference."):
         for name, kind in vars(import_module(module.name)).items():
-            if isinstance(kind, type) and kind.__module__ == module.name and not name.startswith("_"):
+            if (
+                isinstance(kind, type)
+                and kind.__module__ == module.name
+                and not name.startswith("_")
+                and name not in not_kept
+            ):
                 assert f"{module.name}.{name}" in TRUSTED_TYPES or issubclass(kind, Protocol)
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.runner._config import ConfigError
+from tests.inference.test_loading import MAX_MODULES
 from tests.runs import NO_REPORT, SHORT, load_metadata, parts_of
 
 # -- a run ---------------------------------------------------------------------------------------------------------
@@ -89,11 +91,13 @@ def test_the_folder_tells_of_what_was_run_though_the_file_changes_meanwhile(comm
 
 def test_a_configuration_that_was_edited_in_the_folder_does_not_verify(copied, finished):
     folder, path = finished
-    assert runner.verify(folder, base=path.parent).matches
+    assert runner.verify(folder, base=path.parent, trust=True).matches
     with (copied / "config.yaml").open("a") as file:
         file.write("n_trials: 100\n")
 
-    failed = [check["name"] for check in runner.verify(copied, base=path.parent).checks if not check["matches"]]
+    failed = [
+        check["name"] for check in runner.verify(copied, base=path.parent, trust=True).checks if not check["matches"]
+    ]
 
     assert failed == ["config.yaml"]
 
@@ -150,6 +154,21 @@ def test_every_method_gives_a_model_that_verifies_and_predicts(method, write, tm
     np.testing.assert_allclose(found.table[["probability_bad", "probability_good"]].sum(axis=1), 1, rtol=1e-6)
 
 
+def list_modules_of_loading(folder):
+    """Load a run's model in a fresh process; return the modules of Optuna and of ours that this imports."""
+    code = "import sys, joblib; joblib.load(sys.argv[1]); print(*sys.modules)"
+    command = [sys.executable, "-c", code, str(folder / "model.joblib")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [name for name in done.stdout.split() if name.partition(".")[0] in ("optuna", "sklearn_autotune")]
+
+
+def test_the_model_of_a_run_loads_without_optuna_and_with_few_of_our_modules(finished):
+    modules = list_modules_of_loading(finished[0])
+
+    assert not any(name.startswith("optuna") for name in modules)
+    assert len(modules) <= MAX_MODULES
+
+
 def test_a_regression_by_model_selection(write, tmp_path, table):
     path = write("n_trials: 3\ncv: 3\n", target="price", drop="[kind]")
 
@@ -160,6 +179,9 @@ def test_a_regression_by_model_selection(write, tmp_path, table):
     assert abs(sum(found["blend"].values()) - 1) < 1e-9
     assert runner.verify(folder, refit=True, trust=True).matches
     assert found["script"]["file"] == "model.py"
+    modules = list_modules_of_loading(folder)
+    assert not any(name.startswith("optuna") for name in modules)
+    assert len(modules) <= MAX_MODULES
 
 
 # -- verify and predict --------------------------------------------------------------------------------------------
@@ -200,8 +222,25 @@ def test_a_script_of_another_model_does_not_verify(finished, tmp_path):
         script.read_text().replace("return make_model().fit(X, y)", "return make_model().fit(X, y[::-1])")
     )
 
-    verdict = runner.verify(folder, refit=True)
+    verdict = runner.verify(folder, refit=True, trust=True)
 
     (check,) = [check for check in verdict.checks if check["name"] == "predictions, fitted again"]
     assert not verdict.matches
     assert "differs in" in check["found"]
+
+
+def test_a_target_and_predictions_that_are_distributed_otherwise_are_drift(finished, table, capsys, tmp_path):
+    folder, _ = finished
+    good = table[(table["city"] == "Rome") & (table["size"] > 0.6)]
+    new = pd.concat([good] * 20, ignore_index=True)
+    new.to_csv(tmp_path / "new.csv", index=False)
+
+    shares = {entry["column"]: entry["shift"] for entry in runner.predict(folder, new, trust=True).drift}
+
+    assert shares["kind"] > 0.4  # the target, which the table has
+    assert shares["predicted kind"] > 0.4
+    assert shares["city"] > 0.4
+    command = ["predict", str(folder), str(tmp_path / "new.csv"), "--trust", "--output", str(tmp_path / "out.csv")]
+    assert main([*command, "--max-drift", "0.3"]) == 3
+    assert "drift: predicted kind: distributed otherwise (distance 0." in capsys.readouterr().err
+    assert not any(entry["shift"] for entry in runner.predict(folder, table, trust=True).drift)

@@ -118,6 +118,21 @@ def test_a_table_does_not_drift_from_itself():
     assert measure_drift(TABLE, PROFILE) == []
 
 
+def test_another_distribution_within_the_training_range_is_drift():
+    random = np.random.RandomState(0)
+    table = pd.DataFrame({"size": random.uniform(size=500), "kind": random.choice(["a", "b"], 500, p=[0.99, 0.01])})
+    profile = json.loads(json.dumps(make_profile(table)))
+    new = pd.DataFrame({"size": table["size"].max() * np.linspace(0.97, 1, 200), "kind": ["b"] * 200})
+
+    found = drift_of(new, profile)
+
+    assert found["size"]["share"] == found["size"]["shift"] > 0.9
+    assert found["kind"]["share"] == found["kind"]["shift"] > 0.9
+    assert drift_of(new.head(3), profile) == {}  # too few rows to tell
+    old = [{name: value for name, value in entry.items() if name != "n_known"} for entry in profile]
+    assert drift_of(new, old) == {}  # a profile without distributions
+
+
 def test_each_kind_of_drift_is_measured_as_a_share_of_the_rows():
     new = TABLE.assign(
         size=[0.9, 3.1, 1.0, 3.0],
@@ -140,7 +155,7 @@ def test_a_few_more_missing_values_are_chance():
     profile = make_profile(pd.DataFrame({"size": np.arange(100.0)}))
 
     for n_missing, share in ((2, None), (3, 0.03)):
-        new = pd.DataFrame({"size": np.where(np.arange(100) < n_missing, np.nan, 50.0)})
+        new = pd.DataFrame({"size": np.where(np.arange(100) < n_missing, np.nan, np.arange(100.0))})
         assert drift_of(new, profile).get("size", {}).get("share") == share
 
 

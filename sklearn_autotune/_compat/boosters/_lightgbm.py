@@ -92,7 +92,7 @@ class LightGBM:
 
     def find_refit_params(self, model: Any) -> dict[str, Any] | None:
         """Return the number of rounds, if predictions end at the best one."""
-        if not model.__sklearn_is_fitted__() or model.booster_.best_iteration <= 0:
+        if not model.__sklearn_is_fitted__() or not _has_stopped_early(model):
             return {}
         # With dart a later round changes the weights of earlier trees.
         has_independent_rounds = "dart" not in map(model.get_params().get, ("boosting_type", "boosting"))
@@ -102,17 +102,24 @@ class LightGBM:
         return {"n_estimators": n_rounds, **dict.fromkeys(PATIENCE_ALIASES)}
 
 
+def _has_stopped_early(model: Any) -> bool:
+    """Whether early stopping chose the rounds of a fitted model; a deep copy of its booster does not say so."""
+    params = model.get_params()
+    asks_for_it = any(params.get(name) is not None for name in PATIENCE_ALIASES)
+    return model.booster_.best_iteration > 0 or (asks_for_it and bool(model.evals_result_))
+
+
 def _find_rounds_for_trees(model: Any) -> int | None:
     """Return after how many rounds of training a model had the trees that it predicts with; None if that is not known.
 
     A round in which no split is found adds no tree, and another draw of columns may find one in the next round. Nothing
-    changes in such a round, so the losses on the evaluation rows show it.
+    changes in such a round, so the losses on the evaluation rows show it. Trees after those may have been dropped.
     """
     losses = [values for metrics in model.evals_result_.values() for values in metrics.values()]
     n_trees = model.booster_.current_iteration()
-    n_used = min(model.booster_.best_iteration, n_trees)
+    n_used = min(model.booster_.best_iteration, n_trees) if model.booster_.best_iteration > 0 else n_trees
     adds_tree = np.append(True, (np.diff(losses) != 0).any(axis=0)) if losses else np.array([])
-    if adds_tree.sum() != n_trees:
+    if adds_tree.sum() < n_trees:
         return None
     return int(np.searchsorted(adds_tree.cumsum(), n_used)) + 1
 
