@@ -21,9 +21,9 @@ def test_the_oldest_versions_that_are_tested_are_the_oldest_that_are_allowed():
     }
 
 
-# The first versions without the faults that their projects have published: skops CVE-2025-54412, -54413 and -54886,
-# PyMySQL CVE-2024-36039, MLflow CVE-2025-10279, CVE-2025-14279 and CVE-2026-2635, Dask's distributed CVE-2026-23528.
-FIRST_SAFE_VERSIONS = {"skops": "0.13", "pymysql": "1.1.1", "mlflow": "3.8", "distributed": "2026.1"}
+# Not below the first versions without published faults: skops CVE-2025-54886, PyMySQL CVE-2024-36039, Dask's distributed
+# CVE-2026-23528, MLflow CVE-2026-2614, CVE-2026-2652 and CVE-2026-0545 (up to 3.10.1).
+FIRST_SAFE_VERSIONS = {"skops": "0.13", "pymysql": "1.1.1", "mlflow": "3.12", "distributed": "2026.1"}
 
 
 def test_optional_packages_are_newer_than_their_published_security_advisories():
