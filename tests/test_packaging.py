@@ -21,8 +21,8 @@ def test_the_oldest_versions_that_are_tested_are_the_oldest_that_are_allowed():
     }
 
 
-# Not below the first versions without published faults: skops CVE-2025-54886, PyMySQL CVE-2024-36039, Dask's distributed
-# CVE-2026-23528, MLflow CVE-2026-2614, CVE-2026-2652 and CVE-2026-0545 (up to 3.10.1).
+# Not below the first versions without published faults: skops CVE-2025-54886, PyMySQL CVE-2024-36039, Dask's
+# distributed CVE-2026-23528, MLflow CVE-2026-2614, CVE-2026-2652 and CVE-2026-0545 (up to 3.10.1).
 FIRST_SAFE_VERSIONS = {"skops": "0.13", "pymysql": "1.1.1", "mlflow": "3.12", "distributed": "2026.1"}
 
 

@@ -262,7 +262,13 @@ def takes_numbers_only(estimator):
     return not isinstance(estimator, (*TREES, *ENCODED))
 
 
-TREES = (DecisionTreeClassifier, HistGradientBoostingClassifier, HistGradientBoostingRegressor, XGBClassifier, XGBRegressor)
+TREES = (
+    DecisionTreeClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    XGBClassifier,
+    XGBRegressor,
+)
 ENCODED = (LogisticRegression, Ridge, OddClassifier)
 
 
@@ -275,7 +281,6 @@ def _make_read_only(X):
 class Mutation:
     """One search drawn at random, and the table it is fitted on."""
 
-    kind: str
     estimator: Any
     grid: Any
     scoring: Any
@@ -313,7 +318,8 @@ def draw(seed):
     groups = np.arange(48) // 6
     catalogue = {"classifier": CLASSIFIERS, "regressor": REGRESSORS, "unsupervised": UNSUPERVISED}[kind]
     estimator, grid = choose(catalogue)
-    container = choose([name for name in CONTAINERS if not takes_numbers_only(estimator) or name not in ("gaps", "words")])
+    odd = ("gaps", "words") if takes_numbers_only(estimator) else ()
+    container = choose([name for name in CONTAINERS if name not in odd])
     target = "none"
     if kind == "classifier":
         n_classes = choose([2, 2, 3])
@@ -361,9 +367,15 @@ def draw(seed):
     if choose([False, False, True]) and kind != "unsupervised" and has_fit_parameter(estimator, "sample_weight"):
         params["sample_weight"] = random.uniform(0.5, 2, 48)
     error_score = choose([np.nan, np.nan, 0.0, "raise"])
-    settings = {"error_score": error_score, "return_train_score": choose([False, True]), "n_jobs": choose([None, None, None, 2])}
+    if scoring is score_two_ways:
+        error_score = "raise"  # GridSearchCV fails where it mixes a number for a failure with the dicts of a scorer
+    settings = {
+        "error_score": error_score,
+        "return_train_score": choose([False, True]),
+        "n_jobs": choose([None, None, None, 2]),
+    }
     storage = choose([None, None, "sqlite", "journal"])
-    shown = f"{container} {target} scoring={scoring!r} cv={cv!r:.60} refit={refit!r} {sorted(params)} {settings} {storage}"
+    drawn = [container, target, scoring, repr(cv)[:60], refit, sorted(params), settings, storage]
     table = CONTAINERS[container](X)
     if container == "words" and isinstance(estimator, (DecisionTreeClassifier, Ridge, LogisticRegression)):
         encoder = ColumnTransformer([("w", OneHotEncoder(handle_unknown="ignore"), ["w"])], remainder="passthrough")
@@ -373,7 +385,8 @@ def draw(seed):
         grid = [{f"{name}__{key}": values for key, values in one.items()} for one in grids]
     if container == "words" and hasattr(estimator, "enable_categorical"):
         table = table.astype({"w": "category"})
-    return Mutation(kind, estimator, grid, scoring, refit, cv, table, y, params, settings, storage, f"{seed}: {estimator!r:.150} {grid!r:.150} {shown}")
+    words = " ".join(map(str, [seed, repr(estimator)[:150], repr(grid)[:150], *drawn]))
+    return Mutation(estimator, grid, scoring, refit, cv, table, y, params, settings, storage, words)
 
 
 def fit(make, mutation):
