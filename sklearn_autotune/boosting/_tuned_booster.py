@@ -449,7 +449,7 @@ class BaseTunedBooster(BaseSearch):
         """Check and encode rows to be predicted."""
         check_is_fitted(self, "best_estimator_")
         if is_dataframe(X):
-            X = reorder_columns(X, getattr(self, "feature_names_in_", ()))
+            X = reorder_columns(X, self._reader.encoder_.names)
             validate_data(self, X, reset=False, skip_check_array=True)
             return self._reader.encoder_.transform(X)
         encoded = self._reader.encoder_.transform(X)

@@ -46,6 +46,8 @@ class ColumnEncoder:
 
     Attributes
     ----------
+    names : list
+        The columns' names in training; empty if the table was no DataFrame.
     holds : list of str
         What each column held in training; see `ColumnValues`.
     parts : list of tuple of str
@@ -62,6 +64,7 @@ class ColumnEncoder:
 
     def __init__(self, missing: float = np.nan) -> None:
         self.missing = missing
+        self.names: list[Any] = []
         self.holds: list[str] = []
         self.parts: list[tuple[str, ...]] = []
         self.categories: dict[int, list[Any]] = {}
@@ -111,7 +114,7 @@ class ColumnEncoder:
         ValueError
             If a column holds neither numbers nor dates nor categories, or anything infinite.
         """
-        self.categories = {}
+        self.categories, self.names = {}, []
         if not is_dataframe(X):
             encoded = _read_array(X)
             self.holds, self.parts = ["numbers"] * encoded.shape[1], [("value",)] * encoded.shape[1]
@@ -119,7 +122,7 @@ class ColumnEncoder:
             self.stores_zeros = self.is_sparse and bool((encoded.data == 0).any())
             return encoded
         self.is_sparse = self.stores_zeros = False
-        names = list(X.columns)
+        self.names = names = list(X.columns)
         columns = [read_column(X, index, name) for index, name in enumerate(names)]
         self.holds = [column.holds for column in columns]
         self.parts = [_find_parts(column) for column in columns]

@@ -91,7 +91,7 @@ class TableReader(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         self._check_sparse(X)
         if is_dataframe(X):
-            X = reorder_columns(X, getattr(self, "feature_names_in_", ()))
+            X = reorder_columns(X, self.encoder_.names)
             validate_data(self, X, reset=False, skip_check_array=True)
             encoded = self.encoder_.transform(X)
         else:

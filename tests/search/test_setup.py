@@ -67,7 +67,7 @@ def test_an_unseeded_splitter_gives_all_candidates_the_same_folds(data):
         ([101, 102], [0, 1], r"cv gives 102 as a training row of fold 0, but X has 60 rows\. Splits are positions"),
         ([0, 1], [60], "cv gives 60 as a test row of fold 0"),
         ([0, 1], [-61], "cv gives -61 as a test row of fold 0"),
-        (["a", "b"], [0, 1], "cv gives np.str_\\('a'\\) of type <U1 as a training row"),
+        (["a", "b"], [0, 1], r"cv gives \S*'a'\)? of type <U1 as a training row"),
         ([0.0, 1.0], [2, 3], "of type float64 as a training row"),
         ([True, False], [2, 3], "of type bool as a training row"),
     ],
