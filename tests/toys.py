@@ -450,3 +450,15 @@ class PassingClassifier(CountingClassifier):
 
     def score(self, X, y):
         return -float(abs(self.passes_ - self.peak))
+
+
+class Interrupt:
+    """Presses Ctrl-C after so many candidates."""
+
+    def __init__(self, after):
+        self.after = after
+
+    def __call__(self, study, trial):
+        self.after -= 1
+        if self.after == 0:
+            raise KeyboardInterrupt

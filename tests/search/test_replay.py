@@ -19,7 +19,7 @@ from scipy.stats import uniform
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.samplers import RustTPESampler
 from tests.faults.nightly import IS_NIGHT, scale_examples
-from tests.toys import CountingClassifier, statuses, table
+from tests.toys import CountingClassifier, Interrupt, statuses, table
 
 RANGE = {"a": uniform(0, 9)}
 GRID = {"a": list(range(9)), "b": [0, 1, 2, 3]}  # 36 candidates
@@ -59,18 +59,6 @@ def make_search(**changes):
         "random_state": 0,
     }
     return OptunaSearchCV(**(settings | changes))
-
-
-class Interrupt:
-    """Presses Ctrl-C after so many candidates."""
-
-    def __init__(self, after):
-        self.after = after
-
-    def __call__(self, study, trial):
-        self.after -= 1
-        if self.after == 0:
-            raise KeyboardInterrupt
 
 
 def stop_after(number, study, trial):

@@ -9,7 +9,7 @@ from scipy.stats import uniform
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.samplers import RustTPESampler
-from tests.toys import CountingClassifier, FailingClassifier, PeakingClassifier, read_log, table
+from tests.toys import CountingClassifier, FailingClassifier, Interrupt, PeakingClassifier, read_log, table
 
 quiet = pytest.mark.filterwarnings(
     "ignore:One or more of the .* scores are non-finite:UserWarning",
@@ -34,18 +34,6 @@ def make_search(**changes):
         "random_state": 0,
     }
     return OptunaSearchCV(**(settings | changes))
-
-
-class Interrupt:
-    """Presses Ctrl-C after so many candidates."""
-
-    def __init__(self, after):
-        self.after = after
-
-    def __call__(self, study, trial):
-        self.after -= 1
-        if self.after == 0:
-            raise KeyboardInterrupt
 
 
 def interrupted(n_told, data, **changes):
