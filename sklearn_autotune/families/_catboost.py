@@ -28,6 +28,8 @@ def _make_model(shape: Shape) -> Any:
     from catboost import CatBoostClassifier, CatBoostRegressor
 
     kind = CatBoostClassifier if shape.is_classifier else CatBoostRegressor
+    # CatBoost's default for two classes from 200 rounds on; below it is 1, so a final fit of fewer rounds would differ.
+    fixed = {"leaf_estimation_iterations": 10} if shape.is_classifier and shape.n_classes == 2 else {}
     return kind(
         iterations=1000,
         learning_rate=0.08,
@@ -35,6 +37,7 @@ def _make_model(shape: Shape) -> Any:
         thread_count=1,
         verbose=False,
         allow_writing_files=False,
+        **fixed,
     )
 
 

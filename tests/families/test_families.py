@@ -17,7 +17,7 @@ from optuna.distributions import IntDistribution
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.datasets import load_diabetes, load_iris
+from sklearn.datasets import load_diabetes, load_iris, make_classification
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -40,6 +40,12 @@ from sklearn.utils import all_estimators
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune._compat.optuna import create_random_study
+from sklearn_autotune.boosting._early_stopping import (
+    clone_with_rounds,
+    fit_with_early_stopping,
+    get_used_rounds,
+    set_prediction_rounds,
+)
 from sklearn_autotune.families import FAMILIES, Shape, auto_space
 from sklearn_autotune.space._space import read_space
 from tests.strategies import quick
@@ -452,3 +458,19 @@ def test_the_catalogue_imports_no_estimators():
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert printed.strip() == "[]"
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family.rounds is not None], ids=lambda f: f.name)
+def test_a_fit_of_the_rounds_that_were_found_gives_the_model_that_was_measured(family, n_classes):
+    if family.package is not None:
+        pytest.importorskip(family.package)
+    X, y = make_classification(400, 8, n_informative=5, n_classes=n_classes, random_state=0)
+    shape = Shape(n_rows=300, n_columns=8, is_classifier=True, n_classes=n_classes)
+
+    measured = family.make(shape)
+    fit_with_early_stopping(measured, X[:300], y[:300], (X[300:], y[300:]), seconds=60, fit_params={})
+    set_prediction_rounds(measured, 60)
+    again = clone_with_rounds(family.make(shape), get_used_rounds(measured)).fit(X[:300], y[:300])
+
+    np.testing.assert_allclose(again.predict_proba(X), measured.predict_proba(X), rtol=1e-6)
