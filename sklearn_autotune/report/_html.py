@@ -26,30 +26,63 @@ __all__ = [
 ]
 
 STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #222; background: #fff; margin: 0 auto;
-  max-width: 68rem; padding: 1.5rem 1rem 4rem; }
+:root { color-scheme: light dark; --text: #222; --page: #fff; --faint: #555; --line: #ccc; --shade: #f5f5f5; }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e4e4e4; --page: #181818; --faint: #aaa; --line: #4a4a4a; --shade: #262626; }
+}
+body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: var(--text); background: var(--page);
+  margin: 0 auto; max-width: 68rem; padding: 1.5rem 1rem 4rem; overflow-wrap: break-word; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
-h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid #ccc; padding-bottom: .2rem; }
+h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--line); padding-bottom: .2rem; }
 h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
 p, ul { margin: .4rem 0; max-width: 48rem; }
-.aside { color: #555; }
+.aside { color: var(--faint); font-size: .9rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .2rem .7rem .2rem 0; border-bottom: 1px solid #e3e3e3; vertical-align: top; }
-th { white-space: nowrap; color: #555; font-weight: 600; }
-th.number, td.number { text-align: right; white-space: nowrap; }
+th, td { text-align: left; padding: .2rem .7rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { color: var(--faint); font-weight: 600; }
+th.number, td.number { text-align: right; }
+td.number { white-space: nowrap; }
 td.wide { min-width: 16rem; overflow-wrap: anywhere; }
-pre { background: #f5f5f5; padding: .7rem; overflow-x: auto; font-size: .85rem; line-height: 1.4; }
+.terms th { padding-right: 1.2rem; min-width: 6rem; max-width: 18rem; overflow-wrap: anywhere; }
+.terms td { min-width: 0; overflow-wrap: anywhere; }
+pre { background: var(--shade); padding: .7rem; overflow-x: auto; font-size: .85rem; line-height: 1.4; }
+details { margin: .4rem 0; }
+summary { cursor: pointer; overflow-wrap: anywhere; }
 figure { margin: 1rem 0; }
-figure img { max-width: 100%; height: auto; display: block; }
-figcaption { color: #555; font-size: .9rem; max-width: 48rem; }
-.terms th { padding-right: 1.2rem; }
-@media print { body { max-width: none; } figure, tr { break-inside: avoid; } }
+figure img { max-width: 100%; height: auto; display: block; background: #fff; }
+figcaption { color: var(--faint); font-size: .9rem; max-width: 48rem; }
+@media (max-width: 40rem) {
+  .terms, .terms tbody, .terms tr, .terms th, .terms td { display: block; max-width: none; padding-right: 0; }
+  .terms th { border-bottom: none; padding-bottom: 0; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  .rows thead { display: none; }
+  .rows, .rows tbody, .rows tr { display: block; }
+  .rows tr { border-bottom: 1px solid var(--line); padding: .3rem 0; }
+  .rows td, .rows td.number { display: flex; justify-content: space-between; gap: 1rem; border: none; padding: 0;
+    min-width: 0; text-align: right; white-space: normal; overflow-wrap: anywhere; }
+  .rows td.missing { display: none; }
+  .rows td::before { content: attr(data-name); color: var(--faint); text-align: left; overflow-wrap: normal; }
+}
+@media print {
+  :root { --text: #000; --page: #fff; --faint: #444; --line: #bbb; --shade: #f5f5f5; color-scheme: light; }
+  body { max-width: none; padding: 0; font-size: 11pt; }
+  h1, h2, h3, summary { break-after: avoid; }
+  figure, tr, li { break-inside: avoid; }
+  p { orphans: 3; widows: 3; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  .scroll { overflow: visible; }
+  table { font-size: .7rem; }
+  td.wide { min-width: 0; }
+  thead { display: table-header-group; }
+  figure img { max-height: 20cm; width: auto; }
+}
 """
 
 # Nothing is loaded, whatever should get into the page: neither scripts nor anything from an address.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+WIDE_LENGTH = 40  # characters from which on a cell is wide
 
 DPI = 120
 PIXELS_PER_INCH = 96
@@ -106,7 +139,7 @@ def render_list(texts: Sequence[str]) -> str:
 
 
 def render_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows with the same keys as a table that scrolls by itself if it is wide.
+    """Return rows with the same keys as a table; on a narrow screen, each row becomes a list of names and values.
 
     Examples
     --------
@@ -114,14 +147,14 @@ def render_table(rows: Sequence[Mapping[str, Any]]) -> str:
     True
     """
     head = "".join(_render_header(name, [row[name] for row in rows]) for name in rows[0])
-    lines = ["<tr>" + "".join(_render_cell(value) for value in row.values()) + "</tr>" for row in rows]
-    top = ['<div class="scroll"><table>', f"<thead><tr>{head}</tr></thead>", "<tbody>"]
+    lines = ["<tr>" + "".join(_render_cell(value, name) for name, value in row.items()) + "</tr>" for row in rows]
+    top = ['<div class="scroll"><table class="rows">', f"<thead><tr>{head}</tr></thead>", "<tbody>"]
     return "\n".join([*top, *lines, "</tbody></table></div>"])
 
 
 def render_terms(pairs: Mapping[str, Any]) -> str:
     """Return names with their values, one below the other."""
-    lines = [f"<tr><th>{escape(name)}</th>{_render_cell(value, left=True)}</tr>" for name, value in pairs.items()]
+    lines = [f"<tr><th>{escape(name)}</th>{_render_cell(value)}</tr>" for name, value in pairs.items()]
     return "\n".join(['<div class="scroll"><table class="terms"><tbody>', *lines, "</tbody></table></div>"])
 
 
@@ -160,20 +193,22 @@ def render_figure(drawn: "Figure", caption: str, alt: str) -> str:
 
 def _render_header(name: object, values: Sequence[Any]) -> str:
     kind = ' class="number"' if any(_is_number(value) for value in values) else ""
-    return f"<th{kind}>{escape(str(name).replace('_', ' '))}</th>"
+    return f"<th{kind}>{escape(str(name))}</th>"
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, float | int | np.number) and not isinstance(value, bool | np.bool_)
 
 
-def _render_cell(value: object, *, left: bool = False) -> str:
+def _render_cell(value: object, name: object = None) -> str:
+    """Return a cell; one below a header has a class for numbers, and the name for narrow screens."""
+    name_attribute = "" if name is None else f' data-name="{escape(str(name))}"'
+    is_number = _is_number(value) and name is not None
     if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
-        return "<td>–</td>" if left or value is None else '<td class="number">–</td>'
+        kind = " ".join(["missing"] + ["number"] * is_number)
+        return f'<td class="{kind}"{name_attribute}>–</td>'
     if isinstance(value, bool | np.bool_):
-        return f"<td>{'yes' if value else 'no'}</td>"
-    if _is_number(value):
-        shown = f"{float(value):.5g}" if isinstance(value, float | np.floating) else str(value)
-        return f"<td>{shown}</td>" if left else f'<td class="number">{shown}</td>'
-    text = str(value)
-    return f'<td class="wide">{escape(text)}</td>' if len(text) > 40 else f"<td>{escape(text)}</td>"
+        return f"<td{name_attribute}>{'yes' if value else 'no'}</td>"
+    text = f"{float(value):.5g}" if isinstance(value, float | np.floating) else str(value)
+    kind = ' class="number"' if is_number else ' class="wide"' if len(text) > WIDE_LENGTH else ""
+    return f"<td{kind}{name_attribute}>{escape(text)}</td>"

@@ -55,11 +55,11 @@ def test_a_table_has_numbers_to_the_right_and_dashes_for_what_is_missing():
     html = render_table(rows)
 
     assert '<th class="number">score</th>' in html
-    assert '<td class="number">0.12346</td>' in html
-    assert '<td class="number">–</td>' in html
-    assert "<td>–</td>" in html
-    assert "<th>is best</th>" in html
-    assert "<td>yes</td>" in html
+    assert '<td class="number" data-name="score">0.12346</td>' in html
+    assert '<td class="missing number" data-name="score">–</td>' in html
+    assert '<td class="missing" data-name="name">–</td>' in html
+    assert "<th>is_best</th>" in html
+    assert '<td data-name="is_best">yes</td>' in html
     assert html.count("<tr>") == 3
 
 
