@@ -44,14 +44,14 @@ def check_installation():
 
 
 def check_index_page():
-    """On the package index, links and pictures of README.md lead to the repository, and the usual addresses are listed."""
+    """On the package index, links and pictures of README.md lead to the repository, and its addresses are listed."""
     page = metadata("sklearn-autotune")
     urls = dict(entry.split(", ") for entry in page.get_all("Project-URL"))
     assert {"Source", "Issues", "Changelog", "Documentation"} <= set(urls), urls
     assert page["Description-Content-Type"] == "text/markdown", page["Description-Content-Type"]
     text = re.sub(r"^```.*?^```|`[^`\n]+`", "", page.get_payload(), flags=re.MULTILINE | re.DOTALL)
     targets = re.findall(r"\]\(([^)\s]+)|\b(?:src|href|srcset)=\"([^\"]+)", text)
-    relative = [target for pair in targets for target in pair if target and not target.startswith(("https://", "mailto:"))]
+    relative = [link or source for link, source in targets if not (link or source).startswith(("https://", "mailto:"))]
     assert targets, "README.md has no links"
     assert not relative, f"{relative} lead nowhere on the package index"
 

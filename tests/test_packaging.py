@@ -105,7 +105,8 @@ def test_code_and_absolute_links_of_the_readme_are_left_alone(build, text):
 
 
 @pytest.mark.parametrize(
-    ("version", "ref"), [("0.1.0", "v0.1.0"), ("1.2.0rc1", "v1.2.0rc1"), ("0.2.0.dev0", "main"), ("0.1.0+local", "main")]
+    ("version", "ref"),
+    [("0.1.0", "v0.1.0"), ("1.2.0rc1", "v1.2.0rc1"), ("0.2.0.dev0", "main"), ("0.1.0+local", "main")],
 )
 def test_links_lead_to_the_tag_of_a_release_and_to_the_main_branch_before_it(build, version, ref):
     assert build.choose_ref(version) == ref
