@@ -125,15 +125,15 @@ def test_the_description_of_the_package_is_the_readme_with_links_to_the_reposito
 # -- addresses and versions -----------------------------------------------------------------------------------------
 
 
-def test_the_address_of_the_repository_is_the_same_wherever_it_is_named():
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    owner = REPOSITORY.split("/")[-2]
+def test_addresses_of_the_package_are_those_that_pyproject_names():
+    files = [ROOT / "CITATION.cff", *(path for path in (ROOT / ".github").rglob("*") if path.is_file())]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     owners = re.findall(r"@(\S+)/\S+", (ROOT / ".github" / "CODEOWNERS").read_text(encoding="utf-8"))
+    urls = PROJECT["urls"]
 
-    assert all(PROJECT["urls"][name].startswith(REPOSITORY) for name in ("Issues", "Changelog"))
-    assert citation["repository-code"] == REPOSITORY
-    assert citation["url"] == PROJECT["urls"]["Documentation"]
-    assert set(owners) == {owner}
+    assert all(urls[name].startswith(f"{REPOSITORY}/") for name in ("Issues", "Changelog"))
+    assert set(re.findall(r"https://[\w./-]*sklearn-autotune[\w./-]*", text)) == {REPOSITORY, urls["Documentation"]}
+    assert set(owners) == {REPOSITORY.split("/")[-2]}
 
 
 def test_the_citation_names_the_version_and_the_license_of_the_package():
