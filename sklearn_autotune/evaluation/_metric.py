@@ -1,18 +1,41 @@
 """Metric: the name of a score, and the sign that its values are shown with."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
 from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.sklearn import describe_scorer, get_passthrough_estimator
+from sklearn_autotune._compat.types import FittedSearch
 
-__all__ = ["Metric", "describe_metric"]
+__all__ = ["Metric", "describe_metric", "read_metric"]
 
 NEGATED = "neg_"
+
+# What scikit-learn's own methods ``score`` compute. Those of its other estimators are likelihoods and the like.
+OWN_SCORES: dict[object, str] = {
+    kind.score: name
+    for name, kinds in {
+        "accuracy": (
+            ClassifierMixin,
+            DummyClassifier,
+            KNeighborsClassifier,
+            MultiOutputClassifier,
+            RadiusNeighborsClassifier,
+        ),
+        "r2": (RegressorMixin, DummyRegressor),
+        "d2": (GammaRegressor, PoissonRegressor, TweedieRegressor),
+    }.items()
+    for kind in kinds
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +127,34 @@ def describe_metric(scorer: object, name: str | None = None) -> Metric:
     return Metric(known or NEGATED * is_loss + _get_function_name(made[1][0]))
 
 
+def read_metric(search: FittedSearch, name: str = "score") -> Metric:
+    """Return the metric of a fitted search: what its score is called, and which values are better.
+
+    Parameters
+    ----------
+    search : estimator
+        Fitted; of this package or any other with scikit-learn's ``scorer_`` or ``scoring``.
+    name : str, default="score"
+        Which score, by its name in ``cv_results_``, where there are several.
+
+    Returns
+    -------
+    metric : Metric
+    """
+    scorer = getattr(search, "scorer_", None)
+    if isinstance(scorer, Mapping):
+        return describe_metric(scorer.get(name), name)
+    if name != "score":  # of a function that returns several scores
+        return Metric(name)
+    scoring = getattr(search, "scoring", None)
+    return Metric(scoring) if isinstance(scoring, str) else describe_metric(scorer)
+
+
 def _name_own_score(estimator: Any) -> str:
-    """Return the name of what ``estimator.score`` computes, where scikit-learn's mixins define it."""
+    """Return the name of what ``estimator.score`` computes, where scikit-learn defines it."""
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
-    score = getattr(type(estimator), "score", None)
-    return {ClassifierMixin.score: "accuracy", RegressorMixin.score: "r2"}.get(score, "score")
+    return OWN_SCORES.get(getattr(type(estimator), "score", None), "score")
 
 
 def _get_function_name(function: object) -> str:

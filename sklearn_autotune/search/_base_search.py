@@ -1,7 +1,8 @@
-"""What all searches are as estimators: how a fit begins, which attributes it sets, and what a pickle holds."""
+"""What all searches are as estimators: how a fit begins, which attributes it sets, what pickles and notebooks hold."""
 
 import logging
 import warnings
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,22 +11,42 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
+from sklearn_autotune._compat.html import (
+    MAX_SHOWN,
+    format_value,
+    render_details,
+    render_paragraphs,
+    render_terms,
+    render_view,
+    shorten,
+)
+from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune._compat.mlflow import autolog_one_run
-from sklearn_autotune._compat.sklearn import validate_parameter_constraints
+from sklearn_autotune._compat.sklearn import NotebookViewMixin, validate_parameter_constraints
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune._compat.urls import SecretUrl, has_secret
+from sklearn_autotune.evaluation._metric import Metric, read_metric
+from sklearn_autotune.evaluation._status import Status, describe_counts
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._results import SearchResults, choose_winner, format_trials, report_failures, tabulate
+from sklearn_autotune.search._setup import get_refit_metric
 from sklearn_autotune.search._spec import SearchRun
 from sklearn_autotune.storage._base import hide_secrets
+from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
 __all__ = ["BaseSearch", "get_deployed_model", "get_fold_sizes", "get_phase_timer", "make_progress", "print_n_fits"]
 
 logger = logging.getLogger(__name__)
 
 
-class BaseSearch(BaseEstimator):
+# Parameters that a notebook shows at once; the others open on a click.
+MAX_SHOWN_PARAMS = 12
+
+MAX_ERROR_LENGTH = 200  # characters of an error in a notebook
+
+
+class BaseSearch(NotebookViewMixin, BaseEstimator):
     """A search as an estimator."""
 
     _parameter_constraints: ClassVar[dict[str, Any]]
@@ -88,6 +109,49 @@ class BaseSearch(BaseEstimator):
         """
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
+
+    def _render_view(self) -> str:
+        """Return what a notebook shows of a fitted search: the score, the winner, and how the candidates ended."""
+        if not hasattr(self, "trials_"):
+            return ""
+        metric = self._read_metric()
+        score = getattr(self, "best_score_", None)
+        found = f"{metric.format(score)} ({metric.direction})" if score is not None else "fitted"
+        pieces = [*self._render_winner(metric), render_paragraphs(list(self._describe_candidates()), "aside")]
+        return render_view(f"{type(self).__name__}: {found}", pieces)
+
+    def _read_metric(self) -> Metric:
+        """Return the metric that decides; if none does, the first of several."""
+        prefix = "mean_test_"
+        names = [name.removeprefix(prefix) for name in self.cv_results_ if name.startswith(prefix)]
+        name = get_refit_metric(getattr(self, "refit", None))
+        return read_metric(self, name if name in names else names[0])
+
+    def _render_winner(self, metric: Metric) -> Iterator[str]:
+        """Return the winner's parameters."""
+        if not hasattr(self, "best_index_"):
+            yield render_paragraphs(["No candidate has been chosen."])
+            return
+        is_best = hasattr(self, "best_score_")
+        how = f"is the best, by the mean over {self.n_splits_} folds" if is_best else "has been chosen by refit"
+        where = f"Candidate {self.best_index_} {how}."
+        yield render_paragraphs([where])
+        params = {name: format_value(value) for name, value in self.best_params_.items()}
+        shown = dict(list(params.items())[:MAX_SHOWN_PARAMS])
+        yield render_terms(shown or {"parameters": "none"}, max_length=MAX_SHOWN)
+        hidden = {name: value for name, value in params.items() if name not in shown}
+        if hidden:
+            yield render_details(f"{len(hidden)} more parameters", render_terms(hidden, max_length=MAX_SHOWN))
+
+    def _describe_candidates(self) -> Iterator[str]:
+        """Return how the candidates ended, and what the first error was."""
+        statuses = [Status(status) for status in self.trials_["status"]]
+        yield f"{describe_counts(statuses)}, in {self._phase_timer.total:.3g} s."
+        if Status.FAILED in statuses:
+            first = statuses.index(Status.FAILED)
+            line = extract_exception_line(self.trials_["error"][first] or "no error was recorded")
+            row = sum(status in MEASURED_STATUSES for status in statuses[:first])
+            yield f"The first that failed is candidate {row}: {shorten(line, MAX_ERROR_LENGTH)}"
 
     def _begin_fit(self) -> float:
         """Drop what an earlier fit has set, and check the parameters; return the time at which the fit began.

@@ -1,0 +1,197 @@
+"""Pieces of HTML for notebooks and reports: escaped text, tables, and a frame that takes on the colours around it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune._compat.messages import make_encodable
+
+__all__ = [
+    "MAX_SHOWN",
+    "format_parameters",
+    "format_value",
+    "render_details",
+    "render_heading",
+    "render_list",
+    "render_paragraphs",
+    "render_table",
+    "render_terms",
+    "render_view",
+    "shorten",
+]
+
+# Of a text in a notebook's view: what is shown, and what appears when the pointer rests on it.
+MAX_SHOWN = 60
+MAX_TITLE = 1_000
+
+# A wide cell may be broken into lines.
+MIN_WIDE = 40
+
+# Notebooks have their own themes, and VS Code and GitHub other ones than JupyterLab: text has the colour around it,
+# backgrounds are transparent, and lines are of a grey that can be seen on white and on black.
+VIEW_STYLE = """
+.sklearn-autotune-view { color: inherit; background: transparent; line-height: 1.45; max-width: 60rem;
+  margin: .3rem 0; }
+.sklearn-autotune-view p, .sklearn-autotune-view ul { margin: .3rem 0; }
+.sklearn-autotune-view ul { padding-left: 1.3rem; }
+.sklearn-autotune-view .title { font-weight: 600; }
+.sklearn-autotune-view .aside { opacity: .8; }
+.sklearn-autotune-view .scroll { overflow-x: auto; margin: .3rem 0; }
+.sklearn-autotune-view table { border-collapse: collapse; border: 0; margin: 0; font-size: .9em;
+  font-variant-numeric: tabular-nums; color: inherit; }
+.sklearn-autotune-view tr, .sklearn-autotune-view tbody tr:nth-child(n) { background: transparent; border: 0; }
+.sklearn-autotune-view th, .sklearn-autotune-view td { text-align: left; vertical-align: top; color: inherit;
+  padding: .15rem 1.2rem .15rem 0; border: 0; border-bottom: 1px solid rgba(128, 128, 128, .4); }
+.sklearn-autotune-view th { font-weight: 600; white-space: nowrap; }
+.sklearn-autotune-view th.number, .sklearn-autotune-view td.number { text-align: right; white-space: nowrap; }
+.sklearn-autotune-view td.wide { min-width: 14rem; overflow-wrap: anywhere; }
+.sklearn-autotune-view summary { cursor: pointer; }
+"""
+
+
+def render_view(title: str, pieces: Sequence[str]) -> str:
+    """Return what a notebook shows of an object: a line in bold, and pieces of HTML below it.
+
+    It needs no script and nothing from an address, and is readable without its style, which some viewers remove.
+
+    Parameters
+    ----------
+    title : str
+        Plain text.
+    pieces : sequence of str
+        HTML.
+
+    Returns
+    -------
+    html : str
+    """
+    head = f'<div class="sklearn-autotune-view"><style>{VIEW_STYLE}</style>'
+    return make_encodable("\n".join([head, f'<p class="title"><b>{escape(title)}</b></p>', *pieces, "</div>"]))
+
+
+def render_heading(text: str, level: int = 2) -> str:
+    """Return a heading."""
+    return f"<h{level}>{escape(text)}</h{level}>"
+
+
+def render_paragraphs(texts: Sequence[str], kind: str = "") -> str:
+    """Return a paragraph for each text."""
+    opening = f'<p class="{kind}">' if kind else "<p>"
+    return "\n".join(f"{opening}{escape(text)}</p>" for text in texts)
+
+
+def render_list(texts: Sequence[str]) -> str:
+    """Return a list with an item for each text."""
+    return "\n".join(["<ul>", *(f"<li>{escape(text)}</li>" for text in texts), "</ul>"])
+
+
+def render_details(summary: str, inner: str) -> str:
+    """Return something that opens on a click."""
+    return f"<details><summary>{escape(summary)}</summary>\n{inner}\n</details>"
+
+
+def render_table(
+    rows: Sequence[Mapping[str, Any]], *, verbatim: Collection[str] = (), max_length: int | None = None
+) -> str:
+    """Return rows with the same keys as a table that scrolls by itself if it is wide.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The keys are the headers, with spaces in place of underscores.
+    verbatim : collection of str, default=()
+        Headers that keep their underscores: names of metrics.
+    max_length : int, default=None
+        Longer texts are cut; the whole appears when the pointer rests on it. None cuts nothing.
+
+    Returns
+    -------
+    html : str
+
+    Examples
+    --------
+    >>> "<td class=\\"number\\">0.5</td>" in render_table([{"name": "<b>", "score": 0.5}])
+    True
+    """
+    head = "".join(_render_header(name, name in verbatim, [row[name] for row in rows]) for name in rows[0])
+    lines = ["<tr>" + "".join(_render_cell(value, max_length) for value in row.values()) + "</tr>" for row in rows]
+    top = ['<div class="scroll"><table>', f"<thead><tr>{head}</tr></thead>", "<tbody>"]
+    return "\n".join([*top, *lines, "</tbody></table></div>"])
+
+
+def render_terms(pairs: Mapping[str, Any], *, max_length: int | None = None) -> str:
+    """Return names with their values, one below the other; ``max_length`` is that of `render_table`."""
+    lines = [
+        f'<tr><th scope="row">{_render_text(name, max_length)}</th>{_render_cell(value, max_length, left=True)}</tr>'
+        for name, value in pairs.items()
+    ]
+    return "\n".join(['<div class="scroll"><table class="terms"><tbody>', *lines, "</tbody></table></div>"])
+
+
+def shorten(text: str, max_length: int = MAX_SHOWN) -> str:
+    """Return a text cut to a length; "…" stands for the rest.
+
+    Examples
+    --------
+    >>> shorten("columntransformer", 8)
+    'columnt…'
+    """
+    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
+
+
+def format_parameters(params: Mapping[str, Any]) -> str:
+    """Return parameters in a line, numbers with a few digits.
+
+    Examples
+    --------
+    >>> format_parameters({"C": 0.123456789, "kernel": "rbf"})
+    "C=0.12346, kernel='rbf'"
+    """
+    shown = {
+        name: f"{float(value):.5g}" if isinstance(value, float) else format_value(value)
+        for name, value in params.items()
+    }
+    return ", ".join(f"{name}={value}" for name, value in shown.items())
+
+
+def format_value(value: object) -> str:
+    """Return a value as Python writes it, without the line breaks that estimators put in.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> format_value(np.float64(0.5))
+    '0.5'
+    """
+    return " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
+
+
+def _render_header(name: str, is_verbatim: bool, values: Sequence[Any]) -> str:
+    kind = ' class="number"' if any(_is_number(value) for value in values) else ""
+    return f'<th scope="col"{kind}>{escape(name if is_verbatim else name.replace("_", " "))}</th>'
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float | int | np.number) and not isinstance(value, bool | np.bool_)
+
+
+def _render_cell(value: object, max_length: int | None = None, *, left: bool = False) -> str:
+    if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
+        return "<td>–</td>" if left or value is None else '<td class="number">–</td>'
+    if isinstance(value, bool | np.bool_):
+        return f"<td>{'yes' if value else 'no'}</td>"
+    if _is_number(value):
+        shown = f"{float(value):.5g}" if isinstance(value, float | np.floating) else str(value)
+        return f"<td>{shown}</td>" if left else f'<td class="number">{shown}</td>'
+    text = str(value)
+    is_wide = len(text if max_length is None else shorten(text, max_length)) > MIN_WIDE
+    opening = '<td class="wide">' if is_wide else "<td>"
+    return f"{opening}{_render_text(text, max_length)}</td>"
+
+
+def _render_text(text: str, max_length: int | None) -> str:
+    if max_length is None or len(text) <= max_length:
+        return escape(text)
+    return f'<span title="{escape(shorten(text, MAX_TITLE))}">{escape(shorten(text, max_length))}</span>'
