@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t as t_distribution
 
 from sklearn_autotune._compat.types import ArrayLike, FittedSearch
-from sklearn_autotune.evaluation._metric import Metric, read_metric
+from sklearn_autotune.evaluation._metric import Metric, describe_metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import get_fold_sizes, get_phase_timer
 
@@ -170,6 +170,29 @@ def read_trial_table(search: FittedSearch, metric: str | None = None) -> TrialTa
     row = getattr(search, "best_index_", None)
     best = np.flatnonzero(trial_table.row == row) if row is not None else np.array([], dtype=int)
     return trial_table if best.size == 0 else replace(trial_table, best=int(best[0]))
+
+
+def read_metric(search: FittedSearch, name: str = "score") -> Metric:
+    """Return the metric of a fitted search: what its score is called, and which values are better.
+
+    Parameters
+    ----------
+    search : estimator
+        Fitted; of this package or any other with scikit-learn's ``scorer_`` or ``scoring``.
+    name : str, default="score"
+        Which score, by its name in ``cv_results_``, where there are several.
+
+    Returns
+    -------
+    metric : Metric
+    """
+    scorer = getattr(search, "scorer_", None)
+    if isinstance(scorer, Mapping):
+        return describe_metric(scorer.get(name), name)
+    if name != "score":  # of a function that returns several scores
+        return Metric(name)
+    scoring = getattr(search, "scoring", None)
+    return Metric(scoring) if isinstance(scoring, str) else describe_metric(scorer)
 
 
 def _choose_metric(search: FittedSearch, results: Mapping[str, Any], metric: str | None) -> str:

@@ -1,7 +1,6 @@
 """Metric: the name of a score, and the sign that its values are shown with."""
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +13,8 @@ from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.sklearn import describe_scorer, get_passthrough_estimator
-from sklearn_autotune._compat.types import FittedSearch
 
-__all__ = ["Metric", "describe_metric", "read_metric"]
+__all__ = ["Metric", "describe_metric"]
 
 NEGATED = "neg_"
 
@@ -125,29 +123,6 @@ def describe_metric(scorer: object, name: str | None = None) -> Metric:
         return Metric(_get_function_name(scorer))
     known = _name_scikit_learns_scorers().get(_make_key(made))
     return Metric(known or NEGATED * is_loss + _get_function_name(made[1][0]))
-
-
-def read_metric(search: FittedSearch, name: str = "score") -> Metric:
-    """Return the metric of a fitted search: what its score is called, and which values are better.
-
-    Parameters
-    ----------
-    search : estimator
-        Fitted; of this package or any other with scikit-learn's ``scorer_`` or ``scoring``.
-    name : str, default="score"
-        Which score, by its name in ``cv_results_``, where there are several.
-
-    Returns
-    -------
-    metric : Metric
-    """
-    scorer = getattr(search, "scorer_", None)
-    if isinstance(scorer, Mapping):
-        return describe_metric(scorer.get(name), name)
-    if name != "score":  # of a function that returns several scores
-        return Metric(name)
-    scoring = getattr(search, "scoring", None)
-    return Metric(scoring) if isinstance(scoring, str) else describe_metric(scorer)
 
 
 def _name_own_score(estimator: Any) -> str:
