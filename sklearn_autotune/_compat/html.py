@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 import numpy as np
+from sklearn import get_config
 
 from sklearn_autotune._compat.messages import make_encodable
 
@@ -20,6 +21,7 @@ __all__ = [
     "render_terms",
     "render_view",
     "shorten",
+    "wants_html",
 ]
 
 # Of a text in a notebook's view: what is shown, and what appears when the pointer rests on it.
@@ -49,6 +51,11 @@ VIEW_STYLE = """
 .sklearn-autotune-view td.wide { min-width: 14rem; overflow-wrap: anywhere; }
 .sklearn-autotune-view summary { cursor: pointer; }
 """
+
+
+def wants_html() -> bool:
+    """Whether notebooks are to show HTML: scikit-learn's configuration may ask for text."""
+    return get_config().get("display", "diagram") == "diagram"
 
 
 def render_view(title: str, pieces: Sequence[str]) -> str:
@@ -93,7 +100,11 @@ def render_details(summary: str, inner: str) -> str:
 
 
 def render_table(
-    rows: Sequence[Mapping[str, Any]], *, verbatim: Collection[str] = (), max_length: int | None = None
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    verbatim: Collection[str] = (),
+    numbers: Collection[str] = (),
+    max_length: int | None = None,
 ) -> str:
     """Return rows with the same keys as a table that scrolls by itself if it is wide.
 
@@ -103,6 +114,8 @@ def render_table(
         The keys are the headers, with spaces in place of underscores.
     verbatim : collection of str, default=()
         Headers that keep their underscores: names of metrics.
+    numbers : collection of str, default=()
+        Columns of numbers that are written as text already; numbers stand at the right.
     max_length : int, default=None
         Longer texts are cut; the whole appears when the pointer rests on it. None cuts nothing.
 
@@ -115,8 +128,14 @@ def render_table(
     >>> "<td class=\\"number\\">0.5</td>" in render_table([{"name": "<b>", "score": 0.5}])
     True
     """
-    head = "".join(_render_header(name, name in verbatim, [row[name] for row in rows]) for name in rows[0])
-    lines = ["<tr>" + "".join(_render_cell(value, max_length) for value in row.values()) + "</tr>" for row in rows]
+    right = {name for name in rows[0] if name in numbers or any(_is_number(row[name]) for row in rows)}
+    labels = {name: name if name in verbatim else name.replace("_", " ") for name in rows[0]}
+    kinds = {name: ' class="number"' if name in right else "" for name in labels}
+    head = "".join(f'<th scope="col"{kinds[name]}>{escape(label)}</th>' for name, label in labels.items())
+    lines = []
+    for row in rows:
+        cells = (_render_cell(value, max_length, is_number=name in numbers) for name, value in row.items())
+        lines.append("<tr>" + "".join(cells) + "</tr>")
     top = ['<div class="scroll"><table>', f"<thead><tr>{head}</tr></thead>", "<tbody>"]
     return "\n".join([*top, *lines, "</tbody></table></div>"])
 
@@ -168,16 +187,11 @@ def format_value(value: object) -> str:
     return " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
 
 
-def _render_header(name: str, is_verbatim: bool, values: Sequence[Any]) -> str:
-    kind = ' class="number"' if any(_is_number(value) for value in values) else ""
-    return f'<th scope="col"{kind}>{escape(name if is_verbatim else name.replace("_", " "))}</th>'
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, float | int | np.number) and not isinstance(value, bool | np.bool_)
 
 
-def _render_cell(value: object, max_length: int | None = None, *, left: bool = False) -> str:
+def _render_cell(value: object, max_length: int | None = None, *, is_number: bool = False, left: bool = False) -> str:
     if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
         return "<td>–</td>" if left or value is None else '<td class="number">–</td>'
     if isinstance(value, bool | np.bool_):
@@ -186,6 +200,8 @@ def _render_cell(value: object, max_length: int | None = None, *, left: bool = F
         shown = f"{float(value):.5g}" if isinstance(value, float | np.floating) else str(value)
         return f"<td>{shown}</td>" if left else f'<td class="number">{shown}</td>'
     text = str(value)
+    if is_number:
+        return f'<td class="number">{escape(text)}</td>'
     is_wide = len(text if max_length is None else shorten(text, max_length)) > MIN_WIDE
     opening = '<td class="wide">' if is_wide else "<td>"
     return f"{opening}{_render_text(text, max_length)}</td>"

@@ -207,7 +207,7 @@ class BaseTunedBooster(BaseSearch):
             return_train_score=self.return_train_score,
             metric=get_refit_metric(self.refit),
         )
-        self.n_splits_ = len(task.folds)
+        self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
         space, known_candidates = self._read_space(model, task)
         deadline = None if self.timeout is None else start + self.timeout
         evaluation = FoldBoosting(
@@ -223,7 +223,6 @@ class BaseTunedBooster(BaseSearch):
         )
         spec = self._make_spec(task, space, evaluation, known_candidates, deadline)
         winner = run_search(spec, self._publish, self._publish_partial).winner
-        self.scorer_ = get_scorers(scorer)
         self.learning_curves_ = collect_learning_curves(evaluation, self.trials_, get_refit_metric(self.refit))
         if self.refit and winner is not None:
             self._fit_winner(model, task, evaluation, winner)

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
+from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune._compat.html import (
     MAX_SHOWN,
     format_value,
@@ -25,10 +26,10 @@ from sklearn_autotune._compat.mlflow import autolog_one_run
 from sklearn_autotune._compat.sklearn import NotebookViewMixin, validate_parameter_constraints
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune._compat.urls import SecretUrl, has_secret
-from sklearn_autotune.evaluation._metric import Metric, read_metric
+from sklearn_autotune.evaluation._metric import Metric, describe_metric
 from sklearn_autotune.evaluation._status import Status, describe_counts
 from sklearn_autotune.progress import TrialProgress
-from sklearn_autotune.search._phase_timer import PhaseTimer
+from sklearn_autotune.search._result_tables import CVResults, Trials
 from sklearn_autotune.search._results import SearchResults, choose_winner, format_trials, report_failures, tabulate
 from sklearn_autotune.search._setup import get_refit_metric
 from sklearn_autotune.search._spec import SearchRun
@@ -52,8 +53,8 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]]
 
     study_: optuna.Study
-    trials_: dict[str, Any]
-    cv_results_: dict[str, Any]
+    trials_: Trials
+    cv_results_: CVResults
     multimetric_: bool
     best_index_: int
     best_params_: dict[str, Any]
@@ -122,10 +123,9 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
 
     def _read_metric(self) -> Metric:
         """Return the metric that decides; if none does, the first of several."""
-        prefix = "mean_test_"
-        names = [name.removeprefix(prefix) for name in self.cv_results_ if name.startswith(prefix)]
+        metrics = self.trials_.metrics
         name = get_refit_metric(getattr(self, "refit", None))
-        return read_metric(self, name if name in names else names[0])
+        return metrics.get(f"mean_test_{name}") or next(iter(metrics.values()))
 
     def _render_winner(self, metric: Metric) -> Iterator[str]:
         """Return the winner's parameters."""
@@ -175,19 +175,35 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
         self._phase_timer = run.phase_timer
         self._fold_sizes = np.array([(len(fold.train), len(fold.test)) for fold in folds])
         self.study_ = run.study
-        self.trials_ = format_trials(run.records, n_folds=len(folds))
+        self.trials_ = Trials(format_trials(run.records, n_folds=len(folds)))
         table = tabulate(run.records, len(folds), run.spec.results)
         self.multimetric_ = table.is_multimetric
-        self.cv_results_ = table.cv_results
+        self.trials_.metrics = self._describe_metrics(table)
+        self.cv_results_ = CVResults(table.cv_results, self._count_unexpected_gaps(run), hasattr(self, "pruner"))
         results = choose_winner(table, len(folds), run.spec.results)
         if results.best_index is not None:
-            self.best_index_ = results.best_index
+            self.best_index_ = self.trials_.best_row = results.best_index
             self.best_params_ = results.cv_results["params"][results.best_index]
         if results.best_score is not None:
             self.best_score_ = results.best_score
         measured = [record for record in run.records if record.is_measured]
         report_failures(measured, results.cv_results, len(folds), run.spec.results.error_score)
         return results
+
+    def _describe_metrics(self, table: SearchResults) -> dict[str, Metric]:
+        """Return what each mean score of the table is called."""
+        prefix, scorer = "mean_test_", getattr(self, "scorer_", None)
+        names = [name.removeprefix(prefix) for name in table.cv_results if name.startswith(prefix)]
+        if not table.is_multimetric:
+            return {f"{prefix}score": describe_metric(scorer)}
+        scorers = scorer if isinstance(scorer, Mapping) else {}  # a function that returns several scores has no others
+        return {f"{prefix}{name}": describe_metric(scorers.get(name), name) for name in names}
+
+    def _count_unexpected_gaps(self, run: SearchRun) -> int:
+        """Count the candidates that were stopped early; 0 if the user has chosen a pruner, and so knows of them."""
+        if getattr(self, "pruner", "auto") != "auto":
+            return 0
+        return sum(record.outcome.status == Status.PRUNED for record in run.records)
 
     def _publish_partial(self, run: SearchRun) -> None:
         """Set the fitted attributes from the trials so far, as far as they allow."""

@@ -381,7 +381,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             return_train_score=self.return_train_score,
             metric=get_refit_metric(self.refit),
         )
-        self.n_splits_ = len(task.folds)
+        self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
         space = make_space(self.param_distributions, self.estimator, task.folds, self.enqueue or ())
         pruning_rule = choose_pruning_rule(
             space, self.scoring, self.refit, self.n_trials, self.pruner, resource=self.resource, factor=self.factor
@@ -393,7 +393,6 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         evaluation, final_fit = self._make_evaluation(task, space, contexts)
         spec = self._make_spec(task, space, evaluation, pruning_rule, contexts, start)
         winner = run_search(spec, self._publish, self._publish_partial).winner
-        self.scorer_ = get_scorers(scorer)
         curve = () if winner is None else winner.outcome.curve
         if curve:
             self.best_resource_ = final_fit.get_resource_amount(curve)
