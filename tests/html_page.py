@@ -59,7 +59,7 @@ def assert_loads_nothing(page):
 def read_view(html):
     """Read what a notebook shows of an object of this package, without scikit-learn's diagram below it."""
     view = html.partition("<style>.sk-global")[0]
-    assert view.startswith('<div class="sklearn-autotune-view">')
+    assert view.startswith('<div class="autotune-view">')
     page = Page(view)
     assert_loads_nothing(page)
     assert len(view) < 20_000

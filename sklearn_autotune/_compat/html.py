@@ -1,6 +1,7 @@
 """Pieces of HTML for notebooks and reports: escaped text, tables, and a frame that takes on the colours around it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -17,10 +18,12 @@ __all__ = [
     "render_heading",
     "render_list",
     "render_paragraphs",
+    "render_parameters",
     "render_table",
     "render_terms",
     "render_view",
     "shorten",
+    "shorten_names",
     "wants_html",
 ]
 
@@ -28,29 +31,31 @@ __all__ = [
 MAX_SHOWN = 60
 MAX_TITLE = 1_000
 
+# Parameters that a notebook shows at once.
+MAX_SHOWN_PARAMS = 12
+
 # A wide cell may be broken into lines.
 MIN_WIDE = 40
 
 # Notebooks have their own themes, and VS Code and GitHub other ones than JupyterLab: text has the colour around it,
 # backgrounds are transparent, and lines are of a grey that can be seen on white and on black.
 VIEW_STYLE = """
-.sklearn-autotune-view { color: inherit; background: transparent; line-height: 1.45; max-width: 60rem;
-  margin: .3rem 0; }
-.sklearn-autotune-view p, .sklearn-autotune-view ul { margin: .3rem 0; }
-.sklearn-autotune-view ul { padding-left: 1.3rem; }
-.sklearn-autotune-view .title { font-weight: 600; }
-.sklearn-autotune-view .aside { opacity: .8; }
-.sklearn-autotune-view .scroll { overflow-x: auto; margin: .3rem 0; }
-.sklearn-autotune-view table { border-collapse: collapse; border: 0; margin: 0; font-size: .9em;
-  font-variant-numeric: tabular-nums; color: inherit; }
-.sklearn-autotune-view tr, .sklearn-autotune-view tbody tr:nth-child(n) { background: transparent; border: 0; }
-.sklearn-autotune-view th, .sklearn-autotune-view td { text-align: left; vertical-align: top; color: inherit;
-  padding: .15rem 1.2rem .15rem 0; border: 0; border-bottom: 1px solid rgba(128, 128, 128, .4); }
-.sklearn-autotune-view th { font-weight: 600; white-space: nowrap; }
-.sklearn-autotune-view th.number, .sklearn-autotune-view td.number { text-align: right; white-space: nowrap; }
-.sklearn-autotune-view td.wide { min-width: 14rem; overflow-wrap: anywhere; }
-.sklearn-autotune-view summary { cursor: pointer; }
-"""
+& { color: inherit; background: transparent; line-height: 1.45; max-width: 60rem; margin: .3rem 0; }
+& p, & ul { margin: .3rem 0; }
+& ul { padding-left: 1.3rem; }
+& .title { font-weight: 600; overflow-wrap: anywhere; }
+& .aside { opacity: .8; }
+& .scroll { overflow-x: auto; margin: .3rem 0; }
+& table { border-collapse: collapse; border: 0; margin: 0; font-size: .9em; font-variant-numeric: tabular-nums;
+  color: inherit; }
+& tr, & tbody tr:nth-child(n) { background: transparent; border: 0; }
+& th, & td { text-align: left; vertical-align: top; color: inherit; padding: .15rem 1.2rem .15rem 0; border: 0;
+  border-bottom: 1px solid rgba(128, 128, 128, .4); }
+& th { font-weight: 600; white-space: nowrap; }
+& th.number, & td.number { text-align: right; white-space: nowrap; }
+& td.wide { min-width: 14rem; overflow-wrap: anywhere; }
+& summary { cursor: pointer; }
+""".replace("&", "div.autotune-view.autotune-view")  # twice, to count for more than JupyterLab's style of tables
 
 
 def wants_html() -> bool:
@@ -74,7 +79,7 @@ def render_view(title: str, pieces: Sequence[str]) -> str:
     -------
     html : str
     """
-    head = f'<div class="sklearn-autotune-view"><style>{VIEW_STYLE}</style>'
+    head = f'<div class="autotune-view"><style>{VIEW_STYLE}</style>'
     return make_encodable("\n".join([head, f'<p class="title"><b>{escape(title)}</b></p>', *pieces, "</div>"]))
 
 
@@ -149,6 +154,18 @@ def render_terms(pairs: Mapping[str, Any], *, max_length: int | None = None) -> 
     return "\n".join(['<div class="scroll"><table class="terms"><tbody>', *lines, "</tbody></table></div>"])
 
 
+def render_parameters(params: Mapping[str, Any]) -> str:
+    """Return parameters one below the other for a notebook's view; if there are many, the rest opens on a click."""
+    cells = {name: value if _is_finite(value) else format_value(value) for name, value in params.items()}
+    names = list(cells)
+    shown, hidden = names[:MAX_SHOWN_PARAMS], names[MAX_SHOWN_PARAMS:]
+    pieces = [render_terms({name: cells[name] for name in shown} or {"parameters": "none"}, max_length=MAX_SHOWN)]
+    if hidden:
+        terms = render_terms({name: cells[name] for name in hidden}, max_length=MAX_SHOWN)
+        pieces.append(render_details(f"{len(hidden)} more parameters", terms))
+    return "\n".join(pieces)
+
+
 def shorten(text: str, max_length: int = MAX_SHOWN) -> str:
     """Return a text cut to a length; "…" stands for the rest.
 
@@ -175,6 +192,19 @@ def format_parameters(params: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in shown.items())
 
 
+def shorten_names(names: Iterable[str]) -> dict[str, str]:
+    """Return short names of parameters: without the steps of a pipeline, if the rest still names one parameter alone.
+
+    Examples
+    --------
+    >>> shorten_names(["pipe__svc__C", "a__tol", "b__tol"])
+    {'pipe__svc__C': 'C', 'a__tol': 'a__tol', 'b__tol': 'b__tol'}
+    """
+    ends = {name: name.rpartition("__")[2] for name in names}
+    counts = Counter(ends.values())
+    return {name: end if counts[end] == 1 else name for name, end in ends.items()}
+
+
 def format_value(value: object) -> str:
     """Return a value as Python writes it, without the line breaks that estimators put in.
 
@@ -191,14 +221,22 @@ def _is_number(value: object) -> bool:
     return isinstance(value, float | int | np.number) and not isinstance(value, bool | np.bool_)
 
 
+def _is_finite(value: object) -> bool:
+    if isinstance(value, float | np.floating):
+        return bool(np.isfinite(value))
+    return _is_number(value)  # whole numbers may be too large for isfinite
+
+
 def _render_cell(value: object, max_length: int | None = None, *, is_number: bool = False, left: bool = False) -> str:
-    if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
+    if value is None or (_is_number(value) and not _is_finite(value)):
         return "<td>–</td>" if left or value is None else '<td class="number">–</td>'
     if isinstance(value, bool | np.bool_):
         return f"<td>{'yes' if value else 'no'}</td>"
     if _is_number(value):
         shown = f"{float(value):.5g}" if isinstance(value, float | np.floating) else str(value)
-        return f"<td>{shown}</td>" if left else f'<td class="number">{shown}</td>'
+        whole = format_value(value)
+        opening = f'<td title="{whole}">' if left and whole != shown else "<td>"
+        return f"{opening}{shown}</td>" if left else f'<td class="number">{shown}</td>'
     text = str(value)
     if is_number:
         return f'<td class="number">{escape(text)}</td>'

@@ -12,15 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.clock import PhaseTimer
-from sklearn_autotune._compat.html import (
-    MAX_SHOWN,
-    format_value,
-    render_details,
-    render_paragraphs,
-    render_terms,
-    render_view,
-    shorten,
-)
+from sklearn_autotune._compat.html import render_paragraphs, render_parameters, render_view, shorten
 from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune._compat.mlflow import autolog_one_run
 from sklearn_autotune._compat.sklearn import NotebookViewMixin, validate_parameter_constraints
@@ -40,9 +32,6 @@ __all__ = ["BaseSearch", "get_deployed_model", "get_fold_sizes", "get_phase_time
 
 logger = logging.getLogger(__name__)
 
-
-# Parameters that a notebook shows at once; the others open on a click.
-MAX_SHOWN_PARAMS = 12
 
 MAX_ERROR_LENGTH = 200  # characters of an error in a notebook
 
@@ -136,12 +125,7 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
         how = f"is the best, by the mean over {self.n_splits_} folds" if is_best else "has been chosen by refit"
         where = f"Candidate {self.best_index_} {how}."
         yield render_paragraphs([where])
-        params = {name: format_value(value) for name, value in self.best_params_.items()}
-        shown = dict(list(params.items())[:MAX_SHOWN_PARAMS])
-        yield render_terms(shown or {"parameters": "none"}, max_length=MAX_SHOWN)
-        hidden = {name: value for name, value in params.items() if name not in shown}
-        if hidden:
-            yield render_details(f"{len(hidden)} more parameters", render_terms(hidden, max_length=MAX_SHOWN))
+        yield render_parameters(self.best_params_)
 
     def _describe_candidates(self) -> Iterator[str]:
         """Return how the candidates ended, and what the first error was."""

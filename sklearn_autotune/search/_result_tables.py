@@ -14,6 +14,7 @@ from sklearn_autotune._compat.html import (
     render_table,
     render_view,
     shorten,
+    shorten_names,
     wants_html,
 )
 from sklearn_autotune._compat.optional import import_optional
@@ -183,7 +184,8 @@ class Trials(ColumnTable):
         -------
         header : list of str
             Names of the columns. "candidate" is the row in ``cv_results_``, which a duplicate or unfinished trial does
-            not have. A score has the name of its metric, and a loss its own sign.
+            not have. A score has the name of its metric, and a loss its own sign. Names of parameters are shortened by
+            the steps of a pipeline where the rest still names one alone.
         rows : list of list of str
             As many entries as the header has. A star marks the winner.
         """
@@ -197,7 +199,11 @@ class Trials(ColumnTable):
         if "resource" in self:
             cells["resource"] = [str(amount) for amount in self["resource"]]
         cells["seconds"] = [_format_number(seconds, 3) for seconds in self.get("seconds", [])]
-        cells["params"] = [format_parameters(params) for params in self.get("params", [])]
+        short = shorten_names({name: None for params in self.get("params", []) for name in params})
+        cells["params"] = [
+            format_parameters({short[name]: value for name, value in params.items()})
+            for params in self.get("params", [])
+        ]
         filled = {name: column[:n_rows] for name, column in cells.items() if column}
         return list(filled), [list(row) for row in zip(*filled.values(), strict=True)]
 

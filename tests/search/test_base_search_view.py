@@ -48,7 +48,7 @@ def test_the_view_names_the_score_and_shows_the_winners_parameters_above_the_dia
     assert f"Candidate {search.best_index_} is the best, by the mean over 2 folds." in text
     assert page.rows == [["n_neighbors", str(search.best_params_["n_neighbors"])]]
     assert "3 candidates: 3 complete, in " in text
-    assert html.index("sklearn-autotune-view") < html.index("best_estimator_: KNeighborsClassifier")
+    assert html.index("autotune-view") < html.index("best_estimator_: KNeighborsClassifier")
 
 
 def test_a_loss_has_its_own_sign_and_direction(data):
@@ -125,14 +125,14 @@ def test_before_fit_and_inside_another_estimator_there_is_the_diagram_alone(data
     search = knn_search()
 
     for shown in (search, TransformedTargetRegressor(search), TransformedTargetRegressor(knn_search().fit(*data))):
-        assert "sklearn-autotune-view" not in shown._repr_html_()
+        assert "autotune-view" not in shown._repr_html_()
         assert "sk-top-container" in shown._repr_html_()
 
 
 def test_a_notebook_gets_text_where_scikit_learns_configuration_asks_for_text(data):
     search = pickle.loads(pickle.dumps(knn_search().fit(*data)))
 
-    assert "sklearn-autotune-view" in search._repr_mimebundle_()["text/html"]
+    assert "autotune-view" in search._repr_mimebundle_()["text/html"]
     with sklearn.config_context(display="text"):
         assert not hasattr(search, "_repr_html_")
         assert search._repr_mimebundle_() == {"text/plain": repr(search)}
