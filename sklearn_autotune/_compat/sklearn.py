@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, make_scorer, roc_auc_score,
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
 from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
+from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures as report_fit_failures
@@ -68,6 +69,7 @@ __all__ = [
     "accepts_sample_weight",
     "check_multimetric_scoring",
     "describe_scorer",
+    "get_passthrough_estimator",
     "get_scorers",
     "get_set_output",
     "get_threadpool_controller",
@@ -117,6 +119,11 @@ def describe_scorer(scorer: object) -> tuple[Callable[..., Any], tuple[Any, ...]
         return None
     settings = {"response_method": scorer._response_method, "greater_is_better": scorer._sign > 0}
     return make_scorer, (scorer._score_func,), settings | scorer._kwargs
+
+
+def get_passthrough_estimator(scorer: object) -> Any:
+    """Return the estimator whose own ``score`` a scorer calls; None if it does anything else."""
+    return scorer._estimator if isinstance(scorer, PassthroughScorer) else None
 
 
 def get_set_output(estimator: object) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """TrialTable: the trials of a finished search as columns, which plots, summaries and reports are made from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from scipy.stats import t as t_distribution
 
 from sklearn_autotune._compat.types import ArrayLike, FittedSearch
+from sklearn_autotune.evaluation._metric import Metric, describe_metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import get_fold_sizes, get_phase_timer
 
@@ -18,6 +19,7 @@ __all__ = [
     "compute_mean_interval",
     "compute_paired_interval",
     "measure_overhead",
+    "read_metric",
     "read_trial_table",
 ]
 
@@ -52,6 +54,8 @@ class TrialTable:
         Index of the winner among these trials.
     test_over_train : float or None
         Rows in the test part of a fold, for each in its training part; None if the search does not tell.
+    described_metric : Metric
+        What the score is called, and which of its values are better.
     """
 
     metric: str
@@ -68,6 +72,7 @@ class TrialTable:
     row: np.ndarray
     best: int | None
     test_over_train: float | None = None
+    described_metric: Metric = field(default_factory=Metric)
 
     def __len__(self) -> int:
         return len(self.number)
@@ -158,12 +163,36 @@ def read_trial_table(search: FittedSearch, metric: str | None = None) -> TrialTa
         if isinstance(trials, Mapping)
         else _make_from_results(results, metric)
     )
+    trial_table = replace(trial_table, described_metric=read_metric(search, metric))
     fold_sizes = get_fold_sizes(search)
     if fold_sizes is not None:
         trial_table = replace(trial_table, test_over_train=float(np.mean(fold_sizes[:, 1] / fold_sizes[:, 0])))
     row = getattr(search, "best_index_", None)
     best = np.flatnonzero(trial_table.row == row) if row is not None else np.array([], dtype=int)
     return trial_table if best.size == 0 else replace(trial_table, best=int(best[0]))
+
+
+def read_metric(search: FittedSearch, name: str = "score") -> Metric:
+    """Return the metric of a fitted search: what its score is called, and which values are better.
+
+    Parameters
+    ----------
+    search : estimator
+        Fitted; of this package or any other with scikit-learn's ``scorer_`` or ``scoring``.
+    name : str, default="score"
+        Which score, by its name in ``cv_results_``, where there are several.
+
+    Returns
+    -------
+    metric : Metric
+    """
+    scorer = getattr(search, "scorer_", None)
+    if isinstance(scorer, Mapping):
+        return describe_metric(scorer.get(name), name)
+    if name != "score":  # of a function that returns several scores
+        return Metric(name)
+    scoring = getattr(search, "scoring", None)
+    return Metric(scoring) if isinstance(scoring, str) else describe_metric(scorer)
 
 
 def _choose_metric(search: FittedSearch, results: Mapping[str, Any], metric: str | None) -> str:

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 
+from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.analysis._trial_table import compute_paired_interval, read_trial_table
 from tests.odd_searches import (
     X,
@@ -52,6 +55,24 @@ def test_a_search_is_read_as_its_own_table_says(iris_search):
     assert trial_table.row[trial_table.best] == iris_search.best_index_
     assert trial_table.find_leading(3)[0] == trial_table.best
     assert np.isnan(trial_table.score[trial_table.find_by_status("pruned")]).all()
+
+
+@pytest.mark.parametrize(
+    ("scoring", "refit", "name"),
+    [
+        (None, True, "accuracy"),
+        ("roc_auc_ovr", True, "roc_auc_ovr"),
+        ("neg_log_loss", True, "neg_log_loss"),
+        ({"loss": "neg_log_loss", "hits": "accuracy"}, "loss", "neg_loss"),
+        (["neg_log_loss", "accuracy"], "neg_log_loss", "neg_log_loss"),
+        (lambda estimator, X, y: {"a": 1.0, "b": 2.0}, "b", "b"),
+    ],
+)
+@pytest.mark.parametrize("kind", [GridSearchCV, OptunaSearchCV])
+def test_the_metric_is_named_for_any_search(kind, scoring, refit, name):
+    search = kind(GaussianNB(), {"var_smoothing": [1e-9, 1e-3]}, scoring=scoring, refit=refit, cv=2).fit(X, Y)
+
+    assert read_trial_table(search).described_metric.name == name
 
 
 def test_failed_candidates_have_their_error_and_no_score():

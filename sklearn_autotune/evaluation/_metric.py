@@ -1,0 +1,133 @@
+"""Metric: the name of a score, and the sign that its values are shown with."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.pipeline import Pipeline
+
+from sklearn_autotune._compat.sklearn import describe_scorer, get_passthrough_estimator
+
+__all__ = ["Metric", "describe_metric"]
+
+NEGATED = "neg_"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a score is called, and how its values are written for a reader.
+
+    Attributes
+    ----------
+    name : str
+        scikit-learn's name of the scorer where it has one: "roc_auc", "neg_log_loss". For any other the name of its
+        function, "neg_" in front if lower values of the function are better; "score" if it has no name.
+    """
+
+    name: str = "score"
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether lower values are better: then scores are the negated values."""
+        return self.name.startswith(NEGATED)
+
+    @property
+    def label(self) -> str:
+        """The name as it is shown: "roc_auc"; of a loss without "neg", in words: "log loss"."""
+        return self.name.removeprefix(NEGATED).replace("_", " ") if self.is_loss else self.name
+
+    @property
+    def direction(self) -> str:
+        """Which values are better, in words."""
+        return "lower is better" if self.is_loss else "higher is better"
+
+    @property
+    def sign(self) -> int:
+        """What a score is multiplied by to get the value that is shown: -1 for a loss, else 1."""
+        return -1 if self.is_loss else 1
+
+    def format(self, score: float, digits: int = 5) -> str:
+        """Return a score with its name; a loss with its own sign.
+
+        Parameters
+        ----------
+        score : float
+            As in ``cv_results_``: higher is better.
+        digits : int, default=5
+            Significant digits.
+
+        Returns
+        -------
+        text : str
+
+        Examples
+        --------
+        >>> Metric("roc_auc").format(0.912), Metric("neg_log_loss").format(-0.31)
+        ('roc_auc 0.912', 'log loss 0.31')
+        """
+        return f"{self.label} {self.sign * score + 0.0:.{digits}g}"
+
+
+def describe_metric(scorer: object, name: str | None = None) -> Metric:
+    """Return the metric of a scorer.
+
+    Parameters
+    ----------
+    scorer : callable or None
+        As in ``scorer_`` of a fitted search: made by ``make_scorer``, the stand-in for an estimator's own ``score``, or
+        any callable ``scorer(estimator, X, y)``.
+    name : str, default=None
+        What the user calls the score, where there are several.
+
+    Returns
+    -------
+    metric : Metric
+
+    Examples
+    --------
+    >>> from sklearn.metrics import get_scorer
+    >>> describe_metric(get_scorer("neg_mean_absolute_error")).label
+    'mean absolute error'
+    """
+    made = describe_scorer(scorer)
+    is_loss = made is not None and not made[2]["greater_is_better"]
+    if name is not None:
+        return Metric(NEGATED + name if is_loss and not name.startswith(NEGATED) else name)
+    estimator = get_passthrough_estimator(scorer)
+    if estimator is not None:
+        return Metric(_name_own_score(estimator))
+    if made is None:
+        return Metric(_get_function_name(scorer))
+    known = _name_scikit_learns_scorers().get(_make_key(made))
+    return Metric(known or NEGATED * is_loss + _get_function_name(made[1][0]))
+
+
+def _name_own_score(estimator: Any) -> str:
+    """Return the name of what ``estimator.score`` computes, where scikit-learn's mixins define it."""
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    score = getattr(type(estimator), "score", None)
+    return {ClassifierMixin.score: "accuracy", RegressorMixin.score: "r2"}.get(score, "score")
+
+
+def _get_function_name(function: object) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__name__", type(function).__name__)
+    return "score" if name == "<lambda>" else str(name)
+
+
+@functools.cache
+def _name_scikit_learns_scorers() -> dict[str, str]:
+    """Return scikit-learn's names of its scorers, by what they are made of."""
+    made = {name: describe_scorer(get_scorer(name)) for name in get_scorer_names()}
+    return {_make_key(parts): name for name, parts in made.items() if parts is not None}
+
+
+def _make_key(made: tuple[Any, ...]) -> str:
+    """Return a text that scorers with the same function, sign and arguments have in common."""
+    _, (function,), settings = made
+    rest = {name: value for name, value in settings.items() if name != "response_method"}
+    return f"{function.__module__}.{getattr(function, '__qualname__', function)} {sorted(rest.items())}"

@@ -1,0 +1,77 @@
+"""What scores are called, and the sign that they are shown with."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import check_scoring, get_scorer, get_scorer_names, make_scorer, mean_absolute_error, roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_autotune.evaluation._defaults import make_log_loss_scorer
+from sklearn_autotune.evaluation._metric import Metric, describe_metric
+
+
+@pytest.mark.parametrize("name", sorted(set(get_scorer_names())))
+def test_scikit_learns_scorers_have_its_names(name):
+    scorer = get_scorer(name)
+
+    described = describe_metric(scorer)
+
+    assert get_scorer(described.name)._score_func is scorer._score_func
+    assert get_scorer(described.name)._kwargs == scorer._kwargs
+    assert described.is_loss == (scorer._sign < 0)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        (LogisticRegression(), "accuracy"),
+        (make_pipeline(StandardScaler(), make_pipeline(Ridge())), "r2"),
+        (TransformedTargetRegressor(), "r2"),
+        (KMeans(), "score"),
+    ],
+)
+def test_an_estimators_own_score_has_the_name_of_what_it_computes(estimator, name):
+    assert describe_metric(check_scoring(estimator)) == Metric(name)
+
+
+def count_hits(estimator, X, y):
+    return float((estimator.predict(X) == y).sum())
+
+
+@pytest.mark.parametrize(
+    ("scorer", "name"),
+    [
+        (count_hits, "count_hits"),
+        (partial(count_hits), "count_hits"),
+        (lambda estimator, X, y: 0.0, "score"),
+        (make_scorer(roc_auc_score, max_fpr=0.2), "roc_auc_score"),
+        (
+            make_scorer(mean_absolute_error, greater_is_better=False, multioutput="raw_values"),
+            "neg_mean_absolute_error",
+        ),
+        (make_log_loss_scorer(np.array([0, 1])), "neg_log_loss"),
+    ],
+)
+def test_other_scorers_have_the_name_of_their_function(scorer, name):
+    assert describe_metric(scorer) == Metric(name)
+
+
+def test_the_users_name_comes_first_and_says_if_it_is_a_loss():
+    loss = make_scorer(mean_absolute_error, greater_is_better=False)
+
+    assert describe_metric(loss, "cost") == Metric("neg_cost")
+    assert describe_metric(loss, "neg_cost") == Metric("neg_cost")
+    assert describe_metric(None, "gain") == Metric("gain")
+
+
+def test_a_loss_is_shown_with_its_own_sign_and_direction():
+    loss, gain = Metric("neg_root_mean_squared_error"), Metric("f1_macro")
+
+    assert (loss.format(-12.345678), loss.direction) == ("root mean squared error 12.346", "lower is better")
+    assert (gain.format(0.5, digits=3), gain.direction) == ("f1_macro 0.5", "higher is better")
+    assert loss.format(0.0) == "root mean squared error 0"
