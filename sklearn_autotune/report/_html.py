@@ -2,12 +2,18 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from sklearn_autotune._compat.html import (
+    render_details,
+    render_heading,
+    render_list,
+    render_paragraphs,
+    render_table,
+    render_terms,
+)
 from sklearn_autotune._compat.optional import import_optional
 
 if TYPE_CHECKING:
@@ -61,7 +67,7 @@ figcaption { color: var(--faint); font-size: .9rem; max-width: 48rem; }
   .rows tr { border-bottom: 1px solid var(--line); padding: .3rem 0; }
   .rows td, .rows td.number { display: flex; justify-content: space-between; gap: 1rem; border: none; padding: 0;
     min-width: 0; text-align: right; white-space: normal; overflow-wrap: anywhere; }
-  .rows td.missing { display: none; }
+  .rows td[data-missing] { display: none; }
   .rows td::before { content: attr(data-name); color: var(--faint); text-align: left; overflow-wrap: normal; }
 }
 @media print {
@@ -81,8 +87,6 @@ figcaption { color: var(--faint); font-size: .9rem; max-width: 48rem; }
 
 # Nothing is loaded, whatever should get into the page: neither scripts nor anything from an address.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-
-WIDE_LENGTH = 40  # characters from which on a cell is wide
 
 DPI = 120
 PIXELS_PER_INCH = 96
@@ -122,50 +126,9 @@ def render_page(title: str, body: Sequence[str]) -> str:
     )
 
 
-def render_heading(text: str, level: int = 2) -> str:
-    """Return a heading."""
-    return f"<h{level}>{escape(text)}</h{level}>"
-
-
-def render_paragraphs(texts: Sequence[str], kind: str = "") -> str:
-    """Return a paragraph for each text."""
-    opening = f'<p class="{kind}">' if kind else "<p>"
-    return "\n".join(f"{opening}{escape(text)}</p>" for text in texts)
-
-
-def render_list(texts: Sequence[str]) -> str:
-    """Return a list with an item for each text."""
-    return "\n".join(["<ul>", *(f"<li>{escape(text)}</li>" for text in texts), "</ul>"])
-
-
-def render_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows with the same keys as a table; on a narrow screen, each row becomes a list of names and values.
-
-    Examples
-    --------
-    >>> "<td class=\\"number\\">0.5</td>" in render_table([{"name": "<b>", "score": 0.5}])
-    True
-    """
-    head = "".join(_render_header(name, [row[name] for row in rows]) for name in rows[0])
-    lines = ["<tr>" + "".join(_render_cell(value, name) for name, value in row.items()) + "</tr>" for row in rows]
-    top = ['<div class="scroll"><table class="rows">', f"<thead><tr>{head}</tr></thead>", "<tbody>"]
-    return "\n".join([*top, *lines, "</tbody></table></div>"])
-
-
-def render_terms(pairs: Mapping[str, Any]) -> str:
-    """Return names with their values, one below the other."""
-    lines = [f"<tr><th>{escape(name)}</th>{_render_cell(value)}</tr>" for name, value in pairs.items()]
-    return "\n".join(['<div class="scroll"><table class="terms"><tbody>', *lines, "</tbody></table></div>"])
-
-
 def render_code(text: str) -> str:
     """Return code, or anything else in which spaces count."""
     return f"<pre><code>{escape(text)}</code></pre>"
-
-
-def render_details(summary: str, inner: str) -> str:
-    """Return something that opens on a click."""
-    return f"<details><summary>{escape(summary)}</summary>\n{inner}\n</details>"
 
 
 def render_figure(drawn: "Figure", caption: str, alt: str) -> str:
@@ -189,26 +152,3 @@ def render_figure(drawn: "Figure", caption: str, alt: str) -> str:
     data = base64.b64encode(memory.getvalue()).decode("ascii")
     source = f'src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{escape(alt)}"'
     return f"<figure><img {source}>\n<figcaption>{escape(caption)}</figcaption></figure>"
-
-
-def _render_header(name: object, values: Sequence[Any]) -> str:
-    kind = ' class="number"' if any(_is_number(value) for value in values) else ""
-    return f"<th{kind}>{escape(str(name))}</th>"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, float | int | np.number) and not isinstance(value, bool | np.bool_)
-
-
-def _render_cell(value: object, name: object = None) -> str:
-    """Return a cell; one below a header has a class for numbers, and the name for narrow screens."""
-    name_attribute = "" if name is None else f' data-name="{escape(str(name))}"'
-    is_number = _is_number(value) and name is not None
-    if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
-        kind = " ".join(["missing"] + ["number"] * is_number)
-        return f'<td class="{kind}"{name_attribute}>–</td>'
-    if isinstance(value, bool | np.bool_):
-        return f"<td{name_attribute}>{'yes' if value else 'no'}</td>"
-    text = f"{float(value):.5g}" if isinstance(value, float | np.floating) else str(value)
-    kind = ' class="number"' if is_number else ' class="wide"' if len(text) > WIDE_LENGTH else ""
-    return f"<td{kind}{name_attribute}>{escape(text)}</td>"

@@ -2,7 +2,7 @@
 
 import inspect
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats.distributions import rv_frozen
 
 from sklearn_autotune import plotting
+from sklearn_autotune._compat.html import format_parameters, format_value
 from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune._compat.types import FittedSearch
@@ -201,7 +202,7 @@ def _render_winner(search: FittedSearch, trial_table: TrialTable, code: str | No
         yield html.render_paragraphs(["None has been chosen."])
         return
     params = trial_table.params[trial_table.best]
-    yield html.render_terms({name: _format_value(value) for name, value in params.items()} or {"parameters": "none"})
+    yield html.render_terms({name: format_value(value) for name, value in params.items()} or {"parameters": "none"})
     weights = getattr(search, "blend_weights_", None)
     if weights:
         yield html.render_heading("The blend", 3)
@@ -267,10 +268,10 @@ def _render_candidates(trial_table: TrialTable) -> Iterator[str]:
                 "std": spread[index],
                 "folds": trial_table.n_folds[index],
                 "seconds": trial_table.seconds[index],
-                "parameters": _format_parameters(trial_table.params[index]),
+                "parameters": format_parameters(trial_table.params[index]),
             }
         )
-    yield html.render_table(rows)
+    yield html.render_table(rows, verbatim=[metric.label], has_names_in_cells=True)
     if len(order) > MAX_ROWS:
         yield html.render_paragraphs([f"… and {len(order) - MAX_ROWS} more."], "aside")
     notes = [
@@ -307,9 +308,9 @@ def _render_failures(trial_table: TrialTable) -> Iterator[str]:
 
 def _render_settings(search: FittedSearch) -> Iterator[str]:
     """Show the parameters that somebody has set, and the others where they are asked for."""
-    settings = {name: _format_value(value) for name, value in search.get_params(deep=False).items()}
+    settings = {name: _format_setting(value) for name, value in search.get_params(deep=False).items()}
     defaults = {
-        name: _format_value(one.default)
+        name: _format_setting(one.default)
         for name, one in inspect.signature(type(search)).parameters.items()
         if one.default is not one.empty
     }
@@ -337,14 +338,23 @@ def _render_comparison(comparison: Comparison) -> Iterator[str]:
     )
     yield html.render_heading("What can be said")
     yield html.render_paragraphs([comparison.verdict()])
+    yield from _render_methods(comparison, metric, is_same=is_same)
+    yield from _render_outer_folds(comparison, metric, is_same=is_same)
+
+
+def _render_methods(comparison: Comparison, metric: Metric, *, is_same: bool) -> Iterator[str]:
     yield html.render_heading("Methods")
-    yield html.render_table([_show_with_own_sign(row, metric, is_same=is_same) for row in _to_rows(comparison.summary)])
+    yield _render_scores(_to_rows(comparison.summary), metric, is_same=is_same)
+    inner = (
+        f"The inner {metric.label} is what a search measured on its own folds"
+        if is_same
+        else "The inner score is what a search measured on its own folds by its own metric, higher values being better"
+    )
     yield html.render_paragraphs(
         [
             f"{metric.label} is the mean over the outer folds, {metric.direction}, with the ends of its "
-            f"{comparison.confidence:.0%} interval. The inner score is "
-            "what a search measured itself, by its own metric, of which higher values are better; the optimism is by "
-            "how much it is better than the same metric on the held-out rows."
+            f"{comparison.confidence:.0%} interval. {inner}; the optimism is by how much it is better than the same "
+            "metric on the held-out rows."
         ],
         "aside",
     )
@@ -369,17 +379,16 @@ def _render_comparison(comparison: Comparison) -> Iterator[str]:
                 "intervals hold at once."
             ]
         )
-        yield html.render_table(
-            [{name.replace("_", " "): one for name, one in row.items()} for row in _to_rows(comparison.differences)]
-        )
+        yield html.render_table(_to_rows(comparison.differences), has_names_in_cells=True)
+
+
+def _render_outer_folds(comparison: Comparison, metric: Metric, *, is_same: bool) -> Iterator[str]:
     yield html.render_heading("Folds")
     left_out_columns = ("error", "trace", "best_params")
     rows = [{name: value for name, value in row.items() if name not in left_out_columns} for row in comparison.rows]
-    parameters = [{"best parameters": _format_parameters(row["best_params"])} for row in comparison.rows]
-    rows = [
-        _show_with_own_sign(row, metric, is_same=is_same) | more for row, more in zip(rows, parameters, strict=True)
-    ]
-    yield html.render_table(rows[:MAX_ROWS])
+    for row, folds_row in zip(rows, comparison.rows, strict=True):
+        row["best parameters"] = _format_best_params(folds_row["best_params"])
+    yield _render_scores(rows[:MAX_ROWS], metric, is_same=is_same)
     errors = [row for row in comparison.rows if row["error"] is not None]
     if errors:
         yield html.render_heading("Failures")
@@ -393,23 +402,27 @@ def _measures_itself(row: Mapping[str, Any]) -> bool:
     return row["own_score"] is None or bool(np.isclose(row["own_score"], row["score"], equal_nan=True))
 
 
-def _show_with_own_sign(row: Mapping[str, Any], metric: Metric, *, is_same: bool) -> dict[str, Any]:
-    """Return a row of a comparison with the metric's name, and a loss with its own sign.
+def _render_scores(rows: Sequence[Mapping[str, Any]], metric: Metric, *, is_same: bool) -> str:
+    """Return rows of a comparison with the metric's name, and a loss with its own sign.
 
     A search's own scores are shown in the same way if all searches go by the same metric as the comparison.
     """
-    if metric.is_loss and "low" in row:
-        row = dict(row) | {"low": row["high"], "high": row["low"]}
     names = {"score": f"held-out {metric.label}", "own_score": "held-out score, own metric"}
     signed = ["score", "low", "high"]
     if is_same:
         names["inner_score"] = f"inner {metric.label}"
         signed.append("inner_score")
-    return {
-        names.get(name, name.replace("_", " ")): metric.sign * value if name in signed and value is not None else value
-        for name, value in row.items()
-        if not (is_same and name == "own_score")
-    }
+    shown = []
+    for row in rows:
+        ends = {"low": row["high"], "high": row["low"]} if metric.is_loss and "low" in row else {}
+        shown.append(
+            {
+                names.get(name, name): metric.sign * value if name in signed and value is not None else value
+                for name, value in (dict(row) | ends).items()
+                if not (is_same and name == "own_score")
+            }
+        )
+    return html.render_table(shown, verbatim=names.values(), has_names_in_cells=True)
 
 
 def _to_rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
@@ -425,24 +438,21 @@ def _render_environment() -> Iterator[str]:
     yield html.render_terms(found | get_versions(VERSIONED_PACKAGES))
 
 
-def _format_parameters(params: object) -> str | None:
-    """Return parameters in a line, numbers with a few digits."""
-    if not isinstance(params, Mapping):
-        return None if params is None else _format_value(params)
-    shown = {
-        name: f"{float(one):.5g}" if isinstance(one, float) else _format_value(one) for name, one in params.items()
-    }
-    return ", ".join(f"{name}={one}" for name, one in shown.items())
+def _format_best_params(params: object) -> str | None:
+    """Return the best parameters of a method in a line; not every search has a dict of them."""
+    if isinstance(params, Mapping):
+        return format_parameters(params)
+    return None if params is None else format_value(params)
 
 
-def _format_value(value: object) -> str:
-    """Return a value as Python writes it, without the line breaks that estimators put in."""
+def _format_setting(value: object) -> str:
+    """Return a value as Python writes it, and SciPy's distributions by their names and arguments."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_format_value(key)}: {_format_value(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{format_value(name)}: {_format_setting(one)}" for name, one in value.items()) + "}"
     if type(value) is list:
-        return f"[{', '.join(_format_value(one) for one in value)}]"
+        return f"[{', '.join(_format_setting(one) for one in value)}]"
     if isinstance(value, rv_frozen):
-        arguments = [_format_value(one) for one in value.args]
-        arguments += [f"{name}={_format_value(one)}" for name, one in value.kwds.items()]
+        arguments = [format_value(one) for one in value.args]
+        arguments += [f"{name}={format_value(one)}" for name, one in value.kwds.items()]
         return f"{value.dist.name}({', '.join(arguments)})"
-    return " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
+    return format_value(value)
