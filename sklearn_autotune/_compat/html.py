@@ -1,6 +1,5 @@
 """Pieces of HTML for notebooks and reports: escaped text, tables, and a frame that takes on the colours around it."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -200,16 +199,27 @@ def format_parameters(params: Mapping[str, Any]) -> str:
 
 
 def shorten_names(names: Iterable[str]) -> dict[str, str]:
-    """Return short names of parameters: without the steps of a pipeline, if the rest still names one parameter alone.
+    """Return short names of parameters: the last step of each, with the step before that tells it from the others.
 
     Examples
     --------
     >>> shorten_names(["pipe__svc__C", "a__tol", "b__tol"])
     {'pipe__svc__C': 'C', 'a__tol': 'a__tol', 'b__tol': 'b__tol'}
+    >>> list(shorten_names(["ct__num__imputer__strategy", "ct__rest__imputer__strategy"]).values())
+    ['num…strategy', 'rest…strategy']
     """
-    ends = {name: name.rpartition("__")[2] for name in names}
-    counts = Counter(ends.values())
-    return {name: end if counts[end] == 1 else name for name, end in ends.items()}
+    steps = {name: name.split("__") for name in names}
+    return {name: _shorten_name(name, steps) for name in steps}
+
+
+def _shorten_name(name: str, steps: Mapping[str, Sequence[str]]) -> str:
+    """Return the short name of one parameter among others, of which the steps are given."""
+    *before, end = steps[name]
+    others = [other for other_name, other in steps.items() if other[-1] == end and other_name != name]
+    telling = [step for step in before if not any(step in other for other in others)]
+    if not others:
+        return end
+    return f"{telling[0]}…{end}" if telling and len(before) > 1 else name
 
 
 def format_value(value: object) -> str:

@@ -50,7 +50,7 @@ th { color: var(--faint); font-weight: 600; }
 th.number, td.number { text-align: right; }
 td.number { white-space: nowrap; }
 td.wide { min-width: 16rem; overflow-wrap: anywhere; }
-.terms th { padding-right: 1.2rem; min-width: 6rem; max-width: 18rem; overflow-wrap: anywhere; }
+.terms th { padding-right: 1.2rem; min-width: 6rem; max-width: 26rem; overflow-wrap: anywhere; }
 .terms td { min-width: 0; overflow-wrap: anywhere; }
 pre { background: var(--shade); padding: .7rem; overflow-x: auto; font-size: .85rem; line-height: 1.4; }
 details { margin: .4rem 0; }

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats.distributions import rv_frozen
 
 from sklearn_autotune import plotting
-from sklearn_autotune._compat.html import format_parameters, format_value
+from sklearn_autotune._compat.html import format_parameters, format_value, shorten_names
 from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune._compat.types import FittedSearch
@@ -255,6 +255,7 @@ def _render_candidates(trial_table: TrialTable) -> Iterator[str]:
     metric = trial_table.described_metric
     folds = trial_table.fold_scores
     spread = np.array([row[np.isfinite(row)].std() if np.isfinite(row).any() else np.nan for row in folds])
+    short_names = shorten_names(trial_table.select_param_names())
     has_partial = bool((np.isnan(trial_table.score) & np.isfinite(trial_table.partial_score)).any())
     rows = []
     for index in order[:MAX_ROWS]:
@@ -268,7 +269,7 @@ def _render_candidates(trial_table: TrialTable) -> Iterator[str]:
                 "std": spread[index],
                 "folds": trial_table.n_folds[index],
                 "seconds": trial_table.seconds[index],
-                "parameters": format_parameters(trial_table.params[index]),
+                "parameters": _format_shortened(trial_table.params[index], short_names),
             }
         )
     yield html.render_table(rows, verbatim=[metric.label], has_names_in_cells=True)
@@ -331,7 +332,7 @@ def _render_comparison(comparison: Comparison) -> Iterator[str]:
     yield html.render_terms(
         {
             "metric": f"{metric.label} ({metric.direction})",
-            "outer folds": f"{comparison.n_folds}, of {comparison.test_over_train:.2g} test rows per training row",
+            "outer folds": f"{comparison.n_folds} ({comparison.test_over_train:.2g} test rows for each training row)",
             "methods": len(comparison.names) - len(comparison.baselines),
             "baselines": ", ".join(comparison.baselines) or "none",
         }
@@ -443,6 +444,10 @@ def _format_best_params(params: object) -> str | None:
     if isinstance(params, Mapping):
         return format_parameters(params)
     return None if params is None else format_value(params)
+
+
+def _format_shortened(params: Mapping[str, Any], short_names: Mapping[str, str]) -> str:
+    return format_parameters({short_names[name]: value for name, value in params.items()})
 
 
 def _format_setting(value: object) -> str:
