@@ -151,7 +151,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     look_ahead : int, default=2
         How many candidates may be running before their results are known to the sampler. Unlike ``n_jobs`` it affects
         the result. With a lower number the sampler and the pruner know more results. A higher one keeps more workers
-        busy, at most ``look_ahead`` times the number of folds.
+        busy, at most ``look_ahead`` times the number of folds. A grid that is measured in full keeps all workers busy.
     enqueue : list of dict, default=None
         Candidates to measure first, for instance known good settings. The sampler chooses parameters that are missing.
     callbacks : list of callable, default=None
