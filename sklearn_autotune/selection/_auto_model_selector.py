@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
@@ -203,10 +203,10 @@ class AutoModelSelector(BaseSearch):
         n_jobs: int | None = None,
         random_state: Seed = None,
         max_predict_time: float | None = None,
-        patience: int | str | None = "auto",
+        patience: int | Literal["auto"] | None = "auto",
         look_ahead: int = 2,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
-        error_score: float | str = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         verbose: int = 0,
     ) -> None:
         self.task = task
@@ -229,7 +229,7 @@ class AutoModelSelector(BaseSearch):
 
     def fit(
         self, X: MatrixLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> "AutoModelSelector":
+    ) -> Self:
         """Measure candidates, choose the best one or a blend, and fit it.
 
         Parameters
