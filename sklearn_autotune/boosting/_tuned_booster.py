@@ -10,7 +10,6 @@ import numpy as np
 import optuna
 from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
-from sklearn.metrics import get_scorer_names
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -82,27 +81,11 @@ class BaseTunedBooster(BaseSearch):
     _library: ClassVar[TunedLibrary]
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseSearch._parameter_constraints,
         "n_trials": [Interval(numbers.Integral, 1, None, closed="left")],
-        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
-        "cv": ["cv_object"],
-        "n_jobs": [numbers.Integral, None],
-        "random_state": ["random_state"],
         "space": [dict, list, callable, None],
-        "pruner": [StrOptions({"auto"}), FoldRacing, optuna.pruners.BasePruner, None],
-        "sampler": [optuna.samplers.BaseSampler, None],
-        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
         "refit": ["boolean", str],
-        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "target_score": [numbers.Real, None],
         "enqueue": [StrOptions({"auto"}), list, tuple, None],
-        "callbacks": [list, tuple, None],
-        "storage": "no_validation",
-        "study_name": [str, None],
-        "resume": ["boolean"],
-        "verbose": ["verbose"],
-        "error_score": [StrOptions({"raise"}), numbers.Real],
-        "return_train_score": ["boolean"],
         "refine_learning_rate": ["boolean"],
         "n_estimators": [Interval(numbers.Integral, 1, None, closed="left"), None],
     }

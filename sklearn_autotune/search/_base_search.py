@@ -1,6 +1,7 @@
 """What all searches are as estimators: how a fit begins, which attributes it sets, what pickles and notebooks hold."""
 
 import logging
+import numbers
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -8,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import optuna
 from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
@@ -15,12 +17,13 @@ from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune._compat.html import render_paragraphs, render_parameters, render_view, shorten
 from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune._compat.mlflow import autolog_one_run
-from sklearn_autotune._compat.sklearn import NotebookViewMixin, validate_parameter_constraints
+from sklearn_autotune._compat.sklearn import Interval, NotebookViewMixin, StrOptions, validate_parameter_constraints
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune._compat.urls import SecretUrl, has_secret
 from sklearn_autotune.evaluation._metric import Metric, describe_metric
 from sklearn_autotune.evaluation._status import Status, describe_counts
 from sklearn_autotune.progress import TrialProgress
+from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._result_tables import CVResults, Trials
 from sklearn_autotune.search._results import SearchResults, choose_winner, format_trials, report_failures, tabulate
 from sklearn_autotune.search._setup import get_refit_metric
@@ -39,7 +42,29 @@ MAX_ERROR_LENGTH = 200  # characters of an error in a notebook
 class BaseSearch(NotebookViewMixin, BaseEstimator):
     """A search as an estimator."""
 
-    _parameter_constraints: ClassVar[dict[str, Any]]
+    # What each parameter may be, for the check and its message. A search need not have all of these parameters.
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
+        "n_jobs": [numbers.Integral, None],
+        "executor": "no_validation",
+        "cv": ["cv_object"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "error_score": [StrOptions({"raise"}), numbers.Real],
+        "return_train_score": ["boolean"],
+        "sampler": [optuna.samplers.BaseSampler, None],
+        "pruner": [StrOptions({"auto"}), FoldRacing, optuna.pruners.BasePruner, None],
+        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "target_score": [numbers.Real, None],
+        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
+        "callbacks": [list, tuple, None],
+        "storage": "no_validation",
+        "study_name": [str, None],
+        "resume": ["boolean"],
+    }
 
     study_: optuna.Study
     trials_: Trials
