@@ -1,9 +1,9 @@
-"""What all searches are as estimators: how a fit begins, which attributes it sets, and what a pickle holds."""
+"""What all searches are as estimators: how a fit begins, which attributes it sets, what pickles and notebooks hold."""
 
 import logging
 import numbers
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,25 +14,32 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.clock import PhaseTimer
+from sklearn_autotune._compat.html import render_paragraphs, render_parameters, render_view, shorten
+from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune._compat.mlflow import autolog_one_run
-from sklearn_autotune._compat.sklearn import Interval, StrOptions, validate_parameter_constraints
+from sklearn_autotune._compat.sklearn import Interval, NotebookViewMixin, StrOptions, validate_parameter_constraints
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune._compat.urls import SecretUrl, has_secret
 from sklearn_autotune.evaluation._metric import Metric, describe_metric
-from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.evaluation._status import Status, describe_counts
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._result_tables import CVResults, Trials
 from sklearn_autotune.search._results import SearchResults, choose_winner, format_trials, report_failures, tabulate
+from sklearn_autotune.search._setup import get_refit_metric
 from sklearn_autotune.search._spec import SearchRun
 from sklearn_autotune.storage._base import hide_secrets
+from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
 __all__ = ["BaseSearch", "get_deployed_model", "get_fold_sizes", "get_phase_timer", "make_progress", "print_n_fits"]
 
 logger = logging.getLogger(__name__)
 
 
-class BaseSearch(BaseEstimator):
+MAX_ERROR_LENGTH = 200  # characters of an error in a notebook
+
+
+class BaseSearch(NotebookViewMixin, BaseEstimator):
     """A search as an estimator."""
 
     # What each parameter may be, for the check and its message. A search need not have all of these parameters.
@@ -117,6 +124,43 @@ class BaseSearch(BaseEstimator):
         """
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
+
+    def _render_view(self) -> str:
+        """Return what a notebook shows of a fitted search: the score, the winner, and how the candidates ended."""
+        if not hasattr(self, "trials_"):
+            return ""
+        metric = self._read_metric()
+        score = getattr(self, "best_score_", None)
+        found = f"{metric.format(score)} ({metric.direction})" if score is not None else "fitted"
+        pieces = [*self._render_winner(metric), render_paragraphs(list(self._describe_candidates()), "aside")]
+        return render_view(f"{type(self).__name__}: {found}", pieces)
+
+    def _read_metric(self) -> Metric:
+        """Return the metric that decides; if none does, the first of several."""
+        metrics = self.trials_.metrics
+        name = get_refit_metric(getattr(self, "refit", None))
+        return metrics.get(f"mean_test_{name}") or next(iter(metrics.values()))
+
+    def _render_winner(self, metric: Metric) -> Iterator[str]:
+        """Return the winner's parameters."""
+        if not hasattr(self, "best_index_"):
+            yield render_paragraphs(["No candidate has been chosen."])
+            return
+        is_best = hasattr(self, "best_score_")
+        how = f"is the best, by the mean over {self.n_splits_} folds" if is_best else "has been chosen by refit"
+        where = f"Candidate {self.best_index_} {how}."
+        yield render_paragraphs([where])
+        yield render_parameters(self.best_params_)
+
+    def _describe_candidates(self) -> Iterator[str]:
+        """Return how the candidates ended, and what the first error was."""
+        statuses = [Status(status) for status in self.trials_["status"]]
+        yield f"{describe_counts(statuses)}, in {self._phase_timer.total:.3g} s."
+        if Status.FAILED in statuses:
+            first = statuses.index(Status.FAILED)
+            line = extract_exception_line(self.trials_["error"][first] or "no error was recorded")
+            row = sum(status in MEASURED_STATUSES for status in statuses[:first])
+            yield f"The first that failed is candidate {row}: {shorten(line, MAX_ERROR_LENGTH)}"
 
     def _begin_fit(self) -> float:
         """Drop what an earlier fit has set, and check the parameters; return the time at which the fit began.

@@ -4,10 +4,19 @@ import inspect
 import re
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from sklearn_autotune._compat.html import (
+    format_parameters,
+    render_paragraphs,
+    render_table,
+    render_view,
+    shorten,
+    shorten_names,
+    wants_html,
+)
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
@@ -15,7 +24,7 @@ from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CVResults", "Trials"]
+__all__ = ["CVResults", "ColumnTable", "Trials"]
 
 SCORE_COLUMN = re.compile(r"(mean|std|split\d+)_(test|train)_")
 
@@ -73,7 +82,66 @@ class CVResults(dict[str, Any]):
         )
 
 
-class Trials(dict[str, Any]):
+class ColumnTable(dict[str, Any]):
+    """A dict of columns that shows its first rows as a table, in text and in a notebook."""
+
+    # Columns that are aligned at the left.
+    text_columns: ClassVar[tuple[str, ...]] = ("status", "params")
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.values()), ()))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the table as a DataFrame; needs pandas.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+        """
+        pandas: Any = import_optional("pandas", "A DataFrame of a table")
+        return pandas.DataFrame(dict(self))
+
+    def preview(self, n_rows: int = N_SHOWN_ROWS) -> tuple[list[str], list[list[str]]]:
+        """Return the header, and the first rows as text; the columns are the most telling ones."""
+        header = list(self)
+        return header, [[str(self[name][row]) for name in header] for row in range(min(n_rows, self.n_rows))]
+
+    def describe_rest(self, rows: list[list[str]]) -> str:
+        """Return a line about the rows that are not shown; empty if all are."""
+        n_left = self.n_rows - len(rows)
+        return f"… {n_left} more" if n_left else ""
+
+    def __repr__(self) -> str:
+        header, rows = self.preview()
+        rows = [[shorten(cell, MAX_PARAMS_LENGTH) for cell in row] for row in rows]
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        is_text = [name in self.text_columns for name in header]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if left else cell.rjust(width)
+                for cell, width, left in zip(row, widths, is_text, strict=True)
+            ).rstrip()
+            for row in [header, *rows]
+        ]
+        rest = self.describe_rest(rows)
+        return "\n".join([*lines, rest] if rest else lines)
+
+    def _repr_html_(self) -> str | None:
+        if not wants_html():
+            return None
+        header, rows = self.preview()
+        numbers = [name for name in header if name not in self.text_columns]
+        cells = [dict(zip(header, row, strict=True)) for row in rows]
+        table = [render_table(cells, verbatim=header, numbers=numbers, max_length=MAX_PARAMS_LENGTH)] if rows else []
+        rest = self.describe_rest(rows)
+        more = [render_paragraphs([f"{rest}. to_frame() is the whole table."], "aside")] if rest else []
+        title = f"{type(self).__name__}: {self.n_rows} row{'s' * (self.n_rows != 1)}"
+        return render_view(title, [*table, *more])
+
+
+class Trials(ColumnTable):
     """``trials_``: all trials of a search, as a dict of columns; ten of them are printed as a table.
 
     Parameters
@@ -105,22 +173,6 @@ class Trials(dict[str, Any]):
         self.metrics = dict(metrics or {})
         self.best_row = best_row
 
-    @property
-    def n_rows(self) -> int:
-        """How many trials there are."""
-        return len(next(iter(self.values()), ()))
-
-    def to_frame(self) -> "pd.DataFrame":
-        """Return the table as a DataFrame; needs pandas.
-
-        Returns
-        -------
-        frame : pandas.DataFrame
-            One row per trial.
-        """
-        pandas: Any = import_optional("pandas", "A DataFrame of trials")
-        return pandas.DataFrame(dict(self))
-
     def preview(self, n_rows: int = N_SHOWN_ROWS) -> tuple[list[str], list[list[str]]]:
         """Return the most telling columns of the first trials as text.
 
@@ -132,7 +184,8 @@ class Trials(dict[str, Any]):
         -------
         header : list of str
             Names of the columns. "candidate" is the row in ``cv_results_``, which a duplicate or unfinished trial does
-            not have. A score has the name of its metric, and a loss its own sign.
+            not have. A score has the name of its metric, and a loss its own sign. Names of parameters are shortened by
+            the steps of a pipeline where the rest still names one alone.
         rows : list of list of str
             As many entries as the header has. A star marks the winner.
         """
@@ -146,26 +199,19 @@ class Trials(dict[str, Any]):
         if "resource" in self:
             cells["resource"] = [str(amount) for amount in self["resource"]]
         cells["seconds"] = [_format_number(seconds, 3) for seconds in self.get("seconds", [])]
-        cells["params"] = [_format_params(params) for params in self.get("params", [])]
+        short = shorten_names({name: None for params in self.get("params", []) for name in params})
+        cells["params"] = [
+            format_parameters({short[name]: value for name, value in params.items()})
+            for params in self.get("params", [])
+        ]
         filled = {name: column[:n_rows] for name, column in cells.items() if column}
         return list(filled), [list(row) for row in zip(*filled.values(), strict=True)]
 
-    def __repr__(self) -> str:
-        header, rows = self.preview()
-        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-        is_text = [name in ("status", "params") for name in header]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if left else cell.rjust(width)
-                for cell, width, left in zip(row, widths, is_text, strict=True)
-            ).rstrip()
-            for row in [header, *rows]
-        ]
-        n_left = self.n_rows - len(rows)
-        if n_left:
-            is_hidden = self.best_row is not None and not any(row[0].startswith("*") for row in rows)
-            lines.append(f"… {n_left} more" + (f"; the winner is candidate {self.best_row}" if is_hidden else ""))
-        return "\n".join(lines)
+    def describe_rest(self, rows: list[list[str]]) -> str:
+        """Return how many trials are not shown, and which of them is the winner; empty if all are shown."""
+        rest = super().describe_rest(rows)
+        is_hidden = self.best_row is not None and not any(row[0].startswith("*") for row in rows)
+        return f"{rest}; the winner is candidate {self.best_row}" if rest and is_hidden else rest
 
     def _list_candidates(self, statuses: list[str]) -> list[str]:
         """Return each trial's row in ``cv_results_``, with a star for the winner; "-" where there is none."""
@@ -179,10 +225,3 @@ class Trials(dict[str, Any]):
 
 def _format_number(value: float, digits: int) -> str:
     return "-" if np.isnan(value) else f"{value:.{digits}g}"
-
-
-def _format_params(params: Mapping[str, Any]) -> str:
-    """Return parameters in one line, cut where it becomes long."""
-    values = {name: f"{value:.6g}" if isinstance(value, float) else repr(value) for name, value in params.items()}
-    text = " ".join(", ".join(f"{name}={value}" for name, value in values.items()).split())
-    return text if len(text) <= MAX_PARAMS_LENGTH else text[: MAX_PARAMS_LENGTH - 1] + "…"

@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from scipy.stats import loguniform
 from sklearn.base import clone
 from sklearn.datasets import make_classification
@@ -17,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_autotune import AutoModelSelector, FoldRacing, OptunaSearchCV, TunedXGBClassifier
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.search._result_tables import CVResults, Trials
+from tests.html_page import read_view
 
 X, y = make_classification(120, 4, flip_y=0.2, random_state=0)
 SPACE = {"ccp_alpha": loguniform(1e-4, 0.5), "criterion": ["gini", "entropy"]}
@@ -182,7 +184,8 @@ def test_trials_are_numbered_by_their_rows_in_cv_results():
     assert [row[0] for row in rows] == ["* 0", "-", "1", "-"]
     assert [row[2] for row in rows] == ["0.5", "-", "-", "-"]
     assert rows[3][3] == "a=0.3"
-    assert len(rows[2][3]) == 60
+    assert rows[2][3] == f"a='{'x' * 100}'"
+    assert max(map(len, repr(trials).splitlines())) < 100  # where it is printed, it is cut
 
 
 def test_an_empty_table_can_be_printed():
@@ -209,3 +212,36 @@ def test_columns_read_by_warnings_as_errors_are_read_at_the_second_time(search):
         with pytest.raises(UserWarning, match="stopped early"):
             search.cv_results_["mean_test_score"]
         assert len(search.cv_results_["mean_test_score"]) == 30
+
+
+# -- in a notebook -------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_shows_ten_trials_and_how_many_more_there_are(search):
+    search.trials_.best_row = 25
+
+    page = read_view(search.trials_._repr_html_())
+
+    assert page.rows[0] == ["candidate", "status", "log loss", "folds", "seconds", "params"]
+    assert len(page.rows) == 11
+    assert page.texts().startswith("Trials: 30 rows ")
+    assert page.texts().endswith("… 20 more; the winner is candidate 25. to_frame() is the whole table.")
+    assert {attributes.get("scope") for tag, attributes in page.tags if tag == "th"} == {"col"}
+
+
+def test_a_notebook_shows_parameters_and_metrics_as_text():
+    nasty = "<img src=http://example.org/x.png> & more"
+    columns = {"status": ["complete"], "params": [{"<b>": nasty * 3}], "mean_test_a": [0.5]}
+
+    page = read_view(Trials(columns, {"mean_test_a": Metric("<i>_&")})._repr_html_())
+
+    assert page.rows[0] == ["candidate", "status", "<i>_&", "params"]
+    assert page.rows[1][3].startswith("<b>='<img src=http")
+    assert page.rows[1][3].endswith("…")
+    assert any(attributes.get("title") == f"<b>='{nasty * 3}'" for _, attributes in page.tags)
+
+
+def test_a_notebook_shows_text_where_scikit_learns_configuration_asks_for_it(search):
+    with sklearn.config_context(display="text"):
+        assert search.trials_._repr_html_() is None
+    assert read_view(Trials()._repr_html_()).texts() == "Trials: 0 rows"
