@@ -26,7 +26,7 @@ __all__ = [
     "summarize",
 ]
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 _HOMES = {
     "AutoModelSelector": "sklearn_autotune.selection._auto_model_selector",

@@ -1,13 +1,17 @@
 """Text for messages: tracebacks cut to a length, and one line of them."""
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 __all__ = [
     "MAX_ERROR_LENGTH",
     "extract_exception_line",
     "extract_last_line",
     "make_encodable",
+    "make_name_key",
     "make_storable",
+    "suggest_name",
 ]
 
 MAX_ERROR_LENGTH = 5_000  # characters of an error's text that are kept
@@ -99,3 +103,31 @@ def extract_last_line(error: str) -> str:
     'C: the penalty'
     """
     return (error.strip().splitlines() or [""])[-1]
+
+
+def suggest_name(word: str, known: Iterable[str], listed: Iterable[str] | None = None) -> str:
+    """Return how a message about an unknown name goes on: with the nearest name, or with all names.
+
+    Parameters
+    ----------
+    word : str
+        Capitals, spaces, hyphens and underscores in it do not matter.
+    known : iterable of str
+        Of names that are spelled alike, the first is suggested.
+    listed : iterable of str or None, default=None
+        What is listed if no name is near; None is ``known``.
+
+    Examples
+    --------
+    >>> suggest_name("n_trails", ["n_trials", "timeout"]), suggest_name("speed", ["n_trials", "timeout"])
+    (': did you mean n_trials?', '; known are n_trials, timeout')
+    """
+    names = list(known)
+    spelled = {make_name_key(name): name for name in reversed(names)}
+    close = get_close_matches(make_name_key(word), spelled, n=1)
+    return f": did you mean {spelled[close[0]]}?" if close else f"; known are {', '.join(listed or names)}"
+
+
+def make_name_key(name: str) -> str:
+    """Return the letters and digits of a name, in lower case, by which spellings of one name are equal."""
+    return re.sub("[^a-z0-9]", "", name.lower())

@@ -18,6 +18,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures as report_fit_failures
 from sklearn.utils import _safe_indexing as take_rows
+from sklearn.utils import estimator_html_repr
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -64,6 +65,7 @@ __all__ = [
     "Interval",
     "InvalidParameterError",
     "MultimetricScorer",
+    "NotebookViewMixin",
     "StrOptions",
     "VisualBlock",
     "accepts_sample_weight",
@@ -142,6 +144,21 @@ def get_passthrough_estimator(scorer: object) -> Any:
 def get_set_output(estimator: object) -> dict[str, Any]:
     """Return the arguments that ``set_output`` of an estimator was called with; none if it was not called."""
     return dict(getattr(estimator, "_sklearn_output_config", {}))
+
+
+class NotebookViewMixin:
+    """Shows a view of what was found above scikit-learn's diagram of an estimator.
+
+    scikit-learn calls ``_html_repr`` of what is shown, not of what is nested in it, unless its configuration asks for
+    text. The class that inherits comes before ``BaseEstimator``.
+    """
+
+    def _render_view(self) -> str:
+        """Return HTML; empty if there is nothing to show but the diagram."""
+        return ""
+
+    def _html_repr(self) -> str:
+        return self._render_view() + str(estimator_html_repr(self))
 
 
 def limit_to_one_thread() -> AbstractContextManager[Any]:

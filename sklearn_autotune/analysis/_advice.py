@@ -70,8 +70,12 @@ def _suggest_more_candidates(params: Mapping[str, Any], n_trials: int, space: st
     """Return how to search longer: by the limit that has ended this search."""
     resumed = " with resume=True, which goes on with the stored study" if params.get("storage") is not None else ""
     limit = params.get("n_trials")
-    if isinstance(limit, int) and n_trials >= limit:
-        return f"More candidates, n_trials={2 * limit}{resumed}: the last ones were still better."
+    if isinstance(limit, int):
+        is_full = n_trials >= limit
+    else:  # "auto": a grid has been searched in full
+        is_full = limit is not None and params.get("timeout") is None and not _is_grid(params.get(space or ""))
+    if is_full and params.get("n_iter") is None:
+        return f"More candidates, n_trials={2 * n_trials}{resumed}: the last ones were still better."
     if params.get("timeout") is not None:
         return f"More time, timeout={2 * params['timeout']:g}{resumed}: the last candidates were still better."
     if "n_iter" in params and params["n_iter"] is not None:
@@ -81,6 +85,16 @@ def _suggest_more_candidates(params: Mapping[str, Any], n_trials: int, space: st
     if space is None:
         return f"More candidates, n_trials={2 * n_trials}{resumed}: the last ones were still better."
     return f"More candidates: all {n_trials} of the space were measured, so more values in {space}."
+
+
+def _is_grid(raw_space: object) -> bool:
+    """Whether a space lists all its values."""
+    branches = raw_space if isinstance(raw_space, list | tuple) else [raw_space]
+    return all(
+        isinstance(branch, Mapping)
+        and not any(hasattr(values, "rvs") or hasattr(values, "low") for values in branch.values())
+        for branch in branches
+    )
 
 
 def _suggest_without_failures(trial_table: TrialTable, params: Mapping[str, Any], space: str | None) -> str:

@@ -14,6 +14,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_consistent_length, indexable
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_autotune._compat.html import MAX_SHOWN, render_paragraphs, render_table, render_view, wants_html
 from sklearn_autotune._compat.mlflow import pause_autologging
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.sklearn import is_routing_enabled
@@ -347,6 +348,31 @@ class Comparison:
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
         return "\n".join([line.rstrip() for line in lines] + ["", self.verdict()])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str | None:
+        if not wants_html():
+            return None
+        summary, metric, rows = self.summary, Metric(self.metric), []
+        for index, method in enumerate(summary["method"]):
+            row = {name: values[index] for name, values in summary.items()}
+            low, high = sorted(metric.sign * row[end] for end in ("low", "high"))
+            rows.append(
+                {
+                    "method": method,
+                    metric.label: metric.sign * row["score"],
+                    f"{self.confidence:.0%} interval": f"{low:.4f} to {high:.4f}" if np.isfinite(low) else None,
+                    "inner score": metric.sign * row["inner_score"],
+                    "seconds": float(f"{row['fit_seconds']:.3g}"),
+                    "fits": row["n_fits"],
+                    "failed": row["n_failed"],
+                }
+            )
+        table = render_table(rows, verbatim=[metric.label], max_length=MAX_SHOWN)
+        note = f"Mean {metric.label} over {self.n_folds} outer folds, {metric.direction}, on rows not fitted on."
+        return render_view(self.verdict(), [table, render_paragraphs([note], "aside")])
 
     def _order_methods(self) -> list[str]:
         """Return the methods: those without a failure before the others, then by score."""

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_autotune._compat.html import render_list, render_paragraphs, render_view, wants_html
 from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.types import ArrayLike, FittedSearch, MatrixLike
 from sklearn_autotune.analysis._advice import suggest_next_steps
 from sklearn_autotune.analysis._range_ends import RangeEnd, find_range_ends
-from sklearn_autotune.analysis._summary_words import write_sentences
+from sklearn_autotune.analysis._summary_words import format_count, write_sentences
 from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead, read_trial_table
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
@@ -20,7 +21,7 @@ __all__ = ["Summary", "summarize"]
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What happened in a search, in numbers and in sentences; ``print`` shows the sentences.
+    """What happened in a search, in numbers and in sentences; ``print`` and notebooks show the sentences.
 
     Attributes
     ----------
@@ -77,6 +78,18 @@ class Summary:
         """Return the sentences, and what to try next as a list."""
         steps = [f"- {step}" for step in self.next_steps]
         return "\n".join([*self.sentences, *(["To try next:", *steps] if steps else [])])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str | None:
+        if not wants_html():
+            return None
+        title = f"Summary of {format_count(self.n_trials, 'candidate')}"
+        pieces = [render_paragraphs(self.sentences)]
+        if self.next_steps:
+            pieces += [render_paragraphs(["To try next:"]), render_list(self.next_steps)]
+        return render_view(title, pieces)
 
 
 def summarize(search: FittedSearch, X_test: MatrixLike | None = None, y_test: ArrayLike | None = None) -> Summary:

@@ -9,7 +9,7 @@ from sklearn_autotune.analysis._trial_table import TrialTable
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 
-__all__ = ["write_sentences"]
+__all__ = ["format_count", "write_sentences"]
 
 
 def write_sentences(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iterator[str]:
@@ -27,7 +27,7 @@ def write_sentences(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iter
     wall = numbers["wall_seconds"]
     # With several workers, what they spent is more than what the clock shows.
     by_the_clock = f", {wall:.3g} s by the clock" if wall is not None and total > 1.1 * wall else ""
-    yield f"{_format_count(numbers['n_trials'], 'candidate')} in {total:.3g} s{by_the_clock}: {', '.join(parts)}."
+    yield f"{format_count(numbers['n_trials'], 'candidate')} in {total:.3g} s{by_the_clock}: {', '.join(parts)}."
     rest = [
         f"the {name} {_format_percent(seconds[name], total)}" for name in ("final fit", "sampler") if name in seconds
     ]
@@ -56,7 +56,7 @@ def _describe_choice(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Ite
         yield f"{subject} has {score}, on rows that it was not chosen on: {models}."
     yield from _describe_best_candidate(trial_table, numbers, "" if blend else direction)
     if numbers["n_close"]:
-        yield f"{_format_count(numbers['n_close'], 'other candidate')} no more than a standard error worse."
+        yield f"{format_count(numbers['n_close'], 'other candidate')} no more than a standard error worse."
 
 
 def _describe_best_candidate(trial_table: TrialTable, numbers: Mapping[str, Any], direction: str) -> Iterator[str]:
@@ -110,7 +110,8 @@ def _name_mean(metric: Metric) -> str:
     return metric.label if metric.label.startswith("mean ") else f"mean {metric.label}"
 
 
-def _format_count(n: int, what: str) -> str:
+def format_count(n: int, what: str) -> str:
+    """Return how many there are, in words: "1 candidate", "2 candidates"; of others with the verb."""
     if "other" in what:
         return f"{n} {what}s are" if n != 1 else f"{n} {what} is"
     return f"{n} {what}s" if n != 1 else f"{n} {what}"

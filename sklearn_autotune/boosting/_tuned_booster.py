@@ -10,7 +10,6 @@ import numpy as np
 import optuna
 from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
-from sklearn.metrics import get_scorer_names
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -83,27 +82,11 @@ class BaseTunedBooster(BaseSearch):
     _library: ClassVar[TunedLibrary]
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseSearch._parameter_constraints,
         "n_trials": [Interval(numbers.Integral, 1, None, closed="left")],
-        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
-        "cv": ["cv_object"],
-        "n_jobs": [numbers.Integral, None],
-        "random_state": ["random_state"],
         "space": [dict, list, callable, None],
-        "pruner": [StrOptions({"auto"}), FoldRacing, optuna.pruners.BasePruner, None],
-        "sampler": [optuna.samplers.BaseSampler, None],
-        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
         "refit": ["boolean", str],
-        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "target_score": [numbers.Real, None],
         "enqueue": [StrOptions({"auto"}), list, tuple, None],
-        "callbacks": [list, tuple, None],
-        "storage": "no_validation",
-        "study_name": [str, None],
-        "resume": ["boolean"],
-        "verbose": ["verbose"],
-        "error_score": [StrOptions({"raise"}), numbers.Real],
-        "return_train_score": ["boolean"],
         "refine_learning_rate": ["boolean"],
         "n_estimators": [Interval(numbers.Integral, 1, None, closed="left"), None],
     }
@@ -208,7 +191,7 @@ class BaseTunedBooster(BaseSearch):
             return_train_score=self.return_train_score,
             metric=get_refit_metric(self.refit),
         )
-        self.n_splits_ = len(task.folds)
+        self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
         space, known_candidates = self._read_space(model, task)
         deadline = None if self.timeout is None else start + self.timeout
         evaluation = FoldBoosting(
@@ -224,7 +207,6 @@ class BaseTunedBooster(BaseSearch):
         )
         spec = self._make_spec(task, space, evaluation, known_candidates, deadline)
         winner = run_search(spec, self._publish, self._publish_partial).winner
-        self.scorer_ = get_scorers(scorer)
         self.learning_curves_ = collect_learning_curves(evaluation, self.trials_, get_refit_metric(self.refit))
         if self.refit and winner is not None:
             self._fit_winner(model, task, evaluation, winner)

@@ -157,7 +157,7 @@ def run_command(args: argparse.Namespace) -> int:
 
 def _summarize_run(folder: Path, metadata: dict[str, Any]) -> list[str]:
     scores = metadata["scores"]
-    lines = [f"{scores['scoring']}, higher is better:"]
+    lines = [*_describe_inferred_task(metadata), f"{scores['scoring']}, higher is better:"]
     for name in ("folds", "holdout"):
         found = scores[name]
         if found is not None:
@@ -174,6 +174,15 @@ def _summarize_run(folder: Path, metadata: dict[str, Any]) -> list[str]:
         *_describe_tracking(metadata),
         f"written to {folder}",
     ]
+
+
+def _describe_inferred_task(metadata: dict[str, Any]) -> list[str]:
+    """Return the task and what it was inferred from, unless the configuration names it."""
+    inferred_from = metadata.get("task_inferred_from")
+    if inferred_from is None:
+        return []
+    other = "classification" if metadata["task"] == "regression" else "regression"
+    return [f"task: {metadata['task']}: {metadata['target']} holds {inferred_from}. If not, write task: {other}"]
 
 
 def _explain_missing_files(metadata: dict[str, Any], *names: str) -> list[str]:

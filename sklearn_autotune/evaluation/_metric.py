@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
 from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.sklearn import describe_scorer, get_passthrough_estimator
@@ -14,6 +18,23 @@ from sklearn_autotune._compat.sklearn import describe_scorer, get_passthrough_es
 __all__ = ["Metric", "describe_metric", "describe_scoring"]
 
 NEGATED = "neg_"
+
+# What scikit-learn's own methods ``score`` compute. Those of its other estimators are likelihoods and the like.
+OWN_SCORES: dict[object, str] = {
+    kind.score: name
+    for name, kinds in {
+        "accuracy": (
+            ClassifierMixin,
+            DummyClassifier,
+            KNeighborsClassifier,
+            MultiOutputClassifier,
+            RadiusNeighborsClassifier,
+        ),
+        "r2": (RegressorMixin, DummyRegressor),
+        "d2": (GammaRegressor, PoissonRegressor, TweedieRegressor),
+    }.items()
+    for kind in kinds
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +188,10 @@ def describe_scoring(scoring: object, scorer: object, name: str | None = None) -
 
 
 def _name_own_score(estimator: Any) -> str:
-    """Return the name of what ``estimator.score`` computes, where scikit-learn's mixins define it."""
+    """Return the name of what ``estimator.score`` computes, where scikit-learn defines it."""
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
-    score = getattr(type(estimator), "score", None)
-    return {ClassifierMixin.score: "accuracy", RegressorMixin.score: "r2"}.get(score, "score")
+    return OWN_SCORES.get(getattr(type(estimator), "score", None), "score")
 
 
 def _get_function_name(function: object) -> str:

@@ -175,5 +175,5 @@ def get_exclusion_reason(family: Family, task: str) -> str | None:
     if task not in family.tasks:
         return f"it is not for {task}"
     if family.package is not None and find_spec(family.package) is None:
-        return f"{family.package} is not installed"
+        return f"{family.package} is not installed (pip install {family.package})"
     return None

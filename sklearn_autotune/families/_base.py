@@ -101,6 +101,7 @@ class Family:
     Parameters
     ----------
     name : str
+        The name that attributes and tables show.
     estimators : tuple of str
         Top-level package and class, as in ``"xgboost.XGBClassifier"``: named, not imported.
     space : callable
@@ -131,6 +132,8 @@ class Family:
     min_class_rows : int, default=1
         The fewest training rows of a class that the estimator can be fitted with. `AutoModelSelector` fits it without
         the rows of rarer classes, which then have the probability 0.
+    aliases : tuple of str, default=()
+        Other names that users may write for a family of the catalogue. The names of its classes need not be listed.
     """
 
     name: str
@@ -145,6 +148,10 @@ class Family:
     tasks: tuple[str, ...] = ("classification", "regression")
     package: str | None = None
     min_class_rows: int = 1
+    aliases: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Family({self.name!r})"
 
     def includes(self, kind: type) -> bool:
         """Whether a class is one of this family's estimators, or a user's subclass of one.

@@ -23,6 +23,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 BASELINE = Family(
     name="baseline",
+    aliases=("dummy",),
     estimators=(),
     space=_make_space,
     make=_make_model,

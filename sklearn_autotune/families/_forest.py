@@ -74,6 +74,7 @@ def _estimate_extra_trees_seconds(shape: Shape) -> float:
 # On small tables, leaves of one row, averaged over all trees, are best. AutoGluon's portfolio has little else.
 FOREST = Family(
     name="forest",
+    aliases=("random_forest", "random_forests", "rf"),
     estimators=("sklearn.RandomForestClassifier", "sklearn.RandomForestRegressor"),
     space=_make_space,
     make=_make_model,
@@ -94,6 +95,7 @@ FOREST = Family(
 
 EXTRA_TREES = Family(
     name="extra_trees",
+    aliases=("extra_tree", "extremely_randomized_trees", "xt"),
     estimators=("sklearn.ExtraTreesClassifier", "sklearn.ExtraTreesRegressor"),
     space=_make_space,
     make=_make_extra_trees,

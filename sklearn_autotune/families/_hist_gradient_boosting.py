@@ -55,6 +55,7 @@ def _make_model(shape: Shape) -> Any:
 
 HIST_GRADIENT_BOOSTING = Family(
     name="hist_gradient_boosting",
+    aliases=("histogram_gradient_boosting", "hist_gb", "hgb"),
     estimators=("sklearn.HistGradientBoostingClassifier", "sklearn.HistGradientBoostingRegressor"),
     space=_make_space,
     make=_make_model,

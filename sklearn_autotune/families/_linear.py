@@ -45,6 +45,7 @@ def _estimate_ridge_seconds(shape: Shape) -> float:
 
 LOGISTIC = Family(
     name="logistic",
+    aliases=("logistic_regression", "logreg", "logit"),
     estimators=("sklearn.LogisticRegression",),
     space=_make_logistic_space,
     make=_make_logistic,
@@ -55,6 +56,7 @@ LOGISTIC = Family(
 
 RIDGE = Family(
     name="ridge",
+    aliases=("ridge_regression", "linear_regression"),
     estimators=("sklearn.Ridge", "sklearn.RidgeClassifier"),
     space=_make_ridge_space,
     make=_make_ridge,

@@ -26,6 +26,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 NAIVE_BAYES = Family(
     name="naive_bayes",
+    aliases=("gaussian_naive_bayes", "nb"),
     estimators=("sklearn.GaussianNB",),
     space=_make_space,
     make=_make_model,

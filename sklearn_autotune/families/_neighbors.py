@@ -38,6 +38,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 NEIGHBORS = Family(
     name="neighbors",
+    aliases=("nearest_neighbors", "k_neighbors", "knn", "neighbours"),
     estimators=("sklearn.KNeighborsClassifier", "sklearn.KNeighborsRegressor"),
     space=_make_space,
     make=_make_model,

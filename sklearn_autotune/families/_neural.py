@@ -37,6 +37,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 NEURAL = Family(
     name="neural",
+    aliases=("neural_network", "neural_net", "mlp", "multilayer_perceptron"),
     estimators=("sklearn.MLPClassifier", "sklearn.MLPRegressor"),
     space=_make_space,
     make=_make_model,

@@ -72,6 +72,7 @@ def _compute_scaled_gamma(shape: Shape) -> float:
 
 SVM = Family(
     name="svm",
+    aliases=("support_vector_machine", "svc", "svr"),
     estimators=("sklearn.SVC", "sklearn.SVR"),
     space=_make_space,
     make=_make_model,

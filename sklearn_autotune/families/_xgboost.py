@@ -101,6 +101,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 XGBOOST = Family(
     name="xgboost",
+    aliases=("xgb",),
     estimators=("xgboost.XGBClassifier", "xgboost.XGBRegressor"),
     space=_make_space,
     make=_make_model,

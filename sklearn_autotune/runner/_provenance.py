@@ -56,6 +56,7 @@ def describe_origin(kind: str, config: Config, run_data: RunData, base: Path) ->
         "config_folder": str(base),
         "seed": config.seed,
         "task": run_data.task,
+        "task_inferred_from": run_data.task_inferred_from,
         "target": config.target,
         "data": run_data.fingerprint,
         "versions": {"python": ".".join(map(str, sys.version_info[:3])), **get_versions(VERSIONED_PACKAGES)},

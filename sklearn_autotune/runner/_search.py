@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,16 @@ from optuna.distributions import BaseDistribution
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 
+from sklearn_autotune._compat.messages import suggest_name
 from sklearn_autotune.boosting._early_stopping import clone_without_early_stopping
 from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, find_parameter_prefix, select_families
+from sklearn_autotune.families._chosen import find_family, suggest_family
 from sklearn_autotune.families._xgboost import make_tuned_xgboost_space
 from sklearn_autotune.inference._column_encoder import ColumnEncoder
 from sklearn_autotune.inference._encoding import EncodingTransformer, LabelEncodingClassifier
-from sklearn_autotune.runner._config import ALIASES, Config, ConfigError, make_raw_space
+from sklearn_autotune.runner._config import Config, ConfigError, make_raw_space
 from sklearn_autotune.runner._data import RunData
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
@@ -221,9 +222,9 @@ def _override(branches: list[Branch], name: str, values: object) -> list[Branch]
 def _check_param_names(raw_space: Mapping[str, Any], known: set[str], model_type: str, before: str = "") -> None:
     for name in raw_space:
         if name not in known:
-            close = get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(known))}"
-            raise ConfigError(f"space.{before}{name}: {model_type} has no such parameter; {hint}")
+            raise ConfigError(
+                f"space.{before}{name}: {model_type} has no such parameter{suggest_name(name, sorted(known))}"
+            )
 
 
 # -- model selection ---------------------------------------------------------------------------------------------------
@@ -250,15 +251,14 @@ def _resolve_families(config: Config, run_data: RunData) -> Any:
         family, separator, parameter = name.partition("__")
         if not separator:
             raise ConfigError(f"space.{name}: with model_type: auto the family comes first, as in forest__{name}")
-        overrides.setdefault(ALIASES.get(family, family), {})[parameter] = values
+        found = find_family(family)
+        overrides.setdefault(family if found is None else found.name, {})[parameter] = values
     if not overrides:
         return "auto"
     usable = select_families(run_data.task)
     for name, values in overrides.items():
         if name not in usable:
-            raise ConfigError(
-                f"space.{name}__…: no such family for this {run_data.task}; there are {', '.join(usable)}"
-            )
+            raise ConfigError(f"space.{name}__…: no such family for this {run_data.task}{suggest_family(name, usable)}")
         _check_overrides(usable[name], values, run_data)
         usable[name] = replace(usable[name], space=_OverriddenSpace(usable[name].space, values))
     return list(usable.values())

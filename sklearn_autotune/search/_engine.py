@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import TypeVar
 
+from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.execution import Executor, make_executor
-from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._replay import ReplayMismatchError
 from sklearn_autotune.search._routing import check_refit_names_score
 from sklearn_autotune.search._spec import SearchRun, SearchSpec, StudySpec

@@ -7,6 +7,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
+from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune._compat.sklearn import CallbackContexts
 from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._metric import Metric
@@ -14,7 +15,6 @@ from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.progress._search_progress import SearchProgress
 from sklearn_autotune.pruning import PruningRule
 from sklearn_autotune.search._budget import Budget, StoppingRule
-from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import Space

@@ -19,6 +19,7 @@ from typing import Any
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
+from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune._compat.optuna import get_fixed_params
 from sklearn_autotune.evaluation import (
     OUT_OF_TIME,
@@ -33,7 +34,6 @@ from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning import NoPruningTracker, PruningTracker
 from sklearn_autotune.pruning._optuna_pruner import list_values
 from sklearn_autotune.search._budget import Budget, StoppingRule
-from sklearn_autotune.search._phase_timer import PhaseTimer
 from sklearn_autotune.search._replay import Replay
 from sklearn_autotune.space._space import Space, make_candidate_key
 from sklearn_autotune.storage._outcomes import (

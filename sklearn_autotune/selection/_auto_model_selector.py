@@ -3,6 +3,7 @@
 import numbers
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -32,27 +33,23 @@ from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_n
 from sklearn_autotune.search._setup import make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._budget import SelectionBudget, TimeReserve
+from sklearn_autotune.selection._budget import SelectionBudget
 from sklearn_autotune.selection._candidates import FAMILY, make_selection_space, make_table_shape
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._default_folds import make_default_folds
-from sklearn_autotune.selection._ensemble_choice import (
-    ChosenEnsemble,
-    choose_ensemble,
-    make_leaderboard,
-    select_fast_candidates,
-)
+from sklearn_autotune.selection._ensemble_choice import ChosenEnsemble, choose_from_both_layers, make_leaderboard
 from sklearn_autotune.selection._final_fits import FINAL_FIT, FinalFits
 from sklearn_autotune.selection._pruning_rule import SelectionPruningRule
 from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label
 from sklearn_autotune.selection._row_sampling import sample_rows
 from sklearn_autotune.selection._schedule import Schedule, make_schedule
-from sklearn_autotune.selection._second_layer import SECOND_LAYER, SecondLayer, measure_second_layer
+from sklearn_autotune.selection._second_layer import SECOND_LAYER
 from sklearn_autotune.space._space import read_space
 from sklearn_autotune.storage._samplers import make_sampler
 from sklearn_autotune.storage._study import draw_seed
 from sklearn_autotune.tables._checks import require_target
 from sklearn_autotune.tables._table_data import TableData, read_table
+from sklearn_autotune.tables._target import TaskName, check_classes_are_plausible
 
 __all__ = ["AutoModelSelector"]
 
@@ -63,7 +60,7 @@ RACING = FoldRacing(n_startup_trials=6)
 
 
 def _is_classification(selector: "AutoModelSelector") -> bool:
-    return selector.task == "classification"
+    return selector.task != "regression"
 
 
 class AutoModelSelector(BaseSearch):
@@ -76,10 +73,13 @@ class AutoModelSelector(BaseSearch):
 
     Parameters
     ----------
-    task : {"classification", "regression"}, default="classification"
-    families : "auto" or list of str and Family, default="auto"
-        Families of models to try: names from the catalogue, or a `Family` of your own. "auto" is all families that suit
-        the task and are installed.
+    task : {"classification", "regression"} or None, default=None
+        None is a classification, but only of a target that holds classes: strings, booleans, categories, or few whole
+        numbers. A target that looks like amounts is then an error, and no model is fitted.
+    families : "auto", str, Family, or list of str and Family, default="auto"
+        Families of models to try: names from the catalogue ("forest", or "random_forest", or
+        "RandomForestClassifier"), or a `Family` of your own. "auto" is all families that suit the task and are
+        installed.
     n_trials : int, default=None
         Largest number of candidates. None is no limit with a ``timeout``, and 50 without.
     timeout : float, default=None
@@ -170,8 +170,8 @@ class AutoModelSelector(BaseSearch):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "task": [StrOptions({"classification", "regression"})],
-        "families": [StrOptions({"auto"}), list, tuple],
+        "task": [StrOptions({"classification", "regression"}), None],
+        "families": [str, Family, list, tuple],
         "n_trials": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
@@ -191,8 +191,8 @@ class AutoModelSelector(BaseSearch):
 
     def __init__(
         self,
-        task: str = "classification",
-        families: str | Sequence[str | Family] = "auto",
+        task: TaskName | None = None,
+        families: str | Family | Sequence[str | Family] = "auto",
         *,
         n_trials: int | None = None,
         timeout: float | None = None,
@@ -257,7 +257,7 @@ class AutoModelSelector(BaseSearch):
         """
         start = self._begin_fit()
         deadline = None if self.timeout is None else start + self.timeout
-        families = resolve_families(self.families, self.task)
+        families = resolve_families(self.families, self.task or "classification")
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         scorer = self._resolve_scorer(data.classes)
         seed = draw_seed(self.random_state) % 2**31
@@ -269,16 +269,13 @@ class AutoModelSelector(BaseSearch):
         schedule = make_schedule(
             task, families, make_shape, self.timeout, deadline, n_rows=len(data.y), allows_blend=self.blend
         )
-        cost_model, n_categories = schedule.cost_model, data.reader.n_categories_
-        full_fit = CrossFitEvaluation(full_task, families, n_categories, data.classes, seed)
-        cross_fit = CrossFitEvaluation(
-            task,
-            families,
-            n_categories,
-            data.classes,
-            seed,
-            cost_model.max_candidate_seconds,
-            cost_model.estimate_min_seconds,
+        full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed)
+        cost_model = schedule.cost_model
+        cross_fit = replace(
+            full_fit,
+            task=task,
+            max_candidate_seconds=cost_model.max_candidate_seconds,
+            estimate_min_seconds=cost_model.estimate_min_seconds,
         )
         self.scorer_, self.n_splits_, self.n_rows_searched_ = scorer, len(task.folds), len(rows)
         measured = MeasuredCandidates(cost_model)
@@ -286,7 +283,14 @@ class AutoModelSelector(BaseSearch):
         with spec.progress.show_stages():
             measured.update(run_search(spec, self._publish, self._publish_partial).records)
             spec.progress.begin_stage(SECOND_LAYER)
-            chosen, second_layer = self._choose_ensemble(measured.records, schedule.time_reserve, cross_fit)
+            chosen, second_layer = choose_from_both_layers(
+                measured.records,
+                schedule.time_reserve,
+                cross_fit,
+                has_default_scoring=self.scoring is None,
+                allows_blend=self.blend,
+                max_predict_time=self.max_predict_time,
+            )
             spec.progress.begin_stage(FINAL_FIT)
             fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, second_layer)
             self._fit_ensemble(chosen, fits, data.reader, [*measured.records, *second_layer.records])
@@ -297,7 +301,9 @@ class AutoModelSelector(BaseSearch):
     def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
         """Read the table, check target and metadata against it, and set the attributes that describe it."""
         require_target(self, y)
-        data = read_table(TableReader(), X, y, metadata, is_classification=self.task == "classification", cv=self.cv)
+        if self.task is None:
+            check_classes_are_plausible(y, type(self).__name__)
+        data = read_table(TableReader(), X, y, metadata, is_classification=_is_classification(self), cv=self.cv)
         self.n_features_in_ = data.reader.n_features_in_
         if hasattr(data.reader, "feature_names_in_"):
             self.feature_names_in_ = data.reader.feature_names_in_
@@ -379,30 +385,7 @@ class AutoModelSelector(BaseSearch):
             print_start=print_start,
         )
 
-    # -- choice and final fits -----------------------------------------------------------------------------------------
-
-    def _choose_ensemble(
-        self, records: Sequence[TrialRecord], time_reserve: TimeReserve, cross_fit: CrossFitEvaluation
-    ) -> tuple[ChosenEnsemble, SecondLayer]:
-        """Measure the second layer, and choose the best candidate or a blend of both layers."""
-        candidates = select_fast_candidates(records, cross_fit, self.max_predict_time)
-        second_layer = measure_second_layer(
-            cross_fit,
-            time_reserve.second_layer,
-            candidates,
-            1 + max(record.number for record in records),
-            time_reserve.compute_second_layer_deadline(records),
-        )
-        chosen = choose_ensemble(
-            candidates,
-            cross_fit,
-            second_layer,
-            has_default_scoring=self.scoring is None,
-            allows_blend=self.blend,
-            deadline=time_reserve.blend_deadline,
-            max_predict_time=self.max_predict_time,
-        )
-        return chosen, second_layer
+    # -- the final fits ------------------------------------------------------------------------------------------------
 
     def _fit_ensemble(
         self, chosen: ChosenEnsemble, fits: FinalFits, reader: TableReader, records: Sequence[TrialRecord]
@@ -480,7 +463,7 @@ class AutoModelSelector(BaseSearch):
         -------
         score : float
         """
-        metric = accuracy_score if self.task == "classification" else r2_score
+        metric = accuracy_score if _is_classification(self) else r2_score
         return float(metric(y, self.predict(X), sample_weight=sample_weight))
 
     def __sklearn_is_fitted__(self) -> bool:

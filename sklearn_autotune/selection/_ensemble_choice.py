@@ -14,6 +14,7 @@ from sklearn_autotune.evaluation import compute_log_loss, select_score
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import FAMILY, add_family_prefix
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ensemble_selection import EnsembleChoice, choose_weights
@@ -24,9 +25,16 @@ from sklearn_autotune.selection._ranking import (
     select_blend_candidates,
     sort_by_score,
 )
-from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer
+from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer, measure_second_layer
 
-__all__ = ["ChosenEnsemble", "EnsembleScorer", "choose_ensemble", "make_leaderboard", "select_fast_candidates"]
+__all__ = [
+    "ChosenEnsemble",
+    "EnsembleScorer",
+    "choose_ensemble",
+    "choose_from_both_layers",
+    "make_leaderboard",
+    "select_fast_candidates",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -155,6 +163,52 @@ def _is_fast_enough(
         record.number: record for record in (*records, *(base_records if any(map(is_second_layer, records)) else ()))
     }
     return sum(estimate_seconds_per_row(record, cross_fit) for record in needed.values()) <= max_predict_time
+
+
+def choose_from_both_layers(
+    records: Sequence[TrialRecord],
+    time_reserve: TimeReserve,
+    cross_fit: CrossFitEvaluation,
+    *,
+    has_default_scoring: bool,
+    allows_blend: bool,
+    max_predict_time: float | None,
+) -> tuple[ChosenEnsemble, SecondLayer]:
+    """Measure the second layer, and choose the best candidate or a blend of both layers.
+
+    Parameters
+    ----------
+    records : sequence of TrialRecord
+        Of all candidates of the first layer.
+    time_reserve : TimeReserve
+        How much time the stages after the search have.
+    cross_fit : CrossFitEvaluation
+    has_default_scoring, allows_blend, max_predict_time
+        See `choose_ensemble`.
+
+    Returns
+    -------
+    chosen : ChosenEnsemble
+    second_layer : SecondLayer
+    """
+    candidates = select_fast_candidates(records, cross_fit, max_predict_time)
+    second_layer = measure_second_layer(
+        cross_fit,
+        time_reserve.second_layer,
+        candidates,
+        1 + max(record.number for record in records),
+        time_reserve.compute_second_layer_deadline(records),
+    )
+    chosen = choose_ensemble(
+        candidates,
+        cross_fit,
+        second_layer,
+        has_default_scoring=has_default_scoring,
+        allows_blend=allows_blend,
+        deadline=time_reserve.blend_deadline,
+        max_predict_time=max_predict_time,
+    )
+    return chosen, second_layer
 
 
 def choose_ensemble(

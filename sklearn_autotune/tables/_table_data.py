@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.tables._checks import check_classes, check_target_and_metadata
+from sklearn_autotune.tables._target import read_amounts
 
 __all__ = ["TableData", "read_table"]
 
@@ -70,8 +70,7 @@ def read_table(
     if not is_classification:
         if len(y) < 2:
             raise ValueError("Found n_samples = 1: there have to be rows to learn from and rows to score.")
-        values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        return TableData(reader, encoded, values, metadata, None)
+        return TableData(reader, encoded, read_amounts(y), metadata, None)
     check_classification_targets(y)
     classes, counts = np.unique(y, return_counts=True)
     check_classes(classes, counts, cv)

@@ -72,6 +72,16 @@ def test_a_search_that_the_time_has_ended_gets_more_time():
     assert advice.startswith("More time, timeout=120:")
 
 
+def test_a_grid_that_was_searched_in_full_gets_more_values_and_a_range_more_candidates():
+    grid = OptunaSearchCV(CountingClassifier(), {"a": [1, 2, 3]}, cv=2).fit(X, Y)
+    ranges = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, cv=2, random_state=0).fit(X, Y)
+
+    assert advise(grid, is_improving=True) == [
+        "More candidates: all 3 of the space were measured, so more values in param_distributions."
+    ]
+    assert advise(ranges, is_improving=True, n_trials=50)[0].startswith("More candidates, n_trials=100:")
+
+
 def test_a_stored_search_can_go_on(fitted):
     search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=3, cv=2).fit(X, Y)
 

@@ -65,7 +65,7 @@ def test_a_selector_without_a_limit_of_candidates_shows_the_time_left():
 def test_a_bar_is_closed_if_a_stage_after_the_search_fails(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    monkeypatch.setattr(AutoModelSelector, "_choose_ensemble", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(AutoModelSelector, "_fit_ensemble", lambda *arguments: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         AutoModelSelector(families=["naive_bayes"], n_trials=2, cv=2, random_state=0, verbose=1).fit(X, Y)

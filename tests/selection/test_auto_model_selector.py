@@ -189,9 +189,14 @@ def test_a_family_of_ones_own_takes_five_lines():
 @pytest.mark.parametrize(
     ("families", "message"),
     [
-        (["forrest"], "none of baseline, logistic"),
+        (["forrest"], "'forrest' is not known: did you mean forest?"),
+        ("xgbost", "'xgbost' is not known: did you mean xgboost?"),
+        (["ramdom_forest"], "did you mean random_forest?"),
+        ("speedy", "'speedy' is not known; known are baseline, logistic"),
+        ("xgboost, forest", r"write a list, families=\['xgboost', 'forest'\]"),
+        (["auto"], "for all families, write families='auto'"),
         ([], "empty"),
-        (["ridge"], "not for classification"),
+        (["ridge"], "not for classification. For classification there are baseline, logistic"),
         ([3], "names and Family objects"),
         ([Family("own", (), lambda shape: {}, lambda shape: None, package="not_there")], "not_there is not installed"),
         (["logistic", Family("logistic", (), lambda shape: {}, lambda shape: None)], "two that are named 'logistic'"),

@@ -1,0 +1,166 @@
+"""Tells whether a target holds classes or amounts: the one rule behind ``task`` in Python and in YAML."""
+
+import numbers
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from sklearn.utils import check_array
+
+from sklearn_autotune.inference._column_values import is_missing
+
+__all__ = ["TargetValues", "TaskName", "check_classes_are_plausible", "read_amounts", "read_target_values"]
+
+TaskName: TypeAlias = Literal["classification", "regression"]
+
+# Up to this number of different whole numbers are classes: the ten digits, ratings from 1 to 10.
+MAX_FEW_NUMBERS = 10
+
+# Of a few whole numbers, the range is at most so many times their number. Class labels lie close together; prices and
+# years of birth do not.
+MAX_RANGE_PER_NUMBER = 10
+
+# More whole numbers are classes if they are the codes 0, 1, 2, … or 1, 2, 3, … and each has this number of rows. Counts
+# begin in the same way, but their largest values are rare.
+MIN_ROWS_PER_CODE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TargetValues:
+    """What a target holds.
+
+    Attributes
+    ----------
+    task : {"classification", "regression"}
+        The task that the values suggest.
+    has_fractions : bool
+        Whether some numbers are no whole numbers. They cannot be classes.
+    description : str
+        The values in words, for messages: ``"214 different whole numbers from 25 to 346 in 442 rows"``.
+    """
+
+    task: TaskName
+    has_fractions: bool
+    description: str
+
+
+def read_target_values(y: Any) -> TargetValues:
+    """Read whether a target holds classes or amounts.
+
+    Strings, categories and booleans are classes. So are at most two different whole numbers, at most ten that lie close
+    together and have two rows each on average, and codes (0, 1, 2, … or 1, 2, 3, …) that have five rows each. Other
+    numbers are amounts. Missing values do not count.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        A target that is no single column of numbers or labels is left to later checks, and called classes.
+
+    Returns
+    -------
+    values : TargetValues
+
+    Examples
+    --------
+    >>> read_target_values(["yes", "no", "yes"]).task, read_target_values([0, 1, 2] * 5).task
+    ('classification', 'classification')
+    >>> prices = read_target_values([180_000, 250_000, 320_000, 250_000])
+    >>> prices.task, prices.description
+    ('regression', '3 different whole numbers from 180000 to 320000 in 4 rows')
+    """
+    values = np.asarray(y)
+    n_rows = values.shape[0] if values.ndim else 0
+    found = None if _holds_categories(y) or values.size != n_rows else _read_numbers(values.reshape(-1))
+    if found is None or not len(found):
+        return TargetValues("classification", False, f"labels in {n_rows} rows")
+    unique, counts = np.unique(found, return_counts=True)
+    has_fractions = bool(found.dtype.kind == "f" and (unique != np.floor(unique)).any())
+    kind = "numbers, some with fractions," if has_fractions else "whole numbers"
+    description = f"{len(unique)} different {kind} from {unique[0]:.12g} to {unique[-1]:.12g} in {n_rows} rows"
+    are_classes = not has_fractions and _are_class_labels(unique, counts)
+    return TargetValues("classification" if are_classes else "regression", has_fractions, description)
+
+
+def _holds_categories(y: Any) -> bool:
+    """Whether y is a pandas column of categories, which NumPy would read as the numbers that name them."""
+    dtypes = [y.dtype] if hasattr(y, "dtype") else list(getattr(y, "dtypes", ()))
+    return any(str(dtype) == "category" for dtype in dtypes)
+
+
+def _read_numbers(values: np.ndarray) -> np.ndarray | None:
+    """Return the numbers of a column without missing ones, or None if it holds anything else."""
+    if values.dtype.kind in "iu":
+        return values
+    if values.dtype.kind == "f":
+        return values[np.isfinite(values)]
+    if values.dtype.kind != "O":
+        return None
+    known = [value for value in values if not is_missing(value)]
+    if not all(isinstance(value, numbers.Number) and not isinstance(value, bool | np.bool_) for value in known):
+        return None
+    try:
+        return np.array([float(value) for value in known])
+    except TypeError:  # complex numbers
+        return None
+
+
+def _are_class_labels(unique: np.ndarray, counts: np.ndarray) -> bool:
+    """Whether whole numbers look like the labels of classes."""
+    n_numbers = len(unique)
+    if n_numbers <= 2:
+        return True
+    span = float(unique[-1]) - float(unique[0]) + 1
+    if n_numbers <= MAX_FEW_NUMBERS and span <= MAX_RANGE_PER_NUMBER * n_numbers:
+        return bool(counts.sum() >= 2 * n_numbers)
+    return bool(span == n_numbers and unique[0] in (0, 1) and counts.min() >= MIN_ROWS_PER_CODE)
+
+
+def check_classes_are_plausible(y: Any, owner: str) -> None:
+    """Raise ValueError if a target that nobody called classes looks like amounts.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+    owner : str
+        The class whose ``task`` was left out, for the message.
+    """
+    values = read_target_values(y)
+    if values.task == "classification":
+        return
+    if values.has_fractions:
+        raise ValueError(
+            f"Unknown label type: continuous. y holds {values.description}: amounts, and no classes. To predict them, "
+            f'write {owner}(task="regression"). If each number names a class, pass the names as strings.'
+        )
+    raise ValueError(
+        f"y holds {values.description}, which may be amounts or the names of classes. To predict amounts, write "
+        f'{owner}(task="regression"). To predict a class for each number, write {owner}(task="classification").'
+    )
+
+
+def read_amounts(y: Any) -> np.ndarray:
+    """Read a target of numbers as floats.
+
+    Raises
+    ------
+    ValueError
+        If a value is no finite number.
+    """
+    try:
+        return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    except (TypeError, ValueError) as error:
+        strange = next((value for value in np.asarray(y).reshape(-1).tolist() if not _is_number(value)), None)
+        if strange is None:
+            raise
+        raise ValueError(
+            f"A regression needs numbers, but y holds {strange!r}: {error}. For classes, write "
+            'task="classification", or take a classifier.'
+        ) from None
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
