@@ -85,6 +85,7 @@ __all__ = [
     "is_rank_scorer",
     "is_routing_enabled",
     "limit_to_one_thread",
+    "list_limits",
     "make_callback_arguments",
     "open_callback_root",
     "raise_for_params",
@@ -127,6 +128,18 @@ def describe_scorer(scorer: object) -> tuple[Callable[..., Any], tuple[Any, ...]
         return None
     settings = {"response_method": scorer._response_method, "greater_is_better": scorer._sign > 0}
     return make_scorer, (scorer._score_func,), settings | scorer._kwargs
+
+
+def list_limits(estimator: object, name: str, value: float) -> list[float] | None:
+    """Return the limits of a parameter: the finite ends of the intervals that hold a value of it.
+
+    None if the estimator does not declare them, as only scikit-learn's own do.
+    """
+    constraints = getattr(estimator, "_parameter_constraints", {}).get(name)
+    if not isinstance(constraints, list):
+        return None
+    intervals = [one for one in constraints if isinstance(one, Interval) and one.is_satisfied_by(value)]
+    return [float(end) for one in intervals for end in (one.left, one.right) if end is not None]
 
 
 def get_passthrough_estimator(scorer: object) -> Any:

@@ -38,6 +38,7 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
 from sklearn_autotune.boosting._library import TunedLibrary
 from sklearn_autotune.evaluation import Task, WholeFolds
 from sklearn_autotune.evaluation._defaults import limit_to_rarest_class
+from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.families import Shape
 from sklearn_autotune.inference._column_values import is_dataframe
@@ -323,6 +324,7 @@ class BaseTunedBooster(BaseSearch):
                 study_name=self.study_name,
                 resume=self.resume,
                 pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
+                metric=describe_scoring(self.scoring, get_scorers(task.scorer), metric),
             ),
             results=ResultsSpec(
                 refit=self.refit,
@@ -344,7 +346,7 @@ class BaseTunedBooster(BaseSearch):
             first_candidates=first_candidates,
             look_ahead=self.look_ahead,
             callbacks=self.callbacks or (),
-            progress=make_progress(self.n_trials, self.timeout, self.verbose),
+            progress=make_progress(self.verbose, self.callbacks),
             contexts=CallbackContexts(self, None, len(task.folds)),
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
         )

@@ -24,6 +24,7 @@ from sklearn_autotune._compat.sklearn import (
 )
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scoring, Seed
 from sklearn_autotune.evaluation import Evaluation, FinalFit, Rung, Task
+from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.pruning import FoldRacing, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
@@ -108,8 +109,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, so that a
         splitter that shuffles without a seed, or that can be used only once, gives all candidates the same folds.
     verbose : int, default=0
-        0 prints nothing; 1 to 10 print what scikit-learn's searches print, and show the progress of the search: 1 by a
-        progress bar if the standard error stream is a terminal, otherwise by the log lines of `progress.TrialProgress`.
+        0 is silent. 1 to 10 print what scikit-learn's searches print, and show the progress as `TrialProgress` does.
     pre_dispatch : int or str, default="2*n_jobs"
         Without effect; accepted because scikit-learn's searches have it. ``look_ahead`` limits the running candidates.
     random_state : int, RandomState instance or None, default=None
@@ -462,6 +462,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
                 study_name=self.study_name,
                 resume=self.resume,
                 pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
+                metric=describe_scoring(self.scoring, get_scorers(task.scorer), get_refit_metric(self.refit)),
             ),
             results=ResultsSpec(
                 refit=self.refit,
@@ -476,7 +477,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             first_candidates=self.enqueue or (),
             look_ahead=self.look_ahead,
             callbacks=self.callbacks or (),
-            progress=make_progress(min(n_trials, space.size or n_trials), self.timeout, self.verbose),
+            progress=make_progress(self.verbose, self.callbacks),
             contexts=contexts,
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
         )

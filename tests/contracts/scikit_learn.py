@@ -1,7 +1,7 @@
 """Load scikit-learn's own test modules with OptunaSearchCV in the place of its searches.
 
-The installed scikit-learn brings its tests along. They are loaded with two thin subclasses of ours, whose
-constructors have scikit-learn's arguments in scikit-learn's order. So the contract follows whatever version is installed.
+The installed scikit-learn brings its tests along. They are loaded with two thin subclasses of ours, whose constructors
+have its arguments in its order. So the contract follows whatever version is installed.
 """
 
 import ast
