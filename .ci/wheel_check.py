@@ -1,9 +1,10 @@
 """What the wheel can do where nothing but it and its dependencies is installed; run from outside the repository."""
 
+import re
 import subprocess
 import sys
 import warnings
-from importlib.metadata import distribution, requires
+from importlib.metadata import distribution, metadata, requires
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,6 +41,19 @@ def check_installation():
     assert not present, f"{present} would hide what is missing"
     files = {str(file).split("/")[0] for file in distribution("sklearn-autotune").files}
     assert all(file.startswith(("sklearn_autotune", "..")) for file in files), files
+
+
+def check_index_page():
+    """On the package index, links and pictures of README.md lead to the repository, and its addresses are listed."""
+    page = metadata("sklearn-autotune")
+    urls = dict(entry.split(", ") for entry in page.get_all("Project-URL"))
+    assert {"Source", "Issues", "Changelog", "Documentation"} <= set(urls), urls
+    assert page["Description-Content-Type"] == "text/markdown", page["Description-Content-Type"]
+    text = re.sub(r"^```.*?^```|`[^`\n]+`", "", page.get_payload(), flags=re.MULTILINE | re.DOTALL)
+    targets = re.findall(r"\]\(([^)\s]+)|\b(?:src|href|srcset)=\"([^\"]+)", text)
+    relative = [link or source for link, source in targets if not (link or source).startswith(("https://", "mailto:"))]
+    assert targets, "README.md has no links"
+    assert not relative, f"{relative} lead nowhere on the package index"
 
 
 def check_fits():
@@ -82,6 +96,7 @@ def check_what_is_missing():
 
 if __name__ == "__main__":
     check_installation()
+    check_index_page()
     check_fits()
     check_what_is_missing()
     print(f"The wheel of {sklearn_autotune.__version__} works alone.")

@@ -3,9 +3,11 @@
 Nothing is said twice: the contents at the side are the lists of index.md, the reference is what the docstrings say.
 """
 
+import ast
 import io
 import re
 import shutil
+import warnings
 from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,7 +57,7 @@ REFERENCE = DOCS / "reference" / "api.md"
 RESULTS = DOCS.parent / "benchmarks" / "results"
 
 NAMES = re.compile(r"(?:^- `\w+`: .*\n(?:  .*\n)*)+", re.MULTILINE)
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n```text\n.*?^```$)?", re.MULTILINE | re.DOTALL)
 SECTION = re.compile(r"^## (?P<heading>[^\n:]*)(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 PAGE = re.compile(r"^- \[[^\]]*\]\(([\w/-]+)\.md\)", re.MULTILINE)
 
@@ -117,24 +119,50 @@ def show_tables(app, docname, source):
 
 
 def show_output(app, docname, source):
-    """Show below each block what it prints, if ``-D run_blocks=1`` asks for it: that takes minutes."""
+    """Show below each block what it prints and draws, unless ``-D run_blocks=0`` is given: that takes some minutes."""
     if app.config.run_blocks and not docname.startswith("benchmarks/"):
-        source[0] = with_output(source[0], docname)
+        source[0] = add_output(source[0], docname)
 
 
-def with_output(text, name):
-    """Run the blocks of a page from top to bottom, and put what each prints below it."""
+def add_output(text, name, pictures=DOCS / "output"):
+    """Run the blocks of a page from top to bottom, and put below each one what it prints and draws.
+
+    Pictures are copied to the folder ``pictures``, which the site shows as ``/output``. Those that the page shows by
+    itself, as ``images/NAME``, are not added a second time.
+    """
     namespace = {"__name__": "__main__"}  # so that workers get functions by value, as from a script
+    seen = set()
 
     def run(block):
         printed = io.StringIO()
-        with redirect_stdout(printed):
-            exec(compile(block[1], name, "exec"), namespace)
-        shown = printed.getvalue().rstrip()
-        return f"{block[0]}\n\n```text\n{shown}\n```" if shown else block[0]
+        with redirect_stdout(printed), warnings.catch_warnings():
+            last = run_as_a_cell(block[1], name, namespace)
+        parts = [f"```python\n{block[1]}```"]
+        if shown := printed.getvalue().rstrip():
+            parts.append(f"```text\n{shown}\n```")
+        if hasattr(last, "_repr_html_"):
+            parts.append(f"```{{raw}} html\n{last._repr_html_()}\n```")
+        elif last is not None:
+            parts.append(f"```text\n{last!r}\n```")
+        drawn = {path for path in Path().glob("*.png") if f"images/{path.name}" not in text} - seen
+        seen.update(drawn)
+        for path in sorted(drawn):
+            copy = f"{name.replace('/', '-')}-{path.name}"
+            pictures.mkdir(exist_ok=True)
+            shutil.copyfile(path, pictures / copy)
+            parts.append(f"![{path.stem}](/output/{copy})")
+        return "\n\n".join(parts)
 
     with TemporaryDirectory() as folder, chdir(folder), sklearn.config_context():
         return BLOCK.sub(run, text)
+
+
+def run_as_a_cell(code, name, namespace):
+    """Run a block as a notebook does, and return the value of its last line if that is an expression."""
+    tree = ast.parse(code, name)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, name, "exec"), namespace)
+    return None if last is None else eval(compile(ast.Expression(last.value), name, "eval"), namespace)
 
 
 class NamesLeadToTheReference(SphinxTransform):
@@ -167,5 +195,5 @@ def setup(app):
     app.connect("builder-inited", list_names, priority=100)  # before autosummary does its work
     app.connect("source-read", add_contents)
     app.connect("source-read", show_tables)
-    app.add_config_value("run_blocks", False, "env", [bool])
+    app.add_config_value("run_blocks", True, "env", [bool])
     app.connect("source-read", show_output)

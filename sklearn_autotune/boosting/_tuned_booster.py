@@ -4,13 +4,13 @@ import numbers
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal
+from os import PathLike
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
 from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
-from sklearn.metrics import get_scorer_names
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -38,6 +38,7 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
 from sklearn_autotune.boosting._library import TunedLibrary
 from sklearn_autotune.evaluation import Task, WholeFolds
 from sklearn_autotune.evaluation._defaults import limit_to_rarest_class
+from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.families import Shape
 from sklearn_autotune.inference._column_values import is_dataframe
@@ -82,27 +83,11 @@ class BaseTunedBooster(BaseSearch):
     _library: ClassVar[TunedLibrary]
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseSearch._parameter_constraints,
         "n_trials": [Interval(numbers.Integral, 1, None, closed="left")],
-        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
-        "cv": ["cv_object"],
-        "n_jobs": [numbers.Integral, None],
-        "random_state": ["random_state"],
         "space": [dict, list, callable, None],
-        "pruner": [StrOptions({"auto"}), FoldRacing, optuna.pruners.BasePruner, None],
-        "sampler": [optuna.samplers.BaseSampler, None],
-        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
         "refit": ["boolean", str],
-        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "target_score": [numbers.Real, None],
         "enqueue": [StrOptions({"auto"}), list, tuple, None],
-        "callbacks": [list, tuple, None],
-        "storage": "no_validation",
-        "study_name": [str, None],
-        "resume": ["boolean"],
-        "verbose": ["verbose"],
-        "error_score": [StrOptions({"raise"}), numbers.Real],
-        "return_train_score": ["boolean"],
         "refine_learning_rate": ["boolean"],
         "n_estimators": [Interval(numbers.Integral, 1, None, closed="left"), None],
     }
@@ -125,11 +110,11 @@ class BaseTunedBooster(BaseSearch):
         target_score: float | None = None,
         enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
-        storage: optuna.storages.BaseStorage | str | None = None,
+        storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
         study_name: str | None = None,
         resume: bool = False,
         verbose: int = 0,
-        error_score: float | str = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         refine_learning_rate: bool = True,
         n_estimators: int | None = None,
@@ -160,7 +145,7 @@ class BaseTunedBooster(BaseSearch):
 
     def fit(
         self, X: MatrixLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> "BaseTunedBooster":
+    ) -> Self:
         """Search, then fit the best candidate on all rows.
 
         Parameters
@@ -207,7 +192,7 @@ class BaseTunedBooster(BaseSearch):
             return_train_score=self.return_train_score,
             metric=get_refit_metric(self.refit),
         )
-        self.n_splits_ = len(task.folds)
+        self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
         space, known_candidates = self._read_space(model, task)
         deadline = None if self.timeout is None else start + self.timeout
         evaluation = FoldBoosting(
@@ -223,7 +208,6 @@ class BaseTunedBooster(BaseSearch):
         )
         spec = self._make_spec(task, space, evaluation, known_candidates, deadline)
         winner = run_search(spec, self._publish, self._publish_partial).winner
-        self.scorer_ = get_scorers(scorer)
         self.learning_curves_ = collect_learning_curves(evaluation, self.trials_, get_refit_metric(self.refit))
         if self.refit and winner is not None:
             self._fit_winner(model, task, evaluation, winner)
@@ -340,6 +324,7 @@ class BaseTunedBooster(BaseSearch):
                 study_name=self.study_name,
                 resume=self.resume,
                 pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
+                metric=describe_scoring(self.scoring, get_scorers(task.scorer), metric),
             ),
             results=ResultsSpec(
                 refit=self.refit,
@@ -361,7 +346,7 @@ class BaseTunedBooster(BaseSearch):
             first_candidates=first_candidates,
             look_ahead=self.look_ahead,
             callbacks=self.callbacks or (),
-            progress=make_progress(self.n_trials, self.timeout, self.verbose),
+            progress=make_progress(self.verbose, self.callbacks),
             contexts=CallbackContexts(self, None, len(task.folds)),
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
         )

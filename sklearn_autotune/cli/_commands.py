@@ -1,13 +1,12 @@
 """The commands around runs: run, compare, verify, predict, init and schema."""
 
 import argparse
-import logging
 import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,7 +151,7 @@ def _print_lines(*lines: str) -> None:
 def run_command(args: argparse.Namespace) -> int:
     """Run a configuration and print the result."""
     args.found_config = config = read_config(Path(args.config))
-    with _log_progress_to_stderr(), TrialProgress(config.n_trials, config.timeout) as progress:
+    with TrialProgress(config.n_trials, config.timeout) as progress:
         folder = run(args.config, folder=args.output, callbacks=[] if args.quiet else [progress])
     metadata = read_metadata(folder)
     if args.json:
@@ -161,20 +160,6 @@ def run_command(args: argparse.Namespace) -> int:
     elif not args.quiet:
         _print_lines(*_summarize_run(folder, metadata))
     return EXIT_DONE
-
-
-@contextmanager
-def _log_progress_to_stderr() -> Iterator[None]:
-    """Write progress lines to stderr when there is no terminal for a progress bar."""
-    logger, handler = logging.getLogger(TrialProgress.__module__), logging.StreamHandler(sys.stderr)
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
 
 
 def _summarize_run(folder: Path, metadata: dict[str, Any]) -> list[str]:
@@ -229,7 +214,7 @@ def _describe_tracking(metadata: dict[str, Any]) -> list[str]:
 
 def compare_command(args: argparse.Namespace) -> int:
     """Compare methods and print the result."""
-    with _log_progress_to_stderr(), MethodProgress() as progress, warnings.catch_warnings():
+    with MethodProgress() as progress, warnings.catch_warnings():
         warnings.simplefilter("ignore", FitFailedWarning)  # said below, without the traceback
         folder = compare(args.config, folder=args.output, callbacks=[] if args.quiet else [progress])
     metadata = read_metadata(folder, "comparison")

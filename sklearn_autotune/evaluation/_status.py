@@ -1,8 +1,10 @@
 """How a trial ended."""
 
+from collections import Counter
+from collections.abc import Iterable
 from enum import StrEnum
 
-__all__ = ["Status"]
+__all__ = ["Status", "describe_counts"]
 
 
 class Status(StrEnum):
@@ -30,3 +32,27 @@ class Status(StrEnum):
     DUPLICATE = "duplicate"
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
+
+
+# How a sentence says it; duplicates were not measured, and have a sentence of their own.
+WORDS = {
+    Status.COMPLETE: "complete",
+    Status.PRUNED: "stopped early",
+    Status.FAILED: "failed",
+    Status.TIMEOUT: "unfinished when the time was up",
+    Status.CANCELLED: "cancelled",
+}
+
+
+def describe_counts(statuses: Iterable[str]) -> str:
+    """Return in words how many candidates ended in which way; duplicates do not count.
+
+    Examples
+    --------
+    >>> describe_counts(["complete", "pruned", "duplicate", "pruned"])
+    '3 candidates: 1 complete, 2 stopped early'
+    """
+    counts = Counter(Status(status) for status in statuses)
+    n = counts.total() - counts[Status.DUPLICATE]
+    ends = ", ".join(f"{counts[status]} {words}" for status, words in WORDS.items() if counts[status])
+    return f"{n} candidate{'s' * (n != 1)}: {ends}" if n else "0 candidates"

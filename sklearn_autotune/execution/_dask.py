@@ -278,6 +278,9 @@ class _DaskSlot:
         """Fail the work of this slot, because its worker is gone."""
         _set_future(self.future, BrokenExecutor(f"The Dask worker at {self.address} is gone."))
 
+    def release(self) -> None:
+        self.kill()
+
     def kill(self) -> None:
         is_idle = self.task is None or self.task.done() or self.future.done()  # before it is cancelled
         if self.task is not None:

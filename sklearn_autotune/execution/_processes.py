@@ -3,21 +3,20 @@
 import os
 import shutil
 import tempfile
-import time
 import warnings
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from joblib import cpu_count
-from joblib.externals.loky import ProcessPoolExecutor
 from joblib.parallel import get_active_backend
 from sklearn import get_config
 
 from sklearn_autotune.evaluation import Evaluation, Outcome, Progress, WorkItem
 from sklearn_autotune.execution._base import NO_LIMITS, ExecutionRequest, TrialLimits
+from sklearn_autotune.execution._kept_workers import WorkerProcess
 from sklearn_autotune.execution._slots import BusyTimer, SlotExecutor
-from sklearn_autotune.execution._worker import advance_work, prepare_process, save_evaluation, start_work
+from sklearn_autotune.execution._worker import ProcessSetup, advance_work, prepare_process, save_evaluation, start_work
 
 __all__ = ["ProcessExecutor"]
 
@@ -32,34 +31,33 @@ THREAD_VARIABLES = (
     "LOKY_MAX_CPU_COUNT",  # what joblib takes n_jobs=-1 to mean
 )
 
-MAX_SUBMIT_SECONDS = 1.0
-
 PROCESS_BACKENDS = ("LokyBackend", "MultiprocessingBackend")  # joblib's, by their names
 
 
 class _ProcessSlot:
     """One process with one worker: if the process dies or is killed, only one trial is affected."""
 
-    def __init__(self, initargs: tuple[Any, ...], env: dict[str, str]) -> None:
-        self.pool = ProcessPoolExecutor(max_workers=1, initializer=prepare_process, initargs=initargs, env=env)
+    def __init__(self, process: WorkerProcess, setup: ProcessSetup) -> None:
+        self.process = process
+        self.setup = setup
         self.clock = BusyTimer()
-        self.future: Future[Any] = self.pool.submit(os.getpid)
-        self.future.add_done_callback(self.clock.mark_ready)
+        self.process.submit(prepare_process, setup).add_done_callback(self.clock.mark_ready)
 
     def start(self, work: WorkItem) -> Future[Outcome | Progress]:
-        self.future = self.pool.submit(start_work, work)
-        return self.future
+        return self.process.submit(start_work, work)
 
     def advance(self) -> Future[Outcome | Progress]:
-        self.future = self.pool.submit(advance_work)
-        return self.future
+        return self.process.submit(advance_work)
+
+    def release(self) -> None:
+        """Keep the process for another search, unless its memory is limited, which cannot be undone."""
+        if self.setup.memory_limit is None:
+            self.process.keep()
+        else:
+            self.kill()
 
     def kill(self) -> None:
-        # loky's own thread fails if its pool is shut down before it has submitted the work.
-        latest_time = time.monotonic() + MAX_SUBMIT_SECONDS
-        while not (self.future.running() or self.future.done()) and time.monotonic() < latest_time:
-            time.sleep(0.001)
-        self.pool.shutdown(wait=True, kill_workers=True)
+        self.process.kill()
 
 
 class ProcessExecutor(SlotExecutor[_ProcessSlot]):
@@ -72,10 +70,12 @@ class ProcessExecutor(SlotExecutor[_ProcessSlot]):
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
-        initargs = (str(self.folder), os.getpid(), get_config(), list(warnings.filters), limits.n_bytes)
+        setup = ProcessSetup(str(self.folder), os.getpid(), get_config(), tuple(warnings.filters), limits.n_bytes)
         threads = str(max(1, cpu_count() // n_slots))
         env = {name: os.environ.get(name, threads) for name in THREAD_VARIABLES}
-        super().__init__(lambda: _ProcessSlot(initargs, env), n_slots, evaluation.n_folds, n_parts, limits)
+        super().__init__(
+            lambda: _ProcessSlot(WorkerProcess.take(env), setup), n_slots, evaluation.n_folds, n_parts, limits
+        )
 
     @classmethod
     def accepts(cls, request: ExecutionRequest) -> bool:
@@ -96,7 +96,7 @@ class ProcessExecutor(SlotExecutor[_ProcessSlot]):
         return cls(request.evaluation, request.n_slots, request.n_parts, request.limits)
 
     def close(self) -> None:
-        """Kill all worker processes and remove the shared files."""
+        """Keep idle worker processes for another search, kill all others, and remove the shared files."""
         try:
             super().close()
         finally:

@@ -86,6 +86,10 @@ class Slot(Protocol):
         """Take the candidate's next step."""
         ...
 
+    def release(self) -> None:
+        """Let the worker go, which is idle and is not needed by this search any more."""
+        ...
+
     def kill(self) -> None:
         """End the worker."""
         ...
@@ -165,11 +169,11 @@ class SlotExecutor(Generic[SlotType]):
         self._start_queued()
 
     def close(self) -> None:
-        """Kill all slots."""
+        """Release the slots that are idle, and kill all others."""
         self.queue.clear()
-        slots = [*self.idle, *(slot for slot, _ in self.busy.values())]
+        calls = [slot.release for slot in self.idle] + [slot.kill for slot, _ in self.busy.values()]
         self.idle, self.busy, self.n_unstarted_slots = [], {}, 0
-        _run_in_threads([slot.kill for slot in slots])
+        _run_in_threads(calls)
 
     # -- limits --------------------------------------------------------------------------------------------------------
 

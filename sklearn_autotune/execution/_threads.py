@@ -29,6 +29,9 @@ class _ThreadSlot:
     def advance(self) -> Future[Outcome | Progress]:
         return self.pool.submit(self.worker.advance)
 
+    def release(self) -> None:
+        self.kill()
+
     def kill(self) -> None:
         # A thread cannot be ended from outside: it finishes what it is doing, and the result is ignored.
         self.pool.shutdown(wait=False, cancel_futures=True)

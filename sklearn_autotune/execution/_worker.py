@@ -7,10 +7,13 @@ import gc
 import os
 import shutil
 import signal
+import sys
+import sysconfig
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from mmap import mmap
 from pathlib import Path
 from traceback import format_exc
@@ -29,7 +32,17 @@ try:  # joblib brings it: as a dependency since 1.6, inside itself before
 except ImportError:  # pragma: no cover
     from joblib.externals.cloudpickle import CloudPickler, dumps, loads
 
-__all__ = ["Worker", "advance_work", "dumps", "loads", "prepare_process", "save_evaluation", "start_work"]
+__all__ = [
+    "ProcessSetup",
+    "Worker",
+    "advance_work",
+    "dumps",
+    "loads",
+    "prepare_process",
+    "release_process",
+    "save_evaluation",
+    "start_work",
+]
 
 MIN_SHARED_BYTES = 1_000_000  # arrays above this go into a file that all workers map; joblib draws the same line
 PARENT_POLL_SECONDS = 1.0
@@ -103,29 +116,83 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
         ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class ProcessSetup:
+    """What a process is told before the first candidate of a search.
+
+    Attributes
+    ----------
+    folder : str
+        Where the evaluation is.
+    parent : int
+        The search's process.
+    config : dict
+        scikit-learn's configuration.
+    filters : tuple
+        Filters of warnings.
+    memory_limit : int or None
+        Bytes that the process may take beyond what it holds when it has loaded the evaluation.
+    """
+
+    folder: str
+    parent: int
+    config: dict[str, Any]
+    filters: tuple[Any, ...]
+    memory_limit: int | None = None
+
+
 _worker: Worker | None = None
 _setup_error: str | None = None
+_folder: str | None = None  # of the search's files, while there is a search
+_start = time.time_ns()
 
 
-def prepare_process(
-    folder: str, parent: int, config: dict[str, Any], filters: list[Any], memory_limit: int | None = None
-) -> None:
-    """Make this process a worker; if that fails, the error is raised with the first candidate."""
-    global _worker, _setup_error
+def prepare_process(setup: ProcessSetup) -> None:
+    """Make this process a worker of a search; if that fails, the error is raised with the first candidate."""
+    global _worker, _setup_error, _folder
     # On Ctrl-C, or if all processes of a job receive SIGTERM, the coordinator decides what happens to the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, args=(parent, folder), daemon=True).start()
-    warnings.filters[:] = filters  # type: ignore[index]
-    set_config(**config)
-    try:
-        _worker = Worker(loads((Path(folder) / EVALUATION_FILE).read_bytes()))
-    except Exception:
-        _setup_error = make_storable(format_exc())
-    if memory_limit is not None:
-        _limit_memory(memory_limit)
+    is_new, _folder = _folder is None, setup.folder
+    if is_new:
+        threading.Thread(target=_exit_with_parent, args=(setup.parent,), daemon=True).start()
+    warnings.resetwarnings()  # makes Python forget which warnings it has shown
+    warnings.filters[:] = setup.filters  # type: ignore[index]
+    set_config(**setup.config)
     # Without psutil, loky collects garbage every second; imported modules need not be scanned each time.
     gc.freeze()
+    _setup_error = None
+    try:
+        _worker = Worker(loads((Path(setup.folder) / EVALUATION_FILE).read_bytes()))
+    except Exception:
+        _setup_error = make_storable(format_exc())
+    if setup.memory_limit is not None:
+        _limit_memory(setup.memory_limit)
+
+
+def release_process() -> dict[str, int] | None:
+    """Let go of a search's data.
+
+    Returns
+    -------
+    module_times : dict of str to int, or None
+        When each file of a module that is not installed was changed, in nanoseconds; None if one was changed since this
+        process began, which may be running older code.
+    """
+    global _worker
+    _worker = None
+    gc.collect()
+    times = {path: os.stat(path).st_mtime_ns for path in _find_module_files() if os.path.exists(path)}
+    return None if any(changed > _start for changed in times.values()) else times
+
+
+def _find_module_files() -> list[str]:
+    """Return the files of imported modules outside of Python's own folders: those that are edited while people work."""
+    installed = tuple(folder + os.sep for folder in set(sysconfig.get_paths().values()))
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    others = [file for file in files if file is not None and not file.startswith(installed)]
+    really_installed = tuple(os.path.realpath(folder) + os.sep for folder in installed)
+    return [file for file in others if not os.path.realpath(file).startswith(really_installed)]
 
 
 def _limit_memory(n_bytes: int) -> None:
@@ -167,9 +234,10 @@ def _get_worker() -> Worker:
     return _worker
 
 
-def _exit_with_parent(parent: int, folder: str) -> None:
+def _exit_with_parent(parent: int) -> None:
     """End this process and remove the shared files when the search's process has ended."""
     while os.getppid() == parent:
         time.sleep(PARENT_POLL_SECONDS)
-    shutil.rmtree(folder, ignore_errors=True)
+    if _folder is not None:
+        shutil.rmtree(_folder, ignore_errors=True)
     os._exit(1)

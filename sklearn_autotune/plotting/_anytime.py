@@ -1,10 +1,13 @@
 """AnytimeDisplay: what each method had found by when."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklearn_autotune.evaluation._metric import Metric
+from sklearn_autotune.plotting._score_scale import ScoreScale
 from sklearn_autotune.plotting._style import COLORS, MARKERS, draw_legend, make_axes, make_logarithmic
 
 if TYPE_CHECKING:
@@ -17,13 +20,16 @@ __all__ = ["AnytimeDisplay"]
 STYLES = ("-", "--", "-.", ":")
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class AnytimeDisplay:
     """Best inner score so far against seconds, one step line for each search.
 
     Parameters
     ----------
     curves : dict of str to dict of str to ndarray
-        Method to ``seconds`` and ``score``, both of shape (n_points,); higher is better.
+        Method to ``seconds`` and ``score``, both of shape (n_points,); higher is better, as in ``cv_results_``.
+    metric : str, default="score"
+        scikit-learn's name of the score, such as "roc_auc" or "neg_log_loss"; a loss is drawn with its own sign.
 
     Attributes
     ----------
@@ -50,8 +56,8 @@ class AnytimeDisplay:
     ['grid']
     """
 
-    def __init__(self, *, curves: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-        self.curves = curves
+    curves: Mapping[str, Mapping[str, np.ndarray]]
+    metric: str = "score"
 
     @classmethod
     def from_comparison(cls, comparison: "Comparison", *, ax: "Axes | None" = None) -> "AnytimeDisplay":
@@ -75,7 +81,7 @@ class AnytimeDisplay:
         curves = comparison.anytime
         if not curves:
             raise ValueError("None of the methods is a search with cv_results_: there are no curves to draw.")
-        return cls(curves=curves).plot(ax=ax)
+        return cls(curves=curves, metric=comparison.metric).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> "AnytimeDisplay":
         """Draw.
@@ -91,33 +97,34 @@ class AnytimeDisplay:
         """
         ax = make_axes(ax)
         last = max(curve["seconds"][-1] for curve in self.curves.values())
+        scale = ScoreScale(Metric(self.metric))
         self.lines_ = {}
         for index, (name, curve) in enumerate(self.curves.items()):
             seconds, score = np.append(curve["seconds"], last), np.append(curve["score"], curve["score"][-1])
             (self.lines_[name],) = ax.plot(
                 seconds,
-                score,
+                scale.convert(score),
                 drawstyle="steps-post",
                 color=COLORS[index % len(COLORS)],
                 linestyle=STYLES[index % len(STYLES)],
                 linewidth=1.8,
                 label=name,
             )
-            end = (curve["seconds"][-1], curve["score"][-1])
+            end = (curve["seconds"][-1], scale.convert(curve["score"])[-1])
             ax.plot(*end, MARKERS[index % len(MARKERS)], color=COLORS[index % len(COLORS)], markersize=7)
-        self._set_limits(ax)
+        self._set_limits(ax, scale)
         firsts = [curve["seconds"][0] for curve in self.curves.values()]
         if min(firsts) > 0 and last > 100 * min(firsts):
             make_logarithmic(ax, min(firsts), last)
-        ax.set(xlabel="seconds; a mark where the search ended", ylabel="best inner score so far")
-        draw_legend(ax, loc="lower right")
+        ax.set(xlabel="seconds; a mark where the search ended", ylabel=f"best inner {scale.label} so far")
+        draw_legend(ax, loc="upper right" if scale.metric.is_loss else "lower right")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _set_limits(self, ax: "Axes") -> None:
+    def _set_limits(self, ax: "Axes", scale: ScoreScale) -> None:
         """Show where the searches end up; the first steps, far below, are left out of sight."""
         worst = min(curve["score"][0] for curve in self.curves.values())
         ends = [curve["score"][-1] for curve in self.curves.values()]
         best = max(ends)
         height = max(0.3 * (best - worst), 3 * (best - min(ends))) or 0.05 * abs(best) or 0.05
-        ax.set_ylim(best - height, best + 0.08 * height)
+        ax.set_ylim(scale.convert_limits(best - height, best + 0.08 * height))

@@ -7,17 +7,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import TrialTable
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.plotting._style import encode_choices
+from sklearn_autotune.plotting._log_scale import find_log_scales, is_number, is_spread_logarithmically
+from sklearn_autotune.plotting._style import encode_choices, shorten, wrap_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["ParameterAxis", "read_varying_axes"]
+__all__ = ["MAX_LABELS", "ParameterAxis", "number_candidates", "read_axes"]
 
-# A parameter may be drawn on a logarithmic axis if its largest value is this many times its smallest.
-MIN_LOG_RATIO = 50.0
+MAX_LABELS = 60  # choices that are written beside an axis; of more, some are left out
+MAX_LABEL_LENGTH = 26
+POINTS_PER_INCH = 72
+
+# Marks with the same choice are spread by this part of the distance between two choices. Multiples of the golden ratio
+# fill an interval evenly.
+MAX_SPREAD = 0.16
+GOLDEN_RATIO = 0.618034
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +71,18 @@ class ParameterAxis:
             np.isnan(scaled_positions), np.nan, (scaled_positions - low) / (high - low) if high > low else 0.5
         )
 
+    def spread_choices(self, order: np.ndarray) -> np.ndarray:
+        """Return the positions; of choices a little to the side of them, so that marks do not hide each other.
+
+        Parameters
+        ----------
+        order : ndarray of float of shape (n_candidates,)
+            Numbers of the candidates, which decide by how much.
+        """
+        if not self.is_choice:
+            return self.positions
+        return self.positions + MAX_SPREAD * (2 * ((GOLDEN_RATIO * order) % 1.0) - 1)
+
     def select(self, positions: np.ndarray) -> "ParameterAxis":
         """Return the axis with some of the candidates."""
         return replace(self, positions=self.positions[positions])
@@ -74,67 +94,87 @@ class ParameterAxis:
             return 0.0, 1.0
         return float(finite.min()), float(finite.max())
 
-    def format_axis(self, ax: "Axes", which: str = "x") -> None:
-        """Set scale, ticks and name of an axis of a plot."""
+    @property
+    def varies(self) -> bool:
+        """Whether the candidates differ in the parameter, where they have it."""
+        low, high = self.compute_limits()
+        return low < high
+
+    def format_axis(self, ax: "Axes", which: str = "x", *, inches: float = 3.0) -> None:
+        """Set scale, ticks and name of an axis of a plot that is about so many inches long."""
         axis = ax.xaxis if which == "x" else ax.yaxis
-        set_limits = ax.set_xlim if which == "x" else ax.set_ylim
-        axis.set_label_text(self.name)
+        axis.set_label_text(wrap_name(self.name, max(16, int(10.5 * inches))))
         if self.is_choice:
-            axis.set_ticks(range(len(self.labels)), self.labels)
-            set_limits(-0.5, len(self.labels) - 0.5)
-            crowded = which == "x" and sum(map(len, self.labels)) > 18
-            if crowded:
-                ax.tick_params("x", rotation=30)
-                for label in ax.get_xticklabels():
-                    label.set_horizontalalignment("right")
+            self._format_choices(ax, which, inches)
         elif self.is_log:
             (ax.set_xscale if which == "x" else ax.set_yscale)("log")
-            low, high = self.compute_limits()
-            if high - low > 1:  # so that a power of ten is there to be read
-                axis.set_minor_formatter(import_optional("matplotlib.ticker", "Plotting").NullFormatter())
+            self._write_logarithmic_ticks(axis)
         elif self.is_whole:
             locator: Any = axis.get_major_locator()  # a MaxNLocator, as of every linear axis
             locator.set_params(integer=True)
 
+    def _write_logarithmic_ticks(self, axis: Any) -> None:
+        """Write powers of ten; where there are few of them on the axis, plain numbers between them."""
+        ticker = import_optional("matplotlib.ticker", "Plotting")
+        low, high = self.compute_limits()
+        axis.set_minor_formatter(ticker.NullFormatter())
+        if high - low < 2:
+            steps = (1, 3) if high - low > 1 else (1, 2, 5)
+            axis.set_major_locator(ticker.MaxNLocator(4) if high - low < 0.6 else ticker.LogLocator(subs=steps))
+            axis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
 
-def read_varying_axes(trial_table: TrialTable, names: Sequence[str] | None, *, max_axes: int) -> list[ParameterAxis]:
+    def _format_choices(self, ax: "Axes", which: str, inches: float) -> None:
+        """Write the choices so that they do not overlap: turned if they are long, small if they are many."""
+        axis = ax.xaxis if which == "x" else ax.yaxis
+        step = -(-len(self.labels) // MAX_LABELS)
+        shown = [shorten(label, MAX_LABEL_LENGTH) for label in self.labels[::step]]
+        size = min(10.0, max(5.0, POINTS_PER_INCH * inches / (1.25 * len(shown))))
+        axis.set_ticks(range(0, len(self.labels), step), shown)
+        (ax.set_xlim if which == "x" else ax.set_ylim)(-0.5, len(self.labels) - 0.5)
+        width = sum(len(label) + 2 for label in shown) * 0.6 * 10 / POINTS_PER_INCH
+        if which == "y":
+            ax.tick_params("y", labelsize=size)
+        elif width > inches:
+            few = len(shown) <= 6
+            ax.tick_params("x", rotation=30 if few else 90, labelsize=min(size, 9))
+            for label in ax.get_xticklabels() if few else ():
+                label.set_horizontalalignment("right")
+                label.set_rotation_mode("anchor")
+
+
+def read_axes(search: FittedSearch, trial_table: TrialTable, names: Sequence[str] | None) -> list[ParameterAxis]:
     """Return axes of the complete candidates for the given parameters, or for those in which they differ.
 
-    Of more than ``most``, those come that the most candidates have. If they differ in none, all come.
+    If they differ in none, all parameters have one.
     """
     complete = trial_table.find_by_status(Status.COMPLETE)
+    is_log = find_log_scales(search)
     # All candidates are asked what kind of axis it is: those that were stopped had their values from the same space.
-    axes = [_read_axis(name, trial_table.params).select(complete) for name in trial_table.select_param_names(names)]
-    if names is not None:
-        return axes
-    axes = [axis for axis in axes if axis.compute_limits()[0] < axis.compute_limits()[1]] or axes
-    commonest = sorted(axes, key=lambda axis: int(np.isnan(axis.positions).sum()))[:max_axes]
-    return [axis for axis in axes if axis in commonest]
+    axes = [
+        _read_axis(name, trial_table.params, is_log.get(name)).select(complete)
+        for name in trial_table.select_param_names(names)
+    ]
+    return axes if names is not None else [axis for axis in axes if axis.varies] or axes
 
 
-def _read_axis(name: str, candidates: Sequence[Mapping[str, Any]]) -> ParameterAxis:
+def number_candidates(trial_table: TrialTable) -> np.ndarray:
+    """Return the place of each trial on an axis of candidates: its row in ``cv_results_``.
+
+    A candidate that was cut by a time limit has no row, and gets a place half-way between two rows.
+    """
+    has_row = trial_table.row >= 0
+    return np.where(has_row, trial_table.row, np.cumsum(has_row) - 0.5)
+
+
+def _read_axis(name: str, candidates: Sequence[Mapping[str, Any]], is_log: bool | None) -> ParameterAxis:
     rows = [row for row, params in enumerate(candidates) if name in params]
     values = [candidates[row][name] for row in rows]
     positions = np.full(len(candidates), np.nan)
-    if not all(_is_number(value) for value in values):
+    if not all(is_number(value) for value in values):
         positions[rows], labels = encode_choices(values)
         return ParameterAxis(name, positions, labels)
     positions[rows] = [float(value) for value in values]
     is_whole = all(isinstance(value, int | np.integer) for value in values)
-    return ParameterAxis(name, positions, is_log=_looks_logarithmic(positions[rows]), is_whole=is_whole)
-
-
-def _is_number(value: object) -> bool:
-    if not isinstance(value, int | float | np.number) or isinstance(value, bool | np.bool_ | np.complexfloating):
-        return False
-    return bool(np.isfinite(value))
-
-
-def _looks_logarithmic(values: np.ndarray) -> bool:
-    """Whether the median is nearer to the middle on a logarithmic axis than on a linear one."""
-    low, middle, high = values.min(), float(np.median(values)), values.max()
-    if low <= 0 or high / low < MIN_LOG_RATIO:
-        return False
-    plain = abs((middle - low) / (high - low) - 0.5)
-    logarithmic = abs(np.log(middle / low) / np.log(high / low) - 0.5)
-    return bool(logarithmic < plain)
+    if is_log is None:
+        is_log = is_spread_logarithmically(positions[rows])
+    return ParameterAxis(name, positions, is_log=is_log and bool((positions[rows] > 0).all()), is_whole=is_whole)

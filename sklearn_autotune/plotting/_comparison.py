@@ -1,10 +1,13 @@
 """ComparisonDisplay: held-out scores and seconds of methods side by side."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_autotune.evaluation._metric import Metric
+from sklearn_autotune.plotting._score_scale import ScoreScale
 from sklearn_autotune.plotting._style import COLORS, DARK_COLOR, HATCHES, LIGHT_COLOR, MARKERS, split_axes
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ComparisonDisplay"]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ComparisonDisplay:
     """Held-out scores with their intervals on the left, seconds on the right, a row for each method, the best on top.
 
@@ -23,7 +27,7 @@ class ComparisonDisplay:
     names : list of str
         Methods, the best first.
     scores : ndarray of float of shape (n_methods, n_folds)
-        Held-out; higher is better. NaN where a method failed.
+        Held-out; higher is better, as scikit-learn's scorers have it. NaN where a method failed.
     low, high : ndarray of float of shape (n_methods,)
         Intervals of the mean scores; infinite where there is none.
     seconds : ndarray of float of shape (n_methods, n_folds)
@@ -31,6 +35,7 @@ class ComparisonDisplay:
     leading : list of str
         Methods that cannot be told from the best; they have filled marks.
     metric : str, default="score"
+        scikit-learn's name of the score, such as "roc_auc" or "neg_log_loss"; a loss is drawn with its own sign.
 
     Attributes
     ----------
@@ -54,24 +59,13 @@ class ComparisonDisplay:
     'dummy'
     """
 
-    def __init__(
-        self,
-        *,
-        names: Sequence[str],
-        scores: np.ndarray,
-        low: np.ndarray,
-        high: np.ndarray,
-        seconds: np.ndarray,
-        leading: Sequence[str],
-        metric: str = "score",
-    ) -> None:
-        self.names = names
-        self.scores = scores
-        self.low = low
-        self.high = high
-        self.seconds = seconds
-        self.leading = leading
-        self.metric = metric
+    names: Sequence[str]
+    scores: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    seconds: np.ndarray
+    leading: Sequence[str]
+    metric: str = "score"
 
     @classmethod
     def from_comparison(cls, comparison: "Comparison", *, ax: "Axes | None" = None) -> "ComparisonDisplay":
@@ -115,23 +109,24 @@ class ComparisonDisplay:
         self.axes_ = split_axes(ax, 2, n_columns=2, size=(8.2, 1.3 + 0.42 * max(2, n)), width_ratios=(3, 2))
         left, right = self.axes_
         self.figure_ = left.figure
-        self.points_ = [point for row in range(n) if (point := self._draw_scores(left, row)) is not None]
+        scale = ScoreScale(Metric(self.metric))
+        self.points_ = [point for row in range(n) if (point := self._draw_scores(left, row, scale)) is not None]
         left.set_yticks(range(n), self.names)
-        left.set(xlabel=f"held-out {self.metric}, mean and interval", ylim=(n - 0.5, -0.5))
-        self._set_limits(left)
+        left.set(xlabel=f"held-out {scale.label}\nmean and interval", ylim=(n - 0.5, -0.5))
+        self._set_limits(left, scale)
         self._draw_seconds(right)
         return self
 
-    def _draw_scores(self, ax: "Axes", row: int) -> Any:
+    def _draw_scores(self, ax: "Axes", row: int, scale: ScoreScale) -> Any:
         known = self.scores[row][np.isfinite(self.scores[row])]
         if not len(known):
             ax.text(0.02, row, "failed", transform=ax.get_yaxis_transform(), va="center", fontsize="small")
             return None
-        ax.plot(known, np.full(len(known), row + 0.22), "|", color=LIGHT_COLOR, markersize=8, zorder=1)
+        ax.plot(scale.convert(known), np.full(len(known), row + 0.22), "|", color=LIGHT_COLOR, markersize=8, zorder=1)
         mean = known.mean()
         has_interval = np.isfinite(self.low[row])
         return ax.errorbar(
-            mean,
+            scale.convert(mean),
             row,
             xerr=self.high[row] - mean if has_interval else None,
             fmt=MARKERS[row % len(MARKERS)],
@@ -142,7 +137,7 @@ class ComparisonDisplay:
             zorder=3,
         )
 
-    def _set_limits(self, ax: "Axes") -> None:
+    def _set_limits(self, ax: "Axes", scale: ScoreScale) -> None:
         """Leave out of sight methods so bad that nothing could be seen of the others; their place is noted."""
         means = np.array([np.nanmean(row) if np.isfinite(row).any() else np.nan for row in self.scores])
         shown = [row for row, name in enumerate(self.names) if name in self.leading]
@@ -154,10 +149,19 @@ class ComparisonDisplay:
             return
         near = np.flatnonzero(~far & np.isfinite(self.low))
         low, high = self.low[near].min(), self.high[near].max()
-        ax.set_xlim(low - 0.12 * (high - low), high + 0.05 * (high - low))
+        ax.set_xlim(scale.convert_limits(low - 0.12 * (high - low), high + 0.05 * (high - low)))
+        text: dict[str, Any] = {
+            "transform": ax.get_yaxis_transform(),
+            "va": "center",
+            "fontsize": "small",
+            "color": DARK_COLOR,
+        }
         for row in np.flatnonzero(far).tolist():
-            where = ax.get_yaxis_transform()
-            ax.text(0.02, row, f"← {means[row]:.4g}", transform=where, va="center", fontsize="small", color=DARK_COLOR)
+            value = f"{scale.convert(means[row]):.4g}"
+            if scale.metric.is_loss:
+                ax.text(0.98, row, f"{value} →", ha="right", **text)
+            else:
+                ax.text(0.02, row, f"← {value}", **text)
 
     def _draw_seconds(self, ax: "Axes") -> None:
         rows = np.arange(len(self.names))

@@ -1,6 +1,7 @@
 """ContourDisplay: score over a pair of parameters."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,8 +9,10 @@ import numpy as np
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import read_trial_table
-from sklearn_autotune.plotting._axes import ParameterAxis, read_varying_axes
-from sklearn_autotune.plotting._style import BEST_STYLE, COLORMAP, DARK_COLOR, compute_score_limits, make_axes
+from sklearn_autotune.plotting._axes import ParameterAxis, read_axes
+from sklearn_autotune.plotting._ranking import rank_by_importance
+from sklearn_autotune.plotting._score_scale import ScoreScale
+from sklearn_autotune.plotting._style import BEST_STYLE, DARK_COLOR, make_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +22,7 @@ __all__ = ["ContourDisplay"]
 MIN_POSITIONS = 6  # contours are drawn from this many distinct positions on
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ContourDisplay:
     """Score over a pair of parameters, interpolated between the complete candidates; a star is the winner.
 
@@ -30,10 +34,11 @@ class ContourDisplay:
     x, y : ParameterAxis
         Two parameters, each with the positions of all candidates.
     score : ndarray of float of shape (n_candidates,)
-        Higher is better; NaN for those that are not complete.
+        Higher is better, as in ``cv_results_``; NaN for those that are not complete.
     best : int or None, default=None
         The winner.
     metric : str, default="score"
+        scikit-learn's name of the score, such as "roc_auc" or "neg_log_loss"; a loss is drawn with its own sign.
 
     Attributes
     ----------
@@ -58,20 +63,11 @@ class ContourDisplay:
     True
     """
 
-    def __init__(
-        self,
-        *,
-        x: ParameterAxis,
-        y: ParameterAxis,
-        score: np.ndarray,
-        best: int | None = None,
-        metric: str = "score",
-    ) -> None:
-        self.x = x
-        self.y = y
-        self.score = score
-        self.best = best
-        self.metric = metric
+    x: ParameterAxis
+    y: ParameterAxis
+    score: np.ndarray
+    best: int | None = None
+    metric: str = "score"
 
     @classmethod
     def from_search(
@@ -89,8 +85,8 @@ class ContourDisplay:
         search : estimator
             Fitted; of this package, or any with scikit-learn's ``cv_results_``.
         parameters : pair of str, default=None
-            Which two; None is a pair in which candidates differ and that many of them have, rather numbers than
-            choices.
+            Which two; None is the two most important ones, as `ParameterImportanceDisplay` measures it. Parameters
+            that at least half of the candidates have come before others, and numbers before choices.
         metric : str, default=None
             Which of several scores; None is the one that decides.
         ax : matplotlib Axes, default=None
@@ -107,13 +103,17 @@ class ContourDisplay:
         """
         all_trials = read_trial_table(search, metric)
         trial_table = all_trials.select_complete()
-        axes = read_varying_axes(all_trials, parameters, max_axes=len(trial_table.select_param_names()))
+        axes = read_axes(search, all_trials, parameters)
         if parameters is None and len(axes) > 2:
-            axes = _choose_most_common_pair(axes)
+            axes = _choose_pair(rank_by_importance(axes, trial_table.score))
         if len(axes) != 2:
             raise ValueError(f"Contours are drawn over two parameters, got {len(axes)}: name a pair in parameters.")
         return cls(
-            x=axes[0], y=axes[1], score=trial_table.score, best=trial_table.best, metric=trial_table.metric
+            x=axes[0],
+            y=axes[1],
+            score=trial_table.score,
+            best=trial_table.best,
+            metric=trial_table.described_metric.name,
         ).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> "ContourDisplay":
@@ -128,35 +128,39 @@ class ContourDisplay:
         -------
         display : ContourDisplay
         """
-        ax = make_axes(ax, size=(5.6, 4.2))
-        low, high = compute_score_limits(self.score)
+        size = [length + 0.12 * max(0, len(axis.labels) - 20) for length, axis in ((5.8, self.x), (4.2, self.y))]
+        ax = make_axes(ax, size=(size[0], size[1]))
+        scale = ScoreScale.from_scores(self.score, self.metric)
         drawn = np.isfinite(self.score) & np.isfinite(self.x.positions) & np.isfinite(self.y.positions)
-        self.contours_ = self._draw_contours(ax, drawn, low, high)
+        self.contours_ = self._draw_contours(ax, drawn, scale)
+        order = np.arange(len(self.score))
+        x, y = self.x.spread_choices(order), self.y.spread_choices(np.sqrt(2) * order)  # not on a diagonal
         self.scatter_ = ax.scatter(
-            self.x.positions[drawn],
-            self.y.positions[drawn],
-            c=np.maximum(self.score[drawn], low),
-            vmin=low,
-            vmax=high,
-            cmap=COLORMAP,
+            x[drawn],
+            y[drawn],
+            c=scale.clip(self.score)[drawn],
+            vmin=scale.limits[0],
+            vmax=scale.limits[1],
+            cmap=scale.colormap,
             s=26,
             edgecolors=DARK_COLOR,
             linewidths=0.7,
             zorder=3,
         )
         if self.best is not None and drawn[self.best]:
-            best = (self.x.positions[self.best], self.y.positions[self.best])
-            ax.scatter(*best, zorder=4, **(BEST_STYLE.make_scatter_settings() | {"edgecolors": "white"}))
+            ax.scatter(
+                x[self.best], y[self.best], zorder=4, **(BEST_STYLE.make_scatter_settings() | {"edgecolors": "white"})
+            )
         ax.use_sticky_edges = False  # candidates on the edge are to be seen whole
         ax.margins(0.05)
-        self.x.select(drawn).format_axis(ax, "x")
-        self.y.select(drawn).format_axis(ax, "y")
+        self.x.select(drawn).format_axis(ax, "x", inches=size[0] - 1.8)
+        self.y.select(drawn).format_axis(ax, "y", inches=size[1] - 0.7)
         self.colorbar_ = ax.figure.colorbar(self.scatter_, ax=ax)
-        self.colorbar_.set_label(f"mean {self.metric}")
+        self.colorbar_.set_label(scale.wrap_label(36))
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _draw_contours(self, ax: "Axes", drawn: np.ndarray, low: float, high: float) -> Any:
+    def _draw_contours(self, ax: "Axes", drawn: np.ndarray, scale: ScoreScale) -> Any:
         """Interpolate between scaled positions, as on the axes."""
         if self.x.is_choice or self.y.is_choice:
             return None
@@ -165,27 +169,30 @@ class ContourDisplay:
         if len(positions) < MIN_POSITIONS or np.linalg.matrix_rank(positions - positions.mean(axis=0), tol=1e-6) < 2:
             return None
         score = np.full(len(positions), -np.inf)
-        np.maximum.at(score, which.ravel(), np.maximum(self.score[drawn], low))
+        np.maximum.at(score, which.ravel(), np.maximum(self.score[drawn], scale.worst))
+        score = scale.convert(score)
         tri = import_optional("matplotlib.tri", "Plotting")
         triangles = tri.Triangulation(*positions.T).triangles
         ends = [_to_values(axis, positions[:, column]) for column, axis in enumerate((self.x, self.y))]
         triangulation = tri.Triangulation(*ends, triangles)
+        low, high = scale.limits
         levels = np.linspace(low, high, 12)
-        contours = ax.tricontourf(triangulation, score, levels=levels, cmap=COLORMAP, vmin=low, vmax=high, alpha=0.85)
+        colors = {"cmap": scale.colormap, "vmin": low, "vmax": high, "alpha": 0.85}
+        contours = ax.tricontourf(triangulation, score, levels=levels, **colors)
         ax.tricontour(triangulation, score, levels=levels, colors="white", linewidths=0.4)
         return contours
 
 
-def _choose_most_common_pair(axes: Sequence[ParameterAxis]) -> list[ParameterAxis]:
-    """Choose two parameters that many candidates have, both of them, and numbers rather than choices."""
-    x = min(axes, key=lambda axis: (axis.is_choice, int(np.isnan(axis.positions).sum())))
+def _choose_pair(axes: Sequence[ParameterAxis]) -> list[ParameterAxis]:
+    """Choose the first two parameters; those that most candidates have before others, numbers before choices."""
 
-    def make_sort_key(axis: ParameterAxis) -> tuple[bool, bool, int]:
-        n_both = int(np.isfinite(x.positions + axis.positions).sum())
-        is_rare = n_both < 0.5 * np.isfinite(x.positions).sum()
-        return is_rare, axis.is_choice, -n_both
+    def make_sort_key(axis: ParameterAxis, among: np.ndarray) -> tuple[bool, bool]:
+        """Sort by whether fewer than half of some candidates have the parameter, and whether it is a choice."""
+        return bool(np.isfinite(axis.positions[among]).mean() < 0.5), axis.is_choice
 
-    return [x, min((axis for axis in axes if axis is not x), key=make_sort_key)]
+    x = min(axes, key=lambda axis: make_sort_key(axis, np.full(len(axis.positions), True)))
+    have_x = np.isfinite(x.positions)
+    return [x, min((axis for axis in axes if axis is not x), key=lambda axis: make_sort_key(axis, have_x))]
 
 
 def _to_values(axis: ParameterAxis, fraction: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """LearningCurvesDisplay: how far each candidate was let, and what it had scored by then."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,12 +9,12 @@ import numpy as np
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.plotting._score_scale import ScoreScale
 from sklearn_autotune.plotting._style import (
     BEST_STYLE,
     COLORS,
     DARK_COLOR,
     STATUS_STYLES,
-    compute_score_limits,
     draw_legend,
     make_axes,
     make_logarithmic,
@@ -28,6 +29,7 @@ __all__ = ["LearningCurvesDisplay"]
 MIN_LOG_RATIO = 8.0
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LearningCurvesDisplay:
     """Mean score of each candidate against what it had been given: boosting rounds, iterations, epochs or rows.
 
@@ -36,7 +38,8 @@ class LearningCurvesDisplay:
     Parameters
     ----------
     curves : list of (ndarray, ndarray)
-        For each candidate, amounts in ascending order and mean scores, both of shape (n_points,); higher is better.
+        For each candidate, amounts in ascending order and mean scores, both of shape (n_points,); higher is better, as
+        in ``cv_results_``.
     status : ndarray of str of shape (n_curves,)
     best : int or None, default=None
         Which curve is the winner's.
@@ -45,6 +48,7 @@ class LearningCurvesDisplay:
     resource : str, default="resource"
         What is given.
     metric : str, default="score"
+        scikit-learn's name of the score, such as "roc_auc" or "neg_log_loss"; a loss is drawn with its own sign.
 
     Attributes
     ----------
@@ -66,22 +70,12 @@ class LearningCurvesDisplay:
     3
     """
 
-    def __init__(
-        self,
-        *,
-        curves: Sequence[tuple[np.ndarray, np.ndarray]],
-        status: np.ndarray,
-        best: int | None = None,
-        best_amount: int | None = None,
-        resource: str = "resource",
-        metric: str = "score",
-    ) -> None:
-        self.curves = curves
-        self.status = status
-        self.best = best
-        self.best_amount = best_amount
-        self.resource = resource
-        self.metric = metric
+    curves: Sequence[tuple[np.ndarray, np.ndarray]]
+    status: np.ndarray
+    best: int | None = None
+    best_amount: int | None = None
+    resource: str = "resource"
+    metric: str = "score"
 
     @classmethod
     def from_search(cls, search: FittedSearch, *, ax: "Axes | None" = None) -> "LearningCurvesDisplay":
@@ -119,7 +113,7 @@ class LearningCurvesDisplay:
             best=indices.index(trial_table.best) if trial_table.best in indices else None,
             best_amount=getattr(search, "n_estimators_" if is_boosted else "best_resource_", None),
             resource="boosting rounds" if is_boosted else str(getattr(search, "resource", None) or "resource"),
-            metric=trial_table.metric,
+            metric=trial_table.described_metric.name,
         ).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> "LearningCurvesDisplay":
@@ -136,30 +130,31 @@ class LearningCurvesDisplay:
         """
         ax = make_axes(ax)
         ends = np.array([curve[1][-1] for curve in self.curves])
-        low, high = compute_score_limits(ends)
+        scale = ScoreScale.from_scores(ends, self.metric)
         max_score = max(np.nanmax(curve[1]) for curve in self.curves)
-        high = max(high, max_score + 0.05 * (max_score - low))
-        self.lines_ = [self._draw_curve(ax, index) for index in range(len(self.curves))]
-        self.stops_ = self._draw_stops(ax, low)
-        self._draw_best(ax)
+        scale = replace(scale, best=max(scale.best, max_score + 0.05 * (max_score - scale.worst)))
+        self.lines_ = [self._draw_curve(ax, index, scale) for index in range(len(self.curves))]
+        self.stops_ = self._draw_stops(ax, scale)
+        self._draw_best(ax, scale)
         amounts = np.concatenate([curve[0] for curve in self.curves])
-        visible = np.concatenate([curve[1] for curve in self.curves]) >= low
+        visible = np.concatenate([curve[1] for curve in self.curves]) >= scale.worst
         first, last = amounts[visible].min(), amounts.max()
         if first > 0 and last >= MIN_LOG_RATIO * first:
             make_logarithmic(ax, first, last)
             ax.set_xlim(first / (last / first) ** 0.04, last * (last / first) ** 0.04)
-        ax.set(xlabel=self.resource.replace("_", " "), ylabel=f"mean {self.metric}", ylim=(low, high))
+        ax.set(xlabel=self.resource.replace("_", " "), ylabel=scale.label, ylim=scale.limits)
         draw_legend(ax, loc="best")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _draw_curve(self, ax: "Axes", index: int) -> Any:
+    def _draw_curve(self, ax: "Axes", index: int, scale: ScoreScale) -> Any:
         is_complete, is_best = self.status[index] == Status.COMPLETE, index == self.best
         kind = "winner" if is_best else "complete" if is_complete else "stopped or failed"
         color = DARK_COLOR if is_best else COLORS[0] if is_complete else COLORS[1]
         known = {line.get_label() for line in ax.get_lines()}
         (line,) = ax.plot(
-            *self.curves[index],
+            self.curves[index][0],
+            scale.convert(self.curves[index][1]),
             color=color,
             linewidth=2.2 if is_best else 1.0,
             linestyle="-" if is_complete else "--",
@@ -170,19 +165,19 @@ class LearningCurvesDisplay:
         )
         return line
 
-    def _draw_stops(self, ax: "Axes", low: float) -> Any:
+    def _draw_stops(self, ax: "Axes", scale: ScoreScale) -> Any:
         stopped = [curve for curve, status in zip(self.curves, self.status, strict=True) if status == Status.PRUNED]
-        ends = [(amounts[-1], max(scores[-1], low)) for amounts, scores in stopped]
+        ends = [(amounts[-1], scale.clip(scores[-1])) for amounts, scores in stopped]
         if not ends:
             return None
         mark = STATUS_STYLES[Status.PRUNED].make_scatter_settings()
         return ax.scatter(*np.transpose(ends), zorder=4, clip_on=False, label="stopped here", **mark)
 
-    def _draw_best(self, ax: "Axes") -> None:
+    def _draw_best(self, ax: "Axes", scale: ScoreScale) -> None:
         if self.best is None or self.best_amount is None:
             return
         amounts, scores = self.curves[self.best]
-        height = np.interp(self.best_amount, amounts, scores)
+        height = np.interp(self.best_amount, amounts, scale.convert(scores))
         ax.scatter(
             self.best_amount,
             height,

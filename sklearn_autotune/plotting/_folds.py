@@ -1,12 +1,22 @@
 """FoldScoresDisplay: the leading candidates fold by fold, and how far each is from the winner."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sklearn_autotune._compat.types import FittedSearch
-from sklearn_autotune.analysis._trial_table import ConfidenceInterval, compute_paired_interval, read_trial_table
+from sklearn_autotune.analysis._trial_table import (
+    ConfidenceInterval,
+    TrialTable,
+    compute_paired_interval,
+    read_trial_table,
+)
+from sklearn_autotune.evaluation._metric import Metric
+from sklearn_autotune.plotting._axes import read_axes
+from sklearn_autotune.plotting._ranking import rank_by_importance
+from sklearn_autotune.plotting._score_scale import ScoreScale
 from sklearn_autotune.plotting._style import (
     COLORS,
     DARK_COLOR,
@@ -14,6 +24,7 @@ from sklearn_autotune.plotting._style import (
     MARKERS,
     draw_legend,
     format_value,
+    shorten_names,
     split_axes,
 )
 
@@ -22,7 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FoldScoresDisplay"]
 
+MAX_PARAMETERS = 4  # in the name of a candidate
+ABSENT = "(absent)"
 
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class FoldScoresDisplay:
     """Scores of the leading candidates on each fold, and paired differences to the winner with their intervals.
 
@@ -33,17 +48,18 @@ class FoldScoresDisplay:
     labels : list of str
         One for each candidate, the winner first.
     fold_scores : ndarray of float of shape (n_candidates, n_folds)
-        Higher is better.
+        Higher is better, as in ``cv_results_``.
     confidence : float, default=0.95
     test_over_train : float, default=None
         Rows in the test part of a fold, for each in its training part. None is that of ``KFold`` with as many folds; of
         more than ten folds, which are most often repeated ones, that of five, the more careful guess.
     metric : str, default="score"
+        scikit-learn's name of the score, such as "roc_auc" or "neg_log_loss"; a loss is drawn with its own sign.
 
     Attributes
     ----------
     differences : ndarray of float of shape (n_candidates, n_folds)
-        Score less that of the winner.
+        Score minus the score of the winner; a loss is drawn with its own sign.
     intervals : list of ConfidenceInterval
         Mean difference and its interval, by the corrected resampled t-test.
     axes_ : ndarray of matplotlib Axes of shape (2,)
@@ -71,24 +87,19 @@ class FoldScoresDisplay:
     (3, 5)
     """
 
-    def __init__(
-        self,
-        *,
-        labels: Sequence[str],
-        fold_scores: np.ndarray,
-        confidence: float = 0.95,
-        test_over_train: float | None = None,
-        metric: str = "score",
-    ) -> None:
-        self.labels = labels
-        self.fold_scores = fold_scores
-        self.confidence = confidence
-        self.metric = metric
-        self.differences = fold_scores - fold_scores[0]
-        self.test_over_train = test_over_train
-        ratio = _guess_test_train_ratio(fold_scores.shape[1]) if test_over_train is None else test_over_train
+    labels: Sequence[str]
+    fold_scores: np.ndarray
+    confidence: float = 0.95
+    test_over_train: float | None = None
+    metric: str = "score"
+
+    def __post_init__(self) -> None:
+        """Compute the differences to the winner, and their intervals."""
+        self.differences = self.fold_scores - self.fold_scores[0]
+        guessed = _guess_test_train_ratio(self.fold_scores.shape[1])
+        ratio = guessed if self.test_over_train is None else self.test_over_train
         self.intervals: list[ConfidenceInterval] = [
-            compute_paired_interval(row, test_over_train=ratio, confidence=confidence) for row in self.differences
+            compute_paired_interval(row, test_over_train=ratio, confidence=self.confidence) for row in self.differences
         ]
 
     @classmethod
@@ -134,11 +145,11 @@ class FoldScoresDisplay:
         if not len(leading):
             raise ValueError("No candidate is complete, so there are no folds to compare.")
         return cls(
-            labels=[_make_label(int(trial_table.number[index]), trial_table.params[index]) for index in leading],
+            labels=_make_labels(search, trial_table, leading),
             fold_scores=trial_table.fold_scores[leading],
             confidence=confidence,
             test_over_train=trial_table.test_over_train if test_over_train is None else test_over_train,
-            metric=trial_table.metric,
+            metric=trial_table.described_metric.name,
         ).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> "FoldScoresDisplay":
@@ -154,41 +165,41 @@ class FoldScoresDisplay:
         display : FoldScoresDisplay
         """
         n, n_folds = self.fold_scores.shape
-        size = (8.6, 1.5 + 0.5 * max(2, n))
+        size = (8.6, 1.7 + 0.6 * max(2, n))
         self.axes_ = split_axes(ax, 2, n_columns=2, size=size, width_ratios=(1.1, 1))
         self.figure_ = self.axes_[0].figure
         left, right = self.axes_
         rows = np.arange(n)
+        scale = ScoreScale(Metric(self.metric))
         self.scatters_ = []
         for fold in range(n_folds):
             style = {"marker": MARKERS[fold % len(MARKERS)], "color": COLORS[fold % len(COLORS)]}
             shift = 0.0 if n_folds == 1 else 0.24 * (2 * fold / (n_folds - 1) - 1)
             label = f"fold {fold}" if n_folds <= len(MARKERS) else "_"
-            scores = self.fold_scores[:, fold]
+            scores = scale.convert(self.fold_scores[:, fold])
             self.scatters_.append(left.scatter(scores, rows + shift, s=24, label=label, zorder=3, **style))
-        means = self.fold_scores.mean(axis=1)
+        means = scale.convert(self.fold_scores.mean(axis=1))
         left.vlines(means, rows - 0.33, rows + 0.33, color=DARK_COLOR, linewidth=2, zorder=2)
         left.set_yticks(rows, self.labels, fontsize="x-small")
-        left.set(xlabel=f"{self.metric} by fold; the line is the mean", ylim=(n - 0.5, -0.5))
+        left.set(xlabel=f"{scale.wrap_label(36)}\nby fold; the line is the mean", ylim=(n - 0.5, -0.5))
         left.locator_params("x", nbins=5)
         above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": n_folds, "frameon": False}
         draw_legend(left, columnspacing=0.8, handletextpad=0.1, **above)
-        self._draw_differences(right, rows)
+        self._draw_differences(right, rows, scale)
         return self
 
-    def _draw_differences(self, ax: "Axes", rows: np.ndarray) -> None:
+    def _draw_differences(self, ax: "Axes", rows: np.ndarray, scale: ScoreScale) -> None:
         ax.axvline(0, color=DARK_COLOR, linewidth=1, zorder=1)
         self.bars_ = []
         for row in rows[1:]:
             interval = self.intervals[row]
             half_width = (interval.high - interval.low) / 2
             excludes_zero = interval.excludes_zero
-            ax.plot(
-                self.differences[row], np.full(self.differences.shape[1], row), "|", color=LIGHT_COLOR, markersize=9
-            )
+            differences = scale.convert(self.differences[row])
+            ax.plot(differences, np.full(len(differences), row), "|", color=LIGHT_COLOR, markersize=9)
             self.bars_.append(
                 ax.errorbar(
-                    interval.mean,
+                    scale.metric.sign * interval.mean,
                     row,
                     xerr=half_width if np.isfinite(half_width) else None,
                     fmt="o" if excludes_zero else "s",
@@ -198,9 +209,11 @@ class FoldScoresDisplay:
                     zorder=3,
                 )
             )
-        ax.text(0, 0, " the winner", fontsize="small", va="center")
+        low, high = ax.get_xlim()
+        has_room_right = len(rows) == 1 or low + high >= 0  # there is more room to the right of 0
+        ax.text(0, 0, " the winner ", fontsize="small", va="center", ha="left" if has_room_right else "right")
         ax.set_yticks(rows, [])
-        title = f"difference to the winner, {self.confidence:.0%} interval"
+        title = f"{scale.metric.label}: difference to the winner,\nmean and {self.confidence:.0%} interval"
         ax.set(xlabel=title, ylim=(len(rows) - 0.5, -0.5))
         ax.locator_params("x", nbins=5)
         if len(rows) == 1:
@@ -212,9 +225,19 @@ def _guess_test_train_ratio(n_folds: int) -> float:
     return 1 / 4 if n_folds > 10 else 1 / max(1, n_folds - 1)
 
 
-def _make_label(number: int, params: Mapping[str, Any]) -> str:
-    """Name a candidate by its trial and its first parameters."""
-    parts = [f"{name.rpartition('__')[2]}={format_value(value, max_length=14)}" for name, value in params.items()]
-    lines = [", ".join(parts[start : start + 2]) for start in range(0, min(len(parts), 4), 2)]
-    more = " …" if len(parts) > 4 else ""
-    return f"trial {number}: " + "\n".join(lines) + more
+def _make_labels(search: FittedSearch, trial_table: TrialTable, indices: np.ndarray) -> list[str]:
+    """Name candidates by their rows in ``cv_results_`` and by the most important parameters in which they differ."""
+    axes = rank_by_importance(read_axes(search, trial_table, None), trial_table.select_complete().score)
+    names = [axis.name for axis in axes]
+    params = [trial_table.params[index] for index in indices]
+    differing = [name for name in names if len({format_value(one.get(name, ABSENT)) for one in params}) > 1]
+    shown = (differing or names)[:MAX_PARAMETERS]
+    short_names = shorten_names(shown)
+    labels = []
+    for index, candidate in zip(indices, params, strict=True):
+        parts = [
+            f"{short_names[name]}={format_value(candidate[name], max_length=14)}" for name in shown if name in candidate
+        ]
+        lines = [", ".join(parts[start : start + 2]) for start in range(0, len(parts), 2)]
+        labels.append("\n".join([f"candidate {trial_table.row[index]}", *lines]))
+    return labels

@@ -1,13 +1,16 @@
-"""ParameterImportanceDisplay: which parameters the scores hang on."""
+"""ParameterImportanceDisplay: which parameters matter for the score."""
 
-import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sklearn_autotune._compat.types import FittedSearch
-from sklearn_autotune.plotting._style import COLORS, make_axes
+from sklearn_autotune.analysis._trial_table import read_trial_table
+from sklearn_autotune.evaluation._metric import Metric
+from sklearn_autotune.plotting._ranking import compute_importances
+from sklearn_autotune.plotting._style import COLORS, make_axes, wrap_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["ParameterImportanceDisplay"]
 
 MAX_PARAMETERS = 15  # bars
+MAX_NAME_LENGTH = 32
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ParameterImportanceDisplay:
     """How much the choice of each parameter has to do with being among the best candidates.
 
@@ -25,6 +30,8 @@ class ParameterImportanceDisplay:
     ----------
     importances : dict of str to float
         Shares that add up to 1.
+    metric : str, default="score"
+        scikit-learn's name of the score that they are about.
 
     Attributes
     ----------
@@ -53,8 +60,8 @@ class ParameterImportanceDisplay:
     ['max_depth', 'splitter']
     """
 
-    def __init__(self, *, importances: Mapping[str, float]) -> None:
-        self.importances = importances
+    importances: Mapping[str, float]
+    metric: str = "score"
 
     @classmethod
     def from_search(
@@ -90,13 +97,10 @@ class ParameterImportanceDisplay:
             raise ValueError(
                 f"There are {len(complete)} complete candidates: importances need at least two that differ."
             )
-        evaluator = evaluator or optuna.importance.PedAnovaImportanceEvaluator()
-        with warnings.catch_warnings():
-            # That few candidates have a parameter that only some have is no news, and the notes say how rough this is.
-            warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
-            importances = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        importances = compute_importances(study, evaluator)
         fixed = {name for trial in complete for name, one in trial.distributions.items() if one.single()}
-        return cls(importances={name: one for name, one in importances.items() if name not in fixed}).plot(ax=ax)
+        varying = {name: one for name, one in importances.items() if name not in fixed}
+        return cls(importances=varying, metric=read_trial_table(search).described_metric.name).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> "ParameterImportanceDisplay":
         """Draw.
@@ -111,12 +115,12 @@ class ParameterImportanceDisplay:
         display : ParameterImportanceDisplay
         """
         names = sorted(self.importances, key=lambda name: self.importances[name])[-MAX_PARAMETERS:]
-        ax = make_axes(ax, size=(6.4, 1.2 + 0.32 * max(2, len(names))))
+        ax = make_axes(ax, size=(6.4, 1.2 + 0.36 * max(2, len(names))))
         shares = np.array([self.importances[name] for name in names])
         self.bars_ = ax.barh(range(len(names)), shares, color=COLORS[0], height=0.65)
         ax.bar_label(self.bars_, [f"{share:.2f}" for share in shares], padding=3, fontsize="small")
-        ax.set_yticks(range(len(names)), names)
-        ax.set(xlabel="importance", xlim=(0, 1.12 * max(shares.max(), 1e-9)))
+        ax.set_yticks(range(len(names)), [wrap_name(name, MAX_NAME_LENGTH) for name in names])
+        ax.set(xlabel=f"importance for {Metric(self.metric).label}", xlim=(0, 1.12 * max(shares.max(), 1e-9)))
         ax.spines[["top", "right"]].set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -1,11 +1,15 @@
 """LeaderboardDisplay: the leading models of a selection, and their part in the blend."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sklearn_autotune._compat.types import FittedSearch
+from sklearn_autotune.analysis._trial_table import read_metric
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.plotting._score_scale import ScoreScale
 from sklearn_autotune.plotting._style import COLORS, HATCHES, MARKERS, split_axes
 
 if TYPE_CHECKING:
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["LeaderboardDisplay"]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LeaderboardDisplay:
     """Scores of the leading candidates with their standard errors, marked by family, and the weights in the blend.
 
@@ -23,11 +28,13 @@ class LeaderboardDisplay:
     rank : ndarray of int of shape (n_candidates,)
         1 is the best.
     mean_score : ndarray of float of shape (n_candidates,)
-        Higher is better.
+        Higher is better; a loss is drawn with its own sign.
     std_error : ndarray of float of shape (n_candidates,)
         NaN where there is a single fold.
     blend_weight : ndarray of float of shape (n_candidates,)
-        0 for candidates that are no part of the blend.
+        0 for candidates that are not part of the blend.
+    metric : str, default="score"
+        scikit-learn's name of the score, such as "roc_auc" or "neg_log_loss".
 
     Attributes
     ----------
@@ -49,20 +56,12 @@ class LeaderboardDisplay:
     ['logistic', 'naive_bayes']
     """
 
-    def __init__(
-        self,
-        *,
-        family: np.ndarray,
-        rank: np.ndarray,
-        mean_score: np.ndarray,
-        std_error: np.ndarray,
-        blend_weight: np.ndarray,
-    ) -> None:
-        self.family = family
-        self.rank = rank
-        self.mean_score = mean_score
-        self.std_error = std_error
-        self.blend_weight = blend_weight
+    family: np.ndarray
+    rank: np.ndarray
+    mean_score: np.ndarray
+    std_error: np.ndarray
+    blend_weight: np.ndarray
+    metric: str = "score"
 
     @classmethod
     def from_search(
@@ -101,7 +100,8 @@ class LeaderboardDisplay:
         blended = complete[board["blend_weight"][complete] > 0]
         shown = np.unique(np.concatenate([complete[:n_candidates], blended, best_per_family])).astype(int)
         names = ("family", "rank", "mean_score", "std_error", "blend_weight")
-        return cls(**{name: board[name][shown] for name in names}).plot(ax=ax)
+        columns = {name: board[name][shown] for name in names}
+        return cls(**columns, metric=read_metric(search).name).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> "LeaderboardDisplay":
         """Draw.
@@ -120,6 +120,8 @@ class LeaderboardDisplay:
         left, right = self.axes_
         self.figure_ = left.figure
         rows = np.arange(n)
+        scale = ScoreScale(Metric(self.metric))
+        means = scale.convert(self.mean_score)
         families = list(dict.fromkeys(self.family))
         self.points_ = []
         for row in rows:
@@ -127,7 +129,7 @@ class LeaderboardDisplay:
             error = self.std_error[row]
             self.points_.append(
                 left.errorbar(
-                    self.mean_score[row],
+                    means[row],
                     row,
                     xerr=error if np.isfinite(error) else None,
                     fmt=MARKERS[family_index % len(MARKERS)],
@@ -137,7 +139,7 @@ class LeaderboardDisplay:
                 )
             )
         left.set_yticks(rows, [f"{rank}  {family}" for rank, family in zip(self.rank, self.family, strict=True)])
-        left.set(xlabel="mean score ± standard error", ylim=(n - 0.5, -0.5))
+        left.set(xlabel=f"{scale.wrap_label(40)}\nmean ± standard error", ylim=(n - 0.5, -0.5))
         left.locator_params(axis="x", nbins=5)
         left.grid(axis="y", color="#DDDDDD", linewidth=0.6)
         self._draw_weights(right, rows, families)

@@ -1,6 +1,7 @@
 """ParallelCoordinatesDisplay: every candidate as a line through its parameters and its score."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,8 +9,10 @@ import numpy as np
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import read_trial_table
-from sklearn_autotune.plotting._axes import ParameterAxis, read_varying_axes
-from sklearn_autotune.plotting._style import COLORMAP, DARK_COLOR, compute_score_limits, format_value, make_axes
+from sklearn_autotune.plotting._axes import MAX_LABELS, ParameterAxis, read_axes
+from sklearn_autotune.plotting._ranking import rank_by_importance
+from sklearn_autotune.plotting._score_scale import ScoreScale
+from sklearn_autotune.plotting._style import COLORMAP, DARK_COLOR, format_value, make_axes, shorten, wrap_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,11 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["ParallelCoordinatesDisplay"]
 
 MAX_PARAMETERS = 8  # axes that stand side by side and can still be read
+MAX_NAME_LENGTH = 18  # of names and choices, which have the room between two axes
 
 # Where a candidate passes an axis whose parameter it does not have.
 ABSENT_POSITION = -0.12
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ParallelCoordinatesDisplay:
     """Every complete candidate as a line through its parameters, the darker the better; the winner is heavy.
 
@@ -32,10 +37,11 @@ class ParallelCoordinatesDisplay:
     axes : list of ParameterAxis
         Parameters, each with the positions of all candidates.
     score : ndarray of float of shape (n_candidates,)
-        Higher is better; NaN for those that are not drawn.
+        Higher is better, as in ``cv_results_``; NaN for those that are not drawn.
     best : int or None, default=None
         The winner.
     metric : str, default="score"
+        scikit-learn's name of the score, such as "roc_auc" or "neg_log_loss"; a loss is drawn with its own sign.
 
     Attributes
     ----------
@@ -57,18 +63,10 @@ class ParallelCoordinatesDisplay:
     8
     """
 
-    def __init__(
-        self,
-        *,
-        axes: Sequence[ParameterAxis],
-        score: np.ndarray,
-        best: int | None = None,
-        metric: str = "score",
-    ) -> None:
-        self.axes = axes
-        self.score = score
-        self.best = best
-        self.metric = metric
+    axes: Sequence[ParameterAxis]
+    score: np.ndarray
+    best: int | None = None
+    metric: str = "score"
 
     @classmethod
     def from_search(
@@ -86,8 +84,8 @@ class ParallelCoordinatesDisplay:
         search : estimator
             Fitted; of this package, or any with scikit-learn's ``cv_results_``.
         parameters : list of str, default=None
-            Which parameters, in what order; None is up to eight that differ between
-            candidates, those that the most have.
+            Which parameters, in what order; None is the eight most important ones, as `ParameterImportanceDisplay`
+            measures it, in which candidates differ, the most important one next to the score.
         metric : str, default=None
             Which of several scores; None is the one that decides.
         ax : matplotlib Axes, default=None
@@ -99,8 +97,11 @@ class ParallelCoordinatesDisplay:
         """
         all_trials = read_trial_table(search, metric)
         trial_table = all_trials.select_complete()
-        axes = read_varying_axes(all_trials, parameters, max_axes=MAX_PARAMETERS)
-        return cls(axes=axes, score=trial_table.score, best=trial_table.best, metric=trial_table.metric).plot(ax=ax)
+        axes = read_axes(search, all_trials, parameters)
+        if parameters is None:
+            axes = rank_by_importance(axes, trial_table.score)[MAX_PARAMETERS - 1 :: -1]
+        metric_name = trial_table.described_metric.name
+        return cls(axes=axes, score=trial_table.score, best=trial_table.best, metric=metric_name).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> "ParallelCoordinatesDisplay":
         """Draw.
@@ -116,9 +117,12 @@ class ParallelCoordinatesDisplay:
         """
         colormap = import_optional("matplotlib", "Plotting").colormaps[f"{COLORMAP}_r"]
         n_axes = len(self.axes) + 1
-        ax = make_axes(ax, size=(max(6.4, 1.35 * n_axes), 4.2))
-        low, high = compute_score_limits(self.score)
-        height = np.clip((self.score - low) / (high - low), 0, 1)
+        most_labels = max((len(axis.labels) for axis in self.axes), default=0)
+        ax = make_axes(ax, size=(max(6.4, 1.5 * n_axes), max(4.2, 1.2 + 0.13 * min(most_labels, MAX_LABELS))))
+        scale = ScoreScale.from_scores(self.score, self.metric)
+        low, high = scale.limits
+        height = (scale.clip(self.score) - low) / (high - low)
+        goodness = 1 - height if scale.metric.is_loss else height
         columns = [np.nan_to_num(_spread_choices(axis), nan=ABSENT_POSITION) for axis in self.axes]
         points = np.column_stack([*columns, height])
         drawn = np.flatnonzero(np.isfinite(self.score))
@@ -129,7 +133,7 @@ class ParallelCoordinatesDisplay:
             (line,) = ax.plot(
                 range(n_axes),
                 points[index],
-                color=DARK_COLOR if is_best else colormap(height[index]),
+                color=DARK_COLOR if is_best else colormap(goodness[index]),
                 linewidth=2.6 if is_best else 0.9,
                 alpha=1.0 if is_best else 0.6,
                 marker="o" if is_best or len(drawn) == 1 else None,
@@ -138,12 +142,12 @@ class ParallelCoordinatesDisplay:
                 clip_on=False,
             )
             self.lines_.append(line)
-        self._format_axes(ax, low, high)
+        self._format_axes(ax, scale)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _format_axes(self, ax: "Axes", low: float, high: float) -> None:
-        names = [_break_name(axis.name) for axis in self.axes] + [f"mean\n{self.metric}"]
+    def _format_axes(self, ax: "Axes", scale: ScoreScale) -> None:
+        names = [wrap_name(axis.name, MAX_NAME_LENGTH) for axis in self.axes] + [scale.wrap_label(MAX_NAME_LENGTH)]
         has_absent = any(np.isnan(axis.positions).any() for axis in self.axes)
         ax.set_xticks(range(len(names)), names, fontsize="small")
         ax.xaxis.tick_top()
@@ -155,7 +159,7 @@ class ParallelCoordinatesDisplay:
             self._write_ticks(ax, index, *_make_ticks(axis))
             if np.isnan(axis.positions).any():
                 self._write_ticks(ax, index, [ABSENT_POSITION], ["none"], with_line=False)
-        heights = np.linspace(0, 1, 5)
+        (low, high), heights = scale.limits, np.linspace(0, 1, 5)
         self._write_ticks(ax, len(self.axes), heights, [f"{low + fraction * (high - low):.4g}" for fraction in heights])
 
     def _write_ticks(
@@ -170,16 +174,19 @@ class ParallelCoordinatesDisplay:
         if with_line:
             ax.vlines(index, 0, 1, color=DARK_COLOR, linewidth=0.8, zorder=2.5)
         box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
+        size = "x-small" if len(labels) <= 20 else 5.5
         for height, label in zip(heights, labels, strict=True):
             ax.plot([index - 0.02, index + 0.02], [height, height], color=DARK_COLOR, linewidth=0.8, zorder=4)
-            ax.text(index + 0.05, height, label, fontsize="x-small", va="center", bbox=box, zorder=5)
+            ax.text(index + 0.05, height, label, fontsize=size, va="center", bbox=box, zorder=5)
 
 
 def _make_ticks(axis: ParameterAxis) -> tuple[np.ndarray, list[str]]:
     low, high = axis.compute_limits()
     if axis.is_choice:
         span = max(1, len(axis.labels) - 1)
-        return np.arange(len(axis.labels)) / span if len(axis.labels) > 1 else np.array([0.5]), axis.labels
+        step = -(-len(axis.labels) // MAX_LABELS)
+        labels = [shorten(label, MAX_NAME_LENGTH) for label in axis.labels[::step]]
+        return np.arange(0, len(axis.labels), step) / span if len(axis.labels) > 1 else np.array([0.5]), labels
     if low == high:
         return np.array([0.5]), [format_value(10**low if axis.is_log else low)]
     distinct = np.unique(axis.scaled_positions[np.isfinite(axis.scaled_positions)])
@@ -198,8 +205,3 @@ def _spread_choices(axis: ParameterAxis) -> np.ndarray:
     fraction = np.where(np.isnan(axis.positions), np.nan, axis.positions / span if len(axis.labels) > 1 else 0.5)
     width = 0.25 / max(2, len(axis.labels))
     return fraction + width * ((0.618 * np.arange(len(fraction))) % 1.0 - 0.5)
-
-
-def _break_name(name: str) -> str:
-    """Break a long name after its steps."""
-    return name.replace("__", "__\n") if len(name) > 10 else name

@@ -1,6 +1,6 @@
 """Colours, markers and helpers that all displays share: legible in print, and for the colour-blind."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from sklearn_autotune._compat.messages import make_encodable
 from sklearn_autotune._compat.optional import import_optional
-from sklearn_autotune._compat.types import ArrayLike
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._dimensions import make_value_key
 
@@ -23,15 +22,20 @@ __all__ = [
     "HATCHES",
     "LIGHT_COLOR",
     "MARKERS",
+    "STATUS_NAMES",
     "STATUS_STYLES",
     "TrialStyle",
-    "compute_score_limits",
+    "arrange_cells",
     "draw_legend",
     "encode_choices",
+    "format_ticks",
     "format_value",
     "make_axes",
     "make_logarithmic",
+    "shorten",
+    "shorten_names",
     "split_axes",
+    "wrap_name",
 ]
 
 # Okabe and Ito's palette, told apart with any colour vision; shape or hatch says the same again, for print in grey.
@@ -43,6 +47,9 @@ LIGHT_COLOR = "#B0B0B0"
 COLORMAP = "cividis"  # made for the colour-blind; its lightness rises all the way
 
 MAX_LABEL_LENGTH = 28
+
+# What a status is called in a figure, where its own name says it to those alone who know Optuna.
+STATUS_NAMES: dict[str, str] = {Status.PRUNED: "stopped early", Status.TIMEOUT: "timed out"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +87,16 @@ def make_axes(ax: "Axes | None", *, size: tuple[float, float] = (6.4, 4.0)) -> A
     return pyplot.subplots(figsize=size, layout="constrained")[1]
 
 
-def split_axes(ax: "Axes | None", n: int, *, n_columns: int, size: tuple[float, float], **settings: Any) -> np.ndarray:
-    """Divide the area of some axes, or of a new figure, among several axes.
+def split_axes(
+    ax: "Axes | None",
+    n: int,
+    *,
+    n_columns: int,
+    size: tuple[float, float],
+    wide: Collection[int] = (),
+    **settings: Any,
+) -> np.ndarray:
+    """Divide the area of some axes, or of a new figure, among several axes; the wide ones have a row for themselves.
 
     Returns
     -------
@@ -90,32 +105,38 @@ def split_axes(ax: "Axes | None", n: int, *, n_columns: int, size: tuple[float, 
     ax = make_axes(ax, size=size)
     ax.set_axis_off()
     n_columns = min(n, n_columns)
-    n_rows = -(-n // n_columns)
-    spec: Any = ax.get_subplotspec()
-    grid = spec.subgridspec(n_rows, n_columns, **settings)
-    return np.array([ax.figure.add_subplot(grid[index // n_columns, index % n_columns]) for index in range(n)])
+    cells = arrange_cells(n, n_columns, wide)
+    grid = _make_grid(ax, 1 + cells[-1][0], n_columns, **settings)
+    return np.array([ax.figure.add_subplot(grid[cell]) for cell in cells])
 
 
-def compute_score_limits(scores: ArrayLike) -> tuple[float, float]:
-    """Return limits for an axis of scores, higher being better, that a few bad ones do not flatten.
-
-    What lies more than three times as far below the best as the lower quartile is left out.
+def arrange_cells(n: int, n_columns: int, wide: Collection[int] = ()) -> list[tuple[int, slice]]:
+    """Return row and columns of each of n panels, in order; a wide one has a row for itself.
 
     Examples
     --------
-    >>> low, high = compute_score_limits([0.90, 0.91, 0.92, 0.93, -1000.0])
-    >>> bool(0.8 < low < 0.9), bool(0.93 < high < 0.95)
-    (True, True)
+    >>> arrange_cells(3, 2, wide=[1])
+    [(0, slice(0, 1, None)), (1, slice(0, 2, None)), (2, slice(0, 1, None))]
     """
-    finite = np.asarray(scores, dtype=float)
-    finite = np.sort(finite[np.isfinite(finite)])
-    if not len(finite):
-        return 0.0, 1.0
-    best = finite[-1]
-    spread = best - np.quantile(finite, 0.25)
-    low = finite[finite >= best - 3 * spread][0]
-    margin = 0.05 * (best - low) or 0.05 * abs(best) or 0.05
-    return float(low - margin), float(best + margin)
+    cells, row, column = [], 0, 0
+    for index in range(n):
+        if column == n_columns or (column and index in wide):
+            row, column = row + 1, 0
+        end = n_columns if index in wide else column + 1
+        cells.append((row, slice(column, end)))
+        column = end
+    return cells
+
+
+def _make_grid(ax: Any, n_rows: int, n_columns: int, **settings: Any) -> Any:
+    """Return a grid in the place of some axes, which may have been added to their figure without a grid."""
+    spec = ax.get_subplotspec()
+    if spec is not None:
+        return spec.subgridspec(n_rows, n_columns, **settings)
+    box = ax.get_position()
+    place = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1, "wspace": 0.25, "hspace": 0.5}
+    gridspec = import_optional("matplotlib.gridspec", "Plotting")
+    return gridspec.GridSpec(n_rows, n_columns, figure=ax.figure, **place, **settings)
 
 
 def make_logarithmic(ax: "Axes", first: float, last: float) -> None:
@@ -135,6 +156,72 @@ def draw_legend(ax: "Axes", **settings: Any) -> None:
         ax.legend(handles, labels, **{"framealpha": 0.9, "fontsize": "small", **settings})
 
 
+def shorten(text: str, max_length: int) -> str:
+    """Return a text of at most this length, the middle of a longer one left out.
+
+    Examples
+    --------
+    >>> shorten("LogisticRegression(C=0.1)", 16)
+    'Logisti…n(C=0.1)'
+    """
+    if len(text) <= max_length:
+        return text
+    n_first = (max_length - 1) // 2
+    return f"{text[:n_first]}…{text[len(text) - (max_length - 1 - n_first) :]}"
+
+
+def wrap_name(name: str, max_length: int) -> str:
+    """Return the name of a parameter in lines of at most this length, broken after its steps.
+
+    Examples
+    --------
+    >>> wrap_name("columntransformer__num__simpleimputer__strategy", 26)
+    'columntransformer__num__\\nsimpleimputer__strategy'
+    """
+    lines = [""]
+    for part in name.replace("__", "__\n").split("\n"):
+        if lines[-1] and len(lines[-1]) + len(part) > max_length:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(shorten(line, max_length) for line in lines)
+
+
+def shorten_names(names: Sequence[str]) -> dict[str, str]:
+    """Return for each parameter the last steps of its name, as many as tell it from the others.
+
+    Examples
+    --------
+    >>> shorten_names(["num__imputer__strategy", "rest__imputer__strategy", "svc__C"])
+    {'num__imputer__strategy': 'num…strategy', 'rest__imputer__strategy': 'rest…strategy', 'svc__C': 'C'}
+    """
+    last = [name.rpartition("__")[2] for name in names]
+    short = {}
+    for name, end in zip(names, last, strict=True):
+        steps = name.split("__")[:-1]
+        others = [other for other, other_end in zip(names, last, strict=True) if other_end == end and other != name]
+        if others:
+            telling = [step for step in steps if not all(step in other.split("__") for other in others)]
+            end = f"{telling[0]}…{end}" if telling else name
+        short[name] = end
+    return short
+
+
+def format_ticks(ticks: Sequence[float] | np.ndarray) -> list[str]:
+    """Return evenly spaced numbers as texts with as many decimals as they need, the same for all.
+
+    Examples
+    --------
+    >>> format_ticks([0.85, 0.9, 0.95]), format_ticks([1e9, 2e9])
+    (['0.85', '0.90', '0.95'], ['1e+09', '2e+09'])
+    """
+    values = np.asarray(ticks, dtype=float) + 0.0
+    if len(values) < 2 or not 1e-5 < np.abs(values).max() < 1e6:
+        return [f"{value:.6g}" for value in values]
+    step = abs(values[1] - values[0])
+    n_decimals = next((n for n in range(12) if np.allclose(values, values.round(n), rtol=0, atol=1e-3 * step)), 12)
+    return [f"{value:.{n_decimals}f}" for value in values]
+
+
 def format_value(value: object, *, max_length: int = MAX_LABEL_LENGTH) -> str:
     """Return a short text for any value.
 
@@ -145,12 +232,12 @@ def format_value(value: object, *, max_length: int = MAX_LABEL_LENGTH) -> str:
     ('SVC(C=2.0)', '0.000123', 'rbf', 'None')
     """
     if isinstance(value, float | np.floating):
-        return f"{float(value):.3g}"
+        return f"{float(value):.0f}" if 1e3 <= abs(float(value)) < 1e6 else f"{float(value):.3g}"
     text = value if isinstance(value, str) else getattr(value, "__name__", None) or repr(value)
     text = make_encodable(" ".join(text.split()))  # fonts have no lone surrogates
     if hasattr(value, "get_params") and len(text) > max_length:
         text = f"{type(value).__name__}(…)"
-    return text if len(text) <= max_length else text[: max_length - 1] + "…"
+    return shorten(text, max_length)
 
 
 def encode_choices(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:

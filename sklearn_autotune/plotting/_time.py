@@ -1,6 +1,7 @@
 """TimeDisplay: where the seconds went."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead, read_trial_table
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.plotting._style import COLORS, HATCHES, draw_legend, make_axes
+from sklearn_autotune.plotting._style import COLORS, HATCHES, STATUS_NAMES, draw_legend, make_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,7 @@ FIT, SCORE, OTHER = "fit", "score", "other"
 SHOWN_FIRST = tuple(str(status) for status in (Status.COMPLETE, Status.PRUNED, Status.FAILED))
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class TimeDisplay:
     """Seconds of a search, stacked by phase: of each family of models, or of candidates by how they ended.
 
@@ -59,16 +61,9 @@ class TimeDisplay:
     {'complete': 4}
     """
 
-    def __init__(
-        self,
-        *,
-        seconds: Mapping[str, Mapping[str, float]],
-        counts: Mapping[str, int],
-        wall_seconds: float | None = None,
-    ) -> None:
-        self.seconds = seconds
-        self.counts = counts
-        self.wall_seconds = wall_seconds
+    seconds: Mapping[str, Mapping[str, float]]
+    counts: Mapping[str, int]
+    wall_seconds: float | None = None
 
     @classmethod
     def from_search(cls, search: FittedSearch, *, ax: "Axes | None" = None) -> "TimeDisplay":
@@ -132,7 +127,10 @@ class TimeDisplay:
                 left += widths
         for row, total in zip(rows, left, strict=True):
             ax.annotate(f"{total:.2g} s", (total, row), (4, 0), textcoords="offset points", va="center", fontsize=8)
-        names = [f"{name} ({self.counts[name]})" if name in self.counts else name for name in self.seconds]
+        names = [
+            f"{STATUS_NAMES.get(name, name)} ({self.counts[name]})" if name in self.counts else name
+            for name in self.seconds
+        ]
         ax.set_yticks(rows, names)
         wall = "" if self.wall_seconds is None else f"; {self.wall_seconds:.2g} s by the clock"
         ax.set(xlabel=f"seconds{wall}", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.18 * max(left.max(initial=0), 1e-9)))

@@ -2,12 +2,18 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from sklearn_autotune._compat.html import (
+    render_details,
+    render_heading,
+    render_list,
+    render_paragraphs,
+    render_table,
+    render_terms,
+)
 from sklearn_autotune._compat.optional import import_optional
 
 if TYPE_CHECKING:
@@ -89,50 +95,9 @@ def render_page(title: str, body: Sequence[str]) -> str:
     )
 
 
-def render_heading(text: str, level: int = 2) -> str:
-    """Return a heading."""
-    return f"<h{level}>{escape(text)}</h{level}>"
-
-
-def render_paragraphs(texts: Sequence[str], kind: str = "") -> str:
-    """Return a paragraph for each text."""
-    opening = f'<p class="{kind}">' if kind else "<p>"
-    return "\n".join(f"{opening}{escape(text)}</p>" for text in texts)
-
-
-def render_list(texts: Sequence[str]) -> str:
-    """Return a list with an item for each text."""
-    return "\n".join(["<ul>", *(f"<li>{escape(text)}</li>" for text in texts), "</ul>"])
-
-
-def render_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows with the same keys as a table that scrolls by itself if it is wide.
-
-    Examples
-    --------
-    >>> "<td class=\\"number\\">0.5</td>" in render_table([{"name": "<b>", "score": 0.5}])
-    True
-    """
-    head = "".join(_render_header(name, [row[name] for row in rows]) for name in rows[0])
-    lines = ["<tr>" + "".join(_render_cell(value) for value in row.values()) + "</tr>" for row in rows]
-    top = ['<div class="scroll"><table>', f"<thead><tr>{head}</tr></thead>", "<tbody>"]
-    return "\n".join([*top, *lines, "</tbody></table></div>"])
-
-
-def render_terms(pairs: Mapping[str, Any]) -> str:
-    """Return names with their values, one below the other."""
-    lines = [f"<tr><th>{escape(name)}</th>{_render_cell(value, left=True)}</tr>" for name, value in pairs.items()]
-    return "\n".join(['<div class="scroll"><table class="terms"><tbody>', *lines, "</tbody></table></div>"])
-
-
 def render_code(text: str) -> str:
     """Return code, or anything else in which spaces count."""
     return f"<pre><code>{escape(text)}</code></pre>"
-
-
-def render_details(summary: str, inner: str) -> str:
-    """Return something that opens on a click."""
-    return f"<details><summary>{escape(summary)}</summary>\n{inner}\n</details>"
 
 
 def render_figure(drawn: "Figure", caption: str, alt: str) -> str:
@@ -156,24 +121,3 @@ def render_figure(drawn: "Figure", caption: str, alt: str) -> str:
     data = base64.b64encode(memory.getvalue()).decode("ascii")
     source = f'src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{escape(alt)}"'
     return f"<figure><img {source}>\n<figcaption>{escape(caption)}</figcaption></figure>"
-
-
-def _render_header(name: object, values: Sequence[Any]) -> str:
-    kind = ' class="number"' if any(_is_number(value) for value in values) else ""
-    return f"<th{kind}>{escape(str(name).replace('_', ' '))}</th>"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, float | int | np.number) and not isinstance(value, bool | np.bool_)
-
-
-def _render_cell(value: object, *, left: bool = False) -> str:
-    if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
-        return "<td>–</td>" if left or value is None else '<td class="number">–</td>'
-    if isinstance(value, bool | np.bool_):
-        return f"<td>{'yes' if value else 'no'}</td>"
-    if _is_number(value):
-        shown = f"{float(value):.5g}" if isinstance(value, float | np.floating) else str(value)
-        return f"<td>{shown}</td>" if left else f'<td class="number">{shown}</td>'
-    text = str(value)
-    return f'<td class="wide">{escape(text)}</td>' if len(text) > 40 else f"<td>{escape(text)}</td>"

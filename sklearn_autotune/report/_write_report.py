@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_autotune import plotting
+from sklearn_autotune._compat.html import format_parameters, format_value
 from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune._compat.types import Estimator, FittedSearch
@@ -149,7 +150,7 @@ def _render_search(search: FittedSearch, code: str | None) -> Iterator[str]:
     yield from _render_candidates(trial_table)
     yield from _render_failures(trial_table)
     yield html.render_heading("Settings")
-    yield html.render_terms({name: _format_value(value) for name, value in search.get_params(deep=False).items()})
+    yield html.render_terms({name: format_value(value) for name, value in search.get_params(deep=False).items()})
 
 
 def _render_winner(search: FittedSearch, trial_table: TrialTable, code: str | None) -> Iterator[str]:
@@ -158,7 +159,7 @@ def _render_winner(search: FittedSearch, trial_table: TrialTable, code: str | No
         yield html.render_paragraphs(["None has been chosen."])
         return
     params = trial_table.params[trial_table.best]
-    yield html.render_terms({name: _format_value(value) for name, value in params.items()} or {"parameters": "none"})
+    yield html.render_terms({name: format_value(value) for name, value in params.items()} or {"parameters": "none"})
     weights = getattr(search, "blend_weights_", None)
     if weights:
         yield html.render_heading("The blend", 3)
@@ -273,7 +274,7 @@ def _render_candidates(trial_table: TrialTable) -> Iterator[str]:
             "std": spread[index],
             "folds": trial_table.n_folds[index],
             "seconds": trial_table.seconds[index],
-            "parameters": _format_parameters(trial_table.params[index]),
+            "parameters": format_parameters(trial_table.params[index]),
         }
         for index in order[:MAX_ROWS]
     ]
@@ -337,7 +338,7 @@ def _render_comparison(comparison: Comparison) -> Iterator[str]:
     yield html.render_heading("Folds")
     left_out_columns = ("error", "trace", "best_params")
     rows = [{name: value for name, value in row.items() if name not in left_out_columns} for row in comparison.rows]
-    parameters = [{"best parameters": _format_parameters(row["best_params"])} for row in comparison.rows]
+    parameters = [{"best parameters": _format_best_params(row["best_params"])} for row in comparison.rows]
     yield html.render_table([row | more for row, more in zip(rows, parameters, strict=True)][:MAX_ROWS])
     errors = [row for row in comparison.rows if row["error"] is not None]
     if errors:
@@ -360,16 +361,8 @@ def _render_environment() -> Iterator[str]:
     yield html.render_terms(found | get_versions(VERSIONED_PACKAGES))
 
 
-def _format_parameters(params: object) -> str | None:
-    """Return parameters in a line, numbers with a few digits."""
-    if not isinstance(params, Mapping):
-        return None if params is None else _format_value(params)
-    shown = {
-        name: f"{float(one):.5g}" if isinstance(one, float) else _format_value(one) for name, one in params.items()
-    }
-    return ", ".join(f"{name}={one}" for name, one in shown.items())
-
-
-def _format_value(value: object) -> str:
-    """Return a value as Python spells it, without the line breaks that estimators put in."""
-    return " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
+def _format_best_params(params: object) -> str | None:
+    """Return the best parameters of a method in a line; not every search has a dict of them."""
+    if isinstance(params, Mapping):
+        return format_parameters(params)
+    return None if params is None else format_value(params)

@@ -1,38 +1,75 @@
-"""What all searches are as estimators: how a fit begins, which attributes it sets, and what a pickle holds."""
+"""What all searches are as estimators: how a fit begins, which attributes it sets, what pickles and notebooks hold."""
 
 import logging
+import numbers
 import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import optuna
 from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
+from sklearn_autotune._compat.clock import PhaseTimer
+from sklearn_autotune._compat.html import render_paragraphs, render_parameters, render_view, shorten
+from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune._compat.mlflow import autolog_one_run
-from sklearn_autotune._compat.sklearn import validate_parameter_constraints
+from sklearn_autotune._compat.sklearn import Interval, NotebookViewMixin, StrOptions, validate_parameter_constraints
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune._compat.urls import SecretUrl, has_secret
+from sklearn_autotune.evaluation._metric import Metric, describe_metric
+from sklearn_autotune.evaluation._status import Status, describe_counts
 from sklearn_autotune.progress import TrialProgress
-from sklearn_autotune.search._phase_timer import PhaseTimer
+from sklearn_autotune.progress._search_progress import SearchProgress
+from sklearn_autotune.pruning import FoldRacing
+from sklearn_autotune.search._result_tables import CVResults, Trials
 from sklearn_autotune.search._results import SearchResults, choose_winner, format_trials, report_failures, tabulate
+from sklearn_autotune.search._setup import get_refit_metric
 from sklearn_autotune.search._spec import SearchRun
 from sklearn_autotune.storage._base import hide_secrets
+from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
 __all__ = ["BaseSearch", "get_deployed_model", "get_fold_sizes", "get_phase_timer", "make_progress", "print_n_fits"]
 
 logger = logging.getLogger(__name__)
 
 
-class BaseSearch(BaseEstimator):
+MAX_ERROR_LENGTH = 200  # characters of an error in a notebook
+
+
+class BaseSearch(NotebookViewMixin, BaseEstimator):
     """A search as an estimator."""
 
-    _parameter_constraints: ClassVar[dict[str, Any]]
+    # What each parameter may be, for the check and its message. A search need not have all of these parameters.
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
+        "n_jobs": [numbers.Integral, None],
+        "executor": "no_validation",
+        "cv": ["cv_object"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "error_score": [StrOptions({"raise"}), numbers.Real],
+        "return_train_score": ["boolean"],
+        "sampler": [optuna.samplers.BaseSampler, None],
+        "pruner": [StrOptions({"auto"}), FoldRacing, optuna.pruners.BasePruner, None],
+        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "target_score": [numbers.Real, None],
+        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
+        "callbacks": [list, tuple, None],
+        "storage": "no_validation",
+        "study_name": [str, None],
+        "resume": ["boolean"],
+    }
 
     study_: optuna.Study
-    trials_: dict[str, Any]
-    cv_results_: dict[str, Any]
+    trials_: Trials
+    cv_results_: CVResults
     multimetric_: bool
     best_index_: int
     best_params_: dict[str, Any]
@@ -89,6 +126,43 @@ class BaseSearch(BaseEstimator):
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
 
+    def _render_view(self) -> str:
+        """Return what a notebook shows of a fitted search: the score, the winner, and how the candidates ended."""
+        if not hasattr(self, "trials_"):
+            return ""
+        metric = self._read_metric()
+        score = getattr(self, "best_score_", None)
+        found = f"{metric.format(score)} ({metric.direction})" if score is not None else "fitted"
+        pieces = [*self._render_winner(metric), render_paragraphs(list(self._describe_candidates()), "aside")]
+        return render_view(f"{type(self).__name__}: {found}", pieces)
+
+    def _read_metric(self) -> Metric:
+        """Return the metric that decides; if none does, the first of several."""
+        metrics = self.trials_.metrics
+        name = get_refit_metric(getattr(self, "refit", None))
+        return metrics.get(f"mean_test_{name}") or next(iter(metrics.values()))
+
+    def _render_winner(self, metric: Metric) -> Iterator[str]:
+        """Return the winner's parameters."""
+        if not hasattr(self, "best_index_"):
+            yield render_paragraphs(["No candidate has been chosen."])
+            return
+        is_best = hasattr(self, "best_score_")
+        how = f"is the best, by the mean over {self.n_splits_} folds" if is_best else "has been chosen by refit"
+        where = f"Candidate {self.best_index_} {how}."
+        yield render_paragraphs([where])
+        yield render_parameters(self.best_params_)
+
+    def _describe_candidates(self) -> Iterator[str]:
+        """Return how the candidates ended, and what the first error was."""
+        statuses = [Status(status) for status in self.trials_["status"]]
+        yield f"{describe_counts(statuses)}, in {self._phase_timer.total:.3g} s."
+        if Status.FAILED in statuses:
+            first = statuses.index(Status.FAILED)
+            line = extract_exception_line(self.trials_["error"][first] or "no error was recorded")
+            row = sum(status in MEASURED_STATUSES for status in statuses[:first])
+            yield f"The first that failed is candidate {row}: {shorten(line, MAX_ERROR_LENGTH)}"
+
     def _begin_fit(self) -> float:
         """Drop what an earlier fit has set, and check the parameters; return the time at which the fit began.
 
@@ -111,19 +185,35 @@ class BaseSearch(BaseEstimator):
         self._phase_timer = run.phase_timer
         self._fold_sizes = np.array([(len(fold.train), len(fold.test)) for fold in folds])
         self.study_ = run.study
-        self.trials_ = format_trials(run.records, n_folds=len(folds))
+        self.trials_ = Trials(format_trials(run.records, n_folds=len(folds)))
         table = tabulate(run.records, len(folds), run.spec.results)
         self.multimetric_ = table.is_multimetric
-        self.cv_results_ = table.cv_results
+        self.trials_.metrics = self._describe_metrics(table)
+        self.cv_results_ = CVResults(table.cv_results, self._count_unexpected_gaps(run), hasattr(self, "pruner"))
         results = choose_winner(table, len(folds), run.spec.results)
         if results.best_index is not None:
-            self.best_index_ = results.best_index
+            self.best_index_ = self.trials_.best_row = results.best_index
             self.best_params_ = results.cv_results["params"][results.best_index]
         if results.best_score is not None:
             self.best_score_ = results.best_score
         measured = [record for record in run.records if record.is_measured]
         report_failures(measured, results.cv_results, len(folds), run.spec.results.error_score)
         return results
+
+    def _describe_metrics(self, table: SearchResults) -> dict[str, Metric]:
+        """Return what each mean score of the table is called."""
+        prefix, scorer = "mean_test_", getattr(self, "scorer_", None)
+        names = [name.removeprefix(prefix) for name in table.cv_results if name.startswith(prefix)]
+        if not table.is_multimetric:
+            return {f"{prefix}score": describe_metric(scorer)}
+        scorers = scorer if isinstance(scorer, Mapping) else {}  # a function that returns several scores has no others
+        return {f"{prefix}{name}": describe_metric(scorers.get(name), name) for name in names}
+
+    def _count_unexpected_gaps(self, run: SearchRun) -> int:
+        """Count the candidates that were stopped early; 0 if the user has chosen a pruner, and so knows of them."""
+        if getattr(self, "pruner", "auto") != "auto":
+            return 0
+        return sum(record.outcome.status == Status.PRUNED for record in run.records)
 
     def _publish_partial(self, run: SearchRun) -> None:
         """Set the fitted attributes from the trials so far, as far as they allow."""
@@ -139,12 +229,15 @@ def _is_secret(value: object) -> bool:
     return type(value) is str and "://" in value and has_secret(value)
 
 
-def make_progress(n_trials: int | None, timeout: float | None, verbose: int) -> TrialProgress | None:
-    """Return what shows how a search is doing; None with ``verbose=0``.
+def make_progress(
+    verbose: int, callbacks: Sequence[Callable[..., Any]] | None, stages: Sequence[str] = ()
+) -> SearchProgress:
+    """Return what shows how a search is doing: by ``verbose``, and by the user's callbacks of the type `TrialProgress`.
 
-    From 2 on, the lines that scikit-learn prints for each fold would break a progress bar.
+    From ``verbose=2`` on, the lines that scikit-learn prints for each fold would break a progress bar.
     """
-    return TrialProgress(n_trials, timeout, bar="auto" if verbose == 1 else False) if verbose > 0 else None
+    own = TrialProgress(bar="auto" if verbose == 1 else False) if verbose > 0 else None
+    return SearchProgress(own, callbacks or (), stages)
 
 
 def print_n_fits(verbose: int, n_folds: int, n_candidates: int) -> None:

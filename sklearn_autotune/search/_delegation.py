@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat.sklearn import VisualBlock, is_routing_enabled, raise_for_params
 from sklearn_autotune._compat.types import ArrayLike, MatrixLike, Refit
+from sklearn_autotune.search._result_tables import CVResults
 from sklearn_autotune.search._setup import get_refit_metric
 
 __all__ = ["DelegateMixin", "require_refit"]
@@ -53,7 +54,7 @@ class DelegateMixin:
     refit: Any
     best_estimator_: Any
     scorer_: Any
-    cv_results_: dict[str, Any]
+    cv_results_: CVResults
     multimetric_: bool
 
     @_delegate_to_best_estimator("predict")

@@ -3,12 +3,12 @@
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal
+from os import PathLike
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
 from sklearn.base import MetaEstimatorMixin, clone, is_classifier
-from sklearn.metrics import get_scorer_names
 
 from sklearn_autotune._compat.sklearn import (
     CallbackContexts,
@@ -23,7 +23,8 @@ from sklearn_autotune._compat.sklearn import (
     with_callbacks,
 )
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scoring, Seed
-from sklearn_autotune.evaluation import Evaluation, FinalFit, PlainFit, RungFit, Task, WholeFolds, make_rung_evaluation
+from sklearn_autotune.evaluation import Evaluation, FinalFit, Rung, Task
+from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.pruning import FoldRacing, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
@@ -33,11 +34,15 @@ from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import fit_winner
 from sklearn_autotune.search._routing import make_router, resolve_scorer, route_metadata
 from sklearn_autotune.search._setup import (
+    choose_n_trials,
     choose_pruning_rule,
+    choose_raw_space,
     get_refit_metric,
+    make_evaluation,
     make_space,
-    make_step_cache,
     make_task,
+    warn_of_large_grid,
+    warn_of_unfinished_grid,
 )
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.space._space import RawSpace, Space
@@ -52,15 +57,15 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     """Search over an estimator's parameters, with Optuna choosing the candidates and cross-validation measuring them.
 
     Takes the place of ``GridSearchCV(estimator, param_grid)`` and of ``RandomizedSearchCV(estimator,
-    param_distributions, n_iter=50)``: same attributes, same scorers, same metadata, same warnings. A finite space that
-    ``n_trials`` can cover is searched in full and in `ParameterGrid`'s order; in any other, Optuna's sampler learns
-    from the candidates measured.
+    param_distributions, n_iter=50)``: same arguments, same attributes, same scorers, same metadata, same warnings. A
+    grid is searched in full and in `ParameterGrid`'s order, unless ``n_trials`` is smaller than the grid; in any other
+    space, Optuna's sampler learns from the candidates measured.
 
     Parameters
     ----------
     estimator : estimator
         Anything with ``fit`` that scikit-learn can clone; it is never fitted itself. Needs ``score``, or ``scoring``.
-    param_distributions : dict, list of dict, callable or "auto"
+    param_distributions : dict, list of dict, callable or "auto", default=None
         - dict: parameter name to what it may be. A list, tuple or array is always choices, of any objects (estimators
           are cloned before use); a ``scipy.stats`` distribution, frozen; an Optuna distribution; or an object with
           ``rvs(random_state=...)``, from which samplers cannot learn. Steps and nested estimators: ``step__parameter``.
@@ -68,8 +73,13 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         - callable: ``space(trial)`` returns the candidate as a dict, using Optuna's ``trial.suggest_float`` and
           friends.
         - "auto": a curated space for each known estimator found in ``estimator``, also inside a Pipeline.
-    n_trials : int, default=50
-        How many different candidates are measured at most; equal ones are measured once.
+    param_grid : dict of lists or list of such dicts, default=None
+        ``GridSearchCV``'s name for ``param_distributions``; give one of the two. It takes lists of values only.
+    n_trials : int or "auto", default="auto"
+        How many different candidates are measured at most; equal ones are measured once. "auto" is all points of a
+        grid, which is a space of lists alone, and 50 candidates of any other space, or if you give a ``sampler``.
+    n_iter : int, default=None
+        ``RandomizedSearchCV``'s name for ``n_trials``; give one of the two at most.
     timeout : float, default=None
         Seconds for the whole ``fit``, the final fit included. When only the time for the final fit is left, no
         candidate is started, and none goes on to its next fold. With ``n_jobs`` above 1 running candidates are ended at
@@ -99,8 +109,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, so that a
         splitter that shuffles without a seed, or that can be used only once, gives all candidates the same folds.
     verbose : int, default=0
-        0 prints nothing; 1 to 10 print what scikit-learn's searches print, and show the progress of the search: 1 by a
-        progress bar if the standard error stream is a terminal, otherwise by the log lines of `progress.TrialProgress`.
+        0 is silent. 1 to 10 print what scikit-learn's searches print, and show the progress as `TrialProgress` does.
     pre_dispatch : int or str, default="2*n_jobs"
         Without effect; accepted because scikit-learn's searches have it. ``look_ahead`` limits the running candidates.
     random_state : int, RandomState instance or None, default=None
@@ -143,7 +152,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     look_ahead : int, default=2
         How many candidates may be running before their results are known to the sampler. Unlike ``n_jobs`` it affects
         the result. With a lower number the sampler and the pruner know more results. A higher one keeps more workers
-        busy, at most ``look_ahead`` times the number of folds.
+        busy, at most ``look_ahead`` times the number of folds. A grid that is measured in full keeps all workers busy.
     enqueue : list of dict, default=None
         Candidates to measure first, for instance known good settings. The sampler chooses parameters that are missing.
     callbacks : list of callable, default=None
@@ -218,65 +227,49 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     ['logisticregression__C']
     """
 
-    # What each parameter may be, for the check and its message.
     _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseSearch._parameter_constraints,
         "estimator": [HasMethods(["fit"])],
-        "param_distributions": [dict, list, tuple, callable, StrOptions({"auto"})],
-        "n_trials": [Interval(numbers.Integral, 1, None, closed="left")],
-        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
-        "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
-        "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
-        "n_jobs": [numbers.Integral, None],
-        "executor": "no_validation",
+        "param_distributions": [dict, list, tuple, callable, StrOptions({"auto"}), None],
+        "param_grid": [dict, list, tuple, None],
+        "n_trials": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "n_iter": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "refit": ["boolean", str, callable],
-        "cv": ["cv_object"],
-        "verbose": ["verbose"],
         "pre_dispatch": [numbers.Integral, str],
-        "random_state": ["random_state"],
-        "error_score": [StrOptions({"raise"}), numbers.Real],
-        "return_train_score": ["boolean"],
-        "sampler": [optuna.samplers.BaseSampler, None],
-        "pruner": [StrOptions({"auto"}), FoldRacing, optuna.pruners.BasePruner, None],
         "resource": [str, None],
         "min_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "factor": [Interval(numbers.Real, 1, None, closed="neither")],
         "step_cache": [Interval(numbers.Integral, 0, None, closed="left")],
-        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "target_score": [numbers.Real, None],
-        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
         "enqueue": [list, tuple, None],
-        "callbacks": [list, tuple, None],
-        "storage": "no_validation",
-        "study_name": [str, None],
-        "resume": ["boolean"],
     }
 
     def __init__(
         self,
         estimator: Estimator,
-        param_distributions: RawSpace | Literal["auto"],
+        param_distributions: RawSpace | Literal["auto"] | None = None,
         *,
-        n_trials: int = 50,
+        param_grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]] | None = None,
+        n_trials: int | Literal["auto"] = "auto",
+        n_iter: int | None = None,
         timeout: float | None = None,
         trial_timeout: float | None = None,
         memory_limit: int | None = None,
         scoring: Scoring = None,
         n_jobs: int | None = None,
         executor: object = None,
-        refit: bool | str | Callable = True,
+        refit: bool | str | Callable[..., int] = True,
         cv: CrossValidation = None,
         verbose: int = 0,
         pre_dispatch: int | str = "2*n_jobs",
         random_state: Seed = None,
-        error_score: float | str = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         sampler: optuna.samplers.BaseSampler | None = None,
         pruner: optuna.pruners.BasePruner | FoldRacing | Literal["auto"] | None = "auto",
         resource: str | None = None,
-        min_resources: int | str = "auto",
-        max_resources: int | str = "auto",
+        min_resources: int | Literal["auto"] = "auto",
+        max_resources: int | Literal["auto"] = "auto",
         factor: float = 3,
         step_cache: int = 2**30,
         patience: int | None = None,
@@ -284,13 +277,15 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         look_ahead: int = 2,
         enqueue: Sequence[Mapping[str, Any]] | None = None,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
-        storage: optuna.storages.BaseStorage | str | None = None,
+        storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
         study_name: str | None = None,
         resume: bool = False,
     ) -> None:
         self.estimator = estimator
         self.param_distributions = param_distributions
+        self.param_grid = param_grid
         self.n_trials = n_trials
+        self.n_iter = n_iter
         self.timeout = timeout
         self.trial_timeout = trial_timeout
         self.memory_limit = memory_limit
@@ -334,7 +329,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return cloned
 
     @with_callbacks
-    def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> "OptunaSearchCV":
+    def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> Self:
         """Search, then fit the best candidate on all the data.
 
         Parameters
@@ -365,6 +360,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             If a Dask cluster has no workers any more; the results so far are on the estimator.
         """
         start = self._begin_fit()
+        raw_space = choose_raw_space(self.param_distributions, self.param_grid)
         scorer = resolve_scorer(self.estimator, self.scoring, refit=self.refit, error_score=self.error_score)
         X, y = index_rows(self, X, y)
         params = take_metadata_rows(X, params=params)
@@ -381,32 +377,41 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             return_train_score=self.return_train_score,
             metric=get_refit_metric(self.refit),
         )
-        self.n_splits_ = len(task.folds)
-        space = make_space(self.param_distributions, self.estimator, task.folds, self.enqueue or ())
+        self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
+        space = make_space(raw_space, self.estimator, task.folds, self.enqueue or ())
+        n_trials = choose_n_trials(self.n_trials, self.n_iter, raw_space, space, self.sampler)
         pruning_rule = choose_pruning_rule(
-            space, self.scoring, self.refit, self.n_trials, self.pruner, resource=self.resource, factor=self.factor
+            space, self.scoring, self.refit, n_trials, self.pruner, resource=self.resource, factor=self.factor
         )
+        if self.timeout is None and self.n_trials == "auto" and self.n_iter is None:
+            warn_of_large_grid(n_trials, len(task.folds))
         callback_arguments = make_callback_arguments(self, task.X, task.y, task.fit_params)
         if root is not None:
             root.call_on_fit_task_begin(**callback_arguments)
         contexts = CallbackContexts(self, root, len(task.folds))
-        evaluation, final_fit = self._make_evaluation(task, space, contexts)
-        spec = self._make_spec(task, space, evaluation, pruning_rule, contexts, start)
+        evaluation, final_fit = make_evaluation(
+            clone(self.estimator),
+            task,
+            space.names,
+            verbose=self.verbose,
+            caller=self if contexts.is_active else None,
+            cache_bytes=self.step_cache,
+            n_jobs=self.n_jobs,
+            resource=self.resource,
+            min_resources=self.min_resources,
+            max_resources=self.max_resources,
+            factor=self.factor,
+        )
+        spec = self._make_spec(task, space, n_trials, evaluation, pruning_rule, contexts, start)
         winner = run_search(spec, self._publish, self._publish_partial).winner
-        self.scorer_ = get_scorers(scorer)
+        if self.timeout is not None and (self.patience, self.target_score, self.callbacks) == (None, None, None):
+            warn_of_unfinished_grid(len(self.cv_results_["params"]), n_trials, space)
         curve = () if winner is None else winner.outcome.curve
         if curve:
             self.best_resource_ = final_fit.get_resource_amount(curve)
         if self.refit:
-            # Parameters may be estimators: the winner gets copies, and the ones in cv_results_ stay unfitted.
-            best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
             context = None if root is None else root.subcontext(task_name="refit-with-best-params")
-            self.refit_time_ = fit_winner(best, task, final_fit, curve, context, callback_arguments)
-            self.best_estimator_ = best
-            if hasattr(best, "feature_names_in_"):
-                self.feature_names_in_ = best.feature_names_in_
-            if context is not None:
-                context.call_on_fit_task_end(**callback_arguments)
+            self._refit(task, final_fit, curve, context, callback_arguments)
         if root is not None:
             root.call_on_fit_task_end(**callback_arguments)
         return self
@@ -422,35 +427,23 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
 
     # -- the stages of fit -------------------------------------------------------------------------------------
 
-    def _make_evaluation(self, task: Task, space: Space, contexts: CallbackContexts) -> tuple[Evaluation, FinalFit]:
-        """Choose how a candidate is measured, fold after fold or all folds rung by rung, and how the winner is fitted.
-
-        Raises
-        ------
-        ValueError
-            If the estimator does not have the resource, or the space contains it.
-        """
-        caller = self if contexts.is_active else None
-        step_cache = make_step_cache(self.step_cache, self.n_jobs)
-        folds = WholeFolds(clone(self.estimator), task, self.verbose, caller, step_cache)
-        if self.resource is None:
-            return folds, PlainFit()
-        metric = get_refit_metric(self.refit)
-        rungs = make_rung_evaluation(
-            folds,
-            self.resource,
-            min_resources=self.min_resources,
-            max_resources=self.max_resources,
-            factor=self.factor,
-            metric=metric,
-            searched=space.names,
-        )
-        return rungs, RungFit(self.resource, metric)
+    def _refit(
+        self, task: Task, final_fit: FinalFit, curve: Sequence[Rung], context: Any, callback_arguments: dict[str, Any]
+    ) -> None:
+        """Fit the winner on all rows; parameters may be estimators, of which it gets copies."""
+        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+        self.refit_time_ = fit_winner(best, task, final_fit, curve, context, callback_arguments)
+        self.best_estimator_ = best
+        if hasattr(best, "feature_names_in_"):
+            self.feature_names_in_ = best.feature_names_in_
+        if context is not None:
+            context.call_on_fit_task_end(**callback_arguments)
 
     def _make_spec(
         self,
         task: Task,
         space: Space,
+        n_trials: int,
         evaluation: Evaluation,
         pruning_rule: PruningRule,
         contexts: CallbackContexts,
@@ -469,6 +462,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
                 study_name=self.study_name,
                 resume=self.resume,
                 pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
+                metric=describe_scoring(self.scoring, get_scorers(task.scorer), get_refit_metric(self.refit)),
             ),
             results=ResultsSpec(
                 refit=self.refit,
@@ -478,12 +472,12 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             ),
             execution=self._make_execution_request(evaluation),
             pruning_rule=pruning_rule,
-            make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit)),
+            make_budget=partial(Budget, n_trials, deadline, bool(self.refit)),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
             first_candidates=self.enqueue or (),
             look_ahead=self.look_ahead,
             callbacks=self.callbacks or (),
-            progress=make_progress(self.n_trials, self.timeout, self.verbose),
+            progress=make_progress(self.verbose, self.callbacks),
             contexts=contexts,
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
         )

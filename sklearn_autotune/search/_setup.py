@@ -1,6 +1,7 @@
-"""Make a search's task, space, step cache and pruning rule from its constructor parameters."""
+"""Make a search's task, space, number of trials, evaluation and pruning rule from its constructor parameters."""
 
-from collections.abc import Mapping, Sequence, Sized
+import warnings
+from collections.abc import Collection, Mapping, Sequence, Sized
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -9,20 +10,38 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scorer
-from sklearn_autotune.evaluation import Fold, StepCache, Task
+from sklearn_autotune.evaluation import (
+    Evaluation,
+    FinalFit,
+    Fold,
+    PlainFit,
+    RungFit,
+    StepCache,
+    Task,
+    WholeFolds,
+    make_rung_evaluation,
+)
 from sklearn_autotune.families import auto_space
 from sklearn_autotune.pruning import PruningRequest, PruningRule, choose_rule
 from sklearn_autotune.search._refit_rules import RefitRule
-from sklearn_autotune.space._space import RawSpace, Space, read_space
+from sklearn_autotune.space._space import RawSpace, Space, check_grid, is_grid, read_space
 
 __all__ = [
     "check_positions",
+    "choose_n_trials",
     "choose_pruning_rule",
+    "choose_raw_space",
     "get_refit_metric",
+    "make_evaluation",
     "make_space",
-    "make_step_cache",
     "make_task",
+    "warn_of_large_grid",
+    "warn_of_unfinished_grid",
 ]
+
+DEFAULT_N_TRIALS = 50  # of a space that is no grid
+
+MAX_POINTS_WITHOUT_WARNING = 1000  # of a grid that is searched in full by default
 
 
 def make_task(
@@ -92,6 +111,95 @@ def check_positions(fold: Fold, X: MatrixLike) -> None:
         )
 
 
+def choose_raw_space(param_distributions: Any, param_grid: Any) -> Any:
+    """Return the one of ``param_distributions`` and ``param_grid`` that was given.
+
+    Raises
+    ------
+    ValueError
+        If both were given, or neither.
+    TypeError
+        If ``param_grid`` is no grid.
+    """
+    if param_grid is None and param_distributions is None:
+        raise ValueError(
+            "There is no space to search: give param_distributions, for example {'C': loguniform(1e-3, 1e3)}, or "
+            "param_grid, for example {'C': [0.1, 1, 10]}. For many estimators param_distributions='auto' is a space."
+        )
+    if param_grid is None:
+        return param_distributions
+    if param_distributions is not None:
+        raise ValueError(
+            "param_grid and param_distributions are two names of the same parameter, and both were given. Give one of "
+            "them, and leave the other at None; param_distributions takes lists and distributions side by side."
+        )
+    check_grid(param_grid)
+    return param_grid
+
+
+def choose_n_trials(n_trials: int | str, n_iter: int | None, raw_space: Any, space: Space, sampler: object) -> int:
+    """Return how many candidates are measured at most.
+
+    Parameters
+    ----------
+    n_trials, n_iter, sampler
+        As of `OptunaSearchCV`.
+    raw_space : dict, list of dict, callable or "auto"
+        What `choose_raw_space` has returned.
+    space : Space
+
+    Raises
+    ------
+    ValueError
+        If both ``n_trials`` and ``n_iter`` were given.
+    """
+    if n_iter is not None and n_trials != "auto":
+        raise ValueError(
+            f"n_iter and n_trials are two names of the same parameter, and both were given: n_iter={n_iter}, "
+            f"n_trials={n_trials}. Give one of them."
+        )
+    given = n_trials if n_iter is None else n_iter
+    if not isinstance(given, str):
+        return given
+    is_searched_in_full = space.size is not None and sampler is None and is_grid(raw_space)
+    return space.size if is_searched_in_full and space.size is not None else DEFAULT_N_TRIALS
+
+
+def warn_of_large_grid(n_candidates: int, n_folds: int) -> None:
+    """Warn before the first fit that a search by default takes all points of a large grid.
+
+    Warns
+    -----
+    UserWarning
+        If the grid has more than 1,000 points.
+    """
+    if n_candidates > MAX_POINTS_WITHOUT_WARNING:
+        warnings.warn(
+            f"The grid has {n_candidates:,} points, and all of them are measured: {n_candidates * n_folds:,} fits on "
+            f"{n_folds} folds. n_trials={DEFAULT_N_TRIALS} lets the sampler choose {DEFAULT_N_TRIALS} of them. Ranges, "
+            f"such as loguniform(1e-3, 1e3) in the place of a list, do so too. n_trials={n_candidates} measures all "
+            "without this warning.",
+            stacklevel=2,
+        )
+
+
+def warn_of_unfinished_grid(n_measured: int, n_trials: int, space: Space) -> None:
+    """Warn that the time limit has ended the search of a grid that was to be searched in full.
+
+    Warns
+    -----
+    UserWarning
+        If points of the grid were not measured.
+    """
+    if space.size is not None and n_measured < space.size <= n_trials:
+        warnings.warn(
+            f"The time limit ended the search after {n_measured} of the {space.size} points of the grid. They are "
+            "measured in the order of the grid, so the best point may be among the others. A longer timeout measures "
+            f"all; n_trials={max(1, n_measured)} lets the sampler choose that many from the whole grid.",
+            stacklevel=2,
+        )
+
+
 def make_space(
     raw_space: RawSpace | Literal["auto"],
     estimator: Estimator,
@@ -114,9 +222,55 @@ def make_space(
     return space
 
 
-def make_step_cache(n_bytes: int, n_jobs: int | None) -> StepCache | None:
-    """Return the cache of one worker: the bytes are divided among all of them; None for 0 bytes."""
-    return StepCache(n_bytes // effective_n_jobs(n_jobs)) if n_bytes else None
+def make_evaluation(
+    estimator: Estimator,
+    task: Task,
+    searched: Collection[str],
+    *,
+    verbose: int,
+    caller: Any,
+    cache_bytes: int,
+    n_jobs: int | None,
+    resource: str | None,
+    min_resources: int | str,
+    max_resources: int | str,
+    factor: float,
+) -> tuple[Evaluation, FinalFit]:
+    """Choose how a candidate is measured, fold after fold or all folds rung by rung, and how the winner is fitted.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A clone, which belongs to the evaluation.
+    task : Task
+    searched : collection of str
+        The parameters in the space.
+    verbose, n_jobs, resource, min_resources, max_resources, factor
+        As of `OptunaSearchCV`.
+    caller : estimator or None
+        The search, if it has scikit-learn's callbacks.
+    cache_bytes : int
+        For the step caches of all workers together; 0 caches nothing.
+
+    Raises
+    ------
+    ValueError
+        If the estimator does not have the resource, or the space contains it.
+    """
+    cache = StepCache(cache_bytes // effective_n_jobs(n_jobs)) if cache_bytes else None
+    folds = WholeFolds(estimator, task, verbose, caller, cache)
+    if resource is None:
+        return folds, PlainFit()
+    rungs = make_rung_evaluation(
+        folds,
+        resource,
+        min_resources=min_resources,
+        max_resources=max_resources,
+        factor=factor,
+        metric=task.metric,
+        searched=searched,
+    )
+    return rungs, RungFit(resource, task.metric)
 
 
 def get_refit_metric(refit: object) -> str | None:

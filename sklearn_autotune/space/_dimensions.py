@@ -33,6 +33,7 @@ __all__ = [
     "QuantileDimension",
     "RandomDrawDimension",
     "describe_value",
+    "is_list",
     "make_value_key",
     "read_dimension",
 ]
@@ -354,7 +355,7 @@ def read_dimension(name: str, raw: Any) -> Dimension:
         return NumericDimension(raw)
     if hasattr(raw, "rvs") or _has_quantiles(raw):
         return _read_random(name, raw)
-    if not _is_list(raw):
+    if not is_list(raw):
         raise TypeError(
             f"Parameter distribution for parameter ({name!r}) needs to be a list of choices, a scipy.stats or "
             f"Optuna distribution, or an object with an rvs method, but got {raw!r} (of type "
@@ -367,7 +368,7 @@ def read_dimension(name: str, raw: Any) -> Dimension:
     return ChoiceDimension.from_options(list(raw))
 
 
-def _is_list(raw: object) -> bool:
+def is_list(raw: object) -> bool:
     """Whether a value is an ordered collection; an estimator with ``len``, such as a forest, is not."""
     if isinstance(raw, NON_LIST_TYPES) or hasattr(raw, "get_params"):
         return False

@@ -27,11 +27,21 @@ from sklearn_autotune.space._dimensions import (
     ChoiceDimension,
     Dimension,
     NumericDimension,
+    is_list,
     make_value_key,
     read_dimension,
 )
 
-__all__ = ["BRANCH", "BranchedSpace", "FunctionSpace", "Space", "make_candidate_key", "read_space"]
+__all__ = [
+    "BRANCH",
+    "BranchedSpace",
+    "FunctionSpace",
+    "Space",
+    "check_grid",
+    "is_grid",
+    "make_candidate_key",
+    "read_space",
+]
 
 BRANCH = "(branch)"
 
@@ -117,6 +127,45 @@ def read_space(raw_space: RawSpace) -> "Space":
         if not isinstance(branch, Mapping):
             raise TypeError(f"Parameter distribution is not a dict ({branch!r})")
     return BranchedSpace.from_branches([_read_branch(branch) for branch in branches])
+
+
+def is_grid(raw_space: object) -> bool:
+    """Whether a space is a grid, as `ParameterGrid` takes it: a dict of lists, or a list of such dicts.
+
+    Examples
+    --------
+    >>> is_grid({"C": [1, 10]}), is_grid([{"C": [1, 10]}, {"gamma": (0.1, 1)}])
+    (True, True)
+    >>> from scipy.stats import loguniform
+    >>> is_grid({"C": [1, 10], "gamma": loguniform(1e-3, 1)}), is_grid("auto")
+    (False, False)
+    """
+    branches = [raw_space] if isinstance(raw_space, Mapping) else raw_space
+    if not isinstance(branches, list | tuple):
+        return False
+    return all(isinstance(branch, Mapping) and all(map(is_list, branch.values())) for branch in branches)
+
+
+def check_grid(raw_grid: object) -> None:
+    """Raise TypeError unless ``param_grid`` is a grid, and say where distributions and single values belong."""
+    if is_grid(raw_grid):
+        return
+    branches = [raw_grid] if isinstance(raw_grid, Mapping) else raw_grid
+    wrong: Any = [raw_grid]
+    if isinstance(branches, list | tuple):
+        wrong = [branch for branch in branches if not isinstance(branch, Mapping)]
+        wrong += [
+            {name: raw}
+            for branch in branches
+            if isinstance(branch, Mapping)
+            for name, raw in branch.items()
+            if not is_list(raw)
+        ]
+    raise TypeError(
+        f"param_grid needs to be a dict of lists or a list of such dicts, but it has {wrong[0]!r}. A distribution or "
+        "range belongs in param_distributions, which takes lists too; a single value needs to be wrapped in a list "
+        "with one element."
+    )
 
 
 def make_candidate_key(candidate: Mapping[str, Any]) -> Any:

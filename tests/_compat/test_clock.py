@@ -52,3 +52,43 @@ def test_a_time_limit_ends_a_search_when_its_seconds_are_over_and_not_before():
 
     assert len(enough.cv_results_["params"]) == 4
     assert len(short.cv_results_["params"]) < 100
+
+
+# -- seconds by phase: each second counts for one phase, and for the total --------------------------------------------
+
+
+def test_a_phase_inside_another_counts_for_the_outer_one_alone():
+    timer = clock.PhaseTimer()
+
+    with timer.measure("total"), timer.measure("sampler"), timer.measure("measuring"):
+        time.sleep(0.01)
+
+    assert timer.measuring == 0
+    assert timer.total >= timer.sampler >= 0.01
+
+
+def test_phases_one_after_the_other_add_up():
+    timer = clock.PhaseTimer()
+
+    with timer.measure("total"):
+        for part in ("sampler", "measuring", "sampler"):
+            with timer.measure(part):
+                time.sleep(0.01)
+
+    assert timer.sampler >= 0.02
+    assert timer.measuring >= 0.01
+    assert timer.total >= timer.sampler + timer.measuring
+
+
+def test_seconds_before_an_exception_count_and_the_next_phase_is_measured():
+    timer = clock.PhaseTimer()
+
+    with pytest.raises(ZeroDivisionError), timer.measure("sampler"):
+        raise ZeroDivisionError
+    before = timer.sampler
+    with timer.measure("measuring"):
+        time.sleep(0.01)
+
+    assert before > 0
+    assert timer.sampler == before
+    assert timer.measuring >= 0.01

@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from scipy.stats import loguniform, uniform
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_diabetes, load_iris
@@ -24,6 +25,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_autotune import Comparison, OptunaSearchCV, TunedXGBClassifier, compare
 from sklearn_autotune.analysis._trial_table import compute_paired_interval
 from sklearn_autotune.plotting import AnytimeDisplay, ComparisonDisplay
+from tests.html_page import read_view
 from tests.toys import CountingClassifier, FailingClassifier, read_log
 
 TREE = DecisionTreeClassifier(random_state=0)
@@ -381,3 +383,53 @@ def test_callable_scorers_and_toys_that_score_themselves(iris):
     comparison = compare(methods, X, y, cv=2, scoring=lambda estimator, X, y: estimator.score(X, y), random_state=0)
 
     assert comparison.column("score", "ours").mean() > comparison.column("score", "untuned").mean()
+
+
+# -- in a notebook -------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_shows_the_verdict_and_a_row_for_each_method_with_the_named_score(comparison):
+    page = read_view(comparison._repr_html_())
+
+    assert page.texts().startswith(comparison.verdict())
+    assert page.rows[0] == ["method", "accuracy", "95% interval", "inner score", "seconds", "fits", "failed"]
+    assert [row[0] for row in page.rows[1:]] == comparison.summary["method"]
+    assert page.rows[1][1] == f"{comparison.summary['score'][0]:.5g}"
+    assert "Mean accuracy over 4 outer folds, higher is better" in page.texts()
+
+
+def test_a_notebook_shows_a_loss_with_its_own_sign_and_what_is_missing_as_a_dash():
+    losses = Comparison(
+        made({"<b>": [-1.0, -2.0], "b": [-5.0, None]}).rows, ["<b>", "b"], [], "neg_mean_squared_error", 0.25
+    )
+
+    page = read_view(losses._repr_html_())
+
+    assert page.rows[0][1] == "mean squared error"
+    assert [row[:2] for row in page.rows[1:]] == [["<b>", "1.5"], ["b", "5"]]
+    assert page.rows[1][3:5] == ["–", "–"]
+    assert page.rows[2][-1] == "1"
+    assert "lower is better" in page.texts()
+
+
+def test_a_notebook_shows_an_inner_score_only_where_it_is_of_the_same_metric(iris):
+    by_loss = GridSearchCV(TREE, SPACE, cv=3, scoring="neg_log_loss")
+    found = compare(
+        {"by accuracy": GridSearchCV(TREE, SPACE, cv=3), "by loss": by_loss},
+        *iris,
+        cv=2,
+        random_state=0,
+        baselines=False,
+    )
+
+    inner = {row[0]: row[3] for row in read_view(found._repr_html_()).rows[1:]}
+
+    assert inner["by loss"] == "–"
+    assert float(inner["by accuracy"]) == pytest.approx(found.column("inner_score", "by accuracy").mean(), abs=1e-4)
+
+
+def test_the_text_of_a_comparison_is_its_table(comparison):
+    assert repr(comparison) == str(comparison)
+    assert len(repr(comparison)) < 1_000
+    with sklearn.config_context(display="text"):
+        assert comparison._repr_html_() is None

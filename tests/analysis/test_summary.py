@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn
 from optuna.distributions import FloatDistribution
 from scipy.stats import uniform
 from sklearn.datasets import load_iris
@@ -10,6 +11,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, summarize
+from tests.html_page import read_view
 from tests.toys import CountingClassifier, FailingClassifier
 
 X, Y = np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2
@@ -55,8 +57,8 @@ def test_the_first_error_is_told():
     summary = summarize(search)
 
     assert summary.first_error == "ValueError: the toy fails on purpose."
-    assert "2 of 3 failed; the first, trial 1, with ValueError: the toy fails on purpose." in str(summary)
-    assert any("conditions" in step for step in summary.next_steps)
+    assert "2 of 3 failed; the first, candidate 1, with ValueError: the toy fails on purpose." in str(summary)
+    assert any("a list of dicts" in step for step in summary.next_steps)
 
 
 def test_a_winner_at_the_end_of_a_range_is_told():
@@ -68,7 +70,7 @@ def test_a_winner_at_the_end_of_a_range_is_told():
     summary = summarize(search)
 
     assert summary.edges == ["a (smallest)"]
-    assert any("A wider range for a" in step for step in summary.next_steps)
+    assert any("A wider range for a in param_distributions" in step for step in summary.next_steps)
 
 
 def test_the_inner_score_is_held_against_new_rows():
@@ -80,7 +82,8 @@ def test_the_inner_score_is_held_against_new_rows():
     summary = summarize(search, X_test, y_test)
 
     assert summary.held_out_score == pytest.approx(search.score(X_test, y_test))
-    assert f"On the rows held out it is {summary.held_out_score:.5g}" in str(summary)
+    assert summary.metric.name == "neg_log_loss"
+    assert f"On the rows held out, log loss is {-summary.held_out_score:.5g}" in str(summary)
 
 
 def test_scikit_learns_searches_and_selectors_have_a_summary_too():
@@ -103,3 +106,25 @@ def test_one_candidate_and_one_fold_are_enough_for_a_summary():
 def test_what_is_not_fitted_has_no_summary():
     with pytest.raises(ValueError, match="pass a search, fitted"):
         summarize(OptunaSearchCV(CountingClassifier(), {"a": [1]}))
+
+
+# -- in a notebook -------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_shows_the_sentences_and_the_next_steps_as_text():
+    summary = summarize(search_grid([0, 1, 1.5, 2, 2.5, 3]))
+    summary.sentences.append("A parameter is called <b> & more.")
+
+    page = read_view(summary._repr_html_())
+
+    assert page.texts().startswith("Summary of 6 candidates 6 candidates in ")
+    assert "A parameter is called <b> & more." in page.texts()
+    assert [tag for tag, _ in page.tags].count("li") == len(summary.next_steps) > 0
+
+
+def test_the_text_of_a_summary_is_its_sentences():
+    summary = summarize(search_grid([0, 1, 2]))
+
+    assert repr(summary) == str(summary)
+    with sklearn.config_context(display="text"):
+        assert summary._repr_html_() is None

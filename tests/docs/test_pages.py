@@ -1,6 +1,8 @@
-"""Every page's Python runs, and its links lead somewhere."""
+"""Every page's Python runs and prints what the page shows, and its links lead somewhere."""
 
+import io
 import re
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ DOCS = ROOT / "docs"
 MADE = {DOCS / "changes.md", *(DOCS / "benchmarks").glob("*"), *(DOCS / "_build").rglob("*.md")}  # by building the site
 PAGES = [README, *sorted(set(DOCS.rglob("*.md")) - MADE)]
 
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
@@ -36,7 +39,30 @@ def test_the_python_on_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatc
     with sklearn.config_context(), threadpool_limits(1):
         for block in blocks:
             lines_before = text.count("\n", 0, block.start(1))  # so that a traceback points into the page
-            exec(compile("\n" * lines_before + block[1], str(page), "exec"), namespace)
+            printed = io.StringIO()
+            with redirect_stdout(printed):
+                exec(compile("\n" * lines_before + block[1], str(page), "exec"), namespace)
+            if block[2] is not None:
+                assert_shown(block[2], printed.getvalue())
+
+
+def assert_shown(shown, printed):
+    """Compare what a page shows with what its block prints: the words exactly, and scores to a few per cent.
+
+    Numbers with three decimals or more are scores and parameters. Others may be seconds, which nobody can repeat.
+    """
+    assert NUMBER.sub("#", shown).split() == NUMBER.sub("#", printed).split()
+    for there, here in zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True):
+        if len(there.partition(".")[2]) >= 3:
+            assert float(here) == pytest.approx(float(there), rel=0.05, abs=0.01), (there, here)
+
+
+def test_a_page_that_shows_another_score_than_its_block_prints_is_noticed():
+    assert_shown("r2 0.496 in 3.1 s\n", "r2 0.497  in 0.2 s\n")
+    with pytest.raises(AssertionError):
+        assert_shown("r2 0.496\n", "r2 0.396\n")
+    with pytest.raises(AssertionError):
+        assert_shown("r2 0.496\n", "accuracy 0.496\n")
 
 
 @each_page

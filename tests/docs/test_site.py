@@ -128,13 +128,39 @@ def test_the_version_in_the_reference_is_not_written_by_hand():
 # -- what the blocks print -----------------------------------------------------------------------------------------
 
 
-def test_what_a_block_prints_can_be_shown_below_it():
-    page = "A\n\n```python\nx = 1\n```\n\nB\n\n```python\nprint(x)\nprint(x + 1)\n```\n\nC\n"
-    conf = runpy.run_path(str(ROOT / "docs" / "conf.py"))
+def load_conf():
+    return runpy.run_path(str(ROOT / "docs" / "conf.py"))
 
-    assert conf["with_output"](page, "page") == page.replace("```\n\nC", "```\n\n```text\n1\n2\n```\n\nC")
+
+def test_what_a_block_prints_is_shown_below_it(tmp_path):
+    page = "A\n\n```python\nx = 1\n```\n\nB\n\n```python\nprint(x)\nprint(x + 1)\n```\n\nC\n"
+    shown = page.replace("```\n\nC", "```\n\n```text\n1\n2\n```\n\nC")
+    add_output = load_conf()["add_output"]
+
+    assert add_output(page, "page", tmp_path) == shown
+    assert add_output(shown.replace("1\n2", "stale"), "page", tmp_path) == shown
     with pytest.raises(ZeroDivisionError):
-        conf["with_output"]("```python\n1 / 0\n```\n", "page")
+        add_output("```python\n1 / 0\n```\n", "page", tmp_path)
+
+
+def test_the_value_of_the_last_line_of_a_block_is_shown_as_in_a_notebook(tmp_path):
+    class_with_view = "```python\nclass View:\n    def _repr_html_(self):\n        return '<b>1</b>'\n```\n\n"
+    page = class_with_view + "```python\nView()\n```\n\n```python\n1 + 1\n```\n\n```python\nNone\n```\n"
+    shown = load_conf()["add_output"](page, "page", tmp_path)
+
+    assert "View()\n```\n\n```{raw} html\n<b>1</b>\n```\n" in shown
+    assert "1 + 1\n```\n\n```text\n2\n```\n" in shown
+    assert shown.endswith("```python\nNone\n```\n")
+
+
+def test_a_picture_that_a_block_draws_is_shown_below_it_once(tmp_path):
+    draw = "```python\nfrom pathlib import Path\n\nPath('a.png').touch()\n```\n"
+    add_output = load_conf()["add_output"]
+
+    assert add_output(draw, "guides/page", tmp_path) == draw.rstrip() + "\n\n![a](/output/guides-page-a.png)\n"
+    assert (tmp_path / "guides-page-a.png").exists()
+    already = draw + "\n![mine](../images/a.png)\n"
+    assert add_output(already, "guides/page", tmp_path) == already
 
 
 # -- the site ------------------------------------------------------------------------------------------------------
@@ -163,12 +189,26 @@ def site(tmp_path_factory):
     shutil.copytree(
         ROOT / "docs",
         copy / "docs",
-        ignore=shutil.ignore_patterns("_build", "generated", "benchmarks", "changes.md", "names.rst"),
+        ignore=shutil.ignore_patterns("_build", "generated", "output", "benchmarks", "changes.md", "names.rst"),
     )
     shutil.copytree(ROOT / "benchmarks" / "results", copy / "benchmarks" / "results")
     shutil.copy(ROOT / "CHANGELOG.md", copy)
     made = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html", "docs", "html"],
+        [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-W",
+            "--keep-going",
+            "-n",
+            "-q",
+            "-D",
+            "run_blocks=0",
+            "-b",
+            "html",
+            "docs",
+            "html",
+        ],
         cwd=copy,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -204,5 +244,7 @@ def test_every_page_is_in_the_contents(site):
     index = {urlsplit(target).path for target in Page(site / "index.html").targets}
     for page in (ROOT / "docs").rglob("*.md"):
         name = page.relative_to(ROOT / "docs").with_suffix(".html").as_posix()
-        if name.startswith(("tutorials/", "guides/", "explanation/", "reference/", "contributing")):
+        if name.startswith(
+            ("tutorials/", "guides/", "examples/", "explanation/", "reference/", "installation", "contributing")
+        ):
             assert name in index

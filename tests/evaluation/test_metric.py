@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names, make_scorer, mean_absolute_error, roc_auc_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import all_estimators
 
+from sklearn_autotune._compat.sklearn import PassthroughScorer
 from sklearn_autotune.evaluation._defaults import make_log_loss_scorer
 from sklearn_autotune.evaluation._metric import Metric, describe_metric
 
@@ -32,11 +36,29 @@ def test_scikit_learns_scorers_have_its_names(name):
         (LogisticRegression(), "accuracy"),
         (make_pipeline(StandardScaler(), make_pipeline(Ridge())), "r2"),
         (TransformedTargetRegressor(), "r2"),
+        (KNeighborsClassifier(), "accuracy"),
+        (DummyRegressor(), "r2"),
+        (PoissonRegressor(), "d2"),
         (KMeans(), "score"),
     ],
 )
 def test_an_estimators_own_score_has_the_name_of_what_it_computes(estimator, name):
     assert describe_metric(check_scoring(estimator)) == Metric(name)
+
+
+def test_the_own_score_of_scikit_learns_classifiers_and_regressors_has_a_name():
+    kinds = {**dict(all_estimators("classifier")), **dict(all_estimators("regressor"))}
+    own = {name: get_passthrough_scorer(kind) for name, kind in kinds.items() if hasattr(kind, "score")}
+
+    unnamed = {name for name, scorer in own.items() if describe_metric(scorer) == Metric("score")}
+
+    # Their score depends on a parameter, or is that of the estimator inside.
+    assert unnamed <= {"LogisticRegressionCV", "RANSACRegressor", "SelfTrainingClassifier"}
+
+
+def get_passthrough_scorer(kind):
+    """The stand-in for the ``score`` of a class, which need not be constructed."""
+    return PassthroughScorer(object.__new__(kind))
 
 
 def count_hits(estimator, X, y):

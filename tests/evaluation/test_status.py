@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.evaluation._status import Status, describe_counts
 
 
 @pytest.mark.parametrize("status", Status)
@@ -18,3 +18,13 @@ def test_a_status_is_its_text_wherever_it_goes(status):
     assert pickle.loads(pickle.dumps(status)) is status is Status(text)
     assert (np.array([text, "other"], dtype=object) == status).tolist() == [True, False]
     assert {text: 1}[status] == 1
+
+
+def test_counts_are_in_words_and_leave_out_duplicates():
+    statuses = ["failed", "complete", "pruned", "duplicate", "timeout", "cancelled", "complete"]
+
+    assert describe_counts(statuses) == (
+        "6 candidates: 2 complete, 1 stopped early, 1 failed, 1 unfinished when the time was up, 1 cancelled"
+    )
+    assert describe_counts(["complete"]) == "1 candidate: 1 complete"
+    assert describe_counts(["duplicate"]) == "0 candidates"

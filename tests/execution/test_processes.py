@@ -18,6 +18,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.evaluation import WorkItem
 from sklearn_autotune.exceptions import WorkerSetupError
+from sklearn_autotune.execution._kept_workers import end_kept_workers
 from sklearn_autotune.execution._processes import ProcessExecutor
 from tests.toys import (
     CountingClassifier,
@@ -59,9 +60,15 @@ def scratch(tmp_path, monkeypatch):
 
 @pytest.fixture
 def left_behind(scratch):
-    """What is left of workers and files when it is called."""
+    """What is left of workers and files when it is called, workers that are kept for the next search apart."""
+    end_kept_workers()
     before = set(workers_of(os.getpid()))
-    return lambda: [*(set(workers_of(os.getpid())) - before), *scratch.iterdir()]
+
+    def look():
+        end_kept_workers()
+        return [*(set(workers_of(os.getpid())) - before), *scratch.iterdir()]
+
+    return look
 
 
 # -- deaths ----------------------------------------------------------------------------------------------------------

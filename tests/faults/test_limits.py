@@ -9,6 +9,7 @@ import pytest
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.execution import make_executor
 from sklearn_autotune.execution._in_process import InProcessExecutor
+from sklearn_autotune.execution._kept_workers import end_kept_workers
 from sklearn_autotune.execution._processes import ProcessExecutor
 from tests.faults.nightly import at_night
 from tests.toys import (
@@ -55,6 +56,7 @@ def others_as_undisturbed(search, undisturbed, lost):
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=at_night)])
 def test_a_candidate_that_hangs_costs_one_candidate(data, n_jobs):
     """Without a limit this test would not end."""
+    end_kept_workers()
     before = set(workers_of(os.getpid()))
     space = {"a": [1, 2, 9, 3]}
     undisturbed = OptunaSearchCV(CountingClassifier(), space, cv=2).fit(*data)
@@ -66,6 +68,7 @@ def test_a_candidate_that_hangs_costs_one_candidate(data, n_jobs):
     assert search.trials_["seconds"][2] >= 0.8
     assert others_as_undisturbed(search, undisturbed, [2])
     assert search.best_params_ == {"a": 3}
+    end_kept_workers()
     assert set(workers_of(os.getpid())) <= before
 
 

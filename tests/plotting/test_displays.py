@@ -143,7 +143,7 @@ def test_history_shows_the_score_that_is_asked_for():
     assert OptimizationHistoryDisplay.from_search(search).metric == "neg_log_loss"
     display = OptimizationHistoryDisplay.from_search(search, metric="accuracy")
     assert display.score.tolist() == search.cv_results_["mean_test_accuracy"].tolist()
-    assert display.ax_.get_ylabel() == "mean accuracy"
+    assert display.ax_.get_ylabel() == "accuracy (higher is better)"
 
 
 # -- curves --------------------------------------------------------------------------------------------------------

@@ -25,7 +25,9 @@ from tests.toys import CountingClassifier, read_log, table
 ARGUMENTS = {
     "estimator": KNeighborsClassifier(),
     "param_distributions": {"n_neighbors": []},
+    "param_grid": {"n_neighbors": 3},
     "n_trials": 0,
+    "n_iter": 0,
     "timeout": -1,
     "trial_timeout": -1,
     "memory_limit": -1,

@@ -1,0 +1,178 @@
+"""Worker processes that outlive a search, so that the next one in this process need not wait for theirs to start.
+
+Starting a worker takes a second or more, nearly all of it imports. When a search ends, its idle workers let go of its
+data and are kept. The next search takes them, if a new process would start in the same surroundings and import the same
+files.
+"""
+
+import atexit
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import BrokenExecutor, Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from joblib import cpu_count
+from joblib.externals.loky import ProcessPoolExecutor
+
+from sklearn_autotune.execution._worker import release_process
+
+__all__ = ["KEPT_SECONDS", "WorkerProcess", "end_kept_workers"]
+
+KEPT_SECONDS = 60.0  # for which an idle worker is kept
+MAX_ANSWER_SECONDS = 5.0
+MAX_SUBMIT_SECONDS = 1.0
+
+
+CHANGES_ALL_THE_TIME = {"PYTEST_CURRENT_TEST"}  # environment variables that say nothing of how a process runs
+
+
+def _read_environment() -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(item for item in os.environ.items() if item[0] not in CHANGES_ALL_THE_TIME))
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What a new process takes from this one when it starts."""
+
+    pid: int = field(default_factory=os.getpid)
+    folder: str = field(default_factory=os.getcwd)
+    path: tuple[str, ...] = field(default_factory=lambda: tuple(sys.path))
+    environment: tuple[tuple[str, str], ...] = field(default_factory=_read_environment)
+
+
+class WorkerProcess:
+    """A process with one worker.
+
+    Parameters
+    ----------
+    env : dict of str to str
+        Environment variables of the process, beside those of this one.
+
+    Attributes
+    ----------
+    future : Future
+        The last call that was submitted.
+    """
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = dict(env)
+        self._surroundings = _Surroundings()
+        self._module_times: dict[str, int] | None = None
+        self._pool = ProcessPoolExecutor(max_workers=1, env=self.env)
+        self.future: Future[Any] = self._pool.submit(os.getpid)
+
+    @classmethod
+    def take(cls, env: Mapping[str, str]) -> "WorkerProcess":
+        """Return a kept process that is like a new one, or a new one."""
+        while (kept := _take_kept(dict(env))) is not None:
+            if kept.is_as_new():
+                return kept
+            kept.kill()
+        return cls(env)
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Call a function in the process.
+
+        Raises
+        ------
+        BrokenExecutor
+            If the process has died.
+        """
+        self.future = self._pool.submit(function, *args)
+        return self.future
+
+    def is_as_new(self) -> bool:
+        """Whether the process is alive, and a new one would start with the same surroundings and modules."""
+        if self._module_times is None or self._surroundings != _Surroundings():
+            return False
+        if any(_get_change_time(path) != seen for path, seen in self._module_times.items()):
+            return False
+        try:
+            self.submit(os.getpid).result(timeout=MAX_ANSWER_SECONDS)
+        except (BrokenExecutor, TimeoutError):
+            return False
+        return True
+
+    def keep(self) -> None:
+        """Empty the process of its search's data, and keep it for another search; end it if that fails."""
+        try:
+            self._module_times = self.submit(release_process).result(timeout=MAX_ANSWER_SECONDS)
+        except (BrokenExecutor, TimeoutError):
+            self._module_times = None
+        if self._module_times is None or not _keep(self):
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process."""
+        # loky's own thread fails if its pool is shut down before it has submitted the work.
+        latest_time = time.monotonic() + MAX_SUBMIT_SECONDS
+        while not (self.future.running() or self.future.done()) and time.monotonic() < latest_time:
+            time.sleep(0.001)
+        self._pool.shutdown(wait=True, kill_workers=True)
+
+
+def _get_change_time(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None
+
+
+_lock = threading.Lock()
+_kept: list[WorkerProcess] = []
+_timer: threading.Timer | None = None
+
+
+def _keep(process: WorkerProcess) -> bool:
+    """Keep a process for a while; returns False if there are enough already."""
+    with _lock:
+        if len(_kept) >= cpu_count():
+            return False
+        _kept.append(process)
+        _start_timer()
+    return True
+
+
+def _take_kept(env: dict[str, str]) -> WorkerProcess | None:
+    with _lock:
+        for process in _kept:
+            if process.env == env:
+                _kept.remove(process)
+                return process
+    return None
+
+
+def _start_timer() -> None:
+    global _timer
+    if _timer is not None:
+        _timer.cancel()
+    _timer = threading.Timer(KEPT_SECONDS, end_kept_workers)
+    _timer.daemon = True
+    _timer.start()
+
+
+def end_kept_workers() -> None:
+    """End the worker processes that are kept for another search."""
+    with _lock:
+        ended = _kept[:]
+        _kept.clear()
+        if _timer is not None:
+            _timer.cancel()
+    for process in ended:
+        process.kill()
+
+
+def _forget_kept_workers() -> None:
+    """After a fork: the processes are those of the parent."""
+    global _lock, _timer
+    _lock, _timer = threading.Lock(), None
+    _kept.clear()
+
+
+atexit.register(end_kept_workers)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_kept_workers)

@@ -1,0 +1,69 @@
+"""Which parameters come first in a display: those that matter most for the score."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+
+from sklearn_autotune._compat.optuna import quiet_optuna
+from sklearn_autotune.plotting._axes import ParameterAxis
+
+__all__ = ["compute_importances", "rank_by_importance"]
+
+
+def rank_by_importance(axes: Sequence[ParameterAxis], score: np.ndarray) -> list[ParameterAxis]:
+    """Return axes of parameters, the most important one first; those of equal importance keep their order.
+
+    Parameters
+    ----------
+    axes : sequence of ParameterAxis
+        Each with the positions of all candidates.
+    score : ndarray of float of shape (n_candidates,)
+        Higher is better; NaN for candidates that do not count.
+
+    Returns
+    -------
+    axes : list of ParameterAxis
+    """
+    importances = _measure_importances(axes, score)
+    return sorted(axes, key=lambda axis: -importances.get(axis.name, 0.0))
+
+
+def compute_importances(
+    study: optuna.Study, evaluator: optuna.importance.BaseImportanceEvaluator | None = None
+) -> dict[str, float]:
+    """Return the importances of a study's parameters, by PED-ANOVA unless another evaluator is given."""
+    evaluator = evaluator or optuna.importance.PedAnovaImportanceEvaluator()
+    with warnings.catch_warnings():
+        # A parameter that only some candidates have is ordinary, and that few of them say little is documented.
+        warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
+        return optuna.importance.get_param_importances(study, evaluator=evaluator)
+
+
+def _measure_importances(axes: Sequence[ParameterAxis], score: np.ndarray) -> dict[str, float]:
+    """Measure them on a study of these candidates, so that searches without a study have them, and every score."""
+    varying = {axis.name: axis for axis in axes if axis.varies}
+    distributions = {name: _make_distribution(axis) for name, axis in varying.items()}
+    known = np.flatnonzero(np.isfinite(score))
+    if len(varying) < 2 or len(np.unique(score[known])) < 2:
+        return {}
+    trials = []
+    for index in known.tolist():
+        params = {name: axis.positions[index] for name, axis in varying.items() if np.isfinite(axis.positions[index])}
+        params = {name: int(one) if varying[name].is_choice else float(one) for name, one in params.items()}
+        own = {name: distributions[name] for name in params}
+        trials.append(optuna.trial.create_trial(params=params, distributions=own, value=float(score[index])))
+    with quiet_optuna(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # if so many scores are equal that nothing can be measured, the order is kept
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+        study.add_trials(trials)
+        return compute_importances(study)
+
+
+def _make_distribution(axis: ParameterAxis) -> BaseDistribution:
+    if axis.is_choice:
+        return CategoricalDistribution(tuple(range(len(axis.labels))))
+    positions = axis.positions[np.isfinite(axis.positions)]
+    return FloatDistribution(float(positions.min()), float(positions.max()), log=axis.is_log)
