@@ -14,7 +14,7 @@ import optuna
 from optuna.trial import TrialState
 
 from sklearn_autotune._compat.digest import compute_digest
-from sklearn_autotune._compat.messages import make_encodable
+from sklearn_autotune._compat.messages import make_encodable, suggest_name
 from sklearn_autotune._compat.optuna import name_metric, quiet_optuna
 from sklearn_autotune._compat.urls import redact_text, select_cause
 from sklearn_autotune.evaluation import Task
@@ -190,13 +190,15 @@ def _open_storage(storage: object) -> tuple[StorageBackend, set[str]]:
 
     Two processes that open an empty database at the same time both create Optuna's tables, and one of them fails.
     """
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     chosen = choose_backend(storage)
     for pause in (0.5, 2.0):
         try:
             backend = chosen.open(storage)
             return backend, set(optuna.get_all_study_names(storage=backend.storage))
+        except ArgumentError:  # a URL that no second try makes right
+            raise
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             logger.info("The storage could not be opened, and is tried again: %s", redact_text(str(error)))
             time.sleep(pause)
@@ -204,13 +206,27 @@ def _open_storage(storage: object) -> tuple[StorageBackend, set[str]]:
     return backend, set(optuna.get_all_study_names(storage=backend.storage))
 
 
+# Databases that Optuna is used with, for messages; SQLAlchemy knows more.
+DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
+
+
 @contextmanager
 def _convert_storage_errors(name: str) -> Iterator[None]:
     """Raise StudyStorageError, with the name of the storage, if it cannot be read."""
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
     try:
         yield
+    except NoSuchModuleError as error:
+        scheme = name.partition("://")[0].partition("+")[0]
+        raise StudyStorageError(
+            f"The storage {name!r} cannot be read. For a file, write sqlite:///FILE. No database is called {scheme!r}"
+            f"{suggest_name(scheme, DATABASES)}"
+        ) from error
+    except ImportError as error:
+        raise StudyStorageError(
+            f"The storage {name!r} cannot be read: {error.__cause__ or error}. Install the driver of the database."
+        ) from error
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, OSError) as error:
         raise StudyStorageError(
             f"The storage {name!r} cannot be read: {redact_text(str(error.__cause__ or error))}. If it is a file, see "
