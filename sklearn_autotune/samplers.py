@@ -28,9 +28,9 @@ Group = dict[str, BaseDistribution]
 class RustTPESampler(BaseSampler):
     """Optuna's default algorithm, a tree-structured Parzen estimator (TPE), computed several times faster in Rust.
 
-    It needs ``rustuna``, an optional package of the Optuna organisation (``pip install sklearn-autotune[fast]``). Use it
-    if an evaluation takes only milliseconds, or for thousands of trials. If a fit takes seconds, the time of the
-    sampler does not matter.
+    It needs ``rustuna``, an optional package of the Optuna organisation (``pip install sklearn-autotune[fast]``). Use
+    this sampler if an evaluation takes only milliseconds, or for thousands of trials. If a fit takes seconds, the time
+    of the sampler does not matter.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ class RustTPESampler(BaseSampler):
       them (Optuna's "constant liar").
     * It tells failed trials as failed. They have no influence, as in Optuna.
 
-    The sampler works for one objective only. It is not faster with ``HyperbandPruner``: that pruner shows a sampler only
-    the trials of one bracket, so the model is computed anew for each proposal.
+    The sampler works for one objective only. It is not faster with ``HyperbandPruner``: that pruner shows a sampler
+    only the trials of one bracket, so the model is computed anew for each proposal.
 
     Examples
     --------
