@@ -5,10 +5,11 @@ Nothing is said twice: the contents at the side are the lists of index.md, the r
 
 import ast
 import io
+import logging
 import re
 import shutil
 import warnings
-from contextlib import chdir, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -153,8 +154,20 @@ def add_output(text, name, pictures=DOCS / "output"):
             parts.append(f"![{path.stem}](/output/{copy})")
         return "\n\n".join(parts)
 
-    with TemporaryDirectory() as folder, chdir(folder), sklearn.config_context():
+    with TemporaryDirectory() as folder, chdir(folder), sklearn.config_context(), unchanged_logging():
         return BLOCK.sub(run, text)
+
+
+@contextmanager
+def unchanged_logging():
+    """Take back what a page does to the root logger, so that later pages do not log."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 def run_as_a_cell(code, name, namespace):
