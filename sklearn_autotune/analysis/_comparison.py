@@ -30,7 +30,8 @@ from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method,
 from sklearn_autotune.analysis._trial_table import compute_mean_interval, compute_paired_interval
 from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
-from sklearn_autotune.evaluation._metric import Metric
+from sklearn_autotune.evaluation._metric import Metric, describe_scoring
+from sklearn_autotune.progress import MethodProgress
 from sklearn_autotune.search._setup import check_positions
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.storage._study import draw_seed
@@ -142,8 +143,11 @@ def compare(
         for number, fold in enumerate(folds)
         for name, method in (*methods.items(), *baseline_methods.items())
     ]
+    metric = Metric() if scoring is score_by_own_method else describe_scoring(scoring, task.scorer)
     for callback in callbacks or ():
-        if hasattr(callback, "begin"):
+        if isinstance(callback, MethodProgress):
+            callback.begin(len(fits), metric)
+        elif hasattr(callback, "begin"):
             callback.begin(len(fits))
     rows = []
     for row in Parallel(n_jobs=n_jobs, return_as="generator")(fits):
@@ -158,7 +162,7 @@ def compare(
         rows=rows,
         names=[*methods, *baseline_methods],
         baselines=list(baseline_methods),
-        metric=_name_metric(scoring),
+        metric=metric.name,
         test_over_train=float(np.mean([len(test) / len(train) for train, test in folds])),
         confidence=confidence,
     )
@@ -296,12 +300,9 @@ class Comparison:
         """
         curves = {}
         for method in self.names:
-            rows = [row for row in self.rows if row["method"] == method and row["trace"] is not None]
-            # A search goes by the score of the comparison if it gives the same held-out score by its own.
-            if rows and all(
-                row["own_score"] is not None and np.isclose(row["own_score"], row["score"]) for row in rows
-            ):
-                curves[method] = _average_steps([row["trace"] for row in rows])
+            traces = [row["trace"] for row in self.rows if row["method"] == method and row["trace"] is not None]
+            if traces and self._has_same_score(method):
+                curves[method] = _average_steps(traces)
         return curves
 
     def to_frame(self, table: str = "rows") -> Any:
@@ -360,7 +361,7 @@ class Comparison:
                     "method": method,
                     metric.label: metric.sign * row["score"],
                     f"{self.confidence:.0%} interval": f"{low:.4f} to {high:.4f}" if np.isfinite(low) else None,
-                    "inner score": metric.sign * row["inner_score"],
+                    "inner score": metric.sign * row["inner_score"] if self._has_same_score(method) else None,
                     "seconds": float(f"{row['fit_seconds']:.3g}"),
                     "fits": row["n_fits"],
                     "failed": row["n_failed"],
@@ -369,6 +370,11 @@ class Comparison:
         table = render_table(rows, verbatim=[metric.label], max_length=MAX_SHOWN)
         note = f"Mean {metric.label} over {self.n_folds} outer folds, {metric.direction}, on rows not fitted on."
         return render_view(self.verdict(), [table, render_paragraphs([note], "aside")])
+
+    def _has_same_score(self, method: str) -> bool:
+        """Whether a search goes by the score of the comparison: its own gives the same on held-out rows."""
+        rows = [row for row in self.rows if row["method"] == method and row["error"] is None]
+        return all(row["own_score"] is not None and np.isclose(row["own_score"], row["score"]) for row in rows)
 
     def _order_methods(self) -> list[str]:
         """Return the methods: those without a failure before the others, then by score."""
@@ -399,12 +405,6 @@ def _check_methods(methods: object) -> None:
 def _resolve_scorer(methods: Mapping[str, Any], scoring: str | Scorer | None) -> Any:
     """Return the score of all as a callable."""
     return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
-
-
-def _name_metric(scoring: str | Scorer) -> str:
-    if isinstance(scoring, str):
-        return scoring
-    return "score" if scoring is score_by_own_method else getattr(scoring, "__name__", "score")
 
 
 def _check_params(methods: Mapping[str, Any], task: OuterFoldTask) -> None:
