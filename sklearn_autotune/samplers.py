@@ -29,7 +29,7 @@ class RustTPESampler(BaseSampler):
     """Optuna's default algorithm, several times faster: a tree-structured Parzen estimator in Rust.
 
     The computing is done by ``rustuna``, an optional package of the Optuna organisation
-    (``pip install sklearn-autotune[fast]``). Worth its while where an evaluation takes milliseconds, or with thousands
+    (``pip install rustuna``). It saves time if an evaluation takes milliseconds, or with thousands
     of trials; where a fit takes seconds, no sampler is slow.
 
     Parameters
