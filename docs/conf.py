@@ -141,6 +141,9 @@ def add_output(text, name, pictures=DOCS / "output"):
         parts = [f"```python\n{block[1]}```"]
         if shown := printed.getvalue().rstrip():
             parts.append(f"```text\n{shown}\n```")
+        if hasattr(last, "figure_"):  # a display, of which a notebook shows the figure
+            last.figure_.savefig(f"figure-{len(seen) + 1}.png", dpi=80)
+            last = None
         if hasattr(last, "_repr_html_"):
             parts.append(f"```{{raw}} html\n{last._repr_html_()}\n```")
         elif last is not None:
