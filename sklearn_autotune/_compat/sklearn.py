@@ -7,7 +7,7 @@ Everything here exists under the same name in scikit-learn 1.7 to 1.9, except th
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sklearn.metrics import average_precision_score, make_scorer, roc_auc_score, top_k_accuracy_score
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
@@ -38,7 +38,8 @@ except ImportError:  # pragma: no cover
     from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as decorate_with_callbacks
 
     HAS_CALLBACKS = True
 except ImportError:
@@ -47,9 +48,14 @@ except ImportError:
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stand-in: scikit-learn before 1.9 has no callbacks."""
 
-    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """Stand-in: return the method as it is."""
-        return method
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def with_callbacks(method: Method) -> Method:
+    """Decorate ``fit`` for scikit-learn's callbacks, and keep its type; before 1.9 return it as it is."""
+    decorated: Method = decorate_with_callbacks(method) if HAS_CALLBACKS else method
+    return decorated
 
 
 if TYPE_CHECKING:

@@ -302,12 +302,9 @@ class Comparison:
         """
         curves = {}
         for method in self.names:
-            rows = [row for row in self.rows if row["method"] == method and row["trace"] is not None]
-            # A search goes by the score of the comparison if it gives the same held-out score by its own.
-            if rows and all(
-                row["own_score"] is not None and np.isclose(row["own_score"], row["score"]) for row in rows
-            ):
-                curves[method] = _average_steps([row["trace"] for row in rows])
+            traces = [row["trace"] for row in self.rows if row["method"] == method and row["trace"] is not None]
+            if traces and self._has_same_score(method):
+                curves[method] = _average_steps(traces)
         return curves
 
     def to_frame(self, table: str = "rows") -> Any:
@@ -348,7 +345,6 @@ class Comparison:
         if not wants_html():
             return None
         summary, metric, rows = self.summary, Metric(self.metric), []
-        inner_metrics = self._get_inner_metrics()
         for index, method in enumerate(summary["method"]):
             row = {name: values[index] for name, values in summary.items()}
             low, high = sorted(metric.sign * row[end] for end in ("low", "high"))
@@ -357,7 +353,7 @@ class Comparison:
                     "method": method,
                     metric.label: metric.sign * row["score"],
                     f"{self.confidence:.0%} interval": f"{low:.4f} to {high:.4f}" if np.isfinite(low) else None,
-                    "inner score": format_inner_score(row["inner_score"], inner_metrics.get(method, metric), metric),
+                    "inner score": self._format_inner_score(method, row["inner_score"]),
                     "seconds": float(f"{row['fit_seconds']:.3g}"),
                     "fits": row["n_fits"],
                     "failed": row["n_failed"],
@@ -366,6 +362,18 @@ class Comparison:
         table = render_table(rows, verbatim=[metric.label], max_length=MAX_SHOWN)
         note = f"Mean {metric.label} over {self.n_folds} outer folds, {metric.direction}, on rows not fitted on."
         return render_view(self.verdict(), [table, render_paragraphs([note], "aside")])
+
+    def _format_inner_score(self, method: str, score: float) -> float | str | None:
+        """Return the score of a search on its own folds for a table: named if it is not that of the comparison."""
+        metric, inner_metric = Metric(self.metric), self._get_inner_metrics().get(method)
+        if self._has_same_score(method) or inner_metric == metric:
+            return metric.sign * score
+        return None if inner_metric is None else format_inner_score(score, inner_metric, metric)
+
+    def _has_same_score(self, method: str) -> bool:
+        """Whether a search goes by the score of the comparison: its own gives the same on held-out rows."""
+        rows = [row for row in self.rows if row["method"] == method and row["error"] is None]
+        return all(row["own_score"] is not None and np.isclose(row["own_score"], row["score"]) for row in rows)
 
     def _order_methods(self) -> list[str]:
         """Return the methods: those without a failure before the others, then by score."""

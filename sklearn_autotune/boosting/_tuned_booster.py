@@ -4,7 +4,8 @@ import numbers
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal
+from os import PathLike
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
@@ -109,11 +110,11 @@ class BaseTunedBooster(BaseSearch):
         target_score: float | None = None,
         enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
-        storage: optuna.storages.BaseStorage | str | None = None,
+        storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
         study_name: str | None = None,
         resume: bool = False,
         verbose: int = 0,
-        error_score: float | str = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         refine_learning_rate: bool = True,
         n_estimators: int | None = None,
@@ -144,7 +145,7 @@ class BaseTunedBooster(BaseSearch):
 
     def fit(
         self, X: MatrixLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> "BaseTunedBooster":
+    ) -> Self:
         """Search, then fit the best candidate on all rows.
 
         Parameters

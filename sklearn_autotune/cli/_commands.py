@@ -15,6 +15,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn_autotune._compat.messages import extract_exception_line, make_encodable
 from sklearn_autotune._compat.urls import redact_text
 from sklearn_autotune.analysis._comparison import Comparison
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.progress import MethodProgress, TrialProgress
 from sklearn_autotune.runner import compare, load_comparison, predict, run, verify
 from sklearn_autotune.runner._config import Config, ConfigError, read_config
@@ -156,14 +157,7 @@ def run_command(args: argparse.Namespace) -> int:
 
 
 def _summarize_run(folder: Path, metadata: dict[str, Any]) -> list[str]:
-    scores = metadata["scores"]
-    lines = [*_describe_inferred_task(metadata), f"{scores['scoring']}, higher is better:"]
-    for name in ("folds", "holdout"):
-        found = scores[name]
-        if found is not None:
-            interval = "" if "interval" not in found else "  ({:.4g} to {:.4g})".format(*found["interval"])
-            lines.append(f"  {name:<8} {found.get('score', found.get('mean')):.4g}{interval}")
-            lines[-1] += f"  baseline {found['baseline']:.4g}"
+    lines = [*_describe_inferred_task(metadata), *_describe_scores(metadata["scores"])]
     if metadata["blend"]:
         lines += ["blend:", *(f"  {name} {weight:.2f}" for name, weight in metadata["blend"].items())]
     else:
@@ -174,6 +168,20 @@ def _summarize_run(folder: Path, metadata: dict[str, Any]) -> list[str]:
         *_describe_tracking(metadata),
         f"written to {folder}",
     ]
+
+
+def _describe_scores(scores: dict[str, Any]) -> list[str]:
+    """Return the name of the score, and its values on the folds and on the rows held out; a loss has its own sign."""
+    metric = Metric(scores["scoring"])
+    lines = [f"{metric.label}, {metric.direction}:"]
+    for name in ("folds", "holdout"):
+        found = scores[name]
+        if found is not None:
+            ends = sorted(metric.sign * end for end in found.get("interval", ()))
+            interval = "  ({:.4g} to {:.4g})".format(*ends) if ends else ""
+            value = metric.format_value(found.get("score", found.get("mean")), 4)
+            lines.append(f"  {name:<8} {value}{interval}  baseline {metric.format_value(found['baseline'], 4)}")
+    return lines
 
 
 def _describe_inferred_task(metadata: dict[str, Any]) -> list[str]:

@@ -80,6 +80,11 @@ class StoppingRule:
     best_score: float | None = field(default=None, init=False)
     n_without_improvement: int = field(default=0, init=False)
 
+    @property
+    def can_stop(self) -> bool:
+        """Whether there is anything that may stop the search."""
+        return self.patience is not None or self.target_score is not None
+
     def add_outcome(self, outcome: Outcome, score: float | None) -> None:
         """Update with an outcome, and its mean score if it is complete."""
         if outcome.status not in MEASURED_STATUSES:

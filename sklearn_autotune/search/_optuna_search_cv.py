@@ -3,7 +3,8 @@
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal
+from os import PathLike
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
@@ -151,7 +152,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     look_ahead : int, default=2
         How many candidates may be running before their results are known to the sampler. Unlike ``n_jobs`` it affects
         the result. With a lower number the sampler and the pruner know more results. A higher one keeps more workers
-        busy, at most ``look_ahead`` times the number of folds.
+        busy, at most ``look_ahead`` times the number of folds. A grid that is measured in full keeps all workers busy.
     enqueue : list of dict, default=None
         Candidates to measure first, for instance known good settings. The sampler chooses parameters that are missing.
     callbacks : list of callable, default=None
@@ -257,18 +258,18 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         scoring: Scoring = None,
         n_jobs: int | None = None,
         executor: object = None,
-        refit: bool | str | Callable = True,
+        refit: bool | str | Callable[..., int] = True,
         cv: CrossValidation = None,
         verbose: int = 0,
         pre_dispatch: int | str = "2*n_jobs",
         random_state: Seed = None,
-        error_score: float | str = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         sampler: optuna.samplers.BaseSampler | None = None,
         pruner: optuna.pruners.BasePruner | FoldRacing | Literal["auto"] | None = "auto",
         resource: str | None = None,
-        min_resources: int | str = "auto",
-        max_resources: int | str = "auto",
+        min_resources: int | Literal["auto"] = "auto",
+        max_resources: int | Literal["auto"] = "auto",
         factor: float = 3,
         step_cache: int = 2**30,
         patience: int | None = None,
@@ -276,7 +277,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         look_ahead: int = 2,
         enqueue: Sequence[Mapping[str, Any]] | None = None,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
-        storage: optuna.storages.BaseStorage | str | None = None,
+        storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
         study_name: str | None = None,
         resume: bool = False,
     ) -> None:
@@ -328,7 +329,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return cloned
 
     @with_callbacks
-    def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> "OptunaSearchCV":
+    def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> Self:
         """Search, then fit the best candidate on all the data.
 
         Parameters

@@ -2,10 +2,10 @@
 
 import numbers
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
@@ -16,11 +16,12 @@ from sklearn.utils import ClassifierTags, RegressorTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_autotune._compat.html import render_paragraphs
 from sklearn_autotune._compat.sklearn import CallbackContexts, Interval, StrOptions
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._defaults import make_default_scorer
-from sklearn_autotune.evaluation._metric import describe_scoring
+from sklearn_autotune.evaluation._metric import Metric, describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._chosen import resolve_families
@@ -133,8 +134,8 @@ class AutoModelSelector(BaseSearch):
     leaderboard_ : dict of str to ndarray
         A row for each candidate, the best first: rank, number (of the trial in ``trials_`` and ``study_``; the second
         layer's "stacked_linear" and "stacked_trees" have numbers after all trials), family, params,
-        mean_score, std_error, fit_seconds, predict_seconds, status, error, blend_weight. Made for
-        ``pandas.DataFrame(selector.leaderboard_)``.
+        mean_score, std_error, fit_seconds, predict_seconds, status, error, blend_weight. Ten rows are printed;
+        ``leaderboard_.to_frame()`` is a DataFrame.
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
     trials_ : dict of str to ndarray
@@ -204,10 +205,10 @@ class AutoModelSelector(BaseSearch):
         n_jobs: int | None = None,
         random_state: Seed = None,
         max_predict_time: float | None = None,
-        patience: int | str | None = "auto",
+        patience: int | Literal["auto"] | None = "auto",
         look_ahead: int = 2,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
-        error_score: float | str = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         verbose: int = 0,
     ) -> None:
         self.task = task
@@ -230,7 +231,7 @@ class AutoModelSelector(BaseSearch):
 
     def fit(
         self, X: MatrixLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> "AutoModelSelector":
+    ) -> Self:
         """Measure candidates, choose the best one or a blend, and fit it.
 
         Parameters
@@ -397,7 +398,16 @@ class AutoModelSelector(BaseSearch):
         self.refit_time_ = time.perf_counter() - start
         self.blend_weights_ = {make_label(record): weight for record, weight in ensemble}
         self.best_estimator_ = Pipeline([("read", reader), ("model", fits.assemble(ensemble))])
-        self.leaderboard_ = make_leaderboard(records, self.blend_weights_)
+        self.leaderboard_ = make_leaderboard(records, self.blend_weights_, self._read_metric())
+
+    def _render_winner(self, metric: Metric) -> Iterator[str]:
+        """Return the models of the blend with their weights; after an interrupted search, the best candidate."""
+        if not hasattr(self, "leaderboard_"):
+            yield from super()._render_winner(metric)
+            return
+        task = f"classification of {len(self.classes_)} classes" if hasattr(self, "classes_") else "regression"
+        yield render_paragraphs([f"A {task}. The score is that of the choice, on rows that it was not made on:"])
+        yield self.leaderboard_.render_blend(self.blend_weights_)
 
     # -- predicting ----------------------------------------------------------------------------------------------------
 

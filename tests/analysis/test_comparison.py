@@ -414,6 +414,22 @@ def test_a_notebook_shows_a_loss_with_its_own_sign_and_what_is_missing_as_a_dash
     assert "lower is better" in page.texts()
 
 
+def test_a_notebook_names_an_inner_score_that_is_of_another_metric(iris):
+    by_loss = GridSearchCV(TREE, SPACE, cv=3, scoring="neg_log_loss")
+    found = compare(
+        {"by accuracy": GridSearchCV(TREE, SPACE, cv=3), "by loss": by_loss},
+        *iris,
+        cv=2,
+        random_state=0,
+        baselines=False,
+    )
+
+    inner = {row[0]: row[3] for row in read_view(found._repr_html_()).rows[1:]}
+
+    assert inner["by loss"] == f"log loss {-found.column('inner_score', 'by loss').mean():.4f}"
+    assert float(inner["by accuracy"]) == pytest.approx(found.column("inner_score", "by accuracy").mean(), abs=1e-4)
+
+
 def test_the_text_of_a_comparison_is_its_table(comparison):
     assert repr(comparison) == str(comparison)
     assert len(repr(comparison)) < 1_000
