@@ -282,7 +282,9 @@ def test_a_method_that_is_better_on_every_fold_is_the_winner():
 
     assert comparison.best == "better"
     assert comparison.differences["method"] == ["worse"]
-    assert comparison.verdict() == "better is better than all others at 95% confidence."
+    assert comparison.verdict() == (
+        "better is better than all others at 95% confidence: its mean score is 0.9040; the next is worse 0.8040."
+    )
 
 
 def test_one_method_alone_has_won_nothing():
@@ -412,7 +414,7 @@ def test_a_notebook_shows_a_loss_with_its_own_sign_and_what_is_missing_as_a_dash
     assert "lower is better" in page.texts()
 
 
-def test_a_notebook_shows_an_inner_score_only_where_it_is_of_the_same_metric(iris):
+def test_a_notebook_names_an_inner_score_that_is_of_another_metric(iris):
     by_loss = GridSearchCV(TREE, SPACE, cv=3, scoring="neg_log_loss")
     found = compare(
         {"by accuracy": GridSearchCV(TREE, SPACE, cv=3), "by loss": by_loss},
@@ -424,7 +426,7 @@ def test_a_notebook_shows_an_inner_score_only_where_it_is_of_the_same_metric(iri
 
     inner = {row[0]: row[3] for row in read_view(found._repr_html_()).rows[1:]}
 
-    assert inner["by loss"] == "–"
+    assert inner["by loss"] == f"log loss {-found.column('inner_score', 'by loss').mean():.4f}"
     assert float(inner["by accuracy"]) == pytest.approx(found.column("inner_score", "by accuracy").mean(), abs=1e-4)
 
 
