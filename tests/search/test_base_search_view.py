@@ -47,7 +47,7 @@ def test_the_view_names_the_score_and_shows_the_winners_parameters_above_the_dia
     assert text.startswith(f"OptunaSearchCV: accuracy {search.best_score_:.5g} (higher is better) ")
     assert f"Candidate {search.best_index_} is the best, by the mean over 2 folds." in text
     assert page.rows == [["n_neighbors", str(search.best_params_["n_neighbors"])]]
-    assert "3 candidates: 3 complete, in " in text
+    assert "3 candidates, all complete, in " in text
     assert html.index("autotune-view") < html.index("best_estimator_: KNeighborsClassifier")
 
 
