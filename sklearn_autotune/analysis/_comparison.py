@@ -30,7 +30,8 @@ from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method,
 from sklearn_autotune.analysis._trial_table import compute_mean_interval, compute_paired_interval
 from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
-from sklearn_autotune.evaluation._metric import Metric
+from sklearn_autotune.evaluation._metric import Metric, describe_scoring
+from sklearn_autotune.progress import MethodProgress
 from sklearn_autotune.search._setup import check_positions
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.storage._study import draw_seed
@@ -142,8 +143,11 @@ def compare(
         for number, fold in enumerate(folds)
         for name, method in (*methods.items(), *baseline_methods.items())
     ]
+    metric = Metric() if scoring is score_by_own_method else describe_scoring(scoring, task.scorer)
     for callback in callbacks or ():
-        if hasattr(callback, "begin"):
+        if isinstance(callback, MethodProgress):
+            callback.begin(len(fits), metric)
+        elif hasattr(callback, "begin"):
             callback.begin(len(fits))
     rows = []
     for row in Parallel(n_jobs=n_jobs, return_as="generator")(fits):
@@ -158,7 +162,7 @@ def compare(
         rows=rows,
         names=[*methods, *baseline_methods],
         baselines=list(baseline_methods),
-        metric=_name_metric(scoring),
+        metric=metric.name,
         test_over_train=float(np.mean([len(test) / len(train) for train, test in folds])),
         confidence=confidence,
     )
@@ -403,12 +407,6 @@ def _check_methods(methods: object) -> None:
 def _resolve_scorer(methods: Mapping[str, Any], scoring: str | Scorer | None) -> Any:
     """Return the score of all as a callable."""
     return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
-
-
-def _name_metric(scoring: str | Scorer) -> str:
-    if isinstance(scoring, str):
-        return scoring
-    return "score" if scoring is score_by_own_method else getattr(scoring, "__name__", "score")
 
 
 def _check_params(methods: Mapping[str, Any], task: OuterFoldTask) -> None:

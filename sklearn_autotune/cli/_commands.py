@@ -2,12 +2,10 @@
 
 import argparse
 import json
-import logging
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +144,7 @@ def _print_lines(*lines: str) -> None:
 def run_command(args: argparse.Namespace) -> int:
     """Run a configuration and print the result."""
     args.found_config = config = read_config(Path(args.config))
-    with _log_progress_to_stderr(), TrialProgress(config.n_trials, config.timeout) as progress:
+    with TrialProgress(config.n_trials, config.timeout) as progress:
         folder = run(args.config, folder=args.output, callbacks=[] if args.quiet else [progress])
     metadata = read_metadata(folder)
     if args.json:
@@ -155,20 +153,6 @@ def run_command(args: argparse.Namespace) -> int:
     elif not args.quiet:
         _print_lines(*_summarize_run(folder, metadata))
     return EXIT_DONE
-
-
-@contextmanager
-def _log_progress_to_stderr() -> Iterator[None]:
-    """Write progress lines to stderr when there is no terminal for a progress bar."""
-    logger, handler = logging.getLogger(TrialProgress.__module__), logging.StreamHandler(sys.stderr)
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
 
 
 def _summarize_run(folder: Path, metadata: dict[str, Any]) -> list[str]:
@@ -218,7 +202,7 @@ def _describe_tracking(metadata: dict[str, Any]) -> list[str]:
 
 def compare_command(args: argparse.Namespace) -> int:
     """Compare methods and print the result."""
-    with _log_progress_to_stderr(), MethodProgress() as progress, warnings.catch_warnings():
+    with MethodProgress() as progress, warnings.catch_warnings():
         warnings.simplefilter("ignore", FitFailedWarning)  # said below, without the traceback
         folder = compare(args.config, folder=args.output, callbacks=[] if args.quiet else [progress])
     metadata = read_metadata(folder, "comparison")

@@ -3,7 +3,7 @@
 import logging
 import numbers
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from sklearn_autotune._compat.urls import SecretUrl, has_secret
 from sklearn_autotune.evaluation._metric import Metric, describe_metric
 from sklearn_autotune.evaluation._status import Status, describe_counts
 from sklearn_autotune.progress import TrialProgress
+from sklearn_autotune.progress._search_progress import SearchProgress
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._result_tables import CVResults, Trials
 from sklearn_autotune.search._results import SearchResults, choose_winner, format_trials, report_failures, tabulate
@@ -228,12 +229,15 @@ def _is_secret(value: object) -> bool:
     return type(value) is str and "://" in value and has_secret(value)
 
 
-def make_progress(n_trials: int | None, timeout: float | None, verbose: int) -> TrialProgress | None:
-    """Return what shows how a search is doing; None with ``verbose=0``.
+def make_progress(
+    verbose: int, callbacks: Sequence[Callable[..., Any]] | None, stages: Sequence[str] = ()
+) -> SearchProgress:
+    """Return what shows how a search is doing: by ``verbose``, and by the user's callbacks of the type `TrialProgress`.
 
-    From 2 on, the lines that scikit-learn prints for each fold would break a progress bar.
+    From ``verbose=2`` on, the lines that scikit-learn prints for each fold would break a progress bar.
     """
-    return TrialProgress(n_trials, timeout, bar="auto" if verbose == 1 else False) if verbose > 0 else None
+    own = TrialProgress(bar="auto" if verbose == 1 else False) if verbose > 0 else None
+    return SearchProgress(own, callbacks or (), stages)
 
 
 def print_n_fits(verbose: int, n_folds: int, n_candidates: int) -> None:

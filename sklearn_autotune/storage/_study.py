@@ -15,9 +15,10 @@ from optuna.trial import TrialState
 
 from sklearn_autotune._compat.digest import compute_digest
 from sklearn_autotune._compat.messages import make_encodable
-from sklearn_autotune._compat.optuna import quiet_optuna
+from sklearn_autotune._compat.optuna import name_metric, quiet_optuna
 from sklearn_autotune._compat.urls import redact_text, select_cause
 from sklearn_autotune.evaluation import Task
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.space._space import Space
@@ -27,17 +28,20 @@ from sklearn_autotune.storage._lock import StudyLock
 
 __all__ = [
     "DEFAULT_STUDY_NAME",
+    "METRIC_ATTRIBUTE",
     "SEED_ATTRIBUTE",
     "OpenedStudy",
     "compute_fingerprint",
     "create_memory_study",
     "draw_seed",
     "open_study",
+    "read_metric",
 ]
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_STUDY_NAME = "sklearn_autotune"
+METRIC_ATTRIBUTE = "sklearn_autotune:metric"
 FINGERPRINT_ATTRIBUTE = "sklearn_autotune:fingerprint"
 SEED_ATTRIBUTE = "sklearn_autotune:seed"
 FINGERPRINT_WAIT_SECONDS = 10.0  # how long another process may take from creating a study to writing its fingerprint
@@ -83,7 +87,13 @@ def draw_seed(random_state: Any) -> int:
 
 
 def open_study(
-    *, storage: object, study_name: str | None, resume: bool, fingerprint: Mapping[str, Any], seed: int = 0
+    *,
+    storage: object,
+    study_name: str | None,
+    resume: bool,
+    fingerprint: Mapping[str, Any],
+    seed: int = 0,
+    metric_name: str = "score",
 ) -> OpenedStudy:
     """Create a stored study, or open the one that is to be resumed, and lock it if it is in a local file.
 
@@ -99,6 +109,8 @@ def open_study(
         What the study is for, as `compute_fingerprint` returns it.
     seed : int
         Seed of a new study; stored with it.
+    metric_name : str
+        Name of the score that the study maximises; stored with it.
 
     Returns
     -------
@@ -124,7 +136,7 @@ def open_study(
     choose_backend(storage).check(storage)
     with _convert_storage_errors(describe_storage(storage)):
         backend, existing_names = _open_storage(storage)
-    attributes = {SEED_ATTRIBUTE: seed, FINGERPRINT_ATTRIBUTE: dict(fingerprint)}
+    attributes = {SEED_ATTRIBUTE: seed, METRIC_ATTRIBUTE: metric_name, FINGERPRINT_ATTRIBUTE: dict(fingerprint)}
     if resume and wanted_name in existing_names:
         return _resume(backend, wanted_name, attributes)
     created = _create(backend, wanted_name, existing_names, attributes, resume)
@@ -147,6 +159,14 @@ def create_memory_study(
     for key, value in (user_attrs or {}).items():
         study.set_user_attr(key, value)
     return study
+
+
+def read_metric(study: optuna.Study) -> Metric:
+    """Return the metric that a study maximises; "score" if the study does not tell."""
+    name = study.user_attrs.get(METRIC_ATTRIBUTE)
+    if name is None and study.metric_names:
+        name = study.metric_names[0]
+    return Metric() if name is None else Metric(name)
 
 
 def compute_fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:
@@ -208,6 +228,7 @@ def _resume(backend: StorageBackend, name: str, attributes: Mapping[str, Any]) -
             if FINGERPRINT_ATTRIBUTE not in study.user_attrs and not study.get_trials(deepcopy=False):
                 _write_attributes(study, attributes)  # the process that created it was ended at once
             _require_same_task(study, attributes[FINGERPRINT_ATTRIBUTE])
+            _write_metric_name(study, attributes[METRIC_ATTRIBUTE])
             if not backend.is_shared:
                 _close_stale_trials(study)
     except BaseException:
@@ -218,9 +239,17 @@ def _resume(backend: StorageBackend, name: str, attributes: Mapping[str, Any]) -
 
 
 def _write_attributes(study: optuna.Study, attributes: Mapping[str, Any]) -> None:
-    """Write the seed and the fingerprint; the fingerprint comes last, so where it is, everything is."""
+    """Write seed, metric and fingerprint; the fingerprint comes last, so where it is, everything is."""
+    name_metric(study, attributes[METRIC_ATTRIBUTE])
     for key, value in attributes.items():
         study.set_user_attr(key, value)
+
+
+def _write_metric_name(study: optuna.Study, name: str) -> None:
+    """Write the metric's name where it is missing or another: of several scores, another one may decide now."""
+    if study.user_attrs.get(METRIC_ATTRIBUTE) != name:
+        name_metric(study, name)
+        study.set_user_attr(METRIC_ATTRIBUTE, name)
 
 
 def _wait_for_fingerprint(study: optuna.Study) -> None:
@@ -285,5 +314,5 @@ def _require_same_task(study: optuna.Study, fingerprint: Mapping[str, Any]) -> N
 def _close_stale_trials(study: optuna.Study) -> None:
     """Close trials that an ended process has left running: nothing will finish them."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        logger.warning("Trial %d was under way when its search ended; it is closed.", trial.number)
+        logger.warning("Trial %d in the study was under way when its search ended; it is closed.", trial.number)
         study.tell(trial.number, state=TrialState.FAIL)

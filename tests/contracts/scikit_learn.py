@@ -1,7 +1,7 @@
 """Load scikit-learn's own test modules with OptunaSearchCV in the place of its searches.
 
-The installed scikit-learn brings its tests along. They are loaded with two thin subclasses of ours, which do no more
-than translate the names of constructor arguments. So the contract follows whatever version is installed.
+The installed scikit-learn brings its tests along. They are loaded with two thin subclasses of ours, whose constructors
+have its arguments in its order. So the contract follows whatever version is installed.
 """
 
 import ast
@@ -26,8 +26,6 @@ for parameter in inspect.signature(OptunaSearchCV).parameters.values():
 
 
 class GridSearchCV(_Adapter):
-    n_trials = 100_000
-
     def __init__(
         self,
         estimator,
@@ -52,10 +50,6 @@ class GridSearchCV(_Adapter):
         self.pre_dispatch = pre_dispatch
         self.error_score = error_score
         self.return_train_score = return_train_score
-
-    @property
-    def param_distributions(self):
-        return self.param_grid
 
 
 class RandomizedSearchCV(_Adapter):
@@ -87,10 +81,6 @@ class RandomizedSearchCV(_Adapter):
         self.random_state = random_state
         self.error_score = error_score
         self.return_train_score = return_train_score
-
-    @property
-    def n_trials(self):
-        return self.n_iter
 
 
 def load_tests(module_name, not_ours=None, only=None):

@@ -143,6 +143,16 @@ def test_what_a_block_prints_is_shown_below_it(tmp_path):
         add_output("```python\n1 / 0\n```\n", "page", tmp_path)
 
 
+def test_the_value_of_the_last_line_of_a_block_is_shown_as_in_a_notebook(tmp_path):
+    class_with_view = "```python\nclass View:\n    def _repr_html_(self):\n        return '<b>1</b>'\n```\n\n"
+    page = class_with_view + "```python\nView()\n```\n\n```python\n1 + 1\n```\n\n```python\nNone\n```\n"
+    shown = load_conf()["add_output"](page, "page", tmp_path)
+
+    assert "View()\n```\n\n```{raw} html\n<b>1</b>\n```\n" in shown
+    assert "1 + 1\n```\n\n```text\n2\n```\n" in shown
+    assert shown.endswith("```python\nNone\n```\n")
+
+
 def test_a_picture_that_a_block_draws_is_shown_below_it_once(tmp_path):
     draw = "```python\nfrom pathlib import Path\n\nPath('a.png').touch()\n```\n"
     add_output = load_conf()["add_output"]
@@ -234,5 +244,7 @@ def test_every_page_is_in_the_contents(site):
     index = {urlsplit(target).path for target in Page(site / "index.html").targets}
     for page in (ROOT / "docs").rglob("*.md"):
         name = page.relative_to(ROOT / "docs").with_suffix(".html").as_posix()
-        if name.startswith(("tutorials/", "guides/", "explanation/", "reference/", "contributing")):
+        if name.startswith(
+            ("tutorials/", "guides/", "examples/", "explanation/", "reference/", "installation", "contributing")
+        ):
             assert name in index
