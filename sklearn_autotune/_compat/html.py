@@ -52,7 +52,8 @@ VIEW_STYLE = """
   border-bottom: 1px solid rgba(128, 128, 128, .4); }
 & th { font-weight: 600; white-space: nowrap; }
 & th.number, & td.number { text-align: right; white-space: nowrap; }
-& td.wide { min-width: 14rem; overflow-wrap: anywhere; }
+& td { white-space: nowrap; }
+& td.wide { min-width: 22rem; white-space: normal; overflow-wrap: anywhere; }
 & summary { cursor: pointer; }
 """.replace("&", "div.autotune-view.autotune-view")  # twice, to count for more than JupyterLab's style of tables
 
