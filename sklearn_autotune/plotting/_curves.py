@@ -105,8 +105,8 @@ class LearningCurvesDisplay:
         if not indices:
             raise ValueError(
                 f"The candidates of this {type(search).__name__} have no learning curves. Candidates of "
-                "TunedXGBClassifier and TunedXGBRegressor have some, and those of an OptunaSearchCV with a resource, such as "
-                "resource='iterations'."
+                "TunedXGBClassifier and TunedXGBRegressor have some, and those of an OptunaSearchCV with a resource, "
+                "such as resource='iterations'."
             )
         return cls(
             curves=list(known.values()),
