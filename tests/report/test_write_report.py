@@ -243,6 +243,7 @@ def test_a_selector_has_its_blend_in_the_report(tmp_path):
     assert all(member in text for member in selector.blend_weights_)
     assert "This script, which export_code(search) wrote, makes the model and fits it" in text
     assert "def make_model():" in text
+    assert text.index("The blend") < text.index(f"The best single model, candidate {selector.best_index_}")
     assert f"root mean squared error {-selector.best_score_:.5g}" in text
 
 
