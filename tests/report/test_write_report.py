@@ -225,7 +225,7 @@ def test_figures_that_do_not_apply_are_listed(tmp_path):
     text = assert_stands_alone(write_report(search, tmp_path / "r.html")).texts()
 
     assert "Not drawn" in text
-    assert "GridSearchCV has no study_" in text
+    assert "importances need at least two that differ" in text
 
 
 def test_a_long_table_is_cut(search, tmp_path, no_figures, monkeypatch):
