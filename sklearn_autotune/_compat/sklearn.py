@@ -101,7 +101,7 @@ RANK_METRICS = (average_precision_score, roc_auc_score, top_k_accuracy_score)
 
 
 def is_rank_scorer(scorer: "Scorer") -> bool:
-    """Whether a score depends only on the order of predictions: by its metric, or because it accepts a decision function."""
+    """Whether a score depends only on the order of predictions: its metric does, or it accepts decision functions."""
     if getattr(scorer, "_score_func", None) in RANK_METRICS:
         return True
     response = getattr(scorer, "_response_method", "")
