@@ -3,11 +3,13 @@
 Nothing is said twice: the contents at the side are the lists of index.md, the reference is what the docstrings say.
 """
 
+import ast
 import io
+import logging
 import re
 import shutil
 import warnings
-from contextlib import chdir, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -135,10 +137,17 @@ def add_output(text, name, pictures=DOCS / "output"):
     def run(block):
         printed = io.StringIO()
         with redirect_stdout(printed), warnings.catch_warnings():
-            exec(compile(block[1], name, "exec"), namespace)
+            last = run_as_a_cell(block[1], name, namespace)
         parts = [f"```python\n{block[1]}```"]
         if shown := printed.getvalue().rstrip():
             parts.append(f"```text\n{shown}\n```")
+        if hasattr(last, "figure_"):  # a display, of which a notebook shows the figure
+            last.figure_.savefig(f"figure-{len(seen) + 1}.png", dpi=80)
+            last = None
+        if hasattr(last, "_repr_html_"):
+            parts.append(f"```{{raw}} html\n{last._repr_html_()}\n```")
+        elif last is not None:
+            parts.append(f"```text\n{last!r}\n```")
         drawn = {path for path in Path().glob("*.png") if f"images/{path.name}" not in text} - seen
         seen.update(drawn)
         for path in sorted(drawn):
@@ -148,8 +157,28 @@ def add_output(text, name, pictures=DOCS / "output"):
             parts.append(f"![{path.stem}](/output/{copy})")
         return "\n\n".join(parts)
 
-    with TemporaryDirectory() as folder, chdir(folder), sklearn.config_context():
+    with TemporaryDirectory() as folder, chdir(folder), sklearn.config_context(), unchanged_logging():
         return BLOCK.sub(run, text)
+
+
+@contextmanager
+def unchanged_logging():
+    """Take back what a page does to the root logger, so that later pages do not log."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
+
+
+def run_as_a_cell(code, name, namespace):
+    """Run a block as a notebook does, and return the value of its last line if that is an expression."""
+    tree = ast.parse(code, name)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, name, "exec"), namespace)
+    return None if last is None else eval(compile(ast.Expression(last.value), name, "eval"), namespace)
 
 
 class NamesLeadToTheReference(SphinxTransform):

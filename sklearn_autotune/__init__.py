@@ -3,6 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sklearn_autotune import exceptions as exceptions
+    from sklearn_autotune import export as export
+    from sklearn_autotune import families as families
+    from sklearn_autotune import plotting as plotting
+    from sklearn_autotune import progress as progress
+    from sklearn_autotune import report as report
+    from sklearn_autotune import runner as runner
+    from sklearn_autotune import samplers as samplers
+    from sklearn_autotune import tracking as tracking
     from sklearn_autotune.analysis._comparison import Comparison, compare
     from sklearn_autotune.analysis._summary import Summary, summarize
     from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
@@ -42,18 +51,23 @@ _HOMES = {
     "summarize": "sklearn_autotune.analysis._summary",
 }
 
+# Modules with public names of their own, so that ``sklearn_autotune.plotting`` needs no import of its own.
+_MODULES = ("exceptions", "export", "families", "plotting", "progress", "report", "runner", "samplers", "tracking")
+
 
 def __getattr__(name: str) -> Any:
-    """Import a public name where it is first used: worker processes never need Optuna, nor wait for it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import a public name or module where it is first used: worker processes never need Optuna, nor wait for it."""
     from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    """List the public names, imported or not."""
-    return sorted(__all__)
+    """List the public names and modules, imported or not."""
+    return sorted([*__all__, *_MODULES])

@@ -28,9 +28,9 @@ Group = dict[str, BaseDistribution]
 class RustTPESampler(BaseSampler):
     """Optuna's default algorithm, a tree-structured Parzen estimator (TPE), computed several times faster in Rust.
 
-    It needs ``rustuna``, an optional package of the Optuna organisation (``pip install sklearn-autotune[fast]``). Use
-    this sampler if an evaluation takes only milliseconds, or for thousands of trials. If a fit takes seconds, the time
-    of the sampler does not matter.
+    It needs ``rustuna``, an optional package of the Optuna organisation (``pip install rustuna``). Use this sampler if
+    an evaluation takes only milliseconds, or for thousands of trials. If a fit takes seconds, the time of the sampler
+    does not matter.
 
     Parameters
     ----------

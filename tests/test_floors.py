@@ -26,8 +26,8 @@ ROOMS = (
     "cli",
     "runner",
     "tracking",
-    "export",
     "report",
+    "export",
     "plotting",
     "selection",
     "boosting",
@@ -318,7 +318,7 @@ def loaded_after(statement):
         "import sklearn_autotune",
         "from sklearn_autotune import OptunaSearchCV",
         "import sklearn_autotune; dir(sklearn_autotune)",
-        "import sklearn_autotune.report, sklearn_autotune.progress, sklearn_autotune.tracking",
+        "import sklearn_autotune as sa; sa.report, sa.progress, sa.tracking, sa.exceptions, sa.export, sa.samplers",
     ],
 )
 def test_importing_the_package_loads_nothing_heavy(statement):
@@ -330,6 +330,16 @@ def test_importing_the_package_loads_nothing_heavy(statement):
 
 def test_importing_the_package_alone_does_not_even_load_optuna():
     assert loaded_after("import sklearn_autotune").isdisjoint({"optuna", "sklearn"})
+
+
+def test_public_modules_are_attributes_of_the_package():
+    modules = [name for name in dir(sklearn_autotune) if (ROOT / name).is_dir() or (ROOT / f"{name}.py").exists()]
+
+    assert {"plotting", "progress", "samplers", "tracking", "exceptions", "export", "report"} <= set(modules)
+    for name in modules:
+        assert getattr(sklearn_autotune, name).__all__
+    with pytest.raises(AttributeError, match="has no attribute 'plots'"):
+        sklearn_autotune.plots  # noqa: B018
 
 
 def test_a_worker_process_does_not_load_optuna():

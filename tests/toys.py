@@ -6,6 +6,7 @@ They live here, and not in the tests, because worker processes have to import th
 
 import builtins
 import ctypes
+import io
 import json
 import os
 import signal
@@ -462,3 +463,10 @@ class Interrupt:
         self.after -= 1
         if self.after == 0:
             raise KeyboardInterrupt
+
+
+class Terminal(io.StringIO):
+    """A text stream that says that it is a terminal."""
+
+    def isatty(self):
+        return True

@@ -8,6 +8,7 @@ __all__ = [
     "MAX_ERROR_LENGTH",
     "extract_exception_line",
     "extract_last_line",
+    "find_nearest_name",
     "make_encodable",
     "make_name_key",
     "make_storable",
@@ -15,6 +16,7 @@ __all__ = [
 ]
 
 MAX_ERROR_LENGTH = 5_000  # maximum number of characters of an error's text
+MIN_PREFIX_LENGTH = 3  # minimum length of a word that may be the beginning of a name
 MAX_LINE_LENGTH = 500  # maximum number of characters of a line, if the text has to be shortened
 
 EXCEPTION_LINE_PATTERN = re.compile(r"[\w.]*(Error|Exception|Exit): .")
@@ -104,15 +106,35 @@ def extract_last_line(error: str) -> str:
     return (error.strip().splitlines() or [""])[-1]
 
 
+def find_nearest_name(word: str, known: Iterable[str]) -> str | None:
+    """Find the known name that is most similar to a word; None if no name is similar.
+
+    Parameters
+    ----------
+    word : str
+        Capitals, spaces, hyphens and underscores do not matter. It may be the beginning of a name.
+    known : iterable of str
+        The known names. Of names that differ only in these characters, the first is returned.
+
+    Examples
+    --------
+    >>> find_nearest_name("random forrest", ["random_forest", "ridge"]), find_nearest_name("svm", ["ridge"])
+    ('random_forest', None)
+    """
+    spelled = {make_name_key(name): name for name in reversed(list(known))}
+    key = make_name_key(word)
+    longer = [other for other in spelled if len(key) >= MIN_PREFIX_LENGTH and other.startswith(key)]
+    close = get_close_matches(key, spelled, n=1) or sorted(longer, key=len)
+    return spelled[close[0]] if close else None
+
+
 def suggest_name(word: str, known: Iterable[str], listed: Iterable[str] | None = None) -> str:
     """Return the end of a message about an unknown name: a similar name, or all known names.
 
     Parameters
     ----------
     word : str
-        The unknown name. Capitals, spaces, hyphens and underscores do not matter.
     known : iterable of str
-        The known names. Of names that differ only in these characters, the first is suggested.
     listed : iterable of str or None, default=None
         The names to list if no name is similar; None means ``known``.
 
@@ -122,9 +144,8 @@ def suggest_name(word: str, known: Iterable[str], listed: Iterable[str] | None =
     (': did you mean n_trials?', '; known are n_trials, timeout')
     """
     names = list(known)
-    spelled = {make_name_key(name): name for name in reversed(names)}
-    close = get_close_matches(make_name_key(word), spelled, n=1)
-    return f": did you mean {spelled[close[0]]}?" if close else f"; known are {', '.join(listed or names)}"
+    nearest = find_nearest_name(word, names)
+    return f"; known are {', '.join(listed or names)}" if nearest is None else f": did you mean {nearest}?"
 
 
 def make_name_key(name: str) -> str:

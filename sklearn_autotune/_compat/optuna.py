@@ -1,10 +1,12 @@
 """The only module that reads private attributes of Optuna, and functions that make Optuna quiet."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 
 __all__ = [
     "create_random_study",
@@ -15,6 +17,7 @@ __all__ = [
     "get_study_id",
     "get_trial_id",
     "is_enqueued",
+    "name_metric",
     "quiet_optuna",
     "set_system_attributes",
     "skip_cache",
@@ -32,6 +35,13 @@ def quiet_optuna() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(verbosity)
+
+
+def name_metric(study: optuna.Study, name: str) -> None:
+    """Name the values of a study, for Optuna's figures and its dashboard."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study.set_metric_names([name])
 
 
 def create_random_study(seed: int) -> optuna.Study:

@@ -7,7 +7,7 @@ earlier versions, replacements that do nothing are defined here.
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sklearn.metrics import average_precision_score, make_scorer, roc_auc_score, top_k_accuracy_score
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
@@ -38,7 +38,8 @@ except ImportError:  # pragma: no cover
     from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as decorate_with_callbacks
 
     HAS_CALLBACKS = True
 except ImportError:
@@ -47,9 +48,14 @@ except ImportError:
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """A replacement that does nothing, because scikit-learn before 1.9 has no callbacks."""
 
-    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """A replacement that returns the method unchanged."""
-        return method
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def with_callbacks(method: Method) -> Method:
+    """Decorate ``fit`` for scikit-learn's callbacks, and keep its type; before 1.9, return it unchanged."""
+    decorated: Method = decorate_with_callbacks(method) if HAS_CALLBACKS else method
+    return decorated
 
 
 if TYPE_CHECKING:
@@ -79,6 +85,7 @@ __all__ = [
     "is_rank_scorer",
     "is_routing_enabled",
     "limit_to_one_thread",
+    "list_limits",
     "make_callback_arguments",
     "open_callback_root",
     "raise_for_params",
@@ -121,6 +128,18 @@ def describe_scorer(scorer: object) -> tuple[Callable[..., Any], tuple[Any, ...]
         return None
     settings = {"response_method": scorer._response_method, "greater_is_better": scorer._sign > 0}
     return make_scorer, (scorer._score_func,), settings | scorer._kwargs
+
+
+def list_limits(estimator: object, name: str, value: float) -> list[float] | None:
+    """Return the limits of a parameter: the finite ends of the intervals that contain the value.
+
+    Only scikit-learn's own estimators declare such intervals. For others, None is returned.
+    """
+    constraints = getattr(estimator, "_parameter_constraints", {}).get(name)
+    if not isinstance(constraints, list):
+        return None
+    intervals = [one for one in constraints if isinstance(one, Interval) and one.is_satisfied_by(value)]
+    return [float(end) for one in intervals for end in (one.left, one.right) if end is not None]
 
 
 def get_passthrough_estimator(scorer: object) -> Any:

@@ -1,30 +1,22 @@
 """Describe a finished search in words: where the budget went, whether it still improved, and what to try next."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from math import log
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from sklearn_autotune._compat.html import render_list, render_paragraphs, render_view, wants_html
 from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.types import ArrayLike, FittedSearch, MatrixLike
+from sklearn_autotune.analysis._advice import suggest_next_steps
+from sklearn_autotune.analysis._range_ends import RangeEnd, find_range_ends
+from sklearn_autotune.analysis._summary_words import format_count, write_sentences
 from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead, read_trial_table
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
+from sklearn_autotune.search._base_search import BaseSearch
 
 __all__ = ["Summary", "summarize"]
-
-# A winner within this fraction of a range from its end may have better values beyond it.
-EDGE_FRACTION = 0.03
-
-# Larger values than these are mentioned in the next steps.
-MAX_FAILED_SHARE = 0.1
-MAX_SAMPLER_SHARE = 0.3
-MAX_GAP_IN_ERRORS = 2.0  # standard errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +35,9 @@ class Summary:
     best_score : float
         ``best_score_``, else the winner's mean over the folds; higher is better. NaN if no candidate is complete.
     std_error : float
-        Standard error of the winner's mean over the folds.
+        Standard error of the winner's mean over the folds; of a blend, that of its best single candidate.
     n_close : int
-        How many other complete candidates are no more than a standard error below the winner.
+        How many other complete candidates are no more than a standard error worse than the winner.
     late_gain : float
         By how much the best score rose during the last third of the trials.
     is_improving : bool
@@ -55,10 +47,14 @@ class Summary:
     first_error : str or None
         What the first failed candidate failed with.
     edges : list of str
-        Parameters of which the winner is at an end of the range.
+        Parameters of which the winner is at an end of a range that the user wrote and can widen.
     sentences : list of str
     next_steps : list of str
         What may be worth trying.
+    metric : Metric
+        What the scores are called, and which values are better. Sentences show a loss with its own sign.
+    blend : dict of str to float
+        The weight of each model in the blend of an `AutoModelSelector`; empty for other searches.
     """
 
     n_trials: int
@@ -75,6 +71,8 @@ class Summary:
     edges: list[str]
     sentences: list[str]
     next_steps: list[str]
+    metric: Metric = field(default_factory=Metric)
+    blend: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the sentences, and what to try next as a list."""
@@ -87,7 +85,7 @@ class Summary:
     def _repr_html_(self) -> str | None:
         if not wants_html():
             return None
-        title = f"Summary of {_format_count(self.n_trials, 'candidate')}"
+        title = f"Summary of {format_count(self.n_trials, 'candidate')}"
         pieces = [render_paragraphs(self.sentences)]
         if self.next_steps:
             pieces += [render_paragraphs(["To try next:"]), render_list(self.next_steps)]
@@ -125,16 +123,21 @@ def summarize(search: FittedSearch, X_test: MatrixLike | None = None, y_test: Ar
     ({'complete': 3}, True)
     """
     trial_table = read_trial_table(search)
-    numbers = _compute_numbers(search, trial_table, X_test, y_test)
+    ends = find_range_ends(search, trial_table)
+    numbers = _compute_numbers(search, trial_table, ends, X_test, y_test)
     return Summary(
         **numbers,
-        sentences=list(_write_sentences(trial_table, numbers)),
-        next_steps=list(_suggest_next_steps(trial_table, numbers)),
+        sentences=list(write_sentences(trial_table, numbers)),
+        next_steps=list(suggest_next_steps(search, trial_table, numbers, ends)),
     )
 
 
 def _compute_numbers(
-    search: FittedSearch, trial_table: TrialTable, X_test: MatrixLike | None, y_test: ArrayLike | None
+    search: FittedSearch,
+    trial_table: TrialTable,
+    ends: list[RangeEnd],
+    X_test: MatrixLike | None,
+    y_test: ArrayLike | None,
 ) -> dict[str, Any]:
     counts = {status: len(trial_table.find_by_status(status)) for status in dict.fromkeys(trial_table.status.tolist())}
     seconds = {status: float(np.nansum(trial_table.seconds[trial_table.find_by_status(status)])) for status in counts}
@@ -162,7 +165,9 @@ def _compute_numbers(
         "is_improving": is_improving,
         "held_out_score": _score_held_out(search, trial_table.metric, X_test, y_test),
         "first_error": _format_error(errors[0]) if errors else None,
-        "edges": _find_edges(search, trial_table),
+        "edges": [str(end) for end in ends],
+        "metric": trial_table.described_metric,
+        "blend": dict(getattr(search, "blend_weights_", {})) if isinstance(search, BaseSearch) else {},
     }
 
 
@@ -204,110 +209,6 @@ def _score_held_out(
         return float(search.score(X_test, y_test))
     score = scorer(search, X_test, y_test)
     return float(score[metric] if isinstance(score, dict) else score)
-
-
-def _find_edges(search: FittedSearch, trial_table: TrialTable) -> list[str]:
-    """Return the parameters whose winning value is at an end of the range that the sampler draws from."""
-    if trial_table.best is None or not hasattr(search, "study_"):
-        return []
-    number = trial_table.number[trial_table.best]
-    trials = [trial for trial in search.study_.get_trials(deepcopy=False) if trial.number == number]
-    found = []
-    for name, distribution in (item for trial in trials for item in trial.distributions.items()):
-        share = _locate_in_range(distribution, trials[0].params[name])
-        if share is not None and not EDGE_FRACTION < share < 1 - EDGE_FRACTION:
-            found.append(f"{name} ({'smallest' if share <= EDGE_FRACTION else 'largest'})")
-    return found
-
-
-def _locate_in_range(distribution: "BaseDistribution", value: Any) -> float | None:
-    """Return where in its range a number lies, from 0 to 1; None for choices and for ranges of a few integers."""
-    low, high = getattr(distribution, "low", None), getattr(distribution, "high", None)
-    if low is None or high is None or low == high or (isinstance(value, int) and high - low < 1 / EDGE_FRACTION):
-        return None
-    if getattr(distribution, "log", False):
-        low, high, value = log(low), log(high), log(value)
-    return float((value - low) / (high - low))
-
-
-# -- words -------------------------------------------------------------------------------------------------------------
-
-
-def _write_sentences(trial_table: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
-    counts, seconds = numbers["counts"], numbers["seconds"]
-    total = sum(seconds.values())
-    parts = [f"{n} {status} ({_format_percent(seconds[status], total)} of the time)" for status, n in counts.items()]
-    wall = numbers["wall_seconds"]
-    # With several workers, what they spent is more than what the clock shows.
-    by_the_clock = f", {wall:.3g} s by the clock" if wall is not None and total > 1.1 * wall else ""
-    yield f"{_format_count(numbers['n_trials'], 'candidate')} in {total:.3g} s{by_the_clock}: {', '.join(parts)}."
-    rest = [
-        f"the {name} {_format_percent(seconds[name], total)}" for name in ("final fit", "sampler") if name in seconds
-    ]
-    if rest:
-        yield f"Of that, {' and '.join(rest)}."
-    if numbers["first_error"] is not None:
-        first = int(trial_table.number[trial_table.find_by_status(Status.FAILED)[0]])
-        n_failed = f"{counts['failed']} of {numbers['n_trials']} failed"
-        yield f"{n_failed}; the first, trial {first}, with {numbers['first_error']}"
-    if not np.isfinite(numbers["best_score"]):
-        yield "No candidate is complete, so there is no winner."
-        return
-    yield from _write_best_sentences(trial_table, numbers)
-
-
-def _write_best_sentences(trial_table: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
-    best, error = numbers["best_score"], numbers["std_error"]
-    trial = "" if trial_table.best is None else f", trial {trial_table.number[trial_table.best]}"
-    noise = f" ± {error:.2g} (standard error over the folds)" if error > 0 else ""
-    yield f"The best mean {trial_table.metric} is {best:.5g}{noise}{trial}."
-    if numbers["n_close"]:
-        yield f"{_format_count(numbers['n_close'], 'other candidate')} no more than a standard error below it."
-    gain = numbers["late_gain"]
-    if numbers["is_improving"]:
-        yield f"It was still improving: by {gain:.2g} during the last third of the candidates."
-    elif gain > 0:
-        yield f"It is flat: the last third of the candidates gained {gain:.2g}, less than the folds' noise."
-    elif np.isfinite(gain):
-        yield "It is flat: the last third of the candidates brought nothing better."
-    held_out = numbers["held_out_score"]
-    if held_out is not None:
-        gap = best - held_out
-        size = f", {abs(gap) / error:.1f} standard errors" if error > 0 else ""
-        side = "below" if gap > 0 else "above"
-        yield f"On the rows held out it is {held_out:.5g}: {abs(gap):.2g} {side} the inner score{size}."
-
-
-def _suggest_next_steps(trial_table: TrialTable, numbers: dict[str, Any]) -> Iterator[str]:
-    counts, seconds, n_trials = numbers["counts"], numbers["seconds"], numbers["n_trials"]
-    if numbers["is_improving"] and n_trials > 2:
-        yield "More candidates, or a finer grid; resume=True goes on with a stored study."
-    for edge in numbers["edges"]:
-        name, _, side = edge.rpartition(" (")
-        end = f"about the {side.rstrip(')')} value there is"
-        yield f"A wider range for {name}, if it can have one: the winner has {end}."
-    if counts.get(Status.FAILED, 0) > MAX_FAILED_SHARE * n_trials:
-        yield "A space without what fails: conditions (a list of dicts) keep apart what cannot go together."
-    held_out, error = numbers["held_out_score"], numbers["std_error"]
-    if held_out is not None and error > 0 and numbers["best_score"] - held_out > MAX_GAP_IN_ERRORS * error:
-        yield "More folds, or repeated ones: the inner score is too good, as the best of many noisy ones is."
-    n_complete = counts.get(Status.COMPLETE, 0)
-    if n_complete > 9 and numbers["n_close"] > n_complete / 2:
-        yield "refit=OneStandardError(...): most complete candidates are as good, and a simpler one may do."
-    elif not numbers["is_improving"] and n_trials >= 30 and np.isfinite(numbers["late_gain"]):
-        yield "Other parameters, other features or another kind of model: more of the same is unlikely to help."
-    if seconds.get("sampler", 0.0) > MAX_SAMPLER_SHARE * sum(seconds.values()) and n_trials >= 100:
-        yield "samplers.RustTPESampler: much of the time went into proposing candidates."
-
-
-def _format_count(n: int, what: str) -> str:
-    if "other" in what:
-        return f"{n} {what}s are" if n != 1 else f"{n} {what} is"
-    return f"{n} {what}s" if n != 1 else f"{n} {what}"
-
-
-def _format_percent(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.0f} %" if whole > 0 else "0 %"
 
 
 def _format_error(error: str | None) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t as t_distribution
 
 from sklearn_autotune._compat.types import ArrayLike, FittedSearch
-from sklearn_autotune.evaluation._metric import Metric, describe_metric
+from sklearn_autotune.evaluation._metric import Metric, describe_scoring
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import get_fold_sizes, get_phase_timer
 
@@ -186,13 +186,9 @@ def read_metric(search: FittedSearch, name: str = "score") -> Metric:
     -------
     metric : Metric
     """
-    scorer = getattr(search, "scorer_", None)
-    if isinstance(scorer, Mapping):
-        return describe_metric(scorer.get(name), name)
-    if name != "score":  # of a function that returns several scores
-        return Metric(name)
-    scoring = getattr(search, "scoring", None)
-    return Metric(scoring) if isinstance(scoring, str) else describe_metric(scorer)
+    scoring, scorer = getattr(search, "scoring", None), getattr(search, "scorer_", None)
+    is_named = isinstance(scorer, Mapping) or name != "score"  # else there is only one
+    return describe_scoring(scoring, scorer, name if is_named else None)
 
 
 def _choose_metric(search: FittedSearch, results: Mapping[str, Any], metric: str | None) -> str:

@@ -4,7 +4,8 @@ import numbers
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal
+from os import PathLike
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
@@ -37,6 +38,7 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
 from sklearn_autotune.boosting._library import TunedLibrary
 from sklearn_autotune.evaluation import Task, WholeFolds
 from sklearn_autotune.evaluation._defaults import limit_to_rarest_class
+from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.families import Shape
 from sklearn_autotune.inference._column_values import is_dataframe
@@ -108,11 +110,11 @@ class BaseTunedBooster(BaseSearch):
         target_score: float | None = None,
         enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
-        storage: optuna.storages.BaseStorage | str | None = None,
+        storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
         study_name: str | None = None,
         resume: bool = False,
         verbose: int = 0,
-        error_score: float | str = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         refine_learning_rate: bool = True,
         n_estimators: int | None = None,
@@ -143,7 +145,7 @@ class BaseTunedBooster(BaseSearch):
 
     def fit(
         self, X: MatrixLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> "BaseTunedBooster":
+    ) -> Self:
         """Search, then fit the best candidate on all rows.
 
         Parameters
@@ -323,6 +325,7 @@ class BaseTunedBooster(BaseSearch):
                 study_name=self.study_name,
                 resume=self.resume,
                 pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
+                metric=describe_scoring(self.scoring, get_scorers(task.scorer), metric),
             ),
             results=ResultsSpec(
                 refit=self.refit,
@@ -344,7 +347,7 @@ class BaseTunedBooster(BaseSearch):
             first_candidates=first_candidates,
             look_ahead=self.look_ahead,
             callbacks=self.callbacks or (),
-            progress=make_progress(self.n_trials, self.timeout, self.verbose),
+            progress=make_progress(self.verbose, self.callbacks),
             contexts=CallbackContexts(self, None, len(task.folds)),
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
         )

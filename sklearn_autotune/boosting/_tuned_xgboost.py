@@ -1,6 +1,7 @@
 """TunedXGBClassifier and TunedXGBRegressor: XGBoost, tuned by cross-validation."""
 
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -183,11 +184,11 @@ class BaseTunedXGB(BaseTunedBooster):
         target_score: float | None = None,
         enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
-        storage: optuna.storages.BaseStorage | str | None = None,
+        storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
         study_name: str | None = None,
         resume: bool = False,
         verbose: int = 0,
-        error_score: float | str = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         refine_learning_rate: bool = True,
         n_estimators: int | None = None,

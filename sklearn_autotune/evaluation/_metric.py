@@ -1,6 +1,7 @@
 """Metric: the name of a score, and the sign that its values are shown with."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.sklearn import describe_scorer, get_passthrough_estimator
 
-__all__ = ["Metric", "describe_metric"]
+__all__ = ["Metric", "describe_metric", "describe_scoring"]
 
 NEGATED = "neg_"
 
@@ -90,7 +91,44 @@ class Metric:
         >>> Metric("roc_auc").format(0.912), Metric("neg_log_loss").format(-0.31)
         ('roc_auc 0.912', 'log loss 0.31')
         """
-        return f"{self.label} {self.sign * score + 0.0:.{digits}g}"
+        return f"{self.label} {self.format_value(score, digits)}"
+
+    def format_value(self, score: float, digits: int = 5) -> str:
+        """Return a score without its name; a loss with its own sign.
+
+        Parameters
+        ----------
+        score : float
+            As in ``cv_results_``: higher is better.
+        digits : int, default=5
+            Significant digits.
+
+        Returns
+        -------
+        text : str
+        """
+        return f"{self.sign * score + 0.0:.{digits}g}"
+
+    def explain(self, score: float, digits: int = 5) -> str:
+        """Return a score with its name, and of a loss that lower is better.
+
+        Parameters
+        ----------
+        score : float
+            As in ``cv_results_``: higher is better.
+        digits : int, default=5
+            Significant digits.
+
+        Returns
+        -------
+        text : str
+
+        Examples
+        --------
+        >>> Metric("roc_auc").explain(0.912), Metric("neg_log_loss").explain(-0.31)
+        ('roc_auc 0.912', 'log loss 0.31 (lower is better)')
+        """
+        return self.format(score, digits) + (f" ({self.direction})" if self.is_loss else "")
 
 
 def describe_metric(scorer: object, name: str | None = None) -> Metric:
@@ -125,6 +163,30 @@ def describe_metric(scorer: object, name: str | None = None) -> Metric:
         return Metric(_get_function_name(scorer))
     known = _name_scikit_learns_scorers().get(_make_key(made))
     return Metric(known or NEGATED * is_loss + _get_function_name(made[1][0]))
+
+
+def describe_scoring(scoring: object, scorer: object, name: str | None = None) -> Metric:
+    """Return the metric of the score that decides in a search.
+
+    Parameters
+    ----------
+    scoring : object
+        As the user gave it.
+    scorer : callable or mapping of str to callable
+        What it became: several scorers by name, or one.
+    name : str, default=None
+        Which of several scores decides.
+
+    Returns
+    -------
+    metric : Metric
+        `Metric()`, called "score", if there are several and none decides.
+    """
+    if isinstance(scoring, str):
+        return Metric(scoring)
+    if isinstance(scorer, Mapping):
+        return Metric() if name is None else describe_metric(scorer.get(name), name)
+    return describe_metric(scorer) if name is None else Metric(name)  # the latter of a function that returns several
 
 
 def _name_own_score(estimator: Any) -> str:

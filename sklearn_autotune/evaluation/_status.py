@@ -54,5 +54,8 @@ def describe_counts(statuses: Iterable[str]) -> str:
     """
     counts = Counter(Status(status) for status in statuses)
     n = counts.total() - counts[Status.DUPLICATE]
-    ends = ", ".join(f"{counts[status]} {words}" for status, words in WORDS.items() if counts[status])
-    return f"{n} candidate{'s' * (n != 1)}: {ends}" if n else "0 candidates"
+    found = [status for status in WORDS if counts[status]]
+    if len(found) == 1:
+        return f"{n} candidate{'s, all' if n > 1 else ','} {WORDS[found[0]]}"
+    ends = ", ".join(f"{counts[status]} {WORDS[status]}" for status in found)
+    return f"{n} candidates: {ends}" if n else "0 candidates"

@@ -3,7 +3,7 @@
 import logging
 import numbers
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from sklearn_autotune._compat.urls import SecretUrl, has_secret
 from sklearn_autotune.evaluation._metric import Metric, describe_metric
 from sklearn_autotune.evaluation._status import Status, describe_counts
 from sklearn_autotune.progress import TrialProgress
+from sklearn_autotune.progress._search_progress import SearchProgress
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._result_tables import CVResults, Trials
 from sklearn_autotune.search._results import SearchResults, choose_winner, format_trials, report_failures, tabulate
@@ -131,25 +132,24 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
             return ""
         metric = self._read_metric()
         score = getattr(self, "best_score_", None)
-        found = f"{metric.format(score)} ({metric.direction})" if score is not None else "fitted"
+        found = "" if score is None else f": {metric.format(score)} ({metric.direction})"
         pieces = [*self._render_winner(metric), render_paragraphs(list(self._describe_candidates()), "aside")]
-        return render_view(f"{type(self).__name__}: {found}", pieces)
+        return render_view(f"{type(self).__name__}{found}", pieces)
 
     def _read_metric(self) -> Metric:
         """Return the metric that decides; if none does, the first of several."""
         metrics = self.trials_.metrics
         name = get_refit_metric(getattr(self, "refit", None))
-        return metrics.get(f"mean_test_{name}") or next(iter(metrics.values()))
+        return metrics.get(f"mean_test_{name}") or next(iter(metrics.values()), Metric())
 
     def _render_winner(self, metric: Metric) -> Iterator[str]:
         """Return the winner's parameters."""
         if not hasattr(self, "best_index_"):
-            yield render_paragraphs(["No candidate has been chosen."])
+            yield render_paragraphs(["There is no winner."])
             return
-        is_best = hasattr(self, "best_score_")
-        how = f"is the best, by the mean over {self.n_splits_} folds" if is_best else "has been chosen by refit"
-        where = f"Candidate {self.best_index_} {how}."
-        yield render_paragraphs([where])
+        has_score = hasattr(self, "best_score_")
+        how = f"its score is the mean over {self.n_splits_} folds" if has_score else "refit has chosen it"
+        yield render_paragraphs([f"The winner is candidate {self.best_index_}; {how}."])
         yield render_parameters(self.best_params_)
 
     def _describe_candidates(self) -> Iterator[str]:
@@ -228,12 +228,15 @@ def _is_secret(value: object) -> bool:
     return type(value) is str and "://" in value and has_secret(value)
 
 
-def make_progress(n_trials: int | None, timeout: float | None, verbose: int) -> TrialProgress | None:
-    """Return what shows how a search is doing; None with ``verbose=0``.
+def make_progress(
+    verbose: int, callbacks: Sequence[Callable[..., Any]] | None, stages: Sequence[str] = ()
+) -> SearchProgress:
+    """Return what shows how a search is doing: by ``verbose``, and by the user's callbacks of the type `TrialProgress`.
 
-    From 2 on, the lines that scikit-learn prints for each fold would break a progress bar.
+    From ``verbose=2`` on, the lines that scikit-learn prints for each fold would break a progress bar.
     """
-    return TrialProgress(n_trials, timeout, bar="auto" if verbose == 1 else False) if verbose > 0 else None
+    own = TrialProgress(bar="auto" if verbose == 1 else False) if verbose > 0 else None
+    return SearchProgress(own, callbacks or (), stages)
 
 
 def print_n_fits(verbose: int, n_folds: int, n_candidates: int) -> None:

@@ -7,7 +7,9 @@ from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
-__all__ = ["Budget", "StoppingRule"]
+__all__ = ["UNLIMITED_TRIALS", "Budget", "StoppingRule"]
+
+UNLIMITED_TRIALS = 100_000  # the ``n_trials`` of a search that only the time limits
 
 
 @dataclass(slots=True)
@@ -30,6 +32,11 @@ class Budget:
     refit: bool = True
     estimate_final_seconds: Callable[[float], float] = lambda fit_seconds: 1.25 * fit_seconds
     refit_seconds: float = field(default=0.0, init=False)
+
+    @property
+    def limits_trials(self) -> bool:
+        """Whether the number of candidates is limited, and not only the time."""
+        return self.n_trials < UNLIMITED_TRIALS
 
     def add_outcome(self, outcome: Outcome) -> None:
         """Estimate the refit by the slowest fit so far."""
@@ -72,6 +79,11 @@ class StoppingRule:
     target_score: float | None = None
     best_score: float | None = field(default=None, init=False)
     n_without_improvement: int = field(default=0, init=False)
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether there is anything that may stop the search."""
+        return self.patience is not None or self.target_score is not None
 
     def add_outcome(self, outcome: Outcome, score: float | None) -> None:
         """Update with an outcome, and its mean score if it is complete."""

@@ -3,7 +3,7 @@
 import copy
 import logging
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import closing
 from typing import TypeVar
 
 from sklearn_autotune._compat.clock import PhaseTimer
@@ -82,16 +82,23 @@ def _measure_candidates(
 
     The loop stands last in ``loops``, from where an interrupted search is read.
     """
-    with spec.progress or nullcontext(), phase_timer.measure("total"):
+    with spec.progress.show_search(), phase_timer.measure("total"):
         loops.append(_make_loop(spec, phase_timer, recorder, executor))
         spec.print_start(loops[-1].n_expected_candidates)
+        _begin_progress(spec, loops[-1])
         spec.contexts.begin(loops[-1].n_expected_candidates)
         try:
             loops[-1].run()
         except ReplayMismatchError as error:
             logger.info("The stored trials are taken as they are: %s.", error)
             loops.append(_make_loop(spec, phase_timer, recorder, executor, skip_replay=True))
+            _begin_progress(spec, loops[-1])
             loops[-1].run()
+
+
+def _begin_progress(spec: SearchSpec, loop: TrialLoop) -> None:
+    n_candidates = loop.n_expected_candidates if loop.budget.limits_trials else None
+    spec.progress.begin(loop.study, n_candidates, loop.budget.deadline)
 
 
 def _make_loop(
@@ -120,7 +127,7 @@ def _make_loop(
         seed=seed,
         enqueue=spec.first_candidates,
         propose=spec.make_proposer(),
-        callbacks=[*spec.callbacks, *([spec.progress] if spec.progress else [])],
+        callbacks=[*spec.callbacks, *spec.progress.own],
         check_outcome=check_outcome,
         contexts=spec.contexts,
         recorder=recorder,
@@ -132,14 +139,18 @@ def _make_loop(
 
 def _open_recorder(spec: StudySpec) -> Recorder:
     if spec.storage is None:
-        return Recorder(study_name=spec.study_name)
+        return Recorder(study_name=spec.study_name, metric_name=spec.metric.name)
     fingerprint = spec.compute_fingerprint()
     seed = draw_seed(spec.random_state)
-    return Recorder(
-        open_study(
-            storage=spec.storage, study_name=spec.study_name, resume=spec.resume, fingerprint=fingerprint, seed=seed
-        )
+    opened = open_study(
+        storage=spec.storage,
+        study_name=spec.study_name,
+        resume=spec.resume,
+        fingerprint=fingerprint,
+        seed=seed,
+        metric_name=spec.metric.name,
     )
+    return Recorder(opened, metric_name=spec.metric.name)
 
 
 def _wrap_with_claims(executor: Executor, recorder: Recorder) -> Executor:

@@ -3,7 +3,8 @@
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal
+from os import PathLike
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
@@ -23,6 +24,7 @@ from sklearn_autotune._compat.sklearn import (
 )
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scoring, Seed
 from sklearn_autotune.evaluation import Evaluation, FinalFit, Rung, Task
+from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.pruning import FoldRacing, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
@@ -107,8 +109,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, so that a
         splitter that shuffles without a seed, or that can be used only once, gives all candidates the same folds.
     verbose : int, default=0
-        0 prints nothing; 1 to 10 print what scikit-learn's searches print, and show the progress of the search: 1 by a
-        progress bar if the standard error stream is a terminal, otherwise by the log lines of `progress.TrialProgress`.
+        0 is silent. 1 to 10 print what scikit-learn's searches print, and show the progress as `TrialProgress` does.
     pre_dispatch : int or str, default="2*n_jobs"
         Without effect; accepted because scikit-learn's searches have it. ``look_ahead`` limits the running candidates.
     random_state : int, RandomState instance or None, default=None
@@ -151,7 +152,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     look_ahead : int, default=2
         How many candidates may be running before their results are known to the sampler. Unlike ``n_jobs`` it affects
         the result. With a lower number the sampler and the pruner know more results. A higher one keeps more workers
-        busy, at most ``look_ahead`` times the number of folds.
+        busy, at most ``look_ahead`` times the number of folds. A grid that is measured in full keeps all workers busy.
     enqueue : list of dict, default=None
         Candidates to measure first, for instance known good settings. The sampler chooses parameters that are missing.
     callbacks : list of callable, default=None
@@ -257,18 +258,18 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         scoring: Scoring = None,
         n_jobs: int | None = None,
         executor: object = None,
-        refit: bool | str | Callable = True,
+        refit: bool | str | Callable[..., int] = True,
         cv: CrossValidation = None,
         verbose: int = 0,
         pre_dispatch: int | str = "2*n_jobs",
         random_state: Seed = None,
-        error_score: float | str = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         sampler: optuna.samplers.BaseSampler | None = None,
         pruner: optuna.pruners.BasePruner | FoldRacing | Literal["auto"] | None = "auto",
         resource: str | None = None,
-        min_resources: int | str = "auto",
-        max_resources: int | str = "auto",
+        min_resources: int | Literal["auto"] = "auto",
+        max_resources: int | Literal["auto"] = "auto",
         factor: float = 3,
         step_cache: int = 2**30,
         patience: int | None = None,
@@ -276,7 +277,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         look_ahead: int = 2,
         enqueue: Sequence[Mapping[str, Any]] | None = None,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
-        storage: optuna.storages.BaseStorage | str | None = None,
+        storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
         study_name: str | None = None,
         resume: bool = False,
     ) -> None:
@@ -328,7 +329,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return cloned
 
     @with_callbacks
-    def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> "OptunaSearchCV":
+    def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> Self:
         """Search, then fit the best candidate on all the data.
 
         Parameters
@@ -461,6 +462,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
                 study_name=self.study_name,
                 resume=self.resume,
                 pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
+                metric=describe_scoring(self.scoring, get_scorers(task.scorer), get_refit_metric(self.refit)),
             ),
             results=ResultsSpec(
                 refit=self.refit,
@@ -475,7 +477,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             first_candidates=self.enqueue or (),
             look_ahead=self.look_ahead,
             callbacks=self.callbacks or (),
-            progress=make_progress(min(n_trials, space.size or n_trials), self.timeout, self.verbose),
+            progress=make_progress(self.verbose, self.callbacks),
             contexts=contexts,
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
         )

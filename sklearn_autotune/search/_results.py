@@ -132,9 +132,9 @@ def _raise_without_scores(measured: Sequence[TrialRecord], n_folds: int, error_s
         f"No candidate has a score, so none can be chosen: of {len(measured)} measured candidates, {ends}. Details are "
         "in trials_."
     )
-    first = next((record for record in measured if record.outcome.error is not None), None)
+    first = next((row for row, record in enumerate(measured) if record.outcome.error is not None), None)
     if first is not None:
-        message += f" The first failure is that of trial {first.number}:\n{first.outcome.error}"
+        message += f" The first failure is that of candidate {first}:\n{measured[first].outcome.error}"
     raise ValueError(message)
 
 

@@ -10,8 +10,9 @@ from optuna.trial import FrozenTrial
 from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune._compat.sklearn import CallbackContexts
 from sklearn_autotune.evaluation import Fold
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.execution import ExecutionRequest
-from sklearn_autotune.progress import TrialProgress
+from sklearn_autotune.progress._search_progress import SearchProgress
 from sklearn_autotune.pruning import PruningRule
 from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._refit_rules import RefitRule
@@ -43,6 +44,8 @@ class StudySpec:
         As of `OptunaSearchCV`.
     pruner : optuna.pruners.BasePruner or None
         A pruner of the user's own; the study gets a copy.
+    metric : Metric
+        The score that the study maximises.
     """
 
     random_state: Any
@@ -52,6 +55,7 @@ class StudySpec:
     study_name: str | None = None
     resume: bool = False
     pruner: optuna.pruners.BasePruner | None = None
+    metric: Metric = field(default_factory=Metric)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +107,8 @@ class SearchSpec:
     look_ahead : int
     callbacks : sequence of callable
         Called as ``callback(study, frozen_trial)`` after each candidate.
-    progress : TrialProgress or None
-        Shows how the search is doing; it is one of the callbacks.
+    progress : SearchProgress
+        Shows how the search is doing.
     contexts : CallbackContexts
         scikit-learn's callbacks.
     print_start : callable
@@ -125,7 +129,7 @@ class SearchSpec:
     first_candidates: Sequence[Mapping[str, Any]] = ()
     look_ahead: int = 2
     callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = ()
-    progress: TrialProgress | None = None
+    progress: SearchProgress = field(default_factory=SearchProgress)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class TrialLoop:
     pruning_tracker : PruningTracker or None
         Stops candidates; None lets all run in full.
     look_ahead : int
-        How many candidates may be running before their results are known.
+        How many candidates may be running before their results are known; more where these change nothing.
     metric : str or None
         Which of several scores decides.
     seed : int
@@ -174,6 +174,9 @@ class TrialLoop:
         self.is_exhausted = False
         self.stop_requested |= self.stopping_rule.is_met
         self.is_telling = False
+        told_changes_nothing = self.is_grid and isinstance(self.pruning_tracker, NoPruningTracker) and not heeds_stops
+        if told_changes_nothing and not self.recorder.is_shared and not self.stopping_rule.can_stop:
+            self.look_ahead = max(look_ahead, 2 * executor.capacity)  # all workers can be kept busy
 
     @property
     def n_expected_candidates(self) -> int:

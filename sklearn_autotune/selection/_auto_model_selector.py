@@ -2,10 +2,10 @@
 
 import numbers
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
@@ -16,17 +16,19 @@ from sklearn.utils import ClassifierTags, RegressorTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_autotune._compat.html import render_paragraphs
 from sklearn_autotune._compat.sklearn import CallbackContexts, Interval, StrOptions
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._defaults import make_default_scorer
+from sklearn_autotune.evaluation._metric import Metric, describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._chosen import resolve_families
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress
-from sklearn_autotune.search._budget import StoppingRule
+from sklearn_autotune.search._budget import UNLIMITED_TRIALS, StoppingRule
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name, take_routed_rows
 from sklearn_autotune.search._setup import make_task
@@ -37,11 +39,12 @@ from sklearn_autotune.selection._candidates import FAMILY, make_selection_space,
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._default_folds import make_default_folds
 from sklearn_autotune.selection._ensemble_choice import ChosenEnsemble, choose_from_both_layers, make_leaderboard
-from sklearn_autotune.selection._final_fits import FinalFits
+from sklearn_autotune.selection._final_fits import FINAL_FIT, FinalFits
 from sklearn_autotune.selection._pruning_rule import SelectionPruningRule
 from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label
 from sklearn_autotune.selection._row_sampling import sample_rows
 from sklearn_autotune.selection._schedule import Schedule, make_schedule
+from sklearn_autotune.selection._second_layer import SECOND_LAYER
 from sklearn_autotune.space._space import read_space
 from sklearn_autotune.storage._samplers import make_sampler
 from sklearn_autotune.storage._study import draw_seed
@@ -52,7 +55,6 @@ from sklearn_autotune.tables._target import TaskName, check_classes_are_plausibl
 __all__ = ["AutoModelSelector"]
 
 N_TRIALS = 50
-MAX_TRIALS = 100_000  # if only the time is limited
 
 # Scores of families differ by much: the noise between folds is known only after several complete candidates.
 RACING = FoldRacing(n_startup_trials=6)
@@ -132,8 +134,8 @@ class AutoModelSelector(BaseSearch):
     leaderboard_ : dict of str to ndarray
         A row for each candidate, the best first: rank, number (of the trial in ``trials_`` and ``study_``; the second
         layer's "stacked_linear" and "stacked_trees" have numbers after all trials), family, params,
-        mean_score, std_error, fit_seconds, predict_seconds, status, error, blend_weight. Made for
-        ``pandas.DataFrame(selector.leaderboard_)``.
+        mean_score, std_error, fit_seconds, predict_seconds, status, error, blend_weight. Ten rows are printed;
+        ``leaderboard_.to_frame()`` is a DataFrame.
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
     trials_ : dict of str to ndarray
@@ -203,10 +205,10 @@ class AutoModelSelector(BaseSearch):
         n_jobs: int | None = None,
         random_state: Seed = None,
         max_predict_time: float | None = None,
-        patience: int | str | None = "auto",
+        patience: int | Literal["auto"] | None = "auto",
         look_ahead: int = 2,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
-        error_score: float | str = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         verbose: int = 0,
     ) -> None:
         self.task = task
@@ -229,7 +231,7 @@ class AutoModelSelector(BaseSearch):
 
     def fit(
         self, X: MatrixLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> "AutoModelSelector":
+    ) -> Self:
         """Measure candidates, choose the best one or a blend, and fit it.
 
         Parameters
@@ -279,17 +281,20 @@ class AutoModelSelector(BaseSearch):
         self.scorer_, self.n_splits_, self.n_rows_searched_ = scorer, len(task.folds), len(rows)
         measured = MeasuredCandidates(cost_model)
         spec = self._make_spec(cross_fit, schedule, measured, deadline)
-        measured.update(run_search(spec, self._publish, self._publish_partial).records)
-        chosen, second_layer = choose_from_both_layers(
-            measured.records,
-            schedule.time_reserve,
-            cross_fit,
-            has_default_scoring=self.scoring is None,
-            allows_blend=self.blend,
-            max_predict_time=self.max_predict_time,
-        )
-        fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, second_layer)
-        self._fit_ensemble(chosen, fits, data.reader, [*measured.records, *second_layer.records])
+        with spec.progress.show_stages():
+            measured.update(run_search(spec, self._publish, self._publish_partial).records)
+            spec.progress.begin_stage(SECOND_LAYER)
+            chosen, second_layer = choose_from_both_layers(
+                measured.records,
+                schedule.time_reserve,
+                cross_fit,
+                has_default_scoring=self.scoring is None,
+                allows_blend=self.blend,
+                max_predict_time=self.max_predict_time,
+            )
+            spec.progress.begin_stage(FINAL_FIT)
+            fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, second_layer)
+            self._fit_ensemble(chosen, fits, data.reader, [*measured.records, *second_layer.records])
         return self
 
     # -- before the search ---------------------------------------------------------------------------------------------
@@ -333,15 +338,11 @@ class AutoModelSelector(BaseSearch):
     # -- the search ----------------------------------------------------------------------------------------------------
 
     def _make_spec(
-        self,
-        cross_fit: CrossFitEvaluation,
-        schedule: Schedule,
-        measured: MeasuredCandidates,
-        deadline: float | None,
+        self, cross_fit: CrossFitEvaluation, schedule: Schedule, measured: MeasuredCandidates, deadline: float | None
     ) -> SearchSpec:
         cost_model = schedule.cost_model
         space = read_space(make_selection_space(cost_model.families, cross_fit.make_shape(cost_model.n_train)))
-        n_trials = self.n_trials or (N_TRIALS if self.timeout is None else MAX_TRIALS)
+        n_trials = self.n_trials or (N_TRIALS if self.timeout is None else UNLIMITED_TRIALS)
 
         def get_family(trial: optuna.Trial) -> str:
             return space.suggest(FixedTrial(trial.params))[FAMILY]
@@ -364,21 +365,23 @@ class AutoModelSelector(BaseSearch):
                 print(f"Measuring models of {n_families} families on {n_folds} folds")
 
         limits = TrialLimits(self.trial_timeout, self.memory_limit)
+        request = ExecutionRequest(evaluation=cross_fit, n_jobs=self.n_jobs, look_ahead=self.look_ahead, limits=limits)
+        metric = describe_scoring(self.scoring, cross_fit.task.scorer)
         return SearchSpec(
             folds=cross_fit.task.folds,
             space=space,
-            study=StudySpec(random_state=self.random_state, make_sampler=partial(make_sampler, None, space)),
-            results=ResultsSpec(error_score=self.error_score),
-            execution=ExecutionRequest(
-                evaluation=cross_fit, n_jobs=self.n_jobs, look_ahead=self.look_ahead, limits=limits
+            study=StudySpec(
+                random_state=self.random_state, make_sampler=partial(make_sampler, None, space), metric=metric
             ),
+            results=ResultsSpec(error_score=self.error_score),
+            execution=request,
             pruning_rule=SelectionPruningRule(RACING, get_family),
             make_budget=partial(SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved),
             make_stopping_rule=make_stopping_rule,
             make_proposer=lambda: propose,
             look_ahead=self.look_ahead,
             callbacks=self.callbacks or (),
-            progress=make_progress(self.n_trials, self.timeout, self.verbose),
+            progress=make_progress(self.verbose, self.callbacks, (SECOND_LAYER, FINAL_FIT)),
             contexts=CallbackContexts(self, None, len(cross_fit.task.folds)),
             print_start=print_start,
         )
@@ -393,9 +396,18 @@ class AutoModelSelector(BaseSearch):
         start = time.perf_counter()
         ensemble = fits.fit(chosen.weighted_records, chosen.best_record)
         self.refit_time_ = time.perf_counter() - start
-        self.blend_weights_ = {make_label(record): weight for record, weight in ensemble}
+        self.blend_weights_ = {make_label(record): float(weight) for record, weight in ensemble}
         self.best_estimator_ = Pipeline([("read", reader), ("model", fits.assemble(ensemble))])
-        self.leaderboard_ = make_leaderboard(records, self.blend_weights_)
+        self.leaderboard_ = make_leaderboard(records, self.blend_weights_, self._read_metric())
+
+    def _render_winner(self, metric: Metric) -> Iterator[str]:
+        """Return the models of the blend with their weights; after an interrupted search, the best candidate."""
+        if not hasattr(self, "leaderboard_"):
+            yield from super()._render_winner(metric)
+            return
+        task = f"classification of {len(self.classes_)} classes" if hasattr(self, "classes_") else "regression"
+        yield render_paragraphs([f"A {task}. The score is that of the choice, on rows that it was not made on:"])
+        yield self.leaderboard_.render_blend(self.blend_weights_)
 
     # -- predicting ----------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import compute_log_loss, select_score
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.search._trial_loop import TrialRecord
@@ -20,6 +21,7 @@ from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ensemble_selection import EnsembleChoice, choose_weights
 from sklearn_autotune.selection._ranking import (
     MAX_BLEND_SIZE,
+    Leaderboard,
     average_fold_scores,
     make_label,
     select_blend_candidates,
@@ -269,7 +271,7 @@ def _get_scoring_parts(folds: list[np.ndarray]) -> list[np.ndarray]:
     return folds if len(folds) > 1 else np.array_split(folds[0], N_PARTS)
 
 
-def make_leaderboard(records: Sequence[TrialRecord], weights: Mapping[str, float]) -> dict[str, np.ndarray]:
+def make_leaderboard(records: Sequence[TrialRecord], weights: Mapping[str, float], metric: Metric) -> Leaderboard:
     """Make the leaderboard: a row for each measured candidate, the best first, incomplete ones last."""
 
     def sort_key(record: TrialRecord) -> tuple[bool, float]:
@@ -279,7 +281,8 @@ def make_leaderboard(records: Sequence[TrialRecord], weights: Mapping[str, float
     measured = sorted((record for record in records if record.is_measured), key=sort_key)
     rows = [_make_row(rank, record, weights) for rank, record in enumerate(measured, 1)]
     objects = {"family", "params", "status", "error"}
-    return {name: np.array([row[name] for row in rows], dtype=object if name in objects else None) for name in rows[0]}
+    dtypes = {name: object if name in objects else None for name in rows[0]}
+    return Leaderboard({name: np.array([row[name] for row in rows], dtype) for name, dtype in dtypes.items()}, metric)
 
 
 def _make_row(rank: int, record: TrialRecord, weights: Mapping[str, float]) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ranking import make_label
 from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer, uses_passthrough
 
-__all__ = ["FinalFits"]
+__all__ = ["FINAL_FIT", "FinalFits"]
+
+FINAL_FIT = "final fit"  # the name of this stage, as it is shown
 
 logger = logging.getLogger(__name__)
 

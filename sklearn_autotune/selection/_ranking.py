@@ -1,10 +1,14 @@
-"""Ranks measured candidates, and selects those that can enter the blend."""
+"""Ranks measured candidates, selects those that can enter the blend, and shows the ranking as a table."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
+from sklearn_autotune._compat.html import MAX_SHOWN, format_parameters, render_table
 from sklearn_autotune.evaluation import Outcome, average_scores
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.search._result_tables import N_SHOWN_ROWS, ColumnTable
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cost_model import CostModel
@@ -12,6 +16,7 @@ from sklearn_autotune.selection._cross_fit import CrossFitResult
 
 __all__ = [
     "MAX_BLEND_SIZE",
+    "Leaderboard",
     "MeasuredCandidates",
     "average_fold_scores",
     "make_label",
@@ -28,6 +33,56 @@ MAX_PER_FAMILY = 2
 N_BLEND_CANDIDATES = 6
 MAX_BLEND_CANDIDATES = 12
 MAX_BLEND_SIZE = 5
+
+
+class Leaderboard(ColumnTable):
+    """``leaderboard_``: a dict of columns with a row for each candidate, the best first; ten rows are printed.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, default=()
+    metric : Metric, default=None
+        What the scores are called, and which of them are better.
+    """
+
+    text_columns: ClassVar[tuple[str, ...]] = ("model", "status", "params")
+
+    def __init__(
+        self, columns: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), metric: Metric | None = None
+    ) -> None:
+        super().__init__(columns)
+        self.metric = metric or Metric()
+
+    def preview(self, n_rows: int = N_SHOWN_ROWS) -> tuple[list[str], list[list[str]]]:
+        """Return the header, and the first rows as text; a loss has its own sign."""
+        header = ["rank", "model", self.metric.label, "std error", "weight", "fit seconds", "status", "params"]
+        names = ("mean_score", "std_error", "blend_weight", "fit_seconds", "status", "params")
+        columns = (self.list_models(), *(self[name] for name in names))
+        rows: list[list[str]] = []
+        for model, score, error, weight, seconds, status, params in zip(*columns, strict=True):
+            numbers = [format(self.metric.sign * score, ".5g"), f"{error:.2g}", f"{weight:.3g}", f"{seconds:.3g}"]
+            shown = ["-" if number == "nan" else number for number in numbers]
+            rows.append([str(len(rows) + 1), model, *shown, status, format_parameters(params)])
+        return header, rows[:n_rows]
+
+    def list_models(self) -> list[str]:
+        """Return the labels of the candidates, which are the keys of ``blend_weights_``."""
+        return [f"{family}_{number}" for family, number in zip(self["family"], self["number"], strict=True)]
+
+    def render_blend(self, weights: Mapping[str, float]) -> str:
+        """Return the models of a blend as an HTML table, with their weights, the largest first."""
+        rows = {
+            model: {
+                "model": model,
+                "weight": float(weights[model]),
+                self.metric.label: self.metric.sign * self["mean_score"][row],
+                "parameters": format_parameters(self["params"][row]) or "defaults",
+            }
+            for row, model in enumerate(self.list_models())
+            if model in weights
+        }
+        by_weight = [rows[model] for model in sorted(rows, key=lambda model: -weights[model])]
+        return render_table(by_weight, verbatim=[self.metric.label], max_length=MAX_SHOWN) if rows else ""
 
 
 def sort_by_score(records: Sequence[TrialRecord]) -> list[TrialRecord]:

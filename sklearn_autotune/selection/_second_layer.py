@@ -19,6 +19,7 @@ from sklearn_autotune.selection._cross_fit import CrossFitEvaluation, CrossFitRe
 from sklearn_autotune.selection._ranking import select_best_per_family
 
 __all__ = [
+    "SECOND_LAYER",
     "SecondLayer",
     "SecondLayerEstimate",
     "is_second_layer",
@@ -26,6 +27,8 @@ __all__ = [
     "measure_second_layer",
     "uses_passthrough",
 ]
+
+SECOND_LAYER = "second layer"  # the name of this stage, as it is shown
 
 # AutoGluon stacks from this number of rows on.
 MIN_ROWS = 750

@@ -6,7 +6,8 @@ from enum import StrEnum
 from itertools import starmap
 from typing import Any
 
-from optuna.trial import FixedTrial, FrozenTrial
+from optuna import Study
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from sklearn_autotune.evaluation import Failure, FoldScore, Outcome, Rung
 from sklearn_autotune.evaluation._status import Status
@@ -18,11 +19,13 @@ __all__ = [
     "CallbackEffects",
     "Source",
     "TrialRecord",
+    "find_row",
     "get_candidate_index",
     "get_source",
     "get_status",
     "get_trial_number",
     "is_final",
+    "is_measured",
     "pack_outcome",
     "read_effects",
     "read_record",
@@ -174,6 +177,19 @@ def get_candidate_index(trial: FrozenTrial) -> int:
 def get_source(trial: FrozenTrial) -> Source:
     """Return where a stored trial's candidate came from."""
     return Source(trial.user_attrs[OUTCOME_ATTRIBUTE].get("source", Source.SAMPLER))
+
+
+def find_row(study: Study, number: int) -> int:
+    """Return the row of ``cv_results_`` that a trial of a search has: how many measured trials come before it."""
+    before = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return sum(trial.number < number and is_measured(trial) for trial in before)
+
+
+def is_measured(trial: FrozenTrial) -> bool:
+    """Whether a trial of a study, stored or not, has been measured: complete, pruned or failed."""
+    if OUTCOME_ATTRIBUTE not in trial.user_attrs:
+        return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    return get_status(trial) in MEASURED_STATUSES
 
 
 def get_status(trial: FrozenTrial) -> Status:

@@ -18,7 +18,13 @@ from sklearn_autotune._compat.urls import redact_text, select_cause
 from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, get_trial_number
 from sklearn_autotune.storage._signals import defer_interrupts
-from sklearn_autotune.storage._study import SEED_ATTRIBUTE, OpenedStudy, create_memory_study, draw_seed
+from sklearn_autotune.storage._study import (
+    METRIC_ATTRIBUTE,
+    SEED_ATTRIBUTE,
+    OpenedStudy,
+    create_memory_study,
+    draw_seed,
+)
 
 __all__ = ["Recorder"]
 
@@ -42,16 +48,21 @@ class Recorder:
     opened : OpenedStudy or None
     study_name : str or None
         The name of the study in memory, if there is no stored study.
+    metric_name : str
+        The name of the score that the study in memory maximises.
     """
 
-    def __init__(self, opened: OpenedStudy | None = None, study_name: str | None = None) -> None:
+    def __init__(
+        self, opened: OpenedStudy | None = None, study_name: str | None = None, metric_name: str = "score"
+    ) -> None:
         self.study_name = study_name
         self.opened = opened
         self.study = None if opened is None else opened.study
         self.is_shared = opened is not None and opened.backend.is_shared
         self.finished_numbers: set[int] = set()  # trials that are stored or need not be
         self.known_numbers: set[int] = set()  # storage numbers of the trials that were stored before the search
-        self.attributes = {} if self.study is None else self.study.user_attrs
+        stored_attributes = {} if self.study is None else self.study.user_attrs
+        self.attributes = stored_attributes | {METRIC_ATTRIBUTE: metric_name}
         self.next_number = 0
         self.pending_trials: dict[int, FrozenTrial | None] = {}
         self.may_be_written = False  # whether a trial may have been written although the storage reported an error
@@ -74,9 +85,8 @@ class Recorder:
 
     def make_study(self, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
         """Return the search's study in memory: it has the stored study's name and attributes, but no trials."""
-        if self.study is None:
-            return create_memory_study(self.study_name, pruner)
-        return create_memory_study(self.study.study_name, pruner, self.attributes)
+        name = self.study_name if self.study is None else self.study.study_name
+        return create_memory_study(name, pruner, self.attributes)
 
     def read(self) -> list[FrozenTrial]:
         """Return the stored trials, in the order in which they were stored."""

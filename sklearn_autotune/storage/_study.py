@@ -14,10 +14,11 @@ import optuna
 from optuna.trial import TrialState
 
 from sklearn_autotune._compat.digest import compute_digest
-from sklearn_autotune._compat.messages import make_encodable
-from sklearn_autotune._compat.optuna import quiet_optuna
+from sklearn_autotune._compat.messages import make_encodable, suggest_name
+from sklearn_autotune._compat.optuna import name_metric, quiet_optuna
 from sklearn_autotune._compat.urls import redact_text, select_cause
 from sklearn_autotune.evaluation import Task
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.space._space import Space
@@ -27,17 +28,20 @@ from sklearn_autotune.storage._lock import StudyLock
 
 __all__ = [
     "DEFAULT_STUDY_NAME",
+    "METRIC_ATTRIBUTE",
     "SEED_ATTRIBUTE",
     "OpenedStudy",
     "compute_fingerprint",
     "create_memory_study",
     "draw_seed",
     "open_study",
+    "read_metric",
 ]
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_STUDY_NAME = "sklearn_autotune"
+METRIC_ATTRIBUTE = "sklearn_autotune:metric"
 FINGERPRINT_ATTRIBUTE = "sklearn_autotune:fingerprint"
 SEED_ATTRIBUTE = "sklearn_autotune:seed"
 FINGERPRINT_WAIT_SECONDS = 10.0  # how long another process may take from creating a study to writing its fingerprint
@@ -83,7 +87,13 @@ def draw_seed(random_state: Any) -> int:
 
 
 def open_study(
-    *, storage: object, study_name: str | None, resume: bool, fingerprint: Mapping[str, Any], seed: int = 0
+    *,
+    storage: object,
+    study_name: str | None,
+    resume: bool,
+    fingerprint: Mapping[str, Any],
+    seed: int = 0,
+    metric_name: str = "score",
 ) -> OpenedStudy:
     """Create a stored study, or open the one to be resumed, and lock it if it is in a local file.
 
@@ -99,6 +109,8 @@ def open_study(
         The digests of what the study is for, from `compute_fingerprint`.
     seed : int
         The seed of a new study, which is stored with it.
+    metric_name : str
+        The name of the score that the study maximises, which is stored with it.
 
     Returns
     -------
@@ -124,7 +136,7 @@ def open_study(
     choose_backend(storage).check(storage)
     with _convert_storage_errors(describe_storage(storage)):
         backend, existing_names = _open_storage(storage)
-    attributes = {SEED_ATTRIBUTE: seed, FINGERPRINT_ATTRIBUTE: dict(fingerprint)}
+    attributes = {SEED_ATTRIBUTE: seed, METRIC_ATTRIBUTE: metric_name, FINGERPRINT_ATTRIBUTE: dict(fingerprint)}
     if resume and wanted_name in existing_names:
         return _resume(backend, wanted_name, attributes)
     created = _create(backend, wanted_name, existing_names, attributes, resume)
@@ -149,6 +161,14 @@ def create_memory_study(
     return study
 
 
+def read_metric(study: optuna.Study) -> Metric:
+    """Return the metric that a study maximises; "score" if the study does not tell."""
+    name = study.user_attrs.get(METRIC_ATTRIBUTE)
+    if name is None and study.metric_names:
+        name = study.metric_names[0]
+    return Metric() if name is None else Metric(name)
+
+
 def compute_fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:
     """Compute a digest of each part of a study's task, so that an error can name the parts that differ.
 
@@ -170,13 +190,15 @@ def _open_storage(storage: object) -> tuple[StorageBackend, set[str]]:
 
     Two processes that open an empty database at the same time both create Optuna's tables, and one of them fails.
     """
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     chosen = choose_backend(storage)
     for pause in (0.5, 2.0):
         try:
             backend = chosen.open(storage)
             return backend, set(optuna.get_all_study_names(storage=backend.storage))
+        except ArgumentError:  # a URL that no second try makes right
+            raise
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             logger.info("The storage could not be opened, and is tried again: %s", redact_text(str(error)))
             time.sleep(pause)
@@ -184,13 +206,27 @@ def _open_storage(storage: object) -> tuple[StorageBackend, set[str]]:
     return backend, set(optuna.get_all_study_names(storage=backend.storage))
 
 
+# Databases that Optuna is used with, for messages; SQLAlchemy knows more.
+DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
+
+
 @contextmanager
 def _convert_storage_errors(name: str) -> Iterator[None]:
     """Raise StudyStorageError, with the name of the storage, if it cannot be read."""
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
     try:
         yield
+    except NoSuchModuleError as error:
+        scheme = name.partition("://")[0].partition("+")[0]
+        raise StudyStorageError(
+            f"The storage {name!r} cannot be read. For a file, write sqlite:///FILE. No database is called {scheme!r}"
+            f"{suggest_name(scheme, DATABASES)}"
+        ) from error
+    except ImportError as error:
+        raise StudyStorageError(
+            f"The storage {name!r} cannot be read: {error.__cause__ or error}. Install the driver of the database."
+        ) from error
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, OSError) as error:
         raise StudyStorageError(
             f"The storage {name!r} cannot be read: {redact_text(str(error.__cause__ or error))}. If it is a file, "
@@ -208,6 +244,7 @@ def _resume(backend: StorageBackend, name: str, attributes: Mapping[str, Any]) -
             if FINGERPRINT_ATTRIBUTE not in study.user_attrs and not study.get_trials(deepcopy=False):
                 _write_attributes(study, attributes)  # the process that created it ended before it wrote them
             _require_same_task(study, attributes[FINGERPRINT_ATTRIBUTE])
+            _write_metric_name(study, attributes[METRIC_ATTRIBUTE])
             if not backend.is_shared:
                 _close_stale_trials(study)
     except BaseException:
@@ -218,9 +255,17 @@ def _resume(backend: StorageBackend, name: str, attributes: Mapping[str, Any]) -
 
 
 def _write_attributes(study: optuna.Study, attributes: Mapping[str, Any]) -> None:
-    """Write the seed and the fingerprint. The fingerprint comes last, so if it is there, the seed is there too."""
+    """Write the seed, the metric and the fingerprint. The fingerprint comes last: if it is there, the others are."""
+    name_metric(study, attributes[METRIC_ATTRIBUTE])
     for key, value in attributes.items():
         study.set_user_attr(key, value)
+
+
+def _write_metric_name(study: optuna.Study, name: str) -> None:
+    """Write the metric's name where it is missing or another: of several scores, another one may decide now."""
+    if study.user_attrs.get(METRIC_ATTRIBUTE) != name:
+        name_metric(study, name)
+        study.set_user_attr(METRIC_ATTRIBUTE, name)
 
 
 def _wait_for_fingerprint(study: optuna.Study) -> None:
@@ -285,5 +330,5 @@ def _require_same_task(study: optuna.Study, fingerprint: Mapping[str, Any]) -> N
 def _close_stale_trials(study: optuna.Study) -> None:
     """Close the trials that an ended process has left running, because no process will finish them."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        logger.warning("Trial %d was running when its search ended. It is closed now.", trial.number)
+        logger.warning("Trial %d in the study was running when its search ended. It is closed now.", trial.number)
         study.tell(trial.number, state=TrialState.FAIL)

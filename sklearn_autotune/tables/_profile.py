@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_autotune._compat.messages import find_nearest_name
 from sklearn_autotune.inference._column_encoder import ColumnEncoder, encode_categories
 from sklearn_autotune.inference._column_values import read_column
 from sklearn_autotune.tables._distribution import describe_categories, describe_numbers, measure_shift
@@ -94,7 +95,9 @@ def align_to_profile(
     names = [entry["name"] for entry in profile]
     missing = [name for name in names if name not in table.columns]
     if missing:
-        raise ValueError(f"columns are missing: {', '.join(missing)}; the model needs {', '.join(names)}")
+        extra = [str(name) for name in table.columns if name not in names]
+        found = [f"{name}{_suggest_column(name, extra)}" for name in missing]
+        raise ValueError(f"columns are missing: {', '.join(found)}; the model needs {', '.join(names)}")
     extra = [str(name) for name in table.columns if name not in [*names, *left_out]]
     notes = [f"columns not used: {', '.join(extra)}"] if extra else []
     X = table[names].copy()
@@ -107,6 +110,12 @@ def align_to_profile(
         elif entry["kind"] == "category" and is_number and all(isinstance(v, str) for v in entry["categories"] or ()):
             X[name] = [None if value != value else _format_as_string(value) for value in X[name]]
     return X, notes
+
+
+def _suggest_column(name: str, extra: Sequence[str]) -> str:
+    """Return the column that the model does not know and that may be the missing one."""
+    nearest = find_nearest_name(name, extra)
+    return "" if nearest is None else f" (did you mean {nearest}?)"
 
 
 def _parse_dates_or_raise(column: "pd.Series", entry: Mapping[str, Any]) -> Any:

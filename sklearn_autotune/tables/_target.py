@@ -33,6 +33,8 @@ class TargetValues:
     ----------
     task : {"classification", "regression"}
         The task that the values suggest.
+    are_numbers : bool
+        Whether the values are numbers, which can be classes or amounts.
     has_fractions : bool
         Whether some numbers are not whole numbers. Such numbers cannot be classes.
     description : str
@@ -40,6 +42,7 @@ class TargetValues:
     """
 
     task: TaskName
+    are_numbers: bool
     has_fractions: bool
     description: str
 
@@ -73,13 +76,13 @@ def read_target_values(y: Any) -> TargetValues:
     n_rows = values.shape[0] if values.ndim else 0
     found = None if _holds_categories(y) or values.size != n_rows else _read_numbers(values.reshape(-1))
     if found is None or not len(found):
-        return TargetValues("classification", False, f"labels in {n_rows} rows")
+        return TargetValues("classification", False, False, f"labels in {n_rows} rows")
     unique, counts = np.unique(found, return_counts=True)
     has_fractions = bool(found.dtype.kind == "f" and (unique != np.floor(unique)).any())
     kind = "numbers, some with fractions," if has_fractions else "whole numbers"
     description = f"{len(unique)} different {kind} from {unique[0]:.12g} to {unique[-1]:.12g} in {n_rows} rows"
     are_classes = not has_fractions and _are_class_labels(unique, counts)
-    return TargetValues("classification" if are_classes else "regression", has_fractions, description)
+    return TargetValues("classification" if are_classes else "regression", True, has_fractions, description)
 
 
 def _holds_categories(y: Any) -> bool:

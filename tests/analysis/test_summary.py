@@ -57,8 +57,8 @@ def test_the_first_error_is_told():
     summary = summarize(search)
 
     assert summary.first_error == "ValueError: the toy fails on purpose."
-    assert "2 of 3 failed; the first, trial 1, with ValueError: the toy fails on purpose." in str(summary)
-    assert any("conditions" in step for step in summary.next_steps)
+    assert "2 of 3 failed; the first, candidate 1, with ValueError: the toy fails on purpose." in str(summary)
+    assert any("a list of dicts" in step for step in summary.next_steps)
 
 
 def test_a_winner_at_the_end_of_a_range_is_told():
@@ -70,7 +70,7 @@ def test_a_winner_at_the_end_of_a_range_is_told():
     summary = summarize(search)
 
     assert summary.edges == ["a (smallest)"]
-    assert any("A wider range for a" in step for step in summary.next_steps)
+    assert any("A wider range for a in param_distributions" in step for step in summary.next_steps)
 
 
 def test_the_inner_score_is_held_against_new_rows():
@@ -82,7 +82,8 @@ def test_the_inner_score_is_held_against_new_rows():
     summary = summarize(search, X_test, y_test)
 
     assert summary.held_out_score == pytest.approx(search.score(X_test, y_test))
-    assert f"On the rows held out it is {summary.held_out_score:.5g}" in str(summary)
+    assert summary.metric.name == "neg_log_loss"
+    assert f"On the rows held out, log loss is {-summary.held_out_score:.5g}" in str(summary)
 
 
 def test_scikit_learns_searches_and_selectors_have_a_summary_too():

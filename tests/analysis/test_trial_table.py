@@ -51,7 +51,7 @@ def test_a_search_is_read_as_its_own_table_says(iris_search):
 
     complete = trial_table.find_by_status("complete")
     rows = trial_table.row[complete]
-    assert trial_table.score[complete].tolist() == iris_search.cv_results_["mean_test_score"][rows].tolist()
+    assert trial_table.score[complete].tolist() == dict(iris_search.cv_results_)["mean_test_score"][rows].tolist()
     assert trial_table.row[trial_table.best] == iris_search.best_index_
     assert trial_table.find_leading(3)[0] == trial_table.best
     assert np.isnan(trial_table.score[trial_table.find_by_status("pruned")]).all()

@@ -143,12 +143,26 @@ def test_what_a_block_prints_is_shown_below_it(tmp_path):
         add_output("```python\n1 / 0\n```\n", "page", tmp_path)
 
 
+def test_the_value_of_the_last_line_of_a_block_is_shown_as_in_a_notebook(tmp_path):
+    class_with_view = "```python\nclass View:\n    def _repr_html_(self):\n        return '<b>1</b>'\n```\n\n"
+    page = class_with_view + "```python\nView()\n```\n\n```python\n1 + 1\n```\n\n```python\nNone\n```\n"
+    shown = load_conf()["add_output"](page, "page", tmp_path)
+
+    assert "View()\n```\n\n```{raw} html\n<b>1</b>\n```\n" in shown
+    assert "1 + 1\n```\n\n```text\n2\n```\n" in shown
+    assert shown.endswith("```python\nNone\n```\n")
+
+
 def test_a_picture_that_a_block_draws_is_shown_below_it_once(tmp_path):
     draw = "```python\nfrom pathlib import Path\n\nPath('a.png').touch()\n```\n"
     add_output = load_conf()["add_output"]
 
     assert add_output(draw, "guides/page", tmp_path) == draw.rstrip() + "\n\n![a](/output/guides-page-a.png)\n"
     assert (tmp_path / "guides-page-a.png").exists()
+    display = (
+        "```python\nfrom matplotlib.figure import Figure\n\nclass Display:\n    figure_ = Figure()\n\nDisplay()\n```\n"
+    )
+    assert add_output(display, "page", tmp_path).endswith("```\n\n![figure-1](/output/page-figure-1.png)\n")
     already = draw + "\n![mine](../images/a.png)\n"
     assert add_output(already, "guides/page", tmp_path) == already
 
@@ -234,5 +248,7 @@ def test_every_page_is_in_the_contents(site):
     index = {urlsplit(target).path for target in Page(site / "index.html").targets}
     for page in (ROOT / "docs").rglob("*.md"):
         name = page.relative_to(ROOT / "docs").with_suffix(".html").as_posix()
-        if name.startswith(("tutorials/", "guides/", "explanation/", "reference/", "contributing")):
+        if name.startswith(
+            ("tutorials/", "guides/", "examples/", "explanation/", "reference/", "installation", "contributing")
+        ):
             assert name in index

@@ -57,3 +57,10 @@ def test_trials_that_were_not_measured_do_not_wear_out_patience(status):
     assert not rule.is_met
     rule.add_outcome(outcome(Status.FAILED), None)
     assert rule.is_met
+
+
+@pytest.mark.parametrize(
+    ("settings", "can_stop"), [({}, False), ({"patience": 3}, True), ({"target_score": 0.0}, True)]
+)
+def test_a_rule_without_settings_stops_nothing(settings, can_stop):
+    assert StoppingRule(**settings).can_stop == can_stop

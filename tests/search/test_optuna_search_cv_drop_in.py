@@ -1,8 +1,10 @@
 """A user of GridSearchCV or RandomizedSearchCV changes the class, and nothing else."""
 
 import pickle
+import threading
 import warnings
 
+import joblib
 import numpy as np
 import optuna
 import pandas as pd
@@ -183,7 +185,7 @@ def test_a_study_stored_under_one_name_is_resumed_under_the_other(tmp_path):
     resumed = OptunaSearchCV(toy, param_grid={"a": range(6)}, resume=True, **arguments).fit(X, y)
 
     assert sorted(params["a"] for params in resumed.cv_results_["params"]) == list(range(6))
-    assert len([entry for entry in read_log(log) if entry["method"] == "fit"]) == 2 * 6
+    assert len(read_log(log)) == 2 * 6
 
 
 @pytest.mark.parametrize(
@@ -207,3 +209,33 @@ def test_a_study_stored_under_one_name_is_resumed_under_the_other(tmp_path):
 def test_names_and_grids_that_cannot_be_used_are_refused_with_what_to_write(arguments, error, message):
     with pytest.raises(error, match=message):
         OptunaSearchCV(SVC(), **arguments).fit(X, y)
+
+
+class WaitingForOthers(CountingClassifier):
+    """Is fitted only when 8 fits are under way together, all in one process."""
+
+    together = threading.Barrier(8)
+
+    def fit(self, X, y):
+        self.together.wait(timeout=30)
+        return super().fit(X, y)
+
+
+def test_all_workers_are_kept_busy_where_no_result_changes_the_candidates():
+    search = OptunaSearchCV(WaitingForOthers(), param_grid={"a": range(8)}, cv=2, n_jobs=8, refit=False)
+
+    with joblib.parallel_config(backend="threading"):
+        search.fit(X, y)
+
+    assert [params["a"] for params in search.cv_results_["params"]] == list(range(8))
+
+
+def test_a_search_that_may_stop_does_not_run_ahead():
+    search = OptunaSearchCV(
+        CountingClassifier(), param_grid={"a": range(40)}, cv=2, n_jobs=8, target_score=-1e9, refit=False
+    )
+
+    with joblib.parallel_config(backend="threading"):
+        search.fit(X, y)
+
+    assert len(search.trials_["number"]) <= 3

@@ -45,7 +45,7 @@ def test_if_no_candidate_is_complete_one_error_says_how_they_ended_and_why(refit
     failed = record(4, "failed", UNSCORED, UNSCORED, error=UNSCORED.error)
     records = [record(3, "pruned", fold(0.9)), failed, record(5, "pruned", fold(0.8))]
 
-    with pytest.raises(ValueError, match=r"2 pruned, 1 failed[\s\S]*that of trial 4:\nthe scorer is told to fail"):
+    with pytest.raises(ValueError, match=r"2 pruned, 1 failed[\s\S]*that of candidate 1:\nthe scorer is told to fail"):
         choose_winner(make_table(records, 2, error_score=0.0), 2, ResultsSpec(refit=refit, error_score=0.0))
 
 

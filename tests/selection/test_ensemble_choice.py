@@ -8,6 +8,7 @@ from sklearn.metrics import get_scorer, log_loss, roc_auc_score, root_mean_squar
 from sklearn.model_selection import ShuffleSplit
 
 from sklearn_autotune._compat import clock
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.selection._ensemble_choice import (
     MAX_ROWS,
@@ -261,7 +262,7 @@ def test_the_leaderboard_has_the_best_first_and_incomplete_candidates_last():
         record(4, "b", np.nan, status="failed"),
     ]
 
-    board = make_leaderboard(records, {"b_1": 0.4, "a_2": 0.6, "a_0": 0.5})
+    board = make_leaderboard(records, {"b_1": 0.4, "a_2": 0.6, "a_0": 0.5}, Metric("neg_log_loss"))
 
     assert board["rank"].tolist() == [1, 2, 3, 4]
     assert board["number"].tolist() == [2, 1, 0, 4]  # what was running when time was up was not measured

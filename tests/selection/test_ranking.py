@@ -2,13 +2,22 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._cross_fit import CrossFitResult
-from sklearn_autotune.selection._ranking import MeasuredCandidates, release_results, select_blend_candidates
+from sklearn_autotune.selection._ranking import (
+    Leaderboard,
+    MeasuredCandidates,
+    release_results,
+    select_blend_candidates,
+)
+from tests.html_page import Page, read_view
 from tests.selection.toy_families import N_FOLDS, family, record, shape
 
 
@@ -47,3 +56,60 @@ def test_each_measured_candidate_corrects_the_cost_model_once():
     # The second is nearer to the estimate, and brings the factor halfway down; counted again it would bring it further.
     assert cost_model.estimate_seconds({FAMILY: "a"}) == pytest.approx(3 * 5.0)
     assert measured.records is records
+
+
+# -- the leaderboard as a table ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def board():
+    columns = {
+        "rank": np.arange(1, 13),
+        "number": np.arange(12)[::-1],
+        "family": np.array(["forest", "<b>"] * 6, dtype=object),
+        "params": np.array([{"min_samples_leaf": 0.123456789}, {}] * 6, dtype=object),
+        "mean_score": np.array([-0.5] * 11 + [np.nan]),
+        "std_error": np.array([0.0123] * 11 + [np.nan]),
+        "fit_seconds": np.full(12, 1.23456),
+        "status": np.array(["complete"] * 11 + ["failed"], dtype=object),
+        "blend_weight": np.array([0.25, 0.75] + [0.0] * 10),
+    }
+    return Leaderboard(columns, Metric("neg_log_loss"))
+
+
+def test_a_leaderboard_prints_ten_rows_with_the_metric(board):
+    lines = repr(board).splitlines()
+
+    assert lines[0].split("  ")[0] == "rank"
+    assert "log loss" in lines[0]
+    assert lines[1].split() == [
+        "1",
+        "forest_11",
+        "0.5",
+        "0.012",
+        "0.25",
+        "1.23",
+        "complete",
+        "min_samples_leaf=0.12346",
+    ]
+    assert len(lines) == 12
+    assert lines[-1] == "… 2 more"
+    assert board.preview(12)[1][-1][2:4] == ["-", "-"]
+
+
+def test_a_leaderboard_is_a_table_in_a_notebook_and_becomes_a_data_frame(board):
+    page = read_view(board._repr_html_())
+
+    assert page.texts().startswith("Leaderboard: 12 rows")
+    assert page.rows[2][1] == "<b>_10"
+    pd.testing.assert_frame_equal(board.to_frame(), pd.DataFrame(dict(board)))
+
+
+def test_a_blend_has_the_largest_weight_first_and_scores_with_their_own_sign(board):
+    page = Page(board.render_blend({"forest_11": 0.25, "<b>_10": 0.75}))
+
+    assert page.rows == [
+        ["model", "weight", "log loss", "parameters"],
+        ["<b>_10", "0.75", "0.5", "defaults"],
+        ["forest_11", "0.25", "0.5", "min_samples_leaf=0.12346"],
+    ]

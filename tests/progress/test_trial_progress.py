@@ -9,23 +9,18 @@ import sys
 import threading
 
 import numpy as np
+import optuna
 import pytest
 from optuna.pruners import MedianPruner
 from scipy.stats import uniform
 from sklearn.base import clone
-from sklearn.exceptions import FitFailedWarning
 from tqdm import TMonitor
 
-from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier, compare
-from sklearn_autotune.progress import MethodProgress, TrialProgress
-from tests.toys import CountingClassifier, FailingClassifier
+from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
+from sklearn_autotune.progress import TrialProgress
+from tests.toys import CountingClassifier, FailingClassifier, Interrupt, Terminal
 
 X, Y = np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def search(progress, n_trials=12, estimator=None, **settings):
@@ -47,17 +42,22 @@ def test_lines_go_through_logging_one_after_so_many_trials(caplog, capfd):
         fitted = search(progress).fit(X, Y)
 
     lines = caplog.messages
-    assert [line.partition(" trials")[0] for line in lines] == ["5 of 12", "10 of 12", "12 of 12"]
-    assert f"best {fitted.best_score_:.5g} (trial {fitted.best_index_})" in lines[-1]
+    assert [line.partition(" candidates")[0] for line in lines] == ["5 of 12", "10 of 12", "12 of 12"]
+    assert f"best score {fitted.best_score_:.5g} (candidate {fitted.best_index_})" in lines[-1]
     assert "(100 %)" in lines[-1]
-    assert "about 0.0 s left" in lines[-1]
+    assert "left" in lines[0]
+    assert "left" not in lines[-1]
     assert capfd.readouterr() == ("", "")  # the stream is no terminal, so there is no bar
 
 
-def test_nothing_is_shown_unless_logging_is_set_up(capfd):
-    search(TrialProgress(n_trials=12)).fit(X, Y)
+def test_lines_go_to_the_standard_error_stream_unless_logging_is_set_up(capfd):
+    search(TrialProgress(), n_trials=60).fit(X, Y)
 
-    assert capfd.readouterr() == ("", "")
+    out, err = capfd.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert lines[-1].startswith("60 of 60 candidates (100 %), best score ")
+    assert 9 <= len(lines) <= 11  # each tenth
 
 
 def test_stopped_and_failed_trials_are_counted_apart(caplog):
@@ -83,20 +83,20 @@ def test_in_a_terminal_there_is_a_bar(caplog):
 
     last = terminal.getvalue().split("\r")[-1]
     assert re.match(r"100%\|.*\| 12/12 ", last)
-    assert f"best {fitted.best_score_:.5g}" in last
+    assert f"best score {fitted.best_score_:.5g} (candidate {fitted.best_index_})" in last
     assert last.endswith("\n")  # closed, so that the next line of the terminal is free
     assert not [thread for thread in threading.enumerate() if isinstance(thread, TMonitor) and thread not in before]
     assert caplog.messages == []
 
 
-def test_a_bar_without_a_known_end_is_closed_by_with():
+def test_a_search_that_ends_early_fills_and_closes_its_bar():
     terminal = Terminal()
 
-    with TrialProgress(stream=terminal) as progress:
-        search(progress, patience=2, n_trials=50).fit(X, Y)
-        assert not terminal.getvalue().endswith("\n")
+    fitted = search(TrialProgress(stream=terminal), patience=2, n_trials=50).fit(X, Y)
 
-    assert terminal.getvalue().endswith("\n")
+    last = terminal.getvalue().split("\r")[-1]
+    assert re.match(rf"100%\|#+\| {len(fitted.cv_results_['params'])}/50 candidates, ", last)
+    assert last.endswith("\n")
 
 
 def test_the_next_search_begins_afresh(caplog):
@@ -106,7 +106,7 @@ def test_the_next_search_begins_afresh(caplog):
         search(progress, n_trials=6).fit(X, Y)
         search(progress, n_trials=6).fit(X, Y)
 
-    assert [line.partition(",")[0] for line in caplog.messages] == ["6 trials", "6 trials"]
+    assert [line.partition(",")[0] for line in caplog.messages] == ["6 of 6 candidates (100 %)"] * 2
 
 
 def test_a_resumed_search_goes_on_counting(tmp_path):
@@ -153,7 +153,8 @@ def test_boosters_are_watched_too(caplog):
     with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"):
         TunedXGBClassifier(n_trials=2, cv=2, random_state=0, callbacks=[TrialProgress(2)]).fit(X, Y)
 
-    assert caplog.messages[-1].startswith("2 of 2 trials (100 %), best -")
+    assert caplog.messages[-1].startswith("2 of 2 candidates (100 %), best log loss 0.")
+    assert "(lower is better, candidate " in caplog.messages[-1]
 
 
 @pytest.mark.parametrize("verbose", [1, 2])
@@ -161,7 +162,7 @@ def test_verbose_shows_progress_without_a_callback(verbose, caplog, capsys):
     with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"):
         OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=10, cv=2, verbose=verbose).fit(X, Y)
 
-    assert caplog.messages[-1].startswith("10 of 10 trials (100 %), best ")
+    assert caplog.messages[-1].startswith("10 of 10 candidates (100 %), best ")
     assert "Fitting 2 folds" in capsys.readouterr().out
 
 
@@ -181,34 +182,97 @@ def test_what_makes_no_sense_is_refused(settings, message):
         TrialProgress(**settings)
 
 
-# -- comparisons -------------------------------------------------------------------------------------------------------
+def test_a_candidate_is_named_by_its_row_in_cv_results(caplog):
+    progress = TrialProgress(bar=False)
+    space = {"a": [1, 2, 3, 4]}
+    search = OptunaSearchCV(CountingClassifier(), space, n_trials=3, cv=2, random_state=0, callbacks=[progress])
+    repeated = [{"a": 1}, {"a": 1}, {"a": 1}, {"a": 4}]
 
-METHODS = {"broken": FailingClassifier(a=9), "fine": CountingClassifier()}
+    with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"):
+        fitted = search.set_params(enqueue=repeated).fit(X, Y)
 
-
-def compared(progress):
-    with pytest.warns(FitFailedWarning, match="broken"):
-        return compare(METHODS, X, Y, cv=2, baselines=False, random_state=0, callbacks=[progress])
-
-
-def test_a_comparison_has_a_line_for_each_fit_in_a_log(caplog, capfd):
-    with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"), MethodProgress() as progress:
-        comparison = compared(progress)
-
-    score = comparison.column("score", "fine")[1]
-    assert caplog.messages[0] == "1 of 4 fits: broken, fold 1: failed"
-    assert caplog.messages[3].startswith(f"4 of 4 fits: fine, fold 2: {score:.5g} in 0.")
-    assert len(caplog.messages) == 4
-    assert capfd.readouterr() == ("", "")
+    best = fitted.trials_["number"][fitted.trials_["status"] == "complete"][fitted.best_index_]
+    assert best > fitted.best_index_  # duplicates have numbers too
+    assert f"(candidate {fitted.best_index_})" in caplog.messages[-1]
+    assert caplog.messages[-1].startswith("3 of 3 candidates (100 %)")
 
 
-def test_a_comparison_has_a_bar_in_a_terminal_from_the_beginning(caplog):
+def test_a_search_that_only_the_time_limits_shows_the_share_of_the_seconds(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("sklearn_autotune._compat.clock.now", lambda: now[0])
+    progress = TrialProgress(bar=False)
+    progress.begin(optuna.create_study(), None, deadline=60.0, stages=("second layer", "final fit"))
+
+    now[0] = 15.0
+    assert progress.line() == "searching: 0 candidates (25 %), no score yet, 15 s, about 45 s left"
+    progress.begin_stage("final fit")
+    now[0] = 54.0
+    assert progress.line() == "final fit: 0 candidates (90 %), no score yet, 54 s, about 6.0 s left"
+    progress.end()
+    assert progress.line() == "0 candidates (100 %), no score yet, 54 s"
+
+
+def test_stages_after_the_search_are_steps_of_their_own():
+    progress = TrialProgress(bar=False)
+    progress.begin(optuna.create_study(), 8, stages=("second layer", "final fit"))
+
+    shares = [progress.share]
+    for stage in ("second layer", "final fit"):
+        progress.begin_stage(stage)
+        shares.append(progress.share)
+    progress.end()
+
+    assert [*shares, progress.share] == [0, 0.8, 0.9, 1]
+
+
+def test_a_long_search_has_few_lines(monkeypatch, capfd):
+    now = [0.0]
+    monkeypatch.setattr("sklearn_autotune._compat.clock.now", lambda: now[0])
+    study, progress = optuna.create_study(), TrialProgress(bar=False)
+    progress.begin(study, None, deadline=24 * 3600.0)
+    for number in range(800):
+        now[0] += 100.0
+        study.add_trial(optuna.trial.create_trial(value=number))
+        progress(study, study.get_trials(deepcopy=False)[-1])
+
+    assert 20 < len(capfd.readouterr().err.splitlines()) < 100
+
+
+def test_logging_that_shows_only_warnings_does_not_swallow_the_lines(caplog, capfd):
+    with caplog.at_level(logging.WARNING, logger="sklearn_autotune.progress"):
+        search(TrialProgress()).fit(X, Y)
+
+    assert caplog.messages == []
+    assert "12 of 12 candidates" in capfd.readouterr().err
+
+
+def test_a_program_without_a_console_is_shown_nothing(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+
+    fitted = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=3, cv=2, verbose=1).fit(X, Y)
+
+    assert len(fitted.cv_results_["params"]) == 3
+
+
+def test_an_interrupted_search_leaves_its_bar_where_it_was():
     terminal = Terminal()
 
-    with caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"), MethodProgress(stream=terminal) as one:
-        compared(one)
+    with pytest.raises(KeyboardInterrupt):
+        search(TrialProgress(stream=terminal)).set_params(callbacks=[TrialProgress(stream=terminal), Interrupt(6)]).fit(
+            X, Y
+        )
 
-    assert "| 0/4 " in terminal.getvalue()
-    assert re.match(r"100%\|.*\| 4/4 .*fine, fold 2: ", terminal.getvalue().split("\r")[-1])
-    assert terminal.getvalue().endswith("\n")
-    assert caplog.messages == []
+    last = terminal.getvalue().split("\r")[-1]
+    assert last.startswith(" 50%|")
+    assert last.endswith("\n")
+
+
+def test_studies_of_other_programs_are_shown_too(capfd):
+    progress = TrialProgress(n_trials=4, bar=False)
+    study = optuna.create_study(direction="maximize")
+
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=4, callbacks=[progress])
+
+    assert f"4 of 4 candidates (100 %), best score {study.best_value:.5g} (candidate {study.best_trial.number})" in (
+        capfd.readouterr().err
+    )

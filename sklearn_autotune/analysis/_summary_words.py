@@ -1,0 +1,124 @@
+"""The sentences of a summary."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune.analysis._trial_table import TrialTable
+from sklearn_autotune.evaluation._metric import Metric
+from sklearn_autotune.evaluation._status import Status
+
+__all__ = ["format_count", "write_sentences"]
+
+
+def write_sentences(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what happened in a search, a sentence at a time.
+
+    Parameters
+    ----------
+    trial_table : TrialTable
+    numbers : mapping
+        As of `Summary`.
+    """
+    counts, seconds = numbers["counts"], numbers["seconds"]
+    total = sum(seconds.values())
+    parts = [f"{n} {status} ({_format_percent(seconds[status], total)} of the time)" for status, n in counts.items()]
+    wall = numbers["wall_seconds"]
+    # With several workers, what they spent is more than what the clock shows.
+    by_the_clock = f", {wall:.3g} s by the clock" if wall is not None and total > 1.1 * wall else ""
+    yield f"{format_count(numbers['n_trials'], 'candidate')} in {total:.3g} s{by_the_clock}: {', '.join(parts)}."
+    rest = [
+        f"the {name} {_format_percent(seconds[name], total)}" for name in ("final fit", "sampler") if name in seconds
+    ]
+    if rest:
+        yield f"Of that, {' and '.join(rest)}."
+    if numbers["first_error"] is not None:
+        first = int(trial_table.row[trial_table.find_by_status(Status.FAILED)[0]])
+        n_failed = f"{counts['failed']} of {numbers['n_trials']} failed"
+        yield f"{n_failed}; the first, candidate {first}, with {numbers['first_error']}"
+    if not np.isfinite(numbers["best_score"]):
+        yield "No candidate is complete, so there is no winner."
+        return
+    yield from _describe_choice(trial_table, numbers)
+    yield from _describe_course(trial_table, numbers)
+    yield from _describe_held_out(numbers)
+
+
+def _describe_choice(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iterator[str]:
+    metric: Metric = numbers["metric"]
+    direction = metric.direction if metric.is_loss else ""
+    blend: Mapping[str, float] = numbers["blend"]
+    if blend:
+        models = ", ".join(f"{name} ({weight:.0%})" for name, weight in blend.items())
+        subject = f"The blend of {len(blend)} models" if len(blend) > 1 else "The chosen model"
+        score = f"{metric.label} {metric.format_value(numbers['best_score'])}" + (
+            f" ({direction})" if direction else ""
+        )
+        yield f"{subject} has {score}, on rows that it was not chosen on: {models}."
+    yield from _describe_best_candidate(trial_table, numbers, "" if blend else direction)
+    if numbers["n_close"]:
+        yield f"{format_count(numbers['n_close'], 'other candidate')} no more than a standard error worse."
+
+
+def _describe_best_candidate(trial_table: TrialTable, numbers: Mapping[str, Any], direction: str) -> Iterator[str]:
+    metric, error, best = numbers["metric"], numbers["std_error"], trial_table.best
+    notes = [*(["standard error over the folds"] if error > 0 else []), *([direction] if direction else [])]
+    noise = (f" ± {error:.2g}" if error > 0 else "") + (f" ({'; '.join(notes)})" if notes else "")
+    if best is None:
+        yield f"The best {_name_mean(metric)} is {metric.format_value(numbers['best_score'])}{noise}."
+        return
+    row, value = int(trial_table.row[best]), metric.format_value(float(trial_table.score[best]))
+    if numbers["blend"]:
+        family = trial_table.params[best].get("family")
+        yield f"The best single model, candidate {row} ({family}), has a {_name_mean(metric)} of {value}{noise}."
+        return
+    top = int(np.nanargmax(trial_table.score))
+    if trial_table.score[top] > trial_table.score[best]:  # a rule has chosen another one
+        yield f"The winner, candidate {row}, has a {_name_mean(metric)} of {value}{noise}."
+        best_value = metric.format_value(float(trial_table.score[top]))
+        yield f"The best {_name_mean(metric)} is {best_value}, of candidate {int(trial_table.row[top])}."
+        return
+    yield f"The best {_name_mean(metric)} is {value}{noise}, of candidate {row}."
+
+
+def _describe_course(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iterator[str]:
+    """Say whether the search was still improving."""
+    metric, gain = numbers["metric"], numbers["late_gain"]
+    if numbers["is_improving"]:
+        moved = "fell" if metric.is_loss else "rose"
+        yield f"It was still improving: {metric.label} {moved} by {gain:.2g} during the last third of the candidates."
+    elif gain > 0:
+        yield (
+            f"It is flat: the last third of the candidates brought {gain:.2g} of {metric.label}, less than the folds' "
+            "noise."
+        )
+    elif np.isfinite(gain):
+        yield "It is flat: the last third of the candidates brought nothing better."
+
+
+def _describe_held_out(numbers: Mapping[str, Any]) -> Iterator[str]:
+    metric, held_out, error = numbers["metric"], numbers["held_out_score"], numbers["std_error"]
+    if held_out is None:
+        return
+    gap = numbers["best_score"] - held_out
+    size = f", {abs(gap) / error:.1f} standard errors" if error > 0 else ""
+    side = "worse" if gap > 0 else "better"
+    value = metric.format_value(held_out)
+    yield f"On the rows held out, {metric.label} is {value}: {abs(gap):.2g} {side} than the inner score{size}."
+
+
+def _name_mean(metric: Metric) -> str:
+    """Return what the mean of a score over the folds is called; of one whose name says "mean" already, that name."""
+    return metric.label if metric.label.startswith("mean ") else f"mean {metric.label}"
+
+
+def format_count(n: int, what: str) -> str:
+    """Return how many there are, in words: "1 candidate", "2 candidates"; of others with the verb."""
+    if "other" in what:
+        return f"{n} {what}s are" if n != 1 else f"{n} {what} is"
+    return f"{n} {what}s" if n != 1 else f"{n} {what}"
+
+
+def _format_percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.0f} %" if whole > 0 else "0 %"

@@ -1,0 +1,90 @@
+"""The sentences of a summary name the score, show it with its own sign, and say what it belongs to."""
+
+import re
+
+import numpy as np
+import pytest
+from scipy.stats import uniform
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_autotune import AutoModelSelector, OneStandardError, OptunaSearchCV, summarize
+from tests.toys import CountingClassifier
+
+X, Y = np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2
+
+
+@pytest.mark.parametrize("kind", [OptunaSearchCV, GridSearchCV])
+def test_a_score_is_named(kind):
+    search = kind(LogisticRegression(), {"C": [1e-3, 0.1]}, scoring="roc_auc").fit(*load_breast_cancer_columns())
+
+    text = str(summarize(search))
+
+    assert f"The best mean roc_auc is {search.best_score_:.5g} ± " in text
+    assert f", of candidate {search.best_index_}." in text
+
+
+def load_breast_cancer_columns():
+    X, y = load_breast_cancer(return_X_y=True)
+    return X[::4, :3], y[::4]
+
+
+def test_a_loss_has_its_own_sign_and_falls():
+    X, y = np.arange(30.0)[:, np.newaxis], np.arange(30.0)
+    search = OptunaSearchCV(Ridge(), {"alpha": [1e6, 1e5, 1e4, 100, 10, 1]}, scoring="neg_mean_absolute_error", cv=3)
+
+    text = str(summarize(search.fit(X, y), X, y))
+
+    assert f"The best mean absolute error is {-search.best_score_:.5g} ± " in text
+    assert "(standard error over the folds; lower is better), of candidate 5." in text
+    assert "It was still improving: mean absolute error fell by " in text
+    assert re.search(r"On the rows held out, mean absolute error is [\d.]+: [\d.]+ (better|worse) than", text)
+    assert not re.search(r"-\d", text)
+
+
+def test_a_candidate_is_named_by_its_row_in_cv_results():
+    search = OptunaSearchCV(
+        CountingClassifier(), {"a": [1, 2, 3, 4]}, n_trials=3, cv=2, enqueue=[{"a": 1}, {"a": 1}, {"a": 4}]
+    ).fit(X, Y)
+
+    assert max(search.trials_["number"]) >= len(search.cv_results_["params"])  # the duplicate has a number too
+    assert f", of candidate {search.best_index_}." in str(summarize(search))
+
+
+def test_a_winner_that_a_rule_has_chosen_stands_beside_the_best_mean():
+    search = OptunaSearchCV(
+        DecisionTreeClassifier(random_state=0),
+        {"ccp_alpha": [0, 0.01, 0.02, 0.05]},
+        refit=OneStandardError("param_ccp_alpha", largest=True),
+    ).fit(*load_wine(return_X_y=True))
+
+    text = str(summarize(search))
+
+    assert search.best_index_ != search.cv_results_["mean_test_score"].argmax()
+    assert f"The winner, candidate {search.best_index_}, has a mean accuracy of {search.best_score_:.5g} ± " in text
+    best = search.cv_results_["mean_test_score"]
+    assert f"The best mean accuracy is {best.max():.5g}, of candidate {best.argmax()}." in text
+
+
+def test_a_blend_has_its_own_score_and_the_best_candidate_has_its_own():
+    data = load_iris(return_X_y=True)
+    families = ["logistic", "naive_bayes", "neighbors"]
+    selector = AutoModelSelector(families=families, n_trials=6, cv=3, random_state=0).fit(*data)
+
+    summary = summarize(selector)
+
+    text = str(summary)
+    assert summary.blend == selector.blend_weights_
+    assert f"log loss {-selector.best_score_:.5g} (lower is better), on rows that it was not chosen on: " in text
+    assert all(f"{name} ({weight:.0%})" in text for name, weight in selector.blend_weights_.items())
+    best = selector.cv_results_["mean_test_score"][selector.best_index_]
+    assert f"The best single model, candidate {selector.best_index_} (" in text
+    assert f") has a mean log loss of {-best:.5g} ± " in text.replace("), has", ") has")
+
+
+def test_a_search_without_ranges_and_noise_is_described_all_the_same():
+    search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=3, cv=2, random_state=0).fit(X, Y)
+
+    assert "The best mean score is " in str(summarize(search))
