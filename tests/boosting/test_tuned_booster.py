@@ -1,4 +1,4 @@
-"""What a tuned booster of another library takes: one library object, one constructor, and one class a target."""
+"""A tuned booster of another library needs one library object, one constructor, and one class per kind of target."""
 
 import lightgbm
 import numpy as np

@@ -1,4 +1,4 @@
-"""A script can be proved: it is fitted on the same rows, and has to predict the same."""
+"""A script can be checked: its model is fitted on the same rows, and must predict the same values."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""An SQLite file is searched by one process at a time, and waited for while another program writes it."""
+"""One process at a time may search an SQLite file, and waits while another program writes it."""
 
 import os
 

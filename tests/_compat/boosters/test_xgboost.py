@@ -1,4 +1,4 @@
-"""XGBoost: early stopping that keeps all rounds, fits that pause, default rounds and categories."""
+"""XGBoost: early stopping that keeps all rounds, fits that can pause, default rounds and categories."""
 
 import threading
 
