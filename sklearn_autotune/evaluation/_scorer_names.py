@@ -1,4 +1,4 @@
-"""scikit-learn's names of scorers, and the nearest one to a name that it does not know."""
+"""Suggests the name of a scikit-learn scorer for a name that scikit-learn does not know."""
 
 from sklearn.metrics import get_scorer_names
 
@@ -6,7 +6,7 @@ from sklearn_autotune._compat.messages import make_name_key, suggest_name
 
 __all__ = ["suggest_scorer"]
 
-# What scores are called elsewhere: by short names, by the functions of sklearn.metrics, by boosting libraries.
+# Other names of scores: abbreviations, functions of sklearn.metrics, and names in boosting libraries.
 USUAL_NAMES = {
     "acc": "accuracy",
     "accuracy_score": "accuracy",
@@ -37,7 +37,7 @@ USUAL_NAMES = {
     "root_mean_squared_error": "neg_root_mean_squared_error",
 }
 
-# Listed if no name is near; scikit-learn has sixty, most of them for special cases.
+# The names to list if no name is similar. scikit-learn has sixty, but most are for special cases.
 OFTEN_USED = (
     "accuracy",
     "balanced_accuracy",
@@ -53,7 +53,7 @@ OFTEN_USED = (
 
 
 def suggest_scorer(name: str) -> str:
-    """Return how a message about an unknown scorer goes on: with the nearest name, or with those often used.
+    """Return the end of a message about an unknown scorer: a similar name, or the most used names.
 
     Examples
     --------

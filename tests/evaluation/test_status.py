@@ -1,4 +1,4 @@
-"""A status is the text that stands in tables and in stored studies."""
+"""A status is the text in tables and stored studies."""
 
 import json
 import pickle

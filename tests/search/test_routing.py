@@ -1,4 +1,4 @@
-"""Weights, groups and other metadata go where they belong, with scikit-learn's routing and without."""
+"""Weights, groups and other metadata reach the right methods, with and without scikit-learn's routing."""
 
 import numpy as np
 import optuna
