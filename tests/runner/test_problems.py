@@ -19,7 +19,7 @@ PROBLEMS = {
     "study_name: 3": 'line 4: study_name: has to be text, got 3; write it in quotes: "3"',
     "drop: id": "line 4: drop: has to be a list, got 'id'; write it in brackets: [id]",
     "holdout: time": "got 'time'; its keys stand below it, indented: rule, share, column",
-    "holdout: {rule: grouped}": "has to be auto, random, stratified, group, time or none, got 'grouped': did you mean group?",
+    "holdout: {rule: grouped}": "group, time or none, got 'grouped': did you mean group?",
     "holdout: {share: 25}": "got 25; for 25 % write 0.25",
     "holdout: {share: 250}": "has to be less than 1, got 250",
     "space: C": "line 4: space: has to be a section with keys of its own, got 'C'",
