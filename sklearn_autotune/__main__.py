@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 
+from sklearn_autotune._compat.optional import format_install_command
 from sklearn_autotune.cli._parser import CommandParser, UsageError, exit_with_usage, print_error
 
 # What the commands need beside the package's own dependencies, and which extra brings it.
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     extra, packages = DEMO if args.name == "demo" else RUN
     for package in packages:
         if find_spec(package) is None:
-            message = f"{args.name} needs {package}: pip install 'sklearn-autotune[{extra}]'"
+            message = f"{args.name} needs {package}: {format_install_command(extra)}"
             print_error(message, as_json="--json" in arguments)
             return 2
     if args.name == "demo":

@@ -177,17 +177,16 @@ def _summarize_run(folder: Path, metadata: dict[str, Any]) -> list[str]:
 
 
 def _describe_scores(scores: dict[str, Any]) -> list[str]:
-    """Return the metric, and its values with their own sign: a log loss of 0.31 is 0.31."""
+    """Return the name of the score, and its values on the folds and on the rows held out; a loss has its own sign."""
     metric = Metric(scores["scoring"])
     lines = [f"{metric.label}, {metric.direction}:"]
     for name in ("folds", "holdout"):
         found = scores[name]
-        if found is None:
-            continue
-        value = metric.sign * found.get("score", found.get("mean"))
-        ends = sorted(metric.sign * end for end in found.get("interval", ()))
-        interval = "  ({:.4g} to {:.4g})".format(*ends) if ends else ""
-        lines.append(f"  {name:<8} {value:.4g}{interval}  baseline {metric.sign * found['baseline']:.4g}")
+        if found is not None:
+            ends = sorted(metric.sign * end for end in found.get("interval", ()))
+            interval = "  ({:.4g} to {:.4g})".format(*ends) if ends else ""
+            value = metric.format_value(found.get("score", found.get("mean")), 4)
+            lines.append(f"  {name:<8} {value}{interval}  baseline {metric.format_value(found['baseline'], 4)}")
     return lines
 
 

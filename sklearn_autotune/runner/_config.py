@@ -11,6 +11,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 from sklearn.metrics import get_scorer_names
 
+from sklearn_autotune._compat.optional import format_install_command
 from sklearn_autotune._compat.urls import redact_text, redact_url
 from sklearn_autotune.evaluation._scorer_names import suggest_scorer
 from sklearn_autotune.families import FAMILIES
@@ -233,9 +234,9 @@ class Config(StrictModel):
         if family is not None and family.package is not None and find_spec(family.package) is None:
             raise ValueError(f"model_type: {self.model_type} needs {family.package}: pip install {family.package}")
         if self.output.model == "skops" and find_spec("skops") is None:
-            raise ValueError("output.model: skops needs skops: pip install 'sklearn-autotune[skops]'")
+            raise ValueError(f"output.model: skops needs skops: {format_install_command('skops')}")
         if self.output.report and find_spec("matplotlib") is None:
-            raise ValueError("output.report: true needs matplotlib: pip install 'sklearn-autotune[plot]'")
+            raise ValueError(f"output.report: true needs matplotlib: {format_install_command('plot')}")
         if self.target in self.drop:
             raise ValueError(f"drop: {self.target!r} is the target")
         return self

@@ -15,7 +15,7 @@ SQLITE_TIMEOUT_SECONDS = 60  # how long another program may keep the database lo
 
 
 class SqliteFile(Database):
-    """An SQLite file: a path, a URL that begins with "sqlite", or an RDBStorage of such a URL."""
+    """An SQLite file: a path, a URL that begins with "sqlite", or an RDBStorage with such a URL."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class SqliteFile(Database):
 
     @classmethod
     def accepts(cls, storage: object) -> bool:
-        """Whether it is in an SQLite file."""
+        """Whether the storage is an SQLite file."""
         url = find_database_url(storage)
         return url is not None and url.startswith("sqlite")
 
