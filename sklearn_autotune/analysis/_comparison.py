@@ -32,6 +32,7 @@ from sklearn_autotune.analysis._trial_table import compute_mean_interval, comput
 from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
+from sklearn_autotune.evaluation._scorer_names import check_scorer_names
 from sklearn_autotune.progress import MethodProgress
 from sklearn_autotune.search._setup import check_positions
 from sklearn_autotune.space._dimensions import describe_value
@@ -405,6 +406,7 @@ def _check_methods(methods: object) -> None:
 
 def _resolve_scorer(methods: Mapping[str, Any], scoring: str | Scorer | None) -> Any:
     """Return the score of all as a callable."""
+    check_scorer_names(scoring)
     return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
 
 

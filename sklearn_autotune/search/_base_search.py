@@ -21,6 +21,7 @@ from sklearn_autotune._compat.sklearn import Interval, NotebookViewMixin, StrOpt
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune._compat.urls import SecretUrl, has_secret
 from sklearn_autotune.evaluation._metric import Metric, describe_metric
+from sklearn_autotune.evaluation._scorer_names import check_scorer_names
 from sklearn_autotune.evaluation._status import Status, describe_counts
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.progress._search_progress import SearchProgress
@@ -170,6 +171,7 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
         start = clock.now()
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
+        check_scorer_names(getattr(self, "scoring", None))  # scikit-learn lists sixty names, and suggests none
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
