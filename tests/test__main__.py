@@ -154,7 +154,7 @@ def test_a_share_is_from_0_to_1():
     [
         (["predict", "folder", "rows.csv", "--max-drift", "20"], "argument --max-drift: 20.0 is not from 0 to 1"),
         (["demo", "--n-trials", "0"], "argument --n-trials: 0 is not at least 1"),
-        (["demo", "--n-trials", "many"], "argument --n-trials: invalid positive value: 'many'"),
+        (["demo", "--n-trials", "many"], "argument --n-trials: 'many' is no whole number"),
         (["run"], "the following arguments are required: config"),
     ],
     ids=["share", "zero", "word", "missing"],

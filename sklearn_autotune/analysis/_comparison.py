@@ -19,6 +19,7 @@ from sklearn_autotune._compat.mlflow import pause_autologging
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.sklearn import is_routing_enabled
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
+from sklearn_autotune.analysis._comparison_words import format_inner_score, write_table, write_verdict
 from sklearn_autotune.analysis._method_kind import (
     DEFAULT_SCORING,
     MethodKind,
@@ -178,15 +179,16 @@ class Comparison:
     ----------
     rows : list of dict
         One for each fold and method: method, fold, score (held-out), inner_score (the search's own ``best_score_``),
-        own_score (held-out, by the search's own scorer), fit_seconds, score_seconds, n_fits (folds that were
-        measured, and the final fit), n_trials, best_params, error (the traceback, or None) and trace (seconds and best
-        inner score so far, for searches). Values that a method does not provide are None.
+        inner_metric (what that is called), own_score (held-out, by the search's own scorer), fit_seconds,
+        score_seconds, n_fits (folds that were measured, and the final fit), n_trials, best_params, error (the
+        traceback, or None) and trace (seconds and best inner score so far, for searches). Scores are such that higher
+        is better. Values that a method does not provide are None.
     names : list of str
         The methods in order, baselines last.
     baselines : list of str
         Those that were added.
     metric : str
-        Name of the score.
+        Name of the score, as scikit-learn names its scorer. The text shows a loss with its own sign.
     test_over_train : float
         Rows in the test part of an outer fold, for each in its training part.
     confidence : float
@@ -324,29 +326,19 @@ class Comparison:
         return import_optional("pandas", "A DataFrame").DataFrame(tables[table])
 
     def verdict(self) -> str:
-        """Return the conclusion as a sentence."""
-        leading = self.leading
-        if self.best is not None:
-            return f"{self.best} is better than all others at {self.confidence:.0%} confidence."
-        if not leading:
-            return "No winner: every method failed on some fold."
-        if len(self.names) == 1:
-            return f"No winner: {leading[0]} had nobody to beat."
-        return f"No clear winner: {', '.join(leading)} cannot be told apart on {self.n_folds} folds."
+        """Return the conclusion in words: what is shown, and what is not."""
+        metric = Metric(self.metric)
+        return write_verdict(self.summary, self.differences, self.leading, metric, self.n_folds, self.confidence)
 
     def __str__(self) -> str:
         """Write the summary and the verdict."""
-        summary = self.summary
-        table = [["method", self.metric, f"{self.confidence:.0%} interval", "inner", "seconds", "fits", "failed"]]
-        for index, method in enumerate(summary["method"]):
-            row = {name: values[index] for name, values in summary.items()}
-            interval = f"{row['low']:.4f} to {row['high']:.4f}" if np.isfinite(row["low"]) else "–"
-            shown = [_format_number(row[name], digits) for name, digits in (("score", 4), ("inner_score", 4))]
-            cost = [_format_number(row["fit_seconds"], 2), _format_number(row["n_fits"], 0), str(row["n_failed"])]
-            table.append([method, shown[0], interval, shown[1], *cost])
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
-        return "\n".join([line.rstrip() for line in lines] + ["", self.verdict()])
+        table = write_table(self.summary, self._get_inner_metrics(), Metric(self.metric), self.confidence)
+        return f"{table}\n\n{self.verdict()}"
+
+    def _get_inner_metrics(self) -> dict[str, Metric]:
+        """Return what each search goes by, where it tells."""
+        found = {row["method"]: row.get("inner_metric") for row in self.rows}
+        return {method: Metric(name) for method, name in found.items() if name is not None}
 
     def __repr__(self) -> str:
         return str(self)
@@ -363,15 +355,24 @@ class Comparison:
                     "method": method,
                     metric.label: metric.sign * row["score"],
                     f"{self.confidence:.0%} interval": f"{low:.4f} to {high:.4f}" if np.isfinite(low) else None,
-                    "inner score": metric.sign * row["inner_score"] if self._has_same_score(method) else None,
+                    "inner score": self._format_inner_score(method, row["inner_score"]),
                     "seconds": float(f"{row['fit_seconds']:.3g}"),
                     "fits": row["n_fits"],
                     "failed": row["n_failed"],
                 }
             )
+        if all(row["inner score"] is None for row in rows):
+            rows = [{name: value for name, value in row.items() if name != "inner score"} for row in rows]
         table = render_table(rows, verbatim=[metric.label], max_length=MAX_SHOWN)
-        note = f"Mean {metric.label} over {self.n_folds} outer folds, {metric.direction}, on rows not fitted on."
+        note = f"{metric.label}, {metric.direction}: mean over {self.n_folds} outer folds, on rows not fitted on."
         return render_view(self.verdict(), [table, render_paragraphs([note], "aside")])
+
+    def _format_inner_score(self, method: str, score: float) -> float | str | None:
+        """Return the score of a search on its own folds for a table: named if it is not that of the comparison."""
+        metric, inner_metric = Metric(self.metric), self._get_inner_metrics().get(method)
+        if self._has_same_score(method) or inner_metric == metric:
+            return metric.sign * score
+        return None if inner_metric is None else format_inner_score(score, inner_metric, metric)
 
     def _has_same_score(self, method: str) -> bool:
         """Whether a search goes by the score of the comparison: its own gives the same on held-out rows."""
@@ -482,7 +483,3 @@ def _average_finite(values: np.ndarray) -> float:
 
 def _to_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-
-
-def _format_number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if np.isfinite(value) else "–"

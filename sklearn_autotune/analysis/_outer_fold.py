@@ -112,7 +112,7 @@ def measure_method(
     """
     train, test = fold
     row: dict[str, Any] = {"method": name, "fold": number, **dict.fromkeys(NUMERIC_COLUMNS)}
-    row |= {"best_params": None, "error": None, "trace": None}
+    row |= {"inner_metric": None, "best_params": None, "error": None, "trace": None}
     begin, start = datetime.now(), time.perf_counter()
     X_test, y_test = take_rows(task.X, test), take_rows(task.y, test)
     try:
@@ -200,6 +200,7 @@ def _describe_fitted(fitted: Any, begin: datetime, seconds: float) -> dict[str, 
     inner = getattr(fitted, "best_score_", None)
     return {
         "inner_score": None if inner is None else float(inner),
+        "inner_metric": trial_table.described_metric.name,
         "n_fits": int(trial_table.n_folds.sum()) + hasattr(fitted, "best_estimator_"),
         "n_trials": len(trial_table),
         "best_params": _get_best_params(fitted),

@@ -47,12 +47,14 @@ def write_sentences(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iter
 
 def _describe_choice(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iterator[str]:
     metric: Metric = numbers["metric"]
-    direction = f" ({metric.direction})" if metric.is_loss else ""
+    direction = metric.direction if metric.is_loss else ""
     blend: Mapping[str, float] = numbers["blend"]
     if blend:
         models = ", ".join(f"{name} ({weight:.0%})" for name, weight in blend.items())
         subject = f"The blend of {len(blend)} models" if len(blend) > 1 else "The chosen model"
-        score = f"{metric.label} {metric.format_value(numbers['best_score'])}{direction}"
+        score = f"{metric.label} {metric.format_value(numbers['best_score'])}" + (
+            f" ({direction})" if direction else ""
+        )
         yield f"{subject} has {score}, on rows that it was not chosen on: {models}."
     yield from _describe_best_candidate(trial_table, numbers, "" if blend else direction)
     if numbers["n_close"]:
@@ -61,9 +63,10 @@ def _describe_choice(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Ite
 
 def _describe_best_candidate(trial_table: TrialTable, numbers: Mapping[str, Any], direction: str) -> Iterator[str]:
     metric, error, best = numbers["metric"], numbers["std_error"], trial_table.best
-    noise = f" ± {error:.2g} (standard error over the folds)" if error > 0 else ""
+    notes = [*(["standard error over the folds"] if error > 0 else []), *([direction] if direction else [])]
+    noise = (f" ± {error:.2g}" if error > 0 else "") + (f" ({'; '.join(notes)})" if notes else "")
     if best is None:
-        yield f"The best {_name_mean(metric)} is {metric.format_value(numbers['best_score'])}{noise}{direction}."
+        yield f"The best {_name_mean(metric)} is {metric.format_value(numbers['best_score'])}{noise}."
         return
     row, value = int(trial_table.row[best]), metric.format_value(float(trial_table.score[best]))
     if numbers["blend"]:
@@ -72,11 +75,11 @@ def _describe_best_candidate(trial_table: TrialTable, numbers: Mapping[str, Any]
         return
     top = int(np.nanargmax(trial_table.score))
     if trial_table.score[top] > trial_table.score[best]:  # a rule has chosen another one
-        yield f"The winner, candidate {row}, has a {_name_mean(metric)} of {value}{noise}{direction}."
+        yield f"The winner, candidate {row}, has a {_name_mean(metric)} of {value}{noise}."
         best_value = metric.format_value(float(trial_table.score[top]))
         yield f"The best {_name_mean(metric)} is {best_value}, of candidate {int(trial_table.row[top])}."
         return
-    yield f"The best {_name_mean(metric)} is {value}{noise}{direction}, of candidate {row}."
+    yield f"The best {_name_mean(metric)} is {value}{noise}, of candidate {row}."
 
 
 def _describe_course(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
 
 __all__ = ["run_demo"]
@@ -37,7 +38,9 @@ SPACE: dict[str, Any] = {
     "model__min_child_weight": loguniform(0.1, 100),
 }
 
-HEADINGS = ("method", "candidates", "fits", "CV score", "held-out score", "seconds")
+METRIC = Metric(SCORING)
+
+HEADINGS = ("method", "candidates", "fits", f"CV {METRIC.label}", f"held-out {METRIC.label}", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Row:
 
     def format_cells(self) -> tuple[str, ...]:
         """Return the entries as they are printed."""
-        scores = f"{self.cv_score:.4f}", f"{self.held_out_score:.4f}"
+        scores = f"{METRIC.sign * self.cv_score:.4f}", f"{METRIC.sign * self.held_out_score:.4f}"
         return (self.method, str(self.n_candidates), str(self.n_fits), *scores, f"{self.seconds:.1f}")
 
 
@@ -92,11 +95,14 @@ def run_demo(*, n_trials: int = 36, n_jobs: int | None = None, seed: int = 0) ->
     print(
         f"{np.count_nonzero(X.isna())} values missing. {len(X_train)} loans to search on, {len(X_held_out)} held out."
     )
-    print(f"Every search: {n_candidates} candidates, the same {N_FOLDS} folds. Scores: {SCORING}, higher is better.\n")
+    print(
+        f"Every search: {n_candidates} candidates, the same {N_FOLDS} folds. "
+        f"Scored by {METRIC.label}, {METRIC.direction}.\n"
+    )
     print_cells(HEADINGS)
     for method, search in searches.items():
         print_cells(measure(method, search, train, held_out).format_cells())
-    print("\nThe CV score is the best of many, and so a little too good; the held-out score is not.")
+    print(f"\nThe CV {METRIC.label} is the best of many, and so a little too good; that on held-out loans is not.")
     print("What OptunaSearchCV found:")
     for name, value in ours.best_params_.items():
         print(f"    {name} = {value:.4g}")

@@ -4,7 +4,6 @@ import logging
 import multiprocessing
 import os
 import sys
-import warnings
 from typing import Any, TextIO
 
 from sklearn_autotune._compat.optional import import_optional
@@ -75,9 +74,7 @@ def make_bar(bar: bool | str, stream: TextIO | None, total: float | None, text: 
     stream = sys.stderr if stream is None else stream
     if bar is False or stream is None:
         return None
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="IProgress not found")  # in a notebook without ipywidgets
-        tqdm = import_optional("tqdm.auto", "A progress bar").tqdm
+    tqdm = import_optional("tqdm.auto", "A progress bar").tqdm
     is_notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
     is_terminal = bool(getattr(stream, "isatty", bool)())
     is_worker = multiprocessing.current_process().name != "MainProcess"

@@ -210,8 +210,7 @@ class TrialProgress:
         stage = f"{self._stage or FIRST_STAGE}: " if self._stages and not self._is_over else ""
         ended = ", search over" if self._is_over and self._n_expected not in (None, self.n_done) else ""
         seconds = f"{format_duration(self.seconds)}{ended}{self._format_time_left()}"
-        candidates = f"{self._format_count(' of ')} candidates"
-        return f"{stage}{candidates}{percent}, {self._format_score_and_counts()}, {seconds}"
+        return f"{stage}{self._format_count(' of ')}{percent}, {self._format_score_and_counts()}, {seconds}"
 
     def close(self) -> None:
         """Close the bar, if there is one."""
@@ -303,10 +302,12 @@ class TrialProgress:
     def _format_beside_bar(self) -> str:
         stage = f"{self._stage or FIRST_STAGE}, " if self._stages and not self._is_over else ""
         left = self._format_time_left().replace("about ", "")
-        return f"{stage}{self._format_count('/')} candidates{left}, {self._format_score_and_counts()}"
+        return f"{stage}{self._format_count('/')}{left}, {self._format_score_and_counts()}"
 
     def _format_count(self, of: str) -> str:
-        return f"{self.n_done}{of}{self._n_expected}" if self._n_expected is not None else str(self.n_done)
+        if self._n_expected is None:
+            return f"{self.n_done} candidate{'' if self.n_done == 1 else 's'}"
+        return f"{self.n_done}{of}{self._n_expected} candidates"
 
     def _format_time_left(self) -> str:
         left = None if self._is_over else self.seconds_left

@@ -282,7 +282,9 @@ def test_a_method_that_is_better_on_every_fold_is_the_winner():
 
     assert comparison.best == "better"
     assert comparison.differences["method"] == ["worse"]
-    assert comparison.verdict() == "better is better than all others at 95% confidence."
+    assert comparison.verdict() == (
+        "better is better than all others at 95% confidence: its mean score is 0.9040; the next is worse 0.8040."
+    )
 
 
 def test_one_method_alone_has_won_nothing():
@@ -395,7 +397,7 @@ def test_a_notebook_shows_the_verdict_and_a_row_for_each_method_with_the_named_s
     assert page.rows[0] == ["method", "accuracy", "95% interval", "inner score", "seconds", "fits", "failed"]
     assert [row[0] for row in page.rows[1:]] == comparison.summary["method"]
     assert page.rows[1][1] == f"{comparison.summary['score'][0]:.5g}"
-    assert "Mean accuracy over 4 outer folds, higher is better" in page.texts()
+    assert "accuracy, higher is better: mean over 4 outer folds" in page.texts()
 
 
 def test_a_notebook_shows_a_loss_with_its_own_sign_and_what_is_missing_as_a_dash():
@@ -407,12 +409,13 @@ def test_a_notebook_shows_a_loss_with_its_own_sign_and_what_is_missing_as_a_dash
 
     assert page.rows[0][1] == "mean squared error"
     assert [row[:2] for row in page.rows[1:]] == [["<b>", "1.5"], ["b", "5"]]
+    assert page.rows[0][3:] == ["seconds", "fits", "failed"]  # nobody has an inner score
     assert page.rows[1][3:5] == ["–", "–"]
     assert page.rows[2][-1] == "1"
     assert "lower is better" in page.texts()
 
 
-def test_a_notebook_shows_an_inner_score_only_where_it_is_of_the_same_metric(iris):
+def test_a_notebook_names_an_inner_score_that_is_of_another_metric(iris):
     by_loss = GridSearchCV(TREE, SPACE, cv=3, scoring="neg_log_loss")
     found = compare(
         {"by accuracy": GridSearchCV(TREE, SPACE, cv=3), "by loss": by_loss},
@@ -424,7 +427,7 @@ def test_a_notebook_shows_an_inner_score_only_where_it_is_of_the_same_metric(iri
 
     inner = {row[0]: row[3] for row in read_view(found._repr_html_()).rows[1:]}
 
-    assert inner["by loss"] == "–"
+    assert inner["by loss"] == f"log loss {-found.column('inner_score', 'by loss').mean():.4f}"
     assert float(inner["by accuracy"]) == pytest.approx(found.column("inner_score", "by accuracy").mean(), abs=1e-4)
 
 

@@ -38,7 +38,7 @@ def test_a_loss_has_its_own_sign_and_falls():
     text = str(summarize(search.fit(X, y), X, y))
 
     assert f"The best mean absolute error is {-search.best_score_:.5g} ± " in text
-    assert "(lower is better), of candidate 5." in text
+    assert "(standard error over the folds; lower is better), of candidate 5." in text
     assert "It was still improving: mean absolute error fell by " in text
     assert re.search(r"On the rows held out, mean absolute error is [\d.]+: [\d.]+ (better|worse) than", text)
     assert not re.search(r"-\d", text)
