@@ -66,7 +66,9 @@ class ClaimRegistry:
         if any(self._is_alive(claim) for claim in claims):
             return False
         for claim in claims:
-            logger.warning("Candidate %d was claimed by a process that shows no sign of life; it is claimed.", number)
+            logger.warning(
+                "The process that measured trial %d in the study shows no sign of life; it is taken over.", number
+            )
             self._release_claim(get_trial_id(claim))
         attributes = {"number": number, "token": self.token, "beat": 0}
         self.study.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=attributes))
