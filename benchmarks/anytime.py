@@ -109,7 +109,7 @@ def ours(setting: Setting, target: float, n_candidates: int | None = None, **par
     search = setting.search(
         "OptunaSearchCV", seed=setting.seed, n_candidates=n_candidates or MAX_CANDIDATES, callbacks=[stamp], **params
     ).fit(setting.X, setting.y)
-    scores = search.cv_results_["mean_test_score"]
+    scores = dict(search.cv_results_)["mean_test_score"]
     first = int(np.nanargmax(scores[:N_CANDIDATES]))
     return Trace(stamps, list(scores[: len(stamps)]), search.cv_results_["params"][first])
 

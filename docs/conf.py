@@ -5,10 +5,11 @@ Nothing is said twice: the contents at the side are the lists of index.md, the r
 
 import ast
 import io
+import logging
 import re
 import shutil
 import warnings
-from contextlib import chdir, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -140,6 +141,9 @@ def add_output(text, name, pictures=DOCS / "output"):
         parts = [f"```python\n{block[1]}```"]
         if shown := printed.getvalue().rstrip():
             parts.append(f"```text\n{shown}\n```")
+        if hasattr(last, "figure_"):  # a display, of which a notebook shows the figure
+            last.figure_.savefig(f"figure-{len(seen) + 1}.png", dpi=80)
+            last = None
         if hasattr(last, "_repr_html_"):
             parts.append(f"```{{raw}} html\n{last._repr_html_()}\n```")
         elif last is not None:
@@ -153,8 +157,20 @@ def add_output(text, name, pictures=DOCS / "output"):
             parts.append(f"![{path.stem}](/output/{copy})")
         return "\n\n".join(parts)
 
-    with TemporaryDirectory() as folder, chdir(folder), sklearn.config_context():
+    with TemporaryDirectory() as folder, chdir(folder), sklearn.config_context(), unchanged_logging():
         return BLOCK.sub(run, text)
+
+
+@contextmanager
+def unchanged_logging():
+    """Take back what a page does to the root logger, so that later pages do not log."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 def run_as_a_cell(code, name, namespace):

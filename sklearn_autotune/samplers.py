@@ -1,4 +1,4 @@
-"""Samplers beside Optuna's own: Optuna's default algorithm, TPE, computed in Rust."""
+"""Samplers in addition to Optuna's own: TPE, Optuna's default algorithm, computed in Rust."""
 
 import math
 import sys
@@ -26,16 +26,16 @@ Group = dict[str, BaseDistribution]
 
 
 class RustTPESampler(BaseSampler):
-    """Optuna's default algorithm, several times faster: a tree-structured Parzen estimator in Rust.
+    """Optuna's default algorithm, a tree-structured Parzen estimator (TPE), computed several times faster in Rust.
 
-    The computing is done by ``rustuna``, an optional package of the Optuna organisation
-    (``pip install sklearn-autotune[fast]``). Worth its while where an evaluation takes milliseconds, or with thousands
-    of trials; where a fit takes seconds, no sampler is slow.
+    It needs ``rustuna``, an optional package of the Optuna organisation (``pip install rustuna``). Use this sampler if
+    an evaluation takes only milliseconds, or for thousands of trials. If a fit takes seconds, the time of the sampler
+    does not matter.
 
     Parameters
     ----------
     seed : int or None
-        None draws one from the operating system at first use.
+        None draws one from the operating system when the sampler is first used.
     n_startup_trials : int
         The number of trials that are drawn at random before the model is used.
 
@@ -43,20 +43,21 @@ class RustTPESampler(BaseSampler):
     -----
     Parameters that occur in the same trials are sampled jointly, as by ``optuna.samplers.TPESampler(group=True)``.
 
-    A proposal depends on the seed, the number of the trial and the trials in the study, and on nothing else. So a
-    copied or unpickled sampler, or one that resumes a stored study, goes on as the original would have (to the last
-    digit if trials are told in the order of their numbers, as `OptunaSearchCV` does).
+    A proposal depends only on the seed, the number of the trial and the trials in the study. So a copied or unpickled
+    sampler, or one that resumes a stored study, makes the same proposals as the original would have made. They are
+    exactly equal if trials are told in the order of their numbers, as `OptunaSearchCV` does.
 
-    What ``rustuna`` 0.2 learns from is complete trials, and nothing else. So that it learns what Optuna's TPE learns:
+    ``rustuna`` 0.2 learns only from complete trials. To learn from the same trials as Optuna's TPE, this sampler does
+    the following:
 
-    * Pruned and infeasible trials are told as complete, with the worst value there is. Optuna's TPE ranks them among
-      themselves, too, by the step they reached or by how much they violate the constraints.
-    * Trials under way are told likewise until their result is known, so that the next proposal keeps away from them
-      (Optuna's "constant liar").
-    * Failed trials are told as failed, and teach nothing, as in Optuna.
+    * It tells pruned and infeasible trials as complete, with the worst possible value. Optuna's TPE in addition orders
+      them, by the step they reached or by how much they violate the constraints.
+    * It tells running trials in the same way until their result is known, so that the next proposal is not close to
+      them (Optuna's "constant liar").
+    * It tells failed trials as failed. They have no influence, as in Optuna.
 
-    For one objective only. With ``HyperbandPruner``, which shows a sampler the trials of one bracket at a time, each
-    proposal starts from scratch, and nothing is gained.
+    The sampler works for one objective only. It is not faster with ``HyperbandPruner``: that pruner shows a sampler
+    only the trials of one bracket, so the model is computed anew for each proposal.
 
     Examples
     --------
@@ -75,11 +76,11 @@ class RustTPESampler(BaseSampler):
         self.n_startup_trials = n_startup_trials
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the trials in Rust behind: they are read from the study again."""
+        """Omit the trials in Rust: a copy reads them from the study again."""
         return {name: value for name, value in self.__dict__.items() if name != "_rust_study"}
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> Group:
-        """Return the parameters to be sampled jointly: all that have been measured."""
+        """Return the parameters to be sampled jointly: all that occur in measured trials."""
         with self._lock_updated_rust_study(study, trial) as rust_study:
             if rust_study.n_measured < self.n_startup_trials:
                 return {}
@@ -102,17 +103,17 @@ class RustTPESampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Propose one value: at random in the beginning, later for parameters that have not been measured yet."""
+        """Propose one value: at random for the first trials, later by the model for parameters that are new."""
         with self._lock_updated_rust_study(study, trial) as rust_study:
             if rust_study.n_measured >= self.n_startup_trials:
                 return rust_study.propose(trial, {param_name: param_distribution})[param_name]
-            # Optuna's own: rustuna's proposes the ends of a logarithmic range of integers too seldom.
+            # Optuna's random sampler, because rustuna's too seldom draws the ends of a logarithmic range of integers.
             random_sampler = RandomSampler(seed=rust_study.make_seed(trial, param_name) % 2**32)
             return random_sampler.sample_independent(study, trial, param_name, param_distribution)
 
     @contextmanager
     def _lock_updated_rust_study(self, study: Study, trial: FrozenTrial) -> "Iterator[_RustStudy]":
-        """Yield this study's copy in Rust, brought up to date for this trial, and locked for other threads."""
+        """Yield this study's copy in Rust, updated for this trial, and locked for other threads."""
         rust_study = self._rust_study
         if rust_study is None or rust_study.study() is not study:
             rust_study = self._rust_study = _RustStudy(study, self.seed)
@@ -124,8 +125,9 @@ class RustTPESampler(BaseSampler):
 class _RustStudy:
     """The copy of a study that rustuna reads.
 
-    Trials are read from the study before each proposal, not taken from ``after_trial``. So all trials are treated
-    alike, whether they were asked here, stored by an earlier run, added by hand or told by another process.
+    Trials are read from the study before each proposal, not in ``after_trial``. So all trials are treated in the same
+    way, whether this sampler proposed them, an earlier run stored them, the user added them, or another process told
+    them.
 
     Attributes
     ----------
@@ -133,7 +135,7 @@ class _RustStudy:
     storage : rustuna InMemoryStorage
         Categorical values are passed as indices of the choices, so that choices may be any objects.
     groups : list of dict
-        Parameters that occur in the same trials; so each told trial has all of a group, or nothing.
+        Parameters that occur in the same trials: each told trial has all parameters of a group, or none.
     n_measured : int
         Number of complete and pruned trials.
     """
@@ -141,7 +143,7 @@ class _RustStudy:
     def __init__(self, study: Study, seed: int | None) -> None:
         if len(study.directions) > 1:
             raise ValueError(
-                "RustTPESampler is for one objective, but the study has "
+                "RustTPESampler works for one objective only, but the study has "
                 f"{len(study.directions)}. Use optuna.samplers.TPESampler or NSGAIISampler."
             )
         self.rustuna: ModuleType = import_optional("rustuna", "RustTPESampler")
@@ -165,14 +167,14 @@ class _RustStudy:
     # -- reading -----------------------------------------------------------------------------------------------
 
     def read(self, study: Study, current: FrozenTrial) -> None:
-        """Tell rustuna the trials that have finished since the last call, and those under way."""
+        """Tell rustuna the trials that have finished since the last call, and those that are running."""
         trials = study.get_trials(deepcopy=False)[self.n_told :]
         finished = [trial for trial in trials if trial.state.is_finished() and trial.number not in self.told_numbers]
         under_way = [t for t in trials if t.state == TrialState.RUNNING and t.number != current.number]
         if not finished and under_way == self.under_way:
             return
-        # Provisional trials are removed and added again after all others: the order of trials has a small influence,
-        # and has to be the same after a restart.
+        # Running trials are removed, and added again after all others. The order of trials has a small influence on
+        # proposals, so it has to be the same after a restart.
         self.storage.discard_trials(self.provisional_ids)
         for trial in finished:
             self._tell(trial)
@@ -190,17 +192,17 @@ class _RustStudy:
         self.n_measured += 1
         self.groups = refine_parameter_groups(self.groups, trial.distributions)
         is_good = trial.state == TrialState.COMPLETE and not any(v > 0 for v in trial.constraints.values())
-        # Bad, but better than trials under way, which must not be among the best even if few trials are complete.
+        # A bad value, but better than that of running trials, which must never be among the best ones.
         self._add(trial.params, trial.distributions, trial.value if is_good else self.worst_sign * sys.float_info.max)
 
     def _tell_under_way(self, trial: FrozenTrial) -> int:
-        """Tell the groups of which this trial has all parameters; rustuna fails on a trial with a part of a group."""
+        """Tell the groups that this trial has in full: rustuna fails on a trial with only a part of a group."""
         whole = [group for group in self.groups if group.keys() <= trial.distributions.keys()]
         names = [name for group in whole for name in group]
         return self._add(trial.params, {name: trial.distributions[name] for name in names}, self.worst_sign * math.inf)
 
     def _add_padding_trials(self) -> list[int]:
-        """Add trials without parameters, so that as many real trials count as the best as without those under way."""
+        """Add trials without parameters, so that running trials do not change how many trials count as the best."""
         n_known, n_fill = self.n_measured + len(self.under_way), 0
         while count_best_trials(n_known + n_fill) - n_fill > count_best_trials(self.n_measured):
             n_fill += 1
@@ -242,12 +244,12 @@ class _RustStudy:
 
 
 def count_best_trials(n_measured: int) -> int:
-    """Return how many trials TPE counts as good, in Optuna and in rustuna: the best tenth, but no more than 25."""
+    """Return how many trials TPE counts as good, in Optuna and in rustuna: the best tenth, but at most 25."""
     return min(math.ceil(0.1 * n_measured), 25)
 
 
 def refine_parameter_groups(groups: list[Group], seen: Group) -> list[Group]:
-    """Split groups so that a trial with these parameters has all of a group, or nothing.
+    """Split groups so that a trial with these parameters has all parameters of each group, or none.
 
     Examples
     --------

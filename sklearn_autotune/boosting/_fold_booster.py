@@ -1,4 +1,7 @@
-"""FoldBooster: one fold's booster, trained in its own thread and scored at certain points until it stops improving."""
+"""FoldBooster: the booster of one fold, trained in its own thread, and scored at given points until it stops improving.
+
+A point is a number of boosting rounds after which the booster is scored.
+"""
 
 import threading
 import time
@@ -22,15 +25,15 @@ __all__ = [
     "make_round_grid",
 ]
 
-# Where candidates are scored, in rounds times learning rate: the first point, the ratio of each to the one before, and
-# the last point.
+# The points at which candidates are scored, in rounds times learning rate: the first one, the ratio of each to the one
+# before, and the last one.
 MIN_PROGRESS = 1.0
 PROGRESS_RATIO = 1.2
 MAX_PROGRESS = 300.0
 
-# How many points in a row without a better score end the training of a fold: after two there are 1.4 times as many
-# rounds as were best. A score is better if it adds at least a hundredth to what was gained since the first point: on
-# easy tables the log loss falls by next to nothing for thousands of rounds.
+# The training of a fold ends after this many points in a row without a better score. After two points, the booster has
+# 1.4 times the best number of rounds. A score counts as better only if the gain since the first point increases by at
+# least a hundredth, because on easy data the log loss decreases very slowly for thousands of rounds.
 MAX_POINTS_WITHOUT_GAIN = 2
 MIN_GAIN = 0.01
 
@@ -49,7 +52,7 @@ def make_round_grid(learning_rate: float, max_rounds: int) -> tuple[int, ...]:
     Returns
     -------
     rounds : tuple of int
-        Ascending. In rounds times learning rate they are the same for all learning rates, up to ``max_rounds``.
+        Ascending. Multiplied by the learning rate, they are the same for all learning rates, up to ``max_rounds``.
 
     Examples
     --------
@@ -71,7 +74,7 @@ def has_stopped_improving(scores: Sequence[float]) -> bool:
     Parameters
     ----------
     scores : sequence of float
-        Point by point; higher is better.
+        The score at each point; higher is better.
 
     Returns
     -------
@@ -81,7 +84,7 @@ def has_stopped_improving(scores: Sequence[float]) -> bool:
     --------
     >>> has_stopped_improving([0.5, 0.7, 0.8]), has_stopped_improving([0.5, 0.7, 0.7, 0.69])
     (False, True)
-    >>> has_stopped_improving([0.5, 0.7, 0.701, 0.702])  # it rises, but by less than a hundredth of what it rose before
+    >>> has_stopped_improving([0.5, 0.7, 0.701, 0.702])  # it rises, but by less than a hundredth of its rise before
     True
     """
     last_gain_point = 0
@@ -92,12 +95,12 @@ def has_stopped_improving(scores: Sequence[float]) -> bool:
 
 
 class FoldScorer(Protocol):
-    """Scores what a fold's booster predicts.
+    """Scores the predictions of a fold's booster.
 
     Attributes
     ----------
     metric : str or None
-        The score that decides, of several.
+        The score that guides the search, if there are several; None is the first one.
     """
 
     @property
@@ -112,7 +115,7 @@ class FoldScorer(Protocol):
         ...
 
     def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Scored | None:
-        """Score a number of rounds on a fold's training rows, if that is wanted."""
+        """Score a number of rounds on a fold's training rows, or return None if training scores are not wanted."""
         ...
 
     def make_fold_score(
@@ -123,12 +126,12 @@ class FoldScorer(Protocol):
         fit_seconds: float,
         score_seconds: float,
     ) -> FoldScore:
-        """Put the result of a fold together from the error of its fit and its scores."""
+        """Make the result of a fold from its scores, or from the error if the fit failed."""
         ...
 
 
 class FoldBooster:
-    """A fold's booster, trained in a thread of its own, and its score at each point.
+    """A fold's booster, trained in its own thread, and its score at each point.
 
     Parameters
     ----------
@@ -136,31 +139,33 @@ class FoldBooster:
     fold : Fold
     trainer : RoundTrainer
     round_grid : tuple of int
-        Numbers of rounds after which to score it.
+        The numbers of rounds after which to score the booster.
     deadline : float or None
-        Time by `clock.now` after which it is trained no further.
+        The time by `clock.now` at which training stops.
     compute_latest_end : callable or None, default=None
-        From the seconds that training has taken so far to a second deadline, since the final fit would take longer too.
+        Takes the seconds that training has taken so far, and returns a second deadline: the longer training takes, the
+        more time has to be left for the final fit.
 
     Attributes
     ----------
     scored_rounds : tuple of int
-        Numbers of rounds after which it was scored.
+        The numbers of rounds after which the booster was scored.
     scores, predictions : list
-        On the fold's test rows, point by point.
+        At each point, the score and the predictions on the fold's test rows.
     is_out_of_time : bool
         Whether the deadline passed before the requested point was reached.
     end_time : float or None
-        Time by `clock.now` after which it is trained no further once it has one round; unlike after the deadline, it
-        still counts. Before the first point it is scored with the rounds that it has.
+        The time by `clock.now` at which training stops if there is at least one round. Unlike after the deadline, the
+        candidate is still valid. If the booster has not reached its first point by then, it is scored with the rounds
+        that it has.
     is_cut : bool
-        Whether that was the case: then ``round_grid`` has only these rounds.
+        Whether training stopped before the first point. Then ``round_grid`` holds only the number of rounds reached.
     max_points : int or None
-        The last point that is trained to, and that counts for `best`.
+        The maximum number of points to train to, and to consider for `best`.
     error : str or None
-        The traceback, or the reason, if training or scoring failed.
+        The traceback or the reason, if training or scoring failed.
     failed : Scored or None
-        The point at which scoring failed; it is not among the ``scores``.
+        The result of scoring at the point at which it failed; it is not in ``scores``.
     """
 
     def __init__(
@@ -189,13 +194,13 @@ class FoldBooster:
         self.is_closing = False
         self.requests: SimpleQueue[int | None] = SimpleQueue()
         self.results: SimpleQueue[BaseException | None] = SimpleQueue()
-        # A daemon, so that a search abandoned half-way cannot keep Python from ending.
+        # A daemon thread, so that Python can exit even if a search is abandoned.
         self.thread = threading.Thread(target=self._serve_requests, args=(get_config(),), daemon=True)
         self.thread.start()
 
     @property
     def counted_scores(self) -> list[Any]:
-        """The scores that count: a fold started before `max_points` was known may have more."""
+        """The scores up to `max_points`; a fold that was started before this limit was known may have more."""
         return self.scores[: self.max_points]
 
     @property
@@ -204,7 +209,7 @@ class FoldBooster:
 
     @property
     def best(self) -> FoldScore:
-        """The best score of this fold so far, or the failure's score if it failed."""
+        """The best score of this fold so far, or the score of a failed fold if it failed."""
         if self.error is not None:
             return self.scorer.make_fold_score(self.error, self.failed, None, self.fit_seconds, self.score_seconds)
         return self.score_point(int(np.argmax(self._select_scores())))
@@ -216,7 +221,7 @@ class FoldBooster:
         return self.scorer.make_fold_score(None, test, train, self.fit_seconds, self.score_seconds)
 
     def request(self, n_points: int | None) -> None:
-        """Request training up to a number of points; None: until it stops improving. No effect after `close`."""
+        """Request training up to a number of points, or with None until it stops improving; no effect after `close`."""
         if not self.is_closing:
             self.requests.put(n_points if n_points is not None else UNTIL_NO_IMPROVEMENT)
 
@@ -229,7 +234,7 @@ class FoldBooster:
             raise exception
 
     def release(self) -> None:
-        """Keep the trees and free the memory that only training needs; it cannot be trained any further."""
+        """Keep the trees and free the memory that only training needs; afterwards it cannot be trained further."""
         self.close()
         if self.error is None:
             self.trainer.release()
@@ -244,7 +249,7 @@ class FoldBooster:
         while (n_points := self.requests.get()) is not None:
             exception: BaseException | None = None
             try:
-                with config_context(**config):  # settings are each thread's own
+                with config_context(**config):  # every thread has its own settings
                     while self._should_continue(n_points):
                         self._train_to_next_point()
             except BaseException as error:
@@ -296,9 +301,9 @@ class FoldBooster:
         self._score(prediction)
 
     def keep_rounds(self, n_rounds: int) -> None:
-        """Score only the first rounds, which all folds have: for one of them time was up before its first point.
+        """Score only with the first rounds. All folds have these, but one fold ran out of time before its first point.
 
-        The thread has to be waiting.
+        The thread must be idle.
         """
         self.is_cut, self.max_points = True, 1
         if self.error is not None or (self.round_grid == (n_rounds,) and self.scores):
@@ -308,7 +313,7 @@ class FoldBooster:
         self._score(self.trainer.predict_test_rows(n_rounds))
 
     def _score(self, prediction: np.ndarray) -> None:
-        """Score a point."""
+        """Score the predictions at the next point."""
         start = time.perf_counter()
         scored = self.scorer.score_quickly(self.trainer, self.fold, prediction)
         self.score_seconds += time.perf_counter() - start

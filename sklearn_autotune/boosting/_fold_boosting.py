@@ -1,19 +1,19 @@
 """Boosting fold after fold, on matrices that all candidates share.
 
 The folds are binned once, each from its own training rows. A candidate has one booster per fold. The first booster is
-trained until its score stops improving, then the next one. After each fold the candidate may be stopped, judged by the
-best score of each fold so far. Later folds get at most as many rounds as the first, unless the mean over all folds is
-still improving then. The candidate's number of rounds is the one with the best mean score.
+trained until its score stops improving, then the next one. After each fold the candidate may be stopped, depending on
+the best score of each fold so far. Later folds have at most as many rounds as the first fold, except if the mean score
+over all folds is still improving at the end. The candidate's number of rounds is the one with the best mean score.
 
-A booster that can still be trained holds a histogram of all bins for each node of a tree: for deep trees on many
-columns that is far more than the data. Such candidates are trained fold by fold: each fold gets as many rounds as the
-first and frees its histograms before the next fold begins.
+A booster in training holds a histogram of all bins for each node of a tree. For deep trees on many columns, this takes
+far more memory than the data. If a candidate needs too much, its folds are trained one after the other: each fold has
+as many rounds as the first one, and frees its histograms before the next fold begins.
 
-Boosters are scored at points that are the same for all candidates in units of *progress*, rounds times learning rate:
+Boosters are scored at points that are the same for all candidates if they are expressed as rounds times learning rate:
 1,000 rounds at a learning rate of 0.01 are about as much progress as 100 rounds at 0.1.
 
-Each booster is, to the last bit, the one that ``fit`` with so many rounds gives. XGBoost draws its samples from one
-generator per thread, so every booster is trained in a thread of its own.
+Each booster is exactly equal to the one that ``fit`` gives with the same number of rounds. XGBoost draws its samples
+from one generator per thread, so every booster is trained in its own thread.
 """
 
 import threading
@@ -50,13 +50,13 @@ from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
 __all__ = ["BoosterFit", "FoldBoosting", "Target", "average_over_folds", "collect_learning_curves"]
 
-# The largest size of the histograms of one candidate's boosters; if they need more, one fold at a time is trained.
+# The maximum size of the histograms of one candidate's boosters; if they need more, folds are trained one by one.
 MAX_HISTOGRAM_BYTES = 2**26
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The target that boosters are trained on.
+    """The target on which boosters are trained.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Target:
     classes : ndarray of shape (n_classes,) or None
         None in regression.
     class_weight : dict, "balanced" or None
-        As in scikit-learn's classifiers; "balanced" counts the rows that are trained on.
+        As in scikit-learn's classifiers. "balanced" counts the classes of the training rows.
     """
 
     values: np.ndarray
@@ -87,24 +87,24 @@ class FoldBoosting:
     Parameters
     ----------
     folds : WholeFolds
-        The folds, and an estimator of the library with everything set that is not searched.
+        The folds, and an estimator of the library in which all parameters are set that are not searched.
     training : FoldTraining
-        How the library bins and trains.
+        Bins and trains with the library.
     target : Target
     metric : str or None
-        The score that decides, of several.
+        The score that guides the search, if there are several; None is the first one.
     max_rounds : int
-        The largest number of rounds.
+        The maximum number of rounds.
     loss : callable or None
-        `compute_log_loss` or `compute_root_mean_squared_error`, if the only score is the negative of it: a curve has
-        many points, and scikit-learn's checks of each take as long as a few rounds.
+        `compute_log_loss` or `compute_root_mean_squared_error`, if the only score is the negative of it. It is faster:
+        a curve has many points, and scikit-learn's checks at each point take as long as a few rounds.
     n_jobs : int
-        How many boosters may be trained at a time.
+        The maximum number of boosters to train at a time.
     end_time : float or None
-        Time by `clock.now` at which ``fit`` has to be over. A candidate without a deadline, such as the first one, is
-        always completed; each of its folds is trained only so long that time is left for the others and the final fit.
+        The time by `clock.now` at which ``fit`` has to end. A candidate without a deadline, such as the first one, is
+        always completed. To leave time for the other folds and the final fit, each of its folds has only its share.
     has_final_fit : bool
-        Whether the winner is fitted on all rows, for which time has to be left.
+        Whether the winner is fitted on all rows, so that time has to be left for this fit.
     """
 
     folds: WholeFolds
@@ -132,7 +132,7 @@ class FoldBoosting:
 
     @property
     def n_folds(self) -> int:
-        """How many parts of a candidate can be measured apart: one, since its folds depend on each other."""
+        """The number of parts into which a candidate can be split: one, because its folds depend on each other."""
         return 1
 
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
@@ -150,7 +150,7 @@ class FoldBoosting:
         fold_scores: list[FoldScore] = []
         try:
             for index, fold_booster in enumerate(fold_boosters):
-                # With more than one job, folds are started before it is known whether they will be needed.
+                # With several jobs, folds are started before it is known whether they are needed.
                 while n_started < min(n_folds, index + self.n_jobs):
                     fold_boosters[n_started].end_time = self._compute_fold_end(work, n_folds - index)
                     fold_boosters[n_started].request(None)
@@ -161,7 +161,7 @@ class FoldBoosting:
                         other.max_points = len(fold_booster.scores)
                 if is_large:
                     self._train_to_point(fold_booster, len(fold_boosters[0].scores))
-                if fold_booster.is_out_of_time:  # not the last step, whichever fold it is: there is no time left for it
+                if fold_booster.is_out_of_time:  # n_folds + 1, because this is never the last step
                     yield Progress(index, n_folds + 1, tuple(fold_scores), is_out_of_time=True)
                 _keep_common_rounds(fold_boosters[: index + 1], fold_boosters[n_started:])
                 fold_scores.append(fold_booster.best)
@@ -187,28 +187,28 @@ class FoldBoosting:
 
     @property
     def _final_fit_in_folds(self) -> float:
-        """How many times longer the final fit on all rows takes than a fold; 0 if there is none."""
+        """How many times longer the final fit on all rows takes than the fit of a fold; 0 if there is none."""
         folds = self.folds.task.folds
         return len(self.target.values) / min(len(fold.train) for fold in folds) if self.has_final_fit else 0.0
 
     def estimate_final_seconds(self, fit_seconds: float) -> float:
-        """Estimate the final fit of a candidate that takes so many seconds on a fold, binning included."""
+        """Estimate the seconds of a candidate's final fit, with binning, from the seconds of its fit on a fold."""
         return self._final_fit_in_folds * (fit_seconds + self._max_bin_seconds)
 
     def _compute_latest_end(self, fit_seconds: float) -> float | None:
-        """Return when a fold's training has to be over so that the final fit of any candidate ends in time."""
+        """Return the time at which training has to end so that the final fit of any candidate ends in time."""
         if self.end_time is None:
             return None
         return self.end_time - self.estimate_final_seconds(max(fit_seconds, self._max_fit_seconds))
 
     def _train_to_point(self, fold_booster: "FoldBooster", n_points: int) -> None:
-        """Train a booster to a point and free the memory that only training needs."""
+        """Train a booster to a point, and free the memory that only training needs."""
         fold_booster.request(n_points)
         fold_booster.wait(self.folds.task.error_score)
         fold_booster.release()
 
     def _train_to_common_point(self, work: WorkItem, fold_boosters: Sequence["FoldBooster"]) -> Progress:
-        """Train all folds to the same point, and find the best one."""
+        """Train all folds to the same point, and find the point with the best mean score."""
         n_points = min(len(fold_booster.scores) for fold_booster in fold_boosters)
         while True:
             for fold_booster in fold_boosters:
@@ -248,7 +248,10 @@ class FoldBoosting:
     def predict_out_of_fold(
         self, number: int, params: Mapping[str, Any], curve: Sequence[Rung]
     ) -> Sequence[np.ndarray]:
-        """Return what a candidate's boosters predict on their test rows; those of an earlier run are trained again."""
+        """Return the predictions of a candidate's boosters for their test rows.
+
+        If an earlier process measured the candidate, its boosters are trained again.
+        """
         if number not in self._kept_predictions:
             best = choose_rung(curve, self.metric)
             model = self.folds.clone_with_params(params)[0]
@@ -266,7 +269,7 @@ class FoldBoosting:
         return self._kept_predictions[number][1]
 
     def get_curves(self, number: int) -> list[tuple[Sequence[int], Sequence[Any]]]:
-        """Return, for each fold of a candidate, the numbers of rounds at which it was scored, and the scores."""
+        """Return, for each fold of a candidate, the numbers of rounds at which it was scored, and its scores."""
         return self._curves.get(number, [])
 
     # -- boosters and their scores -------------------------------------------------------------------------------------
@@ -276,7 +279,7 @@ class FoldBoosting:
     ) -> list["FoldBooster"]:
         if round_grid is None:
             round_grid = make_round_grid(self.training.get_learning_rate(model), self.max_rounds)
-        # All trainers are made before the first thread is started: making one may fail.
+        # All trainers are made before the first thread is started, because making one may fail.
         trainers = [binned.make_trainer(model, self.target.classes) for binned in self._bin_folds(model)]
         return [
             FoldBooster(self, fold, trainer, round_grid, deadline, self._compute_latest_end)
@@ -288,7 +291,7 @@ class FoldBoosting:
         return sum(binned.estimate_training_bytes(model) for binned in self._bin_folds(model)) > MAX_HISTOGRAM_BYTES
 
     def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
-        """Score a point of a curve as `score` does, to within rounding, if possible without scikit-learn's checks."""
+        """Score a point of a curve like `score`, up to rounding errors, if possible without scikit-learn's checks."""
         if self.loss is None:
             return self.score(trainer, fold, prediction)
         weight = self._test_weights[fold.number]
@@ -296,12 +299,12 @@ class FoldBoosting:
         return read_score(-loss, error_score=self.folds.task.error_score)
 
     def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
-        """Score what a booster predicts on a fold's test rows."""
+        """Score a booster's predictions for a fold's test rows."""
         X_test, y_test = take_test_rows(self.folds.task, fold)
         return self.folds.score(self._make_fixed_predictions(trainer, X_test, prediction), X_test, y_test, fold.test)
 
     def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Scored | None:
-        """Score a number of rounds on a fold's training rows, if that is wanted."""
+        """Score a number of rounds on a fold's training rows, or return None if training scores are not wanted."""
         if not self.folds.task.return_train_score:
             return None
         X_train, y_train = self._split_rows(fold)[0]
@@ -318,14 +321,14 @@ class FoldBoosting:
         fit_seconds: float,
         score_seconds: float,
     ) -> FoldScore:
-        """Put the result of a fold together from the error of its fit and its scores."""
+        """Make the result of a fold from its scores, or from the error if the fit failed."""
         return self.folds.make_fold_score(error, test, train, fit_seconds, score_seconds)
 
     def _make_fixed_predictions(self, trainer: RoundTrainer, rows: Any, prediction: np.ndarray) -> Any:
         return make_fixed_predictions(rows, prediction, self.target.classes, trainer.predict_rows)
 
     def _keep_best_predictions(self, number: int, mean: float, predictions: Sequence[np.ndarray]) -> None:
-        """Keep the predictions of the best candidates so far; several may share the best score."""
+        """Keep the predictions of the best candidate so far, or of several if they have the same score."""
         with self._lock:
             self._kept_predictions[number] = mean, predictions
             best = max(kept for kept, _ in self._kept_predictions.values())
@@ -358,7 +361,7 @@ class FoldBoosting:
 
 
 def _keep_common_rounds(finished: Sequence[FoldBooster], to_start: Sequence[FoldBooster]) -> None:
-    """Score all folds with the rounds that all have, if for one of them time was up before its first point."""
+    """Score all folds with the rounds that all of them have, if one ran out of time before its first point."""
     if not any(fold_booster.is_cut for fold_booster in finished):
         return
     n_rounds = min(fold_booster.round_grid[-1] for fold_booster in finished if fold_booster.is_cut)
@@ -376,7 +379,7 @@ class BoosterFit:
     ----------
     target : Target
     metric : str or None
-        The score that decides, of several.
+        The score that guides the search, if there are several; None is the first one.
     """
 
     target: Target
@@ -388,12 +391,12 @@ class BoosterFit:
         return estimator.fit(X, self.target.values, sample_weight=weights)
 
     def get_resource_amount(self, curve: Sequence[Rung]) -> int:
-        """Return the number of rounds that the scores belong to."""
+        """Return the number of rounds to which the candidate's scores belong."""
         return curve[choose_rung(curve, self.metric)].resource
 
 
 def average_over_folds(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrange the predictions of the folds' test rows by row: their mean for rows in several folds, NaN in none."""
+    """Return the out-of-fold prediction of each row: the mean if it is in several test folds, NaN if it is in none."""
     total = np.zeros((task.X.shape[0], *predictions[0].shape[1:]), dtype=predictions[0].dtype)
     n_times = np.zeros(len(total), dtype=total.dtype)
     for fold, values in zip(task.folds, predictions, strict=True):
@@ -411,11 +414,11 @@ def collect_learning_curves(
     Parameters
     ----------
     evaluation : FoldBoosting
-        What has measured the candidates.
+        The evaluation that measured the candidates.
     trials : mapping of str to ndarray
-        As ``trials_``.
+        The table ``trials_``.
     metric : str or None
-        Which of several scores the curves show.
+        Which of several scores the curves show; None is the first one.
     """
     curves = []
     for number, status, n_folds in zip(*(trials[name] for name in ("number", "status", "n_folds")), strict=True):

@@ -1,4 +1,4 @@
-"""Refine the learning rate: search at a high one, then measure the best candidates again at lower ones."""
+"""Refine the learning rate: search with a high one, then measure the best candidates again with lower ones."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,18 +15,18 @@ from sklearn_autotune.search._trial_loop import TrialRecord
 
 __all__ = ["SEARCH_LEARNING_RATE", "LearningRateRefinement", "LowestLearningRateWithinNoise", "is_refined"]
 
-# The learning rate at which candidates are searched. A lower one takes as many more rounds, scores a little better, and
-# seldom changes which candidate is best.
+# The learning rate of the search. A lower one needs more rounds in proportion and scores slightly better, but seldom
+# changes which candidate is best.
 SEARCH_LEARNING_RATE = 0.2
 
 LEARNING_RATE_FACTOR = 0.25
 MIN_LEARNING_RATE = 0.01
 
-# One candidate in so many is a refined one, and all of the last tenth are, until there is nothing left to refine.
+# Every 25th candidate is a refined one, and so is each of the last tenth, as long as there is one to refine.
 REFINE_EVERY = 25
 FINAL_SHARE = 0.1
 
-# How many of the best candidates are refined.
+# The number of best candidates that are refined.
 N_REFINED = 3
 
 
@@ -37,16 +37,16 @@ class LearningRateRefinement:
     Parameters
     ----------
     n_trials : int
-        How many candidates there will be.
+        The number of candidates in the search.
     metric : str or None
-        The score that decides, of several.
+        The score that guides the search, if there are several; None is the first one.
     deadline : float or None
-        Time by `clock.now` at which ``fit`` has to be over. A candidate is refined as soon as the time left is no more
-        than twice what refining it takes.
+        The time by `clock.now` at which ``fit`` has to end. A candidate is refined as soon as the time left is less
+        than twice the time that its refinement takes.
     n_jobs : int
-        How many folds are boosted at a time.
+        The number of folds that are boosted at a time.
     first : sequence of dict
-        Candidates to begin with, unless their time is better spent on refinement.
+        The candidates to propose first, unless it is time to refine one.
     """
 
     n_trials: int
@@ -56,14 +56,14 @@ class LearningRateRefinement:
     first: Sequence[Mapping[str, Any]] = ()
 
     def __call__(self, records: Sequence[TrialRecord], index: int) -> Mapping[str, Any] | None:
-        """Return the candidate to measure next, or None where the sampler is to choose.
+        """Return the candidate to measure next, or None if the sampler is to choose it.
 
         Parameters
         ----------
         records : sequence of TrialRecord
             The trials told so far.
         index : int
-            How many candidates have been asked before.
+            The number of candidates that have been proposed before.
         """
         is_turn = index >= self.n_trials * (1 - FINAL_SHARE) or (index > 0 and index % REFINE_EVERY == 0)
         complete = [record for record in records if record.outcome.status == Status.COMPLETE]
@@ -79,7 +79,7 @@ class LearningRateRefinement:
         return self.first[index] if index < len(self.first) else None
 
     def _is_time_to_refine(self, record: TrialRecord) -> bool:
-        """Whether the time left suffices to refine a candidate and to fit it on all rows, and for little more."""
+        """Whether the time left is enough to refine this candidate and fit it on all rows, but less than twice that."""
         if self.deadline is None:
             return False
         folds = record.outcome.folds
@@ -98,15 +98,15 @@ def is_refined(params: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class LowestLearningRateWithinNoise(BestMean):
-    """Chooses the refined candidate with the lowest learning rate that is no worse than the best one, within noise.
+    """Chooses the refined candidate with the lowest learning rate that is not worse than the best one, within noise.
 
-    The best of a hundred candidates at a high learning rate owes part of its score to luck; at a lower one it scores
-    a little less on these folds, and better on other rows. Within noise means: its mean score is below the best one by
-    at most one standard error of the paired differences between the two over the folds.
+    The score of the best of a hundred candidates is partly luck. With a lower learning rate, this candidate often
+    scores slightly worse on these folds, but better on other rows. "Within noise" means that the mean score is below
+    the best one by at most one standard error of the differences between the two candidates over the folds.
     """
 
     def __call__(self, cv_results: Mapping[str, Any]) -> int:
-        """Return the row of the candidate that is chosen."""
+        """Return the row of the chosen candidate."""
         metric = self.metric or "score"
         means = cv_results[f"mean_test_{metric}"]
         n_folds = sum(name.startswith("split") and name.endswith(f"_test_{metric}") for name in cv_results)
@@ -125,5 +125,5 @@ class LowestLearningRateWithinNoise(BestMean):
         return chosen
 
     def _make_low_rate_first_key(self, results: Mapping[str, Any], row: int) -> tuple[float, float]:
-        """Return what puts lower learning rates first, then higher scores."""
+        """Return a key that is larger for lower learning rates and, if these are equal, for higher scores."""
         return -results["params"][row]["learning_rate"], results[f"mean_test_{self.metric or 'score'}"][row]

@@ -1,4 +1,4 @@
-"""What a boosting library has to give so that an estimator can tune it: its parameters, and training round by round."""
+"""What an estimator needs from a boosting library to tune it: its parameters, and training round by round."""
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["BinnedFold", "FoldRows", "FoldTraining", "RoundTrainer", "TunedLibra
 
 @dataclass(frozen=True, slots=True)
 class FoldRows:
-    """The rows of a fold, as a library bins them.
+    """The rows of a fold that a library bins.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class FoldRows:
 class RoundTrainer(Protocol):
     """One fold's booster, trained round by round.
 
-    It is made in one thread, and trained in another one that trains no other booster.
+    It is created in one thread, and trained in another thread, which trains no other booster.
     """
 
     def train_round(self) -> None:
@@ -43,13 +43,13 @@ class RoundTrainer(Protocol):
 
     @property
     def n_rounds(self) -> int:
-        """How many rounds have been trained."""
+        """The number of rounds that have been trained."""
         ...
 
     def predict_test_rows(self, n_rounds: int | None = None) -> np.ndarray:
-        """Predict the fold's test rows: values, or probabilities of the second or of all classes.
+        """Predict the fold's test rows: values, or probabilities of the second class of two, or of all classes.
 
-        With the first rounds; None is all of them.
+        Only the first ``n_rounds`` rounds are used; None means all.
         """
         ...
 
@@ -58,19 +58,19 @@ class RoundTrainer(Protocol):
         ...
 
     def predict_rows(self, X: Any) -> np.ndarray:
-        """Predict rows that are not the fold's own, for scorers that ask for them."""
+        """Predict rows that are not rows of the fold, for scorers that request this."""
         ...
 
     def release(self) -> None:
-        """Keep the trees and free the memory that only training needs; it is not trained any further."""
+        """Keep the trees and free the memory that only training needs; afterwards it is not trained further."""
         ...
 
 
 class BinnedFold(Protocol):
-    """A fold's rows, binned. All candidates that bin in the same way share it."""
+    """The binned rows of a fold. Candidates with equal binning parameters share it."""
 
     def estimate_training_bytes(self, model: Any) -> int:
-        """Return an upper bound for the memory that a booster in training takes beside the rows."""
+        """Return an upper bound of the memory that a booster in training needs in addition to the rows."""
         ...
 
     def make_trainer(self, model: Any, classes: np.ndarray | None) -> RoundTrainer:
@@ -84,7 +84,7 @@ class FoldTraining(Protocol):
     Attributes
     ----------
     rounds_param : str
-        The parameter that counts the rounds.
+        The name of the parameter for the number of rounds.
     """
 
     @property
@@ -99,20 +99,20 @@ class FoldTraining(Protocol):
         ...
 
     def bin_fold(self, model: Any, rows: FoldRows) -> BinnedFold:
-        """Bin the training rows, and the test rows in the same bins."""
+        """Bin the training rows, and sort the test rows into the same bins."""
         ...
 
 
 class TunedLibrary(FoldTraining, Protocol):
-    """All that `BaseTunedBooster` needs of a library.
+    """Everything that `BaseTunedBooster` needs from a library.
 
     Attributes
     ----------
     params : tuple of str
-        Parameters of the library's estimators that the tuned estimator takes too; one that is set is not searched.
-        ``learning_rate`` has to be among them.
+        The parameters of the library's estimators that the tuned estimator has too. A parameter that the user sets is
+        not searched. ``learning_rate`` must be one of them.
     unsearched_params : collection of str
-        Those of them that make no sense in a space.
+        Those of ``params`` that are not useful in a space.
     """
 
     @property
@@ -130,29 +130,29 @@ class TunedLibrary(FoldTraining, Protocol):
         is_classifier: bool,
         seed: int | None,
     ) -> Any:
-        """Make the estimator that candidates are clones of, with everything set that is not searched.
+        """Make the estimator that is cloned for each candidate; it has all parameters set that are not searched.
 
         Parameters
         ----------
         settings : mapping of str to object
-            Values of ``params``; None is the library's default.
+            The values of ``params``; None is the library's default.
         encoder : ColumnEncoder
-            Knows which columns hold categories. These are told to the estimator as parameters.
+            The fitted encoder, which knows the columns that hold categories. The estimator receives this as parameters.
         column_names : sequence of str
             Empty if the columns have no names.
         is_classifier : bool
-            A classifier is given class indices.
+            If True, the estimator is fitted with class indices.
         seed : int or None
         """
         ...
 
     def make_space(self, shape: Shape) -> Branch:
-        """Make the space that is searched by default: all parameters but the number of rounds.
+        """Make the default space: all parameters worth searching except the number of rounds.
 
-        It includes ``learning_rate`` for `LearningRateRefinement`.
+        It includes ``learning_rate``, which `LearningRateRefinement` needs.
         """
         ...
 
     def make_first_candidates(self, space: Branch, learning_rate: float, n_rows: int) -> list[Branch]:
-        """Make candidates that are known to be good on many tables, restricted to the ranges of a space."""
+        """Make candidates that are known to be good on many data sets, limited to the ranges of a space."""
         ...

@@ -12,15 +12,15 @@ Constructor = TypeVar("Constructor", bound=Callable[..., None])
 
 
 def extend_signature(base: type) -> Callable[[Constructor], Constructor]:
-    """Give a constructor that hands ``**params`` to the one of a base class a signature with all their names.
+    """Replace ``**params`` in the signature of a constructor by the parameters of the base class's constructor.
 
-    scikit-learn reads the names and the defaults of parameters there. A parameter that there is not is refused in the
-    name of the class that is constructed.
+    scikit-learn reads the names and defaults of parameters from this signature. An unknown parameter raises a TypeError
+    that names the constructed class.
 
     Parameters
     ----------
     base : type
-        Its parameters come first.
+        The base class, to whose constructor ``**params`` is passed. Its parameters come first.
 
     Returns
     -------

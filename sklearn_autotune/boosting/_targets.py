@@ -16,7 +16,7 @@ __all__ = ["BaseTunedClassifier", "BaseTunedRegressor"]
 
 
 class BaseTunedClassifier(ClassifierMixin, BaseTunedBooster):
-    """A tuned booster for classification: the library's estimator is given class indices."""
+    """A tuned booster for classification. The library's estimator is fitted with class indices."""
 
     class_weight: Any
     classes_: np.ndarray

@@ -1,4 +1,4 @@
-"""BaseTunedBooster: the search behind the tuned boosters, whatever their library and their target."""
+"""BaseTunedBooster: the search of all tuned boosters, for any library and any target."""
 
 import numbers
 import warnings
@@ -63,21 +63,21 @@ __all__ = ["BaseTunedBooster"]
 
 MAX_ROUNDS = 5000
 
-# How many folds are drawn where ``cv`` is None: on many rows, fewer folds tell as much, at half the cost.
+# The number of folds if ``cv`` is None. With many rows, fewer folds give about the same information in half the time.
 N_FOLDS, FEW_FOLDS = 5, 3
 MANY_ROWS = 20_000
 
-# On small tables three candidates, of which one was lucky on the first fold, would stop all that come after.
+# More than three, because on small data one of three candidates with luck on the first fold could stop all later ones.
 RACING = FoldRacing(n_startup_trials=5)
 
 
 class BaseTunedBooster(BaseSearch):
-    """A search over a library's parameters that boosts all folds of a candidate side by side.
+    """A search over the parameters of a boosting library, which trains one booster for each fold of a candidate.
 
-    A subclass for a library sets ``_library``, and takes the library's parameters in its constructor beside those of
-    this one. `BaseTunedClassifier` and `BaseTunedRegressor` define how the target is read (`_read_target`), which score
-    decides if none is named (`_make_default_scorer`, `_get_loss`), the shape of out-of-fold predictions
-    (`_reshape_prediction`), and what the deployed model predicts with (`_wrap_model_with_labels`).
+    A subclass for a library sets ``_library``, and its constructor has the library's parameters in addition to those of
+    this class. `BaseTunedClassifier` and `BaseTunedRegressor` define how the target is read (`_read_target`), which
+    score is the default (`_make_default_scorer`, `_get_loss`), the shape of out-of-fold predictions
+    (`_reshape_prediction`), and the estimator of the deployed model (`_wrap_model_with_labels`).
     """
 
     _library: ClassVar[TunedLibrary]
@@ -151,15 +151,16 @@ class BaseTunedBooster(BaseSearch):
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            Numbers, booleans, and, in DataFrames of pandas and polars, dates, times of the day, strings and
+            Numbers and booleans. A DataFrame of pandas or polars may also hold dates, times of the day, strings and
             categoricals. NaN and None are missing values.
         y : array-like of shape (n_samples,)
             Class labels of any type, or numbers.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights in training and, where the scorer takes them, in the score, by which early stopping goes too. Only
-            their ratios matter: they are divided by their mean, so that regularisation is what it is without weights.
+            Weights for training and, if the scorer accepts them, for the score, which also decides on early stopping.
+            Only their ratios matter: they are divided by their mean, so that regularisation is as strong as without
+            weights.
         groups : array-like of shape (n_samples,), default=None
-            For a splitter that keeps groups together.
+            The group of each row, for a splitter that keeps groups together.
 
         Returns
         -------
@@ -168,10 +169,10 @@ class BaseTunedBooster(BaseSearch):
         Raises
         ------
         ValueError, TypeError
-            Before any model is fitted, if a parameter, the space or the data cannot be used; after the search, if
-            no candidate has a score.
+            Before any model is fitted, if a parameter, the space or the data is invalid. After the search, if no
+            candidate has a score.
         KeyboardInterrupt
-            On Ctrl-C. Whatever exception ends a search, the results so far are on the estimator.
+            On Ctrl-C. After any exception during the search, the estimator has the results so far.
         """
         start = self._begin_fit()
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
@@ -216,7 +217,7 @@ class BaseTunedBooster(BaseSearch):
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def _read_data(self, X: Any, y: Any, metadata: Mapping[str, Any]) -> TableData:
-        """Encode the table, check target and metadata against it, and set the attributes that describe it."""
+        """Encode the table, check the target and the metadata, and set the attributes that describe the table."""
         require_target(self, y)
         self._reader = EncodingTransformer(self._get_library_params().get("missing", np.nan))
         data = read_table(self._reader, X, y, metadata, is_classification=is_classifier(self), cv=self.cv)
@@ -226,12 +227,12 @@ class BaseTunedBooster(BaseSearch):
         return data
 
     def _get_library_params(self) -> dict[str, Any]:
-        """Return the parameters that the library's estimators have too."""
+        """Return the values of the parameters that the library's estimators have too."""
         params = self.get_params(deep=False)
         return {name: params[name] for name in self._library.params}
 
     def _make_model(self, target: Target) -> Any:
-        """Make the estimator that candidates are clones of, with everything set that is not searched."""
+        """Make the estimator that is cloned for each candidate; it has all parameters set that are not searched."""
         return self._library.make_model(
             self._get_library_params(),
             self._reader.encoder_,
@@ -246,7 +247,7 @@ class BaseTunedBooster(BaseSearch):
         return resolve_scorer(self, self.scoring, refit=self.refit, error_score=self.error_score)
 
     def _read_space(self, model: Any, task: Task) -> tuple[Space, list[dict[str, Any]]]:
-        """Read the space; return also the candidates that are known to be good in it."""
+        """Read the space; return it with candidates from it that are known to be good."""
         raw_space = self.space
         known_candidates: list[dict[str, Any]] = []
         if raw_space is None:
@@ -259,13 +260,13 @@ class BaseTunedBooster(BaseSearch):
         space = read_space(raw_space)
         if self._library.rounds_param in space.names:
             raise ValueError(
-                f"{self._library.rounds_param} is not searched: each candidate is given the number of rounds that is "
-                "best for it. Take it out of the space, and set n_estimators for the largest number."
+                f"{self._library.rounds_param} cannot be in the space, because early stopping finds the best number of "
+                "rounds for each candidate. Remove it, and set n_estimators to limit the number of rounds."
             )
-        unknown = sorted(space.names - set(model.get_params()))  # XGBoost itself takes anything, and warns
+        unknown = sorted(space.names - set(model.get_params()))  # XGBoost accepts unknown names with a warning
         if unknown:
             raise ValueError(
-                f"The space names {unknown}, which {type(model).__name__} does not have. Its parameters are "
+                f"The space has {unknown}, but {type(model).__name__} has no such parameters. Those to search are "
                 f"{', '.join(sorted(set(self._library.params) - set(self._library.unsearched_params)))}."
             )
         if not isinstance(self.enqueue, str):
@@ -280,11 +281,11 @@ class BaseTunedBooster(BaseSearch):
         raise NotImplementedError
 
     def _make_default_scorer(self, target: Target) -> Any:
-        """Make the scorer that decides where ``scoring`` is None."""
+        """Make the default scorer, which is used if ``scoring`` is None."""
         raise NotImplementedError
 
     def _get_loss(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]:
-        """Return a quick function for the negative of the default score."""
+        """Return a fast function for the negative of the default score."""
         raise NotImplementedError
 
     def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
@@ -292,7 +293,7 @@ class BaseTunedBooster(BaseSearch):
         raise NotImplementedError
 
     def _wrap_model_with_labels(self) -> Any:
-        """Return ``best_estimator_`` as an estimator that predicts what this one predicts."""
+        """Return an estimator with ``best_estimator_`` inside that predicts the same values as this one."""
         raise NotImplementedError
 
     # -- the search ----------------------------------------------------------------------------------------------------
@@ -308,7 +309,7 @@ class BaseTunedBooster(BaseSearch):
         metric = get_refit_metric(self.refit)
         refines = self._is_learning_rate_refined
         known_first = known_candidates if self.enqueue == "auto" else ()
-        # Refinement proposes the known candidates itself.
+        # If the learning rate is refined, the refinement proposes the known candidates.
         first_candidates = (self.enqueue or ()) if self.enqueue != "auto" else () if refines else known_candidates
         make_proposer = partial(
             LearningRateRefinement, self.n_trials, metric, deadline, effective_n_jobs(self.n_jobs), known_first
@@ -379,13 +380,13 @@ class BaseTunedBooster(BaseSearch):
 
     @property
     def _is_learning_rate_refined(self) -> bool:
-        """Whether the learning rate is refined, and not searched."""
+        """Whether the learning rate is refined instead of searched."""
         return self.refine_learning_rate and self.space is None and self._get_library_params()["learning_rate"] is None
 
     # -- the winner ----------------------------------------------------------------------------------------------------
 
     def _fit_winner(self, model: Any, task: Task, evaluation: FoldBoosting, winner: TrialRecord) -> None:
-        """Fit the winner on all rows, with the number of rounds that its score belongs to."""
+        """Fit the winner on all rows, with the number of rounds to which its score belongs."""
         best = clone(model).set_params(**self.best_params_)
         final_fit = BoosterFit(evaluation.target, evaluation.metric)
         self.refit_time_ = fit_winner(best, task, final_fit, winner.outcome.curve)
@@ -396,9 +397,9 @@ class BaseTunedBooster(BaseSearch):
 
     @property
     def feature_importances_(self) -> np.ndarray:
-        """Importance of each column by ``importance_type``, of shape (n_features,); they add up to 1.
+        """The importance of each column by ``importance_type``, of shape (n_features,); the sum is 1.
 
-        That of a date is the sum over the columns that it becomes.
+        The importance of a date is the sum over the columns into which it is encoded.
         """
         check_is_fitted(self, "best_estimator_")
         importances = self.best_estimator_.feature_importances_
@@ -412,17 +413,17 @@ class BaseTunedBooster(BaseSearch):
         Returns
         -------
         model : Pipeline
-            Takes the same tables as this search, and predicts the same.
+            It accepts the same tables as this search, and predicts the same values.
         """
         check_is_fitted(self, "best_estimator_")
         return Pipeline([("read", self._reader), ("model", self._wrap_model_with_labels())])
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Whether there is a model to predict with, or, under ``refit=False``, a table of results."""
+        """Whether there is a fitted model or, with ``refit=False``, a table of results."""
         return hasattr(self, "best_estimator_" if self.refit else "cv_results_")
 
     def __sklearn_tags__(self) -> Any:
-        """Declare that missing values, sparse matrices and categories are accepted."""
+        """Tell scikit-learn that missing values, sparse matrices and categories are accepted."""
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.input_tags.sparse = True
@@ -431,7 +432,7 @@ class BaseTunedBooster(BaseSearch):
         return tags
 
     def _encode_rows(self, X: Any) -> Any:
-        """Check and encode rows to be predicted."""
+        """Check and encode the rows to predict."""
         check_is_fitted(self, "best_estimator_")
         if is_dataframe(X):
             X = reorder_columns(X, self._reader.encoder_.names)

@@ -22,65 +22,69 @@ __all__ = ["TunedXGBClassifier", "TunedXGBRegressor"]
 _PARAMETERS = """Parameters
     ----------
     n_trials : int, default=100
-        The largest number of different candidates that are measured.
+        The maximum number of different candidates to measure.
     timeout : float, default=None
-        Seconds for the whole ``fit``, the final fit included. Boosting of candidates ends when only the time for the
-        final fit is left; the first candidate is given fewer rounds if that is necessary. None sets no limit.
+        The seconds for the whole ``fit``, including the final fit. Boosting of candidates ends when only the time for
+        the final fit is left. If there is little time, the first candidate has fewer rounds. None sets no limit.
     scoring : str, callable, list, tuple, set or dict, default=None
-        As in scikit-learn; higher is better. It chooses the candidate and its number of rounds. None is the negated
-        log loss of a classifier and the negated root mean squared error of a regressor, which XGBoost minimizes;
-        ``score`` returns the accuracy or R², as in scikit-learn.
+        As in scikit-learn; higher is better. This score chooses the candidate and its number of rounds. None means the
+        negated log loss for a classifier and the negated root mean squared error for a regressor, which XGBoost
+        minimizes. The method ``score`` returns the accuracy or R², as in scikit-learn.
     cv : int, splitter or iterable of splits, default=None
-        As in scikit-learn; None is 5 folds, or 3 from 20,000 rows on. For classifiers they are stratified, and at most
-        as many as the rarest class has rows, but at least 2. Folds are drawn and binned once per ``fit``.
+        As in scikit-learn. None means 5 folds, or 3 folds for 20,000 rows or more. For classifiers, these folds are
+        stratified, and their number is at most that of the rows of the rarest class, but at least 2. Folds are drawn
+        and binned once per ``fit``.
     n_jobs : int, default=None
-        How many boosters are trained at a time, each in a thread on one processor: the folds of one candidate, and
-        with more processors than folds several candidates, up to ``look_ahead``. None is 1 unless in a
-        ``joblib.parallel_config`` context, -1 uses all processors. Never changes the result.
+        The number of boosters to train at a time, each in a thread on one processor. These are the folds of one
+        candidate and, with more processors than folds, of up to ``look_ahead`` candidates. None means 1 unless in a
+        ``joblib.parallel_config`` context, -1 means all processors. It does not change the result.
     random_state : int, RandomState instance or None, default=None
-        Seed of the sampler and of XGBoost.
+        The seed of the sampler and of XGBoost.
     space : dict, list of dict or callable, default=None
-        The search space, like ``param_distributions`` of `OptunaSearchCV`. None is a space made for XGBoost, without
-        the parameters that are set here. Early stopping finds the number of rounds, so it is not searched.
+        The search space, like ``param_distributions`` of `OptunaSearchCV`. None means a space made for XGBoost, without
+        the parameters that are set here. The number of rounds is not searched, because early stopping finds it.
     pruner : "auto", optuna.pruners.BasePruner or None, default="auto"
-        What stops hopeless candidates early. "auto" compares their curves with those of complete candidates. A pruner
-        of Optuna's gets the mean score at each point. None boosts all candidates until they stop improving.
+        Stops candidates early that cannot win. "auto" compares their boosting curves with those of complete candidates.
+        To a pruner of Optuna, the mean score is reported after each fold. None boosts all candidates until they stop
+        improving.
     sampler : optuna.samplers.BaseSampler, default=None
-        Proposes the candidates; a copy is used. None is Optuna's multivariate TPE.
+        Proposes the candidates; a copy is used. None means Optuna's multivariate TPE.
     look_ahead : int, default=1
-        How many candidates may be under way before their results are known. Changes the result.
+        The number of candidates that may be under way before their results are known. It changes the result.
     refit : bool or str, default=True
-        Whether to fit the best candidate on all rows. A str names the score that decides, of several.
+        Whether to fit the best candidate on all rows. If there are several scores, a str names the one that chooses it.
     patience : int, default=None
-        Stop after this many candidates in a row without a better mean score. None never does.
+        Stop the search after this many candidates in a row without a better mean score. None sets no limit.
     target_score : float, default=None
-        Stop once a candidate's mean score is at least this. None never does.
+        Stop the search when a candidate's mean score is at least this. None sets no target.
     enqueue : list of dict, "auto" or None, default="auto"
-        Candidates to measure first. "auto" is a few settings that are known to be good on many tables.
+        The candidates to measure first. "auto" means a few settings that are known to be good on many data sets.
     callbacks : list of callable, default=None
-        Optuna callbacks, called as ``callback(study, frozen_trial)`` after each candidate, in order.
+        Optuna callbacks, called as ``callback(study, frozen_trial)`` after each candidate, in trial order.
     storage : str, path or optuna.storages.BaseStorage, default=None
-        Where the study is stored: a path is an SQLite file, a str with "://" an Optuna URL. None keeps it in memory.
+        Where the study is stored. A path means an SQLite file, and a str with "://" an Optuna URL. None keeps the study
+        in memory.
     study_name : str, default=None
-        Name of the study in ``storage``. None is "sklearn_autotune".
+        The name of the study in ``storage``. None means "sklearn_autotune".
     resume : bool, default=False
-        Whether to continue the stored study of that name until it has ``n_trials`` candidates in all.
+        Whether to continue the stored study of this name until it has ``n_trials`` candidates in total.
     verbose : int, default=0
-        0 prints nothing; more is as in `OptunaSearchCV`.
+        0 prints nothing. Other values have the same effect as in `OptunaSearchCV`.
     error_score : "raise" or float, default=nan
-        Score, in ``cv_results_``, of a fold that failed; its candidate has failed and never wins, whatever this is.
-        "raise" lets the exception through.
+        The score in ``cv_results_`` of a fold that failed. Its candidate has failed and never wins, whatever this
+        value is. "raise" raises the exception.
     return_train_score : bool, default=False
-        Also score on each fold's training rows.
+        Whether to score on each fold's training rows too.
     refine_learning_rate : bool, default=True
-        Search at a learning rate of 0.2, and measure the best candidates again at a quarter of it, and at a quarter of
-        that: now and then during the search, and at its end. The winner is the candidate with the lowest learning rate
-        whose score is within one standard error of the best. False searches the learning rate like other parameters,
-        and the best score wins. No effect if ``space`` or ``learning_rate`` is given.
+        Whether to search with a learning rate of 0.2, and to measure the best candidates again with a quarter and with
+        a sixteenth of it. This is done a few times during the search, and at its end. The winner is the candidate with
+        the lowest learning rate whose score is within one standard error of the best. If False, the learning rate is
+        searched like other parameters, and the best score wins. It has no effect if ``space`` or ``learning_rate`` is
+        given.
     n_estimators : int, default=None
-        The largest number of rounds. None is 5000.
+        The maximum number of rounds. None means 5000.
     max_depth, max_leaves, max_bin, grow_policy, learning_rate, verbosity : object, default=None
-        As in `XGBClassifier`, like all that follow. A parameter that is set is the same for all candidates.
+        As in `XGBClassifier`, like all parameters below. A parameter that is set has this value for all candidates.
     objective, tree_method, gamma, min_child_weight, max_delta_step : object, default=None
         As in `XGBClassifier`.
     subsample, sampling_method, colsample_bytree, colsample_bylevel, colsample_bynode : object, default=None
@@ -88,8 +92,8 @@ _PARAMETERS = """Parameters
     reg_alpha, reg_lambda, scale_pos_weight, base_score : object, default=None
         As in `XGBClassifier`.
     missing : float, default=nan
-        A number that stands for a missing value, as in `XGBClassifier`; NaN and None are missing too. Categories and
-        dates are compared with it before they are encoded.
+        A number that means a missing value, as in `XGBClassifier`; NaN and None are missing too. Categories and dates
+        are compared with it before they are encoded.
     num_parallel_tree, monotone_constraints, interaction_constraints, importance_type, device : object, default=None
         As in `XGBClassifier`. Constraints may name columns of a DataFrame.
     validate_parameters, feature_weights, max_cat_to_onehot, max_cat_threshold, multi_strategy : object, default=None
@@ -98,54 +102,55 @@ _PARAMETERS = """Parameters
 _ATTRIBUTES = """Attributes
     ----------
     best_estimator_ : XGBClassifier or XGBRegressor
-        Fitted on all rows with the best parameters; a plain XGBoost estimator. Absent with ``refit=False``.
+        A plain XGBoost estimator, fitted on all rows with the best parameters. Absent with ``refit=False``.
     best_params_ : dict
-        Includes the ``n_estimators`` that the score belongs to.
+        The parameters of the best candidate, including the ``n_estimators`` to which its score belongs.
     best_score_ : float
-        Mean score of the best candidate over the folds; higher is better. With ``refine_learning_rate``, up to one
-        standard error below the best score in ``cv_results_``.
+        The mean score of the best candidate over the folds; higher is better. With ``refine_learning_rate``, it may be
+        up to one standard error below the best score in ``cv_results_``.
     best_index_ : int
-        Row of the best candidate in ``cv_results_``.
+        The row of the best candidate in ``cv_results_``.
     n_estimators_ : int
-        Rounds of the best candidate, and of ``best_estimator_``.
+        The number of rounds of the best candidate and of ``best_estimator_``.
     cv_results_ : dict of str to ndarray
-        scikit-learn's table: one row per measured candidate.
+        scikit-learn's table of results, with one row per measured candidate.
     learning_curves_ : list of list of dict of str to ndarray
-        For each row of ``cv_results_`` and each fold that was measured, ``n_estimators`` and ``score``, both of shape
-        ``(n_points,)``. Empty for candidates of an earlier run that was resumed.
+        For each row of ``cv_results_`` and each measured fold, the arrays ``n_estimators`` and ``score``, both of shape
+        ``(n_points,)``. Empty for candidates that were measured before the search was resumed.
     trials_ : dict of str to ndarray
-        Our own table of all trials, for ``pandas.DataFrame(model.trials_)``.
+        A table of all trials, for ``pandas.DataFrame(model.trials_)``.
     study_ : optuna.Study
-        In memory, for ``optuna.visualization``; what ``storage`` holds is a copy of its trials.
+        The study in memory, for ``optuna.visualization``. If there is a ``storage``, it holds a copy of the trials.
     scorer_ : callable or dict of callable
     n_splits_ : int
     refit_time_ : float
-        Seconds of the final fit.
+        The seconds of the final fit.
     feature_importances_ : ndarray of shape (n_features,)
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Only if X had names for its columns."""
+        Only if the columns of X had names."""
 
 _NOTES = """Notes
     -----
-    Strings and categoricals become categories of XGBoost's; a category that was not seen in training is missing, and a
-    warning says so if no value of a column was seen. Dates become days, seconds of the day and fractions of the second.
-    If there are dates with a time of the day, ``best_estimator_`` has more columns than the table.
+    Strings and categoricals become XGBoost's categories. A category that did not occur in training is a missing value;
+    if this is true for all values of a column, there is a warning. Dates become days, seconds of the day and fractions
+    of the second. If there are dates with a time of the day, ``best_estimator_`` has more columns than the table.
 
-    What a sparse matrix leaves out is missing, as XGBoost has it, if the model was fitted on one: zeros of a dense
-    table are missing too then. For a model that was fitted on a dense table, what a sparse matrix leaves out is zero.
+    If the model was fitted on a sparse matrix, the entries that the matrix does not store are missing values, as in
+    XGBoost, and zeros of a dense table are missing values too. If it was fitted on a dense table, the entries that a
+    sparse matrix does not store are zeros.
 
     Each candidate is scored at the same points, in rounds times learning rate, until two points in a row bring no
-    improvement. All folds get the same number of rounds, the one with the best mean score: the mean of each fold's own
-    best score would be optimistic. The score is still a maximum over points, as it is over candidates; how optimistic
-    that is was measured for `OptunaSearchCV` in ``benchmarks/iterations.py``.
+    improvement. All folds have the same number of rounds, the one with the best mean score, because the mean of each
+    fold's own best score would be too optimistic. The score is still a maximum over points, and so slightly optimistic;
+    ``benchmarks/iterations.py`` measures by how much for `OptunaSearchCV`.
 
-    Fitting ``XGBClassifier(**best_params_)`` on each fold gives the winner's scores: XGBoost's samples do not depend on
-    the other folds, since each booster is trained in a thread of its own."""
+    Fitting ``XGBClassifier(**best_params_)`` on each fold gives the winner's scores. XGBoost's random samples do not
+    depend on the other folds, because each booster is trained in its own thread."""
 
 
 def _fill_docstring(kind: type) -> type:
-    """Fill the text that both classes share into a class's docstring."""
+    """Insert the texts that both classes share into a class's docstring."""
     shared = {"{parameters}": _PARAMETERS, "{attributes}": _ATTRIBUTES, "{notes}": _NOTES}
     for mark, text in shared.items():
         kind.__doc__ = (kind.__doc__ or "").replace(mark, text)
@@ -281,22 +286,22 @@ class BaseTunedXGB(BaseTunedBooster):
 class TunedXGBClassifier(BaseTunedClassifier, BaseTunedXGB):
     """XGBoost for classification, tuned by cross-validation.
 
-    Replaces `XGBClassifier` and a search around it. Candidates are boosted on all folds side by side, on matrices that
-    are binned once. Hopeless candidates are stopped early, and each is given its best number of rounds. Known good
-    settings are measured first, then Optuna proposes candidates.
+    It replaces `XGBClassifier` and a search around it. The folds are binned once for all candidates. A candidate is
+    boosted on one fold after another, and stopped early if it cannot win. Early stopping finds its number of rounds.
+    Known good settings are measured first, then Optuna proposes candidates.
 
     {parameters}
     class_weight : dict or "balanced", default=None
-        Weights of the classes in training, as in scikit-learn's classifiers. Not in the score. Only their ratios
-        matter: those of a dict are scaled so that the training rows have a mean weight of 1, as they have with
+        Weights of the classes in training, as in scikit-learn's classifiers. They do not change the score. Only their
+        ratios matter: the weights of a dict are scaled so that the mean over the training rows is 1, as with
         "balanced".
 
     {attributes}
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted. ``best_estimator_`` predicts their indices.
+        The class labels, sorted. ``best_estimator_`` predicts indices of this array.
     oof_predictions_ : ndarray of shape (n_samples, n_classes)
-        Probabilities that the winner's boosters predicted for the rows they were not trained on; NaN for rows in no
-        test fold, the mean for rows in several.
+        The probabilities that the winner's boosters predicted for rows on which they were not trained. A row in several
+        test folds has the mean, and a row in none has NaN.
 
     {notes}
 
@@ -327,14 +332,14 @@ class TunedXGBClassifier(BaseTunedClassifier, BaseTunedXGB):
 class TunedXGBRegressor(BaseTunedRegressor, BaseTunedXGB):
     """XGBoost for regression, tuned by cross-validation.
 
-    Replaces `XGBRegressor` and a search around it; see `TunedXGBClassifier`.
+    It replaces `XGBRegressor` and a search around it. `TunedXGBClassifier` describes how it searches.
 
     {parameters}
 
     {attributes}
     oof_predictions_ : ndarray of shape (n_samples,)
-        Values that the winner's boosters predicted for the rows they were not trained on; NaN for rows in no test fold,
-        the mean for rows in several.
+        The values that the winner's boosters predicted for rows on which they were not trained. A row in several test
+        folds has the mean, and a row in none has NaN.
 
     {notes}
 
@@ -344,7 +349,7 @@ class TunedXGBRegressor(BaseTunedRegressor, BaseTunedXGB):
     >>> from sklearn_autotune import TunedXGBRegressor
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = TunedXGBRegressor(n_trials=5, cv=3, random_state=0).fit(X, y)
-    >>> bool(model.best_score_ > -65)  # mean root of the mean squared error, negated: higher is better
+    >>> bool(model.best_score_ > -65)  # mean root mean squared error, negated: higher is better
     True
     """
 

@@ -1,4 +1,4 @@
-"""XGBoost as a library that is tuned: its parameters, its space, and training round by round as ``fit`` does."""
+"""XGBoost as a library to tune: its parameters, its space, and training round by round, equal to ``fit``."""
 
 from ast import literal_eval
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -22,7 +22,7 @@ DEFAULT_MAX_DEPTH = 6
 
 BYTES_PER_BIN = 16  # a gradient and a hessian
 
-# They are handed on as they are; one that is set is not searched.
+# Parameters that are passed to XGBoost unchanged. One that is set is not searched.
 XGBOOST_PARAMS = (
     "max_depth",
     "max_leaves",
@@ -59,7 +59,7 @@ XGBOOST_PARAMS = (
 
 
 class TunedXGBoost:
-    """What `TunedXGBClassifier` and `TunedXGBRegressor` need of XGBoost."""
+    """What `TunedXGBClassifier` and `TunedXGBRegressor` need from XGBoost."""
 
     params = XGBOOST_PARAMS
     unsearched_params = frozenset({"verbosity", "objective", "missing", "device"})
@@ -74,13 +74,13 @@ class TunedXGBoost:
         is_classifier: bool,
         seed: int | None,
     ) -> Any:
-        """Make the estimator that candidates are clones of, with everything set that is not searched."""
+        """Make the estimator that is cloned for each candidate; it has all parameters set that are not searched."""
         import xgboost
 
         kind = xgboost.XGBClassifier if is_classifier else xgboost.XGBRegressor
         fixed = dict(settings)
         if fixed["objective"] is None:
-            del fixed["objective"]  # each class has one of its own
+            del fixed["objective"]  # each class has its own default
         types = encoder.feature_types
         fixed |= resolve_constraints(
             settings["monotone_constraints"], settings["interaction_constraints"], column_names
@@ -92,11 +92,11 @@ class TunedXGBoost:
         return kind(**fixed, n_jobs=1, random_state=seed, feature_types=types, enable_categorical=types is not None)
 
     def make_space(self, shape: Shape) -> Branch:
-        """Make the space that is searched by default: all parameters but the number of rounds."""
+        """Make the default space: all parameters worth searching except the number of rounds."""
         return make_tuned_xgboost_space(shape)
 
     def make_first_candidates(self, space: Branch, learning_rate: float, n_rows: int) -> list[Branch]:
-        """Make candidates that are known to be good on many tables, restricted to the ranges of a space."""
+        """Make candidates that are known to be good on many data sets, limited to the ranges of a space."""
         return make_first_xgboost_settings(space, learning_rate, n_rows)
 
     def get_learning_rate(self, model: Any) -> float:
@@ -108,7 +108,7 @@ class TunedXGBoost:
         return model.max_bin, model.tree_method
 
     def bin_fold(self, model: Any, rows: FoldRows) -> "XGBoostFold":
-        """Bin the training rows, and the test rows in the same bins."""
+        """Bin the training rows, and sort the test rows into the same bins."""
         import xgboost
 
         shared = _get_data_params(model)
@@ -125,7 +125,7 @@ class TunedXGBoost:
 
 @dataclass(frozen=True, slots=True)
 class XGBoostFold:
-    """A fold's training and test rows as matrices of XGBoost's, binned.
+    """A fold's training and test rows as binned XGBoost matrices.
 
     Attributes
     ----------
@@ -139,7 +139,7 @@ class XGBoostFold:
     n_bins: int = 0
 
     def estimate_training_bytes(self, model: Any) -> int:
-        """Return an upper bound for the memory of a booster's histograms."""
+        """Return an upper bound of the memory for a booster's histograms."""
         return estimate_histogram_bytes(model, self.n_bins, self.train.num_row())
 
     def make_trainer(self, model: Any, classes: np.ndarray | None) -> "XGBoostTrainer":
@@ -150,7 +150,7 @@ class XGBoostFold:
 class XGBoostTrainer:
     """One fold's booster, trained round by round.
 
-    XGBoost draws its samples from one generator per thread, so the booster is made by the thread that trains it.
+    XGBoost draws its samples from one generator per thread, so the thread that trains the booster also creates it.
     """
 
     def __init__(self, fold: XGBoostFold, model: Any, params: Mapping[str, Any], objective: Callable | None) -> None:
@@ -179,7 +179,7 @@ class XGBoostTrainer:
         return self.booster.predict(self.fold.train, iteration_range=(0, n_rounds))
 
     def predict_rows(self, X: Any) -> np.ndarray:
-        """Predict rows that are not the fold's own, for scorers that ask for them."""
+        """Predict rows that are not rows of the fold, for scorers that request this."""
         import xgboost
 
         return self.booster.predict(xgboost.DMatrix(X, **self.data_params))
@@ -191,7 +191,7 @@ class XGBoostTrainer:
 
 
 def _get_data_params(model: Any) -> dict[str, Any]:
-    """Return the parameters of a model with which XGBoost reads rows."""
+    """Return the parameters of a model that XGBoost uses to read rows."""
     return {
         "missing": model.missing,
         "nthread": 1,
@@ -212,7 +212,7 @@ def make_training_params(model: Any, classes: np.ndarray | None) -> tuple[dict[s
     -------
     params : dict
     objective : callable or None
-        As ``Booster.update`` takes it.
+        In the form that ``Booster.update`` accepts.
     """
     params = dict(model.get_xgb_params())
     objective = None
@@ -225,14 +225,14 @@ def make_training_params(model: Any, classes: np.ndarray | None) -> tuple[dict[s
 
 
 def _call_custom_objective(objective: Callable, predictions: np.ndarray, train: Any) -> Any:
-    """Call an objective in the form that scikit-learn's users of XGBoost give it."""
+    """Call an objective of the form that XGBoost's scikit-learn estimators accept."""
     weight = train.get_weight()
     extra = {"sample_weight": weight} if weight.size > 0 else {}
     return objective(train.get_label(), predictions, **extra)
 
 
 def estimate_histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
-    """Return how much memory a booster's histograms take during training: XGBoost keeps one for each node of a tree.
+    """Estimate the memory for a booster's histograms in training: XGBoost keeps one for each node of a tree.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def estimate_histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
     n_bins : int
         The number of bins of all columns together.
     n_rows : int
-        Training rows; a tree has at most as many leaves.
+        The number of training rows; a tree has at most this many leaves.
 
     Returns
     -------
@@ -259,24 +259,24 @@ def estimate_histogram_bytes(model: Any, n_bins: int, n_rows: int) -> int:
 
 
 def resolve_constraints(monotone: Any, interaction: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Replace column names in constraints by column indices: XGBoost is given no names.
+    """Replace column names in constraints by column indices, because XGBoost does not receive the names.
 
     Parameters
     ----------
     monotone, interaction
-        ``monotone_constraints`` and ``interaction_constraints``, as the user gave them.
+        The user's ``monotone_constraints`` and ``interaction_constraints``.
     names : sequence of str
-        Of the columns.
+        The names of the columns.
 
     Returns
     -------
     constraints : dict of str to object
-        Those that name columns, as XGBoost's parameters.
+        The constraints that name columns, as parameters of XGBoost.
 
     Raises
     ------
     ValueError
-        If a constraint names a column that there is not.
+        If a constraint names a column that does not exist.
     """
     constraints: dict[str, Any] = {}
     if isinstance(monotone, dict):
@@ -297,26 +297,26 @@ def resolve_constraints(monotone: Any, interaction: Any, names: Sequence[str]) -
 
 
 def spread_over_parts(params: Mapping[str, Any], column_indices: np.ndarray, names: Sequence[Any]) -> dict[str, Any]:
-    """Give parameters that have an entry for each column one for each encoded column: a date becomes several.
+    """Convert parameters with an entry for each column to encoded columns: a date becomes several of these.
 
     Parameters
     ----------
     params : mapping of str to object
-        XGBoost's, with columns by their indices.
+        Parameters of XGBoost, which name columns by their indices.
     column_indices : ndarray of int, of shape (n_encoded,)
-        The column that each encoded column comes from.
+        For each encoded column, the index of the table's column.
     names : sequence
-        Of the columns, for the error.
+        The names of the columns, for the error.
 
     Returns
     -------
     spread : dict of str to object
-        The parameters that are set, for the encoded columns.
+        Those of the parameters that are set, for the encoded columns.
 
     Raises
     ------
     ValueError
-        If a date that becomes several columns has a monotone constraint: XGBoost constrains single columns.
+        If a date that becomes several columns has a monotone constraint, because XGBoost constrains single columns.
     """
     spread: dict[str, Any] = {}
     monotone, interaction, weights = (
@@ -330,8 +330,8 @@ def spread_over_parts(params: Mapping[str, Any], column_indices: np.ndarray, nam
         several = [str(names[index]) for index in np.flatnonzero((n_parts > 1) & (signs != 0)).tolist()]
         if several:
             raise ValueError(
-                f"monotone_constraints names {several}: a date with times of the day becomes several columns. Make a "
-                "number of it first, such as days since the first date, or take its time away."
+                f"monotone_constraints names {several}, but a date with times of the day becomes several columns. "
+                "Convert it to a number first, such as days since the first date, or remove its time."
             )
         spread["monotone_constraints"] = tuple(signs[column_indices].tolist())
     if interaction is not None:

@@ -1,11 +1,12 @@
 """The commands around runs: run, compare, verify, predict, init and schema."""
 
 import argparse
-import json
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,14 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn_autotune._compat.messages import extract_exception_line, make_encodable
 from sklearn_autotune._compat.urls import redact_text
 from sklearn_autotune.analysis._comparison import Comparison
+from sklearn_autotune.cli._parser import print_error
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.progress import MethodProgress, TrialProgress
 from sklearn_autotune.runner import compare, load_comparison, predict, run, verify
 from sklearn_autotune.runner._config import Config, ConfigError, read_config
 from sklearn_autotune.runner._folder import RunFolderError, read_metadata
+from sklearn_autotune.runner._json import format_json
+from sklearn_autotune.runner._paths import explain_not_writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,8 +97,12 @@ output:
 def execute_command(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command, and turn errors into a message and an exit code."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    args.stdout = sys.stdout
+    # What models or a user's code print must not stand in the middle of the JSON.
+    printed = redirect_stdout(sys.stderr) if args.json else nullcontext()
     try:
-        return command(args)
+        with printed:
+            return command(args)
     except (ConfigError, RunFolderError, FileExistsError, PermissionError) as error:
         _print_error(args, str(error))
         return EXIT_CANNOT_START
@@ -106,16 +114,14 @@ def execute_command(command: Callable[[argparse.Namespace], int], args: argparse
         return EXIT_FAILED
     except Exception as error:  # a run that failed says why in one line; --traceback says where
         if args.traceback:
-            raise
-        _print_error(args, f"{type(error).__name__}: {error}\n(--traceback shows where)")
+            traceback.print_exc()
+        hint = "" if args.traceback else "\n(--traceback shows where)"
+        _print_error(args, f"{type(error).__name__}: {error}{hint}")
         return EXIT_FAILED
 
 
 def _print_error(args: argparse.Namespace, message: str) -> None:
-    message = redact_text(message)
-    if args.json:
-        _print_json({"error": message})
-    sys.stderr.write(make_encodable(f"error: {message}\n"))
+    print_error(redact_text(message), as_json=args.json)
 
 
 def _explain_how_to_resume(args: argparse.Namespace) -> str:
@@ -131,8 +137,8 @@ def _explain_how_to_resume(args: argparse.Namespace) -> str:
     return f"interrupted; the trials so far are in {found.storage}. The same command goes on"
 
 
-def _print_json(content: object) -> None:
-    sys.stdout.write(json.dumps(content, indent=2, default=str) + "\n")
+def _print_json(args: argparse.Namespace, content: object) -> None:
+    args.stdout.write(format_json(content, ensure_ascii=True) + "\n")
 
 
 def _print_lines(*lines: str) -> None:
@@ -150,7 +156,7 @@ def run_command(args: argparse.Namespace) -> int:
     metadata = read_metadata(folder)
     if args.json:
         keys = ("parameters", "blend", "scores", "trials", "seconds", "config_hash", "tracking")
-        _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in keys})
+        _print_json(args, {"folder": str(folder)} | {name: metadata.get(name) for name in keys})
     elif not args.quiet:
         _print_lines(*_summarize_run(folder, metadata))
     return EXIT_DONE
@@ -185,12 +191,9 @@ def _describe_scores(scores: dict[str, Any]) -> list[str]:
 
 
 def _describe_inferred_task(metadata: dict[str, Any]) -> list[str]:
-    """Return the task and what it was inferred from, unless the configuration names it."""
+    """Return the task and what it was inferred from, if the configuration does not name it."""
     inferred_from = metadata.get("task_inferred_from")
-    if inferred_from is None:
-        return []
-    other = "classification" if metadata["task"] == "regression" else "regression"
-    return [f"task: {metadata['task']}: {metadata['target']} holds {inferred_from}. If not, write task: {other}"]
+    return [] if inferred_from is None else [f"task: {metadata['task']}, since {inferred_from}"]
 
 
 def _explain_missing_files(metadata: dict[str, Any], *names: str) -> list[str]:
@@ -216,7 +219,7 @@ def compare_command(args: argparse.Namespace) -> int:
     metadata = read_metadata(folder, "comparison")
     if args.json:
         keys = ("best", "leading", "verdict", "summary", "differences", "seconds", "config_hash", "tracking")
-        _print_json({"folder": str(folder)} | {name: metadata.get(name) for name in keys})
+        _print_json(args, {"folder": str(folder)} | {name: metadata.get(name) for name in keys})
     elif not args.quiet:
         comparison = load_comparison(folder)
         _print_lines(
@@ -240,23 +243,27 @@ def verify_command(args: argparse.Namespace) -> int:
     """Compute a run's scores again and print whether they match."""
     verdict = verify(args.run, base=args.base, refit=args.refit, trust=args.trust)
     if args.json:
-        _print_json({"matches": verdict.matches, "checks": verdict.checks})
+        _print_json(args, {"matches": verdict.matches, "checks": verdict.checks})
     else:
+        metric = Metric(read_metadata(Path(args.run))["scores"]["scoring"])
         for check in verdict.checks:
             word = "same" if check["matches"] else "DIFFERS"
-            recorded, found = _shorten_value(check["recorded"]), _shorten_value(check["found"])
+            recorded, found = _describe_value(check["recorded"], metric), _describe_value(check["found"], metric)
             _print_lines(f"{word:<8} {check['name']}: recorded {recorded}, found {found}")
         success = "The scores can be made again."
         _print_lines(success if verdict.matches else "What was recorded could not be made again.")
     return EXIT_DONE if verdict.matches else EXIT_FAILED
 
 
-def _shorten_value(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)[:12]
+def _describe_value(value: object, metric: Metric) -> str:
+    """Return a score with the name of its metric, and the beginning of any other value."""
+    return metric.format(value, digits=6) if isinstance(value, float) else str(value)[:12]
 
 
 def predict_command(args: argparse.Namespace) -> int:
     """Predict with a run's model."""
+    if args.output is not None:
+        _check_output(Path(args.output))
     found = predict(args.run, args.data, trust=args.trust)
     drifted = [column for column in found.drift if args.max_drift is not None and column["share"] > args.max_drift]
     for note in found.notes:
@@ -265,7 +272,7 @@ def predict_command(args: argparse.Namespace) -> int:
         sys.stderr.write(f"drift: {_describe_drift(column)}\n")
     if args.json:
         rows = None if args.output else found.table.to_dict(orient="records")
-        _print_json({"n_rows": len(found.table), "predictions": rows, "drift": found.drift, "notes": found.notes})
+        _print_json(args, {"n_rows": len(found.table), "predictions": rows, "drift": found.drift, "notes": found.notes})
     if args.output is not None:
         _write_table(found.table, Path(args.output))
     elif not args.json:
@@ -280,6 +287,15 @@ def _describe_drift(column: dict[str, Any]) -> str:
         parts.append(f"distributed otherwise (distance {column['shift']:.2f} of 1)")
     shown = f", for instance {', '.join(column['examples'])}" if column["examples"] else ""
     return f"{column['column']}: {' and '.join(parts)}{shown}"
+
+
+def _check_output(path: Path) -> None:
+    """Raise ConfigError if a table cannot be written at a path."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file in it, such as {path / 'predicted.csv'}")
+    reason = f"there is no folder {path.parent}" if not path.parent.is_dir() else explain_not_writable(path)
+    if reason is not None:
+        raise ConfigError(f"{path} cannot be written: {reason}")
 
 
 def _write_table(table: "pd.DataFrame", path: Path) -> None:
@@ -299,16 +315,21 @@ def init_command(args: argparse.Namespace) -> int:
     path = Path(args.config)
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file in it, such as {path / 'config.yaml'}")
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(EXAMPLE.format(name=path.name))
     except FileExistsError:  # also a link, wherever it leads
         raise FileExistsError(f"{path} is there already; nothing was written") from None
-    _print_lines(f"{path} is written; run it with: python -m sklearn_autotune run {path}")
+    if args.json:
+        _print_json(args, {"config": str(path)})
+    else:
+        _print_lines(f"{path} is written; run it with: python -m sklearn_autotune run {path}")
     return EXIT_DONE
 
 
 def schema_command(args: argparse.Namespace) -> int:
     """Print the JSON schema of configurations."""
-    _print_json(Config.model_json_schema())
+    _print_json(args, Config.model_json_schema())
     return EXIT_DONE

@@ -96,7 +96,8 @@ def run_demo(*, n_trials: int = 36, n_jobs: int | None = None, seed: int = 0) ->
         f"{np.count_nonzero(X.isna())} values missing. {len(X_train)} loans to search on, {len(X_held_out)} held out."
     )
     print(
-        f"Every search: {n_candidates} candidates, the same {N_FOLDS} folds, by {METRIC.label}: {METRIC.direction}.\n"
+        f"Every search: {n_candidates} candidates, the same {N_FOLDS} folds. "
+        f"Scored by {METRIC.label}, {METRIC.direction}.\n"
     )
     print_cells(HEADINGS)
     for method, search in searches.items():

@@ -59,12 +59,13 @@ class Task:
     scorer : callable
         A scikit-learn scorer, a multi-metric scorer, or any callable ``(estimator, X, y)``; higher is better.
     fit_params, score_params : mapping of str to object
-        Routed metadata; whatever has one entry per sample is cut to the fold's rows.
+        Routed metadata. Of a value with one entry per sample, each fold uses the entries of its rows.
     error_score : float or "raise"
         The score of a fold that failed, or "raise" to let the estimator's own exception through.
     return_train_score : bool
     metric : str or None
-        Which of several scores decides; None is the first one. A candidate without it has failed.
+        The score that guides the search, if there are several; None is the first one. A candidate without this score
+        has failed.
     """
 
     X: Any
@@ -85,14 +86,14 @@ class FoldScore:
     Attributes
     ----------
     test, train : float or dict of str to float
-        Scores, higher is better. A fold that failed has the ``error_score``, or the score that is not finite.
+        Scores; higher is better. A failed fold has ``error_score``, or its own score if that is not finite.
     fit_seconds, score_seconds : float
     error : str or None
-        Traceback or reason, if something failed; at most `_compat.messages.MAX_ERROR_LENGTH` characters.
+        The traceback or the reason if something failed; at most `_compat.messages.MAX_ERROR_LENGTH` characters.
     failure : Failure or None
-        What failed; with an ``error``, None stands for the fit.
+        What failed. If there is an ``error`` and this is None, the fit failed.
     stop_requested : bool
-        Whether a callback of scikit-learn's asks to stop.
+        Whether a scikit-learn callback asked to stop the fit.
     """
 
     test: Score
@@ -109,7 +110,7 @@ class FoldScore:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the fold has no score that could decide, so that its candidate has failed."""
+        """Whether the fold has no usable score for the metric that guides the search; its candidate has failed too."""
         return self.error is not None and self.failure != Failure.OTHER_SCORE
 
 
@@ -123,7 +124,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a candidate has come.
+    """What has been measured of a candidate so far.
 
     Attributes
     ----------
@@ -131,13 +132,13 @@ class Progress:
         Counts from 0.
     n_steps : int
     folds : tuple of FoldScore
-        The finished folds: the first ones, or all of them at the present rung.
+        The finished folds: the first ones, or all folds at the current rung.
     curve : tuple of Rung
         All rungs so far, if the resource (iterations, training rows) is increased step by step on all folds at once.
         Empty if each step is a whole fold.
     resolved_params : mapping of str to object
-        Parameters that were chosen while measuring, such as ``n_estimators``. A candidate with these parameters added
-        has the scores of the last step.
+        Parameters whose values were found during the measurement, such as ``n_estimators``. The candidate's parameters
+        together with these give the scores of the last step.
     artifacts : object
         Other results that the search needs, such as out-of-fold predictions. They are not stored.
     is_out_of_time : bool
@@ -154,12 +155,12 @@ class Progress:
 
     @property
     def is_last(self) -> bool:
-        """Whether no step is left, so that there is nothing to prune."""
+        """Whether this was the last step, after which a candidate can no longer be pruned."""
         return self.step + 1 == self.n_steps
 
     @property
     def has_failed(self) -> bool:
-        """Whether a fold has failed, so that the candidate will be a failed one whatever its other folds give."""
+        """Whether a fold has failed; then the candidate fails, whatever its other folds score."""
         return any(_explain_failure(fold) is not None for fold in self.folds)
 
 
@@ -173,19 +174,19 @@ class Outcome:
     folds : tuple of FoldScore
         Only the folds that were measured.
     error : str or None
-        Traceback or reason, when the status is not "complete", or when a score that does not decide has failed; at most
-        `_compat.messages.MAX_ERROR_LENGTH` characters.
+        The traceback or the reason, if the status is not "complete", or if one of several scores failed that does not
+        guide the search; at most `_compat.messages.MAX_ERROR_LENGTH` characters.
     curve, resolved_params
         As in `Progress`.
     exception : BaseException or None
         The exception that the evaluation raised in another process or thread. The trial loop handles outcomes in
-        trial order, and raises the exception when it reaches this one.
+        trial order, and raises this exception when it reaches this trial.
     artifacts : object
         As in `Progress`, for a complete candidate.
     seconds : float or None
-        Seconds spent in the worker, if the candidate was lost and no fold records them.
+        Seconds that the worker spent on the candidate, if no fold records them because the worker was lost.
     exit_status : str or None
-        How the worker process ended, if its end was the end of the candidate: the signal or the exit code.
+        The signal or the exit code of the worker process, if the candidate failed because this process ended.
     """
 
     status: Status
@@ -204,15 +205,16 @@ class Outcome:
 
     @property
     def comparable_folds(self) -> tuple[FoldScore, ...]:
-        """The folds whose scores can stand beside a complete candidate's: none if it was pruned at a rung."""
+        """The folds whose scores can be compared to a complete candidate's: none if it was pruned at a rung."""
         return () if self.curve and self.status == Status.PRUNED else self.folds
 
 
 class PrunerState(Protocol):
-    """Decides after each step whether a candidate goes on. It is made when the candidate is asked, and does not change.
+    """Decides after each step whether a candidate goes on.
 
-    A picklable state is sent along with the candidate and is used by the worker that measures it. Any other state stays
-    with the study, and the coordinator uses it after each step.
+    It is made when Optuna is asked for the candidate, and does not change. A picklable state is sent to the worker
+    together with the candidate, and the worker uses it. Any other state stays in the search's process, which uses it
+    after each step of the worker.
     """
 
     @property
@@ -238,31 +240,31 @@ class NoPruningState:
 
 @dataclass(frozen=True, slots=True)
 class RemotePrunerState:
-    """Stands in a worker for a state that is not picklable: the coordinator decides instead of the worker."""
+    """Replaces, in a worker, a state that is not picklable: the search's process decides, not the worker."""
 
     is_picklable: bool = False
 
     def allows(self, progress: Progress) -> bool:
         """Raise RuntimeError, because the worker cannot decide."""
-        raise RuntimeError("this pruner state is used by the coordinator only")
+        raise RuntimeError("This pruner state can be used only in the process that runs the search.")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """One candidate, or a part of one, as it is sent to where it is measured.
+    """One candidate, or some of its folds, as it is sent to the worker that measures it.
 
     Attributes
     ----------
     number : int
         The trial's number.
     candidate_index : int
-        The candidate's index among those measured, from 0.
+        The candidate's index among the measured candidates, from 0.
     n_candidates : int
-        How many candidates are planned; for messages only.
+        The number of planned candidates; for messages only.
     params : mapping of str to object
     pruner_state : PrunerState
     deadline : float or None
-        Time by `clock.now` after which no further step is begun. A pickle holds how many seconds are left instead.
+        The time by `clock.now` after which no step is begun. A pickle holds the number of seconds left instead.
     callback_contexts : tuple
         One scikit-learn callback context per fold, or empty.
     fold_numbers : tuple of int
@@ -282,12 +284,12 @@ class WorkItem:
     is_speculative: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
-        """Send the seconds left: another process, or another machine, has a clock of its own."""
+        """Replace the deadline by the seconds left, because the receiving process has its own clock."""
         state = {each.name: getattr(self, each.name) for each in fields(self)}
         return state | {"deadline": clock.compute_seconds_left(self.deadline)}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """Compute the deadline by this process's clock."""
+        """Compute the deadline by the clock of this process."""
         for name, value in state.items():
             object.__setattr__(self, name, clock.compute_deadline(value) if name == "deadline" else value)
 
@@ -296,11 +298,11 @@ class WorkItem:
         return self if self.pruner_state.is_picklable else replace(self, pruner_state=RemotePrunerState())
 
     def split_folds(self, n_folds: int, n_parts: int) -> list["WorkItem"]:
-        """Split the candidate into parts with some folds each, unless its pruner state has to stay with the study."""
+        """Split the candidate's folds into parts, unless its pruner state has to stay in the search's process."""
         if n_parts < 2 or n_folds < 2 or not self.pruner_state.is_picklable:
             return [self]
         folds_of_parts = np.array_split(np.arange(n_folds), min(n_parts, n_folds))
-        # Only the first part begins with the first fold, so only there can the worker use the pruner state.
+        # A pruner state needs the scores of all earlier folds, so a worker can use it only for the first part.
         whole = replace(self, is_speculative=not isinstance(self.pruner_state, NoPruningState))
         return [
             replace(
@@ -317,7 +319,7 @@ class Evaluation(Protocol):
 
     @property
     def n_folds(self) -> int:
-        """Into how many parts a candidate can be split."""
+        """The number of parts into which a candidate can be split."""
         ...
 
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
@@ -326,7 +328,7 @@ class Evaluation(Protocol):
 
 
 class FinalFit(Protocol):
-    """Fits the winner on all rows, in the same way as when it was measured."""
+    """Fits the winner on all rows, in the same way as it was fitted when it was measured."""
 
     def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
         """Fit the winner in place.
@@ -334,7 +336,7 @@ class FinalFit(Protocol):
         Parameters
         ----------
         estimator : estimator
-            With the candidate's full parameters.
+            With the candidate's parameters and its resolved parameters already set.
         X, y : array-like
             ``y`` may be None.
         fit_params : mapping of str to object
@@ -356,7 +358,7 @@ class FinalFit(Protocol):
 def measure(evaluation: Evaluation, work: WorkItem) -> Outcome:
     """Measure one candidate until it is complete, pruned, or out of time.
 
-    An exception is raised only if the evaluation raises it, as it does under ``error_score="raise"``.
+    This raises an exception only if the evaluation raises one: a failed fold raises only under ``error_score="raise"``.
     """
     if work.deadline is not None and clock.now() > work.deadline:
         return Outcome(Status.TIMEOUT, (), OUT_OF_TIME)
@@ -370,10 +372,10 @@ def measure(evaluation: Evaluation, work: WorkItem) -> Outcome:
 
 
 def join_outcomes(work: WorkItem, parts: Sequence[Outcome | None]) -> Outcome | None:
-    """Join the outcomes of a candidate's parts in the order of its folds; return None while the outcome is not known.
+    """Join the outcomes of a candidate's parts in the order of its folds; return None if a part is still needed.
 
-    The pruner state decides as if the folds had been measured one after another. Folds after the one that decided are
-    dropped, so splitting a candidate changes only how long it takes.
+    The pruner state decides as if the folds had been measured one after another. Results of folds after the one that
+    ended the candidate are dropped. So splitting a candidate changes only how long it takes.
     """
     folds: list[FoldScore] = []
     for part in parts:
@@ -392,7 +394,7 @@ def join_outcomes(work: WorkItem, parts: Sequence[Outcome | None]) -> Outcome | 
 
 
 def decide_outcome(work: WorkItem, progress: Progress, *, apply_pruning: bool = True) -> Outcome | None:
-    """Return how the candidate ended at this step, or None while it goes on."""
+    """Return the outcome if the candidate ends at this step, or None if it goes on."""
     if progress.is_last:
         return _make_final_outcome(progress)
     if progress.is_out_of_time or (work.deadline is not None and clock.now() > work.deadline):
@@ -403,12 +405,12 @@ def decide_outcome(work: WorkItem, progress: Progress, *, apply_pruning: bool = 
 
 
 def _make_final_outcome(progress: Progress) -> Outcome:
-    """Decide whether a candidate of which all folds are measured is complete or failed: by its folds alone."""
+    """Decide whether a candidate with all folds measured is complete or failed; only its folds decide."""
     folds = progress.folds
     errors = [error for error in map(_explain_failure, folds) if error is not None]
     if errors:
         return Outcome(Status.FAILED, folds, errors[0], progress.curve)
-    error = next((fold.error for fold in folds if fold.error is not None), None)  # of a score that does not decide
+    error = next((fold.error for fold in folds if fold.error is not None), None)  # of a score that guides nothing
     return Outcome(
         Status.COMPLETE, folds, error, progress.curve, progress.resolved_params, artifacts=progress.artifacts
     )

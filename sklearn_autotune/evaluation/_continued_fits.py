@@ -1,6 +1,6 @@
-"""Continued fits: an estimator is fitted with a small amount of its resource, and then trained on with more.
+"""Continued fits: an estimator is fitted with a small amount of its resource, and then trained further with more.
 
-There are three kinds. The choice depends on what the estimator, or the last step of a Pipeline, can do:
+There are three kinds. What the estimator, or the last step of a Pipeline, can do decides which one is used:
 
 ================== ================================================= =============================================
 kind               for                                               how
@@ -8,18 +8,18 @@ kind               for                                               how
 `LibraryFit`       estimators whose library has an exact way:        a warm start, or one ``fit`` in a thread that
                    scikit-learn's forests, bagging and boosting,     waits at each rung (``_compat/boosters``)
                    XGBoost's classifier, regressor and ranker
-`RefitFromScratch` every other estimator, and the above in settings  fits anew at each rung
-                   in which they cannot be continued exactly
+`RefitFromScratch` every other estimator, and the ones above if      a new fit at each rung
+                   their parameters forbid an exact continuation
 `EpochFit`         ``resource="epochs"``                             ``partial_fit`` on all training rows
 ================== ================================================= =============================================
 
-The first two give the same model, to the last bit, as one fit with the same amount, so the amount can be written into
-the parameters. The first is used only for classes and settings for which tests/evaluation/test_continued_fits.py checks
-this.
+The first two give exactly the same model as one fit with the same amount. So the amount can be stored as a parameter of
+the candidate. `LibraryFit` is used only for classes and parameters for which tests/evaluation/test_continued_fits.py
+checks that the models are equal.
 
-In a Pipeline, the steps before the last are fitted once, without any private name: ``fit`` of the last step is replaced
-by a function that records its arguments, the Pipeline is fitted, and the replacement is removed. Then the earlier steps
-are fitted, and the arguments for fitting the last step are known.
+In a Pipeline, the steps before the last are fitted once. To do so without private names of scikit-learn, ``fit`` of the
+last step is replaced by a function that records its arguments. Fitting the Pipeline then fits the earlier steps and
+gives the arguments for the last step. Afterwards the replacement is removed.
 """
 
 import inspect
@@ -40,7 +40,7 @@ class ContinuedFit(Protocol):
     """An estimator that is trained with more and more of its resource."""
 
     def continue_to(self, amount: int) -> Any:
-        """Return the estimator trained with this amount of the resource, which is more than before."""
+        """Return the estimator trained with this amount of the resource; it must be more than in the last call."""
         ...
 
     def close(self) -> None:
@@ -50,7 +50,7 @@ class ContinuedFit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _PreparedFit:
-    """An estimator of which one part is not fitted yet, and the arguments for fitting that part."""
+    """An estimator with one part that is not fitted yet, and the arguments of ``fit`` for that part."""
 
     estimator: Any
     location: ResourceLocation
@@ -69,7 +69,7 @@ class _PreparedFit:
 def start_continued_fit(
     estimator: Any, location: ResourceLocation, max_amount: int, args: tuple[Any, ...], fit_params: Mapping[str, Any]
 ) -> ContinuedFit:
-    """Fit the steps before the part that is trained on, and choose how to continue its fit.
+    """Fit the steps before the part that is trained further, and choose how to continue the fit of this part.
 
     Parameters
     ----------
@@ -96,12 +96,12 @@ def start_continued_fit(
 
 
 def fit_epochs(estimator: Any, epochs: int, args: tuple[Any, ...], fit_params: Mapping[str, Any]) -> Any:
-    """Fit an estimator in place by a number of passes of ``partial_fit``, as it was fitted on the folds.
+    """Fit an estimator in place by calling ``partial_fit`` on all rows several times, as was done on the folds.
 
     Parameters
     ----------
     estimator : estimator
-        One with ``partial_fit``, or a Pipeline that ends in one; its earlier steps are fitted as usual.
+        It has ``partial_fit``, or is a Pipeline whose last step has; the earlier steps are fitted as usual.
     epochs : int
     args : tuple
         X, or X and y.
@@ -128,7 +128,7 @@ def fit_epochs(estimator: Any, epochs: int, args: tuple[Any, ...], fit_params: M
 def _fit_earlier_steps(
     estimator: Any, location: ResourceLocation, args: tuple[Any, ...], fit_params: Mapping[str, Any]
 ) -> _PreparedFit:
-    """Fit the steps before the part that is trained on, and record the arguments for fitting this part."""
+    """Fit the steps before the part that is trained further, and record the arguments of ``fit`` for this part."""
     if not location.path:
         return _PreparedFit(estimator, location, args, fit_params)
     part = location.get_part(estimator)
@@ -150,7 +150,7 @@ def _fit_earlier_steps(
 
 
 class RefitFromScratch:
-    """Fits a clone anew each time, which is exact for every estimator."""
+    """Fits a new clone for each amount, which is exact for every estimator."""
 
     def __init__(self, prepared: _PreparedFit) -> None:
         self.prepared = prepared
@@ -167,7 +167,7 @@ class RefitFromScratch:
 
 
 class LibraryFit:
-    """Continues the fit of the part in the way of its library, which is exact."""
+    """Continues the fit of the part by an exact method of its library."""
 
     def __init__(self, prepared: _PreparedFit, part_fit: ContinuedPartFit) -> None:
         self.prepared = prepared
@@ -183,14 +183,14 @@ class LibraryFit:
 
 
 class EpochFit:
-    """Passes over all training rows, one call of ``partial_fit`` each."""
+    """Calls ``partial_fit`` on all training rows, once per epoch."""
 
     def __init__(self, prepared: _PreparedFit) -> None:
         self.prepared = prepared
         self.epochs = 0
 
     def continue_to(self, amount: int) -> Any:
-        """Return the estimator after this number of passes."""
+        """Return the estimator after this number of epochs."""
         prepared = self.prepared
         for epoch in range(self.epochs, amount):
             classes = self._make_classes_argument() if epoch == 0 else {}

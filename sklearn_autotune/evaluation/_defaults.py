@@ -1,4 +1,4 @@
-"""What is used if the user names no score and no folds."""
+"""The scorer and the folds that are used if the user gives none."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ __all__ = ["limit_to_rarest_class", "make_default_scorer", "make_log_loss_scorer
 
 
 def make_log_loss_scorer(classes: np.ndarray | None) -> Any:
-    """Make the scorer of the negated log loss; it knows all classes, since a fold's test rows may lack one."""
+    """Make a scorer of the negated log loss. It is given all classes, because a fold's test rows may lack some."""
     return make_scorer(log_loss, response_method="predict_proba", greater_is_better=False, labels=classes)
 
 
 def make_default_scorer(classes: np.ndarray | None) -> Any:
-    """Make the scorer of the negated log loss or, if there are no classes, of the root mean squared error."""
+    """Make a scorer of the negated log loss or, if ``classes`` is None, of the negated root mean squared error."""
     return get_scorer("neg_root_mean_squared_error") if classes is None else make_log_loss_scorer(classes)
 
 

@@ -1,8 +1,8 @@
-"""What a failed fold is, and how its error is kept.
+"""What a failed fold is, and how its error is recorded.
 
-A fold fails if its fit, its prediction or its scorer raises `FOLD_FAILURES`, or if the score that decides is no finite
-real number. A candidate fails with any of its folds. All evaluations decide by the functions here. Any other exception,
-such as KeyboardInterrupt, ends the search.
+A fold fails if its fit, its prediction or its scorer raises one of `FOLD_FAILURES`, or if the score that guides the
+search is not a finite real number. A candidate fails if one of its folds fails. All evaluations use the functions of
+this file to decide this. Any other exception, such as KeyboardInterrupt, ends the search.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,10 +31,10 @@ __all__ = [
 Score = float | dict[str, float]
 Result = TypeVar("Result")
 
-# Models that call ``sys.exit`` fail like those that raise an error.
+# A model that calls ``sys.exit`` fails in the same way as one that raises an error.
 FOLD_FAILURES: tuple[type[BaseException], ...] = (Exception, SystemExit)
 
-# Of larger scores, sums over folds and squares may be infinite.
+# With larger scores, sums over folds and squares could overflow to infinity.
 MAX_SCORE = 1e100
 
 
@@ -44,13 +44,13 @@ class Failure(StrEnum):
     Attributes
     ----------
     FIT
-        The fit, or what comes before it.
+        The fit failed, or something before it.
     SCORE
-        The prediction or the scorer, or it returned no real number.
+        The prediction or the scorer failed, or the scorer returned something that is not a real number.
     NOT_FINITE
         The score is NaN, infinite, or larger than `MAX_SCORE`.
     OTHER_SCORE
-        One of several scores that does not decide. The fold has the score that decides, so it has not failed.
+        One of several scores failed, but not the one that guides the search. So the fold itself has not failed.
     """
 
     FIT = "fit"
@@ -60,7 +60,7 @@ class Failure(StrEnum):
 
 
 class Scored(NamedTuple):
-    """What came out of scoring: the score, and the reason and the kind of the failure if there is one."""
+    """The result of scoring: the score and, if scoring failed, the error message and the kind of failure."""
 
     score: Score
     error: str | None = None
@@ -106,7 +106,7 @@ def call_scorer(
     metric: str | None = None,
     failed_score: Any = None,
 ) -> Scored:
-    """Score a fitted estimator, and decide whether that failed.
+    """Score a fitted estimator, and record whether scoring failed.
 
     Parameters
     ----------
@@ -118,9 +118,9 @@ def call_scorer(
     error_score : float or "raise"
         The score if the scorer fails; "raise" lets its exception through.
     metric : str or None, default=None
-        Which of several scores decides; None is the first one.
+        The score that guides the search, if there are several; None is the first one.
     failed_score : object, default=None
-        The score of a fold if there is none at all; None is ``error_score``.
+        The score to return if the scorer raises; None means ``error_score``.
 
     Returns
     -------
@@ -138,12 +138,12 @@ def call_scorer(
 
 
 def read_score(raw: Any, *, error_score: Any, metric: str | None = None, scorer: object = None) -> Scored:
-    """Read what a scorer returned: a number, or a dict of numbers.
+    """Convert what a scorer returned, a number or a dict of numbers, to a `Scored`.
 
     Raises
     ------
     ValueError
-        If it returned anything else, and ``error_score`` is "raise".
+        If the scorer returned anything else, and ``error_score`` is "raise".
 
     Examples
     --------
@@ -171,7 +171,7 @@ def _read_number(value: Any, error_score: Any, scorer: object) -> Scored:
     if hasattr(value, "item"):
         with suppress(ValueError):  # an array with several entries
             value = value.item()
-    if isinstance(value, str) and value.startswith("Traceback"):  # so scikit-learn's scorer of several scores tells
+    if isinstance(value, str) and value.startswith("Traceback"):  # how scikit-learn's multi-metric scorer reports
         return Scored(error_score, make_storable(value), Failure.SCORE)
     number = _convert_to_float(value)
     if number is None:
@@ -184,7 +184,7 @@ def _read_number(value: Any, error_score: Any, scorer: object) -> Scored:
 
 
 def _convert_to_float(value: Any) -> float | None:
-    """Return a real number as a float, one that is too large as an infinite one; None if it is no real number."""
+    """Convert a real number to a float, infinite if it is too large for one; return None for anything else."""
     if not isinstance(value, Number):
         return None
     try:
@@ -196,16 +196,16 @@ def _convert_to_float(value: Any) -> float | None:
 
 
 def describe_unusable_score(score: float) -> str | None:
-    """Return why a score that decides is a failure; None if it is a usable number."""
+    """Return why the search cannot be guided by this score; None if it can."""
     if not isfinite(score):
         return f"The score is {score}, which is not a finite number."
     if abs(score) > MAX_SCORE:
-        return f"The score is {score}. Beyond {MAX_SCORE:g}, means over folds may be infinite."
+        return f"The score is {score}. Above {MAX_SCORE:g} in size, the mean over the folds could become infinite."
     return None
 
 
 def select_score(score: Score, metric: str | None) -> float:
-    """Return the score that guides the search: the named one of several, else the first."""
+    """Return the score that guides the search: of several scores, the one named ``metric``, else the first."""
     if not isinstance(score, dict):
         return float(score)
     return float(score[metric] if metric in score else next(iter(score.values())))

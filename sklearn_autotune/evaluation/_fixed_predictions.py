@@ -35,7 +35,7 @@ def compute_root_mean_squared_error(values: np.ndarray, prediction: np.ndarray, 
 
 
 class _FixedPredictions(BaseEstimator):
-    """An estimator for scorers: it returns the stored predictions for ``rows``, and predicts any other rows."""
+    """An estimator for scorers: it returns stored predictions for ``rows``, and computes them for any other rows."""
 
     def __init__(self, rows: Any, prediction: np.ndarray, predict_rows: Callable[[Any], np.ndarray]) -> None:
         self.rows = rows
@@ -80,7 +80,7 @@ class FixedPredictionsClassifier(ClassifierMixin, _FixedPredictions):
 
 
 def _refuse_other_rows(X: Any) -> np.ndarray:
-    raise ValueError("This scorer asks for predictions of other rows than those to be scored.")
+    raise ValueError("The scorer asked for predictions of rows other than those to be scored.")
 
 
 def make_fixed_predictions(
@@ -96,11 +96,11 @@ def make_fixed_predictions(
     rows : array-like of length n_rows
         The object that the scorer will pass to ``predict``.
     prediction : ndarray of shape (n_rows,) or (n_rows, n_classes)
-        Values in regression, probabilities in classification: of all classes, or of the second of two.
+        Values in regression. In classification, the probabilities of all classes, or of the second of two classes.
     classes : ndarray of shape (n_classes,) or None
         None in regression.
     predict_rows : callable, default=_refuse_other_rows
-        Predicts any other rows; by default they raise ValueError.
+        Predicts any other rows. The default raises ValueError.
 
     Returns
     -------

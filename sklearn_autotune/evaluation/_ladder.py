@@ -15,7 +15,7 @@ __all__ = ["choose_rung", "compute_rung_amounts", "draw_stratified_order", "find
 
 
 def compute_rung_amounts(min_amount: int, max_amount: int, factor: float) -> tuple[int, ...]:
-    """Return amounts that increase by a factor and end at the maximum.
+    """Return amounts that end at the maximum, each larger than the one before by a factor.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def compute_rung_amounts(min_amount: int, max_amount: int, factor: float) -> tup
 
 
 def choose_rung(curve: Sequence[Rung], metric: str | None = None) -> int:
-    """Return the index of the rung with the best mean over the folds; of equal rungs, the one with the least resource.
+    """Return the index of the rung with the best mean score over the folds; of equal rungs, the first one.
 
     Parameters
     ----------
     curve : sequence of Rung
     metric : str or None, default=None
-        Which of several scores counts.
+        Which of several scores is compared; None is the first one.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def choose_rung(curve: Sequence[Rung], metric: str | None = None) -> int:
 
 
 def draw_stratified_order(classes: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
-    """Order rows at random so that the first rows, however many, hold each class in proportion, to within one row.
+    """Order rows at random so that among the first n rows, for every n, each class has its share to within one row.
 
     Parameters
     ----------
@@ -91,10 +91,10 @@ def draw_stratified_order(classes: np.ndarray, random_state: np.random.RandomSta
 
     Notes
     -----
-    R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980): let each class's k-th row be
-    available from the position where its share reaches k - 1 + d, and due where its share would exceed k - d, with
-    d = 1 / (2 n_classes - 2). At each position, take the available row that is due first. Then no share is ever off by
-    more than 1 - d.
+    The method is from R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980). Let
+    d = 1 / (2 n_classes - 2). The k-th row of a class becomes available at the position where the class's share reaches
+    k - 1 + d. It is due before the position where the share would exceed k - d. At each position, the available row
+    that is due first is taken. Then the number of rows of a class differs from its share by at most 1 - d.
 
     Examples
     --------
@@ -133,5 +133,5 @@ def find_strata(estimator: Any, y: Any) -> np.ndarray | None:
 
 
 def get_row_indices(rows: np.ndarray) -> np.ndarray:
-    """Return row indices; ``rows`` may be indices or a boolean mask."""
+    """Return the indices of rows that are given as indices or as a boolean mask."""
     return np.flatnonzero(rows) if rows.dtype == bool else rows

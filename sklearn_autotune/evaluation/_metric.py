@@ -19,7 +19,8 @@ __all__ = ["Metric", "describe_metric", "describe_scoring"]
 
 NEGATED = "neg_"
 
-# What scikit-learn's own methods ``score`` compute. Those of its other estimators are likelihoods and the like.
+# The metric that the ``score`` method of scikit-learn's classes computes. For classes that are not listed, such as
+# density models, ``score`` has no common name.
 OWN_SCORES: dict[object, str] = {
     kind.score: name
     for name, kinds in {
@@ -44,20 +45,21 @@ class Metric:
     Attributes
     ----------
     name : str
-        scikit-learn's name of the scorer where it has one: "roc_auc", "neg_log_loss". For any other the name of its
-        function, "neg_" in front if lower values of the function are better; "score" if it has no name.
+        scikit-learn's name of the scorer, such as "roc_auc" or "neg_log_loss". A scorer that scikit-learn does not know
+        has the name of its function, with "neg_" in front if lower values of the function are better. A function
+        without a name is called "score".
     """
 
     name: str = "score"
 
     @property
     def is_loss(self) -> bool:
-        """Whether lower values are better: then scores are the negated values."""
+        """Whether lower values of the metric are better. The score is then the negated value."""
         return self.name.startswith(NEGATED)
 
     @property
     def label(self) -> str:
-        """The name as it is shown: "roc_auc"; of a loss without "neg", in words: "log loss"."""
+        """The name that is shown: "roc_auc" as it is; a loss in words and without "neg", such as "log loss"."""
         return self.name.removeprefix(NEGATED).replace("_", " ") if self.is_loss else self.name
 
     @property
@@ -67,11 +69,11 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """What a score is multiplied by to get the value that is shown: -1 for a loss, else 1."""
+        """The factor from the score to the value that is shown: -1 for a loss, else 1."""
         return -1 if self.is_loss else 1
 
     def format(self, score: float, digits: int = 5) -> str:
-        """Return a score with its name; a loss with its own sign.
+        """Return the metric's name and value as text; a loss is shown with its own sign, not negated.
 
         Parameters
         ----------
@@ -135,10 +137,10 @@ def describe_metric(scorer: object, name: str | None = None) -> Metric:
     Parameters
     ----------
     scorer : callable or None
-        As in ``scorer_`` of a fitted search: made by ``make_scorer``, the stand-in for an estimator's own ``score``, or
-        any callable ``scorer(estimator, X, y)``.
+        As in ``scorer_`` of a fitted search: an object from ``make_scorer``, scikit-learn's scorer that calls the
+        estimator's own ``score``, or any callable ``scorer(estimator, X, y)``.
     name : str, default=None
-        What the user calls the score, where there are several.
+        The user's name for the score, if there are several scores.
 
     Returns
     -------
@@ -188,7 +190,7 @@ def describe_scoring(scoring: object, scorer: object, name: str | None = None) -
 
 
 def _name_own_score(estimator: Any) -> str:
-    """Return the name of what ``estimator.score`` computes, where scikit-learn defines it."""
+    """Return the name of the metric that ``estimator.score`` computes, if scikit-learn defines that method."""
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     return OWN_SCORES.get(getattr(type(estimator), "score", None), "score")
@@ -203,13 +205,13 @@ def _get_function_name(function: object) -> str:
 
 @functools.cache
 def _name_scikit_learns_scorers() -> dict[str, str]:
-    """Return scikit-learn's names of its scorers, by what they are made of."""
+    """Return the names of scikit-learn's scorers. The keys are made from each scorer's function, sign and arguments."""
     made = {name: describe_scorer(get_scorer(name)) for name in get_scorer_names()}
     return {_make_key(parts): name for name, parts in made.items() if parts is not None}
 
 
 def _make_key(made: tuple[Any, ...]) -> str:
-    """Return a text that scorers with the same function, sign and arguments have in common."""
+    """Return a text that is equal for scorers with the same function, sign and arguments."""
     _, (function,), settings = made
     rest = {name: value for name, value in settings.items() if name != "response_method"}
     return f"{function.__module__}.{getattr(function, '__qualname__', function)} {sorted(rest.items())}"

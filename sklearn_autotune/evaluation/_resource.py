@@ -1,4 +1,4 @@
-"""The resource of a search with rungs: which parameter of an estimator counts it, and how much of it there is."""
+"""The resource of a search with rungs: which parameter of an estimator sets its amount, and the maximum amount."""
 
 import inspect
 from collections.abc import Collection, Mapping
@@ -30,15 +30,15 @@ AUTO_EPOCHS = 100  # the maximum if neither max_resources nor the estimator's ma
 
 @dataclass(frozen=True, slots=True)
 class ResourceLocation:
-    """The part of an estimator, and its parameter, that count the resource.
+    """Where the amount of the resource is set: a part of an estimator, and a parameter of this part.
 
     Attributes
     ----------
     path : tuple of str
-        The names of the Pipeline steps that lead to the part that is trained on: the last step of a Pipeline, or of a
-        Pipeline inside it. Empty if the estimator is trained on as a whole.
+        The names of the Pipeline steps that lead to the part whose training is continued: the last step of a Pipeline,
+        or of a Pipeline inside it. Empty if this part is the estimator itself.
     name : str
-        The part's parameter that counts the resource; "epochs" for the number of calls of ``partial_fit``.
+        The part's parameter that sets the amount; "epochs" for the number of calls of ``partial_fit``.
     """
 
     path: tuple[str, ...]
@@ -46,18 +46,18 @@ class ResourceLocation:
 
     @property
     def parameter(self) -> str:
-        """The name of the counting parameter in ``estimator.get_params()``."""
+        """The name of this parameter in ``estimator.get_params()``."""
         return "__".join((*self.path, self.name))
 
     def get_part(self, estimator: Any) -> Any:
-        """Return the part of an estimator that is trained on."""
+        """Return the part of an estimator whose training is continued."""
         for step in self.path:
             estimator = estimator.named_steps[step]
         return estimator
 
 
 def locate_resource(estimator: Any, resource: str) -> ResourceLocation:
-    """Find where this estimator counts a resource.
+    """Find the part and the parameter that set the amount of a resource.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def locate_resource(estimator: Any, resource: str) -> ResourceLocation:
             )
         return ResourceLocation(path, EPOCHS)
     if resource == ITERATIONS:
-        # CatBoost's get_params leaves out what was not set, and its constructor takes several names for the same.
+        # CatBoost's get_params omits parameters that were not set, and its constructor has several names for this one.
         known = last.get_params() if hasattr(last, "get_params") else {}
         names = [name for name in ROUNDS_PARAMS_WITH_ALIASES if name in known] + [
             name for name in reversed(ROUNDS_PARAMS) if name in _get_constructor_parameters(last)
@@ -121,11 +121,11 @@ def _get_constructor_parameters(estimator: Any) -> Mapping[str, Any]:
 
 
 def check_not_searched(location: ResourceLocation, searched: Collection[str]) -> None:
-    """Raise ValueError if the space contains the parameter that the rungs determine."""
+    """Raise ValueError if the space contains the parameter that the rungs set."""
     if location.parameter in searched:
         raise ValueError(
             f"Cannot use parameter {location.parameter} as the resource since it is part of the searched parameters. "
-            "Take it out of the space: measuring settles it."
+            "Remove it from the space: the search itself finds its best value."
         )
 
 
@@ -140,8 +140,8 @@ def get_default_amount(estimator: Any, location: ResourceLocation) -> int:
         amount = find_default_rounds(part, location.name)
     if not is_positive_integer(amount):
         raise ValueError(
-            f"max_resources='auto' is what the estimator has set, but {location.parameter} is {amount!r} in "
-            f"{estimator}, and not a positive integer. Set it there, or give max_resources."
+            f"max_resources='auto' uses the estimator's own value of {location.parameter}, which is {amount!r} in "
+            f"{estimator}, not a positive integer. Set it to a positive integer, or give max_resources."
         )
     return int(amount)
 

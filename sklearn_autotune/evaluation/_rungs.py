@@ -1,12 +1,12 @@
 """Rungs: a candidate's resource is increased step by step on all folds at once; it may be pruned after each step.
 
-The resource is training rows, iterations, epochs or any parameter that counts. At each rung, every fold is fitted with
-the rung's amount and scored on all of its test rows. The amounts increase by a constant factor up to the maximum.
-``_continued_fits.py`` trains an estimator on with more iterations instead of fitting it anew.
+The resource is training rows, iterations, epochs or any parameter that takes positive integers. At each rung, every
+fold is fitted with the rung's amount and scored on all of its test rows. The amounts increase by a constant factor up
+to the maximum. ``_continued_fits.py`` continues the training of an estimator instead of fitting it again.
 
-A complete candidate can be created again. At the last rung of training rows it is fitted on whole folds, as without
-rungs. For iterations, one number is chosen for all folds: the one with the best mean over the folds. The candidate's
-scores are those of that rung.
+The scores of a complete candidate can be reproduced without rungs. If the resource is training rows, the last rung is a
+fit on whole folds. If it is iterations, one number of iterations is chosen for all folds: the one with the best mean
+score. The candidate's scores are those of that rung.
 """
 
 import time
@@ -62,17 +62,17 @@ class RungEvaluation:
     resource : str
         "n_samples", "iterations", "epochs" or the name of a parameter.
     amounts : tuple of int
-        The amount of the resource at each rung, ascending. For training rows: the number in the largest fold; other
-        folds use rows in proportion.
+        The amount of the resource at each rung, ascending. Numbers of training rows are those of the largest fold; a
+        smaller fold uses the same share of its rows.
     metric : str or None
         Which of several scores chooses the best rung.
     row_orders : tuple of ndarray
-        For "n_samples", one for each fold: the order in which its training rows are added.
+        For "n_samples": for each fold, the order in which its training rows are added.
 
     Notes
     -----
-    While a fit is continued, each fold keeps its rows in memory, the training rows after preprocessing. So there are as
-    many copies of the data as folds.
+    While a fit is continued, each fold keeps its test rows and its preprocessed training rows. So there are as many
+    copies of the data in memory as there are folds.
     """
 
     folds: WholeFolds
@@ -83,15 +83,15 @@ class RungEvaluation:
 
     @property
     def n_folds(self) -> int:
-        """Into how many parts a candidate can be split: one, because all folds reach a rung together."""
+        """The number of parts into which a candidate can be split: one, because all folds reach a rung together."""
         return 1
 
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each rung.
 
-        A rung at which a fold failed is the last, except if it has only some of the training rows: they may be too few
-        for the candidate, as for more components or neighbours than rows. Then it has no score at this rung, no pruner
-        judges it there, and it goes on to the next one.
+        If a fold fails, this rung is the candidate's last. There is one exception: at a rung with only some of the
+        training rows, the rows may be too few, for example for PCA with more components than rows. Then the candidate
+        has no score at this rung, no pruner stops it there, and it goes on to the next rung.
         """
         score_rungs = self._score_growing_samples if self.resource == SAMPLES else self._continue_fit
         folds_scores = [score_rungs(work, fold) for fold in self.folds.task.folds]
@@ -122,7 +122,7 @@ class RungEvaluation:
     def _make_last_progress(
         self, work: WorkItem, curve: tuple[Rung, ...], reached: Sequence[tuple[FoldScore, ...]]
     ) -> Progress:
-        """Take the candidate's scores from the rung that is chosen, and its seconds from the last one."""
+        """Take the candidate's scores from the chosen rung, and its seconds from the last one."""
         last = len(self.amounts) - 1
         chosen = _choose_final_rung(curve, self.resource, self.metric)
         folds = tuple(
@@ -140,7 +140,7 @@ class RungEvaluation:
     # -- one fold, rung by rung ----------------------------------------------------------------------------------------
 
     def _score_growing_samples(self, work: WorkItem, fold: Fold) -> Generator[FoldScore, None, None]:
-        """Yield the score at each rung, fitting anew on more training rows each time, at last on all."""
+        """Yield the score at each rung: each one is a new fit on more training rows, the last one on all rows."""
         order = self.row_orders[fold.number]
         largest = max(len(order) for order in self.row_orders)
         for amount in self.amounts:
@@ -149,16 +149,16 @@ class RungEvaluation:
             if amount == largest:
                 score = self.folds.measure_fold(work, fold)
             else:
-                # The rows keep their order in the data, which may be that of time.
+                # The rows keep their order in the data, because it may be the order of time.
                 rows = get_row_indices(fold.train)[np.sort(order[: max(1, round(amount / largest * len(order)))])]
-                # Callbacks see only fits on whole folds, and only these raise their exceptions.
+                # Callbacks are called only for fits on whole folds, and only these fits obey error_score="raise".
                 tolerant = replace(self.folds, task=replace(self.folds.task, error_score=float("nan")))
                 score = tolerant.measure_fold(replace(work, callback_contexts=()), replace(fold, train=rows))
             self.folds.print_end(named_work, fold, score)
             yield score
 
     def _continue_fit(self, work: WorkItem, fold: Fold) -> Generator[FoldScore, None, None]:
-        """Yield the score at each rung, training one estimator on."""
+        """Yield the score at each rung, continuing the training of one estimator."""
         fit_params = take_metadata_rows(self.folds.task.X, params=self.folds.task.fit_params, indices=fold.train)
         start = time.perf_counter()
         estimator, error = self.folds.clone_with_params(work.params)
@@ -203,7 +203,7 @@ class RungEvaluation:
     def _wrap_fit_in_callbacks(
         self, work: WorkItem | None, fold: Fold, train: tuple[Any, Any], fit_params: Mapping[str, Any]
     ) -> Iterator[list[bool]]:
-        """Call scikit-learn's callbacks, if there are any, before and after the fit; keep whether one asks to stop."""
+        """Call scikit-learn's callbacks, if there are any, before and after the fit; yield whether they ask to stop."""
         answers: list[bool] = []
         context = work.callback_contexts[fold.number] if work is not None and work.callback_contexts else None
         if context is None:
@@ -232,7 +232,7 @@ class RungEvaluation:
         return folds.make_fold_score(error, test_score, train_score, seconds, score_seconds)
 
     def _add_amount_to_params(self, work: WorkItem, amount: int) -> WorkItem:
-        """Make the amount one of the parameters, for messages."""
+        """Add the amount to the parameters that messages show."""
         return replace(work, params={**work.params, self.resource: amount})
 
 
@@ -254,20 +254,20 @@ class RungFit:
     def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
         """Fit the winner in place.
 
-        If the amount is a parameter, it is among the candidate's full parameters, and this is ``estimator.fit``. Epochs
-        are not a parameter, so they are counted here.
+        If the amount is a parameter, it is already set, and this calls ``estimator.fit``. The number of epochs is not a
+        parameter, so this calls ``partial_fit`` that many times.
         """
         if self.resource != EPOCHS:
             return PlainFit().fit(estimator, X, y, fit_params, curve)
         return fit_epochs(estimator, self.get_resource_amount(curve), (X,) if y is None else (X, y), fit_params)
 
     def get_resource_amount(self, curve: Sequence[Rung]) -> int:
-        """Return the amount at which the candidate's scores were measured: all rows, or the amount of the best rung."""
+        """Return the amount with which the candidate's scores were measured: all rows, or that of the best rung."""
         return curve[_choose_final_rung(curve, self.resource, self.metric)].resource
 
 
 def _choose_final_rung(curve: Sequence[Rung], resource: str, metric: str | None) -> int:
-    """Return the index of the rung whose scores are the candidate's: the last one of rows, else the best one."""
+    """Return the index of the rung that gives the candidate's scores: for training rows the last, else the best."""
     return len(curve) - 1 if resource == SAMPLES else choose_rung(curve, metric)
 
 
@@ -287,21 +287,23 @@ def make_rung_evaluation(
     ----------
     folds : WholeFolds
     resource : str
-        - "n_samples": training rows. Each fold is fitted on a random part of its rows, stratified for classifiers and
-          drawn once, so that all candidates see the same rows. The last rung is the whole fold. A candidate that fails
-          on few rows is not judged at that rung, and goes on to the next one; on the whole fold, it has failed.
+        - "n_samples": training rows. Each fold is fitted on a random part of its rows, stratified for classifiers. The
+          part is drawn once, so that all candidates are fitted on the same rows. The last rung is the whole fold. A
+          candidate that fails on a part of the rows goes on to the next rung. If it fails on a whole fold, it has
+          failed.
         - "iterations": the parameter ``n_estimators``, ``max_iter`` or ``iterations`` of the estimator, or of the last
           step of a Pipeline.
         - "epochs": calls of ``partial_fit`` on all training rows.
         - the name of a parameter that takes positive integers.
     min_resources : int or "auto", default="auto"
-        The minimum amount at the first rung. "auto" makes up to four rungs. For "n_samples" it makes up to five, and
-        the first has at least as many rows as the first iteration of scikit-learn's halving (2 per split, times the
-        number of classes), and a row of each class.
+        The smallest amount that the first rung may have. "auto" makes up to four rungs, and up to five for
+        "n_samples". The first rung of "n_samples" then has a row of each class, and at least as many rows as the first
+        iteration of scikit-learn's halving (2 per split, times the number of classes).
     max_resources : int or "auto", default="auto"
-        The amount at the last rung. "auto" is all rows of the largest training fold (more has the same effect), the
-        estimator's own value for iterations or a parameter, and its ``max_iter``, or else 100, for epochs. With fewer
-        rows than there are, the scores are those of models that are weaker than the final fit on all rows should be.
+        The amount at the last rung. "auto" is, for "n_samples", all rows of the largest training fold (a larger number
+        has the same effect); for iterations or a parameter, the value that the estimator has; for epochs, the
+        estimator's ``max_iter``, or 100 if it has none. If fewer rows are given, the scores come from models that are
+        probably weaker than the final fit on all rows.
     factor : float, default=3
         The ratio of the amounts at two successive rungs.
     metric : str or None, default=None
@@ -316,7 +318,8 @@ def make_rung_evaluation(
     Raises
     ------
     ValueError
-        If the estimator has no such resource, if it is searched, or if the minimum is above the maximum.
+        If the estimator has no such resource, if the space contains its parameter, or if the minimum is above the
+        maximum.
     """
     for name, amount in (("min_resources", min_resources), ("max_resources", max_resources)):
         if amount != "auto" and not is_positive_integer(amount):
@@ -337,7 +340,7 @@ def make_rung_evaluation(
 def _make_sample_rungs(
     folds: WholeFolds, min_resources: int | str, max_resources: int | str, factor: float, metric: str | None
 ) -> RungEvaluation:
-    """Draw the order in which each fold's training rows are added, and find the smallest usable number of rows."""
+    """Draw the order in which each fold's training rows are added, and compute the smallest usable number of rows."""
     trains = [get_row_indices(fold.train) for fold in folds.task.folds]
     largest = max(len(train) for train in trains)
     max_amount = largest if max_resources == "auto" else min(largest, int(max_resources))
@@ -371,7 +374,7 @@ def _ignore_expected_warnings(is_expected: bool) -> Iterator[None]:
 
 
 def _add_seconds(score: FoldScore, before: FoldScore) -> FoldScore:
-    """Add the seconds that were spent at the rungs before."""
+    """Add the seconds that earlier rungs took."""
     return replace(
         score,
         fit_seconds=score.fit_seconds + before.fit_seconds,

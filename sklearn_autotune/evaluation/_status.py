@@ -8,7 +8,7 @@ __all__ = ["Status", "describe_counts"]
 
 
 class Status(StrEnum):
-    """How a trial ended; as a str, what stands in ``trials_`` and in a stored study.
+    """How a trial ended. The values are the texts in ``trials_`` and in stored studies.
 
     Attributes
     ----------
@@ -19,11 +19,11 @@ class Status(StrEnum):
     PRUNED
         Stopped before it was measured in full.
     DUPLICATE
-        Not measured: an equal candidate had been.
+        Not measured, because an equal candidate had already been measured.
     TIMEOUT
-        Running when the time was up.
+        Not finished when the time limit was reached.
     CANCELLED
-        Running when the search was stopped or interrupted.
+        Not finished when the search was stopped or interrupted.
     """
 
     COMPLETE = "complete"
@@ -34,7 +34,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-# How a sentence says it; duplicates were not measured, and have a sentence of their own.
+# The words for a sentence. Duplicates are not measured, and messages describe them separately.
 WORDS = {
     Status.COMPLETE: "complete",
     Status.PRUNED: "stopped early",
@@ -45,7 +45,7 @@ WORDS = {
 
 
 def describe_counts(statuses: Iterable[str]) -> str:
-    """Return in words how many candidates ended in which way; duplicates do not count.
+    """Return in words how many candidates ended in each way, without duplicates.
 
     Examples
     --------
@@ -54,5 +54,8 @@ def describe_counts(statuses: Iterable[str]) -> str:
     """
     counts = Counter(Status(status) for status in statuses)
     n = counts.total() - counts[Status.DUPLICATE]
-    ends = ", ".join(f"{counts[status]} {words}" for status, words in WORDS.items() if counts[status])
-    return f"{n} candidate{'s' * (n != 1)}: {ends}" if n else "0 candidates"
+    found = [status for status in WORDS if counts[status]]
+    if len(found) == 1:
+        return f"{n} candidate{'s, all' if n > 1 else ','} {WORDS[found[0]]}"
+    ends = ", ".join(f"{counts[status]} {WORDS[status]}" for status in found)
+    return f"{n} candidates: {ends}" if n else "0 candidates"

@@ -1,9 +1,9 @@
 """A step cache: the results of a pipeline's first steps on a fold are computed once and shared by all candidates.
 
-scikit-learn's ``Pipeline`` leaves the fit of each step but the last to its ``memory``. While a candidate is measured,
-its ``memory`` is an object that knows which steps the rows have passed, and looks the next result up in the cache. Rows
-and steps are identified by their content, so that a key never stands for two things. The cache returns copies that
-are equal to the last bit and stride, so that no candidate can change the rows of another.
+scikit-learn's ``Pipeline`` fits each step but the last through its ``memory``. While a candidate is measured, its
+``memory`` is an object that knows which steps the rows have passed, and looks up the next result in the cache. Keys are
+made from the content of rows and steps, so different results have different keys. The cache returns exact copies, with
+the same memory layout, so that no candidate can change the rows of another.
 """
 
 import pickle
@@ -26,7 +26,8 @@ from sklearn_autotune._compat.sklearn import has_callbacks
 
 __all__ = ["StepCache"]
 
-# Copies refer to these objects instead of copying them, so objects defined in a function or a notebook can be copied.
+# Copies refer to these objects instead of copying them. So results with classes from a notebook or a function can be
+# copied too.
 BY_REFERENCE = (type, FunctionType, ModuleType)
 
 # Arguments that a pipeline passes to the fit of a step for messages and callbacks only.
@@ -36,18 +37,19 @@ MESSAGE_ARGUMENTS = ("message_clsname", "message", "caller", "callback_ctx")
 class StepCache:
     """Stores the results of the first steps of pipelines for all candidates that begin with the same steps.
 
-    The key of a result is the fold, the steps so far with all their parameters, and their metadata. Scores are equal to
-    those of a search without the cache, to the last bit, with these exceptions and limits:
+    The key of a result is the fold, the steps so far with all their parameters, and their metadata. Scores are exactly
+    equal to those of a search without the cache, with these exceptions and limits:
 
     - A step that draws random numbers without a ``random_state`` draws once per fold, not once per candidate.
-    - Warnings and messages of a step are issued when it is computed, not when it is found. ``fit_time`` and
-      ``score_time`` measure the work that was done.
-    - A step is computed again if it cannot be pickled, changes its input or returns it (``copy=False``), or if its
-      result is larger than the limit. Later steps are found if the result is the same.
-    - Only the steps of the pipeline itself are shared: not those of a pipeline inside another estimator, not the last
-      step, and nothing if the pipeline has a ``memory`` of its own or scikit-learn's callbacks watch it.
+    - A step gives its warnings and messages only when it is computed, not when its result comes from the cache.
+      ``fit_time`` and ``score_time`` measure only the work that was done.
+    - A step is computed for every candidate if it cannot be pickled, if it changes or returns its input
+      (``copy=False``), or if its result is larger than the limit. If the result is equal each time, the results of
+      later steps still come from the cache.
+    - Only the steps of the pipeline itself are shared. The last step is not, and neither are the steps of a pipeline
+      inside another estimator. Nothing is shared if the pipeline has its own ``memory`` or scikit-learn callbacks.
 
-    Every process has its own cache: it is empty after unpickling. Threads may share one.
+    Every process has its own cache, so an unpickled cache is empty. Threads may share a cache.
 
     Parameters
     ----------
@@ -81,19 +83,20 @@ class StepCache:
 
     @contextmanager
     def share_steps(self, pipeline: Any, rows: Any, X: Any, y: Any, *others: Any) -> Iterator[None]:
-        """Let an estimator share its first steps while it is fitted, once, and scored.
+        """Let a pipeline use the cache while it is fitted once and scored.
 
         Parameters
         ----------
         pipeline : estimator
-            Not fitted, and the caller's own: its ``memory`` is set and unset. If it is no pipeline, nothing happens.
+            An unfitted clone that only the caller uses: its ``memory`` is set, and reset at the end. If it is not a
+            pipeline, nothing happens.
         rows : object
-            Identifies the training rows by its content, such as the `Fold`: it may be equal in two calls only if ``X``
-            and ``y`` are equal.
+            Identifies the training rows, such as the `Fold`. If it is equal in two calls, ``X`` and ``y`` must be equal
+            too.
         X, y : array-like
-            The same objects that ``fit`` will be called with.
+            The very objects that will be passed to ``fit``.
         *others : array-like
-            Other rows that will be transformed, such as the test rows; again the same objects.
+            The very objects of other rows that will be transformed, such as the test rows.
         """
         key = _make_key(rows) if self.limit > 0 and _can_share(pipeline) else None
         if key is None:
@@ -106,7 +109,7 @@ class StepCache:
             shared_steps.restore()
 
     def get_or_compute(self, key: Hashable, X: Any, compute: Callable[[], Any]) -> tuple[Any, "_CachedResult | None"]:
-        """Return a copy of the cached result of a key, or compute the result from ``X`` and cache it if that is safe.
+        """Return a copy of the cached result for a key; if there is none, compute it, and cache it if that is safe.
 
         If ``compute`` raises, the exception is raised and nothing is cached.
         """
@@ -115,7 +118,7 @@ class StepCache:
             return cached.copy(), cached
         before = _make_key(X)
         result = compute()
-        # A copy would not repeat other changes of X, nor later changes of X through the result.
+        # A cached copy would not change X as the computation does, and later changes of the result would not reach X.
         if before is None or _shares_memory(result[0], X) or _make_key(X) != before:
             return result, None
         try:
@@ -147,7 +150,7 @@ def _can_share(estimator: Any) -> bool:
 
 
 class _MemoryReplacement:
-    """Replaces a pipeline's ``memory`` during one fit; ``current_rows`` are the rows that its last step returned."""
+    """Replaces a pipeline's ``memory`` during one fit; ``current_rows`` are the rows that the latest step returned."""
 
     location = None  # tells the pipeline that it need not clone its steps: it is a clone itself
 
@@ -195,7 +198,7 @@ class _MemoryReplacement:
             self.wrapped.append(fitted)
 
     def transform(self, compute: Callable[[Any], Any], token: object | None, X: Any) -> Any:
-        """Transform rows; use the cache if other candidates transform the same rows."""
+        """Transform rows, through the cache if other candidates transform the same rows."""
         if not any(X is one for one in (*self.known_rows, self.transformed)):
             return compute(X)
         # A scorer may have changed the rows, so the key is made from their present content.
@@ -209,7 +212,7 @@ class _MemoryReplacement:
 
 
 class _TransformReplacement:
-    """Replaces ``transform`` of a fitted transformer. In a copy that a scorer makes, it only calls ``transform``."""
+    """Replaces ``transform`` of a fitted transformer. A copy of it, such as a scorer may make, uses no cache."""
 
     def __init__(self, owner: Any, shared_steps: _MemoryReplacement | None = None, token: object | None = None) -> None:
         self.owner = owner
@@ -244,7 +247,10 @@ class _TransformReplacement:
 
 @dataclass(frozen=True, slots=True)
 class _CachedResult:
-    """A result to make copies of; ``rows_key`` is the key of its first part, ``token`` identifies the computation."""
+    """A pickled result, from which copies are made.
+
+    ``rows_key`` is the key of the first element of the result, and ``token`` identifies the computation.
+    """
 
     pickled: bytes
     buffers: tuple[np.ndarray, ...]
@@ -273,7 +279,7 @@ class _CachedResult:
 
 
 class _StridePreservingPickler(pickle.Pickler):
-    """Keeps the strides of an array that is a view: with other strides, computed values may differ in the last bit."""
+    """Preserves the strides of arrays that are views: values computed with other strides may differ slightly."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -327,9 +333,9 @@ class _KeyPickler(_StridePreservingPickler):
 
 
 def _make_key(value: Any) -> Hashable:
-    """Return a key that is equal only for objects that behave the same, or None if no key can be made.
+    """Return a key that is equal only for objects that behave in the same way, or None if no key can be made.
 
-    Functions and classes are part of the key itself, so they live as long as it does, and their ids are not reused.
+    The key holds references to functions and classes. So they live as long as the key, and their ids are not reused.
     """
     if issparse(value):  # the first use of some attributes sets flags, such as has_sorted_indices
         value = type(value), {name: part for name, part in vars(value).items() if "has_" not in name}

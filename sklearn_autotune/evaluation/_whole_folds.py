@@ -1,4 +1,4 @@
-"""Whole folds: fit on the fold's training rows, score on its test rows, one step a fold."""
+"""Whole folds: each step fits the candidate on one fold's training rows and scores it on the fold's test rows."""
 
 import numbers
 import time
@@ -35,14 +35,14 @@ class WholeFolds:
     Attributes
     ----------
     estimator : estimator
-        Never fitted itself: each fold fits a clone with the candidate's parameters.
+        It is never fitted: each fold fits a clone with the candidate's parameters.
     task : Task
     verbose : int
-        As in scikit-learn's searches; lines are printed where the fold is measured.
+        As in scikit-learn's searches. The process that measures a fold prints the fold's lines.
     caller : estimator or None
         The search that is passed to scikit-learn's callbacks.
     step_cache : StepCache or None
-        Holds the results of a pipeline's first steps on each fold for other candidates.
+        Holds the results of a pipeline's first steps on each fold, to be used for later candidates; None for no cache.
     """
 
     estimator: Any
@@ -53,7 +53,7 @@ class WholeFolds:
 
     @property
     def n_folds(self) -> int:
-        """Into how many parts a candidate can be split."""
+        """The number of parts into which a candidate can be split."""
         return len(self.task.folds)
 
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
@@ -68,7 +68,7 @@ class WholeFolds:
             yield Progress(step, len(folds), tuple(done))
 
     def measure_fold(self, work: WorkItem, fold: Fold) -> FoldScore:
-        """Fit and score on one fold, for every kind of pruning, metadata and failure."""
+        """Fit and score the candidate on one fold. Every kind of pruning, metadata and failure uses this method."""
         task = self.task
         fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
         start = time.perf_counter()
@@ -101,9 +101,9 @@ class WholeFolds:
         score_seconds: float,
         stop_requested: bool = False,
     ) -> FoldScore:
-        """Put the result of a fold together from the error of its fit and its scores, as far as there are any.
+        """Make the result of a fold from its scores, or from the error if the fit failed.
 
-        A train score that is not finite is no failure: only test scores decide.
+        A train score that is not finite is not a failure, because only test scores guide the search.
         """
         not_scored = Scored(self.make_failed_score(), error, Failure.FIT)
         test = test or not_scored
@@ -113,22 +113,22 @@ class WholeFolds:
         return FoldScore(test.score, train_score, fit_seconds, score_seconds, test.error, test.failure, stop_requested)
 
     def share_steps(self, work: WorkItem, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:
-        """Share the first steps of a pipeline with other candidates, unless callbacks are to see every step."""
+        """Share a pipeline's first steps with other candidates, except if callbacks have to see every step."""
         if self.step_cache is None or work.callback_contexts:
             return nullcontext()
         return self.step_cache.share_steps(estimator, fold, *rows)
 
     def clone_with_params(self, params: Mapping[str, Any]) -> tuple[Any, str | None]:
-        """Clone the estimator, set the candidate's parameters; return the clone, and the traceback if that failed."""
+        """Clone the estimator and set the candidate's parameters; return the clone, and the traceback of a failure."""
         estimator = clone(self.estimator)
-        # Parameters may be estimators: each fit gets its own copies, and those of the user stay unfitted.
+        # Parameters may be estimators. Each fit gets its own copies, so the user's objects stay unfitted.
         _, error = attempt(lambda: estimator.set_params(**clone(params, safe=False)), self.task.error_score)
         return estimator, error
 
     def _fit(
         self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], work: WorkItem, fold: Fold
     ) -> tuple[str | None, bool]:
-        """Fit, and call scikit-learn's callbacks before and after; return the traceback and whether to stop."""
+        """Fit, calling scikit-learn's callbacks before and after; return the traceback and whether to stop."""
         args = (X,) if y is None else (X, y)
         context = work.callback_contexts[fold.number] if work.callback_contexts else None
         if context is None:
@@ -155,7 +155,7 @@ class WholeFolds:
         )
 
     def make_failed_score(self) -> Any:
-        """Return the score of a fold that has none."""
+        """Return the score that is recorded for a fold that could not be scored."""
         if isinstance(self.task.scorer, MultimetricScorer):
             return dict.fromkeys(get_scorers(self.task.scorer), self.task.error_score)
         return self.task.error_score
@@ -187,7 +187,7 @@ class WholeFolds:
 
 @dataclass(frozen=True, slots=True)
 class PlainFit:
-    """The final fit of a candidate that was fitted on whole folds: one call of ``fit``."""
+    """The final fit of a candidate that was measured on whole folds: one call of ``fit``."""
 
     def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
         """Fit the winner in place."""
@@ -198,7 +198,7 @@ class PlainFit:
 
 
 def split_fold_rows(estimator: Any, task: Task, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    """Return the training and the test rows; for a precomputed kernel, select the columns too."""
+    """Return the training and the test rows; of a precomputed kernel, select the columns too."""
     if get_tags(estimator).input_tags.pairwise:
         train = split_rows(estimator, task.X, task.y, fold.train)
         return train, split_rows(estimator, task.X, task.y, fold.test, fold.train)
@@ -213,7 +213,7 @@ def take_test_rows(task: Task, fold: Fold) -> tuple[Any, Any]:
 def _take_rows(data: Any, rows: np.ndarray) -> Any:
     if data is None:
         return None
-    # For arrays this is what scikit-learn's function does, without its checks for other types.
+    # For arrays, scikit-learn's function does the same after checks for other types.
     return data[rows] if isinstance(data, np.ndarray) else take_rows(data, rows)
 
 

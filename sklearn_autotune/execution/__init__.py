@@ -10,7 +10,7 @@ from sklearn_autotune.execution._base import NO_LIMITS, ExecutionRequest, Execut
 
 __all__ = ["BACKENDS", "NO_LIMITS", "ExecutionRequest", "Executor", "ExecutorBackend", "TrialLimits", "make_executor"]
 
-# One line an executor, in the order in which they are asked.
+# One line for each executor, in the order in which they are asked whether they accept the request.
 BACKENDS: tuple[type[ExecutorBackend], ...] = import_roll(
     __name__,
     "_dask.DaskExecutor",
@@ -30,15 +30,15 @@ def make_executor(request: ExecutionRequest) -> Executor:
     Returns
     -------
     executor : Executor
-        On a cluster if the user named one and it is allowed; otherwise in this process for one job, in threads under a
-        threading backend of joblib, and else in worker processes.
+        A cluster if the user gave one and the request allows it; otherwise this process for one job, threads under a
+        threading backend of joblib, and worker processes in all other cases.
 
     Raises
     ------
     ValueError
-        If joblib's active backend is not known, or a limit cannot be kept.
+        If joblib's active backend is not supported, or if the executor cannot enforce a limit on time or memory.
     TypeError
-        If the user's ``executor`` is none.
+        If the user's ``executor`` is neither a Dask client nor the address of a scheduler.
     """
     for backend in BACKENDS:
         if backend.accepts(request):

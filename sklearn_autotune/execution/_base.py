@@ -1,4 +1,4 @@
-"""What executors have in common: what they are asked for, what they promise, and how one is chosen."""
+"""What executors have in common: the request that a search makes, and the methods that every executor has."""
 
 import sys
 from collections.abc import Iterable
@@ -20,9 +20,9 @@ class TrialLimits:
     Attributes
     ----------
     seconds : float or None
-        Time in workers, summed over all its folds.
+        The time that workers spend on it, summed over its folds.
     n_bytes : int or None
-        Memory in addition to what its worker uses before the first candidate.
+        The memory that its worker may use in addition to what the worker used before the first candidate.
     """
 
     seconds: float | None = None
@@ -34,9 +34,9 @@ class TrialLimits:
         return self.seconds is not None or self.n_bytes is not None
 
     def check_platform(self) -> None:
-        """Raise ValueError if there is a limit that this operating system cannot keep."""
+        """Raise ValueError if this operating system cannot enforce a limit that is set."""
         if self.n_bytes is not None and not sys.platform.startswith("linux"):
-            raise ValueError(f"memory_limit is kept by Linux only, and this is {sys.platform}. Use memory_limit=None.")
+            raise ValueError(f"memory_limit works only on Linux, and this is {sys.platform}. Use memory_limit=None.")
 
 
 NO_LIMITS = TrialLimits()
@@ -50,19 +50,20 @@ class ExecutionRequest:
     ----------
     evaluation : Evaluation
     n_jobs : int or None
-        None means 1 unless a ``joblib.parallel_config`` says otherwise; -1 means all processors.
+        None means 1 unless ``joblib.parallel_config`` sets another number; -1 means all processors.
     look_ahead : int
-        How many candidates there will be at a time; if slots would be idle, candidates are split.
+        The number of candidates under way at a time. If this would leave slots idle, candidates are split.
     limits : TrialLimits
-        Enforced by ending worker processes, or by the system in them: with a limit, one job has a worker process too.
+        A time limit is enforced by ending the worker process, a memory limit by the operating system. So with a limit,
+        even one job has a worker process.
     executor : object
-        As the user gave it: a Dask client, the address of a scheduler, or None.
+        The user's value: a Dask client, the address of a scheduler, or None.
     allows_cluster : bool
         Whether the evaluation may be sent to other machines.
     n_threads_per_candidate : int or None
-        How many processors the evaluation itself uses for one candidate, outside Python's lock. Candidates are measured
-        in threads then, as many at a time as leave each its processors. None means one, with ``n_jobs`` candidates at a
-        time.
+        The number of processors that the evaluation itself uses for one candidate, in code that releases Python's
+        global lock. Candidates are then measured in threads, only as many at a time as there are processors for. None
+        means one processor per candidate, and ``n_jobs`` candidates at a time.
     """
 
     evaluation: Evaluation
@@ -75,7 +76,7 @@ class ExecutionRequest:
 
     @property
     def n_slots(self) -> int:
-        """How many candidates, or parts of candidates, are to be measured at a time on this machine."""
+        """The number of candidates, or parts of candidates, to measure at a time on this machine."""
         n_processors = int(effective_n_jobs(self.n_jobs))
         if self.n_threads_per_candidate is None:
             return n_processors
@@ -83,8 +84,8 @@ class ExecutionRequest:
 
     @property
     def n_parts(self) -> int:
-        """Into how many parts a candidate is split, to keep all slots busy."""
-        # Twice as many parts as slots: outcomes are told in order, and slots should not wait for the slowest candidate.
+        """The number of parts into which a candidate is split, so that all slots are busy."""
+        # Twice as many parts as slots: trials are told in order, so with fewer parts slots would wait for a slow one.
         return ceil(2 * self.n_slots / self.look_ahead)
 
 
@@ -94,17 +95,17 @@ class Executor(Protocol):
     Attributes
     ----------
     capacity : int
-        How many candidates it can work on at a time; others wait in a queue.
+        The number of candidates that it can measure at a time; others wait in a queue.
     """
 
     capacity: int
 
     def submit(self, work: WorkItem) -> None:
-        """Accept a candidate; it may have to wait in a queue."""
+        """Accept a candidate to measure; it may wait in a queue."""
         ...
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
-        """Return the trial numbers and outcomes that have arrived; empty if ``timeout`` seconds passed."""
+        """Wait for outcomes; return them with their trial numbers, or an empty list after ``timeout`` seconds."""
         ...
 
     def kill(self, numbers: Iterable[int]) -> None:
@@ -117,11 +118,11 @@ class Executor(Protocol):
 
 
 class ExecutorBackend(Executor, Protocol):
-    """A variety of executor: what a new one has to offer to stand in ``BACKENDS``."""
+    """A kind of executor: the methods that a class in ``BACKENDS`` must have."""
 
     @classmethod
     def accepts(cls, request: ExecutionRequest) -> bool:
-        """Whether this executor is the one for the request, if none before it is."""
+        """Whether to use this executor for the request, if no earlier one in ``BACKENDS`` accepts it."""
         ...
 
     @classmethod

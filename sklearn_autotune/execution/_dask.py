@@ -1,8 +1,8 @@
 """An executor on the workers of a Dask cluster: each worker process is a slot that measures one candidate at a time.
 
-The study stays in the search's process, as with local worker processes. The data is sent once to each worker, also to
-a worker that replaces another. Each work item is sent to one worker by its address, so that it is known which
-candidate ends when a worker dies. It is never passed on to another worker, because it might end that one as well.
+The study stays in the search's process, as with local worker processes. Each worker receives the data once, and so does
+a worker that replaces another. Each work item is sent to one worker by its address. So when a worker dies, it is clear
+which candidate failed. This candidate is not sent to another worker, because it might crash that one too.
 """
 
 import logging
@@ -30,14 +30,14 @@ __all__ = ["DaskClient", "DaskExecutor", "find_dask_client"]
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.5  # how often to check that all workers are still there
-WORKER_TIMEOUT_SECONDS = 60.0  # how long to wait for a cluster that has no worker
+POLL_SECONDS = 0.5  # interval between checks that all workers are still there
+WORKER_TIMEOUT_SECONDS = 60.0  # how long to wait if the cluster has no worker
 EXIT_TIMEOUT_SECONDS = 5.0
 RESTART_TIMEOUT_SECONDS = 30.0
 
 
 class DaskClient(Protocol):
-    """What is used of a ``distributed.Client``."""
+    """The methods of ``distributed.Client`` that are used here."""
 
     def nthreads(self) -> dict[str, int]:
         """Return the number of threads of each worker, by the worker's address."""
@@ -56,7 +56,7 @@ class DaskClient(Protocol):
         ...
 
     def restart_workers(self, workers: list[str], *, timeout: float, raise_for_error: bool) -> Any:
-        """Let the nannies of workers start them again."""
+        """Make the workers' nanny processes restart them."""
         ...
 
     def close(self) -> Any:
@@ -65,7 +65,7 @@ class DaskClient(Protocol):
 
 
 def is_dask_backend(backend: Any) -> bool:
-    """Whether a joblib backend is the one of Dask, which is known by its name without importing Dask."""
+    """Whether a joblib backend is Dask's. The class name tells, so that Dask need not be imported."""
     return type(backend).__name__ == "DaskDistributedBackend"
 
 
@@ -75,12 +75,13 @@ def find_dask_client(executor: object) -> DaskClient | None:
     Parameters
     ----------
     executor : distributed.Client, str or None
-        A client, the address of a scheduler, or None for that of ``joblib.parallel_config("dask")`` if it is active.
+        A client, or the address of a scheduler. None means the client of ``joblib.parallel_config("dask")`` if that is
+        active.
 
     Raises
     ------
     TypeError
-        If it is something else.
+        If ``executor`` is anything else.
     """
     if executor is None:
         backend, _ = get_active_backend()
@@ -100,23 +101,24 @@ def find_dask_client(executor: object) -> DaskClient | None:
 
 
 class DaskExecutor(SlotExecutor["_DaskSlot"]):
-    """Measures candidates on the workers that a cluster has at the time; workers may come and go.
+    """Measures candidates on the workers of a cluster; workers may join and leave during the search.
 
     Parameters
     ----------
     client : distributed.Client
     evaluation : Evaluation
     n_jobs : int or None
-        How many workers to use at most; None or a negative number means all.
+        The maximum number of workers to use; None or a negative number means all.
     look_ahead : int
     limits : TrialLimits
     owns_client : bool
-        Whether to close the client in the end.
+        Whether to close the client at the end.
 
     Raises
     ------
     ClusterLostError
-        By `wait`, if the scheduler cannot be reached, or there has been no worker for `WORKER_TIMEOUT_SECONDS`.
+        Raised by `wait` if the scheduler cannot be reached, or if there has been no worker for
+        `WORKER_TIMEOUT_SECONDS`.
     """
 
     def __init__(
@@ -132,12 +134,15 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
         if limits.n_bytes is not None:
             if owns_client:
                 client.close()
-            raise ValueError("memory_limit cannot be kept on a Dask cluster: set it there, when its workers are begun.")
+            raise ValueError(
+                "memory_limit cannot be enforced on a Dask cluster. Set the limit when you start its workers, and use "
+                "memory_limit=None."
+            )
         self.client = client
         self.evaluation = evaluation
         self.owns_client = owns_client
         self.config = get_config()
-        self.used_addresses: set[str] = set()  # addresses of workers that have a slot or must not get one
+        self.used_addresses: set[str] = set()  # addresses of workers that have a slot, or must not have one
         self.ending_threads: list[threading.Thread] = []
         self.last_worker_seen_at = time.monotonic()
         n_slots = n_jobs if n_jobs is not None and n_jobs > 0 else 2**30
@@ -146,31 +151,31 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
 
     @classmethod
     def accepts(cls, request: ExecutionRequest) -> bool:
-        """Whether the user named a cluster, or joblib's active backend is the one of Dask."""
+        """Whether the user gave a cluster, or joblib's active backend is Dask's."""
         backend, _ = get_active_backend()
         return request.allows_cluster and (request.executor is not None or is_dask_backend(backend))
 
     @classmethod
     def from_request(cls, request: ExecutionRequest) -> Self:
-        """Make the executor; a client that is made of an address is closed with it.
+        """Make the executor. If it makes a client from an address, it closes this client at the end.
 
         Raises
         ------
         ValueError
             If there is a limit on memory.
         TypeError
-            If the user's ``executor`` is none.
+            If the user's ``executor`` is neither a Dask client nor the address of a scheduler.
         """
         client = find_dask_client(request.executor)
         if client is None:
-            raise ValueError("there is no Dask cluster")
+            raise ValueError("There is no Dask cluster to use.")
         owns_client = isinstance(request.executor, str)
         return cls(
             client, request.evaluation, request.n_jobs, request.look_ahead, request.limits, owns_client=owns_client
         )
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
-        """Wait a moment, or until something arrives."""
+        """Wait until an outcome arrives, or for a moment; fail the candidates of workers that are gone."""
         present = self._get_addresses()
         for slot, _ in list(self.busy.values()):
             if slot.address not in present:
@@ -184,7 +189,7 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
         return super().wait(patience)
 
     def close(self) -> None:
-        """Stop everything; busy workers are ended."""
+        """Stop everything, and end the workers that are busy."""
         super().close()
         for thread in self.ending_threads:
             thread.join()
@@ -192,7 +197,7 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
             self.client.close()
 
     def _start_queued(self) -> None:
-        if self.queue and self.idle:  # an idle worker may be gone, which fails no candidate
+        if self.queue and self.idle:  # if an idle worker is gone, no candidate fails
             present = self._get_addresses()
             gone = [slot for slot in self.idle if slot.address not in present]
             for slot in gone:
@@ -210,7 +215,7 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
             try:
                 data = self.client.scatter(self.evaluation, workers=[address], hash=False)
             except Exception as error:
-                logger.info("The worker %s could not be given the data: %r", address, error)
+                logger.info("The data could not be sent to the Dask worker %s: %r", address, error)
                 continue
             self.used_addresses.add(address)
             return _DaskSlot(self, address, data)
@@ -230,8 +235,8 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
         elif time.monotonic() - self.last_worker_seen_at > WORKER_TIMEOUT_SECONDS:
             raise ClusterLostError(
                 f"The Dask cluster has had no worker to send work to for {WORKER_TIMEOUT_SECONDS:.0f} s. The results "
-                "so far are on the search. See whether its workers come back (nannies bring them back), or begin new "
-                "ones."
+                "so far are on the search. Start new workers, and use a nanny process for each, which restarts a "
+                "worker that dies."
             )
 
     def end_worker(self, address: str) -> None:
@@ -241,7 +246,7 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
 
     def _end_worker(self, address: str) -> None:
         try:
-            # Run in the worker's event loop beside the candidate: asking the nanny takes seconds, and may not help.
+            # Runs in the worker's event loop beside the candidate. Asking the nanny takes seconds and may not work.
             self.client.run(_exit_process, workers=[address], wait=False, on_error="ignore")
             latest_time = time.monotonic() + EXIT_TIMEOUT_SECONDS
             while address in self._get_addresses():
@@ -250,12 +255,12 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
                     break
                 time.sleep(POLL_SECONDS / 5)
             self.used_addresses.discard(address)
-        except Exception as error:  # its address stays among those not to use
-            logger.warning("The Dask worker %s cannot be ended, and is left to itself: %r", address, error)
+        except Exception as error:  # its address stays in used_addresses, so it gets no work
+            logger.warning("The Dask worker %s could not be ended, and gets no more work: %r", address, error)
 
 
 class _DaskSlot:
-    """One worker of the cluster, with the data."""
+    """One worker of the cluster, which has received the data."""
 
     def __init__(self, slots: DaskExecutor, address: str, data: Any) -> None:
         self.slots = slots
@@ -347,16 +352,16 @@ _future_lock = threading.Lock()
 
 # -- what runs on the workers ------------------------------------------------------------------------------------------
 
-_active_workers: dict[str, Worker] = {}  # by slot: a candidate whose pruning is decided by the search
+_active_workers: dict[str, Worker] = {}  # by slot
 
 
 async def _exit_process() -> None:
-    """End the worker's process. It is a coroutine, because Dask runs only these without waiting for their end."""
+    """End the worker's process. This is a coroutine, because Dask waits for every other function to return."""
     os._exit(1)
 
 
 def _force_imports(evaluation: Evaluation) -> None:
-    """Do nothing: Dask has to import what the data and this module need to run it."""
+    """Do nothing. To run this, Dask has to import everything that the data and this module need."""
 
 
 def _start_work(token: str, evaluation: Evaluation, work: WorkItem, config: dict[str, Any]) -> Outcome | Progress:

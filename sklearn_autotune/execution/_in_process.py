@@ -21,7 +21,7 @@ class InProcessExecutor:
 
     @classmethod
     def accepts(cls, request: ExecutionRequest) -> bool:
-        """Whether one candidate at a time is to be measured, without a limit that only a worker process can keep."""
+        """Whether candidates are measured one at a time, without a limit, because a limit needs a worker process."""
         return request.n_slots == 1 and not request.limits.has_limit
 
     @classmethod
@@ -34,15 +34,15 @@ class InProcessExecutor:
         self.queue.append(work)
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
-        """Measure the next candidate; the time limit is kept between its steps."""
+        """Measure the next candidate; the search's time limit is checked between its steps."""
         work = self.queue.popleft()
         return [(work.number, measure(self.evaluation, work))]
 
     def kill(self, numbers: Iterable[int]) -> None:
-        """Take the candidates out of the queue."""
+        """Remove the candidates from the queue."""
         killed = set(numbers)
         self.queue = deque(work for work in self.queue if work.number not in killed)
 
     def close(self) -> None:
-        """Forget the queue."""
+        """Empty the queue."""
         self.queue.clear()

@@ -1,8 +1,8 @@
-"""Worker processes that outlive a search, so that the next one in this process need not wait for theirs to start.
+"""Worker processes that are kept after a search, so that the next search need not wait for new ones to start.
 
-Starting a worker takes a second or more, nearly all of it imports. When a search ends, its idle workers let go of its
-data and are kept. The next search takes them, if a new process would start in the same surroundings and import the same
-files.
+Starting a worker takes a second or more, nearly all of it for imports. When a search ends, its idle workers delete its
+data and are kept. The next search in this process uses them if new processes would have the same environment variables,
+folder and module path, and would import the same files.
 """
 
 import atexit
@@ -22,12 +22,12 @@ from sklearn_autotune.execution._worker import release_process
 
 __all__ = ["KEPT_SECONDS", "WorkerProcess", "end_kept_workers"]
 
-KEPT_SECONDS = 60.0  # for which an idle worker is kept
+KEPT_SECONDS = 60.0  # how long an idle worker is kept
 MAX_ANSWER_SECONDS = 5.0
 MAX_SUBMIT_SECONDS = 1.0
 
 
-CHANGES_ALL_THE_TIME = {"PYTEST_CURRENT_TEST"}  # environment variables that say nothing of how a process runs
+CHANGES_ALL_THE_TIME = {"PYTEST_CURRENT_TEST"}  # environment variables that do not affect how a process runs
 
 
 def _read_environment() -> tuple[tuple[str, str], ...]:
@@ -36,7 +36,7 @@ def _read_environment() -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Surroundings:
-    """What a new process takes from this one when it starts."""
+    """What a new process inherits from this one when it starts."""
 
     pid: int = field(default_factory=os.getpid)
     folder: str = field(default_factory=os.getcwd)
@@ -50,7 +50,7 @@ class WorkerProcess:
     Parameters
     ----------
     env : dict of str to str
-        Environment variables of the process, beside those of this one.
+        Environment variables for the process, in addition to those of this process.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class WorkerProcess:
 
     @classmethod
     def take(cls, env: Mapping[str, str]) -> "WorkerProcess":
-        """Return a kept process that is like a new one, or a new one."""
+        """Return a kept process if it can replace a new one; otherwise start a new one."""
         while (kept := _take_kept(dict(env))) is not None:
             if kept.is_as_new():
                 return kept
@@ -86,7 +86,7 @@ class WorkerProcess:
         return self.future
 
     def is_as_new(self) -> bool:
-        """Whether the process is alive, and a new one would start with the same surroundings and modules."""
+        """Whether the process is alive, and a new one would inherit and import the same things."""
         if self._module_times is None or self._surroundings != _Surroundings():
             return False
         if any(_get_change_time(path) != seen for path, seen in self._module_times.items()):
@@ -98,7 +98,7 @@ class WorkerProcess:
         return True
 
     def keep(self) -> None:
-        """Empty the process of its search's data, and keep it for another search; end it if that fails."""
+        """Make the process delete its search's data, and keep it for another search; end it if that fails."""
         try:
             self._module_times = self.submit(release_process).result(timeout=MAX_ANSWER_SECONDS)
         except (BrokenExecutor, TimeoutError):
@@ -128,7 +128,7 @@ _timer: threading.Timer | None = None
 
 
 def _keep(process: WorkerProcess) -> bool:
-    """Keep a process for a while; returns False if there are enough already."""
+    """Keep a process for `KEPT_SECONDS`; return False if there are enough already."""
     with _lock:
         if len(_kept) >= cpu_count():
             return False
@@ -167,7 +167,7 @@ def end_kept_workers() -> None:
 
 
 def _forget_kept_workers() -> None:
-    """After a fork: the processes are those of the parent."""
+    """Forget the kept processes after a fork, because they belong to the parent process."""
     global _lock, _timer
     _lock, _timer = threading.Lock(), None
     _kept.clear()

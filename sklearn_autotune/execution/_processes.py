@@ -1,4 +1,4 @@
-"""An executor in worker processes of this machine: a candidate that crashes, hangs or takes too much is ended alone."""
+"""An executor in worker processes of this machine: a candidate that crashes or hangs affects no other candidate."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ class _ProcessSlot:
         return self.process.submit(advance_work)
 
     def release(self) -> None:
-        """Keep the process for another search, unless its memory is limited, which cannot be undone."""
+        """Keep the process for another search, unless its memory is limited: a limit cannot be removed."""
         if self.setup.memory_limit is None:
             self.process.keep()
         else:
@@ -61,7 +61,7 @@ class _ProcessSlot:
 
 
 class ProcessExecutor(SlotExecutor[_ProcessSlot]):
-    """Measures candidates in worker processes; the data is written once and mapped by all of them."""
+    """Measures candidates in worker processes. Large arrays are written to files once, and all processes map them."""
 
     def __init__(self, evaluation: Evaluation, n_slots: int, n_parts: int = 1, limits: TrialLimits = NO_LIMITS) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sklearn_autotune_"))
@@ -79,7 +79,7 @@ class ProcessExecutor(SlotExecutor[_ProcessSlot]):
 
     @classmethod
     def accepts(cls, request: ExecutionRequest) -> bool:
-        """Whether joblib's active backend is one of processes, or one job has a limit."""
+        """Whether joblib's active backend uses processes, or a single job has a limit on time or memory."""
         backend, _ = get_active_backend()
         return request.n_slots == 1 or type(backend).__name__ in PROCESS_BACKENDS
 

@@ -1,7 +1,7 @@
-"""What executors with several slots share: a queue, splitting of candidates, time limits and replacement of dead slots.
+"""The base class of executors with several slots: the queue, parts of candidates, time limits, replacing dead slots.
 
-A slot is a thread or a process, here or elsewhere, with one worker. Outcomes are returned in the order in which they
-arrive; the trial loop puts them in trial order.
+A slot is a thread, or a process on this or another machine, with one worker. Outcomes are returned in the order in
+which they arrive; the trial loop puts them in trial order.
 """
 
 import re
@@ -20,13 +20,13 @@ from sklearn_autotune.execution._base import NO_LIMITS, TrialLimits
 
 __all__ = ["BusyTimer", "Slot", "SlotExecutor"]
 
-READY_POLL_SECONDS = 0.5  # how often to check whether a worker has started
+READY_POLL_SECONDS = 0.5  # interval between checks whether a worker has started
 
 EXIT_CODE_PATTERN = re.compile(r"exit codes? of the workers? (?:are|is) \{(.*)\}")  # loky gives it only in its message
 
 
 class BusyTimer:
-    """Counts the seconds for which a worker is busy with a candidate, whenever that is looked at."""
+    """Counts the seconds for which a worker has been busy with its candidate; they can be read at any time."""
 
     def __init__(self) -> None:
         self.previous_seconds = 0.0
@@ -34,13 +34,13 @@ class BusyTimer:
         self.is_ready = False
 
     def mark_ready(self, future: Any = None) -> None:
-        """The worker has started: from now on it is the candidate that takes time."""
+        """Count from now on, because the worker has started; the time before is not the candidate's."""
         self.is_ready = True
         if self.started_at is not None:
             self.started_at = time.monotonic()
 
     def start(self, future: Any, *, is_new_candidate: bool) -> None:
-        """Count until the future is done, from 0 if another candidate is begun."""
+        """Count until the future is done; begin at 0 for a new candidate."""
         if is_new_candidate:
             self.previous_seconds = 0.0
         self.started_at = time.monotonic()
@@ -60,7 +60,7 @@ class BusyTimer:
 
 
 class Slot(Protocol):
-    """A place with one worker, which measures one candidate at a time.
+    """A thread or process with one worker, which measures one candidate at a time.
 
     Attributes
     ----------
@@ -73,12 +73,12 @@ class Slot(Protocol):
         ...
 
     def start(self, work: WorkItem) -> Future[Outcome | Progress]:
-        """Measure a candidate, or take its first step if pruning is decided in the search's process.
+        """Measure a candidate, or only its first step if the search's process decides on pruning.
 
         Raises
         ------
         BrokenExecutor
-            If the worker has died; also raised by a future.
+            If the worker has died. The future raises it too.
         """
         ...
 
@@ -87,7 +87,7 @@ class Slot(Protocol):
         ...
 
     def release(self) -> None:
-        """Let the worker go, which is idle and is not needed by this search any more."""
+        """Release the worker, which is idle and which this search does not need any more."""
         ...
 
     def kill(self) -> None:
@@ -99,17 +99,17 @@ SlotType = TypeVar("SlotType", bound=Slot)
 
 
 class SlotExecutor(Generic[SlotType]):
-    """Measures candidates in a fixed number of slots; each measures one candidate, or one part of it, at a time.
+    """Measures candidates in a fixed number of slots; each slot measures one candidate, or a part of one, at a time.
 
     Parameters
     ----------
     make_slot : callable
-        Returns a new slot, or None if none is available now. It is called when a slot is first needed, and again when
-        one has died.
+        Returns a new slot, or None if none is available now. It is called when a slot is first needed, and again after
+        a slot has died.
     n_slots : int
     n_folds, n_parts : int
-        The number of folds, and the number of parts into which a candidate is split. With fold racing, each fold is a
-        part.
+        The number of folds, and the number of parts into which a candidate is split. If candidates can be pruned, each
+        fold is a part.
     limits : TrialLimits
     """
 
@@ -123,7 +123,7 @@ class SlotExecutor(Generic[SlotType]):
     ) -> None:
         self.make_slot = make_slot
         self.limits = limits
-        self.finished_seconds: defaultdict[int, float] = defaultdict(float)  # seconds, of parts that have ended
+        self.finished_seconds: defaultdict[int, float] = defaultdict(float)  # of parts that have ended
         self.n_folds = n_folds
         self.n_parts = n_parts
         self.pending: dict[int, tuple[WorkItem, dict[tuple[int, ...], Outcome | None]]] = {}
@@ -133,7 +133,7 @@ class SlotExecutor(Generic[SlotType]):
         self.busy: dict[Future[Outcome | Progress], tuple[SlotType, WorkItem]] = {}
 
     def submit(self, work: WorkItem) -> None:
-        """Queue the candidate, in parts if there are slots for them, and start it if a slot is free."""
+        """Queue the candidate, split into parts if there are slots for them, and start it if a slot is free."""
         is_racing = not isinstance(work.pruner_state, NoPruningState)
         parts = work.split_folds(self.n_folds, self.n_folds if is_racing else self.n_parts)
         self.pending[work.number] = work, {part.fold_numbers: None for part in parts}
@@ -141,7 +141,7 @@ class SlotExecutor(Generic[SlotType]):
         self._start_queued()
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
-        """Wait until something arrives; outcomes of several candidates may arrive together."""
+        """Wait until an outcome arrives; outcomes of several candidates may arrive together."""
         arrived: list[tuple[int, Outcome]] = []
         finished, _ = wait(self.busy, timeout=self._compute_timeout(timeout), return_when=FIRST_COMPLETED)
         for future in sorted(finished, key=lambda future: self.busy[future][1].number):
@@ -169,7 +169,7 @@ class SlotExecutor(Generic[SlotType]):
         self._start_queued()
 
     def close(self) -> None:
-        """Release the slots that are idle, and kill all others."""
+        """Release idle slots, and kill all others."""
         self.queue.clear()
         calls = [slot.release for slot in self.idle] + [slot.kill for slot, _ in self.busy.values()]
         self.idle, self.busy, self.n_unstarted_slots = [], {}, 0
@@ -188,7 +188,7 @@ class SlotExecutor(Generic[SlotType]):
         return self.finished_seconds[number] + sum(slot.clock.seconds for slot in slots)
 
     def _compute_timeout(self, timeout: float | None) -> float | None:
-        """Seconds to wait: until a candidate may have had its time."""
+        """Return the seconds to wait: at most until a candidate may have used up its time."""
         if self.limits.seconds is None:
             return timeout
         left = [timeout] if timeout is not None else []
@@ -248,7 +248,7 @@ class SlotExecutor(Generic[SlotType]):
                 self.busy[future] = (slot, work)
 
     def _collect_result(self, future: Future[Outcome | Progress], slot: SlotType, work: WorkItem) -> Outcome | None:
-        """Return the outcome of a finished future, or None if the candidate has been sent to take its next step."""
+        """Return the outcome of a finished future, or None if the candidate has begun its next step."""
         try:
             result = future.result()
         except BrokenExecutor as error:
@@ -263,7 +263,7 @@ class SlotExecutor(Generic[SlotType]):
             else:
                 result = Outcome(Status.FAILED, (), f"MemoryError under memory_limit={self.limits.n_bytes}: {error}")
         except BaseException as error:
-            # An earlier fold may make this one unnecessary, and an earlier candidate may end the search.
+            # Raised only when it is this fold's turn: an earlier fold or candidate may make it irrelevant.
             result = Outcome(Status.FAILED, (), str(error), exception=error)
         if isinstance(result, Progress):
             verdict = decide_outcome(work, result)
@@ -278,13 +278,13 @@ class SlotExecutor(Generic[SlotType]):
 
 
 def _get_priority(work: WorkItem) -> tuple[int, int]:
-    """Sort the queue by candidate, but put later folds that racing may make unnecessary after all first folds."""
+    """Return the sort key of the queue: by candidate, but folds that racing may make unnecessary come last."""
     first_fold = work.fold_numbers[0] if work.fold_numbers and work.is_speculative else 0
     return first_fold, work.number
 
 
 def _run_in_threads(calls: list[Callable[[], None]]) -> None:
-    """Run slow calls in parallel: ending many processes one after another would take long."""
+    """Run slow calls in parallel, because ending many processes one after another would take long."""
     threads = [threading.Thread(target=call) for call in calls]
     for thread in threads:
         thread.start()

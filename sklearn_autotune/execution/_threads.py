@@ -1,4 +1,4 @@
-"""An executor in threads of this process: nothing has to be pickled, and no candidate can be ended."""
+"""An executor in threads of this process: nothing has to be pickled, but a candidate cannot be ended."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
@@ -44,7 +44,7 @@ class ThreadExecutor(SlotExecutor[_ThreadSlot]):
     ----------
     evaluation : Evaluation
     n_slots : int
-        How many threads.
+        The number of threads.
     n_parts : int
         The number of parts into which a candidate is split.
     """
@@ -55,7 +55,7 @@ class ThreadExecutor(SlotExecutor[_ThreadSlot]):
 
     @classmethod
     def accepts(cls, request: ExecutionRequest) -> bool:
-        """Whether the evaluation itself uses threads, or joblib's active backend is one of threads."""
+        """Whether the evaluation itself uses threads, or joblib's active backend does."""
         backend, _ = get_active_backend()
         uses_threads = request.n_threads_per_candidate is not None or getattr(backend, "supports_sharedmem", False)
         return uses_threads and request.n_slots > 1
@@ -67,12 +67,12 @@ class ThreadExecutor(SlotExecutor[_ThreadSlot]):
         Raises
         ------
         ValueError
-            If there is a limit.
+            If there is a limit on time or memory.
         """
         request.limits.check_platform()
         if request.limits.has_limit:
             raise ValueError(
-                "trial_timeout and memory_limit need worker processes, for a thread cannot be ended. Use "
-                "joblib.parallel_config(backend='loky'), or n_jobs=1, which is given a worker process."
+                "trial_timeout and memory_limit need worker processes, because a thread cannot be ended. Use "
+                "joblib.parallel_config(backend='loky'), or n_jobs=1, which then uses one worker process."
             )
         return cls(request.evaluation, request.n_slots, request.n_parts)

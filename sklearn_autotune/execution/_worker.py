@@ -1,6 +1,6 @@
-"""The code that runs in a worker process or thread, and the transfer of the data to it.
+"""The code that runs in a worker process or thread, and the transfer of data to worker processes.
 
-Worker processes import this module, and nothing that imports Optuna, so they start quickly.
+Worker processes import this module. It does not import Optuna, so that they start quickly.
 """
 
 import gc
@@ -27,7 +27,7 @@ from sklearn_autotune._compat.messages import make_storable
 from sklearn_autotune.evaluation._base import Evaluation, Outcome, Progress, WorkItem, decide_outcome, measure
 from sklearn_autotune.exceptions import WorkerSetupError
 
-try:  # joblib brings it: as a dependency since 1.6, inside itself before
+try:  # a dependency of joblib 1.6 and later; earlier versions contain it
     from cloudpickle import CloudPickler, dumps, loads
 except ImportError:  # pragma: no cover
     from joblib.externals.cloudpickle import CloudPickler, dumps, loads
@@ -44,13 +44,13 @@ __all__ = [
     "start_work",
 ]
 
-MIN_SHARED_BYTES = 1_000_000  # arrays above this go into a file that all workers map; joblib draws the same line
+MIN_SHARED_BYTES = 1_000_000  # a larger array goes into a file that all workers map; joblib uses the same limit
 PARENT_POLL_SECONDS = 1.0
 EVALUATION_FILE = "evaluation.pickle"
 
 
 class Worker:
-    """Measures one candidate at a time, in one go or step by step."""
+    """Measures one candidate at a time, completely or step by step."""
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
@@ -58,7 +58,7 @@ class Worker:
         self.steps: Iterator[Progress] = iter(())
 
     def start(self, work: WorkItem) -> Outcome | Progress:
-        """Measure the candidate completely, or take its first step if the coordinator decides on pruning."""
+        """Measure the candidate completely, or only its first step if the search's process decides on pruning."""
         if work.pruner_state.is_picklable:
             return measure(self.evaluation, work)
         self.work = work
@@ -68,13 +68,13 @@ class Worker:
     def advance(self) -> Outcome | Progress:
         """Take the next step of the candidate that was started before."""
         if self.work is None:
-            raise RuntimeError("no candidate has been begun in this worker")
+            raise RuntimeError("No candidate has been started in this worker.")
         progress = next(self.steps)
         return decide_outcome(self.work, progress, apply_pruning=False) or progress
 
 
 class _ArrayFilePickler(CloudPickler):
-    """Pickles by value what is defined in a notebook, and writes large arrays to files."""
+    """Pickles objects that are defined in a notebook by value, and writes large arrays to files."""
 
     def __init__(self, file: Any, folder: Path) -> None:
         super().__init__(file)
@@ -82,9 +82,9 @@ class _ArrayFilePickler(CloudPickler):
         self.n_files = 0
 
     def reducer_override(self, obj: Any) -> Any:
-        """Write a large array to a file and pickle its path; for a mapped array, only pickle its path."""
+        """Write a large array to a file and pickle the path; if the array is already mapped, only pickle the path."""
         is_file = isinstance(obj, np.memmap) and isinstance(obj.base, mmap) and obj.filename is not None
-        if is_file and obj.mode != "c":  # what was written into a copy-on-write map is not in its file
+        if is_file and obj.mode != "c":  # changes of a copy-on-write map are not in its file
             order = "C" if obj.flags.c_contiguous else "F"
             return np.memmap, (obj.filename, obj.dtype, "r", obj.offset, obj.shape, order)
         if isinstance(obj, np.ndarray) and obj.nbytes > MIN_SHARED_BYTES and not obj.dtype.hasobject:
@@ -96,42 +96,42 @@ class _ArrayFilePickler(CloudPickler):
 
 
 def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Pickle an evaluation into ``folder``, once for all workers; large arrays go into files of their own.
+    """Pickle an evaluation into ``folder`` once for all workers; each large array goes into its own file.
 
-    Workers receive the path of the folder and not the bytes: starting a process waits until the process has read its
-    arguments, so several processes would start one after another.
+    Workers receive the path of the folder, not the bytes. Starting a process ends only when the process has read its
+    arguments, so with large arguments several processes would start one after another.
 
     Raises
     ------
     WorkerSetupError
-        If something in it cannot be pickled.
+        If a part of the evaluation cannot be pickled.
     """
     try:
         with (folder / EVALUATION_FILE).open("wb") as file:
             _ArrayFilePickler(file, folder).dump(evaluation)
     except Exception as error:
         raise WorkerSetupError(
-            "n_jobs above 1 sends the estimator, the data and the scorer to other processes, but they cannot be "
+            "n_jobs above 1 sends the estimator, the data and the scorer to other processes, but one of them cannot be "
             f"pickled: {error}. Use n_jobs=1, or joblib.parallel_config(backend='threading')."
         ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSetup:
-    """What a process is told before the first candidate of a search.
+    """What a worker process receives before the first candidate of a search.
 
     Attributes
     ----------
     folder : str
-        Where the evaluation is.
+        The folder that holds the evaluation.
     parent : int
-        The search's process.
+        The id of the search's process.
     config : dict
         scikit-learn's configuration.
     filters : tuple
-        Filters of warnings.
+        The filters of Python's warnings.
     memory_limit : int or None
-        Bytes that the process may take beyond what it holds when it has loaded the evaluation.
+        The bytes that the process may use in addition to what it uses after it has loaded the evaluation.
     """
 
     folder: str
@@ -143,14 +143,14 @@ class ProcessSetup:
 
 _worker: Worker | None = None
 _setup_error: str | None = None
-_folder: str | None = None  # of the search's files, while there is a search
+_folder: str | None = None  # the folder of the latest search's files
 _start = time.time_ns()
 
 
 def prepare_process(setup: ProcessSetup) -> None:
-    """Make this process a worker of a search; if that fails, the error is raised with the first candidate."""
+    """Make this process a worker of a search. If that fails, the first candidate raises the error."""
     global _worker, _setup_error, _folder
-    # On Ctrl-C, or if all processes of a job receive SIGTERM, the coordinator decides what happens to the workers.
+    # On Ctrl-C, or if all processes of a job receive SIGTERM, the search's process decides what happens to workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     is_new, _folder = _folder is None, setup.folder
@@ -159,7 +159,7 @@ def prepare_process(setup: ProcessSetup) -> None:
     warnings.resetwarnings()  # makes Python forget which warnings it has shown
     warnings.filters[:] = setup.filters  # type: ignore[index]
     set_config(**setup.config)
-    # Without psutil, loky collects garbage every second; imported modules need not be scanned each time.
+    # Without psutil, loky collects garbage every second. After freeze, it does not scan imported modules each time.
     gc.freeze()
     _setup_error = None
     try:
@@ -171,13 +171,13 @@ def prepare_process(setup: ProcessSetup) -> None:
 
 
 def release_process() -> dict[str, int] | None:
-    """Let go of a search's data.
+    """Delete the data of a search.
 
     Returns
     -------
     module_times : dict of str to int, or None
-        When each file of a module that is not installed was changed, in nanoseconds; None if one was changed since this
-        process began, which may be running older code.
+        The time of the last change, in nanoseconds, of each imported file that is not in Python's own folders. None if
+        a file has changed since this process started, because the process may run the older code.
     """
     global _worker
     _worker = None
@@ -187,7 +187,7 @@ def release_process() -> dict[str, int] | None:
 
 
 def _find_module_files() -> list[str]:
-    """Return the files of imported modules outside of Python's own folders: those that are edited while people work."""
+    """Return the files of imported modules outside of Python's own folders, which users may edit between searches."""
     installed = tuple(folder + os.sep for folder in set(sysconfig.get_paths().values()))
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     others = [file for file in files if file is not None and not file.startswith(installed)]
@@ -196,7 +196,7 @@ def _find_module_files() -> list[str]:
 
 
 def _limit_memory(n_bytes: int) -> None:
-    """Limit this process to ``n_bytes`` more than it has now; above the limit Python raises MemoryError."""
+    """Limit this process to ``n_bytes`` more memory than it uses now; above this, Python raises MemoryError."""
     import resource
 
     n_pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -216,7 +216,10 @@ def advance_work() -> Outcome | Progress:
 
 
 def _run_step(step: Callable[..., Outcome | Progress], *args: Any) -> Outcome | Progress:
-    """Take a step. An exception that cannot be pickled is sent as text, not to be taken for a crash of the process."""
+    """Take a step. If it raises an exception that cannot be pickled, raise one with the traceback as text.
+
+    Otherwise the search would believe that the process crashed.
+    """
     try:
         with parallel_config(backend="threading"):
             return step(*args)

@@ -13,7 +13,7 @@ from sklearn_autotune.export._expressions import STORE_THE_MODEL, ExpressionWrit
 from sklearn_autotune.export._fitted import EstimatorWriter, get_n_epochs, is_search
 from sklearn_autotune.export._source import render
 
-__all__ = ["export_code"]
+__all__ = ["export_code", "write_constructor"]
 
 LIBRARY_NAMES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
 
@@ -102,6 +102,42 @@ def export_code(fitted: Estimator, *, check: tuple[MatrixLike, ArrayLike | None]
     return code
 
 
+def write_constructor(fitted: Estimator) -> str | None:
+    """Write the winner of a search in a few lines: imports, and ``model = ...``, not yet fitted.
+
+    Parameters
+    ----------
+    fitted : estimator
+        As for `export_code`.
+
+    Returns
+    -------
+    code : str or None
+        None if the winner needs classes that a script has to define: `export_code` writes such a script.
+
+    Raises
+    ------
+    ValueError
+        If something in the winner cannot be written, with what to do instead.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_autotune import OptunaSearchCV
+    >>> search = OptunaSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [3]})
+    >>> print(write_constructor(search.fit(*load_iris(return_X_y=True))))
+    from sklearn.tree import DecisionTreeClassifier
+    <BLANKLINE>
+    model = DecisionTreeClassifier(max_depth=3, random_state=0)
+    """
+    writer = EstimatorWriter()
+    model = writer.write_fitted(fitted, type(fitted).__name__)
+    if writer.sources.definitions:
+        return None
+    return f"{_format_imports(writer.imports, writer)}\n\nmodel = {render(model, 0, 8)}"
+
+
 # -- the parts of a script ---------------------------------------------------------------------------------------------
 
 _MAKE_MODEL = '''\
@@ -158,9 +194,12 @@ def _make_docstring(fitted: Any, writer: ExpressionWriter) -> str:
 
 def _make_imports(writer: ExpressionWriter, epochs: int | None) -> str:
     statements = writer.imports | writer.sources.imports | {"import argparse"}
+    return _format_imports(statements | ({"import numpy as np"} if epochs is not None else set()), writer)
+
+
+def _format_imports(statements: set[str], writer: ExpressionWriter) -> str:
+    """Return import statements in order, those of one module in one line, the standard library's first."""
     _refuse_two_of_one_name(statements, writer)
-    if epochs is not None:
-        statements.add("import numpy as np")
     names: dict[str, list[str]] = {}
     for statement in sorted(statements):
         if statement.startswith("from "):
@@ -171,7 +210,8 @@ def _make_imports(writer: ExpressionWriter, epochs: int | None) -> str:
     standard_lines = sorted(
         (line for line in lines if line.split()[1].partition(".")[0] in sys.stdlib_module_names), key=_make_import_key
     )
-    return "\n".join([*standard_lines, "", *sorted(set(lines) - set(standard_lines), key=_make_import_key)])
+    other_lines = sorted(set(lines) - set(standard_lines), key=_make_import_key)
+    return "\n\n".join("\n".join(block) for block in (standard_lines, other_lines) if block)
 
 
 def _refuse_two_of_one_name(statements: set[str], writer: ExpressionWriter) -> None:

@@ -1,1 +1,1 @@
-"""What a kept model is made of. Nothing in this folder imports Optuna, so that loading a model is quick."""
+"""The parts of a fitted model that predicts without its search. They do not import Optuna, so loading it is quick."""

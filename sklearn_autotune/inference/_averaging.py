@@ -1,4 +1,4 @@
-"""The mean of fitted models, as `AutoModelSelector` deploys a candidate."""
+"""The mean of fitted models, which is how `AutoModelSelector` predicts with a candidate."""
 
 import warnings
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from sklearn_autotune.inference._temperature_scaling import apply_temperature
 
 __all__ = ["AveragedClassifier", "AveragedRegressor", "predict_all_classes"]
 
-# Up to this number of rows are predicted on one thread. Above it threads have enough to do, and all are used.
+# Up to this number of rows, one thread predicts. For more rows, using all threads is faster.
 MAX_SINGLE_THREAD_ROWS = 100_000
 
 
 def predict_all_classes(model: Any, X: Any, classes: np.ndarray | None) -> np.ndarray:
-    """Return predicted values, or probabilities with a column for each class, including those unknown to the model."""
+    """Return predicted values, or probabilities with a column for each class, also for classes the model never saw."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unknown categories are expected
         if classes is None:
@@ -39,7 +39,7 @@ class _AveragedModels(BaseEstimator):
         self.models = models
 
     def fit(self, X: Any, y: Any = None) -> "_AveragedModels":
-        """Do nothing: the models are already fitted."""
+        """Do nothing, because the models are already fitted."""
         return self
 
     def _average(self, X: Any, classes: np.ndarray | None) -> np.ndarray:
@@ -51,7 +51,7 @@ class _AveragedModels(BaseEstimator):
 
 
 class AveragedClassifier(ClassifierMixin, _AveragedModels):
-    """The mean of fitted classifiers, its probabilities scaled by a temperature.
+    """The mean of the probabilities of fitted classifiers, scaled by a temperature.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Encodes raw columns as numbers and category codes, the same way in training and in prediction."""
+"""Encodes raw columns as numbers and category codes, in the same way in training and in prediction."""
 
 import re
 import warnings
@@ -16,46 +16,46 @@ __all__ = ["ColumnEncoder", "clip_outliers", "encode_categories", "fill_missing_
 # Models read numbers as 32-bit floats.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
-# How a string looks that reads as a number.
+# The form of a string that represents a number.
 NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]*)?")
 
-# What a column may hold in prediction if it held something else in training.
+# By what a column held in training: what else it may hold in prediction.
 ALSO_READ = {"numbers": ("booleans",), "booleans": ("numbers",)}
 
 
 class ColumnEncoder:
     """Encodes the columns of a table: numbers stay numbers, categories become codes.
 
-    Booleans become numbers too. A date becomes the day since 1970, the second of the day and the fraction of the
-    second, each of which a 32-bit float holds exactly; those that are the same in all training rows are left out.
-    Strings and categoricals become the indices of their values among the sorted values of the training table. Unknown
-    values become missing, like None and NaN, and a warning says so if no value of a column is known. Arrays that are no
-    DataFrame have to hold numbers only.
+    Booleans become numbers too. A date becomes three columns: the day since 1970, the second of the day and the
+    fraction of the second. A 32-bit float holds each of them exactly. Of these, columns that are constant in training
+    are dropped. Strings and categoricals become the indices of their values among the sorted values of the training
+    table. Unknown values become missing, like None and NaN; if all values of a column are unknown, there is a warning.
+    An array that is not a DataFrame must hold only numbers.
 
-    Categories are compared by value: 1, 1.0 and True are the same. Two strings are the same only if they are equal. A
-    string is the same as a number that it reads as ("10115" and 10115, "1.0" and 1). Dates, intervals and UUIDs are
-    compared as they are written.
+    Categories are compared by value: 1, 1.0 and True are equal. A string is equal to a number if it represents this
+    number ("10115" and 10115, "1.0" and 1). Two strings are equal only if they have the same characters. Dates,
+    intervals and UUIDs are compared as text.
 
-    What a sparse matrix leaves out is zero for a model that was fitted on a dense table. For a model that was fitted on
-    a sparse matrix, it is what XGBoost takes it for, missing, and zeros of a dense table are left out too.
+    If a model was fitted on a dense table, the entries that a sparse matrix does not store are zeros. If it was fitted
+    on a sparse matrix, they are missing values, as in XGBoost; then zeros of a dense table are missing values too.
 
     Parameters
     ----------
     missing : float, default=nan
-        A further number that stands for a missing value. It is left to the model if all columns hold numbers.
+        A number that means a missing value, in addition to NaN. If all columns hold numbers, the model handles it.
 
     Attributes
     ----------
     names : list
-        The columns' names in training; empty if the table was no DataFrame.
+        The names of the columns in training; empty if the table was not a DataFrame.
     holds : list of str
-        What each column held in training; see `ColumnValues`.
+        What each column held in training, in the words of `ColumnValues`.
     parts : list of tuple of str
         Which parts of each column are encoded; see `ColumnValues.split`.
     categories : dict of int to list
-        The values of each column that holds categories, by the index of the column.
+        For the index of each column that holds categories, its values.
     n_columns : int
-        Columns of the table, before they are encoded.
+        The number of columns of the table before it is encoded.
     is_sparse : bool
         Whether the training table was a sparse matrix.
     stores_zeros : bool
@@ -95,7 +95,7 @@ class ColumnEncoder:
 
     @property
     def reads_missing(self) -> bool:
-        """Whether ``missing`` is replaced by NaN here, as the model could take a code or a part of a date for it."""
+        """Whether this class replaces ``missing`` by NaN: otherwise a model could confuse it with a category code."""
         return not set(self.holds) <= {"numbers", "booleans", "nothing"}
 
     def fit_transform(self, X: Any) -> Any:
@@ -112,7 +112,7 @@ class ColumnEncoder:
         Raises
         ------
         ValueError
-            If a column holds neither numbers nor dates nor categories, or anything infinite.
+            If a column holds anything but numbers, dates and categories, or an infinite value.
         """
         self.categories, self.names = {}, []
         if not is_dataframe(X):
@@ -145,7 +145,7 @@ class ColumnEncoder:
         Raises
         ------
         ValueError
-            If a column holds something else than in training.
+            If a column holds another kind of values than in training.
         """
         if is_dataframe(X):
             names = list(X.columns)
@@ -185,7 +185,7 @@ class ColumnEncoder:
         return table
 
     def _split_column(self, column: ColumnValues, index: int, name: Any) -> dict[str, np.ndarray]:
-        """Return the parts of a column that held no categories in training."""
+        """Return the parts of a column, which did not hold categories in training."""
         held, now = self.holds[index], column.holds
         if held == "nothing":
             return {"value": np.full(len(column.values), np.nan)}
@@ -197,14 +197,14 @@ class ColumnEncoder:
         return column.split()
 
     def _match_layout(self, encoded: Any) -> Any:
-        """Make a table sparse or dense, as the training table was."""
+        """Make an encoded table sparse or dense, like the training table."""
         if not self.is_sparse:
             return encoded.toarray() if issparse(encoded) else encoded
         if not issparse(encoded):
             if self.stores_zeros:
                 raise ValueError(
-                    "The sparse matrix of training stored some zeros and left out others, which are missing values. A "
-                    "dense table does not say which of its zeros are which. Pass a sparse matrix."
+                    "The model was fitted on a sparse matrix that stored some zeros; the entries that it did not store "
+                    "were missing values. In a dense table, the two cannot be told apart. Pass a sparse matrix."
                 )
             return csr_matrix(encoded)
         if not self.stores_zeros and (encoded.data == 0).any():
@@ -239,7 +239,7 @@ def _check_range(encoded: Any, names: Sequence[Any]) -> None:
 
 
 def _find_parts(column: ColumnValues) -> tuple[str, ...]:
-    """Return the parts of a column that differ among the training rows, or the first one if none does."""
+    """Return the parts of a column that are not constant in training, or the first part if all are constant."""
     if column.holds == "categories":
         return ("value",)
     parts = column.split()
@@ -248,7 +248,7 @@ def _find_parts(column: ColumnValues) -> tuple[str, ...]:
 
 
 def _sort_distinct(values: list[Any], missing: float) -> list[Any]:
-    """Return the distinct categories, sorted, numbers before strings; a number that is also a string is left out."""
+    """Return the distinct categories, sorted, numbers before strings; omit numbers that also occur as strings."""
     known = {value for value in values if value is not None and value != missing}
     as_numbers = {_read_number(value) for value in known if isinstance(value, str)} - {None}
     if missing in as_numbers:
@@ -257,7 +257,7 @@ def _sort_distinct(values: list[Any], missing: float) -> list[Any]:
 
 
 def _read_number(text: str) -> int | float | None:
-    """Return the number that a string reads as; None if it reads as none."""
+    """Return the number that a string represents; None if it does not represent one."""
     if not NUMBER.fullmatch(text):
         return None
     number = float(text)
@@ -265,7 +265,7 @@ def _read_number(text: str) -> int | float | None:
 
 
 def encode_categories(values: Sequence[Any], categories: Sequence[Any]) -> np.ndarray:
-    """Return the indices of values among the categories, compared as `ColumnEncoder` says; NaN for unknown values."""
+    """Return the indices of values among the categories, NaN for unknown values; `ColumnEncoder` says what is equal."""
     codes: dict[Any, float] = {value: float(code) for code, value in enumerate(categories)}
     number_codes: dict[Any, float] = {}
     for text in sorted((value for value in categories if isinstance(value, str)), key=len):
@@ -285,17 +285,17 @@ def _warn_if_unknown(encoded: np.ndarray, column: ColumnValues, categories: list
     if categories and len(encoded) and np.isnan(encoded).all():
         warnings.warn(
             f"Column {name!r} holds none of the categories of training: it holds {column.find_examples()}, and "
-            f"training had {categories[:3]}. All its values are taken for missing.",
+            f"training had {categories[:3]}. All its values are treated as missing.",
             UserWarning,
             stacklevel=2,
         )
 
 
-# -- functions of encoded columns that a preparation applies; a kept model refers to them by name ----------------------
+# -- functions for the preparation of encoded columns; pickled models refer to them by name ----------------------------
 
 
 def fill_missing_codes(codes: np.ndarray) -> np.ndarray:
-    """Replace missing codes by a category of their own."""
+    """Replace missing codes by the code -1, which becomes one more category."""
     return np.where(np.isnan(codes), -1.0, codes)
 
 

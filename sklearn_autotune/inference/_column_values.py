@@ -1,4 +1,4 @@
-"""Reads one column of a table as numbers, dates, times or categories, whichever library and type carry it."""
+"""Reads one column of a table as numbers, dates, times or categories, from any library and type."""
 
 import numbers
 from dataclasses import dataclass
@@ -14,36 +14,36 @@ __all__ = ["ColumnValues", "is_dataframe", "is_missing", "read_column", "read_ob
 MICROSECONDS_A_SECOND = 1_000_000
 MICROSECONDS_A_DAY = 86_400 * MICROSECONDS_A_SECOND
 
-# Classes of pandas, by their names: this module does not import pandas.
+# Names of pandas classes, because this module does not import pandas.
 PANDAS_CATEGORIES = ("Interval", "Period")
 PANDAS_MISSING = ("NAType", "NaTType")
 
-# Types of which some values are missing: NaN and NaT.
+# Types whose values include missing ones: NaN and NaT.
 MAYBE_MISSING = (float, Decimal, np.generic)
 
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """What a column holds.
+    """The values of a column, and the kind of values that it holds.
 
     Attributes
     ----------
     holds : {"numbers", "booleans", "dates", "times", "categories", "nothing"}
         "nothing" if all values are missing.
     values : ndarray or list, of length n_samples
-        Numbers, booleans and nothing: floats, with NaN for missing values. Dates: ``datetime64[us]``, in UTC. Times of
-        the day: ``timedelta64[us]`` since midnight. Categories: a list of str, int, float and bool, with None for
-        missing values.
+        For numbers, booleans and nothing: floats, with NaN for missing values. For dates: ``datetime64[us]``, in UTC.
+        For times of the day: ``timedelta64[us]`` since midnight. For categories: a list of str, int, float and bool,
+        with None for missing values.
     """
 
     holds: str
     values: Any
 
     def split(self) -> dict[str, np.ndarray]:
-        """Return the values as one column of numbers or several, each of which a 32-bit float holds exactly.
+        """Return the values as one or more columns of numbers, which a 32-bit float holds exactly.
 
-        A date has its day since 1970, the second of that day, and the fraction of that second; a time of the day has
-        the last two. Numbers are a single part.
+        The parts of a date are the day since 1970, the second of the day and the fraction of the second. A time of the
+        day has the last two parts. Numbers have one part.
         """
         if self.holds not in ("dates", "times"):
             return {"value": np.asarray(self.values, dtype=np.float64)}
@@ -86,8 +86,8 @@ def read_column(X: Any, index: int, name: Any, as_categories: bool | None = None
     name : object
         The column's name.
     as_categories : bool or None, default=None
-        Whether the values are categories, also if they are numbers or dates. None: they are if the column's type is
-        one of categories.
+        Whether to read the values as categories, even if they are numbers or dates. None means: only if the column has
+        a categorical type.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def read_column(X: Any, index: int, name: Any, as_categories: bool | None = None
     Raises
     ------
     ValueError
-        If the column holds anything else.
+        If the column holds values of any other kind.
     """
     if hasattr(X, "iloc"):
         return _read_pandas(X.iloc[:, index], name, as_categories)
@@ -111,7 +111,7 @@ def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnVa
         as_categories = has_categories
     if not as_categories and not has_categories:
         if kind == "M":
-            if str(dtype).startswith("date") and hasattr(dtype, "pyarrow_dtype"):  # days, which NumPy gets as objects
+            if str(dtype).startswith("date") and hasattr(dtype, "pyarrow_dtype"):  # Arrow's days become NumPy objects
                 column = column.astype("timestamp[us][pyarrow]")
             dates = column.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT"))
             return _make_values("dates", dates, np.isnat(dates))
@@ -144,7 +144,7 @@ def read_objects(objects: list[Any], name: Any, as_categories: bool = False) -> 
     Raises
     ------
     ValueError
-        If there are values of other types, or of types that do not go together.
+        If there are values of other types, or if the types cannot be combined in one column.
     """
     if any(issubclass(kind, MAYBE_MISSING) or kind.__name__ in PANDAS_MISSING for kind in set(map(type, objects))):
         objects = [None if is_missing(value) else value for value in objects]
@@ -155,8 +155,8 @@ def read_objects(objects: list[Any], name: Any, as_categories: bool = False) -> 
         return ColumnValues("nothing", np.full(len(objects), np.nan))
     if "nothing" in holds:
         raise ValueError(
-            f"Column {name!r} holds {type_names}, and neither numbers, dates, times, strings nor categories. Make one "
-            "of these of it first, or drop it."
+            f"Column {name!r} holds {type_names}. A column must hold numbers, dates, times, strings or categories. "
+            "Convert it to one of these, or drop it."
         )
     if as_categories or ("categories" in holds and holds <= {"categories", "numbers", "booleans"}):
         return ColumnValues("categories", objects if kinds == {str} else _to_categories(objects))
@@ -168,7 +168,7 @@ def read_objects(objects: list[Any], name: Any, as_categories: bool = False) -> 
         seconds = [None if value is None else _to_microseconds(value) for value in objects]
         return ColumnValues("times", np.array(seconds, dtype="timedelta64[us]"))
     raise ValueError(
-        f"Column {name!r} holds values that do not go together: {type_names}. Make all of them numbers, "
+        f"Column {name!r} holds values of types that cannot be combined: {type_names}. Convert all of them to numbers, "
         "dates or strings."
     )
 
@@ -187,7 +187,7 @@ def is_missing(value: Any) -> bool:
 
 
 def _classify(kind: type) -> str:
-    """Return what a column of this type's values holds; "nothing" if such values cannot be read."""
+    """Return what a column with values of this type holds; "nothing" if such values cannot be read."""
     if issubclass(kind, bool | np.bool_):
         return "booleans"
     if issubclass(kind, np.timedelta64):  # NumPy counts it among the integers
@@ -210,7 +210,7 @@ def _to_floats(objects: list[Any], name: Any) -> np.ndarray:
 
 
 def _to_naive_date(value: Any) -> Any:
-    """Return a date without a time zone, in UTC."""
+    """Convert a date to UTC, and remove its time zone."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).replace(tzinfo=None)
     return value
@@ -226,7 +226,7 @@ def _to_categories(objects: list[Any]) -> list[Any]:
 
 
 def _to_category(value: Any) -> str | int | float | bool:
-    """Return a value as one of Python's own types: equal values become equal, whatever carried them."""
+    """Convert a value to a built-in type of Python, so that equal values of different types become equal."""
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]")
     if isinstance(value, np.generic):

@@ -1,4 +1,4 @@
-"""Small estimators that encode a table or labels; exported scripts hold a copy of their source."""
+"""Small estimators that encode a table or labels; exported scripts contain a copy of their source."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ __all__ = ["EncodingTransformer", "LabelEncodingClassifier", "compute_class_weig
 
 
 class EncodingTransformer(TableReader):
-    """A `TableReader` that keeps all columns, takes sparse matrices, and finds its columns in wider tables by name."""
+    """A `TableReader` that keeps constant columns, accepts sparse matrices, and ignores additional named columns."""
 
     drops_constant = False
     takes_sparse = True
 
     def transform(self, X: Any) -> Any:
-        """Encode a table that has the columns of training, and perhaps others.
+        """Encode a table that has the columns of training; a DataFrame may have more.
 
         Parameters
         ----------
@@ -41,13 +41,13 @@ def scale_weights(weight: np.ndarray) -> np.ndarray:
 
 
 def compute_class_weights(class_weight: Any, y: Any) -> np.ndarray:
-    """Return a weight for each row by its class, of mean 1: those of "balanced" are, those of a dict are scaled."""
+    """Return a weight for each row by its class. Weights from a dict are scaled to mean 1, as "balanced" ones are."""
     weights = compute_sample_weight(class_weight, y)
     return weights if isinstance(class_weight, str) else scale_weights(weights)
 
 
 class LabelEncodingClassifier(ClassifierMixin, BaseEstimator):
-    """A classifier of any labels, around one that wants them to be 0, 1, 2 and so on."""
+    """Lets a classifier that needs the labels 0, 1, 2 and so on be used with any labels."""
 
     def __init__(self, model: Any, class_weight: Any = None) -> None:
         self.model = model

@@ -1,4 +1,4 @@
-"""The second layer of a blend, as final estimator of scikit-learn's stacking."""
+"""The second layer of an ensemble, as the final estimator of scikit-learn's stacking."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,16 +12,16 @@ __all__ = ["SecondLayerClassifier", "SecondLayerRegressor"]
 
 
 class _TwoLayerAverage(BaseEstimator):
-    """The weighted mean of the predictions of both layers, as final estimator of scikit-learn's stacking.
+    """The weighted mean of the predictions of both layers, as the final estimator of scikit-learn's stacking.
 
     Parameters
     ----------
     base_weights : sequence of float
-        Weight of each model of the first layer; most are 0.
+        The weight of each model of the first layer; most are 0.
     stacked : sequence of (float, bool, estimator)
-        For each model of the second layer its weight, whether it uses the table too, and the fitted model.
+        For each model of the second layer: its weight, whether it uses the table too, and the fitted model.
     n_base_models : int
-        Number of models of the first layer whose predictions the second layer uses: the first ones.
+        The second layer uses the predictions of the first ``n_base_models`` models of the first layer.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class _TwoLayerAverage(BaseEstimator):
         self.n_base_models = n_base_models
 
     def fit(self, X: Any, y: Any = None) -> "_TwoLayerAverage":
-        """Do nothing: the models are already fitted."""
+        """Do nothing, because the models are already fitted."""
         return self
 
     def _average(self, blocks: Sequence[np.ndarray], table: np.ndarray, predict: Any) -> np.ndarray:
-        """Average the first layer's predictions, one block for each model, and the second layer's."""
+        """Average the predictions of the first layer, one block for each model, and those of the second layer."""
         total = sum(weight * block for weight, block in zip(self.base_weights, blocks, strict=True) if weight)
         columns = make_stacking_features(blocks[: self.n_base_models])
         for weight, passthrough, model in self.stacked:
@@ -48,7 +48,7 @@ class _TwoLayerAverage(BaseEstimator):
 
 
 class SecondLayerClassifier(ClassifierMixin, _TwoLayerAverage):
-    """The final estimator of a classification.
+    """The final estimator for classification.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class SecondLayerClassifier(ClassifierMixin, _TwoLayerAverage):
 
 
 class SecondLayerRegressor(RegressorMixin, _TwoLayerAverage):
-    """The final estimator of a regression."""
+    """The final estimator for regression."""
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return values, of shape (n_rows,).

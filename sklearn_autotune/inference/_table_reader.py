@@ -1,4 +1,4 @@
-"""Reads a raw table as numbers, as all models of a search get it."""
+"""Converts a raw table to numbers, in the same way for all models of a search."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -17,18 +17,18 @@ __all__ = ["TableReader", "reorder_columns"]
 class TableReader(TransformerMixin, BaseEstimator):
     """Encodes a raw table as numbers with a `ColumnEncoder`, and drops constant columns.
 
-    In ``transform``, the columns of a DataFrame may come in another order.
+    In ``transform``, the columns of a DataFrame may have another order.
 
     Parameters
     ----------
     missing : float, default=nan
-        As of `ColumnEncoder`.
+        As in `ColumnEncoder`.
 
     Attributes
     ----------
     encoder_ : ColumnEncoder
     is_constant_ : ndarray of bool, of shape (n_encoded,)
-        Encoded columns that were empty or had a single value in training; they are dropped.
+        True for encoded columns that were empty or had a single value in training; they are dropped.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
     """
@@ -40,7 +40,7 @@ class TableReader(TransformerMixin, BaseEstimator):
         self.missing = missing
 
     def fit(self, X: Any, y: Any = None) -> "TableReader":
-        """Learn which columns hold numbers and which categories.
+        """Learn which columns hold numbers and which hold categories.
 
         Parameters
         ----------
@@ -55,7 +55,7 @@ class TableReader(TransformerMixin, BaseEstimator):
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Learn the columns and return the encoded table.
+        """Learn what the columns hold, and return the encoded table.
 
         Parameters
         ----------
@@ -101,7 +101,7 @@ class TableReader(TransformerMixin, BaseEstimator):
 
     @property
     def n_categories_(self) -> np.ndarray:
-        """Number of categories of each column that is not dropped; 0 for numbers."""
+        """The number of categories of each column that is not dropped; 0 for numbers."""
         return self.encoder_.n_categories[~self.is_constant_]
 
     def _check_sparse(self, X: Any) -> None:
@@ -120,7 +120,7 @@ class TableReader(TransformerMixin, BaseEstimator):
 
 
 def reorder_columns(X: Any, names: Sequence[str]) -> Any:
-    """Return a DataFrame with its columns in the order of training, if they are the same columns in another order."""
+    """Return a DataFrame with its columns in the order of training, if it has the same columns in another order."""
     names = list(names)
     is_shuffled = names and list(X.columns) != names and sorted(map(str, X.columns)) == sorted(map(str, names))
     return X[names] if is_shuffled and len(set(names)) == len(names) else X

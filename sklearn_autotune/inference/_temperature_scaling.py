@@ -8,12 +8,12 @@ from scipy.optimize import minimize_scalar
 
 __all__ = ["apply_temperature", "compute_log_odds", "find_temperature", "make_stacking_features"]
 
-# With a lower temperature, one wrong row in a small table would dominate the loss; with a higher one, all classes would
-# be about equally probable.
+# With a lower temperature, one wrong row of a small table could dominate the loss. With a higher one, all classes would
+# have nearly the same probability.
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.2, 5.0
 MIN_PROBABILITY = 1e-6
 
-# Probabilities below MIN_PROBABILITY are raised to it, but for at most this share, by which they keep their order.
+# Probabilities below MIN_PROBABILITY are raised to values up to this share below it, so that their order is kept.
 ORDER_SHARE = 0.01
 
 
@@ -24,8 +24,8 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     ----------
     probabilities : ndarray of shape (n_rows, n_classes)
     temperature : float
-        Above 1 the probabilities become less confident, below 1 more; the order of the classes stays. With two
-        classes, so does the order of the rows.
+        Above 1, the probabilities become less confident; below 1, more confident. The order of the classes does not
+        change. With two classes, the order of the rows does not change either.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def compute_log_odds(probabilities: np.ndarray) -> np.ndarray:
 
 
 def make_stacking_features(predictions: Sequence[np.ndarray]) -> np.ndarray:
-    """Put predictions side by side as features of the second layer: values, or log odds of probabilities."""
+    """Combine predictions to the features of the second layer: values, or the log odds of probabilities."""
     return np.hstack([values[:, None] if values.ndim == 1 else compute_log_odds(values) for values in predictions])
 
 
@@ -103,7 +103,7 @@ def find_temperature(probabilities: np.ndarray, class_codes: np.ndarray, weight:
 
     Notes
     -----
-    Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017.
+    The method is from Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017.
 
     Examples
     --------

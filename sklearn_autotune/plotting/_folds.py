@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklearn_autotune._compat.html import shorten_names
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import (
     ConfidenceInterval,
@@ -24,7 +25,6 @@ from sklearn_autotune.plotting._style import (
     MARKERS,
     draw_legend,
     format_value,
-    shorten_names,
     split_axes,
 )
 

@@ -132,7 +132,7 @@ class OptimizationHistoryDisplay:
         self._draw_candidates(ax, scale)
         lines = ax.plot(
             self.candidate,
-            scale.convert(self.best_so_far),
+            np.where(self.best_so_far < scale.worst, np.nan, scale.convert(self.best_so_far)),
             drawstyle="steps-post",
             color=DARK_COLOR,
             linewidth=1.6,

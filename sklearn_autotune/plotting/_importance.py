@@ -11,6 +11,7 @@ from sklearn_autotune.analysis._trial_table import read_trial_table
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.plotting._ranking import compute_importances
 from sklearn_autotune.plotting._style import COLORS, make_axes, wrap_name
+from sklearn_autotune.space._space import BRANCH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,9 @@ __all__ = ["ParameterImportanceDisplay"]
 
 MAX_PARAMETERS = 15  # bars
 MAX_NAME_LENGTH = 32
+
+FAMILY = "family"  # what the choice among the dicts of a space is called in the candidates of `AutoModelSelector`
+LABELS = {BRANCH: "which dict of the space"}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -99,8 +103,10 @@ class ParameterImportanceDisplay:
             )
         importances = compute_importances(study, evaluator)
         fixed = {name for trial in complete for name, one in trial.distributions.items() if one.single()}
-        varying = {name: one for name, one in importances.items() if name not in fixed}
-        return cls(importances=varying, metric=read_trial_table(search).described_metric.name).plot(ax=ax)
+        trial_table = read_trial_table(search)
+        names = {BRANCH: FAMILY} if FAMILY in trial_table.select_param_names() else {}
+        varying = {names.get(name, name): one for name, one in importances.items() if name not in fixed}
+        return cls(importances=varying, metric=trial_table.described_metric.name).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> "ParameterImportanceDisplay":
         """Draw.
@@ -119,7 +125,7 @@ class ParameterImportanceDisplay:
         shares = np.array([self.importances[name] for name in names])
         self.bars_ = ax.barh(range(len(names)), shares, color=COLORS[0], height=0.65)
         ax.bar_label(self.bars_, [f"{share:.2f}" for share in shares], padding=3, fontsize="small")
-        ax.set_yticks(range(len(names)), [wrap_name(name, MAX_NAME_LENGTH) for name in names])
+        ax.set_yticks(range(len(names)), [wrap_name(LABELS.get(name, name), MAX_NAME_LENGTH) for name in names])
         ax.set(xlabel=f"importance for {Metric(self.metric).label}", xlim=(0, 1.12 * max(shares.max(), 1e-9)))
         ax.spines[["top", "right"]].set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure

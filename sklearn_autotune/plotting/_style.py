@@ -33,7 +33,6 @@ __all__ = [
     "make_axes",
     "make_logarithmic",
     "shorten",
-    "shorten_names",
     "split_axes",
     "wrap_name",
 ]
@@ -184,26 +183,6 @@ def wrap_name(name: str, max_length: int) -> str:
             lines.append("")
         lines[-1] += part
     return "\n".join(shorten(line, max_length) for line in lines)
-
-
-def shorten_names(names: Sequence[str]) -> dict[str, str]:
-    """Return for each parameter the last steps of its name, as many as tell it from the others.
-
-    Examples
-    --------
-    >>> shorten_names(["num__imputer__strategy", "rest__imputer__strategy", "svc__C"])
-    {'num__imputer__strategy': 'num…strategy', 'rest__imputer__strategy': 'rest…strategy', 'svc__C': 'C'}
-    """
-    last = [name.rpartition("__")[2] for name in names]
-    short = {}
-    for name, end in zip(names, last, strict=True):
-        steps = name.split("__")[:-1]
-        others = [other for other, other_end in zip(names, last, strict=True) if other_end == end and other != name]
-        if others:
-            telling = [step for step in steps if not all(step in other.split("__") for other in others)]
-            end = f"{telling[0]}…{end}" if telling else name
-        short[name] = end
-    return short
 
 
 def format_ticks(ticks: Sequence[float] | np.ndarray) -> list[str]:

@@ -1,6 +1,6 @@
-"""When a candidate is stopped before it is measured in full: one pruning rule a file.
+"""The rules by which a candidate is stopped before it is measured in full, one file for each.
 
-A new rule is a file with a class, and a line in `RULES`.
+To add a rule, write a file with a class, and add a line to `RULES`.
 """
 
 from typing import Protocol
@@ -33,11 +33,11 @@ class _SelectableRule(Protocol):
     """A class of pruning rules that can be asked for a rule."""
 
     def accept(self, request: PruningRequest) -> PruningRule | None:
-        """Return the rule for a request, or None if another class has to serve it."""
+        """Return the rule for a request, or None if this class does not accept the request."""
         ...
 
 
-# One line a rule, in the order in which they are asked; the last one accepts every request.
+# One line for each rule, in the order in which they are asked; the last one accepts every request.
 RULES: tuple[_SelectableRule, ...] = import_roll(
     __name__,
     "_halving.HalvingRule",
@@ -53,7 +53,7 @@ def choose_rule(request: PruningRequest) -> PruningRule:
     Raises
     ------
     ValueError
-        If the pruner's parameters are wrong, or it does not fit the search's resource.
+        If a parameter of the pruner is invalid, or if the pruner cannot be used with the search's resource.
     """
     for rule_class in RULES:
         rule = rule_class.accept(request)

@@ -1,7 +1,7 @@
-"""What a pruning rule is, and what the choice of one depends on.
+"""The methods that every pruning rule has, and the request by which a rule is chosen.
 
-Nothing in this folder imports Optuna when it is imported: pruner states are sent to worker processes, which import the
-module of a state, and with it this folder.
+Importing this folder does not import Optuna. Pruner states are sent to worker processes, which have to import this
+folder to use them, and importing Optuna would take long.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ __all__ = [
     "replay_rungs",
 ]
 
-# Up to this many candidates pruner="auto" stops none: it would save little, and users expect every score.
+# With at most this many candidates, pruner="auto" stops none: it would save little, and users expect every score.
 MAX_TRIALS_WITHOUT_PRUNING = 20
 
 Tolerance = Callable[[np.ndarray], float]
@@ -34,7 +34,7 @@ Tolerance = Callable[[np.ndarray], float]
 class PruningTracker(Protocol):
     """Makes the pruner states of one search from the outcomes told so far.
 
-    A pruner state does not change afterwards, so timing has no influence on which candidates are pruned.
+    A pruner state does not change after it is made, so timing has no influence on which candidates are pruned.
     """
 
     @property
@@ -43,11 +43,11 @@ class PruningTracker(Protocol):
         ...
 
     def add_outcome(self, outcome: Outcome) -> None:
-        """Take into account an outcome that has been told to the study."""
+        """Record an outcome that has been told to the study."""
         ...
 
     def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
-        """Return the pruner state for a candidate that has just been asked."""
+        """Return the pruner state for a candidate that Optuna has just proposed."""
         ...
 
     def replay(
@@ -59,36 +59,38 @@ class PruningTracker(Protocol):
         *,
         is_anew: bool,
     ) -> Outcome | None:
-        """Return how a candidate ends that an earlier process has measured, and leave its trial as measuring would.
+        """Return the outcome that this rule gives to a candidate that an earlier process has measured.
+
+        Afterwards the trial is in the same state as if the candidate had been measured in this process.
 
         Parameters
         ----------
         trial : optuna.Trial
-            Asked again, and not told yet.
+            The candidate's trial, asked again in this process, and not told yet.
         stored : optuna.trial.FrozenTrial
-            As the earlier process stored it.
+            The trial that the earlier process stored.
         outcome : Outcome
             What the earlier process measured.
         state : PrunerState
             What `make_pruner_state` returned for ``trial``.
         is_anew : bool
-            Whether the study differs from the one in which the candidate was measured, so that the earlier decisions of
-            a pruner need not be those of now.
+            Whether the study differs from the one in which the candidate was measured. Then a pruner may decide
+            differently from the earlier process.
 
         Returns
         -------
         outcome : Outcome or None
-            The given one, or a part of it if this rule stops the candidate sooner than the earlier rule did; None if it
-            does not stop the candidate where the earlier rule did, so that the candidate has to be measured.
+            The given outcome, or only its first steps if this rule stops the candidate sooner. None if the earlier
+            process stopped the candidate and this rule does not; then the candidate has to be measured again.
         """
         ...
 
 
 class PruningRule(Protocol):
-    """Describes when the candidates of a search are stopped; it has no state, so several searches may share it."""
+    """Defines when the candidates of a search are stopped. It has no state, so several searches may share it."""
 
     def start(self, study: "optuna.Study", metric: str | None) -> PruningTracker:
-        """Return what prunes the candidates of a study.
+        """Return the tracker for the candidates of a study.
 
         Parameters
         ----------
@@ -108,17 +110,17 @@ class PruningRequest:
     pruner : object
         What the user passed as ``pruner``.
     resource : str or None
-        What increases from rung to rung; None if each step is a whole fold.
+        The resource that increases from rung to rung; None if each step is a whole fold.
     factor : float
         The ratio of the amounts at two successive rungs.
     n_trials : int
     is_full_grid : bool
         Whether the space is finite and is searched in full.
     one_score_decides : bool
-        Whether it is known which score decides; it is not if ``refit`` is a callable.
+        Whether one score alone guides the search. If ``refit`` is a callable, it may choose by any score.
     tolerance : callable or None
-        From the fold scores of the best candidate to how far below its mean one may end and still be chosen. None if
-        the best mean is always chosen.
+        Takes the fold scores of the best candidate, and returns how far below its mean score a candidate may be and
+        still be chosen. None if the candidate with the best mean score is always chosen.
     """
 
     pruner: object
@@ -133,17 +135,18 @@ class PruningRequest:
     def wants_every_score(self) -> bool:
         """Whether a user of scikit-learn's searches expects every candidate's score.
 
-        So it is in a small search, in a finite space that is searched in full, and if only a callable ``refit`` knows
-        which score decides.
+        This is the case for a small search, for a finite space that is searched in full, and if a callable ``refit``
+        chooses the winner.
         """
         is_small = self.n_trials <= MAX_TRIALS_WITHOUT_PRUNING
         return is_small or self.is_full_grid or not self.one_score_decides
 
 
 def replay_folds(outcome: Outcome, state: PrunerState) -> Outcome | None:
-    """Return how a candidate that was measured fold by fold ends with a pruner state, as `PruningTracker.replay` does.
+    """Do what `PruningTracker.replay` describes, for a candidate that was measured fold by fold.
 
-    A candidate that was measured on all folds at once is returned as it is: its folds say nothing of earlier steps.
+    The outcome of a candidate that was measured on all folds at once is returned unchanged, because its folds hold only
+    the scores of the last step.
     """
     if outcome.curve:
         return outcome
@@ -155,9 +158,9 @@ def replay_folds(outcome: Outcome, state: PrunerState) -> Outcome | None:
 
 
 def replay_rungs(outcome: Outcome, state: PrunerState) -> Outcome | None:
-    """Return how a candidate that was measured rung by rung ends with a pruner state, as `PruningTracker.replay` does.
+    """Do what `PruningTracker.replay` describes, for a candidate that was measured rung by rung.
 
-    The seconds of its folds are those that were spent.
+    The folds keep the seconds that the earlier process spent, also if the candidate is stopped sooner.
     """
     curve = outcome.curve
     folds = [
@@ -173,9 +176,9 @@ def replay_rungs(outcome: Outcome, state: PrunerState) -> Outcome | None:
 
 
 def _count_steps(outcome: Outcome, state: PrunerState, steps: Sequence[Progress]) -> int | None:
-    """Return how many of the measured steps a candidate takes; None if it takes more than were measured."""
+    """Return how many of the measured steps this pruner state allows; None if it allows more than were measured."""
     was_pruned = outcome.status == Status.PRUNED
-    for progress in steps if was_pruned else steps[:-1]:  # nobody is stopped after the last step
+    for progress in steps if was_pruned else steps[:-1]:  # no candidate is stopped after its last step
         if not state.allows(progress):
             return progress.step + 1
     return None if was_pruned else len(steps)

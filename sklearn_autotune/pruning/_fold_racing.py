@@ -1,20 +1,22 @@
 """Fold racing: a candidate is stopped as soon as its first folds show that it cannot win.
 
-All candidates are measured on the same folds, so the difficulty of a fold is the same for all of them and cancels in a
-comparison. What is left is noise. Complete candidates show its size: the deviations of their fold scores from candidate
-and fold means. From a candidate's first k of n folds, its final mean is estimated as
+All candidates are measured on the same folds. So the difficulty of a fold is the same for all of them, and cancels when
+candidates are compared; only noise is left. The size of the noise is estimated from complete candidates, as the
+deviations of their fold scores from candidate means and fold means. From the first k of n folds of a candidate, its
+final mean score is estimated as
 
     mean of its k folds + (mean over all folds - mean over those k) of a reference, the average of good candidates
 
-with an error whose variance is ``noise² (1 + 1/m) (1/k - 1/n)`` for a reference of m candidates: the folds already
-measured are part of the final mean. A candidate is stopped if its mean stays below the best even with the largest error
-in its favour that the stated error rate permits. So the rate is the probability of losing one particular candidate, the
-true winner. It does not depend on how many other candidates there are.
+The error of this estimate has the variance ``noise² (1 + 1/m) (1/k - 1/n)``, where m is the number of candidates in the
+reference. It falls to 0 at k = n, because the measured folds are part of the final mean. A candidate is stopped if its
+estimated mean, plus the largest error that the error rate permits, is still below the best mean. So the error rate is
+the probability that one particular candidate, the true winner, is stopped. It does not depend on the number of other
+candidates.
 
-The noise is mostly that of the better half of the complete candidates, because bad candidates differ more from fold to
-fold. But a sampler that has converged proposes near copies of the best candidate, which hardly differ from each other,
-and a candidate from another region would be compared by their small noise. So the median candidate's noise has a part
-in the estimate, and the estimate has a lower limit that comes from the first complete candidates.
+The noise is estimated mostly from the better half of the complete candidates, because the scores of bad candidates vary
+more from fold to fold. But a converged sampler proposes near copies of the best candidate, which hardly differ from
+each other. Their noise is too small for a candidate from another region. So the estimate includes the noise of the
+median candidate, and it has a lower limit that is computed from the first complete candidates.
 
 This module does not import Optuna when it is imported, because pruner states are sent to worker processes.
 """
@@ -44,46 +46,46 @@ if TYPE_CHECKING:
 
 __all__ = ["FoldRacing", "FoldRacingRule", "FoldRacingState", "FoldRacingTracker", "select_fold_scores"]
 
-# The part of the error rate for the test after the first fold; the later tests share the rest.
+# The share of the error rate for the test after the first fold. The later tests have equal shares of the rest.
 FIRST_LOOK = 0.35
 
-# The share of complete candidates that counts as good, and how many are needed to estimate the noise.
+# The share of complete candidates that counts as good, and the number of good ones needed to estimate the noise.
 GOOD_SHARE = 0.5
 MIN_GOOD = 3
 
 # The weight of the median candidate's variance in the variance of the noise; the better half has the rest.
 MEDIAN_PART = 0.25
 
-# How many complete candidates count as the first ones; this part of their variance is the minimum for the noise.
+# The number of complete candidates that count as the first ones. This share of their variance is the lower limit.
 N_FIRST = 10
 FIRST_PART = 0.5
 
-# Relative to the scores, less than this is no noise: some candidates happen to differ by the same amount on all folds.
+# Noise below this share of the scores is rounding: on some data, candidates differ by the same amount on all folds.
 NO_NOISE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class FoldRacing:
-    """Stop candidates after the folds that suffice to show that they cannot win.
+    """Stop a candidate as soon as its first folds show that it cannot win.
 
     Parameters
     ----------
     error_rate : float, default=0.05
-        How often, at most, the candidate that would have had the best mean score may be stopped: the probability that
-        the best mean of a search is not found because of racing. Between 0 and 1; higher saves more.
+        The highest accepted probability that racing stops the candidate that would have had the best mean score.
+        Between 0 and 1. A higher rate stops more candidates and saves more time.
     n_startup_trials : int, default=3
-        How many candidates have to be complete before any is stopped; they show how noisy the folds are. If their
-        differences are the same on all folds, they show no noise, and as many have to be complete as the error rate
-        needs: ``1 / error_rate - 1``, which is 19 for 0.05.
+        The number of candidates that have to be complete before any candidate is stopped. They show how noisy the fold
+        scores are. If complete candidates differ by the same amount on all folds, there is no noise to estimate. Then
+        ``1 / error_rate - 1`` of them have to be complete, which is 19 for 0.05.
 
     Notes
     -----
-    A sequential t-test on paired differences in the spirit of Maron and Moore, "Hoeffding Races", NeurIPS 1994, and
-    Birattari et al., "A racing algorithm for configuring metaheuristics", GECCO 2002, with two differences: the
-    question is about the mean over the folds of this search, and not over all folds there could be, so that it is
-    settled when the last fold is measured; and the rate is the winner's, not that of any comparison. It assumes that
-    the deviations are about normal, and that the winner's are about as large as those of the better half of the
-    complete candidates. ``benchmarks/racing.py`` checks the rate by simulation and on real tables.
+    This is a sequential t-test on paired differences, similar to Maron and Moore, "Hoeffding Races", NeurIPS 1994, and
+    Birattari et al., "A racing algorithm for configuring metaheuristics", GECCO 2002. There are two differences. First,
+    it compares mean scores over the folds of this search, not over all possible folds. So there is no uncertainty after
+    the last fold. Second, the error rate is that of losing the winner, not that of any single comparison. The test
+    assumes that the deviations are about normal, and that those of the winner are about as large as those of the better
+    half of the complete candidates. ``benchmarks/racing.py`` checks the error rate by simulation and on real data.
 
     Examples
     --------
@@ -91,7 +93,7 @@ class FoldRacing:
     >>> from sklearn_autotune import FoldRacing
     >>> scores = np.random.RandomState(0).normal(0.80, 0.01, size=(8, 5))
     >>> state = FoldRacing(error_rate=0.05).make_state(scores)
-    >>> bool(state.min_means[0] < state.min_means[3] < scores.mean(axis=1).max())  # it rises with the folds
+    >>> bool(state.min_means[0] < state.min_means[3] < scores.mean(axis=1).max())  # it increases with the folds
     True
     """
 
@@ -99,7 +101,7 @@ class FoldRacing:
     n_startup_trials: int = 3
 
     def check(self) -> None:
-        """Raise ValueError if a parameter cannot be used."""
+        """Raise ValueError if a parameter is invalid."""
         if not isinstance(self.error_rate, Real) or not 0 < self.error_rate < 1:
             raise ValueError(f"FoldRacing's error_rate must be a number between 0 and 1, got {self.error_rate!r}.")
         if not isinstance(self.n_startup_trials, Integral) or self.n_startup_trials < 1:
@@ -115,14 +117,14 @@ class FoldRacing:
         scores : ndarray of shape (n_complete, n_folds)
             Fold scores of the complete candidates, in the order in which they were told; higher is better.
         metric : str or None, default=None
-            Which of several scores counts.
+            Which of several scores is compared; None is the first one.
         tolerance : float, default=0.0
-            How far below the best mean a candidate may end without being stopped, in units of the score.
+            How far below the best mean a candidate may be without being stopped, in units of the score.
 
         Returns
         -------
         state : PrunerState
-            One that stops nothing if there are too few candidates or folds.
+            If there are too few candidates or folds, it stops no candidate.
         """
         n_folds = scores.shape[1]
         if len(scores) < self.n_startup_trials or n_folds < 2:
@@ -147,7 +149,7 @@ class FoldRacing:
         return FoldRacingState(tuple(min_means), metric)
 
     def _make_state_without_noise(self, scores: np.ndarray, required_mean: float, metric: str | None) -> PrunerState:
-        """Make the state where the complete candidates differ by the same amount on all folds."""
+        """Make the state if the complete candidates differ by the same amount on all folds."""
         if 1 / (len(np.unique(scores, axis=0)) + 1) > self.error_rate:  # equal candidates count once
             return NoPruningState()
         reference = scores.mean(axis=0)
@@ -155,7 +157,7 @@ class FoldRacing:
         return FoldRacingState(tuple((required_mean - reference.mean() + first_means).tolist()), metric)
 
     def _get_fold_error_rate(self, k: int, n_folds: int) -> float:
-        """Return the part of the error rate for the test after fold k; the parts add up to the error rate."""
+        """Return the share of the error rate for the test after fold k; all shares add up to the error rate."""
         n_later = n_folds - 2
         if n_later == 0:
             return self.error_rate
@@ -170,8 +172,8 @@ class FoldRacingRule:
     ----------
     racing : FoldRacing
     tolerance : callable or None, default=None
-        From the fold scores of the best candidate to how far below its mean one may end and still be wanted: rules that
-        choose among candidates close to the best need these complete.
+        Takes the fold scores of the best candidate, and returns how far below its mean score a candidate may be without
+        being stopped. A ``refit`` rule that chooses among candidates close to the best needs them complete.
     """
 
     racing: FoldRacing
@@ -184,26 +186,26 @@ class FoldRacingRule:
         Raises
         ------
         ValueError
-            If the chosen one has a wrong parameter, or candidates are not measured fold by fold.
+            If the user's `FoldRacing` has an invalid parameter, or if candidates are not measured fold by fold.
         """
         if isinstance(request.pruner, FoldRacing):
             request.pruner.check()
             if request.resource is not None:
                 raise ValueError(
-                    f"FoldRacing compares candidates fold by fold, but with resource={request.resource!r} all folds "
-                    "climb together. Use pruner='auto' (successive halving), one of Optuna's pruners, or resource=None."
+                    f"FoldRacing compares candidates fold by fold, but with resource={request.resource!r} each step "
+                    "uses all folds. Use pruner='auto' (successive halving), one of Optuna's pruners, or resource=None."
                 )
             return cls(request.pruner, request.tolerance)
         is_default = request.pruner == "auto" and request.resource is None and not request.wants_every_score
         return cls(FoldRacing(), request.tolerance) if is_default else None
 
     def start(self, study: "optuna.Study", metric: str | None) -> "FoldRacingTracker":
-        """Return a tracker that knows of no candidate yet."""
+        """Return a tracker without any outcome yet."""
         return FoldRacingTracker(self.racing, metric, self.tolerance)
 
 
 def select_fold_scores(outcome: Outcome, metric: str | None) -> list[float]:
-    """Return the score of each fold that guides the search."""
+    """Return for each fold the score that guides the search."""
     return [select_score(fold.test, metric) for fold in outcome.folds]
 
 
@@ -217,9 +219,9 @@ class FoldRacingTracker:
     metric : str or None, default=None
         Which of several scores guides the search.
     tolerance : callable or None, default=None
-        As of `FoldRacingRule`.
+        As in `FoldRacingRule`.
     select_scores : callable, default=select_fold_scores
-        From an outcome and the metric to the fold scores by which candidates are compared.
+        Takes an outcome and the metric, and returns the fold scores by which candidates are compared.
     """
 
     reports_values: ClassVar[bool] = False
@@ -232,13 +234,13 @@ class FoldRacingTracker:
     state: PrunerState | None = field(default=None, init=False)
 
     def add_outcome(self, outcome: Outcome) -> None:
-        """Take into account the scores of a complete candidate."""
+        """Record the scores of a complete candidate."""
         if outcome.status == Status.COMPLETE:
             self.scores.append(self.select_scores(outcome, self.metric))
             self.state = None
 
     def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
-        """Return the state that the complete candidates give."""
+        """Return the state that follows from the complete candidates."""
         if not self.scores:
             return NoPruningState()
         if self.state is None:
@@ -257,7 +259,7 @@ class FoldRacingTracker:
         *,
         is_anew: bool,
     ) -> Outcome | None:
-        """Return the outcome as far as the candidate comes with this state."""
+        """Return the outcome up to the step at which this state stops the candidate."""
         return replay_folds(outcome, state)
 
 
@@ -268,9 +270,9 @@ class FoldRacingState:
     Attributes
     ----------
     min_means : tuple of float
-        After the first fold, after two folds, and so on; there is none for the last fold.
+        The required mean after the first fold, after two folds, and so on. After the last fold none is required.
     metric : str or None
-        Which of several scores counts.
+        Which of several scores is compared.
     is_picklable : bool
     """
 
@@ -280,7 +282,7 @@ class FoldRacingState:
 
     def allows(self, progress: Progress) -> bool:
         """Whether the candidate may go on to its next fold."""
-        # After a failed fold the others are measured too, so that the report of failures is complete.
+        # After a failed fold, the others are measured too, so that all failures can be reported.
         if progress.has_failed:
             return True
         return average_folds(progress.folds, self.metric) >= self.min_means[progress.step]
@@ -310,7 +312,8 @@ def _compute_residuals(scores: np.ndarray) -> np.ndarray:
 def _select_better_half(scores: np.ndarray) -> np.ndarray:
     """Return the better half of the candidates; equal ones, such as constant predictors, count once.
 
-    Means that differ only by rounding are equal. Otherwise the unit of the score would decide which one is in.
+    Means that differ only by rounding are treated as equal. Otherwise multiplying all scores by a constant could change
+    which candidates are selected.
     """
     distinct = np.unique(scores, axis=0)
     means = distinct.mean(axis=1)

@@ -25,7 +25,7 @@ class HalvingRule:
     Parameters
     ----------
     factor : float
-        At each rung, the best ``1 / factor`` of the candidates go on.
+        At each rung, the best ``1 / factor`` of the candidates go on to the next rung.
     """
 
     factor: float
@@ -36,7 +36,7 @@ class HalvingRule:
         return cls(request.factor) if request.pruner == "auto" and request.resource is not None else None
 
     def start(self, study: "optuna.Study", metric: str | None) -> "HalvingTracker":
-        """Return a tracker that knows of no candidate yet."""
+        """Return a tracker without any outcome yet."""
         return HalvingTracker(self.factor, metric)
 
 
@@ -44,8 +44,9 @@ class HalvingRule:
 class HalvingTracker:
     """Collects the mean scores at each rung, and makes the state for the next candidate.
 
-    The asynchronous rule of Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020: a candidate
-    goes on if it is among the best ``1 / factor`` of those that have reached its rung, including itself.
+    This is the asynchronous rule of Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020: a
+    candidate goes on if it is among the best ``1 / factor`` of the candidates that have reached this rung, itself
+    included.
 
     Parameters
     ----------
@@ -68,11 +69,11 @@ class HalvingTracker:
     scores: dict[int, list[float]] = field(default_factory=dict)
 
     def add_outcome(self, outcome: Outcome) -> None:
-        """Take into account the rungs that a candidate has reached; the one at which it failed is the last."""
+        """Record the scores at the rungs that a candidate has reached, except the rung at which it failed."""
         self.add_curve(outcome.curve[:-1] if outcome.status == Status.FAILED else outcome.curve)
 
     def make_pruner_state(self, trial: "optuna.Trial") -> "HalvingState":
-        """Return the state that the candidates at each rung so far give."""
+        """Return the state that follows from the candidates that have reached each rung so far."""
         return self.make_state()
 
     def replay(
@@ -84,7 +85,7 @@ class HalvingTracker:
         *,
         is_anew: bool,
     ) -> Outcome | None:
-        """Return the outcome as far as the candidate climbs with this state."""
+        """Return the outcome up to the rung at which this state stops the candidate."""
         return replay_rungs(outcome, state)
 
     def add_curve(self, curve: Sequence[Rung]) -> None:
@@ -100,21 +101,21 @@ class HalvingTracker:
         return HalvingState(min_means, self.metric)
 
     def _compute_min_mean(self, means: Sequence[float]) -> float:
-        """Return the lowest mean that stays in the best share when one more candidate reaches the rung."""
+        """Return the lowest mean score that is still in the best share when one more candidate reaches the rung."""
         n_promoted = max(1, int((len(means) + 1) // self.factor))
         return sorted(means, reverse=True)[n_promoted - 1]
 
 
 @dataclass(frozen=True, slots=True)
 class HalvingState:
-    """The mean score that a candidate has to reach at each rung; it is fixed when the candidate is asked.
+    """The mean score that a candidate has to reach at each rung; it is fixed when Optuna proposes the candidate.
 
     Attributes
     ----------
     min_means : mapping of int to float
-        From the resource amount of a rung to the mean score over the folds that is required there.
+        For the resource amount of each rung, the required mean score over the folds.
     metric : str or None
-        Which of several scores counts.
+        Which of several scores is compared.
     is_picklable : bool
     """
 

@@ -15,11 +15,11 @@ __all__ = ["NoPruningRule", "NoPruningTracker"]
 
 @dataclass(frozen=True, slots=True)
 class NoPruningRule:
-    """Lets every candidate run in full."""
+    """Measures every candidate in full."""
 
     @classmethod
     def accept(cls, request: PruningRequest) -> "NoPruningRule":
-        """Return the rule, whatever is requested: it is the last one that is asked."""
+        """Return the rule for every request; `choose_rule` asks this class last."""
         return cls()
 
     def start(self, study: "optuna.Study", metric: str | None) -> "NoPruningTracker":

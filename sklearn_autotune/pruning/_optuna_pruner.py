@@ -1,6 +1,6 @@
 """Pruning by one of Optuna's pruners.
 
-Optuna is imported only where it is used: whatever is in this folder may be imported by worker processes.
+Optuna is imported only inside functions, because worker processes may import this folder.
 """
 
 import copy
@@ -32,10 +32,10 @@ __all__ = ["OptunaPrunerRule", "OptunaPrunerState", "OptunaPrunerTracker", "list
 def list_values(
     pruner: "optuna.pruners.BasePruner", folds: Sequence[FoldScore], curve: Sequence[Rung], metric: str | None
 ) -> dict[int, float]:
-    """Return what a pruner is told of a candidate, by step.
+    """Return the values of a candidate that are reported to a pruner, by step.
 
-    Optuna's documentation asks for each instance's own score with `WilcoxonPruner`, which compares two candidates on
-    the same instances, and for values that approach the final one with any other pruner.
+    `WilcoxonPruner` compares two candidates on the same instances, so Optuna's documentation asks to report each
+    instance's own score. To any other pruner, values are reported that approach the final one.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def list_values(
     Returns
     -------
     values : dict of int to float
-        For `WilcoxonPruner` the score of each fold, of all rungs, numbered from 0. For any other pruner the mean of the
-        folds so far, by the number of the fold, from 0; or the mean of each rung, by its amount of the resource. What
-        comes after a failed fold is left out, and so is a rung without a score.
+        For `WilcoxonPruner`: the score of each fold, or of each fold at each rung, numbered from 0. For any other
+        pruner: the mean over the folds so far, by the number of the latest fold, from 0; with rungs, the mean of each
+        rung, by its amount of the resource. Values after a failed fold are omitted, and so are rungs without a score.
     """
     if _compares_instances(pruner):
         measured = [score for rung in curve for score in rung.test] or [fold.test for fold in folds]
@@ -67,7 +67,7 @@ def list_values(
 
 
 def _compares_instances(pruner: "optuna.pruners.BasePruner") -> bool:
-    """Whether a pruner pairs the values of two candidates, step by step."""
+    """Whether a pruner compares two candidates by pairing their values at each step."""
     from optuna.pruners import WilcoxonPruner
 
     from sklearn_autotune._compat.optuna import skip_patience
@@ -75,30 +75,30 @@ def _compares_instances(pruner: "optuna.pruners.BasePruner") -> bool:
     return isinstance(skip_patience(pruner), WilcoxonPruner)
 
 
-# The name of every study that a pruner sees. Hyperband chooses a trial's bracket by a hash of the study's name and the
-# trial's number; which candidates are stopped must not depend on what the study is called.
+# Every study that a pruner reads has this name. Hyperband chooses a trial's bracket by a hash of the study's name and
+# the trial's number, but the name must not change which candidates are stopped.
 SNAPSHOT_NAME = "sklearn_autotune"
 
 
 @dataclass(frozen=True, slots=True)
 class OptunaPrunerRule:
-    """Prunes by the pruner that the study has."""
+    """Prunes by the study's own pruner."""
 
     @classmethod
     def accept(cls, request: PruningRequest) -> "OptunaPrunerRule | None":
-        """Return the rule if the user has chosen a pruner of Optuna's that can stop a candidate."""
+        """Return the rule if the user has chosen an Optuna pruner other than `NopPruner`."""
         from optuna.pruners import BasePruner, NopPruner
 
         is_accepted = isinstance(request.pruner, BasePruner) and not isinstance(request.pruner, NopPruner)
         return cls() if is_accepted else None
 
     def start(self, study: "optuna.Study", metric: str | None) -> "OptunaPrunerTracker":
-        """Return a tracker that asks the study's pruner."""
+        """Return a tracker that uses the study's pruner."""
         return OptunaPrunerTracker(study, metric)
 
 
 class OptunaPrunerTracker:
-    """Makes states with the study's pruner, and the trials that the study holds when the candidate is asked."""
+    """Makes states from the study's pruner and the study's trials at the time when the candidate is proposed."""
 
     reports_values = True
 
@@ -107,10 +107,10 @@ class OptunaPrunerTracker:
         self.metric = metric
 
     def add_outcome(self, outcome: Outcome) -> None:
-        """Do nothing: the pruner reads the study itself."""
+        """Do nothing, because the pruner reads the study itself."""
 
     def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
-        """Return a state with the pruner, and the trials that the study holds now."""
+        """Return a state with the study's pruner and its present trials."""
         return OptunaPrunerState(self.study, trial, self.metric)
 
     def replay(
@@ -122,10 +122,11 @@ class OptunaPrunerTracker:
         *,
         is_anew: bool,
     ) -> Outcome | None:
-        """Return the outcome as it is, and leave on the trial what reporting to the pruner has left there.
+        """Return the outcome unchanged, and copy to the trial what the earlier process's pruner wrote to it.
 
-        That is what was reported, and attributes by which some pruners remember who has reached which rung. A pruner of
-        the user's own might decide otherwise if it were asked again; so any is asked only if the study differs.
+        These are the reported values, and system attributes in which some pruners record the rungs that a trial has
+        reached. A user's own pruner might decide differently if it were asked again. So a pruner is asked again only if
+        the study differs from the earlier one.
         """
         from sklearn_autotune._compat.optuna import set_system_attributes
 
@@ -142,8 +143,9 @@ class OptunaPrunerTracker:
 class OptunaPrunerState:
     """Decides by one of Optuna's pruners, from the trials that had been told when the state was made.
 
-    It reports what `list_values` says. It has to stay with the study. The pruner is a copy, because some pruners
-    remember the first trials they see, and which trial they see first depends on timing.
+    It reports the values that `list_values` returns. It has to stay in the search's process. It uses a copy of the
+    pruner, because some pruners store what they read from the first trials, and which trials come first depends on
+    timing.
     """
 
     is_picklable = False
@@ -169,11 +171,11 @@ class OptunaPrunerState:
 
     def allows(self, progress: Progress) -> bool:
         """Whether the pruner lets the candidate go on."""
-        if progress.has_failed:  # let the rest be measured, so that the report of failures is complete
+        if progress.has_failed:  # the other folds are measured too, so that all failures can be reported
             return True
         values = list_values(self.trial.study.pruner, progress.folds, progress.curve, self.metric)
         steps = [step for step in values if step not in self.allowed_steps]
-        if not steps:  # measured again, because the earlier process measured no further
+        if not steps:  # a resumed candidate that is measured again: these steps were allowed before
             return True
         for step in steps:
             self.trial.report(values[step], step)
@@ -184,9 +186,9 @@ class OptunaPrunerState:
 
 
 class _StorageSnapshot:
-    """Shows one study of a storage, by any name, and some of its trials.
+    """A storage with one study, which any name finds, and only the visible trials of this study.
 
-    Pruners may make studies of their own on it.
+    Some pruners create further study objects on this storage.
     """
 
     def __init__(self, storage: Any, study_id: int, visible: frozenset[int]) -> None:
@@ -198,7 +200,7 @@ class _StorageSnapshot:
         return getattr(self._storage, name)
 
     def get_study_id_from_name(self, study_name: str) -> int:
-        """Return the study's id, whatever name is asked for."""
+        """Return the study's id for any name."""
         return self._study_id
 
     def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> "list[FrozenTrial]":

@@ -1,27 +1,29 @@
 """One HTML file that says what came out of a search or a comparison; nothing in it is loaded from elsewhere."""
 
+import inspect
 import platform
-import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from scipy.stats.distributions import rv_frozen
 
 from sklearn_autotune import plotting
-from sklearn_autotune._compat.html import format_parameters, format_value
+from sklearn_autotune._compat.html import format_parameters, format_value, shorten_names
 from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.optional import get_versions
-from sklearn_autotune._compat.types import Estimator, FittedSearch
+from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._summary import summarize
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.export._export_code import export_code, write_constructor
+from sklearn_autotune.plotting._style import STATUS_NAMES, shorten
 from sklearn_autotune.report import _html as html
-from sklearn_autotune.space._dimensions import make_value_key
+from sklearn_autotune.search._base_search import get_fold_sizes
 
 __all__ = ["write_report"]
 
@@ -40,12 +42,15 @@ VERSIONED_PACKAGES = (
 # Longer tables are cut: the best come first.
 MAX_ROWS = 200
 
+MAX_CLASSES_LENGTH = 80  # of the names of the classes together
+
 # What is drawn of a search: the display, and what is written below it.
 FIGURES: tuple[tuple[str, Any, str], ...] = (
     (
         "History",
         plotting.OptimizationHistoryDisplay,
-        "Score of each candidate as it came, and the best so far. Candidates stopped early stand at what was measured.",
+        "Scores of the complete candidates in order, and the best so far. The other candidates have no score that "
+        "could be compared; they are in the grey band.",
     ),
     (
         "Leaderboard",
@@ -61,11 +66,11 @@ FIGURES: tuple[tuple[str, Any, str], ...] = (
     (
         "Learning curves",
         plotting.LearningCurvesDisplay,
-        "Mean score against what candidates had been given, and where they were stopped.",
+        "Mean over the folds against what candidates had been given, and where they were stopped.",
     ),
-    ("Importance", plotting.ParameterImportanceDisplay, "Which parameters the best candidates hang on, by PED-ANOVA."),
-    ("Parameters", plotting.SliceDisplay, "Score of the complete candidates against one parameter at a time."),
-    ("Pair", plotting.ContourDisplay, "Score over two parameters, interpolated between the complete candidates."),
+    ("Importance", plotting.ParameterImportanceDisplay, "How much each parameter matters for the score, by PED-ANOVA."),
+    ("Parameters", plotting.SliceDisplay, "Complete candidates against one parameter at a time."),
+    ("Pair", plotting.ContourDisplay, "Two parameters, interpolated between the complete candidates."),
     (
         "Candidates",
         plotting.ParallelCoordinatesDisplay,
@@ -80,8 +85,9 @@ def write_report(
 ) -> Path:
     """Write a report of a fitted search, or of a comparison, to one HTML file.
 
-    The file needs no network, no scripts and no other file: pictures lie in it. It holds the summary in words, the
-    winner and the code that makes it, figures, tables of candidates and failures, settings, and the versions used.
+    The file needs no network and no other file, and runs no scripts. It holds the metric and the size of the data, the
+    summary in words, the winner and the code that makes it, figures, tables of candidates and failures, settings, and
+    the versions used.
 
     Parameters
     ----------
@@ -92,8 +98,7 @@ def write_report(
     title : str, default=None
         None is made from the kind of search.
     code : str, default=None
-        Code that makes the winner, to be shown. None spells the winner with the parameters that are not
-        the default.
+        Code that makes the winner, to be shown. None writes it, as `export_code` does.
 
     Returns
     -------
@@ -102,7 +107,7 @@ def write_report(
     Raises
     ------
     ValueError
-        If the source is no fitted search and no comparison.
+        If the source is neither a fitted search nor a comparison.
     ImportError
         If matplotlib is missing.
 
@@ -140,6 +145,7 @@ def write_report(
 def _render_search(search: FittedSearch, code: str | None) -> Iterator[str]:
     trial_table = read_trial_table(search)
     summary = summarize(search)
+    yield html.render_terms(_make_overview(search, trial_table))
     yield html.render_heading("What happened")
     yield html.render_paragraphs(summary.sentences)
     if summary.next_steps:
@@ -150,7 +156,44 @@ def _render_search(search: FittedSearch, code: str | None) -> Iterator[str]:
     yield from _render_candidates(trial_table)
     yield from _render_failures(trial_table)
     yield html.render_heading("Settings")
-    yield html.render_terms({name: format_value(value) for name, value in search.get_params(deep=False).items()})
+    yield from _render_settings(search)
+
+
+def _make_overview(search: FittedSearch, trial_table: TrialTable) -> dict[str, str]:
+    """Return what a reader has to know before anything else: the metric, the score, and the size of the data."""
+    metric = trial_table.described_metric
+    overview = {"metric": f"{metric.label} ({metric.direction})"}
+    score = getattr(search, "best_score_", None)
+    if score is None and trial_table.best is not None:
+        score = trial_table.score[trial_table.best]
+    if score is not None and np.isfinite(score):
+        overview["best score"] = metric.format(score)
+    overview |= _describe_data(search)
+    counts = {status: len(trial_table.find_by_status(status)) for status in dict.fromkeys(trial_table.status.tolist())}
+    parts = [f"{n} {STATUS_NAMES.get(status, status)}" for status, n in counts.items()]
+    return overview | {"candidates": f"{len(trial_table)}: {', '.join(parts)}"}
+
+
+def _describe_data(search: FittedSearch) -> dict[str, str]:
+    """Return the size of the data and of the folds, as far as the search tells."""
+    n_folds, fold_sizes = getattr(search, "n_splits_", None), get_fold_sizes(search)
+    n_columns, classes = getattr(search, "n_features_in_", None), getattr(search, "classes_", None)
+    sizes = [] if fold_sizes is None else [f"{fold_sizes.sum(axis=1).max():,} rows"]
+    sizes += [] if n_columns is None else [f"{n_columns:,} columns"]
+    described = {"data": " × ".join(sizes)} if sizes else {}
+    if classes is not None and not isinstance(classes, list):  # of several targets it is a list
+        described["classes"] = f"{len(classes)}: {shorten(', '.join(map(str, classes)), MAX_CLASSES_LENGTH)}"
+    if n_folds is not None:
+        described["folds"] = str(n_folds)
+    if fold_sizes is not None:
+        (low_train, low_test), (high_train, high_test) = fold_sizes.min(axis=0), fold_sizes.max(axis=0)
+        training, test = _format_range(low_train, high_train), _format_range(low_test, high_test)
+        described["folds"] = f"{len(fold_sizes)}, each of {training} training rows and {test} test rows"
+    return described
+
+
+def _format_range(low: int, high: int) -> str:
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _render_winner(search: FittedSearch, trial_table: TrialTable, code: str | None) -> Iterator[str]:
@@ -164,85 +207,30 @@ def _render_winner(search: FittedSearch, trial_table: TrialTable, code: str | No
     if weights:
         yield html.render_heading("The blend", 3)
         yield html.render_terms({name: float(weight) for name, weight in weights.items()})
+    yield from _render_code(search, code)
+
+
+def _render_code(search: FittedSearch, code: str | None) -> Iterator[str]:
+    """Show code that makes the winner: a few lines, or a script; where neither can be written, say what to do."""
     yield html.render_heading("Code", 3)
-    code = code or _make_winner_code(search)
-    if code is None:
-        yield html.render_paragraphs(
-            ["A few lines cannot spell it. Keep it as it is: joblib.dump(search.best_estimator_, 'model.joblib')."]
-        )
+    if code is not None:
+        yield html.render_paragraphs(["This code makes the winner:"])
+        yield html.render_code(code)
         return
-    yield html.render_paragraphs(["This makes the winner, not fitted:"])
-    yield html.render_code(code)
-
-
-def _make_winner_code(search: FittedSearch) -> str | None:
-    """Spell the winner with the imports it needs, or return None if a part of it has no ``repr`` that makes it."""
-    fitted = getattr(search, "best_estimator_", None)
-    if fitted is None or hasattr(search, "blend_weights_"):
-        return None
-    model = clone(fitted)
-    parts = [model, *model.get_params(deep=True).values()]
-    kinds = {type(part) for part in parts if hasattr(part, "get_params") and not isinstance(part, type)}
-    public_modules = {kind: _find_public_module(kind) for kind in kinds}
-    if None in public_modules.values():  # a class that was made inside a function cannot be imported
-        return None
-    lines = {f"from {public_module} import {kind.__name__}" for kind, public_module in public_modules.items()}
-    code_of_model = _write_value(model)
-    if re.search(r"\bnan\b", code_of_model):
-        lines.add("from numpy import nan")
-    if "array(" in code_of_model:
-        lines.add("from numpy import array")
-    code = "\n".join([*sorted(lines), "", f"model = {code_of_model}"])
     try:
-        compile(code, "<report>", "exec")
-    except SyntaxError:  # as of functions
-        return None
-    return code
-
-
-def _write_value(value: Any, indent: int = 0) -> str:
-    """Return a value as Python code; of estimators the parameters that are not the default, however many there are."""
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        changed = _find_changed_params(value)
-        inside = [f"{name}={_write_value(one, indent + 4)}" for name, one in changed.items()]
-        return _write_bracketed(f"{type(value).__name__}(", inside, ")", indent)
-    if type(value) in (list, tuple):
-        inside = [_write_value(one, indent + 4) for one in value]
-        opening, closing = ("[", "]") if isinstance(value, list) else ("(", ",)" if len(value) == 1 else ")")
-        return _write_bracketed(opening, inside, closing, indent)
-    return repr(value.item() if isinstance(value, np.generic) else value)
-
-
-def _write_bracketed(opening: str, inside: list[str], closing: str, indent: int) -> str:
-    """Write on one line if it fits, else one item a line."""
-    line = opening + ", ".join(inside) + closing
-    if len(line) + indent <= 100 and "\n" not in line:
-        return line
-    margin = " " * (indent + 4)
-    return "\n".join([opening, *(f"{margin}{one}," for one in inside), " " * indent + closing.lstrip(",")])
-
-
-def _find_changed_params(model: Estimator) -> dict[str, Any]:
-    params = model.get_params(deep=False)
-    try:
-        defaults = type(model)().get_params(deep=False)
-    except TypeError:  # some parameters have no default
-        return params
-    return {name: one for name, one in params.items() if make_value_key(one) != make_value_key(defaults.get(name))}
-
-
-def _find_public_module(kind: type) -> str | None:
-    """Return where a class is imported from: the first part of its module's path that has it; None if none has."""
-    parts = kind.__module__.split(".")
-    public_modules = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
-    return next(
-        (
-            public_module
-            for public_module in public_modules
-            if getattr(sys.modules.get(public_module), kind.__name__, None) is kind
-        ),
-        None,
-    )
+        code = write_constructor(search)
+        script = None if code is not None else export_code(search)
+    except ValueError as error:
+        yield html.render_paragraphs([f"No code can be written: {error}", "The fitted model itself can be stored:"])
+        yield html.render_code("import joblib\n\njoblib.dump(search.best_estimator_, 'model.joblib')")
+        return
+    if code is not None:
+        yield html.render_paragraphs(["This makes the winner, not yet fitted:"])
+        yield html.render_code(code)
+        yield html.render_paragraphs(["export_code(search), of sklearn_autotune.export, writes a script that fits it."])
+    if script is not None:
+        yield html.render_paragraphs(["This script, which export_code(search) wrote, makes the model and fits it:"])
+        yield html.render_details(f"{len(script.splitlines())} lines of Python", html.render_code(script))
 
 
 def _render_figures(search: FittedSearch) -> Iterator[str]:
@@ -264,26 +252,45 @@ def _render_candidates(trial_table: TrialTable) -> Iterator[str]:
     yield html.render_heading("Candidates")
     leading = trial_table.find_leading(len(trial_table)).tolist()
     order = leading + [index for index in range(len(trial_table)) if index not in set(leading)]
+    metric = trial_table.described_metric
     folds = trial_table.fold_scores
     spread = np.array([row[np.isfinite(row)].std() if np.isfinite(row).any() else np.nan for row in folds])
-    rows = [
-        {
-            "trial": trial_table.number[index],
-            "status": trial_table.status[index],
-            f"mean {trial_table.metric}": trial_table.partial_score[index],
-            "std": spread[index],
-            "folds": trial_table.n_folds[index],
-            "seconds": trial_table.seconds[index],
-            "parameters": format_parameters(trial_table.params[index]),
-        }
-        for index in order[:MAX_ROWS]
-    ]
-    yield html.render_table(rows)
+    short_names = shorten_names(trial_table.select_param_names())
+    has_partial = bool((np.isnan(trial_table.score) & np.isfinite(trial_table.partial_score)).any())
+    rows = []
+    for index in order[:MAX_ROWS]:
+        score, partial = (metric.sign * one[index] for one in (trial_table.score, trial_table.partial_score))
+        rows.append(
+            {
+                "candidate": _name_candidate(trial_table, index),
+                "status": STATUS_NAMES.get(trial_table.status[index], trial_table.status[index]),
+                metric.label: score,
+                **({"until stopped": partial if np.isnan(score) else None} if has_partial else {}),
+                "std": spread[index],
+                "folds": trial_table.n_folds[index],
+                "seconds": trial_table.seconds[index],
+                "parameters": _format_shortened(trial_table.params[index], short_names),
+            }
+        )
+    yield html.render_table(rows, verbatim=[metric.label], has_names_in_cells=True)
     if len(order) > MAX_ROWS:
         yield html.render_paragraphs([f"… and {len(order) - MAX_ROWS} more."], "aside")
-    yield html.render_paragraphs(
-        ["The winner comes first. Of candidates that were stopped, the mean is of what was measured."]
-    )
+    notes = [
+        f"The winner comes first. Numbers of candidates are rows of cv_results_. {metric.label} is the mean over the "
+        f"folds, and std the standard deviation over them; {metric.direction}."
+    ]
+    if has_partial:
+        notes.append(
+            "Candidates that were stopped early were measured on a part of the folds, or with less of the resource. "
+            'Their means, "until stopped", cannot be compared with the others.'
+        )
+    yield html.render_paragraphs(notes, "aside")
+
+
+def _name_candidate(trial_table: TrialTable, index: int) -> str | int:
+    """Return the row in ``cv_results_``; a candidate that was cut by a time limit has none."""
+    row = int(trial_table.row[index])
+    return row if row >= 0 else "–"
 
 
 def _render_failures(trial_table: TrialTable) -> Iterator[str]:
@@ -293,38 +300,74 @@ def _render_failures(trial_table: TrialTable) -> Iterator[str]:
     yield html.render_heading("Failures")
     by_error: dict[str, list[int]] = {}
     for index in failed:
-        by_error.setdefault(trial_table.error[index] or "no error was recorded", []).append(
-            int(trial_table.number[index])
-        )
+        by_error.setdefault(trial_table.error[index] or "no error was recorded", []).append(int(trial_table.row[index]))
     for error, numbers in by_error.items():
         shown = ", ".join(str(number) for number in numbers[:20]) + (" …" if len(numbers) > 20 else "")
         line = extract_last_line(error)
-        yield html.render_details(f"{len(numbers)} × {line} (trials {shown})", html.render_code(error))
+        yield html.render_details(f"{len(numbers)} × {line} (candidates {shown})", html.render_code(error))
+
+
+def _render_settings(search: FittedSearch) -> Iterator[str]:
+    """Show the parameters that somebody has set, and the others where they are asked for."""
+    settings = {name: _format_setting(value) for name, value in search.get_params(deep=False).items()}
+    defaults = {
+        name: _format_setting(one.default)
+        for name, one in inspect.signature(type(search)).parameters.items()
+        if one.default is not one.empty
+    }
+    changed = {name: text for name, text in settings.items() if text != defaults.get(name)}
+    rest = {name: text for name, text in settings.items() if name not in changed}
+    if changed:
+        yield html.render_terms(changed)
+    if rest:
+        yield html.render_details(f"{len(rest)} parameters have their default values", html.render_terms(rest))
 
 
 # -- a comparison ------------------------------------------------------------------------------------------------------
 
 
 def _render_comparison(comparison: Comparison) -> Iterator[str]:
+    metric = Metric(comparison.metric)
+    is_same = all(_measures_itself(row) for row in comparison.rows)
+    yield html.render_terms(
+        {
+            "metric": f"{metric.label} ({metric.direction})",
+            "outer folds": f"{comparison.n_folds} ({comparison.test_over_train:.2g} test rows for each training row)",
+            "methods": len(comparison.names) - len(comparison.baselines),
+            "baselines": ", ".join(comparison.baselines) or "none",
+        }
+    )
     yield html.render_heading("What can be said")
+    yield html.render_paragraphs([comparison.verdict()])
+    yield from _render_methods(comparison, metric, is_same=is_same)
+    yield from _render_outer_folds(comparison, metric, is_same=is_same)
+
+
+def _render_methods(comparison: Comparison, metric: Metric, *, is_same: bool) -> Iterator[str]:
+    yield html.render_heading("Methods")
+    yield _render_scores(_to_rows(comparison.summary), metric, is_same=is_same)
+    inner = (
+        f"The inner {metric.label} is what a search measured on its own folds"
+        if is_same
+        else "The inner score is what a search measured on its own folds by its own metric, higher values being better"
+    )
     yield html.render_paragraphs(
         [
-            comparison.verdict(),
-            f"{len(comparison.names)} methods on {comparison.n_folds} outer folds, by {comparison.metric}; "
-            f"baselines: {', '.join(comparison.baselines) or 'none'}.",
-        ]
+            f"{metric.label} is the mean over the outer folds, {metric.direction}, with the ends of its "
+            f"{comparison.confidence:.0%} interval. {inner}; the optimism is by how much it is better than the same "
+            "metric on the held-out rows."
+        ],
+        "aside",
     )
-    yield html.render_heading("Methods")
-    yield html.render_table(_to_rows(comparison.summary))
     drawings: list[tuple[Callable[..., Any], str]] = [
         (
             plotting.ComparisonDisplay.from_comparison,
-            "Held-out scores with intervals, and seconds of fitting. Methods with filled marks cannot be told from the "
-            "best.",
+            f"Held-out {metric.label} with intervals, and seconds of fitting. Methods with filled marks cannot be told "
+            "from the best.",
         )
     ]
     if comparison.anytime:
-        caption = "Best inner score so far against seconds, mean over the outer folds."
+        caption = f"Best inner {metric.label} so far against seconds, mean over the outer folds."
         drawings.append((plotting.AnytimeDisplay.from_comparison, caption))
     for draw, caption in drawings:
         yield html.render_figure(draw(comparison).figure_, caption, caption)
@@ -332,20 +375,55 @@ def _render_comparison(comparison: Comparison) -> Iterator[str]:
         yield html.render_heading("Differences")
         first = comparison.summary["method"][0]
         yield html.render_paragraphs(
-            [f"How much better {first} is than each other, fold by fold. All intervals hold at once."]
+            [
+                f"By how much {metric.label} of {first} is better than that of each other method, fold by fold. All "
+                "intervals hold at once."
+            ]
         )
-        yield html.render_table(_to_rows(comparison.differences))
+        yield html.render_table(_to_rows(comparison.differences), has_names_in_cells=True)
+
+
+def _render_outer_folds(comparison: Comparison, metric: Metric, *, is_same: bool) -> Iterator[str]:
     yield html.render_heading("Folds")
     left_out_columns = ("error", "trace", "best_params")
     rows = [{name: value for name, value in row.items() if name not in left_out_columns} for row in comparison.rows]
-    parameters = [{"best parameters": _format_best_params(row["best_params"])} for row in comparison.rows]
-    yield html.render_table([row | more for row, more in zip(rows, parameters, strict=True)][:MAX_ROWS])
+    for row, folds_row in zip(rows, comparison.rows, strict=True):
+        row["best parameters"] = _format_best_params(folds_row["best_params"])
+    yield _render_scores(rows[:MAX_ROWS], metric, is_same=is_same)
     errors = [row for row in comparison.rows if row["error"] is not None]
     if errors:
         yield html.render_heading("Failures")
     for row in errors:
         line = extract_last_line(row["error"])
         yield html.render_details(f"{row['method']}, fold {row['fold']}: {line}", html.render_code(row["error"]))
+
+
+def _measures_itself(row: Mapping[str, Any]) -> bool:
+    """Whether a search's own metric is that of the comparison: then both give the same held-out score."""
+    return row["own_score"] is None or bool(np.isclose(row["own_score"], row["score"], equal_nan=True))
+
+
+def _render_scores(rows: Sequence[Mapping[str, Any]], metric: Metric, *, is_same: bool) -> str:
+    """Return rows of a comparison with the metric's name, and a loss with its own sign.
+
+    A search's own scores are shown in the same way if all searches go by the same metric as the comparison.
+    """
+    names = {"score": f"held-out {metric.label}", "own_score": "held-out score, own metric"}
+    signed = ["score", "low", "high"]
+    if is_same:
+        names["inner_score"] = f"inner {metric.label}"
+        signed.append("inner_score")
+    shown = []
+    for row in rows:
+        ends = {"low": row["high"], "high": row["low"]} if metric.is_loss and "low" in row else {}
+        shown.append(
+            {
+                names.get(name, name): metric.sign * value if name in signed and value is not None else value
+                for name, value in (dict(row) | ends).items()
+                if not (is_same and name == "own_score")
+            }
+        )
+    return html.render_table(shown, verbatim=names.values(), has_names_in_cells=True)
 
 
 def _to_rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
@@ -366,3 +444,20 @@ def _format_best_params(params: object) -> str | None:
     if isinstance(params, Mapping):
         return format_parameters(params)
     return None if params is None else format_value(params)
+
+
+def _format_shortened(params: Mapping[str, Any], short_names: Mapping[str, str]) -> str:
+    return format_parameters({short_names[name]: value for name, value in params.items()})
+
+
+def _format_setting(value: object) -> str:
+    """Return a value as Python writes it, and SciPy's distributions by their names and arguments."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{format_value(name)}: {_format_setting(one)}" for name, one in value.items()) + "}"
+    if type(value) is list:
+        return f"[{', '.join(_format_setting(one) for one in value)}]"
+    if isinstance(value, rv_frozen):
+        arguments = [format_value(one) for one in value.args]
+        arguments += [f"{name}={format_value(one)}" for name, one in value.kwds.items()]
+        return f"{value.dist.name}({', '.join(arguments)})"
+    return format_value(value)

@@ -2,24 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 from sklearn.metrics import get_scorer_names
 
-from sklearn_autotune._compat.messages import suggest_name
+from sklearn_autotune._compat.optional import format_install_command
 from sklearn_autotune._compat.urls import redact_text, redact_url
+from sklearn_autotune.evaluation._scorer_names import suggest_scorer
 from sklearn_autotune.families import FAMILIES
 from sklearn_autotune.families._chosen import find_family, suggest_family
+from sklearn_autotune.runner._paths import explain_missing
+from sklearn_autotune.runner._problems import describe_problem
 from sklearn_autotune.runner._yaml import YAMLFileError, parse_yaml, read_text
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 __all__ = [
     "Compare",
@@ -44,7 +43,6 @@ MODEL_TYPES = ("auto", *(family.name for family in FAMILIES if family.name != "b
 LATER_SECTIONS = ("compare", "tracking")
 
 MAX_PROBLEMS = 20  # in a message
-MAX_LENGTH = 200  # of a value in a message
 MAX_SECONDS = 1e9  # thirty years; waiting for much longer overflows
 
 
@@ -227,7 +225,7 @@ class Config(StrictModel):
         if self.resume and self.storage is None:
             raise ValueError("resume: true needs storage, the file that keeps the trials")
         if self.scoring is not None and self.scoring not in get_scorer_names():
-            raise ValueError(f"scoring: {self.scoring!r} is not known{suggest_name(self.scoring, get_scorer_names())}")
+            raise ValueError(f"scoring: {self.scoring!r} is not known{suggest_scorer(self.scoring)}")
         if self.validation is not None and "holdout" in self.model_fields_set:
             raise ValueError("validation: this file is the hold-out, so there can be no holdout: beside it")
         family = next((family for family in FAMILIES if family.name == self.model_type), None)
@@ -236,9 +234,9 @@ class Config(StrictModel):
         if family is not None and family.package is not None and find_spec(family.package) is None:
             raise ValueError(f"model_type: {self.model_type} needs {family.package}: pip install {family.package}")
         if self.output.model == "skops" and find_spec("skops") is None:
-            raise ValueError("output.model: skops needs skops: pip install 'sklearn-autotune[skops]'")
+            raise ValueError(f"output.model: skops needs skops: {format_install_command('skops')}")
         if self.output.report and find_spec("matplotlib") is None:
-            raise ValueError("output.report: true needs matplotlib: pip install 'sklearn-autotune[plot]'")
+            raise ValueError(f"output.report: true needs matplotlib: {format_install_command('plot')}")
         if self.target in self.drop:
             raise ValueError(f"drop: {self.target!r} is the target")
         return self
@@ -309,7 +307,12 @@ def read_config_text(path: Path) -> str:
     try:
         return read_text(path)
     except YAMLFileError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        hint = "" if path.exists() else explain_missing(path, _is_yaml_file)
+        raise ConfigError(f"{path}: {error}{hint}") from None
+
+
+def _is_yaml_file(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml") and path.is_file()
 
 
 def parse_config(text: str, path: Path) -> Config:
@@ -327,12 +330,14 @@ def parse_config(text: str, path: Path) -> Config:
         raise ConfigError(f"{path}{line}: {error}") from None
     content = document.content
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: a configuration is a list of 'key: value' lines; '… init' writes an example")
+        raise ConfigError(
+            f"{path}: a configuration is a list of 'key: value' lines; the command init writes an example"
+        )
     try:
         return Config.model_validate(content)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        problems = [_describe_problem(path, content, document.lines, each) for each in errors[:MAX_PROBLEMS]]
+        problems = [describe_problem(path, content, document.lines, each, _list_keys) for each in errors[:MAX_PROBLEMS]]
         if len(errors) > MAX_PROBLEMS:
             problems.append(f"{path}: and {len(errors) - MAX_PROBLEMS} more")
         raise ConfigError(redact_text("\n".join(dict.fromkeys(problems)))) from None
@@ -371,59 +376,13 @@ def redact_config_text(text: str, config: Config) -> str:
     return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
 
 
-# -- messages ----------------------------------------------------------------------------------------------------------
-
-
-def _describe_problem(
-    path: Path, loaded: Mapping[str, Any], lines: Mapping[tuple[Any, ...], int], error: "ErrorDetails"
-) -> str:
-    """Return a message that says what is wrong, and on which line."""
-    key_path = _find_key_path(error["loc"], loaded, is_missing=error["type"] == "missing")
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        known = list(_list_keys(key_path[:-1]))
-        message = f"unknown key{suggest_name(str(key_path[-1]), known)}"
-    elif error["type"] == "missing":
-        message = "this key is needed"
-    elif key_path:
-        message = f"{message[0].lower()}{message[1:]}, got {_shorten(repr(_get_value(loaded, key_path)))}"
-    named = key_path
-    if not key_path:  # a check of several keys names the first in its message
-        named = tuple(message.partition(":")[0].split("."))
-    line = f", line {lines[named]}" if named in lines else ""
-    where = ".".join(str(part) for part in key_path)
-    return f"{path}{line}: {where}: {message}" if where else f"{path}{line}: {message}"
-
-
-def _find_key_path(loc: tuple[Any, ...], loaded: object, *, is_missing: bool) -> tuple[Any, ...]:
-    """Return the keys that lead to an error, without the names of the alternatives that pydantic tried."""
-    key_path: list[Any] = []
-    here = loaded
-    for number, part in enumerate(loc):
-        is_absent = is_missing and number == len(loc) - 1
-        if isinstance(here, Mapping) and (part in here or is_absent):
-            key_path.append(part)
-            here = here.get(part)
-        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
-            key_path.append(part)
-            here = here[part]
-    return tuple(key_path)
-
-
-def _get_value(loaded: Any, key_path: tuple[Any, ...]) -> Any:
-    for part in key_path:
-        loaded = loaded[part]
-    return loaded
-
-
-def _list_keys(key_path: tuple[Any, ...]) -> Any:
+def _list_keys(key_path: tuple[Any, ...]) -> dict[str, str]:
+    """List the keys of a section with their descriptions; a section of another name is a range of `space`."""
     kinds: dict[tuple[Any, ...], type[BaseModel]] = {(): Config} | {
         (name,): kind
         for name, kind in (("holdout", Holdout), ("compare", Compare), ("tracking", Tracking), ("output", Output))
     }
+    if key_path not in kinds and not (len(key_path) == 2 and key_path[0] == "space"):
+        return {}
     fields = kinds.get(key_path, Range).model_fields
-    return [field.alias or name for name, field in fields.items()]
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"
+    return {field.alias or name: field.description or "" for name, field in fields.items()}

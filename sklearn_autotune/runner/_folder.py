@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -14,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import Predictor
-from sklearn_autotune._compat.urls import redact_text
+from sklearn_autotune.runner._json import format_json
+from sklearn_autotune.runner._paths import explain_missing, explain_not_writable
 
 __all__ = [
     "RunFolderError",
@@ -121,10 +120,15 @@ def choose_new_folder(folder: str | Path | None, otherwise: Path) -> Path:
     ------
     FileExistsError
         If there is something already.
+    RunFolderError
+        If it cannot be written.
     """
     target = otherwise if folder is None else Path(folder)
     if target.exists() or target.is_symlink():
         raise FileExistsError(f"{target} is there already; choose another folder")
+    reason = explain_not_writable(target)
+    if reason is not None:
+        raise RunFolderError(f"{target} cannot be written: {reason}; choose another folder")
     return target
 
 
@@ -183,24 +187,10 @@ def write_config(folder: Path, text: str) -> dict[str, str]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write standard JSON: numbers that are not finite become null, and URLs lose their secrets."""
-    text = json.dumps(_to_json_value(content), indent=2, allow_nan=False, ensure_ascii=False)
+    """Write standard JSON; see `format_json`."""
+    text = format_json(content)
     # Of a lone surrogate, which UTF-8 has no bytes for, this writes the escape sequence that JSON has for it.
     path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
-
-
-def _to_json_value(value: object) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _to_json_value(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_json_value(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return _to_json_value(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, str):
-        return redact_text(value)
-    return value if isinstance(value, int | float | bool | None) else redact_text(str(value))
 
 
 def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:
@@ -224,7 +214,9 @@ def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:
     try:
         metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunFolderError(f"{folder}: no {kind} folder: there is no {METADATA} in it") from None
+        raise RunFolderError(f"{folder}: no {kind} folder: {_explain_no_folder(folder)}") from None
+    except NotADirectoryError:
+        raise RunFolderError(f"{folder}: no {kind} folder: it is a file") from None
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{folder / METADATA}: cannot be read: {error}") from None
     found = metadata.get("kind", "run") if isinstance(metadata, dict) else None
@@ -233,6 +225,19 @@ def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:
         hint = ", and it holds no model; run makes one" if found == "comparison" else ""
         raise RunFolderError(f"{folder}: no {kind} folder: {what}{hint}")
     return metadata
+
+
+def _explain_no_folder(folder: Path) -> str:
+    """Explain why there are no metadata: no folder of this name, or one that only contains run folders."""
+    if not folder.exists():
+        return f"there is nothing of this name{explain_missing(folder, _is_own_folder)}"
+    inside = sorted(filter(_is_own_folder, folder.iterdir()), key=lambda path: path.stat().st_mtime)
+    hint = f"; did you mean {inside[-1]}, the newest in it?" if inside else ""
+    return f"there is no {METADATA} in it{hint}"
+
+
+def _is_own_folder(path: Path) -> bool:
+    return (path / METADATA).is_file()
 
 
 # -- the model ---------------------------------------------------------------------------------------------------------

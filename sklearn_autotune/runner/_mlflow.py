@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sklearn_autotune._compat.mlflow import import_mlflow, silence_mlflow
+from sklearn_autotune._compat.optional import format_install_command
 from sklearn_autotune._compat.urls import find_sqlite_file, make_sqlite_url, redact_text, redact_url, select_cause
 from sklearn_autotune.runner._config import Config, ConfigError, Tracking
 
@@ -96,7 +97,7 @@ def open_mlflow_store(config: Config, base: Path) -> MLflowStore | None:
     if settings is None:
         return None
     if find_spec("mlflow") is None:
-        raise ConfigError("tracking: needs mlflow: pip install 'sklearn-autotune[mlflow]'")
+        raise ConfigError(f"tracking: needs mlflow: {format_install_command('mlflow')}")
     uri = None if settings.uri is None else _resolve_uri(settings.uri, base)
     if uri is not None:
         _check_store_uri(uri)

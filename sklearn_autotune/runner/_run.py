@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import Predictor
+from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
 from sklearn_autotune.export import export_code
 from sklearn_autotune.export._check import find_difference, run_script
 from sklearn_autotune.runner._compare import compare, load_comparison
@@ -152,7 +153,7 @@ def run(
     origin = describe_origin("run", config, run_data, base)
     groups = {} if run_data.train.groups is None else {"groups": run_data.train.groups}
     fit_start = time.perf_counter()
-    search.fit(run_data.train.X, run_data.train.y, **groups)
+    _fit(search, run_data.train.X, run_data.train.y, **groups)
     seconds = {"search": time.perf_counter() - fit_start}
     model = get_deployed_model(search)
     scores = _score_model(config, run_data, search, model)
@@ -176,6 +177,22 @@ def run(
             metadata["tracking"] = _log_to_mlflow(store, search, run_data, metadata, new_folder, target.name)
             write_json(new_folder / METADATA, metadata)
     return target
+
+
+def _fit(search: BaseSearch, X: Any, y: Any, **groups: Any) -> None:
+    """Fit the search.
+
+    Raises
+    ------
+    ConfigError
+        If its study cannot be opened, so that nothing was fitted.
+    """
+    try:
+        search.fit(X, y, **groups)
+    except (StudyInUseError, StudyMismatchError, StudyStorageError) as error:
+        if hasattr(search, "study_"):  # the storage was lost later
+            raise
+        raise ConfigError(f"storage: {error}") from error
 
 
 def _write_files(config: Config, search: BaseSearch, model: Predictor, new_folder: Path, name: str) -> dict[str, Any]:

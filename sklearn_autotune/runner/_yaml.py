@@ -19,6 +19,17 @@ MAX_NODES = 10_000  # counting what aliases stand for
 MAX_DEPTH = 20
 MAX_DIGITS = 18  # of a whole number
 
+# What PyYAML says of the usual mistakes, and what to do about them.
+ADVICE = {
+    "'\\t'": "indent with spaces, not with tabs",
+    "mapping values are not allowed": "the line before may lack its ':', or a value with ': ' in it needs quotes",
+    "could not find expected ':'": "a line before may lack its ':'",
+    "expected <block end>": "keys of one section begin in the same column",
+    "expected ',' or ']'": "a bracket was opened and not closed",
+    "expected ',' or '}'": "a brace was opened and not closed",
+    "found unexpected end of stream": "a quote was opened and not closed",
+}
+
 
 class YAMLFileError(ValueError):
     """A text that is not read as YAML.
@@ -86,10 +97,15 @@ def parse_yaml(text: str) -> Document:
         _count_nodes(node, {})
         return Document(yaml.load(text, Loader=_Loader), _find_lines(node))
     except yaml.MarkedYAMLError as error:
-        raise YAMLFileError(str(error.problem), error.problem_mark) from None
+        raise YAMLFileError(_explain_problem(str(error.problem)), error.problem_mark) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position)
         raise YAMLFileError(f"the character {chr(error.character)!r} is not allowed", _Line(line)) from None
+
+
+def _explain_problem(problem: str) -> str:
+    """Return PyYAML's words for a mistake, with what to do about the usual ones."""
+    return problem + next((f"; {advice}" for words, advice in ADVICE.items() if words in problem), "")
 
 
 @dataclass(frozen=True)

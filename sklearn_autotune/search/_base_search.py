@@ -132,25 +132,24 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
             return ""
         metric = self._read_metric()
         score = getattr(self, "best_score_", None)
-        found = f"{metric.format(score)} ({metric.direction})" if score is not None else "fitted"
+        found = "" if score is None else f": {metric.format(score)} ({metric.direction})"
         pieces = [*self._render_winner(metric), render_paragraphs(list(self._describe_candidates()), "aside")]
-        return render_view(f"{type(self).__name__}: {found}", pieces)
+        return render_view(f"{type(self).__name__}{found}", pieces)
 
     def _read_metric(self) -> Metric:
         """Return the metric that decides; if none does, the first of several."""
         metrics = self.trials_.metrics
         name = get_refit_metric(getattr(self, "refit", None))
-        return metrics.get(f"mean_test_{name}") or next(iter(metrics.values()))
+        return metrics.get(f"mean_test_{name}") or next(iter(metrics.values()), Metric())
 
     def _render_winner(self, metric: Metric) -> Iterator[str]:
         """Return the winner's parameters."""
         if not hasattr(self, "best_index_"):
-            yield render_paragraphs(["No candidate has been chosen."])
+            yield render_paragraphs(["There is no winner."])
             return
-        is_best = hasattr(self, "best_score_")
-        how = f"is the best, by the mean over {self.n_splits_} folds" if is_best else "has been chosen by refit"
-        where = f"Candidate {self.best_index_} {how}."
-        yield render_paragraphs([where])
+        has_score = hasattr(self, "best_score_")
+        how = f"its score is the mean over {self.n_splits_} folds" if has_score else "refit has chosen it"
+        yield render_paragraphs([f"The winner is candidate {self.best_index_}; {how}."])
         yield render_parameters(self.best_params_)
 
     def _describe_candidates(self) -> Iterator[str]:

@@ -33,6 +33,7 @@ SILENT_READERS = {"sklearn_autotune", "sklearn", "pandas"}
 
 N_SHOWN_ROWS = 10
 MAX_PARAMS_LENGTH = 60  # characters of a candidate's parameters in a row of a printed table
+MAX_HTML_LENGTH = 120  # and in a notebook, which breaks lines
 
 
 class CVResults(dict[str, Any]):
@@ -134,7 +135,7 @@ class ColumnTable(dict[str, Any]):
         header, rows = self.preview()
         numbers = [name for name in header if name not in self.text_columns]
         cells = [dict(zip(header, row, strict=True)) for row in rows]
-        table = [render_table(cells, verbatim=header, numbers=numbers, max_length=MAX_PARAMS_LENGTH)] if rows else []
+        table = [render_table(cells, verbatim=header, numbers=numbers, max_length=MAX_HTML_LENGTH)] if rows else []
         rest = self.describe_rest(rows)
         more = [render_paragraphs([f"{rest}. to_frame() is the whole table."], "aside")] if rest else []
         title = f"{type(self).__name__}: {self.n_rows} row{'s' * (self.n_rows != 1)}"

@@ -396,7 +396,7 @@ class AutoModelSelector(BaseSearch):
         start = time.perf_counter()
         ensemble = fits.fit(chosen.weighted_records, chosen.best_record)
         self.refit_time_ = time.perf_counter() - start
-        self.blend_weights_ = {make_label(record): weight for record, weight in ensemble}
+        self.blend_weights_ = {make_label(record): float(weight) for record, weight in ensemble}
         self.best_estimator_ = Pipeline([("read", reader), ("model", fits.assemble(ensemble))])
         self.leaderboard_ = make_leaderboard(records, self.blend_weights_, self._read_metric())
 

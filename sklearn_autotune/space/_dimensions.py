@@ -1,8 +1,7 @@
 """One searched parameter: conversion between the user's values and an Optuna distribution.
 
-Four kinds cover everything: `ChoiceDimension` (any objects), `NumericDimension` (a range of floats or integers),
-`QuantileDimension` (any distribution that knows its quantile function) and
-`RandomDrawDimension` (anything with ``rvs``).
+There are four kinds: `ChoiceDimension` (a list of any objects), `NumericDimension` (a range of floats or integers),
+`QuantileDimension` (a distribution with a quantile function) and `RandomDrawDimension` (any object with ``rvs``).
 """
 
 import inspect
@@ -38,10 +37,10 @@ __all__ = [
     "read_dimension",
 ]
 
-# A quantile function is infinite at 0 or 1 for unbounded distributions; this much of each tail is cut there.
+# The quantile function of an unbounded distribution is infinite at 0 or 1, so this share of each tail is cut off.
 CUT_TAIL = 1e-9
 
-# How far from a step of a range, in steps, a number may be and still stand for it; as in Optuna.
+# A number belongs to a step of a range if it is at most this far from it, in units of the step; as in Optuna.
 STEP_TOLERANCE = 1e-8
 
 PLAIN_TYPES = (bool, int, float, str, type(None))
@@ -54,35 +53,35 @@ class Dimension(Protocol):
 
     @property
     def distribution(self) -> BaseDistribution:
-        """What Optuna samples from."""
+        """The distribution from which Optuna samples."""
         ...
 
     @property
     def size(self) -> int | None:
-        """The number of distinct values; None if not countable."""
+        """The number of distinct values; None if there are infinitely many."""
         ...
 
     def decode(self, suggested: Any) -> Any:
-        """Convert what Optuna suggests to the estimator's value."""
+        """Convert the value that Optuna suggests to the estimator's value."""
         ...
 
     def encode(self, value: object) -> Any:
-        """Convert an estimator's value to what Optuna suggests; ValueError if it is not in the dimension."""
+        """Convert an estimator's value to the value that Optuna suggests; ValueError if it is not in the dimension."""
         ...
 
     def list_values(self) -> list[Any]:
-        """Return everything that Optuna can suggest, in order; only if ``size`` is known."""
+        """Return all values that Optuna can suggest, in order; ValueError if there are infinitely many."""
         ...
 
     def describe(self) -> str:
-        """Describe what can be suggested, in the same text in every process."""
+        """Describe the values that can be suggested, by a text that is the same in every process."""
         ...
 
 
 def make_value_key(value: object) -> Hashable:
-    """Return a key that is equal for equal values and different for True, 1 and 1.0.
+    """Return a key that is equal for equal values, but different for True, 1 and 1.0.
 
-    Estimators and other objects are compared by content where they can be pickled, else by identity.
+    Estimators and other objects are compared by content if they can be pickled, and by identity otherwise.
 
     Examples
     --------
@@ -106,10 +105,10 @@ def make_value_key(value: object) -> Hashable:
 
 
 def describe_value(value: object) -> str:
-    """Describe a value in a text that is the same in every process, and different for different values.
+    """Describe a value by a text that is the same in every process, and different for different values.
 
-    Estimators are described by class and parameters, functions by where they are defined, other objects by a digest of
-    their values, and what cannot be pickled by its class alone.
+    An estimator is described by its class and parameters, a function by its module and name, and any other object by a
+    digest of its content. An object that cannot be pickled is described by its class alone.
 
     Examples
     --------
@@ -135,9 +134,9 @@ def describe_value(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceDimension:
-    """A list of any objects. Optuna sees a readable label for each, never the objects.
+    """A list of any objects. Optuna receives a readable label for each object, not the object itself.
 
-    Labels, not values, because a categorical distribution cannot tell True from 1, and warns about objects.
+    The reason is that a categorical distribution of Optuna cannot distinguish True from 1, and warns about objects.
     """
 
     options: tuple[Any, ...]
@@ -157,15 +156,15 @@ class ChoiceDimension:
 
     @property
     def size(self) -> int:
-        """How many different options there are."""
+        """The number of different options."""
         return len(self.options)
 
     def decode(self, suggested: Any) -> Any:
-        """Return the option behind a label."""
+        """Return the option that has this label."""
         return self.options[self.labels.index(suggested)]
 
     def encode(self, value: object) -> Any:
-        """Return the label of an option; if there is none, of an equal value of another type."""
+        """Return the label of an option; if no option has this type, that of an equal one of another type."""
         key = make_value_key(value)
         if key in self.keys:
             return self.labels[self.keys.index(key)]
@@ -192,7 +191,7 @@ class NumericDimension:
 
     @property
     def size(self) -> int | None:
-        """How many values the range holds, if it has a step."""
+        """The number of values in the range, if it has a step or a single value."""
         distribution = self.distribution
         if distribution.step is None:
             return 1 if distribution.low == distribution.high else None
@@ -201,16 +200,16 @@ class NumericDimension:
         return round((distribution.high - distribution.low) / distribution.step) + 1
 
     def decode(self, suggested: Any) -> Any:
-        """Return the number itself; on a step its decimal value: samplers add floats up, to 0.30000000000000004."""
+        """Return the number; in a stepped range exactly as a decimal, such as 0.3 for 0.30000000000000004."""
         step = self._find_step(suggested)
         return suggested if step is None else self._compute_value(step)
 
     def encode(self, value: object) -> Any:
-        """Return the number if it lies in the range, and on a step if there are any."""
+        """Return the number if it is in the range and, if the range has steps, on a step."""
         distribution = self.distribution
         is_whole = isinstance(distribution, IntDistribution)
         if isinstance(value, bool) or not isinstance(value, numbers.Integral if is_whole else numbers.Real):
-            raise ValueError(f"{value!r} is no value of {distribution}")
+            raise ValueError(f"{value!r} is not a value of {distribution}")
         plain = int(value) if is_whole else float(value)  # type: ignore[call-overload]
         step = self._find_step(plain)
         if step is not None:
@@ -229,7 +228,7 @@ class NumericDimension:
         return [self._compute_value(index) for index in range(size)]
 
     def _find_step(self, value: float) -> int | None:
-        """Return the number of steps from the lower end to a value; None if there are no steps, or it is on none."""
+        """Return the number of steps from the lower end to a value; None if it is not on a step."""
         distribution, size = self.distribution, self.size
         if size is None or distribution.step is None:
             return None
@@ -241,10 +240,10 @@ class NumericDimension:
         return index if abs(steps - index) < STEP_TOLERANCE and 0 <= index < size else None
 
     def _compute_value(self, index: int) -> Any:
-        """Return the number that is so many steps from the lower end.
+        """Return the number that is ``index`` steps above the lower end.
 
-        The sum is that of the decimal numbers that the user wrote, as Optuna computes the upper end. A sum of floats
-        may exceed that end, and Optuna then refuses the number.
+        It is computed with decimal numbers as the user wrote them, because Optuna computes the upper end in this way. A
+        sum of floats could be slightly above this end, and Optuna would refuse it.
         """
         low, step = self.distribution.low, self.distribution.step
         if isinstance(self.distribution, IntDistribution):
@@ -258,7 +257,7 @@ class NumericDimension:
 
 @dataclass(frozen=True, slots=True)
 class QuantileDimension:
-    """Any distribution with a quantile function: Optuna searches the quantile, evenly over (0, 1)."""
+    """A distribution with a quantile function: Optuna samples the quantile, uniformly from (0, 1)."""
 
     frozen: Any
     distribution: FloatDistribution
@@ -270,7 +269,7 @@ class QuantileDimension:
         return
 
     def decode(self, suggested: float) -> Any:
-        """Return the value at that quantile."""
+        """Return the value at this quantile."""
         value = float(_get_quantile_function(self.frozen)(suggested))
         return int(value) if self.is_discrete and value.is_integer() else value
 
@@ -298,7 +297,7 @@ class QuantileDimension:
 
 @dataclass(frozen=True, slots=True)
 class RandomDrawDimension:
-    """Anything with ``rvs``: Optuna suggests the seed of the draw, so samplers cannot learn from it."""
+    """Any object with ``rvs``: Optuna suggests the seed of the draw, so a sampler cannot learn good values."""
 
     source: Any
     distribution: IntDistribution
@@ -309,7 +308,7 @@ class RandomDrawDimension:
         return
 
     def decode(self, suggested: int) -> Any:
-        """Draw with that seed."""
+        """Draw a value with this seed."""
         return self.source.rvs(random_state=np.random.RandomState(suggested))
 
     def encode(self, value: object) -> int:
@@ -333,7 +332,7 @@ def read_dimension(name: str, raw: Any) -> Dimension:
     name : str
         The parameter's name, for error messages.
     raw : sequence, ndarray, scipy frozen distribution, Optuna distribution, or object with ``rvs``
-        A sequence is always choices.
+        A sequence is always a list of choices.
 
     Returns
     -------
@@ -342,9 +341,9 @@ def read_dimension(name: str, raw: Any) -> Dimension:
     Raises
     ------
     ValueError
-        If there is nothing to choose from, or a bound is not finite.
+        If the sequence is empty, or a bound is not finite.
     TypeError
-        If it is none of the accepted kinds.
+        If the entry is none of the accepted kinds.
     """
     if isinstance(raw, CategoricalDistribution):
         return ChoiceDimension.from_options(raw.choices)
@@ -389,11 +388,11 @@ def _read_random(name: str, raw: Any) -> Dimension:
         return NumericDimension(IntDistribution(int(low), int(high)))
     if kind == "uniform":
         return _make_float_dimension(name, low, high, log=False)
-    # A shifted log-uniform distribution is not log-uniform any more, so its quantiles are used.
+    # A log-uniform distribution that is shifted by loc is not log-uniform, so its quantiles are used.
     if kind in ("loguniform", "reciprocal") and low > 0 and math.isclose(quantile(0.5), math.sqrt(low * high)):
         return _make_float_dimension(name, low, high, log=True)
     is_discrete = _is_discrete(raw)
-    # At quantile 0 a discrete distribution gives one less than its smallest value.
+    # At quantile 0, a discrete distribution of scipy returns one less than its smallest value.
     bottom = 0.0 if math.isfinite(low) and not is_discrete else CUT_TAIL
     top = 1.0 if math.isfinite(high) else 1.0 - CUT_TAIL
     return QuantileDimension(raw, FloatDistribution(bottom, top), is_discrete)
@@ -432,7 +431,7 @@ def _to_python_scalar(value: object) -> Any:
 
 
 def _make_labels(options: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the options themselves if Optuna can distinguish them, else numbered names."""
+    """Return the options themselves if Optuna can distinguish them, otherwise names with numbers."""
     scalars = tuple(_to_python_scalar(option) for option in options)
     plain = all(isinstance(o, PLAIN_TYPES) and not (isinstance(o, float) and math.isnan(o)) for o in scalars)
     if plain and len(set(scalars)) == len(scalars):
@@ -441,7 +440,7 @@ def _make_labels(options: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _short_name(option: object) -> str:
-    """Name an object in a way that is the same in every process."""
+    """Return a name for an object that is the same in every process."""
     if isinstance(option, (*PLAIN_TYPES, np.generic)):
         return str(option)
     name = getattr(option, "__name__", None)

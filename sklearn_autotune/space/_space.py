@@ -1,8 +1,8 @@
-"""The space made from ``param_distributions``: parameter name → distribution, with conditions.
+"""The space made from ``param_distributions``: a distribution for each parameter, with conditions.
 
-A space is used through four verbs: `suggest` a candidate from a trial, say its `size`, walk its grid
-(`iterate_grid`), and `encode` a candidate the user names. Choosing among the dicts of a list is one more categorical
-parameter, `BRANCH`.
+A space can `suggest` a candidate for a trial, return its `size`, yield its grid (`iterate_grid`), and `encode` a
+candidate that the user gives. If ``param_distributions`` is a list of dicts, the choice of the dict is one more
+categorical parameter, `BRANCH`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ __all__ = [
 BRANCH = "(branch)"
 
 Candidate = dict[str, Any]
-# What a user passes as ``param_distributions``, "auto" apart, which only a search understands.
+# What a user may pass as ``param_distributions``, except "auto", which a search replaces before it reads the space.
 RawSpace: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Callable[[Any], Mapping[str, Any]]
 
 
@@ -60,12 +60,12 @@ class Space(Protocol):
 
     @property
     def size(self) -> int | None:
-        """The number of different candidates; None if not countable."""
+        """The number of different candidates; None if there are infinitely many or the number is not known."""
         ...
 
     @property
     def names(self) -> frozenset[str]:
-        """The parameters that are searched, as far as known; for a function, none."""
+        """The names of the searched parameters; empty for a function, whose parameters are not known."""
         ...
 
     def suggest(self, trial: BaseTrial) -> Candidate:
@@ -73,11 +73,11 @@ class Space(Protocol):
         ...
 
     def iterate_grid(self) -> Iterator[dict[str, Any]]:
-        """Yield the values to be suggested for each candidate of a finite space, in ParameterGrid's order."""
+        """Yield the values that Optuna has to suggest for each candidate of a finite space, in the grid's order."""
         ...
 
     def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values that a trial has to suggest to give this candidate."""
+        """Return the values that Optuna has to suggest so that a trial has this candidate."""
         ...
 
     def check(self, estimator: Estimator) -> None:
@@ -85,12 +85,12 @@ class Space(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Describe the space in JSON's types, equal for equal spaces."""
+        """Describe the space by objects of JSON's types, which are equal for equal spaces."""
         ...
 
 
 def read_space(raw_space: RawSpace) -> "Space":
-    """Read what the user passed as ``param_distributions``.
+    """Make a space from the user's ``param_distributions``.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def read_space(raw_space: RawSpace) -> "Space":
     Raises
     ------
     TypeError, ValueError
-        If it is none of these, or an entry cannot be read.
+        If it has another type, or if an entry cannot be read.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def read_space(raw_space: RawSpace) -> "Space":
 
 
 def is_grid(raw_space: object) -> bool:
-    """Whether a space is a grid, as `ParameterGrid` takes it: a dict of lists, or a list of such dicts.
+    """Whether a space is a grid that `ParameterGrid` accepts: a dict of lists, or a list of such dicts.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def _read_branch(branch: Mapping[str, Any]) -> dict[str, Dimension]:
 
 @dataclass(frozen=True)
 class BranchedSpace:
-    """One or more dicts of parameters (branches); with several, the branch is a parameter as well."""
+    """One or more dicts of parameters, called branches; if there are several, the branch is one more parameter."""
 
     branches: tuple[dict[str, Dimension], ...]
     study_names: tuple[dict[str, str], ...]
@@ -187,7 +187,7 @@ class BranchedSpace:
 
     @classmethod
     def from_branches(cls, branches: list[dict[str, Dimension]]) -> "BranchedSpace":
-        """Choose the parameters' names in the study: branches share a name only if the distributions are equal."""
+        """Choose the parameters' names in the study: branches share a name only if its distributions are equal."""
         first: dict[str, BaseDistribution] = {}
         study_names = []
         for index, branch in enumerate(branches):
@@ -229,7 +229,7 @@ class BranchedSpace:
         }
 
     def iterate_grid(self) -> Iterator[dict[str, Any]]:
-        """Yield the values to be suggested for each candidate, in ParameterGrid's order."""
+        """Yield the values that Optuna has to suggest for each candidate, in ParameterGrid's order."""
         for index, branch in enumerate(self.branches):
             branch_choice = {BRANCH: self.branch_labels[index]} if self.is_conditional else {}
             names = self.study_names[index]
@@ -237,7 +237,7 @@ class BranchedSpace:
                 yield branch_choice | {names[name]: value for name, value in zip(branch, values, strict=True)}
 
     def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
-        """Find a branch that contains these values; values that are not given are left to the sampler."""
+        """Find a branch that contains these values; the sampler chooses the values that are not given."""
         problems, found = [], []
         for index, branch in enumerate(self.branches):
             names = self.study_names[index]
@@ -254,10 +254,10 @@ class BranchedSpace:
                 found.append((make_candidate_key(decoded) == make_candidate_key(candidate), suggestion))
         if not found:
             raise ValueError(f"The candidate {dict(candidate)!r} is not in the space: {'; '.join(problems)}.")
-        return max(found, key=lambda pair: pair[0])[1]  # the first with equal types, else the first with equal values
+        return max(found, key=lambda pair: pair[0])[1]  # the first one with equal types, or else with equal values
 
     def check(self, estimator: Estimator) -> None:
-        """Check every branch on a clone, for every choice of a parameter that has parameters of its own."""
+        """Check every branch on clones of the estimator, with every choice of a part that has searched parameters."""
         for branch in self.branches:
             owners = {
                 name: dimension.options
@@ -319,7 +319,7 @@ class FunctionSpace:
         return encoder.encoded
 
     def check(self, estimator: Estimator) -> None:
-        """Call the function once, on a trial of a throwaway study."""
+        """Call the function once, with a trial of a temporary study, and check the names that it returns."""
         candidate = self.suggest(create_random_study(seed=0).ask())
         parts = {name: value for name, value in candidate.items() if _has_own_parameters(name, candidate)}
         _check_names(
@@ -327,12 +327,12 @@ class FunctionSpace:
         )
 
     def describe(self) -> dict[str, Any]:
-        """Describe the function by its name: its code is not compared."""
+        """Describe the function by its name only; its code is not compared."""
         return {"function": getattr(self.function, "__qualname__", type(self.function).__name__)}
 
 
 class _ObjectTrial:
-    """A trial whose categorical choices may be any objects; nearly everything else is Optuna's trial."""
+    """A trial whose categorical choices may be any objects; it passes other calls on to Optuna's trial."""
 
     def __init__(self, trial: BaseTrial) -> None:
         self._trial = trial
@@ -341,12 +341,12 @@ class _ObjectTrial:
         return getattr(self._trial, name)
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Suggest one of any objects, by its label."""
+        """Suggest one of the choices, which may be any objects; Optuna receives labels."""
         dimension = read_dimension(name, choices)
         return dimension.decode(_suggest(self._trial, name, dimension.distribution))
 
     def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False) -> Any:
-        """Suggest a number; on a step of the range, if it has steps."""
+        """Suggest a number; in a stepped range, exactly as a decimal."""
         if step is None:
             return self._trial.suggest_float(name, low, high, log=log)
         dimension = NumericDimension(FloatDistribution(low, high, log=log, step=step))
@@ -354,7 +354,7 @@ class _ObjectTrial:
 
 
 class _EncodingTrial:
-    """A trial that suggests given values, and records what Optuna has to suggest for them."""
+    """A trial that suggests the given values, and records the values that Optuna has to suggest for them."""
 
     def __init__(self, candidate: Mapping[str, Any]) -> None:
         self.candidate = candidate
@@ -398,7 +398,7 @@ def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any
 
 
 def _make_branch_label(index: int, branch: Mapping[str, Dimension]) -> str:
-    """Name a branch by its index and its fixed parameters."""
+    """Return a label of a branch, made from its index and its fixed parameters."""
     fixed = [
         f"{name}={dimension.labels[0]}"
         for name, dimension in branch.items()
@@ -408,7 +408,7 @@ def _make_branch_label(index: int, branch: Mapping[str, Dimension]) -> str:
 
 
 def _has_own_parameters(name: str, names: Iterable[str]) -> bool:
-    """Whether a parameter is a part of the estimator that has parameters of its own in the space."""
+    """Whether a parameter is a part of the estimator, such as a step, whose own parameters are in the space too."""
     return any(other.startswith(f"{name}__") for other in names)
 
 

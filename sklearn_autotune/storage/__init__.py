@@ -1,11 +1,11 @@
-"""Optuna studies: create, open, lock, write, resume and share them."""
+"""Stored Optuna studies: create, open, lock, write, resume and share them."""
 
 from sklearn_autotune._compat.roll import import_roll
 from sklearn_autotune.storage._base import StorageBackend
 
 __all__ = ["BACKENDS", "StorageBackend", "choose_backend"]
 
-# One line a storage, in the order in which they are asked; the last one accepts anything.
+# One line for each kind of storage, in the order in which they are asked; the last one accepts anything.
 BACKENDS: tuple[type[StorageBackend], ...] = import_roll(
     __name__,
     "_sqlite_file.SqliteFile",
@@ -16,7 +16,7 @@ BACKENDS: tuple[type[StorageBackend], ...] = import_roll(
 
 
 def choose_backend(storage: object) -> type[StorageBackend]:
-    """Return the variety of storage that the user gave: the first that accepts it.
+    """Return the class for the user's ``storage``: the first one that accepts it.
 
     Parameters
     ----------
@@ -26,6 +26,6 @@ def choose_backend(storage: object) -> type[StorageBackend]:
     Returns
     -------
     backend : type of StorageBackend
-        Its `open` opens the storage.
+        A class whose `open` opens the storage.
     """
     return next(backend for backend in BACKENDS if backend.accepts(storage))

@@ -1,4 +1,4 @@
-"""What storages of studies have in common: how one is opened, locked and named."""
+"""The methods that all kinds of storage have, and how a storage is named without its password."""
 
 import os
 from typing import Protocol, Self
@@ -13,19 +13,19 @@ __all__ = ["StorageBackend", "describe_storage", "hide_secrets", "require_secret
 
 
 class StorageBackend(Protocol):
-    """A variety of storage, opened: what a new one has to offer to stand in ``BACKENDS``.
+    """An opened storage of one kind: the methods that a class in ``BACKENDS`` must have.
 
     Attributes
     ----------
     storage : BaseStorage
-        As Optuna uses it.
+        The Optuna storage.
     is_shared : bool
         Whether several processes may search one study.
     """
 
     @property
     def storage(self) -> BaseStorage:
-        """What Optuna uses."""
+        """The Optuna storage."""
         ...
 
     @property
@@ -35,7 +35,7 @@ class StorageBackend(Protocol):
 
     @classmethod
     def accepts(cls, storage: object) -> bool:
-        """Whether this is the variety of what the user gave as ``storage``, if none before it is."""
+        """Whether to use this class for the user's ``storage``, if no earlier one in ``BACKENDS`` accepts it."""
         ...
 
     @classmethod
@@ -45,11 +45,13 @@ class StorageBackend(Protocol):
 
     @classmethod
     def open(cls, storage: object) -> Self:
-        """Open what the user gave as ``storage``."""
+        """Open the user's ``storage``."""
         ...
 
     def lock(self, study_name: str) -> StudyLock | None:
-        """Keep other processes from a study; None if several may search it, or no other process can reach it.
+        """Lock a study for this process.
+
+        Return None without a lock if several processes may search it, or if no other process can reach it.
 
         Raises
         ------
@@ -59,16 +61,16 @@ class StorageBackend(Protocol):
         ...
 
     def describe(self) -> str:
-        """Return the storage's name for a message, without a password."""
+        """Return the name of the storage for messages, without a password."""
         ...
 
     def close(self) -> None:
-        """Close the connections that `open` made; what the user opened stays open."""
+        """Close the connections that `open` made, but not those that the user opened."""
         ...
 
 
 def describe_storage(storage: object) -> str:
-    """Return the URL, path or class name of what the user gave as ``storage``, without a password."""
+    """Return the URL, path or class name of the user's ``storage``, without a password."""
     if isinstance(storage, RDBStorage):
         return redact_url(storage.url)
     if isinstance(storage, str):
@@ -77,9 +79,9 @@ def describe_storage(storage: object) -> str:
 
 
 def hide_secrets(storage: object) -> object:
-    """Return what stands for the user's ``storage`` in a pickle: a URL without its secrets where it has any.
+    """Return what is pickled in place of the user's ``storage``: it is a URL without secrets if ``storage`` has any.
 
-    An opened database is replaced by its URL in any case: it keeps its connection's settings, which may be secret too.
+    An opened database is always replaced by its URL, because its connection settings may contain secrets too.
     """
     url = storage if isinstance(storage, str) else get_storage_url(storage)
     if url is None or (isinstance(storage, str) and not has_secret(url)):
@@ -89,10 +91,10 @@ def hide_secrets(storage: object) -> object:
 
 
 def require_secrets(storage: object) -> None:
-    """Raise ValueError if the storage is a URL whose secret was left out."""
+    """Raise ValueError if the storage is a URL whose password was removed by `hide_secrets`."""
     if isinstance(storage, str) and lacks_secret(storage):
         raise ValueError(
-            f"{storage!r} came without its password, which is left out of pickles, copies, reports and run folders. "
-            "Set the whole URL again, of a search by set_params(storage=...), or let the database's driver read the "
-            "password from where it looks for one (PostgreSQL: PGPASSWORD or ~/.pgpass)."
+            f"The storage URL {storage!r} came without its password, because passwords are removed from pickles, "
+            "copies, reports and run folders. Give the whole URL again (for a search, by set_params(storage=...)), or "
+            "let the database driver read the password (PostgreSQL: from PGPASSWORD or ~/.pgpass)."
         )

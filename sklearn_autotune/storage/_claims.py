@@ -1,12 +1,13 @@
 """Claims on candidates, by which several processes share one search.
 
-The candidates of a search depend on nothing but the trials that have been told, so processes that run the same search
-ask the same candidates. Each process claims a candidate before it measures it, leaves alone what others have claimed,
-and reads their outcomes from the stored study. So together they do what one process would have done, result and budget
-included, with as many candidates at a time as ``look_ahead`` allows.
+The candidates of a search depend only on the trials that have been told. So processes that run the same search propose
+the same candidates. A process claims a candidate before it measures it. It does not measure candidates that other
+processes have claimed, and reads their outcomes from the stored study instead. So all processes together do what one
+process would have done, with the same result and budget, and measure up to ``look_ahead`` candidates at a time.
 
-A claim is a running trial in a separate study of the same storage. Of several claims on one candidate, the first in the
-storage's order holds. A claim whose heartbeat has stopped for `CLAIM_TIMEOUT_SECONDS` may be taken over.
+A claim is a running trial in a separate study of the same storage. If several processes claim one candidate, the first
+claim in the storage's order is valid. If the heartbeat of a claim has stopped for `CLAIM_TIMEOUT_SECONDS`, another
+process may claim the candidate.
 """
 
 import logging
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 5.0
-CLAIM_TIMEOUT_SECONDS = 60.0  # without a heartbeat, by the clock of the process that looks: machines' clocks differ
+CLAIM_TIMEOUT_SECONDS = 60.0  # by the clock of the process that waits for a heartbeat: machines' clocks differ
 
 
 class ClaimRegistry:
@@ -52,8 +53,8 @@ class ClaimRegistry:
             )
         self.storage = storage
         self.token = uuid4().hex
-        self.own_claims: dict[int, int] = {}  # candidate numbers and the ids of the trials that stand for the claims
-        # Of each trial that stands for a claim: its last heartbeat, and when that was first seen.
+        self.own_claims: dict[int, int] = {}  # from candidate numbers to the ids of the claims' trials
+        # For the trial of each claim: its last heartbeat, and the time when this process first saw it.
         self.last_heartbeats: dict[int, tuple[Any, float]] = {}
         self.lock = threading.Lock()
         self.is_closed = threading.Event()
@@ -61,20 +62,22 @@ class ClaimRegistry:
         self.heartbeat_thread.start()
 
     def acquire(self, number: int) -> bool:
-        """Claim a candidate, unless another process has claimed it; return whether it is claimed now."""
+        """Claim a candidate, unless another process has claimed it; return whether this process has the claim."""
         claims = self._get_claims(number)
         if any(self._is_alive(claim) for claim in claims):
             return False
         for claim in claims:
             logger.warning(
-                "The process that measured trial %d in the study shows no sign of life; it is taken over.", number
+                "Trial %d in the study was claimed by a process that has stopped sending heartbeats. This process claims "
+                "it.",
+                number,
             )
             self._release_claim(get_trial_id(claim))
         attributes = {"number": number, "token": self.token, "beat": 0}
         self.study.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=attributes))
         claims = self._get_claims(number)
         own = next((claim for claim in claims if claim.user_attrs["token"] == self.token), None)
-        if own is None:  # taken over already
+        if own is None:  # another process has already replaced it
             return False
         if claims[0] is not own:
             self._release_claim(get_trial_id(own))
@@ -84,7 +87,7 @@ class ClaimRegistry:
         return True
 
     def release(self, numbers: Iterable[int]) -> None:
-        """Release claims: their candidates have been told, or another process may measure them."""
+        """Release claims on candidates that have been told, or that another process may measure."""
         for number in list(numbers):
             with self.lock:
                 claim = self.own_claims.pop(number, None)
@@ -98,7 +101,7 @@ class ClaimRegistry:
         self.release(self.own_claims)
 
     def _get_claims(self, number: int) -> list[FrozenTrial]:
-        """Return the claims on a candidate; the first one holds."""
+        """Return the claims on a candidate; the first one is valid."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         found = [trial for trial in running if trial.user_attrs.get("number") == number]
         return sorted(found, key=lambda trial: trial.number)
@@ -114,11 +117,11 @@ class ClaimRegistry:
     def _release_claim(self, claim: int) -> None:
         try:
             self.storage.set_trial_state_values(claim, TrialState.FAIL)
-        except Exception as error:  # taken over; or the storage fails, and the claim will time out
-            logger.info("Claim %d could not be given up: %s", claim, redact_text(str(error)))
+        except Exception as error:  # replaced by another process; or the storage fails, and the claim will time out
+            logger.info("Claim %d could not be released: %s", claim, redact_text(str(error)))
 
     def _send_heartbeats(self) -> None:
-        """Count up an attribute of each claim, which shows that this process is alive."""
+        """Increase an attribute of each claim regularly, to show that this process is alive."""
         n_heartbeats = 0
         while not self.is_closed.wait(HEARTBEAT_SECONDS):
             n_heartbeats += 1
@@ -127,17 +130,17 @@ class ClaimRegistry:
             for claim in claims:
                 try:
                     self.storage.set_trial_user_attr(claim, "beat", n_heartbeats)
-                except Exception as error:  # taken over; or the storage fails, which the next write reports
-                    logger.info("Claim %d could not be kept up: %s", claim, redact_text(str(error)))
+                except Exception as error:  # replaced by another process; or the storage fails: the next write says so
+                    logger.info("The heartbeat of claim %d could not be written: %s", claim, redact_text(str(error)))
 
 
 class ClaimingExecutor:
-    """Measures the candidates that this process can claim, and leaves the others to other processes.
+    """Measures the candidates that this process can claim; other processes measure the others.
 
     Parameters
     ----------
     inner : Executor
-        Measures the candidates that are claimed.
+        Measures the candidates that this process has claimed.
     recorder : Recorder
     study : optuna.Study
         The stored study of the search.
@@ -152,12 +155,12 @@ class ClaimingExecutor:
         self.deferred: dict[int, WorkItem] = {}  # claimed by others, or waiting for a free worker
 
     def submit(self, work: WorkItem) -> None:
-        """Measure the candidate if no other process does, and a worker is free; otherwise defer it."""
+        """Measure the candidate if no other process measures it and a worker is free; otherwise defer it."""
         if not (self._has_free_worker and self._submit_if_claimed(work)):
             self.deferred[work.number] = work
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
-        """Wait a moment for outcomes of this process, and try again to claim what is deferred."""
+        """Try again to claim the deferred candidates, and wait a moment for outcomes of this process."""
         self.claims.release([number for number in self.claims.own_claims if number in self.recorder.finished_numbers])
         for work in list(self.deferred.values()):
             if self._has_free_worker and self._submit_if_claimed(work):

@@ -1,4 +1,4 @@
-"""What storages in databases have in common: Optuna's RDBStorage, given by the user or made from a path or a URL."""
+"""The base class of storages in databases: Optuna's RDBStorage, given by the user or made from a path or a URL."""
 
 import os
 from copy import deepcopy
@@ -13,18 +13,18 @@ __all__ = ["Database", "find_database_url"]
 
 
 def find_database_url(storage: object) -> str | None:
-    """Return the URL of the database that the user gave as ``storage``; None if it is something else.
+    """Return the URL of the user's ``storage`` if it is a database, or None if it is not.
 
     A path, or a str without "://", means an SQLite file.
 
     Raises
     ------
     ValueError
-        If it is an empty str.
+        If ``storage`` is an empty str.
     """
     if isinstance(storage, str) and not storage.strip():
         raise ValueError(
-            f"storage={storage!r} names no file: give a path, an Optuna URL such as 'sqlite:///study.db', or None to "
+            f"storage={storage!r} names no file. Give a path, an Optuna URL such as 'sqlite:///study.db', or None to "
             "keep the study in memory."
         )
     if isinstance(storage, RDBStorage):
@@ -42,17 +42,17 @@ class Database:
     ----------
     storage : RDBStorage
     is_owned : bool
-        Whether `open` made it, so that `close` has to close its connections.
+        Whether `open` made the storage, so that `close` has to close its connections.
     """
 
     storage: RDBStorage
     is_owned: bool
 
-    engine_options: ClassVar[dict[str, Any]]  # of SQLAlchemy; Optuna adds to a copy of them
+    engine_options: ClassVar[dict[str, Any]]  # for SQLAlchemy; Optuna changes a copy
 
     @classmethod
     def check(cls, storage: object) -> None:
-        """Do nothing: a database rolls back what was not written to its end."""
+        """Do nothing, because a database rolls back an incomplete write by itself."""
 
     @classmethod
     def open(cls, storage: object) -> Self:
@@ -61,7 +61,7 @@ class Database:
             return cls(storage, is_owned=False)
         url = find_database_url(storage)
         if url is None:
-            raise TypeError(f"a database is named by a path or a URL, and not by a {type(storage).__name__}")
+            raise TypeError(f"A database needs a path, a URL or an RDBStorage, not a {type(storage).__name__}.")
         return cls(RDBStorage(url, engine_kwargs=deepcopy(cls.engine_options)), is_owned=True)
 
     def describe(self) -> str:

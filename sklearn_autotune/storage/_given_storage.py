@@ -1,4 +1,4 @@
-"""Studies in any other storage that the user opened, for instance in memory."""
+"""Studies in any other storage that the user opened, such as one in memory."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Self, cast
@@ -13,7 +13,7 @@ __all__ = ["GivenStorage"]
 
 @dataclass(frozen=True, slots=True)
 class GivenStorage:
-    """A storage that the user opened, of which nothing is known but that Optuna can use it.
+    """A storage of an unknown kind that the user opened.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class GivenStorage:
 
     @classmethod
     def accepts(cls, storage: object) -> bool:
-        """Accept anything: Optuna says what it cannot use."""
+        """Accept anything. Optuna raises an error if it cannot use the object."""
         return True
 
     @classmethod
@@ -35,15 +35,15 @@ class GivenStorage:
 
     @classmethod
     def open(cls, storage: object) -> Self:
-        """Take the storage as it is."""
+        """Use the storage as it is."""
         return cls(cast(BaseStorage, storage))
 
     def lock(self, study_name: str) -> None:
-        """Lock nothing: it is not known whether other processes can reach the storage."""
+        """Lock nothing, because it is not known whether other processes can reach the storage."""
 
     def describe(self) -> str:
-        """Return the name of the class that writes, or the URL that it writes to."""
+        """Return the URL to which the storage writes or, if it has none, the name of its class."""
         return describe_storage(skip_cache(self.storage))
 
     def close(self) -> None:
-        """Close nothing: the user opened it."""
+        """Close nothing, because the user opened the storage."""

@@ -29,15 +29,15 @@ class Journal:
 
     @classmethod
     def accepts(cls, storage: object) -> bool:
-        """Whether it is one of Optuna's journals."""
+        """Whether the storage is one of Optuna's journals."""
         return isinstance(storage, JournalStorage)
 
     @classmethod
     def check(cls, storage: object) -> None:
-        """Raise StudyStorageError if the last line of the journal's file was not written to its end.
+        """Raise StudyStorageError if the last line of the journal's file is incomplete.
 
-        Optuna reads such a file without complaint. But what it appends joins the incomplete line, and from then on the
-        file cannot be read.
+        Optuna reads such a file without an error. But its next write is appended to the incomplete line, and afterwards
+        Optuna cannot read the file.
         """
         name = get_journal_path(storage)
         if name is not None:
@@ -45,20 +45,20 @@ class Journal:
 
     @classmethod
     def open(cls, storage: object) -> Self:
-        """Take the journal as it is."""
+        """Use the journal as it is."""
         if not isinstance(storage, JournalStorage):
-            raise TypeError(f"a {type(storage).__name__} is no journal")
+            raise TypeError(f"A {type(storage).__name__} is not a journal of Optuna.")
         return cls(storage)
 
     def lock(self, study_name: str) -> None:
-        """Lock nothing: processes share the study by claims on its candidates."""
+        """Lock nothing, because processes share the study by claims on its candidates."""
 
     def describe(self) -> str:
         """Return the name of the class that writes the journal."""
         return describe_storage(skip_cache(self.storage))
 
     def close(self) -> None:
-        """Close nothing: the user opened it."""
+        """Close nothing, because the user opened the journal."""
 
 
 def _require_whole_lines(path: Path) -> None:
@@ -69,9 +69,9 @@ def _require_whole_lines(path: Path) -> None:
         if file.read() == b"\n":
             return
     raise StudyStorageError(
-        f"The journal {str(path)!r} ends in the middle of a line: a process was ended, or the disk was full, while it "
-        "was written. Nothing but that line is lost if it is cut off before anything is appended: keep a copy, then "
+        f"The journal {str(path)!r} ends in the middle of a line: while it was written, the process was ended or the "
+        "disk was full. Only that line is lost if you remove it before anything is appended. Keep a copy, then run "
         f"from pathlib import Path; file = Path({str(path)!r}); whole = file.read_bytes(); "
         r"file.write_bytes(whole[: whole.rfind(b'\n') + 1])"
-        ", and make a new storage from it."
+        " and open the journal again."
     )

@@ -1,4 +1,4 @@
-"""A file lock that the kernel releases when its process ends, however it ends."""
+"""A file lock that the kernel releases when the process ends, even if it is killed."""
 
 import errno
 import hashlib
@@ -19,27 +19,27 @@ __all__ = ["StudyLock"]
 
 logger = logging.getLogger(__name__)
 
-LOCKED_BYTE_OFFSET = 2**30  # Windows: a locked byte cannot be read, so not one of those that hold the process id
+LOCKED_BYTE_OFFSET = 2**30  # Windows: a locked byte cannot be read, so it must not be one that holds the process id
 
 
 class StudyLock:
     """Locks one study of a database file for this process, by a small lock file beside the database.
 
-    The kernel releases the lock when the process ends, also by ``kill -9``. The lock file may remain then, and the next
-    process reuses it.
+    The kernel releases the lock when the process ends, even after ``kill -9``. The lock file may remain; the next
+    process uses it again.
 
     Parameters
     ----------
     database : path
     study_name : str
-        May hold any characters: its hash goes into the lock file's name.
+        May contain any characters, because the lock file's name contains only a hash of it.
 
     Raises
     ------
     StudyInUseError
-        If another search holds the lock, in this process or another; the message has the process id.
+        If another search holds the lock, in this process or another one. The message names the process id.
     StudyStorageError
-        If the lock file's name is that of a link, or of anything else that is no file of its own.
+        If the lock file is a link, or not a regular file.
     """
 
     def __init__(self, database: str | os.PathLike[str], study_name: str) -> None:
@@ -52,7 +52,8 @@ class StudyLock:
         if self.file is None:
             return
         file, self.file = self.file, None
-        # Removed while it is locked: a process that opened it meanwhile finds that the path is gone and tries again.
+        # Removed while it is locked: a process that has opened it in the meantime sees that the path is gone, and
+        # tries again.
         if fcntl is not None:
             self.path.unlink(missing_ok=True)
         file.close()
@@ -67,11 +68,15 @@ class StudyLock:
                 holder = file.read().strip() or "unknown"
                 file.close()
                 raise StudyInUseError(
-                    f"The study {study_name!r} in {database!r} is being searched by process {holder}. Wait until it "
-                    "has ended, or end it; or choose another study_name."
+                    f"The study {study_name!r} in {database!r} is in use by process {holder}. Wait until that process "
+                    "has ended, end it, or choose another study_name."
                 ) from None
             except OSError as error:  # a file system without locks
-                logger.warning("%s cannot be locked (%s): see to it that only one process uses it.", self.path, error)
+                logger.warning(
+                    "The file system cannot lock %s (%s). Make sure that only one process uses this study.",
+                    self.path,
+                    error,
+                )
                 return file
             if self._is_still_there(file):
                 file.truncate(0)
@@ -88,18 +93,18 @@ class StudyLock:
 
 
 def _open_own_file(path: Path) -> Any:
-    """Open or make the lock file, and never another file that a link of its name leads to.
+    """Open or create the lock file, without following a link, which could lead to another file.
 
     Raises
     ------
     StudyStorageError
-        If there is a link, or anything but a file.
+        If the path is a link, or not a regular file.
     """
     message = (
-        f"The lock file {str(path)!r} would be written, but it is a link, or no file. Find out who made it; remove it, "
-        "or keep the study in a folder that nobody else can write to."
+        f"The lock file {str(path)!r} cannot be written, because it is a link or not a regular file. Find out who made "
+        "it and remove it, or keep the study in a folder that nobody else can write to."
     )
-    if path.is_symlink():  # also where opening cannot refuse links
+    if path.is_symlink():  # also on systems on which os.open cannot refuse links
         raise StudyStorageError(message)
     try:
         number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o666)
@@ -117,7 +122,7 @@ def _open_own_file(path: Path) -> Any:
 def _lock_file(file: Any) -> None:
     """Lock the file, or raise BlockingIOError."""
     if fcntl is not None:
-        # Not lockf: its locks belong to the whole process, and end as soon as any part of it closes the file.
+        # Not lockf: its locks belong to the whole process, and end as soon as any code in it closes the file.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return
     import msvcrt  # pragma: no cover

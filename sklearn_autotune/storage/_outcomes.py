@@ -1,4 +1,4 @@
-"""Records of finished trials, and how an outcome is packed into a trial's attribute and read again."""
+"""Records of finished trials, and how an outcome is stored in an attribute of a trial and read again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ SCORE_FIELDS = ("test", "train", "fit_seconds", "score_seconds")  # fields of ea
 
 MEASURED_STATUSES = (Status.COMPLETE, Status.FAILED, Status.PRUNED)
 
-# Statuses of trials that were running when the search ended. They say nothing of their candidates, so a resumed search
-# measures these again.
+# Statuses of trials that were running when the search ended. Their candidates have no result, so a resumed search
+# measures them again.
 UNFINISHED_STATUSES = (Status.TIMEOUT, Status.CANCELLED)
 
 
@@ -62,7 +62,7 @@ class TrialRecord:
 
     @property
     def full_params(self) -> dict[str, Any]:
-        """The candidate with the parameters that measuring has determined; they give these scores again."""
+        """The candidate together with its resolved parameters; fitting with these gives the same scores again."""
         return {**self.params, **self.outcome.resolved_params}
 
     @property
@@ -72,7 +72,7 @@ class TrialRecord:
 
     @property
     def seconds(self) -> float:
-        """Seconds of fitting and scoring; if the worker process was lost, the seconds spent in it."""
+        """The seconds of fitting and scoring or, if the worker process was lost, the seconds spent in it."""
         fold_seconds = sum(fold.fit_seconds + fold.score_seconds for fold in self.outcome.folds)
         return fold_seconds if self.outcome.seconds is None else self.outcome.seconds
 
@@ -87,14 +87,14 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallbackEffects:
-    """What callbacks did when a trial had been told; a resumed search, which does not call them again, does it again.
+    """What callbacks did after a trial was told. A resumed search repeats this instead of calling them again.
 
     Attributes
     ----------
     stop : bool
-        Whether one of them ended the search.
+        Whether a callback ended the search.
     enqueued : tuple of mapping
-        The parameters of the candidates that they enqueued.
+        The parameters of the candidates that callbacks enqueued.
     """
 
     stop: bool = False
@@ -102,7 +102,7 @@ class CallbackEffects:
 
 
 def set_effects(trial: FrozenTrial, effects: CallbackEffects) -> None:
-    """Write effects on a trial that is about to be stored; none if there are none."""
+    """Write the effects, if there are any, on a trial that is about to be stored."""
     if effects != CallbackEffects():
         attribute = {"stop": effects.stop, "enqueued": [dict(params) for params in effects.enqueued]}
         trial.user_attrs = trial.user_attrs | {EFFECTS_ATTRIBUTE: attribute}
@@ -115,16 +115,16 @@ def read_effects(trial: FrozenTrial) -> CallbackEffects:
 
 
 def is_final(outcome: Outcome) -> bool:
-    """Whether the outcome counts for good, so that a resumed search need not measure the candidate again."""
+    """Whether a resumed search keeps this outcome, and does not measure the candidate again."""
     return outcome.status not in UNFINISHED_STATUSES
 
 
 def pack_outcome(
     outcome: Outcome, number: int, *, index: int | None = None, source: Source = Source.SAMPLER
 ) -> dict[str, Any]:
-    """Turn an outcome into one small user attribute, column by column, because Optuna copies it often.
+    """Convert an outcome to one small user attribute, with a column for each field, because Optuna copies it often.
 
-    Folds seldom fail, and often with the same error, so equal errors are stored once.
+    If several folds failed with the same error, the error is stored once.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def pack_outcome(
     number : int
         The trial's number in its search.
     index : int or None
-        The candidate's index among those measured; None of a duplicate.
+        The candidate's index among the measured candidates; None for a duplicate.
     source : Source
     """
     folds: dict[str, list[Any]] = {name: [getattr(fold, name) for fold in outcome.folds] for name in SCORE_FIELDS}
@@ -170,7 +170,7 @@ def get_trial_number(trial: FrozenTrial) -> int:
 
 
 def get_candidate_index(trial: FrozenTrial) -> int:
-    """Return the index among those measured that a stored trial's candidate had; -1 of a duplicate."""
+    """Return the index of a stored trial's candidate among the measured ones; -1 for a duplicate."""
     return int(trial.user_attrs[OUTCOME_ATTRIBUTE].get("index", -1))
 
 

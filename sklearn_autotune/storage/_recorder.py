@@ -1,8 +1,8 @@
 """Write finished trials to the stored study, and read them again when a search is resumed.
 
-A search works on a study in memory. If there is a storage, the recorder copies every trial to the stored study as soon
-as the trial has been told to Optuna, in one write and in the order of the trial numbers. So a sampler never waits for a
-database, a failing database affects nothing but the stored copy, and a killed search leaves only whole trials behind.
+A search works on a study in memory. If there is a storage, the recorder copies every trial to the stored study after it
+has been told to Optuna, in one write and in the order of the trial numbers. So a sampler never waits for a database, a
+failing database affects only the stored copy, and a killed search leaves only complete records of trials.
 """
 
 import logging
@@ -30,11 +30,11 @@ __all__ = ["Recorder"]
 
 logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = 60.0  # a database that is started again is back by then
+RETRY_SECONDS = 60.0  # usually enough for a database to restart
 FIRST_RETRY_DELAY = 0.1
 MAX_RETRY_DELAY = 5.0
 
-# Optuna raises these for a value that it or the storage does not accept; a storage that fails raises others.
+# Optuna raises these if it or the storage does not accept a value. A storage that fails raises other exceptions.
 REFUSALS = (ArithmeticError, LookupError, TypeError, ValueError)
 
 WHAT_IS_LEFT = "The results so far are on the search (cv_results_, best_params_)."
@@ -47,9 +47,9 @@ class Recorder:
     ----------
     opened : OpenedStudy or None
     study_name : str or None
-        Name of the study in memory, if none is stored.
+        The name of the study in memory, if there is no stored study.
     metric_name : str
-        Name of the score that the study in memory maximises.
+        The name of the score that the study in memory maximises.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class Recorder:
         self.opened = opened
         self.study = None if opened is None else opened.study
         self.is_shared = opened is not None and opened.backend.is_shared
-        self.finished_numbers: set[int] = set()  # trials that need not be written any more
-        self.known_numbers: set[int] = set()  # in the storage, of the trials that the search began with
+        self.finished_numbers: set[int] = set()  # trials that are stored or need not be
+        self.known_numbers: set[int] = set()  # storage numbers of the trials that were stored before the search
         stored_attributes = {} if self.study is None else self.study.user_attrs
         self.attributes = stored_attributes | {METRIC_ATTRIBUTE: metric_name}
         self.next_number = 0
@@ -74,7 +74,7 @@ class Recorder:
         return self.study if self.is_shared else None
 
     def choose_seed(self, random_state: Any) -> int:
-        """Return the search's seed: a resumed search without a ``random_state`` uses the stored one."""
+        """Return the search's seed; a resumed search without a ``random_state`` uses the stored seed."""
         if self.study is None:
             return draw_seed(random_state)
         return (
@@ -84,7 +84,7 @@ class Recorder:
         )
 
     def make_study(self, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
-        """Return the study to work on: in memory, with the stored one's name and attributes, without its trials."""
+        """Return the search's study in memory: it has the stored study's name and attributes, but no trials."""
         name = self.study_name if self.study is None else self.study.study_name
         return create_memory_study(name, pruner, self.attributes)
 
@@ -94,10 +94,10 @@ class Recorder:
         return [] if study is None else self._run_uninterrupted(partial(_read_trials, study))
 
     def restart(self) -> list[FrozenTrial]:
-        """Expect trials from number 0 on, because the search is replayed; return the stored ones.
+        """Expect trials from number 0 on, because the search is replayed; return the stored trials.
 
-        A search with other settings may have stored other candidates under the numbers of this one. So what is looked
-        for in the storage from now on, by number, is looked for among trials that are not stored yet.
+        A search with other settings may have stored other candidates under the same numbers. So later lookups by number
+        ignore the trials that are stored already.
         """
         self.next_number = 0
         self.pending_trials = {}
@@ -106,7 +106,7 @@ class Recorder:
         return stored
 
     def record(self, number: int, trial: FrozenTrial | None) -> None:
-        """Write a trial as soon as all earlier ones have been recorded; None stands for a trial that is not stored.
+        """Write a trial as soon as all earlier ones have been recorded; None means a trial that is not to be stored.
 
         Raises
         ------
@@ -150,12 +150,12 @@ class Recorder:
         self.may_be_written = False
 
     def run_with_retries(self, action: Callable[[], Any], is_done: Callable[[], bool] = lambda: False) -> Any:
-        """Run a read or a write, and retry for a while if it fails; ``is_done`` says whether it succeeded after all.
+        """Run a read or a write, and retry for a while if it fails; ``is_done`` tells whether it succeeded after all.
 
         Raises
         ------
         StudyStorageError
-            If it fails for `RETRY_SECONDS`; or at once if the storage is there, and refuses the value.
+            If it fails for `RETRY_SECONDS`. If the storage works but refuses the value, this is raised at once.
         """
         give_up, delay = time.monotonic() + RETRY_SECONDS, FIRST_RETRY_DELAY
         while True:
@@ -165,14 +165,14 @@ class Recorder:
                 if _is_refusal(error):
                     self.is_broken = True
                     raise StudyStorageError(
-                        f"The study's storage {self._describe_storage()!r} refuses what is to be written: "
+                        f"The study's storage {self._describe_storage()!r} refuses the value to be written: "
                         f"{type(error).__name__}: {redact_text(str(error))}. {WHAT_IS_LEFT}"
                     ) from select_cause(error)
                 if time.monotonic() + delay > give_up:
                     self.is_broken = True
                     raise self._make_error(error) from select_cause(error)
                 logger.warning(
-                    "The study's storage fails (%s); trying again in %.1f s.", redact_text(str(error)), delay
+                    "The study's storage failed (%s). Trying again in %.1f s.", redact_text(str(error)), delay
                 )
             time.sleep(delay)
             delay = min(2 * delay, MAX_RETRY_DELAY)
@@ -182,9 +182,9 @@ class Recorder:
     def _run_uninterrupted(self, action: Callable[[], Any]) -> Any:
         """Run a read or a write to its end, and handle signals afterwards.
 
-        If an interrupt breaks an SQLite statement, its connection keeps the file locked while the interrupt is
-        handled, which is when the pending trials are written. A second signal interrupts all the same; the pending
-        trials are not stored then.
+        If a signal interrupted an SQLite statement, the connection would keep the file locked while the interrupt is
+        handled, so the pending trials could not be written at that time. A second signal does interrupt; then the
+        pending trials are not stored.
         """
         with defer_interrupts():
             try:
@@ -194,7 +194,7 @@ class Recorder:
                 raise
 
     def read_trials_from_others(self, numbers: Iterable[int]) -> dict[int, FrozenTrial]:
-        """Return those of the numbered trials that another process has stored; none if the study is not shared."""
+        """Return the trials with these numbers that another process has stored; none if the study is not shared."""
         study = self.shared_study
         if study is None or self.is_broken:
             return {}
@@ -223,7 +223,7 @@ class Recorder:
         return StudyStorageError(
             f"The study could not be written to {self._describe_storage()!r} for {RETRY_SECONDS:.0f} s: "
             f"{redact_text(str(causes[-1]))}. "
-            f"{WHAT_IS_LEFT} Once the storage can be written again, resume=True goes on with what it holds."
+            f"{WHAT_IS_LEFT} Once the storage can be written again, resume=True continues with the trials in it."
         )
 
     def _describe_storage(self) -> str:
@@ -231,7 +231,7 @@ class Recorder:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether an error is about what was written, so that writing it again is in vain, and not about the storage."""
+    """Whether the value, not the storage, caused the error, so that trying again would fail too."""
     from sqlalchemy.exc import DataError
 
     if isinstance(error, REFUSALS):

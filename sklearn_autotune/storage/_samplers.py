@@ -1,7 +1,7 @@
-"""The sampler of a search: a copy of the user's, and the random draws that may stand in for it.
+"""The sampler of a search: a copy of the user's, and random draws for when it only repeats candidates.
 
-If a sampler proposes nothing but measured candidates, random ones are drawn instead. They must not leave what the
-sampler was told to keep to: the values that it lists or fixes, or whatever a class of the user's own has in mind.
+If a sampler proposes only candidates that are already measured, random candidates are drawn instead. They must be
+candidates that the sampler could propose: it may list or fix values, or be a user's own class with other limits.
 """
 
 import copy
@@ -32,7 +32,7 @@ from sklearn_autotune.space._space import Space
 
 __all__ = ["covers_space", "make_random_study", "make_sampler"]
 
-# Samplers that may propose any candidate of a space. Not their subclasses, which may have been made to keep to some.
+# Samplers that may propose any candidate of a space. Subclasses are not accepted, because they may limit candidates.
 UNLIMITED_SAMPLERS = (
     BruteForceSampler,
     CmaEsSampler,
@@ -47,12 +47,12 @@ UNLIMITED_SAMPLERS = (
 
 
 def make_sampler(sampler: BaseSampler | None, space: Space, seed: int) -> BaseSampler:
-    """Return a copy of the user's sampler, or the default one: TPE, in groups where parameters depend on others."""
+    """Return a copy of the user's sampler, or the default: TPE, with groups if some parameters depend on others."""
     if sampler is not None:
         copied = copy.deepcopy(sampler)
         return EnqueueTolerantSampler(copied) if _contains_grid(copied) else copied
     with warnings.catch_warnings():
-        # `group` is the documented way to search conditional spaces; Optuna marks it experimental.
+        # `group` is the documented way to search conditional spaces, but Optuna marks it as experimental.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return TPESampler(seed=seed, multivariate=True, group=space.is_conditional)
 
@@ -63,18 +63,18 @@ def covers_space(sampler: BaseSampler) -> bool:
 
 
 def make_random_study(sampler: BaseSampler, seed: int) -> optuna.Study | None:
-    """Return a study that draws random candidates out of those that a sampler may propose.
+    """Return a study that draws random candidates from those that a sampler may propose.
 
     Parameters
     ----------
     sampler : BaseSampler
-        The sampler of the search. What a `PartialFixedSampler` fixes is fixed in the draws as well.
+        The sampler of the search. Values that a `PartialFixedSampler` fixes are fixed in the draws too.
     seed : int
 
     Returns
     -------
     study : optuna.Study or None
-        None if it is not known what the sampler may propose, or if it proposes all of it by itself.
+        None if it is not known which candidates the sampler may propose, or if it proposes each of them by itself.
     """
     random_sampler = _make_random_sampler(sampler, seed)
     if random_sampler is None:
@@ -102,44 +102,44 @@ def _contains_grid(sampler: BaseSampler) -> bool:
 
 
 class EnqueueTolerantSampler(BaseSampler):
-    """A `GridSampler` that is not asked about enqueued trials: of those it knows no place in its grid, and fails.
+    """Wraps a `GridSampler` so that it is not called for enqueued trials, which are not in its grid: it would fail.
 
     Parameters
     ----------
     inner : BaseSampler
-        The grid, or what has it inside.
+        The `GridSampler`, or a sampler that contains one.
     """
 
     def __init__(self, inner: BaseSampler) -> None:
         self.inner = inner
 
     def reseed_rng(self) -> None:
-        """Do what the grid does."""
+        """Do what the inner sampler does."""
         self.inner.reseed_rng()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return what the grid returns."""
+        """Return what the inner sampler returns."""
         return self.inner.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return what the grid returns."""
+        """Return what the inner sampler returns."""
         return self.inner.sample_relative(study, trial, search_space)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Return what the grid returns."""
+        """Return what the inner sampler returns."""
         return self.inner.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Do what the grid does."""
+        """Do what the inner sampler does."""
         self.inner.before_trial(study, trial)
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """Do what the grid does, unless the trial was enqueued."""
+        """Do what the inner sampler does, unless the trial was enqueued."""
         if not is_enqueued(trial):
             self.inner.after_trial(study, trial, state, values)

@@ -8,7 +8,7 @@ __all__ = ["DatabaseServer"]
 
 
 class DatabaseServer(Database):
-    """A database server: any URL that SQLAlchemy knows but SQLite's, or an RDBStorage of such a URL."""
+    """A database server: any URL that SQLAlchemy accepts except SQLite's, or an RDBStorage with such a URL."""
 
     __slots__ = ()
 
@@ -17,9 +17,9 @@ class DatabaseServer(Database):
 
     @classmethod
     def accepts(cls, storage: object) -> bool:
-        """Whether it is a database other than an SQLite file."""
+        """Whether the storage is a database other than an SQLite file."""
         url = find_database_url(storage)
         return url is not None and not url.startswith("sqlite")
 
     def lock(self, study_name: str) -> None:
-        """Lock nothing: processes share the study by claims on its candidates."""
+        """Lock nothing, because processes share the study by claims on its candidates."""

@@ -13,9 +13,9 @@ __all__ = ["defer_interrupts", "raise_on_sigterm"]
 
 @contextmanager
 def raise_on_sigterm() -> Iterator[None]:
-    """Raise SearchTerminated, a KeyboardInterrupt, in this block when the process gets SIGTERM.
+    """Raise SearchTerminated, a KeyboardInterrupt, in this block when the process receives SIGTERM.
 
-    Only in the main thread, where Python runs signal handlers, and only if SIGTERM has no handler yet.
+    This works only in the main thread, where Python runs signal handlers, and only if SIGTERM has no handler yet.
     """
     may_handle = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -25,7 +25,7 @@ def raise_on_sigterm() -> Iterator[None]:
         return
 
     def interrupt(number: int, frame: Any) -> None:
-        # Raise at every signal: Python may ignore an exception, for instance in __del__.
+        # Raise at every signal, because Python may ignore an exception, for instance in __del__.
         raise SearchTerminated("the process was told to end (SIGTERM)")
 
     signal.signal(signal.SIGTERM, interrupt)
@@ -37,9 +37,9 @@ def raise_on_sigterm() -> Iterator[None]:
 
 @contextmanager
 def defer_interrupts() -> Iterator[None]:
-    """Defer Ctrl-C and SIGTERM until the end of this block; a second one interrupts the block.
+    """Defer Ctrl-C and SIGTERM until the end of this block; a second signal interrupts the block.
 
-    Only in the main thread, where Python runs signal handlers, and only signals that Python handles.
+    This works only in the main thread, where Python runs signal handlers, and only for signals that Python handles.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -4,6 +4,8 @@ import os
 from typing import Any, ClassVar
 
 from sklearn_autotune._compat.urls import find_sqlite_file
+from sklearn_autotune.exceptions import StudyStorageError
+from sklearn_autotune.storage._base import describe_storage
 from sklearn_autotune.storage._database import Database, find_database_url
 from sklearn_autotune.storage._lock import StudyLock
 
@@ -13,7 +15,7 @@ SQLITE_TIMEOUT_SECONDS = 60  # how long another program may keep the database lo
 
 
 class SqliteFile(Database):
-    """An SQLite file: a path, a URL that begins with "sqlite", or an RDBStorage of such a URL."""
+    """An SQLite file: a path, a URL that begins with "sqlite", or an RDBStorage with such a URL."""
 
     __slots__ = ()
 
@@ -22,9 +24,21 @@ class SqliteFile(Database):
 
     @classmethod
     def accepts(cls, storage: object) -> bool:
-        """Whether it is in an SQLite file."""
+        """Whether the storage is an SQLite file."""
         url = find_database_url(storage)
         return url is not None and url.startswith("sqlite")
+
+    @classmethod
+    def check(cls, storage: object) -> None:
+        """Raise StudyStorageError if the folder of the file is missing: SQLite makes none."""
+        url = find_database_url(storage)
+        path = None if url is None else find_sqlite_file(url)
+        folder = os.path.dirname(os.path.abspath(path)) if path else ""
+        if folder and not os.path.isdir(folder):
+            raise StudyStorageError(
+                f"The storage {describe_storage(storage)!r} cannot be read: there is no folder {folder}. Make it, or "
+                "name another file."
+            )
 
     def lock(self, study_name: str) -> StudyLock | None:
         """Lock a study by a file beside the database; None if the database is in memory."""

@@ -14,7 +14,7 @@ import optuna
 from optuna.trial import TrialState
 
 from sklearn_autotune._compat.digest import compute_digest
-from sklearn_autotune._compat.messages import make_encodable
+from sklearn_autotune._compat.messages import make_encodable, suggest_name
 from sklearn_autotune._compat.optuna import name_metric, quiet_optuna
 from sklearn_autotune._compat.urls import redact_text, select_cause
 from sklearn_autotune.evaluation import Task
@@ -49,7 +49,7 @@ FINGERPRINT_WAIT_SECONDS = 10.0  # how long another process may take from creati
 
 @dataclass(frozen=True, slots=True)
 class OpenedStudy:
-    """A stored study, where it is stored, and its lock if there is one."""
+    """A stored study, its storage, and its lock if there is one."""
 
     study: optuna.Study
     backend: StorageBackend
@@ -63,7 +63,7 @@ class OpenedStudy:
 
 
 def draw_seed(random_state: Any) -> int:
-    """Draw the search's seed, and change neither ``random_state`` nor NumPy's global generator.
+    """Draw the search's seed, without changing ``random_state`` or NumPy's global generator.
 
     Parameters
     ----------
@@ -95,22 +95,22 @@ def open_study(
     seed: int = 0,
     metric_name: str = "score",
 ) -> OpenedStudy:
-    """Create a stored study, or open the one that is to be resumed, and lock it if it is in a local file.
+    """Create a stored study, or open the one to be resumed, and lock it if it is in a local file.
 
     Parameters
     ----------
     storage : path, Optuna URL or Optuna storage
         A path means an SQLite file.
     study_name : str or None
-        None means ``DEFAULT_STUDY_NAME``. A new study whose name is taken gets the next free number behind it.
+        None means ``DEFAULT_STUDY_NAME``. If a new study's name is taken, the next free number is added to the name.
     resume : bool
-        Go on with the stored study of that name, if there is one.
+        Whether to continue the stored study of that name, if there is one.
     fingerprint : mapping of str to str
-        What the study is for, as `compute_fingerprint` returns it.
+        The digests of what the study is for, from `compute_fingerprint`.
     seed : int
-        Seed of a new study; stored with it.
+        The seed of a new study, which is stored with it.
     metric_name : str
-        Name of the score that the study maximises; stored with it.
+        The name of the score that the study maximises, which is stored with it.
 
     Returns
     -------
@@ -119,18 +119,18 @@ def open_study(
     Raises
     ------
     ValueError
-        If the name cannot be written.
+        If a storage cannot write the name, or if the storage's URL lacks its password.
     StudyMismatchError
         If the stored study was made for other data, folds, space, scoring or estimator.
     StudyInUseError
-        If it is in a local file and another process searches it.
+        If the study is in a local file and another process is searching it.
     StudyStorageError
         If the storage cannot be read.
     """
     wanted_name = study_name or DEFAULT_STUDY_NAME
     if make_encodable(wanted_name) != wanted_name:
         raise ValueError(
-            f"study_name={wanted_name!r} holds lone surrogates, which no storage can write. Take them out."
+            f"study_name={wanted_name!r} contains lone surrogates, which no storage can write. Remove them."
         )
     require_secrets(storage)
     choose_backend(storage).check(storage)
@@ -148,7 +148,7 @@ def create_memory_study(
     pruner: optuna.pruners.BasePruner | None = None,
     user_attrs: Mapping[str, Any] | None = None,
 ) -> optuna.Study:
-    """Make the in-memory study that a search works on; a stored study, if there is one, gets copies of its trials."""
+    """Make the study in memory on which a search works; its trials are copied to the stored study, if there is one."""
     with quiet_optuna():
         study = optuna.create_study(
             study_name=name or DEFAULT_STUDY_NAME,
@@ -170,9 +170,9 @@ def read_metric(study: optuna.Study) -> Metric:
 
 
 def compute_fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:
-    """Digest what a study is made for, part by part, so that a mismatch can be named.
+    """Compute a digest of each part of a study's task, so that an error can name the parts that differ.
 
-    Equal values have equal digests, however they lie in memory.
+    Equal values have equal digests, also if their memory layout differs.
     """
     return {
         "data": compute_digest((task.X, task.y)),
@@ -190,13 +190,15 @@ def _open_storage(storage: object) -> tuple[StorageBackend, set[str]]:
 
     Two processes that open an empty database at the same time both create Optuna's tables, and one of them fails.
     """
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     chosen = choose_backend(storage)
     for pause in (0.5, 2.0):
         try:
             backend = chosen.open(storage)
             return backend, set(optuna.get_all_study_names(storage=backend.storage))
+        except ArgumentError:  # a URL that no second try makes right
+            raise
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             logger.info("The storage could not be opened, and is tried again: %s", redact_text(str(error)))
             time.sleep(pause)
@@ -204,17 +206,31 @@ def _open_storage(storage: object) -> tuple[StorageBackend, set[str]]:
     return backend, set(optuna.get_all_study_names(storage=backend.storage))
 
 
+# Databases that Optuna is used with, for messages; SQLAlchemy knows more.
+DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
+
+
 @contextmanager
 def _convert_storage_errors(name: str) -> Iterator[None]:
     """Raise StudyStorageError, with the name of the storage, if it cannot be read."""
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
     try:
         yield
+    except NoSuchModuleError as error:
+        scheme = name.partition("://")[0].partition("+")[0]
+        raise StudyStorageError(
+            f"The storage {name!r} cannot be read. For a file, write sqlite:///FILE. No database is called {scheme!r}"
+            f"{suggest_name(scheme, DATABASES)}"
+        ) from error
+    except ImportError as error:
+        raise StudyStorageError(
+            f"The storage {name!r} cannot be read: {error.__cause__ or error}. Install the driver of the database."
+        ) from error
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, OSError) as error:
         raise StudyStorageError(
-            f"The storage {name!r} cannot be read: {redact_text(str(error.__cause__ or error))}. If it is a file, see "
-            "whether it is a database and whole; it was not changed. Otherwise see whether its server can be reached."
+            f"The storage {name!r} cannot be read: {redact_text(str(error.__cause__ or error))}. If it is a file, "
+            "check that it is a complete database; it was not changed. Otherwise check that its server can be reached."
         ) from select_cause(error)
 
 
@@ -226,7 +242,7 @@ def _resume(backend: StorageBackend, name: str, attributes: Mapping[str, Any]) -
             if backend.is_shared:
                 _wait_for_fingerprint(study)
             if FINGERPRINT_ATTRIBUTE not in study.user_attrs and not study.get_trials(deepcopy=False):
-                _write_attributes(study, attributes)  # the process that created it was ended at once
+                _write_attributes(study, attributes)  # the process that created it ended before it wrote them
             _require_same_task(study, attributes[FINGERPRINT_ATTRIBUTE])
             _write_metric_name(study, attributes[METRIC_ATTRIBUTE])
             if not backend.is_shared:
@@ -239,7 +255,7 @@ def _resume(backend: StorageBackend, name: str, attributes: Mapping[str, Any]) -
 
 
 def _write_attributes(study: optuna.Study, attributes: Mapping[str, Any]) -> None:
-    """Write seed, metric and fingerprint; the fingerprint comes last, so where it is, everything is."""
+    """Write the seed, the metric and the fingerprint. The fingerprint comes last: if it is there, the others are."""
     name_metric(study, attributes[METRIC_ATTRIBUTE])
     for key, value in attributes.items():
         study.set_user_attr(key, value)
@@ -269,9 +285,9 @@ def _create(
     attributes: Mapping[str, Any],
     resume: bool,
 ) -> OpenedStudy | None:
-    """Create a study under the first name that is free and that no other process holds the lock of.
+    """Create a study under the first name that is free and that no other process has locked.
 
-    Return None if the study is to be resumed and another process has created it meanwhile.
+    Return None if the study is to be resumed and another process has just created it.
     """
     names = itertools.chain([wanted_name], (f"{wanted_name}-{number}" for number in itertools.count(2)))
     for name in names:
@@ -293,15 +309,15 @@ def _create(
                 raise
             if resume:
                 return None
-    raise RuntimeError("there is always a free name")
+    raise RuntimeError("The names to try are unlimited, so this line is never reached.")
 
 
 def _require_same_task(study: optuna.Study, fingerprint: Mapping[str, Any]) -> None:
     stored = study.user_attrs.get(FINGERPRINT_ATTRIBUTE)
     if stored is None:
         raise StudyMismatchError(
-            f"The study {study.study_name!r} was not made by sklearn_autotune, so what it measured is not known. "
-            "Choose another study_name, or pass resume=False."
+            f"The study {study.study_name!r} was not made by sklearn_autotune, so it is not known what its trials "
+            "measured. Choose another study_name, or pass resume=False."
         )
     different = [part for part, digest in fingerprint.items() if stored.get(part) != digest]
     if different:
@@ -312,7 +328,7 @@ def _require_same_task(study: optuna.Study, fingerprint: Mapping[str, Any]) -> N
 
 
 def _close_stale_trials(study: optuna.Study) -> None:
-    """Close trials that an ended process has left running: nothing will finish them."""
+    """Close the trials that an ended process has left running, because no process will finish them."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        logger.warning("Trial %d in the study was under way when its search ended; it is closed.", trial.number)
+        logger.warning("Trial %d in the study was running when its search ended. It is closed now.", trial.number)
         study.tell(trial.number, state=TrialState.FAIL)

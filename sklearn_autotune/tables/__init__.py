@@ -1,1 +1,1 @@
-"""Raw tables: checks of target and metadata, preparation of columns, profiles."""
+"""Raw tables: checks of the target and the metadata, preparation of columns, profiles of columns."""

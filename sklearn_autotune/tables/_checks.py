@@ -1,4 +1,4 @@
-"""Checks the target of a raw table, and the metadata that have an entry for each of its rows."""
+"""Checks the target of a raw table, and metadata such as weights, which have an entry for each row."""
 
 import numbers
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def require_target(estimator: Any, y: Any) -> None:
-    """Raise ValueError, in scikit-learn's words, if there is no target."""
+    """Raise ValueError, with scikit-learn's message, if there is no target."""
     if y is None:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
@@ -31,7 +31,7 @@ def require_target(estimator: Any, y: Any) -> None:
 
 
 def check_no_gaps(y: Any) -> None:
-    """Raise ValueError, with their number, if some rows have no target."""
+    """Raise ValueError if some rows have no target; the message has their number."""
     values = np.asarray(y)
     if values.dtype.kind in "fmM":
         gaps = np.isnan(values)
@@ -48,13 +48,16 @@ def check_no_gaps(y: Any) -> None:
 
 
 def check_no_gaps_to_predict(estimator: Any, y: Any) -> None:
-    """Check a single target with `check_no_gaps` if the estimator predicts it: others may have a use for gaps."""
+    """Check a single target with `check_no_gaps`, if a classifier or regressor is to predict it.
+
+    Other estimators may accept missing targets.
+    """
     if (is_classifier(estimator) or is_regressor(estimator)) and np.ndim(y) == 1:
         check_no_gaps(y)
 
 
 def index_rows(search: Any, X: Any, y: Any) -> tuple[Any, Any]:
-    """Make X and y such that rows can be taken of them; raise ValueError if the search's estimator needs another y."""
+    """Convert X and y so that rows can be selected; raise ValueError if the estimator cannot be fitted with this y."""
     if y is None and get_tags(search.estimator).target_tags.required:
         raise ValueError(
             f"This {type(search).__name__} estimator requires y to be passed, but the target y is None: "
@@ -73,8 +76,9 @@ def check_target_and_metadata(encoded: Any, y: Any, metadata: Mapping[str, Any])
     encoded : array of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     metadata : mapping of str to object
-        None values are dropped. ``sample_weight`` has to hold numbers of at least 0, one of them above 0. It is
-        divided by its mean over the rows that have a weight, as boosters and penalties go by the sum of weights.
+        None values are dropped. ``sample_weight`` must hold numbers of at least 0, and one above 0. It is divided by
+        its mean over the rows that have a weight, because the sum of the weights changes what boosters and penalised
+        models fit.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def check_target_and_metadata(encoded: Any, y: Any, metadata: Mapping[str, Any])
         if weight.ndim != 1 or (weight < 0).any():
             raise ValueError("sample_weight must have one number of at least 0 for each row of X.")
         if not weight.any():
-            raise ValueError("sample_weight is zero for all rows: there is no weight to learn from.")
+            raise ValueError("sample_weight is zero for all rows. At least one row must have a weight above 0.")
         params["sample_weight"] = scale_weights(weight)
     return y, params
 
@@ -107,14 +111,15 @@ def check_classes(classes: np.ndarray, counts: np.ndarray, cv: Any) -> None:
         fewer = f"cv={n_rows}, or " if n_rows > 1 else ""
         raise ValueError(
             f"Class {rarest!r} has {n_rows} {'member' if n_rows == 1 else 'members'}, fewer than the {cv} folds. "
-            f"Pass {fewer}a splitter of your own, or merge or drop the class."
+            f"Pass {fewer}your own splitter, or merge the class with another one or drop it."
         )
 
 
 def check_weighted_classes(classes: np.ndarray, class_codes: np.ndarray, weight: np.ndarray | None) -> None:
-    """Raise ValueError if only one class has weight: XGBoost 3.0 fails on it, and there is nothing to tune."""
+    """Raise ValueError if only one class has weight, because XGBoost 3.0 fails on it and there is nothing to tune."""
     with_weight = np.unique(class_codes if weight is None else class_codes[weight > 0])
     if len(with_weight) < 2:
         raise ValueError(
-            f"sample_weight is zero for all rows but those of one class: {classes.tolist()[with_weight[0]]!r}."
+            f"sample_weight is zero for all rows except those of one class, {classes.tolist()[with_weight[0]]!r}. At "
+            "least two classes must have rows with a weight above 0."
         )

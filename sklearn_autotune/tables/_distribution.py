@@ -1,4 +1,4 @@
-"""How the values of a column are distributed in training, and whether new values are distributed otherwise."""
+"""The distribution of a column's values in training, and how far the distribution of new values is from it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ __all__ = ["describe_categories", "describe_numbers", "measure_shift"]
 
 N_QUANTILES = 51
 
-# How likely it is that a table of the same distribution is said to be distributed otherwise in any of its columns.
+# The probability that a shift is reported in some column although the new table has the same distribution.
 FALSE_ALARM_RATE = 0.001
 
 
@@ -42,14 +42,15 @@ def describe_categories(codes: np.ndarray, n_categories: int) -> dict[str, Any]:
 def measure_shift(values: np.ndarray, described: Mapping[str, Any], *, n_columns: int = 1) -> float:
     """Measure how differently new values of a column are distributed.
 
-    For numbers this is the statistic of Kolmogorov and Smirnov, the largest difference between the two shares of values
-    up to any number; it is known to 0.02, since of training only quantiles are kept. For categories it is the total
-    variation distance, half the sum of the differences of their shares. Both are 0 for equal and 1 for disjoint
-    distributions.
+    For numbers, the distance is the Kolmogorov-Smirnov statistic, the largest difference between the two cumulative
+    distributions. Its precision is 0.02, because only quantiles of the training values are stored. For categories, it
+    is the total variation distance, half the sum of the differences between their shares. Both are 0 for equal and 1
+    for disjoint distributions.
 
-    A distance that samples of one distribution have too counts as 0: one below the bound of Kolmogorov and Smirnov, or
-    below the expected distance plus the bound of McDiarmid, at a probability of 0.001 for all columns together. The
-    bound is about ``2.2 * sqrt(1 / n_training + 1 / n_new)`` for ten columns, so that five rows never exceed it.
+    A distance that can be chance is returned as 0. For numbers, it is compared to the bound of Kolmogorov and Smirnov,
+    for categories to the expected distance plus the bound of McDiarmid. By chance, a distance exceeds its bound in any
+    of the columns with a probability of 0.001. The bound is about ``2.2 * sqrt(1 / n_training + 1 / n_new)`` for ten
+    columns, so five new rows never exceed it.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def measure_shift(values: np.ndarray, described: Mapping[str, Any], *, n_columns
     described : mapping
         As `describe_numbers` or `describe_categories` returned it.
     n_columns : int, default=1
-        How many columns are looked at.
+        The number of columns that are compared.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def measure_shift(values: np.ndarray, described: Mapping[str, Any], *, n_columns
 
 
 def _compare_quantiles(values: np.ndarray, quantiles: np.ndarray) -> float:
-    """Return the largest difference between shares up to any of the quantiles."""
+    """Return the largest difference between the two cumulative distributions at any of the quantiles."""
     points = np.unique(quantiles)
     in_training = (np.searchsorted(quantiles, points, side="right") - 1) / (len(quantiles) - 1)
     in_new = np.searchsorted(np.sort(values), points, side="right") / len(values)
@@ -94,7 +95,7 @@ def _compare_quantiles(values: np.ndarray, quantiles: np.ndarray) -> float:
 
 
 def _compare_shares(codes: np.ndarray, in_training: np.ndarray, n_training: int) -> tuple[float, float]:
-    """Return the total variation distance, and a bound for the one that is expected of equal distributions."""
+    """Return the total variation distance, and a bound of its expected value if the distributions are equal."""
     in_training = np.append(in_training, 0.0)  # the last one is for categories that training did not have
     places = np.where(codes < 0, len(in_training) - 1, codes).astype(int)
     in_new = np.bincount(places, minlength=len(in_training)) / len(codes)

@@ -13,10 +13,10 @@ from sklearn_autotune.inference._column_encoder import clip_outliers, fill_missi
 
 __all__ = ["make_preparation"]
 
-# Columns with more categories are encoded by the mean of the target instead of one-hot.
+# A column with more categories is encoded by the mean of the target instead of one-hot.
 MAX_ONE_HOT_CATEGORIES = 20
 
-# scikit-learn's histogram gradient boosting takes at most this number of categories.
+# scikit-learn's histogram gradient boosting accepts at most this number of categories.
 MAX_NATIVE_CATEGORIES = 255
 
 
@@ -29,7 +29,7 @@ def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classi
         See `Family`.
     n_categories : ndarray of int, of shape (n_columns,)
     n_rows : int
-        Number of rows that it will be fitted on.
+        The number of rows on which it will be fitted.
     is_classification : bool
 
     Returns
@@ -64,9 +64,9 @@ def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classi
 
 
 def _make_target_encoder(is_classification: bool) -> TargetEncoder:
-    """Make the encoder of categories by the mean of the target.
+    """Make an encoder that replaces a category by the mean of the target.
 
-    It uses folds of its own, so that the encoding of a training row does not depend on that row's target.
+    It uses its own folds inside the training rows, so that the encoding of a row does not depend on the row's target.
     """
     kind = "auto" if is_classification else "continuous"
     if TargetEncoder().random_state != "deprecated":  # before scikit-learn 1.9

@@ -1,10 +1,11 @@
-"""Profiles of training columns, and the drift of new rows from them."""
+"""Profiles of training columns, and how far new rows differ from them."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_autotune._compat.messages import find_nearest_name
 from sklearn_autotune.inference._column_encoder import ColumnEncoder, encode_categories
 from sklearn_autotune.inference._column_values import read_column
 from sklearn_autotune.tables._distribution import describe_categories, describe_numbers, measure_shift
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["align_to_profile", "make_profile", "measure_drift"]
 
-# The categories of a column that has more of them are not stored, so that unseen ones are not detected.
+# If a column has more categories, they are not stored, and unseen ones are not detected.
 MAX_CATEGORIES = 1000
 
-# A smaller increase of the share of missing values is considered chance.
+# A smaller increase of the share of missing values is treated as chance.
 MIN_MISSING_INCREASE = 0.02
 
 
@@ -31,8 +32,8 @@ def make_profile(X: "pd.DataFrame") -> list[dict[str, Any]]:
     Returns
     -------
     profile : list of dict
-        For each column its name, kind ("number" or "category"), type, what it holds ("numbers", "dates" and so on; see
-        `ColumnValues`), share of missing values, the range, or the categories, and how the values are distributed.
+        For each column: its name, its kind ("number" or "category"), its type, what it holds ("numbers", "dates" and so
+        on; see `ColumnValues`), the share of missing values, the range or the categories, and the distribution.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def _to_python_value(value: object) -> Any:
 def align_to_profile(
     table: "pd.DataFrame", profile: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()
 ) -> tuple[Any, list[str]]:
-    """Bring a table to the columns, order and types of training; return it with notes on the differences.
+    """Give a table the columns, order and types of training; return it, and notes on the differences.
 
     Parameters
     ----------
@@ -89,12 +90,14 @@ def align_to_profile(
     Raises
     ------
     ValueError
-        If a column is missing, or holds strings where the model needs numbers.
+        If a column is missing, or if it holds strings although the model needs numbers.
     """
     names = [entry["name"] for entry in profile]
     missing = [name for name in names if name not in table.columns]
     if missing:
-        raise ValueError(f"columns are missing: {', '.join(missing)}; the model needs {', '.join(names)}")
+        extra = [str(name) for name in table.columns if name not in names]
+        found = [f"{name}{_suggest_column(name, extra)}" for name in missing]
+        raise ValueError(f"columns are missing: {', '.join(found)}; the model needs {', '.join(names)}")
     extra = [str(name) for name in table.columns if name not in [*names, *left_out]]
     notes = [f"columns not used: {', '.join(extra)}"] if extra else []
     X = table[names].copy()
@@ -109,8 +112,14 @@ def align_to_profile(
     return X, notes
 
 
+def _suggest_column(name: str, extra: Sequence[str]) -> str:
+    """Return the column that the model does not know and that may be the missing one."""
+    nearest = find_nearest_name(name, extra)
+    return "" if nearest is None else f" (did you mean {nearest}?)"
+
+
 def _parse_dates_or_raise(column: "pd.Series", entry: Mapping[str, Any]) -> Any:
-    """Convert strings to dates if training had dates; raise ValueError for strings if it had numbers."""
+    """Convert strings to dates if the column held dates in training; otherwise raise ValueError for the strings."""
     if entry["holds"] == "dates":
         try:
             return column.astype(entry["type"]) if entry["type"] != "object" else column.astype("datetime64[us]")
@@ -121,24 +130,24 @@ def _parse_dates_or_raise(column: "pd.Series", entry: Mapping[str, Any]) -> Any:
 
 
 def _format_as_string(value: object) -> str:
-    """Write a number as it stood in a CSV file whose column was read as strings."""
+    """Format a number as it was written in a CSV file whose column was read as strings."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def measure_drift(X: "pd.DataFrame", profile: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Measure for each column the share of its values that did not occur in training, and how its distribution differs.
+    """Measure, for each column, the share of values that are new, and how far the distribution has shifted.
 
     Parameters
     ----------
     X : DataFrame
-        As `align_to_profile` returns it.
+        The table that `align_to_profile` returned.
     profile : sequence of mapping
 
     Returns
     -------
     drift : list of dict
-        Only columns with drift: ``column``, ``outside`` (share outside the range), ``unseen`` (share of unknown
-        categories), ``more_missing`` (increase of the share of missing values), ``shift`` (distance between the
+        Only columns with drift. The keys are ``column``, ``outside`` (share outside the range), ``unseen`` (share of
+        unknown categories), ``more_missing`` (increase of the share of missing values), ``shift`` (distance between the
         distributions, see `measure_shift`; 0 if it can be chance), ``share`` (the largest of these) and ``examples``.
 
     Examples

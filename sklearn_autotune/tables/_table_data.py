@@ -1,4 +1,4 @@
-"""Reads a raw table with its target and metadata, and checks them against each other."""
+"""Reads a raw table with its target and metadata, and checks that they fit together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ __all__ = ["TableData", "read_table"]
 
 @dataclass(frozen=True, slots=True)
 class TableData:
-    """A table as models get it, with its target and metadata.
+    """A table as it is passed to models, with its target and metadata.
 
     Attributes
     ----------
     reader : TableReader
-        Fitted; reads further rows in the same way.
-    X : ndarray, or CSR matrix if the reader takes these, of shape (n_samples, n_columns)
-        As the reader returns it.
+        The fitted reader, which reads further rows in the same way.
+    X : ndarray, or CSR matrix if the reader accepts these, of shape (n_samples, n_columns)
+        The table that the reader returned.
     y : ndarray of shape (n_samples,)
-        Class labels as the user passed them, or numbers.
+        The user's class labels, or numbers.
     metadata : mapping of str to object
-        Without those that are None.
+        Without values that are None.
     classes : ndarray of shape (n_classes,) or None
         None in regression.
     """
@@ -42,19 +42,19 @@ class TableData:
 def read_table(
     reader: TableReader, X: Any, y: Any, metadata: Mapping[str, Any], *, is_classification: bool, cv: Any
 ) -> TableData:
-    """Read a table; check its target and metadata.
+    """Read a table, and check its target and metadata.
 
     Parameters
     ----------
     reader : TableReader
-        Is fitted.
+        It is fitted here.
     X : array-like or DataFrame of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     metadata : mapping of str to object
         See `check_target_and_metadata`.
     is_classification : bool
     cv : object
-        If it is a number of folds, each class needs as many rows.
+        If it is a number of folds, each class must have at least this number of rows.
 
     Returns
     -------
@@ -63,13 +63,13 @@ def read_table(
     Raises
     ------
     ValueError, TypeError
-        If table, target or metadata cannot be used.
+        If the table, the target or the metadata cannot be used.
     """
     encoded = reader.fit_transform(X)
     y, metadata = check_target_and_metadata(encoded, y, metadata)
     if not is_classification:
         if len(y) < 2:
-            raise ValueError("Found n_samples = 1: there have to be rows to learn from and rows to score.")
+            raise ValueError("Found n_samples = 1, but there must be rows to fit on and rows to score.")
         return TableData(reader, encoded, read_amounts(y), metadata, None)
     check_classification_targets(y)
     classes, counts = np.unique(y, return_counts=True)

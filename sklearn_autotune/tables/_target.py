@@ -16,12 +16,12 @@ TaskName: TypeAlias = Literal["classification", "regression"]
 # Up to this number of different whole numbers are classes: the ten digits, ratings from 1 to 10.
 MAX_FEW_NUMBERS = 10
 
-# Of a few whole numbers, the range is at most so many times their number. Class labels lie close together; prices and
-# years of birth do not.
+# A few whole numbers are classes only if their range is at most this many times their number: class labels are close
+# together, but prices and years of birth are not.
 MAX_RANGE_PER_NUMBER = 10
 
-# More whole numbers are classes if they are the codes 0, 1, 2, … or 1, 2, 3, … and each has this number of rows. Counts
-# begin in the same way, but their largest values are rare.
+# More whole numbers are classes only if they are the codes 0, 1, 2, … or 1, 2, 3, … and each has at least this number
+# of rows. Counts begin in the same way, but their largest values are rare.
 MIN_ROWS_PER_CODE = 5
 
 
@@ -33,28 +33,32 @@ class TargetValues:
     ----------
     task : {"classification", "regression"}
         The task that the values suggest.
+    are_numbers : bool
+        Whether the values are numbers, which can be classes or amounts.
     has_fractions : bool
-        Whether some numbers are no whole numbers. They cannot be classes.
+        Whether some numbers are not whole numbers. Such numbers cannot be classes.
     description : str
         The values in words, for messages: ``"214 different whole numbers from 25 to 346 in 442 rows"``.
     """
 
     task: TaskName
+    are_numbers: bool
     has_fractions: bool
     description: str
 
 
 def read_target_values(y: Any) -> TargetValues:
-    """Read whether a target holds classes or amounts.
+    """Decide from its values whether a target holds classes or amounts.
 
-    Strings, categories and booleans are classes. So are at most two different whole numbers, at most ten that lie close
-    together and have two rows each on average, and codes (0, 1, 2, … or 1, 2, 3, …) that have five rows each. Other
-    numbers are amounts. Missing values do not count.
+    Strings, categories and booleans are classes. Whole numbers are classes in three cases: there are at most two
+    different ones; there are at most ten, which are close together and have two rows each on average; or they are the
+    codes 0, 1, 2, … or 1, 2, 3, … with at least five rows each. All other numbers are amounts. Missing values are
+    ignored.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        A target that is no single column of numbers or labels is left to later checks, and called classes.
+        A target that is not a single column of numbers or labels counts as classes here, and is checked later.
 
     Returns
     -------
@@ -72,23 +76,23 @@ def read_target_values(y: Any) -> TargetValues:
     n_rows = values.shape[0] if values.ndim else 0
     found = None if _holds_categories(y) or values.size != n_rows else _read_numbers(values.reshape(-1))
     if found is None or not len(found):
-        return TargetValues("classification", False, f"labels in {n_rows} rows")
+        return TargetValues("classification", False, False, f"labels in {n_rows} rows")
     unique, counts = np.unique(found, return_counts=True)
     has_fractions = bool(found.dtype.kind == "f" and (unique != np.floor(unique)).any())
     kind = "numbers, some with fractions," if has_fractions else "whole numbers"
     description = f"{len(unique)} different {kind} from {unique[0]:.12g} to {unique[-1]:.12g} in {n_rows} rows"
     are_classes = not has_fractions and _are_class_labels(unique, counts)
-    return TargetValues("classification" if are_classes else "regression", has_fractions, description)
+    return TargetValues("classification" if are_classes else "regression", True, has_fractions, description)
 
 
 def _holds_categories(y: Any) -> bool:
-    """Whether y is a pandas column of categories, which NumPy would read as the numbers that name them."""
+    """Whether y is a categorical column of pandas, whose categories NumPy would read as numbers if they are numbers."""
     dtypes = [y.dtype] if hasattr(y, "dtype") else list(getattr(y, "dtypes", ()))
     return any(str(dtype) == "category" for dtype in dtypes)
 
 
 def _read_numbers(values: np.ndarray) -> np.ndarray | None:
-    """Return the numbers of a column without missing ones, or None if it holds anything else."""
+    """Return the numbers of a column without missing ones, or None if it holds other values."""
     if values.dtype.kind in "iu":
         return values
     if values.dtype.kind == "f":
@@ -116,20 +120,20 @@ def _are_class_labels(unique: np.ndarray, counts: np.ndarray) -> bool:
 
 
 def check_classes_are_plausible(y: Any, owner: str) -> None:
-    """Raise ValueError if a target that nobody called classes looks like amounts.
+    """Raise ValueError if a target looks like amounts and the user has not said that it holds classes.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
     owner : str
-        The class whose ``task`` was left out, for the message.
+        The name of the class whose ``task`` the user has not set, for the message.
     """
     values = read_target_values(y)
     if values.task == "classification":
         return
     if values.has_fractions:
         raise ValueError(
-            f"Unknown label type: continuous. y holds {values.description}: amounts, and no classes. To predict them, "
+            f"Unknown label type: continuous. y holds {values.description}: amounts, not classes. To predict them, "
             f'write {owner}(task="regression"). If each number names a class, pass the names as strings.'
         )
     raise ValueError(
@@ -144,7 +148,7 @@ def read_amounts(y: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a value is no finite number.
+        If a value is not a finite number.
     """
     try:
         return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")

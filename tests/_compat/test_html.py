@@ -13,6 +13,7 @@ from sklearn_autotune._compat.html import (
     render_table,
     render_terms,
     render_view,
+    shorten_names,
 )
 from tests.html_page import Page, read_view
 
@@ -101,3 +102,19 @@ def test_a_view_takes_on_the_colours_around_it_and_loads_nothing():
     assert "color: inherit" in style
     assert "#" not in style, "a fixed colour cannot be read on every background"
     assert page.texts() == "A title text with \\ud800"
+
+
+def test_cells_carry_their_names_where_a_style_writes_rows_as_lists():
+    html = render_table([{"fit_seconds": 1.5, "<b>": None}], has_names_in_cells=True)
+
+    assert '<td data-name="fit seconds" class="number">1.5</td>' in html
+    assert '<td data-missing data-name="&lt;b&gt;">–</td>' in html
+    assert '<table class="rows">' in html
+
+
+def test_names_with_the_same_end_keep_the_step_that_tells_them_apart():
+    names = ["ct__num__imputer__strategy", "ct__rest__imputer__strategy", "svc__C", "C", "a__b__tol", "b__a__tol"]
+
+    short = shorten_names(names)
+
+    assert list(short.values()) == ["num…strategy", "rest…strategy", "svc__C", "C", "a__b__tol", "b__a__tol"]

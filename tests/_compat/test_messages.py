@@ -10,8 +10,11 @@ from sklearn_autotune._compat.messages import (
     MAX_ERROR_LENGTH,
     extract_exception_line,
     extract_last_line,
+    find_nearest_name,
     make_encodable,
+    make_name_key,
     make_storable,
+    suggest_name,
 )
 
 
@@ -82,3 +85,31 @@ def test_a_short_error_stays_as_it_is_but_for_surrogates(text):
 def test_the_lines_of_no_text_are_empty():
     assert len(make_storable(100_000 * " \n")) <= MAX_ERROR_LENGTH
     assert extract_exception_line(" \n") == extract_last_line("") == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"),
+    [
+        ("n_trails", "n_trials"),
+        ("N-Trials", "n_trials"),
+        ("n trials", "n_trials"),
+        ("time", "timeout"),
+        ("ti", None),
+        ("speed", None),
+        ("", None),
+    ],
+)
+def test_the_nearest_name_is_found_whatever_its_spelling_or_by_its_beginning(word, nearest):
+    assert find_nearest_name(word, ["n_trials", "timeout", "scoring"]) == nearest
+
+
+def test_of_names_that_are_spelled_alike_the_first_is_suggested():
+    assert suggest_name("random forrest", ["random_forest", "RandomForest"]) == ": did you mean random_forest?"
+    assert make_name_key("random_forest") == make_name_key("RandomForest")
+
+
+def test_without_a_near_name_those_to_be_listed_are_listed():
+    assert suggest_name("speed", ["n_trials", "timeout"]) == "; known are n_trials, timeout"
+    assert suggest_name("speed", ["n_trials", "timeout"], ["n_trials", "and 1 more"]) == (
+        "; known are n_trials, and 1 more"
+    )

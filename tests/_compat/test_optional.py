@@ -1,11 +1,14 @@
 """Optional packages: what is said where one is missing, and which versions are there."""
 
+import re
+import tomllib
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from sklearn_autotune._compat import optional
-from sklearn_autotune._compat.optional import get_versions, import_optional
+from sklearn_autotune._compat.optional import format_install_command, get_versions, import_optional
 
 
 def test_a_missing_package_is_named_with_what_needs_it():
@@ -17,6 +20,16 @@ def test_a_module_inside_a_package_is_returned():
     import json.decoder
 
     assert import_optional("json.decoder", "Reading") is json.decoder
+
+
+def test_the_packages_of_an_extra_are_named_with_their_versions():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {name: packages for name, packages in project["optional-dependencies"].items() if name in ("run", "plot")}
+
+    for extra, packages in extras.items():
+        command = format_install_command(extra)
+        assert command.startswith("pip install '")
+        assert sorted(re.findall("'(.*?)'", command)) == sorted(packages)
 
 
 def test_versions_are_those_that_are_installed_in_the_order_asked_for():

@@ -397,7 +397,7 @@ def test_a_notebook_shows_the_verdict_and_a_row_for_each_method_with_the_named_s
     assert page.rows[0] == ["method", "accuracy", "95% interval", "inner score", "seconds", "fits", "failed"]
     assert [row[0] for row in page.rows[1:]] == comparison.summary["method"]
     assert page.rows[1][1] == f"{comparison.summary['score'][0]:.5g}"
-    assert "Mean accuracy over 4 outer folds, higher is better" in page.texts()
+    assert "accuracy, higher is better: mean over 4 outer folds" in page.texts()
 
 
 def test_a_notebook_shows_a_loss_with_its_own_sign_and_what_is_missing_as_a_dash():
@@ -409,6 +409,7 @@ def test_a_notebook_shows_a_loss_with_its_own_sign_and_what_is_missing_as_a_dash
 
     assert page.rows[0][1] == "mean squared error"
     assert [row[:2] for row in page.rows[1:]] == [["<b>", "1.5"], ["b", "5"]]
+    assert page.rows[0][3:] == ["seconds", "fits", "failed"]  # nobody has an inner score
     assert page.rows[1][3:5] == ["–", "–"]
     assert page.rows[2][-1] == "1"
     assert "lower is better" in page.texts()

@@ -220,7 +220,7 @@ def test_pruning_saves_folds_and_never_wins(cancer):
 
     status = np.array(statuses(search))
     assert (status == "pruned").any()
-    assert np.isnan(search.cv_results_["mean_test_score"][status == "pruned"]).all()
+    assert np.isnan(dict(search.cv_results_)["mean_test_score"][status == "pruned"]).all()
     assert status[search.best_index_] == "complete"
 
 

@@ -38,13 +38,13 @@ BAD = {
     "infinite X": (classifier(), np.where(X4 == 3, np.inf, X4), Y4, "Input X contains infinity.* in column 1"),
     "too large X": (classifier(), np.where(X4 == 3, 1e39, X4), Y4, "too large for a 32-bit float in column 1"),
     "labels of an index": (classifier(cv=[([101, 102], [103])]), X4, Y4, "cv gives 102 as a training row of fold 0"),
-    "rounds searched": (classifier(space={"n_estimators": [10, 20]}), X4, Y4, "n_estimators is not searched"),
+    "rounds searched": (classifier(space={"n_estimators": [10, 20]}), X4, Y4, "n_estimators cannot be in the space"),
     "unknown parameter": (classifier(space={"depth": [2, 3]}), X4, Y4, "depth"),
     "unknown first": (classifier(enqueue=[{"depth": 2}]), X4, Y4, "'depth' is not in the space"),
     "n_trials": (classifier(n_trials=0), X4, Y4, "'n_trials' parameter of TunedXGBClassifier"),
     "lengths": (classifier(), X4, Y4[:-1], "inconsistent numbers of samples"),
     "weights": (classifier(), X4, Y4, "at least 0 for each row"),
-    "weights of one class": (classifier(), X4, Y4, "all rows but those of one class: 1"),
+    "weights of one class": (classifier(), X4, Y4, "all rows except those of one class, 1"),
     "class weight": (classifier(class_weight="light"), X4, Y4, "'class_weight' parameter"),
 }
 

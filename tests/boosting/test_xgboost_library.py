@@ -106,5 +106,5 @@ def test_a_date_with_a_time_of_the_day_cannot_be_constrained_to_be_monotone():
     assert model.monotone_constraints == (0, 0, 1)
     assert np.isnan(model.missing)
     settings["monotone_constraints"] = {"day": 1}
-    with pytest.raises(ValueError, match=r"monotone_constraints names \['day'\]: a date with times of the day"):
+    with pytest.raises(ValueError, match=r"monotone_constraints names \['day'\], but a date with times of the day"):
         LIBRARY.make_model(settings, encoder, ["day", "size"], is_classifier=False, seed=5)

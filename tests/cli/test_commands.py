@@ -23,7 +23,9 @@ ROOT = Path(__file__).parents[2]
 def test_verify_says_what_differs(copied, table, tmp_path, capsys):
     command = ["verify", str(copied), "--base", str(tmp_path), "--trust"]
     assert main(command) == 0
-    assert "can be made again" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "can be made again" in said
+    assert re.search(r"same     holdout score: recorded log loss 0\.\d+, found log loss 0\.\d+\n", said)
 
     table.assign(size=table["size"] + 1).to_parquet(tmp_path / "data.parquet")
     assert main([*command, "--json"]) == 1
@@ -96,6 +98,29 @@ def test_init_schema_and_json(tmp_path, write, capsys):
     said = json.loads(out)
     assert os.listdir(tmp_path / "runs") == [os.path.basename(said["folder"])]
     assert "2 of 2 trials (100 %), best" in err
+
+
+def test_a_run_prints_its_metric_with_the_sign_that_people_know(write, capsys):
+    assert main(["run", str(write(QUICK))]) == 0
+    said = capsys.readouterr().out
+
+    assert said.startswith("log loss, lower is better:\n  folds    0.")
+    (low, high), *_ = re.findall(r"\((\S+) to (\S+)\)", said)
+    assert float(low) < float(high)
+
+
+def test_a_run_prints_the_task_that_it_infers_from_numbers(write, table, tmp_path, capsys):
+    path = write("model_type: ridge\nn_trials: 1\ncv: 2\n" + NO_REPORT, target="price", drop="[kind, day]")
+    assert main(["run", str(path)]) == 0
+    said = capsys.readouterr().out
+
+    assert re.match(
+        r"task: regression, since price holds \d+ different numbers, some with fractions, from \S+ to \S+ in 160 rows\n"
+        "root mean squared error, lower is better:",
+        said,
+    )
+    assert main(["run", str(write(QUICK, name="words.yaml"))]) == 0
+    assert "task:" not in capsys.readouterr().out
 
 
 def test_a_run_that_fails_says_why_in_a_line(write, capsys):

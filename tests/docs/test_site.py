@@ -159,6 +159,10 @@ def test_a_picture_that_a_block_draws_is_shown_below_it_once(tmp_path):
 
     assert add_output(draw, "guides/page", tmp_path) == draw.rstrip() + "\n\n![a](/output/guides-page-a.png)\n"
     assert (tmp_path / "guides-page-a.png").exists()
+    display = (
+        "```python\nfrom matplotlib.figure import Figure\n\nclass Display:\n    figure_ = Figure()\n\nDisplay()\n```\n"
+    )
+    assert add_output(display, "page", tmp_path).endswith("```\n\n![figure-1](/output/page-figure-1.png)\n")
     already = draw + "\n![mine](../images/a.png)\n"
     assert add_output(already, "guides/page", tmp_path) == already
 

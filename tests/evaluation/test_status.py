@@ -26,5 +26,6 @@ def test_counts_are_in_words_and_leave_out_duplicates():
     assert describe_counts(statuses) == (
         "6 candidates: 2 complete, 1 stopped early, 1 failed, 1 unfinished when the time was up, 1 cancelled"
     )
-    assert describe_counts(["complete"]) == "1 candidate: 1 complete"
+    assert describe_counts(["complete"]) == "1 candidate, complete"
+    assert describe_counts(["pruned", "pruned", "duplicate"]) == "2 candidates, all stopped early"
     assert describe_counts(["duplicate"]) == "0 candidates"

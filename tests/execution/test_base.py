@@ -79,7 +79,7 @@ def test_a_cluster_is_left_alone_where_the_evaluation_may_not_be_sent_there(requ
 def test_a_limit_that_the_system_cannot_keep_is_refused(request_executor, monkeypatch):
     monkeypatch.setattr("sys.platform", "darwin")
 
-    with pytest.raises(ValueError, match="memory_limit is kept by Linux only, and this is darwin"):
+    with pytest.raises(ValueError, match="memory_limit works only on Linux, and this is darwin"):
         request_executor(n_jobs=1, limits=TrialLimits(n_bytes=10**9))
 
 

@@ -115,7 +115,7 @@ def test_the_users_client_stays_open_and_one_that_was_made_of_an_address_is_clos
 
 
 def test_a_memory_limit_is_refused(client, make_executor):
-    with pytest.raises(ValueError, match="memory_limit cannot be kept on a Dask cluster"):
+    with pytest.raises(ValueError, match="memory_limit cannot be enforced on a Dask cluster"):
         make_executor(executor=client, limits=TrialLimits(n_bytes=10**9))
 
 

@@ -279,7 +279,7 @@ def test_a_cluster_without_workers_is_an_error_and_the_results_are_kept(data, mo
 
 
 def test_a_memory_limit_is_the_clusters_to_keep(client, workers, data):
-    with pytest.raises(ValueError, match="memory_limit cannot be kept on a Dask cluster"):
+    with pytest.raises(ValueError, match="memory_limit cannot be enforced on a Dask cluster"):
         OptunaSearchCV(CountingClassifier(), {"a": [1]}, cv=2, executor=client, memory_limit=2**30).fit(*data)
 
 

@@ -132,7 +132,7 @@ def test_frames_of_polars_are_read_like_those_of_pandas():
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ([("a", "tuple")], "'x' holds tuple, and neither numbers, dates, times, strings nor categories"),
+        ([("a", "tuple")], r"'x' holds tuple\. A column must hold numbers, dates, times, strings or categories"),
         ([pd.Timedelta(days=1)], "'x' holds Timedelta"),
         ([1.0, np.inf], "X contains infinity or a value too large for a 32-bit float in column 'x'"),
         ([1.0, -1e39], "X contains infinity or a value too large for a 32-bit float in column 'x'"),

@@ -196,7 +196,7 @@ def test_examples_of_a_column_can_be_shown():
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ([("a", "tuple"), None], "'x' holds tuple, and neither numbers, dates, times, strings nor categories"),
+        ([("a", "tuple"), None], r"'x' holds tuple\. A column must hold numbers, dates, times, strings or categories"),
         ([pd.Timedelta(days=1)], "'x' holds Timedelta"),
         ([np.timedelta64(1, "D"), 1], "'x' holds int, timedelta64"),
         ([b"a"], "'x' holds bytes"),
@@ -205,8 +205,8 @@ def test_examples_of_a_column_can_be_shown():
         (polars.Series([[1], None]), "'x' holds list"),
         (polars.Series([{"a": 1}]), "'x' holds dict"),
         (polars.Series([datetime.timedelta(1)]), "'x' holds timedelta"),
-        ([datetime.date(2024, 1, 1), "later"], "'x' holds values that do not go together: date, str"),
-        ([datetime.date(2024, 1, 1), datetime.time(1)], "do not go together: date, time"),
+        ([datetime.date(2024, 1, 1), "later"], "'x' holds values of types that cannot be combined: date, str"),
+        ([datetime.date(2024, 1, 1), datetime.time(1)], "cannot be combined: date, time"),
         ([10**400], "'x' holds a whole number that is too large"),
     ],
 )

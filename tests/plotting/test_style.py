@@ -7,7 +7,6 @@ from sklearn_autotune.plotting._style import (
     encode_choices,
     format_ticks,
     format_value,
-    shorten_names,
     split_axes,
     wrap_name,
 )
@@ -22,16 +21,6 @@ def test_choices_with_the_same_name_get_numbers():
 
 def test_labels_have_no_lone_surrogates():
     assert format_value("\ud800 and more") == "\\ud800 and more"
-
-
-def test_names_with_the_same_end_keep_the_step_that_tells_them_apart():
-    names = ["ct__num__imputer__strategy", "ct__rest__imputer__strategy", "svc__C", "C"]
-
-    short = shorten_names(names)
-
-    assert list(short.values())[:2] == ["num…strategy", "rest…strategy"]
-    assert short["svc__C"] == "svc…C"
-    assert short["C"] == "C"
 
 
 def test_lines_of_a_name_are_no_longer_than_asked_for():

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from html import unescape
 
 import numpy as np
 import pytest
@@ -28,6 +29,21 @@ EVIL = "<script>alert('x')</script><img src=http://example.org/x.png>"
 
 def read(path):
     return Page(path.read_text(encoding="utf-8"))
+
+
+def run_code(path):
+    """The names that the first code in a report defines."""
+    namespace = {}
+    code = re.search(r"<pre><code>(.*?)</code></pre>", path.read_text(encoding="utf-8"), re.DOTALL)[1]
+    exec(unescape(code), namespace)
+    return namespace
+
+
+def read_candidates(path):
+    """The rows of the table of candidates, by the names of the columns."""
+    rows = read(path).rows
+    first = next(index for index, row in enumerate(rows) if row[0] == "candidate")
+    return [dict(zip(rows[first], row, strict=True)) for row in rows[first + 1 :] if len(row) == len(rows[first])]
 
 
 def assert_stands_alone(path):
@@ -71,17 +87,15 @@ def test_a_report_stands_alone_and_says_what_the_search_says(search, written):
 
 
 def test_every_candidate_has_a_row(search, written):
-    rows = re.findall(r"<tr><td class=\"number\">(\d+)</td><td>(complete|pruned|failed)</td>", written.read_text())
+    rows = read_candidates(written)
 
-    assert sorted(int(number) for number, _ in rows) == list(range(25))
-    assert int(rows[0][0]) == search.trials_["number"][search.best_index_]
+    assert sorted(int(row["candidate"]) for row in rows) == list(range(25))
+    assert {row["status"] for row in rows} == {"complete", "stopped early"}
+    assert int(rows[0]["candidate"]) == search.best_index_
 
 
 def test_the_code_makes_the_winner(search, written):
-    code = re.search(r"<pre><code>(.*?)</code></pre>", written.read_text(), re.DOTALL)[1].replace("&#x27;", "'")
-
-    namespace = {}
-    exec(code, namespace)
+    namespace = run_code(written)
 
     assert repr(namespace["model"]) == repr(search.best_estimator_)
     assert namespace["model"].get_params()["svc__C"] == search.best_params_["svc__C"]
@@ -90,14 +104,56 @@ def test_the_code_makes_the_winner(search, written):
 def test_the_code_of_a_booster_makes_it_too(tmp_path, no_figures):
     model = TunedXGBClassifier(n_trials=2, cv=2, random_state=0).fit(*load_iris(return_X_y=True))
 
-    text = write_report(model, tmp_path / "xgb.html").read_text()
+    path = write_report(model, tmp_path / "xgb.html")
 
-    code = re.search(r"<pre><code>(.*?)</code></pre>", text, re.DOTALL)[1].replace("&#x27;", "'")
-    namespace = {}
-    exec(code, namespace)
-    made, expected = namespace["model"].get_params(), model.best_estimator_.get_params()
+    made, expected = run_code(path)["model"].get_params(), model.best_estimator_.get_params()
     assert repr(sorted(made.items())) == repr(sorted(expected.items()))
-    assert "from xgboost import XGBClassifier" in code
+    assert "from xgboost import XGBClassifier" in path.read_text()
+
+
+def test_the_top_of_a_report_has_the_metric_and_the_size_of_the_data(search, written):
+    top = read(written).texts().partition("What happened")[0]
+
+    assert "metricaccuracy (higher is better)" in top
+    assert f"best scoreaccuracy {search.best_score_:.5g}" in top
+    assert "data150 rows × 4 columns" in top
+    assert "classes3: 0, 1, 2" in top
+    assert "folds5, each of 120 training rows and 30 test rows" in top
+    assert f"candidates25: {(search.trials_['status'] == 'complete').sum()} complete" in top
+
+
+def test_a_loss_has_its_own_sign_and_what_was_stopped_has_no_score(tmp_path, no_figures):
+    model = LogisticRegression(max_iter=2000)
+    space = {"C": loguniform(1e-4, 1e3)}
+    search = OptunaSearchCV(model, space, scoring="neg_log_loss", n_trials=30, random_state=0)
+    search.fit(*load_iris(return_X_y=True))
+
+    path = write_report(search, tmp_path / "r.html")
+
+    means = -dict(search.cv_results_)["mean_test_score"]
+    rows = read_candidates(path)
+    shown = [float(row["log loss"]) for row in rows if row["log loss"] != "–"]
+    assert shown == pytest.approx(sorted(means[np.isfinite(means)]), rel=1e-4)
+    assert sum(row["until stopped"] != "–" for row in rows) == np.isnan(means).sum() > 0
+    assert "log loss (lower is better)" in read(path).texts()
+
+
+def test_a_search_of_scikit_learn_has_what_it_tells_at_the_top(tmp_path, no_figures):
+    search = GridSearchCV(SVC(), {"C": [1, 10]}, cv=4, scoring="f1_macro").fit(*load_iris(return_X_y=True))
+
+    top = read(write_report(search, tmp_path / "r.html")).texts().partition("What happened")[0]
+
+    assert "metricf1_macro (higher is better)" in top
+    assert "data4 columns" in top
+    assert "folds4" in top
+
+
+def test_settings_are_those_that_were_set_and_distributions_can_be_read(written):
+    settings = read(written).texts().partition("Settings")[2].partition("Environment")[0]
+
+    assert "{'svc__C': loguniform(0.01, 1000.0), 'svc__gamma': loguniform(0.0001, 10)}" in settings
+    assert settings.index("random_state") < settings.index("parameters have their default values")
+    assert settings.index("parameters have their default values") < settings.index("timeout")
 
 
 def test_code_that_is_given_is_shown_instead(search, tmp_path, no_figures):
@@ -106,14 +162,17 @@ def test_code_that_is_given_is_shown_instead(search, tmp_path, no_figures):
     assert "<code>model = a &lt; b</code>" in text
 
 
-def test_a_winner_that_cannot_be_spelled_is_to_be_kept(tmp_path, no_figures):
+def test_functions_are_written_where_export_code_can(tmp_path, no_figures):
     model = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression(max_iter=1000))
     search = OptunaSearchCV(model, {"logisticregression__C": [1, 2]}, cv=2).fit(*load_iris(return_X_y=True))
 
-    assert "joblib.dump" in read(write_report(search, tmp_path / "r.html")).texts()
+    path = write_report(search, tmp_path / "r.html")
+
+    assert run_code(path)["model"][0].func is np.log1p
+    assert "joblib.dump" not in path.read_text()
 
 
-def test_a_class_without_a_home_is_not_spelled(tmp_path, no_figures):
+def test_a_class_that_cannot_be_imported_is_to_be_stored(tmp_path, no_figures):
     class Homeless(CountingClassifier):
         """Cannot be imported."""
 
@@ -138,7 +197,7 @@ def test_failures_are_listed_with_their_errors(tmp_path, no_figures):
 
     page = assert_stands_alone(write_report(search, tmp_path / "r.html"))
 
-    assert "2 × ValueError: the toy fails on purpose (trials 1, 2)" in page.texts()
+    assert "2 × ValueError: the toy fails on purpose (candidates 1, 2)" in page.texts()
     assert "Traceback" in page.texts()
 
 
@@ -182,6 +241,9 @@ def test_a_selector_has_its_blend_in_the_report(tmp_path):
     text = assert_stands_alone(write_report(selector, tmp_path / "r.html")).texts()
 
     assert all(member in text for member in selector.blend_weights_)
+    assert "This script, which export_code(search) wrote, makes the model and fits it" in text
+    assert "def make_model():" in text
+    assert f"root mean squared error {-selector.best_score_:.5g}" in text
 
 
 def test_a_comparison_has_a_report(tmp_path):
@@ -193,6 +255,7 @@ def test_a_comparison_has_a_report(tmp_path):
 
     page = assert_stands_alone(path)
     assert comparison.verdict() in page.texts()
+    assert "metricaccuracy (higher is better)" in page.texts()
     assert "<script" not in path.read_text()
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 2
 

@@ -107,3 +107,25 @@ def test_a_target_of_numbers_or_flags_has_gaps_where_it_says_so(tmp_path):
 
     assert table["price"].isna().tolist() == [False, True, True]
     assert read_table("table.csv", tmp_path, "sold")["sold"].tolist()[0] is True
+
+
+def test_a_task_that_is_inferred_from_numbers_is_explained(write):
+    codes = parts_of(write("", target="shop", drop="[kind, price, day]"))
+    assert codes.task == "classification"
+    assert codes.task_inferred_from == (
+        "shop holds 12 different whole numbers from 0 to 11 in 160 rows; if these are amounts, write task: regression"
+    )
+    words = parts_of(write(""))
+    assert (words.task, words.task_inferred_from) == ("classification", None)
+    named = parts_of(write("task: regression", target="shop", drop="[kind, price, day]"))
+    assert (named.task, named.task_inferred_from) == ("regression", None)
+
+
+def test_whole_numbers_that_look_like_amounts_are_a_regression(write, table, tmp_path):
+    path = write("", target="price", drop="[kind, day]", data="rounded.csv")
+    table.assign(price=(table["price"] * 1000).round().astype(int)).to_csv(tmp_path / "rounded.csv", index=False)
+
+    parts = parts_of(path)
+
+    assert parts.task == "regression"
+    assert parts.task_inferred_from.endswith("if these are classes, write task: classification")

@@ -10,6 +10,7 @@ import pytest
 
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
+from sklearn_autotune._compat.optional import format_install_command
 from sklearn_autotune.runner._config import ConfigError, hash_config, read_config
 from tests.runs import hide
 
@@ -169,7 +170,7 @@ def test_a_store_that_breaks_on_the_way_does_not_cost_the_run(write, capsys):
     assert runner.verify(folder, trust=True).matches
 
 
-def test_without_mlflow_the_message_names_the_extra_and_older_runs_still_verify(write, tmp_path, monkeypatch, capsys):
+def test_without_mlflow_it_says_what_to_install_and_older_runs_still_verify(write, tmp_path, monkeypatch, capsys):
     path = write("model_type: logistic\n" + TRACKING)
     folder = runner.run(path, folder=tmp_path / "run")
     new = write("model_type: logistic\n" + TRACKING, name="new.yaml")
@@ -179,7 +180,7 @@ def test_without_mlflow_the_message_names_the_extra_and_older_runs_still_verify(
     hide(monkeypatch, "mlflow")
 
     assert main(["run", str(new)]) == 2
-    assert capsys.readouterr().err == "error: tracking: needs mlflow: pip install 'sklearn-autotune[mlflow]'\n"
+    assert capsys.readouterr().err == f"error: tracking: needs mlflow: {format_install_command('mlflow')}\n"
     assert sorted(os.listdir(path.parent)) == before
     assert main(["verify", str(folder), "--trust"]) == 0
 

@@ -11,7 +11,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from tests.html_page import read_view
 from tests.search.small_search import knn_search
-from tests.toys import CountingClassifier, FailingClassifier
+from tests.toys import CountingClassifier, FailingClassifier, MisbehavingClassifier
 
 NASTY = "<script>alert('x')</script> & more"
 
@@ -45,9 +45,9 @@ def test_the_view_names_the_score_and_shows_the_winners_parameters_above_the_dia
 
     text = page.texts()
     assert text.startswith(f"OptunaSearchCV: accuracy {search.best_score_:.5g} (higher is better) ")
-    assert f"Candidate {search.best_index_} is the best, by the mean over 2 folds." in text
+    assert f"The winner is candidate {search.best_index_}; its score is the mean over 2 folds." in text
     assert page.rows == [["n_neighbors", str(search.best_params_["n_neighbors"])]]
-    assert "3 candidates: 3 complete, in " in text
+    assert "3 candidates, all complete, in " in text
     assert html.index("autotune-view") < html.index("best_estimator_: KNeighborsClassifier")
 
 
@@ -69,10 +69,22 @@ def test_without_a_winner_or_a_score_the_view_says_what_there_is(data):
     several = knn_search(scoring=["accuracy", "f1_macro"], refit=False).fit(*data)
     by_function = knn_search(refit=lambda results: 1).fit(*data)
 
-    assert (
-        "OptunaSearchCV: fitted No candidate has been chosen. 3 candidates" in read_view(several._repr_html_()).texts()
-    )
-    assert "OptunaSearchCV: fitted Candidate 1 has been chosen" in read_view(by_function._repr_html_()).texts()
+    assert read_view(several._repr_html_()).texts().startswith("OptunaSearchCV There is no winner. 3 candidates")
+    text = read_view(by_function._repr_html_()).texts()
+    assert text.startswith("OptunaSearchCV The winner is candidate 1; refit has chosen it.")
+
+
+@pytest.mark.parametrize("values", [[4, 1], [1, 4]], ids=["at the first candidate", "at the second"])
+def test_a_search_that_was_interrupted_shows_what_it_has(X_y, values):
+    classifier = MisbehavingClassifier(where="fit", what=KeyboardInterrupt)
+    search = OptunaSearchCV(classifier, {"a": values}, cv=2)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*X_y)
+
+    html = search._repr_html_()
+
+    assert "sk-top-container" in html
+    assert ("There is no winner." if values[0] == 4 else "The winner is candidate 0") in html
 
 
 @pytest.mark.parametrize("kind", [TunedXGBClassifier, TunedXGBRegressor])

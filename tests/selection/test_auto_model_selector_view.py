@@ -22,7 +22,7 @@ def test_the_view_shows_the_task_the_score_and_the_blend(selector):
     assert "A classification of 3 classes." in page.texts()
     assert {row[0]: float(row[1]) for row in page.rows[1:]} == pytest.approx(selector.blend_weights_, abs=1e-4)
     assert page.rows[0] == ["model", "weight", "log loss", "parameters"]
-    assert "3 candidates: 3 complete, in " in page.texts()
+    assert "3 candidates, all complete, in " in page.texts()
     assert "sk-top-container" in html
 
 

@@ -248,7 +248,7 @@ def test_encode_prefers_the_value_itself_to_one_that_only_equals_it(branches, ca
     [
         ({"kernel": "cubic"}, "'cubic' is not among the choices ['rbf']"),
         ({"C": 7.0}, "7.0 lies outside FloatDistribution"),
-        ({"C": "large"}, "'large' is no value of FloatDistribution"),
+        ({"C": "large"}, "'large' is not a value of FloatDistribution"),
         ({"coef0": 1.0}, "'coef0' is not in the space"),
     ],
     ids=["choice", "range", "type", "name"],

@@ -34,7 +34,7 @@ def test_a_path_means_an_sqlite_file_and_a_url_itself(storage, url):
 
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_empty_name_is_refused(empty):
-    with pytest.raises(ValueError, match=r"names no file: give a path, .* or None"):
+    with pytest.raises(ValueError, match=r"names no file\. Give a path, .* or None"):
         find_database_url(empty)
 
 
@@ -85,5 +85,5 @@ def test_a_database_is_opened_with_optunas_tables_in_it(path):
 
 
 def test_what_is_no_database_is_refused():
-    with pytest.raises(TypeError, match="not by a InMemoryStorage"):
+    with pytest.raises(TypeError, match="not a InMemoryStorage"):
         SqliteFile.open(InMemoryStorage())

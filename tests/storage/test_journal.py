@@ -78,5 +78,5 @@ def test_a_journal_is_named_after_what_writes_it(path):
 
 def test_what_is_no_journal_is_refused():
     assert not Journal.accepts(InMemoryStorage())
-    with pytest.raises(TypeError, match="InMemoryStorage is no journal"):
+    with pytest.raises(TypeError, match="InMemoryStorage is not a journal"):
         Journal.open(InMemoryStorage())

@@ -64,7 +64,8 @@ def test_a_link_in_the_place_of_the_lock_file_is_not_followed(database, tmp_path
     lock.release()
     getattr(path, link)(victim)
 
-    with pytest.raises(StudyStorageError, match=r"lock' would be written, but it is a link, or no file\. "):
+    why = r"lock' cannot be written, because it is a link or not a regular file\. "
+    with pytest.raises(StudyStorageError, match=why):
         StudyLock(database, "mine")
 
     assert victim.read_text() == "dear reader"

@@ -169,12 +169,12 @@ def test_a_value_that_the_storage_refuses_is_an_error_at_once(tmp_path, value, c
     recorder = make_recorder(tmp_path / "study.db")
 
     with pytest.raises(
-        StudyStorageError, match=r"'sqlite:.*study\.db' refuses what is to be written: TypeError: .*JSON"
+        StudyStorageError, match=r"'sqlite:.*study\.db' refuses the value to be written: TypeError: .*JSON"
     ):
         recorder.record_attributes({"mine": value})
     recorder.close()
 
-    assert "trying again" not in caplog.text
+    assert "Trying again" not in caplog.text
 
 
 def test_a_trial_that_the_storage_refuses_is_an_error_at_once(storage, caplog):
@@ -182,10 +182,10 @@ def test_a_trial_that_the_storage_refuses_is_an_error_at_once(storage, caplog):
     trial = make_trial(0)
     trial.params, trial.distributions = {"a": 0.4}, {"a": FloatDistribution(0, 0.3)}
 
-    with pytest.raises(StudyStorageError, match="'InMemoryStorage' refuses what is to be written: ValueError"):
+    with pytest.raises(StudyStorageError, match="'InMemoryStorage' refuses the value to be written: ValueError"):
         recorder.record(0, trial)
 
-    assert "trying again" not in caplog.text
+    assert "Trying again" not in caplog.text
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
 """A database server may be searched by several processes."""
 
+import pytest
 from optuna.storages import InMemoryStorage, RDBStorage
 
+from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.storage._server import DatabaseServer
+from sklearn_autotune.storage._study import open_study
 
 
 def test_a_server_is_shared():
@@ -23,3 +26,19 @@ def test_two_may_search_one_study():
 
     assert (backend.lock("mine"), backend.lock("mine")) == (None, None)
     backend.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgres://me:pa55word@host/db", "No database is called 'postgres': did you mean postgresql?"),
+        ("foo://host/db", "No database is called 'foo'; known are sqlite, postgresql"),
+        ("oracle+oracledb://host/db", "Install the driver of the database."),
+    ],
+)
+def test_a_url_that_no_database_has_is_refused_at_once_with_what_to_write_or_install(url, message):
+    with pytest.raises(StudyStorageError) as caught:
+        open_study(storage=url, study_name=None, resume=False, fingerprint={})
+
+    assert message in str(caught.value)
+    assert "pa55word" not in str(caught.value)

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy
 from optuna.storages import InMemoryStorage, RDBStorage
 
-from sklearn_autotune.exceptions import StudyInUseError
+from sklearn_autotune.exceptions import StudyInUseError, StudyStorageError
 from sklearn_autotune.storage._sqlite_file import SQLITE_TIMEOUT_SECONDS, SqliteFile
 
 
@@ -72,3 +72,13 @@ def test_files_are_accepted_and_servers_and_storages_in_memory_are_not(path):
 
     assert [SqliteFile.accepts(storage) for storage in accepted] == [True] * 4
     assert [SqliteFile.accepts(storage) for storage in refused] == [False] * 3
+
+
+def test_a_file_in_a_folder_that_is_missing_is_refused_at_once(tmp_path):
+    for storage in (tmp_path / "gone" / "study.db", f"sqlite:///{tmp_path}/gone/study.db"):
+        with pytest.raises(
+            StudyStorageError, match=f"there is no folder {tmp_path / 'gone'}. Make it, or name another"
+        ):
+            SqliteFile.check(storage)
+    SqliteFile.check(tmp_path / "study.db")
+    SqliteFile.check("sqlite://")

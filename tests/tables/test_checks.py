@@ -64,8 +64,8 @@ def test_target_and_metadata_that_do_not_fit_are_refused(y, metadata, message):
     ("classes", "counts", "message"),
     [
         (["yes"], [10], "only one class: 'yes'"),
-        (["no", "yes"], [10, 2], r"'yes' has 2 members, fewer than the 3 folds. Pass cv=2, or a splitter"),
-        (["no", "yes"], [1, 10], r"'no' has 1 member, fewer than the 3 folds. Pass a splitter"),
+        (["no", "yes"], [10, 2], r"'yes' has 2 members, fewer than the 3 folds. Pass cv=2, or your own splitter"),
+        (["no", "yes"], [1, 10], r"'no' has 1 member, fewer than the 3 folds. Pass your own splitter"),
     ],
 )
 def test_classes_that_the_folds_cannot_hold_are_refused_with_a_way_out(classes, counts, message):
@@ -83,9 +83,9 @@ def test_two_classes_need_weight():
 
     check_weighted_classes(classes, codes, None)
     check_weighted_classes(classes, codes, np.array([0.1, 0.0, 5.0]))
-    with pytest.raises(ValueError, match="those of one class: 'yes'"):
+    with pytest.raises(ValueError, match="those of one class, 'yes'"):
         check_weighted_classes(classes, codes, np.array([0.0, 0.0, 5.0]))
-    with pytest.raises(ValueError, match="those of one class: 'no'"):
+    with pytest.raises(ValueError, match="those of one class, 'no'"):
         check_weighted_classes(classes, codes[:1], None)
 
 

@@ -1,0 +1,129 @@
+"""What is wrong with a configuration, in words: the line, the key, what came, and what to write in its place."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sklearn_autotune._compat.messages import find_nearest_name, suggest_name
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+__all__ = ["describe_problem"]
+
+MAX_LENGTH = 200  # of a value in a message
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+DURATION_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)[a-z]*\.?", re.IGNORECASE)
+NUMBER_PATTERN = re.compile(r"[-+]?\d+(\.\d+)?")
+YES_AND_NO = {"yes": "true", "on": "true", "1": "true", "y": "true", "no": "false", "off": "false", "0": "false"}
+
+
+def describe_problem(
+    path: Path,
+    loaded: Mapping[str, Any],
+    lines: Mapping[tuple[Any, ...], int],
+    error: "ErrorDetails",
+    list_keys: Callable[[tuple[Any, ...]], Mapping[str, str]],
+) -> str:
+    """Return a message that says what is wrong, on which line, and what could be meant.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for the message.
+    loaded : mapping
+        The content of the file.
+    lines : mapping of tuple to int
+        From keys to lines.
+    error : dict
+        One error of pydantic.
+    list_keys : callable
+        From the keys that lead to a section to the names of its keys, each with its description.
+
+    Returns
+    -------
+    message : str
+    """
+    key_path = _find_key_path(error["loc"], loaded, is_missing=error["type"] == "missing")
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = f"unknown key{suggest_name(str(key_path[-1]), list_keys(key_path[:-1]))}"
+    elif error["type"] == "missing":
+        description = list_keys(key_path[:-1]).get(str(key_path[-1]))
+        message = "this key is needed" + (f": {description[0].lower()}{description[1:]}" if description else "")
+    elif error["type"] == "too_short":
+        context = error["ctx"]
+        message = f"needs {context['min_length']} or more values, and has {context['actual_length']}"
+    elif key_path:
+        value = _get_value(loaded, key_path)
+        hint = _suggest_value(error, key_path, value, list_keys)
+        message = f"{message[0].lower()}{message[1:]}, got {_shorten(repr(value))}{hint}"
+    named = key_path
+    if not key_path:  # a check of several keys names the first in its message
+        named = tuple(message.partition(":")[0].split("."))
+    line = f", line {lines[named]}" if named in lines else ""
+    where = ".".join(str(part) for part in key_path)
+    return f"{path}{line}: {where}: {message}" if where else f"{path}{line}: {message}"
+
+
+def _suggest_value(
+    error: "ErrorDetails",
+    key_path: tuple[Any, ...],
+    value: Any,
+    list_keys: Callable[[tuple[Any, ...]], Mapping[str, str]],
+) -> str:
+    """Return what to write in place of a value, as the end of a message, or an empty text."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "literal_error":
+        nearest = find_nearest_name(str(value), re.findall("'([^']*)'", context["expected"]))
+        return "" if nearest is None else f": did you mean {nearest}?"
+    if kind in ("int_type", "float_type") and isinstance(value, str):
+        return _suggest_number(str(key_path[-1]), value)
+    if kind == "bool_type":
+        return f"; write {YES_AND_NO.get(str(value).lower(), 'true or false')}"
+    if kind == "string_type" and isinstance(value, int | float):
+        return f'; write it in quotes: "{value}"'
+    if kind == "list_type" and isinstance(value, str | int | float):
+        return f"; write it in brackets: [{value}]"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        keys = list_keys(key_path)
+        return f"; its keys stand below it, indented: {', '.join(keys)}" if keys else ""
+    if kind == "less_than" and context["lt"] == 1 and isinstance(value, int | float) and 1 < value < 100:
+        return f"; for {value:g} % write {value / 100:g}"
+    return ""
+
+
+def _suggest_number(key: str, value: str) -> str:
+    if NUMBER_PATTERN.fullmatch(value):
+        return "; write it without quotes"
+    duration = DURATION_PATTERN.fullmatch(value)
+    if key == "timeout" and duration:
+        return f"; write seconds: {float(duration[1]) * SECONDS[duration[2].lower()]:g}"
+    return "; write -1 for all processors" if key == "n_jobs" else ""
+
+
+def _find_key_path(loc: tuple[Any, ...], loaded: object, *, is_missing: bool) -> tuple[Any, ...]:
+    """Return the keys that lead to an error, without the names of the alternatives that pydantic tried."""
+    key_path: list[Any] = []
+    here = loaded
+    for number, part in enumerate(loc):
+        is_absent = is_missing and number == len(loc) - 1
+        if isinstance(here, Mapping) and (part in here or is_absent):
+            key_path.append(part)
+            here = here.get(part)
+        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+            key_path.append(part)
+            here = here[part]
+    return tuple(key_path)
+
+
+def _get_value(loaded: Any, key_path: tuple[Any, ...]) -> Any:
+    for part in key_path:
+        loaded = loaded[part]
+    return loaded
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"

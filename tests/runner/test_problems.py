@@ -1,0 +1,72 @@
+"""What is wrong with a configuration: the line, the key, what came, and what to write in its place."""
+
+from pathlib import Path
+
+import pytest
+
+from sklearn_autotune.runner._config import Config, ConfigError, parse_config
+from sklearn_autotune.runner._yaml import ADVICE
+
+GOOD = "data: a.csv\ntarget: kind\nmodel_type: logistic\n"
+
+PROBLEMS = {
+    "n_trials: '7'": "line 4: n_trials: input should be a valid integer, got '7'; write it without quotes",
+    "timeout: 1.5 h": "line 4: timeout: input should be a valid number, got '1.5 h'; write seconds: 5400",
+    "timeout: 90 sec": "got '90 sec'; write seconds: 90",
+    "timeout: soon": "line 4: timeout: input should be a valid number, got 'soon'",
+    "resume: 'off'": "line 4: resume: input should be a valid boolean, got 'off'; write false",
+    "resume: maybe": "got 'maybe'; write true or false",
+    "study_name: 3": 'line 4: study_name: input should be a valid string, got 3; write it in quotes: "3"',
+    "drop: id": "line 4: drop: input should be a valid list, got 'id'; write it in brackets: [id]",
+    "holdout: time": "got 'time'; its keys stand below it, indented: rule, share, column",
+    "holdout: {rule: grouped}": "line 4: holdout.rule: input should be 'auto', 'random', 'stratified', 'group', 'time' "
+    "or 'none', got 'grouped': did you mean group?",
+    "holdout: {share: 25}": "got 25; for 25 % write 0.25",
+    "holdout: {share: 250}": "input should be less than 1, got 250",
+    "space: C": "line 4: space: input should be a valid dictionary, got 'C'",
+    "output: {modle: skops}": "line 4: output.modle: unknown key: did you mean model?",
+    "comparison: {}": "line 4: comparison: unknown key: did you mean compare?",
+}
+
+
+@pytest.mark.parametrize("text", PROBLEMS)
+def test_a_problem_is_described_with_its_line_and_what_to_write(text):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(GOOD + text, Path("config.yaml"))
+
+    message = str(caught.value)
+    assert message.startswith("config.yaml, line 4: ")
+    assert message.endswith(PROBLEMS[text])
+
+
+def test_a_key_that_is_needed_is_described():
+    with pytest.raises(ConfigError, match=r"config.yaml: data: this key is needed: a CSV or Parquet file"):
+        parse_config("target: kind\n", Path("config.yaml"))
+
+
+def test_every_key_has_a_description_for_such_messages():
+    assert [name for name, field in Config.model_fields.items() if not field.description] == [
+        "holdout",
+        "seed",
+        "output",
+    ]
+
+
+BROKEN = {
+    "seed:\n\t1": "indent with spaces, not with tabs",
+    "seed 1\ncv: 2": "the line before may lack its ':'",
+    "drop: [a, b\ncv: 2": "a bracket was opened and not closed",
+    "holdout: {share: 0.1\ncv: 2": "a brace was opened and not closed",
+    "target: 'a\ncv: 2": "a quote was opened and not closed",
+    "cv: 2\nseed 1\n": "a line before may lack its ':'",
+    "holdout:\n  share: 0.1\n rule: time": "keys of one section begin in the same column",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_broken_yaml_is_answered_with_what_to_do(text):
+    with pytest.raises(ConfigError, match=", line ") as caught:
+        parse_config(text, Path("config.yaml"))
+
+    assert BROKEN[text] in str(caught.value)
+    assert any(advice.startswith(BROKEN[text]) for advice in ADVICE.values())
