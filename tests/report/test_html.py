@@ -1,4 +1,4 @@
-"""Pieces of a page: whatever comes from outside is text, and nothing is loaded from an address."""
+"""Pieces of a page: values from outside are escaped, and nothing is loaded from the network."""
 
 import base64
 import re
