@@ -90,7 +90,7 @@ class ParameterImportanceDisplay:
         Raises
         ------
         ValueError
-            If there are fewer than two complete candidates that differ.
+            If there are not two complete candidates that differ in parameters and score.
         """
         import optuna
 
@@ -103,7 +103,10 @@ class ParameterImportanceDisplay:
         metric_name, study = trial_table.described_metric.name, getattr(search, "study_", None)
         if not isinstance(study, optuna.Study):
             axes = read_axes(search, trial_table, None)
-            return cls(importances=measure_importances(axes, complete.score, evaluator), metric=metric_name).plot(ax=ax)
+            importances = measure_importances(axes, complete.score, evaluator)
+            if not importances:
+                raise ValueError("All complete candidates have the same score, so no parameter matters for it.")
+            return cls(importances=importances, metric=metric_name).plot(ax=ax)
         importances = compute_importances(study, evaluator)
         trials = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
         fixed = {name for trial in trials for name, one in trial.distributions.items() if one.single()}

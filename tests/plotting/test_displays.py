@@ -203,6 +203,13 @@ def test_importances_are_measured_for_searches_without_a_study():
     draw(display.figure_)
 
 
+def test_importances_of_equal_scores_are_refused():
+    search = GridSearchCV(CountingClassifier(), {"b": [1, 2, 3]}, cv=2).fit(X, Y)
+
+    with pytest.raises(ValueError, match="have the same score"):
+        ParameterImportanceDisplay.from_search(search)
+
+
 def test_importances_of_one_candidate_are_refused():
     with pytest.raises(ValueError, match="at least two that differ"):
         ParameterImportanceDisplay.from_search(search_one())
