@@ -16,10 +16,10 @@ RUN = ("run", ("pydantic", "yaml", "pandas"))
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
-TRUST = "run code of the folder: a joblib model, the script of --refit. Only if you trust whoever wrote it"
+TRUST = "allow code of the folder to run: a joblib model, the script of --refit; only if you trust its author"
 
-CODES = """exit codes: 0 done; 1 the run failed, or scores do not match; 2 it cannot be begun as asked, and nothing
-is written; 3 predict found more drift than --max-drift; 130 interrupted"""
+CODES = """exit codes: 0 done; 1 the run failed, or scores differ; 2 it cannot start, and nothing is written;
+3 predict found more drift than --max-drift; 130 interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,11 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> CommandParser:
-    """Return what reads the command line."""
+    """Make the parser of the command line."""
     program = "python -m sklearn_autotune"
     parser = CommandParser(
         prog=program,
-        description="Hyper-parameter search.",
+        description="Hyper-parameter search with Optuna for scikit-learn models.",
         epilog=CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -73,37 +73,43 @@ def make_parser() -> CommandParser:
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
     parser.commands = commands.choices
     for_all = CommandParser(add_help=False)
-    for_all.add_argument("--json", action="store_true", help="print what came out as JSON")
-    for_all.add_argument("--traceback", action="store_true", help="show where an error came from")
+    for_all.add_argument("--json", action="store_true", help="print the result, or the error, as JSON")
+    for_all.add_argument("--traceback", action="store_true", help="show the traceback of an error")
 
-    run = commands.add_parser("run", parents=[for_all], help="search as a YAML file says, and write a run folder")
+    run = commands.add_parser(
+        "run", parents=[for_all], help="run the search that a YAML file describes, and write a folder"
+    )
     run.add_argument("config", help="the YAML file")
     run.add_argument("--output", metavar="DIR", help="the run folder (default: a new one where the file says)")
     run.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
     compare = commands.add_parser(
-        "compare", parents=[for_all], help="compare methods on outer folds, and write a folder"
+        "compare", parents=[for_all], help="compare search methods on outer folds, and write a folder"
     )
     compare.add_argument("config", help="the YAML file")
     compare.add_argument("--output", metavar="DIR", help="the folder (default: a new one where the file says)")
     compare.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
-    check = commands.add_parser("verify", parents=[for_all], help="compute a run's scores again, and compare")
+    check = commands.add_parser("verify", parents=[for_all], help="compute the scores of a run again, and compare them")
     check.add_argument("run", metavar="RUN_DIR")
-    check.add_argument("--base", metavar="DIR", help="where the data are (default: where the YAML file was)")
-    check.add_argument("--refit", action="store_true", help="also fit again, by the script in the folder")
+    check.add_argument("--base", metavar="DIR", help="the folder of the data (default: that of the YAML file)")
+    check.add_argument("--refit", action="store_true", help="also fit the model again, with the script in the folder")
     check.add_argument("--trust", action="store_true", help=TRUST)
 
-    predict = commands.add_parser("predict", parents=[for_all], help="predict with a run's model, and report drift")
+    predict = commands.add_parser(
+        "predict", parents=[for_all], help="predict with the model of a run, and report drift"
+    )
     predict.add_argument("run", metavar="RUN_DIR")
     predict.add_argument("data", help="a CSV or Parquet file")
     predict.add_argument("--output", metavar="FILE", help="CSV or Parquet (default: CSV to the standard output)")
-    predict.add_argument("--max-drift", type=share, metavar="SHARE", help="exit with 3 if a column drifted more")
+    predict.add_argument(
+        "--max-drift", type=share, metavar="SHARE", help="exit with 3 if a column has drifted more than this"
+    )
     predict.add_argument("--trust", action="store_true", help=TRUST)
 
-    init = commands.add_parser("init", parents=[for_all], help="write a commented example")
+    init = commands.add_parser("init", parents=[for_all], help="write an example of a YAML file, with comments")
     init.add_argument("config", nargs="?", default="config.yaml", help="the file (default: config.yaml)")
-    commands.add_parser("schema", parents=[for_all], help="print all keys of a YAML file as JSON Schema")
+    commands.add_parser("schema", parents=[for_all], help="print the keys of a YAML file as JSON Schema")
 
     demo = commands.add_parser("demo", help="compare three searches on a real table (needs the extra 'demo')")
     demo.add_argument("--n-trials", type=positive, default=36, help="candidates of each search (default: 36)")

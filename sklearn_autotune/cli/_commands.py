@@ -42,7 +42,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_CANNOT_START, EXIT_DRIFTED, EXIT_INTERRUPTED = 0, 1
 
 EXAMPLE = """\
 # A run of sklearn_autotune: python -m sklearn_autotune run {name}
-# Paths start at the folder of this file. '… schema' prints all keys as JSON Schema.
+# Paths are relative to the folder of this file. python -m sklearn_autotune schema prints all keys.
 
 version: 1
 
@@ -51,46 +51,46 @@ target: target                # the column to predict
 # task: classification        # or regression; left out: inferred from the target
 # drop: [id]                  # columns that are not given to the model
 
-holdout:                      # rows for the score that nothing is chosen by
+holdout:                      # rows that are used for the final score alone
   rule: stratified            # random, stratified, group, time or none
   share: 0.2
   # column: customer          # the groups, or the times; not given to the model
-# validation: later.csv       # a file to score on, in the place of a hold-out
+# validation: later.csv       # a file for the final score, instead of holdout
 
 model_type: random_forest     # auto, xgboost, svm, logistic, hist_gradient_boosting, extra_trees, neural, …
 optimization_method: optuna   # grid, random, or automl with model_type: auto
 n_trials: 10
 # timeout: 600                # seconds for the whole search
-scoring: roc_auc              # a name of scikit-learn's; higher is better
+scoring: roc_auc              # the name of one of scikit-learn's scorers
 cv: 3
 seed: 0
-# n_jobs: -1                  # worker processes; never changes the result
+# n_jobs: -1                  # worker processes; the result does not depend on it
 
-# storage: trials.db          # keeps the trials, so that a run that was stopped can go on
+# storage: trials.db          # keeps the trials, so that an interrupted run can be continued
 # resume: true
 
-space:                        # parameters whose default range is replaced
+space:                        # ranges that replace the default ones
   max_features: {{float: [0.1, 1.0], log: true}}
   min_samples_leaf: {{int: [1, 20]}}
   criterion: {{choices: [gini, entropy]}}
   n_estimators: 100           # a single value is fixed
 
-# compare:                    # for the command compare: which search is worth it, by nested cross-validation
-#   methods: [optuna, random] # of optuna, random, grid and automl; all get the same n_trials and timeout
-#   cv: 5                     # outer folds; cv above is that of the searches inside
-#   baselines: true           # a dummy, and the models as they are
+# compare:                    # for the command compare: nested cross-validation of search methods
+#   methods: [optuna, random] # optuna, random, grid, automl; each gets the same n_trials and timeout
+#   cv: 5                     # outer folds; cv above is the number of folds of each search
+#   baselines: true           # also a dummy model, and the models with their default parameters
 
 # tracking:                   # log to MLflow
-#   uri: sqlite:///mlflow.db  # a file beside this one, or a URL; left out: what MLflow itself goes by
+#   uri: sqlite:///mlflow.db  # a file beside this one, or a URL; left out: MLflow's own setting
 #   experiment: loans
 #   run_name: first           # left out: the name of the run's folder
 #   tags: {{team: risk}}
 #   registered_model: loans   # left out: the model is not registered
 
 output:
-  folder: runs                # each run gets a folder of its own in it
-  model: joblib               # or skops, which runs no code when it is loaded
-  # report: false             # no report.html; left out: there is one if matplotlib is installed
+  folder: runs                # each run makes a new folder in it
+  model: joblib               # or skops: loading it runs no code
+  # report: false             # no report.html; left out: a report if matplotlib is installed
 """
 
 
@@ -131,10 +131,10 @@ def _explain_how_to_resume(args: argparse.Namespace) -> str:
     if found is None:
         return "interrupted"
     if found.storage is None:
-        return "interrupted; nothing was written. With storage: in the configuration, a run can go on"
+        return "interrupted; nothing was written. With storage: in the configuration, a run can be continued"
     if not found.resume:
-        return f"interrupted; the trials so far are in {found.storage}. To go on, set resume: true and run it again"
-    return f"interrupted; the trials so far are in {found.storage}. The same command goes on"
+        return f"interrupted; the trials so far are in {found.storage}. To continue, set resume: true and run it again"
+    return f"interrupted; the trials so far are in {found.storage}. The same command continues"
 
 
 def _print_json(args: argparse.Namespace, content: object) -> None:
@@ -253,8 +253,8 @@ def verify_command(args: argparse.Namespace) -> int:
             word = "same" if check["matches"] else "DIFFERS"
             recorded, found = _describe_value(check["recorded"], metric), _describe_value(check["found"], metric)
             _print_lines(f"{word:<8} {check['name']}: recorded {recorded}, found {found}")
-        success = "The scores can be made again."
-        _print_lines(success if verdict.matches else "What was recorded could not be made again.")
+        success = "The scores are reproduced."
+        _print_lines(success if verdict.matches else "The recorded values could not be reproduced.")
     return EXIT_DONE if verdict.matches else EXIT_FAILED
 
 
@@ -287,7 +287,7 @@ def _describe_drift(column: dict[str, Any]) -> str:
     words = {"outside": "outside the training range", "unseen": "not seen in training", "more_missing": "more missing"}
     parts = [f"{column[name]:.1%} {text}" for name, text in words.items() if column[name] > 0]
     if column["shift"] > 0:
-        parts.append(f"distributed otherwise (distance {column['shift']:.2f} of 1)")
+        parts.append(f"another distribution than in training (distance {column['shift']:.2f} of 1)")
     shown = f", for instance {', '.join(column['examples'])}" if column["examples"] else ""
     return f"{column['column']}: {' and '.join(parts)}{shown}"
 
