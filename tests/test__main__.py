@@ -97,9 +97,7 @@ def test_the_help_lists_all_commands_and_exit_codes():
 
     assert [name for name in COMMANDS if f"\n    {name} " not in text] == []
     assert f"{_commands.EXIT_INTERRUPTED} interrupted" in text
-    assert [
-        code for code in ("0 done", "1 the run failed", "2 it cannot start", "3 predict") if code not in text
-    ] == []
+    assert [code for code in ("0 done", "1 the run failed", "2 it cannot start", "3 predict") if code not in text] == []
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "demo"])
