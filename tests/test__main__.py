@@ -97,7 +97,9 @@ def test_the_help_lists_all_commands_and_exit_codes():
 
     assert [name for name in COMMANDS if f"\n    {name} " not in text] == []
     assert f"{_commands.EXIT_INTERRUPTED} interrupted" in text
-    assert [code for code in ("0 done", "1 the run failed", "2 it cannot start", "3 predict") if code not in text] == []
+    assert [
+        code for code in ("0 done", "1 the run failed", "2 it could not start", "3 predict") if code not in text
+    ] == []
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "demo"])
@@ -153,7 +155,7 @@ def test_a_share_is_from_0_to_1():
     [
         (["predict", "folder", "rows.csv", "--max-drift", "20"], "argument --max-drift: 20.0 is not from 0 to 1"),
         (["demo", "--n-trials", "0"], "argument --n-trials: 0 is not at least 1"),
-        (["demo", "--n-trials", "many"], "argument --n-trials: 'many' is no whole number"),
+        (["demo", "--n-trials", "many"], "argument --n-trials: 'many' is not a whole number"),
         (["run"], "the following arguments are required: config"),
     ],
     ids=["share", "zero", "word", "missing"],

@@ -1,4 +1,4 @@
-"""scikit-learn's names of scorers, and the nearest one to a name that it does not know."""
+"""Suggests the name of a scikit-learn scorer for a name that scikit-learn does not know."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from sklearn_autotune._compat.sklearn import InvalidParameterError
 
 __all__ = ["check_scorer_names", "suggest_scorer"]
 
-# What scores are called elsewhere: by short names, by the functions of sklearn.metrics, by boosting libraries.
+# Other names of scores: abbreviations, functions of sklearn.metrics, and names in boosting libraries.
 USUAL_NAMES = {
     "acc": "accuracy",
     "accuracy_score": "accuracy",
@@ -41,7 +41,7 @@ USUAL_NAMES = {
     "root_mean_squared_error": "neg_root_mean_squared_error",
 }
 
-# Listed if no name is near; scikit-learn has sixty, most of them for special cases.
+# The names to list if no name is similar. scikit-learn has sixty, but most are for special cases.
 OFTEN_USED = (
     "accuracy",
     "balanced_accuracy",
@@ -57,7 +57,7 @@ OFTEN_USED = (
 
 
 def suggest_scorer(name: str) -> str:
-    """Return how a message about an unknown scorer goes on: with the nearest name, or with those often used.
+    """Return the end of a message about an unknown scorer: a similar name, or the most used names.
 
     Examples
     --------

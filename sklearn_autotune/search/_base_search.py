@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import optuna
 from sklearn.base import BaseEstimator
-from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
@@ -49,7 +48,7 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
         "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
+        "scoring": [str, callable, list, tuple, set, dict, None],
         "n_jobs": [numbers.Integral, None],
         "executor": "no_validation",
         "cv": ["cv_object"],

@@ -110,7 +110,7 @@ MISTAKES = {
         ("predict", "{run}", "{}/data.csv", "--trust", "--output", "{}"),
         "is a folder; name a file in it",
     ),
-    "an example that is there": (None, ("init", "{}/data.csv"), "is there already; nothing was written"),
+    "an example that is there": (None, ("init", "{}/data.csv"), "already exists; nothing was written"),
     "an example nowhere": (None, ("init", "{}/gone/new.yaml"), "there is no folder"),
 }
 
@@ -118,7 +118,7 @@ MISTAKES = {
 MISUNDERSTOOD = {
     "no command": ((), "the following arguments are required: command"),
     "a misspelt command": (("runn", "config.yaml"), "there is no command 'runn': did you mean run?"),
-    "a file without a command": (("config.yaml",), "to search as this file says, put 'run' before it"),
+    "a file without a command": (("config.yaml",), "to search as this file describes, write 'run' before it"),
     "help": (("help",), "there is no command 'help'; write --help"),
     "a misspelt option": (("run", "config.yaml", "--ouput", "a"), "no option --ouput: did you mean --output?"),
     "a key as an option": (
@@ -129,8 +129,8 @@ MISUNDERSTOOD = {
     "one argument too many": (("run", "config.yaml", "more"), "'more' is one argument too many"),
     "one argument too few": (("predict", "run"), "the following arguments are required: data"),
     "a share in per cent": (("predict", "run", "a.csv", "--max-drift", "20"), "for 20 % write 0.2"),
-    "a word for a share": (("predict", "run", "a.csv", "--max-drift", "some"), "'some' is no number from 0 to 1"),
-    "a word for a number": (("demo", "--n-trials", "many"), "'many' is no whole number"),
+    "a word for a share": (("predict", "run", "a.csv", "--max-drift", "some"), "'some' is not a number from 0 to 1"),
+    "a word for a number": (("demo", "--n-trials", "many"), "'many' is not a whole number"),
 }
 
 
