@@ -262,7 +262,7 @@ def test_progress_is_lines_in_a_log_and_json_is_for_machines(write, capsys):
     said = json.loads(out)
     assert os.listdir(path.parent / "runs") == [os.path.basename(said["folder"])]
     assert sorted(said["summary"]["method"]) == ["dummy", "optuna", "untuned"]
-    assert err.splitlines()[0].startswith("1 of 6 fits: optuna, fold 1: 0.")
+    assert err.splitlines()[0].startswith("1 of 6 fits: optuna, fold 1: roc_auc 0.")
     assert len(err.splitlines()) == 6
 
     assert main(["compare", str(path), "--quiet", "--output", str(path.parent / "quiet")]) == 0
