@@ -1,4 +1,4 @@
-"""What others draw from our study: Optuna's plotly figures, and optuna-dashboard from a stored one."""
+"""What other tools show of a study: Optuna's plotly figures, and optuna-dashboard for a stored one."""
 
 import json
 import threading
