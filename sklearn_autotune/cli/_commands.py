@@ -223,7 +223,10 @@ def compare_command(args: argparse.Namespace) -> int:
     elif not args.quiet:
         comparison = load_comparison(folder)
         _print_lines(
-            *str(comparison).splitlines(), *_describe_failures(comparison), *_explain_missing_files(metadata, "report")
+            *_describe_inferred_task(metadata),
+            *str(comparison).splitlines(),
+            *_describe_failures(comparison),
+            *_explain_missing_files(metadata, "report"),
         )
         _print_lines(*_describe_tracking(metadata), f"written to {folder}")
     return EXIT_DONE

@@ -8,6 +8,7 @@ from sklearn.base import is_classifier
 
 from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune._compat.types import ArrayLike, Estimator, MatrixLike
+from sklearn_autotune.analysis._trial_table import read_trial_table
 from sklearn_autotune.export._check import check_script, run_script
 from sklearn_autotune.export._expressions import STORE_THE_MODEL, ExpressionWriter
 from sklearn_autotune.export._fitted import EstimatorWriter, get_n_epochs, is_search
@@ -183,7 +184,9 @@ def _make_docstring(fitted: Any, writer: ExpressionWriter) -> str:
     lines = [f'"""What {name} found, as a script that needs no more than it imports.', ""]
     score = getattr(fitted, "best_score_", None) if is_search(fitted) else None
     if score is not None:
-        lines.append(f"Its score was {score:.6g}, the mean over {fitted.n_splits_} folds; higher is better.")
+        metric = read_trial_table(fitted).described_metric
+        found = f"{metric.format(score, 6)} ({metric.direction})"
+        lines.append(f"On the {fitted.n_splits_} folds of the search it has {found}.")
     imported = {statement.split()[1].partition(".")[0] for statement in writer.imports}
     package_names = {"scikit-learn": "scikit-learn"}
     package_names |= {package: name for package, name in LIBRARY_NAMES.items() if package in imported}

@@ -97,7 +97,7 @@ def test_init_schema_and_json(tmp_path, write, capsys):
     out, err = capsys.readouterr()
     said = json.loads(out)
     assert os.listdir(tmp_path / "runs") == [os.path.basename(said["folder"])]
-    assert "2 of 2 trials (100 %), best" in err
+    assert "2 of 2 candidates (100 %), best log loss 0." in err
 
 
 def test_a_run_prints_its_metric_with_the_sign_that_people_know(write, capsys):

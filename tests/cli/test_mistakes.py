@@ -46,10 +46,10 @@ MISTAKES = {
     "a word for a number": (
         change("cv: 2", "cv: five"),
         RUN,
-        "cv: input should be a valid integer, got 'five'",
+        "cv: has to be a whole number, got 'five'",
     ),
     "a number in quotes": (change("cv: 2", "cv: '5'"), RUN, "got '5'; write it without quotes"),
-    "a negative number": (change("n_trials: 2", "n_trials: -2"), RUN, "greater than or equal to 1, got -2"),
+    "a negative number": (change("n_trials: 2", "n_trials: -2"), RUN, "has to be at least 1, got -2"),
     "a time limit in minutes": (BASE + "timeout: 10m", RUN, "got '10m'; write seconds: 600"),
     "all processors": (BASE + "n_jobs: all", RUN, "got 'all'; write -1 for all processors"),
     "a share in per cent": (BASE + "holdout: {share: 20}", RUN, "got 20; for 20 % write 0.2"),
