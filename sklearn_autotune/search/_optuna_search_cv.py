@@ -252,7 +252,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         estimator: Estimator,
         param_distributions: RawSpace | Literal["auto"] | None = None,
         *,
-        param_grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]] | None = None,
+        param_grid: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         n_trials: int | Literal["auto"] = "auto",
         n_iter: int | None = None,
         timeout: float | None = None,
