@@ -1,8 +1,9 @@
-"""Run benchmarks: ``python -m benchmarks NAME …``, or all of them, one after the other, each in a process of its own.
+"""Run benchmarks: ``python -m benchmarks NAME …``, or all of them, one after the other, each in its own process.
 
-``--quick`` runs each as a smoke test of seconds, and writes nothing. Options of a single one (peers in environments of
-their own, tables, seeds) are listed by ``python -m benchmarks.NAME --help``. Each writes a page, and a tidy table of
-its runs beside it, into ``benchmarks/results``; their figures are drawn anew at the end (`benchmarks.figures`).
+``--quick`` runs each benchmark as a smoke test of a few seconds, and writes nothing. ``python -m benchmarks.NAME
+--help`` lists the options of one benchmark, such as data sets, seeds and the environments of other packages. Each
+benchmark writes a page and a CSV file with its runs into ``benchmarks/results``. At the end, `benchmarks.figures` draws
+the figures from these files.
 """
 
 import argparse
@@ -11,22 +12,22 @@ import sys
 import time
 
 PAGES = {
-    "anytime": "quality against seconds: until the score that a random search ends with",
-    "fits": "quality against the number of fits, beside other searches",
-    "tabulated": "real problems measured for the next, which takes its time",
-    "defaults": "sampler, start-up, look-ahead and racing rule, one varied at a time",
-    "racing": "fits saved by racing, and true winners lost",
-    "prefix": "pipelines whose first steps are costly",
-    "iterations": "rungs of rows and iterations",
-    "look_ahead": "what candidates under way at a time cost in quality",
-    "overhead": "what a search costs beside its fits",
-    "xgboost": "tuned XGBoost, to the log loss of the naive search",
-    "xgboost_budget": "tuned XGBoost within so many CPU seconds",
-    "xgboost_cost": "where the time of tuned XGBoost goes, and its memory",
+    "anytime": "seconds until a search reaches the final score of a random search",
+    "fits": "quality of several searches after the same number of fits",
+    "tabulated": "measures real problems, which 'defaults' needs; slow",
+    "defaults": "sampler, start-up trials, look-ahead and racing rule, one varied at a time",
+    "racing": "fits that racing saves, and how often it stops the true winner",
+    "prefix": "pipelines with slow first steps",
+    "iterations": "how optimistic the choice of the number of iterations is",
+    "look_ahead": "how looking ahead changes the quality of a search",
+    "overhead": "time that a search needs in addition to its fits",
+    "xgboost": "time until tuned XGBoost reaches the log loss of a naive search",
+    "xgboost_budget": "tuned XGBoost within a number of CPU seconds",
+    "xgboost_cost": "time and memory of tuned XGBoost",
     "selection": "model selection from raw tables",
-    "selection_budget": "whether model selection keeps its time",
+    "selection_budget": "whether model selection keeps to its time limit",
     "compliance": "each class as a scikit-learn estimator",
-    "honesty": "what is reported on noise",
+    "honesty": "the score that is reported on noise",
     "durability": "faults, storage, workers, clusters",
 }
 
@@ -38,7 +39,7 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="\n".join(f"  {name:17} {what}" for name, what in PAGES.items()),
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which to run; all of them if left out")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="the benchmarks to run; all of them by default")
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
     args = parser.parse_args()
     unknown = sorted(set(args.names) - set(PAGES))

@@ -1,4 +1,4 @@
-"""Measuring in pairs: what every benchmark here has in common."""
+"""Functions that all benchmarks use: to measure methods in turn, to compare them in pairs, and to write results."""
 
 import csv
 import json
@@ -17,14 +17,14 @@ PACKAGES = ("scikit-learn", "optuna", "optuna-integration", "rustuna", "numpy", 
 
 
 def seconds_of(call, clock=time.process_time):
-    """Seconds that a call takes, by the clock given."""
+    """Return the seconds that a call takes on this clock."""
     start = clock()
     call()
     return clock() - start
 
 
 def interleave(calls, repeats, clock=time.process_time):
-    """Time several calls in turn, A B C A B C …; return the seconds of each, repeat by repeat."""
+    """Time several calls in turn, A B C A B C …; return the seconds of each call in each repeat."""
     seconds = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
@@ -33,13 +33,13 @@ def interleave(calls, repeats, clock=time.process_time):
 
 
 def spread(values, digits=3):
-    """Say the median, with the smallest and the largest."""
+    """Return the median, the smallest and the largest value as text."""
     shown = [f"{value:.{digits}g}" for value in (statistics.median(values), min(values), max(values))]
     return f"{shown[0]} ({shown[1]} to {shown[2]})"
 
 
 def mean_and_error(values, digits=3):
-    """Say the mean, with its standard error."""
+    """Return the mean and its standard error as text."""
     return f"{np.mean(values):.{digits}f} ± {standard_error(values):.{digits}f}"
 
 
@@ -48,13 +48,13 @@ def standard_error(values):
 
 
 def t_of(differences):
-    """Return the mean of paired differences in units of its standard error; 0 if they do not vary."""
+    """Return the mean of paired differences divided by its standard error; 0 if the differences are all equal."""
     error = standard_error(differences)
     return float(np.mean(differences) / error) if error > 0 else 0.0
 
 
 def paired(values, base, problems):
-    """Say how much more one thing has than another, in how many pairs less and more, and the t over pairs, problems."""
+    """Return the mean difference as text, with the numbers of pairs with less and more, and t by pair and problem."""
     differences = np.asarray(values) - np.asarray(base)
     less, more = int((differences < 0).sum()), int((differences > 0).sum())
     t = f"t {t_of(differences):+.1f}, by problem {t_by_problem(values, base, problems):+.1f}"
@@ -62,13 +62,13 @@ def paired(values, base, problems):
 
 
 def t_by_problem(values, base, problems):
-    """Return the t of the problems' mean differences: seeds on one table are not independent evidence."""
+    """Return t of the mean differences of the problems, because seeds on one problem are not independent."""
     differences, problems = np.asarray(values) - np.asarray(base), np.asarray(problems)
     return t_of([differences[problems == problem].mean() for problem in np.unique(problems)])
 
 
 def environment(*more):
-    """Say what a figure was measured with, naming more packages if need be."""
+    """Return the versions and the machine of a measurement as text; ``more`` names additional packages."""
     versions = []
     for package in (*PACKAGES, *more):
         try:
@@ -80,7 +80,7 @@ def environment(*more):
 
 
 def write_rows(name, rows, folder=RESULTS):
-    """Write one tidy row per measurement."""
+    """Write a CSV file with one row per measurement."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
@@ -89,7 +89,7 @@ def write_rows(name, rows, folder=RESULTS):
 
 
 def read_rows(name, folder=RESULTS):
-    """Read what `write_rows` wrote, numbers as numbers."""
+    """Read the rows that `write_rows` wrote, and convert numbers."""
 
     def value(text):
         try:
@@ -102,20 +102,20 @@ def read_rows(name, folder=RESULTS):
 
 
 def printed_rows(text):
-    """Read the rows that a process has printed, a line of JSON each, among whatever else it has printed."""
+    """Return the rows in the output of a process: each line that is JSON is one row."""
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
 def picture(name, shows):
-    """Show the figure that `benchmarks.figures` draws of a table; ``shows`` says it to those who cannot see it."""
+    """Return the link to a figure that `benchmarks.figures` draws; ``shows`` is its alternative text."""
     return f"![{shows}]({name}.png)"
 
 
 def measure_missing(name, call, wanted, *, jobs, is_resumed, is_quick, add=None):
-    """Measure what is wanted and return all rows; unless ``is_quick``, they are written each time some have come.
+    """Measure all wanted problems and seeds, and return all rows; unless ``is_quick``, write them after each result.
 
-    ``call`` is given a problem and a seed, in whatever process, and returns rows that have both. If ``is_resumed``, the
-    rows of the last run are kept, and what they have is not measured again. ``add`` changes all rows together.
+    ``call`` takes a problem and a seed, and returns rows that contain both. It may run in another process. If
+    ``is_resumed``, the rows of the last run are kept and not measured again. ``add`` changes all rows together.
     """
     rows = read_rows(name) if is_resumed else []
     done = {(row["problem"], row["seed"]) for row in rows}
@@ -125,11 +125,11 @@ def measure_missing(name, call, wanted, *, jobs, is_resumed, is_quick, add=None)
         if add is not None:
             add(rows)
         if not is_quick:
-            write_rows(name, rows)  # a run that is interrupted leaves what it has measured
+            write_rows(name, rows)  # so that an interrupted run keeps what it has measured
     return rows
 
 
 def markdown_table(header, rows):
-    """Format a table for the page beside the figures."""
+    """Format a table for a result page."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)

@@ -1,10 +1,11 @@
-"""Seconds until a search has the CV score that RandomizedSearchCV ends with after 100 candidates.
+"""Seconds until a search reaches the CV score that RandomizedSearchCV has after 100 candidates.
 
-``python -m benchmarks.anytime``: for each problem and seed, all methods search the same training rows on the same
-folds, in turn and in one process. A method's time is the moment when a candidate measured on all folds has reached the
-target; a method that has not reached it in the end counts with all its seconds. Ours measures 100 candidates at least,
-and goes on to 400 if it has to; the others stop at the target or after 100. Held-out scores are those of the best of
-the candidates up to there, of ours of the first 100, fitted on all training rows.
+``python -m benchmarks.anytime``: for each problem and seed, all methods search on the same training rows and folds, in
+turn and in one process. The target is the best mean CV score of RandomizedSearchCV. The time of a method is the time
+when a candidate that is measured on all folds reaches the target. If a method does not reach it, its whole time counts.
+OptunaSearchCV measures at least 100 candidates, and up to 400 if it has not reached the target; the others stop at the
+target or after 100. Held-out scores are those of the best candidate so far (for OptunaSearchCV, of the first 100),
+fitted on all training rows.
 """
 
 import argparse
@@ -29,10 +30,10 @@ N_CANDIDATES = 100
 MAX_CANDIDATES = 400
 N_FOLDS = 5
 
-# With the seed of RandomizedSearchCV others would draw the very candidates whose best is the target.
+# With the same seed as RandomizedSearchCV, other searches would draw the candidates of which the best is the target.
 OTHER_SEED = 1000
 
-# Problems whose fits take 20 to 130 ms: long enough to count, and not so long that nobody would run this.
+# Problems whose fits take 20 to 130 ms: long enough to matter, and short enough to run this benchmark.
 CHOSEN = (
     "credit, XGBoost",
     "churn, SVC",
@@ -45,9 +46,9 @@ CHOSEN = (
 
 @dataclass
 class Trace:
-    """When which score was reached.
+    """The time and the score of each candidate of a search.
 
-    ``seconds`` and ``scores`` hold one entry per candidate, NaN for those not measured on all folds.
+    ``seconds`` and ``scores`` have one entry per candidate. The score is NaN if it was not measured on all folds.
     """
 
     seconds: list[float]
@@ -55,7 +56,7 @@ class Trace:
     best_params: dict[str, Any]
 
     def reached(self, target: float) -> float | None:
-        """Seconds until the target was reached, None if it was not."""
+        """Return the seconds until the target was reached; None if it was not."""
         for seconds, score in zip(self.seconds, self.scores, strict=True):
             if score >= target - 1e-12:
                 return seconds
@@ -64,7 +65,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all methods are given."""
+    """What all methods search: the model, the problem, the training rows and the folds."""
 
     model: Any
     problem: Problem
@@ -74,7 +75,7 @@ class Setting:
     seed: int
 
     def search(self, name: str, seed: int | None = None, n_candidates: int | None = None, **params: Any) -> Any:
-        """Build a search of that name; without a seed of its own, with one that is not that of the random search."""
+        """Build a search by its name; its default seed differs from that of the random search."""
         build = SEARCHES[name]
         seed = self.seed + OTHER_SEED if seed is None else seed
         shared = {"scoring": self.problem.scoring, "cv": self.cv, "refit": False}
@@ -82,7 +83,7 @@ class Setting:
 
 
 def randomized(setting: Setting, target: float) -> Trace:
-    """Run scikit-learn's random search, in full."""
+    """Run scikit-learn's random search with all its candidates."""
     search = setting.search("RandomizedSearchCV", seed=setting.seed)
     seconds = seconds_of(lambda: search.fit(setting.X, setting.y), time.perf_counter)
     results = search.cv_results_
@@ -92,7 +93,7 @@ def randomized(setting: Setting, target: float) -> Trace:
 
 
 def ours(setting: Setting, target: float, n_candidates: int | None = None, **params: Any) -> Trace:
-    """Run OptunaSearchCV as it comes."""
+    """Run OptunaSearchCV with its defaults."""
     n_least = N_CANDIDATES if not params else 1
     stamps: list[float] = []
     best = -np.inf
@@ -115,7 +116,7 @@ def ours(setting: Setting, target: float, n_candidates: int | None = None, **par
 
 
 def ours_in_full(setting: Setting, target: float) -> Trace:
-    """Run OptunaSearchCV with all candidates measured in full: what racing is compared with."""
+    """Run OptunaSearchCV without racing, so that all candidates are measured in full."""
     return ours(setting, target, N_CANDIDATES, pruner=None)
 
 
@@ -136,7 +137,7 @@ def integration(setting: Setting, target: float) -> Trace:
 
 
 def halving(setting: Setting, target: float) -> Trace:
-    """Run scikit-learn's successive halving; what it chose is measured on all folds afterwards, off the clock."""
+    """Run scikit-learn's successive halving; afterwards its winner is measured on all folds, which is not timed."""
     search = setting.search("HalvingRandomSearchCV")
     seconds = seconds_of(lambda: search.fit(setting.X, setting.y), time.perf_counter)
     chosen = clone(setting.model).set_params(**search.best_params_)
@@ -159,13 +160,14 @@ def bayes(setting: Setting, target: float) -> Trace:
 
 
 EXPLAINED = (
-    "How many times as fast as `RandomizedSearchCV` with 100 candidates a method has the score which that ends with: "
-    "geometric mean over the seeds, with the range of two standard errors; the slow ones on the first seed or two. One "
-    "job, one thread inside fits of 20 to 130 ms; the methods took turns. `optuna-integration` cannot prune here: its "
-    "pruning wants `partial_fit` outside of a Pipeline."
+    "The target is the best score of `RandomizedSearchCV` with 100 candidates. The table shows how many times faster a "
+    "method reaches it than the whole random search takes: the geometric mean over the seeds, and the range of two "
+    "standard errors. Slow methods have only one or two seeds. One job and one thread, fits of 20 to 130 ms; the "
+    "methods took turns. `optuna-integration` cannot prune here, because its pruning needs `partial_fit` outside of a "
+    "Pipeline."
 )
 
-# The others to be compared on as few seeds as this: they take long.
+# Methods that take long, and the number of seeds on which they are compared.
 SLOW = {"OptunaSearchCV, pruner=None": 2, "BayesSearchCV": 1}
 
 METHODS: dict[str, Callable[[Setting, float], Trace]] = {
@@ -215,14 +217,14 @@ def measure(problem: Problem, seed: int, methods: tuple[str, ...]) -> list[dict[
 
 
 def interval(logs: np.ndarray) -> str:
-    """Say the geometric mean of ratios, with the range that two standard errors of their logarithms span."""
+    """Return the geometric mean of ratios as text, with the range of two standard errors of their logarithms."""
     error = 2 * logs.std(ddof=1) / np.sqrt(len(logs)) if len(logs) > 1 else 0.0
     low, middle, high = np.exp([logs.mean() - error, logs.mean(), logs.mean() + error])
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def report(rows: list[dict[str, Any]]) -> str:
-    """Set the methods side by side."""
+    """Return a table that compares the methods."""
     methods = [name for name in METHODS if any(row["method"] == name for row in rows)]
     problems = list(dict.fromkeys(row["problem"] for row in rows))
     at = {(row["problem"], row["seed"], row["method"]): row for row in rows}
@@ -274,7 +276,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--problems", nargs="+", default=list(CHOSEN))
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
-    parser.add_argument("--name", default="anytime", help="of the files written")
+    parser.add_argument("--name", default="anytime", help="name of the files to write")
     args = parser.parse_args()
     warnings.simplefilter("ignore")  # of models that do not converge with some candidates
     optuna.logging.set_verbosity(optuna.logging.WARNING)

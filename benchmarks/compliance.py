@@ -1,8 +1,9 @@
-"""How each search, ours and its peers, behaves as a scikit-learn estimator.
+"""How the searches of this and other packages behave as scikit-learn estimators.
 
-``python -m benchmarks.compliance --flaml-python PATH --tpot-python PATH``: scikit-learn's own checks
-(`check_estimator`), clone, pickle, cross-validation around it, the same result for any ``n_jobs``, and whether NumPy's
-global random state is left alone. Each class in a process of its own; FLAML and TPOT in environments of their own.
+``python -m benchmarks.compliance --flaml-python PATH --tpot-python PATH``: for each class, this runs scikit-learn's own
+checks (`check_estimator`), clone, pickle and nested cross-validation. It also checks that the result is the same for
+any ``n_jobs``, and that NumPy's global random state is not changed. Each class runs in its own process; FLAML and TPOT
+need their own environments.
 """
 
 import argparse
@@ -30,7 +31,7 @@ HEADER = [
 
 
 def run(name, python, seconds):
-    """Return what a class did, or None where it is not installed."""
+    """Return the results of a class, or None if it is not installed."""
     environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     command = [python, str(SCRIPT), name]
     try:
@@ -53,9 +54,9 @@ def report(rows):
         lines.append([row["method"], row["version"], failed, *(row[name] for name in HEADER[3:])])
     failures = [f"- {row['method']}: {', '.join(row['failed_names'])}" for row in rows if row["failed_names"]]
     text = (
-        f"# As a scikit-learn estimator\n\n{environment()}\n\nEach in its own process with small settings; what was "
-        "raised stands in a cell where something was. TPOT's fits are too long for a hundred checks; here it has 3 "
-        "seconds each, in which it may find nothing.\n\n"
+        f"# As a scikit-learn estimator\n\n{environment()}\n\nEach class ran in its own process with small settings. "
+        "If it raised an error, the cell shows the error. TPOT's fits take too long for a hundred checks, so each fit "
+        "has 3 seconds, in which it may find nothing.\n\n"
         f"{markdown_table(HEADER, lines)}\n"
     )
     return text + ("\nChecks failed:\n\n" + "\n".join(failures) + "\n" if failures else "")
@@ -66,7 +67,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
     parser.add_argument("--flaml-python", default=sys.executable, help="a Python that has flaml[automl]")
     parser.add_argument("--tpot-python", default=sys.executable, help="a Python that has tpot")
-    parser.add_argument("--seconds", type=float, default=900, help="after which a class is given up")
+    parser.add_argument("--seconds", type=float, default=900, help="time limit for one class")
     args = parser.parse_args()
     pythons = {"FLAML's AutoML": args.flaml_python, "TPOTClassifier": args.tpot_python}
     rows = []

@@ -1,6 +1,6 @@
-"""What was fitted, in order: searches are compared by the number of their fits, whoever runs them and however.
+"""A record of all fits in order, so that searches can be compared by their number of fits.
 
-An estimator that notes its fits and scores works in any search, so long as that runs in this process and scores with
+An estimator that records its fits and scores works in any search, if the search runs in this process and scores with
 the estimator's own ``score``.
 """
 
@@ -16,7 +16,7 @@ __all__ = ["CountsFits", "Fit", "best_after", "noted"]
 
 @dataclass
 class Fit:
-    """One fit: of which candidate, on how many rows; the fold it was scored on and the score, once there is one."""
+    """One fit: its candidate, its number of rows and, after scoring, its fold and score."""
 
     candidate: tuple[Any, ...]
     n_rows: int
@@ -29,31 +29,31 @@ _noted: list[Fit] = []
 
 @contextmanager
 def noted() -> Iterator[list[Fit]]:
-    """Give the list of the fits from here on."""
+    """Yield a list to which all fits in this block are added."""
     _noted.clear()
     yield _noted
 
 
 class CountsFits:
-    """Mixin of estimators that note their fits."""
+    """Mixin for estimators that record their fits."""
 
     def note_fit(self, candidate: tuple[Any, ...], n_rows: int) -> None:
         self.fit_ = Fit(candidate, n_rows)
         _noted.append(self.fit_)
 
     def note_score(self, fold: int | None, score: float) -> float:
-        if fold is not None:  # else on training rows, as GASearchCV does whatever it is told, or on a part of a fold
+        if fold is not None:  # None for training rows, which GASearchCV always scores, and for a part of a fold
             self.fit_.fold, self.fit_.score = fold, score
         return score
 
 
 def best_after(fits: list[Fit], n_folds: int) -> tuple[np.ndarray, list[tuple[Any, ...] | None]]:
-    """Say, after each fit, the best mean score of the candidates that are measured on all folds, and which that is.
+    """Return, after each fit, the best mean score of the candidates that are measured on all folds, and its candidate.
 
     Returns
     -------
     scores : ndarray of shape (n_fits,)
-        NaN before the first.
+        NaN as long as no candidate is measured on all folds.
     candidates : list of (tuple or None)
     """
     folds: dict[tuple[Any, ...], dict[int, float]] = {}

@@ -1,7 +1,7 @@
-"""Evidence for the defaults of OptunaSearchCV: sampler, start-up, look-ahead and racing rule, one varied at a time.
+"""Evidence for the defaults of OptunaSearchCV: sampler, start-up trials, look-ahead and racing rule, one at a time.
 
-``python -m benchmarks.defaults``: searches on all problems of `benchmarks.tabulated`, each with the same number of
-fits, so that what racing saves is spent on more candidates. Nothing here depends on seconds.
+``python -m benchmarks.defaults``: each setting searches on all problems of `benchmarks.tabulated` with the same number
+of fits. So the fits that racing saves are used for more candidates. The results do not depend on time.
 """
 
 import argparse
@@ -28,11 +28,11 @@ from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.samplers import RustTPESampler
 
 PICTURE = picture("defaults", "Regret after so many fits, by setting")
-BUDGETS = (25, 50, 100)  # candidates' worth of fits
+BUDGETS = (25, 50, 100)  # the fits of this number of candidates on all folds
 DEFAULT = "as it comes"
-TPE = partial(TPESampler, multivariate=True)  # what the search makes where it is given no sampler
+TPE = partial(TPESampler, multivariate=True)  # the default sampler of the search
 
-# By factor, what differs from the defaults; samplers are given the seed.
+# For each factor and setting, the parameters that differ from the defaults. Samplers are called with the seed.
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
     ("", DEFAULT): {},
     ("sampler", "random"): {"sampler": RandomSampler},
@@ -50,7 +50,7 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def search(problem: str, seed: int, setting: tuple[str, str], budgets: tuple[int, ...]) -> dict[str, Any]:
-    """Search until the fits are spent; return the regret after each budget."""
+    """Search until all fits are used; return the regret after each budget."""
     made = surrogate(problem)
     params = {"sampler": TPE} | SETTINGS[setting]
     with noted() as fits:
@@ -82,14 +82,14 @@ def search(problem: str, seed: int, setting: tuple[str, str], budgets: tuple[int
 
 
 def searches(problem: str, seed: int, budgets: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Run all settings on one problem and seed, in whatever process this is."""
+    """Run all settings on one problem and seed; this may run in a worker process."""
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return [search(problem, seed, setting, budgets) for setting in SETTINGS]
 
 
 def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
-    """Set each setting beside the default."""
+    """Return tables that compare each setting to the defaults."""
     regrets, against = [], []
     base = [row for row in rows if row["setting"] == DEFAULT]
     for factor, name in SETTINGS:
@@ -112,28 +112,32 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
 
 
 EXPLAINED = """\
-Regret is the best mean score there is less that of the best candidate measured on all five folds, after so many fits:
-0 is the best of the 200 candidates behind the problem, 1 their median; means ± standard errors over problems and seeds.
-`candidates` is how many the last budget was enough for. In the second table the differences on the same problem with
-the same seed; below 0 a setting is better than the default. The first t is that over all pairs, the second that over
-the means of the problems, of which there are fewer, and which are independent.
+Regret compares the best candidate that a search has measured on all five folds to the best mean score that exists. A
+regret of 0 is the score of the best of the problem's 200 candidates, and 1 is their median. The first table shows means
+± standard errors over problems and seeds; `candidates` is the number of candidates within the last budget. The second
+table shows differences on the same problem with the same seed; below 0, a setting is better than the defaults. The
+first t is over all pairs. The second t is over the means of the problems, which are fewer but independent.
 
-As it comes is Optuna's multivariate TPE with 10 start-up trials, `look_ahead=2` and `FoldRacing()`, which has
-`error_rate=0.05` and `n_startup_trials=3`. CMA-ES and Gaussian processes need packages that are none of the core
-dependencies (cmaes, torch), so they can be no defaults and are not here.
+"As it comes" means the defaults: Optuna's multivariate TPE with 10 start-up trials, `look_ahead=2` and `FoldRacing()`,
+which has `error_rate=0.05` and `n_startup_trials=3`. CMA-ES and Gaussian processes need packages that are not core
+dependencies (cmaes, torch), so they cannot be defaults and are not compared here.
 
-The scores are those of a surrogate (`benchmarks/tabulated.py`), which is smoother than the truth between the candidates
-measured. What racing loses on real fold scores is in [racing](racing.md), what looking ahead costs on real fits in
-[look_ahead](look_ahead.md)."""
+The scores come from a surrogate (`benchmarks/tabulated.py`), which is smoother than the real scores between measured
+candidates. [racing](racing.md) shows what racing loses on real fold scores, and [look_ahead](look_ahead.md) what
+looking ahead costs on real fits."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
-    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
     parser.add_argument("--problems", nargs="+", default=names(), choices=names(), metavar="PROBLEM")
-    parser.add_argument("--jobs", type=int, default=1, help="processes; they change nothing in what is counted")
-    parser.add_argument("--resume", action="store_true", help="keep the rows of the last run, and add those missing")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="number of processes; the results are the same for any number"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="keep the rows of the last run, and measure only what is missing"
+    )
     args = parser.parse_args()
     budgets = (5, 10) if args.quick else BUDGETS
     if args.quick:

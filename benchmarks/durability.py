@@ -1,9 +1,9 @@
-"""What durability costs, and what it survives: faults dealt, trials lost and repeated, seconds per trial stored.
+"""What stored searches survive and cost: faults, lost and repeated trials, seconds per stored trial.
 
-    python -m benchmarks.durability              # everything that can be run here
+    python -m benchmarks.durability              # all parts that this machine can run
     python -m benchmarks.durability storage      # one part: faults, storage, replay, workers, cluster
 
-Writes ``benchmarks/results/durability.md``, part by part. CPU seconds are those of the searching process.
+This writes ``benchmarks/results/durability.md``, part by part. CPU seconds are those of the process of the search.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def cpu_per_trial(n_trials, **changes):
 
 
 def faults():
-    """Kill searches at random instants, in turn by SIGKILL, SIGTERM and SIGINT, and resume them."""
+    """Kill searches at random times, in turn by SIGKILL, SIGTERM and SIGINT, and resume them."""
     with tempfile.TemporaryDirectory() as folder:
         environ = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": folder}
         command = [sys.executable, "-W", "ignore", "-m", "tests.faults.killed", folder, str(N_KILLS), "0"]
@@ -89,15 +89,15 @@ def faults():
         cells = (kind, report["n_landed"], len(report["found"]), n_equal, report["n_lost"], report["n_repeated"])
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return [
-        "Searches killed at random instants and resumed, in turn by SIGKILL, SIGTERM and SIGINT. Lost or",
-        "repeated would be a trial that was stored when a kill came, and is not, or twice, after it.",
+        "Searches were killed at random times, in turn by SIGKILL, SIGTERM and SIGINT, and resumed. A trial is lost",
+        "if it was stored before a kill and is missing afterwards, and repeated if it is there twice.",
         "",
         *lines,
     ]
 
 
 def storage():
-    """CPU of a candidate, with and without a storage."""
+    """Measure the CPU time per candidate with and without a storage."""
     n_trials = N_STORED
     lines = ["| stored in | CPU, ms a candidate | bytes a candidate |", "|---|---|---|"]
     cpu_per_trial(20)
@@ -112,11 +112,15 @@ def storage():
         lines.append(
             f"| a journal file, with claims for several processes | {cost:.2f} | {log.stat().st_size / n_trials:.0f} |"
         )
-    return [f"{n_trials} candidates of 3 parameters on 5 folds that cost nothing, random sampler, one job.", "", *lines]
+    return [
+        f"{n_trials} candidates of 3 parameters on 5 folds; fits take no time; random sampler, one job.",
+        "",
+        *lines,
+    ]
 
 
 def replay():
-    """Seconds to go through a stored search once more."""
+    """Measure the seconds that it takes to resume a finished search."""
     lines = ["| sampler | stored candidates | CPU seconds to resume |", "|---|---|---|"]
     for name, make in (
         ("random", lambda: optuna.samplers.RandomSampler(seed=0)),
@@ -131,11 +135,11 @@ def replay():
             start = time.process_time()
             search(n_trials, resume=True, **settings).fit(X, Y)
             lines.append(f"| {name} | {n_trials} | {time.process_time() - start:.1f} |")
-    return ["A search that has all its candidates is resumed: the sampler is asked for each of them again.", "", *lines]
+    return ["A search with all its candidates is resumed. The sampler proposes each of them again.", "", *lines]
 
 
 def workers():
-    """What a candidate costs the searching process when others measure it."""
+    """Measure the CPU time per candidate in the process of the search, if worker processes measure the candidates."""
     n_trials = 200
     lines = [
         "| measured by | CPU of the search, ms a candidate | candidates a second that saturate it |",
@@ -160,14 +164,14 @@ def workers():
         search(5, executor=client).fit(X, Y)
         add("a Dask worker (client and scheduler in this process)", steady_cpu(n_trials, executor=client))
     return [
-        f"{n_trials} candidates on 5 folds that cost nothing, random sampler, one worker, without its start.",
+        f"{n_trials} candidates on 5 folds; fits take no time; random sampler; one worker, whose start is not counted.",
         "",
         *lines,
     ]
 
 
 def cluster():
-    """Candidates a second on a cluster of worker processes, beside one job here."""
+    """Measure the speed of a cluster of worker processes, relative to one job in this process."""
     import distributed
 
     n_trials, fit_seconds = 80, 0.1
@@ -200,14 +204,14 @@ def cluster():
 
 
 def timed(n_trials, **changes):
-    """Return a search's scores and its wall seconds."""
+    """Return the scores and the wall seconds of a search."""
     start = time.perf_counter()
     found = search(n_trials, **changes).fit(X, Y)
     return list(found.cv_results_["mean_test_score"]), time.perf_counter() - start
 
 
 def steady_cpu(n_trials, **settings):
-    """Take what 20 candidates cost, starts included, from what so many more cost."""
+    """Measure CPU time per candidate without start-up: subtract the time of 20 candidates from that of many more."""
     few = cpu_per_trial(20, **settings) * 20
     many = cpu_per_trial(20 + n_trials, **settings) * (20 + n_trials)
     return (many - few) / n_trials
@@ -228,7 +232,7 @@ def main():
     global N_KILLS, N_STORED
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all of them if left out")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"parts to run: {', '.join(PARTS)}; all by default")
     args = parser.parse_args()
     if unknown := sorted(set(args.parts) - set(PARTS)):
         parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(PARTS)}")
@@ -236,7 +240,7 @@ def main():
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if args.quick:
         N_KILLS, N_STORED = 1, 20
-    for part in args.parts or (("storage",) if args.quick else PARTS):  # the tests deal the faults
+    for part in args.parts or (("storage",) if args.quick else PARTS):  # the tests already include the faults
         lines = globals()[part]()
         print("\n".join(lines), flush=True)
         if not args.quick:

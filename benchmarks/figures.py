@@ -1,7 +1,7 @@
-"""Draw the figures of the pages from the tables of their runs: ``python -m benchmarks.figures``.
+"""Draw the figures of the result pages from their CSV files: ``python -m benchmarks.figures``.
 
-Nothing is measured: ``benchmarks/results/NAME.csv`` is read and ``NAME.png`` written beside it, for each table that is
-there. Small points are single runs; what stands out are their means, with two standard errors.
+This measures nothing. It reads each ``benchmarks/results/NAME.csv`` and writes ``NAME.png`` into the same folder. Small
+points are single runs. Large points are their means, with two standard errors.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def new_figure(title, height, n_panels=1, **settings):
 
 
 def show_runs(ax, y, values, color, *, is_log=False, marker="o", hollow=None, label=None):
-    """Draw one line of a figure: a pale point for each run, and the mean (geometric if ``is_log``) with 2 errors."""
+    """Draw one line of a figure: a pale point for each run, and the mean (geometric if ``is_log``) ± 2 errors."""
     values = np.asarray(values, dtype=float)
     hollow = np.zeros(len(values), dtype=bool) if hollow is None else np.asarray(hollow)
     places = y + np.linspace(0.1, 0.36, len(values))  # below the mean, which would hide them
@@ -71,7 +71,7 @@ def show_runs(ax, y, values, color, *, is_log=False, marker="o", hollow=None, la
 
 
 def name_lines(ax, names):
-    """Write the names beside the lines, the first at the top."""
+    """Write the names of the lines at the axis, the first one at the top."""
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.45, -0.55)
     ax.tick_params(axis="y", length=0)
@@ -80,7 +80,7 @@ def name_lines(ax, names):
 
 
 def ratios(ax, ticks):
-    """Make the x axis one of ratios, with a line where there is no difference."""
+    """Make the x axis an axis of ratios, with a line at 1, where there is no difference."""
     ax.set_xscale("log")
     ax.set_xticks(ticks)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -122,7 +122,7 @@ def anytime(rows):
 
 
 def relative(ax, rows, names, loss, ticks):
-    """Draw the losses of each method over those of ours, table by table."""
+    """Draw the loss of each method divided by ours, for each table."""
     base = {(row["table"], row["seed"]): row[loss] for row in rows if row["method"] == "ours"}
     for y, name in enumerate(names):
         own = [row for row in rows if row["method"] == name and (row["table"], row["seed"]) in base]
@@ -232,7 +232,7 @@ def racing(rows):
 
 
 def overhead(rows, title):
-    """Draw what methods cost beside their fits, in milliseconds, a panel for each size."""
+    """Draw the milliseconds that methods need in addition to their fits, with a panel for each size."""
     columns = unique(rows, "column")
     names = unique(rows, "method")
     figure, axes = new_figure(title, 0.9 + 0.38 * len(names), len(columns), sharey=True)
@@ -334,17 +334,17 @@ FIGURES = {
 
 
 def drawn(folder=RESULTS):
-    """Names of the figures whose tables are there."""
+    """Return the names of the figures whose CSV files exist."""
     return [name for name in FIGURES if (folder / f"{name}.csv").exists()]
 
 
 def digest(name):
-    """Say which table a picture was drawn from."""
+    """Return a digest of the CSV file from which a picture is drawn."""
     return hashlib.sha256((RESULTS / f"{name}.csv").read_text().encode()).hexdigest()
 
 
 def draw(name, path):
-    """Draw one figure from its table, and write it as a small PNG that says which table that was."""
+    """Draw one figure, and write it as a small PNG that contains the digest of its CSV file."""
     figure = FIGURES[name](read_rows(name))
     drawn_large, source = io.BytesIO(), PngInfo()
     figure.savefig(drawn_large)
@@ -355,7 +355,9 @@ def draw(name, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which to draw; all whose table is there if left out")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="the figures to draw; by default all whose CSV file exists"
+    )
     args = parser.parse_args()
     if unknown := sorted(set(args.names) - set(drawn())):
         parser.error(f"there is no table of {', '.join(unknown)}; there are {', '.join(drawn())}")

@@ -1,8 +1,8 @@
-"""Quality against the number of fits: searches side by side, each with as many fits as the others.
+"""Quality of several searches after the same number of fits.
 
 ``python -m benchmarks.fits``: on small real tables, all methods search the same space on the same training rows and the
-same five folds, with a model that counts its fits. After the fits of 25, 50 and 100 candidates (125, 250, 500), a
-method has the best candidate among those it has measured on all folds by then. Nothing here depends on seconds.
+same five folds, with a model that counts its fits. After the fits of 25, 50 and 100 candidates (125, 250 and 500 fits),
+the result of a method is the best candidate that it has measured on all folds. The results do not depend on time.
 """
 
 import argparse
@@ -36,24 +36,24 @@ from benchmarks.peers.searches import SEARCHES, halving_candidates
 from benchmarks.problems import Problem
 from benchmarks.small_problems import SMALL_PROBLEMS
 
-# Slower than the others, or much like one of them.
+# Problems that are slower than the others, or similar to one of them.
 LEFT_OUT = ("Boston, gradient boosting", "breast cancer, SVC", "colleges, neighbours", "digits, polynomial SVC")
 CHOSEN = {problem.name: problem for problem in SMALL_PROBLEMS if problem.name not in LEFT_OUT}
 PICTURE = picture("fits", "Regret after so many fits, by method")
-BUDGETS = (25, 50, 100)  # candidates' worth of fits
+BUDGETS = (25, 50, 100)  # the fits of this number of candidates on all folds
 N_FOLDS = 5
 
 OURS = "OptunaSearchCV"
 
-# A proposal of its Gaussian process takes most of a second: as many budgets and seeds as that allows.
+# A proposal of its Gaussian process takes most of a second, so it has fewer budgets and seeds.
 SLOW = {"BayesSearchCV": (50, 1)}
 
-# What cannot be cut where the fits are spent is run anew for each budget.
+# Methods that cannot be stopped after a number of fits run once for each budget.
 BY_BUDGET = ("GridSearchCV", "HalvingRandomSearchCV")
 
 
 def counted(model: Pipeline, problem: Problem, folds: list[tuple[np.ndarray, np.ndarray]], X: np.ndarray) -> Any:
-    """Return the model as one that notes its fits, and scores as the problem does."""
+    """Return a version of the model that records its fits, and scores with the problem's metric."""
     scorer = get_scorer(problem.scoring)
     fold_of = {X[test].tobytes(): fold for fold, (_, test) in enumerate(folds)}
 
@@ -71,7 +71,7 @@ def counted(model: Pipeline, problem: Problem, folds: list[tuple[np.ndarray, np.
 
 @dataclass(frozen=True)
 class Run:
-    """What one method is given; ``fits`` is the list of the fits made so far."""
+    """The arguments of one method; ``fits`` is the list of all fits so far."""
 
     model: Any
     space: dict[str, Any]
@@ -83,14 +83,14 @@ class Run:
     fits: list[Fit]
 
     def fit(self, name: str, n_candidates: int | None = None, **params: Any) -> Any:
-        """Build a search of that name and fit it."""
+        """Build a search by its name, and fit it."""
         n_candidates = n_candidates or self.n_candidates
         search = SEARCHES[name](self.model, self.space, n_candidates, self.seed, cv=self.cv, refit=False, **params)
         return search.fit(self.X, self.y)
 
 
 def run_ours(run: Run, **params: Any) -> None:
-    """Run OptunaSearchCV until the fits are spent: racing makes more candidates of them."""
+    """Run OptunaSearchCV until all fits are used; with racing, these are more candidates."""
 
     def stop(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         if len(run.fits) >= run.n_candidates * N_FOLDS:
@@ -100,13 +100,13 @@ def run_ours(run: Run, **params: Any) -> None:
 
 
 def run_halving(run: Run) -> None:
-    """Run halving up to all rows or nearly so, and measure its choice on all of them, out of the same fits."""
+    """Run halving up to nearly all rows, and measure its winner on all rows, within the same number of fits."""
     search = run.fit("HalvingRandomSearchCV", halving_candidates(run.n_candidates - 1), min_resources="exhaust")
     cross_val_score(clone(run.model).set_params(**search.best_params_), run.X, run.y, cv=run.cv)
 
 
 def run_genetic(run: Run) -> None:
-    """Run GASearchCV, which draws from the global generators."""
+    """Run GASearchCV, which uses the global random generators."""
     random.seed(run.seed)
     np.random.seed(run.seed)
     run.fit("GASearchCV")
@@ -164,7 +164,7 @@ def measure(problem: Problem, seed: int, methods: list[str], budgets: tuple[int,
 
 
 def measured(problem: str, seed: int, methods: list[str], budgets: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Measure in whatever process this is."""
+    """Measure one problem and seed; this may run in a worker process."""
     warnings.simplefilter("ignore")  # of models that do not converge with some candidates
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("hyperopt").setLevel(logging.ERROR)
@@ -182,7 +182,7 @@ def middle(fits: list[Fit]) -> float:
 
 
 def add_regrets(rows: list[dict[str, Any]]) -> None:
-    """Add each row's regret, and its held-out score less ours, in units of best less typical candidate."""
+    """Add to each row its regret and its held-out score minus ours, in units of best minus median candidate."""
     at = {(row["problem"], row["seed"], row["method"], row["candidates"]): row for row in rows}
     for row in rows:
         same = [other for other in rows if (other["problem"], other["seed"]) == (row["problem"], row["seed"])]
@@ -204,7 +204,7 @@ def against_ours(own: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
 
 
 def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
-    """Set the methods side by side."""
+    """Return tables that compare the methods."""
     at = {(row["method"], row["candidates"], row["problem"], row["seed"]): row for row in rows}
     regrets, against = [], []
     for name in dict.fromkeys(row["method"] for row in rows):
@@ -236,25 +236,25 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
 
 
 EXPLAINED = """\
-The best CV score that a method has measured on all five folds after the fits of so many candidates (five each), as
-regret: 0 is the best that any method found on that table and seed, 1 the median of the random candidates; means ±
-standard errors over tables and seeds; the rank is that of the last budget, among all that had it. In the second table
-the differences on the same table, folds and seed: above 0 ours found a better one, below 0 the other did. Held-out
-scores are those of the best candidate at a method's last budget, fitted on all training rows, in the same units, and
-more is better. The first t is that over all pairs, the second that over the means of the tables, of which there are
-fewer, and which are independent; below 2 in size they say nothing.
+The first table shows regret: how far the best CV score that a method has measured on all five folds is from the best
+one that any method found on this table and seed, after the fits of so many candidates (five fits each). A regret of 0
+is that best score, and 1 is the median of the random candidates. The cells are means ± standard errors over tables and
+seeds; the rank is among all methods with the last budget. The second table shows differences on the same table, folds
+and seed: above 0, OptunaSearchCV found a better candidate, below 0 the other method did. Held-out scores are those of
+the best candidate at a method's last budget, fitted on all training rows, in the same units; higher is better. The
+first t is over all pairs. The second t is over the means of the tables, which are fewer but independent. A t between
+-2 and 2 may be chance.
 
-Each fit counts as one, whoever asks for it and on however few rows; `rows of a fit` says how many of a fold's training
-rows a method's fits had on average. By rows, `HalvingRandomSearchCV` spends a fraction of what the others do, so that
-it is at a disadvantage here; against seconds it is measured in [anytime](anytime.md). All have their own defaults but
-for what follows. `OptunaSearchCV` goes on until the fits are spent, as its racing stops candidates after some of their
-folds. `GridSearchCV` has a grid of its own for each budget: whichever parameter has the fewest levels gets one more,
-in the order of the space, while the product allows it; levels are the middles of parts of equal probability.
-`HalvingRandomSearchCV` has for each budget as many first candidates as the fits of all rungs and the measuring of its
-choice on all rows allow, with `min_resources="exhaust"`. `GASearchCV` has a population of 10 (with its default, 50,
-100 candidates would be one generation) and as many generations as the fits allow. `hyperopt` is `fmin` with TPE over
-`cross_val_score`. `BayesSearchCV` takes most of a second for a proposal, so it has 50 candidates at most, and one
-seed."""
+Each fit counts as one, on any number of rows. `rows of a fit` is the average share of a fold's training rows in a
+method's fits. `HalvingRandomSearchCV` uses far fewer rows than the others, so counting fits is a disadvantage for it;
+[anytime](anytime.md) compares it by time. All methods have their own defaults, with these exceptions.
+`OptunaSearchCV` continues until all fits are used, because racing stops candidates after some of their folds.
+`GridSearchCV` has a grid for each budget: the parameter with the fewest levels has one more, in the order of the space,
+as long as the product allows it; levels are the middles of parts of equal probability. `HalvingRandomSearchCV` has
+`min_resources="exhaust"`, and as many first candidates as the fits of all rungs and of its winner on all rows allow.
+`GASearchCV` has a population of 10 (with its default of 50, 100 candidates would be one generation) and as many
+generations as the fits allow. `hyperopt` is `fmin` with TPE over `cross_val_score`. `BayesSearchCV` takes most of a
+second for a proposal, so it has at most 50 candidates, and one seed."""
 
 
 def main() -> None:
@@ -263,10 +263,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--problems", nargs="+", default=list(CHOSEN), choices=list(CHOSEN), metavar="PROBLEM")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
-    parser.add_argument("--jobs", type=int, default=1, help="processes; they change nothing in what is counted")
-    parser.add_argument("--resume", action="store_true", help="keep the rows of the last run, and add those missing")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="number of processes; the results are the same for any number"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="keep the rows of the last run, and measure only what is missing"
+    )
     args = parser.parse_args()
-    args.methods = list(dict.fromkeys([OURS, "RandomizedSearchCV", *args.methods]))  # what the others are measured by
+    args.methods = list(dict.fromkeys([OURS, "RandomizedSearchCV", *args.methods]))  # the others are compared to these
     budgets = (4, 8) if args.quick else BUDGETS
     if args.quick:
         args.seeds, args.problems = [0], ["concrete, tree"]

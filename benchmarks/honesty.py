@@ -1,8 +1,8 @@
-"""What searches report on labels that are noise, where no model can be better than chance.
+"""The score that searches report if the labels are noise, so that no model can be better than chance.
 
-``python -m benchmarks.honesty``: 300 rows of normal noise, labels drawn without looking at them, half of them positive
-or 8. The area under the ROC curve of whatever is chosen is 0.5 on other rows; the table says what each reports. What is
-measured is written seed by seed; ``--keep`` goes on from there.
+``python -m benchmarks.honesty``: the data are 300 rows of normal noise, and labels that are independent of them, half
+of them positive, or only 8. On new rows, the area under the ROC curve of any model is 0.5. The table shows what each
+search reports. Results are written after each seed; ``--keep`` continues with the missing seeds.
 """
 
 import argparse
@@ -76,9 +76,9 @@ METHODS = {
     "TunedXGBClassifier": boosted,
     "AutoModelSelector": selector,
 }
-# The selector's number without its correction: the best of the scores that its candidates have.
+# The selector's score without its correction: the best score of its candidates.
 UNCORRECTED = "best line of AutoModelSelector's leaderboard"
-# What our own pages tell people to do for an honest estimate.
+# The method that our documentation recommends for an honest estimate.
 NESTED = "OptunaSearchCV in cross_val_score"
 
 
@@ -90,7 +90,7 @@ def noise(n_positive, seed):
 
 
 def measure(seed, names):
-    """What each method reports on the tables of one seed."""
+    """Return what each method reports on the data of one seed."""
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return [row for n_positive in POSITIVES for name in names for row in reported(name, n_positive, seed)]
@@ -125,10 +125,10 @@ def report(rows):
     n_seeds = len({row["seed"] for row in rows})
     return (
         f"# Noise labels\n\n{PICTURE}\n\n{environment()}\n\n"
-        f"Mean of what is reported over {n_seeds} tables, with two standard "
-        f"errors; the truth is 0.5. Searches try {N_CANDIDATES} trees, TunedXGBClassifier {N_CANDIDATES // 2} "
-        f"candidates, AutoModelSelector 20. What AutoModelSelector reports is cross-fitted: its winner is chosen anew "
-        f"without each fold. The line below it is the best of its candidates, without that correction.\n\n"
+        f"The mean of the reported scores over {n_seeds} tables, with two standard errors; the true value is 0.5. "
+        f"Searches try {N_CANDIDATES} trees, TunedXGBClassifier {N_CANDIDATES // 2} candidates, AutoModelSelector 20. "
+        "The score that AutoModelSelector reports is cross-fitted: for each fold, the winner is chosen without this "
+        "fold. The line below it is the best score of its candidates, without that correction.\n\n"
         f"{markdown_table(header, lines)}\n"
     )
 
@@ -137,8 +137,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(20)))
-    parser.add_argument("--keep", action="store_true", help="keep what is written; measure only the seeds it lacks")
-    parser.add_argument("--jobs", type=int, default=1, help="processes; they change nothing in what is reported")
+    parser.add_argument("--keep", action="store_true", help="keep earlier results, and measure only the missing seeds")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="number of processes; the results are the same for any number"
+    )
     args = parser.parse_args()
     names = ["GridSearchCV", "OptunaSearchCV"] if args.quick else [*METHODS, NESTED]
     rows = read_rows("honesty") if args.keep else []
@@ -147,7 +149,7 @@ def main():
         rows += found
         print(*found, sep="\n", flush=True)
         if not args.quick:
-            write_rows("honesty", rows)  # each time: a run that is interrupted leaves what it has measured
+            write_rows("honesty", rows)  # after each seed, so that an interrupted run keeps what it has measured
     text = report(rows)
     print(text)
     if not args.quick:

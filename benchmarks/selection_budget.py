@@ -1,7 +1,7 @@
-"""Whether `AutoModelSelector.fit` keeps its time: wall seconds and peak memory by rows and timeout.
+"""Whether `AutoModelSelector.fit` keeps to its time limit: wall seconds and peak memory by rows and timeout.
 
-``python -m benchmarks.selection_budget``: each fit in a process of its own, which may use one processor. All is
-counted: reading the table, candidates, choosing, final fits.
+``python -m benchmarks.selection_budget``: each fit runs in its own process on one processor. Everything is counted:
+reading the table, candidates, the choice of the ensemble, and the final fits.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from sklearn_autotune import AutoModelSelector
 
 
 def made_up(n_rows=100_000):
-    """Numbers, strings and missing values."""
+    """Return made-up data with numbers, strings and missing values."""
     X, y = make_classification(n_rows, 20, n_informative=8, random_state=0)
     random = np.random.RandomState(0)
     frame = pd.DataFrame(X, columns=[f"number {place}" for place in range(20)])

@@ -1,4 +1,4 @@
-"""Real tables with models that are fitted within a few milliseconds: what searches are compared on in great number."""
+"""Real tables with models that are fitted in a few milliseconds, for comparisons of many searches."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ NEIGHBOURS = {"n_neighbors": randint(1, 61), "weights": ["uniform", "distance"],
 
 
 def numbers(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Keep a fixed sample of the complete rows, with a column for each category."""
+    """Return a fixed sample of the rows without missing values, with a column for each category."""
     X = pd.DataFrame(X)
     is_kept = X.notna().all(axis=1).to_numpy() & ~pd.isna(y)
     X, y = pd.get_dummies(X[is_kept], dtype=float).to_numpy(dtype=float), np.asarray(y)[is_kept]

@@ -1,11 +1,11 @@
-"""Real problems measured once, so that searches over them cost nothing but the search.
+"""Real problems that are measured once, so that later searches need no fits.
 
-``python -m benchmarks.tabulated``: of each problem, candidates drawn at random are measured on five folds and written
-to ``benchmarks/results/tabulated/``. `Tabulated` is an estimator whose fits are free: a forest of extremely randomised
-trees, trained on those candidates, says what the mean score of any other would be (a surrogate benchmark, after
-Eggensperger et al., 2015, *Efficient benchmarking of hyperparameter optimizers via surrogates*). How its folds deviate
-from that is taken from one measured candidate nearby: an average would make folds agree more than they do, and races
-too easy.
+``python -m benchmarks.tabulated``: for each problem, random candidates are measured on five folds and written to
+``benchmarks/results/tabulated/``. `Tabulated` is an estimator whose fits take no time: a forest of extremely randomised
+trees, trained on these candidates, predicts the mean score of any other candidate. This is a surrogate benchmark as in
+Eggensperger et al., 2015, *Efficient benchmarking of hyperparameter optimizers via surrogates*. The deviations of the
+folds from the mean are those of one measured candidate nearby. An average of several would make the folds too similar,
+and racing too easy.
 """
 
 import argparse
@@ -31,11 +31,11 @@ FOLDER = RESULTS / "tabulated"
 TOO_SLOW = ("ames, XGBoost", "ames, histogram boosting")
 CHOSEN = {problem.name: problem for problem in (*PROBLEMS, *SMALL_PROBLEMS) if problem.name not in TOO_SLOW}
 N_CANDIDATES = 200
-N_ROWS = 1000  # to be fitted on and scored on, at most
+N_ROWS = 1000  # maximum number of rows of a problem
 N_FOLDS = 5
 N_TREES = 100
 
-# What a search is given in the place of data: which rows are tested says which fold it is.
+# The data that a search receives. The test rows tell the estimator which fold it is.
 X = np.arange(2.0 * N_FOLDS).reshape(-1, 1)
 Y = np.arange(2 * N_FOLDS) % 2
 FOLDS = [(np.setdiff1d(np.arange(2 * N_FOLDS), test), test) for test in np.arange(2 * N_FOLDS).reshape(N_FOLDS, 2)]
@@ -51,7 +51,7 @@ def names() -> list[str]:
 
 
 def spelled(values: Any) -> list[str] | None:
-    """Return what a dimension chooses from, spelled as strings; None if it is a distribution."""
+    """Return the choices of a dimension as strings; None if it is a distribution."""
     return [repr(value) for value in values] if isinstance(values, list) else None
 
 
@@ -77,19 +77,20 @@ def measure(problem: Problem, n_candidates: int = N_CANDIDATES) -> dict[str, Any
 
 @cache
 def surrogate(name: str) -> "Surrogate":
-    """Return the surrogate of a problem that has been measured; trained once."""
+    """Return the surrogate of a measured problem; it is trained only once."""
     return Surrogate(CHOSEN[name].space, json.loads(path_of(name).read_text()))
 
 
 class Surrogate:
-    """What a problem's scores are, by its parameters.
+    """Predicts the scores of a problem from its parameters.
 
     Attributes
     ----------
     space : dict
-        As `RandomizedSearchCV` takes it: distributions, and lists of strings. Its names are those of `Tabulated`.
+        In the form that `RandomizedSearchCV` accepts: distributions and lists of strings. The names are those of
+        `Tabulated`.
     typical, best : float
-        Median and best mean score of the candidates that were measured; no other has a better one.
+        The median and the best mean score of the measured candidates. No other candidate has a better one.
     """
 
     def __init__(self, space: dict[str, Any], found: dict[str, Any]) -> None:
@@ -100,7 +101,7 @@ class Surrogate:
         scores = np.array(found["scores"], dtype=float)
         means = scores.mean(axis=1)
         self.typical, self.best = float(np.nanmedian(means)), float(np.nanmax(means))
-        # How far below the median a hopeless or failed candidate lies would be all that trees see.
+        # Without a lower limit, the trees would only learn which candidates are very bad or failed.
         raised = np.fmax(means, self.typical - 3 * (self.best - self.typical))
         scores = np.nan_to_num(scores - means[:, np.newaxis]) + raised[:, np.newaxis]
         coded = np.array([self.coded(row) for row in found["params"]])
@@ -108,7 +109,7 @@ class Surrogate:
         self.known: dict[tuple[float, ...], np.ndarray] = {}
 
     def coded(self, values: Any) -> list[float]:
-        """Return a candidate as numbers, given its values in the order of the space."""
+        """Convert a candidate, given as values in the order of the space, to numbers."""
         coded: list[float] = []
         for value, choices, is_log in zip(values, self.space.values(), self.is_log, strict=True):
             if isinstance(choices, list):
@@ -129,7 +130,7 @@ class Surrogate:
 
 
 class Tabulated(CountsFits, ClassifierMixin, BaseEstimator):
-    """A candidate of a problem that has been measured; it notes its fits."""
+    """A candidate of a measured problem; it records its fits."""
 
     def __init__(self, problem="", p0=None, p1=None, p2=None, p3=None, p4=None, p5=None, p6=None):
         self.problem = problem

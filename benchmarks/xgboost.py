@@ -1,8 +1,8 @@
-"""CPU seconds that `TunedXGBClassifier` takes to the log loss that a naive search around XGBClassifier ends with.
+"""CPU seconds until `TunedXGBClassifier` reaches the final log loss of a naive search around XGBClassifier.
 
-``python -m benchmarks.xgboost``: optuna-integration's class measures 100 candidates of the space that people write, on
-the same folds; the clock of each method is its process's CPU time, and the two take turns. A target that is not reached
-is counted at the full cost of the search that missed it. Beside it the log loss on rows held out from both.
+``python -m benchmarks.xgboost``: the naive search is optuna-integration's class with 100 candidates of a usual space.
+Both methods have the same folds, count the CPU time of their process, and take turns. If the target is not reached, the
+whole time of the search counts. The log loss on held-out rows is reported too.
 """
 
 import argparse
@@ -38,14 +38,14 @@ NAIVE = {
 
 
 def numbers(package, name, target, n_rows=None, drop=()):
-    """A table with its strings as one column for each value: both methods are given the same matrix."""
+    """Return a table with a column for each string value, so that both methods have the same matrix."""
     import pandas as pd
 
     X, y = table(package, name, target, n_rows=n_rows, drop=drop)
     return pd.get_dummies(X, dtype=float).to_numpy(dtype=np.float64), y
 
 
-# Looked at while the search was written: spaces, first candidates and constants have been chosen on them.
+# Tables that were used while the search was written: spaces, first candidates and constants were chosen on them.
 SEEN = ("breast cancer", "attrition", "cells", "credit", "churn", "Caravan", "Default", "OJ")
 
 TABLES = {
@@ -69,7 +69,7 @@ TABLES = {
 
 
 class Clock:
-    """CPU seconds at which each candidate was finished, and the best score by then."""
+    """Records the CPU seconds at which each candidate was finished, and the best score by then."""
 
     def __init__(self):
         self.start = time.process_time()
@@ -140,14 +140,14 @@ def run(name, seed, n_trials):
 
 
 def geometric(values):
-    """Say the geometric mean, and where it lies within two standard errors over the tables."""
+    """Return the geometric mean as text, with the range of two standard errors over the tables."""
     logs = np.log(values)
     error = 2 * logs.std(ddof=1) / np.sqrt(len(logs)) if len(logs) > 1 else 0.0
     return f"{np.exp(logs.mean()):.2f} ({np.exp(logs.mean() - error):.2f} to {np.exp(logs.mean() + error):.2f})"
 
 
 def report(rows):
-    """Write one line per table and one for all, the tables that were looked at before apart."""
+    """Return a line per table and a line for all; fresh tables are separate from those used before."""
     lines = []
     summary = {False: [], True: []}
     for name in dict.fromkeys(row["table"] for row in rows):

@@ -1,8 +1,8 @@
-"""Held-out log loss of XGBoost tuned within so many CPU seconds, by `TunedXGBClassifier` and by what people use.
+"""Held-out log loss of XGBoost that is tuned within a number of CPU seconds, by several methods.
 
-``python -m benchmarks.xgboost_budget --flaml-python PATH``: FLAML pins another XGBoost, so it runs in an environment of
-its own, made with ``pip install 'flaml[automl]'``. Each run is a process in which all clocks read CPU seconds, so that
-nobody's budget depends on what else the machine does. Methods take turns.
+``python -m benchmarks.xgboost_budget --flaml-python PATH``: FLAML needs another version of XGBoost, so it runs in its
+own environment; make it with ``pip install 'flaml[automl]'``. Each run is a process in which all clocks count CPU
+seconds, so that no time limit depends on the load of the machine. Methods take turns.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def run(name, seed, budgets, flaml_python):
 
 
 def cells(rows):
-    """Held-out log loss by table, seed and budget: those in which every method has one."""
+    """Return the held-out log losses by table, seed and budget, for cells in which every method has one."""
     found = {}
     for row in rows:
         found.setdefault((row["table"], row["seed"], row["budget"]), {})[row["method"]] = row
@@ -90,7 +90,9 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--budgets", type=float, nargs="+", default=[10, 30, 100])
     parser.add_argument("--flaml-python", help="a Python that has flaml[automl]; without it FLAML is left out")
-    parser.add_argument("--report", nargs="+", help="write the report of what earlier runs have printed")
+    parser.add_argument(
+        "--report", nargs="+", help="files with the output of earlier runs, of which to write the report"
+    )
     args = parser.parse_args()
     if args.quick:
         args.tables, args.seeds, args.budgets = args.tables[:1], args.seeds[:1], [0.5]

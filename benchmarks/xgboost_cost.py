@@ -1,8 +1,8 @@
-"""Where the time of `TunedXGBClassifier` goes on large tables, and how much memory it takes.
+"""The time of each part of `TunedXGBClassifier` on large tables, and its memory.
 
-``python -m benchmarks.xgboost_cost``: the share of CPU seconds inside XGBoost's own training call, and what sampler,
-scores and bookkeeping take beside it; and the peak memory of a search beside that of one cross-validation of
-XGBClassifier on the same 100,000 by 50, each in a process of its own.
+``python -m benchmarks.xgboost_cost``: the shares of CPU seconds that XGBoost's own training, the sampler, the scores
+and the bookkeeping take. The peak memory of a search is compared to that of one cross-validation of XGBClassifier on
+the same 100,000 × 50 table, each in its own process.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from sklearn_autotune.boosting._fold_boosting import FoldBoosting
 def diamonds(n_rows):
     import pandas as pd
 
-    X, y = table("ggplot2", "diamonds", "cut", n_rows=n_rows)  # a sample of them: the table is sorted
+    X, y = table("ggplot2", "diamonds", "cut", n_rows=n_rows)  # a sample of the rows, because the table is sorted
     return pd.get_dummies(X, dtype=float).to_numpy(), (np.asarray(y) == 2).astype(int)
 
 
@@ -39,7 +39,7 @@ TABLES = {"diamonds, ideal cut": (diamonds, 50_000), "synthetic, 100,000 × 50":
 
 
 class Stopwatch:
-    """Adds up the CPU seconds of this thread spent in some methods, those called from one another counted once."""
+    """Adds up the CPU seconds that this thread spends in some methods; nested calls count once."""
 
     def __init__(self):
         self.seconds = {}
@@ -73,7 +73,7 @@ def share(name, n_trials, n_rows):
 
 
 def peak(what, n_rows):
-    """Peak memory in MiB, of a process that does only this."""
+    """Return the peak memory in MiB; this runs in a process that does nothing else."""
     X, y = synthetic(n_rows)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if what == "XGBClassifier":

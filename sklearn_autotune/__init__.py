@@ -56,7 +56,7 @@ _MODULES = ("exceptions", "export", "families", "plotting", "progress", "report"
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name or module where it is first used: worker processes never need Optuna, nor wait for it."""
+    """Import a public name or module when it is first used, so that worker processes do not import Optuna."""
     from importlib import import_module
 
     if name in _MODULES:

@@ -21,7 +21,8 @@ from sklearn_autotune.evaluation import average_scores
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import get_deployed_model
 from sklearn_autotune.storage._base import require_secrets
-from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
+from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, find_row
+from sklearn_autotune.storage._study import read_metric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,9 +42,11 @@ MAX_PARAMS_PER_BATCH = 100
 class MLflowCallback:
     """Logs a search to MLflow while it runs; one of ``callbacks``.
 
-    The search is a run, and each trial a run inside it, with its parameters, the score of each fold, the mean,
-    the seconds and how it ended: complete trials are FINISHED, those stopped early KILLED, failed ones FAILED with
-    the error in a tag. The run of the search has the best score so far as a metric, step by step.
+    The search is a run, and each candidate a run inside it, with its parameters, the score of each fold, the mean, the
+    seconds and how it ended: complete candidates are FINISHED, those stopped early KILLED, failed ones FAILED with the
+    error in a tag. "candidate 31" is row 31 of ``cv_results_``; the tag "trial" holds the number of its trial in the
+    study. The run of the search has the best score so far as a metric, step by step, and a tag "metric" that says what
+    the score is called; as in ``cv_results_``, higher is better.
 
     Parameters
     ----------
@@ -334,15 +337,17 @@ class _SearchRun(_Run):
         super().__init__(run_name or study.study_name, tracking_uri, experiment_name, tags)
         self.study = study
         self.best: float | None = None
+        self.client.set_tag(self.run_id, "metric", read_metric(study).name)
 
     def log_trial(self, trial: FrozenTrial) -> None:
         """Log one trial as a run inside the search's."""
         status = _get_status(trial)
         outcome = trial.user_attrs.get(OUTCOME_ATTRIBUTE, {})
-        tags = {"mlflow.parentRunId": self.run_id, "status": status, "trial": str(trial.number)}
+        row = find_row(self.study, trial.number)
+        tags = {"mlflow.parentRunId": self.run_id, "status": status, "candidate": str(row), "trial": str(trial.number)}
         if outcome.get("error"):
             tags["error"] = outcome["error"][-MAX_TAG_LENGTH:]
-        run_id = self._create_run(f"trial {trial.number}", tags, trial.datetime_start)
+        run_id = self._create_run(f"candidate {row}", tags, trial.datetime_start)
         end = _to_milliseconds(trial.datetime_complete)
         params = {**trial.params, **outcome.get("settled", {})}
         self._log(run_id, _collect_metrics(trial, outcome), params, end)

@@ -1,4 +1,4 @@
-"""What holds for all tests, the documentation's too: one thread a process, figures drawn into memory, no calls home."""
+"""Settings for all tests and the documentation: one thread per process, figures in memory, no telemetry."""
 
 import os
 import signal
@@ -13,20 +13,20 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # it leaves a thread behind
 
-# As many processes as cores run tests: threads inside them would wait for one another. They are set before NumPy is
-# imported, and processes that tests start have them too. At night libraries use as many as they like.
+# Several processes run tests at the same time, and threads inside them would wait for one another. The limit is set
+# before NumPy is imported; processes that tests start have it too. Nightly runs have no limit.
 if not IS_NIGHT:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
-# Examples take longer while others run beside them; what Hypothesis sets for continuous integration stays.
+# No deadline, because examples take longer while other tests run. Other settings of Hypothesis for CI are kept.
 settings.register_profile("unhurried", parent=settings(), deadline=None, max_examples=scale_examples(100))
 settings.load_profile("unhurried")
 
 
 @pytest.fixture
 def calls():
-    """What the steps of `tests.prefix_pipelines` have told, of this test alone."""
+    """The calls that the steps of `tests.prefix_pipelines` record in this test."""
     from tests.prefix_pipelines import CALLS
 
     CALLS.clear()
@@ -38,7 +38,7 @@ REQUIREMENTS = []
 
 @pytest.fixture
 def requirements_once(monkeypatch):
-    """MLflow starts a process for each model to see which packages it imports: here for the first model alone."""
+    """Let MLflow find the requirements only of the first model, because it starts a process for each one."""
     import mlflow.models
 
     infer = mlflow.models.infer_pip_requirements
@@ -52,7 +52,7 @@ def requirements_once(monkeypatch):
 
 
 class ClosedFigures:
-    """Closes what a test has drawn: pyplot keeps every figure until it is told otherwise."""
+    """Closes the figures of each test, because pyplot keeps them all."""
 
     def pytest_runtest_teardown(self):
         pyplot = sys.modules.get("matplotlib.pyplot")

@@ -1,4 +1,4 @@
-"""Names of tests that are the same in every process: objects show their addresses in theirs, and those change."""
+"""Names of parametrized tests that are equal in every process, without addresses of objects."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Fitted searches, ordinary and odd, of which each process makes one."""
+"""Fitted searches, ordinary and unusual, each of which is fitted once per process."""
 
 from functools import cache
 

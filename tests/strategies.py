@@ -1,4 +1,4 @@
-"""Hypothesis strategies: what users write into a space, what Optuna may suggest from it, and what is measured."""
+"""Hypothesis strategies: what users write into a space, what Optuna may suggest from it, and measured scores."""
 
 from typing import Any
 

@@ -1,6 +1,7 @@
 """The command line: what it takes, what it refuses, and what it says about itself."""
 
 import json
+import signal
 import subprocess
 import sys
 import tomllib
@@ -97,7 +98,7 @@ def test_the_help_lists_all_commands_and_exit_codes():
     assert [name for name in COMMANDS if f"\n    {name} " not in text] == []
     assert f"{_commands.EXIT_INTERRUPTED} interrupted" in text
     assert [
-        code for code in ("0 done", "1 the run failed", "2 it cannot be begun", "3 predict") if code not in text
+        code for code in ("0 done", "1 the run failed", "2 it could not start", "3 predict") if code not in text
     ] == []
 
 
@@ -154,7 +155,7 @@ def test_a_share_is_from_0_to_1():
     [
         (["predict", "folder", "rows.csv", "--max-drift", "20"], "argument --max-drift: 20.0 is not from 0 to 1"),
         (["demo", "--n-trials", "0"], "argument --n-trials: 0 is not at least 1"),
-        (["demo", "--n-trials", "many"], "argument --n-trials: 'many' is no whole number"),
+        (["demo", "--n-trials", "many"], "argument --n-trials: 'many' is not a whole number"),
         (["run"], "the following arguments are required: config"),
     ],
     ids=["share", "zero", "word", "missing"],
@@ -165,3 +166,18 @@ def test_a_value_that_is_refused_is_named_before_anything_begins(arguments, mess
 
     assert end.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_the_demo_with_130_and_no_traceback(capsys):
+    def press_ctrl_c(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, press_ctrl_c)
+    signal.setitimer(signal.ITIMER_REAL, 1.0)
+    try:
+        assert main(["demo", "--n-trials", "36"]) == _commands.EXIT_INTERRUPTED
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert capsys.readouterr().err.endswith("error: interrupted\n")

@@ -1,8 +1,8 @@
-"""A family or a display is added with one new file and one line elsewhere; shown on a copy of the package.
+"""A new family or display needs one new file and one line in another; this is tested on a copy of the package.
 
-Other varieties have such a test in their rooms: an executor in execution/test_base.py, a storage in
-storage/test_base.py, a pruning rule in pruning/test_choose_rule.py, a library of boosters in _compat/test_boosters.py,
-and a tuned booster in boosting/test_tuned_booster.py.
+Other additions are tested elsewhere: an executor in execution/test_base.py, a storage in storage/test_base.py, a
+pruning rule in pruning/test_choose_rule.py, a library of boosters in _compat/test_boosters.py, and a tuned booster in
+boosting/test_tuned_booster.py.
 """
 
 import os

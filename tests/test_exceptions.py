@@ -1,4 +1,4 @@
-"""The package's own exceptions: each is raised for its reason, and is caught by who expects Python's own."""
+"""The package's own exceptions: each is raised for its reason, and is a subclass of a built-in exception."""
 
 import os
 import pickle

@@ -1,6 +1,7 @@
-"""The house keeps its floors: a room imports only from rooms below its own, and private names come in by one door.
+"""Rules for imports and sizes in the package. A room is a folder, or a single file at the top level.
 
-The imports are read from the source, wherever in a module they stand.
+A room imports only from rooms below it in ``ROOMS``, and the private names of another package are imported in one
+module only. The tests read the imports from the source code, also inside functions.
 """
 
 import ast
@@ -19,7 +20,7 @@ import sklearn_autotune
 ROOT = Path(sklearn_autotune.__file__).parent
 PACKAGE = ROOT.name
 
-# From the top of the house down: a room imports from rooms that stand below it in this list, and from no other.
+# A room imports only from rooms that are below it in this list.
 ROOMS = (
     "__main__",
     "__init__",
@@ -47,16 +48,16 @@ ROOMS = (
     "exceptions",
 )
 
-# Rooms that hold one file a variety, and so may hold many.
+# Rooms with one file for each family or display, which may have many files.
 ROLLS = {"families", "plotting"}
 
-MAX_FILES = 14  # of a room, its __init__ not counted
+MAX_FILES = 14  # of a room, without its __init__
 MAX_TOP_LEVEL_FILES = 8
 MAX_ROOMS = 24  # folders and files of the top level together
 MAX_LINES = 500  # of a file
-MAX_BODY_LINES = 60  # of a function, signature and docstring apart
+MAX_BODY_LINES = 60  # of a function, without signature and docstring
 
-# Whose private names are out of bounds, and which module of ours is the door to them.
+# Packages whose private names must not be used, and the only module that may use them ("door"); None for no module.
 DOORS = {
     "sklearn": "_compat/sklearn.py",
     "optuna": "_compat/optuna.py",
@@ -68,13 +69,13 @@ DOORS = {
 
 HEAVY = ("xgboost", "matplotlib", "plotly", "mlflow", "dask", "distributed", "rustuna")
 
-# Of the standard library: documented, and without another name.
+# Names of the standard library that look private but are documented.
 PUBLIC_IN_SPITE_OF_ITS_NAME = {"os._exit"}
 
 
 @dataclass(frozen=True)
 class Use:
-    """A dotted name that a module imports or reaches by attributes of what it imported."""
+    """A dotted name that a module imports, or an attribute of an imported name."""
 
     name: str
     line: int
@@ -94,18 +95,18 @@ def read(path):
 
 
 def room_of(path):
-    """The first part of a module's path inside the package: a file without its ending, or a folder."""
+    """Return the room of a file: its top-level folder in the package, or its own name at the top level."""
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
 def module_of(path):
-    """The dotted name of a module."""
+    """Return the dotted name of a module."""
     parts = path.relative_to(ROOT.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def uses(source):
-    """All dotted names that a source imports, those of ``from a import b`` as ``a.b``, and attributes of them."""
+    """Return all dotted names that a source imports (``a.b`` for ``from a import b``), and their attributes."""
     tree = ast.parse(source)
     local_names, found = {}, []
     for node in ast.walk(tree):
@@ -131,7 +132,7 @@ def uses(source):
 
 
 def imported_rooms(source, home):
-    """Rooms of this package that a source in the room ``home`` imports from, other than its own."""
+    """Return the other rooms from which a source in the room ``home`` imports."""
     rooms = set()
     for use in uses(source):
         parts = use.name.split(".")
@@ -142,12 +143,12 @@ def imported_rooms(source, home):
 
 
 def misplaced(source, home):
-    """Rooms that do not stand below ``home``, and are imported all the same."""
+    """Return the imported rooms that are not below ``home``."""
     return {room for room in imported_rooms(source, home) if ROOMS.index(room) < ROOMS.index(home)}
 
 
 def imported_modules(path):
-    """Modules of this package that a module imports."""
+    """Return the modules of this package that a module imports."""
     known = {module_of(other) for other in files()}
     names = {use.name for use in uses(read(path))}
     found = {name if name in known else name.rpartition(".")[0] for name in names} & known
@@ -155,7 +156,7 @@ def imported_modules(path):
 
 
 def private_uses(source, package):
-    """Names of another package that it keeps to itself."""
+    """Return the private names of another package that a source uses."""
     return [
         f"line {use.line}: {use.name}"
         for use in uses(source)
@@ -168,7 +169,7 @@ def is_private(part):
 
 
 def private_attributes(source):
-    """Private attributes that a source reads, and that it does not define itself."""
+    """Return the private attributes that a source reads but does not define."""
     tree = ast.parse(source)
     own = set(defined_names(tree))
     return [
@@ -183,7 +184,7 @@ def private_attributes(source):
 
 
 def read_attributes(tree):
-    """Attributes that are read, as node, owner and name: by a dot, or by ``getattr`` and ``hasattr``."""
+    """Yield the attributes that are read by a dot, ``getattr`` or ``hasattr``, as node, owner and name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             yield node, ast.unparse(node.value), node.attr
@@ -194,7 +195,7 @@ def read_attributes(tree):
 
 
 def defined_names(tree) -> Iterator[str]:
-    """Functions, classes, variables and attributes that a source defines."""
+    """Yield the functions, classes, variables and attributes that a source defines."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
@@ -207,7 +208,7 @@ def defined_names(tree) -> Iterator[str]:
 
 
 def count_body_lines(function):
-    """Lines of a function without its signature and its docstring."""
+    """Return the number of lines of a function without its signature and docstring."""
     body = function.body
     has_docstring = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
     if has_docstring and len(body) > 1:
@@ -223,7 +224,7 @@ def test_rooms_exist_and_every_file_belongs_to_one():
     assert all((ROOT / room / "__init__.py").exists() for room in ROOMS if (ROOT / room).is_dir())
 
 
-def test_rooms_are_few_and_none_is_crowded():
+def test_there_are_few_rooms_and_none_has_too_many_files():
     top_level = [path for path in files() if path.parent == ROOT]
     crowded = {
         room: len(list((ROOT / room).glob("[!_]*.py")) + list((ROOT / room).glob("_[!_]*.py")))
@@ -255,20 +256,20 @@ def test_a_room_imports_only_from_rooms_below_it():
     assert not {name: rooms for name, rooms in found.items() if rooms}
 
 
-def test_modules_import_one_another_in_no_circle():
+def test_there_is_no_import_cycle():
     graph = {module_of(path): imported_modules(path) for path in files()}
 
-    assert set(TopologicalSorter(graph).static_order()) == set(graph)  # CycleError names the circle
+    assert set(TopologicalSorter(graph).static_order()) == set(graph)  # a CycleError names the cycle
 
 
 @pytest.mark.parametrize("package", DOORS)
-def test_private_names_of_other_packages_come_in_by_one_door(package):
+def test_private_names_of_another_package_are_imported_in_one_module_only(package):
     found = {show(path): private_uses(read(path), package) for path in files() if show(path) != DOORS[package]}
 
     assert not {name: lines for name, lines in found.items() if lines}
 
 
-def test_private_attributes_of_other_objects_are_reached_in_the_doors_alone():
+def test_private_attributes_of_other_objects_are_read_only_in_compat():
     found = {show(path): private_attributes(read(path)) for path in files() if room_of(path) != "_compat"}
 
     assert not {name: lines for name, lines in found.items() if lines}
@@ -287,15 +288,15 @@ def test_measuring_a_candidate_never_needs_optuna():
     ]
 
 
-def test_a_kept_model_needs_nothing_but_its_own_room_and_the_door_to_sklearn():
+def test_inference_imports_nothing_but_compat():
     found = {show(path): imported_rooms(read(path), "inference") for path in files() if room_of(path) == "inference"}
 
     assert found
     assert set().union(*found.values()) <= {"_compat"}
 
 
-def test_the_doors_are_used():
-    # If the way sklearn is imported escaped the reader, the tests above would pass for nothing.
+def test_the_checks_find_the_private_names_in_compat():
+    # If the checks overlooked these imports, the tests above would pass without checking anything.
     door = ROOT / DOORS["sklearn"]
 
     assert len(private_uses(read(door), "sklearn")) > 5
@@ -306,7 +307,7 @@ def test_the_doors_are_used():
 
 
 def loaded_after(statement):
-    """Top-level packages in ``sys.modules`` after a statement in a fresh process."""
+    """Return the top-level packages in ``sys.modules`` after a statement in a new process."""
     code = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent)
     return set(done.stdout.split())

@@ -1,11 +1,11 @@
-"""Tests have the names of what they test: every module of a room has a test file in the folder of its room."""
+"""Every module of the package has a test file of the same name, in the folder of the same name."""
 
 from pathlib import Path
 
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "sklearn_autotune"
 
-# In these rooms a file is a data sheet, or draws one figure: a few files test all of them.
+# Each file of these folders describes one family or draws one figure. A few files test all of them.
 SHEETS = ("families", "plotting")
 
 

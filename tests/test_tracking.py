@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.tracking import MLflowCallback, log_search
-from tests.test_progress import X, Y
+from tests.progress.test_trial_progress import X, Y
 from tests.toys import CountingClassifier, FailingClassifier, PeakingClassifier
 
 with warnings.catch_warnings():
@@ -78,6 +78,7 @@ def test_every_trial_is_a_run_inside_that_of_the_search(logged, client):
     inside = runs_inside(client, run_id)
 
     assert [int(run.data.tags["trial"]) for run in inside] == search.trials_["number"].tolist()
+    assert [run.info.run_name for run in inside] == [f"candidate {row}" for row in range(20)]
     assert [run.data.tags["status"] for run in inside] == search.trials_["status"].tolist()
     ends = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
     assert [run.info.status for run in inside] == [ends[status] for status in search.trials_["status"]]
@@ -104,6 +105,8 @@ def test_runs_can_be_found_by_what_they_scored(logged, client):
     found = runs_inside(client, run_id, f" and metrics.score >= {search.best_score_}")
 
     assert [int(run.data.tags["trial"]) for run in found] == [search.trials_["number"][search.best_index_]]
+    assert [int(run.data.tags["candidate"]) for run in found] == [search.best_index_]
+    assert client.get_run(run_id).data.tags["metric"] == "score"  # the toy's own
 
 
 def test_the_run_of_the_search_has_the_winner_and_the_settings(logged, client):

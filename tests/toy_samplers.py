@@ -1,4 +1,4 @@
-"""Toy samplers; apart from the other toys because worker processes need not import Optuna."""
+"""Toy samplers, in a separate file so that worker processes need not import Optuna."""
 
 import zlib
 

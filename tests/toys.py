@@ -1,7 +1,7 @@
-"""Toy estimators that report what was done to them, and two ways to read a search.
+"""Toy estimators that record how they are used, and functions that read the results of a search.
 
-They live here, and not in the tests, because worker processes have to import them. What they report goes to a file,
-``log``, that several processes may write to.
+They are in this file because worker processes have to import them. They write their records to a file, ``log``, which
+several processes may share.
 """
 
 import builtins
@@ -32,7 +32,7 @@ TIMES = ("fit_time", "score_time")
 
 
 def table(search):
-    """``cv_results_`` without the times, in a form that can be compared to the last bit."""
+    """Return ``cv_results_`` without the times, in a form that can be compared exactly."""
     return {
         name: repr(column.tolist() if hasattr(column, "tolist") else column)
         for name, column in search.cv_results_.items()
@@ -41,7 +41,7 @@ def table(search):
 
 
 def statuses(search):
-    """How each trial ended, in the order of their numbers; those that found nothing new left out."""
+    """Return the status of each trial, in the order of their numbers, without duplicates."""
     return [status for status in search.trials_["status"] if status != "duplicate"]
 
 
@@ -49,13 +49,13 @@ def statuses(search):
 
 
 def note(log, **what):
-    """Append one entry; a short line is written in one go, so that processes do not mix theirs."""
+    """Append one entry. A short line is written at once, so entries of several processes do not mix."""
     with open(log, "a") as file:
         file.write(json.dumps(what) + "\n")
 
 
 def read_log(log):
-    """All entries so far."""
+    """Return all entries so far."""
     path = Path(log)
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -64,7 +64,7 @@ def read_log(log):
 
 
 class CountingClassifier(ClassifierMixin, BaseEstimator):
-    """Notes each fit. Its score is best at a = 3 and differs a little from fold to fold; b does nothing."""
+    """Records each fit. Its score is best at a = 3, and differs slightly between folds; b has no effect."""
 
     def __init__(self, a=0.0, b=0, log=None):
         self.a = a
@@ -87,7 +87,7 @@ class CountingClassifier(ClassifierMixin, BaseEstimator):
 
 
 class SleepingClassifier(CountingClassifier):
-    """Sleeps a while that depends on ``a`` as if by chance, so that candidates finish in another order than begun."""
+    """Sleeps for a time that varies with ``a``, so that candidates finish in another order than they start."""
 
     def __init__(self, a=0.0, b=0, log=None, seconds=0.02):
         super().__init__(a, b, log)
@@ -99,7 +99,7 @@ class SleepingClassifier(CountingClassifier):
 
 
 class FailingClassifier(CountingClassifier):
-    """Fails where a > above: raises the builtin exception named by ``mode``, or scores what ``mode`` says."""
+    """Fails if a > above: raises the built-in exception named ``mode``, or has the unusable score named ``mode``."""
 
     SCORES = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf, "text": "good"}  # noqa: RUF012
 
@@ -125,9 +125,9 @@ class Ending(BaseException):
 
 
 class MisbehavingClassifier(CountingClassifier):
-    """Where a > 3, and on rows after number ``rows``: raises ``what`` in ``where``, or returns it as its score.
+    """If a > 3, and on rows after number ``rows``: raises ``what`` in the method ``where``, or returns it as the score.
 
-    Otherwise it scores below zero. ``where`` is "fit", "predict" or "score".
+    Otherwise its score is below zero. ``where`` is "fit", "predict" or "score".
     """
 
     def __init__(self, a=0.0, b=0, log=None, where="score", what=ValueError, rows=-np.inf):
@@ -158,7 +158,7 @@ class MisbehavingClassifier(CountingClassifier):
 
 
 class PickyClassifier(CountingClassifier):
-    """Fails where a > above on every fold whose first training row is not the first of all."""
+    """Fails if a > above, on every fold whose first training row is not row 0."""
 
     def __init__(self, a=0.0, b=0, log=None, above=3.0):
         super().__init__(a, b, log)
@@ -171,21 +171,21 @@ class PickyClassifier(CountingClassifier):
 
 
 class UnpicklableError(Exception):
-    """Cannot be unpickled: takes more than its message."""
+    """Cannot be unpickled, because its constructor needs more than the message."""
 
     def __init__(self, what, where):
         super().__init__(f"{what} in {where}")
 
 
 class OddlyFailingClassifier(CountingClassifier):
-    """Raises an exception that no other process can read."""
+    """Raises an exception that another process cannot unpickle."""
 
     def fit(self, X, y):
         raise UnpicklableError("the toy fails", "fit")
 
 
 class DyingClassifier(CountingClassifier):
-    """Ends its process in the way that ``ends`` gives for its ``a``; never the process ``keep``."""
+    """Ends its process in the way that ``ends`` has for its ``a``, but never the process with the id ``keep``."""
 
     def __init__(self, a=0.0, b=0, log=None, ends=None, keep=None):
         super().__init__(a, b, log)
@@ -208,12 +208,12 @@ class DyingClassifier(CountingClassifier):
         ctypes.string_at(0)
 
     def _end_by_late_exit(self):
-        """Dies a moment after the candidate has been measured."""
+        """End the process shortly after the candidate has been measured."""
         threading.Timer(0.3, os._exit, (3,)).start()
 
 
 class Handle:
-    """Stands for what cannot be sent: a connection, a lock. A clone shares it."""
+    """An object that cannot be pickled, like a connection or a lock. Clones share it."""
 
     def __deepcopy__(self, memo):
         return self
@@ -223,7 +223,7 @@ class Handle:
 
 
 class Foreign:
-    """Can be sent, but not received in another process than ``home``."""
+    """Can be pickled, but unpickled only in the process ``home``."""
 
     def __init__(self, home):
         self.home = home
@@ -235,7 +235,7 @@ class Foreign:
 
 
 class MutatingClassifier(CountingClassifier):
-    """Changes what it was given, and both global generators, when it is fitted."""
+    """Its fit changes the objects that were passed as its parameters."""
 
     def __init__(self, a=0.0, b=0, log=None, options=None, inner=None):
         super().__init__(a, b, log)
@@ -256,7 +256,7 @@ class MutatingClassifier(CountingClassifier):
 
 
 class WeightedClassifier(CountingClassifier):
-    """Notes the rows (their numbers stand in the first column) and the weights that reach ``fit`` and ``score``."""
+    """Records the rows (their numbers are in the first column) and the weights that reach ``fit`` and ``score``."""
 
     def fit(self, X, y, sample_weight=None):
         self._note("fit", X, sample_weight)
@@ -275,7 +275,7 @@ class WeightedClassifier(CountingClassifier):
 
 
 class HangingClassifier(CountingClassifier):
-    """Notes its process and then, where a > above, does not come back."""
+    """Records its process; if a > above, its fit hangs."""
 
     def __init__(self, a=0.0, b=0, log=None, above=3.0):
         super().__init__(a, b, log)
@@ -289,7 +289,7 @@ class HangingClassifier(CountingClassifier):
 
 
 class GreedyClassifier(CountingClassifier):
-    """Asks for ``n_bytes`` of memory when it is fitted, or already when it is cloned."""
+    """Allocates ``n_bytes`` of memory when it is fitted, or when its parameters are set."""
 
     def __init__(self, a=0.0, b=0, log=None, n_bytes=0, where="fit"):
         super().__init__(a, b, log)
@@ -309,7 +309,7 @@ class GreedyClassifier(CountingClassifier):
 
 
 class ReportingClassifier(CountingClassifier):
-    """Notes where it is fitted: process, environment, settings, and the processes that joblib uses inside it."""
+    """Records where it is fitted: process, environment, settings, and the processes that joblib uses inside it."""
 
     def fit(self, X, y):
         pids = joblib.Parallel(n_jobs=2)(joblib.delayed(os.getpid)() for _ in range(4))
@@ -325,7 +325,7 @@ class ReportingClassifier(CountingClassifier):
 
 
 class RowRecorder(TransformerMixin, BaseEstimator):
-    """Notes the rows it is fitted on; their numbers stand in the first column, which it takes away."""
+    """Records the rows on which it is fitted. Their numbers are in the first column, which ``transform`` removes."""
 
     def __init__(self, power=1, log=None):
         self.power = power
@@ -344,7 +344,7 @@ class RowRecorder(TransformerMixin, BaseEstimator):
 
 
 class InstantExecutor:
-    """Gives every candidate the same outcome at once, and hands each piece of work to ``look`` first."""
+    """Returns the same outcome for every candidate at once, and passes each work item to ``look`` before."""
 
     def __init__(self, outcome, look):
         self.outcome = outcome
@@ -371,7 +371,7 @@ class InstantExecutor:
 
 
 def make_evaluation(estimator, X, y):
-    """Measures candidates of an estimator on two folds."""
+    """Return an evaluation that measures candidates of an estimator on two folds."""
     folds = tuple(Fold(number, *rows) for number, rows in enumerate(KFold(2).split(X)))
     task = Task(
         X=X,
@@ -390,7 +390,7 @@ def make_evaluation(estimator, X, y):
 
 
 def workers_of(parent):
-    """The worker processes that a process has, as far as they have not ended; needs Linux's /proc."""
+    """Return the ids of the running worker processes of a process; needs Linux's /proc."""
     workers = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -403,11 +403,11 @@ def workers_of(parent):
     return workers
 
 
-# -- estimators that are given their resource little by little ---------------------------------------------------------
+# -- estimators whose resource increases step by step ------------------------------------------------------------------
 
 
 class PeakingClassifier(CountingClassifier):
-    """Notes how many iterations each fit has; scores best with ``peak`` of them, whatever the data."""
+    """Records the number of iterations of each fit; its score is best with ``peak`` iterations."""
 
     def __init__(self, a=0.0, b=0, log=None, max_iter=100, peak=1000, warn=False):
         super().__init__(a, b, log)
@@ -430,7 +430,7 @@ class PeakingClassifier(CountingClassifier):
 
 
 class PassingClassifier(CountingClassifier):
-    """Counts its passes over the data and scores best after ``peak`` of them; ``fit`` would be one."""
+    """Counts its passes over the data (``partial_fit``); its score is best after ``peak`` passes."""
 
     def __init__(self, a=0.0, b=0, log=None, peak=1000):
         super().__init__(a, b, log)
@@ -454,7 +454,7 @@ class PassingClassifier(CountingClassifier):
 
 
 class Interrupt:
-    """Presses Ctrl-C after so many candidates."""
+    """A callback that raises KeyboardInterrupt after a number of candidates."""
 
     def __init__(self, after):
         self.after = after

@@ -1,7 +1,7 @@
 """How one search or AutoML class behaves as a scikit-learn estimator, in an environment that has it.
 
-``python compliance.py METHOD`` prints one line of JSON. Needs nothing of this repository but ``searches.py``,
-unless the method is ours.
+``python compliance.py METHOD`` prints one line of JSON. From this repository it needs only ``searches.py``, except if
+the method is ours.
 """
 
 import json

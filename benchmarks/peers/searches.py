@@ -1,7 +1,7 @@
-"""Searches, ours and its peers, built alike: the one place that knows how each says a space, a budget and a seed.
+"""Builders for the searches of this and other packages, which have different parameters for space, budget and seed.
 
-Each builder is called as ``build(model, space, n_candidates, seed, **shared)`` with a space as `RandomizedSearchCV`
-takes it, and returns a search that has not been fitted. What is not installed is missed when it is asked for.
+Each builder is called as ``build(model, space, n_candidates, seed, **shared)``, with a space of the form that
+`RandomizedSearchCV` accepts. It returns an unfitted search. A package is imported only when its builder is called.
 """
 
 import math
@@ -15,10 +15,10 @@ __all__ = ["SEARCHES", "halving_candidates", "levels"]
 
 
 def levels(space: dict[str, Any], n_candidates: int) -> dict[str, list[Any]]:
-    """Make a grid of as many candidates as there may be.
+    """Make the largest grid with at most this many candidates.
 
-    Whoever has the fewest levels gets one more, in the order of the space, as long as the product allows it. The levels
-    of a distribution are the middles of parts of equal probability; of choices the first ones are taken.
+    The parameter with the fewest levels has one more, in the order of the space, as long as the product allows it. The
+    levels of a distribution are the middles of parts of equal probability; those of a list are its first choices.
     """
     counts = dict.fromkeys(space, 1)
 

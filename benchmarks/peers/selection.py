@@ -1,7 +1,7 @@
-"""One way from a raw table to a model within so many seconds, in a process and an environment of its own.
+"""One method that selects a model for a raw table within a time limit, in its own process and environment.
 
 ``python selection.py METHOD TABLE.npz SEED SECONDS FOLDER`` prints one line of JSON: held-out log loss and AUC, the
-score that the method itself reports, seconds, and peak memory. Needs nothing of this repository but ``clock.py``.
+score that the method itself reports, seconds, and peak memory. From this repository it needs only ``clock.py``.
 """
 
 import json

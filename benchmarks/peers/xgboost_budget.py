@@ -1,8 +1,8 @@
-"""One way to a tuned XGBoost within so many CPU seconds, in a process and an environment of its own.
+"""One method that tunes XGBoost within a number of CPU seconds, in its own process and environment.
 
 ``python xgboost_budget.py METHOD TABLE.npz SEED SECONDS …`` prints one line of JSON for each budget: held-out log loss,
-CPU seconds that were spent, and versions. Needs nothing of this repository but ``clock.py`` beside it, so that a peer
-whose pins clash can run it with its own packages.
+used CPU seconds, and versions. From this repository it needs only ``clock.py``, so that another package can run it with
+its own dependencies.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""The clock of all time limits: seconds that only go forward, whoever sets the machine's time.
+"""The clock for all time limits. It never goes backward, even if the time of the machine is changed.
 
-A deadline is a time on this clock. The clock of another process may begin elsewhere, so what is sent to another process
-is how many seconds are left, from which the other process computes a deadline of its own. `PhaseTimer` adds up the
-seconds of a search by phase.
+A deadline is a time on this clock. The clock of another process may have another origin. So a process sends the number
+of seconds left to another process, which computes the deadline on its own clock. `PhaseTimer` adds up the seconds of a
+search by phase.
 """
 
 import time
@@ -16,7 +16,7 @@ now = time.monotonic
 
 
 def compute_seconds_left(deadline: float | None) -> float | None:
-    """Return the seconds until a deadline, below 0 after it; None without a deadline.
+    """Return the seconds until a deadline, negative after it; None if there is no deadline.
 
     Examples
     --------
@@ -27,7 +27,7 @@ def compute_seconds_left(deadline: float | None) -> float | None:
 
 
 def compute_deadline(seconds: float | None) -> float | None:
-    """Return the time on this process's clock after so many seconds; None if there is no limit.
+    """Return the time on this process's clock after a number of seconds; None if there is no limit.
 
     Examples
     --------
@@ -39,16 +39,16 @@ def compute_deadline(seconds: float | None) -> float | None:
 
 @dataclass  # without slots: a fitted search holds it, and skops does not write objects with __slots__
 class PhaseTimer:
-    """Wall-clock seconds of a search by phase, in the process that calls ``fit``, whatever the number of workers.
+    """Wall-clock seconds of a search by phase, measured only in the process that calls ``fit``.
 
     Attributes
     ----------
     total : float
-        From the first candidate asked to the last one told.
+        The seconds from the first candidate asked to the last one told.
     sampler : float
-        In which the sampler proposed candidates, or was told their outcomes.
+        The seconds in which the sampler proposed candidates, or was told their outcomes.
     measuring : float
-        In which candidates were measured, or the process waited for workers that measured them.
+        The seconds in which candidates were measured, or the process waited for workers that measured them.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class PhaseTimer:
 
     @contextmanager
     def measure(self, part: str) -> Iterator[None]:
-        """Add the seconds of a block to a phase; inside another phase, except "total", it counts for that one."""
+        """Add the seconds of a block to a phase; a block inside another phase than "total" counts for the outer one."""
         is_inside = part != "total" and self._is_measuring_part
         self._is_measuring_part |= part != "total"
         start = time.perf_counter()

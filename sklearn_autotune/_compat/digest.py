@@ -1,9 +1,9 @@
-"""Digests of data and other objects: equal for equal values, in every process.
+"""Digests of data and other objects, which are equal for equal values in every process.
 
-A hash of a pickle, such as ``joblib.hash``, also sees what is no part of a value: the order of an array in memory, what
-SciPy has noted about a sparse matrix, how pandas has laid out a table, the order in which a set is walked. Here arrays
-are read row by row, sparse matrices are sorted, tables are read column by column, and sets and dicts are sorted by the
-digests of their entries. Functions and classes count by their names.
+A hash of a pickle, such as ``joblib.hash``, also depends on things that are not part of a value: the memory order of an
+array, flags that SciPy sets on a sparse matrix, the internal blocks of a pandas table, the iteration order of a set.
+Here arrays are read row by row, sparse matrices are sorted, tables are read column by column, and sets and dicts are
+sorted by the digests of their entries. Functions and classes are compared by their names.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ PLAIN_TYPES = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis)
 
 
 def compute_digest(value: object) -> str:
-    """Return a digest that is the same for equal values and, as far as a digest can be, differs for others.
+    """Return a digest that is the same for equal values, and almost certainly different for different values.
 
-    What cannot be taken to pieces counts by its class alone.
+    An object that cannot be pickled is represented by its class alone.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class _Writer:
     Parameters
     ----------
     parents : tuple of int
-        The ids of the objects that the value is a part of, so that what contains itself has an end.
+        The ids of the objects that contain the value, so that an object that contains itself causes no endless loop.
     """
 
     def __init__(self, parents: tuple[int, ...] = ()) -> None:
@@ -70,7 +70,7 @@ class _Writer:
         self.write_bytes(text.encode("utf-8", "surrogatepass"))
 
     def write_bytes(self, data: Any) -> None:
-        """Write bytes after their number, so that no two sequences of them run together."""
+        """Write the number of bytes and then the bytes, so that two sequences cannot be confused with one."""
         view = memoryview(data).cast("B")
         self.hash.update(len(view).to_bytes(8, "little"))
         self.hash.update(view)
@@ -81,11 +81,11 @@ class _Writer:
             self.write_text(digest)
 
     def write_items(self, items: Sequence[Any]) -> None:
-        """Write items in order; many numbers or texts at once."""
+        """Write items in order; items that are all numbers, or texts, are written together."""
         types = set(map(type, items))
         if len(types) == 1 and types <= {bool, int, float}:
             array = np.array(items)
-            if not array.dtype.hasobject:  # as integers of more than 64 bits have
+            if not array.dtype.hasobject:  # integers of more than 64 bits are objects
                 write_array(self, array)
                 return
         texts = [item for item in items if type(item) is str]
@@ -129,7 +129,7 @@ def _choose_writer(value: Any) -> Callable[[_Writer, Any], None]:
 
 
 def write_array(writer: _Writer, value: Any) -> None:
-    """Write an array row by row, whatever its order in memory and its byte order."""
+    """Write an array row by row, independently of its memory order and byte order."""
     array = np.asarray(value)
     if isinstance(value, np.ma.MaskedArray):
         writer.write_text("masked")
@@ -137,7 +137,7 @@ def write_array(writer: _Writer, value: Any) -> None:
         array = value.filled()
     kind = "text" if array.dtype.kind == "U" else array.dtype.newbyteorder("=").str
     writer.write_text(f"{kind} {array.shape}")
-    if array.dtype.hasobject or array.dtype.kind == "U":  # texts: the width of the longest one does not count
+    if array.dtype.hasobject or array.dtype.kind == "U":  # the width of a text array is not part of its value
         writer.write_items(array.ravel().tolist())
         return
     native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
@@ -146,7 +146,7 @@ def write_array(writer: _Writer, value: Any) -> None:
 
 def _write_sparse(writer: _Writer, value: Any) -> None:
     table = sparse.csr_array(value, copy=True)
-    table.sum_duplicates()  # sorts, too; zeros that are written out stay
+    table.sum_duplicates()  # this also sorts; stored zeros are kept
     writer.write_text(f"sparse {table.shape}")
     for part in (table.indptr.astype(np.int64), table.indices.astype(np.int64), table.data):
         write_array(writer, part)
@@ -157,7 +157,7 @@ def _write_name(writer: _Writer, value: Any) -> None:
 
 
 def _write_pandas(writer: _Writer, value: Any) -> None:
-    """Write a table, a column or an index of pandas; anything else of pandas as an object."""
+    """Write a table, a column or an index of pandas; any other object of pandas is written as an object."""
     import pandas as pd
 
     if isinstance(value, pd.DataFrame):
@@ -208,7 +208,7 @@ def _write_pandas_column(writer: _Writer, column: Any) -> None:
 
 
 def _write_arrow(writer: _Writer, value: Any) -> None:
-    """Write a table or a column of polars or Arrow, whatever the pieces it is stored in."""
+    """Write a table or a column of polars or Arrow, independently of the chunks in which it is stored."""
     if hasattr(value, "columns"):
         names = list(getattr(value, "column_names", value.columns))
         writer.write_text(f"table {value.shape}")
@@ -238,11 +238,11 @@ def _write_sequence(writer: _Writer, value: Sequence[Any]) -> None:
 
 
 def _write_object(writer: _Writer, value: Any) -> None:
-    """Write what `pickle` would write of an object: its class, and the state that it is made again from."""
+    """Write what `pickle` would write for an object: its class and its state."""
     writer.write_text(_name_type(value))
     try:
         reduced = value.__reduce_ex__(4)
-    except Exception:  # any __reduce__ may raise anything: such an object counts by its class alone
+    except Exception:  # any __reduce__ may raise anything; then only the class is written
         return
     if isinstance(reduced, str):
         writer.write_text(reduced)

@@ -1,4 +1,4 @@
-"""Pieces of HTML for notebooks and reports: escaped text, tables, and a frame that takes on the colours around it."""
+"""Pieces of HTML for notebooks and reports: escaped text, tables, and a frame that uses the colours of the notebook."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
@@ -26,18 +26,18 @@ __all__ = [
     "wants_html",
 ]
 
-# Of a text in a notebook's view: what is shown, and what appears when the pointer rests on it.
+# The maximum length of a text in a notebook's view, and of the text that appears when the pointer is over it.
 MAX_SHOWN = 60
 MAX_TITLE = 1_000
 
-# Parameters that a notebook shows at once.
+# The number of parameters that a notebook shows without a click.
 MAX_SHOWN_PARAMS = 12
 
-# A wide cell may be broken into lines.
+# A cell with more characters may be broken into lines.
 MIN_WIDE = 40
 
-# Notebooks have their own themes, and VS Code and GitHub other ones than JupyterLab: text has the colour around it,
-# backgrounds are transparent, and lines are of a grey that can be seen on white and on black.
+# JupyterLab, VS Code and GitHub have different themes. So text has the colour of the text around it, backgrounds are
+# transparent, and lines have a grey that is visible on white and on black.
 VIEW_STYLE = """
 & { color: inherit; background: transparent; line-height: 1.45; max-width: 60rem; margin: .3rem 0; }
 & p, & ul { margin: .3rem 0; }
@@ -55,18 +55,18 @@ VIEW_STYLE = """
 & td { white-space: nowrap; }
 & td.wide { min-width: 22rem; white-space: normal; overflow-wrap: anywhere; }
 & summary { cursor: pointer; }
-""".replace("&", "div.autotune-view.autotune-view")  # twice, to count for more than JupyterLab's style of tables
+""".replace("&", "div.autotune-view.autotune-view")  # twice, to override JupyterLab's style of tables
 
 
 def wants_html() -> bool:
-    """Whether notebooks are to show HTML: scikit-learn's configuration may ask for text."""
+    """Whether notebooks are to show HTML; scikit-learn's configuration may request text instead."""
     return get_config().get("display", "diagram") == "diagram"
 
 
 def render_view(title: str, pieces: Sequence[str]) -> str:
     """Return what a notebook shows of an object: a line in bold, and pieces of HTML below it.
 
-    It needs no script and nothing from an address, and is readable without its style, which some viewers remove.
+    It needs no script and no network, and it is readable without its style, which some viewers remove.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def render_list(texts: Sequence[str]) -> str:
 
 
 def render_details(summary: str, inner: str) -> str:
-    """Return something that opens on a click."""
+    """Return a summary line that shows more on a click."""
     return f"<details><summary>{escape(summary)}</summary>\n{inner}\n</details>"
 
 
@@ -112,21 +112,21 @@ def render_table(
     max_length: int | None = None,
     has_names_in_cells: bool = False,
 ) -> str:
-    """Return rows with the same keys as a table that scrolls by itself if it is wide.
+    """Return rows with the same keys as a table that can be scrolled if it is wide.
 
     Parameters
     ----------
     rows : sequence of dict
         The keys are the headers, with spaces in place of underscores.
     verbatim : collection of str, default=()
-        Headers that keep their underscores: names of metrics.
+        Headers that keep their underscores, such as names of metrics.
     numbers : collection of str, default=()
-        Columns of numbers that are written as text already; numbers stand at the right.
+        Columns with numbers that are already formatted as text. Numbers are aligned to the right.
     max_length : int, default=None
-        Longer texts are cut; the whole appears when the pointer rests on it. None cuts nothing.
+        Longer texts are shortened; the whole text appears when the pointer is over it. None shortens nothing.
     has_names_in_cells : bool, default=False
-        Whether each cell has the header as an attribute ``data-name``, with which a style can write each row as a list
-        of names and values on a narrow screen. A cell without a value has the attribute ``data-missing``.
+        Whether each cell has its header in an attribute ``data-name``. On a narrow screen, a style can then show each
+        row as a list of names and values. A cell without a value has the attribute ``data-missing``.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def render_table(
 
 
 def render_terms(pairs: Mapping[str, Any], *, max_length: int | None = None) -> str:
-    """Return names with their values, one below the other; ``max_length`` is that of `render_table`."""
+    """Return names and values as a table with one line for each; ``max_length`` is that of `render_table`."""
     lines = [
         f'<tr><th scope="row">{_render_text(name, max_length)}</th>{_render_cell(value, max_length, left=True)}</tr>'
         for name, value in pairs.items()
@@ -162,7 +162,7 @@ def render_terms(pairs: Mapping[str, Any], *, max_length: int | None = None) -> 
 
 
 def render_parameters(params: Mapping[str, Any]) -> str:
-    """Return parameters one below the other for a notebook's view; if there are many, the rest opens on a click."""
+    """Return parameters for a notebook's view, one per line; if there are many, the rest is shown on a click."""
     cells = {name: value if _is_finite(value) else format_value(value) for name, value in params.items()}
     names = list(cells)
     shown, hidden = names[:MAX_SHOWN_PARAMS], names[MAX_SHOWN_PARAMS:]
@@ -174,7 +174,7 @@ def render_parameters(params: Mapping[str, Any]) -> str:
 
 
 def shorten(text: str, max_length: int = MAX_SHOWN) -> str:
-    """Return a text cut to a length; "…" stands for the rest.
+    """Return a text with at most ``max_length`` characters; "…" replaces the rest.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def shorten(text: str, max_length: int = MAX_SHOWN) -> str:
 
 
 def format_parameters(params: Mapping[str, Any]) -> str:
-    """Return parameters in a line, numbers with a few digits.
+    """Return parameters on one line, with five digits of each float.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def format_parameters(params: Mapping[str, Any]) -> str:
 
 
 def shorten_names(names: Iterable[str]) -> dict[str, str]:
-    """Return short names of parameters: the last step of each, with the step before that tells it from the others.
+    """Return short names of parameters: the last part of each, with an earlier part if that is not unique.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def shorten_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def _shorten_name(name: str, steps: Mapping[str, Sequence[str]]) -> str:
-    """Return the short name of one parameter among others, of which the steps are given."""
+    """Return the short name of one parameter; ``steps`` maps the names of all parameters to their parts."""
     *before, end = steps[name]
     others = [other for other_name, other in steps.items() if other[-1] == end and other_name != name]
     telling = [step for step in before if not any(step in other for other in others)]
@@ -224,7 +224,7 @@ def _shorten_name(name: str, steps: Mapping[str, Sequence[str]]) -> str:
 
 
 def format_value(value: object) -> str:
-    """Return a value as Python writes it, without the line breaks that estimators put in.
+    """Return the ``repr`` of a value on one line, with NumPy numbers as Python numbers.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Text for messages: tracebacks cut to a length, and one line of them."""
+"""Texts of messages: shortened tracebacks, the line that names an exception, and suggestions for unknown names."""
 
 import re
 from collections.abc import Iterable
@@ -15,15 +15,15 @@ __all__ = [
     "suggest_name",
 ]
 
-MAX_ERROR_LENGTH = 5_000  # characters of an error's text that are kept
-MIN_PREFIX_LENGTH = 3  # of a word that may be the beginning of a name
-MAX_LINE_LENGTH = 500  # characters of one line of a text that is longer
+MAX_ERROR_LENGTH = 5_000  # maximum number of characters of an error's text
+MIN_PREFIX_LENGTH = 3  # minimum length of a word that may be the beginning of a name
+MAX_LINE_LENGTH = 500  # maximum number of characters of a line, if the text has to be shortened
 
 EXCEPTION_LINE_PATTERN = re.compile(r"[\w.]*(Error|Exception|Exit): .")
 
 
 def make_storable(error: str) -> str:
-    """Return an error's text as it is stored, shown and written: as long as is needed, and with no lone surrogates.
+    """Return an error's text in the form that is stored and shown: not too long, and without lone surrogates.
 
     Parameters
     ----------
@@ -33,9 +33,8 @@ def make_storable(error: str) -> str:
     Returns
     -------
     text : str
-        At most `MAX_ERROR_LENGTH` characters, which can be encoded as UTF-8. A longer text has its long lines cut at
-        their end. If that does not suffice, it has its first and its last part, and between them the line that names
-        the exception.
+        At most `MAX_ERROR_LENGTH` characters, which can be encoded as UTF-8. If the text is longer, the ends of long
+        lines are removed. If it is still too long, its middle is removed, except the line that names the exception.
 
     Examples
     --------
@@ -44,19 +43,19 @@ def make_storable(error: str) -> str:
     >>> make_storable("column \\ud800")
     'column \\\\ud800'
     """
-    return _cut_middle(make_encodable(_cut_middle(error)))  # what replaces a surrogate is longer
+    return _cut_middle(make_encodable(_cut_middle(error)))  # escape sequences are longer than surrogates
 
 
 def make_encodable(text: str) -> str:
-    """Return a text that can be encoded as UTF-8: lone surrogates are replaced by their escape sequences.
+    """Return a text that can be encoded as UTF-8, by replacing lone surrogates by their escape sequences.
 
-    They stand for bytes that Python could not decode, in file names and in what other programs print.
+    Lone surrogates represent bytes that Python could not decode, in file names and in the output of other programs.
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _cut_middle(text: str) -> str:
-    """Cut long lines at their end, and a long text in its middle."""
+    """Remove the ends of long lines, and the middle of a long text."""
     if len(text) <= MAX_ERROR_LENGTH:
         return text
     text = "\n".join(_cut_line(line) for line in text.split("\n"))
@@ -80,7 +79,7 @@ def extract_exception_line(error: str) -> str:
     Parameters
     ----------
     error : str
-        A traceback, or another message; of that, the last line is returned.
+        A traceback. Of any other message, the last line is returned.
 
     Returns
     -------
@@ -108,14 +107,14 @@ def extract_last_line(error: str) -> str:
 
 
 def find_nearest_name(word: str, known: Iterable[str]) -> str | None:
-    """Find the name that a word is most likely meant for, or None if no name is near.
+    """Find the known name that is most similar to a word; None if no name is similar.
 
     Parameters
     ----------
     word : str
-        Capitals, spaces, hyphens and underscores in it do not matter. It may be the beginning of a name.
+        Capitals, spaces, hyphens and underscores do not matter. It may be the beginning of a name.
     known : iterable of str
-        Of names that are spelled alike, the first is returned.
+        The known names. Of names that differ only in these characters, the first is returned.
 
     Examples
     --------
@@ -130,14 +129,14 @@ def find_nearest_name(word: str, known: Iterable[str]) -> str | None:
 
 
 def suggest_name(word: str, known: Iterable[str], listed: Iterable[str] | None = None) -> str:
-    """Return how a message about an unknown name goes on: with the nearest name, or with all names.
+    """Return the end of a message about an unknown name: a similar name, or all known names.
 
     Parameters
     ----------
     word : str
     known : iterable of str
     listed : iterable of str or None, default=None
-        What is listed if no name is near; None is ``known``.
+        The names to list if no name is similar; None means ``known``.
 
     Examples
     --------
@@ -150,5 +149,5 @@ def suggest_name(word: str, known: Iterable[str], listed: Iterable[str] | None =
 
 
 def make_name_key(name: str) -> str:
-    """Return the letters and digits of a name, in lower case, by which spellings of one name are equal."""
+    """Return the letters and digits of a name in lower case, which are equal for all spellings of a name."""
     return re.sub("[^a-z0-9]", "", name.lower())

@@ -1,4 +1,4 @@
-"""MLflow: a model's signature, what it logs and warns of, and its autologging."""
+"""MLflow: the signature of a model, fewer log messages and warnings, and autologging."""
 
 import logging
 import re
@@ -37,7 +37,7 @@ F = TypeVar("F")
 
 MAX_PARAM_LENGTH = 6000  # MLflow's own limit
 
-# MLflow's integrations that log a fit of a model which a search may fit.
+# MLflow's integrations that log fits of models that a search may fit.
 AUTOLOGGING = "mlflow.utils.autologging_utils"
 INTEGRATIONS = ("sklearn", "xgboost", "lightgbm")
 
@@ -57,8 +57,8 @@ def import_mlflow(module: str = "mlflow") -> Any:
 
 @contextmanager
 def silence_mlflow() -> Iterator[None]:
-    """Let MLflow and Alembic log only errors: creating a store alone logs a hundred lines."""
-    import_mlflow()  # which sets its own levels when it is loaded
+    """Make MLflow and Alembic log only errors, because creating a store alone logs a hundred lines."""
+    import_mlflow()  # importing it sets its own levels
     loggers = [logging.getLogger(name) for name in ("alembic", "mlflow")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -71,23 +71,23 @@ def silence_mlflow() -> Iterator[None]:
 
 
 def infer_signature(model: Predictor, X: "np.ndarray | pd.DataFrame") -> Any:
-    """Return MLflow's signature of a model: one that accepts the table that the model was fitted on.
+    """Return an MLflow signature of a model that accepts the table on which the model was fitted.
 
     Parameters
     ----------
     model : estimator
-        Fitted.
+        A fitted model.
     X : array-like or DataFrame of shape (n_samples, n_features)
-        The training table: the types come from all rows, since the first few may have no missing values.
+        The training table. The types come from all rows, because the first rows may have no missing values.
 
     Returns
     -------
     signature : mlflow.models.ModelSignature or None
-        None, with a warning, if MLflow has no schema for such a table: it takes arrays and DataFrames of pandas.
+        None, with a warning, if MLflow has no schema for such a table: it accepts arrays and DataFrames of pandas.
     """
     models = import_mlflow("mlflow.models")
     with warnings.catch_warnings(), silence_mlflow():
-        warnings.simplefilter("ignore")  # on whole numbers, of which a later table may lack some
+        warnings.simplefilter("ignore")  # about integer columns, which a later table may have with gaps
         inputs = _infer_frame_schema(X) if hasattr(X, "iloc") else models.infer_signature(X).inputs
         is_accepted = _accepts(inputs, X)
         outputs = models.infer_signature(None, model.predict(X[:5])).outputs
@@ -104,9 +104,9 @@ def infer_signature(model: Predictor, X: "np.ndarray | pd.DataFrame") -> Any:
 def _infer_frame_schema(X: "pd.DataFrame") -> Any:
     """Return the schema of a DataFrame of pandas.
 
-    A column has the type "any" if MLflow has no type for it, or has one under which it would refuse the column's own
-    values or a gap among them. It does so with categories, with dates that have a time zone, and with gaps in pandas'
-    own types of whole numbers and booleans.
+    A column has the type "any" if MLflow has no type for it, or if MLflow's type would refuse the column's own values
+    or a missing value. This is the case for categories, for dates with a time zone, and for missing values in pandas'
+    nullable integers and booleans.
     """
     models, types = import_mlflow("mlflow.models"), import_mlflow("mlflow.types.schema")
     columns = []
@@ -121,19 +121,19 @@ def _infer_frame_schema(X: "pd.DataFrame") -> Any:
 
 
 def _add_gap(column: "pd.DataFrame") -> "pd.DataFrame":
-    """Add a missing value to a column whose type has one of its own; NumPy's types would change with it."""
+    """Add a missing value to a column, if its type allows this without a change of type."""
     if hasattr(column.dtypes.iloc[0], "na_value"):
         return column.reset_index(drop=True).reindex([*range(len(column)), -1])
     return column
 
 
 def _accepts(schema: Any, X: Any) -> bool:
-    """Whether MLflow takes a table under a schema; without a schema it does not."""
+    """Whether MLflow accepts a table under a schema; False if there is no schema."""
     if schema is None:
         return False
     try:
         import_mlflow("mlflow.models").validate_schema(X, schema)
-    except Exception:  # besides its own exceptions it raises what pandas does
+    except Exception:  # it raises its own exceptions and those of pandas
         return False
     return True
 
@@ -142,7 +142,7 @@ def _accepts(schema: Any, X: Any) -> bool:
 
 
 def make_mlflow_name(name: str) -> str:
-    """Return a name that MLflow accepts, without the branch of the space that it belongs to."""
+    """Return a name that MLflow accepts, without the branch of the space to which it belongs."""
     plain = re.sub(r" \(branch \d+\)$", "", name).strip("()")
     return re.sub(r"[^\w\-./ ]", "_", plain)
 
@@ -150,10 +150,10 @@ def make_mlflow_name(name: str) -> str:
 def log_model(
     model: Predictor, X: "np.ndarray | pd.DataFrame | None", *, registered_model_name: str | None = None
 ) -> None:
-    """Log a fitted model to the active run, with the signature that its training table gives."""
+    """Log a fitted model to the active run, with a signature that is made from its training table."""
     import_mlflow("mlflow.pyfunc")  # log_model would load it, with its warnings
     signature = None if X is None else infer_signature(model, X)
-    # Pipelines may hold anything, and pickle keeps it; formats that know what they hold refuse XGBoost's types.
+    # Pickle works for pipelines with any content; formats with a list of allowed types refuse those of XGBoost.
     import_mlflow("mlflow.sklearn").log_model(
         model,
         name="model",
@@ -200,9 +200,9 @@ _PAUSE = AutologgingPause()
 
 
 def _find_autologging() -> str | None:
-    """Return the integration of MLflow that logs fits by itself; None if there is none.
+    """Return the integration of MLflow for which autologging is on; None if it is off.
 
-    MLflow is not imported for that: who has switched autologging on has imported it.
+    MLflow is not imported for this: if autologging is on, the user has already imported it.
     """
     module = sys.modules.get(AUTOLOGGING)
     if module is None or getattr(module, "_AUTOLOGGING_GLOBALLY_DISABLED", False):
@@ -212,7 +212,7 @@ def _find_autologging() -> str | None:
 
 @contextmanager
 def pause_autologging() -> Iterator[None]:
-    """Let MLflow log nothing by itself in a block."""
+    """Pause MLflow's autologging in a block, if it is on."""
     if _find_autologging() is None and not _PAUSE.is_active:
         yield
         return
@@ -221,11 +221,11 @@ def pause_autologging() -> Iterator[None]:
 
 
 def autolog_one_run(fit: Callable[Concatenate[S, P], F]) -> Callable[Concatenate[S, P], F]:
-    """Decorate ``fit`` of a search: where MLflow's autologging is on, the search is a run, and no fit inside it is.
+    """Decorate ``fit`` of a search so that MLflow's autologging, if it is on, makes one run for the whole search.
 
-    Without this, each fit of a fold would be a run of its own. The run has the best parameters and the best score, and
-    the fitted model if autologging logs models. If a run is active, the search's run stands inside it. A search inside
-    another one has no run.
+    Without this, MLflow would make a run for each fit of a fold. The run has the best parameters, the best score and,
+    if autologging logs models, the fitted model. If a run is active, the search's run is nested in it. A search inside
+    another search has no run.
     """
 
     @wraps(fit)
@@ -246,12 +246,12 @@ def autolog_one_run(fit: Callable[Concatenate[S, P], F]) -> Callable[Concatenate
 
 @contextmanager
 def _open_run(kind: str) -> Iterator[bool]:
-    """Open a run for a search, and tell whether that was possible: a search does without MLflow's store."""
+    """Open a run for a search, and yield whether this was possible; the search does not depend on MLflow's store."""
     mlflow = import_mlflow()
     try:
         run = mlflow.start_run(nested=mlflow.active_run() is not None, tags={"search": kind})
     except Exception as error:
-        logger.warning("MLflow's autologging has no run for this search: %s: %s", type(error).__name__, error)
+        logger.warning("MLflow's autologging could not open a run for this search: %s: %s", type(error).__name__, error)
         yield False
         return
     with run:
@@ -259,7 +259,7 @@ def _open_run(kind: str) -> Iterator[bool]:
 
 
 def _log_search(search: FittedSearch, X: Any, integration: str) -> None:
-    """Log what a search has found to the active run; a search does without that."""
+    """Log the results of a search to the active run; if this fails, only a warning is logged."""
     mlflow = import_mlflow()
     best: Mapping[str, Any] = getattr(search, "best_params_", {})
     names = {make_mlflow_name(f"best.{name}"): str(value)[:MAX_PARAM_LENGTH] for name, value in best.items()}

@@ -1,4 +1,4 @@
-"""Import optional packages, say what to install when one is missing, and which versions are installed."""
+"""Import optional packages, with an error that says what to install, and find the installed versions."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from types import ModuleType
 
 __all__ = ["format_install_command", "get_versions", "import_optional"]
 
-OTHER_NAMES = {"xgboost": "xgboost-cpu"}  # packages that hold the same module
+OTHER_NAMES = {"xgboost": "xgboost-cpu"}  # distributions that contain the same module
 
 
 def import_optional(package: str, purpose: str) -> ModuleType:
@@ -17,9 +17,9 @@ def import_optional(package: str, purpose: str) -> ModuleType:
     Parameters
     ----------
     package : str
-        Importable name, dots allowed, for instance ``"matplotlib.pyplot"``.
+        The name to import, such as ``"matplotlib.pyplot"``.
     purpose : str
-        What needs the package: the beginning of the error message.
+        What needs the package. The error message begins with it.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def import_optional(package: str, purpose: str) -> ModuleType:
     Raises
     ------
     ImportError
-        If the package is missing; the message says what to install.
+        If the package is not installed. The message says what to install.
 
     Examples
     --------
@@ -67,12 +67,12 @@ def format_install_command(extra: str) -> str:
 
 
 def get_versions(packages: Iterable[str]) -> dict[str, str]:
-    """Return the versions of those of the packages that are installed.
+    """Return the versions of the packages that are installed.
 
     Parameters
     ----------
     packages : iterable of str
-        As named on PyPI.
+        Names on PyPI.
 
     Returns
     -------

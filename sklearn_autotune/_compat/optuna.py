@@ -1,4 +1,4 @@
-"""The only module that reads Optuna's private attributes; and a context in which Optuna logs nothing on stderr."""
+"""The only module that reads private attributes of Optuna, and functions that make Optuna quiet."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ __all__ = [
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Let Optuna log nothing below a warning inside this block."""
+    """Make Optuna log only warnings and errors inside this block."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
     try:
@@ -45,7 +45,7 @@ def name_metric(study: optuna.Study, name: str) -> None:
 
 
 def create_random_study(seed: int) -> optuna.Study:
-    """Return a study in memory that proposes random candidates; nobody tells it outcomes."""
+    """Return a study in memory that proposes random candidates; no outcomes are told to it."""
     with quiet_optuna():
         return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
 
@@ -57,17 +57,17 @@ def get_fixed_params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
 
 
 def get_storage(study: optuna.Study) -> Any:
-    """Return the storage that a study is kept in."""
+    """Return the storage of a study."""
     return study._storage
 
 
 def get_study_id(study: optuna.Study) -> int:
-    """Return the number by which a storage knows a study."""
+    """Return the id of a study in its storage."""
     return study._study_id
 
 
 def set_system_attributes(trial: optuna.Trial, attributes: Mapping[str, Any]) -> None:
-    """Set those of Optuna's own attributes that a trial does not have."""
+    """Set system attributes of Optuna on a trial, except those that it already has."""
     known = trial.storage.get_trial_system_attrs(trial._trial_id)
     for name, value in attributes.items():
         if name not in known:
@@ -75,7 +75,7 @@ def set_system_attributes(trial: optuna.Trial, attributes: Mapping[str, Any]) ->
 
 
 def get_trial_id(trial: optuna.Trial | optuna.trial.FrozenTrial) -> int:
-    """Return the number by which a storage knows a trial; it differs from the trial's number in its study."""
+    """Return the id of a trial in its storage, which differs from the trial's number in its study."""
     return int(trial._trial_id)
 
 
@@ -85,7 +85,7 @@ def skip_cache(storage: object) -> Any:
 
 
 def get_storage_url(storage: object) -> str | None:
-    """Return the URL of the database, or of the journal's server, that an opened storage writes to."""
+    """Return the URL of the database, or of the journal's server, to which an opened storage writes."""
     opened = skip_cache(storage)
     if isinstance(opened, optuna.storages.RDBStorage):
         return opened.url
@@ -95,12 +95,12 @@ def get_storage_url(storage: object) -> str | None:
 
 
 def get_journal_path(storage: object) -> str | None:
-    """Return the path of the file that a journal storage writes to; None for any other storage."""
+    """Return the path of the file to which a journal storage writes; None for any other storage."""
     return getattr(getattr(storage, "_backend", None), "_file_path", None)
 
 
 def skip_patience(pruner: optuna.pruners.BasePruner) -> optuna.pruners.BasePruner | None:
-    """Return the pruner that decides: the one inside if it is a ``PatientPruner``; None if there is none inside."""
+    """Return the pruner itself or, if it is a ``PatientPruner``, the pruner inside it, which may be None."""
     inner: optuna.pruners.BasePruner | None = pruner
     while isinstance(inner, optuna.pruners.PatientPruner):
         inner = inner._wrapped_pruner
@@ -110,12 +110,12 @@ def skip_patience(pruner: optuna.pruners.BasePruner) -> optuna.pruners.BasePrune
 def split_fixed_sampler(
     sampler: optuna.samplers.BaseSampler,
 ) -> tuple[dict[str, Any], optuna.samplers.BaseSampler] | None:
-    """Return the parameters that a ``PartialFixedSampler`` fixes, and the sampler of the others; None for another."""
+    """Return the parameters that a ``PartialFixedSampler`` fixes, and its inner sampler; None for other samplers."""
     if not isinstance(sampler, optuna.samplers.PartialFixedSampler):
         return None
     return dict(sampler._fixed_params), sampler._base_sampler
 
 
 def is_enqueued(trial: optuna.trial.FrozenTrial) -> bool:
-    """Whether a trial was made by ``enqueue_trial``, and not asked of the sampler."""
+    """Whether a trial was made by ``enqueue_trial``, not proposed by the sampler."""
     return "fixed_params" in trial.system_attrs

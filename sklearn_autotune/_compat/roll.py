@@ -1,4 +1,4 @@
-"""Rolls: the varieties of a room, one line each, in the order in which they are asked."""
+"""Import the list of interchangeable objects of a folder, such as all executors, from one line for each."""
 
 from importlib import import_module
 from typing import Any
@@ -7,19 +7,19 @@ __all__ = ["import_roll"]
 
 
 def import_roll(package: str, *places: str) -> tuple[Any, ...]:
-    """Import the members of a roll.
+    """Import objects from the modules of a folder.
 
     Parameters
     ----------
     package : str
-        The room, as its ``__name__``.
+        The ``__name__`` of the folder's package.
     *places : str
-        Each as ``module.NAME``, with a module of the room.
+        The objects to import, each as ``module.NAME``.
 
     Returns
     -------
     members : tuple of object
-        In the order of the places.
+        The objects, in the given order.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""The only module that imports scikit-learn's private names; when one of them moves, this file changes.
+"""The only module that imports private names of scikit-learn; if one of them moves, only this file has to change.
 
-Everything here exists under the same name in scikit-learn 1.7 to 1.9, except the callbacks, which came with
-1.9 and are replaced by stand-ins that do nothing before.
+All of them exist under the same name in scikit-learn 1.7 to 1.9, except the callbacks, which exist since 1.9. For
+earlier versions, replacements that do nothing are defined here.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,14 +46,14 @@ except ImportError:
     HAS_CALLBACKS = False
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stand-in: scikit-learn before 1.9 has no callbacks."""
+        """A replacement that does nothing, because scikit-learn before 1.9 has no callbacks."""
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def with_callbacks(method: Method) -> Method:
-    """Decorate ``fit`` for scikit-learn's callbacks, and keep its type; before 1.9 return it as it is."""
+    """Decorate ``fit`` for scikit-learn's callbacks, and keep its type; before 1.9, return it unchanged."""
     decorated: Method = decorate_with_callbacks(method) if HAS_CALLBACKS else method
     return decorated
 
@@ -99,16 +99,16 @@ __all__ = [
 
 
 def get_scorers(scorer: "Scorer") -> Any:
-    """Return the scorers by name where there are several, and otherwise the scorer as it is."""
+    """Return a dict of scorers by name if there are several, otherwise the scorer itself."""
     return scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
 
 
-# Metrics of the order of probabilities.
+# Metrics that depend only on the order of probabilities.
 RANK_METRICS = (average_precision_score, roc_auc_score, top_k_accuracy_score)
 
 
 def is_rank_scorer(scorer: "Scorer") -> bool:
-    """Whether a scorer scores the order of predictions alone: it has such a metric, or takes any decision function."""
+    """Whether a score depends only on the order of predictions: its metric does, or it accepts decision functions."""
     if getattr(scorer, "_score_func", None) in RANK_METRICS:
         return True
     response = getattr(scorer, "_response_method", "")
@@ -116,14 +116,14 @@ def is_rank_scorer(scorer: "Scorer") -> bool:
 
 
 def accepts_sample_weight(scorer: "Scorer") -> bool:
-    """Whether a scorer takes weights."""
+    """Whether a scorer accepts ``sample_weight``."""
     if hasattr(scorer, "_accept_sample_weight"):
         return bool(scorer._accept_sample_weight())
     return "sample_weight" in signature(scorer).parameters
 
 
 def describe_scorer(scorer: object) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None:
-    """Describe a scorer as a call of ``make_scorer``: the function, and its arguments; None if it is no scorer."""
+    """Describe a scorer as a call: ``make_scorer`` and its arguments; None if it was not made by ``make_scorer``."""
     if not isinstance(scorer, BaseScorer):
         return None
     settings = {"response_method": scorer._response_method, "greater_is_better": scorer._sign > 0}
@@ -131,9 +131,9 @@ def describe_scorer(scorer: object) -> tuple[Callable[..., Any], tuple[Any, ...]
 
 
 def list_limits(estimator: object, name: str, value: float) -> list[float] | None:
-    """Return the limits of a parameter: the finite ends of the intervals that hold a value of it.
+    """Return the limits of a parameter: the finite ends of the intervals that contain the value.
 
-    None if the estimator does not declare them, as only scikit-learn's own do.
+    Only scikit-learn's own estimators declare such intervals. For others, None is returned.
     """
     constraints = getattr(estimator, "_parameter_constraints", {}).get(name)
     if not isinstance(constraints, list):
@@ -143,12 +143,12 @@ def list_limits(estimator: object, name: str, value: float) -> list[float] | Non
 
 
 def get_passthrough_estimator(scorer: object) -> Any:
-    """Return the estimator whose own ``score`` a scorer calls; None if it does anything else."""
+    """Return the estimator whose own ``score`` a scorer calls; None for any other scorer."""
     return scorer._estimator if isinstance(scorer, PassthroughScorer) else None
 
 
 def get_set_output(estimator: object) -> dict[str, Any]:
-    """Return the arguments that ``set_output`` of an estimator was called with; none if it was not called."""
+    """Return the arguments with which ``set_output`` of an estimator was called; empty if it was not called."""
     return dict(getattr(estimator, "_sklearn_output_config", {}))
 
 
@@ -170,38 +170,39 @@ class NotebookViewMixin:
 def limit_to_one_thread() -> AbstractContextManager[Any]:
     """Limit OpenMP to one thread, for scikit-learn's histogram gradient boosting.
 
-    Other boosters have a parameter for it. On a few thousand rows threads are no help. On busy processors they wait for
-    each other (scikit-learn's issue 30662): a fit of 0.3 seconds took 13, predicting one row 6 seconds instead of 0.02.
+    Other boosters have a parameter for this. On a few thousand rows, several threads are not faster. On busy processors
+    they wait for each other (scikit-learn's issue 30662): a fit that needs 0.3 seconds took 13, and the prediction of
+    one row took 6 seconds instead of 0.02.
     """
     limiter: AbstractContextManager[Any] = get_threadpool_controller().limit(limits=1, user_api="openmp")
     return limiter
 
 
 def open_callback_root(search: Any, *, max_subtasks: int) -> Any:
-    """Open the root of the callbacks' task tree for one ``fit``, or None before scikit-learn 1.9."""
+    """Open the root of the callbacks' task tree for one ``fit``; return None for scikit-learn before 1.9."""
     return search._init_callback_context(max_subtasks=max_subtasks) if HAS_CALLBACKS else None
 
 
 def make_callback_arguments(
     caller: "Estimator", X: "MatrixLike", y: "ArrayLike | None", fit_params: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Make the arguments of callbacks at the begin and end of a fit, in the shape that scikit-learn's searches use."""
+    """Make the arguments of callbacks at the beginning and end of a fit, in the form of scikit-learn's searches."""
     weight = fit_params.get("sample_weight")
     return {"estimator": caller, "X": X, "y": y, "metadata": None if weight is None else {"sample_weight": weight}}
 
 
 class CallbackContexts:
-    """The callbacks' task tree of one search, in the shape that scikit-learn's searches use.
+    """The callbacks' task tree of one search, in the form that scikit-learn's searches use.
 
-    Below the root is one "search" task, and below it one "candidate-split-evaluation" for each candidate and fold. The
-    latter exist only while their candidate is running, and only if there are callbacks: a pickled context includes all
-    its siblings, so keeping them would make the bytes per task grow with their number.
+    The root has one "search" task, which has one "candidate-split-evaluation" task for each candidate and fold. These
+    exist only if there are callbacks, and only while their candidate is running. A pickled context includes all its
+    siblings, so keeping them would make each pickle larger than the one before.
 
     Parameters
     ----------
     search : estimator
     root : CallbackContext or None
-        None before scikit-learn 1.9.
+        None for scikit-learn before 1.9.
     n_folds : int
     """
 
@@ -229,7 +230,7 @@ class CallbackContexts:
         )
 
     def close(self, candidate_index: int) -> None:
-        """Drop the tasks of a candidate's folds."""
+        """Remove the tasks of a candidate's folds."""
         if self.is_active:
             for task_id in self._get_task_ids(candidate_index):
                 self.context._children_map.pop(task_id, None)
@@ -246,10 +247,10 @@ class CallbackContexts:
 def has_callbacks(estimator: object) -> bool:
     """Whether the estimator or a part of it has callbacks.
 
-    It reads attributes instead of ``get_params``, which inspects the signature of every constructor, because it runs at
-    every fit.
+    This runs at every fit. So it reads attributes and does not call ``get_params``, which is slow because it inspects
+    the signature of every constructor.
     """
-    if isinstance(estimator, list):  # perhaps of names and estimators, as a pipeline's steps
+    if isinstance(estimator, list):  # it may hold names and estimators, like the steps of a pipeline
         is_named = bool(estimator) and isinstance(estimator[0], tuple)
         return is_named and any(has_callbacks(part) for named in estimator for part in named[1:2])
     if isinstance(estimator, type) or not hasattr(estimator, "get_params"):

@@ -1,7 +1,7 @@
-"""Types that several rooms name: data, estimators, searches, scorers, splitters and seeds.
+"""Types that several folders use: data, estimators, searches, scorers, splitters and seeds.
 
-They are for readers and type checkers; no code asks at run time whether a value has one of them. scikit-learn and
-XGBoost publish no types, so the protocols list what this package calls.
+They are for readers and type checkers; no code checks at run time whether a value has one of them. scikit-learn and
+XGBoost do not publish types, so the protocols list the methods that this package calls.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,20 +28,20 @@ __all__ = [
 
 
 class HasShape(Protocol):
-    """A table that NumPy need not be able to read, such as a sparse matrix."""
+    """A table that NumPy may not be able to read, such as a sparse matrix."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Numbers of rows and columns."""
 
 
-MatrixLike: TypeAlias = ArrayLike | HasShape  # what scikit-learn takes as ``X``
+MatrixLike: TypeAlias = ArrayLike | HasShape  # what scikit-learn accepts as ``X``
 
-Seed: TypeAlias = int | np.random.RandomState | None  # what scikit-learn takes as ``random_state``
+Seed: TypeAlias = int | np.random.RandomState | None  # what scikit-learn accepts as ``random_state``
 
 
 class Fittable(Protocol):
-    """Anything with ``fit``, of scikit-learn or not."""
+    """Any object with ``fit``, from scikit-learn or elsewhere."""
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         """Learn from data."""
@@ -83,7 +83,7 @@ class FittedSearch(Estimator, Protocol):
         """Score the winner; higher is better."""
 
 
-Scorer: TypeAlias = Callable[..., Any]  # called as ``scorer(estimator, X, y)``: a float, or a dict of several
+Scorer: TypeAlias = Callable[..., Any]  # called as ``scorer(estimator, X, y)``; returns a float, or a dict of floats
 
 Scoring: TypeAlias = str | Scorer | Iterable[str] | Mapping[str, str | Scorer] | None
 

@@ -1,4 +1,4 @@
-"""URLs of databases and servers: between paths and URLs, and without the secrets in them."""
+"""URLs of databases and servers: conversion from and to paths, and removal of secrets."""
 
 import os
 import re
@@ -19,17 +19,18 @@ SQLITE = "sqlite:///"
 
 HIDDEN = "***"
 
-# What a password or a token is called among the settings at the end of a URL.
+# The names that passwords and tokens have among the settings at the end of a URL.
 SECRET_NAME = r"[\w.\-]*(?:pass|pwd|secret|token|api_?key|access_?key|credential|signature|odbc_connect)[\w.\-]*"
 SECRET_SETTING = re.compile(rf"""(?i)([?&;]{SECRET_NAME}=)[^&;\s'"<#]+""")
 
-# The user and the password of a URL, also of one without its colon. In a web address the user alone may be a token.
+# The user and the password of a URL, also if the colon before "//" is missing. In a web address, the user name alone
+# may be a token.
 PASSWORD = re.compile(r"""(?i)\b([a-z][\w+.\-]*:?//[^:/?#@\s'"]*):([^@\s'"]+)@""")
 WEB_USER = re.compile(r"""(?i)\b(https?://)[^/?#@\s'"]+@""")
 
 
 class SecretUrl(str):
-    """A URL whose secrets are left out where it is shown by ``repr``; everything else is the URL itself."""
+    """A URL whose ``repr`` does not contain its secrets; in all other respects it is a plain str with the whole URL."""
 
     __slots__ = ()
 
@@ -39,7 +40,7 @@ class SecretUrl(str):
 
 
 def redact_text(text: str) -> str:
-    """Return a text in which the secrets of all URLs are left out.
+    """Return a text in which the secrets of all URLs are replaced by "***".
 
     Examples
     --------
@@ -52,13 +53,13 @@ def redact_text(text: str) -> str:
 
 
 def redact_url(url: str, *, hide_user: bool = False) -> str:
-    """Return a URL without its password and the secrets among its settings; other text is returned as it is.
+    """Return a URL without its password and without secrets among its settings; return other text unchanged.
 
     Parameters
     ----------
     url : str
     hide_user : bool
-        Whether to hide the user's name too.
+        Whether to hide the user name too.
 
     Returns
     -------
@@ -74,26 +75,26 @@ def redact_url(url: str, *, hide_user: bool = False) -> str:
 
     try:
         has_password = make_url(url).password is not None
-    except (ArgumentError, ValueError):  # no URL, or one with a port that is no number
+    except (ArgumentError, ValueError):  # not a URL, or one whose port is not a number
         has_password = True
-    # The whole of it, whatever characters it holds: up to the last "@".
+    # The whole password, with any characters in it: up to the last "@".
     redacted = re.sub(r"^([\w+.\-]+:?//[^:/@]*):.*@", rf"\1:{HIDDEN}@", url, flags=re.DOTALL) if has_password else url
     redacted = redact_text(redacted)
     return re.sub(r"//[^/@]*@", "//…@", redacted) if hide_user else redacted
 
 
 def has_secret(url: str) -> bool:
-    """Whether a URL holds a password or another secret."""
+    """Whether a URL contains a password or another secret."""
     return redact_url(url) != url
 
 
 def lacks_secret(url: str) -> bool:
-    """Whether the secret of a URL has been left out by `redact_url`."""
+    """Whether `redact_url` has removed a secret from this URL."""
     return f":{HIDDEN}@" in url or f"//{HIDDEN}@" in url or f"={HIDDEN}" in url
 
 
 def select_cause(error: BaseException) -> BaseException | None:
-    """Return an error, to be shown as the cause of another; None if a message of it or of its causes has a secret.
+    """Return an error, to be used as the cause of another; None if its message or that of its causes has a secret.
 
     Examples
     --------
@@ -109,10 +110,10 @@ def select_cause(error: BaseException) -> BaseException | None:
 
 
 def make_sqlite_url(path: str | os.PathLike[str]) -> str:
-    """Return the URL of an SQLite file, from which SQLAlchemy and Optuna read this path, whatever characters it holds.
+    """Return a URL of an SQLite file from which SQLAlchemy and Optuna read this path, with any characters in it.
 
-    SQLAlchemy 2.1 decodes percent signs in a path and 2.0 does not; both end it at a question mark, and Optuna fills in
-    what stands in braces.
+    This is not trivial: SQLAlchemy 2.1 decodes percent signs in a path, 2.0 does not, both end the path at a question
+    mark, and Optuna replaces text in braces.
 
     Examples
     --------
@@ -122,7 +123,7 @@ def make_sqlite_url(path: str | os.PathLike[str]) -> str:
     from sqlalchemy.engine import make_url
 
     text = os.fspath(path)
-    if text.startswith("file:"):  # SQLite would take it for a URL
+    if text.startswith("file:"):  # SQLite would treat it as a URL
         text = os.path.join(os.curdir, text)
     for url in (f"{SQLITE}{text}", f"{SQLITE}{quote(text)}"):
         parsed = make_url(url)
@@ -132,7 +133,7 @@ def make_sqlite_url(path: str | os.PathLike[str]) -> str:
 
 
 def find_sqlite_file(url: str) -> str | None:
-    """Return the path of the file that an SQLite URL names; None if the database is in memory.
+    """Return the path of the file in an SQLite URL; None if the database is in memory.
 
     Examples
     --------

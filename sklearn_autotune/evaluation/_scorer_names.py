@@ -1,12 +1,16 @@
-"""scikit-learn's names of scorers, and the nearest one to a name that it does not know."""
+"""Suggests the name of a scikit-learn scorer for a name that scikit-learn does not know."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sklearn.metrics import get_scorer_names
 
 from sklearn_autotune._compat.messages import make_name_key, suggest_name
+from sklearn_autotune._compat.sklearn import InvalidParameterError
 
-__all__ = ["suggest_scorer"]
+__all__ = ["check_scorer_names", "suggest_scorer"]
 
-# What scores are called elsewhere: by short names, by the functions of sklearn.metrics, by boosting libraries.
+# Other names of scores: abbreviations, functions of sklearn.metrics, and names in boosting libraries.
 USUAL_NAMES = {
     "acc": "accuracy",
     "accuracy_score": "accuracy",
@@ -37,7 +41,7 @@ USUAL_NAMES = {
     "root_mean_squared_error": "neg_root_mean_squared_error",
 }
 
-# Listed if no name is near; scikit-learn has sixty, most of them for special cases.
+# The names to list if no name is similar. scikit-learn has sixty, but most are for special cases.
 OFTEN_USED = (
     "accuracy",
     "balanced_accuracy",
@@ -53,7 +57,7 @@ OFTEN_USED = (
 
 
 def suggest_scorer(name: str) -> str:
-    """Return how a message about an unknown scorer goes on: with the nearest name, or with those often used.
+    """Return the end of a message about an unknown scorer: a similar name, or the most used names.
 
     Examples
     --------
@@ -66,3 +70,18 @@ def suggest_scorer(name: str) -> str:
         return f": did you mean {meant}?"
     listed = [*OFTEN_USED, "and others of sklearn.metrics.get_scorer_names()"]
     return suggest_name(name, get_scorer_names(), listed)
+
+
+def check_scorer_names(scoring: Any) -> None:
+    """Raise InvalidParameterError, with the nearest name, if a name is none of scikit-learn's scorers.
+
+    Parameters
+    ----------
+    scoring : object
+        As in scikit-learn: a name, names, or names and callables by key. Other values are left to later checks.
+    """
+    values = scoring.values() if isinstance(scoring, Mapping) else scoring
+    named = [scoring] if isinstance(scoring, str) else values if isinstance(values, Iterable) else ()
+    for name in named:
+        if isinstance(name, str) and name not in get_scorer_names():
+            raise InvalidParameterError(f"scoring={name!r} is not known{suggest_scorer(name)}")

@@ -37,7 +37,7 @@ class Status(StrEnum):
 # The words for a sentence. Duplicates are not measured, and messages describe them separately.
 WORDS = {
     Status.COMPLETE: "complete",
-    Status.PRUNED: "stopped early",
+    Status.PRUNED: "pruned (stopped early)",
     Status.FAILED: "failed",
     Status.TIMEOUT: "unfinished when the time was up",
     Status.CANCELLED: "cancelled",
@@ -50,7 +50,7 @@ def describe_counts(statuses: Iterable[str]) -> str:
     Examples
     --------
     >>> describe_counts(["complete", "pruned", "duplicate", "pruned"])
-    '3 candidates: 1 complete, 2 stopped early'
+    '3 candidates: 1 complete, 2 pruned (stopped early)'
     """
     counts = Counter(Status(status) for status in statuses)
     n = counts.total() - counts[Status.DUPLICATE]

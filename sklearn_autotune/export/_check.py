@@ -1,4 +1,4 @@
-"""Run an exported script, and compare what its model predicts with what the exported one predicts."""
+"""Run an exported script, and compare the predictions of its model with those of the exported model."""
 
 import warnings
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from sklearn_autotune._compat.types import ArrayLike, Estimator, MatrixLike
 
 __all__ = ["check_script", "find_difference", "run_script"]
 
-# What two models are compared by, as far as they have it.
+# The methods by whose output two models are compared, if both have them.
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
 
-# Fits on another processor, or with other threads, add in another order.
+# Fits on another processor, or with another number of threads, add numbers in another order.
 TOLERANCE = 1e-6
 
 
 def run_script(code: str, name: str = "script") -> dict[str, Any]:
-    """Run a script, and return what it defines.
+    """Run a script, and return the names that it defines.
 
     Examples
     --------
@@ -33,17 +33,17 @@ def run_script(code: str, name: str = "script") -> dict[str, Any]:
 
 
 def check_script(code: str, fitted: Estimator, X: MatrixLike, y: ArrayLike | None, unseeded: Sequence[str]) -> None:
-    """Fit the model of a script, and compare its predictions with those of the model that the script was written of.
+    """Fit the model of a script, and compare its predictions with those of the exported model.
 
     Parameters
     ----------
     code : str
     fitted : estimator
     X : array-like of shape (n_rows, n_columns)
-        The rows that it was fitted on.
+        The rows on which ``fitted`` was fitted.
     y : array-like of shape (n_rows,) or None
     unseeded : sequence of str
-        Names of estimators without a ``random_state``, for the message.
+        The names of estimators without a ``random_state``, for the message.
 
     Raises
     ------
@@ -53,27 +53,27 @@ def check_script(code: str, fitted: Estimator, X: MatrixLike, y: ArrayLike | Non
     name = type(fitted).__name__
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the fit of the exported model has shown them
+            warnings.simplefilter("ignore")  # the fit of the exported model has already shown them
             again = run_script(code)["fit"](X, y)
     except Exception as error:
         raise ValueError(
-            f"The script for this {name} cannot be fitted on the rows of check: {type(error).__name__}: {error}. They "
-            "have to be those that it was fitted on, and what else was passed to fit is not in the script."
+            f"The script for this {name} cannot be fitted on the rows of check: {type(error).__name__}: {error}. Pass "
+            "the rows that were passed to fit. If fit had other arguments, the script does not have them."
         ) from error
     difference = find_difference(fitted, again, X)
     if difference is None:
         return
-    reasons = ["check has other rows than fit had", "sample weights or other metadata were passed to fit"]
+    reasons = ["check has other rows than fit", "sample weights or other metadata were passed to fit"]
     if unseeded:
         reasons.append(f"there is no random_state in {', '.join(dict.fromkeys(unseeded))}")
     raise ValueError(
-        f"The script's model is another one than this {name}: {difference}. Possible reasons: {'; '.join(reasons)}. If "
-        "none of them applies, store the fitted model itself, with joblib.dump."
+        f"The script's model differs from this {name}: {difference}. Possible reasons: {'; '.join(reasons)}. If none "
+        "of them applies, store the fitted model itself with joblib.dump."
     )
 
 
 def find_difference(fitted: Any, again: Any, X: MatrixLike) -> str | None:
-    """Return by what the predictions of two fitted models differ; None if they are the same.
+    """Return how the predictions of two fitted models differ; None if they are equal.
 
     Parameters
     ----------
@@ -83,12 +83,12 @@ def find_difference(fitted: Any, again: Any, X: MatrixLike) -> str | None:
     Returns
     -------
     difference : str or None
-        What differs, and how much.
+        The method whose output differs, in how many rows, and by how much.
 
     Raises
     ------
     ValueError
-        If the first model predicts nothing, so that there is nothing to compare.
+        If the first model has none of these methods, so that there is nothing to compare.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def find_difference(fitted: Any, again: Any, X: MatrixLike) -> str | None:
     >>> find_difference(models[0], DummyRegressor(strategy="constant", constant=5.0).fit(X, y), X)
     'predict differs in 2 of 2 rows, by 3 at most'
     """
-    # The classes of a script have no more than they need: no decision_function beside predict_proba.
+    # The classes of a script have only the methods that they need: no decision_function if there is predict_proba.
     methods = [method for method in METHODS if hasattr(fitted, method) and hasattr(again, method)]
     if not methods:
         names = ", ".join(METHODS)
@@ -116,7 +116,7 @@ def find_difference(fitted: Any, again: Any, X: MatrixLike) -> str | None:
 
 
 def _list_outputs(predictions: Any) -> list[np.ndarray]:
-    """Return predictions as arrays: one, or one for each output."""
+    """Return predictions as a list of arrays: one array, or one for each output."""
     if issparse(predictions):
         predictions = predictions.toarray()
     return [np.asarray(part) for part in (predictions if isinstance(predictions, list) else [predictions])]

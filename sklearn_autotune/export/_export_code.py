@@ -1,4 +1,4 @@
-"""Write a fitted search as a script that makes and fits the winner, without the search and without this package."""
+"""Write a fitted search as a script that makes and fits the winner, and needs neither the search nor this package."""
 
 import inspect
 import sys
@@ -8,6 +8,7 @@ from sklearn.base import is_classifier
 
 from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune._compat.types import ArrayLike, Estimator, MatrixLike
+from sklearn_autotune.analysis._trial_table import read_trial_table
 from sklearn_autotune.export._check import check_script, run_script
 from sklearn_autotune.export._expressions import STORE_THE_MODEL, ExpressionWriter
 from sklearn_autotune.export._fitted import EstimatorWriter, get_n_epochs, is_search
@@ -21,18 +22,20 @@ LIBRARY_NAMES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatB
 def export_code(fitted: Estimator, *, check: tuple[MatrixLike, ArrayLike | None] | None = None) -> str:
     """Write the winner of a search as a Python script that needs only scikit-learn and the library of the winner.
 
-    The script has ``make_model()``, which returns the winner with its parameters and not yet fitted, ``fit(X, y)`` and
-    ``predict(model, X)``. Fitted on the rows that the search was fitted on, it predicts what the search predicts. Run
-    as a program it reads CSV files, for which it needs pandas.
+    The script has three functions: ``make_model()`` returns the winner with its parameters, not yet fitted;
+    ``fit(X, y)`` fits it; and ``predict(model, X)`` predicts with it. If the model is fitted on the same rows as the
+    search, it predicts the same values. The script can also be run as a program, which reads CSV files and needs
+    pandas.
 
     Parameters
     ----------
     fitted : estimator
-        `OptunaSearchCV`, `TunedXGBClassifier`, `TunedXGBRegressor`, `AutoModelSelector`, one of scikit-learn's
-        searches, or a Pipeline or other estimator that has one inside; fitted, with ``refit``.
+        A fitted `OptunaSearchCV`, `TunedXGBClassifier`, `TunedXGBRegressor`, `AutoModelSelector` or search of
+        scikit-learn, or a Pipeline or other estimator that contains one. The search must have ``refit=True``.
     check : tuple (X, y) or None, default=None
-        The rows that it was fitted on. The script is run and fitted on them, and its predictions for X are compared
-        with those of ``fitted``: classes have to be equal, numbers within a millionth. That takes one more final fit.
+        The rows on which it was fitted. The script's model is fitted on them too, and its predictions for X are
+        compared with those of ``fitted``: classes must be equal, and numbers may differ by a millionth. This takes as
+        long as one more final fit.
 
     Returns
     -------
@@ -41,9 +44,10 @@ def export_code(fitted: Estimator, *, check: tuple[MatrixLike, ArrayLike | None]
     Raises
     ------
     ValueError
-        If there is nothing fitted to write, or something in it cannot be written: a lambda, a function or class of the
-        session, a generator of random numbers, a model that was fitted elsewhere, folds that cannot be drawn again, a
-        search that a meta-estimator fits more than once. With ``check``, if the script's model predicts something else.
+        If ``fitted`` is not fitted, or if something in it cannot be written: a lambda, a function or class that was
+        defined in the session, a random number generator, a model that was fitted elsewhere, folds that cannot be drawn
+        again, or a search that a meta-estimator fits more than once. With ``check``, if the script's model predicts
+        other values.
 
     Notes
     -----
@@ -53,12 +57,12 @@ def export_code(fitted: Estimator, *, check: tuple[MatrixLike, ArrayLike | None]
     If early stopping ended the training of XGBoost, LightGBM or CatBoost, the script has the number of rounds that was
     found, and no early stopping.
 
-    A search inside another estimator is replaced by its winner where it is fitted once, on all rows: as a step of a
-    Pipeline or FeatureUnion, in a voting estimator, ColumnTransformer, TransformedTargetRegressor or
-    FixedThresholdClassifier, and as the final estimator of stacking. Elsewhere each fit may have another winner: a
-    search of scikit-learn is written whole, and one of this package is refused.
+    A search inside another estimator is replaced by its winner if it is fitted once, on all rows. This is so for a step
+    of a Pipeline or FeatureUnion, in a voting estimator, ColumnTransformer, TransformedTargetRegressor or
+    FixedThresholdClassifier, and for the final estimator of stacking. In any other place, each fit may have another
+    winner. There a search of scikit-learn is written as a search, and a search of this package raises ValueError.
 
-    Encoders of raw columns and blends are written as small classes at the top of the script.
+    Encoders of raw columns and ensembles are written as small classes at the top of the script.
 
     Examples
     --------
@@ -156,7 +160,7 @@ def predict(model, X):
 
 _TRANSFORM = '''\
 def transform(model, X):
-    """Return what a fitted model makes of rows."""
+    """Return rows as a fitted model transforms them."""
     return model.transform(X)'''
 
 _MAIN = '''\
@@ -164,7 +168,7 @@ def main():
     """Fit on one CSV file, and predict for another."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("train", help="CSV file to fit on")
-    parser.add_argument("target", help="name of its column that is to be predicted")
+    parser.add_argument("target", help="name of the column to predict")
     parser.add_argument("new", help="CSV file to predict for")
     parser.add_argument("output", help="CSV file to write")
     given = parser.parse_args()
@@ -180,7 +184,9 @@ def _make_docstring(fitted: Any, writer: ExpressionWriter) -> str:
     lines = [f'"""What {name} found, as a script that needs no more than it imports.', ""]
     score = getattr(fitted, "best_score_", None) if is_search(fitted) else None
     if score is not None:
-        lines.append(f"Its score was {score:.6g}, the mean over {fitted.n_splits_} folds; higher is better.")
+        metric = read_trial_table(fitted).described_metric
+        found = f"{metric.format(score, 6)} ({metric.direction})"
+        lines.append(f"On the {fitted.n_splits_} folds of the search it has {found}.")
     imported = {statement.split()[1].partition(".")[0] for statement in writer.imports}
     package_names = {"scikit-learn": "scikit-learn"}
     package_names |= {package: name for package, name in LIBRARY_NAMES.items() if package in imported}
@@ -215,12 +221,12 @@ def _format_imports(statements: set[str], writer: ExpressionWriter) -> str:
 
 
 def _refuse_two_of_one_name(statements: set[str], writer: ExpressionWriter) -> None:
-    """Refuse imports and definitions of which one would hide the other."""
+    """Raise ValueError if two imports or definitions have the same name."""
     names = [statement.split()[-1] for statement in statements if statement.startswith("from ")]
     names += writer.sources.get_defined_names()
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise ValueError(f"The script would have two things that are called {doubled[0]}: give yours another name.")
+        raise ValueError(f"The script would have two objects with the name {doubled[0]}. Give yours another name.")
 
 
 def _make_import_key(statement: str) -> tuple[bool, str]:
@@ -255,7 +261,7 @@ def _make_fit_epochs(fitted: Any, epochs: int) -> str:
 
 
 def _make_uses(fitted: Estimator) -> list[str]:
-    """Return the functions that use the model: to predict, in a program too, or else to transform."""
+    """Return the functions that use the model: one to predict and a program, or one to transform."""
     if hasattr(fitted, "predict"):
         return [_PREDICT, _make_main(fitted), 'if __name__ == "__main__":\n    main()']
     return [_TRANSFORM] if hasattr(fitted, "transform") else []

@@ -21,20 +21,20 @@ from sklearn_autotune.export._values import find_call, find_public_value, is_sam
 
 __all__ = ["STORE_THE_MODEL", "ExpressionWriter"]
 
-# Python's own types that are written as literals, and NumPy's types that can be converted to one without loss.
+# Built-in types that are written as literals, and NumPy's types that can be converted to one of them without loss.
 LITERAL_TYPES = (bool, int, str, bytes, type(None), type(...))
 NUMPY_TYPES_AS_PYTHON = (np.bool_, np.integer, np.float64, np.str_)
 
 PythonContainer: TypeAlias = list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any] | frozenset[Any] | slice | range
 CONTAINERS = (list, tuple, dict, set, frozenset, slice, range)
 
-# What the script itself defines, and what it may call without an import.
+# Names that the script itself defines, and names that need no import.
 TAKEN_NAMES = frozenset(
     ("COLUMNS", "X", "argparse", "fit", "main", "make_model", "np", "pd", "predict", "transform", "y", *dir(builtins))
 )
 
 STORE_THE_MODEL = (
-    "Store the fitted model itself, with joblib.dump; of a search, what deployed_model() returns or best_estimator_."
+    "Store the fitted model itself with joblib.dump; for a search, store deployed_model() or best_estimator_."
 )
 UFUNC_MODULES = ("numpy", "scipy.special")  # universal functions may not know their module
 _MISSING = object()
@@ -65,13 +65,13 @@ class ExpressionWriter:
     def write(self, value: Any, where: str) -> Expression | str:
         """Return an expression that gives an equal value of the same type.
 
-        NumPy's whole numbers, float64, booleans and strings become Python's.
+        Integers, float64, booleans and strings of NumPy become those of Python.
 
         Parameters
         ----------
         value : object
         where : str
-            What it is, for the error.
+            A name for the value, for the error.
 
         Returns
         -------
@@ -80,7 +80,7 @@ class ExpressionWriter:
         Raises
         ------
         ValueError
-            If it cannot be written: a lambda, a fitted model, an object whose constructor call cannot be found.
+            If the value cannot be written: a lambda, a fitted model, or an object whose constructor call is not known.
         """
         if isinstance(value, NUMPY_TYPES_AS_PYTHON) and not isinstance(value, np.timedelta64):
             value = value.item()
@@ -110,10 +110,10 @@ class ExpressionWriter:
         Parameters
         ----------
         estimator : estimator
-            What of it is fitted is not written.
+            Its fitted attributes are not written.
         where : str
         written : mapping of str to Expression or str, default=None
-            Parameters that are written already.
+            Parameters that are already written.
 
         Returns
         -------
@@ -122,7 +122,7 @@ class ExpressionWriter:
         Raises
         ------
         ValueError
-            If a parameter cannot be written, or what the estimator predicts with is not fitted by its ``fit``.
+            If a parameter cannot be written, or if the estimator predicts with a model that its ``fit`` does not fit.
         """
         params = estimator.get_params(deep=False)
         _refuse_fitted_before(estimator, params, where)
@@ -145,7 +145,7 @@ class ExpressionWriter:
         return Expression(f"{self.resolve_name(kind, where)}(", tuple(parts), ")")
 
     def find_changed_params(self, estimator: Estimator, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters that are not at their defaults, in the signature's order."""
+        """Return the parameters that differ from their defaults, in the order of the signature."""
         signature = _get_signature(type(estimator))
         order = [name for name in signature if name in params] + [name for name in params if name not in signature]
         return {
@@ -160,7 +160,7 @@ class ExpressionWriter:
         Raises
         ------
         ValueError
-            If it has no name that can be imported.
+            If it cannot be imported by a name.
         """
         module, name = find_public_value(thing) or _find_public_name(thing, where)
         if module.partition(".")[0] == PACKAGE:
@@ -168,7 +168,7 @@ class ExpressionWriter:
         return name if module == "builtins" else self._import_name(module, name)
 
     def _import_name(self, module: str, name: str) -> str:
-        """Import a name of a module, and return what it is called in the script."""
+        """Add the import of a name, and return the name that it has in the script."""
         top = name.partition(".")[0]
         alias = top if self._imported_modules.setdefault(top, module) == module and top not in TAKEN_NAMES else ""
         alias = alias or f"{module.replace('.', '_')}_{top}"
@@ -178,7 +178,7 @@ class ExpressionWriter:
     # -- kinds of values -----------------------------------------------------------------------------------------------
 
     def _write_kept(self, value: Any, where: str) -> Expression | str:
-        """Write a value that nothing fits: a fitted model in it would be used as it is."""
+        """Write a value that is not fitted again; raise ValueError if it contains a fitted model."""
         _refuse_fitted_inside(value, where)
         return self.write(value, where)
 
@@ -232,7 +232,7 @@ class ExpressionWriter:
         return repr(dtype.str)
 
     def _write_object(self, value: Any, where: str) -> Expression | str:
-        """Write an object that is no estimator by its name, its attributes, or a call that makes it."""
+        """Write an object that is not an estimator: by its name, its attributes, or a call that creates it."""
         public = find_public_value(value)
         if public is not None:
             return self._import_name(*public)
@@ -252,10 +252,10 @@ class ExpressionWriter:
         raise ValueError(f"{where} is {_shorten_repr(value)}, which cannot be written as code. {_ADVICE}")
 
     def _write_from_attributes(self, value: Any, where: str) -> Expression:
-        """Write a splitter, a selector of columns, a dataclass: what stores parameters under their own names."""
+        """Write an object that stores each parameter in an attribute of the same name: a splitter or a dataclass."""
         kind = type(value)
         names = [name for name in inspect.signature(kind).parameters if name != "kwargs"]
-        # RepeatedKFold and its kind keep the parameters of the splitter that they repeat in one attribute.
+        # RepeatedKFold and similar splitters keep the parameters of the splitter that they repeat in one attribute.
         repeated = getattr(value, "cvargs", {})
         stored = {name: getattr(value, name, repeated.get(name, _MISSING)) for name in names}
         missing = [name for name, part in stored.items() if part is _MISSING]
@@ -272,7 +272,7 @@ class ExpressionWriter:
 
 
 def _refuse_fitted_before(estimator: object, params: Mapping[str, Any], where: str) -> None:
-    """Refuse an estimator that predicts with a model that was fitted before its own ``fit``."""
+    """Raise ValueError for an estimator that predicts with a model that was fitted before its own ``fit``."""
     cv, prefit = params.get("cv"), params.get("prefit")
     if isinstance(estimator, FrozenEstimator):
         reason = f"{where} is a FrozenEstimator"
@@ -282,18 +282,18 @@ def _refuse_fitted_before(estimator: object, params: Mapping[str, Any], where: s
         reason = f"{where} is a {type(estimator).__name__} with prefit=True"
     else:
         return
-    raise ValueError(f"{reason}: a script fits everything anew, and cannot hold a fitted model. {STORE_THE_MODEL}")
+    raise ValueError(f"{reason}. A script fits every model again, and cannot contain a fitted model. {STORE_THE_MODEL}")
 
 
 def _refuse_fitted_inside(value: Any, where: str) -> None:
-    """Refuse fitted estimators in a value, also in containers and estimators in it."""
+    """Raise ValueError if a value is or contains a fitted estimator."""
     if isinstance(value, type):
         return
     if hasattr(value, "get_params"):
         if _is_fitted(value):
             raise ValueError(
-                f"{where} is a fitted {type(value).__name__} that nothing fits again: a script fits everything anew, "
-                f"and cannot hold a fitted model. {STORE_THE_MODEL}"
+                f"{where} is a fitted {type(value).__name__} that nothing fits again. A script cannot contain a fitted "
+                f"model. {STORE_THE_MODEL}"
             )
         _refuse_fitted_inside(value.get_params(deep=False), where)
     elif isinstance(value, Mapping):
@@ -312,7 +312,7 @@ def _is_fitted(estimator: Any) -> bool:
 
 
 def _is_made_by(value: object, params: Mapping[str, Any]) -> bool:
-    """Whether the constructor with these parameters gives an object with the same attributes."""
+    """Whether the constructor with these parameters creates an object with the same attributes."""
     try:
         return is_same(type(value)(**params), value)
     except Exception:
@@ -324,7 +324,7 @@ def _is_made_by(value: object, params: Mapping[str, Any]) -> bool:
 
 def _find_public_name(thing: Callable[..., object], where: str) -> tuple[str, str]:
     """Return the public module of a class or function, and its name there."""
-    owner = getattr(thing, "__objclass__", None)  # of a method of one of Python's own classes
+    owner = getattr(thing, "__objclass__", None)  # the class, for methods of built-in classes
     module = str(getattr(thing, "__module__", None) or getattr(owner, "__module__", None) or "builtins")
     name = str(getattr(thing, "__qualname__", None) or getattr(thing, "__name__", ""))
     if "<" in name:
@@ -351,12 +351,12 @@ def _get_attribute(module: str, name: str) -> Any:
 
 
 def _is_default(value: Any, default: Any) -> bool:
-    """Whether a parameter is at its default; 1 and True are not the same, nor are 0.0 and -0.0."""
+    """Whether a parameter is equal to its default. 1 and True are not equal, and neither are 0.0 and -0.0."""
     return value is default or (isinstance(value, (float, list, tuple, *LITERAL_TYPES)) and is_same(value, default))
 
 
 def _get_signature(kind: type) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a constructor and of the base classes' constructors that it passes ``**kwargs`` to."""
+    """Return the parameters of a constructor, and of the base constructors to which it passes ``**kwargs``."""
     found: dict[str, inspect.Parameter] = {}
     for ancestor in kind.__mro__:
         if "__init__" in vars(ancestor) and ancestor is not object:

@@ -1,4 +1,4 @@
-"""Write fitted estimators as code: each with what it was fitted with, a search as its winner."""
+"""Write fitted estimators as code, with the parameters that they were fitted with; a search becomes its winner."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,9 +26,9 @@ from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
 
 __all__ = ["EstimatorWriter", "get_n_epochs", "is_search"]
 
-# Estimators that fit an estimator once, on all their rows, and the attribute that keeps it. Where a search stands
-# there, its winner can take its place. Everywhere else a search may be fitted several times, or on other rows, and each
-# fit may have another winner.
+# Estimators that fit an inner estimator once, on all rows: the class, the parameter, and the attribute that holds the
+# fitted estimator. A search in this place can be replaced by its winner. In any other place, a search may be fitted
+# several times or on other rows, and each fit may have another winner.
 FITTED_ONCE: tuple[tuple[type, str, str], ...] = (
     (TransformedTargetRegressor, "regressor", "regressor_"),
     (FixedThresholdClassifier, "estimator", "estimator_"),
@@ -36,7 +36,7 @@ FITTED_ONCE: tuple[tuple[type, str, str], ...] = (
     (StackingRegressor, "final_estimator", "final_estimator_"),
 )
 
-# The same for estimators that have a list of names and estimators, and put the fitted ones into that list.
+# The same for estimators with a list of named estimators, in which they store the fitted ones.
 FITTED_IN_PLACE: tuple[tuple[type, str], ...] = ((Pipeline, "steps"), (FeatureUnion, "transformer_list"))
 
 
@@ -44,13 +44,13 @@ class EstimatorWriter(ExpressionWriter):
     """Writes estimators; a fitted search is replaced by its winner."""
 
     def write_fitted(self, estimator: Any, where: str) -> Expression | str:
-        """Return the constructor call of an estimator that was fitted as it stands, or of the winner if it is a search.
+        """Return the constructor call of a fitted estimator or, if it is a search, of its winner.
 
         Parameters
         ----------
         estimator : estimator
         where : str
-            What it is, for the error.
+            A name for the estimator, for the error.
 
         Returns
         -------
@@ -59,7 +59,7 @@ class EstimatorWriter(ExpressionWriter):
         Raises
         ------
         ValueError
-            If a fit of what would be written is not known to give the same model.
+            If it is not known whether a new fit would give the same model.
         """
         if is_search(estimator):
             return self._write_winner(estimator, where)
@@ -74,20 +74,19 @@ class EstimatorWriter(ExpressionWriter):
     def write_estimator(
         self, estimator: Estimator, where: str, written: Mapping[str, Expression | str] | None = None
     ) -> Expression | str:
-        """Return the constructor call of an estimator that is fitted by the one that it was passed to."""
+        """Return the constructor call of an estimator that is a parameter of another one, which fits it."""
         if isinstance(estimator, BaseSearch):
             raise ValueError(
-                f"{where} is a search that is fitted by the estimator that it was passed to, perhaps several times or "
-                "on other rows, and each fit may have another winner. A script can hold neither the search nor all its "
-                f"winners. {STORE_THE_MODEL} Or search the parameters of the whole estimator: that can be written."
+                f"{where} is a search inside another estimator, which may fit it several times or on other rows. Each "
+                "fit may have another winner, so a script can contain neither the search nor one winner. "
+                f"{STORE_THE_MODEL} Or put the whole estimator into the search instead: that can be written."
             )
         return super().write_estimator(estimator, where, written)
 
     def _write_winner(self, search: Any, where: str) -> Expression | str:
         if "best_estimator_" not in vars(search):
             raise ValueError(
-                f"{where} is a search that has no best_estimator_, so there is nothing to write. Fit it, with "
-                "refit=True."
+                f"{where} is a search without best_estimator_, so there is nothing to write. Fit it with refit=True."
             )
         if isinstance(search, AutoModelSelector):
             name, params = make_blend_params(search, self, where)
@@ -95,11 +94,14 @@ class EstimatorWriter(ExpressionWriter):
         if isinstance(search, TunedXGBClassifier | TunedXGBRegressor):
             return self._write_booster(search, where)
         if get_n_epochs(search) is not None and where != type(search).__name__:
-            raise ValueError(f"{where} was fitted by passes of partial_fit; it can be exported only by itself.")
+            raise ValueError(
+                f"{where} was fitted by calls of partial_fit (resource='epochs'). It can be exported only by itself, "
+                "not inside another estimator."
+            )
         return self.write_fitted(search.best_estimator_, f"{where}.best_estimator_")
 
     def _write_fitted_parts(self, estimator: Any, where: str) -> dict[str, Expression | str]:
-        """Write the parameters of an estimator that hold other estimators, as these were fitted."""
+        """Write the parameters of an estimator that contain other estimators, from their fitted versions."""
         for kind, name in FITTED_IN_PLACE:
             if isinstance(estimator, kind):
                 items = [
@@ -137,7 +139,7 @@ class EstimatorWriter(ExpressionWriter):
         return {"transformers": Expression("[", tuple(("", item) for item in items), "]")}
 
     def _write_named(self, named: tuple[Any, ...], where: str) -> Expression:
-        """Write a name, the fitted estimator of that name, and what else belongs to it."""
+        """Write a tuple of a name, the fitted estimator of that name, and other items such as its columns."""
         name, estimator, *others = named
         is_estimator = hasattr(estimator, "get_params") and not isinstance(estimator, type)
         written = self.write_fitted(estimator, f"{where}[1]") if is_estimator else self.write(estimator, f"{where}[1]")
@@ -165,11 +167,11 @@ class EstimatorWriter(ExpressionWriter):
 
 
 def is_search(estimator: object) -> bool:
-    """Whether an estimator is a search of this package, of scikit-learn's kind, or of optuna-integration."""
+    """Whether an estimator is a search of this package, of scikit-learn or of optuna-integration."""
     is_predecessor = is_exact_class(estimator, "optuna_integration", ("OptunaSearchCV",))
     return is_predecessor or isinstance(estimator, BaseSearch | BaseSearchCV)
 
 
 def get_n_epochs(fitted: object) -> int | None:
-    """Return how many passes of ``partial_fit`` a search's winner was given; None if it was fitted by ``fit``."""
+    """Return how many times ``partial_fit`` was called to fit a search's winner; None if ``fit`` was called."""
     return fitted.best_resource_ if isinstance(fitted, OptunaSearchCV) and fitted.resource == "epochs" else None

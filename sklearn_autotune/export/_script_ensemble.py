@@ -1,4 +1,4 @@
-"""Classes that are copied into the script of a blend: first-layer models, second-layer models, their weighted mean."""
+"""Classes that are copied into the script of an ensemble: models of the first and second layer, their weighted mean."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,9 +14,9 @@ __all__ = ["BlendedClassifier", "BlendedRegressor", "CrossFitModel", "SecondLaye
 
 
 class CrossFitModel(BaseEstimator):
-    """One kind of model, fitted on all rows, or once for each fold and averaged.
+    """A model that is fitted on all rows, or once for each fold, with predictions averaged over the folds.
 
-    ``settings`` has the parameters that differ from fold to fold, such as the number of rounds.
+    ``settings`` holds, for each fold, the parameters that differ from fold to fold, such as the number of rounds.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class CrossFitModel(BaseEstimator):
         return self._average_predictions(self.models_, X, n_classes)
 
     def predict_out_of_fold(self, X: Any, y: Any, folds: Sequence[Any], n_classes: int = 0) -> np.ndarray:
-        """Return each row's prediction by the model of the fold whose test part holds it."""
+        """Return for each row the prediction of the fold in whose test rows it is."""
         models = self.models_
         if self.settings is None:
             models = self._fit_clones(X, y, [train for train, _ in folds], [{}] * len(folds))
@@ -65,7 +65,7 @@ class CrossFitModel(BaseEstimator):
         if not n_classes:
             return np.mean([np.asarray(model.predict(X), dtype=float) for model in models], axis=0)
         total = np.zeros((len(X), n_classes))
-        for model in models:  # the probability of a class that a model has not seen is 0
+        for model in models:  # a class that a model has not seen has the probability 0
             total[:, np.asarray(model[-1].classes_, dtype=int)] += model.predict_proba(X)
         return apply_temperature(total / len(models), self.temperature)
 
@@ -97,8 +97,8 @@ class SecondLayerModel(BaseEstimator):
 class BaseBlended(BaseEstimator):
     """The weighted mean of first-layer and second-layer models on a raw table.
 
-    The second layer is fitted on predictions of the first ``n_base_models`` models. Folds are drawn on all rows, or on
-    a sample of ``n_rows`` if there are more.
+    The second layer is fitted on predictions of the first ``n_base_models`` models. Folds are drawn from all rows, or
+    from a sample of ``n_rows`` rows if there are more.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class BaseBlended(BaseEstimator):
         return np.average(predictions, axis=0, weights=self.weights_)
 
     def sample_rows(self, y: np.ndarray) -> np.ndarray:
-        """Return the rows that folds are drawn on."""
+        """Return the rows from which folds are drawn."""
         if self.n_rows is None or self.n_rows >= len(y):
             return np.arange(len(y))
         is_class = isinstance(self, ClassifierMixin) and np.unique(y, return_counts=True)[1].min() > 1

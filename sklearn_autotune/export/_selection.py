@@ -1,4 +1,4 @@
-"""Write a fitted AutoModelSelector as code: its models, the folds that they are fitted on, and their weights."""
+"""Write a fitted AutoModelSelector as code: its models, the folds on which they are fitted, and their weights."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,12 +25,12 @@ __all__ = ["make_blend_params"]
 
 
 def make_blend_params(selector: AutoModelSelector, writer: ExpressionWriter, where: str) -> tuple[str, dict[str, Any]]:
-    """Say which class of `_script_ensemble` stands for a fitted selector, and with which parameters.
+    """Return the class of `_script_ensemble` that replaces a fitted selector, and its parameters.
 
     Parameters
     ----------
     selector : AutoModelSelector
-        Fitted.
+        A fitted selector.
     writer : ExpressionWriter
     where : str
 
@@ -38,12 +38,12 @@ def make_blend_params(selector: AutoModelSelector, writer: ExpressionWriter, whe
     -------
     name : str
     params : dict of str to object
-        Some values are Expressions already.
+        Some values are already Expressions.
 
     Raises
     ------
     ValueError
-        If models of single folds are in the blend, and the folds cannot be drawn again.
+        If the ensemble contains models of single folds, and the folds cannot be drawn again.
     """
     reader, ensemble = selector.best_estimator_[0], selector.best_estimator_[-1]
     second_layer = getattr(ensemble, "final_estimator_", None)
@@ -78,15 +78,18 @@ def _write_first_layer_model(
     writer: ExpressionWriter,
     where: str,
 ) -> tuple[Expression, bool]:
-    """Write one model of the first layer; return also whether it is fitted once per fold."""
+    """Write one model of the first layer; return it, and whether it is fitted once per fold."""
     if any(isinstance(pipeline[-1], LabelEncodingClassifier) for pipeline in member.models):
         raise ValueError(
-            f"{where}: a class is missing or rare in some of the rows that the model is fitted on, and a script does "
-            "not treat such classes as the selector does. Store the fitted selector, or merge or drop the class."
+            f"{where}: a class is missing or rare in some of the rows on which the model is fitted, and a script "
+            "cannot treat such classes as the selector does. Store the fitted selector, or merge or drop the class."
         )
     models = [_clone_with_used_rounds(pipeline) for pipeline in member.models]
     if selector.n_splits_ == 1:
-        raise ValueError(f"{where}: with a single split it cannot be told which rows the final models were fitted on.")
+        raise ValueError(
+            f"{where}: with a single split, it is not known on which rows the final models were fitted. Store the "
+            "fitted selector."
+        )
     is_per_fold = len(models) > 1
     params: dict[str, Any] = {"model": models[0], "weight": weight}
     if is_classifier(selector) and member.temperature != 1.0:
@@ -114,7 +117,7 @@ def _make_list(nodes: Iterable[Expression]) -> Expression:
 
 
 def _clone_with_used_rounds(pipeline: Pipeline) -> Any:
-    """Return an unfitted copy; if the model stopped early, its number of rounds is fixed to what it predicts with."""
+    """Return an unfitted copy; if the model stopped early, the copy has the number of rounds that it predicts with."""
     copy = clone(pipeline)
     if has_early_stopping(pipeline[-1]):
         copy.set_params(model=clone_as_fitted(pipeline[-1]))
@@ -122,7 +125,7 @@ def _clone_with_used_rounds(pipeline: Pipeline) -> Any:
 
 
 def _find_fold_settings(models: Sequence[Any], writer: ExpressionWriter, where: str) -> list[dict[str, Any]]:
-    """Return the parameters in which the folds' models differ, for each fold: numbers, such as that of rounds."""
+    """Return, for each fold, the parameters that differ between the folds' models, such as the number of rounds."""
     plain_params = [
         {name: value for name, value in model.get_params(deep=True).items() if isinstance(value, int | float | str)}
         for model in models
@@ -158,7 +161,7 @@ def _find_seed(selector: AutoModelSelector, first_layer: Sequence[Any]) -> int:
             if name.rpartition("__")[2] == "random_state" and isinstance(value, int):
                 return value
     raise ValueError(
-        "The selector's random_state is no int, so its folds cannot be drawn again. Pass it an int, and fit."
+        "The selector's random_state is not an int, so its folds cannot be drawn again. Set it to an int and fit again."
     )
 
 
@@ -175,5 +178,5 @@ def _make_splitter(selector: AutoModelSelector, seed: int, where: str) -> Any:
     if getattr(cv, "shuffle", True) and getattr(cv, "random_state", 0) is None:
         raise ValueError(f"{where}.cv shuffles without a seed, so its folds cannot be drawn again. Pass random_state.")
     if isinstance(cv, GroupsConsumerMixin):
-        raise ValueError(f"{where}.cv needs groups, which a script is not given. Pass another splitter, or cv=5.")
+        raise ValueError(f"{where}.cv needs groups, which a script does not have. Pass another splitter, or cv=5.")
     return cv

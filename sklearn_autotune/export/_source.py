@@ -1,4 +1,4 @@
-"""Expressions with parts, how they are laid out, and definitions that are copied from this package."""
+"""Expressions with parts, their layout in lines, and definitions that are copied from this package."""
 
 import ast
 import inspect
@@ -13,7 +13,7 @@ MAX_WIDTH = 110
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """An expression with parts: opening text, parts with a prefix each (such as ``name=``), and closing text."""
+    """An expression with an opening text, parts that have a prefix each (such as ``name=``), and a closing text."""
 
     opening: str
     parts: tuple[tuple[str, "Expression | str"], ...]
@@ -21,7 +21,7 @@ class Expression:
     needs_comma: bool = False
 
     def write_flat(self) -> str:
-        """Write it on one line."""
+        """Return the expression on one line."""
         inner = ", ".join(
             before + (part if isinstance(part, str) else part.write_flat()) for before, part in self.parts
         )
@@ -29,15 +29,15 @@ class Expression:
 
 
 def render(node: Expression | str, indent: int = 0, before: int = 0) -> str:
-    """Return an expression as code: on one line if it fits, else with one part a line.
+    """Return an expression as code: on one line if it fits, otherwise with one part per line.
 
     Parameters
     ----------
     node : Expression or str
     indent : int, default=0
-        Spaces in front of the line on which it begins.
+        The number of spaces at the start of its first line.
     before : int, default=0
-        Characters that stand before it on that line, after the indent.
+        The number of characters between these spaces and the expression.
 
     Returns
     -------
@@ -59,14 +59,14 @@ def render(node: Expression | str, indent: int = 0, before: int = 0) -> str:
 
 
 class SourceCollector:
-    """Collects definitions of this package that are copied into a script, with all that they use and import.
+    """Collects definitions of this package that are copied into a script, with everything that they use and import.
 
     Attributes
     ----------
     definitions : list of str
-        Source code, each after what it uses.
+        The source code; each definition comes after those that it uses.
     imports : set of str
-        Import statements that they need.
+        The import statements that the definitions need.
     """
 
     def __init__(self) -> None:
@@ -79,17 +79,17 @@ class SourceCollector:
         return list(self._module_of_name)
 
     def add_definition(self, module: str, name: str) -> str:
-        """Add a definition and all that it uses, and return its name.
+        """Add a definition and everything that it uses, and return its name.
 
         Raises
         ------
         ValueError
-            If a definition of that name has been added from another module.
+            If a definition of the same name has been added from another module.
         """
         if name in self._module_of_name:
             if self._module_of_name[name] != module:
                 raise ValueError(
-                    f"Both {module} and {self._module_of_name[name]} define {name}: a script can hold only one."
+                    f"Both {module} and {self._module_of_name[name]} define {name}. A script can contain only one."
                 )
             return name
         text = inspect.getsource(import_module(module))
@@ -142,7 +142,7 @@ def _find_imports(tree: ast.Module) -> dict[str, ast.Import | ast.ImportFrom]:
 
 
 def _extract_source(text: str, definition: ast.stmt) -> str:
-    """Return a definition's text, with its decorators."""
+    """Return the source code of a definition, with its decorators."""
     decorators = getattr(definition, "decorator_list", [])
     first = min([definition.lineno, *(decorator.lineno for decorator in decorators)])
     return "\n".join(text.splitlines()[first - 1 : definition.end_lineno])

@@ -1,4 +1,4 @@
-"""Find the call that makes a value again: dates, enumerations, named tuples, subclasses of str, values of pandas."""
+"""Find a call that creates a value again: dates, enumerations, named tuples, subclasses of str, values of pandas."""
 
 import math
 import re
@@ -21,7 +21,7 @@ __all__ = ["Call", "find_call", "find_public_value", "is_same"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function or class, and the arguments with which it gives a value."""
+    """A function or class, and the arguments with which it returns a value."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...] = ()
@@ -29,7 +29,7 @@ class Call:
 
 
 def find_public_value(value: object) -> tuple[str, str] | None:
-    """Find a module and the public name that a value has in it; None if it is not known to have one.
+    """Find the module and the public name of a value; None if none is known.
 
     Examples
     --------
@@ -48,9 +48,9 @@ def find_public_value(value: object) -> tuple[str, str] | None:
 
 
 def find_call(value: object) -> Call | None:
-    """Find a call of something public that gives an equal value of the same type; None if none is known.
+    """Find a call of a public function or class that returns an equal value of the same type; None if none is known.
 
-    Every call is tried before it is returned.
+    A call is returned only if a trial gives this result.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def find_call(value: object) -> Call | None:
         call = Call(*described)
         try:
             made = call.function(*call.args, **call.kwargs)
-            # Scorers, frozen distributions and the like are equal to nothing but themselves; their arguments tell.
+            # Scorers and frozen distributions are equal only to themselves, so their arguments are compared.
             is_told_by_arguments = bool(call.args or call.kwargs) or bool(made == value)
         except Exception:
             continue
@@ -75,7 +75,7 @@ def find_call(value: object) -> Call | None:
 
 
 def is_same(value: Any, other: Any) -> bool:
-    """Whether two values are equal and of the same type; NaN is equal to NaN, and 0.0 is not equal to -0.0."""
+    """Whether two values have the same type and are equal; NaN is equal to NaN, but 0.0 is not equal to -0.0."""
     if type(value) is not type(other):
         return False
     if value is other:
@@ -95,7 +95,7 @@ def is_same(value: Any, other: Any) -> bool:
         return value.dtype == other.dtype and is_same(value.tolist(), other.tolist())
     if hasattr(value, "equals"):  # an index or a column of pandas
         return bool(value.equals(other))
-    with suppress(Exception):  # arrays inside, which are not equal or unequal
+    with suppress(Exception):  # the comparison of arrays inside is not one truth value
         if value == other:
             return True
     if getattr(value, "__dict__", {}):
@@ -159,19 +159,19 @@ def _describe_distribution(value: Any) -> Description | None:
 
 
 def _describe_pickled(value: Any) -> Description | None:
-    """Describe a value as its pickle does, if that is one call of something public and sets no attributes."""
+    """Describe a value by its pickle, if this is one call of a public function or class and sets no attributes."""
     if isinstance(value, Enum):
         return type(value), (value.value,), {}
     if isinstance(value, re.Pattern):
         return re.compile, (value.pattern, value.flags), {}
     try:
         reduced = value.__reduce_ex__(2)
-    except Exception:  # what cannot be pickled cannot be described
+    except Exception:  # a value that cannot be pickled cannot be described
         return None
     if isinstance(reduced, str):
         return None
     function, args, state, items, pairs = (*reduced, None, None, None)[:5]
-    if getattr(function, "__name__", "") == "__newobj__":  # copyreg's, for what is made by its class
+    if getattr(function, "__name__", "") == "__newobj__":  # copyreg's function, which calls the class
         function, args = args[0], args[1:]
     if state or getattr(function, "__name__", "_").startswith("_"):
         return None

@@ -1,4 +1,4 @@
-"""AnytimeDisplay: what each method had found by when."""
+"""AnytimeDisplay: the best score that each search had found, against time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ STYLES = ("-", "--", "-.", ":")
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AnytimeDisplay:
-    """Best inner score so far against seconds, one step line for each search.
+    """The best inner score so far of each search, against seconds.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ class AnytimeDisplay:
 
     Notes
     -----
-    Searches of this package note when each candidate was done. For those of scikit-learn the candidates' seconds are
-    taken one after another. Inner scores are what searches know of themselves: the held-out scores of a comparison say
-    what they are worth.
+    Searches of this package record when each candidate was done. For searches of scikit-learn, the seconds of the
+    candidates are added up in order. An inner score is what a search measured on its own folds, and is too good as an
+    estimate; `ComparisonDisplay` shows the scores on held-out rows.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class AnytimeDisplay:
         Raises
         ------
         ValueError
-            If no method is a search that tells its results.
+            If no method is a search with ``cv_results_``.
         """
         curves = comparison.anytime
         if not curves:
@@ -122,7 +122,7 @@ class AnytimeDisplay:
         return self
 
     def _set_limits(self, ax: "Axes", scale: ScoreScale) -> None:
-        """Show where the searches end up; the first steps, far below, are left out of sight."""
+        """Show the scores at which the searches end; their first scores, far worse, lie outside of the axis."""
         worst = min(curve["score"][0] for curve in self.curves.values())
         ends = [curve["score"][-1] for curve in self.curves.values()]
         best = max(ends)

@@ -30,7 +30,7 @@ GOLDEN_RATIO = 0.618034
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParameterAxis:
-    """The positions of candidates on the axis of one parameter.
+    """Where candidates lie on the axis of one parameter.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class ParameterAxis:
 
     @property
     def is_choice(self) -> bool:
-        """Whether the values have no distances."""
+        """Whether the values are choices, between which there are no distances."""
         return bool(self.labels)
 
     @property
@@ -72,7 +72,7 @@ class ParameterAxis:
         )
 
     def spread_choices(self, order: np.ndarray) -> np.ndarray:
-        """Return the positions; of choices a little to the side of them, so that marks do not hide each other.
+        """Return the positions, those of choices shifted a little to the side, so that marks do not hide one another.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class ParameterAxis:
             locator.set_params(integer=True)
 
     def _write_logarithmic_ticks(self, axis: Any) -> None:
-        """Write powers of ten; where there are few of them on the axis, plain numbers between them."""
+        """Write powers of ten, or plain numbers where the axis has few powers of ten."""
         ticker = import_optional("matplotlib.ticker", "Plotting")
         low, high = self.compute_limits()
         axis.set_minor_formatter(ticker.NullFormatter())
@@ -149,7 +149,7 @@ def read_axes(search: FittedSearch, trial_table: TrialTable, names: Sequence[str
     """
     complete = trial_table.find_by_status(Status.COMPLETE)
     is_log = find_log_scales(search)
-    # All candidates are asked what kind of axis it is: those that were stopped had their values from the same space.
+    # The kind of an axis depends on the values of all candidates: those that were stopped are from the same space.
     axes = [
         _read_axis(name, trial_table.params, is_log.get(name)).select(complete)
         for name in trial_table.select_param_names(names)

@@ -20,7 +20,7 @@ __all__ = ["ComparisonDisplay"]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ComparisonDisplay:
-    """Held-out scores with their intervals on the left, seconds on the right, a row for each method, the best on top.
+    """Held-out scores with their intervals, and seconds of fitting: a row for each method, the best on top.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class ComparisonDisplay:
     seconds : ndarray of float of shape (n_methods, n_folds)
         Of fitting.
     leading : list of str
-        Methods that cannot be told from the best; they have filled marks.
+        Methods that cannot be told apart from the best; they have filled marks.
     metric : str, default="score"
         scikit-learn's name of the score, such as "roc_auc" or "neg_log_loss"; a loss is drawn with its own sign.
 
@@ -138,7 +138,7 @@ class ComparisonDisplay:
         )
 
     def _set_limits(self, ax: "Axes", scale: ScoreScale) -> None:
-        """Leave out of sight methods so bad that nothing could be seen of the others; their place is noted."""
+        """Leave methods outside of the axis that are so bad that it would hide the others; write their scores."""
         means = np.array([np.nanmean(row) if np.isfinite(row).any() else np.nan for row in self.scores])
         shown = [row for row, name in enumerate(self.names) if name in self.leading]
         if not shown or not np.isfinite(self.low[shown]).all():

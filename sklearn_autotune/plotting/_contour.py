@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ContourDisplay"]
 
-MIN_POSITIONS = 6  # contours are drawn from this many distinct positions on
+MIN_POSITIONS = 6  # distinct positions that contours need
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ContourDisplay:
     """Score over a pair of parameters, interpolated between the complete candidates; a star is the winner.
 
-    Contours are drawn where both parameters are numbers, between candidates and never beyond them. What the other
-    parameters were is not seen here: of several candidates at one position, the best one counts.
+    Contours are drawn where both parameters are numbers, between candidates and never beyond them. The display does not
+    show the other parameters: of several candidates at one position, the best one counts.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class ContourDisplay:
             ax.scatter(
                 x[self.best], y[self.best], zorder=4, **(BEST_STYLE.make_scatter_settings() | {"edgecolors": "white"})
             )
-        ax.use_sticky_edges = False  # candidates on the edge are to be seen whole
+        ax.use_sticky_edges = False  # marks at the edge are not cut
         ax.margins(0.05)
         self.x.select(drawn).format_axis(ax, "x", inches=size[0] - 1.8)
         self.y.select(drawn).format_axis(ax, "y", inches=size[1] - 0.7)
@@ -196,7 +196,7 @@ def _choose_pair(axes: Sequence[ParameterAxis]) -> list[ParameterAxis]:
 
 
 def _to_values(axis: ParameterAxis, fraction: np.ndarray) -> np.ndarray:
-    """Turn shares of an axis into its values."""
+    """Convert fractions of an axis into values."""
     low, high = axis.compute_limits()
     scaled_positions = low + fraction * (high - low)
     return 10**scaled_positions if axis.is_log else scaled_positions

@@ -1,4 +1,4 @@
-"""LearningCurvesDisplay: how far each candidate was let, and what it had scored by then."""
+"""LearningCurvesDisplay: the score of each candidate against the resource that it was given."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = ["LearningCurvesDisplay"]
 
-# From so many times the first amount to the last, the axis of amounts is logarithmic.
+# The axis is logarithmic if the last amount is this many times the first.
 MIN_LOG_RATIO = 8.0
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LearningCurvesDisplay:
-    """Mean score of each candidate against what it had been given: boosting rounds, iterations, epochs or rows.
+    """Mean score of each candidate against its resource: boosting rounds, iterations, epochs or rows.
 
-    A triangle marks where a candidate was stopped, a star where the winner's score was taken.
+    A triangle marks where a candidate was stopped. A star marks the amount that the winner's score belongs to.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class LearningCurvesDisplay:
     best_amount : int or None, default=None
         The amount that the winner's score belongs to.
     resource : str, default="resource"
-        What is given.
+        What the amounts are.
     metric : str, default="score"
         scikit-learn's name of the score, such as "roc_auc" or "neg_log_loss"; a loss is drawn with its own sign.
 
@@ -79,7 +79,7 @@ class LearningCurvesDisplay:
 
     @classmethod
     def from_search(cls, search: FittedSearch, *, ax: "Axes | None" = None) -> "LearningCurvesDisplay":
-        """Plot a search whose candidates were given something little by little.
+        """Plot a search whose candidates were given a resource in steps.
 
         Parameters
         ----------
@@ -100,15 +100,16 @@ class LearningCurvesDisplay:
         trial_table = read_trial_table(search)
         is_boosted = hasattr(search, "learning_curves_")
         all_curves = _read_booster_curves(search, trial_table) if is_boosted else _read_rung_curves(search, trial_table)
-        indices = [index for index, curve in enumerate(all_curves) if curve is not None]
+        known = {index: curve for index, curve in enumerate(all_curves) if curve is not None}
+        indices = list(known)
         if not indices:
             raise ValueError(
-                f"The candidates of this {type(search).__name__} have no learning curves: there are some where they "
-                "are given a resource (resource='iterations', for instance), and in TunedXGBClassifier and "
-                "TunedXGBRegressor."
+                f"The candidates of this {type(search).__name__} have no learning curves. Candidates of "
+                "TunedXGBClassifier and TunedXGBRegressor have some, and those of an OptunaSearchCV with a resource, "
+                "such as resource='iterations'."
             )
         return cls(
-            curves=[all_curves[index] for index in indices],  # type: ignore[misc]
+            curves=list(known.values()),
             status=trial_table.status[indices],
             best=indices.index(trial_table.best) if trial_table.best in indices else None,
             best_amount=getattr(search, "n_estimators_" if is_boosted else "best_resource_", None),
@@ -183,7 +184,7 @@ class LearningCurvesDisplay:
             height,
             zorder=5,
             clip_on=False,
-            label="score taken here",
+            label="winner's score",
             **BEST_STYLE.make_scatter_settings(),
         )
 
@@ -193,7 +194,7 @@ def _read_booster_curves(search: Any, trial_table: TrialTable) -> list[tuple[np.
 
 
 def _average_curve(folds: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the mean over the folds as far as all of them have come."""
+    """Return the mean over the folds, up to the last amount that all folds have."""
     n_points = min((len(fold["score"]) for fold in folds), default=0)
     if n_points == 0:
         return None
@@ -201,7 +202,7 @@ def _average_curve(folds: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | None
 
 
 def _read_rung_curves(search: FittedSearch, trial_table: TrialTable) -> list[tuple[np.ndarray, np.ndarray] | None]:
-    """Read the rungs from the study, where each has been reported as an intermediate value."""
+    """Read the rungs from the study, which has each as an intermediate value."""
     if getattr(search, "resource", None) is None or not hasattr(search, "study_"):
         return [None] * len(trial_table)
     reported = {trial.number: trial.intermediate_values for trial in search.study_.get_trials(deepcopy=False)}

@@ -1,4 +1,4 @@
-"""FoldScoresDisplay: the leading candidates fold by fold, and how far each is from the winner."""
+"""FoldScoresDisplay: scores of the leading candidates on each fold, and their differences to the winner."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,8 @@ ABSENT = "(absent)"
 class FoldScoresDisplay:
     """Scores of the leading candidates on each fold, and paired differences to the winner with their intervals.
 
-    Folds differ in difficulty, and all candidates are measured on the same ones: what counts is the difference on each.
+    Some folds are more difficult than others, and all candidates are measured on the same folds. So the differences on
+    the same fold are what to compare.
 
     Parameters
     ----------
@@ -51,8 +52,8 @@ class FoldScoresDisplay:
         Higher is better, as in ``cv_results_``.
     confidence : float, default=0.95
     test_over_train : float, default=None
-        Rows in the test part of a fold, for each in its training part. None is that of ``KFold`` with as many folds; of
-        more than ten folds, which are most often repeated ones, that of five, the more careful guess.
+        Test rows of a fold for each training row. None is the ratio of ``KFold`` with as many folds; with more than ten
+        folds, which most often are repeated ones, the ratio of five folds, which gives wider intervals.
     metric : str, default="score"
         scikit-learn's name of the score, such as "roc_auc" or "neg_log_loss"; a loss is drawn with its own sign.
 
@@ -71,8 +72,8 @@ class FoldScoresDisplay:
 
     Notes
     -----
-    The winner has been chosen for these scores, and the intervals take no account of it: they say which candidates the
-    folds cannot tell from the winner, and nothing of what it would score on new data.
+    The winner was chosen by these scores, which the intervals do not allow for. They show which candidates the folds
+    cannot tell apart from the winner; they do not estimate the winner's score on new data.
 
     Examples
     --------
@@ -124,8 +125,8 @@ class FoldScoresDisplay:
         confidence : float, default=0.95
             Of the intervals.
         test_over_train : float, default=None
-            Rows in the test part of a fold, for each in its training part; 0.25 for five folds, repeated or not. None
-            takes what the search tells, as those of this package do, and guesses by the number of folds else.
+            Test rows of a fold for each training row; 0.25 for five folds, repeated or not. None takes the sizes of the
+            folds from a search of this package; for others it is guessed from the number of folds.
         metric : str, default=None
             Which of several scores; None is the one that decides.
         ax : matplotlib Axes, default=None
@@ -221,7 +222,7 @@ class FoldScoresDisplay:
 
 
 def _guess_test_train_ratio(n_folds: int) -> float:
-    """Guess how many rows test for each that trains: in k folds, k - 1 train and one tests."""
+    """Guess the number of test rows for each training row: of k folds, one tests and k - 1 train."""
     return 1 / 4 if n_folds > 10 else 1 / max(1, n_folds - 1)
 
 

@@ -1,4 +1,4 @@
-"""OptimizationHistoryDisplay: score after score, and the best so far."""
+"""OptimizationHistoryDisplay: the scores of the candidates in order, and the best so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -22,13 +22,13 @@ __all__ = ["ParameterImportanceDisplay"]
 MAX_PARAMETERS = 15  # bars
 MAX_NAME_LENGTH = 32
 
-FAMILY = "family"  # what the choice among the dicts of a space is called in the candidates of `AutoModelSelector`
+FAMILY = "family"  # the parameter of `AutoModelSelector` for which its study has BRANCH
 LABELS = {BRANCH: "which dict of the space"}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ParameterImportanceDisplay:
-    """How much the choice of each parameter has to do with being among the best candidates.
+    """How much each parameter matters for being among the best candidates.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ class ParameterImportanceDisplay:
 
     Notes
     -----
-    By PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023), which compares where the best tenth of the candidates lies
-    with where all lie, parameter by parameter. It says what mattered among the candidates of this search, and with a
-    few dozen of them it says so roughly.
+    PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023) compares, for each parameter, the values of the best tenth of
+    the candidates with the values of all. It describes the candidates of this search. With a few dozen candidates it is
+    a rough estimate.
 
     Examples
     --------

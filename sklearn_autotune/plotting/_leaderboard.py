@@ -1,4 +1,4 @@
-"""LeaderboardDisplay: the leading models of a selection, and their part in the blend."""
+"""LeaderboardDisplay: the leading models of a selection, and their weights in the blend."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ __all__ = ["LeaderboardDisplay"]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LeaderboardDisplay:
-    """Scores of the leading candidates with their standard errors, marked by family, and the weights in the blend.
+    """Scores of the leading candidates with their standard errors, and their weights in the blend.
 
     Parameters
     ----------

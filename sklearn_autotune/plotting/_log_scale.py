@@ -20,10 +20,10 @@ MIN_LOG_RATIO_OF_DRAWS = 50.0
 
 
 def find_log_scales(search: FittedSearch) -> dict[str, bool]:
-    """Return, by parameter, whether its values are drawn or listed on a logarithmic scale, as far as the search tells.
+    """Return for each parameter whether its values were drawn or listed on a logarithmic scale, where that is known.
 
-    The space that the user wrote tells it: ``loguniform`` and Optuna's ``log=True``, and of a list of numbers the
-    distances between them. Where the space is "auto", a function, or the search's own, the study tells it.
+    It is read from the space that the user wrote: from ``loguniform``, Optuna's ``log=True``, and the distances between
+    listed numbers. If there is no such space, because it is "auto" or a function, it is read from the study.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def find_log_scales(search: FittedSearch) -> dict[str, bool]:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a finite number; True and False are none."""
+    """Whether a value is a finite number, and neither True nor False."""
     if not isinstance(value, int | float | np.number) or isinstance(value, bool | np.bool_ | np.complexfloating):
         return False
     return bool(np.isfinite(value))
@@ -56,7 +56,7 @@ def is_number(value: object) -> bool:
 def is_spread_logarithmically(values: Sequence[float] | np.ndarray) -> bool:
     """Whether numbers of unknown origin lie more evenly on a logarithmic axis than on a linear one.
 
-    Of a few different numbers the distances count, of many the place of the median.
+    Up to twelve different numbers are judged by the distances between them, more by where the median lies.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def is_spread_logarithmically(values: Sequence[float] | np.ndarray) -> bool:
 
 
 def _list_dimensions(search: FittedSearch) -> list[tuple[str, Dimension]]:
-    """Return the parameters of the space that the user wrote; none if it is no dict or list of dicts."""
+    """Return the parameters of the space that the user wrote; none if the space is not a dict or a list of dicts."""
     for name in ("param_distributions", "param_grid"):
         raw_space = getattr(search, name, None)
         if raw_space is None or isinstance(raw_space, str):
@@ -89,7 +89,7 @@ def _list_distributions(search: FittedSearch) -> Mapping[str, BaseDistribution]:
 
 
 def _is_logarithmic(dimension: Dimension) -> bool | None:
-    """Return None if the values of a dimension do not tell."""
+    """Return None if the values of a dimension are not numbers or not known."""
     if isinstance(dimension, NumericDimension):
         return dimension.distribution.log
     if isinstance(dimension, QuantileDimension):
@@ -100,7 +100,7 @@ def _is_logarithmic(dimension: Dimension) -> bool | None:
 
 
 def _is_listed_logarithmically(distinct: np.ndarray) -> bool:
-    """Whether the distances between ascending numbers differ less as ratios than as differences."""
+    """Whether ascending numbers are spaced more evenly on a logarithmic scale than on a linear one."""
     if len(distinct) < 3 or distinct[0] <= 0 or distinct[-1] / distinct[0] < MIN_LOG_RATIO_OF_LIST:
         return False
 

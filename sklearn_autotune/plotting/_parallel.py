@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["ParallelCoordinatesDisplay"]
 
-MAX_PARAMETERS = 8  # axes that stand side by side and can still be read
-MAX_NAME_LENGTH = 18  # of names and choices, which have the room between two axes
+MAX_PARAMETERS = 8  # axes that can be read side by side
+MAX_NAME_LENGTH = 18  # of names and choices, which are written between two axes
 
-# Where a candidate passes an axis whose parameter it does not have.
+# The height at which a candidate passes the axis of a parameter that it does not have.
 ABSENT_POSITION = -0.12
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ParallelCoordinatesDisplay:
-    """Every complete candidate as a line through its parameters, the darker the better; the winner is heavy.
+    """Every complete candidate as a line through its parameters and its score.
 
-    A candidate that does not have a parameter passes below the parameter's axis.
+    The better a candidate, the darker its line; the line of the winner is thick. A candidate that does not have a
+    parameter passes below the axis of that parameter.
 
     Parameters
     ----------
@@ -197,7 +198,7 @@ def _make_ticks(axis: ParameterAxis) -> tuple[np.ndarray, list[str]]:
 
 
 def _spread_choices(axis: ParameterAxis) -> np.ndarray:
-    """Spread candidates with the same choice a little, by their numbers, so that lines do not hide each other."""
+    """Return the fractions, those of choices shifted a little, so that lines do not hide one another."""
     fraction = axis.fraction
     if not axis.is_choice:
         return fraction

@@ -37,13 +37,13 @@ def compute_importances(
     """Return the importances of a study's parameters, by PED-ANOVA unless another evaluator is given."""
     evaluator = evaluator or optuna.importance.PedAnovaImportanceEvaluator()
     with warnings.catch_warnings():
-        # A parameter that only some candidates have is ordinary, and that few of them say little is documented.
+        # The warning is about parameters that only some candidates have, as they do in a conditional space.
         warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
         return optuna.importance.get_param_importances(study, evaluator=evaluator)
 
 
 def _measure_importances(axes: Sequence[ParameterAxis], score: np.ndarray) -> dict[str, float]:
-    """Measure them on a study of these candidates, so that searches without a study have them, and every score."""
+    """Measure importances in a new study of these candidates, so that no search needs a study of its own."""
     varying = {axis.name: axis for axis in axes if axis.varies}
     distributions = {name: _make_distribution(axis) for name, axis in varying.items()}
     known = np.flatnonzero(np.isfinite(score))
@@ -56,7 +56,7 @@ def _measure_importances(axes: Sequence[ParameterAxis], score: np.ndarray) -> di
         own = {name: distributions[name] for name in params}
         trials.append(optuna.trial.create_trial(params=params, distributions=own, value=float(score[index])))
     with quiet_optuna(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # if so many scores are equal that nothing can be measured, the order is kept
+        warnings.simplefilter("ignore")  # if too many scores are equal, all importances are, and the order is kept
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
         study.add_trials(trials)
         return compute_importances(study)

@@ -1,4 +1,4 @@
-"""ScoreScale: how scores stand on an axis, with the name and the sign of their metric."""
+"""ScoreScale: the name, the sign and the limits of an axis of scores."""
 
 from dataclasses import dataclass
 from textwrap import wrap
@@ -31,7 +31,7 @@ class ScoreScale:
 
     @classmethod
     def from_scores(cls, scores: ArrayLike, metric: str) -> "ScoreScale":
-        """Return a scale for these scores, whose ends a few bad ones do not move.
+        """Return a scale for these scores; a few bad ones do not move its ends.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""SliceDisplay: score against each parameter."""
+"""SliceDisplay: score against one parameter at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ PANEL_WIDTH = 2.9  # inches
 class SliceDisplay:
     """Score of the complete candidates against one parameter at a time, the most important parameter first.
 
-    The later a candidate, the lighter; a star is the winner. Candidates with the same choice are drawn side by side.
+    The later a candidate, the lighter its mark; a star is the winner. Candidates with the same choice are drawn side by
+    side.
 
     Parameters
     ----------

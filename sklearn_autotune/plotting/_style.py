@@ -1,4 +1,4 @@
-"""Colours, markers and helpers that all displays share: legible in print, and for the colour-blind."""
+"""Colours, markers and functions that all displays share; figures are legible in grey and for the colour-blind."""
 
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ __all__ = [
     "wrap_name",
 ]
 
-# Okabe and Ito's palette, told apart with any colour vision; shape or hatch says the same again, for print in grey.
+# Okabe and Ito's palette, which the colour-blind can tell apart. Markers and hatches differ as well, for print in grey.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#999999")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oo", "--")
@@ -47,7 +47,7 @@ COLORMAP = "cividis"  # made for the colour-blind; its lightness rises all the w
 
 MAX_LABEL_LENGTH = 28
 
-# What a status is called in a figure, where its own name says it to those alone who know Optuna.
+# What a status is called in figures and reports, where its own name is known from Optuna alone.
 STATUS_NAMES: dict[str, str] = {Status.PRUNED: "stopped early", Status.TIMEOUT: "timed out"}
 
 
@@ -139,7 +139,7 @@ def _make_grid(ax: Any, n_rows: int, n_columns: int, **settings: Any) -> Any:
 
 
 def make_logarithmic(ax: "Axes", first: float, last: float) -> None:
-    """Make the x axis of amounts or seconds logarithmic, with plain numbers beside it where it is short."""
+    """Make the x axis logarithmic, with plain numbers where it spans a few powers of ten."""
     ticker = import_optional("matplotlib.ticker", "Plotting")
     ax.set_xscale("log")
     if last < 2000 * first:

@@ -1,4 +1,4 @@
-"""TimeDisplay: where the seconds went."""
+"""TimeDisplay: the seconds that a search spent on what."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ SHOWN_FIRST = tuple(str(status) for status in (Status.COMPLETE, Status.PRUNED, S
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class TimeDisplay:
-    """Seconds of a search, stacked by phase: of each family of models, or of candidates by how they ended.
+    """Seconds of a search by phase: a bar for each way in which candidates ended, or for each family of models.
 
     Parameters
     ----------
@@ -44,10 +44,10 @@ class TimeDisplay:
 
     Notes
     -----
-    Seconds of fitting and scoring are those of the workers, added up; with several, that is more than the clock shows.
-    "sampler" is what proposing candidates and learning from them took, "the rest" what cannot be put down to either:
-    storing, callbacks, handing out, and workers that had to be started. Of other packages' searches with a ``study_``,
-    "sampler and the rest" is the time in which trials were under way and nothing was measured.
+    Seconds of fitting and scoring are added up over the workers; with several workers, they are more than the clock
+    shows. "sampler" is the time for proposing candidates and learning from them. "the rest" is everything else:
+    storing, callbacks, sending candidates to workers, starting workers. For searches of other packages with a
+    ``study_``, "sampler and the rest" is the time in which trials were under way and nothing was measured.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def _sum_by_status(trial_table: TrialTable) -> tuple[dict[str, dict[str, float]]
 
 
 def _sum_by_family(board: Mapping[str, np.ndarray]) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
-    """Add up a leaderboard, the family that took most first."""
+    """Add up the seconds of a leaderboard by family, the largest sum first."""
     seconds, counts = {}, {}
     for family in dict.fromkeys(board["family"]):
         in_family = board["family"] == family

@@ -1,4 +1,4 @@
-"""Pieces of a page that stands on its own: escaped text, tables, figures as data, and no address to load from."""
+"""Pieces of an HTML page that loads nothing: its style, and figures as data."""
 
 import base64
 import io
@@ -85,7 +85,7 @@ figcaption { color: var(--faint); font-size: .9rem; max-width: 48rem; }
 }
 """
 
-# Nothing is loaded, whatever should get into the page: neither scripts nor anything from an address.
+# A browser loads nothing from an address and runs no script, whatever the page holds.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 DPI = 120
@@ -132,7 +132,7 @@ def render_code(text: str) -> str:
 
 
 def render_figure(drawn: "Figure", caption: str, alt: str) -> str:
-    """Return a figure of matplotlib as a picture that lies in the page, and close it.
+    """Return a matplotlib figure as a picture inside the page, and close it.
 
     Parameters
     ----------

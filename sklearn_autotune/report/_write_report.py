@@ -1,4 +1,4 @@
-"""One HTML file that says what came out of a search or a comparison; nothing in it is loaded from elsewhere."""
+"""Write a search or a comparison to one HTML file that loads nothing."""
 
 import inspect
 import platform
@@ -39,7 +39,7 @@ VERSIONED_PACKAGES = (
     "pandas",
 )
 
-# Longer tables are cut: the best come first.
+# Longer tables are cut; the best rows come first.
 MAX_ROWS = 200
 
 MAX_CLASSES_LENGTH = 80  # of the names of the classes together
@@ -60,13 +60,13 @@ FIGURES: tuple[tuple[str, Any, str], ...] = (
     (
         "Folds",
         plotting.FoldScoresDisplay,
-        "The leading candidates fold by fold, and their differences to the winner. Where an interval reaches 0, the "
-        "folds cannot tell the two apart.",
+        "The leading candidates on each fold, and their differences to the winner. If an interval includes 0, the "
+        "folds do not show which of the two is better.",
     ),
     (
         "Learning curves",
         plotting.LearningCurvesDisplay,
-        "Mean over the folds against what candidates had been given, and where they were stopped.",
+        "Mean over the folds against the resource that candidates were given, and where they were stopped.",
     ),
     ("Importance", plotting.ParameterImportanceDisplay, "How much each parameter matters for the score, by PED-ANOVA."),
     ("Parameters", plotting.SliceDisplay, "Complete candidates against one parameter at a time."),
@@ -74,9 +74,9 @@ FIGURES: tuple[tuple[str, Any, str], ...] = (
     (
         "Candidates",
         plotting.ParallelCoordinatesDisplay,
-        "Complete candidates as lines, the darker the better; the winner is heavy.",
+        "Complete candidates as lines: the better, the darker. The thick line is the winner.",
     ),
-    ("Time", plotting.TimeDisplay, "Where the seconds went."),
+    ("Time", plotting.TimeDisplay, "Seconds by how candidates ended, and by phase."),
 )
 
 
@@ -160,7 +160,7 @@ def _render_search(search: FittedSearch, code: str | None) -> Iterator[str]:
 
 
 def _make_overview(search: FittedSearch, trial_table: TrialTable) -> dict[str, str]:
-    """Return what a reader has to know before anything else: the metric, the score, and the size of the data."""
+    """Return what comes first: the metric, the score, and the size of the data."""
     metric = trial_table.described_metric
     overview = {"metric": f"{metric.label} ({metric.direction})"}
     score = getattr(search, "best_score_", None)
@@ -175,7 +175,7 @@ def _make_overview(search: FittedSearch, trial_table: TrialTable) -> dict[str, s
 
 
 def _describe_data(search: FittedSearch) -> dict[str, str]:
-    """Return the size of the data and of the folds, as far as the search tells."""
+    """Return the size of the data and of the folds, where the search has it."""
     n_folds, fold_sizes = getattr(search, "n_splits_", None), get_fold_sizes(search)
     n_columns, classes = getattr(search, "n_features_in_", None), getattr(search, "classes_", None)
     sizes = [] if fold_sizes is None else [f"{fold_sizes.sum(axis=1).max():,} rows"]
@@ -308,7 +308,7 @@ def _render_failures(trial_table: TrialTable) -> Iterator[str]:
 
 
 def _render_settings(search: FittedSearch) -> Iterator[str]:
-    """Show the parameters that somebody has set, and the others where they are asked for."""
+    """Show the parameters that are not the defaults, and the others on a click."""
     settings = {name: _format_setting(value) for name, value in search.get_params(deep=False).items()}
     defaults = {
         name: _format_setting(one.default)
@@ -363,7 +363,7 @@ def _render_methods(comparison: Comparison, metric: Metric, *, is_same: bool) ->
         (
             plotting.ComparisonDisplay.from_comparison,
             f"Held-out {metric.label} with intervals, and seconds of fitting. Methods with filled marks cannot be told "
-            "from the best.",
+            "apart from the best.",
         )
     ]
     if comparison.anytime:

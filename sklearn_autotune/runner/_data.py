@@ -267,8 +267,8 @@ def _read_task(target: "pd.Series", config: Config) -> tuple[TaskName, str | Non
     if task == "regression" and target.dtype.kind not in "iufb":
         example = target.iloc[0] if len(target) else ""
         raise ConfigError(
-            f"task: regression needs numbers, but the target {config.target!r} holds {target.dtype}, such as "
-            f"{example!r}; write task: classification, or another target"
+            f"task: regression needs numbers, but the target {config.target!r} holds {example!r}, of the type "
+            f"{target.dtype}; write task: classification, or another target"
         )
     if task == "classification" and target.nunique() < 2:
         found = f", {target.iloc[0]!r}" if len(target) else ""

@@ -14,6 +14,22 @@ __all__ = ["describe_problem"]
 
 MAX_LENGTH = 200  # of a value in a message
 
+# What a value has to be, by the type of pydantic's error.
+LIMITS = {
+    "bool_type": "true or false",
+    "dict_type": "a section with keys of its own",
+    "float_type": "a number",
+    "greater_than": "more than {}",
+    "greater_than_equal": "at least {}",
+    "int_type": "a whole number",
+    "less_than": "less than {}",
+    "less_than_equal": "at most {}",
+    "list_type": "a list",
+    "literal_error": "{}",
+    "model_type": "a section with keys of its own",
+    "string_type": "text",
+}
+
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 DURATION_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)[a-z]*\.?", re.IGNORECASE)
 NUMBER_PATTERN = re.compile(r"[-+]?\d+(\.\d+)?")
@@ -59,13 +75,23 @@ def describe_problem(
     elif key_path:
         value = _get_value(loaded, key_path)
         hint = _suggest_value(error, key_path, value, list_keys)
-        message = f"{message[0].lower()}{message[1:]}, got {_shorten(repr(value))}{hint}"
+        message = f"{_describe_limit(error, message)}, got {_shorten(repr(value))}{hint}"
     named = key_path
     if not key_path:  # a check of several keys names the first in its message
         named = tuple(message.partition(":")[0].split("."))
     line = f", line {lines[named]}" if named in lines else ""
     where = ".".join(str(part) for part in key_path)
     return f"{path}{line}: {where}: {message}" if where else f"{path}{line}: {message}"
+
+
+def _describe_limit(error: "ErrorDetails", message: str) -> str:
+    """Return what a value has to be; pydantic's own words if there are no plainer ones here."""
+    if error["type"] not in LIMITS:
+        return f"{message[0].lower()}{message[1:]}"
+    context = error.get("ctx", {})
+    limit = next((context[name] for name in ("ge", "gt", "le", "lt", "expected") if name in context), "")
+    text = f"{limit:g}" if isinstance(limit, float) else str(limit).replace("'", "")
+    return f"has to be {LIMITS[error['type']].format(text)}"
 
 
 def _suggest_value(
@@ -82,12 +108,13 @@ def _suggest_value(
     if kind in ("int_type", "float_type") and isinstance(value, str):
         return _suggest_number(str(key_path[-1]), value)
     if kind == "bool_type":
-        return f"; write {YES_AND_NO.get(str(value).lower(), 'true or false')}"
+        meant = YES_AND_NO.get(str(value).lower())
+        return "" if meant is None else f"; write {meant}"
     if kind == "string_type" and isinstance(value, int | float):
         return f'; write it in quotes: "{value}"'
     if kind == "list_type" and isinstance(value, str | int | float):
         return f"; write it in brackets: [{value}]"
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
+    if kind in ("model_type", "dict_type"):
         keys = list_keys(key_path)
         return f"; its keys stand below it, indented: {', '.join(keys)}" if keys else ""
     if kind == "less_than" and context["lt"] == 1 and isinstance(value, int | float) and 1 < value < 100:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import optuna
 from sklearn.base import BaseEstimator
-from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
@@ -21,6 +20,7 @@ from sklearn_autotune._compat.sklearn import Interval, NotebookViewMixin, StrOpt
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune._compat.urls import SecretUrl, has_secret
 from sklearn_autotune.evaluation._metric import Metric, describe_metric
+from sklearn_autotune.evaluation._scorer_names import check_scorer_names
 from sklearn_autotune.evaluation._status import Status, describe_counts
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.progress._search_progress import SearchProgress
@@ -48,7 +48,7 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
         "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, set, dict, None],
+        "scoring": [str, callable, list, tuple, set, dict, None],
         "n_jobs": [numbers.Integral, None],
         "executor": "no_validation",
         "cv": ["cv_object"],
@@ -170,6 +170,7 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
         start = clock.now()
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
+        check_scorer_names(getattr(self, "scoring", None))  # scikit-learn lists sixty names, and suggests none
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )

@@ -284,7 +284,7 @@ def choose_best(results: Results, records: Sequence[TrialRecord], refit: Refit, 
         if not complete[int(index)]:
             outcome = records[int(index)].outcome
             raise ValueError(
-                f"refit chose row {index} of cv_results_, a candidate that is {outcome.status}. Choose among those "
+                f"refit chose candidate {index}, which is {outcome.status}. Choose among the rows of cv_results_ "
                 "whose scores are numbers, for instance with np.nanargmax, and leave error_score at nan."
                 + (f" The candidate's error:\n{outcome.error}" if outcome.error else "")
             )

@@ -68,7 +68,8 @@ class ClaimRegistry:
             return False
         for claim in claims:
             logger.warning(
-                "Candidate %d was claimed by a process that has stopped sending heartbeats. This process claims it.",
+                "Trial %d in the study was claimed by a process that has stopped sending heartbeats. "
+                "This process claims it.",
                 number,
             )
             self._release_claim(get_trial_id(claim))

@@ -180,13 +180,13 @@ def get_source(trial: FrozenTrial) -> Source:
 
 
 def find_row(study: Study, number: int) -> int:
-    """Return the row of ``cv_results_`` that a trial of a search has: how many measured trials come before it."""
+    """Return the row of a trial in ``cv_results_``, which is the number of measured trials before it."""
     before = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     return sum(trial.number < number and is_measured(trial) for trial in before)
 
 
 def is_measured(trial: FrozenTrial) -> bool:
-    """Whether a trial of a study, stored or not, has been measured: complete, pruned or failed."""
+    """Whether a trial has been measured, so that it is complete, pruned or failed; its study may be in memory."""
     if OUTCOME_ATTRIBUTE not in trial.user_attrs:
         return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
     return get_status(trial) in MEASURED_STATUSES

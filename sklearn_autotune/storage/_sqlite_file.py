@@ -30,14 +30,14 @@ class SqliteFile(Database):
 
     @classmethod
     def check(cls, storage: object) -> None:
-        """Raise StudyStorageError if the folder of the file is missing: SQLite makes none."""
+        """Raise StudyStorageError if the folder of the file does not exist, because SQLite does not create it."""
         url = find_database_url(storage)
         path = None if url is None else find_sqlite_file(url)
         folder = os.path.dirname(os.path.abspath(path)) if path else ""
         if folder and not os.path.isdir(folder):
             raise StudyStorageError(
-                f"The storage {describe_storage(storage)!r} cannot be read: there is no folder {folder}. Make it, or "
-                "name another file."
+                f"The storage {describe_storage(storage)!r} cannot be read, because there is no folder {folder}. "
+                "Create it, or give the path of another file."
             )
 
     def lock(self, study_name: str) -> StudyLock | None:

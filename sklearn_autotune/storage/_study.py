@@ -162,7 +162,7 @@ def create_memory_study(
 
 
 def read_metric(study: optuna.Study) -> Metric:
-    """Return the metric that a study maximises; "score" if the study does not tell."""
+    """Return the metric that a study maximises; its name is "score" if the study does not store a name."""
     name = study.user_attrs.get(METRIC_ATTRIBUTE)
     if name is None and study.metric_names:
         name = study.metric_names[0]
@@ -197,7 +197,7 @@ def _open_storage(storage: object) -> tuple[StorageBackend, set[str]]:
         try:
             backend = chosen.open(storage)
             return backend, set(optuna.get_all_study_names(storage=backend.storage))
-        except ArgumentError:  # a URL that no second try makes right
+        except ArgumentError:  # an invalid URL, so trying again is useless
             raise
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             logger.info("The storage could not be opened, and is tried again: %s", redact_text(str(error)))
@@ -206,7 +206,7 @@ def _open_storage(storage: object) -> tuple[StorageBackend, set[str]]:
     return backend, set(optuna.get_all_study_names(storage=backend.storage))
 
 
-# Databases that Optuna is used with, for messages; SQLAlchemy knows more.
+# The databases that messages suggest; SQLAlchemy supports more.
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
 
 
@@ -220,7 +220,7 @@ def _convert_storage_errors(name: str) -> Iterator[None]:
     except NoSuchModuleError as error:
         scheme = name.partition("://")[0].partition("+")[0]
         raise StudyStorageError(
-            f"The storage {name!r} cannot be read. For a file, write sqlite:///FILE. No database is called {scheme!r}"
+            f"The storage {name!r} cannot be read. For a file, write sqlite:///FILE. There is no database {scheme!r}"
             f"{suggest_name(scheme, DATABASES)}"
         ) from error
     except ImportError as error:
@@ -262,7 +262,7 @@ def _write_attributes(study: optuna.Study, attributes: Mapping[str, Any]) -> Non
 
 
 def _write_metric_name(study: optuna.Study, name: str) -> None:
-    """Write the metric's name where it is missing or another: of several scores, another one may decide now."""
+    """Write the metric's name if it is missing or differs: a resumed search may be guided by another score."""
     if study.user_attrs.get(METRIC_ATTRIBUTE) != name:
         name_metric(study, name)
         study.set_user_attr(METRIC_ATTRIBUTE, name)

@@ -1,4 +1,4 @@
-"""What each library of boosters can do: the estimator chooses the file, and a new library needs no other change."""
+"""The estimator's class chooses its library, and a new library needs no other change."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Time limits go by one clock, which only goes forward, whoever sets the machine's time."""
+"""All time limits use one clock, which never goes backward, even if the machine's time is changed."""
 
 import re
 import time

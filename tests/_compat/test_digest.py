@@ -1,4 +1,4 @@
-"""Digests are equal for equal values, however they lie in memory, and differ for others."""
+"""Digests are equal for equal values with any memory layout, and differ for different values."""
 
 import functools
 import os

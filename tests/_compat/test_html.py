@@ -1,4 +1,4 @@
-"""Pieces of HTML: whatever comes from outside is text, and a view of a notebook loads nothing."""
+"""Pieces of HTML: values from outside are escaped, and a notebook's view loads nothing."""
 
 import numpy as np
 import pytest

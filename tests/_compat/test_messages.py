@@ -1,4 +1,4 @@
-"""Text for messages: how much of a traceback is kept, and which line is shown."""
+"""Texts of messages: how tracebacks are shortened, and which line is shown."""
 
 import traceback
 

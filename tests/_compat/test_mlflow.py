@@ -1,4 +1,4 @@
-"""MLflow: the signature of a model accepts the tables that the model does."""
+"""MLflow: the signature of a model accepts the same tables as the model."""
 
 import json
 import logging

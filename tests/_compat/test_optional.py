@@ -1,4 +1,4 @@
-"""Optional packages: what is said where one is missing, and which versions are there."""
+"""Optional packages: the error if one is missing, and the versions of those that are installed."""
 
 import re
 import tomllib

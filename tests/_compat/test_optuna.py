@@ -1,4 +1,4 @@
-"""Optuna's private attributes are where they are looked for, and Optuna can be made to log less."""
+"""Optuna's private attributes exist where this package reads them, and Optuna can be made quiet."""
 
 import optuna
 import pytest

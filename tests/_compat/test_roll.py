@@ -1,4 +1,4 @@
-"""A roll is imported by the names of its members, in their order."""
+"""A list of objects is imported by their names, in the given order."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""URLs: paths get into them and out again, and secrets do not get out."""
+"""URLs: any path can be written into one and read again, and secrets are removed."""
 
 import copy
 import os

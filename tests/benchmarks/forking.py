@@ -1,7 +1,7 @@
-"""Modules run as programs, each in a process of its own, forked from one that has imported the packages they need.
+"""Runs modules as programs, each in a process that is forked from one that has already imported the usual packages.
 
-Importing scikit-learn, Optuna and the searches that benchmarks compare with takes longer than most benchmarks with few
-rows. ``python -m tests.benchmarks.forking`` reads a call from each line of its input and prints its exit code.
+Importing scikit-learn, Optuna and the compared packages takes longer than most benchmarks with few rows. ``python -m
+tests.benchmarks.forking`` reads a call from each line of its input and prints its exit code.
 """
 
 import json

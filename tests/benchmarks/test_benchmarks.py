@@ -1,4 +1,4 @@
-"""What the benchmarks count and compare with, where a mistake would make a table wrong."""
+"""The counts and references of the benchmarks, because a mistake in them would make a table wrong."""
 
 import math
 

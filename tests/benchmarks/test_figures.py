@@ -1,4 +1,4 @@
-"""The figures of the benchmark pages: drawn from the tables beside them, legible, and shown on their pages."""
+"""The figures of the benchmark pages: they are drawn from the CSV files, can be read, and are shown on the pages."""
 
 import re
 from itertools import pairwise

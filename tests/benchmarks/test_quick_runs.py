@@ -1,4 +1,4 @@
-"""Every benchmark runs: with few rows and candidates, on the roads that it measures."""
+"""Every benchmark runs with few rows and candidates, through the code that it measures."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Boosters race by the best score on each fold's curve, and refined candidates do not race."""
+"""Boosters race with the best score on each fold's curve, and refined candidates are not stopped."""
 
 import optuna
 

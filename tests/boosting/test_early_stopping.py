@@ -1,4 +1,4 @@
-"""Boosters of several libraries that stop early: rounds found, rounds used, and fits that are cut short."""
+"""Boosters of several libraries with early stopping: the rounds found, the rounds used, and fits with a time limit."""
 
 import pickle
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""One fold's booster: where it is scored, when it ends, what counts, and what is left of it."""
+"""The booster of one fold: where it is scored, when its training ends, and what remains of it."""
 
 from itertools import pairwise
 

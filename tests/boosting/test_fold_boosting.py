@@ -1,4 +1,4 @@
-"""Boosters grown fold by fold: how they are scored, and what they hold."""
+"""Candidates that are boosted fold by fold: how they are scored, and how much memory they hold."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Learning-rate refinement: the best candidates again, at lower learning rates."""
+"""Refining the learning rate: the best candidates are measured again with lower learning rates."""
 
 import numpy as np
 import optuna

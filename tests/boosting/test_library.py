@@ -1,4 +1,4 @@
-"""What a boosting library has to give: XGBoost gives it all, and a library of one's own needs no other member."""
+"""What an estimator needs from a boosting library: XGBoost provides it, and a user's library needs no other member."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Constructors with parameters by name: what scikit-learn reads of them, and what is refused in whose name."""
+"""Constructors with named parameters: scikit-learn reads their names, and errors name the constructed class."""
 
 import inspect
 

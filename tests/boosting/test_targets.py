@@ -1,4 +1,4 @@
-"""How tuned boosters read the target, and give it back: labels of any kind, classes in their order, plain numbers."""
+"""How tuned boosters read the target and predict it: any labels, the order of classes, plain numbers."""
 
 import numpy as np
 import pytest

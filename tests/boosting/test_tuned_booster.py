@@ -1,4 +1,4 @@
-"""What a tuned booster of another library takes: one library object, one constructor, and one class a target."""
+"""A tuned booster of another library needs one library object, one constructor, and one class per kind of target."""
 
 import lightgbm
 import numpy as np
@@ -186,7 +186,9 @@ def test_another_library_refines_its_learning_rate_and_keeps_what_is_set():
 def test_the_space_of_another_library_is_checked_against_its_own_parameters():
     X, y = load_diabetes(return_X_y=True)
 
-    with pytest.raises(ValueError, match=r"max_depht.*LGBMRegressor does not have.*colsample_bytree, learning_rate"):
+    with pytest.raises(
+        ValueError, match=r"max_depht.*LGBMRegressor has no such parameters.*colsample_bytree, learning_rate"
+    ):
         TunedLGBMRegressor(space={"max_depht": [1, 2]}).fit(X, y)
     with pytest.raises(ValueError, match="n_estimators cannot be in the space"):
         TunedLGBMRegressor(space={"n_estimators": [1, 2]}).fit(X, y)

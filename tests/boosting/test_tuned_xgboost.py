@@ -1,4 +1,4 @@
-"""TunedXGBClassifier and TunedXGBRegressor: what is found is what XGBoost gives, on any table that people have."""
+"""TunedXGBClassifier and TunedXGBRegressor: their results are those of XGBoost, on tables of any kind."""
 
 import pickle
 import time

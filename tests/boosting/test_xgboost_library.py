@@ -1,4 +1,4 @@
-"""XGBoost as a library that is tuned: boosters trained round by round are those that ``fit`` gives."""
+"""XGBoost as a library to tune: boosters trained round by round are equal to those of ``fit``."""
 
 from concurrent.futures import ThreadPoolExecutor
 

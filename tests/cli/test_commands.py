@@ -24,7 +24,7 @@ def test_verify_says_what_differs(copied, table, tmp_path, capsys):
     command = ["verify", str(copied), "--base", str(tmp_path), "--trust"]
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert "can be made again" in said
+    assert "All recorded values were reproduced" in said
     assert re.search(r"same     holdout score: recorded log loss 0\.\d+, found log loss 0\.\d+\n", said)
 
     table.assign(size=table["size"] + 1).to_parquet(tmp_path / "data.parquet")
@@ -81,7 +81,7 @@ def test_what_is_written_does_not_follow_links(finished, table, tmp_path, capsys
     assert victim.read_text() == "dear reader"
     assert len(pd.read_csv(tmp_path / "out.csv")) == len(table)
     assert not (tmp_path / "nothing").exists()
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_init_schema_and_json(tmp_path, write, capsys):
@@ -97,7 +97,7 @@ def test_init_schema_and_json(tmp_path, write, capsys):
     out, err = capsys.readouterr()
     said = json.loads(out)
     assert os.listdir(tmp_path / "runs") == [os.path.basename(said["folder"])]
-    assert "2 of 2 trials (100 %), best" in err
+    assert "2 of 2 candidates (100 %), best log loss 0." in err
 
 
 def test_a_run_prints_its_metric_with_the_sign_that_people_know(write, capsys):
@@ -143,7 +143,7 @@ def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
         _, error = process.communicate(timeout=60)
 
     assert process.returncode == _commands.EXIT_INTERRUPTED == 130
-    assert "The same command goes on" in error
+    assert "Run the same command to continue" in error
     assert not (tmp_path / "runs").exists()
 
     path = write(text.format(2) + NO_REPORT)

@@ -1,4 +1,4 @@
-"""The demo runs for real, with few candidates, and its table adds up."""
+"""The demo runs with few candidates, and the numbers in its table are consistent."""
 
 import subprocess
 import sys

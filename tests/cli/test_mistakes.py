@@ -46,10 +46,10 @@ MISTAKES = {
     "a word for a number": (
         change("cv: 2", "cv: five"),
         RUN,
-        "cv: input should be a valid integer, got 'five'",
+        "cv: has to be a whole number, got 'five'",
     ),
     "a number in quotes": (change("cv: 2", "cv: '5'"), RUN, "got '5'; write it without quotes"),
-    "a negative number": (change("n_trials: 2", "n_trials: -2"), RUN, "greater than or equal to 1, got -2"),
+    "a negative number": (change("n_trials: 2", "n_trials: -2"), RUN, "has to be at least 1, got -2"),
     "a time limit in minutes": (BASE + "timeout: 10m", RUN, "got '10m'; write seconds: 600"),
     "all processors": (BASE + "n_jobs: all", RUN, "got 'all'; write -1 for all processors"),
     "a share in per cent": (BASE + "holdout: {share: 20}", RUN, "got 20; for 20 % write 0.2"),
@@ -110,7 +110,7 @@ MISTAKES = {
         ("predict", "{run}", "{}/data.csv", "--trust", "--output", "{}"),
         "is a folder; name a file in it",
     ),
-    "an example that is there": (None, ("init", "{}/data.csv"), "is there already; nothing was written"),
+    "an example that is there": (None, ("init", "{}/data.csv"), "already exists; nothing was written"),
     "an example nowhere": (None, ("init", "{}/gone/new.yaml"), "there is no folder"),
 }
 
@@ -118,7 +118,7 @@ MISTAKES = {
 MISUNDERSTOOD = {
     "no command": ((), "the following arguments are required: command"),
     "a misspelt command": (("runn", "config.yaml"), "there is no command 'runn': did you mean run?"),
-    "a file without a command": (("config.yaml",), "to search as this file says, put 'run' before it"),
+    "a file without a command": (("config.yaml",), "to search as this file describes, write 'run' before it"),
     "help": (("help",), "there is no command 'help'; write --help"),
     "a misspelt option": (("run", "config.yaml", "--ouput", "a"), "no option --ouput: did you mean --output?"),
     "a key as an option": (
@@ -129,8 +129,8 @@ MISUNDERSTOOD = {
     "one argument too many": (("run", "config.yaml", "more"), "'more' is one argument too many"),
     "one argument too few": (("predict", "run"), "the following arguments are required: data"),
     "a share in per cent": (("predict", "run", "a.csv", "--max-drift", "20"), "for 20 % write 0.2"),
-    "a word for a share": (("predict", "run", "a.csv", "--max-drift", "some"), "'some' is no number from 0 to 1"),
-    "a word for a number": (("demo", "--n-trials", "many"), "'many' is no whole number"),
+    "a word for a share": (("predict", "run", "a.csv", "--max-drift", "some"), "'some' is not a number from 0 to 1"),
+    "a word for a number": (("demo", "--n-trials", "many"), "'many' is not a whole number"),
 }
 
 

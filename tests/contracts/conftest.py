@@ -1,4 +1,4 @@
-"""Of scikit-learn's tests that go through all its meta-estimators, only those of the searches concern us."""
+"""Of scikit-learn's tests for all its meta-estimators, only those for searches are run."""
 
 
 def pytest_collection_modifyitems(config, items):

@@ -1,6 +1,6 @@
-"""Searches drawn at random: an estimator, a grid, scores, folds, a container of the table, a storage.
+"""Randomly drawn searches: an estimator, a grid, scores, folds, a type of table, a storage.
 
-What one of them has to give is what ``GridSearchCV`` gives on the same folds, or a clear error.
+Each must give the same results as ``GridSearchCV`` on the same folds, or a clear error.
 """
 
 import tempfile

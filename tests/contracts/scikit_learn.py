@@ -1,7 +1,7 @@
-"""Load scikit-learn's own test modules with OptunaSearchCV in the place of its searches.
+"""Load scikit-learn's own test modules with OptunaSearchCV instead of its searches.
 
-The installed scikit-learn brings its tests along. They are loaded with two subclasses of ours that change nothing but
-the name of the class. So the contract follows whatever version is installed.
+The tests are part of the installed scikit-learn, so they always belong to its version. They are loaded with two
+subclasses of OptunaSearchCV that only have the names of scikit-learn's classes.
 """
 
 import ast

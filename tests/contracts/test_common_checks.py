@@ -1,4 +1,4 @@
-"""check_estimator holds for every sensible wrapping."""
+"""scikit-learn's check_estimator passes for all usual combinations of a search and an estimator."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Raw tables are read alike by all estimators that take them: what they hold, what is missing, what is refused."""
+"""All estimators for raw tables read them in the same way: the kinds of columns, missing values, and errors."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The migration tables are complete: every argument of theirs has a line, every name of ours is a parameter."""
+"""The migration tables are complete: each argument of the other class has a line, and each name of ours exists."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""A candidate in parts: split, joined again, and pruned as if it had not been split."""
+"""A candidate that is split into parts and joined again is pruned in the same way as one that was not split."""
 
 import itertools
 import pickle

@@ -1,6 +1,6 @@
-"""An estimator that is given its iterations little by little is, at each rung, the one that is fitted afresh.
+"""At each rung, an estimator whose fit is continued is equal to one that is fitted from the beginning.
 
-Exactness is the promise: predictions are compared to the last bit, for every class and setting that is continued.
+Predictions are compared exactly, for every class and setting whose fit is continued.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""The score and the folds of a search whose user names none."""
+"""The scorer and the folds of a search whose user gives none."""
 
 import numpy as np
 import pytest

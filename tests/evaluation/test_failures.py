@@ -1,4 +1,4 @@
-"""What a failed fold is: whatever raises, and whatever is no finite real number, in any evaluation."""
+"""When a fold has failed: if something raises, or if the score is not a finite real number, in all evaluations."""
 
 from decimal import Decimal
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Stored predictions as estimators: scikit-learn's scorers give what its metrics give."""
+"""Estimators with stored predictions: scikit-learn's scorers give the values of its metrics."""
 
 import numpy as np
 import pytest

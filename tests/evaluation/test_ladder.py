@@ -1,4 +1,4 @@
-"""Which rungs there are, from the least to the most."""
+"""The amounts of the rungs, from the smallest to the largest."""
 
 import math
 

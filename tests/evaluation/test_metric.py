@@ -1,4 +1,4 @@
-"""What scores are called, and the sign that they are shown with."""
+"""The names of scores, and the sign with which their values are shown."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Where an estimator counts its resource, and how much of it there is without rungs."""
+"""Which parameter sets the amount of a resource, and its amount without rungs."""
 
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier

@@ -1,4 +1,4 @@
-"""Rungs: the amount at each rung, which scores count in the end, and what is left when a candidate is stopped."""
+"""Rungs: the amount at each rung, which scores count at the end, and what remains of a stopped candidate."""
 
 import pickle
 import time

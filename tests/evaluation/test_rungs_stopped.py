@@ -1,4 +1,4 @@
-"""Rungs end early: what is left of a candidate that is stopped, has no time left, or fails."""
+"""Rungs that end early: what remains of a candidate that is stopped, runs out of time, or fails."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A status is the text that stands in tables and in stored studies."""
+"""A status is the text in tables and stored studies."""
 
 import json
 import pickle
@@ -24,8 +24,8 @@ def test_counts_are_in_words_and_leave_out_duplicates():
     statuses = ["failed", "complete", "pruned", "duplicate", "timeout", "cancelled", "complete"]
 
     assert describe_counts(statuses) == (
-        "6 candidates: 2 complete, 1 stopped early, 1 failed, 1 unfinished when the time was up, 1 cancelled"
+        "6 candidates: 2 complete, 1 pruned (stopped early), 1 failed, 1 unfinished when the time was up, 1 cancelled"
     )
     assert describe_counts(["complete"]) == "1 candidate, complete"
-    assert describe_counts(["pruned", "pruned", "duplicate"]) == "2 candidates, all stopped early"
+    assert describe_counts(["pruned", "pruned", "duplicate"]) == "2 candidates, all pruned (stopped early)"
     assert describe_counts(["duplicate"]) == "0 candidates"

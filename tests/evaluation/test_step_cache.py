@@ -1,4 +1,4 @@
-"""The first steps of pipelines are computed once per fold, but for those that cannot be shared."""
+"""The first steps of pipelines are computed once per fold, except those that cannot be shared."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""No score shows that the first steps of pipelines are computed once per fold."""
+"""The scores do not change if the first steps of pipelines are computed once per fold."""
 
 from functools import cache
 

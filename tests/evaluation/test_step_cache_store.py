@@ -1,4 +1,4 @@
-"""What is kept of the first steps of pipelines: in how much memory, where it runs, and what a scorer sees."""
+"""How the step cache stores results: its memory limit, other processes and threads, and what a scorer can change."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""Which executor a request gets, and what a new variety has to bring along."""
+"""Which executor serves a request, and what a new kind of executor needs."""
 
 import joblib
 import numpy as np

@@ -1,4 +1,4 @@
-"""The executor on a Dask cluster, whose workers are threads of this process here; tests.faults has real ones."""
+"""The executor on a Dask cluster whose workers are threads of this process; tests.faults uses worker processes."""
 
 import distributed
 import joblib

@@ -1,4 +1,4 @@
-"""In this process candidates are measured one after another, in the order in which they came."""
+"""The executor in this process measures candidates one after another, in the order of submission."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Worker processes that are kept for the next search: when they are used again, what they let go of, when they end."""
+"""Worker processes that are kept for the next search: when they are used, what they delete, and when they end."""
 
 import os
 import signal

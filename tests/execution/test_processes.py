@@ -1,4 +1,4 @@
-"""Worker processes and threads: what a death costs, what is left behind, and what a worker is given."""
+"""Worker processes: the cost of one that dies, what remains at the end, and what a worker receives."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""Slots: who is measured where and when, and what a death, a limit or an exception costs."""
+"""Slots: where and when each candidate is measured, and the effect of a dead worker, a limit or an exception."""
 
 from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Threads measure candidates as this process does, with scikit-learn's settings, and cannot keep limits."""
+"""Threads measure candidates as this process does, with scikit-learn's settings, but cannot enforce limits."""
 
 import threading
 

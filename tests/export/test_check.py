@@ -1,4 +1,4 @@
-"""A script can be proved: it is fitted on the same rows, and has to predict the same."""
+"""A script can be checked: its model is fitted on the same rows, and must predict the same values."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_an_estimator_without_a_seed_is_named():
 
 
 def test_other_rows_than_those_of_fit_are_a_difference():
-    with pytest.raises(ValueError, match="check has other rows than fit had"):
+    with pytest.raises(ValueError, match="check has other rows than fit"):
         export_code(search(), check=(X[:90], Y[:90]))
 
 
@@ -107,5 +107,5 @@ def test_what_predicts_nothing_cannot_be_compared():
 def test_a_script_of_another_model_is_refused():
     code = "from sklearn.dummy import DummyClassifier\ndef fit(X, y):\n    return DummyClassifier().fit(X, y)"
 
-    with pytest.raises(ValueError, match=r"another one than this OptunaSearchCV: predict differs in 100 of 150 rows"):
+    with pytest.raises(ValueError, match=r"differs from this OptunaSearchCV: predict differs in 100 of 150 rows"):
         check_script(code, search(), X, Y, [])

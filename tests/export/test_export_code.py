@@ -213,3 +213,11 @@ def test_the_script_is_a_program_that_reads_and_writes_csv_files(mixed, tmp_path
     subprocess.run(command, cwd=tmp_path, check=True)
 
     assert pd.read_csv(tmp_path / "out.csv")["good"].tolist() == tuned.predict(table).tolist()
+
+
+def test_the_script_says_which_score_the_search_found_with_its_own_sign():
+    search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": [0.1, 1]}, scoring="neg_log_loss", cv=3)
+    search.fit(*load_iris(return_X_y=True))
+
+    found = f"{-search.best_score_:.6g} (lower is better)"
+    assert f"On the 3 folds of the search it has log loss {found}." in export_code(search)

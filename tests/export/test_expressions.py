@@ -1,4 +1,4 @@
-"""Values as Python code: what is written gives an equal value, and what cannot be written is named."""
+"""Values as Python code: the code gives an equal value, and an error names a value that cannot be written."""
 
 import operator
 import re

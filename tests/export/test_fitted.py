@@ -1,4 +1,4 @@
-"""Fitted estimators as code: the script fits the same model, or it is refused with the reason."""
+"""Fitted estimators as code: the script fits the same model, or an error gives the reason."""
 
 from functools import cache
 

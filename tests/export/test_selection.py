@@ -1,4 +1,4 @@
-"""A selector's blend as a script: fitted on the same folds, or refused."""
+"""A selector's ensemble as a script: it is fitted on the same folds, or an error says why not."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Expressions are laid out in lines, and a definition of the package is copied with all that it uses."""
+"""Expressions are laid out in lines, and a definition of the package is copied with everything that it uses."""
 
 from sklearn_autotune.export._expressions import ExpressionWriter
 from sklearn_autotune.export._source import SourceCollector, render

@@ -1,4 +1,4 @@
-"""The call that makes a value again: found for what is made of public things, and tried before it is used."""
+"""The call that creates a value again uses public functions, and is tried before it is returned."""
 
 import operator
 from fractions import Fraction

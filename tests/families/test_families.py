@@ -1,4 +1,4 @@
-"""The catalogue: every space fits its estimator and its data, and "auto" finds known estimators wherever they are."""
+"""The catalogue of families: every space fits its estimator and data, and "auto" finds known estimators everywhere."""
 
 import subprocess
 import sys

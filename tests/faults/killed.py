@@ -1,9 +1,8 @@
-"""A program that searches, is killed again and again at random instants, and resumes; then says what came of it.
+"""A program whose searches are killed repeatedly at random times and resumed, and which reports the results.
 
 ``python -m tests.faults.killed FOLDER N_KILLS SEED`` writes JSON into the folder, for each kind of search. Each attempt
-is a process of its own, forked so that it need not import everything again, and is killed, told to end or interrupted,
-in turn, wherever it is at that moment. A search that survives to its end is followed by a new one until all kills have
-been dealt.
+is a separate process, which is forked so that it need not import everything again. The attempts are ended in turn by
+SIGKILL, SIGTERM and SIGINT. When a search reaches its end, a new one starts, until the number of kills is reached.
 """
 
 import json

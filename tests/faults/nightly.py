@@ -1,4 +1,4 @@
-"""What takes long and differs little from what else runs: all of it runs when ``SKLEARN_AUTOTUNE_NIGHTLY`` is set."""
+"""Slow tests that are similar to others: all of them run if ``SKLEARN_AUTOTUNE_NIGHTLY`` is set."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Database servers of one's own, for a test: begun in a folder, on a free port, and stopped again."""
+"""Database servers for tests: started in a folder on a free port, and stopped at the end."""
 
 import contextlib
 import os

@@ -1,6 +1,6 @@
-"""A program that searches a shared study and says what it measured: ``python -m tests.faults.sharing STORAGE LOG N``.
+"""A program that searches a shared study and logs what it measures: ``python -m tests.faults.sharing STORAGE LOG N``.
 
-It begins once N processes are there: on a busy machine one could else be through before the other has begun.
+It waits until N processes have started. Otherwise, on a busy machine, one could finish before another starts.
 """
 
 import json

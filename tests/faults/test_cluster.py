@@ -1,4 +1,4 @@
-"""A Dask cluster of separate worker processes: same results, and a death or a hang costs one candidate."""
+"""A Dask cluster of worker processes gives the same results, and a worker that dies or hangs costs one candidate."""
 
 import os
 import pickle

@@ -1,6 +1,6 @@
-"""Searches that are killed at any instant and resumed end as if nothing had happened.
+"""Searches that are killed at any time and resumed have the same results as undisturbed ones.
 
-A few kills in every run; ``SKLEARN_AUTOTUNE_NIGHTLY=1`` deals 60 to each kind of search.
+A normal run has a few kills; with ``SKLEARN_AUTOTUNE_NIGHTLY=1``, each kind of search is killed 60 times.
 """
 
 import json

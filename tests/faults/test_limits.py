@@ -1,4 +1,4 @@
-"""Candidates that hang or take too much memory: ended in a process of their own, one job or two."""
+"""Candidates that hang or use too much memory are ended in their own process, with one job or several."""
 
 import os
 

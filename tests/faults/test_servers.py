@@ -1,4 +1,4 @@
-"""Studies in real servers of PostgreSQL and MySQL, begun for these tests."""
+"""Studies on real servers of PostgreSQL and MySQL, which these tests start."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Several processes at one study: they do together what one would have done, and no candidate twice."""
+"""Several processes search one study: together they do what one would have done, and measure no candidate twice."""
 
 import json
 import os

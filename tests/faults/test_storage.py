@@ -1,4 +1,4 @@
-"""Storages that are locked, full, torn, corrupt or in use: what is said, what is kept, and what is left alone."""
+"""Storages that are locked, full, incomplete, corrupt or in use: the message, the results kept, and the file."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""The table of faults names tests that exist."""
+"""The table of faults in the documentation names tests that exist."""
 
 import re
 from pathlib import Path

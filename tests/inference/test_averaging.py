@@ -1,4 +1,4 @@
-"""The mean of fitted models: of which classes, scaled how, and that it is not fitted again."""
+"""The mean of fitted models: its classes, its temperature, and that it is not fitted again."""
 
 import pickle
 import warnings

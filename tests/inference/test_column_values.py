@@ -1,4 +1,4 @@
-"""Single columns: read alike whatever library and type carry them, split into exact parts, or refused by name."""
+"""Single columns are read in the same way from any library and type, split into exact parts, or refused by name."""
 
 import datetime
 import decimal

@@ -1,4 +1,4 @@
-"""The small estimators of exported scripts: tables become numbers, and any labels may be learnt."""
+"""The small estimators of exported scripts: they convert tables to numbers, and accept any labels."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What loading a kept model costs: no Optuna, and few modules of ours."""
+"""Loading a model without its search imports no Optuna, and few modules of this package."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The final estimator of a stack: the weighted mean of both layers, from the columns that scikit-learn hands it."""
+"""The final estimator of a stacking ensemble: the weighted mean of both layers."""
 
 import numpy as np
 from sklearn.linear_model import LinearRegression, LogisticRegression

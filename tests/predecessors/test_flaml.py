@@ -1,4 +1,4 @@
-"""Bugs of FLAML, as far as they can be had by a search, each of which this package must not have."""
+"""Bugs of FLAML that a search could have, and that this package must not have."""
 
 import numpy as np
 import optuna

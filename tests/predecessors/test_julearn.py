@@ -1,4 +1,4 @@
-"""A bug that julearn met in the search it wraps, which this package must not have."""
+"""A bug that julearn found in the search that it wraps, and that this package must not have."""
 
 import numpy as np
 from scipy.stats import uniform

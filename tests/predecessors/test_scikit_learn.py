@@ -1,4 +1,4 @@
-"""Costs of scikit-learn 1.9's own searches that this package must not have."""
+"""Slow cases of scikit-learn 1.9's own searches that this package must not have."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""TrialProgress: right in a terminal, in a log file and in a copy, and never in the way of the search."""
+"""TrialProgress is correct in a terminal, in a log file and in a copy, and never disturbs the search."""
 
 import copy
 import io

@@ -1,4 +1,4 @@
-"""When users expect every candidate's score, and how stored candidates end under a rule."""
+"""When users expect every candidate's score, and the outcome of stored candidates under a rule."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Which pruning rule a search gets, and that a new rule is one class and its name in RULES."""
+"""Which pruning rule a search has, and that a new rule is one class and its name in RULES."""
 
 import pickle
 import subprocess

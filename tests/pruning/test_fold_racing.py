@@ -1,4 +1,4 @@
-"""Folds race: who is stopped when, how often the winner is among them, and that nothing else changes."""
+"""Fold racing: which candidates are stopped when, how often the winner is, and that nothing else changes."""
 
 import pickle
 from itertools import product

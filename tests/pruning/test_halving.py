@@ -1,4 +1,4 @@
-"""Successive halving, and searches whose candidates climb rungs."""
+"""Successive halving, and searches whose candidates are measured rung by rung."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""Optuna's pruners decide by the trials that had been told when the candidate was asked."""
+"""Optuna's pruners decide from the trials that had been told when the candidate was proposed."""
 
 from dataclasses import replace
 

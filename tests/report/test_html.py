@@ -1,4 +1,4 @@
-"""Pieces of a page: whatever comes from outside is text, and nothing is loaded from an address."""
+"""Pieces of a page: values from outside are escaped, and nothing is loaded from the network."""
 
 import base64
 import re
@@ -39,3 +39,15 @@ def test_a_figure_lies_in_the_page_and_is_closed():
     assert 'width="288" height="192" alt="a &lt;line&gt;"' in html
     assert "what &quot;it&quot; shows" in html
     assert not plt.fignum_exists(figure.number)
+
+
+def test_a_page_has_styles_for_dark_themes_narrow_screens_and_print():
+    page = render_page("A title", [])
+
+    for rule in (
+        "prefers-color-scheme: dark",
+        "max-width: 40rem",
+        "@media print",
+        "h1, h2, h3, summary { break-after:",
+    ):
+        assert rule in page

@@ -214,9 +214,9 @@ REFUSED = {
     "folds": ("compare: {cv: 90}", "compare.cv: 90 outer folds with cv: 2 in each cannot be: cv: 90 folds, but"),
     "unknown": ("compare: {method: [grid]}", "line 8: compare.method: unknown key: did you mean methods?"),
     "no method": ("compare: {methods: []}", "line 8: compare.methods"),
-    "wrong method": ("compare: {methods: [tpe]}", "line 8: compare.methods.0: input should be 'optuna'"),
+    "wrong method": ("compare: {methods: [tpe]}", "line 8: compare.methods.0: has to be optuna"),
     "scoring": ("scoring: r2", "line 8: the key 'scoring' is there twice"),
-    "one fold": ("compare: {cv: 1}", "line 8: compare.cv: input should be greater than or equal to 2"),
+    "one fold": ("compare: {cv: 1}", "line 8: compare.cv: has to be at least 2"),
 }
 
 
@@ -262,7 +262,7 @@ def test_progress_is_lines_in_a_log_and_json_is_for_machines(write, capsys):
     said = json.loads(out)
     assert os.listdir(path.parent / "runs") == [os.path.basename(said["folder"])]
     assert sorted(said["summary"]["method"]) == ["dummy", "optuna", "untuned"]
-    assert err.splitlines()[0].startswith("1 of 6 fits: optuna, fold 1: 0.")
+    assert err.splitlines()[0].startswith("1 of 6 fits: optuna, fold 1: roc_auc 0.")
     assert len(err.splitlines()) == 6
 
     assert main(["compare", str(path), "--quiet", "--output", str(path.parent / "quiet")]) == 0

@@ -1,4 +1,4 @@
-"""The table of a run: which rows are held out, and what its columns make impossible."""
+"""The table of a run: which rows are held out, and which errors its columns cause."""
 
 import os
 

@@ -126,7 +126,7 @@ REFUSED = {
     "password": ("postgresql://me:secret@127.0.0.1:9/x", "tracking.uri: postgresql://…@127.0.0.1:9/x: no answer from"),
     "scheme": ("sqllite:///mlflow.db", "tracking.uri: sqllite:///mlflow.db: cannot be read: "),
     "key": ("x\n  experimnt: y", "line 9: tracking.experimnt: unknown key: did you mean experiment?"),
-    "tags": ("x\n  tags: [a]", "line 9: tracking.tags: input should be a valid dictionary"),
+    "tags": ("x\n  tags: [a]", "line 9: tracking.tags: has to be a section"),
 }
 
 

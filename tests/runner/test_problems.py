@@ -10,20 +10,19 @@ from sklearn_autotune.runner._yaml import ADVICE
 GOOD = "data: a.csv\ntarget: kind\nmodel_type: logistic\n"
 
 PROBLEMS = {
-    "n_trials: '7'": "line 4: n_trials: input should be a valid integer, got '7'; write it without quotes",
-    "timeout: 1.5 h": "line 4: timeout: input should be a valid number, got '1.5 h'; write seconds: 5400",
+    "n_trials: '7'": "line 4: n_trials: has to be a whole number, got '7'; write it without quotes",
+    "timeout: 1.5 h": "line 4: timeout: has to be a number, got '1.5 h'; write seconds: 5400",
     "timeout: 90 sec": "got '90 sec'; write seconds: 90",
-    "timeout: soon": "line 4: timeout: input should be a valid number, got 'soon'",
-    "resume: 'off'": "line 4: resume: input should be a valid boolean, got 'off'; write false",
-    "resume: maybe": "got 'maybe'; write true or false",
-    "study_name: 3": 'line 4: study_name: input should be a valid string, got 3; write it in quotes: "3"',
-    "drop: id": "line 4: drop: input should be a valid list, got 'id'; write it in brackets: [id]",
+    "timeout: soon": "line 4: timeout: has to be a number, got 'soon'",
+    "resume: 'off'": "line 4: resume: has to be true or false, got 'off'; write false",
+    "resume: maybe": "has to be true or false, got 'maybe'",
+    "study_name: 3": 'line 4: study_name: has to be text, got 3; write it in quotes: "3"',
+    "drop: id": "line 4: drop: has to be a list, got 'id'; write it in brackets: [id]",
     "holdout: time": "got 'time'; its keys stand below it, indented: rule, share, column",
-    "holdout: {rule: grouped}": "line 4: holdout.rule: input should be 'auto', 'random', 'stratified', 'group', 'time' "
-    "or 'none', got 'grouped': did you mean group?",
+    "holdout: {rule: grouped}": "group, time or none, got 'grouped': did you mean group?",
     "holdout: {share: 25}": "got 25; for 25 % write 0.25",
-    "holdout: {share: 250}": "input should be less than 1, got 250",
-    "space: C": "line 4: space: input should be a valid dictionary, got 'C'",
+    "holdout: {share: 250}": "has to be less than 1, got 250",
+    "space: C": "line 4: space: has to be a section with keys of its own, got 'C'",
     "output: {modle: skops}": "line 4: output.modle: unknown key: did you mean model?",
     "comparison: {}": "line 4: comparison: unknown key: did you mean compare?",
 }

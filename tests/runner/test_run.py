@@ -1,4 +1,4 @@
-"""Runs write whole folders or none, can be had again, verified, and predicted with."""
+"""Runs write complete folders or none, can be repeated and verified, and predict."""
 
 import os
 import shutil

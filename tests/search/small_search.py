@@ -1,4 +1,4 @@
-"""A search that takes next to nothing, for tests of what a search is as an estimator."""
+"""A search that takes almost no time, for tests of a search as an estimator."""
 
 from sklearn.neighbors import KNeighborsClassifier
 

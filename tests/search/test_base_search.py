@@ -1,4 +1,4 @@
-"""What all searches are as estimators: they pickle and clone, and a second fit drops what the first one set."""
+"""All searches can be pickled and cloned, and a second fit removes the attributes of the first one."""
 
 import copy
 import pickle

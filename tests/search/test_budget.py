@@ -1,4 +1,4 @@
-"""A budget leaves time for the final fit; a stopping rule goes by what has been told."""
+"""A budget leaves time for the final fit; a stopping rule uses only trials that have been told."""
 
 import pytest
 

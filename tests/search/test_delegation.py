@@ -1,4 +1,4 @@
-"""What a search delegates to its best estimator: methods, attributes, tags, and how it looks."""
+"""What a search delegates to its best estimator: methods, attributes, tags and its representation."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""A search runs until its budget is spent; if it is interrupted before, what there is can be had."""
+"""A search runs until its budget is used; if it is interrupted, the results so far are kept."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""A search is a scikit-learn estimator: it stores, clones, pickles, nests and delegates as those do."""
+"""A search is a scikit-learn estimator: it stores, clones, pickles, nests and delegates like one."""
 
 import joblib
 import numpy as np

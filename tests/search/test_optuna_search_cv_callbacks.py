@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks on a search see what they see on scikit-learn's own, in any process, and may stop it."""
+"""scikit-learn's callbacks work on a search as on scikit-learn's own, in any process, and may stop it."""
 
 import os
 import threading

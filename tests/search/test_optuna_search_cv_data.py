@@ -1,4 +1,4 @@
-"""What X may be: sparse, text, data frames, lists; and what comes out of a search over pipelines for them."""
+"""Kinds of X: sparse matrices, texts, data frames and lists; and the results of searches over pipelines for them."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""Candidates that fail, searches that are stopped: what is recorded, warned of, raised and left."""
+"""Failed candidates and stopped searches: what is recorded, warned about, raised and kept."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Optuna's own parts in a search: samplers, pruners, callbacks, the study, and candidates that are asked for."""
+"""Optuna's objects in a search: samplers, pruners, callbacks, the study, and enqueued candidates."""
 
 import os
 import threading

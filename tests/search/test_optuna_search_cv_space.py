@@ -1,4 +1,4 @@
-"""What may be searched, as seen from outside: choices of any objects, swapped steps, and nothing measured twice."""
+"""What can be searched: choices of any objects, swapped steps; and no candidate is measured twice."""
 
 import numpy as np
 import optuna

@@ -1,4 +1,4 @@
-"""Stopping before the budget is spent: patience and a target score, by what was told and never by the clock."""
+"""Stopping before the budget is used: patience and a target score depend on told trials, never on time."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Whatever steers a search, it ends the same whether or not it was interrupted, resumed, and given more trials."""
+"""A search ends in the same way whether or not it was interrupted, resumed, or given more trials."""
 
 import zlib
 from concurrent.futures import ThreadPoolExecutor

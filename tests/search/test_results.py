@@ -1,4 +1,4 @@
-"""Finished trials become tables that are scikit-learn's own, and the best candidate is a complete one."""
+"""Finished trials become scikit-learn's table of results, and the best candidate is a complete one."""
 
 import copy
 

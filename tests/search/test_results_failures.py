@@ -1,4 +1,4 @@
-"""Tables with failures: which candidates may win, and what is said of those that failed."""
+"""Tables with failures: which candidates may win, and what messages say about those that failed."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Weights, groups and other metadata go where they belong, with scikit-learn's routing and without."""
+"""Weights, groups and other metadata reach the right methods, with and without scikit-learn's routing."""
 
 import numpy as np
 import optuna
@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, compare
 from sklearn_autotune._compat.sklearn import get_scorers
 from sklearn_autotune.search._routing import resolve_scorer
 from tests.toys import CountingClassifier, WeightedClassifier, read_log, table
@@ -311,3 +311,27 @@ def test_weights_are_cut_for_sparse_rows_too(data, log):
     scores = dense.fit(X, y, sample_weight=weight).cv_results_["mean_test_score"].tolist()
 
     assert dense.fit(csr_array(X), y, sample_weight=weight).cv_results_["mean_test_score"].tolist() == scores
+
+
+# -- names of scorers --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scoring", ["log_loss", ["accuracy", "log_loss"], {"loss": "log_loss"}])
+def test_a_name_that_is_no_scorer_is_refused_with_the_nearest_one(data, scoring):
+    X, y = data
+    with pytest.raises(ValueError, match="'log_loss' is not known: did you mean neg_log_loss"):
+        OptunaSearchCV(CountingClassifier(), {"depth": [1]}, scoring=scoring, refit=False).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda X, y: AutoModelSelector(scoring="roc_auk").fit(X, y),
+        lambda X, y: TunedXGBClassifier(scoring="roc_auk").fit(X, y),
+        lambda X, y: compare({"tree": DecisionTreeClassifier()}, X, y, scoring="roc_auk"),
+    ],
+    ids=["AutoModelSelector", "TunedXGBClassifier", "compare"],
+)
+def test_all_that_take_a_scoring_refuse_a_misspelt_one_alike(data, use):
+    with pytest.raises(ValueError, match="'roc_auk' is not known: did you mean roc_auc"):
+        use(*data)

@@ -1,4 +1,4 @@
-"""What a search is told is a record that does not change, and of which little has to be given."""
+"""The specification of a search is a record that does not change, and most of its fields have defaults."""
 
 from dataclasses import FrozenInstanceError, fields
 

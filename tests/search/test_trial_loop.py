@@ -1,4 +1,4 @@
-"""Searches in programs of their own: killed, interrupted, and with estimators that cannot be imported."""
+"""Searches in separate programs: killed, interrupted, or with estimators that cannot be imported."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""A search that was interrupted and resumed ends like one that was not: candidates, scores, stops and all."""
+"""A search that was interrupted and resumed ends like one that was not, with equal candidates, scores and stops."""
 
 import numpy as np
 import optuna

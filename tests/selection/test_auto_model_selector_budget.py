@@ -1,4 +1,4 @@
-"""AutoModelSelector's budget: what there is no time for, what is ended, and how much of a table is looked at."""
+"""AutoModelSelector's time limit: what is skipped, what is ended, and how many rows are used."""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""How models are fitted on the folds, what costs a candidate, and what comes back of it."""
+"""How models are fitted on the folds, when a candidate fails, and what is returned."""
 
 import pickle
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What ensembles are scored on, which candidates are chosen, and what the leaderboard says of all of them."""
+"""How ensembles are scored, which candidates are chosen, and what the leaderboard shows."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Which models enter a blend with which weights, and what the blend is said to be worth."""
+"""Which models enter an ensemble with which weights, and the reported score of the ensemble."""
 
 import numpy as np
 import pytest

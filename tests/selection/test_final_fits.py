@@ -1,4 +1,4 @@
-"""What is fitted on all rows, what is left out without time, and the ensemble of scikit-learn that comes of it."""
+"""What is fitted on all rows, what is skipped if time is short, and the resulting scikit-learn ensemble."""
 
 from dataclasses import replace
 

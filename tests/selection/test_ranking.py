@@ -1,4 +1,4 @@
-"""Which candidates may enter the blend, and what is kept of the others."""
+"""Which candidates may enter the ensemble, and what is kept of the others."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""In which order AutoModelSelector tries models, and what it has time for."""
+"""The order in which AutoModelSelector tries models, and what it has time for."""
 
 import pytest
 

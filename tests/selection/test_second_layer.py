@@ -1,4 +1,4 @@
-"""The second layer of AutoModelSelector: what it learns from, what it is worth, and when there is none."""
+"""The second layer of AutoModelSelector: its features, its score, and when there is none."""
 
 import pickle
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""One searched parameter: what the user wrote is what is searched."""
+"""One searched parameter: the values that are searched are those that the user wrote."""
 
 from decimal import Decimal
 from itertools import product

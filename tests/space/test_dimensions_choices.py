@@ -1,4 +1,4 @@
-"""Lists are choices: given as they are, stored as labels, equal by value."""
+"""Lists are choices: the estimator receives the very objects, the study stores labels, and equal values are one."""
 
 import copy
 

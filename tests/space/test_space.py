@@ -1,4 +1,4 @@
-"""Spaces: what the user wrote is what is searched, walked through and checked."""
+"""Spaces: the candidates are those that the user described; they can be listed and checked."""
 
 import copy
 import re

@@ -1,4 +1,4 @@
-"""Spaces that are functions of a trial: any objects, found again, refused where they do not fit."""
+"""Spaces that are functions of a trial: they may choose any objects, and invalid ones are refused."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Which variety of storage the user gave, and what each promises."""
+"""Which kind of storage the user gave, and the methods of each kind."""
 
 from typing import ClassVar
 

@@ -64,7 +64,7 @@ def test_a_claim_without_a_sign_of_life_is_taken_over(make_executor, monkeypatch
     monkeypatch.setattr(_claims, "CLAIM_TIMEOUT_SECONDS", 0.0)
 
     assert alive.acquire(0)
-    assert "Candidate 0 was claimed by a process that has stopped sending heartbeats" in caplog.text
+    assert "Trial 0 in the study was claimed by a process that has stopped sending heartbeats" in caplog.text
 
 
 def test_a_candidate_that_another_process_claims_is_measured_once_that_has_let_it_go(make_executor):

@@ -1,4 +1,4 @@
-"""A journal may be searched by several processes, and is not appended to where that would damage it."""
+"""Several processes may search one journal; nothing is appended to an incomplete one, which would damage it."""
 
 import pytest
 from optuna.storages import InMemoryStorage, JournalStorage

@@ -1,4 +1,4 @@
-"""A lock keeps one study for one search, and goes with its process."""
+"""A lock allows only one search of a study, and ends with its process."""
 
 import os
 

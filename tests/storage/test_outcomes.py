@@ -1,4 +1,4 @@
-"""What is stored of a trial, and that it can be read again."""
+"""The stored form of a trial, and that it can be read again."""
 
 import json
 from dataclasses import replace

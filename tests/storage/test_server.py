@@ -31,8 +31,8 @@ def test_two_may_search_one_study():
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("postgres://me:pa55word@host/db", "No database is called 'postgres': did you mean postgresql?"),
-        ("foo://host/db", "No database is called 'foo'; known are sqlite, postgresql"),
+        ("postgres://me:pa55word@host/db", "There is no database 'postgres': did you mean postgresql?"),
+        ("foo://host/db", "There is no database 'foo'; known are sqlite, postgresql"),
         ("oracle+oracledb://host/db", "Install the driver of the database."),
     ],
 )

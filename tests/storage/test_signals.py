@@ -1,4 +1,4 @@
-"""SIGTERM ends a search as Ctrl-C does, and neither interrupts what has to be done to its end."""
+"""SIGTERM ends a search like Ctrl-C, and neither interrupts a write."""
 
 import signal
 import threading

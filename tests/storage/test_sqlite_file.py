@@ -1,4 +1,4 @@
-"""An SQLite file is searched by one process at a time, and waited for while another program writes it."""
+"""One process at a time may search an SQLite file, and waits while another program writes it."""
 
 import os
 
@@ -77,7 +77,7 @@ def test_files_are_accepted_and_servers_and_storages_in_memory_are_not(path):
 def test_a_file_in_a_folder_that_is_missing_is_refused_at_once(tmp_path):
     for storage in (tmp_path / "gone" / "study.db", f"sqlite:///{tmp_path}/gone/study.db"):
         with pytest.raises(
-            StudyStorageError, match=f"there is no folder {tmp_path / 'gone'}. Make it, or name another"
+            StudyStorageError, match=f"there is no folder {tmp_path / 'gone'}. Create it, or give the path of another"
         ):
             SqliteFile.check(storage)
     SqliteFile.check(tmp_path / "study.db")

@@ -1,4 +1,4 @@
-"""Studies: one seed, one sampler, one name; stored, resumed, refused and taken along."""
+"""Studies: the seed, the sampler and the name; storing, resuming, refusing and pickling them."""
 
 import logging
 import pickle

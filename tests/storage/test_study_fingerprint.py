@@ -1,4 +1,4 @@
-"""The fingerprint of a search, by which a stored study is known again."""
+"""The fingerprint of a search, which tells whether a stored study belongs to it."""
 
 import copy
 import pickle

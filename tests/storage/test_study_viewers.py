@@ -1,4 +1,4 @@
-"""What others draw from our study: Optuna's plotly figures, and optuna-dashboard from a stored one."""
+"""What other tools show of a study: Optuna's plotly figures, and optuna-dashboard for a stored one."""
 
 import json
 import threading
@@ -84,5 +84,6 @@ def test_optuna_dashboard_has_the_trials_of_a_stored_search(dashboard, stored):
     values = [trial["values"][0] for trial in study["trials"] if trial["state"] == "Complete"]
     assert max(values) == pytest.approx(search.best_score_)
     assert len(study["trials"]) == len(search.study_.trials)
+    assert study["objective_names"] == ["accuracy"]
     names = {parameter["name"] for parameter in study["union_search_space"]}
     assert names == {"C", "gamma", "kernel"}

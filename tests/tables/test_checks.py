@@ -1,4 +1,4 @@
-"""Targets and metadata: what is refused, in which words, and what is handed on."""
+"""Targets and metadata: what is refused with which message, and what is returned."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Distances between distributions: those of other distributions are found, and those of chance are not."""
+"""Distances between distributions: different distributions are found, and chance gives 0."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What becomes of numbers and categories for each kind of model, on training rows and on new ones."""
+"""How numbers and categories are prepared for each kind of model, on training rows and on new ones."""
 
 import numpy as np
 import pytest

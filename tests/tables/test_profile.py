@@ -1,4 +1,4 @@
-"""Profiles of training tables: what they hold, how new tables are brought to them, and what counts as drift."""
+"""Profiles of training tables: their content, how new tables are aligned to them, and what counts as drift."""
 
 import datetime
 import json

@@ -1,8 +1,8 @@
-"""What each library of boosters and forests can do: one file a library, chosen by the estimator.
+"""What each library of boosters and forests can do, one file for each library; the estimator's class chooses the file.
 
-Each library is imported only when one of its estimators is used. To add a library, write a file with an object that has
-the members of `Library`, or, if its boosters stop early on rows that they are given, of `BoosterLibrary`, and add the
-object to ``LIBRARIES`` or ``BOOSTER_LIBRARIES``.
+A library is imported only when one of its estimators is used. To add a library, write a file with an object that has
+the members of `Library`, and add the object to ``LIBRARIES``. If its boosters can stop early on evaluation rows, the
+object needs the members of `BoosterLibrary`, and belongs in ``BOOSTER_LIBRARIES``.
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ __all__ = [
     "start_exact_continued_fit",
 ]
 
-# One line a library.
+# One line for each library.
 BOOSTER_LIBRARIES: tuple[BoosterLibrary, ...] = import_roll(
     __name__,
     "_xgboost.XGBOOST",
@@ -46,7 +46,7 @@ BOOSTER_LIBRARIES: tuple[BoosterLibrary, ...] = import_roll(
 )
 LIBRARIES: tuple[Library, ...] = (*import_roll(__name__, "_scikit_learn.SCIKIT_LEARN"), *BOOSTER_LIBRARIES)
 
-# What estimators call their number of rounds; then also what they take in its place.
+# The names of the parameter for the number of rounds; then the same with aliases.
 ROUNDS_PARAMS = tuple(dict.fromkeys(name for library in LIBRARIES for name in library.rounds_params))
 ROUNDS_PARAMS_WITH_ALIASES = tuple(
     dict.fromkeys((*ROUNDS_PARAMS, *(name for library in LIBRARIES for name in library.rounds_aliases)))
@@ -54,7 +54,9 @@ ROUNDS_PARAMS_WITH_ALIASES = tuple(
 
 
 def find_library(model: Any) -> BoosterLibrary | None:
-    """Find the library whose early stopping a model, or a class that it is derived from, has; None if there is none.
+    """Find the library that implements the early stopping of a model; None if there is none.
+
+    The model may be of a class that is derived from one of the library's classes.
 
     Examples
     --------
@@ -68,41 +70,41 @@ def find_library(model: Any) -> BoosterLibrary | None:
 
 
 def get_library(model: Any) -> BoosterLibrary:
-    """Get the library whose early stopping a model has.
+    """Return the library that implements the early stopping of a model.
 
     Raises
     ------
     TypeError
-        If its early stopping is not known.
+        If the model does not belong to a known library.
     """
     library = find_library(model)
     if library is None:
         names = ", ".join(known.package for known in BOOSTER_LIBRARIES)
         raise TypeError(
-            f"A family with rounds has to make a model of {names}, whose early stopping is known here; "
-            f"this one makes a {type(model).__name__}. Leave out rounds."
+            f"A family with rounds must make a model of {names}, because early stopping is known for these only, but "
+            f"this family makes a {type(model).__name__}. Leave out rounds."
         )
     return library
 
 
 def declare_categories(model: Any, columns: np.ndarray, n_columns: int) -> dict[str, Any]:
-    """Tell a model which columns hold categories, if it can be told.
+    """Tell a model which columns hold categories, if it has a parameter for this.
 
-    A model of another package is told too if it takes categories in the way of one of the libraries.
+    This also works for a model of another package if it has the same parameter as one of the libraries.
 
     Parameters
     ----------
     model : estimator
         Its parameters may be set.
     columns : ndarray of int
-        Indices of the columns that hold categories.
+        The indices of the columns that hold categories.
     n_columns : int
-        Number of all columns.
+        The number of all columns.
 
     Returns
     -------
     fit_params : dict of str to object
-        Arguments that ``fit`` of the model needs.
+        The arguments that the model's ``fit`` needs for this.
     """
     if not len(columns):
         return {}
@@ -111,19 +113,19 @@ def declare_categories(model: Any, columns: np.ndarray, n_columns: int) -> dict[
 
 
 def start_exact_continued_fit(fit: PartFit, max_rounds: int) -> ContinuedPartFit | None:
-    """Start a fit that can be continued with more rounds, and gives the same model as one fit; None if there is none.
+    """Start a fit that can be continued with more rounds; None if this would not give the same model as one fit.
 
     Parameters
     ----------
     fit : PartFit
     max_rounds : int
-        The largest number of rounds that will be requested.
+        The maximum number of rounds that will be requested.
     """
     started = (library.start_continued_fit(fit, max_rounds) for library in LIBRARIES)
     return next((continued for continued in started if continued is not None), None)
 
 
 def find_default_rounds(model: Any, param: str) -> int | None:
-    """Find the number of rounds that a model fits where its parameter is None; None if that is not known."""
+    """Find the number of rounds that a model fits if its parameter is None; None if this is not known."""
     defaults = (library.find_default_rounds(model, param) for library in LIBRARIES)
     return next((rounds for rounds in defaults if rounds is not None), None)

@@ -1,4 +1,4 @@
-"""What a library of estimators that add rounds is asked for, and the arguments of a fit that may be continued."""
+"""The methods that every library of estimators with rounds has, and the arguments of a fit that may be continued."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class PartFit:
     Attributes
     ----------
     estimator : estimator
-        The part of a candidate that is trained on, such as the last step of a Pipeline.
+        The part of a candidate whose training is continued, such as the last step of a Pipeline.
     rounds_param : str
-        The parameter that counts its rounds.
+        The name of its parameter for the number of rounds.
     args : tuple
         X, or X and y.
     fit_params : mapping of str to object
@@ -35,7 +35,7 @@ class ContinuedPartFit(Protocol):
     """An estimator that is trained with more and more rounds."""
 
     def continue_to(self, amount: int) -> Any:
-        """Return the estimator trained with this number of rounds, which is more than before."""
+        """Return the estimator trained with this number of rounds, which must be more than in the last call."""
         ...
 
     def close(self) -> None:
@@ -44,16 +44,17 @@ class ContinuedPartFit(Protocol):
 
 
 class Library(Protocol):
-    """What differs between libraries of estimators that add rounds.
+    """What differs between libraries of estimators that are trained in rounds.
 
     Attributes
     ----------
     package : str
         The top-level package of its estimators.
     rounds_params : tuple of str
-        What its estimators call their number of rounds; of a booster, the first name is the one that is set.
+        The names of its estimators' parameter for the number of rounds. For a booster, the first name is used to set
+        it.
     rounds_aliases : tuple of str
-        Other names that their constructors take for it.
+        Other names that their constructors accept for this parameter.
     """
 
     package: str
@@ -61,25 +62,26 @@ class Library(Protocol):
     rounds_aliases: tuple[str, ...]
 
     def find_default_rounds(self, model: Any, param: str) -> int | None:
-        """Return how many rounds a model of this library fits where the parameter is None; None if not known."""
+        """Return how many rounds a model of this library fits if the parameter is None; None if this is not known."""
         ...
 
     def start_continued_fit(self, fit: PartFit, max_rounds: int) -> ContinuedPartFit | None:
-        """Start a fit of this library that gives the same model as one fit, to the last bit; None if it would not."""
+        """Start a fit that can be continued; None if this would not give exactly the same model as one fit."""
         ...
 
     def declare_categories(self, model: Any, columns: np.ndarray, n_columns: int) -> dict[str, Any] | None:
-        """Set which columns hold categories, and return arguments of ``fit``; None if this is not the model's way."""
+        """Set which columns hold categories, and return arguments of ``fit``; None if the model cannot be told."""
         ...
 
 
 class BoosterLibrary(Library, Protocol):
-    """What differs between libraries of boosters that stop early on rows that they are given.
+    """What differs between libraries of boosters that can stop early on evaluation rows.
 
     Attributes
     ----------
     patience_param : str
-        The parameter that says how many rounds to wait for a better one; early stopping is off where it is None.
+        The name of the parameter for the number of rounds to wait for a better one. If it is None, early stopping is
+        off.
     """
 
     patience_param: str
@@ -101,31 +103,31 @@ class BoosterLibrary(Library, Protocol):
         ...
 
     def get_used_rounds(self, model: Any) -> int:
-        """Return the number of rounds that predictions are made with."""
+        """Return the number of rounds that are used for predictions."""
         ...
 
     def set_prediction_rounds(self, model: Any, n_rounds: int) -> None:
-        """Change the number of rounds that predictions are made with, by the model and by all copies of it.
+        """Change the number of rounds that the model, and every copy of it, uses for predictions.
 
-        Later rounds may be dropped.
+        Later rounds may be deleted.
         """
         ...
 
     def find_refit_params(self, model: Any) -> dict[str, Any] | None:
-        """Return the changed parameters with which a fit without evaluation rows gives a fitted model once more.
+        """Return the parameters to change so that a fit without evaluation rows gives the same fitted model again.
 
-        A parameter with the value None is to be left out. There are no changes, ``{}``, if the model's own parameters
-        give it; None if no parameters do.
+        A parameter with the value None is to be left out. The result is ``{}`` if no change is needed, and None if no
+        parameters give the same model.
         """
         ...
 
 
 def is_exact_class(estimator: Any, package: str, names: Collection[str]) -> bool:
-    """Whether the estimator's class is one of these, and not derived from one; the package need not be imported."""
+    """Whether the estimator's class is one of these, not a derived class; the package need not be imported."""
     kind = type(estimator)
     return kind.__module__.partition(".")[0] == package and kind.__name__ in names
 
 
 def has_repeatable_seed(params: Mapping[str, Any]) -> bool:
-    """Whether each fit draws the same random numbers. A RandomState would change with the first fit."""
+    """Whether each fit draws the same random numbers. With a RandomState it does not: the first fit changes it."""
     return params.get("random_state") is None or isinstance(params["random_state"], Integral)

@@ -24,15 +24,15 @@ class CatBoost:
     patience_param = "early_stopping_rounds"
 
     def find_default_rounds(self, model: Any, param: str) -> int | None:
-        """Return None: ``get_params`` leaves out what was not set."""
+        """Return None, because ``get_params`` omits parameters that were not set."""
         return None
 
     def start_continued_fit(self, fit: PartFit, max_rounds: int) -> ContinuedPartFit | None:
-        """Return None: no way to continue a fit is known to be exact."""
+        """Return None, because no exact way to continue a fit is known."""
         return None
 
     def declare_categories(self, model: Any, columns: np.ndarray, n_columns: int) -> dict[str, Any] | None:
-        """Return None: CatBoost is given one-hot columns."""
+        """Return None, because CatBoost receives one-hot columns."""
         return None
 
     def fit_until(
@@ -50,7 +50,7 @@ class CatBoost:
             def after_iteration(self, info: Any) -> bool:
                 return clock.now() <= end_time
 
-        # Rounds after the best one are kept: other folds may need them.
+        # Rounds after the best one are kept, because other folds may need them.
         model.fit(X, y, eval_set=eval_rows, use_best_model=False, callbacks=[StopAtEndTime()], **fit_params)
 
     def get_best_rounds(self, model: Any) -> int:
@@ -58,15 +58,15 @@ class CatBoost:
         return int(model.best_iteration_) + 1
 
     def get_used_rounds(self, model: Any) -> int:
-        """Return the number of rounds that predictions are made with."""
+        """Return the number of rounds that are used for predictions."""
         return int(model.tree_count_)
 
     def set_prediction_rounds(self, model: Any, n_rounds: int) -> None:
-        """Change the number of rounds that predictions are made with."""
+        """Change the number of rounds that are used for predictions."""
         model.shrink(ntree_end=min(n_rounds, model.tree_count_))
 
     def find_refit_params(self, model: Any) -> dict[str, Any] | None:
-        """Return the number of rounds, if early stopping or shrinking reduced it, and defaults that depend on it."""
+        """Return the number of rounds if it was reduced, and the values of parameters that depend on it."""
         if not model.is_fitted():
             return {}
         used_params = model.get_all_params()

@@ -24,15 +24,15 @@ class LightGBM:
     patience_param = "early_stopping_round"
 
     def find_default_rounds(self, model: Any, param: str) -> int | None:
-        """Return None: the parameter is always a number."""
+        """Return None, because the parameter is always a number."""
         return None
 
     def start_continued_fit(self, fit: PartFit, max_rounds: int) -> ContinuedPartFit | None:
-        """Return None: no way to continue a fit is known to be exact."""
+        """Return None, because no exact way to continue a fit is known."""
         return None
 
     def declare_categories(self, model: Any, columns: np.ndarray, n_columns: int) -> dict[str, Any] | None:
-        """Return ``categorical_feature``, if the model's ``fit`` takes it."""
+        """Return ``categorical_feature`` if the model's ``fit`` has this argument."""
         if not has_fit_parameter(model, "categorical_feature"):
             return None
         return {"categorical_feature": columns.tolist()}
@@ -54,7 +54,7 @@ class LightGBM:
 
         class StopInTime:
             def __init__(self) -> None:
-                self.order = 30  # after the losses are recorded, as LightGBM's own early stopping
+                self.order = 30  # LightGBM's own early stopping has the same: after the losses are recorded
 
             def __call__(self, state: Any) -> None:
                 _name, _metric, value, is_higher_better = state.evaluation_result_list[0][:4]
@@ -62,7 +62,7 @@ class LightGBM:
                 if len(losses) - np.argmin(losses) > patience or clock.now() > end_time:
                     raise EarlyStopException(state.iteration, state.evaluation_result_list)
 
-        # LightGBM's own early stopping drops the rounds after the best one, which other folds may need.
+        # LightGBM's own early stopping deletes the rounds after the best one, but other folds may need them.
         model.set_params(**{self.patience_param: None})
         # LightGBM 4.7 has new parameters for the evaluation rows, and warns of the old one.
         has_eval_X = has_fit_parameter(model, "eval_X")
@@ -91,10 +91,10 @@ class LightGBM:
         booster.best_iteration = booster.current_iteration()
 
     def find_refit_params(self, model: Any) -> dict[str, Any] | None:
-        """Return the number of rounds, if predictions end at the best one."""
+        """Return the number of rounds if early stopping has reduced it."""
         if not model.__sklearn_is_fitted__() or not _has_stopped_early(model):
             return {}
-        # With dart a later round changes the weights of earlier trees.
+        # With dart, a later round changes the weights of earlier trees.
         has_independent_rounds = "dart" not in map(model.get_params().get, ("boosting_type", "boosting"))
         n_rounds = _find_rounds_for_trees(model)
         if n_rounds is None or not has_independent_rounds:
@@ -103,17 +103,17 @@ class LightGBM:
 
 
 def _has_stopped_early(model: Any) -> bool:
-    """Whether early stopping chose the rounds of a fitted model; a deep copy of its booster does not say so."""
+    """Whether early stopping chose the number of rounds of a fitted model, which a deep copy of it forgets."""
     params = model.get_params()
     asks_for_it = any(params.get(name) is not None for name in PATIENCE_ALIASES)
     return model.booster_.best_iteration > 0 or (asks_for_it and bool(model.evals_result_))
 
 
 def _find_rounds_for_trees(model: Any) -> int | None:
-    """Return after how many rounds of training a model had the trees that it predicts with; None if that is not known.
+    """Return after how many rounds a model had the trees that it uses for predictions; None if this is not known.
 
-    A round in which no split is found adds no tree, and another draw of columns may find one in the next round. Nothing
-    changes in such a round, so the losses on the evaluation rows show it. Trees after those may have been dropped.
+    A round without a split adds no tree, but the next round may find a split in other columns. A round without a tree
+    does not change the losses on the evaluation rows, so the losses show which rounds added one.
     """
     losses = [values for metrics in model.evals_result_.values() for values in metrics.values()]
     n_trees = model.booster_.current_iteration()

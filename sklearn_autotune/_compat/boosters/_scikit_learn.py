@@ -17,7 +17,7 @@ __all__ = [
     "cannot_draw_validation_rows",
 ]
 
-# The estimators whose warm start is exact, and the parameter that counts their rounds.
+# The estimators whose warm start is exact, and their parameter for the number of rounds.
 WARM_START_PARAMS = {
     "BaggingClassifier": "n_estimators",
     "BaggingRegressor": "n_estimators",
@@ -30,7 +30,7 @@ WARM_START_PARAMS = {
     "RandomForestClassifier": "n_estimators",
     "RandomForestRegressor": "n_estimators",
 }
-AUTO_STOPPING_ROWS = 10_000  # with more, early_stopping="auto" stops histogram gradient boosting early
+AUTO_STOPPING_ROWS = 10_000  # with more rows, early_stopping="auto" means True in histogram gradient boosting
 
 
 class WarmStartFit:
@@ -44,32 +44,32 @@ class WarmStartFit:
         """Return the estimator trained with this number of rounds."""
         fit = self.part_fit
         with warnings.catch_warnings():
-            # scikit-learn warns that class weights may change with the data; here the data stay the same.
+            # scikit-learn warns because class weights may change with the data. Here the data are the same.
             warnings.filterwarnings("ignore", "class_weight presets .* are not recommended for warm_start")
             fit.estimator.set_params(**{fit.rounds_param: amount}).fit(*fit.args, **fit.fit_params)
         return fit.estimator
 
     def close(self) -> None:
-        """Do nothing: there is no thread."""
+        """Do nothing, because there is no thread."""
 
 
 class ScikitLearn:
-    """What scikit-learn's estimators that add rounds can do."""
+    """What scikit-learn's estimators with rounds can do."""
 
     package = "sklearn"
     rounds_params: tuple[str, ...] = ("n_estimators", "max_iter")
     rounds_aliases: tuple[str, ...] = ()
 
     def find_default_rounds(self, model: Any, param: str) -> int | None:
-        """Return None: the parameter is always a number."""
+        """Return None, because the parameter is always a number."""
         return None
 
     def start_continued_fit(self, fit: PartFit, max_rounds: int) -> WarmStartFit | None:
-        """Start a warm start if it is known to give the same model as one fit."""
+        """Prepare a warm start if it is known to give the same model as one fit."""
         return WarmStartFit(fit) if _can_warm_start(fit) else None
 
     def declare_categories(self, model: Any, columns: np.ndarray, n_columns: int) -> dict[str, Any] | None:
-        """Set ``categorical_features``, if the model has it."""
+        """Set ``categorical_features`` if the model has this parameter."""
         if "categorical_features" not in model.get_params():
             return None
         model.set_params(categorical_features=columns)
@@ -77,10 +77,10 @@ class ScikitLearn:
 
 
 def cannot_draw_validation_rows(model: Any, class_codes: np.ndarray) -> bool:
-    """Whether histogram gradient boosting stops early, but its stratified draw of validation rows would fail.
+    """Whether histogram gradient boosting uses early stopping, but cannot draw its validation rows by class.
 
-    Each class needs two rows, and both parts need as many rows as there are classes. Its ``fit`` can be given the rows
-    instead, as ``X_val`` and ``y_val``.
+    To draw them, it needs two rows of each class, and in both parts at least as many rows as there are classes.
+    Validation rows can be passed to its ``fit`` instead, as ``X_val`` and ``y_val``.
     """
     ancestors = [kind for kind in type(model).__mro__ if kind.__module__.startswith("sklearn.")]
     if all(kind.__name__ != "HistGradientBoostingClassifier" for kind in ancestors):
@@ -96,7 +96,7 @@ def cannot_draw_validation_rows(model: Any, class_codes: np.ndarray) -> bool:
 
 
 def _stops_early(params: Mapping[str, Any], n_rows: int) -> bool:
-    """Whether a parameter ``early_stopping`` asks for it, with this number of rows."""
+    """Whether the parameter ``early_stopping`` switches early stopping on for this number of rows."""
     stops = params.get("early_stopping", False)
     return n_rows > AUTO_STOPPING_ROWS if stops == "auto" else bool(stops)
 
@@ -113,7 +113,9 @@ def _can_warm_start(fit: PartFit) -> bool:
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     if _stops_early(params, n_rows) or ("early_stopping" not in params and params.get("n_iter_no_change") is not None):
         return False
-    return not (name.startswith("Bagging") and params["oob_score"])  # refused with warm_start
+    return not (
+        name.startswith("Bagging") and params["oob_score"]
+    )  # scikit-learn refuses this together with warm_start
 
 
 SCIKIT_LEARN = ScikitLearn()

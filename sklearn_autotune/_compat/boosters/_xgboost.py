@@ -14,15 +14,15 @@ from sklearn_autotune._compat.boosters._base import PartFit, has_repeatable_seed
 
 __all__ = ["XGBOOST", "PausedBoosterFit", "XGBoost", "make_feature_types"]
 
-# The estimators that count boosting rounds; the forests count trees in one round.
+# The estimators with boosting rounds. XGBoost's random forests have only one round.
 BOOSTERS = ("XGBClassifier", "XGBRegressor", "XGBRanker")
 
 
 class PausedBoosterFit:
-    """One fit of XGBoost, in a thread of its own, that waits whenever a requested number of rounds is reached.
+    """One fit of XGBoost, in its own thread, that waits whenever a requested number of rounds is reached.
 
     The booster is then copied into a clone of the estimator. The thread makes the result exact: XGBoost draws its
-    samples from one generator per thread, which several boosters in one thread would share.
+    samples from one generator per thread, and several boosters in one thread would share it.
     """
 
     def __init__(self, fit: PartFit, max_rounds: int) -> None:
@@ -31,7 +31,7 @@ class PausedBoosterFit:
         self.max_rounds = max_rounds
         self.requests: SimpleQueue[int | None] = SimpleQueue()
         self.results: SimpleQueue[bytearray | BaseException] = SimpleQueue()
-        # A daemon thread does not keep Python from ending if a search is abandoned.
+        # A daemon thread, so that Python can exit even if a search is abandoned.
         self.thread = threading.Thread(target=self._fit, args=(get_config(),), daemon=True)
         self.thread.start()
 
@@ -51,10 +51,10 @@ class PausedBoosterFit:
         self.thread.join()
 
     def _fit(self, config: dict[str, Any]) -> None:
-        """Fit until the last round or until asked to stop; put an exception among the results if the fit fails."""
+        """Fit until the last round or until `close` is called; if the fit fails, put its exception into the results."""
         try:
             self._fit_with_pauses(config)
-            self.results.put(RuntimeError("XGBoost ended its training before the round that was asked for"))
+            self.results.put(RuntimeError("XGBoost ended its training before the requested round."))
         except BaseException as error:
             self.results.put(error)
 
@@ -75,7 +75,7 @@ class PausedBoosterFit:
 
         rounds = {self.part_fit.rounds_param: self.max_rounds}
         part = clone(self.template).set_params(**rounds, callbacks=[PauseAtRequests()])
-        with config_context(**config):  # settings are each thread's own
+        with config_context(**config):  # every thread has its own settings
             part.fit(*self.part_fit.args, **self.part_fit.fit_params)
 
 
@@ -88,7 +88,7 @@ class XGBoost:
     patience_param = "early_stopping_rounds"
 
     def find_default_rounds(self, model: Any, param: str) -> int | None:
-        """Return XGBoost's own number of rounds."""
+        """Return XGBoost's default number of rounds."""
         if param != "n_estimators" or not is_exact_class(model, "xgboost", BOOSTERS):
             return None
         return int(model.get_num_boosting_rounds())
@@ -98,7 +98,7 @@ class XGBoost:
         return PausedBoosterFit(fit, max_rounds) if _can_be_paused(fit) else None
 
     def declare_categories(self, model: Any, columns: np.ndarray, n_columns: int) -> dict[str, Any] | None:
-        """Set ``feature_types``, if the model has it."""
+        """Set ``feature_types`` if the model has this parameter."""
         if "feature_types" not in model.get_params():
             return None
         model.set_params(feature_types=make_feature_types(columns, n_columns))
@@ -118,7 +118,8 @@ class XGBoost:
 
         class StopAtEndTime(TrainingCallback):
             def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-                # A callback that ends training hides the round from XGBoost's early stopping, which has to see one.
+                # If a callback ends training in a round, XGBoost's early stopping does not see this round, but it
+                # needs at least one.
                 return epoch > 0 and clock.now() > end_time
 
         model.set_params(callbacks=[StopAtEndTime()])
@@ -130,19 +131,19 @@ class XGBoost:
         return int(model.best_iteration) + 1
 
     def get_used_rounds(self, model: Any) -> int:
-        """Return the number of rounds that predictions are made with."""
+        """Return the number of rounds that are used for predictions."""
         return self.get_best_rounds(model)
 
     def set_prediction_rounds(self, model: Any, n_rounds: int) -> None:
-        """Change the number of rounds that predictions are made with."""
+        """Change the number of rounds that are used for predictions."""
         booster = model.get_booster()
         booster.set_attr(best_iteration=str(min(n_rounds, booster.num_boosted_rounds()) - 1))
 
     def find_refit_params(self, model: Any) -> dict[str, Any] | None:
-        """Return the number of rounds, if training ended or predictions end at the best one."""
+        """Return the number of rounds if early stopping has chosen it."""
         if not model.__sklearn_is_fitted__() or model.get_booster().attr("best_iteration") is None:
             return {}
-        # With dart a later round changes the weights of earlier trees; a linear model always has all its rounds.
+        # With dart, a later round changes the weights of earlier trees. A linear model always uses all its rounds.
         has_independent_rounds = model.get_params().get("booster") in (None, "gbtree")
         changes = {"n_estimators": self.get_used_rounds(model), self.patience_param: None}
         return changes if has_independent_rounds else None

@@ -1,4 +1,4 @@
-"""What a library of boosters is asked for: every one gives all of it, and says exactly when a fit can be continued."""
+"""Every library of boosters has all members of its protocol, and tells exactly when a fit can be continued."""
 
 from dataclasses import FrozenInstanceError
 

@@ -1,4 +1,4 @@
-"""CatBoost: early stopping that keeps all rounds, and what it is not asked for. CatBoost need not be there."""
+"""CatBoost: early stopping keeps all rounds, and other features are not used. These tests need no CatBoost."""
 
 import numpy as np
 import pytest

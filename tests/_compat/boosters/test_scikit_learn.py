@@ -1,4 +1,4 @@
-"""scikit-learn's forests, bagging and boosting: which warm starts are exact, and where categories are told."""
+"""scikit-learn's forests, bagging and boosting: which warm starts are exact, and how categories are declared."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""XGBoost: early stopping that keeps all rounds, fits that pause, default rounds and categories."""
+"""XGBoost: early stopping that keeps all rounds, fits that can pause, default rounds and categories."""
 
 import threading
 
@@ -138,7 +138,7 @@ def test_asking_for_a_round_after_the_last_one_is_an_error_and_does_not_wait_for
     continued = start(make())
     continued.continue_to(12)
 
-    with pytest.raises(RuntimeError, match="ended its training before the round that was asked for"):
+    with pytest.raises(RuntimeError, match="ended its training before the requested round"):
         continued.continue_to(13)
     continued.close()
 
