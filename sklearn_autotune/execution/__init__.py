@@ -1,6 +1,6 @@
 """Where candidates are measured: in this process, in threads, in worker processes, on a Dask cluster.
 
-Worker processes import this room, so nothing in it imports Optuna.
+Worker processes import this folder, so no module in it imports Optuna.
 """
 
 from joblib.parallel import get_active_backend

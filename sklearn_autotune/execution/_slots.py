@@ -108,8 +108,8 @@ class SlotExecutor(Generic[SlotType]):
         a slot has died.
     n_slots : int
     n_folds, n_parts : int
-        The number of folds, and the number of parts into which a candidate is split. If candidates can be pruned, each
-        fold is a part.
+        The number of folds, and the number of parts into which a candidate is split. With fold racing, each fold is a
+        part.
     limits : TrialLimits
     """
 

@@ -181,7 +181,7 @@ def main():
 
 def _make_docstring(fitted: Any, writer: ExpressionWriter) -> str:
     name = type(fitted).__name__
-    lines = [f'"""What {name} found, as a script that needs no more than it imports.', ""]
+    lines = [f'"""The winner of {name}, as a script that needs only the packages that it imports.', ""]
     score = getattr(fitted, "best_score_", None) if is_search(fitted) else None
     if score is not None:
         metric = read_trial_table(fitted).described_metric
@@ -191,10 +191,10 @@ def _make_docstring(fitted: Any, writer: ExpressionWriter) -> str:
     package_names = {"scikit-learn": "scikit-learn"}
     package_names |= {package: name for package, name in LIBRARY_NAMES.items() if package in imported}
     packages = [f"{package_names[package]} {number}" for package, number in get_versions(package_names).items()]
-    lines.append(f"Made with {' and '.join(packages)}; other versions may predict a little differently.")
+    lines.append(f"Made with {' and '.join(packages)}. With other versions, predictions may differ slightly.")
     if writer.unseeded:
         names = ", ".join(dict.fromkeys(writer.unseeded))
-        lines.append(f"Without a random_state, which may matter or not: {names}.")
+        lines.append(f"These have no random_state, so predictions may differ between fits: {names}.")
     return "\n".join([*lines, '"""'])
 
 

@@ -67,7 +67,7 @@ def test_generators_and_fitted_models_are_refused():
 
 
 def test_a_search_that_has_nothing_to_write_is_refused():
-    with pytest.raises(ValueError, match="Fit it, with refit=True"):
+    with pytest.raises(ValueError, match="Fit it with refit=True"):
         export_code(OptunaSearchCV(SVC(), {"C": [1]}))
 
 

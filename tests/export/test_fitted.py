@@ -141,7 +141,7 @@ def test_a_search_that_was_fitted_once_on_all_rows_is_replaced_by_its_winner(wra
 def test_a_search_that_may_have_several_winners_is_refused(wrapper):
     fitted, _ = fit(wrapper, "optuna")
 
-    with pytest.raises(ValueError, match=r"perhaps several times or on other rows.*Store the fitted model"):
+    with pytest.raises(ValueError, match=r"may fit it several times or on other rows.*Store the fitted model"):
         export_code(fitted)
 
 
@@ -185,14 +185,14 @@ def make_fitted(kind):
 def test_a_model_that_was_fitted_before_is_refused(wrap, kind):
     fitted = wrap(make_fitted(kind)).fit(X[60:], Y[60:])
 
-    with pytest.raises(ValueError, match=r"cannot hold a fitted model\. Store the fitted model itself"):
+    with pytest.raises(ValueError, match=r"cannot contain a fitted model\. Store the fitted model itself"):
         export_code(fitted)
 
 
 def test_the_deployed_model_of_a_selector_holds_fitted_models_and_is_refused():
     selector = AutoModelSelector(families=["naive_bayes"], n_trials=1, cv=2, random_state=0).fit(X, Y)
 
-    with pytest.raises(ValueError, match="cannot hold a fitted model"):
+    with pytest.raises(ValueError, match="cannot contain a fitted model"):
         export_code(selector.deployed_model())
 
 
@@ -249,5 +249,5 @@ def test_rounds_that_change_earlier_ones_are_refused():
     booster = xgboost.XGBClassifier(n_estimators=30, early_stopping_rounds=3, booster="dart", n_jobs=1)
     booster.fit(X[:60], Y[:60], eval_set=[(X[60:], Y[60:])], verbose=False)
 
-    with pytest.raises(ValueError, match=r"has stopped early.*another model\. Store"):
+    with pytest.raises(ValueError, match=r"was fitted with early stopping.*another model\. Store"):
         export_code(booster)
