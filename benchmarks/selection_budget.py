@@ -43,7 +43,7 @@ def fit(name, timeout, seed):
     X, y = TABLES[name]()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
-    selector = AutoModelSelector(timeout=timeout, random_state=seed).fit(X, y)
+    selector = AutoModelSelector("classification", timeout=timeout, random_state=seed).fit(X, y)
     return {
         "table": name,
         "rows": len(y),

@@ -6,8 +6,10 @@ Nothing is said twice: the contents at the side are the lists of index.md, the r
 import ast
 import io
 import logging
+import os
 import re
 import shutil
+import sys
 import warnings
 from contextlib import chdir, contextmanager, redirect_stdout
 from pathlib import Path
@@ -19,6 +21,8 @@ from sphinx.addnodes import pending_xref
 from sphinx.transforms import SphinxTransform
 
 import sklearn_autotune
+
+os.environ.setdefault("MPLBACKEND", "Agg")  # for the figures of the blocks
 
 project = "sklearn_autotune"
 author = "the sklearn_autotune developers"
@@ -141,15 +145,21 @@ def add_output(text, name, pictures=DOCS / "output"):
         parts = [f"```python\n{block[1]}```"]
         if shown := printed.getvalue().rstrip():
             parts.append(f"```text\n{shown}\n```")
-        if hasattr(last, "figure_"):  # a display, of which a notebook shows the figure
-            last.figure_.savefig(f"figure-{len(seen) + 1}.png", dpi=80)
-            last = None
+        open_figures = take_open_figures()
+        figures = [last.figure_] if hasattr(last, "figure_") else open_figures
+        if figures or type(last).__module__.startswith("matplotlib"):
+            last = None  # a notebook shows the figure
         if hasattr(last, "_repr_html_"):
             parts.append(f"```{{raw}} html\n{last._repr_html_()}\n```")
         elif last is not None:
             parts.append(f"```text\n{last!r}\n```")
-        drawn = {path for path in Path().glob("*.png") if f"images/{path.name}" not in text} - seen
-        seen.update(drawn)
+        written = set(Path().glob("*.png")) - seen
+        for figure in () if written else figures:
+            path = Path(f"figure-{len(seen) + len(written) + 1}.png")
+            figure.savefig(path, dpi=80)
+            written.add(path)
+        seen.update(written)
+        drawn = {path for path in written if f"images/{path.name}" not in text}
         for path in sorted(drawn):
             copy = f"{name.replace('/', '-')}-{path.name}"
             pictures.mkdir(exist_ok=True)
@@ -159,6 +169,16 @@ def add_output(text, name, pictures=DOCS / "output"):
 
     with TemporaryDirectory() as folder, chdir(folder), sklearn.config_context(), unchanged_logging():
         return BLOCK.sub(run, text)
+
+
+def take_open_figures():
+    """Return the figures that pyplot holds open, and close them."""
+    if "matplotlib.pyplot" not in sys.modules:
+        return []
+    pyplot = sys.modules["matplotlib.pyplot"]
+    figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
+    pyplot.close("all")
+    return figures
 
 
 @contextmanager

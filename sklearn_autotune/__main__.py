@@ -82,7 +82,7 @@ def make_parser() -> CommandParser:
     run.add_argument("--quiet", action="store_true", help="print no progress and no summary")
 
     compare = commands.add_parser(
-        "compare", parents=[for_all], help="compare methods on outer folds, and write a folder"
+        "compare", parents=[for_all], help="compare search methods on outer folds, and write a folder"
     )
     compare.add_argument("config", help="the YAML file")
     compare.add_argument("--output", metavar="DIR", help="the folder (default: a new one in the file's output folder)")

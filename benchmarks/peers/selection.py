@@ -78,7 +78,7 @@ def xgboost(X, y, seed, seconds, folder):
 def ours(X, y, seed, seconds, folder, families="auto"):
     from sklearn_autotune import AutoModelSelector
 
-    model = AutoModelSelector(families=families, timeout=seconds, random_state=seed).fit(X, y)
+    model = AutoModelSelector("classification", families, timeout=seconds, random_state=seed).fit(X, y)
     return model.predict_proba, -model.best_score_
 
 

@@ -53,7 +53,7 @@ VIEW_STYLE = """
 & th { font-weight: 600; white-space: nowrap; }
 & th.number, & td.number { text-align: right; white-space: nowrap; }
 & td { white-space: nowrap; }
-& td.wide { min-width: 22rem; white-space: normal; overflow-wrap: anywhere; }
+& td.wide { min-width: 16rem; white-space: normal; overflow-wrap: anywhere; }
 & summary { cursor: pointer; }
 """.replace("&", "div.autotune-view.autotune-view")  # twice, to override JupyterLab's style of tables
 

@@ -34,7 +34,6 @@ from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
 from sklearn_autotune.evaluation._scorer_names import check_scorer_names
 from sklearn_autotune.progress import MethodProgress
-from sklearn_autotune.search._routing import check_scoring_names
 from sklearn_autotune.search._setup import check_positions
 from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.storage._study import draw_seed
@@ -139,7 +138,6 @@ def compare(
     for number, (train, test) in enumerate(folds):
         check_positions(Fold(number, train, test), X)
     scoring = DEFAULT_SCORING[kind] if scoring is None else scoring
-    check_scoring_names(scoring)
     task = OuterFoldTask(X, y, groups, _resolve_scorer(methods, scoring), seed, error_score, dict(params or {}))
     _check_params({**methods, **baseline_methods}, task)
     fits = [

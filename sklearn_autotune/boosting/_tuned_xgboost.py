@@ -118,7 +118,7 @@ _ATTRIBUTES = """Attributes
         For each row of ``cv_results_`` and each measured fold, the arrays ``n_estimators`` and ``score``, both of shape
         ``(n_points,)``. Empty for candidates that were measured before the search was resumed.
     trials_ : dict of str to ndarray
-        A table of all trials, for ``pandas.DataFrame(model.trials_)``.
+        A table of all trials. ``trials_.to_frame()`` is a pandas DataFrame, and ``print`` shows ten rows.
     study_ : optuna.Study
         The study in memory, for ``optuna.visualization``. If there is a ``storage``, it holds a copy of the trials.
     scorer_ : callable or dict of callable

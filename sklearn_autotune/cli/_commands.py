@@ -42,7 +42,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_CANNOT_START, EXIT_DRIFTED, EXIT_INTERRUPTED = 0, 1
 
 EXAMPLE = """\
 # A run of sklearn_autotune: python -m sklearn_autotune run {name}
-# Paths start at the folder of this file. '… schema' prints all keys as JSON Schema.
+# Paths are relative to the folder of this file. python -m sklearn_autotune schema prints all keys.
 
 version: 1
 
@@ -61,7 +61,7 @@ model_type: random_forest     # auto, xgboost, svm, logistic, hist_gradient_boos
 optimization_method: optuna   # grid, random, or automl with model_type: auto
 n_trials: 10
 # timeout: 600                # seconds for the whole search
-scoring: roc_auc              # a scorer of scikit-learn; higher is better
+scoring: roc_auc              # the name of a scorer of scikit-learn
 cv: 3
 seed: 0
 # n_jobs: -1                  # worker processes; the result is the same for any number
@@ -287,7 +287,7 @@ def _describe_drift(column: dict[str, Any]) -> str:
     words = {"outside": "outside the training range", "unseen": "not seen in training", "more_missing": "more missing"}
     parts = [f"{column[name]:.1%} {text}" for name, text in words.items() if column[name] > 0]
     if column["shift"] > 0:
-        parts.append(f"distributed otherwise (distance {column['shift']:.2f} of 1)")
+        parts.append(f"another distribution than in training (distance {column['shift']:.2f} of 1)")
     shown = f", for instance {', '.join(column['examples'])}" if column["examples"] else ""
     return f"{column['column']}: {' and '.join(parts)}{shown}"
 

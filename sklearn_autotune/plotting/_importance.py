@@ -9,7 +9,8 @@ import numpy as np
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import read_trial_table
 from sklearn_autotune.evaluation._metric import Metric
-from sklearn_autotune.plotting._ranking import compute_importances
+from sklearn_autotune.plotting._axes import read_axes
+from sklearn_autotune.plotting._ranking import compute_importances, measure_importances
 from sklearn_autotune.plotting._style import COLORS, make_axes, wrap_name
 from sklearn_autotune.space._space import BRANCH
 
@@ -71,12 +72,12 @@ class ParameterImportanceDisplay:
     def from_search(
         cls, search: FittedSearch, *, evaluator: "BaseImportanceEvaluator | None" = None, ax: "Axes | None" = None
     ) -> "ParameterImportanceDisplay":
-        """Plot a finished search of this package.
+        """Plot a finished search.
 
         Parameters
         ----------
         search : estimator
-            Fitted, with a ``study_``.
+            Fitted; of this package, or any with scikit-learn's ``cv_results_``.
         evaluator : optuna.importance.BaseImportanceEvaluator, default=None
             None is PED-ANOVA.
         ax : matplotlib Axes, default=None
@@ -89,24 +90,29 @@ class ParameterImportanceDisplay:
         Raises
         ------
         ValueError
-            If there is no study, or fewer than two complete candidates that differ.
+            If there are not two complete candidates that differ in parameters and score.
         """
         import optuna
 
-        study = getattr(search, "study_", None)
-        if not isinstance(study, optuna.Study):
-            raise ValueError(f"{type(search).__name__} has no study_: importances are computed from an Optuna study.")
-        complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-        if len({str(sorted(trial.params.items())) for trial in complete}) < 2:
+        trial_table = read_trial_table(search)
+        complete = trial_table.select_complete()
+        if len({str(sorted(one.items(), key=str)) for one in complete.params}) < 2:
             raise ValueError(
                 f"There are {len(complete)} complete candidates: importances need at least two that differ."
             )
+        metric_name, study = trial_table.described_metric.name, getattr(search, "study_", None)
+        if not isinstance(study, optuna.Study):
+            axes = read_axes(search, trial_table, None)
+            importances = measure_importances(axes, complete.score, evaluator)
+            if not importances:
+                raise ValueError("All complete candidates have the same score, so no parameter matters for it.")
+            return cls(importances=importances, metric=metric_name).plot(ax=ax)
         importances = compute_importances(study, evaluator)
-        fixed = {name for trial in complete for name, one in trial.distributions.items() if one.single()}
-        trial_table = read_trial_table(search)
+        trials = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+        fixed = {name for trial in trials for name, one in trial.distributions.items() if one.single()}
         names = {BRANCH: FAMILY} if FAMILY in trial_table.select_param_names() else {}
         varying = {names.get(name, name): one for name, one in importances.items() if name not in fixed}
-        return cls(importances=varying, metric=trial_table.described_metric.name).plot(ax=ax)
+        return cls(importances=varying, metric=metric_name).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> "ParameterImportanceDisplay":
         """Draw.

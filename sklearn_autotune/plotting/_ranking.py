@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from sklearn_autotune._compat.optuna import quiet_optuna
 from sklearn_autotune.plotting._axes import ParameterAxis
 
-__all__ = ["compute_importances", "rank_by_importance"]
+__all__ = ["compute_importances", "measure_importances", "rank_by_importance"]
 
 
 def rank_by_importance(axes: Sequence[ParameterAxis], score: np.ndarray) -> list[ParameterAxis]:
@@ -27,7 +27,7 @@ def rank_by_importance(axes: Sequence[ParameterAxis], score: np.ndarray) -> list
     -------
     axes : list of ParameterAxis
     """
-    importances = _measure_importances(axes, score)
+    importances = measure_importances(axes, score)
     return sorted(axes, key=lambda axis: -importances.get(axis.name, 0.0))
 
 
@@ -42,12 +42,19 @@ def compute_importances(
         return optuna.importance.get_param_importances(study, evaluator=evaluator)
 
 
-def _measure_importances(axes: Sequence[ParameterAxis], score: np.ndarray) -> dict[str, float]:
-    """Measure importances in a new study of these candidates, so that no search needs a study of its own."""
+def measure_importances(
+    axes: Sequence[ParameterAxis],
+    score: np.ndarray,
+    evaluator: optuna.importance.BaseImportanceEvaluator | None = None,
+) -> dict[str, float]:
+    """Return the importances of parameters in which candidates differ, for searches without a study as well.
+
+    They are measured in a new study of these candidates. There are none if no two scores differ.
+    """
     varying = {axis.name: axis for axis in axes if axis.varies}
     distributions = {name: _make_distribution(axis) for name, axis in varying.items()}
     known = np.flatnonzero(np.isfinite(score))
-    if len(varying) < 2 or len(np.unique(score[known])) < 2:
+    if not varying or len(np.unique(score[known])) < 2:
         return {}
     trials = []
     for index in known.tolist():
@@ -59,7 +66,7 @@ def _measure_importances(axes: Sequence[ParameterAxis], score: np.ndarray) -> di
         warnings.simplefilter("ignore")  # if too many scores are equal, all importances are, and the order is kept
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
         study.add_trials(trials)
-        return compute_importances(study)
+        return compute_importances(study, evaluator)
 
 
 def _make_distribution(axis: ParameterAxis) -> BaseDistribution:

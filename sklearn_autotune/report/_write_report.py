@@ -197,16 +197,20 @@ def _format_range(low: int, high: int) -> str:
 
 
 def _render_winner(search: FittedSearch, trial_table: TrialTable, code: str | None) -> Iterator[str]:
-    yield html.render_heading("The winner")
+    weights = getattr(search, "blend_weights_", None) or {}
+    yield html.render_heading("The blend" if weights else "The winner")
     if trial_table.best is None:
-        yield html.render_paragraphs(["None has been chosen."])
+        yield html.render_paragraphs(["No candidate was chosen."])
         return
+    name = f"candidate {trial_table.row[trial_table.best]}"
+    if weights:
+        yield html.render_paragraphs(["The weights of its models, by family and number:"])
+        yield html.render_terms({label: float(weight) for label, weight in weights.items()})
+        yield html.render_heading(f"The best single model, {name}", 3)
+    else:
+        yield html.render_paragraphs([f"It is {name}, a row of cv_results_, with these parameters:"])
     params = trial_table.params[trial_table.best]
     yield html.render_terms({name: format_value(value) for name, value in params.items()} or {"parameters": "none"})
-    weights = getattr(search, "blend_weights_", None)
-    if weights:
-        yield html.render_heading("The blend", 3)
-        yield html.render_terms({name: float(weight) for name, weight in weights.items()})
     yield from _render_code(search, code)
 
 

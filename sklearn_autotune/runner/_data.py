@@ -17,7 +17,7 @@ from sklearn_autotune.tables._target import TargetValues, TaskName, read_target_
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LabelledRows", "RunData", "fingerprint_table", "read_run_data", "read_table"]
+__all__ = ["LabelledRows", "RunData", "describe_task", "fingerprint_table", "read_run_data", "read_table"]
 
 OTHER_FORMATS = (".xlsx", ".xls", ".ods", ".json", ".jsonl", ".feather", ".arrow", ".orc", ".pkl", ".sqlite", ".db")
 OTHER_SEPARATORS = (";", "\t", "|")
@@ -57,6 +57,12 @@ class RunData:
     fingerprint: dict[str, Any]
     rule: str
     task_inferred_from: str | None = None
+
+
+def describe_task(run_data: RunData) -> str:
+    """Describe the task of a run for a message: with what it was inferred from, if that are numbers."""
+    since = "" if run_data.task_inferred_from is None else f", since {run_data.task_inferred_from}"
+    return f"a {run_data.task}{since}"
 
 
 def read_table(source: str, base: Path, target: str | None = None) -> Any:

@@ -214,23 +214,23 @@ def read_metadata(folder: Path, kind: str = "run") -> dict[str, Any]:
     try:
         metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunFolderError(f"{folder}: no {kind} folder: {_explain_no_folder(folder)}") from None
+        raise RunFolderError(f"{folder} is no {kind} folder: {_explain_no_folder(folder)}") from None
     except NotADirectoryError:
-        raise RunFolderError(f"{folder}: no {kind} folder: it is a file") from None
+        raise RunFolderError(f"{folder} is no {kind} folder: it is a file") from None
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{folder / METADATA}: cannot be read: {error}") from None
     found = metadata.get("kind", "run") if isinstance(metadata, dict) else None
     if found != kind:
-        what = f"this is the folder of a {found}" if found else f"{METADATA} is not of this package"
+        what = f"it is the folder of a {found}" if found else f"{METADATA} is not of this package"
         hint = ", and it holds no model; run makes one" if found == "comparison" else ""
-        raise RunFolderError(f"{folder}: no {kind} folder: {what}{hint}")
+        raise RunFolderError(f"{folder} is no {kind} folder: {what}{hint}")
     return metadata
 
 
 def _explain_no_folder(folder: Path) -> str:
     """Explain why there are no metadata: no folder of this name, or one that only contains run folders."""
     if not folder.exists():
-        return f"there is nothing of this name{explain_missing(folder, _is_own_folder)}"
+        return f"it does not exist{explain_missing(folder, _is_own_folder)}"
     inside = sorted(filter(_is_own_folder, folder.iterdir()), key=lambda path: path.stat().st_mtime)
     hint = f"; did you mean {inside[-1]}, the newest in it?" if inside else ""
     return f"there is no {METADATA} in it{hint}"
@@ -287,17 +287,19 @@ def load_model(folder: Path, metadata: Mapping[str, Any], *, trust: bool = False
             "loaded without running code."
         )
     if compute_sha256(path) != entry["sha256"]:
-        raise RunFolderError(f"{path}: not the file that was written: its SHA-256 is another than {METADATA} says")
+        raise RunFolderError(
+            f"{path}: this is not the file that the run wrote: its SHA-256 differs from the one in {METADATA}"
+        )
     if kind == "joblib":
         return joblib.load(path)
     skops = import_optional("skops.io", "A model in skops' format")
     try:
         found = skops.get_untrusted_types(file=path)
     except (zipfile.BadZipFile, ValueError, KeyError) as error:
-        raise RunFolderError(f"{path}: no skops file: {error}") from None
+        raise RunFolderError(f"{path} is no skops file: {error}") from None
     strange = [name for name in found if name not in TRUSTED_TYPES]
     if strange:
-        raise RunFolderError(f"{path}: holds types that are not trusted: {', '.join(strange)}")
+        raise RunFolderError(f"{path} holds types that are not trusted: {', '.join(strange)}")
     return skops.load(path, trusted=found)
 
 

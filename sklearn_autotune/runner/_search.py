@@ -21,7 +21,7 @@ from sklearn_autotune.families._xgboost import make_tuned_xgboost_space
 from sklearn_autotune.inference._column_encoder import ColumnEncoder
 from sklearn_autotune.inference._encoding import EncodingTransformer, LabelEncodingClassifier
 from sklearn_autotune.runner._config import Config, ConfigError, make_raw_space
-from sklearn_autotune.runner._data import RunData
+from sklearn_autotune.runner._data import RunData, describe_task
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
 from sklearn_autotune.tables._preparation import make_preparation
@@ -47,7 +47,9 @@ def make_run_splitter(config: Config, run_data: RunData) -> Any:
     if is_classification:
         rarest = int(np.unique(run_data.train.y, return_counts=True)[1].min())
         if rarest < config.cv:
-            raise ConfigError(f"cv: {config.cv} folds, but the rarest class has {rarest} rows to learn from")
+            raise ConfigError(
+                f"cv: {config.cv} folds, but the rarest class has {rarest} rows to learn from; write {rarest} or fewer"
+            )
     return make_shuffled_folds(config.cv, is_classification, config.seed)
 
 
@@ -62,9 +64,9 @@ def validate_scoring(config: Config, run_data: RunData) -> None:
     errors = ("r2", "max_error", "explained_variance", "d2_absolute_error_score")
     is_regression_scoring = "error" in scoring or "deviance" in scoring or scoring in errors
     if scoring and is_classification and is_regression_scoring:
-        raise ConfigError(f"scoring: {scoring} is for regression, but this is a classification")
+        raise ConfigError(f"scoring: {scoring} is for regression, but this is {describe_task(run_data)}")
     if scoring and not is_classification and not is_regression_scoring:
-        raise ConfigError(f"scoring: {scoring} is for classification, but this is a regression")
+        raise ConfigError(f"scoring: {scoring} is for classification, but this is {describe_task(run_data)}")
 
 
 def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequence[Any] = ()) -> Any:
@@ -102,7 +104,9 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
         return AutoModelSelector(run_data.task, _resolve_families(config, run_data), **common_params)
     family = next(family for family in FAMILIES if family.name == config.model_type)
     if run_data.task not in family.tasks:
-        raise ConfigError(f"model_type: {config.model_type} is for {family.tasks[0]}, but this is a {run_data.task}")
+        raise ConfigError(
+            f"model_type: {config.model_type} is for {family.tasks[0]}, but this is {describe_task(run_data)}"
+        )
     common_params |= {
         "storage": _resolve_storage(config, base),
         "study_name": config.study_name,
@@ -135,7 +139,7 @@ def _make_tuned_booster(config: Config, run_data: RunData, common_params: Mappin
     fixed = {name: values[0] for name, values in raw_space.items() if isinstance(values, list) and len(values) == 1}
     ranges = {name: values for name, values in raw_space.items() if name not in fixed}
     if "n_estimators" in ranges:
-        raise ConfigError("space.n_estimators: xgboost finds the number of rounds itself; a number is the largest")
+        raise ConfigError("space.n_estimators: xgboost finds the number of rounds; write one number, the largest")
     if ranges:
         default_space = make_tuned_xgboost_space(Shape(len(run_data.train.y), is_classification, fixed))
         ranges = {name: values for name, values in default_space.items() if name not in fixed} | ranges
@@ -282,7 +286,7 @@ def _make_grid(config: Config, branches: list[Branch]) -> list[Branch]:
     if raw_space:
         ranges = [name for name, values in raw_space.items() if not isinstance(values, list)]
         if ranges:
-            raise ConfigError(f"space.{ranges[0]}: a grid takes choices, as in [1, 2, 3], and no range")
+            raise ConfigError(f"space.{ranges[0]}: a grid needs choices, as in [1, 2, 3], instead of a range")
         listed = [
             {name: values for name, values in branch.items() if name.rpartition("__")[2] in raw_space}
             for branch in branches
@@ -292,7 +296,7 @@ def _make_grid(config: Config, branches: list[Branch]) -> list[Branch]:
         n_candidates = _count_candidates(grid)
         if max_candidates is not None and n_candidates > max_candidates:
             raise ConfigError(
-                f"n_trials: the grid has {n_candidates} candidates, more than the {max_candidates} that are allowed"
+                f"n_trials: the grid has {n_candidates} candidates; allow as many, or shorten a list in space"
             )
         return grid
     share = max(1, (config.n_trials or 50) // len(branches))

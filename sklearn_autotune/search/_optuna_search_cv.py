@@ -56,95 +56,97 @@ __all__ = ["OptunaSearchCV"]
 class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseSearch):
     """Search over an estimator's parameters, with Optuna choosing the candidates and cross-validation measuring them.
 
-    Takes the place of ``GridSearchCV(estimator, param_grid)`` and of ``RandomizedSearchCV(estimator,
-    param_distributions, n_iter=50)``: same arguments, same attributes, same scorers, same metadata, same warnings. A
-    grid is searched in full and in `ParameterGrid`'s order, unless ``n_trials`` is smaller than the grid; in any other
-    space, Optuna's sampler learns from the candidates measured.
+    It replaces ``GridSearchCV(estimator, param_grid)`` and ``RandomizedSearchCV(estimator, param_distributions,
+    n_iter=50)``, and has their arguments, attributes, scorers, metadata and warnings. A grid is searched in full, in
+    `ParameterGrid`'s order, unless ``n_trials`` is smaller than the grid. In any other space Optuna's sampler chooses
+    the next candidate by the scores of those before.
 
     Parameters
     ----------
     estimator : estimator
         Anything with ``fit`` that scikit-learn can clone; it is never fitted itself. Needs ``score``, or ``scoring``.
     param_distributions : dict, list of dict, callable or "auto", default=None
-        - dict: parameter name to what it may be. A list, tuple or array is always choices, of any objects (estimators
-          are cloned before use); a ``scipy.stats`` distribution, frozen; an Optuna distribution; or an object with
-          ``rvs(random_state=...)``, from which samplers cannot learn. Steps and nested estimators: ``step__parameter``.
-        - list of dict: alternatives, each with parameters of its own; which one is searched too.
-        - callable: ``space(trial)`` returns the candidate as a dict, using Optuna's ``trial.suggest_float`` and
-          friends.
-        - "auto": a curated space for each known estimator found in ``estimator``, also inside a Pipeline.
+        - dict: for each parameter its values. They are a list, tuple or array of choices, which may be any objects
+          (estimators are cloned before use); a frozen ``scipy.stats`` distribution; an Optuna distribution; or an
+          object with ``rvs(random_state=...)``, from which samplers cannot learn. Parameters of steps and of nested
+          estimators are written ``step__parameter``.
+        - list of dict: alternatives, each with its own parameters. The search chooses among them too.
+        - callable: ``space(trial)`` returns the candidate as a dict, by ``trial.suggest_float`` and the like of Optuna.
+        - "auto": a space made for each known estimator in ``estimator``, which may be a Pipeline.
     param_grid : dict of lists or list of such dicts, default=None
-        ``GridSearchCV``'s name for ``param_distributions``; give one of the two. It takes lists of values only.
+        ``GridSearchCV``'s name for ``param_distributions``, which takes lists of values only. Give one of the two.
     n_trials : int or "auto", default="auto"
-        How many different candidates are measured at most; equal ones are measured once. "auto" is all points of a
-        grid, which is a space of lists alone, and 50 candidates of any other space, or if you give a ``sampler``.
+        The number of candidates, at most; equal candidates are measured once. "auto" is all points of a grid (a space
+        in which all values are lists), and 50 candidates of any other space. It is 50 too if you give a ``sampler``.
     n_iter : int, default=None
-        ``RandomizedSearchCV``'s name for ``n_trials``; give one of the two at most.
+        ``RandomizedSearchCV``'s name for ``n_trials``. Give at most one of the two.
     timeout : float, default=None
-        Seconds for the whole ``fit``, the final fit included. When only the time for the final fit is left, no
-        candidate is started, and none goes on to its next fold. With ``n_jobs`` above 1 running candidates are ended at
-        once; with 1 the fold that is being fitted is finished first. The first candidate is always finished. None sets
-        no limit.
+        Seconds for the whole ``fit``, the final fit included. When only the time for the final fit is left, the search
+        starts no candidate and no further fold. With ``n_jobs`` above 1 it ends running candidates at once; with 1 it
+        finishes the running fold. It always finishes the first candidate. None sets no limit.
     trial_timeout : float, default=None
-        Seconds for one candidate, all its folds together. One that takes longer is ended and recorded as failed, and
-        the search goes on. Candidates are measured in a worker process then, with ``n_jobs=1`` too. None sets no limit.
+        Seconds for one candidate, all its folds together. A candidate that takes longer is ended and recorded as
+        failed, and the search goes on. With this limit, candidates are measured in worker processes, with ``n_jobs=1``
+        too. None sets no limit.
     memory_limit : int, default=None
-        Bytes that one candidate may take beyond what its worker process holds before the first one. What asks for more
-        gets a ``MemoryError`` and is recorded as failed. Worker processes as with ``trial_timeout``; on Linux only.
-        None sets no limit.
+        Bytes that one candidate may use, in addition to what its worker process holds before its first candidate. A
+        candidate that needs more fails with a ``MemoryError``. As with ``trial_timeout``, candidates are measured in
+        worker processes. Works on Linux only. None sets no limit.
     scoring : str, callable, list, tuple, set or dict, default=None
-        As in scikit-learn: one scorer, or several, of which ``refit`` names the one that decides; if it names none, the
-        first one guides the search, of a set by the alphabet. None is the estimator's ``score``. Higher is better.
+        As in scikit-learn: one scorer, or several. ``refit`` names the one that decides. If it names none, the first
+        one guides the search; of a set, the first by the alphabet. None is the estimator's ``score``. Higher is better.
     n_jobs : int, default=None
-        Worker processes, each measuring one candidate at a time, or some of its folds if there are more workers than
-        ``look_ahead``. None is 1 unless in a ``joblib.parallel_config`` context, -1 all processors. Never changes the
-        result.
+        Number of worker processes. Each measures one candidate at a time; if there are more workers than
+        ``look_ahead``, some of a candidate's folds. None is 1, except in a ``joblib.parallel_config`` context; -1 is
+        all processors. The number never changes the result.
     executor : distributed.Client or str, default=None
-        A Dask client, or the address of a Dask scheduler: candidates are measured by the cluster's workers, ``n_jobs``
-        of them at most, None meaning all. None is this machine, or the client of ``joblib.parallel_config("dask")``.
+        A Dask client, or the address of a Dask scheduler. The cluster's workers measure the candidates, at most
+        ``n_jobs`` workers at a time (None: all). None is this machine, or the client of
+        ``joblib.parallel_config("dask")``.
     refit : bool, str, callable or refit rule, default=True
-        Fit the best candidate on all the data. A str names the score that decides; a callable takes ``cv_results_``
-        and returns the best index, and then there is no ``best_score_``. `OneStandardError` is such a rule.
+        Whether to fit the best candidate on all the data. A str names the score that decides. A callable takes
+        ``cv_results_`` and returns the best index; then there is no ``best_score_``. A refit rule, such as
+        `OneStandardError`, is a callable that knows its score.
     cv : int, splitter or iterable of splits, default=None
-        As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, so that a
-        splitter that shuffles without a seed, or that can be used only once, gives all candidates the same folds.
+        As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, and all
+        candidates share them, even if the splitter shuffles without a seed or can be used only once.
     verbose : int, default=0
         0 is silent. 1 to 10 print what scikit-learn's searches print, and show the progress as `TrialProgress` does.
     pre_dispatch : int or str, default="2*n_jobs"
-        Without effect; accepted because scikit-learn's searches have it. ``look_ahead`` limits the running candidates.
+        Has no effect; scikit-learn's searches have it. ``look_ahead`` limits how many candidates run at a time.
     random_state : int, RandomState instance or None, default=None
         Seed of the default sampler. The same int gives the same ``cv_results_``, times aside, for any ``n_jobs``, if
         the estimator itself is seeded. Neither an instance nor NumPy's global state is changed.
     error_score : "raise" or float, default=nan
-        Score, in ``cv_results_``, of a fold that failed: its fit, its prediction or its scorer raised an exception. As
-        in scikit-learn's searches it counts for means and ranks there. But the candidate has the status "failed" in
-        ``trials_``, together with the traceback, and never wins, whatever number this is. A score that is not finite is
-        a failure too. "raise" raises the estimator's or the scorer's own exception.
+        Score in ``cv_results_`` of a fold whose fit, prediction or scorer raised an exception. Means and ranks there
+        include it, as in scikit-learn's searches. A candidate with such a fold never wins, whatever this number is; in
+        ``trials_`` it has the status "failed" and the traceback. A score that is not finite is a failure too. "raise"
+        raises the estimator's or the scorer's own exception.
     return_train_score : bool, default=False
-        Also score on each fold's training rows.
+        Whether to score on each fold's training rows too.
     sampler : optuna.samplers.BaseSampler, default=None
-        Proposes the candidates; a copy is used, and what it lists or fixes is kept to. None is Optuna's multivariate
-        TPE, which handles parameters that only some candidates have in groups.
+        What proposes the candidates. The search uses a copy, and proposes only what the sampler lists or fixes. None is
+        Optuna's multivariate TPE, with a group for parameters that only some candidates have.
     pruner : "auto", FoldRacing, optuna.pruners.BasePruner or None, default="auto"
-        Stops candidates early that cannot win. A pruned candidate has NaN for the folds that were not measured, ranks
-        last and never wins. "auto" is `FoldRacing()`, but None in a search of up to 20 candidates, in a finite space
-        that is searched in full, and if ``refit`` is a function or no one of several scores decides. A copy of one of
-        Optuna's pruners is told the mean of the folds so far, `WilcoxonPruner` each fold's own score. All decide by the
-        trials told when the candidate was asked. None measures all candidates in full.
+        What stops candidates early that cannot win. A pruned candidate has NaN for the folds that were not measured,
+        ranks last and never wins. "auto" is `FoldRacing()`, but None in a search of up to 20 candidates, in a finite
+        space that is searched in full, and if ``refit`` is a function or none of several scores decides. Optuna's
+        pruners get the mean of the folds so far; `WilcoxonPruner` gets the score of each fold. A pruner compares a
+        candidate with the trials that were known when it was proposed. None measures all candidates in full.
     resource : str, default=None
-        What candidates get in growing amounts, on all folds together, so that bad ones are stopped at small amounts:
-        "n_samples" (training rows), "iterations" (``n_estimators``, ``max_iter`` or ``iterations``, also of a
-        Pipeline's last step), "epochs" (calls of ``partial_fit``), or the name of a parameter that counts.
-        ``pruner="auto"`` is successive halving then. The candidate's params have the count with the best mean score;
-        the number of epochs, which is no parameter, is ``best_resource_``. None measures fold after fold.
+        What grows from rung to rung, so that bad candidates are stopped at small amounts: "n_samples" (training rows),
+        "iterations" (``n_estimators``, ``max_iter`` or ``iterations`` of the estimator or of a Pipeline's last step),
+        "epochs" (calls of ``partial_fit``), or the name of a parameter that counts. On each rung a candidate is
+        measured on all folds, and ``pruner="auto"`` is successive halving. The candidate's params have the amount with
+        the best mean score; the number of epochs is ``best_resource_``. None measures fold after fold.
     min_resources, max_resources : int or "auto", default="auto"
-        Amount of the resource on the first rung, and on the last. "auto" makes four or five rungs, and ends with all
-        rows, or with the estimator's own setting.
+        Amounts of the resource on the first and on the last rung. "auto" makes four or five rungs, of which the last
+        has all rows, or the estimator's own setting.
     factor : float, default=3
-        How many times as much of the resource each rung has as the one below. One of ``factor`` candidates is promoted.
+        Ratio of the resource on a rung to that on the rung before. The best one in ``factor`` candidates goes on.
     step_cache : int, default=2**30
-        Bytes for the output of a Pipeline's first steps on each fold, which all candidates with the same first steps
-        share; divided among workers. 0 caches nothing. Scores are the same either way.
+        Bytes of memory, of all workers together, for the output of a Pipeline's first steps on each fold. Candidates
+        with equal first steps share it. 0 caches nothing. Scores are the same either way.
     patience : int, default=None
         Stop after this many candidates in a row without a better mean score. None never stops.
     target_score : float, default=None
@@ -154,24 +156,25 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         the result. With a lower number the sampler and the pruner know more results. A higher one keeps more workers
         busy, at most ``look_ahead`` times the number of folds. A grid that is measured in full keeps all workers busy.
     enqueue : list of dict, default=None
-        Candidates to measure first, for instance known good settings. The sampler chooses parameters that are missing.
+        Candidates to measure first, such as known good settings. The sampler chooses parameters that are left out.
     callbacks : list of callable, default=None
-        Optuna callbacks, called as ``callback(study, frozen_trial)`` in this process after each candidate, in order;
-        they may call ``study.stop()``. (scikit-learn's own callbacks are set with ``set_callbacks``.)
+        Optuna callbacks. Each is called as ``callback(study, frozen_trial)`` in this process after each candidate, in
+        order, and may call ``study.stop()``. (``set_callbacks`` sets scikit-learn's own callbacks.)
     storage : str, path or optuna.storages.BaseStorage, default=None
-        Where the study is kept: a path is an SQLite file, which one process at a time can search; a str with "://" is
-        an Optuna URL. Several processes can share a study in a server's database or a journal. None keeps it in memory.
+        Where the study is kept. A path is an SQLite file, for one process at a time. A str with "://" is an Optuna URL.
+        Several processes can share a study in a server's database or in a journal. None keeps it in memory.
     study_name : str, default=None
-        Name of the study in ``storage``. None is "sklearn_autotune". A new study never changes an old one: if the
-        name is taken, a number is appended.
+        Name of the study in ``storage``. None is "sklearn_autotune". If the name is taken, a new study has a number
+        appended to it, so that it never changes an old one.
     resume : bool, default=False
-        Continue the stored study of that name until it has ``n_trials`` candidates in all; the result is that of an
-        uninterrupted search. A study that was made for other data, folds, space, scoring or estimator is refused.
+        Whether to continue the stored study of that name until it has ``n_trials`` candidates in all. The result is
+        that of an uninterrupted search. A study made for other data, folds, space, scoring or estimator is refused.
 
     Attributes
     ----------
     cv_results_ : dict of str to ndarray
-        scikit-learn's table, key by key: one row per measured candidate.
+        scikit-learn's table, with one row per measured candidate. Warns once if you read scores that stopped candidates
+        do not have.
     best_estimator_ : estimator
         Fitted on all the data with the best parameters. Not with ``refit=False``.
     best_params_ : dict
@@ -182,7 +185,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     scorer_ : callable or dict of callable
     n_splits_ : int
     best_resource_ : int
-        Amount of the ``resource`` at which the best candidate has its score; the final fit uses as much, or all rows.
+        Amount of the ``resource`` with which the best candidate has its score; the final fit has as much, or all rows.
     refit_time_ : float
         Seconds of the final fit.
     multimetric_ : bool
@@ -193,10 +196,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     study_ : optuna.Study
         In memory, for ``optuna.visualization``; ``storage`` holds copies of its trials.
     trials_ : dict of str to ndarray
-        Table of all trials, for ``pandas.DataFrame(search.trials_)``: ``number``, ``status`` ("complete",
-        "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``, ``exit`` (signal or code, where the
-        candidate's worker process ended), ``seconds``, ``n_folds`` measured, ``params``, the score of each fold, and
-        the ``resource`` that was reached, if there is one.
+        Table of all trials; ``trials_.to_frame()`` is a pandas DataFrame, and ``print`` shows ten rows. Columns:
+        ``number``, ``status`` ("complete", "failed", "pruned", "duplicate", "timeout" or "cancelled"), ``error``,
+        ``exit`` (signal or code, if the candidate's worker process ended), ``seconds``, ``n_folds`` measured,
+        ``params``, the score of each fold, and the ``resource`` that was reached, if there is one.
 
     See Also
     --------
@@ -206,8 +209,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     Notes
     -----
     TPE is the tree-structured Parzen estimator of Bergstra et al., "Algorithms for Hyper-Parameter Optimization",
-    NeurIPS 2011, in Optuna's multivariate form. A failed candidate is told to Optuna as pruned without a value:
-    samplers count it as worst, whereas they ignore trials in Optuna's state for failures.
+    NeurIPS 2011, in Optuna's multivariate form. Optuna gets a failed candidate as pruned and without a value, because
+    samplers count that as worst, and ignore trials that have Optuna's state for failures.
 
     Examples
     --------
@@ -249,7 +252,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         estimator: Estimator,
         param_distributions: RawSpace | Literal["auto"] | None = None,
         *,
-        param_grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]] | None = None,
+        param_grid: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         n_trials: int | Literal["auto"] = "auto",
         n_iter: int | None = None,
         timeout: float | None = None,

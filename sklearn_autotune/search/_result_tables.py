@@ -190,22 +190,22 @@ class Trials(ColumnTable):
         rows : list of list of str
             As many entries as the header has. A star marks the winner.
         """
-        statuses = [str(status) for status in self.get("status", [])]
+        head = {name: column[:n_rows] for name, column in self.items()}
+        statuses = [str(status) for status in head.get("status", [])]
         cells: dict[str, list[str]] = {"candidate": self._list_candidates(statuses), "status": statuses}
-        for name, column in self.items():
+        for name, column in head.items():
             if name.startswith("mean_test_"):
                 metric = self.metrics.get(name, Metric(name))
                 cells[metric.label] = [_format_number(metric.sign * value + 0.0, 5) for value in column]
-        cells["folds"] = [str(n_folds) for n_folds in self.get("n_folds", [])]
-        if "resource" in self:
-            cells["resource"] = [str(amount) for amount in self["resource"]]
-        cells["seconds"] = [_format_number(seconds, 3) for seconds in self.get("seconds", [])]
+        cells["folds"] = [str(n_folds) for n_folds in head.get("n_folds", [])]
+        cells["resource"] = [str(amount) for amount in head.get("resource", [])]
+        cells["seconds"] = [_format_number(seconds, 3) for seconds in head.get("seconds", [])]
         short = shorten_names({name: None for params in self.get("params", []) for name in params})
         cells["params"] = [
             format_parameters({short[name]: value for name, value in params.items()})
-            for params in self.get("params", [])
+            for params in head.get("params", [])
         ]
-        filled = {name: column[:n_rows] for name, column in cells.items() if column}
+        filled = {name: column for name, column in cells.items() if column}
         return list(filled), [list(row) for row in zip(*filled.values(), strict=True)]
 
     def describe_rest(self, rows: list[list[str]]) -> str:

@@ -1,15 +1,14 @@
 """Resolve the scorer, and route metadata to the estimator, the splitter and the scorer."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
-from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from sklearn_autotune._compat.messages import suggest_name
 from sklearn_autotune._compat.sklearn import (
     MultimetricScorer,
     accepts_sample_weight,
@@ -22,7 +21,6 @@ from sklearn_autotune._compat.types import CrossValidation, Estimator, Refit, Sc
 
 __all__ = [
     "check_refit_names_score",
-    "check_scoring_names",
     "make_router",
     "resolve_scorer",
     "route_metadata",
@@ -51,10 +49,8 @@ def resolve_scorer(
     Raises
     ------
     ValueError
-        If scikit-learn has no scorer of a name, or if there are several scores and ``refit`` does not say which one
-        decides.
+        If there are several scores and ``refit`` does not say which one decides.
     """
-    check_scoring_names(scoring)
     if callable(scoring):
         return scoring
     if scoring is None or isinstance(scoring, str):
@@ -64,16 +60,6 @@ def resolve_scorer(
     scorers = check_multimetric_scoring(estimator, scoring)
     check_refit_names_score(refit, scorers)
     return MultimetricScorer(scorers=scorers, raise_exc=error_score == "raise")
-
-
-def check_scoring_names(scoring: Scoring) -> None:
-    """Raise ValueError, with the nearest name, if ``scoring`` has a name that scikit-learn has no scorer for."""
-    values = scoring.values() if isinstance(scoring, Mapping) else scoring
-    asked = [values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
-    known = get_scorer_names()
-    for name in asked:
-        if isinstance(name, str) and name not in known:
-            raise ValueError(f"scoring: {name!r} is not known{suggest_name(name, known)}")
 
 
 def check_refit_names_score(refit: Refit, scores: Mapping[str, Any]) -> None:

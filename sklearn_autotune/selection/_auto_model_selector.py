@@ -139,7 +139,7 @@ class AutoModelSelector(BaseSearch):
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
     trials_ : dict of str to ndarray
-        One row per trial, with its status and error.
+        One row per trial, with its status and error. ``trials_.to_frame()`` is a pandas DataFrame.
     study_ : optuna.Study
     scorer_ : callable
     classes_ : ndarray of shape (n_classes,)

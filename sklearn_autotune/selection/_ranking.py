@@ -57,13 +57,13 @@ class Leaderboard(ColumnTable):
         """Return the header, and the first rows as text; a loss has its own sign."""
         header = ["rank", "model", self.metric.label, "std error", "weight", "fit seconds", "status", "params"]
         names = ("mean_score", "std_error", "blend_weight", "fit_seconds", "status", "params")
-        columns = (self.list_models(), *(self[name] for name in names))
+        columns = (column[:n_rows] for column in (self.list_models(), *(self[name] for name in names)))
         rows: list[list[str]] = []
         for model, score, error, weight, seconds, status, params in zip(*columns, strict=True):
             numbers = [format(self.metric.sign * score, ".5g"), f"{error:.2g}", f"{weight:.3g}", f"{seconds:.3g}"]
             shown = ["-" if number == "nan" else number for number in numbers]
             rows.append([str(len(rows) + 1), model, *shown, status, format_parameters(params)])
-        return header, rows[:n_rows]
+        return header, rows
 
     def list_models(self) -> list[str]:
         """Return the labels of the candidates, which are the keys of ``blend_weights_``."""

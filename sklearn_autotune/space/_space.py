@@ -147,25 +147,30 @@ def is_grid(raw_space: object) -> bool:
 
 
 def check_grid(raw_grid: object) -> None:
-    """Raise TypeError unless ``param_grid`` is a grid, and say where distributions and single values belong."""
+    """Raise TypeError unless ``param_grid`` is a grid; the message says where distributions and single values belong.
+
+    Examples
+    --------
+    >>> check_grid({"C": 1.0})
+    Traceback (most recent call last):
+    TypeError: Parameter grid for parameter 'C' needs to be a list or a numpy array, but got 1.0 (of type float) ...
+    """
     if is_grid(raw_grid):
         return
     branches = [raw_grid] if isinstance(raw_grid, Mapping) else raw_grid
-    wrong: Any = [raw_grid]
-    if isinstance(branches, list | tuple):
-        wrong = [branch for branch in branches if not isinstance(branch, Mapping)]
-        wrong += [
-            {name: raw}
-            for branch in branches
-            if isinstance(branch, Mapping)
-            for name, raw in branch.items()
-            if not is_list(raw)
-        ]
-    raise TypeError(
-        f"param_grid needs to be a dict of lists or a list of such dicts, but it has {wrong[0]!r}. A distribution or "
-        "range belongs in param_distributions, which takes lists too; a single value needs to be wrapped in a list "
-        "with one element."
-    )
+    for branch in branches if isinstance(branches, list | tuple) else [raw_grid]:
+        if not isinstance(branch, Mapping):
+            raise TypeError(
+                f"Parameter grid needs to be a dict of lists or a list of such dicts, but got {branch!r} (of type "
+                f"{type(branch).__name__}) instead. param_distributions takes functions and 'auto' too."
+            )
+        for name, raw in branch.items():
+            if not is_list(raw):
+                raise TypeError(
+                    f"Parameter grid for parameter {name!r} needs to be a list or a numpy array, but got {raw!r} (of "
+                    f"type {type(raw).__name__}) instead. Single values need to be wrapped in a list with one element. "
+                    "Distributions belong in param_distributions, which takes lists too."
+                )
 
 
 def make_candidate_key(candidate: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d, ge
 
 from sklearn_autotune.inference._column_values import is_missing
 from sklearn_autotune.inference._encoding import scale_weights
+from sklearn_autotune.tables._target import read_target_values
 
 __all__ = [
     "check_classes",
@@ -109,9 +110,12 @@ def check_classes(classes: np.ndarray, counts: np.ndarray, cv: Any) -> None:
     rarest, n_rows = classes.tolist()[counts.argmin()], counts.min()
     if isinstance(cv, numbers.Integral) and n_rows < cv:
         fewer = f"cv={n_rows}, or " if n_rows > 1 else ""
+        values = read_target_values(np.repeat(classes, counts))
+        looks_like_amounts = values.task == "regression"
+        advice = f" y holds {values.description}: for amounts, take a regressor." if looks_like_amounts else ""
         raise ValueError(
             f"Class {rarest!r} has {n_rows} {'member' if n_rows == 1 else 'members'}, fewer than the {cv} folds. "
-            f"Pass {fewer}your own splitter, or merge the class with another one or drop it."
+            f"Pass {fewer}your own splitter, or merge the class with another one or drop it.{advice}"
         )
 
 

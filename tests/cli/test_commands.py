@@ -165,3 +165,11 @@ def test_the_commands_of_the_guide_run_as_they_stand(tmp_path):
     assert "wrong.yaml, line 3: n_trails: unknown key: did you mean n_trials?" in done.stderr
     assert "mean radius: 30.0% outside the training range" in done.stderr
     assert len(pd.read_csv(tmp_path / "predicted.csv")) == 100
+
+
+def test_the_scores_of_a_run_are_named_and_a_loss_has_its_own_sign():
+    folds = {"mean": -0.3, "interval": [-0.41, -0.2], "baseline": -0.69}
+
+    lines = _commands._describe_scores({"scoring": "neg_log_loss", "folds": folds, "holdout": None})
+
+    assert lines == ["log loss, lower is better:", "  folds    0.3  (0.2 to 0.41)  baseline 0.69"]

@@ -93,9 +93,9 @@ MISTAKES = {
     "a database file that cannot be": (BASE + "storage: sqlite:///gone/a.db", RUN, "there is no folder"),
     "resume without storage": (BASE + "resume: true", RUN, "resume: true needs storage"),
     # run folders
-    "no such run": (None, ("verify", "{}/gone"), "gone: no run folder: there is nothing of this name"),
+    "no such run": (None, ("verify", "{}/gone"), "gone is no run folder: it does not exist"),
     "the folder of the runs": (None, ("verify", "{run}/.."), "the newest in it?"),
-    "a file for a run": (None, ("predict", "{}/data.csv", "{}/data.csv"), "no run folder: it is a file"),
+    "a file for a run": (None, ("predict", "{}/data.csv", "{}/data.csv"), "data.csv is no run folder: it is a file"),
     "a model that is not trusted": (None, ("predict", "{run}", "{}/data.csv"), "--trust on the command line"),
     "no such rows": (None, ("predict", "{run}", "{}/dta.csv", "--trust"), "did you mean data.csv?"),
     "a missing column": (None, ("predict", "{run}", "{}/renamed.csv", "--trust"), "missing: size (did you mean sise?)"),

@@ -153,16 +153,28 @@ def test_the_value_of_the_last_line_of_a_block_is_shown_as_in_a_notebook(tmp_pat
     assert shown.endswith("```python\nNone\n```\n")
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from matplotlib.figure import Figure\n\nclass Display:\n    figure_ = Figure()\n\nDisplay()\n",
+        "import matplotlib.pyplot as plt\n\nfigure, axes = plt.subplots()\naxes.set_title('a')\n",
+    ],
+    ids=["display", "pyplot"],
+)
+def test_a_figure_that_a_notebook_would_show_is_shown_below_the_block(code, tmp_path):
+    page = f"```python\n{code}```\n"
+
+    shown = f"{page.rstrip()}\n\n![figure-1](/output/page-figure-1.png)\n"
+    assert load_conf()["add_output"](page, "page", tmp_path) == shown
+    assert (tmp_path / "page-figure-1.png").exists()
+
+
 def test_a_picture_that_a_block_draws_is_shown_below_it_once(tmp_path):
     draw = "```python\nfrom pathlib import Path\n\nPath('a.png').touch()\n```\n"
     add_output = load_conf()["add_output"]
 
     assert add_output(draw, "guides/page", tmp_path) == draw.rstrip() + "\n\n![a](/output/guides-page-a.png)\n"
     assert (tmp_path / "guides-page-a.png").exists()
-    display = (
-        "```python\nfrom matplotlib.figure import Figure\n\nclass Display:\n    figure_ = Figure()\n\nDisplay()\n```\n"
-    )
-    assert add_output(display, "page", tmp_path).endswith("```\n\n![figure-1](/output/page-figure-1.png)\n")
     already = draw + "\n![mine](../images/a.png)\n"
     assert add_output(already, "guides/page", tmp_path) == already
 

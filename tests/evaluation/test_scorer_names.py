@@ -33,7 +33,9 @@ def test_the_nearest_scorer_is_suggested(name, expected):
 
 
 @pytest.mark.parametrize(
-    "scoring", ["rmse", ["r2", "rmse"], {"r2", "rmse"}, {"loss": "rmse", "own": lambda *args: 0.0}], ids=str
+    "scoring",
+    ["rmse", ["r2", "rmse"], {"r2", "rmse"}, {"loss": "rmse", "own": lambda *args: 0.0}],
+    ids=lambda scoring: type(scoring).__name__,
 )
 def test_an_unknown_scorer_is_refused_wherever_it_stands(scoring):
     with pytest.raises(ValueError, match="scoring='rmse' is not known: did you mean neg_root_mean_squared_error"):

@@ -195,9 +195,22 @@ def test_parameters_that_cannot_vary_have_no_importance():
     assert set(display.importances) == {"(branch)", "gamma", "degree"}
 
 
-def test_importances_of_a_search_without_a_study_are_refused():
-    with pytest.raises(ValueError, match="GridSearchCV has no study_"):
-        ParameterImportanceDisplay.from_search(search_grid())
+def test_importances_are_measured_for_searches_without_a_study():
+    display = ParameterImportanceDisplay.from_search(search_grid())
+
+    assert set(display.importances) == {"a", "b"}
+    assert display.importances["a"] > display.importances["b"]
+    draw(display.figure_)
+
+
+def test_importances_of_equal_scores_are_refused():
+    search = GridSearchCV(CountingClassifier(), {"b": [1, 2, 3]}, cv=2).fit(X, Y)
+
+    with pytest.raises(ValueError, match="have the same score"):
+        ParameterImportanceDisplay.from_search(search)
+
+
+def test_importances_of_one_candidate_are_refused():
     with pytest.raises(ValueError, match="at least two that differ"):
         ParameterImportanceDisplay.from_search(search_one())
 

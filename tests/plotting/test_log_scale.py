@@ -37,7 +37,7 @@ def suggest_c(trial):
         ([5, 50, 100, 150, 200], False),
         ([0, 0.1, 1, 10], False),
     ],
-    ids=repr,
+    ids=lambda value: None if hasattr(value, "rvs") else repr(value),  # a frozen distribution's repr has its address
 )
 def test_the_written_space_decides_before_any_value_is_drawn(values, expected):
     search = OptunaSearchCV(CountingClassifier(), {"a": values})

@@ -225,7 +225,7 @@ def test_figures_that_do_not_apply_are_listed(tmp_path):
     text = assert_stands_alone(write_report(search, tmp_path / "r.html")).texts()
 
     assert "Not drawn" in text
-    assert "GridSearchCV has no study_" in text
+    assert "importances need at least two that differ" in text
 
 
 def test_a_long_table_is_cut(search, tmp_path, no_figures, monkeypatch):
@@ -243,6 +243,7 @@ def test_a_selector_has_its_blend_in_the_report(tmp_path):
     assert all(member in text for member in selector.blend_weights_)
     assert "This script, which export_code(search) wrote, makes the model and fits it" in text
     assert "def make_model():" in text
+    assert text.index("The blend") < text.index(f"The best single model, candidate {selector.best_index_}")
     assert f"root mean squared error {-selector.best_score_:.5g}" in text
 
 

@@ -131,13 +131,13 @@ def test_the_folder_of_a_comparison_is_not_taken_for_that_of_a_run(finished, tmp
 
     for command in (["verify", str(folder)], ["predict", str(folder), "x.csv"]):
         assert main(command) == 2
-        assert "this is the folder of a comparison, and it holds no model" in capsys.readouterr().err
+        assert "it is the folder of a comparison, and it holds no model" in capsys.readouterr().err
     with pytest.raises(runner.RunFolderError, match="folder of a comparison"):
         runner.load(folder)
     assert main(["compare", str(path), "--output", str(folder)]) == 2
     assert "is there already" in capsys.readouterr().err
     (tmp_path / "metadata.json").write_text('{"kind": "run"}')
-    with pytest.raises(runner.RunFolderError, match="no comparison folder: this is the folder of a run"):
+    with pytest.raises(runner.RunFolderError, match="no comparison folder: it is the folder of a run"):
         runner.load_comparison(tmp_path)
 
 

@@ -48,7 +48,7 @@ REFUSED = {
     "two ends": ("model_type: svm\nspace:\n  C: {float: [1]}", "line 5: space.C.float"),
     "upside down": ("model_type: svm\nspace:\n  C: {float: [2, 1]}", "space.C"),
     "group without column": ("holdout: {rule: group}", "line 3: holdout: rule: group needs column"),
-    "two hold-outs": ("validation: b.csv\nholdout: {rule: random}", "line 3: validation: this file is the hold-out"),
+    "two hold-outs": ("validation: b.csv\nholdout: {rule: random}", "line 3: validation: this file replaces holdout"),
     "storage of auto": ("storage: a.db", "line 3: storage: model_type: auto blends models by what they predicted"),
     "resume of auto": ("model_type: auto\nresume: true", "line 4: resume: model_type: auto blends"),
     "study of auto": ("study_name: a", "line 3: study_name: model_type: auto blends"),

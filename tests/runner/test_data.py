@@ -55,7 +55,7 @@ def test_a_validation_file_is_the_hold_out(write, table, tmp_path):
         ("scoring: f1", {}, "f1_macro"),
         ("model_type: svm\nspace: {Cc: [1]}", {}, "space.Cc: svm has no such parameter: did you mean C?"),
         ("model_type: svm\nn_trials: 2\noptimization_method: grid\nspace: {C: [1, 2, 3]}", {}, "3 candidates"),
-        ("model_type: svm\noptimization_method: grid\nspace: {C: {float: [1, 2]}}", {}, "takes choices"),
+        ("model_type: svm\noptimization_method: grid\nspace: {C: {float: [1, 2]}}", {}, "a grid needs choices"),
         ("model_type: svm\nstorage: gone/a.db", {}, "there is no folder"),
         ("space: {max_features: 1}", {}, "the family comes first, as in forest__max_features"),
         ("space: {ridge__alpha: 1}", {}, "space.ridge__…: no such family for this classification; known are"),
@@ -129,3 +129,13 @@ def test_whole_numbers_that_look_like_amounts_are_a_regression(write, table, tmp
 
     assert parts.task == "regression"
     assert parts.task_inferred_from.endswith("if these are classes, write task: classification")
+
+
+def test_a_score_for_the_task_that_was_not_inferred_is_answered_with_the_line_that_names_it(write, capsys):
+    for text in ("model_type: ridge\n", "scoring: r2\n"):
+        assert main(["run", str(write(text, target="shop", drop="[kind, price, day]"))]) == 2
+
+        assert (
+            "is for regression, but this is a classification, since shop holds 12 different whole numbers from 0 to 11 "
+            "in 160 rows; if these are amounts, write task: regression"
+        ) in capsys.readouterr().err

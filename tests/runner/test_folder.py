@@ -59,7 +59,7 @@ def test_a_model_that_was_changed_is_not_loaded(copied, tmp_path, capsys):
     (copied / "model.joblib").write_bytes(b"something else")
 
     assert main(["predict", str(copied), str(tmp_path / "data.parquet"), "--trust"]) == 2
-    assert "not the file that was written" in capsys.readouterr().err
+    assert "is not the file that the run wrote" in capsys.readouterr().err
     assert main(["verify", str(tmp_path)]) == 2
     assert "no run folder" in capsys.readouterr().err
 

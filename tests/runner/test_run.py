@@ -242,5 +242,5 @@ def test_a_target_and_predictions_that_are_distributed_otherwise_are_drift(finis
     assert shares["city"] > 0.4
     command = ["predict", str(folder), str(tmp_path / "new.csv"), "--trust", "--output", str(tmp_path / "out.csv")]
     assert main([*command, "--max-drift", "0.3"]) == 3
-    assert "drift: predicted kind: distributed otherwise (distance 0." in capsys.readouterr().err
+    assert "drift: predicted kind: another distribution than in training (distance 0." in capsys.readouterr().err
     assert not any(entry["shift"] for entry in runner.predict(folder, table, trust=True).drift)

@@ -1,5 +1,7 @@
 """Which candidates may enter the ensemble, and what is kept of the others."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -103,6 +105,12 @@ def test_a_leaderboard_is_a_table_in_a_notebook_and_becomes_a_data_frame(board):
     assert page.texts().startswith("Leaderboard: 12 rows")
     assert page.rows[2][1] == "<b>_10"
     pd.testing.assert_frame_equal(board.to_frame(), pd.DataFrame(dict(board)))
+
+
+def test_a_leaderboard_can_be_copied_and_stored(board):
+    for copied in (copy.deepcopy(board), pickle.loads(pickle.dumps(board))):
+        assert type(copied) is Leaderboard
+        assert repr(copied) == repr(board)
 
 
 def test_a_blend_has_the_largest_weight_first_and_scores_with_their_own_sign(board):

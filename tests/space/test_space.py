@@ -23,7 +23,7 @@ from xgboost import XGBClassifier
 
 from sklearn_autotune._compat.optuna import create_random_study
 from sklearn_autotune.space._dimensions import make_value_key
-from sklearn_autotune.space._space import make_candidate_key, read_space
+from sklearn_autotune.space._space import is_grid, make_candidate_key, read_space
 from tests.names import named
 from tests.strategies import (
     NAMES,
@@ -474,3 +474,13 @@ def test_every_pair_of_choices_is_reached():
     drawn = {(candidate["a"], candidate["b"]) for candidate in draw(space, 60)}
 
     assert drawn == set(product([1, 2], ["x", "y"]))
+
+
+@pytest.mark.parametrize("raw", [{}, {"a": (1, 2)}, [{"a": [1, 2]}, {"b": range(3)}], {"a": 1}, "auto", [3]])
+def test_a_grid_is_what_parameter_grid_takes(raw):
+    try:
+        ParameterGrid(raw)
+    except TypeError:
+        assert not is_grid(raw)
+    else:
+        assert is_grid(raw)

@@ -66,6 +66,11 @@ def test_target_and_metadata_that_do_not_fit_are_refused(y, metadata, message):
         (["yes"], [10], "only one class: 'yes'"),
         (["no", "yes"], [10, 2], r"'yes' has 2 members, fewer than the 3 folds. Pass cv=2, or your own splitter"),
         (["no", "yes"], [1, 10], r"'no' has 1 member, fewer than the 3 folds. Pass your own splitter"),
+        (
+            [1000, 2000, 4000],
+            [1, 10, 10],
+            r"drop it. y holds 3 different whole numbers from 1000 to 4000 in 21 rows: for amounts, take a regressor\.",
+        ),
     ],
 )
 def test_classes_that_the_folds_cannot_hold_are_refused_with_a_way_out(classes, counts, message):
