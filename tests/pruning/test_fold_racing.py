@@ -243,7 +243,7 @@ def test_folds_race_by_default_and_the_winner_is_the_one_of_the_full_search(data
 
 def test_stopped_candidates_have_nan_for_the_folds_not_measured_and_rank_last(data):
     search = race().fit(*data)
-    results, status = search.cv_results_, np.array(statuses(search))
+    results, status = dict(search.cv_results_), np.array(statuses(search))
     scores = np.array([results[f"split{fold}_test_score"] for fold in range(4)])
     n_measured = np.isfinite(scores).sum(axis=0)
 
@@ -330,7 +330,8 @@ def test_with_several_scores_the_one_that_decides_is_raced_on(data):
     one = race(scoring="roc_auc").fit(*data)
 
     assert several.cv_results_["params"] == one.cv_results_["params"]
-    np.testing.assert_array_equal(several.cv_results_["mean_test_auc"], one.cv_results_["mean_test_score"])
+    by_name, alone = dict(several.cv_results_), dict(one.cv_results_)
+    np.testing.assert_array_equal(by_name["mean_test_auc"], alone["mean_test_score"])
     assert "pruned" in statuses(several)
 
 
@@ -362,7 +363,7 @@ def test_the_winner_can_be_measured_again(data):
 
     again = cross_validate(SVC().set_params(**search.best_params_), *data, cv=4)
 
-    found = [search.cv_results_[f"split{fold}_test_score"][search.best_index_] for fold in range(4)]
+    found = [dict(search.cv_results_)[f"split{fold}_test_score"][search.best_index_] for fold in range(4)]
     np.testing.assert_array_equal(again["test_score"], found)
 
 
