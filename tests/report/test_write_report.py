@@ -315,3 +315,21 @@ def test_a_browser_reads_the_report_as_it_was_written(written, tmp_path):
     assert page.open == []
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 7
     assert "Search by OptunaSearchCV" in page.texts()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium to look at the report with: install Debian's package chromium"
+)
+def test_nothing_is_cut_on_a_narrow_screen(tmp_path, no_figures):
+    space = {"a": [1.0, 2.0], "b": ["a_long_word" * 30, "a long text " * 30]}
+    search = OptunaSearchCV(CountingClassifier(), space, cv=2).fit(X, Y)
+    path = write_report(search, tmp_path / "r.html")
+    count = "[...document.querySelectorAll('*')].filter(one => one.scrollWidth > innerWidth).length"
+    script = f"<script>document.body.dataset.cut = {count} + ' of ' + innerWidth</script></body>"
+    text = re.sub(r"<meta http-equiv[^>]*>", "", path.read_text(encoding="utf-8"))  # which forbids scripts
+    path.write_text(text.replace("</body>", script), encoding="utf-8")
+
+    document = browse(path, tmp_path / "profile", "--window-size=500,2000", "--dump-dom")
+
+    assert re.search(r'data-cut="(\d+) of (\d+)"', document).groups() == ("0", "500")
