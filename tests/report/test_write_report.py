@@ -160,6 +160,13 @@ def test_code_that_is_given_is_shown_instead(search, tmp_path, no_figures):
     text = write_report(search, tmp_path / "r.html", code="model = a < b").read_text()
 
     assert "<code>model = a &lt; b</code>" in text
+    assert "lines of Python" not in text
+
+
+def test_a_long_script_opens_on_a_click(search, tmp_path, no_figures):
+    text = write_report(search, tmp_path / "r.html", code="a = 1\n" * 200).read_text()
+
+    assert "<summary>200 lines of Python</summary>" in text
 
 
 def test_functions_are_written_where_export_code_can(tmp_path, no_figures):
