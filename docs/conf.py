@@ -78,6 +78,7 @@ def copy_pages(app):
 def lead_to_the_copies(app, docname, source):
     """Let links lead to the copies; in the repository they lead to where the pages live."""
     source[0] = source[0].replace("](../../benchmarks/results/", "](../benchmarks/")
+    source[0] = source[0].replace("](../benchmarks/results/", "](benchmarks/")
     source[0] = source[0].replace("](../CHANGELOG.md)", "](changes.md)")
 
 

@@ -105,3 +105,13 @@ def test_the_test_command_of_the_readme_is_the_one_that_ci_runs():
 
     assert len(tests) == 1
     assert tests[0] in text_of(ROOT / ".ci" / "run").splitlines()
+
+
+def test_the_package_is_installed_in_the_same_way_on_all_pages():
+    install = re.compile(r"^```sh\n((?:pip install )\S*)\n```$", re.MULTILINE)
+    (command,) = install.findall(text_of(README))
+
+    assert install.findall(text_of(DOCS / "installation.md")) == [command]
+    for page in PAGES:
+        for named in re.findall(r"pip install '?(sklearn-autotune)", text_of(page)):
+            assert named in command or page.name == "contributing.md", f"{page}: {named} is not on the index yet"
