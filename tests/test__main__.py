@@ -82,6 +82,16 @@ sys.exit(main(["{command}"]))
     assert done.stderr == f"error: {command} needs {package}: {format_install_command(extra)}\n"
 
 
+def test_without_the_extra_the_error_is_json_too():
+    code = (
+        "import sys\nsys.modules['pydantic'] = None\n"
+        "from sklearn_autotune.__main__ import main\nmain(['run', 'a.yaml', '--json'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stdout) == {"error": f"run needs pydantic: {format_install_command('run')}"}
+
+
 # -- what it takes -----------------------------------------------------------------------------------------------------
 
 

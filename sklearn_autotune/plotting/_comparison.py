@@ -180,6 +180,7 @@ class ComparisonDisplay:
             ax.set_xlim(known.min() / 2, known.max() * 6)
         else:
             ax.set_xlim(0, 1.25 * max(means.max(), 1e-9))
+            ax.locator_params("x", nbins=4)
         labels = [f"{mean:.2g} s" if mean > 0 else "" for mean in means]
         ax.bar_label(self.bars_, labels, padding=3, fontsize="small")
         ax.set_yticks(rows, [])

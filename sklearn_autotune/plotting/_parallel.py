@@ -31,7 +31,8 @@ class ParallelCoordinatesDisplay:
     """Every complete candidate as a line through its parameters and its score.
 
     The better a candidate, the darker its line; the line of the winner is thick. A candidate that does not have a
-    parameter passes below the axis of that parameter.
+    parameter passes below the axis of that parameter. Scores far worse than the others are drawn at the end of the
+    axis.
 
     Parameters
     ----------

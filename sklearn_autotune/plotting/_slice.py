@@ -29,7 +29,7 @@ class SliceDisplay:
     """Score of the complete candidates against one parameter at a time, the most important parameter first.
 
     The later a candidate, the lighter its mark; a star is the winner. Candidates with the same choice are drawn side by
-    side.
+    side. Scores far worse than the others are drawn at the edge.
 
     Parameters
     ----------

@@ -42,6 +42,8 @@ VERSIONED_PACKAGES = (
 # Longer tables are cut; the best rows come first.
 MAX_ROWS = 200
 
+MAX_LINES = 80  # of code that is shown at once
+
 MAX_CLASSES_LENGTH = 80  # of the names of the classes together
 
 # What is drawn of a search: the display, and what is written below it.
@@ -219,7 +221,7 @@ def _render_code(search: FittedSearch, code: str | None) -> Iterator[str]:
     yield html.render_heading("Code", 3)
     if code is not None:
         yield html.render_paragraphs(["This code makes the winner:"])
-        yield html.render_code(code)
+        yield _render_lines(code)
         return
     try:
         code = write_constructor(search)
@@ -234,7 +236,14 @@ def _render_code(search: FittedSearch, code: str | None) -> Iterator[str]:
         yield html.render_paragraphs(["export_code(search), of sklearn_autotune.export, writes a script that fits it."])
     if script is not None:
         yield html.render_paragraphs(["This script, which export_code(search) wrote, makes the model and fits it:"])
-        yield html.render_details(f"{len(script.splitlines())} lines of Python", html.render_code(script))
+        yield _render_lines(script)
+
+
+def _render_lines(code: str) -> str:
+    """Return code, which opens on a click if it is long."""
+    n_lines = len(code.splitlines())
+    shown = html.render_code(code)
+    return shown if n_lines <= MAX_LINES else html.render_details(f"{n_lines} lines of Python", shown)
 
 
 def _render_figures(search: FittedSearch) -> Iterator[str]:

@@ -76,6 +76,8 @@ def compare(
         Before anything is fitted or written.
     FileExistsError
         If the folder is there already.
+    RunFolderError
+        If the folder cannot be written, before anything is fitted.
     RuntimeError
         If every method failed on every fold; nothing is written.
     """

@@ -134,6 +134,8 @@ def run(
         Before anything is fitted or written.
     FileExistsError
         If the folder is there already.
+    RunFolderError
+        If the folder cannot be written, before anything is fitted.
 
     Notes
     -----

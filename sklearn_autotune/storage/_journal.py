@@ -70,8 +70,8 @@ def _require_whole_lines(path: Path) -> None:
             return
     raise StudyStorageError(
         f"The journal {str(path)!r} ends in the middle of a line: while it was written, the process was ended or the "
-        "disk was full. Only that line is lost if you remove it before anything is appended. Keep a copy, then run "
+        "disk was full. Only that line is lost if you remove it before anything is appended. Keep a copy, run this "
+        "Python code, and open the journal again:\n"
         f"from pathlib import Path; file = Path({str(path)!r}); whole = file.read_bytes(); "
         r"file.write_bytes(whole[: whole.rfind(b'\n') + 1])"
-        " and open the journal again."
     )

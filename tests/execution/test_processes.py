@@ -136,6 +136,7 @@ def test_if_every_candidate_kills_its_worker_one_error_says_so(data):
 # -- time ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:The time limit ended the search")
 @pytest.mark.slow
 @pytest.mark.parametrize("look_ahead", [4, 1], ids=["whole candidates", "parts"])
 def test_candidates_that_hang_are_ended_when_time_is_up(tmp_path, data, left_behind, look_ahead):

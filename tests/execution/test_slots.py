@@ -21,7 +21,7 @@ class HandSlot:
         self.future = None
         self.n_steps = 0
         self.is_dead = False  # without anybody having been told
-        self.is_killed = False
+        self.is_killed = self.is_released = False
 
     def start(self, work):
         if self.is_dead:
@@ -33,6 +33,9 @@ class HandSlot:
         self.n_steps += 1
         self.future = Future()
         return self.future
+
+    def release(self):
+        self.is_released = True
 
     def kill(self):
         self.is_killed = True
@@ -131,7 +134,7 @@ def test_killed_candidates_are_dropped_with_their_slots_and_the_others_go_on():
     assert place.wait() == []
 
 
-def test_closing_ends_busy_and_idle_slots():
+def test_closing_releases_idle_slots_and_ends_busy_ones():
     place = Place(2)
     place.submit(0, 1)
     place.slots[0].future.set_result(complete(0.5))
@@ -139,7 +142,7 @@ def test_closing_ends_busy_and_idle_slots():
 
     place.executor.close()
 
-    assert [slot.is_killed for slot in place.slots] == [True, True]
+    assert [(slot.is_released, slot.is_killed) for slot in place.slots] == [(True, False), (False, True)]
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------

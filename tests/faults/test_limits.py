@@ -96,6 +96,7 @@ def test_one_job_with_limits_gives_the_same_table(data):
     assert table(limited.fit(*data)) == table(plain)
 
 
+@pytest.mark.filterwarnings("ignore:The time limit ended the search")
 def test_the_whole_searchs_time_limit_ends_a_long_fit_with_one_job_too(data):
     """Without that this test would not end."""
     search = OptunaSearchCV(HangingClassifier(above=3), {"a": [3, 9]}, cv=2, timeout=4, trial_timeout=600).fit(*data)

@@ -321,7 +321,7 @@ def test_a_dense_table_is_refused_where_stored_zeros_and_missing_values_were_tol
     encoder, _ = encode(stored)
 
     assert encoder.transform(stored).nnz == 2
-    with pytest.raises(ValueError, match="does not say which of its zeros"):
+    with pytest.raises(ValueError, match="In a dense table, the two cannot be told apart"):
         encoder.transform(stored.toarray())
 
 

@@ -104,6 +104,25 @@ def test_comparisons_of_a_loss_have_its_own_sign(loss_comparison):
     assert (np.diff(anytime.lines_["grid"].get_ydata()) <= 0).all()
 
 
+def test_a_loss_that_is_far_worse_is_written_at_the_right_edge():
+    scores = -np.array([[0.30, 0.31, 0.29], [0.32, 0.33, 0.30], [9.0, 10.0, 8.0]])
+    means, widths = scores.mean(axis=1), np.array([0.02, 0.02, 1.0])
+
+    display = ComparisonDisplay(
+        names=["a", "b", "dummy"],
+        scores=scores,
+        low=means - widths,
+        high=means + widths,
+        seconds=np.ones((3, 3)),
+        leading=["a", "b"],
+        metric="neg_log_loss",
+    ).plot()
+
+    assert "9 →" in read_texts(display.figure_)
+    low, high = display.axes_[0].get_xlim()
+    assert 0 < low < 0.28 < 0.34 < high < 1
+
+
 def test_a_scorer_without_a_name_is_called_score():
     search = OptunaSearchCV(
         KMeans(n_init=1, random_state=0),

@@ -102,7 +102,7 @@ def test_candidates_climb_and_most_leave_half_way(data):
     assert np.isfinite(trials["mean_test_score"]).all(), "trials_ has the scores of the rung reached"
     pruned = status == "pruned"
     for fold in range(3):
-        column = search.cv_results_[f"split{fold}_test_score"]
+        column = dict(search.cv_results_)[f"split{fold}_test_score"]
         np.testing.assert_array_equal(np.isnan(column), pruned, "cv_results_ has those of the top alone")
     assert not pruned[search.best_index_]
 
@@ -114,7 +114,7 @@ def test_the_chosen_amount_stands_in_the_parameters_and_gives_the_scores_again(d
     assert search.best_estimator_.n_estimators == search.best_resource_ == len(search.best_estimator_.estimators_)
     assert "param_n_estimators" in search.cv_results_
     again = GradientBoostingClassifier(random_state=0).set_params(**search.best_params_)
-    found = [search.cv_results_[f"split{fold}_test_score"][search.best_index_] for fold in range(3)]
+    found = [dict(search.cv_results_)[f"split{fold}_test_score"][search.best_index_] for fold in range(3)]
     np.testing.assert_array_equal(cross_validate(again, *data, cv=3, scoring="roc_auc")["test_score"], found)
 
 
@@ -155,7 +155,7 @@ def test_training_rows_are_a_resource_and_the_top_is_the_whole_fold(data):
     assert 0 < complete.sum() < 12
     for fold in range(3):
         name = f"split{fold}_test_score"
-        np.testing.assert_array_equal(climbed.cv_results_[name][complete], full.cv_results_[name][complete])
+        np.testing.assert_array_equal(dict(climbed.cv_results_)[name][complete], full.cv_results_[name][complete])
     assert climbed.best_resource_ == max(climbed.trials_["resource"])
     assert "n_samples" not in climbed.best_params_
 

@@ -160,6 +160,13 @@ def test_code_that_is_given_is_shown_instead(search, tmp_path, no_figures):
     text = write_report(search, tmp_path / "r.html", code="model = a < b").read_text()
 
     assert "<code>model = a &lt; b</code>" in text
+    assert "lines of Python" not in text
+
+
+def test_a_long_script_opens_on_a_click(search, tmp_path, no_figures):
+    text = write_report(search, tmp_path / "r.html", code="a = 1\n" * 200).read_text()
+
+    assert "<summary>200 lines of Python</summary>" in text
 
 
 def test_functions_are_written_where_export_code_can(tmp_path, no_figures):
@@ -315,3 +322,21 @@ def test_a_browser_reads_the_report_as_it_was_written(written, tmp_path):
     assert page.open == []
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 7
     assert "Search by OptunaSearchCV" in page.texts()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium to look at the report with: install Debian's package chromium"
+)
+def test_nothing_is_cut_on_a_narrow_screen(tmp_path, no_figures):
+    space = {"a": [1.0, 2.0], "b": ["a_long_word" * 30, "a long text " * 30]}
+    search = OptunaSearchCV(CountingClassifier(), space, cv=2).fit(X, Y)
+    path = write_report(search, tmp_path / "r.html")
+    count = "[...document.querySelectorAll('*')].filter(one => one.scrollWidth > innerWidth).length"
+    script = f"<script>document.body.dataset.cut = {count} + ' of ' + innerWidth</script></body>"
+    text = re.sub(r"<meta http-equiv[^>]*>", "", path.read_text(encoding="utf-8"))  # which forbids scripts
+    path.write_text(text.replace("</body>", script), encoding="utf-8")
+
+    document = browse(path, tmp_path / "profile", "--window-size=500,2000", "--dump-dom")
+
+    assert re.search(r'data-cut="(\d+) of (\d+)"', document).groups() == ("0", "500")

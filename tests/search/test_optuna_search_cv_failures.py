@@ -170,7 +170,9 @@ def test_if_no_candidate_can_predict_one_error_says_why_and_nothing_is_fitted_on
     toy = MisbehavingClassifier(where="predict", log=str(tmp_path / "log"))
     search = OptunaSearchCV(toy, {"a": [4, 5]}, cv=2, error_score=error_score, refit=refit)
 
-    with pytest.raises(ValueError, match=r"No candidate has a score.*2 failed[\s\S]*trial 0:[\s\S]*the toy misbehaves"):
+    with pytest.raises(
+        ValueError, match=r"No candidate has a score.*2 failed[\s\S]*candidate 0:[\s\S]*the toy misbehaves"
+    ):
         search.fit(*data)
 
     assert {entry["rows"] for entry in read_log(tmp_path / "log")} == {15}

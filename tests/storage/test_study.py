@@ -313,7 +313,7 @@ def test_a_trial_left_running_is_closed(storage, data, caplog):
 
     assert stored_study(storage).trials[left.number].state == TrialState.FAIL
     assert search.cv_results_["params"] == whole.cv_results_["params"]
-    assert f"Trial {left.number} was under way" in caplog.text
+    assert f"Trial {left.number} in the study was running" in caplog.text
 
 
 # -- refusing to resume --------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""CatBoost: early stopping keeps all rounds, and other features are not used. These tests need no CatBoost."""
+"""CatBoost: early stopping keeps all rounds. Tests that need the package are skipped if it is not installed."""
 
 import numpy as np
 import pytest
