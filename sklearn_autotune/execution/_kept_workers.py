@@ -2,7 +2,7 @@
 
 Starting a worker takes a second or more, nearly all of it for imports. When a search ends, its idle workers delete its
 data and are kept. The next search in this process uses them if new processes would have the same environment variables,
-folder and module path, and would import the same files.
+folder, module path, standard output and error, and would import the same files.
 """
 
 import atexit
@@ -34,6 +34,19 @@ def _read_environment() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(item for item in os.environ.items() if item[0] not in CHANGES_ALL_THE_TIME))
 
 
+def _identify_streams() -> tuple[tuple[int, int] | None, ...]:
+    """Return which files stand behind standard output and error: a process writes to those it has inherited."""
+    found: list[tuple[int, int] | None] = []
+    for descriptor in (1, 2):
+        try:
+            status = os.fstat(descriptor)
+        except OSError:  # closed
+            found.append(None)
+        else:
+            found.append((status.st_dev, status.st_ino))
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class _Surroundings:
     """What a new process inherits from this one when it starts."""
@@ -42,6 +55,7 @@ class _Surroundings:
     folder: str = field(default_factory=os.getcwd)
     path: tuple[str, ...] = field(default_factory=lambda: tuple(sys.path))
     environment: tuple[tuple[str, str], ...] = field(default_factory=_read_environment)
+    streams: tuple[tuple[int, int] | None, ...] = field(default_factory=_identify_streams)
 
 
 class WorkerProcess:

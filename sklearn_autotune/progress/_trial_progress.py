@@ -57,11 +57,11 @@ class TrialProgress:
     >>> from sklearn_autotune import OptunaSearchCV
     >>> from sklearn_autotune.progress import TrialProgress
     >>> X, y = load_iris(return_X_y=True)
-    >>> progress = TrialProgress(bar=False)
+    >>> progress = TrialProgress(n_trials=3, bar=False)
     >>> tree = DecisionTreeClassifier(random_state=0)
     >>> search = OptunaSearchCV(tree, {"max_depth": [1, 2, 3]}, callbacks=[progress]).fit(X, y)
     >>> print(progress.line().partition(", 3 complete")[0])
-    3 of 3 candidates (100 %), best accuracy 0.97333 (candidate 2)
+    3 of 3 candidates (100 %), best accuracy 0.96 (candidate 2)
     """
 
     counts: dict[str, int]

@@ -76,6 +76,16 @@ def test_a_worker_is_not_used_again_where_a_new_one_would_see_something_else(tmp
     process.kill()
 
 
+def test_a_worker_that_writes_elsewhere_is_not_used_again(capfd):
+    search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, n_jobs=2, refit=False)
+    with capfd.disabled():
+        search.fit(X, Y)
+
+    search.set_params(verbose=3).fit(X, Y)
+
+    assert capfd.readouterr().out.count(" END ") == 4
+
+
 @pytest.mark.slow
 def test_a_worker_that_imported_a_file_is_not_used_again_after_the_file_was_edited(tmp_path, monkeypatch):
     module = tmp_path / "written_by_the_user.py"
