@@ -140,8 +140,8 @@ def get_default_amount(estimator: Any, location: ResourceLocation) -> int:
         amount = find_default_rounds(part, location.name)
     if not is_positive_integer(amount):
         raise ValueError(
-            f"max_resources='auto' uses the estimator's own value of {location.parameter}, which is {amount!r} in "
-            f"{estimator}, not a positive integer. Set it to a positive integer, or give max_resources."
+            f"max_resources='auto' uses the value that the estimator has, but {location.parameter} is {amount!r} in "
+            f"{estimator}, which is not a positive integer. Set it to a positive integer, or give max_resources."
         )
     return int(amount)
 

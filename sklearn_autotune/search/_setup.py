@@ -161,8 +161,9 @@ def choose_n_trials(n_trials: int | str, n_iter: int | None, raw_space: Any, spa
     given = n_trials if n_iter is None else n_iter
     if not isinstance(given, str):
         return given
-    is_searched_in_full = space.size is not None and sampler is None and is_grid(raw_space)
-    return space.size if is_searched_in_full and space.size is not None else DEFAULT_N_TRIALS
+    if space.size is None or not is_grid(raw_space) or sampler is not None:  # who gives a sampler asks for a sample
+        return DEFAULT_N_TRIALS
+    return space.size
 
 
 def warn_of_large_grid(n_candidates: int, n_folds: int) -> None:

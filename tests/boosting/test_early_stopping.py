@@ -129,7 +129,7 @@ def test_rounds_of_an_unknown_library_are_refused_by_name():
         selector.fit(X, y)
     failed = selector.leaderboard_["error"][selector.leaderboard_["status"] == "failed"]
     assert len(failed) == 1
-    assert "this one makes a GradientBoostingClassifier. Leave out rounds" in failed[0]
+    assert "this family makes a GradientBoostingClassifier. Leave out rounds" in failed[0]
 
 
 SECONDS = st.floats(0, 1000)

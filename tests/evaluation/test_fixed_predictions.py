@@ -119,6 +119,6 @@ def test_other_rows_are_refused_unless_they_can_be_predicted():
     rows, others = np.zeros((2, 1)), np.ones((3, 1))
     stored = np.array([1.0, 2.0])
 
-    with pytest.raises(ValueError, match="other rows"):
+    with pytest.raises(ValueError, match="rows other than those"):
         make_fixed_predictions(rows, stored, None).predict(others)
     assert make_fixed_predictions(rows, stored, None, len).predict(others) == 3
