@@ -234,9 +234,11 @@ def make_progress(
 ) -> SearchProgress:
     """Return what shows how a search is doing: by ``verbose``, and by the user's callbacks of the type `TrialProgress`.
 
-    From ``verbose=2`` on, the lines that scikit-learn prints for each fold would break a progress bar.
+    If the user has passed one, ``verbose`` adds no second one. From ``verbose=2`` on there is no bar, because the lines
+    that scikit-learn prints for each fold would break it.
     """
-    own = TrialProgress(bar="auto" if verbose == 1 else False) if verbose > 0 else None
+    is_shown = any(isinstance(callback, TrialProgress) for callback in callbacks or ())
+    own = TrialProgress(bar="auto" if verbose == 1 else False) if verbose > 0 and not is_shown else None
     return SearchProgress(own, callbacks or (), stages)
 
 

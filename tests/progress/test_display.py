@@ -26,10 +26,11 @@ def test_workers_have_no_bar_since_theirs_would_overwrite_each_other(monkeypatch
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
-def test_a_terminal_that_tells_no_size_has_a_bar_all_the_same():
+def test_a_terminal_that_tells_no_size_has_a_bar_all_the_same(monkeypatch):
     reader, writer = pty.openpty()  # with neither rows nor columns
     with os.fdopen(writer, "w") as stream:
-        make_bar("auto", stream, 1.0, "beside").close()
+        monkeypatch.setattr("sys.stderr", stream)
+        make_bar("auto", None, 1.0, "beside").close()
         written = os.read(reader, 1000).decode()
     os.close(reader)
 

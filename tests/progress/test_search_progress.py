@@ -80,3 +80,10 @@ def test_lines_go_through_logging_where_it_is_set_up_and_not_twice(caplog, capfd
 
     assert len(caplog.messages) == 4
     assert capfd.readouterr().err == ""
+
+
+def test_verbose_adds_nothing_to_a_progress_of_the_users(capfd):
+    search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=4, cv=2, verbose=1)
+    search.set_params(callbacks=[TrialProgress()]).fit(X, Y)
+
+    assert len(capfd.readouterr().err.splitlines()) == 4
