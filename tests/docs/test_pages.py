@@ -2,6 +2,7 @@
 
 import io
 import re
+import runpy
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -51,10 +52,17 @@ def assert_shown(shown, printed):
 
     Numbers with three decimals or more are scores and parameters. Others may be seconds, which nobody can repeat.
     """
-    assert NUMBER.sub("#", shown).split() == NUMBER.sub("#", printed).split()
+    assert NUMBER.sub("#", shown).split() == NUMBER.sub("#", printed).split(), "python docs/show_output.py PAGE"
     for there, here in zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True):
         if len(there.partition(".")[2]) >= 3:
             assert float(here) == pytest.approx(float(there), rel=0.05, abs=0.01), (there, here)
+
+
+def test_the_output_that_a_page_shows_can_be_written_anew():
+    show_output = runpy.run_path(str(DOCS / "show_output.py"))["show_output"]
+    page = "```python\nprint(1)\n```\n\n```text\nstale\n```\n\n```python\nprint(2)\n```\n\nText\n"
+
+    assert show_output(page, "page") == page.replace("stale", "1")
 
 
 def test_a_page_that_shows_another_score_than_its_block_prints_is_noticed():
