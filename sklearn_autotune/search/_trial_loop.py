@@ -175,7 +175,7 @@ class TrialLoop:
         self.stop_requested |= self.stopping_rule.is_met
         self.is_telling = False
         told_changes_nothing = self.is_grid and isinstance(self.pruning_tracker, NoPruningTracker) and not heeds_stops
-        if told_changes_nothing and not self.recorder.is_shared and not self.stopping_rule.can_stop:
+        if told_changes_nothing and look_ahead > 1 and not (self.recorder.is_shared or self.stopping_rule.can_stop):
             self.look_ahead = max(look_ahead, 2 * executor.capacity)  # all workers can be kept busy
 
     @property

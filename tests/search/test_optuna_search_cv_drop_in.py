@@ -126,7 +126,7 @@ def test_a_large_grid_that_was_asked_for_or_has_a_time_limit_is_not_announced():
 
 
 def test_a_grid_that_the_time_limit_cuts_short_is_reported():
-    search = OptunaSearchCV(SleepingClassifier(seconds=0.05), {"a": range(40)}, cv=2, timeout=0.5, refit=False)
+    search = OptunaSearchCV(SleepingClassifier(seconds=0.5), {"a": range(40)}, cv=2, timeout=0.5, refit=False)
 
     with pytest.warns(UserWarning, match=r"time limit ended the search after \d+ of the 40 points of the grid"):
         search.fit(X, y)

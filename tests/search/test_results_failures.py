@@ -71,7 +71,7 @@ def test_a_score_that_a_dict_lacks_is_one_that_failed():
 def test_a_function_cannot_choose_a_candidate_that_is_not_complete(status):
     records = [record(0, "complete", fold(0.1)), record(1, status, error="what went wrong")]
 
-    with pytest.raises(ValueError, match=rf"row 1 of cv_results_, a candidate that is {status}[\s\S]*what went wrong"):
+    with pytest.raises(ValueError, match=rf"refit chose candidate 1, which is {status}[\s\S]*what went wrong"):
         choose_best({}, records, lambda results: 1, "score")
 
 
