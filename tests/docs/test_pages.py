@@ -1,9 +1,10 @@
 """Every page's Python runs and prints what the page shows, and its links lead somewhere."""
 
 import io
+import logging
 import re
 import runpy
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_the_python_on_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatc
     namespace = {"__name__": "__main__"}  # so that workers get functions by value, as from a script
 
     # Without the limit BLAS starts a thread per core for every small product, which takes ages on a busy machine.
-    with sklearn.config_context(), threadpool_limits(1):
+    with sklearn.config_context(), threadpool_limits(1), restored_levels():
         for block in blocks:
             lines_before = text.count("\n", 0, block.start(1))  # so that a traceback points into the page
             printed = io.StringIO()
@@ -45,6 +46,17 @@ def test_the_python_on_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatc
                 exec(compile("\n" * lines_before + block[1], str(page), "exec"), namespace)
             if block[2] is not None:
                 assert_shown(block[2], printed.getvalue())
+
+
+@contextmanager
+def restored_levels():
+    """Give loggers the levels back that they had before a page that sets them: they are those of the whole process."""
+    levels = {logger: logger.level for logger in (logging.getLogger(), logging.getLogger("sklearn_autotune"))}
+    try:
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
 
 
 def assert_shown(shown, printed):
@@ -109,7 +121,7 @@ def test_every_import_of_the_reference_page_works():
 
 def test_the_test_command_of_the_readme_is_the_one_that_ci_runs():
     commands = re.findall(r"^```sh\n(.*)\n```$", text_of(README), re.MULTILINE)
-    tests = [command for command in commands if command.endswith("-m pytest -n 2 --dist worksteal")]
+    tests = [command for command in commands if command.endswith("-m pytest -n 3 --dist worksteal")]
 
     assert len(tests) == 1
     assert tests[0] in text_of(ROOT / ".ci" / "run").splitlines()
