@@ -121,11 +121,11 @@ def find_nearest_name(word: str, known: Iterable[str]) -> str | None:
     >>> find_nearest_name("random forrest", ["random_forest", "ridge"]), find_nearest_name("svm", ["ridge"])
     ('random_forest', None)
     """
-    spelled = {make_name_key(name): name for name in reversed(list(known))}
+    names_by_key = {make_name_key(name): name for name in reversed(list(known))}
     key = make_name_key(word)
-    longer = [other for other in spelled if len(key) >= MIN_PREFIX_LENGTH and other.startswith(key)]
-    close = get_close_matches(key, spelled, n=1) or sorted(longer, key=len)
-    return spelled[close[0]] if close else None
+    longer = [other for other in names_by_key if len(key) >= MIN_PREFIX_LENGTH and other.startswith(key)]
+    close = get_close_matches(key, names_by_key, n=1) or sorted(longer, key=len)
+    return names_by_key[close[0]] if close else None
 
 
 def suggest_name(word: str, known: Iterable[str], listed: Iterable[str] | None = None) -> str:
