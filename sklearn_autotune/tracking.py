@@ -22,7 +22,7 @@ from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import get_deployed_model
 from sklearn_autotune.storage._base import require_secrets
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, find_row
-from sklearn_autotune.storage._study import read_metric
+from sklearn_autotune.storage._study import read_study_metric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -337,7 +337,7 @@ class _SearchRun(_Run):
         super().__init__(run_name or study.study_name, tracking_uri, experiment_name, tags)
         self.study = study
         self.best: float | None = None
-        self.client.set_tag(self.run_id, "metric", read_metric(study).name)
+        self.client.set_tag(self.run_id, "metric", read_study_metric(study).name)
 
     def log_trial(self, trial: FrozenTrial) -> None:
         """Log one trial as a run inside the search's."""

@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import wraps
 from typing import Any, TypeVar, cast
+
+from sklearn_autotune._compat.messages import find_nearest_name
 
 __all__ = ["extend_signature"]
 
@@ -41,8 +42,8 @@ def extend_signature(base: type) -> Callable[[Constructor], Constructor]:
                 raise TypeError(f"{name} takes its parameters by name, such as {name}(n_trials=50).")
             unknown = sorted(set(params) - set(signature.parameters))
             if unknown:
-                close = get_close_matches(unknown[0], signature.parameters, n=1)
-                hint = f" Did you mean {close[0]!r}?" if close else ""
+                nearest = find_nearest_name(unknown[0], signature.parameters)
+                hint = "" if nearest is None else f" Did you mean {nearest!r}?"
                 raise TypeError(f"{name} has no parameter {unknown[0]!r}.{hint}")
             constructor(self, **params)
 

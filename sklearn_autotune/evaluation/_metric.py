@@ -186,9 +186,8 @@ def describe_scoring(scoring: object, scorer: object, name: str | None = None) -
         return Metric(scoring)
     if isinstance(scorer, Mapping):
         return Metric() if name is None else describe_metric(scorer.get(name), name)
-    return (
-        describe_metric(scorer) if name is None else Metric(name)
-    )  # the latter if one function returns several scores
+    # A name without a mapping belongs to one of several scores that a single function returns.
+    return describe_metric(scorer) if name is None else Metric(name)
 
 
 def _name_own_score(estimator: Any) -> str:

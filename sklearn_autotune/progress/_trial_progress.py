@@ -12,7 +12,7 @@ from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.progress._display import LINE_SHARE, LineWriter, check_bar_option, format_duration, make_bar
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, is_measured
-from sklearn_autotune.storage._study import read_metric
+from sklearn_autotune.storage._study import read_study_metric
 
 __all__ = ["TrialProgress"]
 
@@ -114,7 +114,7 @@ class TrialProgress:
         """
         self.close()
         self._reset()
-        self._study, self._metric, self._stages = study, read_metric(study), tuple(stages)
+        self._study, self._metric, self._stages = study, read_study_metric(study), tuple(stages)
         self._n_expected = n_candidates
         self._seconds_allowed = self.timeout if deadline is None else max(0.0, deadline - self._start)
         self._tqdm = make_bar(self.bar, self.stream, None if self.share is None else 1.0, self._format_beside_bar())

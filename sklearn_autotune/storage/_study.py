@@ -35,7 +35,7 @@ __all__ = [
     "create_memory_study",
     "draw_seed",
     "open_study",
-    "read_metric",
+    "read_study_metric",
 ]
 
 logger = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ def create_memory_study(
     return study
 
 
-def read_metric(study: optuna.Study) -> Metric:
+def read_study_metric(study: optuna.Study) -> Metric:
     """Return the metric that a study maximises; its name is "score" if the study does not store a name."""
     name = study.user_attrs.get(METRIC_ATTRIBUTE)
     if name is None and study.metric_names:

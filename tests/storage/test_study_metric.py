@@ -8,7 +8,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier
 from sklearn_autotune.evaluation._metric import Metric
-from sklearn_autotune.storage._study import DEFAULT_STUDY_NAME, METRIC_ATTRIBUTE, read_metric
+from sklearn_autotune.storage._study import DEFAULT_STUDY_NAME, METRIC_ATTRIBUTE, read_study_metric
 
 SPACE = {"var_smoothing": FloatDistribution(1e-9, 1)}
 
@@ -44,7 +44,7 @@ def load(storage):
 def test_the_study_of_a_search_names_the_score_that_decides(data, scoring, refit, name):
     study = make_search(scoring=scoring, refit=refit).fit(*data).study_
 
-    assert read_metric(study) == Metric(name)
+    assert read_study_metric(study) == Metric(name)
 
 
 def test_other_estimators_name_their_default_scores(data):
@@ -52,7 +52,7 @@ def test_other_estimators_name_their_default_scores(data):
         TunedXGBClassifier(n_trials=2, cv=2, random_state=0),
         AutoModelSelector(families=["naive_bayes"], n_trials=2, cv=2, random_state=0),
     ):
-        assert read_metric(search.fit(*data).study_) == Metric("neg_log_loss")
+        assert read_study_metric(search.fit(*data).study_) == Metric("neg_log_loss")
 
 
 def test_a_stored_study_has_the_name_where_optuna_looks_for_it(data, storage):
@@ -86,14 +86,14 @@ def test_another_of_several_scores_may_decide_when_a_study_is_resumed(data, stor
 
     resumed = make_search(storage, scoring=scoring, refit="hits", resume=True).fit(*data)
 
-    assert read_metric(resumed.study_) == Metric("hits")
+    assert read_study_metric(resumed.study_) == Metric("hits")
     assert load(storage).metric_names == ["hits"]
 
 
 def test_a_study_of_another_program_is_read_by_optunas_name_and_otherwise_called_score():
     study = optuna.create_study()
-    assert read_metric(study) == Metric("score")
+    assert read_study_metric(study) == Metric("score")
 
     with pytest.warns(optuna.exceptions.ExperimentalWarning):
         study.set_metric_names(["roc_auc"])
-    assert read_metric(study) == Metric("roc_auc")
+    assert read_study_metric(study) == Metric("roc_auc")
