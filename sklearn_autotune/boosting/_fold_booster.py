@@ -150,8 +150,8 @@ class FoldBooster:
     ----------
     scored_rounds : tuple of int
         The numbers of rounds after which the booster was scored.
-    scores, predictions : list
-        At each point, the score and the predictions on the fold's test rows.
+    scores, scored, predictions : list
+        At each point, the score, the whole result of scoring, and the predictions on the fold's test rows.
     is_out_of_time : bool
         Whether the deadline passed before the requested point was reached.
     end_time : float or None
@@ -185,6 +185,7 @@ class FoldBooster:
         self.compute_latest_end = compute_latest_end
         self.is_out_of_time = self.is_cut = False
         self.scores: list[Any] = []
+        self.scored: list[Scored] = []
         self.predictions: list[np.ndarray] = []
         self.fit_seconds = self.score_seconds = self.round_seconds = 0.0
         self.max_points: int | None = None
@@ -194,9 +195,9 @@ class FoldBooster:
         self.is_closing = False
         self.requests: SimpleQueue[int | None] = SimpleQueue()
         self.results: SimpleQueue[BaseException | None] = SimpleQueue()
-        # A daemon thread, so that Python can exit even if a search is abandoned.
+        # A daemon thread, so that Python can exit even if a search is abandoned. It starts with the first request,
+        # because the later folds of most candidates are never trained.
         self.thread = threading.Thread(target=self._serve_requests, args=(get_config(),), daemon=True)
-        self.thread.start()
 
     @property
     def counted_scores(self) -> list[Any]:
@@ -209,20 +210,28 @@ class FoldBooster:
 
     @property
     def best(self) -> FoldScore:
-        """The best score of this fold so far, or the score of a failed fold if it failed."""
+        """The best score of this fold so far, or the score of a failed fold if it failed.
+
+        It is the score of the curve, by which pruning compares candidates.
+        """
         if self.error is not None:
             return self.scorer.make_fold_score(self.error, self.failed, None, self.fit_seconds, self.score_seconds)
-        return self.score_point(int(np.argmax(self._select_scores())))
+        point = int(np.argmax(self._select_scores()))
+        return self._make_fold_score(point, self.scored[point])
 
     def score_point(self, point: int) -> FoldScore:
-        """Return the score at a point."""
+        """Return the score at a point, as scikit-learn's scorer computes it."""
+        return self._make_fold_score(point, self.scorer.score(self.trainer, self.fold, self.predictions[point]))
+
+    def _make_fold_score(self, point: int, test: Scored) -> FoldScore:
         train = self.scorer.score_training_rows(self.trainer, self.round_grid[point], self.fold)
-        test = self.scorer.score(self.trainer, self.fold, self.predictions[point])
         return self.scorer.make_fold_score(None, test, train, self.fit_seconds, self.score_seconds)
 
     def request(self, n_points: int | None) -> None:
         """Request training up to a number of points, or with None until it stops improving; no effect after `close`."""
         if not self.is_closing:
+            if self.thread.ident is None:
+                self.thread.start()
             self.requests.put(n_points if n_points is not None else UNTIL_NO_IMPROVEMENT)
 
     def wait(self, error_score: Any) -> None:
@@ -242,8 +251,9 @@ class FoldBooster:
     def close(self) -> None:
         """End the thread, after the round that is being trained."""
         self.is_closing = True
-        self.requests.put(None)
-        self.thread.join()
+        if self.thread.ident is not None:
+            self.requests.put(None)
+            self.thread.join()
 
     def _serve_requests(self, config: dict[str, Any]) -> None:
         while (n_points := self.requests.get()) is not None:
@@ -309,7 +319,7 @@ class FoldBooster:
         if self.error is not None or (self.round_grid == (n_rounds,) and self.scores):
             return
         self.round_grid = (n_rounds,)
-        self.scores, self.predictions = [], []
+        self.scores, self.scored, self.predictions = [], [], []
         self._score(self.trainer.predict_test_rows(n_rounds))
 
     def _score(self, prediction: np.ndarray) -> None:
@@ -319,6 +329,7 @@ class FoldBooster:
         self.score_seconds += time.perf_counter() - start
         if scored.failure in (None, Failure.OTHER_SCORE):
             self.scores.append(scored.score)
+            self.scored.append(scored)
             self.predictions.append(prediction)
         else:
             self.failed, self.error = scored, scored.error

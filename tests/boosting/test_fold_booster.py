@@ -151,10 +151,26 @@ def test_its_best_score_is_that_of_the_best_point_that_counts(start):
     expected = scorer.score(fold_booster.trainer, fold_booster.fold, fold_booster.predictions[best]).score
 
     assert 0 < best < 5
-    assert fold_booster.best.test == expected
+    assert fold_booster.best.test == fold_booster.scores[best]
+    assert fold_booster.score_point(best).test == expected
     assert fold_booster.best.error is None
     fold_booster.max_points = 1
-    assert fold_booster.best.test == fold_booster.score_point(0).test < expected
+    assert fold_booster.best.test == fold_booster.scores[0] < fold_booster.scores[best]
+
+
+def test_scikit_learns_scorer_is_not_called_for_the_best_point_of_a_curve(start, monkeypatch):
+    fold_booster = train(start(), 3)
+    monkeypatch.setattr(FoldBoosting, "score", None)
+
+    assert fold_booster.best.test == max(fold_booster.scores)
+
+
+def test_a_booster_that_was_never_asked_to_train_has_no_thread(start):
+    fold_booster = start()
+
+    assert not fold_booster.thread.is_alive()
+    fold_booster.close()
+    assert train(start(), 1).thread.is_alive()
 
 
 # -- the end of time ---------------------------------------------------------------------------------------------------
