@@ -24,16 +24,20 @@ class BoosterRacingRule:
     ----------
     racing : FoldRacing
     is_exempt : callable or None, default=None
-        Takes a candidate's parameters, and returns whether it is measured in full without pruning.
+        Takes a candidate's parameters, and returns whether it is measured in full without pruning, unless
+        ``max_exempt`` candidates have been exempted before.
+    max_exempt : int or None, default=None
+        None sets no limit.
     """
 
     racing: FoldRacing
     is_exempt: Callable[[Mapping[str, Any]], bool] | None = None
+    max_exempt: int | None = None
 
     def start(self, study: optuna.Study, metric: str | None) -> PruningTracker:
         """Return a tracker without any outcome yet."""
         tracker = FoldRacingTracker(self.racing, metric, select_scores=select_best_scores)
-        return tracker if self.is_exempt is None else _ExemptingTracker(tracker, self.is_exempt)
+        return tracker if self.is_exempt is None else _ExemptingTracker(tracker, self.is_exempt, self.max_exempt)
 
 
 def select_best_scores(outcome: Outcome, metric: str | None) -> list[float]:
@@ -45,9 +49,12 @@ def select_best_scores(outcome: Outcome, metric: str | None) -> list[float]:
 class _ExemptingTracker:
     """Wraps a tracker, and exempts some candidates from pruning."""
 
-    def __init__(self, tracker: PruningTracker, is_exempt: Callable[[Mapping[str, Any]], bool]) -> None:
+    def __init__(
+        self, tracker: PruningTracker, is_exempt: Callable[[Mapping[str, Any]], bool], max_exempt: int | None
+    ) -> None:
         self.tracker = tracker
         self.is_exempt = is_exempt
+        self.n_left = float("inf") if max_exempt is None else max_exempt
 
     @property
     def reports_values(self) -> bool:
@@ -69,7 +76,10 @@ class _ExemptingTracker:
 
     def make_pruner_state(self, trial: optuna.Trial) -> PrunerState:
         """Return the state of the wrapped tracker, or one that never prunes if this candidate is exempt."""
-        return NoPruningState() if self.is_exempt(trial.params) else self.tracker.make_pruner_state(trial)
+        if self.n_left > 0 and self.is_exempt(trial.params):
+            self.n_left -= 1
+            return NoPruningState()
+        return self.tracker.make_pruner_state(trial)
 
     def replay(
         self,

@@ -72,6 +72,12 @@ class Target:
     classes: np.ndarray | None = None
     class_weight: Any = None
 
+    @property
+    def spread(self) -> float:
+        """The standard deviation of a regression target; 1 for classes, and for a target that is constant."""
+        spread = 0.0 if self.classes is not None else float(np.std(self.values, dtype=float))
+        return spread if 0.0 < spread < float("inf") else 1.0
+
     def compute_weights(self, rows: Any, sample_weight: Any) -> np.ndarray | None:
         """Return the training weights of some rows; None if all are equal."""
         if self.class_weight is None or self.classes is None:

@@ -20,14 +20,16 @@ __all__ = ["SEARCH_LEARNING_RATE", "LearningRateRefinement", "LowestLearningRate
 SEARCH_LEARNING_RATE = 0.2
 
 LEARNING_RATE_FACTOR = 0.25
-MIN_LEARNING_RATE = 0.01
 
-# Every 25th candidate is a refined one, and so is each of the last tenth, as long as there is one to refine.
-REFINE_EVERY = 25
-FINAL_SHARE = 0.1
+# Every 15th candidate is a refined one, and so is each of the last 15 %, as long as there is one to refine. More often
+# would leave the sampler too few candidates.
+REFINE_EVERY = 15
+FINAL_SHARE = 0.15
 
-# The number of best candidates that are refined.
+# Only this many of the best candidates are refined during the search, and this many at its end. The order at the
+# learning rate of the search is not quite that at a lower one.
 N_REFINED = 3
+N_REFINED_AT_END = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +67,18 @@ class LearningRateRefinement:
         index : int
             The number of candidates that have been proposed before.
         """
-        is_turn = index >= self.n_trials * (1 - FINAL_SHARE) or (index > 0 and index % REFINE_EVERY == 0)
-        complete = [record for record in records if record.outcome.status == Status.COMPLETE]
+        is_end = index >= self.n_trials * (1 - FINAL_SHARE)
+        is_turn = is_end or (index > 0 and index % REFINE_EVERY == 0)
         measured = [record.params for record in records]
-        for record in sorted(complete, key=self._average_score, reverse=True)[:N_REFINED]:
+        candidates = [
+            record
+            for record in records
+            if record.outcome.status == Status.COMPLETE and not is_refined(record.params)
+        ]
+        best_first = sorted(candidates, key=self._average_score, reverse=True)
+        for record in best_first[: N_REFINED_AT_END if is_end else N_REFINED]:
             refined = {**record.params, "learning_rate": record.params["learning_rate"] * LEARNING_RATE_FACTOR}
-            if (
-                refined["learning_rate"] >= MIN_LEARNING_RATE
-                and refined not in measured
-                and (is_turn or self._is_time_to_refine(record))
-            ):
+            if refined not in measured and (is_turn or self._is_time_to_refine(record)):
                 return refined
         return self.first[index] if index < len(self.first) else None
 

@@ -153,6 +153,6 @@ class TunedLibrary(FoldTraining, Protocol):
         """
         ...
 
-    def make_first_candidates(self, space: Branch, learning_rate: float, n_rows: int) -> list[Branch]:
+    def make_first_candidates(self, space: Branch, learning_rate: float, shape: Shape) -> list[Branch]:
         """Make candidates that are known to be good on many data sets, limited to the ranges of a space."""
         ...

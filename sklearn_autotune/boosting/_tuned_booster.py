@@ -71,6 +71,10 @@ MANY_ROWS = 20_000
 # More than three, because on small data one of three candidates with luck on the first fold could stop all later ones.
 RACING = FoldRacing(n_startup_trials=5)
 
+# The first refined candidates are measured in full, because the winner is chosen among them if they are not clearly
+# worse than the best candidate. The others have to be better than it.
+MAX_EXEMPT = 3
+
 
 class BaseTunedBooster(BaseSearch):
     """A search over the parameters of a boosting library, which trains one booster for each fold of a candidate.
@@ -195,7 +199,7 @@ class BaseTunedBooster(BaseSearch):
             metric=get_refit_metric(self.refit),
         )
         self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
-        space, known_candidates = self._read_space(model, task)
+        space, known_candidates = self._read_space(model, task, target)
         deadline = None if self.timeout is None else start + self.timeout
         evaluation = FoldBoosting(
             WholeFolds(model, task, self.verbose),
@@ -247,17 +251,17 @@ class BaseTunedBooster(BaseSearch):
             return self._make_default_scorer(target)
         return resolve_scorer(self, self.scoring, refit=self.refit, error_score=self.error_score)
 
-    def _read_space(self, model: Any, task: Task) -> tuple[Space, list[dict[str, Any]]]:
+    def _read_space(self, model: Any, task: Task, target: Target) -> tuple[Space, list[dict[str, Any]]]:
         """Read the space; return it with candidates from it that are known to be good."""
         raw_space = self.space
         known_candidates: list[dict[str, Any]] = []
         if raw_space is None:
             n_train = min(len(fold.train) for fold in task.folds)
-            shape = Shape(n_train, is_classifier(model), model.get_params())
+            shape = Shape(n_train, is_classifier(model), model.get_params(), target_spread=target.spread)
             given = self._get_library_params()
             default_space = self._library.make_space(shape)
             raw_space = {name: values for name, values in default_space.items() if given.get(name) is None}
-            known_candidates = self._library.make_first_candidates(raw_space, SEARCH_LEARNING_RATE, n_train)
+            known_candidates = self._library.make_first_candidates(raw_space, SEARCH_LEARNING_RATE, shape)
         space = read_space(raw_space)
         if self._library.rounds_param in space.names:
             raise ValueError(
@@ -359,7 +363,7 @@ class BaseTunedBooster(BaseSearch):
         if self.pruner is None:
             return NoPruningRule()
         racing = RACING if self.pruner == "auto" else self.pruner
-        return BoosterRacingRule(racing, is_refined if self._is_learning_rate_refined else None)
+        return BoosterRacingRule(racing, is_refined if self._is_learning_rate_refined else None, MAX_EXEMPT)
 
     def _compute_fingerprint(self, task: Task, space: Space) -> dict[str, str]:
         params = {

@@ -95,9 +95,9 @@ class TunedXGBoost:
         """Make the default space: all parameters worth searching except the number of rounds."""
         return make_tuned_xgboost_space(shape)
 
-    def make_first_candidates(self, space: Branch, learning_rate: float, n_rows: int) -> list[Branch]:
+    def make_first_candidates(self, space: Branch, learning_rate: float, shape: Shape) -> list[Branch]:
         """Make candidates that are known to be good on many data sets, limited to the ranges of a space."""
-        return make_first_xgboost_settings(space, learning_rate, n_rows)
+        return make_first_xgboost_settings(space, learning_rate, shape)
 
     def get_learning_rate(self, model: Any) -> float:
         """Return the learning rate of an XGBoost estimator, or XGBoost's default."""

@@ -24,6 +24,8 @@ class Shape:
     n_classes : int, default=2
     rarest_class_rows : int or None, default=None
         Rows of the class with the fewest; None if that is not known, or in regression.
+    target_spread : float, default=1.0
+        The standard deviation of the target in regression, if it is known.
 
     Examples
     --------
@@ -38,6 +40,7 @@ class Shape:
     n_columns: int = 10
     n_classes: int = 2
     rarest_class_rows: int | None = None
+    target_spread: float = 1.0
 
     @property
     def cells(self) -> float:

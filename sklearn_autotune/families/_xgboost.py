@@ -48,12 +48,21 @@ def make_tuned_xgboost_space(shape: Shape) -> Branch:
     space = _make_space(Shape(shape.n_rows, shape.is_classifier, {"early_stopping_rounds": 1}))
     # Usual ranges are 0 to 5; on small tables 2 and more were best, on large ones it should not matter.
     space["gamma"] = FloatDistribution(0.0, 5.0)
+    if _has_squared_error(shape):
+        # XGBoost compares gamma with gains, and alpha with gradients. Gains are squares of the target's unit, and
+        # gradients have its unit.
+        space["gamma"] = FloatDistribution(1e-4 * shape.target_spread**2, 5.0 * shape.target_spread**2, log=True)
+        space["reg_alpha"] = FloatDistribution(1e-4 * shape.target_spread, 5.0 * shape.target_spread, log=True)
     if shape.params.get("tree_method") == "exact":
         del space["colsample_bynode"]  # XGBoost does not support both
     return space
 
 
-# First settings. The deep ones come from AutoGluon's portfolio (r33, r89) and TabArena's defaults (XGB-TD); the others
+def _has_squared_error(shape: Shape) -> bool:
+    return not shape.is_classifier and shape.params.get("objective") in (None, "reg:squarederror")
+
+
+# First settings, for a target with a spread of 1. The deep ones come from AutoGluon's portfolio (r33, r89) and TabArena's defaults (XGB-TD); the others
 # are shallow, strongly sampled and strongly regularised ones for small tables. They have no learning rate, since early
 # stopping adapts the number of rounds to it.
 _FIRST_SETTINGS: tuple[Branch, ...] = (
@@ -126,24 +135,26 @@ XGBOOST = Family(
 MANY_ROWS = 10_000
 
 
-def make_first_xgboost_settings(space: Branch, learning_rate: float, n_rows: int) -> list[Branch]:
+def make_first_xgboost_settings(space: Branch, learning_rate: float, shape: Shape) -> list[Branch]:
     """Make the first settings of a search, restricted to the parameters and ranges of a space.
 
     Parameters
     ----------
     space : dict of str to Optuna distribution
     learning_rate : float
-    n_rows : int
-        Rows that a model is trained on. If there are many, settings with gamma come last and deep ones first.
+    shape : Shape
+        If there are many rows, settings with gamma come last and deep ones first.
 
     Returns
     -------
     candidates : list of dict
     """
     candidates = []
-    ordered = _FIRST_SETTINGS if n_rows < MANY_ROWS else sorted(_FIRST_SETTINGS, key=_rank_for_many_rows)
+    ordered = _FIRST_SETTINGS if shape.n_rows < MANY_ROWS else sorted(_FIRST_SETTINGS, key=_rank_for_many_rows)
+    spread = shape.target_spread if _has_squared_error(shape) else 1.0
     for setting in ordered:
         complete = _DEFAULT_SETTINGS | setting | {"learning_rate": learning_rate}
+        complete |= {"gamma": complete["gamma"] * spread**2, "reg_alpha": complete["reg_alpha"] * spread}
         candidate = {name: _clip_to_range(value, space[name]) for name, value in complete.items() if name in space}
         if candidate and candidate not in candidates:
             candidates.append(candidate)

@@ -78,7 +78,7 @@ class LightGBMLibrary:
             "reg_lambda": FloatDistribution(0.01, 10.0, log=True),
         }
 
-    def make_first_candidates(self, space, learning_rate, n_rows):
+    def make_first_candidates(self, space, learning_rate, shape):
         first = {"learning_rate": learning_rate, "num_leaves": 7, "reg_lambda": 1.0}
         return [{name: value for name, value in first.items() if name in space}]
 
