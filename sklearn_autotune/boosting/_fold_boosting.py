@@ -286,7 +286,8 @@ class FoldBoosting:
         if round_grid is None:
             round_grid = make_round_grid(self.training.get_learning_rate(model), self.max_rounds)
         # All trainers are made before the first thread is started, because making one may fail.
-        trainers = [binned.make_trainer(model, self.target.classes) for binned in self._bin_folds(model)]
+        settings = self.training.read_settings(model, self.target.classes)
+        trainers = [binned.make_trainer(settings) for binned in self._bin_folds(model)]
         return [
             FoldBooster(self, fold, trainer, round_grid, deadline, self._compute_latest_end)
             for fold, trainer in zip(self.folds.task.folds, trainers, strict=True)

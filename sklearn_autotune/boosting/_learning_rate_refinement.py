@@ -19,7 +19,7 @@ __all__ = ["SEARCH_LEARNING_RATE", "LearningRateRefinement", "LowestLearningRate
 # changes which candidate is best.
 SEARCH_LEARNING_RATE = 0.2
 
-LEARNING_RATE_FACTOR = 0.25
+REFINED_LEARNING_RATE = 0.05
 
 # Every 15th candidate is a refined one, and so is each of the last 15 %, as long as there is one to refine. More often
 # would leave the sampler too few candidates.
@@ -71,13 +71,11 @@ class LearningRateRefinement:
         is_turn = is_end or (index > 0 and index % REFINE_EVERY == 0)
         measured = [record.params for record in records]
         candidates = [
-            record
-            for record in records
-            if record.outcome.status == Status.COMPLETE and not is_refined(record.params)
+            record for record in records if record.outcome.status == Status.COMPLETE and not is_refined(record.params)
         ]
         best_first = sorted(candidates, key=self._average_score, reverse=True)
         for record in best_first[: N_REFINED_AT_END if is_end else N_REFINED]:
-            refined = {**record.params, "learning_rate": record.params["learning_rate"] * LEARNING_RATE_FACTOR}
+            refined = {**record.params, "learning_rate": REFINED_LEARNING_RATE}
             if refined not in measured and (is_turn or self._is_time_to_refine(record)):
                 return refined
         return self.first[index] if index < len(self.first) else None
@@ -89,7 +87,8 @@ class LearningRateRefinement:
         folds = record.outcome.folds
         fit_seconds = record.seconds / min(self.n_jobs, len(folds)) + record.seconds / (len(folds) - 1 or 1)
         seconds_left = self.deadline - clock.now()
-        return fit_seconds / LEARNING_RATE_FACTOR < seconds_left < 2 * fit_seconds / LEARNING_RATE_FACTOR
+        refined_seconds = fit_seconds * record.params["learning_rate"] / REFINED_LEARNING_RATE
+        return refined_seconds < seconds_left < 2 * refined_seconds
 
     def _average_score(self, record: TrialRecord) -> float:
         return average_folds(record.outcome.folds, self.metric)
@@ -97,7 +96,7 @@ class LearningRateRefinement:
 
 def is_refined(params: Mapping[str, Any]) -> bool:
     """Whether a candidate's learning rate has been refined."""
-    return params["learning_rate"] < SEARCH_LEARNING_RATE
+    return params["learning_rate"] <= REFINED_LEARNING_RATE
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,8 @@ class BinnedFold(Protocol):
         """Return an upper bound of the memory that a booster in training needs in addition to the rows."""
         ...
 
-    def make_trainer(self, model: Any, classes: np.ndarray | None) -> RoundTrainer:
-        """Make the booster that ``fit`` of a model would train on this fold; ``classes`` is None in regression."""
+    def make_trainer(self, settings: Any) -> RoundTrainer:
+        """Make the booster that ``fit`` of a model would train on this fold, from what `read_settings` returned."""
         ...
 
 
@@ -96,6 +96,10 @@ class FoldTraining(Protocol):
 
     def get_binning(self, model: Any) -> Hashable:
         """Return the parameters on which the bins depend."""
+        ...
+
+    def read_settings(self, model: Any, classes: np.ndarray | None) -> Any:
+        """Read from a model, once for all folds, what its boosters need; ``classes`` is None in regression."""
         ...
 
     def bin_fold(self, model: Any, rows: FoldRows) -> BinnedFold:

@@ -62,9 +62,9 @@ def _has_squared_error(shape: Shape) -> bool:
     return not shape.is_classifier and shape.params.get("objective") in (None, "reg:squarederror")
 
 
-# First settings, for a target with a spread of 1. The deep ones come from AutoGluon's portfolio (r33, r89) and TabArena's defaults (XGB-TD); the others
-# are shallow, strongly sampled and strongly regularised ones for small tables. They have no learning rate, since early
-# stopping adapts the number of rounds to it.
+# First settings, for a target with a spread of 1. The deep ones come from AutoGluon's portfolio (r33, r89) and
+# TabArena's defaults (XGB-TD); the others are shallow, strongly sampled and strongly regularised ones for small tables.
+# They have no learning rate, since early stopping adapts the number of rounds to it.
 _FIRST_SETTINGS: tuple[Branch, ...] = (
     {"max_depth": 6, "gamma": 2.5, "subsample": 0.8, "colsample_bylevel": 0.8},
     {"max_depth": 3, "subsample": 0.8, "colsample_bylevel": 0.8},

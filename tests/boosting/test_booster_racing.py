@@ -58,3 +58,15 @@ def test_refined_candidates_run_in_full():
     assert isinstance(tracker.make_pruner_state(ask(study, SEARCH_LEARNING_RATE)), FoldRacingState)
     assert tracker.make_pruner_state(ask(study, SEARCH_LEARNING_RATE / 4)) == NoPruningState()
     assert not tracker.reports_values
+
+
+def test_only_the_first_refined_candidates_run_in_full_where_their_number_is_limited():
+    study = optuna.create_study()
+    tracker = BoosterRacingRule(FoldRacing(), is_refined, max_exempt=2).start(study, None)
+    for curve in CURVES:
+        tracker.add_outcome(boosted(*curve))
+
+    rates = [SEARCH_LEARNING_RATE, *[SEARCH_LEARNING_RATE / 4] * 3]
+    states = [tracker.make_pruner_state(ask(study, rate)) for rate in rates]
+
+    assert [state == NoPruningState() for state in states] == [False, True, True, False]

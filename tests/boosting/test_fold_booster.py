@@ -82,7 +82,8 @@ def start():
         boosting = FoldBoosting(make_evaluation(model, X, y), LIBRARY, Target(y, classes), loss=loss)
         fold = boosting.folds.task.folds[0]
         binned = LIBRARY.bin_fold(model, FoldRows(X[fold.train], y[fold.train], None, X[fold.test]))
-        started.append(FoldBooster(boosting, fold, binned.make_trainer(model, classes), GRID, deadline))
+        trainer = binned.make_trainer(LIBRARY.read_settings(model, classes))
+        started.append(FoldBooster(boosting, fold, trainer, GRID, deadline))
         return started[-1]
 
     yield start

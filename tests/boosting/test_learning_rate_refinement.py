@@ -8,7 +8,9 @@ from sklearn.datasets import load_iris
 from sklearn_autotune import TunedXGBClassifier
 from sklearn_autotune._compat import clock
 from sklearn_autotune.boosting._learning_rate_refinement import (
-    MIN_LEARNING_RATE,
+    N_REFINED,
+    N_REFINED_AT_END,
+    REFINED_LEARNING_RATE,
     SEARCH_LEARNING_RATE,
     LearningRateRefinement,
     LowestLearningRateWithinNoise,
@@ -26,23 +28,36 @@ def record(number, score, learning_rate=SEARCH_LEARNING_RATE, depth=3, status="c
 def test_the_best_is_tried_at_a_quarter_of_its_learning_rate():
     records = [record(0, 0.5, depth=2), record(1, 0.9, depth=4), record(2, 0.99, depth=5, status="pruned")]
 
-    assert LearningRateRefinement(30)(records, 29) == {"learning_rate": SEARCH_LEARNING_RATE / 4, "max_depth": 4}
+    assert REFINED_LEARNING_RATE == SEARCH_LEARNING_RATE / 4
+    assert LearningRateRefinement(30)(records, 29) == {"learning_rate": REFINED_LEARNING_RATE, "max_depth": 4}
 
 
 def test_what_was_tried_is_not_tried_again_and_the_next_one_is():
-    records = [record(0, 0.9), record(1, 0.8, SEARCH_LEARNING_RATE / 4), record(2, 0.7, depth=6)]
+    records = [record(0, 0.9), record(1, 0.8, REFINED_LEARNING_RATE), record(2, 0.7, depth=6)]
 
-    assert LearningRateRefinement(30)(records, 29) == {"learning_rate": SEARCH_LEARNING_RATE / 16, "max_depth": 3}
+    assert LearningRateRefinement(30)(records, 29) == {"learning_rate": REFINED_LEARNING_RATE, "max_depth": 6}
 
 
-def test_there_is_a_slowest_learning_rate():
-    assert LearningRateRefinement(30)([record(0, 0.9, 1.5 * MIN_LEARNING_RATE)], 29) is None
+def test_a_refined_candidate_is_not_refined_again():
+    assert LearningRateRefinement(30)([record(0, 0.9, REFINED_LEARNING_RATE)], 29) is None
 
 
 def test_most_candidates_are_left_to_the_sampler():
     turns = [index for index in range(100) if LearningRateRefinement(100)([record(0, 0.9)], index) is not None]
 
-    assert turns == [25, 50, 75, *range(90, 100)]
+    assert turns == [15, 30, 45, 60, 75, *range(85, 100)]
+
+
+def test_more_of_the_best_candidates_are_refined_at_the_end_than_before():
+    records = [record(number, -number, depth=number) for number in range(20)]
+
+    def count_refined(index):
+        own = list(records)
+        while (refined := LearningRateRefinement(100)(own, index)) is not None:
+            own.append(TrialRecord(len(own), refined, own[0].outcome))
+        return len(own) - len(records)
+
+    assert (count_refined(15), count_refined(99)) == (N_REFINED, N_REFINED_AT_END)
 
 
 @pytest.mark.parametrize(("seconds_left", "is_refined"), [(5000, False), (12000, True), (100_000, False)])
@@ -56,12 +71,12 @@ def test_the_end_of_the_time_is_kept_for_refinement(seconds_left, is_refined):
 
 def test_a_search_ends_with_slower_learning_rates():
     X, y = load_iris(return_X_y=True)
-    search = TunedXGBClassifier(n_trials=21, cv=3, random_state=0).fit(X, y)
+    search = TunedXGBClassifier(n_trials=15, cv=3, random_state=0).fit(X, y)
 
     rates = search.cv_results_["param_learning_rate"]
-    assert (rates[:19] == SEARCH_LEARNING_RATE).all()
-    assert (rates[19:] < SEARCH_LEARNING_RATE).all()
-    assert search.trials_["status"][19:].tolist() == ["complete", "complete"]
+    assert (rates[:13] == SEARCH_LEARNING_RATE).all()
+    assert (rates[13:] == REFINED_LEARNING_RATE).all()
+    assert search.trials_["status"][13:].tolist() == ["complete", "complete"]
 
 
 def results(rates, *folds):

@@ -29,7 +29,7 @@ def make(library):
 
 def test_xgboost_has_every_member_that_is_asked_for():
     binned = TunedXGBoost().bin_fold(XGBClassifier(), ROWS)
-    trainer = binned.make_trainer(XGBClassifier(), np.arange(2))
+    trainer = binned.make_trainer(TunedXGBoost().read_settings(XGBClassifier(), np.arange(2)))
 
     for instance, protocol in ((TunedXGBoost(), TunedLibrary), (binned, BinnedFold), (trainer, RoundTrainer)):
         assert [name for name in list_members(protocol) if not hasattr(instance, name)] == []
@@ -57,7 +57,7 @@ def test_the_space_has_parameters_that_may_be_searched_and_never_the_rounds(libr
 def test_first_candidates_lie_in_the_space_at_the_learning_rate_that_was_asked_for(library):
     space = library.make_space(Shape(100, is_classifier=True, n_classes=2))
 
-    first = library.make_first_candidates(space, 0.2, 100)
+    first = library.make_first_candidates(space, 0.2, Shape(100, is_classifier=True))
 
     assert first
     for candidate in first:
@@ -76,7 +76,7 @@ def test_a_model_has_the_seed_and_one_thread(library):
 
 def test_a_booster_counts_its_rounds_and_predicts_its_folds_rows(library):
     model = make(library)
-    trainer = library.bin_fold(model, ROWS).make_trainer(model, np.arange(2))
+    trainer = library.bin_fold(model, ROWS).make_trainer(library.read_settings(model, np.arange(2)))
 
     predictions = {}
     for n_rounds in (1, 2):

@@ -106,3 +106,14 @@ def test_a_class_with_fewer_rows_than_folds_is_refused_by_its_label():
 def test_scikit_learn_tells_them_apart():
     assert is_classifier(classifier())
     assert is_regressor(regressor())
+
+
+def test_a_search_does_not_depend_on_the_unit_of_a_regression_target():
+    searches = [
+        TunedXGBRegressor(n_trials=12, cv=2, random_state=0, refit=False).fit(X, NUMBERS * unit)
+        for unit in (1.0, 1024.0)
+    ]
+
+    small, large = (dict(search.cv_results_) for search in searches)
+    np.testing.assert_array_equal(small["param_max_depth"], large["param_max_depth"])
+    np.testing.assert_allclose(small["mean_test_score"] * 1024.0, large["mean_test_score"], rtol=1e-4)

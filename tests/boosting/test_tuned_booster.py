@@ -48,7 +48,8 @@ class LightGBMFold:
     def estimate_training_bytes(self, model):
         return 8 * self.rows.X_train.size * model.num_leaves
 
-    def make_trainer(self, model, classes):
+    def make_trainer(self, settings):
+        model, classes = settings
         rows = self.rows
         objective = "regression" if classes is None else "binary" if len(classes) == 2 else "multiclass"
         names = ("num_leaves", "learning_rate", "reg_lambda", "colsample_bytree")
@@ -87,6 +88,9 @@ class LightGBMLibrary:
 
     def get_binning(self, model):
         return None
+
+    def read_settings(self, model, classes):
+        return model, classes
 
     def bin_fold(self, model, rows):
         return LightGBMFold(rows)
@@ -143,7 +147,13 @@ def test_a_library_has_to_write_these_members_and_no_others():
         "train_round",
     }
     assert list_members(BinnedFold) == {"estimate_training_bytes", "make_trainer"}
-    assert list_members(FoldTraining) == {"bin_fold", "get_binning", "get_learning_rate", "rounds_param"}
+    assert list_members(FoldTraining) == {
+        "bin_fold",
+        "get_binning",
+        "get_learning_rate",
+        "read_settings",
+        "rounds_param",
+    }
     assert list_members(TunedLibrary) - list_members(FoldTraining) == {
         "make_first_candidates",
         "make_model",

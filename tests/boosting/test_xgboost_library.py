@@ -10,11 +10,13 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from sklearn_autotune.boosting._library import FoldRows
 from sklearn_autotune.boosting._xgboost_library import (
+    MAX_CACHED_NODES,
     XGBOOST_PARAMS,
     TunedXGBoost,
     estimate_histogram_bytes,
     spread_over_parts,
 )
+from sklearn_autotune.families import Shape
 from sklearn_autotune.inference._column_encoder import ColumnEncoder
 
 LIBRARY = TunedXGBoost()
@@ -22,7 +24,7 @@ LIBRARY = TunedXGBoost()
 
 def train(model, rows, classes, n_rounds):
     """Train in a thread of its own, as XGBoost's samples are drawn from one generator per thread."""
-    trainer = LIBRARY.bin_fold(model, rows).make_trainer(model, classes)
+    trainer = LIBRARY.bin_fold(model, rows).make_trainer(LIBRARY.read_settings(model, classes))
     with ThreadPoolExecutor(1) as executor:
         for _ in range(n_rounds):
             executor.submit(trainer.train_round).result()
@@ -34,6 +36,14 @@ def fit(model, rows, n_rounds):
         return executor.submit(
             model.set_params(n_estimators=n_rounds).fit, rows.X_train, rows.labels, sample_weight=rows.weight
         ).result()
+
+
+def make_first(shape):
+    return LIBRARY.make_first_candidates(LIBRARY.make_space(shape), 0.2, shape)
+
+
+def custom_loss(y_true, y_pred):
+    return y_pred - y_true, np.ones_like(y_true)
 
 
 @pytest.mark.parametrize("params", [{"subsample": 0.5}, {"tree_method": "exact"}, {"max_bin": 8}], ids=repr)
@@ -108,3 +118,35 @@ def test_a_date_with_a_time_of_the_day_cannot_be_constrained_to_be_monotone():
     settings["monotone_constraints"] = {"day": 1}
     with pytest.raises(ValueError, match=r"monotone_constraints names \['day'\], but a date with times of the day"):
         LIBRARY.make_model(settings, encoder, ["day", "size"], is_classifier=False, seed=5)
+
+
+def test_fewer_cached_histograms_change_no_tree():
+    X, y = load_diabetes(return_X_y=True)
+    rows = FoldRows(X[:300], y[:300], None, X[300:])
+    model = XGBRegressor(max_depth=9, min_child_weight=0.01, subsample=0.7, random_state=3, n_jobs=1)
+
+    trainer = train(model, rows, None, 5)
+
+    assert trainer.settings.params["max_cached_hist_node"] == MAX_CACHED_NODES < 2**9
+    np.testing.assert_array_equal(trainer.predict_test_rows(), fit(model, rows, 5).predict(rows.X_test))
+    assert "max_cached_hist_node" not in LIBRARY.read_settings(XGBRegressor(tree_method="exact"), None).params
+
+
+def test_ranges_and_first_candidates_scale_with_the_target_of_a_squared_error():
+    one, large = (Shape(500, is_classifier=False, target_spread=spread) for spread in (1.0, 100.0))
+
+    for name, power in {"gamma": 2, "reg_alpha": 1, "reg_lambda": 0}.items():
+        small, wide = LIBRARY.make_space(one)[name], LIBRARY.make_space(large)[name]
+        assert (wide.low, wide.high) == pytest.approx((small.low * 100**power, small.high * 100**power))
+        for before, after in zip(make_first(one), make_first(large), strict=True):
+            assert after[name] == pytest.approx(before[name] * 100**power)
+
+
+@pytest.mark.parametrize(
+    ("is_classifier", "objective"), [(True, None), (False, "reg:absoluteerror"), (False, custom_loss)]
+)
+def test_ranges_do_not_scale_with_the_target_of_another_loss(is_classifier, objective):
+    one, large = (Shape(500, is_classifier, {"objective": objective}, target_spread=spread) for spread in (1.0, 100.0))
+
+    assert LIBRARY.make_space(one) == LIBRARY.make_space(large)
+    assert make_first(one) == make_first(large)
