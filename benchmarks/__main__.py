@@ -19,6 +19,7 @@ PAGES = {
     "racing": "fits that racing saves, and how often it stops the true winner",
     "prefix": "pipelines with slow first steps",
     "iterations": "how optimistic the choice of the number of iterations is",
+    "scaling": "time of a search with up to 1,024 workers",
     "look_ahead": "how looking ahead changes the quality of a search",
     "overhead": "time that a search needs in addition to its fits",
     "xgboost": "time until tuned XGBoost reaches the log loss of a naive search",
