@@ -57,7 +57,7 @@ class LookAhead:
 
 # A sampler that knows three quarters of the earlier results proposes candidates that are as good as those of one that
 # knows all but two: `benchmarks/look_ahead.py` measures it.
-DEFAULT = LookAhead(2, share=0.25, n_most=32, n_first=N_RANDOM)
+DEFAULT = LookAhead(4, share=0.25, n_most=32, n_first=N_RANDOM)
 
 
 def read_look_ahead(look_ahead: int | str) -> LookAhead:

@@ -154,7 +154,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     look_ahead : int or "auto", default="auto"
         How many candidates may be running before their results are known to the sampler. Unlike ``n_jobs`` it affects
         the result: with a lower number the sampler knows more, a higher one keeps more workers busy. "auto" is 10 for
-        the first ten candidates, and then a quarter of the earlier ones, from 2 to 32. A whole grid needs no limit.
+        the first ten candidates, and then a quarter of the earlier ones, from 4 to 32. A whole grid needs no limit.
     enqueue : list of dict, default=None
         Candidates to measure first, such as known good settings. The sampler chooses parameters that are left out.
     callbacks : list of callable, default=None
