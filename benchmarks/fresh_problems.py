@@ -13,16 +13,19 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
 )
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
-from sklearn.svm import SVR
+from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeRegressor
 from xgboost import XGBRegressor
 
 from benchmarks.problems import BOOSTER, FOREST, KERNEL, Problem, behind, prepared, table
+from benchmarks.small_problems import TREE, numbers, scaled
 
-__all__ = ["FRESH_PROBLEMS"]
+__all__ = ["FRESH_PROBLEMS", "SMALL_FRESH_PROBLEMS"]
 
 NEIGHBOURS = {"n_neighbors": randint(1, 81), "weights": ["uniform", "distance"], "p": [1, 2]}
 HISTOGRAM = {
@@ -38,6 +41,22 @@ def logged(package: str, name: str, target: str, **params: Any) -> Any:
     """Load a table whose target is a price or a duration, with the logarithm of the target."""
     X, y = table(package, name, target, **params)
     return X, np.log(y)
+
+
+def personality() -> Any:
+    return table("psych", "bfi", "gender")
+
+
+def recurrence() -> Any:
+    return table("survival", "rotterdam", "recur", drop=("pid", "year", "rtime", "dtime", "death"))
+
+
+def car_prices() -> Any:
+    return logged("modeldata", "car_prices", "Price")
+
+
+def saratoga() -> Any:
+    return logged("mosaicData", "SaratogaHouses", "price")
 
 
 FRESH_PROBLEMS = (
@@ -57,7 +76,7 @@ FRESH_PROBLEMS = (
     ),
     Problem(
         "car prices, SVR",
-        lambda: logged("modeldata", "car_prices", "Price"),
+        car_prices,
         lambda seed: prepared(SVR(), scale=True),
         behind("svr", KERNEL | {"epsilon": loguniform(1e-3, 1)}),
         "neg_mean_absolute_error",
@@ -65,7 +84,7 @@ FRESH_PROBLEMS = (
     ),
     Problem(
         "Saratoga houses, XGBoost",
-        lambda: logged("mosaicData", "SaratogaHouses", "price"),
+        saratoga,
         lambda seed: prepared(XGBRegressor(n_jobs=1, random_state=seed)),
         behind("xgbregressor", BOOSTER),
         "neg_root_mean_squared_error",
@@ -96,7 +115,7 @@ FRESH_PROBLEMS = (
     ),
     Problem(
         "personality, extra trees",
-        lambda: table("psych", "bfi", "gender"),
+        personality,
         lambda seed: prepared(ExtraTreesClassifier(n_estimators=50, bootstrap=True, random_state=seed)),
         behind("extratreesclassifier", FOREST),
         "accuracy",
@@ -110,7 +129,7 @@ FRESH_PROBLEMS = (
     ),
     Problem(
         "breast cancer recurrence, neighbours",
-        lambda: table("survival", "rotterdam", "recur", drop=("pid", "year", "rtime", "dtime", "death")),
+        recurrence,
         lambda seed: prepared(KNeighborsClassifier(), scale=True),
         behind("kneighborsclassifier", NEIGHBOURS),
         "roc_auc",
@@ -120,6 +139,40 @@ FRESH_PROBLEMS = (
         lambda: table("wooldridge", "alcohol", "abuse", n_rows=4000),
         lambda seed: prepared(HistGradientBoostingClassifier(early_stopping=False, random_state=seed)),
         behind("histgradientboostingclassifier", HISTOGRAM),
+        "neg_log_loss",
+    ),
+)
+
+# As in `benchmarks.small_problems`: fits of a few milliseconds, on 600 rows at most.
+SMALL_FRESH_PROBLEMS = (
+    Problem(
+        "car prices, kernel ridge",
+        lambda: numbers(*car_prices()),
+        lambda seed: scaled(KernelRidge(kernel="rbf")),
+        behind("kernelridge", {"alpha": loguniform(1e-4, 10), "gamma": loguniform(1e-5, 1)}),
+        "r2",
+        False,
+    ),
+    Problem(
+        "Saratoga houses, tree",
+        lambda: numbers(*saratoga()),
+        lambda seed: make_pipeline(DecisionTreeRegressor(random_state=seed)),
+        behind("decisiontreeregressor", TREE | {"ccp_alpha": loguniform(1e-6, 1e-2)}),
+        "neg_mean_absolute_error",
+        False,
+    ),
+    Problem(
+        "personality, SVC",
+        lambda: numbers(*personality()),
+        lambda seed: scaled(SVC(random_state=seed)),
+        behind("svc", KERNEL | {"class_weight": [None, "balanced"]}),
+        "roc_auc",
+    ),
+    Problem(
+        "breast cancer recurrence, elastic net",
+        lambda: numbers(*recurrence()),
+        lambda seed: scaled(LogisticRegression(max_iter=300, tol=1e-3, solver="saga", random_state=seed)),
+        behind("logisticregression", {"C": loguniform(1e-3, 1e2), "l1_ratio": uniform(0, 1)}),
         "neg_log_loss",
     ),
 )

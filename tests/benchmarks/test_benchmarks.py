@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import integers
 from scipy.stats import loguniform, randint, uniform
+from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
 
 from benchmarks._measure import read_rows, write_rows
-from benchmarks.counting import Fit, best_after, noted
+from benchmarks.counting import Fit, best_after, costs_of, noted
+from benchmarks.fits import counted
 from benchmarks.peers.searches import SEARCHES, halving_candidates, levels
 from benchmarks.problems import Problem
 from benchmarks.selection import section, without_lone_seeds
@@ -36,6 +40,26 @@ def test_only_candidates_measured_on_all_folds_are_the_best():
 
     np.testing.assert_allclose(scores, [np.nan, np.nan, 0.4, 0.4, 0.4, 0.5])
     assert candidates == [None, None, ("b",), ("b",), ("b",), ("c",)]
+
+
+def test_a_fit_costs_its_share_of_the_training_rows():
+    fits = [Fit(("a",), 3), Fit(("a",), 9), Fit(("b",), 10)]
+
+    np.testing.assert_allclose(costs_of(fits, 9), [1 / 3, 1, 1])
+
+
+def test_a_fit_on_a_part_of_the_rows_does_not_measure_its_fold():
+    X, y = np.arange(60.0).reshape(-1, 1), np.arange(60.0)
+    folds = list(KFold(3).split(X))
+    train, test = folds[0]
+    problem = Problem("", lambda: (X, y), DummyRegressor, {"dummyregressor__strategy": ["mean"]}, "r2")
+    model = counted(make_pipeline(DummyRegressor()), problem, folds, X)
+
+    with noted() as fits:
+        clone(model).fit(X[train], y[train]).score(X[test], y[test])
+        clone(model).fit(X[train[:10]], y[train[:10]]).score(X[test], y[test])
+
+        assert [fit.fold for fit in fits] == [0, None]
 
 
 @pytest.mark.parametrize("pruner", [None, FoldRacing()])
@@ -72,20 +96,24 @@ def test_a_grid_is_as_large_as_its_budget_allows(n_candidates):
         assert math.prod((counts | {name: counts[name] + 1}).values()) > n_candidates
 
 
-@pytest.mark.parametrize("n_candidates", [3, 10, 24, 49, 99])
-def test_halving_measures_as_many_candidates_as_foreseen_and_no_more(n_candidates):
+@pytest.mark.parametrize(("n_candidates", "n_rows"), [(3, 3000), (6, 3000), (6, 400)])
+def test_halving_costs_as_much_as_so_many_candidates_on_all_rows_and_no_more(n_candidates, n_rows):
     problem = dummy_problem()
-    rows, y = np.arange(3000.0).reshape(-1, 1), np.random.RandomState(0).normal(size=3000)
+    rows, y = np.arange(float(n_rows)).reshape(-1, 1), np.random.RandomState(0).normal(size=n_rows)
 
-    def measured(first):
+    def cost(first):
         search = SEARCHES["HalvingRandomSearchCV"](
-            problem.make(0), {"quantile": uniform(0, 1)}, first, 0, cv=3, min_resources="exhaust", refit=False
-        )
-        return sum(search.fit(rows, y).n_candidates_)
+            *(problem.make(0), {"quantile": uniform(0, 1)}, first, 0),
+            cv=3,
+            min_resources="exhaust",
+            refit=False,
+            scoring="neg_mean_absolute_error",
+        ).fit(rows, y)
+        return np.dot(search.n_candidates_, search.n_resources_) / n_rows
 
-    first = halving_candidates(n_candidates)
+    first = halving_candidates(n_candidates, n_rows, smallest=6)
 
-    assert measured(first) <= n_candidates < measured(first + 1)
+    assert cost(first) <= n_candidates < cost(first + 1)
 
 
 def test_rows_come_back_from_their_table_as_they_went(tmp_path):
