@@ -139,12 +139,35 @@ def picture(name, shows):
     return f"![{shows}]({name}.png)"
 
 
-def measure_missing(name, call, wanted, *, jobs=1, is_resumed, is_quick, add=None, columns=None, folder=RESULTS):
-    """Measure all wanted problems and seeds, and return all rows; unless ``is_quick``, write them after each result.
+def measure_missing(
+    name,
+    call,
+    wanted,
+    *,
+    jobs=1,
+    is_resumed,
+    is_quick,
+    add=None,
+    columns=None,
+    keys=("problem", "seed"),
+    is_kept=None,
+    folder=RESULTS,
+):
+    """Measure all wanted runs, and return all rows; unless ``is_quick``, write them after each run.
 
-    ``call`` takes a problem and a seed, and returns rows that contain both. It may run in another process. If
-    ``is_resumed``, the rows of the last run are kept and not measured again; with ``columns``, they must have all of
-    these columns. ``add`` changes all rows together.
+    Parameters
+    ----------
+    call : callable
+        Takes the values of ``keys`` that tell one run from another, and returns rows that contain them. It may run in
+        another process.
+    wanted : list of tuple
+        The values of ``keys`` of each run, in the order of measuring.
+    is_resumed : bool
+        Whether the rows of the last run are kept and not measured again; ``is_kept`` says of which rows this is true.
+    add : callable, optional
+        Changes all rows together, before they are written.
+    columns : sequence of str, optional
+        The columns that the rows of the last run must have.
     """
     rows = read_rows(name, folder) if is_resumed and (folder / f"{name}.csv").exists() else []
     if lacking := [column for column in columns or () if rows and column not in rows[0]]:
@@ -152,7 +175,8 @@ def measure_missing(name, call, wanted, *, jobs=1, is_resumed, is_quick, add=Non
             f"{folder / name}.csv has no column {', '.join(lacking)}: an earlier version of this benchmark wrote it. "
             "Run without --resume, which measures all again."
         )
-    done = {(row["problem"], row["seed"]) for row in rows}
+    rows = [row for row in rows if is_kept is None or is_kept(row)]
+    done = {tuple(row[key] for key in keys) for row in rows}
     runs = [run for run in wanted if run not in done]
     for found in Parallel(jobs, return_as="generator_unordered")(delayed(call)(*run) for run in runs):
         rows = sorted([*rows, *found], key=lambda row: (row["seed"], row["problem"]))

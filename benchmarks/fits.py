@@ -5,8 +5,9 @@ same five folds, with a model that counts its fits and their rows. After the fit
 and 500 fits), the result of a method is the best candidate that it has measured on all folds. A fit on a part of a
 fold's training rows counts as that part. The results do not depend on time.
 
-The CSV file is written after each problem and seed. ``--resume`` measures only what is not in it, ``--report`` writes
-the page from it and measures nothing.
+The CSV file is written after each run of a method. ``--resume`` measures only what is not in it. ``--again
+OptunaSearchCV`` also measures this method anew, which is enough after a change of this package. ``--report`` writes the
+page from the file and measures nothing.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -52,7 +54,7 @@ BUDGETS = (25, 50, 100)  # the fits of this number of candidates on all folds
 N_FOLDS = 5
 MOST_TIMES = 20  # as many candidates as the budget has, for searches that are stopped when their fits are used
 
-OURS = "OptunaSearchCV"
+OURS, RANDOM = "OptunaSearchCV", "RandomizedSearchCV"
 
 # A proposal of its Gaussian process takes most of a second, so it has fewer seeds.
 SEEDS = {"BayesSearchCV": 2}
@@ -167,47 +169,44 @@ PACKAGE_OF = {
 }
 
 
-def measure(problem: Problem, seed: int, methods: list[str], budgets: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    """Run all methods on one problem and seed; yield a row for each budget."""
+def measure(problem: Problem, seed: int, method: str, budgets: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """Run one method on one problem and seed; yield a row for each budget."""
     X, X_held_out, y, y_held_out = problem.split(seed)
     splitter = StratifiedKFold if problem.is_classification else KFold
     folds = list(splitter(N_FOLDS, shuffle=True, random_state=seed).split(X, y))
     plain = problem.make(seed)
     model = counted(plain, problem, folds, X)
     scorer = get_scorer(problem.scoring)
-    for name in methods:
-        if seed >= SEEDS.get(name, seed + 1):
-            continue
-        for n_candidates in budgets if name in BY_BUDGET else budgets[-1:]:
-            with noted() as fits:
-                METHODS[name](Run(model, problem.space, n_candidates, seed, X, y, folds, fits))
-                scores, candidates = best_after(fits, N_FOLDS)
-                costs = costs_of(fits, rows_of_a_fit(folds)).cumsum()
-                typical = middle(fits)
-            for budget in [n_candidates] if name in BY_BUDGET else budgets:
-                n_fits = int((costs <= budget * N_FOLDS + 1e-6).sum())
-                best = dict(zip(problem.space, candidates[n_fits - 1], strict=True))
-                yield {
-                    "problem": problem.name,
-                    "seed": seed,
-                    "method": name,
-                    "candidates": budget,
-                    "fits": n_fits,
-                    "cost": float(costs[n_fits - 1]),
-                    "share_of_rows": float(costs[n_fits - 1] / n_fits),
-                    "cv_score": scores[n_fits - 1],
-                    "held_out": scorer(clone(plain).set_params(**best).fit(X, y), X_held_out, y_held_out),
-                    "typical": typical,
-                }
+    for n_candidates in budgets if method in BY_BUDGET else budgets[-1:]:
+        with noted() as fits:
+            METHODS[method](Run(model, problem.space, n_candidates, seed, X, y, folds, fits))
+            scores, candidates = best_after(fits, N_FOLDS)
+            costs = costs_of(fits, rows_of_a_fit(folds)).cumsum()
+            typical = middle(fits)
+        for budget in [n_candidates] if method in BY_BUDGET else budgets:
+            n_fits = int((costs <= budget * N_FOLDS + 1e-6).sum())
+            best = dict(zip(problem.space, candidates[n_fits - 1], strict=True))
+            yield {
+                "problem": problem.name,
+                "seed": seed,
+                "method": method,
+                "candidates": budget,
+                "fits": n_fits,
+                "cost": float(costs[n_fits - 1]),
+                "share_of_rows": float(costs[n_fits - 1] / n_fits),
+                "cv_score": float(scores[n_fits - 1]),
+                "held_out": float(scorer(clone(plain).set_params(**best).fit(X, y), X_held_out, y_held_out)),
+                "typical": typical,
+            }
 
 
-def measured(problem: str, seed: int, methods: list[str], budgets: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Measure one problem and seed; this may run in a worker process."""
+def measured(problem: str, seed: int, method: str, budgets: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Measure one method on one problem and seed; this may run in a worker process."""
     warnings.simplefilter("ignore")  # of models that do not converge with some candidates
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("hyperopt").setLevel(logging.ERROR)
-    rows = list(measure(CHOSEN[problem], seed, methods, budgets))
-    print(f"{problem}, seed {seed}", flush=True)
+    rows = list(measure(CHOSEN[problem], seed, method, budgets))
+    print(f"{problem}, seed {seed}, {method}", flush=True)
     return rows
 
 
@@ -220,17 +219,24 @@ def middle(fits: list[Fit]) -> float:
 
 
 def add_regrets(rows: list[dict[str, Any]]) -> None:
-    """Add to each row its regret and its held-out score minus ours, in units of best minus median candidate."""
-    at = {(row["problem"], row["seed"], row["method"], row["candidates"]): row for row in rows}
-    for row in rows:
-        same = [other for other in rows if (other["problem"], other["seed"]) == (row["problem"], row["seed"])]
-        best = max(other["cv_score"] for other in same)
-        typical = next(other["typical"] for other in same if other["method"] == "RandomizedSearchCV")
-        base = at[row["problem"], row["seed"], OURS, row["candidates"]]
-        row["regret"] = (best - row["cv_score"]) / (best - typical)
-        row["held_out_gain"] = (row["held_out"] - base["held_out"]) / (best - typical)
-        rivals = [other["cv_score"] for other in same if other["candidates"] == row["candidates"]]
-        row["rank"] = 1 + sum(score > row["cv_score"] for score in rivals)
+    """Add to each row its regret and its held-out score minus ours, in units of best minus median candidate.
+
+    They stay empty while the random search or ours is not measured.
+    """
+    rows.sort(key=lambda row: (row["seed"], row["problem"], list(METHODS).index(row["method"]), row["candidates"]))
+    for (_, _), found in groupby(rows, key=lambda row: (row["seed"], row["problem"])):
+        same = list(found)
+        best = max(row["cv_score"] for row in same)
+        typical = next((row["typical"] for row in same if row["method"] == RANDOM), None)
+        ours = {row["candidates"]: row["held_out"] for row in same if row["method"] == OURS}
+        for row in same:
+            row |= {"regret": "", "held_out_gain": "", "rank": ""}
+            if typical is None or not ours:
+                continue
+            row["regret"] = (best - row["cv_score"]) / (best - typical)
+            row["held_out_gain"] = (row["held_out"] - ours[row["candidates"]]) / (best - typical)
+            rivals = [other["cv_score"] for other in same if other["candidates"] == row["candidates"]]
+            row["rank"] = 1 + sum(score > row["cv_score"] for score in rivals)
 
 
 def regrets_of(rows: list[dict[str, Any]]) -> list[float]:
@@ -242,7 +248,8 @@ def against_ours(own: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
 
 
 def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
-    """Return tables that compare the methods."""
+    """Return tables that compare the methods, where ours and the random search are measured."""
+    rows = [row for row in rows if row["regret"] != ""]
     at = {(row["method"], row["candidates"], row["problem"], row["seed"]): row for row in rows}
     regrets, against = [], []
     for name in dict.fromkeys(row["method"] for row in rows):
@@ -306,10 +313,18 @@ def main() -> None:
         "--jobs", type=int, default=1, help="number of processes; the results are the same for any number"
     )
     parser.add_argument("--name", default="fits", help="name of the files to write")
-    parser.add_argument("--resume", action="store_true", help="measure only the problems and seeds not in the CSV file")
+    parser.add_argument("--resume", action="store_true", help="measure only what is not in the CSV file")
+    parser.add_argument(
+        "--again",
+        nargs="+",
+        default=[],
+        choices=list(METHODS),
+        metavar="METHOD",
+        help="as --resume, but measure these anew",
+    )
     parser.add_argument("--report", action="store_true", help="write the page from the CSV file, and measure nothing")
     args = parser.parse_args()
-    args.methods = list(dict.fromkeys([OURS, "RandomizedSearchCV", *args.methods]))  # the others are compared to these
+    args.methods = list(dict.fromkeys([OURS, RANDOM, *args.methods]))  # the others are compared to these
     budgets = (4, 8) if args.quick else BUDGETS
     if args.quick:
         args.seeds, args.problems = [0], ["concrete, tree"]
@@ -321,13 +336,21 @@ def main() -> None:
     else:
         rows = measure_missing(
             args.name,
-            partial(measured, methods=args.methods, budgets=budgets),
-            [(problem, seed) for seed in args.seeds for problem in args.problems],
+            partial(measured, budgets=budgets),
+            [
+                (problem, seed, method)
+                for seed in args.seeds
+                for problem in args.problems
+                for method in args.methods
+                if seed < SEEDS.get(method, seed + 1)
+            ],
             jobs=args.jobs,
-            is_resumed=args.resume,
+            is_resumed=args.resume or bool(args.again),
             is_quick=args.quick,
             add=add_regrets,
             columns=COLUMNS,
+            keys=("problem", "seed", "method"),
+            is_kept=lambda row: row["method"] not in args.again,
         )
     packages = ("scikit-optimize", "hyperopt", "sklearn-genetic-opt", "smac")
     about = environment_of(args.name) if args.report else environment(*packages)

@@ -12,9 +12,9 @@ from sklearn.dummy import DummyRegressor
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
-from benchmarks._measure import read_rows, write_rows
+from benchmarks._measure import measure_missing, read_rows, write_rows
 from benchmarks.counting import Fit, best_after, costs_of, noted
-from benchmarks.fits import counted
+from benchmarks.fits import add_regrets, counted
 from benchmarks.peers.searches import SEARCHES, halving_candidates, levels
 from benchmarks.problems import Problem
 from benchmarks.selection import section, without_lone_seeds
@@ -145,3 +145,43 @@ def test_ours_without_optional_packages_stands_in_the_place_of_ours_and_never_be
     assert "| ours | 2.00 |" in light
     assert "| logistic | 1.00 |" in light
     assert "ours_light" not in usual + light
+
+
+def test_a_method_is_measured_anew_and_the_others_are_kept(tmp_path):
+    measured = []
+
+    def call(problem, seed, method):
+        measured.append(method)
+        return [{"problem": problem, "seed": seed, "method": method}]
+
+    def run(is_kept=None):
+        wanted = [("a", 0, "ours"), ("a", 0, "other")]
+        keys = ("problem", "seed", "method")
+        about = {"is_resumed": True, "is_quick": False, "keys": keys, "folder": tmp_path}
+        return measure_missing("table", call, wanted, is_kept=is_kept, **about)
+
+    run()
+    run()
+    run(is_kept=lambda row: row["method"] != "ours")
+
+    assert measured == ["ours", "other", "ours"]
+    assert len(read_rows("table", tmp_path)) == 2
+
+
+def test_regrets_wait_for_the_methods_that_they_are_relative_to():
+    usual = {"problem": "a", "seed": 0, "candidates": 25, "held_out": 1.0}
+    rows = [
+        usual | {"method": "hyperopt", "cv_score": 0.7, "typical": 0.1},
+        usual | {"method": "RandomizedSearchCV", "cv_score": 0.8, "typical": 0.4},
+    ]
+
+    add_regrets(rows)
+    assert [row["regret"] for row in rows] == ["", ""]
+
+    rows.append(rows[0] | {"method": "OptunaSearchCV", "cv_score": 0.9, "held_out": 0.5})
+    add_regrets(rows)
+
+    assert [row["method"] for row in rows] == ["OptunaSearchCV", "RandomizedSearchCV", "hyperopt"]
+    np.testing.assert_allclose([row["regret"] for row in rows], [0, 0.2, 0.4])
+    np.testing.assert_allclose([row["held_out_gain"] for row in rows], [0, 1, 1])
+    assert [row["rank"] for row in rows] == [1, 2, 3]
