@@ -29,7 +29,7 @@ __all__ = ["FRESH_PROBLEMS", "SMALL_FRESH_PROBLEMS"]
 
 NEIGHBOURS = {"n_neighbors": randint(1, 81), "weights": ["uniform", "distance"], "p": [1, 2]}
 HISTOGRAM = {
-    "max_iter": randint(20, 201),
+    "max_iter": randint(20, 151),
     "learning_rate": loguniform(0.01, 0.5),
     "max_leaf_nodes": randint(4, 64),
     "min_samples_leaf": randint(1, 60),
@@ -92,7 +92,7 @@ FRESH_PROBLEMS = (
     ),
     Problem(
         "deliveries, histogram boosting",
-        lambda: table("modeldata", "deliveries", "time_to_delivery", n_rows=4000),
+        lambda: table("modeldata", "deliveries", "time_to_delivery", n_rows=2500),
         lambda seed: prepared(HistGradientBoostingRegressor(early_stopping=False, random_state=seed)),
         behind("histgradientboostingregressor", HISTOGRAM),
         "neg_root_mean_squared_error",
@@ -108,8 +108,8 @@ FRESH_PROBLEMS = (
     ),
     Problem(
         "heart attacks, random forest",
-        lambda: table("DAAG", "monica", "outcome"),
-        lambda seed: prepared(RandomForestClassifier(n_estimators=50, random_state=seed)),
+        lambda: table("DAAG", "monica", "outcome", n_rows=3000),
+        lambda seed: prepared(RandomForestClassifier(n_estimators=40, random_state=seed)),
         behind("randomforestclassifier", FOREST),
         "roc_auc",
     ),
@@ -136,7 +136,7 @@ FRESH_PROBLEMS = (
     ),
     Problem(
         "alcohol, histogram boosting",
-        lambda: table("wooldridge", "alcohol", "abuse", n_rows=4000),
+        lambda: table("wooldridge", "alcohol", "abuse", n_rows=2500),
         lambda seed: prepared(HistGradientBoostingClassifier(early_stopping=False, random_state=seed)),
         behind("histgradientboostingclassifier", HISTOGRAM),
         "neg_log_loss",
