@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
@@ -41,7 +41,7 @@ from benchmarks._measure import (
 )
 from benchmarks.counting import CountsFits, Fit, best_after, costs_of, noted
 from benchmarks.fresh_problems import SMALL_FRESH_PROBLEMS
-from benchmarks.peers.searches import SEARCHES, halving_candidates
+from benchmarks.peers.searches import SEARCHES, halving_rungs
 from benchmarks.problems import Problem
 from benchmarks.small_problems import SMALL_PROBLEMS
 
@@ -56,8 +56,8 @@ MOST_TIMES = 20  # as many candidates as the budget has, for searches that are s
 
 OURS, RANDOM = "OptunaSearchCV", "RandomizedSearchCV"
 
-# A proposal of a Gaussian process takes most of a second, and halving fits thousands of candidates on a few rows.
-SEEDS = {"BayesSearchCV": 2, "HalvingRandomSearchCV": 1}
+# A proposal of its Gaussian process takes most of a second, so it has fewer seeds.
+SEEDS = {"BayesSearchCV": 2}
 
 # Methods whose first candidates depend on the budget run once for each budget.
 BY_BUDGET = ("GridSearchCV", "HalvingRandomSearchCV", "SMAC")
@@ -131,10 +131,9 @@ def run_ours(run: Run, **params: Any) -> None:
 
 
 def run_halving(run: Run) -> None:
-    """Run halving up to nearly all rows, and measure its winner on all rows, for the same cost."""
-    n_classes = len(np.unique(run.y)) if is_classifier(run.model) else 1
-    first = halving_candidates(run.n_candidates - 1, len(run.X), 2 * N_FOLDS * n_classes)
-    search = run.fit("HalvingRandomSearchCV", first, min_resources="exhaust")
+    """Run halving up to all rows, and measure its winner on the folds that all methods have, for the same cost."""
+    first, n_rungs = halving_rungs(run.n_candidates - 1)
+    search = run.fit("HalvingRandomSearchCV", first, min_resources=len(run.X) // 3 ** (n_rungs - 1))
     cross_val_score(clone(run.model).set_params(**search.best_params_), run.X, run.y, cv=run.cv)
 
 
@@ -294,14 +293,13 @@ A fit counts as the share of a fold's training rows that it has; `rows of a fit`
 methods have their own defaults, with these exceptions. `OptunaSearchCV` and `GASearchCV` continue until all fits are
 used: racing stops candidates early, and `GASearchCV` does not fit a candidate again. `GridSearchCV` has a grid for each
 budget: the parameter with the fewest levels has one more, in the order of the space, as long as the product allows it;
-levels are the middles of parts of equal probability. `HalvingRandomSearchCV` has `min_resources="exhaust"`, and as many
-first candidates as cost, with those of all rungs and its winner on all rows, what the budget allows. `GASearchCV` has a
-population of 10 (with its default of 50, 100 candidates would be one generation). `SMAC` is its facade for
-hyperparameters over `cross_val_score`, once for each budget, because a quarter of the budget is its first design.
-`hyperopt` is `fmin` with TPE over `cross_val_score`. `BayesSearchCV`, which takes most of a second for a proposal, and
-`HalvingRandomSearchCV`, which fits thousands of candidates on a few rows, have fewer seeds. Defaults of
-`OptunaSearchCV` were chosen on tables of the problems marked *, with other folds; the other tables were opened for the
-benchmarks."""
+levels are the middles of parts of equal probability. `HalvingRandomSearchCV` has three rungs, the first with a ninth of
+the rows, and as many first candidates as cost, with those of all rungs and its winner on all folds, what the budget
+allows. `GASearchCV` has a population of 10 (with its default of 50, 100 candidates would be one generation). `SMAC` is
+its facade for hyperparameters over `cross_val_score`, once for each budget, because a quarter of the budget is its
+first design. `hyperopt` is `fmin` with TPE over `cross_val_score`. `BayesSearchCV` takes most of a second for a
+proposal, so it has fewer seeds. Defaults of `OptunaSearchCV` were chosen on tables of the problems marked *, with other
+folds; the other tables were opened for the benchmarks."""
 
 
 def main() -> None:

@@ -99,8 +99,8 @@ FRESH_PROBLEMS = (
         False,
     ),
     Problem(
-        "wages, neighbours",
-        lambda: table("ISLR", "Wage", "logwage", drop=("wage", "region")),
+        "college grades, neighbours",
+        lambda: table("wooldridge", "gpa2", "colgpa"),
         lambda seed: prepared(KNeighborsRegressor(), scale=True),
         behind("kneighborsregressor", NEIGHBOURS),
         "r2",

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
-__all__ = ["SEARCHES", "halving_candidates", "levels"]
+__all__ = ["SEARCHES", "halving_rungs", "levels"]
 
 
 def levels(space: dict[str, Any], n_candidates: int) -> dict[str, list[Any]]:
@@ -49,30 +49,26 @@ def level(values: Any, count: int) -> list[Any]:
     return [int(value) if is_integer(values) else float(value) for value in found]
 
 
-def halving_candidates(n_candidates: float, n_rows: int, smallest: int, factor: int = 3) -> int:
-    """Say with how many first candidates halving costs as much as so many candidates on all rows.
+def halving_rungs(n_candidates: int, factor: int = 3, most_rungs: int = 3) -> tuple[int, int]:
+    """Return the numbers of first candidates and of rungs with which halving costs as much as so many candidates.
 
-    ``smallest`` is the smallest number of rows of a rung: two for each class and fold. The rungs are those of
-    ``min_resources="exhaust"``.
+    The last rung has all rows, each one before it a third of the next; with three rungs, the first has a ninth.
     """
 
+    def rungs(first: int) -> int:
+        return min(most_rungs, 1 + int(math.log(first, factor) + 1e-9))
+
     def cost(first: int) -> float:
-        rows = max(smallest, n_rows // factor ** log_floor(first, factor))
-        n_rungs = 1 + min(log_floor(first, factor), log_floor(n_rows // rows, factor))
-        spent, own = 0, first
-        for rung in range(n_rungs):
-            spent += own * min(rows * factor**rung, n_rows)
+        spent, own = 0.0, first
+        for rung in reversed(range(rungs(first))):
+            spent += own / factor**rung
             own = math.ceil(own / factor)
-        return spent / n_rows
+        return spent
 
     first = 1
     while cost(first + 1) <= n_candidates:
         first += 1
-    return first
-
-
-def log_floor(value: int, base: int) -> int:
-    return int(math.log(value, base) + 1e-9)
+    return first, rungs(first)
 
 
 def is_integer(values: Any) -> bool:
