@@ -293,7 +293,7 @@ def fits(rows):
         "Regret after the fits of so many candidates, five fits each (less is better)\n"
         "0: the best that any method found; 1: the median of random candidates; points beyond are not shown"
     )
-    figure, axes = new_figure(title, 3.6, len(budgets), sharex=True, sharey=True)
+    figure, axes = new_figure(title, 0.9 + 0.3 * len(names), len(budgets), sharex=True, sharey=True)
     for ax, budget in zip(axes, budgets, strict=True):
         for y, name in enumerate(names):
             found = values_of(rows, "regret", method=name, candidates=budget)
