@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from sklearn.datasets import load_iris
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_limits
 
 from benchmarks._measure import (
     RESULTS,
@@ -208,7 +209,6 @@ SEEDS = {"OptunaSearchCV, pruner=None": 1, "HalvingRandomSearchCV": 2, "BayesSea
 USUAL = tuple(name for name in METHODS if name != "BayesSearchCV")
 
 
-@cache
 def warm_up(methods: tuple[str, ...]) -> None:
     """Run each search once on a few rows, so that no method is charged for what it imports."""
     X, y = load_iris(return_X_y=True)
@@ -218,9 +218,19 @@ def warm_up(methods: tuple[str, ...]) -> None:
         setting.search(name.partition(",")[0], n_candidates=3).fit(X, y)
 
 
+def measured(problem: str, seed: int, methods: tuple[str, ...], *, is_cpu: bool) -> list[dict[str, Any]]:
+    """Measure one problem and seed with one thread; this may run in a worker process."""
+    global CLOCK
+    CLOCK = time.process_time if is_cpu else time.perf_counter
+    warnings.simplefilter("ignore")  # of models that do not converge with some candidates
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with threadpool_limits(1):
+        warm_up(methods)
+        return measure(problem, seed, methods)
+
+
 def measure(problem: str, seed: int, methods: tuple[str, ...]) -> list[dict[str, Any]]:
     """Run all methods on one problem and seed; return one row each."""
-    warm_up(methods)
     own = BY_NAME[problem]
     X, X_held_out, y, y_held_out = own.split(seed)
     folds = StratifiedKFold if own.is_classification else KFold
@@ -280,13 +290,10 @@ def main() -> None:
     parser.add_argument("--name", default="anytime", help="name of the files to write")
     parser.add_argument("--resume", action="store_true", help="measure only the problems and seeds not in the CSV file")
     parser.add_argument("--report", action="store_true", help="write the page from the CSV file, and measure nothing")
+    parser.add_argument("--jobs", type=int, default=1, help="problems and seeds at a time, at most one a core")
     parser.add_argument("--cpu", action="store_true", help="CPU seconds instead of seconds, on a machine that is busy")
     args = parser.parse_args()
-    warnings.simplefilter("ignore")  # of models that do not converge with some candidates
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    global N_CANDIDATES, MAX_CANDIDATES, CLOCK
-    if args.cpu:
-        CLOCK = time.process_time
+    global N_CANDIDATES, MAX_CANDIDATES
     if args.quick:
         N_CANDIDATES, MAX_CANDIDATES = 8, 12
         args.seeds, args.problems = [0], ["diabetes, SVR"]
@@ -295,13 +302,15 @@ def main() -> None:
     else:
         rows = measure_missing(
             args.name,
-            partial(measure, methods=tuple(args.methods)),
+            partial(measured, methods=tuple(args.methods), is_cpu=args.cpu),
             [(problem, seed) for seed in args.seeds for problem in args.problems],
+            jobs=1 if args.quick else args.jobs,
             is_resumed=args.resume,
             is_quick=args.quick,
             columns=COLUMNS,
         )
-    about = environment_of(args.name) if args.report else environment() + ("; CPU seconds" if args.cpu else "")
+    measured_with = f"; {args.jobs} at a time" * (args.jobs > 1) + "; CPU seconds" * args.cpu
+    about = environment_of(args.name) if args.report else environment() + measured_with
     text = f"# Time to the score of a random search\n\n{PICTURE}\n\n{about}\n\n{report(rows, SEEN, list(METHODS))}\n"
     print(text)
     if not args.quick:

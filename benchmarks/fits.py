@@ -7,7 +7,8 @@ fold's training rows counts as that part. The results do not depend on time.
 
 The CSV file is written after each run of a method. ``--resume`` measures only what is not in it. ``--again
 OptunaSearchCV`` also measures this method anew, which is enough after a change of this package. ``--report`` writes the
-page from the file and measures nothing.
+page from the file and measures nothing. sklearn-genetic-opt 0.13 and later ask for Python 3.12; version 0.14 also works
+with Python 3.11, where ``pip install --no-deps --ignore-requires-python sklearn-genetic-opt`` installs it.
 """
 
 import argparse
