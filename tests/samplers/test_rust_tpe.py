@@ -21,7 +21,8 @@ from optuna.testing.pytest_samplers import (
 )
 from optuna.trial import TrialState
 
-from sklearn_autotune.samplers import RustTPESampler, _convert_sampled_value, count_best_trials, refine_parameter_groups
+from sklearn_autotune.samplers import RustTPESampler
+from sklearn_autotune.samplers._rust_tpe import _convert_sampled_value, count_best_trials, refine_parameter_groups
 
 UNIT = FloatDistribution(0, 1)
 
@@ -143,7 +144,7 @@ from sklearn_autotune.samplers import RustTPESampler
 RustTPESampler(seed=0)
 assert "rustuna" not in sys.modules, "rustuna is to be imported when it is used"
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-from tests.test_samplers import RustTPESampler, mixed_space, new_study, search
+from tests.samplers.test_rust_tpe import RustTPESampler, mixed_space, new_study, search
 print(search(new_study(RustTPESampler(seed=3)), mixed_space, 40, 8))
 """
 

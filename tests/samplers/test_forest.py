@@ -1,0 +1,16 @@
+import pytest
+from optuna.testing.pytest_samplers import BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase
+
+from sklearn_autotune.samplers import ForestSampler
+
+
+class TestOptunasContract(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture
+    def sampler(self):
+        return lambda: ForestSampler(seed=0, n_startup_trials=0)
+
+
+class TestOptunasContractWithRandomStart(BasicSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture
+    def sampler(self):
+        return lambda: ForestSampler(seed=0, n_startup_trials=5)
