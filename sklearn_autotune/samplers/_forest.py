@@ -157,7 +157,7 @@ def _propose(
 ) -> np.ndarray:
     """Return a new candidate: of random ones and those near the best ones, that with the highest improvement."""
     costs = compute_costs(measured, sign)
-    kept = _select_trials(costs)
+    kept = select_trials(costs)
     measured, costs = [measured[index] for index in kept], costs[kept]
     table, running_table = (space.encode([trial.params for trial in trials]) for trials in (measured, running))
     known = np.vstack([table, running_table])
@@ -180,7 +180,7 @@ def _propose(
     return chosen
 
 
-def _select_trials(costs: np.ndarray) -> np.ndarray:
+def select_trials(costs: np.ndarray) -> np.ndarray:
     """Return the trials on which the forest is fitted, in the order of their numbers."""
     if len(costs) <= MAX_TRIALS:
         return np.arange(len(costs))
