@@ -26,6 +26,7 @@ from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator
 from sklearn_autotune.evaluation import Evaluation, FinalFit, Rung, Task
 from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
+from sklearn_autotune.proposals._look_ahead import read_look_ahead
 from sklearn_autotune.pruning import FoldRacing, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._budget import Budget, StoppingRule
@@ -245,6 +246,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         "factor": [Interval(numbers.Real, 1, None, closed="neither")],
         "step_cache": [Interval(numbers.Integral, 0, None, closed="left")],
         "enqueue": [list, tuple, None],
+        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
     }
 
     def __init__(
@@ -277,7 +279,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         step_cache: int = 2**30,
         patience: int | None = None,
         target_score: float | None = None,
-        look_ahead: int = 2,
+        look_ahead: int | Literal["auto"] = "auto",
         enqueue: Sequence[Mapping[str, Any]] | None = None,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
         storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
@@ -478,7 +480,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             make_budget=partial(Budget, n_trials, deadline, bool(self.refit)),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
             first_candidates=self.enqueue or (),
-            look_ahead=self.look_ahead,
+            look_ahead=read_look_ahead(self.look_ahead),
             callbacks=self.callbacks or (),
             progress=make_progress(self.verbose, self.callbacks),
             contexts=contexts,
@@ -489,7 +491,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return ExecutionRequest(
             evaluation=evaluation,
             n_jobs=self.n_jobs,
-            look_ahead=self.look_ahead,
+            look_ahead=read_look_ahead(self.look_ahead).typical,
             limits=TrialLimits(self.trial_timeout, self.memory_limit),
             executor=self.executor,
             allows_cluster=True,
