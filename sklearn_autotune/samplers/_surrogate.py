@@ -7,7 +7,6 @@ import numpy as np
 import sklearn
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import ndtr
-from sklearn.tree import ExtraTreeRegressor
 
 __all__ = ["Forest", "compute_costs"]
 
@@ -89,6 +88,8 @@ class Forest:
     """
 
     def __init__(self, features: np.ndarray, costs: np.ndarray, seed: int) -> None:
+        from sklearn.tree import ExtraTreeRegressor  # imported here because searches with another sampler need no trees
+
         random = np.random.RandomState(seed)  # one for all trees, because making one takes as long as fitting a tree
         self.trees = []
         with sklearn.config_context(skip_parameter_validation=True):

@@ -8,11 +8,13 @@ index of the choice. A parameter that a candidate does not have is NaN.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from sklearn.tree import DecisionTreeClassifier
+
+if TYPE_CHECKING:
+    from sklearn.tree import DecisionTreeClassifier
 
 __all__ = ["Conditions", "Dimension", "UnitSpace", "find_first_new"]
 
@@ -172,10 +174,12 @@ class Conditions:
     """
 
     def __init__(self, table: np.ndarray) -> None:
+        from sklearn.tree import DecisionTreeClassifier  # imported here because other samplers need no trees
+
         is_present = ~np.isnan(table)
         counts = is_present.sum(axis=0)
         numbers = np.nan_to_num(table, nan=ABSENT)
-        self.rules: list[tuple[int, list[int], DecisionTreeClassifier]] = []
+        self.rules: list[tuple[int, list[int], "DecisionTreeClassifier"]] = []
         conditional = np.flatnonzero(counts < len(table))
         for column in conditional[np.argsort(-counts[conditional], kind="stable")]:
             always = is_present[is_present[:, column]].all(axis=0)
