@@ -16,6 +16,7 @@ PAGES = {
     "fits": "quality of several searches after the same number of fits",
     "tabulated": "measures real problems, which 'defaults' needs; slow",
     "defaults": "sampler, start-up trials, look-ahead and racing rule, one varied at a time",
+    "samplers": "TPE, TPE in Rust and a random forest: the candidates that they find",
     "racing": "fits that racing saves, and how often it stops the true winner",
     "prefix": "pipelines with slow first steps",
     "iterations": "how optimistic the choice of the number of iterations is",
