@@ -14,7 +14,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 if TYPE_CHECKING:
-    from sklearn.tree import DecisionTreeClassifier
+    pass
 
 __all__ = ["Conditions", "Dimension", "UnitSpace", "find_first_new"]
 
@@ -41,11 +41,12 @@ class Dimension:
         """The number of choices of a categorical parameter; 0 for a number."""
         return len(self.distribution.choices) if isinstance(self.distribution, CategoricalDistribution) else 0
 
-    def encode(self, value: Any) -> float:
-        """Convert a value to a number."""
+    def encode(self, values: Sequence[Any]) -> np.ndarray:
+        """Convert values to numbers."""
         if self.n_choices:
-            return self.distribution.to_internal_repr(value)
-        return float(np.clip((self._scale(value) - self._ends[0]) / (self._ends[1] - self._ends[0]), 0, 1))
+            return np.array([self.distribution.to_internal_repr(value) for value in values], dtype=float)
+        inside = np.clip(np.array(values, dtype=float), self._numeric.low, self._numeric.high)
+        return self._locate(inside)
 
     def decode(self, position: float) -> Any:
         """Convert a number to a value that Optuna accepts."""
@@ -62,9 +63,7 @@ class Dimension:
         """Move positions in the range to those of the nearest values."""
         if self._step is None:
             return positions
-        scaled = self._scale(self._round(positions))
-        snapped: np.ndarray = (scaled - self._ends[0]) / (self._ends[1] - self._ends[0])
-        return snapped
+        return self._locate(self._round(positions))
 
     def change(self, numbers: np.ndarray, widths: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Replace each number by that of another value: a nearby one, or any other choice.
@@ -95,6 +94,11 @@ class Dimension:
     def _numeric(self) -> FloatDistribution | IntDistribution:
         assert isinstance(self.distribution, FloatDistribution | IntDistribution)
         return self.distribution
+
+    def _locate(self, values: np.ndarray) -> np.ndarray:
+        """Return the positions of values in the range."""
+        located: np.ndarray = (self._scale(values) - self._ends[0]) / (self._ends[1] - self._ends[0])
+        return located
 
     def _scale(self, values: Any) -> Any:
         return np.log(values) if self._numeric.log else values
@@ -128,10 +132,9 @@ class UnitSpace:
     def encode(self, candidates: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Return the table of these candidates."""
         table = np.full((len(candidates), len(self.dimensions)), np.nan)
-        for row, candidate in enumerate(candidates):
-            for column, dimension in enumerate(self.dimensions):
-                if dimension.name in candidate:
-                    table[row, column] = dimension.encode(candidate[dimension.name])
+        for column, dimension in enumerate(self.dimensions):
+            rows = [row for row, candidate in enumerate(candidates) if dimension.name in candidate]
+            table[rows, column] = dimension.encode([candidates[row][dimension.name] for row in rows])
         return table
 
     def decode(self, numbers: np.ndarray) -> dict[str, Any]:
@@ -179,7 +182,7 @@ class Conditions:
         is_present = ~np.isnan(table)
         counts = is_present.sum(axis=0)
         numbers = np.nan_to_num(table, nan=ABSENT)
-        self.rules: list[tuple[int, list[int], "DecisionTreeClassifier"]] = []
+        self.rules: list[tuple[int, list[int], DecisionTreeClassifier]] = []
         conditional = np.flatnonzero(counts < len(table))
         for column in conditional[np.argsort(-counts[conditional], kind="stable")]:
             always = is_present[is_present[:, column]].all(axis=0)
