@@ -113,8 +113,8 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
 
 EXPLAINED = """\
 Regret compares the best candidate that a search has measured on all five folds to the best mean score that exists. A
-regret of 0 is the score of the best of the problem's measured candidates, and 1 is their median. The first table shows means
-± standard errors over problems and seeds; `candidates` is the number of candidates within the last budget. The second
+regret of 0 is the score of the best of the problem's measured candidates, and 1 is their median. The first table shows
+means ± standard errors over problems and seeds; `candidates` is the number of candidates within the last budget. The second
 table shows differences on the same problem with the same seed; below 0, a setting is better than the defaults. The
 first t is over all pairs. The second t is over the means of the problems, which are fewer but independent.
 
