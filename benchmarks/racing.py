@@ -34,6 +34,7 @@ from benchmarks.fresh_problems import FRESH_PROBLEMS
 from benchmarks.problems import PROBLEMS
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.evaluation import FoldScore, Progress
+from sklearn_autotune.search._trial_loop import PRUNER_LAG
 
 Row = dict[str, Any]
 
@@ -43,7 +44,6 @@ N_MEASURED = 130  # from which they are selected
 N_SEARCHES = 50  # for each draw of candidates and folds
 N_SIMULATED = 300
 N_FOLDS = 5
-LOOK_AHEAD = 2
 
 # Seeds of the draws. FIRST_DRAWS were looked at when the part of the error rate that belongs to the first fold was
 # chosen from three values; no constant was chosen on FRESH_DRAWS.
@@ -103,7 +103,7 @@ def replay(table: Table, racing: FoldRacing | None = None) -> Replay:
     n_candidates, n_folds = scores.shape
     measured = np.full(n_candidates, n_folds)
     for place, own in enumerate(scores):
-        told = np.arange(max(0, place - LOOK_AHEAD + 1))
+        told = np.arange(max(0, place - PRUNER_LAG(place) + 1))
         complete = told[measured[told] == n_folds]
         state = racing.make_state(scores[complete]) if len(complete) else None
         for k in range(1, n_folds if state is not None else 0):

@@ -55,9 +55,9 @@ __all__ = ["MEASURED_STATUSES", "TrialLoop", "TrialRecord"]
 
 logger = logging.getLogger(__name__)
 
-# How many candidates, this one included, may be without a result when a candidate's pruner state is made. With an eighth
-# of the earlier ones, racing stops about as many candidates as with two, and more workers have folds to measure that are
-# certainly needed.
+# How many candidates, this one included, may be without a result when a candidate's pruner state is made. With an
+# eighth of the earlier ones, racing stops about as many candidates as with two, and more workers have folds to measure
+# that are certainly needed.
 PRUNER_LAG = LookAhead(2, share=0.125, n_most=16)
 
 
