@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.racing``: for several draws, random candidates are measured once on all folds. Then many searches
 are replayed on these scores. Each search has its own selection and order of the candidates and its own order of the
-folds, because all orders are equally arbitrary. The states of `FoldRacing` are made as in a real search. The true
-winner is the candidate with the best mean score. It is lost if racing stopped it and the search ended with a worse one.
+folds, because all orders are equally arbitrary. A replayed search is a real one, whose estimator looks its scores up.
+The true winner is the candidate with the best mean score. It is lost if racing stopped it and the search ended with a
+worse one.
 The same is done with simulated normal scores, for which the true error rate is known.
 
 The cost of a fit is the share of a fold's training rows that it has. The CSV file is written after each table and draw.
@@ -13,12 +14,14 @@ The cost of a fit is the share of a fold's training rows that it has. The CSV fi
 import argparse
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import optuna
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from benchmarks._measure import (
@@ -31,9 +34,9 @@ from benchmarks._measure import (
     read_rows,
 )
 from benchmarks.fresh_problems import FRESH_PROBLEMS
+from benchmarks.lookup import Table, find_subsamples, replay
 from benchmarks.problems import PROBLEMS
 from sklearn_autotune import FoldRacing, OptunaSearchCV
-from sklearn_autotune.evaluation import FoldScore, Progress
 
 Row = dict[str, Any]
 
@@ -43,7 +46,6 @@ N_MEASURED = 130  # from which they are selected
 N_SEARCHES = 50  # for each draw of candidates and folds
 N_SIMULATED = 300
 N_FOLDS = 5
-LOOK_AHEAD = 2
 
 # Seeds of the draws. FIRST_DRAWS were looked at when the part of the error rate that belongs to the first fold was
 # chosen from three values; no constant was chosen on FRESH_DRAWS.
@@ -65,108 +67,85 @@ SIMULATED = {
 COLUMNS = ("problem", "seed", "n_folds", "cost_saved", "fits_saved", "seconds_saved", "lost", "regret")
 
 
-@dataclass(frozen=True)
-class Table:
-    """The measured candidates of one draw.
-
-    Attributes
-    ----------
-    scores : ndarray of shape (n_candidates, n_folds)
-    seconds : ndarray of shape (n_candidates,)
-        Mean seconds of one fold.
-    """
-
-    problem: str
-    scores: np.ndarray
-    seconds: np.ndarray
-
-    def drawn(self, random: np.random.RandomState) -> "Table":
-        """Return a selection of the candidates in another order, with the folds in another order."""
-        chosen = random.permutation(len(self.scores))[:N_CANDIDATES]
-        folds = random.permutation(self.scores.shape[1])
-        return replace(self, scores=self.scores[chosen][:, folds], seconds=self.seconds[chosen])
-
-
-@dataclass(frozen=True)
-class Replay:
-    """What a search with racing measures of each candidate: its folds in full, its fits, and what they cost in rows."""
-
-    n_folds: np.ndarray
-    n_fits: np.ndarray
-    cost: np.ndarray
-
-
-def replay(table: Table, racing: FoldRacing | None = None) -> Replay:
-    """Return what racing measures of each candidate; candidates come in the order of the rows."""
-    racing = racing or FoldRacing()
-    scores = table.scores
-    n_candidates, n_folds = scores.shape
-    measured = np.full(n_candidates, n_folds)
-    for place, own in enumerate(scores):
-        told = np.arange(max(0, place - LOOK_AHEAD + 1))
-        complete = told[measured[told] == n_folds]
-        state = racing.make_state(scores[complete]) if len(complete) else None
-        for k in range(1, n_folds if state is not None else 0):
-            folds = tuple(FoldScore(score, None, 0.0, 0.0) for score in own[:k])
-            if not state.allows(Progress(k - 1, n_folds, folds)):
-                measured[place] = k
-                break
-    return Replay(measured, measured, measured.astype(float))
-
-
-def measure_table(name: str, seed: int, n_folds: int, n_jobs: int, *, is_checked: bool) -> Table:
-    """Measure random candidates in full; with ``is_checked``, compare a real search with its replay."""
+def measure_table(name: str, seed: int, n_folds: int, n_jobs: int) -> Table:
+    """Measure random candidates on all folds, and on the subsample of each fold."""
     problem = BY_NAME[name]
     X, _, y, _ = problem.split(0)
-    folds = (StratifiedKFold if problem.is_classification else KFold)(n_folds, shuffle=True, random_state=seed)
-
-    def search(**params: Any) -> OptunaSearchCV:
-        return OptunaSearchCV(
+    splitter = (StratifiedKFold if problem.is_classification else KFold)(n_folds, shuffle=True, random_state=seed)
+    folds = list(splitter.split(X, y))
+    results = (
+        OptunaSearchCV(
             problem.make(0),
             problem.space,
             n_trials=N_MEASURED,
             scoring=problem.scoring,
             cv=folds,
             sampler=optuna.samplers.RandomSampler(seed=seed),
+            pruner=None,
             random_state=0,
             refit=False,
             n_jobs=n_jobs,
-            **params,
-        ).fit(X, y)
-
-    results = search(pruner=None).cv_results_
+        )
+        .fit(X, y)
+        .cv_results_
+    )
     scores = np.column_stack([results[f"split{fold}_test_score"] for fold in range(n_folds)])
-    table = Table(name, scores, results["mean_fit_time"] + results["mean_score_time"])
-    if is_checked:
-        raced = search(pruner=FoldRacing()).trials_["n_folds"]
-        if not np.array_equal(raced, replay(table).n_folds):
-            raise RuntimeError(f"{name}: a search differs from its replay")
-    return table
+    seconds = results["mean_fit_time"] + results["mean_score_time"]
+    subsamples = find_subsamples(y, folds, is_classification=problem.is_classification)
+    model, scorer = problem.make(0), get_scorer(problem.scoring)
+    on_subsamples = np.array(
+        Parallel(n_jobs)(
+            delayed(score_subsamples)(clone(model).set_params(**params), scorer, X, y, folds, subsamples)
+            for params in results["params"]
+        )
+    )
+    return Table(name, y, folds, scores, seconds, subsamples, on_subsamples, problem.is_classification)
+
+
+def score_subsamples(
+    model: Any, scorer: Any, X: Any, y: np.ndarray, folds: list[Any], subsamples: list[np.ndarray]
+) -> list[float]:
+    """Return the score on the test rows of each fold after a fit on its subsample; NaN if there is none or it fails."""
+    warnings.simplefilter("ignore")  # of models that do not converge with some candidates
+
+    def take(rows: np.ndarray) -> Any:
+        return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+    scores = []
+    for rows, (_, test) in zip(subsamples, folds, strict=True):
+        try:
+            fitted = clone(model).fit(take(rows), y[rows]) if len(rows) else None
+            scores.append(np.nan if fitted is None else float(scorer(fitted, take(test), y[test])))
+        except ValueError:  # such as more neighbours than rows
+            scores.append(np.nan)
+    return scores
 
 
 def simulate_tables(name: str, seed: int) -> Iterator[Table]:
     """Yield simulated scores. The true means vary with ``spread`` times the standard deviation of a fold's noise."""
     spread, n_folds = SIMULATED[name]
     random = np.random.RandomState(seed)
+    rows = np.arange(2 * n_folds)
+    folds = [(np.setdiff1d(rows, test), test) for test in rows.reshape(n_folds, 2)]
     for _ in range(N_SIMULATED):
         means = random.normal(scale=spread, size=(N_CANDIDATES, 1))
         scores = means + random.normal(size=(N_CANDIDATES, n_folds)) + 3 * random.normal(size=n_folds)
-        yield Table(name, scores, np.ones(N_CANDIDATES))
+        yield Table(name, rows.astype(float), folds, scores, np.ones(N_CANDIDATES), [], scores, False)
 
 
 def replay_searches(table: Table, seed: int, n_searches: int, random_state: int) -> Iterator[Row]:
     """Replay searches; yield a row for each, with the saved shares, whether the winner was lost, and the regret."""
     random = np.random.RandomState(random_state)
+    n_folds = table.scores.shape[1]
     for _ in range(n_searches):
-        own = table.drawn(random)
-        found = replay(own)
-        n_folds = own.scores.shape[1]
-        means, is_complete = own.scores.mean(axis=1), found.n_folds == n_folds
-        best = means[is_complete].max()
+        chosen = random.permutation(len(table.scores))[:N_CANDIDATES]
+        found = replay(table, chosen, random.permutation(n_folds))
+        means, seconds = table.scores[chosen].mean(axis=1), table.seconds[chosen]
+        best = means[found.n_folds == n_folds].max()
         saved = {
             "cost_saved": 1 - found.cost.mean() / n_folds,
             "fits_saved": 1 - found.n_fits.mean() / n_folds,
-            "seconds_saved": 1 - found.cost @ own.seconds / (n_folds * own.seconds.sum()),
+            "seconds_saved": 1 - found.cost @ seconds / (n_folds * seconds.sum()),
             # In units of the spread of the better half, because very bad candidates would make any regret look small.
             "regret": (means.max() - best) / np.sort(means)[len(means) // 2 :].std(),
         }
@@ -179,8 +158,7 @@ def measured(name: str, seed: int, n_folds: int, n_jobs: int) -> list[Row]:
     warnings.simplefilter("ignore")  # of models that do not converge with some candidates
     if name in SIMULATED:
         return [row for table in simulate_tables(name, seed) for row in replay_searches(table, seed, 1, 0)]
-    is_first = seed in (FIRST_DRAWS[0], FRESH_DRAWS[0])
-    table = measure_table(name, seed, n_folds, n_jobs, is_checked=is_first)
+    table = measure_table(name, seed, n_folds, n_jobs)
     rows = list(replay_searches(table, seed, N_SEARCHES, seed % 1000))
     print(line(f"{name}, draw {seed}", rows), flush=True)
     return rows
