@@ -8,18 +8,20 @@ worse one.
 The same is done with simulated normal scores, for which the true error rate is known.
 
 The cost of a fit is the share of a fold's training rows that it has. The CSV file is written after each table and draw.
-``--resume`` measures only what is not in it, ``--report`` writes the page from it and measures nothing.
+``--resume`` measures only what is not in it, ``--report`` writes the page from it and measures nothing. With ``--keep
+FOLDER`` a later run, with another rule, reads the scores of the candidates from the folder and fits nothing.
 """
 
 import argparse
 import warnings
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, dump, load
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -35,7 +37,7 @@ from benchmarks._measure import (
 )
 from benchmarks.fresh_problems import FRESH_PROBLEMS
 from benchmarks.lookup import Table, find_subsamples, replay
-from benchmarks.problems import PROBLEMS
+from benchmarks.problems import PROBLEMS, Problem
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 
 Row = dict[str, Any]
@@ -67,39 +69,57 @@ SIMULATED = {
 COLUMNS = ("problem", "seed", "n_folds", "cost_saved", "fits_saved", "seconds_saved", "lost", "regret")
 
 
-def measure_table(name: str, seed: int, n_folds: int, n_jobs: int) -> Table:
-    """Measure random candidates on all folds, and on the subsample of each fold."""
+def measure_table(name: str, seed: int, n_folds: int, n_jobs: int, kept_in: Path | None = None) -> Table:
+    """Measure random candidates on all folds, and on the subsample of each fold.
+
+    With ``kept_in``, what is measured is written to this folder, and read from it if it is there. After a change of the
+    subsamples only these are measured again.
+    """
     problem = BY_NAME[name]
     X, _, y, _ = problem.split(0)
     splitter = (StratifiedKFold if problem.is_classification else KFold)(n_folds, shuffle=True, random_state=seed)
     folds = list(splitter.split(X, y))
-    results = (
-        OptunaSearchCV(
-            problem.make(0),
-            problem.space,
-            n_trials=N_MEASURED,
-            scoring=problem.scoring,
-            cv=folds,
-            sampler=optuna.samplers.RandomSampler(seed=seed),
-            pruner=None,
-            random_state=0,
-            refit=False,
-            n_jobs=n_jobs,
-        )
-        .fit(X, y)
-        .cv_results_
-    )
-    scores = np.column_stack([results[f"split{fold}_test_score"] for fold in range(n_folds)])
-    seconds = results["mean_fit_time"] + results["mean_score_time"]
+    path = None if kept_in is None else kept_in / f"{name}, {seed}, {n_folds} folds, {N_MEASURED}.joblib"
+    kept = load(path) if path is not None and path.exists() else {}
+    if not kept:
+        results = measure_folds(problem, X, y, folds, seed, n_jobs)
+        kept["params"] = results["params"]
+        kept["scores"] = np.column_stack([results[f"split{fold}_test_score"] for fold in range(n_folds)])
+        kept["seconds"] = results["mean_fit_time"] + results["mean_score_time"]
     subsamples = find_subsamples(y, folds, is_classification=problem.is_classification)
-    model, scorer = problem.make(0), get_scorer(problem.scoring)
-    on_subsamples = np.array(
-        Parallel(n_jobs)(
+    if not is_same(kept.get("subsamples"), subsamples):
+        model, scorer = problem.make(0), get_scorer(problem.scoring)
+        calls = (
             delayed(score_subsamples)(clone(model).set_params(**params), scorer, X, y, folds, subsamples)
-            for params in results["params"]
+            for params in kept["params"]
         )
+        kept |= {"subsamples": subsamples, "subsample_scores": np.array(Parallel(n_jobs)(calls))}
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        dump(kept, path)
+    scores = (kept["scores"], kept["seconds"], kept["subsamples"], kept["subsample_scores"])
+    return Table(name, y, folds, *scores, problem.is_classification)
+
+
+def is_same(old: list[np.ndarray] | None, new: list[np.ndarray]) -> bool:
+    return old is not None and all(np.array_equal(rows, others) for rows, others in zip(old, new, strict=True))
+
+
+def measure_folds(problem: Problem, X: Any, y: np.ndarray, folds: list[Any], seed: int, n_jobs: int) -> Any:
+    """Measure random candidates on all folds; return `cv_results_`."""
+    search = OptunaSearchCV(
+        problem.make(0),
+        problem.space,
+        n_trials=N_MEASURED,
+        scoring=problem.scoring,
+        cv=folds,
+        sampler=optuna.samplers.RandomSampler(seed=seed),
+        pruner=None,
+        random_state=0,
+        refit=False,
+        n_jobs=n_jobs,
     )
-    return Table(name, y, folds, scores, seconds, subsamples, on_subsamples, problem.is_classification)
+    return search.fit(X, y).cv_results_
 
 
 def score_subsamples(
@@ -153,12 +173,12 @@ def replay_searches(table: Table, seed: int, n_searches: int, random_state: int)
         yield {name: round(float(row[name]), 4) if name in saved else row[name] for name in COLUMNS}
 
 
-def measured(name: str, seed: int, n_folds: int, n_jobs: int) -> list[Row]:
+def measured(name: str, seed: int, n_folds: int, n_jobs: int, kept_in: Path | None) -> list[Row]:
     """Return the rows of all searches on one draw of a table, or on simulated scores."""
     warnings.simplefilter("ignore")  # of models that do not converge with some candidates
     if name in SIMULATED:
         return [row for table in simulate_tables(name, seed) for row in replay_searches(table, seed, 1, 0)]
-    table = measure_table(name, seed, n_folds, n_jobs)
+    table = measure_table(name, seed, n_folds, n_jobs, kept_in)
     rows = list(replay_searches(table, seed, N_SEARCHES, seed % 1000))
     print(line(f"{name}, draw {seed}", rows), flush=True)
     return rows
@@ -232,6 +252,7 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=2, help="number of processes that fit; it changes only the seconds")
     parser.add_argument("--name", default="racing", help="name of the files to write")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what is measured, for another rule")
     parser.add_argument("--resume", action="store_true", help="measure only the tables and draws not in the CSV file")
     parser.add_argument("--report", action="store_true", help="write the page from the CSV file, and measure nothing")
     args = parser.parse_args()
@@ -247,7 +268,7 @@ def main() -> None:
     else:
         rows = measure_missing(
             args.name,
-            partial(measured, n_folds=args.folds, n_jobs=args.jobs),
+            partial(measured, n_folds=args.folds, n_jobs=args.jobs, kept_in=args.keep),
             wanted,
             is_resumed=args.resume,
             is_quick=args.quick,
