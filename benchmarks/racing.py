@@ -2,23 +2,28 @@
 
 ``python -m benchmarks.racing``: for several draws, random candidates are measured once on all folds. Then many searches
 are replayed on these scores. Each search has its own selection and order of the candidates and its own order of the
-folds, because all orders are equally arbitrary. The states of `FoldRacing` are made as in a real search. The true
-winner is the candidate with the best mean score. It is lost if racing stopped it and the search ended with a worse one.
+folds, because all orders are equally arbitrary. A replayed search is a real one, whose estimator looks its scores up.
+The true winner is the candidate with the best mean score. It is lost if racing stopped it and the search ended with a
+worse one.
 The same is done with simulated normal scores, for which the true error rate is known.
 
 The cost of a fit is the share of a fold's training rows that it has. The CSV file is written after each table and draw.
-``--resume`` measures only what is not in it, ``--report`` writes the page from it and measures nothing.
+``--resume`` measures only what is not in it, ``--report`` writes the page from it and measures nothing. With ``--keep
+FOLDER`` a later run, with another rule, reads the scores of the candidates from the folder and fits nothing.
 """
 
 import argparse
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
+from joblib import Parallel, delayed, dump, load
+from sklearn.base import clone
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from benchmarks._measure import (
@@ -31,10 +36,9 @@ from benchmarks._measure import (
     read_rows,
 )
 from benchmarks.fresh_problems import FRESH_PROBLEMS
-from benchmarks.problems import PROBLEMS
+from benchmarks.lookup import Table, find_subsamples, replay
+from benchmarks.problems import PROBLEMS, Problem
 from sklearn_autotune import FoldRacing, OptunaSearchCV
-from sklearn_autotune.evaluation import FoldScore, Progress
-from sklearn_autotune.search._trial_loop import PRUNER_LAG
 
 Row = dict[str, Any]
 
@@ -65,108 +69,103 @@ SIMULATED = {
 COLUMNS = ("problem", "seed", "n_folds", "cost_saved", "fits_saved", "seconds_saved", "lost", "regret")
 
 
-@dataclass(frozen=True)
-class Table:
-    """The measured candidates of one draw.
+def measure_table(name: str, seed: int, n_folds: int, n_jobs: int, kept_in: Path | None = None) -> Table:
+    """Measure random candidates on all folds, and on the subsample of each fold.
 
-    Attributes
-    ----------
-    scores : ndarray of shape (n_candidates, n_folds)
-    seconds : ndarray of shape (n_candidates,)
-        Mean seconds of one fold.
+    With ``kept_in``, what is measured is written to this folder, and read from it if it is there. After a change of the
+    subsamples only these are measured again.
     """
-
-    problem: str
-    scores: np.ndarray
-    seconds: np.ndarray
-
-    def drawn(self, random: np.random.RandomState) -> "Table":
-        """Return a selection of the candidates in another order, with the folds in another order."""
-        chosen = random.permutation(len(self.scores))[:N_CANDIDATES]
-        folds = random.permutation(self.scores.shape[1])
-        return replace(self, scores=self.scores[chosen][:, folds], seconds=self.seconds[chosen])
-
-
-@dataclass(frozen=True)
-class Replay:
-    """What a search with racing measures of each candidate: its folds in full, its fits, and what they cost in rows."""
-
-    n_folds: np.ndarray
-    n_fits: np.ndarray
-    cost: np.ndarray
-
-
-def replay(table: Table, racing: FoldRacing | None = None) -> Replay:
-    """Return what racing measures of each candidate; candidates come in the order of the rows."""
-    racing = racing or FoldRacing()
-    scores = table.scores
-    n_candidates, n_folds = scores.shape
-    measured = np.full(n_candidates, n_folds)
-    for place, own in enumerate(scores):
-        told = np.arange(max(0, place - PRUNER_LAG(place) + 1))
-        complete = told[measured[told] == n_folds]
-        state = racing.make_state(scores[complete]) if len(complete) else None
-        for k in range(1, n_folds if state is not None else 0):
-            folds = tuple(FoldScore(score, None, 0.0, 0.0) for score in own[:k])
-            if not state.allows(Progress(k - 1, n_folds, folds)):
-                measured[place] = k
-                break
-    return Replay(measured, measured, measured.astype(float))
-
-
-def measure_table(name: str, seed: int, n_folds: int, n_jobs: int, *, is_checked: bool) -> Table:
-    """Measure random candidates in full; with ``is_checked``, compare a real search with its replay."""
     problem = BY_NAME[name]
     X, _, y, _ = problem.split(0)
-    folds = (StratifiedKFold if problem.is_classification else KFold)(n_folds, shuffle=True, random_state=seed)
+    splitter = (StratifiedKFold if problem.is_classification else KFold)(n_folds, shuffle=True, random_state=seed)
+    folds = list(splitter.split(X, y))
+    path = None if kept_in is None else kept_in / f"{name}, {seed}, {n_folds} folds, {N_MEASURED}.joblib"
+    kept = load(path) if path is not None and path.exists() else {}
+    if not kept:
+        results = measure_folds(problem, X, y, folds, seed, n_jobs)
+        kept["params"] = results["params"]
+        kept["scores"] = np.column_stack([results[f"split{fold}_test_score"] for fold in range(n_folds)])
+        kept["seconds"] = results["mean_fit_time"] + results["mean_score_time"]
+    subsamples = find_subsamples(y, folds, is_classification=problem.is_classification)
+    if not is_same(kept.get("subsamples"), subsamples):
+        model, scorer = problem.make(0), get_scorer(problem.scoring)
+        calls = (
+            delayed(score_subsamples)(clone(model).set_params(**params), scorer, X, y, folds, subsamples)
+            for params in kept["params"]
+        )
+        kept |= {"subsamples": subsamples, "subsample_scores": np.array(Parallel(n_jobs)(calls))}
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        dump(kept, path)
+    scores = (kept["scores"], kept["seconds"], kept["subsamples"], kept["subsample_scores"])
+    return Table(name, y, folds, *scores, problem.is_classification)
 
-    def search(**params: Any) -> OptunaSearchCV:
-        return OptunaSearchCV(
-            problem.make(0),
-            problem.space,
-            n_trials=N_MEASURED,
-            scoring=problem.scoring,
-            cv=folds,
-            sampler=optuna.samplers.RandomSampler(seed=seed),
-            random_state=0,
-            refit=False,
-            n_jobs=n_jobs,
-            **params,
-        ).fit(X, y)
 
-    results = search(pruner=None).cv_results_
-    scores = np.column_stack([results[f"split{fold}_test_score"] for fold in range(n_folds)])
-    table = Table(name, scores, results["mean_fit_time"] + results["mean_score_time"])
-    if is_checked:
-        raced = search(pruner=FoldRacing()).trials_["n_folds"]
-        if not np.array_equal(raced, replay(table).n_folds):
-            raise RuntimeError(f"{name}: a search differs from its replay")
-    return table
+def is_same(old: list[np.ndarray] | None, new: list[np.ndarray]) -> bool:
+    return old is not None and all(np.array_equal(rows, others) for rows, others in zip(old, new, strict=True))
+
+
+def measure_folds(problem: Problem, X: Any, y: np.ndarray, folds: list[Any], seed: int, n_jobs: int) -> Any:
+    """Measure random candidates on all folds; return `cv_results_`."""
+    search = OptunaSearchCV(
+        problem.make(0),
+        problem.space,
+        n_trials=N_MEASURED,
+        scoring=problem.scoring,
+        cv=folds,
+        sampler=optuna.samplers.RandomSampler(seed=seed),
+        pruner=None,
+        random_state=0,
+        refit=False,
+        n_jobs=n_jobs,
+    )
+    return search.fit(X, y).cv_results_
+
+
+def score_subsamples(
+    model: Any, scorer: Any, X: Any, y: np.ndarray, folds: list[Any], subsamples: list[np.ndarray]
+) -> list[float]:
+    """Return the score on the test rows of each fold after a fit on its subsample; NaN if there is none or it fails."""
+    warnings.simplefilter("ignore")  # of models that do not converge with some candidates
+
+    def take(rows: np.ndarray) -> Any:
+        return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+    scores = []
+    for rows, (_, test) in zip(subsamples, folds, strict=True):
+        try:
+            fitted = clone(model).fit(take(rows), y[rows]) if len(rows) else None
+            scores.append(np.nan if fitted is None else float(scorer(fitted, take(test), y[test])))
+        except ValueError:  # such as more neighbours than rows
+            scores.append(np.nan)
+    return scores
 
 
 def simulate_tables(name: str, seed: int) -> Iterator[Table]:
     """Yield simulated scores. The true means vary with ``spread`` times the standard deviation of a fold's noise."""
     spread, n_folds = SIMULATED[name]
     random = np.random.RandomState(seed)
+    rows = np.arange(2 * n_folds)
+    folds = [(np.setdiff1d(rows, test), test) for test in rows.reshape(n_folds, 2)]
     for _ in range(N_SIMULATED):
         means = random.normal(scale=spread, size=(N_CANDIDATES, 1))
         scores = means + random.normal(size=(N_CANDIDATES, n_folds)) + 3 * random.normal(size=n_folds)
-        yield Table(name, scores, np.ones(N_CANDIDATES))
+        yield Table(name, rows.astype(float), folds, scores, np.ones(N_CANDIDATES), [], scores, False)
 
 
 def replay_searches(table: Table, seed: int, n_searches: int, random_state: int) -> Iterator[Row]:
     """Replay searches; yield a row for each, with the saved shares, whether the winner was lost, and the regret."""
     random = np.random.RandomState(random_state)
+    n_folds = table.scores.shape[1]
     for _ in range(n_searches):
-        own = table.drawn(random)
-        found = replay(own)
-        n_folds = own.scores.shape[1]
-        means, is_complete = own.scores.mean(axis=1), found.n_folds == n_folds
-        best = means[is_complete].max()
+        chosen = random.permutation(len(table.scores))[:N_CANDIDATES]
+        found = replay(table, chosen, random.permutation(n_folds))
+        means, seconds = table.scores[chosen].mean(axis=1), table.seconds[chosen]
+        best = means[found.n_folds == n_folds].max()
         saved = {
             "cost_saved": 1 - found.cost.mean() / n_folds,
             "fits_saved": 1 - found.n_fits.mean() / n_folds,
-            "seconds_saved": 1 - found.cost @ own.seconds / (n_folds * own.seconds.sum()),
+            "seconds_saved": 1 - found.cost @ seconds / (n_folds * seconds.sum()),
             # In units of the spread of the better half, because very bad candidates would make any regret look small.
             "regret": (means.max() - best) / np.sort(means)[len(means) // 2 :].std(),
         }
@@ -174,13 +173,12 @@ def replay_searches(table: Table, seed: int, n_searches: int, random_state: int)
         yield {name: round(float(row[name]), 4) if name in saved else row[name] for name in COLUMNS}
 
 
-def measured(name: str, seed: int, n_folds: int, n_jobs: int) -> list[Row]:
+def measured(name: str, seed: int, n_folds: int, n_jobs: int, kept_in: Path | None) -> list[Row]:
     """Return the rows of all searches on one draw of a table, or on simulated scores."""
     warnings.simplefilter("ignore")  # of models that do not converge with some candidates
     if name in SIMULATED:
         return [row for table in simulate_tables(name, seed) for row in replay_searches(table, seed, 1, 0)]
-    is_first = seed in (FIRST_DRAWS[0], FRESH_DRAWS[0])
-    table = measure_table(name, seed, n_folds, n_jobs, is_checked=is_first)
+    table = measure_table(name, seed, n_folds, n_jobs, kept_in)
     rows = list(replay_searches(table, seed, N_SEARCHES, seed % 1000))
     print(line(f"{name}, draw {seed}", rows), flush=True)
     return rows
@@ -254,6 +252,7 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=2, help="number of processes that fit; it changes only the seconds")
     parser.add_argument("--name", default="racing", help="name of the files to write")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what is measured, for another rule")
     parser.add_argument("--resume", action="store_true", help="measure only the tables and draws not in the CSV file")
     parser.add_argument("--report", action="store_true", help="write the page from the CSV file, and measure nothing")
     args = parser.parse_args()
@@ -269,7 +268,7 @@ def main() -> None:
     else:
         rows = measure_missing(
             args.name,
-            partial(measured, n_folds=args.folds, n_jobs=args.jobs),
+            partial(measured, n_folds=args.folds, n_jobs=args.jobs, kept_in=args.keep),
             wanted,
             is_resumed=args.resume,
             is_quick=args.quick,
