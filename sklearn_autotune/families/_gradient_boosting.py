@@ -57,6 +57,7 @@ GRADIENT_BOOSTING = Family(
     space=_make_space,
     make=_make_model,
     first=({**TYPICAL_SETTINGS, "learning_rate": 0.05},),
+    meanings={"max_features": {None: 1.0}},
     columns="scaled",  # it takes no missing values
     seconds=_estimate_seconds,
 )

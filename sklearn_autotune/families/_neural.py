@@ -45,5 +45,6 @@ NEURAL = Family(
         {"hidden_layer_sizes": (128, 128), "alpha": 1e-3, "learning_rate_init": 3e-3},
         {"hidden_layer_sizes": (256,), "alpha": 1.0, "learning_rate_init": 1e-3},
     ),
+    meanings={"batch_size": {"auto": 200}},
     seconds=_estimate_seconds,
 )

@@ -81,6 +81,22 @@ _FIRST_SETTINGS: tuple[Branch, ...] = (
     {"max_depth": 10, "min_child_weight": 0.6, "colsample_bylevel": 0.69},
     {"max_depth": 5, "min_child_weight": 0.63, "colsample_bylevel": 0.66},
 )
+# What XGBoost uses for parameters that are None.
+_LIBRARY_DEFAULTS: Branch = {
+    "n_estimators": 100,
+    "learning_rate": 0.3,
+    "max_depth": 6,
+    "max_leaves": float("inf"),
+    "min_child_weight": 1.0,
+    "subsample": 1.0,
+    "colsample_bytree": 1.0,
+    "colsample_bylevel": 1.0,
+    "colsample_bynode": 1.0,
+    "reg_alpha": 0.0,
+    "reg_lambda": 1.0,
+    "gamma": 0.0,
+    "max_bin": 256,
+}
 _DEFAULT_SETTINGS: Branch = {
     "min_child_weight": 1.0,
     "subsample": 1.0,
@@ -115,6 +131,7 @@ XGBOOST = Family(
             _FIRST_SETTINGS[6] | {"learning_rate": 0.03, "min_child_weight": 6.0},
         )
     ),
+    meanings={name: {None: value} for name, value in _LIBRARY_DEFAULTS.items()},
     columns="native",
     seconds=_estimate_seconds,
     rounds="n_estimators",
