@@ -27,9 +27,6 @@ LABEL = re.compile(r"^\d+: ")  # of objects among choices, before the name of th
 MIN_QUANTILE, MAX_QUANTILE = 0.001, 0.999
 
 
-MAX_FLOAT = float(np.finfo(float).max) / 2  # infinity has no distance to a number
-
-
 class Distance(IntEnum):
     """How far the value of the space is from the given one."""
 
@@ -141,13 +138,15 @@ def _move_number(dimension: Dimension, value: float) -> Any:
     if isinstance(dimension, NumericDimension):
         return _round_to_step(dimension, value)
     if isinstance(dimension, ChoiceDimension):
-        near = min(max(value, -MAX_FLOAT), MAX_FLOAT)
-        listed = [
-            (abs(float(option) - near), place)
-            for place, option in enumerate(dimension.options)
+        listed = {
+            label: float(option)
+            for option, label in zip(dimension.options, dimension.labels, strict=True)
             if _is_number(option) and math.isfinite(option)
-        ]
-        return dimension.labels[min(listed)[1]] if listed else None
+        }
+        if not listed:
+            return None
+        near = min(max(value, min(listed.values())), max(listed.values()))  # infinity has no distance to a number
+        return min(listed, key=lambda label: abs(listed[label] - near))
     if isinstance(dimension, QuantileDimension):
         distribution = dimension.distribution
         quantile = min(max(float(dimension.frozen.cdf(value)), MIN_QUANTILE), MAX_QUANTILE)
