@@ -54,9 +54,18 @@ class _ExemptingTracker:
         """Whether the states of the wrapped tracker report intermediate values themselves."""
         return self.tracker.reports_values
 
+    @property
+    def decides_late(self) -> bool:
+        """Whether the states of the wrapped tracker may be made late."""
+        return self.tracker.decides_late
+
     def add_outcome(self, outcome: Outcome) -> None:
         """Pass an outcome on to the wrapped tracker."""
         self.tracker.add_outcome(outcome)
+
+    def choose_subsamples(self) -> tuple[int, ...]:
+        """Return the subsamples that the wrapped tracker chooses."""
+        return self.tracker.choose_subsamples()
 
     def make_pruner_state(self, trial: optuna.Trial) -> PrunerState:
         """Return the state of the wrapped tracker, or one that never prunes if this candidate is exempt."""

@@ -38,13 +38,13 @@ from sklearn_autotune.evaluation._base import (
     Progress,
     Rung,
     Task,
-    WorkItem,
     average_scores,
 )
 from sklearn_autotune.evaluation._failures import Scored, attempt, read_score, select_score
 from sklearn_autotune.evaluation._fixed_predictions import make_fixed_predictions
 from sklearn_autotune.evaluation._ladder import choose_rung
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows, take_test_rows
+from sklearn_autotune.evaluation._work import WorkItem
 from sklearn_autotune.inference._encoding import compute_class_weights
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 

@@ -44,6 +44,7 @@ from sklearn_autotune.families import Shape
 from sklearn_autotune.inference._column_values import is_dataframe
 from sklearn_autotune.inference._encoding import EncodingTransformer
 from sklearn_autotune.inference._table_reader import reorder_columns
+from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._budget import Budget, StoppingRule
@@ -345,7 +346,7 @@ class BaseTunedBooster(BaseSearch):
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
             make_proposer=make_proposer if refines else propose_nothing,
             first_candidates=first_candidates,
-            look_ahead=self.look_ahead,
+            look_ahead=LookAhead(self.look_ahead),
             callbacks=self.callbacks or (),
             progress=make_progress(self.verbose, self.callbacks),
             contexts=CallbackContexts(self, None, len(task.folds)),

@@ -2,20 +2,15 @@
 
 from sklearn_autotune.evaluation._base import (
     OUT_OF_TIME,
-    Evaluation,
-    FinalFit,
     Fold,
     FoldScore,
-    NoPruningState,
     Outcome,
     Progress,
-    PrunerState,
     Rung,
+    SubsampleScore,
     Task,
-    WorkItem,
     average_folds,
     average_scores,
-    measure,
 )
 from sklearn_autotune.evaluation._failures import (
     FOLD_FAILURES,
@@ -35,6 +30,14 @@ from sklearn_autotune.evaluation._fixed_predictions import (
 from sklearn_autotune.evaluation._rungs import RungEvaluation, RungFit, make_rung_evaluation
 from sklearn_autotune.evaluation._step_cache import StepCache
 from sklearn_autotune.evaluation._whole_folds import PlainFit, WholeFolds
+from sklearn_autotune.evaluation._work import (
+    Evaluation,
+    FinalFit,
+    NoPruningState,
+    PrunerState,
+    WorkItem,
+    measure,
+)
 
 __all__ = [
     "FOLD_FAILURES",
@@ -54,6 +57,7 @@ __all__ = [
     "RungFit",
     "Scored",
     "StepCache",
+    "SubsampleScore",
     "Task",
     "WholeFolds",
     "WorkItem",

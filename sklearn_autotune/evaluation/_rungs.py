@@ -23,7 +23,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_autotune._compat.sklearn import make_callback_arguments, take_metadata_rows
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, WorkItem
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung
 from sklearn_autotune.evaluation._continued_fits import fit_epochs, start_continued_fit
 from sklearn_autotune.evaluation._failures import attempt
 from sklearn_autotune.evaluation._ladder import (
@@ -43,6 +43,7 @@ from sklearn_autotune.evaluation._resource import (
     locate_resource,
 )
 from sklearn_autotune.evaluation._whole_folds import PlainFit, WholeFolds, split_fold_rows
+from sklearn_autotune.evaluation._work import WorkItem
 
 __all__ = ["RungEvaluation", "RungFit", "make_rung_evaluation"]
 

@@ -4,7 +4,7 @@ import numbers
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,10 @@ from sklearn_autotune._compat.sklearn import (
     take_metadata_rows,
     take_rows,
 )
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, Task, WorkItem
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, SubsampleScore, Task
 from sklearn_autotune.evaluation._failures import Failure, Scored, attempt, call_scorer
 from sklearn_autotune.evaluation._step_cache import StepCache
+from sklearn_autotune.evaluation._work import WorkItem
 
 __all__ = ["PlainFit", "WholeFolds", "split_fold_rows", "take_test_rows"]
 
@@ -57,15 +58,27 @@ class WholeFolds:
         return len(self.task.folds)
 
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
-        """Yield the progress after each fold."""
-        folds = [fold for fold in self.task.folds if not work.fold_numbers or fold.number in work.fold_numbers]
-        done: list[FoldScore] = []
-        for step, fold in enumerate(folds):
-            self.print_start(work, fold)
-            score = self.measure_fold(work, fold)
-            self.print_end(work, fold, score)
-            done.append(score)
-            yield Progress(step, len(folds), tuple(done))
+        """Yield the progress after each subsample and each fold."""
+        numbers = work.fold_numbers or (*work.subsample_numbers, *range(self.n_folds))
+        subsamples: list[SubsampleScore] = []
+        folds: list[FoldScore] = []
+        for step, number in enumerate(numbers):
+            if number < 0:
+                subsamples.append(self.measure_subsample(work, self.task.subsamples[number]))
+            else:
+                fold = self.task.folds[number]
+                self.print_start(work, fold)
+                score = self.measure_fold(work, fold)
+                self.print_end(work, fold, score)
+                folds.append(score)
+            yield Progress(step, len(numbers), tuple(folds), subsamples=tuple(subsamples))
+
+    def measure_subsample(self, work: WorkItem, subsample: Fold) -> SubsampleScore:
+        """Fit and score the candidate on a subsample; few rows may be too few for it, so that it fails only there."""
+        tolerant = replace(self, task=replace(self.task, error_score=np.nan, return_train_score=False))
+        return SubsampleScore(
+            len(subsample.train), tolerant.measure_fold(replace(work, callback_contexts=()), subsample)
+        )
 
     def measure_fold(self, work: WorkItem, fold: Fold) -> FoldScore:
         """Fit and score the candidate on one fold. Every kind of pruning, metadata and failure uses this method."""

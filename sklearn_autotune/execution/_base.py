@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from joblib import effective_n_jobs
 
-from sklearn_autotune.evaluation import Evaluation, Outcome, WorkItem
+from sklearn_autotune.evaluation import Evaluation, Outcome, PrunerState, WorkItem
 
 __all__ = ["NO_LIMITS", "ExecutionRequest", "Executor", "ExecutorBackend", "TrialLimits"]
 
@@ -102,6 +102,13 @@ class Executor(Protocol):
 
     def submit(self, work: WorkItem) -> None:
         """Accept a candidate to measure; it may wait in a queue."""
+        ...
+
+    def decide(self, number: int, pruner_state: PrunerState) -> None:
+        """Accept the pruner state of a candidate that was submitted without one.
+
+        The oldest candidate that is running always has one.
+        """
         ...
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:

@@ -181,7 +181,7 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
             if slot.address not in present:
                 slot.mark_lost()
         self.used_addresses &= present | {slot.address for slot in self._get_slots()}
-        self._start_queued()
+        self._start_waiting()
         patience = POLL_SECONDS if timeout is None else min(timeout, POLL_SECONDS)
         if not self.busy:
             self._require_workers(present)
@@ -196,15 +196,15 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
         if self.owns_client:
             self.client.close()
 
-    def _start_queued(self) -> None:
-        if self.queue and self.idle:  # if an idle worker is gone, no candidate fails
+    def _start_waiting(self) -> None:
+        if self.idle and self.has_waiting:  # if an idle worker is gone, no candidate fails
             present = self._get_addresses()
             gone = [slot for slot in self.idle if slot.address not in present]
             for slot in gone:
                 self.idle.remove(slot)
                 slot.kill()
                 self.n_unstarted_slots += 1
-        super()._start_queued()
+        super()._start_waiting()
 
     def _get_slots(self) -> "list[_DaskSlot]":
         return [*self.idle, *(slot for slot, _ in self.busy.values())]
@@ -230,7 +230,7 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
             ) from error
 
     def _require_workers(self, present: set[str]) -> None:
-        if present - self.used_addresses or not self.queue:
+        if present - self.used_addresses or not self.has_waiting:
             self.last_worker_seen_at = time.monotonic()
         elif time.monotonic() - self.last_worker_seen_at > WORKER_TIMEOUT_SECONDS:
             raise ClusterLostError(

@@ -7,15 +7,15 @@ which they arrive; the trial loop puts them in trial order.
 import re
 import threading
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
-from sklearn_autotune.evaluation import NoPruningState, Outcome, Progress, WorkItem
-from sklearn_autotune.evaluation._base import decide_outcome, join_outcomes
+from sklearn_autotune.evaluation import Outcome, Progress, PrunerState, WorkItem
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.evaluation._work import decide_outcome, join_outcomes
 from sklearn_autotune.execution._base import NO_LIMITS, TrialLimits
 
 __all__ = ["BusyTimer", "Slot", "SlotExecutor"]
@@ -98,6 +98,47 @@ class Slot(Protocol):
 SlotType = TypeVar("SlotType", bound=Slot)
 
 
+@dataclass(slots=True)
+class _Candidate:
+    """A candidate that has no outcome yet.
+
+    Attributes
+    ----------
+    work : WorkItem
+    parts : list of WorkItem
+        In the order of their folds.
+    outcomes : list of (Outcome or None)
+        Those of the parts that have been measured.
+    n_started : int
+        Parts are started in their order.
+    """
+
+    work: WorkItem
+    parts: list[WorkItem]
+    outcomes: list[Outcome | None] = field(init=False)
+    n_started: int = 0
+
+    def __post_init__(self) -> None:
+        self.outcomes = [None] * len(self.parts)
+
+    @property
+    def n_unknown(self) -> int:
+        """How many results are not known that may make the next part unnecessary."""
+        if not self.work.is_racing or self.n_started == 0:
+            return 0
+        n_measured = next((n for n, outcome in enumerate(self.outcomes) if outcome is None), len(self.parts))
+        return max(0, self.n_started - n_measured) + (self.work.pruner_state is None)
+
+    def add(self, part: WorkItem, outcome: Outcome) -> None:
+        """Add the outcome of a part."""
+        index = next(index for index, each in enumerate(self.parts) if each is part)
+        self.outcomes[index] = outcome
+
+    def join(self) -> Outcome | None:
+        """Return the candidate's outcome, or None if the measured parts do not decide it."""
+        return self.outcomes[0] if len(self.parts) == 1 else join_outcomes(self.work, self.outcomes)
+
+
 class SlotExecutor(Generic[SlotType]):
     """Measures candidates in a fixed number of slots; each slot measures one candidate, or a part of one, at a time.
 
@@ -109,7 +150,7 @@ class SlotExecutor(Generic[SlotType]):
     n_slots : int
     n_folds, n_parts : int
         The number of folds, and the number of parts into which a candidate is split. With fold racing, each fold is a
-        part.
+        part. First come the parts that are certainly needed, then those that other results may make unnecessary.
     limits : TrialLimits
     """
 
@@ -126,23 +167,34 @@ class SlotExecutor(Generic[SlotType]):
         self.finished_seconds: defaultdict[int, float] = defaultdict(float)  # of parts that have ended
         self.n_folds = n_folds
         self.n_parts = n_parts
-        self.pending: dict[int, tuple[WorkItem, dict[tuple[int, ...], Outcome | None]]] = {}
+        self.candidates: dict[int, _Candidate] = {}
+        self.decided: list[tuple[int, Outcome]] = []  # outcomes that became known between two calls of `wait`
         self.idle: list[SlotType] = []
         self.capacity = self.n_unstarted_slots = n_slots
-        self.queue: deque[WorkItem] = deque()
         self.busy: dict[Future[Outcome | Progress], tuple[SlotType, WorkItem]] = {}
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a part waits for a slot."""
+        return any(candidate.n_started < len(candidate.parts) for candidate in self.candidates.values())
 
     def submit(self, work: WorkItem) -> None:
         """Queue the candidate, split into parts if there are slots for them, and start it if a slot is free."""
-        is_racing = not isinstance(work.pruner_state, NoPruningState)
-        parts = work.split_folds(self.n_folds, self.n_folds if is_racing else self.n_parts)
-        self.pending[work.number] = work, {part.fold_numbers: None for part in parts}
-        self.queue.extend(parts)
-        self._start_queued()
+        self.candidates[work.number] = _Candidate(work, work.split(self.n_folds, self.n_parts))
+        self._start_waiting()
+
+    def decide(self, number: int, pruner_state: PrunerState) -> None:
+        """Set the pruner state of a candidate, which may already have been measured so far that it has an outcome."""
+        if number in self.candidates:
+            self.candidates[number].work = replace(self.candidates[number].work, pruner_state=pruner_state)
+            self.decided += self._join_parts(number)
+            self._start_waiting()
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
         """Wait until an outcome arrives; outcomes of several candidates may arrive together."""
-        arrived: list[tuple[int, Outcome]] = []
+        arrived, self.decided = self.decided, []
+        if arrived:
+            timeout = 0.0
         finished, _ = wait(self.busy, timeout=self._compute_timeout(timeout), return_when=FIRST_COMPLETED)
         for future in sorted(finished, key=lambda future: self.busy[future][1].number):
             slot, work = self.busy.pop(future)
@@ -151,26 +203,26 @@ class SlotExecutor(Generic[SlotType]):
                 self.finished_seconds[work.number] += slot.clock.seconds
                 arrived += self._add_part(work, outcome)
         arrived += self._kill_overdue()
-        self._start_queued()
+        self._start_waiting()
         return arrived
 
     def kill(self, numbers: Iterable[int]) -> None:
-        """Drop queued candidates and kill the slots of running ones."""
+        """Drop waiting candidates and kill the slots of running ones."""
         killed = set(numbers)
-        self.queue = deque(work for work in self.queue if work.number not in killed)
         for future, (slot, work) in list(self.busy.items()):
             if work.number in killed:
                 del self.busy[future]
                 slot.kill()
                 self.n_unstarted_slots += 1
         for number in killed:
-            self.pending.pop(number, None)
+            self.candidates.pop(number, None)
             self.finished_seconds.pop(number, None)
-        self._start_queued()
+        self.decided = [(number, outcome) for number, outcome in self.decided if number not in killed]
+        self._start_waiting()
 
     def close(self) -> None:
         """Release idle slots, and kill all others."""
-        self.queue.clear()
+        self.candidates.clear()
         calls = [slot.release for slot in self.idle] + [slot.kill for slot, _ in self.busy.values()]
         self.idle, self.busy, self.n_unstarted_slots = [], {}, 0
         _run_in_threads(calls)
@@ -212,22 +264,27 @@ class SlotExecutor(Generic[SlotType]):
 
     def _add_part(self, part: WorkItem, outcome: Outcome) -> list[tuple[int, Outcome]]:
         """Add the outcome of a part; return the candidate's outcome as soon as the measured parts decide it."""
-        if part.number not in self.pending:
+        if part.number not in self.candidates:
             return []  # already decided by its earlier folds
-        work, parts = self.pending[part.number]
-        parts[part.fold_numbers] = outcome
-        known = outcome if len(parts) == 1 else join_outcomes(work, list(parts.values()))
+        self.candidates[part.number].add(part, outcome)
+        return self._join_parts(part.number)
+
+    def _join_parts(self, number: int) -> list[tuple[int, Outcome]]:
+        known = self.candidates[number].join()
         if known is None:
             return []
-        del self.pending[part.number]
-        self.queue = deque(queued for queued in self.queue if queued.number != part.number)
-        seconds = self.finished_seconds.pop(part.number, 0.0)
+        del self.candidates[number]
+        seconds = self.finished_seconds.pop(number, 0.0)
         if known.status == Status.FAILED and not known.folds:
             known = replace(known, seconds=seconds)
-        return [(part.number, known)]
+        return [(number, known)]
 
-    def _start_queued(self) -> None:
-        while self.queue and (self.idle or self.n_unstarted_slots):
+    def _start_waiting(self) -> None:
+        """Start parts while slots are free."""
+        while self.idle or self.n_unstarted_slots:
+            waiting = [each for each in self.candidates.values() if each.n_started < len(each.parts)]
+            if not waiting:
+                return
             if self.idle:
                 slot = self.idle.pop()
             else:
@@ -236,16 +293,17 @@ class SlotExecutor(Generic[SlotType]):
                     return
                 slot = made
                 self.n_unstarted_slots -= 1
-            work = min(self.queue, key=_get_priority)
+            candidate = min(waiting, key=_get_priority)
+            part = candidate.parts[candidate.n_started]
             try:
-                future = slot.start(work.make_sendable())
+                future = slot.start(part.make_sendable())
             except BrokenExecutor:  # the worker died while idle, not because of this candidate
                 slot.kill()
                 self.n_unstarted_slots += 1
             else:
-                self.queue.remove(work)
+                candidate.n_started += 1
                 slot.clock.start(future, is_new_candidate=True)
-                self.busy[future] = (slot, work)
+                self.busy[future] = (slot, part)
 
     def _collect_result(self, future: Future[Outcome | Progress], slot: SlotType, work: WorkItem) -> Outcome | None:
         """Return the outcome of a finished future, or None if the candidate has begun its next step."""
@@ -277,10 +335,9 @@ class SlotExecutor(Generic[SlotType]):
         return result
 
 
-def _get_priority(work: WorkItem) -> tuple[int, int]:
-    """Return the sort key of the queue: by candidate, but folds that racing may make unnecessary come last."""
-    first_fold = work.fold_numbers[0] if work.fold_numbers and work.is_speculative else 0
-    return first_fold, work.number
+def _get_priority(candidate: _Candidate) -> tuple[int, int]:
+    """Return the sort key of the queue: by candidate, but parts that may turn out to be unnecessary come last."""
+    return candidate.n_unknown, candidate.work.number
 
 
 def _run_in_threads(calls: list[Callable[[], None]]) -> None:

@@ -24,7 +24,8 @@ from joblib import parallel_config
 from sklearn import set_config
 
 from sklearn_autotune._compat.messages import make_storable
-from sklearn_autotune.evaluation._base import Evaluation, Outcome, Progress, WorkItem, decide_outcome, measure
+from sklearn_autotune.evaluation._base import Outcome, Progress
+from sklearn_autotune.evaluation._work import Evaluation, WorkItem, decide_outcome, measure
 from sklearn_autotune.exceptions import WorkerSetupError
 
 try:  # a dependency of joblib 1.6 and later; earlier versions contain it
@@ -59,7 +60,7 @@ class Worker:
 
     def start(self, work: WorkItem) -> Outcome | Progress:
         """Measure the candidate completely, or only its first step if the search's process decides on pruning."""
-        if work.pruner_state.is_picklable:
+        if work.pruner_state is None or work.pruner_state.is_picklable:
             return measure(self.evaluation, work)
         self.work = work
         self.steps = self.evaluation.measure_steps(work)

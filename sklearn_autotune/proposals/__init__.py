@@ -1,1 +1,1 @@
-"""Candidates that are measured before the sampler is asked: known good ones, and those of earlier searches."""
+"""What a search measures: before its sampler is asked, and how much before the results of earlier ones are known."""

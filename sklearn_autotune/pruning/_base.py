@@ -42,12 +42,21 @@ class PruningTracker(Protocol):
         """Whether the states report intermediate values to the study themselves."""
         ...
 
+    @property
+    def decides_late(self) -> bool:
+        """Whether the state of a candidate may be made after the candidate was asked, from more outcomes."""
+        ...
+
     def add_outcome(self, outcome: Outcome) -> None:
         """Record an outcome that has been told to the study."""
         ...
 
+    def choose_subsamples(self) -> tuple[int, ...]:
+        """Return the numbers of the subsamples on which the next candidate is measured before its first fold."""
+        ...
+
     def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
-        """Return the pruner state for a candidate that Optuna has just proposed."""
+        """Return the pruner state for a candidate that Optuna has proposed."""
         ...
 
     def replay(

@@ -225,6 +225,7 @@ class FoldRacingTracker:
     """
 
     reports_values: ClassVar[bool] = False
+    decides_late: ClassVar[bool] = True
 
     racing: FoldRacing
     metric: str | None = None
@@ -238,6 +239,10 @@ class FoldRacingTracker:
         if outcome.status == Status.COMPLETE:
             self.scores.append(self.select_scores(outcome, self.metric))
             self.state = None
+
+    def choose_subsamples(self) -> tuple[int, ...]:
+        """Return no subsamples: candidates are measured on whole folds."""
+        return ()
 
     def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
         """Return the state that follows from the complete candidates."""
@@ -283,9 +288,9 @@ class FoldRacingState:
     def allows(self, progress: Progress) -> bool:
         """Whether the candidate may go on to its next fold."""
         # After a failed fold, the others are measured too, so that all failures can be reported.
-        if progress.has_failed:
+        if progress.has_failed or not progress.folds:
             return True
-        return average_folds(progress.folds, self.metric) >= self.min_means[progress.step]
+        return average_folds(progress.folds, self.metric) >= self.min_means[len(progress.folds) - 1]
 
 
 def _estimate_noise_variance(good: np.ndarray, scores: np.ndarray) -> float:

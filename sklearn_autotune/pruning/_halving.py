@@ -63,6 +63,7 @@ class HalvingTracker:
     """
 
     reports_values: ClassVar[bool] = False
+    decides_late: ClassVar[bool] = False
 
     factor: float
     metric: str | None = None
@@ -71,6 +72,10 @@ class HalvingTracker:
     def add_outcome(self, outcome: Outcome) -> None:
         """Record the scores at the rungs that a candidate has reached, except the rung at which it failed."""
         self.add_curve(outcome.curve[:-1] if outcome.status == Status.FAILED else outcome.curve)
+
+    def choose_subsamples(self) -> tuple[int, ...]:
+        """Return no subsamples: candidates are measured on whole folds."""
+        return ()
 
     def make_pruner_state(self, trial: "optuna.Trial") -> "HalvingState":
         """Return the state that follows from the candidates that have reached each rung so far."""

@@ -31,9 +31,14 @@ class NoPruningTracker:
     """Makes states that let every candidate go on."""
 
     reports_values = False
+    decides_late = False
 
     def add_outcome(self, outcome: Outcome) -> None:
         """Do nothing."""
+
+    def choose_subsamples(self) -> tuple[int, ...]:
+        """Return no subsamples: candidates are measured on whole folds."""
+        return ()
 
     def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
         """Return a state that lets every candidate go on."""

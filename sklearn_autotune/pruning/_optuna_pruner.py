@@ -101,6 +101,7 @@ class OptunaPrunerTracker:
     """Makes states from the study's pruner and the study's trials at the time when the candidate is proposed."""
 
     reports_values = True
+    decides_late = False
 
     def __init__(self, study: "optuna.Study", metric: str | None = None) -> None:
         self.study = study
@@ -108,6 +109,10 @@ class OptunaPrunerTracker:
 
     def add_outcome(self, outcome: Outcome) -> None:
         """Do nothing, because the pruner reads the study itself."""
+
+    def choose_subsamples(self) -> tuple[int, ...]:
+        """Return no subsamples: candidates are measured on whole folds."""
+        return ()
 
     def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
         """Return a state with the study's pruner and its present trials."""

@@ -27,6 +27,7 @@ from sklearn_autotune.evaluation import Evaluation, FinalFit, Rung, Task
 from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.proposals._earlier_searches import hide_source_secrets
+from sklearn_autotune.proposals._look_ahead import read_look_ahead
 from sklearn_autotune.proposals._plan import ProposalPlan, plan_proposals
 from sklearn_autotune.pruning import FoldRacing, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
@@ -123,7 +124,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Score in ``cv_results_`` of a fold whose fit, prediction or scorer raised an exception. Means and ranks there
         include it, as in scikit-learn's searches. A candidate with such a fold never wins, whatever this number is; in
         ``trials_`` it has the status "failed" and the traceback. A score that is not finite is a failure too. "raise"
-        raises the estimator's or the scorer's own exception.
+        raises the exception itself.
     return_train_score : bool, default=False
         Whether to score on each fold's training rows too.
     sampler : optuna.samplers.BaseSampler, default=None
@@ -163,8 +164,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         measured in full. Of a candidate in a list, the sampler chooses the parameters that are left out.
     warm_start_from : list, fitted search, optuna.Study, storage or (storage, study_name), default=None
         Earlier searches, also on other data, whose best candidates in this space are measured first: up to ten, and
-        one in four trials at most. If the first three are worse than the candidates before them, the others are left
-        out. A storage is all its studies; nothing is written to it.
+        a quarter of the trials. If they lose, the search goes on without. A storage is all its studies, and only read.
     callbacks : list of callable, default=None
         Optuna callbacks. Each is called as ``callback(study, frozen_trial)`` in this process after each candidate, in
         order, and may call ``study.stop()``. (``set_callbacks`` sets scikit-learn's own callbacks.)
@@ -245,6 +245,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         "param_grid": [dict, list, tuple, None],
         "n_trials": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "refit": ["boolean", str, callable],
+        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
     }
 
     def __init__(
@@ -277,7 +278,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         step_cache: int = 2**30,
         patience: int | None = None,
         target_score: float | None = None,
-        look_ahead: int = 2,
+        look_ahead: int | Literal["auto"] = "auto",
         enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
         warm_start_from: object = None,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
@@ -480,7 +481,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             execution=ExecutionRequest(
                 evaluation=evaluation,
                 n_jobs=self.n_jobs,
-                look_ahead=self.look_ahead,
+                look_ahead=read_look_ahead(self.look_ahead).typical,
                 limits=TrialLimits(self.trial_timeout, self.memory_limit),
                 executor=self.executor,
                 allows_cluster=True,
@@ -491,7 +492,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             first_candidates=plan.first,
             make_proposer=plan.make_proposer,
             restore_proposer=plan.restore_proposer,
-            look_ahead=self.look_ahead,
+            look_ahead=read_look_ahead(self.look_ahead),
             callbacks=self.callbacks or (),
             progress=make_progress(self.verbose, self.callbacks),
             contexts=contexts,

@@ -93,6 +93,10 @@ class Replay:
                 return each
         return None
 
+    def has_stored(self, trial: optuna.Trial, candidate: Hashable) -> bool:
+        """Whether there is a stored trial of a candidate; `find` says whether its outcome can be used."""
+        return any(True for _ in self._iterate_stored(trial, candidate))
+
     def find(
         self, trial: optuna.Trial, candidate: Hashable, tracker: PruningTracker, state: PrunerState
     ) -> tuple[FrozenTrial, Outcome] | None:

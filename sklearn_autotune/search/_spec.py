@@ -13,6 +13,8 @@ from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.progress._search_progress import SearchProgress
+from sklearn_autotune.proposals._candidate_source import Proposer
+from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.pruning import PruningRule
 from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._refit_rules import RefitRule
@@ -20,8 +22,6 @@ from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import Space
 
 __all__ = ["Proposer", "ResultsSpec", "SearchRun", "SearchSpec", "StudySpec", "propose_nothing", "restore_nothing"]
-
-Proposer = Callable[[Sequence[TrialRecord], int], Mapping[str, Any] | None]
 
 
 def propose_nothing() -> None:
@@ -113,7 +113,7 @@ class SearchSpec:
         From the attributes of a stored study that is resumed to the proposer that it had; None if it had none.
     first_candidates : sequence of dict
         Measured first.
-    look_ahead : int
+    look_ahead : LookAhead
     callbacks : sequence of callable
         Called as ``callback(study, frozen_trial)`` after each candidate.
     progress : SearchProgress
@@ -137,7 +137,7 @@ class SearchSpec:
     make_proposer: Callable[[], Proposer | None] = propose_nothing
     restore_proposer: Callable[[Mapping[str, Any]], Proposer | None] = restore_nothing
     first_candidates: Sequence[Mapping[str, Any]] = ()
-    look_ahead: int = 2
+    look_ahead: LookAhead = field(default_factory=lambda: LookAhead(2))
     callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = ()
     progress: SearchProgress = field(default_factory=SearchProgress)
 

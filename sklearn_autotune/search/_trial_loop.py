@@ -11,19 +11,19 @@ done again.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import isfinite
 from typing import Any
 
 import optuna
-from optuna.trial import FixedTrial, FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune._compat.optuna import get_fixed_params
 from sklearn_autotune.evaluation import (
     OUT_OF_TIME,
-    NoPruningState,
     Outcome,
     PrunerState,
     WorkItem,
@@ -31,6 +31,8 @@ from sklearn_autotune.evaluation import (
     average_scores,
 )
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.proposals._candidate_source import CandidateSource
+from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.pruning import NoPruningTracker, PruningTracker
 from sklearn_autotune.pruning._optuna_pruner import list_values
 from sklearn_autotune.search._budget import Budget, StoppingRule
@@ -49,18 +51,13 @@ from sklearn_autotune.storage._outcomes import (
     set_effects,
 )
 from sklearn_autotune.storage._recorder import Recorder
-from sklearn_autotune.storage._samplers import covers_space, make_random_study
 
 __all__ = ["MEASURED_STATUSES", "TrialLoop", "TrialRecord"]
 
 logger = logging.getLogger(__name__)
 
-# If a sampler proposes measured candidates this many times in a row, a random new one is drawn instead. If this many
-# random draws give no new candidate, the space counts as exhausted. Where none may be drawn, because the sampler keeps
-# to a part of the space, it is asked more often.
-MAX_REPEATS = 3
-MAX_REPEATS_WITHOUT_DRAWS = 100
-MAX_RANDOM_DRAWS = 1000
+# How many of the candidates before a candidate may have an unknown outcome when its pruner state is made.
+PRUNER_LAG = 2
 
 
 @dataclass(slots=True)
@@ -69,7 +66,9 @@ class _AskedTrial:
     params: Mapping[str, Any]
     candidate_index: int
     source: Source
-    state: PrunerState
+    subsample_numbers: tuple[int, ...] = ()
+    state: PrunerState | None = None  # None as long as it is not known
+    is_submitted: bool = False
 
 
 class TrialLoop:
@@ -85,7 +84,7 @@ class TrialLoop:
         When to stop before the budget is spent.
     pruning_tracker : PruningTracker or None
         Stops candidates; None lets all run in full.
-    look_ahead : int
+    look_ahead : LookAhead
         How many candidates may be running before their results are known; more where these change nothing.
     metric : str or None
         Which of several scores decides.
@@ -125,7 +124,7 @@ class TrialLoop:
         space: Space,
         executor: Any,
         budget: Budget,
-        look_ahead: int,
+        look_ahead: LookAhead,
         stopping_rule: StoppingRule | None = None,
         pruning_tracker: PruningTracker | None = None,
         metric: str | None = None,
@@ -148,7 +147,6 @@ class TrialLoop:
         self.stopping_rule = stopping_rule or StoppingRule()
         self.pruning_tracker = pruning_tracker or NoPruningTracker()
         self.metric = metric
-        self.propose = propose
         self.callbacks = callbacks
         self.check_outcome = check_outcome
         self.contexts = contexts
@@ -166,17 +164,18 @@ class TrialLoop:
         self.stop_requested = False
         if skip_replay:
             self._add_stored_trials()
-        self.is_grid = space.size is not None and space.size <= budget.n_trials and covers_space(study.sampler)
-        self.fixed_candidates: Iterator[dict[str, Any]] = self._iterate_fixed_candidates(enqueue)
-        self.random_study = make_random_study(study.sampler, seed)
+        self.candidate_source = CandidateSource(
+            study, space, enqueue, propose, seed=seed, n_trials=budget.n_trials, seen_keys=self.seen_keys
+        )
         self.running: dict[int, _AskedTrial] = {}
         self.arrived_outcomes: dict[int, Outcome] = {}
         self.is_exhausted = False
         self.stop_requested |= self.stopping_rule.is_met
         self.is_telling = False
-        told_changes_nothing = self.is_grid and isinstance(self.pruning_tracker, NoPruningTracker) and not heeds_stops
-        if told_changes_nothing and look_ahead > 1 and not (self.recorder.is_shared or self.stopping_rule.can_stop):
-            self.look_ahead = max(look_ahead, 2 * executor.capacity)  # all workers can be kept busy
+        is_grid = self.candidate_source.is_grid
+        told_changes_nothing = is_grid and isinstance(self.pruning_tracker, NoPruningTracker) and not heeds_stops
+        if told_changes_nothing and not (self.recorder.is_shared or self.stopping_rule.can_stop):
+            self.look_ahead = look_ahead.widen(2 * executor.capacity)  # all workers can be kept busy
 
     @property
     def n_expected_candidates(self) -> int:
@@ -217,20 +216,38 @@ class TrialLoop:
                 self.is_exhausted = True
                 return
             self.running[asked.trial.number] = asked
-            if self._replay_outcome(asked):
-                continue
-            self.executor.submit(
-                WorkItem(
-                    number=asked.trial.number,
-                    candidate_index=asked.candidate_index,
-                    n_candidates=self.n_expected_candidates,
-                    params=asked.params,
-                    pruner_state=asked.state,
-                    # Without one complete candidate there would be nothing to return.
-                    deadline=None if asked.candidate_index == 0 else self.budget.search_deadline,
-                    callback_contexts=self.contexts.open(asked.candidate_index),
-                )
+            self._replay_or_submit(asked)
+
+    def _replay_or_submit(self, asked: _AskedTrial) -> None:
+        """Let the stored outcome of a candidate arrive; if there is none, have the candidate measured."""
+        if asked.state is None and self.replay.has_stored(asked.trial, make_candidate_key(asked.params)):
+            return  # the pruner state decides whether the stored outcome can be used
+        if asked.state is not None and self._replay_outcome(asked, asked.state):
+            return
+        asked.is_submitted = True
+        self.executor.submit(
+            WorkItem(
+                number=asked.trial.number,
+                candidate_index=asked.candidate_index,
+                n_candidates=self.n_expected_candidates,
+                params=asked.params,
+                pruner_state=asked.state,
+                # Without one complete candidate there would be nothing to return.
+                deadline=None if asked.candidate_index == 0 else self.budget.search_deadline,
+                callback_contexts=self.contexts.open(asked.candidate_index),
+                subsample_numbers=asked.subsample_numbers,
             )
+        )
+
+    def _make_late_states(self) -> None:
+        """Make the pruner states of the running candidates for which enough earlier trials have been told."""
+        for asked in list(islice(self.running.values(), PRUNER_LAG)):
+            if asked.state is None:
+                asked.state = self.pruning_tracker.make_pruner_state(asked.trial)
+                if asked.is_submitted:
+                    self.executor.decide(asked.trial.number, asked.state)
+                else:
+                    self._replay_or_submit(asked)
 
     def _may_ask(self) -> bool:
         out_of_time = self.budget.is_spent and self.n_accepted > 0
@@ -239,75 +256,43 @@ class TrialLoop:
             or self.stop_requested
             or out_of_time
             or self.n_accepted >= self.budget.n_trials
-            or len(self.running) >= self.look_ahead
+            or len(self.running) >= self.look_ahead(self.n_accepted)
         )
 
     def _ask(self) -> _AskedTrial | None:
         """Ask for a candidate that has not been measured, or return None if there is none left."""
-        while self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):  # a callback has enqueued it
-            asked = self._accept(self.study.ask())
-            if asked is not None:
-                return asked
-        for fixed in self.fixed_candidates:
-            asked = self._accept(self._ask_fixed(fixed))
-            if asked is not None:
-                return asked
-        if self.is_grid:
-            return None
-        proposed = None if self.propose is None else self.propose(self.records, self.n_accepted)
-        if proposed is not None:
-            asked = self._accept(self._ask_fixed(self.space.encode(proposed)), Source.PROPOSER)
-            if asked is not None:
-                return asked
-        for _ in range(MAX_REPEATS_WITHOUT_DRAWS if self.random_study is None else MAX_REPEATS):
-            asked = self._accept(self.study.ask())
+        for trial, source in self.candidate_source.iterate_proposals(self.records, self.n_accepted):
+            asked = self._accept(trial, source)
             if asked is not None or self.is_exhausted:
                 return asked
-        return None if self.random_study is None else self._ask_random(self.random_study)
-
-    def _ask_random(self, random_study: optuna.Study) -> _AskedTrial | None:
-        for _ in range(MAX_RANDOM_DRAWS):
-            draw = random_study.ask()
-            if make_candidate_key(self.space.suggest(draw)) not in self.seen_keys:
-                return self._accept(self._ask_fixed(draw.params))
-        logger.info("No new candidate in %d random draws: the space is exhausted.", MAX_RANDOM_DRAWS)
         return None
 
-    def _ask_fixed(self, params: Mapping[str, Any]) -> optuna.Trial:
-        self.study.enqueue_trial(dict(params))
-        return self.study.ask()
-
-    def _accept(self, trial: optuna.Trial, source: Source = Source.SAMPLER) -> _AskedTrial | None:
+    def _accept(self, trial: optuna.Trial, source: Source) -> _AskedTrial | None:
         """Take the trial's candidate if it is new; otherwise close the trial."""
         params = self.space.suggest(trial)
         key = make_candidate_key(params)
-        source = Source.GRID if self.is_grid else source
         self.replay.check(trial, source, is_duplicate=key in self.seen_keys)
         if key in self.seen_keys:
             stored = self.replay.find_duplicate(trial)
             if stored is not None:
                 self.replayed[trial.number] = stored, False
-            asked = _AskedTrial(trial, params, -1, source, NoPruningState())
+            asked = _AskedTrial(trial, params, -1, source)
             self._close_trial(asked, Outcome(Status.DUPLICATE))
             return None
         self.seen_keys.add(key)
         self.n_accepted += 1
-        return _AskedTrial(trial, params, self.n_accepted - 1, source, self.pruning_tracker.make_pruner_state(trial))
-
-    def _iterate_fixed_candidates(self, enqueue: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        for candidate in enqueue:
-            yield self.space.encode(candidate)
-        if self.is_grid:
-            for fixed in self.space.iterate_grid():
-                if make_candidate_key(self.space.suggest(FixedTrial(fixed))) not in self.seen_keys:
-                    yield fixed
+        subsample_numbers = () if self.contexts.is_active else self.pruning_tracker.choose_subsamples()
+        asked = _AskedTrial(trial, params, self.n_accepted - 1, source, subsample_numbers)
+        if len(self.running) < PRUNER_LAG or not self.pruning_tracker.decides_late:
+            asked.state = self.pruning_tracker.make_pruner_state(trial)
+        return asked
 
     # -- what is stored ----------------------------------------------------------------------------------------
 
-    def _replay_outcome(self, asked: _AskedTrial) -> bool:
+    def _replay_outcome(self, asked: _AskedTrial, state: PrunerState) -> bool:
         """Let the stored outcome of a candidate arrive, if there is one; return whether there is."""
         key = make_candidate_key(asked.params)
-        found = self.replay.find(asked.trial, key, self.pruning_tracker, asked.state)
+        found = self.replay.find(asked.trial, key, self.pruning_tracker, state)
         if found is None:
             return False
         stored, self.arrived_outcomes[asked.trial.number] = found
@@ -316,11 +301,15 @@ class TrialLoop:
 
     def _take_outcomes_from_others(self) -> None:
         """Take the outcomes that other processes have written to the same study."""
-        missing = [number for number in self.running if number not in self.arrived_outcomes]
-        for number, stored in self.recorder.read_trials_from_others(missing).items():
+        states = {
+            number: asked.state
+            for number, asked in self.running.items()
+            if asked.state is not None and number not in self.arrived_outcomes
+        }
+        for number, stored in self.recorder.read_trials_from_others(states).items():
             self.executor.kill([number])
             asked, outcome = self.running[number], read_record(stored, self.space).outcome
-            replayed = self.pruning_tracker.replay(asked.trial, stored, outcome, asked.state, is_anew=False)
+            replayed = self.pruning_tracker.replay(asked.trial, stored, outcome, states[number], is_anew=False)
             self.replayed[number], self.arrived_outcomes[number] = (stored, False), replayed or outcome
 
     def _add_stored_trials(self) -> None:
@@ -361,6 +350,7 @@ class TrialLoop:
             self.contexts.close(asked.candidate_index)
             self._close_trial(asked, outcome)
             self.stop_requested |= self.stopping_rule.is_met
+            self._make_late_states()
             # Ask before telling the next one, even if that has arrived too: what the sampler knows must not depend on
             # how many outcomes happen to arrive together.
             self._submit_candidates()

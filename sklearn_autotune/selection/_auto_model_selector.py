@@ -26,6 +26,7 @@ from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._chosen import resolve_families
 from sklearn_autotune.inference._table_reader import TableReader
+from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress
 from sklearn_autotune.search._budget import UNLIMITED_TRIALS, StoppingRule
@@ -379,7 +380,7 @@ class AutoModelSelector(BaseSearch):
             make_budget=partial(SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved),
             make_stopping_rule=make_stopping_rule,
             make_proposer=lambda: propose,
-            look_ahead=self.look_ahead,
+            look_ahead=LookAhead(self.look_ahead),
             callbacks=self.callbacks or (),
             progress=make_progress(self.verbose, self.callbacks, (SECOND_LAYER, FINAL_FIT)),
             contexts=CallbackContexts(self, None, len(cross_fit.task.folds)),

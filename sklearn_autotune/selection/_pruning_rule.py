@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import optuna
@@ -51,6 +52,7 @@ class SelectionPruningTracker:
     other_candidates: PruningTracker
     get_family: Callable[[optuna.Trial], str]
     seen_families: set[str] = field(default_factory=set, init=False)
+    decides_late: ClassVar[bool] = False
 
     @property
     def reports_values(self) -> bool:
@@ -61,6 +63,10 @@ class SelectionPruningTracker:
         """Take the scores of a complete candidate into account."""
         self.first_candidates.add_outcome(outcome)
         self.other_candidates.add_outcome(outcome)
+
+    def choose_subsamples(self) -> tuple[int, ...]:
+        """Return no subsamples: candidates are measured on whole folds."""
+        return ()
 
     def make_pruner_state(self, trial: optuna.Trial) -> PrunerState:
         """Return the state that decides about this candidate, from the complete candidates so far."""

@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -23,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import get_storage, get_trial_id, quiet_optuna
 from sklearn_autotune._compat.urls import redact_text
-from sklearn_autotune.evaluation import Outcome, WorkItem
+from sklearn_autotune.evaluation import Outcome, PrunerState, WorkItem
 from sklearn_autotune.execution import Executor
 from sklearn_autotune.storage._recorder import Recorder
 
@@ -158,6 +159,13 @@ class ClaimingExecutor:
         """Measure the candidate if no other process measures it and a worker is free; otherwise defer it."""
         if not (self._has_free_worker and self._submit_if_claimed(work)):
             self.deferred[work.number] = work
+
+    def decide(self, number: int, pruner_state: PrunerState) -> None:
+        """Set the pruner state of a candidate, wherever it is."""
+        if number in self.deferred:
+            self.deferred[number] = replace(self.deferred[number], pruner_state=pruner_state)
+        elif number in self.running:
+            self.inner.decide(number, pruner_state)
 
     def wait(self, timeout: float | None = None) -> list[tuple[int, Outcome]]:
         """Try again to claim the deferred candidates, and wait a moment for outcomes of this process."""

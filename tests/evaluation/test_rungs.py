@@ -325,7 +325,7 @@ def test_rung_evaluations_are_pickled(resource):
     received = pickle.loads(pickle.dumps(rungs))
 
     assert received.n_folds == 1
-    assert work().split_folds(received.n_folds, 4) == [work()]
+    assert work().split(received.n_folds, 4) == [work()]
     assert measure(received, work()).curve == measure(rungs, work()).curve
 
 

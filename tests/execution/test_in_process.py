@@ -1,10 +1,12 @@
 """The executor in this process measures candidates one after another, in the order of submission."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from sklearn_autotune._compat import clock
-from sklearn_autotune.evaluation import OUT_OF_TIME, WorkItem, measure
+from sklearn_autotune.evaluation import OUT_OF_TIME, NoPruningState, WorkItem, measure
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.execution._in_process import InProcessExecutor
 from tests.toys import CountingClassifier, make_evaluation, read_log
@@ -90,3 +92,61 @@ def test_one_job_without_a_limit_needs_no_other_process(evaluation, n_jobs, limi
     request = ExecutionRequest(evaluation=evaluation, n_jobs=n_jobs, limits=limits)
 
     assert InProcessExecutor.accepts(request) == is_accepted
+
+
+# -- candidates whose pruner state comes later -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Never:
+    """Stops a candidate after its first step."""
+
+    is_picklable: bool = True
+
+    def allows(self, progress):
+        return False
+
+
+def test_without_a_pruner_state_each_wait_takes_one_step(evaluation, log):
+    executor = InProcessExecutor(evaluation)
+    executor.submit(work(0, pruner_state=None))
+
+    assert executor.wait() == []
+    assert len(read_log(log)) == 1
+    executor.decide(0, Never())
+
+    ((number, outcome),) = executor.wait()
+    assert (number, outcome.status, len(outcome.folds), len(read_log(log))) == (0, "pruned", 1, 1)
+
+
+def test_a_measured_candidate_waits_for_its_pruner_state(evaluation):
+    executor = InProcessExecutor(evaluation)
+    executor.submit(work(0, pruner_state=None))
+    executor.submit(work(1))
+
+    assert [executor.wait(timeout=0.01) for _ in range(4)] == [[], [], [], []]
+    executor.decide(0, NoPruningState())
+
+    ((number, outcome),) = executor.wait()
+    assert (number, outcome.status, len(outcome.folds)) == (0, "complete", 2)
+    assert [number for number, _ in executor.wait()] == [1]
+
+
+def test_a_candidate_that_is_killed_half_way_leaves_nothing_behind(evaluation):
+    executor = InProcessExecutor(evaluation)
+    executor.submit(work(0, pruner_state=None))
+    executor.submit(work(1))
+    executor.wait()
+
+    executor.kill([0])
+
+    ((number, outcome),) = executor.wait()
+    assert (number, outcome.status, len(outcome.folds)) == (1, "complete", 2)
+
+
+def test_no_step_is_begun_after_the_deadline(evaluation, log):
+    executor = InProcessExecutor(evaluation)
+    executor.submit(work(0, pruner_state=None, deadline=clock.now() - 1))
+
+    assert [outcome.status for _, outcome in executor.wait()] == ["timeout"]
+    assert read_log(log) == []

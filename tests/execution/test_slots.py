@@ -170,20 +170,98 @@ def test_the_first_fold_can_make_the_others_needless():
 
     assert (number, outcome.status, outcome.folds) == (0, Status.PRUNED, complete(0.1).folds)
     assert place.wait() == []
-    assert not place.executor.queue
+    assert not place.executor.has_waiting
 
 
 def test_first_folds_are_measured_before_folds_that_may_be_needless():
-    place = Place(1, n_folds=2)
+    place = Place(3, n_folds=2)
     place.submit(0, 1, pruner_state=UpTo(9))
+    place.submit(2, pruner_state=UpTo(9))
+
+    assert [(slot.work.number, slot.work.fold_numbers) for slot in place.slots] == [(0, (0,)), (0, (1,)), (1, (0,))]
+    place.slots[1].future.set_result(complete(0.5))
+    assert place.wait() == []
+    place.slots[2].future.set_result(complete(0.5))
+    place.wait()
+
+    assert [(slot.work.number, slot.work.fold_numbers) for slot in place.slots] == [(0, (0,)), (2, (0,)), (1, (1,))]
+
+
+def test_a_candidate_that_does_not_race_keeps_its_place_in_the_queue():
+    place = Place(1, n_folds=4, n_parts=2)
+    place.submit(0, 1)
     begun = []
     for _ in range(4):
         slot = place.slots[0]
         begun.append((slot.work.number, slot.work.fold_numbers))
+        slot.future.set_result(complete(0.5, 0.5))
+        place.wait()
+
+    assert begun == [(0, (0, 1)), (0, (2, 3)), (1, (0, 1)), (1, (2, 3))]
+
+
+def test_a_fold_that_is_needed_comes_before_the_first_folds_of_later_candidates():
+    place = Place(1, n_folds=2)
+    place.submit(0, 1, 2, pruner_state=UpTo(9))
+    begun = [(0, (0,))]
+    for _ in range(3):
+        slot = place.slots[0]
+        slot.future.set_result(complete(0.5))
+        place.wait()
+        begun.append((slot.work.number, slot.work.fold_numbers))
+
+    assert begun == [(0, (0,)), (0, (1,)), (1, (0,)), (1, (1,))]
+
+
+# -- candidates whose pruner state comes later -----------------------------------------------------------------------
+
+
+def test_a_state_that_comes_later_decides_about_what_has_been_measured():
+    place = Place(2, n_folds=2)
+    place.submit(0, pruner_state=None)
+    for slot in place.slots:
+        slot.future.set_result(complete(0.25))
+    assert place.wait() == []
+
+    place.executor.decide(0, UpTo(1))
+
+    ((number, outcome),) = place.wait()
+    assert (number, outcome.status, outcome.folds) == (0, Status.PRUNED, complete(0.25).folds)
+
+
+def test_a_state_that_comes_before_the_folds_decides_as_if_it_had_always_been_known():
+    place = Place(1, n_folds=2)
+    place.submit(0, pruner_state=None)
+    place.executor.decide(0, UpTo(1))
+    place.slots[0].future.set_result(complete(0.25))
+
+    assert [(number, outcome.status) for number, outcome in place.wait()] == [(0, Status.PRUNED)]
+    place.executor.decide(0, UpTo(1))  # it has been returned already
+    assert place.wait() == []
+
+
+def test_folds_are_doubtful_as_long_as_the_state_is_not_known():
+    place = Place(1, n_folds=2)
+    place.submit(0, pruner_state=UpTo(9))
+    place.submit(1, 2, pruner_state=None)
+    begun = []
+    for _ in range(6):
+        slot = place.slots[0]
+        begun.append((slot.work.number, slot.work.fold_numbers[0]))
         slot.future.set_result(complete(0.5))
         place.wait()
 
-    assert begun == [(0, (0,)), (1, (0,)), (0, (1,)), (1, (1,))]
+    assert begun == [(0, 0), (0, 1), (1, 0), (2, 0), (1, 1), (2, 1)]
+
+
+def test_an_outcome_that_was_decided_is_not_returned_after_its_candidate_was_killed():
+    place = Place(1, n_folds=1)
+    place.submit(0, pruner_state=UpTo(9))
+    place.executor.decided = [(0, complete(0.5))]
+
+    place.executor.kill([0])
+
+    assert place.wait() == []
 
 
 # -- pruning by the search -------------------------------------------------------------------------------------------

@@ -165,9 +165,13 @@ class OnlyFirstCandidateRule:
 
 class OnlyFirstCandidateTracker:
     reports_values = False
+    decides_late = True
 
     def __init__(self):
         self.state = NoPruningState()
+
+    def choose_subsamples(self):
+        return ()
 
     def add_outcome(self, outcome):
         if outcome.status == "complete":

@@ -1,0 +1,22 @@
+"""How many candidates may be running before their results are known."""
+
+import pytest
+
+from sklearn_autotune.proposals._look_ahead import LookAhead, read_look_ahead
+
+
+def test_a_number_is_the_same_for_all_candidates():
+    look_ahead = read_look_ahead(3)
+
+    assert [look_ahead(index) for index in (0, 1, 10, 1000)] == [3, 3, 3, 3]
+
+
+def test_a_share_lets_the_number_grow_up_to_a_limit():
+    look_ahead = LookAhead(2, share=0.25, n_most=10)
+
+    assert [look_ahead(index) for index in (0, 8, 12, 39, 40, 1000)] == [2, 2, 3, 9, 10, 10]
+
+
+@pytest.mark.parametrize(("look_ahead", "widened"), [(LookAhead(1), 1), (LookAhead(2), 16), (LookAhead(40), 40)])
+def test_only_a_search_that_takes_candidate_by_candidate_is_not_widened(look_ahead, widened):
+    assert look_ahead.widen(16)(0) == widened
