@@ -50,6 +50,10 @@ CATBOOST = Family(
     first=({},),
     columns="coded",
     package="catboost",
+    known_good=(
+        {"iterations": 300, "learning_rate": 0.1, "depth": 4},
+        {"iterations": 500, "learning_rate": 0.05, "depth": 6},
+    ),
     # CatBoost leaves unset parameters out of ``get_params``; its learning rate depends on the rows and the rounds.
     meanings={
         name: {None: value}
