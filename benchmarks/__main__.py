@@ -17,6 +17,7 @@ PAGES = {
     "tabulated": "measures real problems, which 'defaults' needs; slow",
     "defaults": "sampler, start-up trials, look-ahead and racing rule, one varied at a time",
     "racing": "fits that racing saves, and how often it stops the true winner",
+    "warm_start": "what earlier searches on other tables save",
     "prefix": "pipelines with slow first steps",
     "iterations": "how optimistic the choice of the number of iterations is",
     "look_ahead": "how looking ahead changes the quality of a search",
