@@ -20,6 +20,7 @@ PAGES = {
     "defaults": "sampler, start-up trials, look-ahead and racing rule, one varied at a time",
     "racing": "fits and rows that racing saves, and how often it stops the true winner",
     "samplers": "TPE, TPE in Rust and a random forest: the candidates that they find",
+    "warm_start": "what earlier searches on other tables save",
     "prefix": "pipelines with slow first steps",
     "iterations": "how optimistic the choice of the number of iterations is",
     "scaling": "time of a search with up to 1,024 workers",

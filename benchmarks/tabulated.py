@@ -24,9 +24,10 @@ from benchmarks._measure import RESULTS, markdown_table
 from benchmarks.conditional_problems import CONDITIONAL_PROBLEMS
 from benchmarks.counting import CountsFits
 from benchmarks.problems import PROBLEMS, Problem
+from benchmarks.shared_spaces import N_SHARED_CANDIDATES, SHARED_PROBLEMS
 from benchmarks.small_problems import SMALL_PROBLEMS
 
-__all__ = ["FOLDS", "N_FOLDS", "Surrogate", "Tabulated", "X", "Y", "names", "surrogate"]
+__all__ = ["FOLDS", "N_FOLDS", "SHARED", "Surrogate", "Tabulated", "X", "Y", "names", "surrogate"]
 
 FOLDER = RESULTS / "tabulated"
 TOO_SLOW = ("ames, XGBoost", "ames, histogram boosting")
@@ -35,6 +36,8 @@ CHOSEN = {
     for problem in (*PROBLEMS, *SMALL_PROBLEMS, *CONDITIONAL_PROBLEMS)
     if problem.name not in TOO_SLOW
 }
+SHARED = {problem.name: problem for problem in SHARED_PROBLEMS}
+ALL = CHOSEN | SHARED
 N_CANDIDATES = 200
 N_ROWS = 1000  # maximum number of rows of a problem
 N_FOLDS = 5
@@ -52,7 +55,7 @@ def path_of(name: str) -> Path:
 
 
 def names() -> list[str]:
-    """Return the problems that have been measured."""
+    """Return the problems that have been measured, without those that share a model and a space."""
     return [name for name in CHOSEN if path_of(name).exists()]
 
 
@@ -108,7 +111,7 @@ def measure(problem: Problem, n_candidates: int = N_CANDIDATES) -> dict[str, Any
 @cache
 def surrogate(name: str) -> "Surrogate":
     """Return the surrogate of a measured problem; it is trained only once."""
-    return Surrogate(CHOSEN[name].space, json.loads(path_of(name).read_text()))
+    return Surrogate(ALL[name].space, json.loads(path_of(name).read_text()))
 
 
 class Surrogate:
@@ -216,7 +219,7 @@ class Tabulated(CountsFits, ClassifierMixin, BaseEstimator):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
-    parser.add_argument("--problems", nargs="+", default=list(CHOSEN), choices=list(CHOSEN), metavar="PROBLEM")
+    parser.add_argument("--problems", nargs="+", default=list(ALL), choices=list(ALL), metavar="PROBLEM")
     args = parser.parse_args()
     warnings.simplefilter("ignore")  # of models that do not converge with some candidates
     if args.quick:
@@ -224,8 +227,9 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     rows = []
     for name in args.problems:
-        problem = CHOSEN[name]
-        found = measure(problem, 10 if args.quick else N_CANDIDATES)
+        problem = ALL[name]
+        n_candidates = N_SHARED_CANDIDATES if name in SHARED else N_CANDIDATES
+        found = measure(problem, 10 if args.quick else n_candidates)
         made = Surrogate(problem.space, found)
         rows.append([name, f"{made.typical:.4f}", f"{made.best:.4f}"])
         print(name, flush=True)

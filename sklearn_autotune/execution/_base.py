@@ -41,7 +41,7 @@ class TrialLimits:
 
 NO_LIMITS = TrialLimits()
 
-# So many candidates have a known pruner state at a time, because `TrialLoop` makes it from all but the last two.
+# At least so many candidates have a known pruner state at a time (`PRUNER_LAG` of the trial loop).
 MAX_SLOTS_FOR_RESTS = 2
 
 

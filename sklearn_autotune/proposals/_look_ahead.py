@@ -54,6 +54,10 @@ class LookAhead:
         """
         return self if self == LookAhead(1) else replace(self, n_least=max(self.n_least, n_least))
 
+    def split_first(self) -> "LookAhead":
+        """Return a look-ahead that does not propose the first candidates together, because their results matter."""
+        return replace(self, n_first=1)
+
 
 # A sampler that knows three quarters of the earlier results proposes candidates that are as good as those of one that
 # knows all but two: `benchmarks/look_ahead.py` measures it.

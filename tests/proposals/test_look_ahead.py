@@ -17,6 +17,10 @@ def test_by_default_the_first_ten_are_proposed_together_and_then_a_quarter_may_b
     assert [look_ahead(index) for index in (0, 9, 10, 12, 40, 100, 128, 1000)] == [10, 10, 4, 4, 10, 25, 32, 32]
 
 
+def test_the_first_candidates_are_not_proposed_together_if_their_results_matter():
+    assert [read_look_ahead("auto").split_first()(index) for index in (0, 9, 10, 40)] == [4, 4, 4, 10]
+
+
 def test_a_share_lets_the_number_grow_up_to_a_limit():
     look_ahead = LookAhead(2, share=0.25, n_most=10)
 

@@ -42,9 +42,12 @@ class CountingRule:
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
 @pytest.mark.parametrize("look_ahead", [1, 2, 6, "auto"])
-def test_a_candidate_races_against_all_but_the_last_two_before_it_whatever_the_look_ahead(
+def test_a_candidate_races_against_all_but_an_eighth_of_those_before_it_whatever_the_look_ahead(
     n_jobs, look_ahead, monkeypatch
 ):
+    def n_late(number):
+        return 0 if look_ahead in (1, 2) else number // 8
+
     tracker = CountingTracker()
     monkeypatch.setattr(pruning, "RULES", (CountingRule(tracker),))
     search = OptunaSearchCV(
@@ -54,5 +57,5 @@ def test_a_candidate_races_against_all_but_the_last_two_before_it_whatever_the_l
     with joblib.parallel_config(backend="threading"):
         search.fit(np.ones((12, 2)), np.arange(12) % 2)
 
-    n_unknown = 0 if look_ahead == 1 else 1
-    assert tracker.told == {number: max(0, number - n_unknown) for number in range(25)}
+    n_least = 1 if look_ahead == 1 else 2
+    assert tracker.told == {number: max(0, number + 1 - max(n_least, n_late(number))) for number in range(25)}
