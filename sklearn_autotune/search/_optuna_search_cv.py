@@ -35,6 +35,7 @@ from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import fit_winner
 from sklearn_autotune.search._routing import make_router, resolve_scorer, route_metadata
 from sklearn_autotune.search._setup import (
+    add_racing_subsample,
     choose_n_trials,
     choose_pruning_rule,
     choose_raw_space,
@@ -388,6 +389,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         pruning_rule = choose_pruning_rule(
             space, self.scoring, self.refit, n_trials, self.pruner, resource=self.resource, factor=self.factor
         )
+        task, pruning_rule = add_racing_subsample(task, pruning_rule, is_classification=is_classifier(self.estimator))
         if self.timeout is None and self.n_trials == "auto" and self.n_iter is None:
             warn_of_large_grid(n_trials, len(task.folds))
         callback_arguments = make_callback_arguments(self, task.X, task.y, task.fit_params)
