@@ -68,6 +68,7 @@ seed: 0
 
 # storage: trials.db          # stores the trials, so that a stopped run can be continued
 # resume: true
+# warm_start_from: [last_month.db]  # the best candidates of these storages are measured first
 
 space:                        # replaces the default ranges of these parameters
   max_features: {{float: [0.1, 1.0], log: true}}

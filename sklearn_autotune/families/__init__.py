@@ -18,6 +18,7 @@ __all__ = [
     "auto_space",
     "find_parameter_prefix",
     "get_exclusion_reason",
+    "iterate_parts",
     "select_families",
 ]
 
@@ -93,7 +94,7 @@ def auto_space(estimator: Any, *, n_rows: int) -> Branch | list[Branch]:
 def _iterate_known_branches(estimator: Any, n_rows: int) -> Iterator[list[Branch]]:
     """Yield the branches of each part in the catalogue, with the part's prefix before its parameters."""
     params = estimator.get_params(deep=True)
-    for prefix, part in _iterate_parts(estimator, params):
+    for prefix, part in iterate_parts(estimator, params):
         for family in FAMILIES:
             if family.includes(type(part)):
                 shape = Shape(n_rows, is_classifier(part), part.get_params(deep=False))
@@ -112,7 +113,7 @@ def _find_unset_parameters(part: Any) -> set[str]:
     return set(signature(type(part).__init__).parameters) - {"self", "kwargs"} - set(part.get_params(deep=False))
 
 
-def _iterate_parts(estimator: Any, params: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def iterate_parts(estimator: Any, params: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield every part once, with its prefix. Lists of steps are skipped: the steps are parameters of their own."""
     yield "", estimator
     for name, value in params.items():
@@ -122,12 +123,12 @@ def _iterate_parts(estimator: Any, params: dict[str, Any]) -> Iterator[tuple[str
 
 def find_parameter_prefix(family: Family, model: Any) -> str:
     """Find the prefix of a family's parameters in a model that is one of its estimators or contains one."""
-    parts = _iterate_parts(model, model.get_params(deep=True))
+    parts = iterate_parts(model, model.get_params(deep=True))
     return next((prefix for prefix, part in parts if family.includes(type(part))), "")
 
 
 def _describe_unknown_estimator(estimator: Any) -> str:
-    parts = [type(part).__name__ for _, part in _iterate_parts(estimator, estimator.get_params(deep=True))]
+    parts = [type(part).__name__ for _, part in iterate_parts(estimator, estimator.get_params(deep=True))]
     known = sorted(name.partition(".")[2] for family in FAMILIES for name in family.estimators)
     inside = f" (with {', '.join(parts[1:])} inside)" if len(parts) > 1 else ""
     return (

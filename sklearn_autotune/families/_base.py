@@ -132,6 +132,12 @@ class Family:
     min_class_rows : int, default=1
         The fewest training rows of a class that the estimator can be fitted with. `AutoModelSelector` fits it without
         the rows of rarer classes, which then have the probability 0.
+    known_good : sequence of dict or None, default=None
+        Settings that `OptunaSearchCV` measures after the estimator's own parameters, moved into the user's space. None
+        is ``first``. They differ where the model that ``make`` returns finds its rounds by early stopping.
+    meanings : mapping of str to mapping, default={}
+        The numbers that values of a parameter stand for, such as the share of the columns for "sqrt". They may be
+        functions of the `Shape`.
     aliases : tuple of str, default=()
         Other names that users may write for a family of the catalogue. The names of its classes need not be listed.
     """
@@ -148,6 +154,8 @@ class Family:
     tasks: tuple[str, ...] = ("classification", "regression")
     package: str | None = None
     min_class_rows: int = 1
+    known_good: Sequence[Branch] | None = None
+    meanings: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

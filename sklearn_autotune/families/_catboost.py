@@ -50,6 +50,21 @@ CATBOOST = Family(
     first=({},),
     columns="coded",
     package="catboost",
+    known_good=(
+        {"iterations": 300, "learning_rate": 0.1, "depth": 4},
+        {"iterations": 500, "learning_rate": 0.05, "depth": 6},
+    ),
+    # CatBoost leaves unset parameters out of ``get_params``; its learning rate depends on the rows and the rounds.
+    meanings={
+        name: {None: value}
+        for name, value in {
+            "iterations": 1000,
+            "learning_rate": 0.05,
+            "depth": 6,
+            "l2_leaf_reg": 3.0,
+            "rsm": 1.0,
+        }.items()
+    },
     rounds="iterations",
     seconds=partial(estimate_boosting_seconds, fixed_seconds=0.05, seconds_per_output=0.15, seconds_per_cell=9e-7),
 )

@@ -57,6 +57,11 @@ GRADIENT_BOOSTING = Family(
     space=_make_space,
     make=_make_model,
     first=({**TYPICAL_SETTINGS, "learning_rate": 0.05},),
+    known_good=(
+        {"max_depth": 2, "learning_rate": 0.2, "n_estimators": 50, "subsample": 0.6, "max_features": 0.6},
+        {**TYPICAL_SETTINGS, "learning_rate": 0.05},
+    ),
+    meanings={"max_features": {None: 1.0}},
     columns="scaled",  # it takes no missing values
     seconds=_estimate_seconds,
 )

@@ -61,6 +61,10 @@ HIST_GRADIENT_BOOSTING = Family(
     make=_make_model,
     # The second after auto-sklearn's portfolio, which likes small trees and much shrinkage.
     first=({}, {"learning_rate": 0.03, "max_leaf_nodes": 15, "l2_regularization": 1.0, "max_features": 0.6}),
+    known_good=(
+        {"max_leaf_nodes": 4, "learning_rate": 0.2, "max_iter": 50, "max_features": 0.6},
+        {"learning_rate": 0.1, "max_leaf_nodes": 15, "l2_regularization": 1.0, "max_features": 0.6},
+    ),
     columns="native",
     seconds=partial(estimate_boosting_seconds, fixed_seconds=0.03, seconds_per_output=0.03, seconds_per_cell=1.7e-7),
 )

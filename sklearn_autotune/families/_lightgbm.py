@@ -68,6 +68,13 @@ LIGHTGBM = Family(
     # LightGBM's own handling of categories is meant for large tables (min_data_per_group 100, cat_smooth and cat_l2
     # 10): on thirteen tables of 1,000 to 7,000 rows it was worse on nine, ten times as bad on one, better on three.
     columns="coded",
+    # Without early stopping.
+    known_good=(
+        {"num_leaves": 4, "learning_rate": 0.2, "n_estimators": 50, "colsample_bytree": 0.6},
+        {"num_leaves": 8, "learning_rate": 0.1, "colsample_bytree": 0.6, "reg_lambda": 1.0},
+        {"num_leaves": 31, "learning_rate": 0.05, "colsample_bytree": 0.6, "min_child_samples": 10},
+    ),
+    meanings={"max_depth": {-1: float("inf")}},
     package="lightgbm",
     seconds=partial(estimate_boosting_seconds, fixed_seconds=0.02, seconds_per_output=0.03, seconds_per_cell=2e-7),
     rounds="n_estimators",

@@ -45,5 +45,11 @@ NEURAL = Family(
         {"hidden_layer_sizes": (128, 128), "alpha": 1e-3, "learning_rate_init": 3e-3},
         {"hidden_layer_sizes": (256,), "alpha": 1.0, "learning_rate_init": 1e-3},
     ),
+    known_good=(
+        {"hidden_layer_sizes": (128, 128), "alpha": 1e-3, "learning_rate_init": 3e-3},
+        {"hidden_layer_sizes": (256,), "alpha": 1.0, "learning_rate_init": 1e-3},
+        {"alpha": 0.1, "learning_rate_init": 0.01},
+    ),
+    meanings={"batch_size": {"auto": 200}},
     seconds=_estimate_seconds,
 )

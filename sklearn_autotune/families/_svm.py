@@ -1,5 +1,6 @@
 """Support vector machines with a kernel. They need scaled features, and SVR a scaled target."""
 
+from functools import partial
 from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -65,9 +66,9 @@ def _estimate_seconds(shape: Shape) -> float:
     return 0.02 + 6e-10 * shape.n_rows * shape.cells * (4 if shape.is_classifier else 1)
 
 
-def _compute_scaled_gamma(shape: Shape) -> float:
-    """Compute the gamma that scikit-learn's "scale" gives for scaled columns."""
-    return 1 / shape.n_columns
+def _compute_scaled_gamma(shape: Shape, share: float = 1.0) -> float:
+    """Compute a share of the gamma that scikit-learn's "scale" gives for scaled columns."""
+    return share / shape.n_columns
 
 
 SVM = Family(
@@ -77,6 +78,13 @@ SVM = Family(
     space=_make_space,
     make=_make_model,
     first=tuple({"kernel": "rbf", "C": C, "gamma": _compute_scaled_gamma} for C in (1.0, 10.0)),
+    # With eleven tables and AUC, these four with the default have a third of the default's regret. A tenth of the
+    # default's gamma is the best one; the last ones are nearly linear.
+    known_good=tuple(
+        {"kernel": "rbf", "C": C, "gamma": partial(_compute_scaled_gamma, share=share)}
+        for C, share in ((1.0, 0.1), (0.1, 0.01), (10.0, 0.3), (100.0, 0.01))
+    ),
+    meanings={"gamma": {"scale": _compute_scaled_gamma, "auto": _compute_scaled_gamma}},
     seconds=_estimate_seconds,
     min_class_rows=MIN_CALIBRATION_FOLDS,
 )

@@ -1,1 +1,1 @@
-"""Which candidates a search measures, and how many of them before the results of earlier ones are known."""
+"""What a search measures: before its sampler is asked, and how much before the results of earlier ones are known."""

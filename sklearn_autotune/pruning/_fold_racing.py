@@ -263,16 +263,19 @@ class FoldRacingTracker:
         Takes an outcome and the metric, and returns the fold scores by which candidates are compared.
     subsample_share : float, default=0.0
         As in `FoldRacingRule`.
+    decides_late : bool, default=True
+        Whether states may be made after their candidates were asked. False if a worker measures all folds of a
+        candidate together, because it needs the state from the beginning.
     """
 
     reports_values: ClassVar[bool] = False
-    decides_late: ClassVar[bool] = True
 
     racing: FoldRacing
     metric: str | None = None
     tolerance: Tolerance | None = None
     select_scores: Callable[[Outcome, str | None], list[float]] = select_fold_scores
     subsample_share: float = 0.0
+    decides_late: bool = True
     scores: list[list[float]] = field(default_factory=list, init=False)
     subsample_scores: list[float] = field(default_factory=list, init=False)
     subsample_record: SubsampleRecord = field(init=False)

@@ -40,7 +40,7 @@ __all__ = [
 MODEL_TYPES = ("auto", *(family.name for family in FAMILIES if family.name != "baseline"))
 
 
-LATER_SECTIONS = ("compare", "tracking")
+LATER_SECTIONS = ("compare", "tracking", "warm_start_from")
 
 MAX_PROBLEMS = 20  # in a message
 MAX_SECONDS = 1e9  # thirty years; waiting for much longer overflows
@@ -199,6 +199,10 @@ class Config(StrictModel):
     )
     study_name: str | None = Field(default=None, description="Name of the study in the storage.")
     resume: bool = Field(default=False, description="Continue the stored study.")
+    warm_start_from: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        default=None,
+        description="Storages of earlier runs, on other data too, whose best candidates are measured first.",
+    )
     space: dict[str, RawValue] = Field(
         default_factory=dict,
         description="Ranges or values that replace those of the family. For model_type auto the name begins with the "
@@ -223,6 +227,10 @@ class Config(StrictModel):
                     f"{name}: model_type: auto blends models by what they predicted, which a storage does not keep, so "
                     f"it cannot go on; leave out {name}, or name a model_type"
                 )
+        if self.warm_start_from and (method != "optuna" or self.model_type == "xgboost"):
+            raise ValueError(
+                "warm_start_from: it needs optimization_method: optuna and a model_type other than auto and xgboost"
+            )
         for name in (self.compare and self.compare.methods) or ():
             if is_auto and name != "automl":
                 raise ValueError(f"compare.methods: {name} needs a model_type other than auto")
@@ -275,7 +283,7 @@ def make_raw_space(config: Config) -> dict[str, Any]:
 def hash_config(config: Config) -> str:
     """Return the SHA-256 of a configuration, defaults included, and the secrets of its URLs left out."""
     content = _redact(config.model_dump(mode="json", by_alias=True))
-    # Sections that were added later are left out if absent, so that older folders keep their hash.
+    # Keys that were added later are left out if absent, so that older folders keep their hash.
     content = {name: value for name, value in content.items() if value is not None or name not in LATER_SECTIONS}
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -363,6 +371,8 @@ def _redact(content: dict[str, Any]) -> dict[str, Any]:
     for section, name in ((content, "storage"), (content.get("tracking") or {}, "uri")):
         if section.get(name) is not None:
             section[name] = redact_url(section[name])
+    if content.get("warm_start_from") is not None:
+        content["warm_start_from"] = [redact_url(url) for url in content["warm_start_from"]]
     return content
 
 
@@ -372,7 +382,7 @@ def redact_config_text(text: str, config: Config) -> str:
     Where YAML writes a URL in another way than it is read, with escapes or over several lines, the content is written
     anew, without the comments.
     """
-    for url in (config.storage, config.tracking and config.tracking.uri):
+    for url in (config.storage, config.tracking and config.tracking.uri, *(config.warm_start_from or ())):
         if url:
             text = text.replace(url, redact_url(url))
     text = redact_text(text)

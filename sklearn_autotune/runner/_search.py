@@ -114,6 +114,8 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
     }
     if config.model_type == "xgboost" and config.method == "optuna":
         return _make_tuned_booster(config, run_data, common_params)
+    if config.method == "optuna":  # the others compared with it choose their candidates without knowing any
+        common_params["warm_start_from"] = _resolve_earlier_storages(config, base)
     return _make_pipeline_search(config, run_data, family, common_params)
 
 
@@ -124,6 +126,16 @@ def _resolve_storage(config: Config, base: Path) -> Any:
     if not path.parent.is_dir():
         raise ConfigError(f"storage: there is no folder {path.parent}")
     return path
+
+
+def _resolve_earlier_storages(config: Config, base: Path) -> list[str | Path] | None:
+    if config.warm_start_from is None:
+        return None
+    storages = [name if "://" in name else base / name for name in config.warm_start_from]
+    for storage in storages:
+        if isinstance(storage, Path) and not storage.is_file():
+            raise ConfigError(f"warm_start_from: there is no file {storage}")
+    return storages
 
 
 # -- tuned XGBoost -----------------------------------------------------------------------------------------------------

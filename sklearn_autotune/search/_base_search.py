@@ -65,6 +65,15 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
         "storage": "no_validation",
         "study_name": [str, None],
         "resume": ["boolean"],
+        "n_iter": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "enqueue": [StrOptions({"auto"}), list, tuple, None],
+        "warm_start_from": "no_validation",
+        "pre_dispatch": [numbers.Integral, str],
+        "resource": [str, None],
+        "min_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "factor": [Interval(numbers.Real, 1, None, closed="neither")],
+        "step_cache": [Interval(numbers.Integral, 0, None, closed="left")],
     }
 
     study_: optuna.Study

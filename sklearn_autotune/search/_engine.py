@@ -126,7 +126,7 @@ def _make_loop(
         metric=spec.results.metric,
         seed=seed,
         enqueue=spec.first_candidates,
-        propose=spec.make_proposer(),
+        propose=spec.restore_proposer(recorder.attributes) or spec.make_proposer(),
         callbacks=[*spec.callbacks, *spec.progress.own],
         check_outcome=check_outcome,
         contexts=spec.contexts,
@@ -149,6 +149,7 @@ def _open_recorder(spec: StudySpec) -> Recorder:
         fingerprint=fingerprint,
         seed=seed,
         metric_name=spec.metric.name,
+        attributes=spec.attributes,
     )
     return Recorder(opened, metric_name=spec.metric.name)
 

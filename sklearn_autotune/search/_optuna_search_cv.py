@@ -26,7 +26,9 @@ from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator
 from sklearn_autotune.evaluation import Evaluation, FinalFit, Rung, Task
 from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
+from sklearn_autotune.proposals._earlier_searches import hide_source_secrets
 from sklearn_autotune.proposals._look_ahead import read_look_ahead
+from sklearn_autotune.proposals._plan import ProposalPlan, plan_proposals
 from sklearn_autotune.pruning import FoldRacing, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._budget import Budget, StoppingRule
@@ -98,9 +100,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         As in scikit-learn: one scorer, or several. ``refit`` names the one that decides. If it names none, the first
         one guides the search; of a set, the first by the alphabet. None is the estimator's ``score``. Higher is better.
     n_jobs : int, default=None
-        Number of worker processes. Each measures one candidate at a time; if there are more workers than
-        ``look_ahead``, some of a candidate's folds. None is 1, except in a ``joblib.parallel_config`` context; -1 is
-        all processors. The number never changes the result.
+        Number of worker processes. Each measures one candidate, or some of its folds, at a time. None is 1, except in a
+        ``joblib.parallel_config`` context; -1 is all processors. The number never changes the result.
     executor : distributed.Client or str, default=None
         A Dask client, or the address of a Dask scheduler. The cluster's workers measure the candidates, at most
         ``n_jobs`` workers at a time (None: all). None is this machine, or the client of
@@ -123,7 +124,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Score in ``cv_results_`` of a fold whose fit, prediction or scorer raised an exception. Means and ranks there
         include it, as in scikit-learn's searches. A candidate with such a fold never wins, whatever this number is; in
         ``trials_`` it has the status "failed" and the traceback. A score that is not finite is a failure too. "raise"
-        raises the estimator's or the scorer's own exception.
+        raises the exception itself.
     return_train_score : bool, default=False
         Whether to score on each fold's training rows too.
     sampler : optuna.samplers.BaseSampler, default=None
@@ -133,8 +134,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         What stops candidates early that cannot win. A pruned candidate has NaN for the folds that were not measured,
         ranks last and never wins. "auto" is `FoldRacing()`, but None in a search of up to 20 candidates, in a finite
         space that is searched in full, and if ``refit`` is a function or none of several scores decides. Optuna's
-        pruners get the mean of the folds so far; `WilcoxonPruner` gets the score of each fold. A pruner compares a
-        candidate with the trials that were known when it was proposed. None measures all candidates in full.
+        pruners get the mean of the folds so far; `WilcoxonPruner` gets the score of each fold. None measures all.
     resource : str, default=None
         What grows from rung to rung, so that bad candidates are stopped at small amounts: "n_samples" (training rows),
         "iterations" (``n_estimators``, ``max_iter`` or ``iterations`` of the estimator or of a Pipeline's last step),
@@ -153,12 +153,17 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Stop after this many candidates in a row without a better mean score. None never stops.
     target_score : float, default=None
         Stop once a candidate's mean score is at least this. None never stops.
-    look_ahead : int, default=2
+    look_ahead : int or "auto", default="auto"
         How many candidates may be running before their results are known to the sampler. Unlike ``n_jobs`` it affects
-        the result. With a lower number the sampler and the pruner know more results. A higher one keeps more workers
-        busy, at most ``look_ahead`` times the number of folds. A grid that is measured in full keeps all workers busy.
-    enqueue : list of dict, default=None
-        Candidates to measure first, such as known good settings. The sampler chooses parameters that are left out.
+        the result: with a lower number the sampler knows more, a higher one keeps more workers busy. "auto" is 10 for
+        the first ten candidates, and then a quarter of the earlier ones, from 4 to 32. A whole grid needs no limit.
+    enqueue : "auto", list of dict or None, default="auto"
+        Candidates to measure first. "auto" is the estimator's own parameters and then, for known estimators, settings
+        that are good on many tables, all moved into the space; none if you give a ``sampler``, or a grid that is
+        measured in full. Of a candidate in a list, the sampler chooses the parameters that are left out.
+    warm_start_from : list, fitted search, optuna.Study, storage or (storage, study_name), default=None
+        Earlier searches, also on other data, whose best candidates in this space are measured first: up to ten, and
+        a quarter of the trials. If they lose, the search goes on without. A storage is all its studies, and only read.
     callbacks : list of callable, default=None
         Optuna callbacks. Each is called as ``callback(study, frozen_trial)`` in this process after each candidate, in
         order, and may call ``study.stop()``. (``set_callbacks`` sets scikit-learn's own callbacks.)
@@ -238,15 +243,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         "param_distributions": [dict, list, tuple, callable, StrOptions({"auto"}), None],
         "param_grid": [dict, list, tuple, None],
         "n_trials": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "n_iter": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "refit": ["boolean", str, callable],
-        "pre_dispatch": [numbers.Integral, str],
-        "resource": [str, None],
-        "min_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "factor": [Interval(numbers.Real, 1, None, closed="neither")],
-        "step_cache": [Interval(numbers.Integral, 0, None, closed="left")],
-        "enqueue": [list, tuple, None],
         "look_ahead": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
     }
 
@@ -281,7 +278,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         patience: int | None = None,
         target_score: float | None = None,
         look_ahead: int | Literal["auto"] = "auto",
-        enqueue: Sequence[Mapping[str, Any]] | None = None,
+        enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
+        warm_start_from: object = None,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
         storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
         study_name: str | None = None,
@@ -316,23 +314,23 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.target_score = target_score
         self.look_ahead = look_ahead
         self.enqueue = enqueue
+        self.warm_start_from = warm_start_from
         self.callbacks = callbacks
         self.storage = storage
         self.study_name = study_name
         self.resume = resume
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle without the Dask client, which is a connection."""
-        state = super().__getstate__()
+        """Pickle without the Dask client, which is a connection, and without the passwords of earlier searches."""
+        state = super().__getstate__() | {"warm_start_from": hide_source_secrets(self.warm_start_from)}
         return state if isinstance(self.executor, str) else state | {"executor": None}
 
     def __sklearn_clone__(self) -> "OptunaSearchCV":
-        """Clone with the same Dask client, which cannot be copied."""
+        """Clone with the same Dask client, which cannot be copied, and the same earlier searches, which stay fitted."""
         without = object.__new__(type(self))
-        without.__dict__ = vars(self) | {"executor": None}
+        without.__dict__ = vars(self) | {"executor": None, "warm_start_from": None}
         cloned = super(OptunaSearchCV, without).__sklearn_clone__()
-        cloned.executor = self.executor
-        return cloned
+        return cloned.set_params(executor=self.executor, warm_start_from=self.warm_start_from)
 
     @with_callbacks
     def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> Self:
@@ -384,12 +382,13 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             metric=get_refit_metric(self.refit),
         )
         self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
-        space = make_space(raw_space, self.estimator, task.folds, self.enqueue or ())
+        space = make_space(raw_space, self.estimator, task.folds, self.enqueue)
         n_trials = choose_n_trials(self.n_trials, self.n_iter, raw_space, space, self.sampler)
         pruning_rule = choose_pruning_rule(
             space, self.scoring, self.refit, n_trials, self.pruner, resource=self.resource, factor=self.factor
         )
         task, pruning_rule = add_racing_subsample(task, pruning_rule, is_classification=is_classifier(self.estimator))
+        plan = plan_proposals(self.enqueue, self.warm_start_from, self.sampler, self.estimator, task, space, n_trials)
         if self.timeout is None and self.n_trials == "auto" and self.n_iter is None:
             warn_of_large_grid(n_trials, len(task.folds))
         callback_arguments = make_callback_arguments(self, task.X, task.y, task.fit_params)
@@ -409,7 +408,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             max_resources=self.max_resources,
             factor=self.factor,
         )
-        spec = self._make_spec(task, space, n_trials, evaluation, pruning_rule, contexts, start)
+        spec = self._make_spec(task, space, n_trials, plan, evaluation, pruning_rule, contexts, start)
         winner = run_search(spec, self._publish, self._publish_partial).winner
         if self.timeout is not None and (self.patience, self.target_score, self.callbacks) == (None, None, None):
             warn_of_unfinished_grid(len(self.cv_results_["params"]), n_trials, space)
@@ -451,6 +450,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         task: Task,
         space: Space,
         n_trials: int,
+        plan: ProposalPlan,
         evaluation: Evaluation,
         pruning_rule: PruningRule,
         contexts: CallbackContexts,
@@ -470,6 +470,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
                 resume=self.resume,
                 pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
                 metric=describe_scoring(self.scoring, get_scorers(task.scorer), get_refit_metric(self.refit)),
+                attributes=plan.attributes,
             ),
             results=ResultsSpec(
                 refit=self.refit,
@@ -477,24 +478,23 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
                 error_score=self.error_score,
                 return_train_score=self.return_train_score,
             ),
-            execution=self._make_execution_request(evaluation),
+            execution=ExecutionRequest(
+                evaluation=evaluation,
+                n_jobs=self.n_jobs,
+                look_ahead=read_look_ahead(self.look_ahead).typical,
+                limits=TrialLimits(self.trial_timeout, self.memory_limit),
+                executor=self.executor,
+                allows_cluster=True,
+            ),
             pruning_rule=pruning_rule,
             make_budget=partial(Budget, n_trials, deadline, bool(self.refit)),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
-            first_candidates=self.enqueue or (),
+            first_candidates=plan.first,
+            make_proposer=plan.make_proposer,
+            restore_proposer=plan.restore_proposer,
             look_ahead=read_look_ahead(self.look_ahead),
             callbacks=self.callbacks or (),
             progress=make_progress(self.verbose, self.callbacks),
             contexts=contexts,
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
-        )
-
-    def _make_execution_request(self, evaluation: Evaluation) -> ExecutionRequest:
-        return ExecutionRequest(
-            evaluation=evaluation,
-            n_jobs=self.n_jobs,
-            look_ahead=read_look_ahead(self.look_ahead).typical,
-            limits=TrialLimits(self.trial_timeout, self.memory_limit),
-            executor=self.executor,
-            allows_cluster=True,
         )

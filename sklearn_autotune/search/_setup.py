@@ -208,20 +208,20 @@ def make_space(
     raw_space: RawSpace | Literal["auto"],
     estimator: Estimator,
     folds: Sequence[Fold],
-    first_candidates: Sequence[Mapping[str, Any]],
+    enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None,
 ) -> Space:
     """Read the space, and check it against the estimator before anything is fitted.
 
     Raises
     ------
     ValueError, TypeError
-        If the space cannot be read, does not fit the estimator, or does not contain one of the first candidates.
+        If the space cannot be read, does not fit the estimator, or does not contain one of the enqueued candidates.
     """
     if isinstance(raw_space, str):
         raw_space = auto_space(estimator, n_rows=min(len(fold.train) for fold in folds))
     space = read_space(raw_space)
     space.check(estimator)
-    for candidate in first_candidates:
+    for candidate in () if enqueue is None or isinstance(enqueue, str) else enqueue:
         space.encode(candidate)
     return space
 

@@ -21,11 +21,15 @@ from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import Space
 
-__all__ = ["Proposer", "ResultsSpec", "SearchRun", "SearchSpec", "StudySpec", "propose_nothing"]
+__all__ = ["Proposer", "ResultsSpec", "SearchRun", "SearchSpec", "StudySpec", "propose_nothing", "restore_nothing"]
 
 
 def propose_nothing() -> None:
     """Make no proposer: the sampler proposes all candidates."""
+
+
+def restore_nothing(attributes: Mapping[str, Any]) -> None:
+    """Restore no proposer: the search makes its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class StudySpec:
         As of `OptunaSearchCV`.
     pruner : optuna.pruners.BasePruner or None
         A pruner of the user's own; the study gets a copy.
+    attributes : mapping of str to object
+        Stored with a new study, in JSON's types.
     metric : Metric
         The score that the study maximises.
     """
@@ -56,6 +62,7 @@ class StudySpec:
     resume: bool = False
     pruner: optuna.pruners.BasePruner | None = None
     metric: Metric = field(default_factory=Metric)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +109,8 @@ class SearchSpec:
     make_stopping_rule : callable
     make_proposer : callable
         Makes what proposes candidates before the sampler is asked; or returns None.
+    restore_proposer : callable
+        From the attributes of a stored study that is resumed to the proposer that it had; None if it had none.
     first_candidates : sequence of dict
         Measured first.
     look_ahead : LookAhead
@@ -126,6 +135,7 @@ class SearchSpec:
     print_start: Callable[[int], None]
     make_stopping_rule: Callable[[], StoppingRule] = StoppingRule
     make_proposer: Callable[[], Proposer | None] = propose_nothing
+    restore_proposer: Callable[[Mapping[str, Any]], Proposer | None] = restore_nothing
     first_candidates: Sequence[Mapping[str, Any]] = ()
     look_ahead: LookAhead = field(default_factory=lambda: LookAhead(2))
     callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = ()

@@ -21,6 +21,7 @@ from optuna.distributions import (
     IntDistribution,
     distribution_to_json,
 )
+from optuna.trial import BaseTrial
 from scipy.stats import rv_discrete
 
 from sklearn_autotune._compat.digest import compute_digest
@@ -35,6 +36,7 @@ __all__ = [
     "is_list",
     "make_value_key",
     "read_dimension",
+    "suggest_value",
 ]
 
 # The quantile function of an unbounded distribution is infinite at 0 or 1, so this share of each tail is cut off.
@@ -365,6 +367,21 @@ def read_dimension(name: str, raw: Any) -> Dimension:
             f"Parameter distribution for parameter ({name!r}) needs a non-empty list of choices, got: {raw!r}"
         )
     return ChoiceDimension.from_options(list(raw))
+
+
+def suggest_value(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
+    """Let an Optuna trial choose a value of a distribution."""
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    if isinstance(distribution, FloatDistribution):
+        return trial.suggest_float(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    raise TypeError(f"{distribution!r} is not a distribution this package knows")
 
 
 def is_list(raw: object) -> bool:

@@ -5,37 +5,31 @@ candidate that the user gives. If ``param_distributions`` is a list of dicts, th
 categorical parameter, `BRANCH`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import product
 from math import prod
 from typing import Any, Protocol, TypeAlias
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
 from optuna.trial import BaseTrial
-from sklearn.base import clone
 
-from sklearn_autotune._compat.optuna import create_random_study
 from sklearn_autotune._compat.types import Estimator
 from sklearn_autotune.space._dimensions import (
     ChoiceDimension,
     Dimension,
-    NumericDimension,
     is_list,
     make_value_key,
     read_dimension,
+    suggest_value,
 )
+from sklearn_autotune.space._function_space import FunctionSpace
+from sklearn_autotune.space._names import check_names, has_own_parameters
+from sklearn_autotune.space._projection import Distance, EarlierValues, project_value
 
 __all__ = [
     "BRANCH",
     "BranchedSpace",
-    "FunctionSpace",
     "Space",
     "check_grid",
     "is_grid",
@@ -78,6 +72,31 @@ class Space(Protocol):
 
     def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values that Optuna has to suggest so that a trial has this candidate."""
+        ...
+
+    def list_parts(self) -> list[dict[str, Any]]:
+        """List the combinations of choices for parts, such as steps, whose own parameters are in the space too."""
+        ...
+
+    def project(self, wanted: Mapping[str, Sequence[Any]], earlier: EarlierValues | None = None) -> Candidate:
+        """Return the candidate that is nearest to values, as `encode` accepts it; `project_value` defines nearest.
+
+        Parameters
+        ----------
+        wanted : mapping of str to sequence
+            For each name the value and, if it stands for a number, this number.
+        earlier : EarlierValues or None
+            Values of an earlier search, which the candidate has to have as they are.
+
+        Raises
+        ------
+        ValueError
+            If the space does not contain the values of the earlier search, or has none of its parameters.
+        """
+        ...
+
+    def decode(self, suggested: Mapping[str, Any]) -> Candidate:
+        """Return the candidate for which `encode` returns these values."""
         ...
 
     def check(self, estimator: Estimator) -> None:
@@ -229,7 +248,7 @@ class BranchedSpace:
             index = self.branch_labels.index(trial.suggest_categorical(BRANCH, self.branch_labels))
         names = self.study_names[index]
         return {
-            name: dimension.decode(_suggest(trial, names[name], dimension.distribution))
+            name: dimension.decode(suggest_value(trial, names[name], dimension.distribution))
             for name, dimension in self.branches[index].items()
         }
 
@@ -261,16 +280,40 @@ class BranchedSpace:
             raise ValueError(f"The candidate {dict(candidate)!r} is not in the space: {'; '.join(problems)}.")
         return max(found, key=lambda pair: pair[0])[1]  # the first one with equal types, or else with equal values
 
+    def list_parts(self) -> list[dict[str, Any]]:
+        """List the combinations of all branches; a combination is empty if no part has searched parameters."""
+        return [parts for branch in self.branches for parts in _iterate_parts(branch)]
+
+    def project(self, wanted: Mapping[str, Sequence[Any]], earlier: EarlierValues | None = None) -> Candidate:
+        """Project into each branch; take the branch that has to change the fewest values, choices first."""
+        projected, problem = [], ""
+        for branch in self.branches:
+            try:
+                projected.append(_project_into_branch(branch, wanted, earlier or EarlierValues({})))
+            except ValueError as error:
+                problem = str(error)
+        if not projected:
+            raise ValueError(problem)
+        candidate, distance = min(projected, key=lambda pair: pair[1])  # the first one of equally near ones
+        if earlier is not None and distance[0] == 0:
+            raise ValueError("the space has none of the parameters")
+        return candidate
+
+    def decode(self, suggested: Mapping[str, Any]) -> Candidate:
+        """Decode the values in their branch."""
+        index = self.branch_labels.index(suggested[BRANCH]) if self.is_conditional else 0
+        names = self.study_names[index]
+        return {
+            name: dimension.decode(suggested[names[name]])
+            for name, dimension in self.branches[index].items()
+            if names[name] in suggested
+        }
+
     def check(self, estimator: Estimator) -> None:
         """Check every branch on clones of the estimator, with every choice of a part that has searched parameters."""
         for branch in self.branches:
-            owners = {
-                name: dimension.options
-                for name, dimension in branch.items()
-                if isinstance(dimension, ChoiceDimension) and _has_own_parameters(name, branch)
-            }
-            for chosen in product(*owners.values()):
-                _check_names(branch, estimator, dict(zip(owners, chosen, strict=True)))
+            for parts in _iterate_parts(branch):
+                check_names(branch, estimator, parts)
 
     def describe(self) -> dict[str, Any]:
         """Describe the space in JSON's types."""
@@ -280,126 +323,42 @@ class BranchedSpace:
         }
 
 
-@dataclass(frozen=True)
-class FunctionSpace:
-    """A function of a trial that returns the candidate (define-by-run)."""
-
-    function: Callable[[Any], Mapping[str, Any]]
-    is_conditional: bool = True
-
-    @property
-    def size(self) -> None:
-        """Not known before it is run."""
-        return
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Not known before it is run."""
-        return frozenset()
-
-    def suggest(self, trial: BaseTrial) -> Candidate:
-        """Call the function."""
-        candidate = self.function(_ObjectTrial(trial))
-        if not isinstance(candidate, Mapping):
-            raise TypeError(
-                "A space given as a function must return a dict of parameters, got "
-                f"{candidate!r} of type {type(candidate).__name__}."
-            )
-        return dict(candidate)
-
-    def iterate_grid(self) -> Iterator[dict[str, Any]]:
-        """Raise ValueError, because it is not known what the function can suggest."""
-        raise ValueError("a space given as a function has no grid")
-
-    def encode(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
-        """Run the function with these values, and record what a trial has to suggest."""
-        encoder = _EncodingTrial(candidate)
-        self.function(encoder)
-        unknown = set(candidate) - set(encoder.encoded)
-        if unknown:
-            raise ValueError(
-                f"The candidate {dict(candidate)!r} is not in the space: "
-                f"the function does not ask for {sorted(unknown)}."
-            )
-        return encoder.encoded
-
-    def check(self, estimator: Estimator) -> None:
-        """Call the function once, with a trial of a temporary study, and check the names that it returns."""
-        candidate = self.suggest(create_random_study(seed=0).ask())
-        parts = {name: value for name, value in candidate.items() if _has_own_parameters(name, candidate)}
-        _check_names(
-            {name: ChoiceDimension.from_options([value]) for name, value in candidate.items()}, estimator, parts
-        )
-
-    def describe(self) -> dict[str, Any]:
-        """Describe the function by its name only; its code is not compared."""
-        return {"function": getattr(self.function, "__qualname__", type(self.function).__name__)}
+def _iterate_parts(branch: Mapping[str, Dimension]) -> Iterator[dict[str, Any]]:
+    """Yield each combination of the choices for parts whose own parameters are in the branch."""
+    owners = {
+        name: dimension.options
+        for name, dimension in branch.items()
+        if isinstance(dimension, ChoiceDimension) and has_own_parameters(name, branch)
+    }
+    for chosen in product(*owners.values()):
+        yield dict(zip(owners, chosen, strict=True))
 
 
-class _ObjectTrial:
-    """A trial whose categorical choices may be any objects; it passes other calls on to Optuna's trial."""
+def _project_into_branch(
+    branch: Mapping[str, Dimension], wanted: Mapping[str, Sequence[Any]], earlier: EarlierValues
+) -> tuple[Candidate, tuple[int, int, int, int]]:
+    """Return the nearest candidate of a branch, and how far it is from the wanted values.
 
-    def __init__(self, trial: BaseTrial) -> None:
-        self._trial = trial
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._trial, name)
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Suggest one of the choices, which may be any objects; Optuna receives labels."""
-        dimension = read_dimension(name, choices)
-        return dimension.decode(_suggest(self._trial, name, dimension.distribution))
-
-    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False) -> Any:
-        """Suggest a number; in a stepped range, exactly as a decimal."""
-        if step is None:
-            return self._trial.suggest_float(name, low, high, log=log)
-        dimension = NumericDimension(FloatDistribution(low, high, log=log, step=step))
-        return dimension.decode(_suggest(self._trial, name, dimension.distribution))
-
-
-class _EncodingTrial:
-    """A trial that suggests the given values, and records the values that Optuna has to suggest for them."""
-
-    def __init__(self, candidate: Mapping[str, Any]) -> None:
-        self.candidate = candidate
-        self.encoded: dict[str, Any] = {}
-        self._trial = create_random_study(seed=0).ask()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._trial, name)
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Suggest the given choice."""
-        return self._suggest_given(name, read_dimension(name, choices))
-
-    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False) -> Any:
-        """Suggest the given number."""
-        return self._suggest_given(name, read_dimension(name, FloatDistribution(low, high, log=log, step=step)))
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> Any:
-        """Suggest the given integer."""
-        return self._suggest_given(name, read_dimension(name, IntDistribution(low, high, log=log, step=step)))
-
-    def _suggest_given(self, name: str, dimension: Dimension) -> Any:
-        if name not in self.candidate:
-            return dimension.decode(_suggest(self._trial, name, dimension.distribution))
-        self.encoded[name] = dimension.encode(self.candidate[name])
-        return dimension.decode(self.encoded[name])
-
-
-def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
-    if isinstance(distribution, CategoricalDistribution):
-        return trial.suggest_categorical(name, distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        return trial.suggest_int(
-            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
-        )
-    if isinstance(distribution, FloatDistribution):
-        return trial.suggest_float(
-            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
-        )
-    raise TypeError(f"{distribution!r} is not a distribution this package knows")
+    The distance is the number of values of the earlier search (negative), the number of unrelated choices, that of
+    other unrelated values, and that of moved numbers.
+    """
+    candidate, distances, n_earlier = {}, [], 0
+    for name, dimension in branch.items():
+        earlier_name = earlier.find(name)
+        if earlier_name is not None:
+            candidate[name] = dimension.decode(earlier.encode(earlier_name, dimension))
+            n_earlier += 1
+            continue
+        projected = project_value(dimension, wanted.get(name, ()))
+        if projected is not None:
+            candidate[name] = dimension.decode(projected[0])
+            distances.append((projected[1], isinstance(dimension, ChoiceDimension)))
+    return candidate, (
+        -n_earlier,
+        distances.count((Distance.UNRELATED, True)),
+        distances.count((Distance.UNRELATED, False)),
+        sum(distance == Distance.MOVED for distance, _ in distances),
+    )
 
 
 def _make_branch_label(index: int, branch: Mapping[str, Dimension]) -> str:
@@ -410,34 +369,3 @@ def _make_branch_label(index: int, branch: Mapping[str, Dimension]) -> str:
         if isinstance(dimension, ChoiceDimension) and dimension.size == 1
     ]
     return f"{index}: {', '.join(fixed)}" if fixed else str(index)
-
-
-def _has_own_parameters(name: str, names: Iterable[str]) -> bool:
-    """Whether a parameter is a part of the estimator, such as a step, whose own parameters are in the space too."""
-    return any(other.startswith(f"{name}__") for other in names)
-
-
-def _check_names(branch: Mapping[str, Dimension], estimator: Estimator, parts: Mapping[str, Any]) -> None:
-    """Check every name of a branch on a clone in which some parts have been replaced."""
-    probe = clone(estimator)
-    for name in sorted(parts, key=lambda name: name.count("__")):
-        _check_name(probe, name, {})
-        probe.set_params(**{name: clone(parts[name], safe=False)})
-    for name in branch:
-        _check_name(probe, name, parts)
-
-
-def _check_name(probe: Estimator, name: str, parts: Mapping[str, Any]) -> None:
-    known = probe.get_params(deep=True)
-    if name in known:
-        return
-    try:  # some estimators, such as XGBoost's, accept names that they do not list
-        clone(probe).set_params(**{name: None})
-    except (ValueError, AttributeError, TypeError) as error:
-        settings = "".join(f" with {part}={option!r}" for part, option in parts.items() if name.startswith(part))
-        closest = get_close_matches(name, known, n=1, cutoff=0.0) or ["none"]
-        raise ValueError(
-            f"Invalid parameter {name!r} for estimator {type(probe).__name__}{settings}. "
-            f"Closest valid name: {closest[0]!r}. Parameters of a step or of a nested estimator are written "
-            "'step__parameter'; parameters that only some choices have go into a list of dicts, one per choice."
-        ) from error

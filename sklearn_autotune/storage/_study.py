@@ -94,6 +94,7 @@ def open_study(
     fingerprint: Mapping[str, Any],
     seed: int = 0,
     metric_name: str = "score",
+    attributes: Mapping[str, Any] | None = None,
 ) -> OpenedStudy:
     """Create a stored study, or open the one to be resumed, and lock it if it is in a local file.
 
@@ -111,6 +112,8 @@ def open_study(
         The seed of a new study, which is stored with it.
     metric_name : str
         The name of the score that the study maximises, which is stored with it.
+    attributes : mapping of str to object or None
+        Other attributes of a new study, in JSON's types.
 
     Returns
     -------
@@ -136,11 +139,12 @@ def open_study(
     choose_backend(storage).check(storage)
     with _convert_storage_errors(describe_storage(storage)):
         backend, existing_names = _open_storage(storage)
-    attributes = {SEED_ATTRIBUTE: seed, METRIC_ATTRIBUTE: metric_name, FINGERPRINT_ATTRIBUTE: dict(fingerprint)}
+    own_attributes = {SEED_ATTRIBUTE: seed, METRIC_ATTRIBUTE: metric_name, FINGERPRINT_ATTRIBUTE: dict(fingerprint)}
+    all_attributes = {**(attributes or {}), **own_attributes}
     if resume and wanted_name in existing_names:
-        return _resume(backend, wanted_name, attributes)
-    created = _create(backend, wanted_name, existing_names, attributes, resume)
-    return created or _resume(backend, wanted_name, attributes)
+        return _resume(backend, wanted_name, all_attributes)
+    created = _create(backend, wanted_name, existing_names, all_attributes, resume)
+    return created or _resume(backend, wanted_name, all_attributes)
 
 
 def create_memory_study(

@@ -462,6 +462,7 @@ def test_every_row_of_the_results_is_a_trial_with_the_same_scores(data):
         pruner=optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=0),
         cv=4,
         random_state=0,
+        enqueue=None,  # the estimator's own parameters would be the best ones for the pruner
     ).fit(*data)
     table = pd.DataFrame(search.trials_)
     rows = table[table["status"].isin(["complete", "pruned", "failed"])]
