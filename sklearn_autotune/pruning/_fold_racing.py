@@ -75,7 +75,7 @@ NO_NOISE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class FoldRacing:
-    """Stop a candidate as soon as its first folds show that it cannot win.
+    """Stop a candidate as soon as a fit on few rows, or its first folds, show that it cannot win.
 
     Parameters
     ----------
