@@ -32,7 +32,7 @@ class Reversed:
     """A fitted search, as far as it is read, with reversed scores."""
 
     def __init__(self, search: OptunaSearchCV) -> None:
-        results = search.cv_results_
+        results = dict(search.cv_results_)  # a plain copy does not warn of stopped candidates
         self.cv_results_ = {"params": results["params"], "mean_test_score": -np.asarray(results["mean_test_score"])}
 
 
