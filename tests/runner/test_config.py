@@ -51,7 +51,10 @@ REFUSED = {
     "two hold-outs": ("validation: b.csv\nholdout: {rule: random}", "line 3: validation: this file replaces holdout"),
     "storage of auto": ("storage: a.db", "line 3: storage: model_type: auto blends models by what they predicted"),
     "resume of auto": ("model_type: auto\nresume: true", "line 4: resume: model_type: auto blends"),
-    "earlier runs of auto": ("warm_start_from: [a.db]", "line 3: warm_start_from: it needs optimization_method: optuna"),
+    "earlier runs of auto": (
+        "warm_start_from: [a.db]",
+        "line 3: warm_start_from: it needs optimization_method: optuna",
+    ),
     "earlier runs of a grid": (
         "model_type: svm\noptimization_method: grid\nwarm_start_from: [a.db]",
         "line 5: warm_start_from: it needs optimization_method: optuna",

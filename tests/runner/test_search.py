@@ -57,7 +57,7 @@ def test_a_run_begins_with_the_best_candidates_of_earlier_runs(write):
 def test_an_earlier_run_that_is_not_there_is_refused(write):
     path = write("model_type: svm\nwarm_start_from: [nowhere.db]\n")
 
-    with pytest.raises(ConfigError, match="warm_start_from: there is no file .*nowhere.db"):
+    with pytest.raises(ConfigError, match=r"warm_start_from: there is no file .*nowhere\.db"):
         make_search(read_config(path), parts_of(path), path.parent)
 
 
