@@ -63,8 +63,22 @@ def paired(values, base, problems):
 
 def t_by_problem(values, base, problems):
     """Return t of the mean differences of the problems, because seeds on one problem are not independent."""
-    differences, problems = np.asarray(values) - np.asarray(base), np.asarray(problems)
-    return t_of([differences[problems == problem].mean() for problem in np.unique(problems)])
+    return t_of(means_by_problem(np.asarray(values) - np.asarray(base), problems))
+
+
+def means_by_problem(values, problems):
+    """Return the mean over the seeds of each problem, in the order in which the problems come."""
+    values, problems = np.asarray(values, dtype=float), np.asarray(problems)
+    return np.array([values[problems == problem].mean() for problem in dict.fromkeys(problems.tolist())])
+
+
+def geometric(logs):
+    """Return the geometric mean of ratios as text, with the range of two standard errors, from their logarithms."""
+    if len(logs) == 1:
+        return f"{np.exp(logs[0]):.2f}"
+    error = 2 * standard_error(logs)
+    low, middle, high = np.exp([np.mean(logs) - error, np.mean(logs), np.mean(logs) + error])
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def environment(*more):
@@ -79,19 +93,33 @@ def environment(*more):
     return f"Python {platform.python_version()}, {', '.join(versions)}; {cores} cores, {platform.machine()}"
 
 
+def environment_of(name, *more, folder=RESULTS):
+    """Return the versions and the machine that a page names; those of this process if there is no such page.
+
+    A page that is only written anew tells where its rows were measured.
+    """
+    page = folder / f"{name}.md"
+    lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
+    return next((line for line in lines if line.startswith("Python 3.")), None) or environment(*more)
+
+
 def write_rows(name, rows, folder=RESULTS):
-    """Write a CSV file with one row per measurement."""
+    """Write a CSV file with one row per measurement; a process that is killed leaves the former file or the new one."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.csv").open("w", newline="") as file:
+    part = folder / f"{name}.csv.part"
+    with part.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    part.replace(folder / f"{name}.csv")
 
 
 def read_rows(name, folder=RESULTS):
-    """Read the rows that `write_rows` wrote, and convert numbers."""
+    """Read the rows that `write_rows` wrote, and convert numbers and truth values."""
 
     def value(text):
+        if text in ("True", "False"):
+            return text == "True"
         try:
             return float(text) if set(text) & set(".en") else int(text)
         except ValueError:
@@ -111,21 +139,51 @@ def picture(name, shows):
     return f"![{shows}]({name}.png)"
 
 
-def measure_missing(name, call, wanted, *, jobs, is_resumed, is_quick, add=None):
-    """Measure all wanted problems and seeds, and return all rows; unless ``is_quick``, write them after each result.
+def measure_missing(
+    name,
+    call,
+    wanted,
+    *,
+    jobs=1,
+    is_resumed,
+    is_quick,
+    add=None,
+    columns=None,
+    keys=("problem", "seed"),
+    is_kept=None,
+    folder=RESULTS,
+):
+    """Measure all wanted runs, and return all rows; unless ``is_quick``, write them after each run.
 
-    ``call`` takes a problem and a seed, and returns rows that contain both. It may run in another process. If
-    ``is_resumed``, the rows of the last run are kept and not measured again. ``add`` changes all rows together.
+    Parameters
+    ----------
+    call : callable
+        Takes the values of ``keys`` that tell one run from another, and returns rows that contain them. It may run in
+        another process.
+    wanted : list of tuple
+        The values of ``keys`` of each run, in the order of measuring.
+    is_resumed : bool
+        Whether the rows of the last run are kept and not measured again; ``is_kept`` says of which rows this is true.
+    add : callable, optional
+        Changes all rows together, before they are written.
+    columns : sequence of str, optional
+        The columns that the rows of the last run must have.
     """
-    rows = read_rows(name) if is_resumed else []
-    done = {(row["problem"], row["seed"]) for row in rows}
+    rows = read_rows(name, folder) if is_resumed and (folder / f"{name}.csv").exists() else []
+    if lacking := [column for column in columns or () if rows and column not in rows[0]]:
+        raise SystemExit(
+            f"{folder / name}.csv has no column {', '.join(lacking)}: an earlier version of this benchmark wrote it. "
+            "Run without --resume, which measures all again."
+        )
+    rows = [row for row in rows if is_kept is None or is_kept(row)]
+    done = {tuple(row[key] for key in keys) for row in rows}
     runs = [run for run in wanted if run not in done]
     for found in Parallel(jobs, return_as="generator_unordered")(delayed(call)(*run) for run in runs):
         rows = sorted([*rows, *found], key=lambda row: (row["seed"], row["problem"]))
         if add is not None:
             add(rows)
         if not is_quick:
-            write_rows(name, rows)  # so that an interrupted run keeps what it has measured
+            write_rows(name, rows, folder)  # so that an interrupted run keeps what it has measured
     return rows
 
 

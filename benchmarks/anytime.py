@@ -1,11 +1,14 @@
-"""Seconds until a search reaches the CV score that RandomizedSearchCV has after 100 candidates.
+"""Time until a search reaches the CV score that RandomizedSearchCV has after 100 candidates.
 
-``python -m benchmarks.anytime``: for each problem and seed, all methods search on the same training rows and folds, in
-turn and in one process. The target is the best mean CV score of RandomizedSearchCV. The time of a method is the time
-when a candidate that is measured on all folds reaches the target. If a method does not reach it, its whole time counts.
-OptunaSearchCV measures at least 100 candidates, and up to 400 if it has not reached the target; the others stop at the
-target or after 100. Held-out scores are those of the best candidate so far (for OptunaSearchCV, of the first 100),
-fitted on all training rows.
+``python -m benchmarks.anytime``: for each problem and seed, all methods search on the same training rows and folds, one
+after the other and in one process. The target is the best mean CV score of RandomizedSearchCV. The time of a method is
+the time when a candidate that is measured on all folds reaches the target. If a method does not reach it, its whole
+time counts. OptunaSearchCV measures at least 100 candidates; if it has not reached the final scores of the random
+search and of optuna-integration by then, it goes on, up to 400. optuna-integration measures 100. Held-out scores are
+those of the best candidate (for OptunaSearchCV, of the first 100), fitted on all training rows.
+
+The CSV file is written after each problem and seed. ``--resume`` measures only what is not in it, ``--report`` writes
+the page from it and measures nothing.
 """
 
 import argparse
@@ -13,15 +16,30 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import optuna
+from scipy.stats import randint
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_limits
 
-from benchmarks._measure import RESULTS, environment, markdown_table, picture, seconds_of, t_of, write_rows
+from benchmarks._measure import (
+    RESULTS,
+    environment,
+    environment_of,
+    measure_missing,
+    picture,
+    read_rows,
+    seconds_of,
+)
+from benchmarks.anytime_report import OURS, RANDOM, RIVAL, report
+from benchmarks.fresh_problems import FRESH_PROBLEMS
 from benchmarks.peers.searches import SEARCHES
 from benchmarks.problems import PROBLEMS, Problem
 
@@ -29,18 +47,26 @@ PICTURE = picture("anytime", "Times as fast as RandomizedSearchCV to its score, 
 N_CANDIDATES = 100
 MAX_CANDIDATES = 400
 N_FOLDS = 5
+CLOCK = time.perf_counter
 
 # With the same seed as RandomizedSearchCV, other searches would draw the candidates of which the best is the target.
 OTHER_SEED = 1000
 
-# Problems whose fits take 20 to 130 ms: long enough to matter, and short enough to run this benchmark.
-CHOSEN = (
+# Problems on whose tables defaults of OptunaSearchCV were chosen, with other folds and candidates.
+SEEN = (
     "credit, XGBoost",
     "churn, SVC",
     "cells, SVC",
     "digits, MLP",
     "Default, gradient boosting",
     "breast cancer, MLP",
+)
+BY_NAME = {problem.name: problem for problem in (*PROBLEMS, *FRESH_PROBLEMS)}
+CHOSEN = (*SEEN, *(problem.name for problem in FRESH_PROBLEMS))
+
+COLUMNS = (
+    *("problem", "seed", "method", "target", "reached", "seconds", "own_best_after", "whole_seconds"),
+    *("rival_target", "rival_reached", "rival_seconds", "candidates", "fit_ms", "cv_score", "held_out"),
 )
 
 
@@ -49,11 +75,18 @@ class Trace:
     """The time and the score of each candidate of a search.
 
     ``seconds`` and ``scores`` have one entry per candidate. The score is NaN if it was not measured on all folds.
+    ``fit_ms`` is the mean time of fitting and scoring a fold; only RandomizedSearchCV, which fits all folds, tells it.
     """
 
     seconds: list[float]
     scores: list[float]
     best_params: dict[str, Any]
+    fit_ms: float | str = ""
+
+    @property
+    def best(self) -> float:
+        """The best score of all candidates that are measured on all folds."""
+        return max(score for score in self.scores if score == score)
 
     def reached(self, target: float) -> float | None:
         """Return the seconds until the target was reached; None if it was not."""
@@ -61,6 +94,11 @@ class Trace:
             if score >= target - 1e-12:
                 return seconds
         return None
+
+    def seconds_to(self, target: float) -> float:
+        """Return the seconds until the target was reached; all seconds if it was not."""
+        reached = self.reached(target)
+        return self.seconds[-1] if reached is None else reached
 
 
 @dataclass(frozen=True)
@@ -82,33 +120,34 @@ class Setting:
         return build(self.model, self.problem.space, n_candidates or N_CANDIDATES, seed, **shared, **params)
 
 
-def randomized(setting: Setting, target: float) -> Trace:
+def randomized(setting: Setting) -> Trace:
     """Run scikit-learn's random search with all its candidates."""
-    search = setting.search("RandomizedSearchCV", seed=setting.seed)
-    seconds = seconds_of(lambda: search.fit(setting.X, setting.y), time.perf_counter)
+    search = setting.search(RANDOM, seed=setting.seed)
+    seconds = seconds_of(lambda: search.fit(setting.X, setting.y), CLOCK)
     results = search.cv_results_
     spent = np.cumsum((results["mean_fit_time"] + results["mean_score_time"]) * N_FOLDS)
     scores = results["mean_test_score"]
-    return Trace(list(spent / spent[-1] * seconds), list(scores), results["params"][int(np.argmax(scores))])
+    fit_ms = round(1000 * seconds / (N_FOLDS * len(scores)), 3)
+    return Trace(list(spent / spent[-1] * seconds), list(scores), results["params"][int(np.argmax(scores))], fit_ms)
 
 
 def ours(setting: Setting, target: float, n_candidates: int | None = None, **params: Any) -> Trace:
-    """Run OptunaSearchCV with its defaults."""
+    """Run OptunaSearchCV with its defaults until it has measured 100 candidates and reached the target."""
     n_least = N_CANDIDATES if not params else 1
     stamps: list[float] = []
     best = -np.inf
-    start = time.perf_counter()
+    start = CLOCK()
 
     def stamp(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         nonlocal best
-        stamps.append(time.perf_counter() - start)
+        stamps.append(CLOCK() - start)
         if trial.state == optuna.trial.TrialState.COMPLETE:
             best = max(best, trial.value)
         if best >= target and len(stamps) >= n_least:
             study.stop()
 
     search = setting.search(
-        "OptunaSearchCV", seed=setting.seed, n_candidates=n_candidates or MAX_CANDIDATES, callbacks=[stamp], **params
+        OURS, seed=setting.seed, n_candidates=n_candidates or MAX_CANDIDATES, callbacks=[stamp], **params
     ).fit(setting.X, setting.y)
     scores = dict(search.cv_results_)["mean_test_score"]
     first = int(np.nanargmax(scores[:N_CANDIDATES]))
@@ -121,16 +160,14 @@ def ours_in_full(setting: Setting, target: float) -> Trace:
 
 
 def integration(setting: Setting, target: float) -> Trace:
-    """Run optuna-integration's class, until it has reached the target or measured 100 candidates."""
+    """Run optuna-integration's class with all its candidates."""
     stamps: list[float] = []
-    start = time.perf_counter()
+    start = CLOCK()
 
     def stamp(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        stamps.append(time.perf_counter() - start)
-        if trial.state == optuna.trial.TrialState.COMPLETE and trial.value >= target:
-            study.stop()
+        stamps.append(CLOCK() - start)
 
-    search = setting.search("optuna-integration", callbacks=[stamp]).fit(setting.X, setting.y)
+    search = setting.search(RIVAL, callbacks=[stamp]).fit(setting.X, setting.y)
     scores = [np.nan if trial.value is None else trial.value for trial in search.study_.trials]
     best = search.study_.trials[int(np.nanargmax(scores))]
     return Trace(stamps, scores, best.params)
@@ -139,7 +176,7 @@ def integration(setting: Setting, target: float) -> Trace:
 def halving(setting: Setting, target: float) -> Trace:
     """Run scikit-learn's successive halving; afterwards its winner is measured on all folds, which is not timed."""
     search = setting.search("HalvingRandomSearchCV")
-    seconds = seconds_of(lambda: search.fit(setting.X, setting.y), time.perf_counter)
+    seconds = seconds_of(lambda: search.fit(setting.X, setting.y), CLOCK)
     chosen = clone(setting.model).set_params(**search.best_params_)
     score = cross_val_score(chosen, setting.X, setting.y, cv=setting.cv, scoring=setting.problem.scoring).mean()
     return Trace([seconds], [score], search.best_params_)
@@ -148,10 +185,10 @@ def halving(setting: Setting, target: float) -> Trace:
 def bayes(setting: Setting, target: float) -> Trace:
     """Run scikit-optimize's Gaussian process, until it has reached the target or measured 100 candidates."""
     stamps: list[float] = []
-    start = time.perf_counter()
+    start = CLOCK()
 
     def stamp(result: Any) -> bool:
-        stamps.append(time.perf_counter() - start)
+        stamps.append(CLOCK() - start)
         return -result.fun >= target
 
     search = setting.search("BayesSearchCV")
@@ -159,143 +196,125 @@ def bayes(setting: Setting, target: float) -> Trace:
     return Trace(stamps, list(search.cv_results_["mean_test_score"])[: len(stamps)], dict(search.best_params_))
 
 
-EXPLAINED = (
-    "The target is the best score of `RandomizedSearchCV` with 100 candidates. The table shows how many times faster a "
-    "method reaches it than the whole random search takes: the geometric mean over the seeds, and the range of two "
-    "standard errors. Slow methods have only one or two seeds. One job and one thread, fits of 20 to 130 ms; the "
-    "methods took turns. `optuna-integration` cannot prune here, because its pruning needs `partial_fit` outside of a "
-    "Pipeline."
-)
-
-# Methods that take long, and the number of seeds on which they are compared.
-SLOW = {"OptunaSearchCV, pruner=None": 2, "BayesSearchCV": 1}
-
 METHODS: dict[str, Callable[[Setting, float], Trace]] = {
-    "OptunaSearchCV": ours,
+    OURS: ours,
     "OptunaSearchCV, pruner=None": ours_in_full,
-    "optuna-integration": integration,
+    RIVAL: integration,
     "HalvingRandomSearchCV": halving,
     "BayesSearchCV": bayes,
 }
 
+# Methods that take long or that are of less interest, and the number of seeds on which they are compared.
+SEEDS = {"OptunaSearchCV, pruner=None": 1, "HalvingRandomSearchCV": 2, "BayesSearchCV": 1}
+USUAL = tuple(name for name in METHODS if name != "BayesSearchCV")
 
-def measure(problem: Problem, seed: int, methods: tuple[str, ...]) -> list[dict[str, Any]]:
+
+def warm_up(methods: tuple[str, ...]) -> None:
+    """Run each search once on a few rows, so that no method is charged for what it imports."""
+    X, y = load_iris(return_X_y=True)
+    problem = Problem("iris", lambda: (X, y), DecisionTreeClassifier, {"max_depth": randint(1, 9)}, "accuracy")
+    setting = Setting(DecisionTreeClassifier(), problem, X, y, StratifiedKFold(3, shuffle=True, random_state=0), 0)
+    for name in (RANDOM, *methods):
+        setting.search(name.partition(",")[0], n_candidates=3).fit(X, y)
+
+
+def measured(problem: str, seed: int, methods: tuple[str, ...], *, is_cpu: bool) -> list[dict[str, Any]]:
+    """Measure one problem and seed with one thread; this may run in a worker process."""
+    global CLOCK
+    CLOCK = time.process_time if is_cpu else time.perf_counter
+    warnings.simplefilter("ignore")  # of models that do not converge with some candidates
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with threadpool_limits(1):
+        warm_up(methods)
+        return measure(problem, seed, methods)
+
+
+def measure(problem: str, seed: int, methods: tuple[str, ...]) -> list[dict[str, Any]]:
     """Run all methods on one problem and seed; return one row each."""
-    X, X_held_out, y, y_held_out = problem.split(seed)
-    folds = StratifiedKFold if problem.is_classification else KFold
-    setting = Setting(problem.make(seed), problem, X, y, folds(N_FOLDS, shuffle=True, random_state=seed), seed)
-    scorer = get_scorer(problem.scoring)
-    base = randomized(setting, np.inf)
-    target = max(base.scores)
-    traces = {"RandomizedSearchCV": base}
+    own = BY_NAME[problem]
+    X, X_held_out, y, y_held_out = own.split(seed)
+    folds = StratifiedKFold if own.is_classification else KFold
+    setting = Setting(own.make(seed), own, X, y, folds(N_FOLDS, shuffle=True, random_state=seed), seed)
+    scorer = get_scorer(own.scoring)
+    base = randomized(setting)
+    target = base.best
+    traces = {RANDOM: base}
+    if RIVAL in methods:
+        traces[RIVAL] = integration(setting, target)
+    rival = traces.get(RIVAL)
     for name in methods:
-        if seed >= SLOW.get(name, seed + 1):
+        if name in traces or seed >= SEEDS.get(name, seed + 1):
             continue
-        if name == "BayesSearchCV" and any(isinstance(values, list) for values in problem.space.values()):
+        if name == "BayesSearchCV" and any(isinstance(values, list) for values in own.space.values()):
             continue  # it has no categories of tuples
-        traces[name] = METHODS[name](setting, target)
+        both = max(target, rival.best) if name == OURS and rival is not None else target
+        traces[name] = METHODS[name](setting, both)
     rows = []
     for name, trace in traces.items():
         model = clone(setting.model).set_params(**trace.best_params).fit(X, y)
-        reached = trace.reached(target)
-        rows.append(
-            {
-                "problem": problem.name,
-                "seed": seed,
-                "method": name,
-                "target": target,
-                "reached": reached is not None,
-                "seconds": base.seconds[-1] if trace is base else reached or trace.seconds[-1],
-                "own_best_after": base.reached(target) if trace is base else "",
-                "candidates": len(trace.seconds),
-                "cv_score": max(score for score in trace.scores[:N_CANDIDATES] if score == score),
-                "held_out": scorer(model, X_held_out, y_held_out),
-            }
-        )
+        row = {
+            "problem": problem,
+            "seed": seed,
+            "method": name,
+            "target": target,
+            "reached": trace.reached(target) is not None,
+            "seconds": base.seconds[-1] if trace is base else trace.seconds_to(target),
+            "own_best_after": trace.seconds_to(trace.best),
+            "whole_seconds": trace.seconds[-1],
+            "rival_target": "" if rival is None else rival.best,
+            "rival_reached": "" if rival is None else trace.reached(rival.best) is not None,
+            "rival_seconds": "" if rival is None else trace.seconds_to(rival.best),
+            "candidates": len(trace.seconds),
+            "fit_ms": trace.fit_ms,
+            "cv_score": max(score for score in trace.scores[:N_CANDIDATES] if score == score),
+            "held_out": scorer(model, X_held_out, y_held_out),
+        }
+        rows.append({key: value.item() if isinstance(value, np.generic) else value for key, value in row.items()})
         print(rows[-1], flush=True)
     return rows
-
-
-def interval(logs: np.ndarray) -> str:
-    """Return the geometric mean of ratios as text, with the range of two standard errors of their logarithms."""
-    error = 2 * logs.std(ddof=1) / np.sqrt(len(logs)) if len(logs) > 1 else 0.0
-    low, middle, high = np.exp([logs.mean() - error, logs.mean(), logs.mean() + error])
-    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
-
-
-def report(rows: list[dict[str, Any]]) -> str:
-    """Return a table that compares the methods."""
-    methods = [name for name in METHODS if any(row["method"] == name for row in rows)]
-    problems = list(dict.fromkeys(row["problem"] for row in rows))
-    at = {(row["problem"], row["seed"], row["method"]): row for row in rows}
-
-    def pairs(method: str, problem: str | None = None) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        return [
-            (at[key[0], key[1], "RandomizedSearchCV"], row)
-            for key, row in at.items()
-            if key[2] == method and problem in (None, key[0])
-        ]
-
-    def speed(method: str, problem: str | None = None) -> str:
-        found = pairs(method, problem)
-        if not found:
-            return ""
-        return interval(np.log([base["seconds"] / row["seconds"] for base, row in found]))
-
-    lines = [[problem, *(speed(method, problem) for method in methods)] for problem in problems]
-    lines.append(["**all**", *(speed(method) for method in methods)])
-    lines.append(["reached the target", *(share(pairs(method)) for method in methods)])
-    lines.append(["held-out, t of the paired difference", *(held_out(pairs(method)) for method in methods)])
-    own = np.log([row["seconds"] / row["own_best_after"] for row in rows if row["method"] == "RandomizedSearchCV"])
-    return (
-        markdown_table(["times as fast as RandomizedSearchCV", *methods], lines)
-        + f"\n\nRandomizedSearchCV itself had its best candidate after 1/{interval(own)} of its seconds: to know that"
-        " it was the best took all of them."
-    )
-
-
-def share(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> str:
-    return f"{sum(row['reached'] for _, row in found)} of {len(found)}"
-
-
-def held_out(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> str:
-    """Compare held-out scores in units of their spread within each problem."""
-    scaled: list[float] = []
-    for problem in dict.fromkeys(row["problem"] for _, row in found):
-        differences = np.array([row["held_out"] - base["held_out"] for base, row in found if row["problem"] == problem])
-        scaled += list(differences / max(np.sqrt(np.mean(differences**2)), 1e-12))
-    values = np.array(scaled)
-    better = sum(row["held_out"] > base["held_out"] for base, row in found)
-    worse = sum(row["held_out"] < base["held_out"] for base, row in found)
-    return f"{t_of(values):+.1f} ({better} better, {worse} worse)"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--problems", nargs="+", default=list(CHOSEN))
-    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--problems", nargs="+", default=list(CHOSEN), choices=list(BY_NAME), metavar="PROBLEM")
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=list(USUAL),
+        choices=list(METHODS),
+        metavar="METHOD",
+        help=f"beside {RANDOM}; all but BayesSearchCV by default",
+    )
     parser.add_argument("--name", default="anytime", help="name of the files to write")
+    parser.add_argument("--resume", action="store_true", help="measure only the problems and seeds not in the CSV file")
+    parser.add_argument("--report", action="store_true", help="write the page from the CSV file, and measure nothing")
+    parser.add_argument("--jobs", type=int, default=1, help="problems and seeds at a time, at most one a core")
+    parser.add_argument("--cpu", action="store_true", help="CPU seconds instead of seconds, on a machine that is busy")
     args = parser.parse_args()
-    warnings.simplefilter("ignore")  # of models that do not converge with some candidates
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    global N_CANDIDATES, MAX_CANDIDATES
     if args.quick:
-        global N_CANDIDATES, MAX_CANDIDATES
         N_CANDIDATES, MAX_CANDIDATES = 8, 12
         args.seeds, args.problems = [0], ["diabetes, SVR"]
-    rows = []
-    for problem in PROBLEMS:
-        if problem.name in args.problems:
-            for seed in args.seeds:
-                rows += measure(problem, seed, tuple(args.methods))
-    text = (
-        f"# Seconds to the score of a random search\n\n{PICTURE}\n\n{environment()}\n\n{EXPLAINED}\n\n{report(rows)}\n"
-    )
+    if args.report:
+        rows = read_rows(args.name)
+    else:
+        rows = measure_missing(
+            args.name,
+            partial(measured, methods=tuple(args.methods), is_cpu=args.cpu),
+            [(problem, seed) for seed in args.seeds for problem in args.problems],
+            jobs=1 if args.quick else args.jobs,
+            is_resumed=args.resume,
+            is_quick=args.quick,
+            columns=COLUMNS,
+        )
+    measured_with = f"; {args.jobs} at a time" * (args.jobs > 1) + "; CPU seconds" * args.cpu
+    about = environment_of(args.name) if args.report else environment() + measured_with
+    text = f"# Time to the score of a random search\n\n{PICTURE}\n\n{about}\n\n{report(rows, SEEN, list(METHODS))}\n"
     print(text)
     if not args.quick:
-        write_rows(args.name, rows)
-        (RESULTS / f"{args.name}.md").write_text(text)
+        (RESULTS / f"{args.name}.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

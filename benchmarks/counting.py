@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CountsFits", "Fit", "best_after", "noted"]
+__all__ = ["CountsFits", "Fit", "best_after", "costs_of", "noted"]
 
 
 @dataclass
 class Fit:
-    """One fit: its candidate, its number of rows and, after scoring, its fold and score."""
+    """One fit: its candidate, its number of rows and, after scoring, its fold and score.
+
+    The fold stays None for a fit that does not measure a fold: on a part of its training rows, or of its test rows.
+    """
 
     candidate: tuple[Any, ...]
     n_rows: int
@@ -45,6 +48,11 @@ class CountsFits:
         if fold is not None:  # None for training rows, which GASearchCV always scores, and for a part of a fold
             self.fit_.fold, self.fit_.score = fold, score
         return score
+
+
+def costs_of(fits: list[Fit], n_rows: int) -> np.ndarray:
+    """Return the cost of each fit: its share of a fold's training rows, which are at least so many."""
+    return np.minimum(1.0, np.array([fit.n_rows for fit in fits], dtype=float) / n_rows)
 
 
 def best_after(fits: list[Fit], n_folds: int) -> tuple[np.ndarray, list[tuple[Any, ...] | None]]:

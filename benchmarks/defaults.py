@@ -113,10 +113,10 @@ def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
 
 EXPLAINED = """\
 Regret compares the best candidate that a search has measured on all five folds to the best mean score that exists. A
-regret of 0 is the score of the best of the problem's 200 candidates, and 1 is their median. The first table shows means
-± standard errors over problems and seeds; `candidates` is the number of candidates within the last budget. The second
-table shows differences on the same problem with the same seed; below 0, a setting is better than the defaults. The
-first t is over all pairs. The second t is over the means of the problems, which are fewer but independent.
+regret of 0 is the score of the best of the problem's measured candidates, and 1 is their median. The first table shows
+means ± standard errors over problems and seeds; `candidates` is the number of candidates within the last budget. The
+second table shows differences on the same problem with the same seed; below 0, a setting is better than the defaults.
+The first t is over all pairs. The second t is over the means of the problems, which are fewer but independent.
 
 "As it comes" means the defaults: Optuna's multivariate TPE with 10 start-up trials, `look_ahead=2` and `FoldRacing()`,
 which has `error_rate=0.05` and `n_startup_trials=3`. CMA-ES and Gaussian processes need packages that are not core
@@ -124,7 +124,8 @@ dependencies (cmaes, torch), so they cannot be defaults and are not compared her
 
 The scores come from a surrogate (`benchmarks/tabulated.py`), which is smoother than the real scores between measured
 candidates. [racing](racing.md) shows what racing loses on real fold scores, and [look_ahead](look_ahead.md) what
-looking ahead costs on real fits."""
+looking ahead costs on real fits.
+"""
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from PIL import Image  # matplotlib comes with it
 from PIL.PngImagePlugin import PngInfo
 from scipy.stats import rankdata
 
-from benchmarks._measure import RESULTS, read_rows
+from benchmarks._measure import RESULTS, means_by_problem, read_rows
 from benchmarks.selection import LARGE_SEEN, LIGHT, SEEN, SEEN_LATER, UNTUNED, cells_of, methods_of, without_lone_seeds
 from sklearn_autotune.plotting._style import COLORS, DARK_COLOR, LIGHT_COLOR, MARKERS
 
@@ -101,23 +101,31 @@ def unique(rows, key):
 
 
 def anytime(rows):
-    base = {(row["problem"], row["seed"]): row["seconds"] for row in rows if row["method"] == "RandomizedSearchCV"}
+    base = {(row["problem"], row["seed"]): row for row in rows if row["method"] == "RandomizedSearchCV"}
     names = [name for name in unique(rows, "method") if name != "RandomizedSearchCV"]
     n_problems = len(unique(rows, "problem"))
     title = (
         "Times as fast as RandomizedSearchCV to the score it ends with (more is better)\n"
         f"{n_problems} problems; hollow: the target was not reached, and all seconds count"
     )
-    figure, (ax,) = new_figure(title, 3.3)
-    labels = []
-    for y, name in enumerate(names):
-        own = [row for row in rows if row["method"] == name]
-        times = [base[row["problem"], row["seed"]] / row["seconds"] for row in own]
-        missed = [row["reached"] != "True" for row in own]
-        mean = show_runs(ax, y, times, color_of(name), is_log=True, hollow=missed)
-        labels.append(f"{name}\n{mean:.1f}×, {len(own) - sum(missed)} of {len(own)} reached")
-    name_lines(ax, labels)
-    ratios(ax, [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50])
+    figure, axes = new_figure(title, 3.6, 2, sharey=True)
+    until = {"seconds": "against the whole random search", "own_best_after": "against when it first had the score"}
+    labels = {}
+    for ax, (column, label) in zip(axes, until.items(), strict=True):
+        for y, name in enumerate(names):
+            own = [row for row in rows if row["method"] == name]
+            times = [base[row["problem"], row["seed"]][column] / row["seconds"] for row in own]
+            missed = [not row["reached"] for row in own]
+            by_problem = [np.log(time) for time in times]
+            mean = np.exp(means_by_problem(by_problem, [row["problem"] for row in own]).mean())
+            show_runs(ax, y, times, color_of(name), is_log=True, hollow=missed)
+            labels[name] = f"{name}\n{len(own) - sum(missed)} of {len(own)} reached"
+            ax.annotate(f"{mean:.1f}×", (1, y), xycoords=("axes fraction", "data"), fontsize=9, ha="right", va="center")
+        ratios(ax, [0.01, 0.1, 1, 10, 100])
+        ax.set_xlim(right=300)  # room for the means, which are written there
+        ax.set_title(label, fontsize=9)
+    for ax in axes:
+        name_lines(ax, list(labels.values()))
     return figure
 
 
@@ -214,17 +222,17 @@ def prefix(rows):
 
 
 def racing(rows):
-    rows = [row for row in rows if row["n_folds"] == 5]
+    rows = [row for row in rows if not row["problem"].startswith("normal, ")]  # simulated scores
     names = unique(rows, "problem")
-    lost = np.mean([row["lost"] == "True" for row in rows])
+    lost = np.mean([row["lost"] for row in rows])
     title = (
-        f"Share of the fits that racing saves (more is better), and how often it lost the best candidate\n"
+        f"Share of the cost that racing saves (more is better), and how often it lost the best candidate\n"
         f"({lost:.1%} of {len(rows)} searches; error_rate=0.05 allows 5%)"
     )
-    figure, (ax,) = new_figure(title, 4.2)
+    figure, (ax,) = new_figure(title, 0.9 + 0.3 * len(names))
     for y, name in enumerate(names):
-        show_runs(ax, y, 100 * np.array(values_of(rows, "fits_saved", problem=name)), COLORS[0])
-    shares = [np.mean([lost == "True" for lost in values_of(rows, "lost", problem=name)]) for name in names]
+        show_runs(ax, y, 100 * np.array(values_of(rows, "cost_saved", problem=name)), COLORS[0])
+    shares = [np.mean(values_of(rows, "lost", problem=name)) for name in names]
     name_lines(ax, [f"{name}, lost {share:.1%}" for name, share in zip(names, shares, strict=True)])
     ax.set_xlim(0, 100)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}%"))
@@ -285,7 +293,7 @@ def fits(rows):
         "Regret after the fits of so many candidates, five fits each (less is better)\n"
         "0: the best that any method found; 1: the median of random candidates; points beyond are not shown"
     )
-    figure, axes = new_figure(title, 3.6, len(budgets), sharex=True, sharey=True)
+    figure, axes = new_figure(title, 0.9 + 0.3 * len(names), len(budgets), sharex=True, sharey=True)
     for ax, budget in zip(axes, budgets, strict=True):
         for y, name in enumerate(names):
             found = values_of(rows, "regret", method=name, candidates=budget)

@@ -1,75 +1,111 @@
-"""How looking ahead changes the result of the sampler: the best score found for several values of ``look_ahead``.
+"""How looking ahead changes the result of the sampler: regret for several values of ``look_ahead``.
 
-``python -m benchmarks.look_ahead``: the default sampler searches with fast models on real tables. Each seed gives one
-pair with ``look_ahead=1``. t is the mean difference in standard errors; below -2, a value is measurably worse.
+``python -m benchmarks.look_ahead``: the default search, with racing, on all problems of `benchmarks.tabulated`. Each
+value of ``look_ahead`` gets the same number of candidates, problems, seeds and folds.
 """
 
 import argparse
+from functools import partial
+from typing import Any
 
 import numpy as np
-from scipy.stats import loguniform, randint, uniform
-from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, SVR
-from sklearn.tree import DecisionTreeRegressor
+import optuna
 
-from benchmarks._measure import RESULTS, environment, markdown_table, t_of
+from benchmarks._measure import RESULTS, environment, markdown_table, mean_and_error, measure_missing, paired
+from benchmarks.tabulated import FOLDS, Tabulated, X, Y, names, surrogate
 from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune.proposals._look_ahead import read_look_ahead
 
-TREE = {
-    "max_depth": randint(1, 20),
-    "min_samples_leaf": randint(1, 60),
-    "max_features": uniform(0.1, 0.9),
-    "min_samples_split": randint(2, 60),
-}
+BUDGETS = (25, 50, 100)
+BASE = "2"
+VALUES = ("auto", BASE, "1", "4", "8", "16")
 
 
-def problems():
-    """Yield name, estimator, space, X, y and scoring."""
-    X, y = load_breast_cancer(return_X_y=True)
-    wide = loguniform(1e-6, 10)
-    svc = make_pipeline(StandardScaler(), SVC())
-    yield "SVC, 2 parameters", svc, {"svc__C": loguniform(1e-3, 1e3), "svc__gamma": wide}, X[:300], y[:300], "roc_auc"
-    X, y = load_diabetes(return_X_y=True)
-    svr = make_pipeline(StandardScaler(), SVR())
-    space = {"svr__C": loguniform(1e-3, 1e4), "svr__gamma": wide, "svr__epsilon": loguniform(1e-3, 100)}
-    yield "SVR, 3 parameters", svr, space, X, y, "r2"
-    tree = DecisionTreeRegressor(random_state=0)
-    yield "tree, 5 parameters", tree, TREE | {"ccp_alpha": loguniform(1e-3, 1e3)}, X, y, "r2"
-    forest = ExtraTreesRegressor(n_estimators=10, random_state=0)
-    yield "extra trees, 4 parameters", forest, TREE, X, y, "r2"
+def search(problem: str, seed: int, look_ahead: str, budgets: tuple[int, ...]) -> dict[str, Any]:
+    """Search once; return the regret after each number of candidates, and the number of fits."""
+    found = surrogate(problem)
+    fitted = OptunaSearchCV(
+        Tabulated(problem),
+        found.space,
+        n_trials=max(budgets),
+        cv=FOLDS,
+        refit=False,
+        random_state=seed,
+        look_ahead=look_ahead if look_ahead == "auto" else int(look_ahead),
+    ).fit(X, Y)
+    best = np.fmax.accumulate(dict(fitted.cv_results_)["mean_test_score"])
+    regrets = (found.best - best) / (found.best - found.typical)
+    return {
+        "problem": problem,
+        "seed": seed,
+        "look_ahead": look_ahead,
+        **{f"regret_{budget}": round(float(regrets[budget - 1]), 5) for budget in budgets},
+        "fits": int(fitted.trials_["n_folds"].sum()),
+    }
 
 
-def best_scores(problem, n_trials, look_ahead, n_seeds):
-    """Return the best score of each seed."""
-    _, estimator, space, X, y, scoring = problem
-    fixed = {"n_trials": n_trials, "look_ahead": look_ahead, "scoring": scoring, "refit": False, "pruner": None}
-    return np.array(
-        [OptunaSearchCV(estimator, space, random_state=seed, **fixed).fit(X, y).best_score_ for seed in range(n_seeds)]
-    )
+def searches(problem: str, seed: int, budgets: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Search with all values on one problem and seed; this may run in a worker process."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return [search(problem, seed, value, budgets) for value in VALUES]
 
 
-def compare(values, base):
-    """Return the mean as text, with its difference to ``look_ahead=1``."""
-    return f"{values.mean():.4f} (t {t_of(values - base):+.1f})"
+def report(rows: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
+    """Return a table of the regret, and of the differences to `BASE`."""
+    lines, base = [], [row for row in rows if str(row["look_ahead"]) == BASE]
+    for value in VALUES:
+        own = [row for row in rows if str(row["look_ahead"]) == value]
+        problems = [row["problem"] for row in own]
+        columns = [([row[f"regret_{n}"] for row in own], [row[f"regret_{n}"] for row in base]) for n in budgets]
+        under_way = np.mean([read_look_ahead(value if value == "auto" else int(value))(k) for k in range(max(budgets))])
+        lines.append(
+            [
+                value,
+                f"{under_way:.0f}",
+                *(mean_and_error(regret) for regret, _ in columns),
+                *("" if value == BASE else paired(regret, other, problems) for regret, other in columns),
+                f"{np.mean([row['fits'] for row in own]):.0f}",
+            ]
+        )
+    after = [f"after {n}" for n in budgets]
+    header = ["look_ahead", "at most under way, mean", *after, *(f"less {BASE}'s, {each}" for each in after), "fits"]
+    return markdown_table(header, lines)
 
 
-def main():
+EXPLAINED = f"""\
+Regret compares the best candidate that is measured on all folds to the best score that exists: 0 is the score of the
+best of the problem's measured candidates, 1 is their median. Means ± standard errors over problems and seeds. The
+differences are to `look_ahead={BASE}` with the same seed; above 0, a value is worse. The second t is over the means of
+the problems, which are independent.
+"""
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
-    quick = parser.parse_args().quick
-    n_seeds, sizes, ahead = (2, (6,), (1, 4)) if quick else (12, (50, 100), (1, 4, 8, 16))
-    lines = []
-    for n_trials in sizes:
-        for problem in problems():
-            found = [best_scores(problem, n_trials, look_ahead, n_seeds) for look_ahead in ahead]
-            lines.append([problem[0], n_trials, *(compare(values, found[0]) for values in found)])
-    table = markdown_table(["problem", "candidates", *(f"look_ahead={n}" for n in ahead)], lines)
-    text = f"# Looking ahead\n\n{environment()}\n\nMean best CV score of {n_seeds} seeds.\n\n{table}\n"
+    parser.add_argument("--seeds", type=int, default=4, help="number of seeds")
+    parser.add_argument("--problems", nargs="+", default=names(), choices=names(), metavar="PROBLEM")
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes; the results are the same")
+    parser.add_argument("--resume", action="store_true", help="keep the rows of the last run")
+    args = parser.parse_args()
+    budgets = (5, 10) if args.quick else BUDGETS
+    if args.quick:
+        args.seeds, args.problems = 1, args.problems[:2]
+    rows = measure_missing(
+        "look_ahead",
+        partial(searches, budgets=budgets),
+        [(problem, seed) for seed in range(args.seeds) for problem in args.problems],
+        jobs=args.jobs,
+        is_resumed=args.resume,
+        is_quick=args.quick,
+    )
+    n_problems, n_searches = len({row["problem"] for row in rows}), len(rows) // len(VALUES)
+    text = (
+        f"# Looking ahead\n\n{environment()}\n\n{n_problems} problems, {n_searches} searches of {max(budgets)} "
+        f"candidates for each value.\n\n{report(rows, budgets)}\n\n{EXPLAINED}"
+    )
     print(text)
-    if not quick:
+    if not args.quick:
         (RESULTS / "look_ahead.md").write_text(text)
 
 

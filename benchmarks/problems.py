@@ -49,13 +49,14 @@ KERNEL = {"C": loguniform(1e-2, 1e3), "gamma": loguniform(1e-5, 1)}
 class Problem:
     """A table, a model and a space.
 
-    ``load`` returns the raw X and y. ``make`` takes a seed and returns the model.
+    ``load`` returns the raw X and y. ``make`` takes a seed and returns the model. ``space`` is a dict, or a list of
+    dicts if some parameters depend on others.
     """
 
     name: str
     load: Callable[[], tuple[Any, Any]]
     make: Callable[[int], Any]
-    space: dict[str, Any]
+    space: Any
     scoring: str
     is_classification: bool = True
 

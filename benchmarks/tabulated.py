@@ -21,6 +21,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import KFold, ParameterSampler, StratifiedKFold, cross_val_score
 
 from benchmarks._measure import RESULTS, markdown_table
+from benchmarks.conditional_problems import CONDITIONAL_PROBLEMS
 from benchmarks.counting import CountsFits
 from benchmarks.problems import PROBLEMS, Problem
 from benchmarks.shared_spaces import N_SHARED_CANDIDATES, SHARED_PROBLEMS
@@ -30,13 +31,18 @@ __all__ = ["FOLDS", "N_FOLDS", "SHARED", "Surrogate", "Tabulated", "X", "Y", "na
 
 FOLDER = RESULTS / "tabulated"
 TOO_SLOW = ("ames, XGBoost", "ames, histogram boosting")
-CHOSEN = {problem.name: problem for problem in (*PROBLEMS, *SMALL_PROBLEMS) if problem.name not in TOO_SLOW}
+CHOSEN = {
+    problem.name: problem
+    for problem in (*PROBLEMS, *SMALL_PROBLEMS, *CONDITIONAL_PROBLEMS)
+    if problem.name not in TOO_SLOW
+}
 SHARED = {problem.name: problem for problem in SHARED_PROBLEMS}
 ALL = CHOSEN | SHARED
 N_CANDIDATES = 200
 N_ROWS = 1000  # maximum number of rows of a problem
 N_FOLDS = 5
 N_TREES = 100
+NO_VALUE = -1e3  # of a number that a candidate does not have
 
 # The data that a search receives. The test rows tell the estimator which fold it is.
 X = np.arange(2.0 * N_FOLDS).reshape(-1, 1)
@@ -53,9 +59,32 @@ def names() -> list[str]:
     return [name for name in CHOSEN if path_of(name).exists()]
 
 
+def branches(space: Any) -> list[dict[str, Any]]:
+    """Return the dicts of a space: one, or several if some parameters depend on others."""
+    return [space] if isinstance(space, dict) else list(space)
+
+
+def dimensions(space: Any) -> dict[str, Any]:
+    """Return the values of each parameter of a space; choices are those of all dicts together, as strings."""
+    found: dict[str, Any] = {}
+    for branch in branches(space):
+        for name, values in branch.items():
+            choices = spelled(values)
+            if choices is None:
+                found.setdefault(name, values)
+            else:
+                found[name] = list(dict.fromkeys([*found.get(name, []), *choices]))
+    return found
+
+
 def spelled(values: Any) -> list[str] | None:
     """Return the choices of a dimension as strings; None if it is a distribution."""
     return [repr(value) for value in values] if isinstance(values, list) else None
+
+
+def written(value: Any, choices: list[str] | None) -> Any:
+    """Return a value as it is stored."""
+    return float(f"{value:.5g}") if choices is None else repr(value)
 
 
 def measure(problem: Problem, n_candidates: int = N_CANDIDATES) -> dict[str, Any]:
@@ -67,11 +96,12 @@ def measure(problem: Problem, n_candidates: int = N_CANDIDATES) -> dict[str, Any
     model = problem.make(0)
     params, scores = [], []
     for candidate in ParameterSampler(problem.space, n_candidates, random_state=0):
-        found = cross_val_score(clone(model).set_params(**candidate), rows, y, cv=folds, scoring=problem.scoring)
+        own = {name: clone(value, safe=False) for name, value in candidate.items()}  # a model in a space stays as it is
+        found = cross_val_score(clone(model).set_params(**own), rows, y, cv=folds, scoring=problem.scoring)
         params.append(
             [
-                repr(candidate[name]) if spelled(values) else float(f"{candidate[name]:.5g}")
-                for name, values in problem.space.items()
+                written(candidate[name], spelled(values)) if name in candidate else None
+                for name, values in dimensions(problem.space).items()
             ]
         )
         scores.append([float(f"{score:.6g}") if np.isfinite(score) else None for score in found])
@@ -89,17 +119,24 @@ class Surrogate:
 
     Attributes
     ----------
-    space : dict
+    space : dict or list of dict
         In the form that `RandomizedSearchCV` accepts: distributions and lists of strings. The names are those of
         `Tabulated`.
+    dimensions : dict
+        The values of each parameter of the space, by name.
     typical, best : float
         The median and the best mean score of the measured candidates. No other candidate has a better one.
     """
 
-    def __init__(self, space: dict[str, Any], found: dict[str, Any]) -> None:
-        self.space = {f"p{place}": spelled(values) or values for place, values in enumerate(space.values())}
+    def __init__(self, space: Any, found: dict[str, Any]) -> None:
+        short = {name: f"p{place}" for place, name in enumerate(dimensions(space))}
+        dicts = [
+            {short[name]: spelled(values) or values for name, values in branch.items()} for branch in branches(space)
+        ]
+        self.space = dicts[0] if isinstance(space, dict) else dicts
+        self.dimensions = {short[name]: values for name, values in dimensions(space).items()}
         self.is_log = [
-            getattr(getattr(values, "dist", None), "name", "") == "loguniform" for values in self.space.values()
+            getattr(getattr(values, "dist", None), "name", "") == "loguniform" for values in self.dimensions.values()
         ]
         scores = np.array(found["scores"], dtype=float)
         means = scores.mean(axis=1)
@@ -112,11 +149,13 @@ class Surrogate:
         self.known: dict[tuple[float, ...], np.ndarray] = {}
 
     def coded(self, values: Any) -> list[float]:
-        """Convert a candidate, given as values in the order of the space, to numbers."""
+        """Convert a candidate to numbers; it is given as values in the order of the dimensions, None if it has none."""
         coded: list[float] = []
-        for value, choices, is_log in zip(values, self.space.values(), self.is_log, strict=True):
+        for value, choices, is_log in zip(values, self.dimensions.values(), self.is_log, strict=True):
             if isinstance(choices, list):
                 coded += [float(value == choice) for choice in choices]
+            elif value is None:
+                coded.append(NO_VALUE)
             else:
                 coded.append(float(np.log(value)) if is_log else float(value))
         return coded
@@ -135,7 +174,21 @@ class Surrogate:
 class Tabulated(CountsFits, ClassifierMixin, BaseEstimator):
     """A candidate of a measured problem; it records its fits."""
 
-    def __init__(self, problem="", p0=None, p1=None, p2=None, p3=None, p4=None, p5=None, p6=None):
+    def __init__(
+        self,
+        problem="",
+        p0=None,
+        p1=None,
+        p2=None,
+        p3=None,
+        p4=None,
+        p5=None,
+        p6=None,
+        p7=None,
+        p8=None,
+        p9=None,
+        p10=None,
+    ):
         self.problem = problem
         self.p0 = p0
         self.p1 = p1
@@ -144,10 +197,14 @@ class Tabulated(CountsFits, ClassifierMixin, BaseEstimator):
         self.p4 = p4
         self.p5 = p5
         self.p6 = p6
+        self.p7 = p7
+        self.p8 = p8
+        self.p9 = p9
+        self.p10 = p10
 
     def fit(self, X, y):
         self.classes_ = np.array([0, 1])
-        self.note_fit(tuple(getattr(self, name) for name in surrogate(self.problem).space), len(X))
+        self.note_fit(tuple(getattr(self, name) for name in surrogate(self.problem).dimensions), len(X))
         return self
 
     def predict(self, X):

@@ -4,14 +4,18 @@ Each builder is called as ``build(model, space, n_candidates, seed, **shared)``,
 `RandomizedSearchCV` accepts. It returns an unfitted search. A package is imported only when its builder is called.
 """
 
+import logging
 import math
+from inspect import signature
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
-__all__ = ["SEARCHES", "halving_candidates", "levels"]
+__all__ = ["SEARCHES", "halving_rungs", "levels"]
 
 
 def levels(space: dict[str, Any], n_candidates: int) -> dict[str, list[Any]]:
@@ -45,16 +49,26 @@ def level(values: Any, count: int) -> list[Any]:
     return [int(value) if is_integer(values) else float(value) for value in found]
 
 
-def halving_candidates(n_candidates: int, factor: int = 3) -> int:
-    """Say with how many candidates halving comes to so many fits of a candidate, all its rungs together."""
+def halving_rungs(n_candidates: int, factor: int = 3, most_rungs: int = 3) -> tuple[int, int]:
+    """Return the numbers of first candidates and of rungs with which halving costs as much as so many candidates.
 
-    def measured(first: int) -> int:
-        rungs = [first]
-        for _ in range(int(math.log(first, factor) + 1e-9)):
-            rungs.append(math.ceil(rungs[-1] / factor))
-        return sum(rungs)
+    The last rung has all rows, each one before it a third of the next; with three rungs, the first has a ninth.
+    """
 
-    return max(first for first in range(1, n_candidates + 1) if measured(first) <= n_candidates)
+    def rungs(first: int) -> int:
+        return min(most_rungs, 1 + int(math.log(first, factor) + 1e-9))
+
+    def cost(first: int) -> float:
+        spent, own = 0.0, first
+        for rung in reversed(range(rungs(first))):
+            spent += own / factor**rung
+            own = math.ceil(own / factor)
+        return spent
+
+    first = 1
+    while cost(first + 1) <= n_candidates:
+        first += 1
+    return first, rungs(first)
 
 
 def is_integer(values: Any) -> bool:
@@ -94,6 +108,17 @@ def genetic_dimension(values: Any, seed: int) -> Any:
     if is_integer(values):
         return Integer(int(low), int(high), random_state=seed)
     return Continuous(float(low), float(high), distribution=log_uniform(values), random_state=seed)
+
+
+def smac_dimension(name: str, values: Any) -> Any:
+    from ConfigSpace import CategoricalHyperparameter, UniformFloatHyperparameter, UniformIntegerHyperparameter
+
+    if isinstance(values, list):
+        return CategoricalHyperparameter(name, list(range(len(values))))
+    low, high = values.support()
+    if is_integer(values):
+        return UniformIntegerHyperparameter(name, int(low), int(high))
+    return UniformFloatHyperparameter(name, float(low), float(high), log=is_log(values))
 
 
 def log_uniform(values: Any) -> str:
@@ -154,12 +179,14 @@ def bayes(model: Any, space: dict[str, Any], n_candidates: int, seed: int, **sha
 def genetic(
     model: Any, space: dict[str, Any], n_candidates: int, seed: int, population_size: int = 10, **shared: Any
 ) -> Any:
-    """Build a genetic search whose generations come to so many candidates.
+    """Build a genetic search whose generations come to so many candidates, those included that it has measured before.
 
-    It draws from the global generators of Python and NumPy too, which are whoever runs it to seed.
+    Versions before 0.13 draw from the global generators of Python and NumPy, which are whoever runs it to seed.
     """
     from sklearn_genetic import GASearchCV
 
+    if "random_state" in signature(GASearchCV).parameters:
+        shared["random_state"] = seed
     return GASearchCV(
         model,
         param_grid={name: genetic_dimension(values, seed) for name, values in space.items()},
@@ -169,6 +196,44 @@ def genetic(
         verbose=False,
         **shared,
     )
+
+
+class Smac:
+    """SMAC's facade for hyperparameters around ``cross_val_score``, as its examples write it.
+
+    Its surrogate is a random forest, and its first candidates, a quarter at most, are a Sobol design.
+    """
+
+    def __init__(self, model: Any, space: dict[str, Any], n_candidates: int, seed: int, **shared: Any) -> None:
+        self.model, self.space, self.n_candidates, self.seed = model, space, n_candidates, seed
+        self.shared = {name: value for name, value in shared.items() if name != "refit"}
+
+    def params_of(self, found: Any) -> dict[str, Any]:
+        """Return a candidate of SMAC as parameters; a choice of a list is stored by its index."""
+        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in found.items()}
+        return {
+            name: values[plain[name]] if isinstance(values, list) else plain[name]
+            for name, values in self.space.items()
+        }
+
+    def fit(self, X: Any, y: Any) -> "Smac":
+        from ConfigSpace import ConfigurationSpace
+        from smac import HyperparameterOptimizationFacade, Scenario
+
+        def cost(config: Any, seed: int = 0) -> float:
+            model = clone(self.model).set_params(**self.params_of(config))
+            return -float(cross_val_score(model, X, y, **self.shared).mean())
+
+        space = ConfigurationSpace(seed=self.seed)
+        space.add([smac_dimension(name, values) for name, values in self.space.items()])
+        with TemporaryDirectory() as folder:
+            # Folds and models do not change, so a candidate needs to be measured only once.
+            scenario = Scenario(
+                space, output_directory=Path(folder), deterministic=True, n_trials=self.n_candidates, seed=self.seed
+            )
+            facade = HyperparameterOptimizationFacade(scenario, cost, overwrite=True, logging_level=logging.ERROR)
+            self.best_params_ = self.params_of(facade.optimize())
+        return self
 
 
 class Hyperopt:
@@ -206,4 +271,5 @@ SEARCHES = {
     "BayesSearchCV": bayes,
     "hyperopt": Hyperopt,
     "GASearchCV": genetic,
+    "SMAC": Smac,
 }

@@ -32,7 +32,7 @@ class BoosterRacingRule:
 
     def start(self, study: optuna.Study, metric: str | None) -> PruningTracker:
         """Return a tracker without any outcome yet."""
-        tracker = FoldRacingTracker(self.racing, metric, select_scores=select_best_scores)
+        tracker = FoldRacingTracker(self.racing, metric, select_scores=select_best_scores, decides_late=False)
         return tracker if self.is_exempt is None else _ExemptingTracker(tracker, self.is_exempt)
 
 

@@ -60,9 +60,10 @@ class WholeFolds:
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each subsample and each fold."""
         numbers = work.fold_numbers or (*work.subsample_numbers, *range(self.n_folds))
-        subsamples: list[SubsampleScore] = []
-        folds: list[FoldScore] = []
-        for step, number in enumerate(numbers):
+        subsamples: list[SubsampleScore] = [] if work.measured is None else list(work.measured.subsamples)
+        folds: list[FoldScore] = [] if work.measured is None else list(work.measured.folds)
+        n_measured = len(subsamples) + len(folds)
+        for step, number in enumerate(numbers, n_measured):
             if number < 0:
                 subsamples.append(self.measure_subsample(work, self.task.subsamples[number]))
             else:
@@ -71,7 +72,7 @@ class WholeFolds:
                 score = self.measure_fold(work, fold)
                 self.print_end(work, fold, score)
                 folds.append(score)
-            yield Progress(step, len(numbers), tuple(folds), subsamples=tuple(subsamples))
+            yield Progress(step, n_measured + len(numbers), tuple(folds), subsamples=tuple(subsamples))
 
     def measure_subsample(self, work: WorkItem, subsample: Fold) -> SubsampleScore:
         """Fit and score the candidate on a subsample; few rows may be too few for it, so that it fails only there."""

@@ -98,6 +98,8 @@ class WorkItem:
         The numbers of the task's subsamples that are measured before the first fold.
     fold_numbers : tuple of int
         The folds and subsamples to measure, if this is a part of the candidate; empty for all of them.
+    measured : Progress or None
+        What has been measured of the candidate before, if this is the rest of it.
     """
 
     number: int
@@ -109,6 +111,7 @@ class WorkItem:
     callback_contexts: tuple[Any, ...] = ()
     subsample_numbers: tuple[int, ...] = ()
     fold_numbers: tuple[int, ...] = ()
+    measured: Progress | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Replace the deadline by the seconds left, because the receiving process has its own clock."""

@@ -41,6 +41,9 @@ class TrialLimits:
 
 NO_LIMITS = TrialLimits()
 
+# At least so many candidates have a known pruner state at a time (`PRUNER_LAG` of the trial loop).
+MAX_SLOTS_FOR_RESTS = 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionRequest:
@@ -81,6 +84,11 @@ class ExecutionRequest:
         if self.n_threads_per_candidate is None:
             return n_processors
         return max(1, min(n_processors // self.n_threads_per_candidate, self.look_ahead))
+
+    @property
+    def takes_rest(self) -> bool:
+        """Whether one slot measures all that is left of a candidate, because that keeps so few slots busy."""
+        return self.n_slots <= MAX_SLOTS_FOR_RESTS
 
     @property
     def n_parts(self) -> int:

@@ -63,7 +63,15 @@ class _ProcessSlot:
 class ProcessExecutor(SlotExecutor[_ProcessSlot]):
     """Measures candidates in worker processes. Large arrays are written to files once, and all processes map them."""
 
-    def __init__(self, evaluation: Evaluation, n_slots: int, n_parts: int = 1, limits: TrialLimits = NO_LIMITS) -> None:
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        n_slots: int,
+        n_parts: int = 1,
+        limits: TrialLimits = NO_LIMITS,
+        *,
+        takes_rest: bool = False,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sklearn_autotune_"))
         try:
             save_evaluation(evaluation, self.folder)
@@ -74,7 +82,12 @@ class ProcessExecutor(SlotExecutor[_ProcessSlot]):
         threads = str(max(1, cpu_count() // n_slots))
         env = {name: os.environ.get(name, threads) for name in THREAD_VARIABLES}
         super().__init__(
-            lambda: _ProcessSlot(WorkerProcess.take(env), setup), n_slots, evaluation.n_folds, n_parts, limits
+            lambda: _ProcessSlot(WorkerProcess.take(env), setup),
+            n_slots,
+            evaluation.n_folds,
+            n_parts,
+            limits,
+            takes_rest=takes_rest,
         )
 
     @classmethod
@@ -93,7 +106,7 @@ class ProcessExecutor(SlotExecutor[_ProcessSlot]):
             If this system cannot limit a process's memory.
         """
         request.limits.check_platform()
-        return cls(request.evaluation, request.n_slots, request.n_parts, request.limits)
+        return cls(request.evaluation, request.n_slots, request.n_parts, request.limits, takes_rest=request.takes_rest)
 
     def close(self) -> None:
         """Keep idle worker processes for another search, kill all others, and remove the shared files."""

@@ -111,12 +111,18 @@ class _Candidate:
         Those of the parts that have been measured.
     n_started : int
         Parts are started in their order.
+    rest : WorkItem or None
+        All parts that had not been started, if one slot measures them together.
+    rest_outcome : Outcome or None
+        The candidate's outcome, once the rest has been measured.
     """
 
     work: WorkItem
     parts: list[WorkItem]
     outcomes: list[Outcome | None] = field(init=False)
     n_started: int = 0
+    rest: WorkItem | None = None
+    rest_outcome: Outcome | None = None
 
     def __post_init__(self) -> None:
         self.outcomes = [None] * len(self.parts)
@@ -129,13 +135,44 @@ class _Candidate:
         n_measured = next((n for n, outcome in enumerate(self.outcomes) if outcome is None), len(self.parts))
         return max(0, self.n_started - n_measured) + (self.work.pruner_state is None)
 
+    def take_next(self, *, takes_rest: bool) -> WorkItem:
+        """Return the next part.
+
+        Parameters
+        ----------
+        takes_rest : bool
+            Whether it is to be the whole rest of the candidate, if the pruner state and all earlier scores are known.
+            The worker then decides after each fold, which takes less time than asking the search's process.
+        """
+        if not takes_rest or self.n_unknown or not self.work.is_racing or self.work.pruner_state is None:
+            self.n_started += 1
+            return self.parts[self.n_started - 1]
+        measured = [outcome for outcome in self.outcomes if outcome is not None]
+        numbers = [number for part in self.parts[self.n_started :] for number in part.fold_numbers]
+        subsamples = tuple(score for outcome in measured for score in outcome.subsamples)
+        folds = tuple(score for outcome in measured for score in outcome.folds)
+        progress = Progress(len(measured) - 1, len(self.parts), folds, subsamples=subsamples) if measured else None
+        self.n_started = len(self.parts)
+        self.rest = replace(self.work, fold_numbers=tuple(numbers), measured=progress)
+        return self.rest
+
+    def put_back(self, part: WorkItem) -> None:
+        """Let a part that could not be started wait again."""
+        self.n_started = next(n for n, each in enumerate(self.parts) if each.fold_numbers[:1] == part.fold_numbers[:1])
+        self.rest = None
+
     def add(self, part: WorkItem, outcome: Outcome) -> None:
         """Add the outcome of a part."""
+        if part is self.rest:
+            self.rest_outcome = outcome
+            return
         index = next(index for index, each in enumerate(self.parts) if each is part)
         self.outcomes[index] = outcome
 
     def join(self) -> Outcome | None:
         """Return the candidate's outcome, or None if the measured parts do not decide it."""
+        if self.rest is not None:
+            return self.rest_outcome
         return self.outcomes[0] if len(self.parts) == 1 else join_outcomes(self.work, self.outcomes)
 
 
@@ -152,6 +189,9 @@ class SlotExecutor(Generic[SlotType]):
         The number of folds, and the number of parts into which a candidate is split. With fold racing, each fold is a
         part. First come the parts that are certainly needed, then those that other results may make unnecessary.
     limits : TrialLimits
+    takes_rest : bool
+        Whether one slot measures all that is left of a candidate, if it races and its pruner state is known. This keeps
+        a few slots busy with the least effort, and many slots less busy, because the candidate takes longer.
     """
 
     def __init__(
@@ -161,8 +201,11 @@ class SlotExecutor(Generic[SlotType]):
         n_folds: int = 1,
         n_parts: int = 1,
         limits: TrialLimits = NO_LIMITS,
+        *,
+        takes_rest: bool = False,
     ) -> None:
         self.make_slot = make_slot
+        self.takes_rest = takes_rest
         self.limits = limits
         self.finished_seconds: defaultdict[int, float] = defaultdict(float)  # of parts that have ended
         self.n_folds = n_folds
@@ -294,14 +337,14 @@ class SlotExecutor(Generic[SlotType]):
                 slot = made
                 self.n_unstarted_slots -= 1
             candidate = min(waiting, key=_get_priority)
-            part = candidate.parts[candidate.n_started]
+            part = candidate.take_next(takes_rest=self.takes_rest)
             try:
                 future = slot.start(part.make_sendable())
             except BrokenExecutor:  # the worker died while idle, not because of this candidate
                 slot.kill()
                 self.n_unstarted_slots += 1
+                candidate.put_back(part)
             else:
-                candidate.n_started += 1
                 slot.clock.start(future, is_new_candidate=True)
                 self.busy[future] = (slot, part)
 

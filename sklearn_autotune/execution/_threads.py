@@ -47,11 +47,15 @@ class ThreadExecutor(SlotExecutor[_ThreadSlot]):
         The number of threads.
     n_parts : int
         The number of parts into which a candidate is split.
+    takes_rest : bool
+        As of `SlotExecutor`.
     """
 
-    def __init__(self, evaluation: Evaluation, n_slots: int, n_parts: int = 1) -> None:
+    def __init__(self, evaluation: Evaluation, n_slots: int, n_parts: int = 1, *, takes_rest: bool = False) -> None:
         config = get_config()
-        super().__init__(lambda: _ThreadSlot(evaluation, config), n_slots, evaluation.n_folds, n_parts)
+        super().__init__(
+            lambda: _ThreadSlot(evaluation, config), n_slots, evaluation.n_folds, n_parts, takes_rest=takes_rest
+        )
 
     @classmethod
     def accepts(cls, request: ExecutionRequest) -> bool:
@@ -75,4 +79,4 @@ class ThreadExecutor(SlotExecutor[_ThreadSlot]):
                 "trial_timeout and memory_limit need worker processes, because a thread cannot be ended. Use "
                 "joblib.parallel_config(backend='loky'), or n_jobs=1, which then uses one worker process."
             )
-        return cls(request.evaluation, request.n_slots, request.n_parts)
+        return cls(request.evaluation, request.n_slots, request.n_parts, takes_rest=request.takes_rest)

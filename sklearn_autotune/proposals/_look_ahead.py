@@ -1,35 +1,48 @@
 """How many candidates may be running before their results are known to the sampler."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["LookAhead", "read_look_ahead"]
 
 
+# The number of candidates that Optuna's TPE draws at random before it learns from their results.
+N_RANDOM = 10
+
+
 @dataclass(frozen=True, slots=True)
 class LookAhead:
-    """A number of candidates that grows with the number of candidates before.
+    """A number of candidates that may grow with the number of candidates before.
 
     Attributes
     ----------
     n_least : int
-        The number for the first candidates, and at least this many for all others.
     share : float
-        The share of the earlier candidates that may have an unknown result.
+        The share of the earlier candidates that may have an unknown result, between ``n_least`` and ``n_most``.
     n_most : int
-        The highest number.
+    n_first : int
+        So many first candidates are proposed together.
     """
 
     n_least: int
     share: float = 0.0
     n_most: int = 2**30
+    n_first: int = 1
 
     def __call__(self, candidate_index: int) -> int:
-        """Return how many candidates, this one included, may be without a result when this one is proposed."""
+        """Return how many candidates, this one included, may be without a result when this one is proposed.
+
+        Parameters
+        ----------
+        candidate_index : int
+            From 0.
+        """
+        if candidate_index < self.n_first:
+            return max(self.n_least, self.n_first)
         return max(self.n_least, min(self.n_most, int(self.share * candidate_index)))
 
     @property
     def typical(self) -> int:
-        """The number for a candidate of a search with about a hundred of them."""
+        """The number for a candidate in the middle of a search with a hundred of them."""
         return self(50)
 
     def widen(self, n_least: int) -> "LookAhead":
@@ -39,7 +52,16 @@ class LookAhead:
         ----------
         n_least : int
         """
-        return self if self == LookAhead(1) else LookAhead(max(self.n_least, n_least), self.share, self.n_most)
+        return self if self == LookAhead(1) else replace(self, n_least=max(self.n_least, n_least))
+
+    def split_first(self) -> "LookAhead":
+        """Return a look-ahead that does not propose the first candidates together, because their results matter."""
+        return replace(self, n_first=1)
+
+
+# A sampler that knows three quarters of the earlier results proposes candidates that are as good as those of one that
+# knows all but two: `benchmarks/look_ahead.py` measures it.
+DEFAULT = LookAhead(4, share=0.25, n_most=32, n_first=N_RANDOM)
 
 
 def read_look_ahead(look_ahead: int | str) -> LookAhead:
@@ -50,4 +72,4 @@ def read_look_ahead(look_ahead: int | str) -> LookAhead:
     look_ahead : int or "auto"
         A constant number, or the default.
     """
-    return LookAhead(2) if isinstance(look_ahead, str) else LookAhead(look_ahead)
+    return DEFAULT if isinstance(look_ahead, str) else LookAhead(look_ahead)

@@ -222,15 +222,18 @@ class FoldRacingTracker:
         As in `FoldRacingRule`.
     select_scores : callable, default=select_fold_scores
         Takes an outcome and the metric, and returns the fold scores by which candidates are compared.
+    decides_late : bool, default=True
+        Whether states may be made after their candidates were asked. False if a worker measures all folds of a
+        candidate together, because it needs the state from the beginning.
     """
 
     reports_values: ClassVar[bool] = False
-    decides_late: ClassVar[bool] = True
 
     racing: FoldRacing
     metric: str | None = None
     tolerance: Tolerance | None = None
     select_scores: Callable[[Outcome, str | None], list[float]] = select_fold_scores
+    decides_late: bool = True
     scores: list[list[float]] = field(default_factory=list, init=False)
     state: PrunerState | None = field(default=None, init=False)
 

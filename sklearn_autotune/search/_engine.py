@@ -9,6 +9,7 @@ from typing import TypeVar
 from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.execution import Executor, make_executor
+from sklearn_autotune.proposals._warm_start import PortfolioProposer
 from sklearn_autotune.search._replay import ReplayMismatchError
 from sklearn_autotune.search._routing import check_refit_names_score
 from sklearn_autotune.search._spec import SearchRun, SearchSpec, StudySpec
@@ -115,6 +116,8 @@ def _make_loop(
         if isinstance(scores, dict):
             check_refit_names_score(spec.results.refit, scores)
 
+    propose = spec.restore_proposer(recorder.attributes) or spec.make_proposer()
+    learns_at_once = isinstance(propose, PortfolioProposer) and not propose.is_given_up
     return TrialLoop(
         study=study,
         space=spec.space,
@@ -122,11 +125,11 @@ def _make_loop(
         budget=spec.make_budget(),
         stopping_rule=spec.make_stopping_rule(),
         pruning_tracker=spec.pruning_rule.start(study, spec.results.metric),
-        look_ahead=spec.look_ahead,
+        look_ahead=spec.look_ahead.split_first() if learns_at_once else spec.look_ahead,
         metric=spec.results.metric,
         seed=seed,
         enqueue=spec.first_candidates,
-        propose=spec.restore_proposer(recorder.attributes) or spec.make_proposer(),
+        propose=propose,
         callbacks=[*spec.callbacks, *spec.progress.own],
         check_outcome=check_outcome,
         contexts=spec.contexts,

@@ -99,9 +99,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         As in scikit-learn: one scorer, or several. ``refit`` names the one that decides. If it names none, the first
         one guides the search; of a set, the first by the alphabet. None is the estimator's ``score``. Higher is better.
     n_jobs : int, default=None
-        Number of worker processes. Each measures one candidate at a time; if there are more workers than
-        ``look_ahead``, some of a candidate's folds. None is 1, except in a ``joblib.parallel_config`` context; -1 is
-        all processors. The number never changes the result.
+        Number of worker processes. Each measures one candidate, or some of its folds, at a time. None is 1, except in a
+        ``joblib.parallel_config`` context; -1 is all processors. The number never changes the result.
     executor : distributed.Client or str, default=None
         A Dask client, or the address of a Dask scheduler. The cluster's workers measure the candidates, at most
         ``n_jobs`` workers at a time (None: all). None is this machine, or the client of
@@ -154,10 +153,10 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Stop after this many candidates in a row without a better mean score. None never stops.
     target_score : float, default=None
         Stop once a candidate's mean score is at least this. None never stops.
-    look_ahead : int, default=2
+    look_ahead : int or "auto", default="auto"
         How many candidates may be running before their results are known to the sampler. Unlike ``n_jobs`` it affects
-        the result. With a lower number the sampler and the pruner know more results. A higher one keeps more workers
-        busy, at most ``look_ahead`` times the number of folds. A grid that is measured in full keeps all workers busy.
+        the result: with a lower number the sampler knows more, a higher one keeps more workers busy. "auto" is 10 for
+        the first ten candidates, and then a quarter of the earlier ones, from 4 to 32. A whole grid needs no limit.
     enqueue : "auto", list of dict or None, default="auto"
         Candidates to measure first. "auto" is the estimator's own parameters and then, for known estimators, settings
         that are good on many tables, all moved into the space; none if you give a ``sampler``, or a grid that is

@@ -27,7 +27,7 @@ from optuna.samplers import (
 from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import create_random_study, is_enqueued, split_fixed_sampler
-from sklearn_autotune.samplers import RustTPESampler
+from sklearn_autotune.samplers import ForestSampler, RustTPESampler
 from sklearn_autotune.space._space import Space
 
 __all__ = ["covers_space", "make_random_study", "make_sampler"]
@@ -36,6 +36,7 @@ __all__ = ["covers_space", "make_random_study", "make_sampler"]
 UNLIMITED_SAMPLERS = (
     BruteForceSampler,
     CmaEsSampler,
+    ForestSampler,
     GPSampler,
     NSGAIIISampler,
     NSGAIISampler,

@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import integers
 from scipy.stats import loguniform, randint, uniform
+from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
 
-from benchmarks._measure import read_rows, write_rows
-from benchmarks.counting import Fit, best_after, noted
-from benchmarks.peers.searches import SEARCHES, halving_candidates, levels
+from benchmarks._measure import measure_missing, read_rows, write_rows
+from benchmarks.counting import Fit, best_after, costs_of, noted
+from benchmarks.fits import add_regrets, counted
+from benchmarks.peers.searches import SEARCHES, halving_rungs, levels
 from benchmarks.problems import Problem
 from benchmarks.selection import section, without_lone_seeds
 from benchmarks.tabulated import FOLDS, Surrogate, Tabulated, X, Y, measure, names, surrogate
@@ -36,6 +40,26 @@ def test_only_candidates_measured_on_all_folds_are_the_best():
 
     np.testing.assert_allclose(scores, [np.nan, np.nan, 0.4, 0.4, 0.4, 0.5])
     assert candidates == [None, None, ("b",), ("b",), ("b",), ("c",)]
+
+
+def test_a_fit_costs_its_share_of_the_training_rows():
+    fits = [Fit(("a",), 3), Fit(("a",), 9), Fit(("b",), 10)]
+
+    np.testing.assert_allclose(costs_of(fits, 9), [1 / 3, 1, 1])
+
+
+def test_a_fit_on_a_part_of_the_rows_does_not_measure_its_fold():
+    X, y = np.arange(60.0).reshape(-1, 1), np.arange(60.0)
+    folds = list(KFold(3).split(X))
+    train, test = folds[0]
+    problem = Problem("", lambda: (X, y), DummyRegressor, {"dummyregressor__strategy": ["mean"]}, "r2")
+    model = counted(make_pipeline(DummyRegressor()), problem, folds, X)
+
+    with noted() as fits:
+        clone(model).fit(X[train], y[train]).score(X[test], y[test])
+        clone(model).fit(X[train[:10]], y[train[:10]]).score(X[test], y[test])
+
+        assert [fit.fold for fit in fits] == [0, None]
 
 
 @pytest.mark.parametrize("pruner", [None, FoldRacing()])
@@ -72,20 +96,21 @@ def test_a_grid_is_as_large_as_its_budget_allows(n_candidates):
         assert math.prod((counts | {name: counts[name] + 1}).values()) > n_candidates
 
 
-@pytest.mark.parametrize("n_candidates", [3, 10, 24, 49, 99])
-def test_halving_measures_as_many_candidates_as_foreseen_and_no_more(n_candidates):
+@pytest.mark.parametrize("n_candidates", [2, 7, 24])
+def test_halving_costs_as_much_as_so_many_candidates_on_all_rows_and_no_more(n_candidates):
     problem = dummy_problem()
-    rows, y = np.arange(3000.0).reshape(-1, 1), np.random.RandomState(0).normal(size=3000)
+    rows, y = np.arange(900.0).reshape(-1, 1), np.random.RandomState(0).normal(size=900)
 
-    def measured(first):
+    def cost(first, n_rungs):
         search = SEARCHES["HalvingRandomSearchCV"](
-            problem.make(0), {"quantile": uniform(0, 1)}, first, 0, cv=3, min_resources="exhaust", refit=False
-        )
-        return sum(search.fit(rows, y).n_candidates_)
+            problem.make(0), {"quantile": uniform(0, 1)}, first, 0, cv=3, min_resources=900 // 3 ** (n_rungs - 1)
+        ).fit(rows, y)
+        assert search.n_resources_[-1] == 900
+        return np.dot(search.n_candidates_, search.n_resources_) / 900
 
-    first = halving_candidates(n_candidates)
+    first, n_rungs = halving_rungs(n_candidates)
 
-    assert measured(first) <= n_candidates < measured(first + 1)
+    assert cost(first, n_rungs) <= n_candidates < cost(first + 1, n_rungs)
 
 
 def test_rows_come_back_from_their_table_as_they_went(tmp_path):
@@ -117,3 +142,43 @@ def test_ours_without_optional_packages_stands_in_the_place_of_ours_and_never_be
     assert "| ours | 2.00 |" in light
     assert "| logistic | 1.00 |" in light
     assert "ours_light" not in usual + light
+
+
+def test_a_method_is_measured_anew_and_the_others_are_kept(tmp_path):
+    measured = []
+
+    def call(problem, seed, method):
+        measured.append(method)
+        return [{"problem": problem, "seed": seed, "method": method}]
+
+    def run(is_kept=None):
+        wanted = [("a", 0, "ours"), ("a", 0, "other")]
+        keys = ("problem", "seed", "method")
+        about = {"is_resumed": True, "is_quick": False, "keys": keys, "folder": tmp_path}
+        return measure_missing("table", call, wanted, is_kept=is_kept, **about)
+
+    run()
+    run()
+    run(is_kept=lambda row: row["method"] != "ours")
+
+    assert measured == ["ours", "other", "ours"]
+    assert len(read_rows("table", tmp_path)) == 2
+
+
+def test_regrets_wait_for_the_methods_that_they_are_relative_to():
+    usual = {"problem": "a", "seed": 0, "candidates": 25, "held_out": 1.0}
+    rows = [
+        usual | {"method": "hyperopt", "cv_score": 0.7, "typical": 0.1},
+        usual | {"method": "RandomizedSearchCV", "cv_score": 0.8, "typical": 0.4},
+    ]
+
+    add_regrets(rows)
+    assert [row["regret"] for row in rows] == ["", ""]
+
+    rows.append(rows[0] | {"method": "OptunaSearchCV", "cv_score": 0.9, "held_out": 0.5})
+    add_regrets(rows)
+
+    assert [row["method"] for row in rows] == ["OptunaSearchCV", "RandomizedSearchCV", "hyperopt"]
+    np.testing.assert_allclose([row["regret"] for row in rows], [0, 0.2, 0.4])
+    np.testing.assert_allclose([row["held_out_gain"] for row in rows], [0, 1, 1])
+    assert [row["rank"] for row in rows] == [1, 2, 3]

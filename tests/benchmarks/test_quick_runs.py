@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import PAGES
+from benchmarks.__main__ import PAGES, RESUMABLE
 from tests.benchmarks.forking import Forker
 
 ROOT = Path(__file__).parents[2]
@@ -45,3 +45,18 @@ def test_benchmarks_are_run_by_their_names():
     assert done.returncode == 0, done.stderr[-3000:]
     assert "|" in done.stdout
     assert "-- tabulated: " in done.stderr
+
+
+def test_resuming_a_smoke_test_is_refused():
+    command = [sys.executable, "-m", "benchmarks", "racing", "--quick", "--resume"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+    assert done.returncode == 2
+    assert "nothing to resume" in done.stderr
+
+
+@pytest.mark.parametrize("name", RESUMABLE)
+def test_benchmarks_that_can_be_resumed_say_so(name, forker, tmp_path):
+    done = forker.run_module(f"benchmarks.{name}", "--help", folder=tmp_path)
+
+    assert "--resume" in done.stdout

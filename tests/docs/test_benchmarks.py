@@ -48,3 +48,27 @@ def test_the_figures_of_the_readme_are_those_of_the_page_on_benchmarks():
     for part in quoting:
         text = re.sub(r"\]\([^)]*\)|`[^`]*`", "", part)
         assert [number for number in numbers_of(text) if not is_among(number, here)] == [], part
+
+
+def ratios_to_a_score():
+    """Return both ratios of OptunaSearchCV over all problems: to the whole random search, and to its first moment."""
+    page = (ROOT / "benchmarks" / "results" / "anytime.md").read_text(encoding="utf-8")
+    tables = [
+        part.splitlines() for part in page.split("\n\n") if part.startswith("| times as fast as RandomizedSearchCV")
+    ]
+    found = []
+    for header, _, *rows in tables:
+        column = header.split("|").index(" OptunaSearchCV ")
+        over_all = next(row for row in rows if row.startswith("| **all"))
+        found.append(numbers_of(over_all.split("|")[column])[0])
+    return found
+
+
+@pytest.mark.parametrize("path", [README, PAGE], ids=["README", "page"])
+def test_both_ratios_of_time_to_a_score_are_given(path):
+    text = path.read_text(encoding="utf-8")
+    about = next(part for part in text.split("\n\n") if "first had" in part and "random search" in part)
+    given = [number for number in numbers_of(about.replace("1/", "")) if "." in number]
+
+    assert len(ratios_to_a_score()) == 2
+    assert [ratio for ratio in ratios_to_a_score() if not any(is_among(number, [ratio]) for number in given)] == []

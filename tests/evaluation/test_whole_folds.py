@@ -1,17 +1,20 @@
 """Whole folds: a candidate is fitted on the training rows of each fold and scored on its test rows."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import StratifiedKFold, cross_validate
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_autotune.evaluation import NoPruningState, PlainFit, WorkItem, measure
+from sklearn_autotune.evaluation import Fold, NoPruningState, PlainFit, WorkItem, measure
 from tests.rung_folds import X, whole_folds, y
 from tests.toys import FailingClassifier, PickyClassifier, WeightedClassifier, read_log
 
@@ -60,6 +63,33 @@ def test_the_estimator_and_the_parameters_stay_unfitted():
 
     assert not hasattr(scaler, "mean_")
     assert not hasattr(pipeline[-1], "classes_")
+
+
+def test_the_rest_of_a_candidate_is_measured_as_if_it_had_not_been_interrupted():
+    evaluation = whole_folds(SVC())
+    whole = list(evaluation.measure_steps(work(C=2.0)))
+    rest = list(evaluation.measure_steps(replace(work((1, 2), C=2.0), measured=whole[0])))
+
+    assert [progress.step for progress in rest] == [1, 2]
+    assert [progress.is_last for progress in rest] == [False, True]
+    assert [fold.test for fold in rest[-1].folds] == [fold.test for fold in whole[-1].folds]
+
+
+def test_subsamples_are_measured_before_the_folds_and_may_fail():
+    evaluation = whole_folds(KNeighborsClassifier(20), error_score="raise")
+    fold = evaluation.task.folds[0]
+    subsamples = (Fold(-2, fold.train[:9], fold.test), Fold(-1, fold.train[::3], fold.test))
+    evaluation = replace(evaluation, task=replace(evaluation.task, subsamples=subsamples))
+    whole = measure(evaluation, work())
+
+    outcome = measure(evaluation, replace(work(), subsample_numbers=(-2, -1)))
+
+    failed, measured = outcome.subsamples
+    assert "n_neighbors" in failed.score.error
+    assert measured.score.error is None
+    assert [score.n_rows for score in outcome.subsamples] == [9, len(fold.train[::3])]
+    assert [score.test for score in outcome.folds] == [score.test for score in whole.folds]
+    assert outcome.status == "complete"
 
 
 def test_the_folds_that_are_asked_for_are_measured():

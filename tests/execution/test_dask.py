@@ -86,7 +86,7 @@ def test_killed_candidates_that_wait_are_not_measured(client, make_executor):
     while len(arrived) < 2:
         arrived |= dict(executor.wait())
     assert sorted(arrived) == [0, 2]
-    assert not executor.queue
+    assert not executor.has_waiting
 
 
 def test_a_client_an_address_or_joblibs_backend_name_the_cluster(client):

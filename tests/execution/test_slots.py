@@ -254,6 +254,45 @@ def test_folds_are_doubtful_as_long_as_the_state_is_not_known():
     assert begun == [(0, 0), (0, 1), (1, 0), (2, 0), (1, 1), (2, 1)]
 
 
+# -- the rest of a candidate in one slot -----------------------------------------------------------------------------
+
+
+def test_one_of_few_slots_measures_all_that_is_left_of_a_candidate_whose_state_is_known():
+    place = Place(1, n_folds=3, takes_rest=True)
+    place.submit(0, pruner_state=None)
+    assert place.slots[0].work.fold_numbers == (0,)
+    place.slots[0].future.set_result(complete(0.1))
+    place.executor.decide(0, UpTo(9))
+    assert place.wait() == []
+
+    rest = place.slots[0].work
+    assert (rest.fold_numbers, rest.measured.folds, rest.pruner_state) == ((1, 2), complete(0.1).folds, UpTo(9))
+    place.slots[0].future.set_result(complete(0.1, 0.2, 0.3))
+
+    assert place.wait() == [(0, complete(0.1, 0.2, 0.3))]
+    assert not place.executor.has_waiting
+
+
+def test_a_candidate_whose_state_is_known_is_measured_as_a_whole_by_one_of_few_slots():
+    place = Place(2, n_folds=3, takes_rest=True)
+    place.submit(0, 1, pruner_state=UpTo(9))
+
+    assert [(slot.work.number, slot.work.fold_numbers) for slot in place.slots] == [(0, (0, 1, 2)), (1, (0, 1, 2))]
+
+
+def test_a_rest_that_a_dead_worker_did_not_take_is_given_to_another():
+    place = Place(1, n_folds=3, takes_rest=True)
+    place.submit(0)
+    place.slots[0].future.set_result(complete(0.5, 0.5, 0.5))
+    place.wait()
+    place.slots[0].is_dead = True
+
+    place.submit(1, pruner_state=UpTo(9))
+
+    assert len(place.slots) == 2
+    assert (place.slots[1].work.number, place.slots[1].work.fold_numbers) == (1, (0, 1, 2))
+
+
 def test_an_outcome_that_was_decided_is_not_returned_after_its_candidate_was_killed():
     place = Place(1, n_folds=1)
     place.submit(0, pruner_state=UpTo(9))

@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune._compat.sklearn import HAS_CALLBACKS, CallbackContexts, open_callback_root
 from sklearn_autotune.evaluation import FoldScore, Outcome
+from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.search._budget import Budget
 from sklearn_autotune.search._trial_loop import TrialLoop
 from sklearn_autotune.space._space import read_space
@@ -57,7 +58,7 @@ def test_scikit_learn_the_work_of_a_late_candidate_is_no_larger_than_that_of_an_
         space=space,
         executor=InstantExecutor(outcome, weigh),
         budget=Budget(n_trials),
-        look_ahead=4,
+        look_ahead=LookAhead(4),
         contexts=contexts,
     )
     loop.run()

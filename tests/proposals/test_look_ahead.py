@@ -11,6 +11,16 @@ def test_a_number_is_the_same_for_all_candidates():
     assert [look_ahead(index) for index in (0, 1, 10, 1000)] == [3, 3, 3, 3]
 
 
+def test_by_default_the_first_ten_are_proposed_together_and_then_a_quarter_may_be_unknown():
+    look_ahead = read_look_ahead("auto")
+
+    assert [look_ahead(index) for index in (0, 9, 10, 12, 40, 100, 128, 1000)] == [10, 10, 4, 4, 10, 25, 32, 32]
+
+
+def test_the_first_candidates_are_not_proposed_together_if_their_results_matter():
+    assert [read_look_ahead("auto").split_first()(index) for index in (0, 9, 10, 40)] == [4, 4, 4, 10]
+
+
 def test_a_share_lets_the_number_grow_up_to_a_limit():
     look_ahead = LookAhead(2, share=0.25, n_most=10)
 

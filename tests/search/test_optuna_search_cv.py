@@ -51,6 +51,7 @@ ARGUMENTS = {
     "patience": 0,
     "target_score": "high",
     "look_ahead": 0,
+    "warm_start_from": object(),
     "enqueue": [{"unknown": 1}],
     "callbacks": [print],
     "storage": "/no/such/place",

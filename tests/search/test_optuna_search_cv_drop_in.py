@@ -238,4 +238,4 @@ def test_a_search_that_may_stop_does_not_run_ahead():
     with joblib.parallel_config(backend="threading"):
         search.fit(X, y)
 
-    assert len(search.trials_["number"]) <= 3
+    assert len(search.trials_["number"]) <= 11  # ten are proposed together

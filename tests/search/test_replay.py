@@ -17,7 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from scipy.stats import uniform
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV
-from sklearn_autotune.samplers import RustTPESampler
+from sklearn_autotune.samplers import ForestSampler, RustTPESampler
 from tests.faults.nightly import IS_NIGHT, scale_examples
 from tests.toys import CountingClassifier, Interrupt, statuses, table
 
@@ -96,6 +96,7 @@ SAMPLERS = {
     "random": partial(samplers.RandomSampler, seed=5),
     "independent TPE": partial(samplers.TPESampler, seed=5, multivariate=False, n_startup_trials=4),
     "TPE": partial(samplers.TPESampler, seed=5, n_startup_trials=4, constant_liar=False),
+    "forest": partial(ForestSampler, seed=5, n_startup_trials=4),
     "rust": partial(RustTPESampler, seed=5, n_startup_trials=4),
     "genetic": partial(samplers.NSGAIISampler, population_size=4, seed=5),
     "genetic III": partial(samplers.NSGAIIISampler, population_size=4, seed=5),

@@ -7,7 +7,7 @@ from optuna.samplers import GridSampler, PartialFixedSampler, RandomSampler, TPE
 from sklearn.datasets import make_classification
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.samplers import RustTPESampler
+from sklearn_autotune.samplers import ForestSampler, RustTPESampler
 from sklearn_autotune.space._space import read_space
 from sklearn_autotune.storage._samplers import covers_space, make_random_study, make_sampler
 from tests.toy_samplers import SensitiveSampler
@@ -109,6 +109,7 @@ def test_a_whole_finite_space_is_measured_where_the_sampler_may_propose_all_of_i
 
 def test_it_is_known_of_optunas_samplers_and_ours_that_they_cover_the_space():
     assert covers_space(TPESampler(seed=0))
+    assert covers_space(ForestSampler(seed=0))
     assert covers_space(RustTPESampler(seed=0))
     assert not covers_space(listing())
     assert not covers_space(OddSampler())

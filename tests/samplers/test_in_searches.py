@@ -1,4 +1,4 @@
-"""RustTPESampler in a search."""
+"""The samplers of this package in a search."""
 
 import pickle
 import sys
@@ -10,28 +10,21 @@ from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.samplers import RustTPESampler
-
-
-@pytest.fixture(autouse=True)
-def _quiet_optuna():
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    yield
-    optuna.logging.set_verbosity(verbosity)
+from sklearn_autotune.samplers import ForestSampler, RustTPESampler
 
 
 def new_study(sampler=None, direction="maximize", **kwargs):
     return optuna.create_study(direction=direction, sampler=sampler or RustTPESampler(seed=0), **kwargs)
 
 
-def test_a_search_takes_it_as_sampler_and_leaves_it_as_it_was():
+@pytest.mark.parametrize("make", [ForestSampler, RustTPESampler])
+def test_a_search_takes_it_as_sampler_and_leaves_it_as_it_was(make):
     X, y = load_iris(return_X_y=True)
     space = [
         {"kernel": ["rbf"], "C": FloatDistribution(1e-2, 1e2, log=True), "gamma": FloatDistribution(1e-3, 1, log=True)},
         {"kernel": ["linear"], "C": FloatDistribution(1e-2, 1e2, log=True), "gamma": ["scale"]},
     ]
-    sampler = RustTPESampler(seed=0)
+    sampler = make(seed=0)
     searches = [OptunaSearchCV(SVC(), space, n_trials=20, cv=3, sampler=sampler, random_state=0) for _ in range(2)]
     candidates = [search.fit(X[::3], y[::3]).cv_results_["params"] for search in searches]
 

@@ -1,4 +1,4 @@
-"""Samplers in addition to Optuna's own: TPE, Optuna's default algorithm, computed in Rust."""
+"""TPE, Optuna's default algorithm, computed in Rust."""
 
 import math
 import sys
@@ -6,7 +6,6 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import blake2b
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.optuna import get_trial_id
+from sklearn_autotune.samplers._seeds import derive_seed
 
 __all__ = ["RustTPESampler"]
 
@@ -239,8 +239,7 @@ class _RustStudy:
 
     def make_seed(self, trial: FrozenTrial, name: str) -> int:
         """Return a seed of 64 bits for one parameter of one trial, the same in every process."""
-        text = f"{self.entropy} {trial.number} {name}"
-        return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+        return derive_seed(self.entropy, trial.number, name)
 
 
 def count_best_trials(n_measured: int) -> int:

@@ -1,0 +1,256 @@
+import copy
+import math
+import pickle
+import random
+import subprocess
+import sys
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.testing.pytest_samplers import BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase
+from optuna.trial import TrialState
+
+from sklearn_autotune.samplers import ForestSampler
+from sklearn_autotune.samplers import _forest as forest
+from tests.samplers.toy_studies import bowl, mixed_space, search
+
+UNIT = FloatDistribution(0, 1)
+
+
+# -- Optuna's own contract for samplers ----------------------------------------------------------------------------
+
+
+class TestOptunasContract(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture
+    def sampler(self):
+        return lambda: ForestSampler(seed=0, n_startup_trials=0)
+
+
+class TestOptunasContractWithRandomStart(BasicSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture
+    def sampler(self):
+        return lambda: ForestSampler(seed=0, n_startup_trials=5)
+
+
+def new_study(sampler=None, direction="maximize", **kwargs):
+    return optuna.create_study(direction=direction, sampler=sampler or ForestSampler(seed=0), **kwargs)
+
+
+# -- deterministic -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("look_ahead", [1, 8])
+def test_the_same_seed_gives_the_same_proposals_and_global_generators_are_neither_read_nor_changed(look_ahead):
+    first = search(new_study(ForestSampler(seed=3)), mixed_space, 30, look_ahead)
+    np.random.seed(99)
+    random.seed(99)
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    second = search(new_study(ForestSampler(seed=3)), mixed_space, 30, look_ahead)
+    other = search(new_study(ForestSampler(seed=4)), mixed_space, 30, look_ahead)
+
+    assert first == second
+    assert first != other
+    assert before == (random.getstate(), np.random.get_state()[1].tolist())
+
+
+def test_without_a_seed_every_search_differs():
+    searches = [search(new_study(ForestSampler()), bowl, 3) for _ in range(2)]
+
+    assert searches[0] != searches[1]
+
+
+PROCESS = """
+import optuna
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+from tests.samplers.test_forest import ForestSampler, new_study
+from tests.samplers.toy_studies import mixed_space, search
+print(search(new_study(ForestSampler(seed=3)), mixed_space, 30, 8))
+"""
+
+
+def test_the_same_seed_gives_the_same_proposals_in_another_process(pytestconfig):
+    printed = subprocess.run(
+        [sys.executable, "-c", PROCESS],
+        env={"PYTHONHASHSEED": "5", "PATH": ""},
+        cwd=pytestconfig.rootpath,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert printed.strip() == str(search(new_study(ForestSampler(seed=3)), mixed_space, 30, 8))
+
+
+def test_maximizing_and_minimizing_the_opposite_is_the_same():
+    up = search(new_study(), bowl, 25, 4)
+    down = search(new_study(direction="minimize"), lambda trial: -bowl(trial), 25, 4)
+
+    assert up == down
+
+
+def test_the_order_in_which_parameters_are_suggested_does_not_matter():
+    def objective(names):
+        return lambda trial: -sum(sorted(abs(trial.suggest_float(name, 0, 1) - 0.3) for name in names))
+
+    assert search(new_study(), objective("abcd"), 20) == search(new_study(), objective("dcba"), 20)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda sampler: pickle.loads(pickle.dumps(sampler))])
+@pytest.mark.parametrize("seed", [0, None])
+def test_a_copied_sampler_goes_on_as_the_original_would_have(duplicate, seed):
+    studies = [new_study(ForestSampler(seed=seed))]
+    search(studies[0], mixed_space, 14)
+    studies.append(new_study(duplicate(studies[0].sampler)))
+    studies[1].add_trials(studies[0].trials)
+
+    assert search(studies[0], mixed_space, 6) == search(studies[1], mixed_space, 6)
+
+
+def test_a_stored_study_is_resumed_where_it_stopped(tmp_path):
+    whole = search(new_study(ForestSampler(seed=7)), mixed_space, 20)
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "study.log")))
+    search(new_study(ForestSampler(seed=7), storage=storage, study_name="s"), mixed_space, 13)
+    resumed = optuna.load_study(study_name="s", storage=storage, sampler=ForestSampler(seed=7))
+
+    assert search(resumed, mixed_space, 7) == whole
+
+
+# -- what it proposes ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("look_ahead", [1, 8])
+def test_it_finds_better_candidates_than_random_search(look_ahead):
+    def best(sampler):
+        study = new_study(sampler)
+        search(study, bowl, 40, look_ahead)
+        return study.best_value
+
+    seeds = range(4)
+    ours = np.mean([best(ForestSampler(seed=seed)) for seed in seeds])
+    at_random = np.mean([best(optuna.samplers.RandomSampler(seed=seed)) for seed in seeds])
+
+    assert ours > at_random / 2  # both are negative
+
+
+def test_the_first_trials_are_spread_over_each_range():
+    study = new_study(ForestSampler(seed=0, n_startup_trials=20))
+
+    proposed = search(
+        study, lambda trial: (trial.suggest_float("x", 1, 100, log=True), trial.suggest_int("k", 1, 5))[0], 20
+    )
+    positions = [math.log(params["x"]) / math.log(100) for params in proposed]
+
+    assert sorted(int(position * 20) for position in positions) == list(range(20))
+    assert sorted(params["k"] for params in proposed) == sorted([1, 2, 3, 4, 5] * 4)
+
+
+def test_parameters_are_not_spread_in_the_same_order():
+    proposed = search(new_study(), lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_float("y", 0, 1), 10)
+    ranks = [np.argsort([params[name] for params in proposed]).tolist() for name in "xy"]
+
+    assert ranks[0] != ranks[1]
+
+
+def test_a_measured_candidate_is_not_proposed_again_while_others_are_left():
+    def objective(trial):
+        a = trial.suggest_int("a", 0, 4)
+        return trial.suggest_categorical("b", "xyz") == "y" and float(a)
+
+    proposed = search(new_study(ForestSampler(seed=0, n_startup_trials=1)), objective, 15, look_ahead=4)
+    after_random = {(params["a"], params["b"]) for params in proposed}
+
+    assert len(after_random) >= 13  # one proposal in ten is random, and may be a repeat
+
+
+def test_conditional_parameters_are_proposed_together_with_their_condition():
+    def objective(trial):
+        if trial.suggest_categorical("kind", ["linear", "curved"]) == "linear":
+            return -1.0
+        degree = trial.suggest_int("degree", 1, 2)
+        offset = trial.suggest_float("offset", 0, 1) if degree == 2 else 0.0
+        return -abs(offset - 0.7)
+
+    study = new_study()
+    search(study, objective, 40)
+    late = [trial.params for trial in study.trials[20:]]
+
+    assert sum(params.get("degree") == 2 for params in late) > 12
+    assert study.best_value > -0.02
+
+
+def test_trials_added_by_hand_are_learned_from():
+    grid = [index / 20 for index in range(21)]
+    added = [optuna.create_trial(params={"x": x}, distributions={"x": UNIT}, value=-abs(x - 0.8)) for x in grid]
+    study = new_study()
+    study.add_trials(added)
+
+    assert np.median([study.ask().suggest_float("x", 0, 1) for _ in range(5)]) > 0.6
+
+
+@pytest.mark.parametrize("look_ahead", [1, 8])
+def test_it_steers_away_from_failures(look_ahead):
+    def fails_in_the_upper_half(trial):
+        x = trial.suggest_float("x", 0, 1)
+        return TrialState.PRUNED if x > 0.5 else -abs(x - 0.25)
+
+    proposed = search(new_study(), fails_in_the_upper_half, 60, look_ahead)
+
+    assert sum(params["x"] > 0.5 for params in proposed) <= 15
+
+
+def test_it_steers_away_from_trials_that_violate_a_constraint():
+    study = new_study()
+    for _ in range(40):
+        trial = study.ask()
+        x = trial.suggest_float("x", 0, 1)
+        trial.set_constraint("at most a half", x - 0.5)
+        study.tell(trial, x)
+    late = [trial.params["x"] for trial in study.trials[20:]]
+
+    assert np.mean([x <= 0.5 for x in late]) > 0.6
+    assert max(x for x in late if x <= 0.5) > 0.48
+
+
+def test_it_keeps_away_from_running_trials():
+    def spread_of_eight(is_running):
+        study = new_study()
+        search(study, lambda trial: -((trial.suggest_float("x", 0, 1) - 0.3) ** 2), 30)
+        xs = []
+        for _ in range(8):
+            trial = study.ask()
+            xs.append(trial.suggest_float("x", 0, 1))
+            if not is_running:  # a failed trial has no influence
+                study.tell(trial, state=TrialState.FAIL)
+        return len({round(x, 6) for x in xs})
+
+    assert spread_of_eight(is_running=True) == 8
+
+
+def test_a_forest_is_fitted_on_a_limited_number_of_trials(monkeypatch):
+    monkeypatch.setattr(forest, "MAX_TRIALS", 6)
+    costs = np.array([3.0, 0.0, 2.0, 1.0, 5.0, 9.0, 8.0, 7.0, 6.0])
+
+    assert forest.select_trials(costs).tolist() == [
+        1,
+        2,
+        3,
+        6,
+        7,
+        8,
+    ]  # the three best of the first six, then the newest
+    assert forest.select_trials(costs[:6]).tolist() == list(range(6))
+
+
+def test_ranges_may_change_from_trial_to_trial():
+    def objective(trial):
+        low = trial.number % 3
+        return -trial.suggest_float("x", low, low + 5) - trial.suggest_int("k", low, 9)
+
+    study = new_study(ForestSampler(seed=0, n_startup_trials=3))
+    search(study, objective, 15, look_ahead=2)
+
+    assert len(study.trials) == 15
