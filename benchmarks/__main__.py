@@ -37,7 +37,7 @@ PAGES = {
 }
 
 # Those that write their CSV file as they go; the others start anew.
-RESUMABLE = ("anytime", "fits", "defaults", "racing")
+RESUMABLE = ("anytime", "fits", "samplers", "defaults", "racing")
 
 
 def main():

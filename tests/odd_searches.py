@@ -91,6 +91,7 @@ def search_rungs():
         resource="iterations",
         cv=2,
         random_state=0,
+        look_ahead=2,  # so that some candidates are stopped
     ).fit(X, Y)
 
 

@@ -210,7 +210,10 @@ def _make_from_trials(trials: Mapping[str, Any], results: Mapping[str, Any], met
     folds = _collect_fold_scores(trials, metric)[selected]
     n_folds = np.asarray(trials["n_folds"])[selected]
     fit = np.full(len(selected), np.nan)
-    fit[measured] = (np.asarray(results["mean_fit_time"])[row[measured]]) * n_folds[measured]
+    # A candidate that was stopped before its first fold has no mean.
+    fit[measured] = np.where(
+        n_folds[measured] > 0, np.asarray(results["mean_fit_time"])[row[measured]] * n_folds[measured], 0.0
+    )
     means = np.asarray(trials[f"mean_test_{metric}"], dtype=float)[selected]
     return TrialTable(
         metric=metric,

@@ -114,7 +114,7 @@ def hide_source_secrets(warm_start_from: object) -> object:
 
 def _read_results(search: Any) -> EarlierSearch:
     """Read ``cv_results_``, which scikit-learn's searches have too."""
-    results: Mapping[str, Any] = search.cv_results_
+    results: Mapping[str, Any] = dict(search.cv_results_)  # a plain copy does not warn of stopped candidates
     refit = getattr(search, "refit", None)
     means = [name for name in results if name.startswith("mean_test_")]
     wanted = f"mean_test_{refit}"

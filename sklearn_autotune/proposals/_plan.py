@@ -36,7 +36,7 @@ class ProposalPlan:
     portfolio : sequence of mapping
         Of earlier searches, as long as they are good enough.
     known : sequence of mapping
-        Settings that are good on many tables: in place of a portfolio, or of the rest of one that is not good enough.
+        Settings that are good on many tables: in turn with a portfolio, or alone.
     metric : str or None
         Which of several scores decides.
     space : Space
@@ -81,7 +81,7 @@ def plan_proposals(
     """Choose the candidates that are measured before the sampler is asked.
 
     With ``enqueue="auto"`` there are no known settings if the user chooses the candidates, by a sampler or by a grid
-    that is measured in full. With ``warm_start_from`` the known settings are only the fallback.
+    that is measured in full. With ``warm_start_from`` the known settings are only the known.
 
     Parameters
     ----------

@@ -112,46 +112,53 @@ def _require_own_choices(values: EarlierValues, candidate: Candidate, own: Mappi
 
 
 class PortfolioProposer:
-    """Proposes the candidates of a portfolio, one after another, as long as they are worth it.
+    """Proposes the candidates of a portfolio in turn with known settings, as long as the portfolio is worth it.
 
-    The first three get a chance. If none of them is better than the candidates before the portfolio, such as the
-    estimator's own parameters, the earlier searches do not suit this one: the others are not measured, and the fallback
-    is proposed in their place.
+    Its first three candidates get a chance. If none of them is better than the candidates before the first one, such as
+    the estimator's own parameters, the earlier searches do not suit this one, and only known settings go on.
 
     Parameters
     ----------
     portfolio : sequence of mapping
-    fallback : sequence of mapping
-        Such as known good settings: proposed if the portfolio is empty, or does not suit the search.
+    known : sequence of mapping
+        Settings that are good on many tables.
     metric : str or None
         Which of several scores decides.
     """
 
     def __init__(
-        self, portfolio: Sequence[Candidate], fallback: Sequence[Candidate] = (), metric: str | None = None
+        self, portfolio: Sequence[Candidate], known: Sequence[Candidate] = (), metric: str | None = None
     ) -> None:
-        self.waiting = list(portfolio or fallback)
-        self.fallback = list(fallback)
+        self.portfolio = list(portfolio)
+        self.known = list(known)
         self.metric = metric
-        self.indices: set[int] = set()  # of the candidates that the portfolio has proposed
-        self.is_given_up = not portfolio
+        self.indices: list[int] = []  # of the candidates that the portfolio has proposed
+        self.n_known = 0  # how many known settings have been proposed
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the portfolio proposes nothing more: it is empty, used up, or does not suit the search."""
+        return not self.portfolio
 
     def __call__(self, records: Sequence[TrialRecord], index: int) -> Candidate | None:
-        """Return the next candidate of the portfolio; None if there is none."""
-        if self.waiting and not self.is_given_up and self._is_misled(records):
-            self.is_given_up = True
-            self.waiting = self.fallback
-        if not self.waiting:
-            return None
-        if not self.is_given_up:
-            self.indices.add(index)
-        return self.waiting.pop(0)
+        """Return the next candidate; None if there is none."""
+        if self.portfolio and self._is_misled(records):
+            self.portfolio.clear()
+        if self.portfolio and (len(self.indices) <= self.n_known or not self.known):
+            self.indices.append(index)
+            return self.portfolio.pop(0)
+        if self.known:
+            self.n_known += 1
+            return self.known.pop(0)
+        return None
 
     def _is_misled(self, records: Sequence[TrialRecord]) -> bool:
         """Whether the first candidates of the portfolio have all been worse than those before them."""
+        if len(self.indices) < N_CHANCES:
+            return False
         scores = [self._get_score(record) for record in records if record.is_measured]
-        proposed = [score for index, score in enumerate(scores) if index in self.indices]
-        before = [score for index, score in enumerate(scores) if index not in self.indices]
+        before = scores[: self.indices[0]]
+        proposed = [scores[index] for index in self.indices if index < len(scores)]
         return bool(before) and len(proposed) >= N_CHANCES and max(proposed) < max(before)
 
     def _get_score(self, record: TrialRecord) -> float:

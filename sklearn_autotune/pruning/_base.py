@@ -155,15 +155,22 @@ def replay_folds(outcome: Outcome, state: PrunerState) -> Outcome | None:
     """Do what `PruningTracker.replay` describes, for a candidate that was measured fold by fold.
 
     The outcome of a candidate that was measured on all folds at once is returned unchanged, because its folds hold only
-    the scores of the last step.
+    the scores of the last step. A candidate that was measured without a subsample is treated as if it had passed it, so
+    that nothing that is stored is measured again.
     """
     if outcome.curve:
         return outcome
-    folds = outcome.folds
-    n_kept = _count_steps(outcome, state, [Progress(n - 1, n + 1, folds[:n]) for n in range(1, len(folds) + 1)])
-    if n_kept is None or n_kept == len(folds):
+    folds, subsamples = outcome.folds, outcome.subsamples
+    counts = [(0, n) for n in range(1, len(subsamples) + 1)] + [(n, len(subsamples)) for n in range(1, len(folds) + 1)]
+    steps = [
+        Progress(step, step + 2, folds[:n_folds], subsamples=subsamples[:n_subsamples])
+        for step, (n_folds, n_subsamples) in enumerate(counts)
+    ]
+    n_kept = _count_steps(outcome, state, steps)
+    if n_kept is None or n_kept == len(steps):
         return None if n_kept is None else outcome
-    return Outcome(Status.PRUNED, folds[:n_kept])
+    last = steps[n_kept - 1]
+    return Outcome(Status.PRUNED, last.folds, subsamples=last.subsamples)
 
 
 def replay_rungs(outcome: Outcome, state: PrunerState) -> Outcome | None:

@@ -18,12 +18,15 @@ more from fold to fold. But a converged sampler proposes near copies of the best
 each other. Their noise is too small for a candidate from another region. So the estimate includes the noise of the
 median candidate, and it has a lower limit that is computed from the first complete candidates.
 
+Before its first fold, a candidate is measured on a subsample of that fold's training rows, if there are enough rows,
+and may be stopped there (`pruning._subsample_racing`).
+
 This module does not import Optuna when it is imported, because pruner states are sent to worker processes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
+from math import inf, nan, sqrt
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, ClassVar
 
@@ -35,18 +38,24 @@ from sklearn_autotune.evaluation import (
     Outcome,
     Progress,
     PrunerState,
+    SubsampleScore,
     average_folds,
     select_score,
 )
+from sklearn_autotune.evaluation._base import explain_failure
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.pruning._base import PruningRequest, Tolerance, replay_folds
+from sklearn_autotune.pruning._subsample_racing import SubsampleRecord, compute_min_subsample_score
 
 if TYPE_CHECKING:
     import optuna
 
 __all__ = ["FoldRacing", "FoldRacingRule", "FoldRacingState", "FoldRacingTracker", "select_fold_scores"]
 
-# The share of the error rate for the test after the first fold. The later tests have equal shares of the rest.
+# The share of the error rate for the test after the subsample, if there is one.
+SUBSAMPLE_LOOK = 0.2
+
+# The share of the other error rate for the test after the first fold. The later tests have equal shares of the rest.
 FIRST_LOOK = 0.35
 
 # The share of complete candidates that counts as good, and the number of good ones needed to estimate the noise.
@@ -66,7 +75,7 @@ NO_NOISE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class FoldRacing:
-    """Stop a candidate as soon as its first folds show that it cannot win.
+    """Stop a candidate as soon as a fit on few rows, or its first folds, show that it cannot win.
 
     Parameters
     ----------
@@ -77,6 +86,12 @@ class FoldRacing:
         The number of candidates that have to be complete before any candidate is stopped. They show how noisy the fold
         scores are. If complete candidates differ by the same amount on all folds, there is no noise to estimate. Then
         ``1 / error_rate - 1`` of them have to be complete, which is 19 for 0.05.
+    subsample : float or None, default=0.1
+        The share of the first fold's training rows on which a candidate is measured before its first fold. If it scores
+        too low there, it is stopped without any fold. The subsample has at least 60 rows, and 5 of each class; if that
+        is more than a third of the training rows, there is none. A search stops using the subsample if it saves less
+        than it costs. None measures candidates on whole folds only. `AutoModelSelector`, `TunedXGBClassifier` and
+        `TunedXGBRegressor` use whole folds only.
 
     Notes
     -----
@@ -99,6 +114,7 @@ class FoldRacing:
 
     error_rate: float = 0.05
     n_startup_trials: int = 3
+    subsample: float | None = 0.1
 
     def check(self) -> None:
         """Raise ValueError if a parameter is invalid."""
@@ -108,14 +124,29 @@ class FoldRacing:
             raise ValueError(
                 f"FoldRacing's n_startup_trials must be an int of at least 1, got {self.n_startup_trials!r}."
             )
+        is_share = isinstance(self.subsample, Real) and 0 < self.subsample < 1
+        if self.subsample is not None and not is_share:
+            raise ValueError(
+                f"FoldRacing's subsample must be a number between 0 and 1, or None, got {self.subsample!r}."
+            )
 
-    def make_state(self, scores: np.ndarray, *, metric: str | None = None, tolerance: float = 0.0) -> PrunerState:
+    def make_state(
+        self,
+        scores: np.ndarray,
+        *,
+        subsample_scores: np.ndarray | None = None,
+        metric: str | None = None,
+        tolerance: float = 0.0,
+    ) -> PrunerState:
         """Make the pruner state for the next candidate.
 
         Parameters
         ----------
         scores : ndarray of shape (n_complete, n_folds)
             Fold scores of the complete candidates, in the order in which they were told; higher is better.
+        subsample_scores : ndarray of shape (n_complete,) or None, default=None
+            Scores of the same candidates on the subsample; NaN for a candidate without one. None if there is no
+            subsample.
         metric : str or None, default=None
             Which of several scores is compared; None is the first one.
         tolerance : float, default=0.0
@@ -141,12 +172,18 @@ class FoldRacing:
         noise = sqrt(_estimate_noise_variance(good, scores) * (1 + 1 / len(good)))
         if noise <= rounding:
             return NoPruningState()
+        fold_error_rate = self.error_rate * (1 if subsample_scores is None else 1 - SUBSAMPLE_LOOK)
         min_means = []
         for k in range(1, n_folds):
-            quantile = stdtrit(degrees_of_freedom, 1 - self._get_fold_error_rate(k, n_folds))
+            quantile = stdtrit(degrees_of_freedom, 1 - fold_error_rate * _get_fold_share(k, n_folds))
             max_favourable_error = quantile * noise * sqrt(1 / k - 1 / n_folds)
             min_means.append(float(required_mean - max_favourable_error - reference.mean() + reference[:k].mean()))
-        return FoldRacingState(tuple(min_means), metric)
+        if subsample_scores is None:
+            return FoldRacingState(tuple(min_means), metric)
+        min_subsample_score = compute_min_subsample_score(
+            subsample_scores, scores, required_mean, self.error_rate * SUBSAMPLE_LOOK
+        )
+        return FoldRacingState(tuple(min_means), metric, min_subsample_score=min_subsample_score)
 
     def _make_state_without_noise(self, scores: np.ndarray, required_mean: float, metric: str | None) -> PrunerState:
         """Make the state if the complete candidates differ by the same amount on all folds."""
@@ -155,13 +192,6 @@ class FoldRacing:
         reference = scores.mean(axis=0)
         first_means = np.cumsum(reference)[:-1] / np.arange(1, len(reference))
         return FoldRacingState(tuple((required_mean - reference.mean() + first_means).tolist()), metric)
-
-    def _get_fold_error_rate(self, k: int, n_folds: int) -> float:
-        """Return the share of the error rate for the test after fold k; all shares add up to the error rate."""
-        n_later = n_folds - 2
-        if n_later == 0:
-            return self.error_rate
-        return self.error_rate * (FIRST_LOOK if k == 1 else (1 - FIRST_LOOK) / n_later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +204,13 @@ class FoldRacingRule:
     tolerance : callable or None, default=None
         Takes the fold scores of the best candidate, and returns how far below its mean score a candidate may be without
         being stopped. A ``refit`` rule that chooses among candidates close to the best needs them complete.
+    subsample_share : float, default=0.0
+        The share of the first fold's training rows in the task's subsample; 0 if the task has none.
     """
 
     racing: FoldRacing
     tolerance: Tolerance | None = None
+    subsample_share: float = 0.0
 
     @classmethod
     def accept(cls, request: PruningRequest) -> "FoldRacingRule | None":
@@ -201,12 +234,18 @@ class FoldRacingRule:
 
     def start(self, study: "optuna.Study", metric: str | None) -> "FoldRacingTracker":
         """Return a tracker without any outcome yet."""
-        return FoldRacingTracker(self.racing, metric, self.tolerance)
+        return FoldRacingTracker(self.racing, metric, self.tolerance, subsample_share=self.subsample_share)
 
 
 def select_fold_scores(outcome: Outcome, metric: str | None) -> list[float]:
     """Return for each fold the score that guides the search."""
     return [select_score(fold.test, metric) for fold in outcome.folds]
+
+
+def select_subsample_score(subsamples: Sequence[SubsampleScore], metric: str | None) -> float:
+    """Return the score on the subsample that guides the search; NaN if there is none, or if the fit failed."""
+    usable = [subsample.score for subsample in subsamples if explain_failure(subsample.score) is None]
+    return select_score(usable[-1].test, metric) if usable else nan
 
 
 @dataclass(slots=True)
@@ -222,6 +261,8 @@ class FoldRacingTracker:
         As in `FoldRacingRule`.
     select_scores : callable, default=select_fold_scores
         Takes an outcome and the metric, and returns the fold scores by which candidates are compared.
+    subsample_share : float, default=0.0
+        As in `FoldRacingRule`.
     decides_late : bool, default=True
         Whether states may be made after their candidates were asked. False if a worker measures all folds of a
         candidate together, because it needs the state from the beginning.
@@ -233,19 +274,31 @@ class FoldRacingTracker:
     metric: str | None = None
     tolerance: Tolerance | None = None
     select_scores: Callable[[Outcome, str | None], list[float]] = select_fold_scores
+    subsample_share: float = 0.0
     decides_late: bool = True
     scores: list[list[float]] = field(default_factory=list, init=False)
+    subsample_scores: list[float] = field(default_factory=list, init=False)
+    subsample_record: SubsampleRecord = field(init=False)
     state: PrunerState | None = field(default=None, init=False)
 
+    def __post_init__(self) -> None:
+        self.subsample_record = SubsampleRecord(self.subsample_share)
+
     def add_outcome(self, outcome: Outcome) -> None:
-        """Record the scores of a complete candidate."""
+        """Record the scores of a complete candidate, and where a pruned one was stopped."""
+        if outcome.status in (Status.COMPLETE, Status.PRUNED):
+            may_be_stopped = len(self.scores) >= self.racing.n_startup_trials
+            self.subsample_record.add_candidate(
+                is_measured=bool(outcome.subsamples) and may_be_stopped, is_stopped=not outcome.folds
+            )
         if outcome.status == Status.COMPLETE:
             self.scores.append(self.select_scores(outcome, self.metric))
+            self.subsample_scores.append(select_subsample_score(outcome.subsamples, self.metric))
             self.state = None
 
     def choose_subsamples(self) -> tuple[int, ...]:
-        """Return no subsamples: candidates are measured on whole folds."""
-        return ()
+        """Return the number of the task's subsample, unless there is none, or it saves less than it costs."""
+        return (-1,) if self.subsample_share and self.subsample_record.is_wanted else ()
 
     def make_pruner_state(self, trial: "optuna.Trial") -> PrunerState:
         """Return the state that follows from the complete candidates."""
@@ -255,7 +308,12 @@ class FoldRacingTracker:
             scores = np.array(self.scores)
             best = scores[scores.mean(axis=1).argmax()]
             tolerance = 0.0 if self.tolerance is None else self.tolerance(best)
-            self.state = self.racing.make_state(scores, metric=self.metric, tolerance=tolerance)
+            self.state = self.racing.make_state(
+                scores,
+                subsample_scores=np.array(self.subsample_scores) if self.subsample_share else None,
+                metric=self.metric,
+                tolerance=tolerance,
+            )
         return self.state
 
     def replay(
@@ -273,7 +331,7 @@ class FoldRacingTracker:
 
 @dataclass(frozen=True, slots=True)
 class FoldRacingState:
-    """The mean score that a candidate's first folds have to reach.
+    """The score that a candidate has to reach on the subsample, and the mean score on its first folds.
 
     Attributes
     ----------
@@ -282,18 +340,31 @@ class FoldRacingState:
     metric : str or None
         Which of several scores is compared.
     is_picklable : bool
+    min_subsample_score : float
+        The required score on the subsample. A candidate that could not be fitted on so few rows goes on.
     """
 
     min_means: tuple[float, ...]
     metric: str | None = None
     is_picklable: bool = True
+    min_subsample_score: float = -inf
 
     def allows(self, progress: Progress) -> bool:
         """Whether the candidate may go on to its next fold."""
         # After a failed fold, the others are measured too, so that all failures can be reported.
-        if progress.has_failed or not progress.folds:
+        if progress.has_failed:
             return True
+        if not progress.folds:
+            return not select_subsample_score(progress.subsamples, self.metric) < self.min_subsample_score
         return average_folds(progress.folds, self.metric) >= self.min_means[len(progress.folds) - 1]
+
+
+def _get_fold_share(k: int, n_folds: int) -> float:
+    """Return the share of the error rate for the test after fold k; all shares add up to 1."""
+    n_later = n_folds - 2
+    if n_later == 0:
+        return 1.0
+    return FIRST_LOOK if k == 1 else (1 - FIRST_LOOK) / n_later
 
 
 def _estimate_noise_variance(good: np.ndarray, scores: np.ndarray) -> float:

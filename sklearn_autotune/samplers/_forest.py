@@ -48,9 +48,9 @@ class ForestSampler(BaseSampler):
     Notes
     -----
     This is sequential model-based optimisation with a forest, as in SMAC [1]_ [2]_. The trees are scikit-learn's
-    extremely randomised trees. Costs are logarithms of the distance from the best score. Of some hundred random
-    candidates and candidates near the best ones, the one with the highest expected improvement is proposed. One
-    proposal in ten is random.
+    extremely randomised trees. They predict the ranks of the scores, so that a few very bad scores do not matter. Of
+    some hundred random candidates and candidates near the best ones, that with the highest expected improvement is
+    proposed. One proposal in ten is random.
 
     Parameters may be conditional: which parameters a candidate has is learnt from the trials, and the forest is told
     which are absent. A running trial counts as measured, with the cost that the forest predicts for it. So the next

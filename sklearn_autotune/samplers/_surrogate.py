@@ -6,27 +6,26 @@ from collections.abc import Sequence
 import numpy as np
 import sklearn
 from optuna.trial import FrozenTrial, TrialState
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
+from scipy.stats import rankdata
 
 __all__ = ["Forest", "compute_costs"]
 
 N_TREES = 20
 FEATURE_SHARE = 0.8  # of the features, of which each split of a tree takes the best
 
-# The logarithm of a cost is taken after this number is added to it, so that the best candidates do not differ
-# without limit. The unit is the distance from the best to the median candidate.
-LOG_OFFSET = 0.05
 
-NO_SPREAD = 1e-12  # two costs that differ by less than this share of their size are equal
+MODE = "rank"
 
 
 def compute_costs(trials: Sequence[FrozenTrial], sign: float) -> np.ndarray:
     """Return the costs of measured trials on the scale on which the forest predicts them; lower is better.
 
-    The cost of a complete trial is the logarithm of its distance from the best one. So the forest sees the differences
-    between good candidates, however bad the others are. The value that a pruned trial reported last comes from a part
-    of its measurement. It counts as it is, but not as better than the median of the complete trials. A pruned trial
-    without a value and a trial that violates a constraint count as the worst.
+    The costs are normal quantiles of the ranks of the values (as in Salinas et al., "A quantile-based approach for
+    hyperparameter transfer learning", ICML 2020). So the forest sees the differences between good candidates, however
+    bad the others are. The value that a pruned trial reported last comes from a part of its measurement. It counts as
+    it is, but not as better than the median of the complete trials. A pruned trial without a value and a trial that
+    violates a constraint count as the worst.
 
     Parameters
     ----------
@@ -38,7 +37,7 @@ def compute_costs(trials: Sequence[FrozenTrial], sign: float) -> np.ndarray:
     Returns
     -------
     costs : ndarray of shape (n_trials,)
-        All 0 if no trial is complete and feasible.
+        They are all 0 if no trial is complete and feasible.
     """
     values = np.array([sign * _get_value(trial) for trial in trials])
     is_complete = np.array([is_good(trial) for trial in trials])
@@ -49,7 +48,10 @@ def compute_costs(trials: Sequence[FrozenTrial], sign: float) -> np.ndarray:
     median, worst = np.median(complete), complete.max()
     values = np.where(is_complete, np.clip(values, complete.min(), worst), np.fmax(values, median))
     values[~known & ~is_complete] = max(worst, values[known].max())
-    return _take_logarithm(values, float(complete.min()))
+    if MODE == "log":
+        return np.log(rankdata(values) / len(values))
+    costs: np.ndarray = ndtri((rankdata(values) - 0.5) / len(values))
+    return costs
 
 
 def is_good(trial: FrozenTrial) -> bool:
@@ -63,14 +65,6 @@ def _get_value(trial: FrozenTrial) -> float:
         return float(trial.value) if is_good(trial) and trial.value is not None else math.nan
     reported = trial.intermediate_values
     return reported[max(reported)] if reported else math.nan
-
-
-def _take_logarithm(values: np.ndarray, best: float) -> np.ndarray:
-    unit = float(np.median(values)) - best
-    if unit <= NO_SPREAD * max(abs(best), abs(float(values.max()))):
-        unit = float(values.max()) - best or 1.0
-    costs: np.ndarray = np.log(LOG_OFFSET + np.maximum(values - best, 0) / unit)
-    return costs
 
 
 class Forest:

@@ -37,6 +37,7 @@ from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import fit_winner
 from sklearn_autotune.search._routing import make_router, resolve_scorer, route_metadata
 from sklearn_autotune.search._setup import (
+    add_racing_subsample,
     choose_n_trials,
     choose_pruning_rule,
     choose_raw_space,
@@ -133,8 +134,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         What stops candidates early that cannot win. A pruned candidate has NaN for the folds that were not measured,
         ranks last and never wins. "auto" is `FoldRacing()`, but None in a search of up to 20 candidates, in a finite
         space that is searched in full, and if ``refit`` is a function or none of several scores decides. Optuna's
-        pruners get the mean of the folds so far; `WilcoxonPruner` gets the score of each fold. A pruner compares a
-        candidate with the trials that were known when it was proposed. None measures all candidates in full.
+        pruners get the mean of the folds so far; `WilcoxonPruner` gets the score of each fold. None measures all.
     resource : str, default=None
         What grows from rung to rung, so that bad candidates are stopped at small amounts: "n_samples" (training rows),
         "iterations" (``n_estimators``, ``max_iter`` or ``iterations`` of the estimator or of a Pipeline's last step),
@@ -387,6 +387,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         pruning_rule = choose_pruning_rule(
             space, self.scoring, self.refit, n_trials, self.pruner, resource=self.resource, factor=self.factor
         )
+        task, pruning_rule = add_racing_subsample(task, pruning_rule, is_classification=is_classifier(self.estimator))
         plan = plan_proposals(self.enqueue, self.warm_start_from, self.sampler, self.estimator, task, space, n_trials)
         if self.timeout is None and self.n_trials == "auto" and self.n_iter is None:
             warn_of_large_grid(n_trials, len(task.folds))

@@ -15,6 +15,7 @@ trials are taken as they are then, as part of the search.
 import logging
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import optuna
@@ -98,7 +99,13 @@ class Replay:
         return any(True for _ in self._iterate_stored(trial, candidate))
 
     def find(
-        self, trial: optuna.Trial, candidate: Hashable, tracker: PruningTracker, state: PrunerState
+        self,
+        trial: optuna.Trial,
+        candidate: Hashable,
+        tracker: PruningTracker,
+        state: PrunerState,
+        *,
+        n_subsamples: int = 0,
     ) -> tuple[FrozenTrial, Outcome] | None:
         """Return the stored trial of a candidate, and its outcome under the present rules; None if it is not known.
 
@@ -111,10 +118,15 @@ class Replay:
         tracker : PruningTracker
         state : PrunerState
             The state that the tracker has made for the trial.
+        n_subsamples : int, default=0
+            On how many subsamples the candidate would be measured now.
         """
         for each in self._iterate_stored(trial, candidate):
             measured = read_record(each, self.space).outcome
-            outcome = tracker.replay(trial, each, measured, state, is_anew=self.has_diverged)
+            usable = _drop_subsamples(measured, n_subsamples)
+            if usable is None and not self.keeps_all:
+                continue
+            outcome = tracker.replay(trial, each, usable or measured, state, is_anew=self.has_diverged)
             if self.keeps_all:
                 return each, measured
             self.has_diverged |= outcome is not measured
@@ -157,3 +169,12 @@ class Replay:
             if get_status(trial) in MEASURED_STATUSES:
                 found[make_candidate_key(self.space.suggest(FixedTrial(trial.params)))].append(trial)
         return dict(found)
+
+
+def _drop_subsamples(outcome: Outcome, n_kept: int) -> Outcome | None:
+    """Return the outcome with so many subsamples at most; None if the candidate was stopped on one of the others."""
+    if len(outcome.subsamples) <= n_kept:
+        return outcome
+    if outcome.status == Status.PRUNED and not outcome.folds:
+        return None
+    return replace(outcome, subsamples=outcome.subsamples[:n_kept])

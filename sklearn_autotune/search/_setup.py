@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Collection, Mapping, Sequence, Sized
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -22,11 +23,13 @@ from sklearn_autotune.evaluation import (
     make_rung_evaluation,
 )
 from sklearn_autotune.families import auto_space
-from sklearn_autotune.pruning import PruningRequest, PruningRule, choose_rule
+from sklearn_autotune.pruning import FoldRacingRule, PruningRequest, PruningRule, choose_rule
+from sklearn_autotune.pruning._subsamples import add_subsample
 from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.space._space import RawSpace, Space, check_grid, is_grid, read_space
 
 __all__ = [
+    "add_racing_subsample",
     "check_positions",
     "choose_n_trials",
     "choose_pruning_rule",
@@ -303,3 +306,27 @@ def choose_pruning_rule(
         tolerance=refit.compute_tolerance if is_rule else None,
     )
     return choose_rule(request)
+
+
+def add_racing_subsample(task: Task, rule: PruningRule, *, is_classification: bool) -> tuple[Task, PruningRule]:
+    """Give the task the subsample on which the rule measures candidates before their first fold, if it wants one.
+
+    Parameters
+    ----------
+    task : Task
+    rule : PruningRule
+    is_classification : bool
+
+    Returns
+    -------
+    task, rule : Task and PruningRule
+        The same objects if there is no subsample.
+    """
+    if not isinstance(rule, FoldRacingRule) or rule.racing.subsample is None:
+        return task, rule
+    task = add_subsample(task, rule.racing.subsample, is_classification=is_classification)
+    if not task.subsamples:
+        return task, rule
+    train = task.folds[0].train
+    n_train = train.sum() if train.dtype.kind == "b" else len(train)
+    return task, replace(rule, subsample_share=len(task.subsamples[-1].train) / n_train)

@@ -294,7 +294,9 @@ class TrialLoop:
     def _replay_outcome(self, asked: _AskedTrial, state: PrunerState) -> bool:
         """Let the stored outcome of a candidate arrive, if there is one; return whether there is."""
         key = make_candidate_key(asked.params)
-        found = self.replay.find(asked.trial, key, self.pruning_tracker, state)
+        found = self.replay.find(
+            asked.trial, key, self.pruning_tracker, state, n_subsamples=len(asked.subsample_numbers)
+        )
         if found is None:
             return False
         stored, self.arrived_outcomes[asked.trial.number] = found
@@ -433,7 +435,8 @@ class TrialLoop:
     def _report_scores(self, trial: optuna.Trial, outcome: Outcome) -> None:
         """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score.
 
-        A failed candidate reports nothing more, which samplers rank as the worst. Optuna's pruners are not asked after
+        A failed candidate, and one that was stopped before its first fold, report nothing more, which samplers rank as
+        the worst. Optuna's pruners are not asked after
         a candidate's last step, but compare later candidates with its value.
         """
         if outcome.status == Status.FAILED:
@@ -448,7 +451,7 @@ class TrialLoop:
             mean = average_scores(rung.test, self.metric)
             if isfinite(mean):  # few training rows may have been too few for the candidate
                 trial.report(mean, rung.resource)
-        if outcome.status == Status.PRUNED and not outcome.curve:
+        if outcome.status == Status.PRUNED and outcome.folds and not outcome.curve:
             trial.report(self._average_folds(outcome), len(outcome.folds) - 1)
 
     # -- stopping ----------------------------------------------------------------------------------------------

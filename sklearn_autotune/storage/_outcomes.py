@@ -9,7 +9,7 @@ from typing import Any
 from optuna import Study
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
-from sklearn_autotune.evaluation import Failure, FoldScore, Outcome, Rung
+from sklearn_autotune.evaluation import Failure, FoldScore, Outcome, Rung, SubsampleScore
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._space import Space
 
@@ -73,7 +73,8 @@ class TrialRecord:
     @property
     def seconds(self) -> float:
         """The seconds of fitting and scoring or, if the worker process was lost, the seconds spent in it."""
-        fold_seconds = sum(fold.fit_seconds + fold.score_seconds for fold in self.outcome.folds)
+        folds = (*(subsample.score for subsample in self.outcome.subsamples), *self.outcome.folds)
+        fold_seconds = sum(fold.fit_seconds + fold.score_seconds for fold in folds)
         return fold_seconds if self.outcome.seconds is None else self.outcome.seconds
 
 
@@ -149,6 +150,8 @@ def pack_outcome(
         packed["source"] = str(source)
     if outcome.curve:
         packed["curve"] = [(rung.resource, rung.test) for rung in outcome.curve]
+    if outcome.subsamples:
+        packed["subsamples"] = [_pack_subsample(subsample) for subsample in outcome.subsamples]
     if outcome.resolved_params:
         packed["settled"] = dict(outcome.resolved_params)
     if outcome.seconds is not None:
@@ -214,4 +217,20 @@ def _unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
         resolved_params=stored.get("settled", {}),
         seconds=stored.get("seconds"),
         exit_status=stored.get("exit"),
+        subsamples=tuple(map(_unpack_subsample, stored.get("subsamples", ()))),
     )
+
+
+def _pack_subsample(subsample: SubsampleScore) -> dict[str, Any]:
+    score = subsample.score
+    packed = {"n_rows": subsample.n_rows} | {name: getattr(score, name) for name in SCORE_FIELDS}
+    if score.error is not None:
+        packed |= {"error": score.error, "failure": None if score.failure is None else str(score.failure)}
+    return packed
+
+
+def _unpack_subsample(stored: Mapping[str, Any]) -> SubsampleScore:
+    failure = stored.get("failure")
+    columns = {name: stored[name] for name in SCORE_FIELDS}
+    score = FoldScore(**columns, error=stored.get("error"), failure=None if failure is None else Failure(failure))
+    return SubsampleScore(stored["n_rows"], score)

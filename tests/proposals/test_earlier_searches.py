@@ -61,6 +61,14 @@ def test_fitted_searches_of_ours_and_of_scikit_learn_are_read_from_their_tables(
         assert search.scores.tolist() == source.cv_results_["mean_test_score"].tolist()
 
 
+def test_candidates_that_were_stopped_have_no_score_and_reading_them_does_not_warn(data):
+    search = OptunaSearchCV(CountingClassifier(), SPACE, n_trials=30, cv=4, random_state=0, refit=False).fit(*data)
+    (read,) = read_earlier_searches(search)
+
+    assert "pruned" in search.trials_["status"]
+    assert np.isnan(read.scores).tolist() == (search.trials_["status"] == "pruned").tolist()
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more of the:UserWarning")
 def test_a_failed_candidate_has_no_score_whatever_its_number(data):
     search = OptunaSearchCV(FailingClassifier(), {"a": [1.0, 4.0]}, cv=2, error_score=99.0).fit(*data)

@@ -64,9 +64,9 @@ def test_a_long_search_is_read_in_part():
 # -- proposing ---------------------------------------------------------------------------------------------------------
 
 
-def propose(portfolio, scores, fallback=(), look_ahead=1):
+def propose(portfolio, scores, known=(), look_ahead=1):
     """Run a search in which every candidate has the next score; return what was proposed."""
-    proposer, records, found = PortfolioProposer(portfolio, fallback), [], []
+    proposer, records, found = PortfolioProposer(portfolio, known), [], []
     outcomes = [Outcome(Status.COMPLETE, (FoldScore(score, None, 0.0, 0.0),)) for score in scores]
     for index in range(1, len(scores)):
         told = max(0, index - look_ahead + 1)
@@ -79,12 +79,34 @@ def test_the_portfolio_is_proposed_in_its_order_and_then_nothing():
     assert propose(PORTFOLIO[:3], [0.5, 0.6, 0.4, 0.3, 0.2]) == [*PORTFOLIO[:3], None]
 
 
-@pytest.mark.parametrize("look_ahead", [1, 2, 4])
-def test_it_is_given_up_if_its_first_candidates_lose_and_the_fallback_follows(look_ahead):
-    n_measured = N_CHANCES + look_ahead - 1
-    found = propose(PORTFOLIO, [0.9] + [0.1] * 9, [{"a": 7.0}], look_ahead)
+KNOWN = [{"b": float(b)} for b in range(4)]
 
-    assert found[: n_measured + 2] == [*PORTFOLIO[:n_measured], {"a": 7.0}, None]
+
+def test_known_settings_are_proposed_in_turn_with_it():
+    assert propose(PORTFOLIO[:3], [0.5, *[0.6] * 8], KNOWN[:2]) == [
+        *(PORTFOLIO[0], KNOWN[0], PORTFOLIO[1], KNOWN[1], PORTFOLIO[2]),
+        *(None, None, None),
+    ]
+
+
+@pytest.mark.parametrize("look_ahead", [1, 2, 4])
+def test_it_is_given_up_if_its_first_candidates_lose_to_the_own_parameters(look_ahead):
+    n_measured = N_CHANCES + look_ahead - 1
+
+    assert propose(PORTFOLIO, [0.9] + [0.1] * 9, (), look_ahead)[: n_measured + 1] == [*PORTFOLIO[:n_measured], None]
+
+
+def test_known_settings_go_on_without_it():
+    found = propose(PORTFOLIO, [0.9] + [0.1] * 8, KNOWN)
+
+    assert found[:5] == [PORTFOLIO[0], KNOWN[0], PORTFOLIO[1], KNOWN[1], PORTFOLIO[2]]
+    assert found[5:] == [KNOWN[2], KNOWN[3], None]
+
+
+def test_a_known_setting_that_is_better_does_not_end_it():
+    found = propose(PORTFOLIO[:4], [0.5, 0.6, 0.9, 0.4, 0.9, 0.4, 0.9, 0.4], KNOWN)
+
+    assert found[6] == PORTFOLIO[3]
 
 
 def test_one_good_candidate_among_the_first_keeps_it():
@@ -109,8 +131,8 @@ def test_candidates_that_fail_or_are_stopped_have_lost():
     assert proposer(records, N_CHANCES + 1) is None
 
 
-def test_the_fallback_alone_is_proposed_without_a_portfolio():
-    assert propose([], [0.5, 0.1, 0.1], PORTFOLIO[:1]) == [PORTFOLIO[0], None]
+def test_known_settings_alone_are_proposed_without_a_portfolio():
+    assert propose([], [0.5, 0.1, 0.1], KNOWN[:1]) == [KNOWN[0], None]
 
 
 def test_an_optuna_study_with_failed_trials_only_is_no_source():

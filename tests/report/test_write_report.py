@@ -59,7 +59,8 @@ def assert_stands_alone(path):
 def search():
     model = make_pipeline(StandardScaler(), SVC())
     space = {"svc__C": loguniform(1e-2, 1e3), "svc__gamma": loguniform(1e-4, 10)}
-    return OptunaSearchCV(model, space, n_trials=25, random_state=0).fit(*load_iris(return_X_y=True))
+    # Random candidates at first, so that there is something to try next.
+    return OptunaSearchCV(model, space, n_trials=25, random_state=0, enqueue=None).fit(*load_iris(return_X_y=True))
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,14 @@ REFUSED = {
     "two hold-outs": ("validation: b.csv\nholdout: {rule: random}", "line 3: validation: this file replaces holdout"),
     "storage of auto": ("storage: a.db", "line 3: storage: model_type: auto blends models by what they predicted"),
     "resume of auto": ("model_type: auto\nresume: true", "line 4: resume: model_type: auto blends"),
+    "earlier runs of auto": (
+        "warm_start_from: [a.db]",
+        "line 3: warm_start_from: it needs optimization_method: optuna",
+    ),
+    "earlier runs of a grid": (
+        "model_type: svm\noptimization_method: grid\nwarm_start_from: [a.db]",
+        "line 5: warm_start_from: it needs optimization_method: optuna",
+    ),
     "study of auto": ("study_name: a", "line 3: study_name: model_type: auto blends"),
 }
 
@@ -133,6 +141,8 @@ SECRET = (
     GOOD
     + """model_type: logistic
 storage: {url}
+warm_start_from:
+- {url}
 # once postgresql://you:pa55word@host/db
 tracking: {{uri: 'https://me:pa55word@host'}}
 """

@@ -189,9 +189,9 @@ def test_a_configuration_without_the_later_sections_keeps_its_hash(write):
     with_section = read_config(write("model_type: logistic\n" + TRACKING))
     without = read_config(write("model_type: logistic\n"))
 
-    # As it was before there were the sections compare and tracking.
+    # As it was before there were these keys.
     content = without.model_dump(mode="json", by_alias=True)
-    assert content.pop("compare") is content.pop("tracking") is None
+    assert [content.pop(name) for name in ("compare", "tracking", "warm_start_from")] == [None] * 3
     assert hash_config(without) == hash_of(content)
     assert hash_config(with_section) != hash_config(without)
 

@@ -42,6 +42,25 @@ def test_the_model_that_is_kept_predicts_as_the_search_does(write, table):
     assert kept.predict(parts.holdout.X).tolist() == search.predict(parts.holdout.X).tolist()
 
 
+def test_a_run_begins_with_the_best_candidates_of_earlier_runs(write):
+    text = "model_type: svm\nn_trials: {}\ncv: 2\n"
+    path = write(text.format(6) + "storage: old.db\n")
+    parts = parts_of(path)
+    old = make_search(read_config(path), parts, path.parent).fit(parts.train.X, parts.train.y)
+
+    path = write(text.format(8) + "seed: 1\nwarm_start_from: [old.db]\n")
+    found = make_search(read_config(path), parts, path.parent).fit(parts.train.X, parts.train.y)
+
+    assert old.best_params_ in found.cv_results_["params"][:3]
+
+
+def test_an_earlier_run_that_is_not_there_is_refused(write):
+    path = write("model_type: svm\nwarm_start_from: [nowhere.db]\n")
+
+    with pytest.raises(ConfigError, match=r"warm_start_from: there is no file .*nowhere\.db"):
+        make_search(read_config(path), parts_of(path), path.parent)
+
+
 # -- folds and scores ----------------------------------------------------------------------------------------------
 
 

@@ -463,6 +463,7 @@ def test_every_row_of_the_results_is_a_trial_with_the_same_scores(data):
         cv=4,
         random_state=0,
         enqueue=None,  # the estimator's own parameters would be the best ones for the pruner
+        look_ahead=2,  # so that it knows some results
     ).fit(*data)
     table = pd.DataFrame(search.trials_)
     rows = table[table["status"].isin(["complete", "pruned", "failed"])]

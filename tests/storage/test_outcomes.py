@@ -11,7 +11,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune._compat.messages import MAX_ERROR_LENGTH
-from sklearn_autotune.evaluation import Failure, FoldScore, Outcome, Rung
+from sklearn_autotune.evaluation import Failure, FoldScore, Outcome, Rung, SubsampleScore
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._space import read_space
 from sklearn_autotune.storage._outcomes import (
@@ -42,6 +42,8 @@ OUTCOMES = {
     "several scores": Outcome(Status.COMPLETE, (FoldScore({"a": 0.5, "b": 0.25}, {"a": 1.0, "b": 1.0}, 1.0, 0.0),)),
     "resolved": Outcome(Status.COMPLETE, FOLDS[:1], resolved_params={"n_estimators": 17}),
     "pruned at a rung": Outcome(Status.PRUNED, FOLDS[:1], None, (Rung(10, (0.25, 0.5)), Rung(30, (0.5, 0.75)))),
+    "pruned on a subsample": Outcome(Status.PRUNED, subsamples=(SubsampleScore(60, FOLDS[0]),)),
+    "failed on a subsample": Outcome(Status.COMPLETE, FOLDS[:1], subsamples=(SubsampleScore(60, FOLDS[2]),)),
     "failed": Outcome(Status.FAILED, FOLDS, "a traceback"),
     "died": Outcome(Status.FAILED, (), "the worker died", seconds=3.5, exit_status="SIGKILL(-9)"),
 }
