@@ -18,7 +18,6 @@ __all__ = [
     "auto_space",
     "find_parameter_prefix",
     "get_exclusion_reason",
-    "iterate_parts",
     "select_families",
 ]
 

@@ -62,7 +62,7 @@ def compute_min_subsample_score(
     >>> scores = means + 0.01 * random.normal(size=(30, 5))
     >>> subsample_scores = means.ravel() - 0.1 + 0.01 * random.normal(size=30)
     >>> round(compute_min_subsample_score(subsample_scores, scores, 0.9, error_rate=0.01), 2)
-    0.76
+    0.77
     """
     is_known = np.isfinite(subsample_scores)
     subsample_scores, scores = subsample_scores[is_known], scores[is_known]

@@ -61,7 +61,8 @@ class ForestSampler(BaseSampler):
     A proposal depends only on the seed, the number of the trial and the trials in the study. So a copied or unpickled
     sampler, or one that resumes a stored study, makes the same proposals as the original would have made.
 
-    The sampler works for one objective only.
+    The sampler works for one objective only. It needs recent results more than TPE does: give the search a low
+    ``look_ahead``, such as 2. With eight candidates under way it finds worse candidates than TPE on smooth scores.
 
     References
     ----------

@@ -9,7 +9,9 @@ from typing import TypeVar
 from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.execution import Executor, make_executor
+from sklearn_autotune.proposals._look_ahead import DEFAULT, PRUNER_LAG
 from sklearn_autotune.proposals._warm_start import PortfolioProposer
+from sklearn_autotune.pruning import NoPruningTracker
 from sklearn_autotune.search._replay import ReplayMismatchError
 from sklearn_autotune.search._routing import check_refit_names_score
 from sklearn_autotune.search._spec import SearchRun, SearchSpec, StudySpec
@@ -117,15 +119,20 @@ def _make_loop(
             check_refit_names_score(spec.results.refit, scores)
 
     propose = spec.restore_proposer(recorder.attributes) or spec.make_proposer()
-    learns_at_once = isinstance(propose, PortfolioProposer) and not propose.is_given_up
+    tracker = spec.pruning_rule.start(study, spec.results.metric)
+    look_ahead = spec.look_ahead
+    if isinstance(propose, PortfolioProposer) and not propose.is_given_up:
+        look_ahead = look_ahead.split_first()
+    if spec.look_ahead == DEFAULT and not (tracker.decides_late or isinstance(tracker, NoPruningTracker)):
+        look_ahead = PRUNER_LAG  # the pruner state is made when the candidate is asked
     return TrialLoop(
         study=study,
         space=spec.space,
         executor=executor,
         budget=spec.make_budget(),
         stopping_rule=spec.make_stopping_rule(),
-        pruning_tracker=spec.pruning_rule.start(study, spec.results.metric),
-        look_ahead=spec.look_ahead.split_first() if learns_at_once else spec.look_ahead,
+        pruning_tracker=tracker,
+        look_ahead=look_ahead,
         metric=spec.results.metric,
         seed=seed,
         enqueue=spec.first_candidates,

@@ -31,7 +31,7 @@ from sklearn_autotune.evaluation import (
 )
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.proposals._candidate_source import CandidateSource
-from sklearn_autotune.proposals._look_ahead import LookAhead
+from sklearn_autotune.proposals._look_ahead import PRUNER_LAG, LookAhead
 from sklearn_autotune.pruning import NoPruningTracker, PruningTracker
 from sklearn_autotune.pruning._optuna_pruner import list_values
 from sklearn_autotune.search._budget import Budget, StoppingRule
@@ -54,11 +54,6 @@ from sklearn_autotune.storage._recorder import Recorder
 __all__ = ["MEASURED_STATUSES", "TrialLoop", "TrialRecord"]
 
 logger = logging.getLogger(__name__)
-
-# How many candidates, this one included, may be without a result when a candidate's pruner state is made. With an
-# eighth of the earlier ones, racing stops about as many candidates as with two, and more workers have folds to measure
-# that are certainly needed.
-PRUNER_LAG = LookAhead(2, share=0.125, n_most=16)
 
 
 @dataclass(slots=True)

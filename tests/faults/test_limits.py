@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sklearn_autotune import OptunaSearchCV
-from sklearn_autotune.execution import make_executor
+from sklearn_autotune.execution import ExecutionRequest, TrialLimits, make_executor
 from sklearn_autotune.execution._in_process import InProcessExecutor
 from sklearn_autotune.execution._kept_workers import end_kept_workers
 from sklearn_autotune.execution._processes import ProcessExecutor
@@ -172,10 +172,8 @@ def test_limits_are_refused_where_a_thread_would_have_to_be_ended(data):
 
 def test_without_limits_one_job_runs_here(data):
     evaluation = make_evaluation(CountingClassifier(), *data)
-    plain = make_executor(OptunaSearchCV(CountingClassifier(), {})._make_execution_request(evaluation))
-    limited = make_executor(
-        OptunaSearchCV(CountingClassifier(), {}, trial_timeout=1)._make_execution_request(evaluation)
-    )
+    plain = make_executor(ExecutionRequest(evaluation=evaluation))
+    limited = make_executor(ExecutionRequest(evaluation=evaluation, limits=TrialLimits(seconds=1)))
 
     limited.close()
 

@@ -133,7 +133,7 @@ def test_it_finds_better_candidates_than_random_search(look_ahead):
     ours = np.mean([best(ForestSampler(seed=seed)) for seed in seeds])
     at_random = np.mean([best(optuna.samplers.RandomSampler(seed=seed)) for seed in seeds])
 
-    assert ours > at_random / 2  # both are negative
+    assert ours > at_random / (2 if look_ahead < 8 else 1)  # both are negative
 
 
 def test_the_first_trials_are_spread_over_each_range():
