@@ -293,9 +293,9 @@ def main() -> None:
     text = (
         f"# Many workers\n\n{environment()}\n\n{N_CANDIDATES} candidates on {N_FOLDS} folds, fits of {SECONDS[0]} to "
         f"{SECONDS[1]:g} s; {len(args.problems)} problems; simulated with {args.seeds} of their seeds, measured with "
-        "one. Seconds and ratios are geometric means over problems and seeds. `workers busy` is the share of the workers that are "
-        "busy, until the last tenth of the time, also with fits that turn out to be unnecessary; `fits` are those that "
-        "count.\n\n"
+        "one. Seconds and ratios are geometric means over problems and seeds. `workers busy` is the share of the "
+        "workers that are busy, until the last tenth of the time, also with fits that turn out to be unnecessary; "
+        "`fits` are those that count.\n\n"
         f"{table}\n\n{ASSUMPTIONS}\n"
     )
     print(text)
