@@ -59,8 +59,8 @@ class LookAhead:
         return replace(self, n_first=1)
 
 
-# A sampler that knows three quarters of the earlier results proposes candidates that are as good as those of one that
-# knows all but two: `benchmarks/look_ahead.py` measures it.
+# A sampler that knows three quarters of the earlier results proposes candidates that are nearly as good as those of one
+# that knows all but two: `benchmarks/look_ahead.py` measures it.
 DEFAULT = LookAhead(4, share=0.25, n_most=32, n_first=N_RANDOM)
 
 # How many candidates, this one included, may be without a result when a candidate's pruner state is made. With an
