@@ -118,9 +118,9 @@ means ± standard errors over problems and seeds; `candidates` is the number of 
 second table shows differences on the same problem with the same seed; below 0, a setting is better than the defaults.
 The first t is over all pairs. The second t is over the means of the problems, which are fewer but independent.
 
-"As it comes" means the defaults: Optuna's multivariate TPE with 10 start-up trials, `look_ahead="auto"` and `FoldRacing()`,
-which has `error_rate=0.05` and `n_startup_trials=3`. CMA-ES and Gaussian processes need packages that are not core
-dependencies (cmaes, torch), so they cannot be defaults and are not compared here.
+"As it comes" means the defaults: Optuna's multivariate TPE with 10 start-up trials, `look_ahead="auto"` and
+`FoldRacing()`, which has `error_rate=0.05` and `n_startup_trials=3`. CMA-ES and Gaussian processes need packages that
+are not core dependencies (cmaes, torch), so they cannot be defaults and are not compared here.
 
 The scores come from a surrogate (`benchmarks/tabulated.py`), which is smoother than the real scores between measured
 candidates. [racing](racing.md) shows what racing loses on real fold scores, and [look_ahead](look_ahead.md) what
