@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -311,15 +312,23 @@ def test_without_a_blend_the_best_one_wins_alone():
     assert selector.leaderboard_["blend_weight"][0] == 1
 
 
-def test_slow_candidates_do_not_win_where_predicting_has_to_be_quick():
-    X, y = load_breast_cancer(return_X_y=True)
-    quick = classifier(families=["logistic", "extra_trees"], n_trials=2).fit(X, y)
-    board = quick.leaderboard_
-    seconds = board["predict_seconds"] / len(X)
-    limit = 3 * np.sqrt(seconds[board["family"] == "logistic"].max() * seconds[board["family"] == "extra_trees"].min())
-    limited = classifier(families=["logistic", "extra_trees"], n_trials=2, max_predict_time=limit).fit(X, y)
+class SlowToPredict(LogisticRegression):
+    """Takes a second to predict any number of rows."""
 
-    assert all(label.startswith("logistic") for label in limited.blend_weights_)
+    def predict_proba(self, X):
+        time.sleep(1)
+        return super().predict_proba(X)
+
+
+def test_slow_candidates_do_not_win_where_predicting_has_to_be_quick():
+    X, y = load_iris(return_X_y=True)
+    slow = Family("slow", (), lambda shape: {}, lambda shape: SlowToPredict(C=10, max_iter=1000), first=({},))
+    # A fold has 75 rows, so a slow candidate needs 13 ms a row. The quick one may be held up for 0.75 s.
+    selector = classifier(families=[slow, "baseline"], n_trials=2, cv=2, max_predict_time=0.01).fit(X, y)
+
+    board = selector.leaderboard_
+    assert board["family"][np.argmax(board["mean_score"])] == "slow"
+    assert [label.partition("_")[0] for label in selector.blend_weights_] == ["baseline"]
 
 
 def test_weights_count_in_fit_and_score():
