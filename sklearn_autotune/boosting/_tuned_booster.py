@@ -229,9 +229,7 @@ class BaseTunedBooster(BaseSearch):
         require_target(self, y)
         self._reader = EncodingTransformer(self._get_library_params().get("missing", np.nan))
         data = read_table(self._reader, X, y, metadata, is_classification=is_classifier(self), cv=self.cv)
-        self.n_features_in_ = self._reader.n_features_in_
-        if hasattr(self._reader, "feature_names_in_"):
-            self.feature_names_in_ = self._reader.feature_names_in_
+        data.describe_columns_on(self)
         return data
 
     def _make_folds(self, data: TableData, target: Target) -> CrossValidation:

@@ -1,6 +1,7 @@
 """The records of one measurement: what a candidate is measured on, its progress, and its outcome."""
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ __all__ = [
     "average_folds",
     "average_scores",
     "explain_failure",
+    "get_positions",
+    "is_forward",
 ]
 
 OUT_OF_TIME = "the time limit was reached"
@@ -70,6 +73,30 @@ class Task:
     return_train_score: bool
     metric: str | None = None
     subsamples: tuple[Fold, ...] = ()
+
+
+def get_positions(rows: np.ndarray) -> np.ndarray:
+    """Return the positions of a fold's rows, which may be given as a mask."""
+    return np.flatnonzero(rows) if rows.dtype.kind == "b" else rows
+
+
+def is_forward(folds: Sequence[Fold]) -> bool:
+    """Whether the folds follow time: each is tested on later rows than it is fitted on, and later than the one before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.model_selection import KFold, TimeSeriesSplit
+    >>> for splitter in (KFold(3), TimeSeriesSplit(3)):
+    ...     print(is_forward([Fold(k, *rows) for k, rows in enumerate(splitter.split(np.zeros(12)))]))
+    False
+    True
+    """
+    rows = [(get_positions(fold.train), get_positions(fold.test)) for fold in folds]
+    if not rows or any(not len(train) or not len(test) for train, test in rows):
+        return False
+    is_tested_later = all(train.max() < test.min() for train, test in rows)
+    return is_tested_later and all(one.max() < other.min() for (_, one), (_, other) in itertools.pairwise(rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ The rows are drawn once per ``fit``, so all candidates are measured on the same 
 for the same folds they are the same rows in every process, also where a search is resumed.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from sklearn_autotune._compat.sklearn import take_rows
 from sklearn_autotune.evaluation import Fold, Task
+from sklearn_autotune.evaluation._base import get_positions, is_forward
 
 __all__ = ["add_subsample", "order_training_rows"]
 
@@ -41,7 +41,7 @@ def add_subsample(task: Task, share: float, *, is_classification: bool) -> Task:
         The same object if there are too few rows or folds.
     """
     fold = task.folds[0]
-    train, test = (np.flatnonzero(rows) if rows.dtype.kind == "b" else rows for rows in (fold.train, fold.test))
+    train, test = get_positions(fold.train), get_positions(fold.test)
     if len(task.folds) < 2 or len(test) < MIN_TEST_ROWS or not len(train):
         return task
     labels = _get_labels(task, train) if is_classification else None
@@ -50,7 +50,7 @@ def add_subsample(task: Task, share: float, *, is_classification: bool) -> Task:
         n_rows = max(n_rows, int(np.ceil(MIN_ROWS_PER_CLASS * len(labels) / np.bincount(labels).min())))
     if n_rows > MAX_SHARE * len(train):
         return task
-    order = order_training_rows(len(train), labels, is_time_ordered=_is_time_ordered(task.folds))
+    order = order_training_rows(len(train), labels, is_time_ordered=is_forward(task.folds))
     return replace(task, subsamples=(Fold(-1, train[np.sort(order[:n_rows])], fold.test),))
 
 
@@ -97,11 +97,3 @@ def _get_labels(task: Task, train: np.ndarray) -> np.ndarray | None:
         return np.unique(y, return_inverse=True)[1].ravel()
     except TypeError:  # labels of different types cannot be sorted
         return None
-
-
-def _is_time_ordered(folds: Sequence[Fold]) -> bool:
-    """Whether on every fold all training rows come before all test rows, as `TimeSeriesSplit` draws them."""
-    return all(
-        fold.train.dtype.kind != "b" and len(fold.train) and len(fold.test) and fold.train.max() < fold.test.min()
-        for fold in folds
-    )

@@ -97,6 +97,9 @@ class AutoModelSelector(BaseSearch):
         As in scikit-learn. None is 8 stratified folds below 3,000 rows, 5 below 20,000 and 3 above; with a ``scoring``,
         at most as many as the rarest class has rows. With ``groups``, None and an int keep the rows of a group
         together, stratified as far as possible.
+    time : str or int, default=None
+        The name or position of the column with the time of each row, which models use too. With ``cv`` as None or an
+        int, each fold is tested on later rows than it is fitted on.
     blend : bool, default=True
         Whether candidates may be blended. False takes the best one alone.
     n_jobs : int, default=None
@@ -181,6 +184,7 @@ class AutoModelSelector(BaseSearch):
         "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "scoring": [str, callable, None],
         "cv": ["cv_object"],
+        "time": [str, Interval(numbers.Integral, 0, None, closed="left"), None],
         "blend": ["boolean"],
         "n_jobs": [numbers.Integral, None],
         "random_state": ["random_state"],
@@ -203,6 +207,7 @@ class AutoModelSelector(BaseSearch):
         memory_limit: int | None = None,
         scoring: str | Scorer | None = None,
         cv: CrossValidation = None,
+        time: str | int | None = None,
         blend: bool = True,
         n_jobs: int | None = None,
         random_state: Seed = None,
@@ -221,6 +226,7 @@ class AutoModelSelector(BaseSearch):
         self.memory_limit = memory_limit
         self.scoring = scoring
         self.cv = cv
+        self.time = time
         self.blend = blend
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -278,6 +284,7 @@ class AutoModelSelector(BaseSearch):
             task=task,
             max_candidate_seconds=cost_model.max_candidate_seconds,
             estimate_min_seconds=cost_model.estimate_min_seconds,
+            averages_folds=not schedule.time_reserve.refits_all,
         )
         self.scorer_, self.n_splits_, self.n_rows_searched_ = scorer, len(task.folds), len(rows)
         measured = MeasuredCandidates(cost_model)
@@ -305,10 +312,9 @@ class AutoModelSelector(BaseSearch):
         require_target(self, y)
         if self.task is None:
             check_classes_are_plausible(y, type(self).__name__)
-        data = read_table(TableReader(), X, y, metadata, is_classification=_is_classification(self), cv=self.cv)
-        self.n_features_in_ = data.reader.n_features_in_
-        if hasattr(data.reader, "feature_names_in_"):
-            self.feature_names_in_ = data.reader.feature_names_in_
+        reader, is_classification = TableReader(), _is_classification(self)
+        data = read_table(reader, X, y, metadata, is_classification=is_classification, cv=self.cv, time=self.time)
+        data.describe_columns_on(self)
         if data.classes is not None:
             self.classes_ = data.classes
         return data
@@ -324,8 +330,8 @@ class AutoModelSelector(BaseSearch):
         full_task = Task(data.X, data.y, (), scorer, routed.estimator.fit, routed.scorer.score, self.error_score, False)
         is_classification = data.classes is not None
         y = data.y[rows]
-        groups = None if data.groups is None else data.groups[rows]
-        folds = make_folds(self.cv, y, is_classification, seed, may_lack_classes=self.scoring is None, groups=groups)
+        groups, times = (None if values is None else values[rows] for values in (data.groups, data.times))
+        folds = make_folds(self.cv, y, is_classification, seed, self.scoring is None, groups=groups, times=times)
         task = make_task(
             data.X[rows],
             y,

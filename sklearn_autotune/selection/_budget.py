@@ -38,7 +38,7 @@ class TimeReserve:
     n_rows : int
         Number of rows of the final fits.
     refits_all : bool
-        Whether every chosen candidate is fitted again, since candidates were measured on a sample.
+        Whether every chosen candidate is fitted again, since candidates were measured on a sample or on earlier rows.
     """
 
     cost_model: CostModel

@@ -37,6 +37,7 @@ from sklearn_autotune.evaluation import (
     call_scorer,
     make_fixed_predictions,
 )
+from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.execution._worker import dumps, loads
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 from sklearn_autotune.inference._averaging import predict_all_classes
@@ -66,6 +67,8 @@ class CrossFitResult:
     temperature : float
     rounds : list of int
         The number of rounds that early stopping found on each fold, if the family stops early.
+    rounds_before : int or None
+        If the folds follow time: the number that it found on the last training rows of the first fold.
     has_lost_models : bool
         Whether the models stayed in the process that fitted them, because they cannot be pickled. If the candidate is
         chosen, they are fitted again.
@@ -75,6 +78,7 @@ class CrossFitResult:
     models: list[Any] | None = None
     temperature: float = 1.0
     rounds: list[int] = field(default_factory=list)
+    rounds_before: int | None = None
     has_lost_models: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -122,11 +126,15 @@ class CrossFitEvaluation:
         Time limit of a candidate with early stopping: each fold ends after an equal part of it.
     estimate_min_seconds : callable or None, default=None
         Estimates the seconds below which a candidate is not worth starting.
+    averages_folds : bool, default=True
+        Whether the final model of a bagged family averages the folds' models. Otherwise it is fitted on all rows.
 
     Attributes
     ----------
     targets : ndarray of shape (n_rows,)
         What models are fitted on: codes of the classes, or the values of y.
+    is_forward : bool
+        Whether the folds follow time. Then what is learnt for a fold from other folds comes from earlier ones.
     """
 
     task: Task
@@ -136,11 +144,14 @@ class CrossFitEvaluation:
     seed: int
     max_candidate_seconds: float | None = None
     estimate_min_seconds: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
+    averages_folds: bool = True
     targets: np.ndarray = field(init=False, repr=False)
+    is_forward: bool = field(init=False)
 
     def __post_init__(self) -> None:
         y = np.asarray(self.task.y)
         self.targets = y if self.classes is None else np.searchsorted(self.classes, y)
+        self.is_forward = is_forward(self.task.folds)
 
     @property
     def n_folds(self) -> int:
@@ -217,6 +228,8 @@ class CrossFitEvaluation:
         seconds = self._compute_time_limit(work, times, limits) if family.rounds is not None else None
         limits.append(seconds or 0.0)
         fold = folds[step]
+        if family.rounds is not None and self.is_forward and step == 0:
+            result.rounds_before = self._find_rounds_within(family, work.params, fold.train, seconds)
         model = self.fit_on(family, work.params, fold.train, early_stopping_rows=fold.test, seconds=seconds)
         fitted = time.perf_counter()
         with limit_to_one_thread():
@@ -238,11 +251,12 @@ class CrossFitEvaluation:
         """Predict each fold's test rows with as many rounds as were best, on average, on the other folds.
 
         With the number of rounds that was best on the rows themselves, scores would be too good, by several percent on
-        small tables. The time of the first prediction counts as fitting: early stopping needed it.
+        small tables. If the folds follow time, the other folds are the earlier ones. The time of the first prediction
+        counts as fitting: early stopping needed it.
         """
         for index, (fold, model) in enumerate(zip(self.task.folds, result.models or (), strict=True)):
             start = time.perf_counter()
-            _set_rounds_of_other_folds(model, result.rounds, index)
+            self._set_rounds(model, result, index)
             result.predictions[index] = predict_all_classes(model, take_rows(self.task.X, fold.test), self.classes)
             times[index] = (sum(times[index]), time.perf_counter() - start)
 
@@ -253,12 +267,29 @@ class CrossFitEvaluation:
         """
         predictions = result.predictions
         if self.classes is not None:
-            rows = np.concatenate([fold.test for fold in folds])
-            weight = self._take_weights(rows, self.task.score_params)
-            result.temperature = find_temperature(np.concatenate(predictions), self.targets[rows], weight)
+            result.temperature = self._find_temperature(predictions)
             if not is_rank_scorer(self.task.scorer):
-                predictions = [apply_temperature(values, result.temperature) for values in predictions]
+                predictions = self.scale_predictions(result)
         return [self.score(values, fold.test) for values, fold in zip(predictions, folds, strict=True)]
+
+    def scale_predictions(self, result: CrossFitResult) -> list[np.ndarray]:
+        """Return a candidate's predictions for the folds measured so far, scaled by its temperature.
+
+        If the folds follow time, the temperature of each fold is that of the earlier ones; 1 for the first.
+        """
+        predictions = result.predictions
+        if self.classes is None:
+            return predictions
+        if not self.is_forward:
+            return [apply_temperature(values, result.temperature) for values in predictions]
+        temperatures = [self._find_temperature(predictions[:fold]) if fold else 1.0 for fold in range(len(predictions))]
+        return [apply_temperature(values, found) for values, found in zip(predictions, temperatures, strict=True)]
+
+    def _find_temperature(self, predictions: Sequence[np.ndarray]) -> float:
+        """Return the temperature that is best for the predictions of the first folds."""
+        rows = np.concatenate([fold.test for fold in self.task.folds[: len(predictions)]])
+        weight = self._take_weights(rows, self.task.score_params)
+        return find_temperature(np.concatenate(predictions), self.targets[rows], weight)
 
     def score(self, prediction: np.ndarray, rows: np.ndarray) -> Scored:
         """Score predictions for some rows with the task's scorer; higher is better."""
@@ -280,12 +311,34 @@ class CrossFitEvaluation:
         weight = params.get("sample_weight")
         return None if weight is None else np.asarray(weight, dtype=float)[rows]
 
+    def _set_rounds(self, model: Pipeline, result: CrossFitResult, fold: int) -> None:
+        """Let a fold's model predict with as many rounds as were best, on average, on the other folds."""
+        if result.rounds_before is not None:
+            others = [result.rounds_before, *result.rounds[:fold]]
+        else:
+            others = [found for other, found in enumerate(result.rounds) if other != fold] or result.rounds
+        # The fold may have fewer rounds: early stopping ended it soon after its own best number.
+        set_prediction_rounds(_get_booster(model), round(np.mean(others)))
+
+    def _find_rounds_within(
+        self, family: Family, params: Mapping[str, Any], rows: np.ndarray, seconds: float | None
+    ) -> int | None:
+        """Return the number of rounds that early stopping finds on the last of these rows; None of too few rows."""
+        n_last = round(EARLY_STOPPING_SHARE * len(rows))
+        if not n_last:
+            return None
+        first, last = rows[:-n_last], rows[-n_last:]
+        if self.classes is not None and len(np.unique(self.targets[first])) < 2:
+            return None
+        model = self.fit_on(family, params, first, early_stopping_rows=last, seconds=seconds)
+        return get_best_rounds(_get_booster(model))
+
     def fit_folds_again(self, params: Mapping[str, Any], result: CrossFitResult) -> list[Pipeline]:
         """Fit the models of all folds again, as they were when the candidate was measured."""
         family = self.families[params[FAMILY]]
         models = [self.fit_on(family, params, fold.train, early_stopping_rows=fold.test) for fold in self.task.folds]
         for index, model in enumerate(models if family.rounds is not None else ()):
-            _set_rounds_of_other_folds(model, result.rounds, index)
+            self._set_rounds(model, result, index)
         return models
 
     # -- fitting -------------------------------------------------------------------------------------------------------
@@ -339,7 +392,7 @@ class CrossFitEvaluation:
                 stop = self._prepare_known_rows(preparation, early_stopping_rows, present_classes)
             holds_out = cannot_draw_validation_rows(model, y) if stop is None else not len(stop.y)
             if holds_out:
-                train, stop = train.hold_out(self.seed)
+                train, stop = train.hold_out(self.seed, takes_last=self.is_forward)
             if train.weight is not None:
                 fit_params = fit_params | {"sample_weight": train.weight}
             if stop is not None and family.rounds is not None:
@@ -400,10 +453,11 @@ class _PreparedRows:
     y: np.ndarray
     weight: np.ndarray | None
 
-    def hold_out(self, seed: int) -> "tuple[_PreparedRows, _PreparedRows]":
-        """Divide the rows into those for training and those for early stopping."""
+    def hold_out(self, seed: int, *, takes_last: bool) -> "tuple[_PreparedRows, _PreparedRows]":
+        """Divide the rows into those for training and those for early stopping: random ones, or the last ones."""
         is_held_out = np.zeros(len(self.y), dtype=bool)
-        is_held_out[hold_out_rows(self.y, EARLY_STOPPING_SHARE, seed)] = True
+        held_out = hold_out_rows(self.y, EARLY_STOPPING_SHARE, None if takes_last else seed)
+        is_held_out[held_out] = True
         return self._take(~is_held_out), self._take(is_held_out)
 
     def _take(self, mask: np.ndarray) -> "_PreparedRows":
@@ -419,10 +473,3 @@ def _label_classes(model: Any, classes: np.ndarray) -> LabelEncodingClassifier:
 
 def _get_booster(model: Pipeline) -> Any:
     return model[-1].model_ if isinstance(model[-1], LabelEncodingClassifier) else model[-1]
-
-
-def _set_rounds_of_other_folds(model: Pipeline, rounds: Sequence[int], fold: int) -> None:
-    """Let a fold's model predict with as many rounds as were best, on average, on the other folds."""
-    others = [found for other, found in enumerate(rounds) if other != fold] or rounds
-    # The fold may have fewer rounds: early stopping ended it soon after its own best number.
-    set_prediction_rounds(_get_booster(model), round(np.mean(others)))

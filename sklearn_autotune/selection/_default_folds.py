@@ -8,6 +8,7 @@ import numpy as np
 
 from sklearn_autotune._compat.types import CrossValidation
 from sklearn_autotune.evaluation._defaults import draw_group_folds, limit_to_rarest_class, make_shuffled_folds
+from sklearn_autotune.tables._time import draw_time_folds
 
 __all__ = ["make_folds"]
 
@@ -21,11 +22,14 @@ def make_folds(
     y: np.ndarray,
     is_classification: bool,
     seed: int,
-    *,
     may_lack_classes: bool,
+    *,
     groups: np.ndarray | None = None,
+    times: np.ndarray | None = None,
 ) -> Any:
-    """Return the user's ``cv``, or the default folds. If there are groups, a number of folds keeps them together.
+    """Return the user's ``cv``, or the default folds.
+
+    If there are groups or times, a number of folds keeps the groups together, or is tested on later rows.
 
     Parameters
     ----------
@@ -37,16 +41,25 @@ def make_folds(
         Whether a fold's test rows can be scored without all classes.
     groups : ndarray of int of shape (n_rows,) or None, default=None
         Numbers of groups; None if there are none, or if ``cv`` is a splitter.
+    times : ndarray of shape (n_rows,) or None, default=None
+        Sorted.
 
     Returns
     -------
     cv : int, splitter or list
     """
+    if times is not None and (cv is None or isinstance(cv, numbers.Integral)):
+        n_folds = _choose_n_folds(len(y)) if cv is None else int(cv)
+        return draw_time_folds(times, n_folds, is_exact=cv is not None)
     if cv is None:
         return _make_default_folds(y, is_classification, seed, may_lack_classes=may_lack_classes, groups=groups)
     if groups is not None and isinstance(cv, numbers.Integral):
         return draw_group_folds(y, groups, int(cv), is_classification, seed, is_exact=True)
     return cv
+
+
+def _choose_n_folds(n_rows: int) -> int:
+    return next((folds for rows, folds in FOLDS_BELOW_ROWS if n_rows < rows), MIN_FOLDS)
 
 
 def _make_default_folds(
@@ -57,7 +70,7 @@ def _make_default_folds(
     If a fold's test rows cannot be scored without all classes, there are at most as many folds as the rarest class has
     rows.
     """
-    n_folds = next((folds for rows, folds in FOLDS_BELOW_ROWS if len(y) < rows), MIN_FOLDS)
+    n_folds = _choose_n_folds(len(y))
     if groups is not None:
         return draw_group_folds(y, groups, n_folds, is_classification, seed, may_lack_classes=may_lack_classes)
     if not is_classification:

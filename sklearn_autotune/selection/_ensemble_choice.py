@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -13,7 +14,6 @@ from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import compute_log_loss, select_score
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import FAMILY, add_family_prefix
@@ -54,7 +54,7 @@ N_ROUNDS = 25
 def estimate_seconds_per_row(record: TrialRecord, cross_fit: CrossFitEvaluation) -> float:
     """Estimate the seconds that a candidate's final model takes to predict one row, from the times on its folds."""
     is_bagged = not is_second_layer(record) and cross_fit.families[record.params[FAMILY]].is_bagged
-    n_models = len(record.outcome.folds) if is_bagged else 1
+    n_models = len(record.outcome.folds) if is_bagged and cross_fit.averages_folds else 1
     n_rows = sum(len(fold.test) for fold in cross_fit.task.folds)
     return n_models * sum(fold.score_seconds for fold in record.outcome.folds) / n_rows
 
@@ -100,14 +100,9 @@ class EnsembleScorer:
         every = max(1, sum(map(len, folds)) // (MAX_ROWS if has_default_scoring else MAX_SCORER_ROWS))
         self.rows = _get_scoring_parts([rows[::every] for rows in folds])
         self.predictions = [
-            _get_scoring_parts([values[::every] for values in self._scale_predictions(record.outcome.artifacts)])
+            _get_scoring_parts([values[::every] for values in cross_fit.scale_predictions(record.outcome.artifacts)])
             for record in candidates
         ]
-
-    def _scale_predictions(self, result: Any) -> list[np.ndarray]:
-        if self.cross_fit.classes is None:
-            return result.predictions
-        return [apply_temperature(values, result.temperature) for values in result.predictions]
 
     def score(self, prediction: np.ndarray, parts: Sequence[int]) -> float:
         """Score predictions for the rows of some parts; higher is better.
@@ -253,10 +248,13 @@ def choose_ensemble(
     ranked = sort_by_score([*candidates, *stacked])
     ensemble_scorer = EnsembleScorer(cross_fit, ranked, has_default_scoring=has_default_scoring)
     max_models = MAX_BLEND_SIZE if allows_blend and ensemble_scorer.has_time(deadline) else 1
-    choice = choose_weights(ensemble_scorer.predictions, ensemble_scorer.score, max_models=max_models)
+    choose = partial(
+        choose_weights, ensemble_scorer.predictions, ensemble_scorer.score, is_forward=cross_fit.is_forward
+    )
+    choice = choose(max_models=max_models)
     chosen = _pair_with_weights(ranked, choice)
     if not _is_fast_enough(max_predict_time, [record for record, _ in chosen], cross_fit, second_layer.base_records):
-        choice = choose_weights(ensemble_scorer.predictions, ensemble_scorer.score, max_models=1)
+        choice = choose(max_models=1)
         chosen = _pair_with_weights(ranked, choice)
     # Each candidate has a score on its folds, even if the scorer fails on parts of them.
     score = choice.score if isfinite(choice.score) else average_fold_scores(chosen[0][0].outcome)

@@ -91,7 +91,11 @@ def choose_greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, ma
 
 
 def choose_weights(
-    predictions: Sequence[Sequence[np.ndarray]], score: Callable[..., float], *, max_models: int
+    predictions: Sequence[Sequence[np.ndarray]],
+    score: Callable[..., float],
+    *,
+    max_models: int,
+    is_forward: bool = False,
 ) -> EnsembleChoice:
     """Choose a blend, or the best candidate alone if blending does not improve the score.
 
@@ -104,6 +108,9 @@ def choose_weights(
         for predictions that cannot be scored.
     max_models : int
         Largest number of models in the blend.
+    is_forward : bool, default=False
+        Whether the parts follow time. Then a part is scored with weights chosen on the earlier parts, and the first
+        part, which has none before it, is not scored.
 
     Returns
     -------
@@ -122,9 +129,13 @@ def choose_weights(
     blends, blended, alone = [], [], []
     for part in range(n_parts):
         others = [other for other in range(n_parts) if other != part] or [part]
-        pooled = [np.concatenate([own[other] for other in others]) for own in predictions]
-        weights = choose_greedy_weights(pooled, partial(score, parts=others), max_models=max_models)
+        weights = _choose_on_parts(predictions, others, score, max_models)
         blends.append(weights)
+        if is_forward and n_parts > 1:
+            others = list(range(part))
+            if not others:
+                continue
+            weights = _choose_on_parts(predictions, others, score, max_models)
         blended.append(score(average_predictions([own[part] for own in predictions], weights), [part]))
         alone.append(part_scores[part_scores[:, others].mean(axis=1).argmax(), part])
     if n_candidates > 1 and max_models > 1 and not _is_clearly_worse(np.array(blended), np.array(alone)):
@@ -135,6 +146,14 @@ def choose_weights(
     weights = np.zeros(n_candidates)
     weights[part_scores.mean(axis=1).argmax()] = 1.0
     return EnsembleChoice(weights, float(np.mean(alone)))
+
+
+def _choose_on_parts(
+    predictions: Sequence[Sequence[np.ndarray]], parts: Sequence[int], score: Callable[..., float], max_models: int
+) -> np.ndarray:
+    """Return the weights that are best on some parts together."""
+    pooled = [np.concatenate([own[part] for part in parts]) for own in predictions]
+    return choose_greedy_weights(pooled, partial(score, parts=parts), max_models=max_models)
 
 
 def _is_clearly_worse(scores: np.ndarray, others: np.ndarray) -> bool:

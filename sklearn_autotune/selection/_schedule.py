@@ -6,6 +6,7 @@ from typing import Any
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Task
+from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import TimeReserve
@@ -129,6 +130,7 @@ def make_schedule(
     n_train = min(len(fold.train) for fold in task.folds)
     max_seconds = compute_max_candidate_seconds(timeout)
     cost_model = drop_unaffordable_families(CostModel(families, make_shape, n_train, len(task.folds), max_seconds))
-    refits_all = n_rows > len(task.y)
+    # The models of folds that follow time know only the earlier rows.
+    refits_all = n_rows > len(task.y) or is_forward(task.folds)
     second_layer = make_second_layer_estimate(task, cost_model, timeout, is_enabled=allows_blend and not refits_all)
     return Schedule(cost_model, TimeReserve(cost_model, second_layer, deadline, n_rows, refits_all))

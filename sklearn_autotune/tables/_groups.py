@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import f as f_distribution
 
 from sklearn_autotune.inference._column_values import is_dataframe, is_missing, read_column
+from sklearn_autotune.tables._target import read_amounts
 
 __all__ = ["read_groups", "warn_about_group_columns"]
 
@@ -81,6 +82,7 @@ def warn_about_group_columns(X: Any, y: np.ndarray, *, cv: Any, has_groups: bool
     ----------
     X : array-like or DataFrame of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
+        Labels, or numbers in regression.
     cv : object
         The parameter of the search. There is no warning if it is a splitter or a list of splits.
     has_groups : bool
@@ -122,7 +124,7 @@ def _find_named_like_groups(X: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 def _compute_chance(codes: np.ndarray, y: np.ndarray, is_classification: bool) -> float:
     """Return the p-value of an analysis of variance of the targets by group; for classes, the lowest, corrected."""
-    targets = [y == label for label in np.unique(y)] if is_classification else [y]
+    targets = [y == label for label in np.unique(y)] if is_classification else [read_amounts(y)]
     n_rows, n_groups = len(codes), int(codes.max()) + 1
     counts = np.bincount(codes)
     lowest = 1.0

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
+from sklearn_autotune._compat.sklearn import take_rows
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.tables._checks import check_classes, check_target_and_metadata
 from sklearn_autotune.tables._groups import read_groups, warn_about_group_columns
 from sklearn_autotune.tables._target import read_amounts
+from sklearn_autotune.tables._time import read_times
 
 __all__ = ["TableData", "read_table"]
 
@@ -35,6 +37,8 @@ class TableData:
     groups : ndarray of int of shape (n_samples,) or None
         The number of each row's group, by which folds are drawn; None if there are none, or if the user's splitter
         draws the folds.
+    times : ndarray of shape (n_samples,) or None
+        The time of each row, if the rows were sorted by time; the rows above are in this order.
     """
 
     reader: TableReader
@@ -43,12 +47,26 @@ class TableData:
     metadata: Mapping[str, Any]
     classes: np.ndarray | None
     groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+
+    def describe_columns_on(self, estimator: Any) -> None:
+        """Set the attributes of an estimator that describe the columns, as scikit-learn's estimators have them."""
+        estimator.n_features_in_ = self.reader.n_features_in_
+        if hasattr(self.reader, "feature_names_in_"):
+            estimator.feature_names_in_ = self.reader.feature_names_in_
 
 
 def read_table(
-    reader: TableReader, X: Any, y: Any, metadata: Mapping[str, Any], *, is_classification: bool, cv: Any
+    reader: TableReader,
+    X: Any,
+    y: Any,
+    metadata: Mapping[str, Any],
+    *,
+    is_classification: bool,
+    cv: Any,
+    time: str | int | None = None,
 ) -> TableData:
-    """Read a table, and check its target and metadata.
+    """Read a table, check its target and metadata, and sort its rows by time if they have one.
 
     Parameters
     ----------
@@ -63,6 +81,9 @@ def read_table(
         If it is a number of folds, each class must have at least this number of rows. If it is a number or None, folds
         keep groups together, and there is a warning if there are no groups and a column looks like one.
 
+    time : str, int or None, default=None
+        The column of times; see `tables._time.read_times`.
+
     Returns
     -------
     data : TableData
@@ -74,16 +95,24 @@ def read_table(
     """
     encoded = reader.fit_transform(X)
     y, metadata = check_target_and_metadata(encoded, y, metadata)
+    times = None if time is None else read_times(X, time)
     draws_folds = cv is None or isinstance(cv, numbers.Integral)
     groups = read_groups(metadata["groups"]) if draws_folds and "groups" in metadata else None
+    if times is None:
+        warn_about_group_columns(X, y, cv=cv, has_groups=groups is not None, is_classification=is_classification)
+    elif groups is not None:
+        raise ValueError(
+            "Both time and groups say how folds are drawn. Pass one of them, or a splitter as cv that uses both."
+        )
+    else:
+        order = np.argsort(times, kind="stable")
+        encoded, y, times = encoded[order], y[order], times[order]
+        metadata = {name: take_rows(values, order) for name, values in metadata.items()}
     if not is_classification:
         if len(y) < 2:
             raise ValueError("Found n_samples = 1, but there must be rows to fit on and rows to score.")
-        y = read_amounts(y)
-        warn_about_group_columns(X, y, cv=cv, has_groups=groups is not None, is_classification=False)
-        return TableData(reader, encoded, y, metadata, None, groups)
+        return TableData(reader, encoded, read_amounts(y), metadata, None, groups, times)
     check_classification_targets(y)
     classes, counts = np.unique(y, return_counts=True)
     check_classes(classes, counts, cv)
-    warn_about_group_columns(X, y, cv=cv, has_groups=groups is not None, is_classification=True)
-    return TableData(reader, encoded, y, metadata, classes, groups)
+    return TableData(reader, encoded, y, metadata, classes, groups, times)

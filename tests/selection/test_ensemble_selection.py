@@ -157,3 +157,23 @@ def test_one_part_is_enough_to_choose_on():
 
     np.testing.assert_array_equal(choice.weights, [0, 1])
     assert choice.score == 0
+
+
+# -- parts that follow time ----------------------------------------------------------------------------------------
+
+
+def test_each_part_is_scored_with_weights_of_the_earlier_parts_alone():
+    """One candidate is good on the first half and the other on the second, so hindsight would score higher."""
+    is_late = (np.arange(N_PARTS) >= N_PARTS // 2)[:, np.newaxis]
+    early, late = (np.where(is_late == own, TRUTH, TRUTH + 3) for own in (False, True))
+    candidates = [list(early), list(late)]
+
+    forward = choose_weights(candidates, score_parts, max_models=1, is_forward=True)
+    with_hindsight = choose_weights(candidates, score_parts, max_models=1)
+
+    expected = []
+    for part in range(1, N_PARTS):
+        best = max((early, late), key=lambda own: -np.mean((own[:part] - TRUTH[:part]) ** 2))
+        expected.append(-np.mean((best[part] - TRUTH[part]) ** 2))
+    assert forward.score == pytest.approx(np.mean(expected))
+    assert forward.score != with_hindsight.score
