@@ -79,7 +79,8 @@ def compare(
         The outer folds, drawn once. A number of them is shuffled with ``random_state``, and stratified by class if the
         methods are classifiers.
     groups : array-like of shape (n_samples,), default=None
-        For splitters that keep groups together: of the outer folds, and of methods whose ``fit`` takes ``groups``.
+        Which rows belong together. They are kept in one outer fold if ``cv`` is an int or a splitter by groups, and
+        are passed to methods whose ``fit`` takes ``groups``.
     params : dict of str to object, default=None
         Metadata, as of scikit-learn's ``cross_validate``: what has one entry per sample is cut to the rows of a fold.
         With scikit-learn's routing it goes where it is asked for. Without, all of it goes to the ``fit`` of every
@@ -133,7 +134,7 @@ def compare(
         check_own_scores(methods)
     baseline_methods = _make_baselines(methods, kind, params or {}) if baselines else {}
     seed = None if random_state is None else draw_seed(random_state) % 2**31
-    splitter = _make_outer_splitter(cv, y, kind, seed)
+    splitter = _make_outer_splitter(cv, y, kind, seed, has_groups=groups is not None)
     folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, groups)]
     for number, (train, test) in enumerate(folds):
         check_positions(Fold(number, train, test), X)
@@ -417,12 +418,14 @@ def _make_baselines(methods: Mapping[str, Any], kind: MethodKind, params: Mappin
     return {name: baseline for name, baseline in baselines_by_name.items() if name not in methods}
 
 
-def _make_outer_splitter(cv: CrossValidation, y: ArrayLike, kind: MethodKind, seed: int | None) -> Any:
+def _make_outer_splitter(
+    cv: CrossValidation, y: ArrayLike, kind: MethodKind, seed: int | None, *, has_groups: bool
+) -> Any:
     is_classification = kind == MethodKind.CLASSIFIER
     if not isinstance(cv, int | np.integer):
         return check_cv(cv, y, classifier=is_classification)
     is_classes = is_classification and type_of_target(y) in ("binary", "multiclass")
-    return make_shuffled_folds(int(cv), is_classes, seed)
+    return make_shuffled_folds(int(cv), is_classes, seed, has_groups=has_groups)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

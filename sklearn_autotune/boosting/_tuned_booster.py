@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import optuna
@@ -37,7 +37,7 @@ from sklearn_autotune.boosting._learning_rate_refinement import (
 )
 from sklearn_autotune.boosting._library import TunedLibrary
 from sklearn_autotune.evaluation import Task, WholeFolds
-from sklearn_autotune.evaluation._defaults import limit_to_rarest_class
+from sklearn_autotune.evaluation._defaults import draw_group_folds, limit_to_rarest_class
 from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.families import Shape
@@ -167,7 +167,8 @@ class BaseTunedBooster(BaseSearch):
             Only their ratios matter: they are divided by their mean, so that regularisation is as strong as without
             weights.
         groups : array-like of shape (n_samples,), default=None
-            The group of each row, for a splitter that keeps groups together.
+            Which rows belong together, such as those of one patient. If ``cv`` is None or an int, they are kept in one
+            fold. If it is a splitter, it receives the groups.
 
         Returns
         -------
@@ -192,7 +193,7 @@ class BaseTunedBooster(BaseSearch):
         task = make_task(
             data.X,
             data.y,
-            cv=_choose_n_folds(target) if self.cv is None else self.cv,
+            cv=self._make_folds(data, target),
             is_classification=target.classes is not None,
             scorer=scorer,
             routed=routed,
@@ -232,6 +233,22 @@ class BaseTunedBooster(BaseSearch):
         if hasattr(self._reader, "feature_names_in_"):
             self.feature_names_in_ = self._reader.feature_names_in_
         return data
+
+    def _make_folds(self, data: TableData, target: Target) -> CrossValidation:
+        """Return the user's ``cv``, or a number of folds; with groups, folds that keep them together."""
+        if data.groups is None:
+            return _choose_n_folds(target) if self.cv is None else self.cv
+        is_exact, n_folds = self.cv is not None, int(cast("int", self.cv or _choose_n_folds(target)))
+        is_classification = target.classes is not None
+        return draw_group_folds(
+            data.y,
+            data.groups,
+            n_folds,
+            is_classification,
+            seed=None,
+            may_lack_classes=self.scoring is None,
+            is_exact=is_exact,
+        )
 
     def _get_library_params(self) -> dict[str, Any]:
         """Return the values of the parameters that the library's estimators have too."""

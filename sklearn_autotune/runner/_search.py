@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, TimeSeriesSplit
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.messages import suggest_name
@@ -41,16 +41,14 @@ def make_run_splitter(config: Config, run_data: RunData) -> Any:
     is_classification = run_data.task == "classification"
     if run_data.rule == "time":
         return TimeSeriesSplit(config.cv)
-    if run_data.train.groups is not None:
-        kind = StratifiedGroupKFold if is_classification else GroupKFold
-        return kind(config.cv, shuffle=True, random_state=config.seed)
-    if is_classification:
+    has_groups = run_data.train.groups is not None
+    if is_classification and not has_groups:
         rarest = int(np.unique(run_data.train.y, return_counts=True)[1].min())
         if rarest < config.cv:
             raise ConfigError(
                 f"cv: {config.cv} folds, but the rarest class has {rarest} rows to learn from; write {rarest} or fewer"
             )
-    return make_shuffled_folds(config.cv, is_classification, config.seed)
+    return make_shuffled_folds(config.cv, is_classification, config.seed, has_groups=has_groups)
 
 
 def validate_scoring(config: Config, run_data: RunData) -> None:

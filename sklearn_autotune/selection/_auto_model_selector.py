@@ -38,7 +38,7 @@ from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import SelectionBudget
 from sklearn_autotune.selection._candidates import FAMILY, make_selection_space, make_table_shape
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
-from sklearn_autotune.selection._default_folds import make_default_folds
+from sklearn_autotune.selection._default_folds import make_folds
 from sklearn_autotune.selection._ensemble_choice import ChosenEnsemble, choose_from_both_layers, make_leaderboard
 from sklearn_autotune.selection._final_fits import FINAL_FIT, FinalFits
 from sklearn_autotune.selection._pruning_rule import SelectionPruningRule
@@ -95,7 +95,8 @@ class AutoModelSelector(BaseSearch):
         both negated.
     cv : int, splitter or iterable, default=None
         As in scikit-learn. None is 8 stratified folds below 3,000 rows, 5 below 20,000 and 3 above; with a ``scoring``,
-        at most as many as the rarest class has rows.
+        at most as many as the rarest class has rows. With ``groups``, None and an int keep the rows of a group
+        together, stratified as far as possible.
     blend : bool, default=True
         Whether candidates may be blended. False takes the best one alone.
     n_jobs : int, default=None
@@ -244,7 +245,8 @@ class AutoModelSelector(BaseSearch):
             Weights in training, if a model takes them, in the score and in the choice of the blend. Only their ratios
             matter: they are divided by their mean.
         groups : array-like of shape (n_samples,), default=None
-            Passed to the splitter.
+            Which rows belong together, such as those of one patient. They are kept in one fold, and drawn together
+            where candidates are measured on a sample of the rows. If ``cv`` is a splitter, it receives the groups.
 
         Returns
         -------
@@ -264,9 +266,7 @@ class AutoModelSelector(BaseSearch):
         scorer = self._resolve_scorer(data.classes)
         seed = draw_seed(self.random_state) % 2**31
         make_shape = partial(make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes)
-        rows = sample_rows(
-            data.y, families, make_shape, self.timeout, is_classification=data.classes is not None, seed=seed
-        )
+        rows = sample_rows(data.y, families, make_shape, self.timeout, seed=seed, groups=data.groups)
         full_task, task = self._make_tasks(data, rows, scorer, seed)
         schedule = make_schedule(
             task, families, make_shape, self.timeout, deadline, n_rows=len(data.y), allows_blend=self.blend
@@ -324,11 +324,12 @@ class AutoModelSelector(BaseSearch):
         full_task = Task(data.X, data.y, (), scorer, routed.estimator.fit, routed.scorer.score, self.error_score, False)
         is_classification = data.classes is not None
         y = data.y[rows]
-        folds = make_default_folds(y, is_classification, seed, may_lack_classes=self.scoring is None)
+        groups = None if data.groups is None else data.groups[rows]
+        folds = make_folds(self.cv, y, is_classification, seed, may_lack_classes=self.scoring is None, groups=groups)
         task = make_task(
             data.X[rows],
             y,
-            cv=folds if self.cv is None else self.cv,
+            cv=folds,
             is_classification=is_classification,
             scorer=scorer,
             routed=take_routed_rows(routed, rows),

@@ -25,10 +25,12 @@ def sample_rows(
     make_shape: Callable[[int], Shape],
     timeout: float | None,
     *,
-    is_classification: bool,
     seed: int,
+    groups: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the rows that candidates are measured on: all, or a sample if the timeout is short for the table.
+
+    In classification a sample is stratified by class, if each class has at least two rows.
 
     Parameters
     ----------
@@ -38,9 +40,9 @@ def sample_rows(
         From a number of rows to a `Shape`.
     timeout : float or None
         Seconds for the whole ``fit``.
-    is_classification : bool
-        Whether a sample is stratified by class, if each class has at least two rows.
     seed : int
+    groups : ndarray of int of shape (n_rows,) or None, default=None
+        A sample has all rows of a group or none, and groups of every class.
 
     Returns
     -------
@@ -48,6 +50,7 @@ def sample_rows(
         Sorted.
     """
     n_rows = len(y)
+    is_classification = make_shape(n_rows).is_classifier
     typical = [make_typical_candidate(family, make_shape(n_rows)) for family in families.values()]
     max_seconds = compute_max_candidate_seconds(timeout)
     while timeout is not None and n_rows > MIN_ROWS:
@@ -57,7 +60,22 @@ def sample_rows(
         n_rows = max(MIN_ROWS, int(n_rows * 0.7))
     if n_rows >= len(y):
         return np.arange(len(y))
+    if groups is not None:
+        return _sample_groups(y, groups, n_rows, is_classification=is_classification, seed=seed)
     is_stratified = is_classification and np.unique(y, return_counts=True)[1].min() > 1
     stratify = y if is_stratified else None
     rows, _ = train_test_split(np.arange(len(y)), train_size=n_rows, random_state=seed, stratify=stratify)
     return np.sort(rows)
+
+
+def _sample_groups(y: np.ndarray, groups: np.ndarray, n_rows: int, *, is_classification: bool, seed: int) -> np.ndarray:
+    """Return all rows of random groups: at least two groups, of every class, with about this number of rows."""
+    order = np.random.RandomState(seed).permutation(int(groups.max()) + 1)
+    totals = np.cumsum(np.bincount(groups)[order])
+    n_groups = max(2, int(np.searchsorted(totals, n_rows, side="right")))
+    chosen = set(order[:n_groups].tolist())
+    for label in np.unique(y) if is_classification else ():
+        of_class = np.unique(groups[y == label])
+        if chosen.isdisjoint(of_class.tolist()):
+            chosen.add(int(of_class[0]))
+    return np.flatnonzero(np.isin(groups, sorted(chosen)))

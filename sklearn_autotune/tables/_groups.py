@@ -1,0 +1,138 @@
+"""Groups of rows that belong together, such as the visits of a patient, and columns that look like them."""
+
+import numbers
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from scipy.stats import f as f_distribution
+
+from sklearn_autotune.inference._column_values import is_dataframe, is_missing, read_column
+
+__all__ = ["read_groups", "warn_about_group_columns"]
+
+# A column may be a group if one of these is the last word of its name.
+GROUP_WORDS = frozenset(
+    {"account", "client", "customer", "device", "driver", "group", "groups", "household", "id", "individual", "machine"}
+    | {"member", "participant", "patient", "person", "player", "respondent", "session", "student", "subject", "user"}
+)
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+# A group column has at least this number of values, and at least this number of rows for each, on average.
+MIN_GROUPS = 10
+MIN_ROWS_PER_GROUP = 2
+
+# The targets within groups are similar if chance alone would make them so in fewer than this share of tables.
+MAX_CHANCE = 1e-3
+
+# The share of the sum of squares that may be due to rounding.
+ROUNDING = 1e-12
+
+
+def read_groups(groups: Any) -> np.ndarray:
+    """Number the groups of the rows.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,)
+        Values of any type that can be hashed.
+
+    Returns
+    -------
+    codes : ndarray of int of shape (n_samples,)
+        From 0, in the order of the first rows of the groups.
+
+    Raises
+    ------
+    ValueError
+        If a row has no group, or if all rows have the same.
+
+    Examples
+    --------
+    >>> read_groups(["b", "a", "b", 3])
+    array([0, 1, 0, 2])
+    """
+    values = list(groups)
+    gaps = [row for row, value in enumerate(values) if is_missing(value)]
+    if gaps:
+        raise ValueError(
+            f"groups contains NaN, None or another missing value in {len(gaps)} of {len(values)} rows, first in row "
+            f"{gaps[0]}. Give each of these rows a group of its own if it belongs to no other."
+        )
+    numbers_by_group: dict[Any, int] = {}
+    codes = np.array([numbers_by_group.setdefault(value, len(numbers_by_group)) for value in values], dtype=int)
+    if len(numbers_by_group) < 2:
+        raise ValueError(
+            f"groups has the same value, {values[0]!r}, in all {len(values)} rows, but folds need at least 2 groups. "
+            "Leave groups out, or pass your own cv."
+        )
+    return codes
+
+
+def warn_about_group_columns(X: Any, y: np.ndarray, *, cv: Any, has_groups: bool, is_classification: bool) -> None:
+    """Warn about columns that look like groups, if folds are drawn by rows.
+
+    Such a column has the name of a person, a thing or an identifier, several rows for each value, and more similar
+    targets within its values than between them. Arrays have no names, so nothing is said about them.
+
+    Parameters
+    ----------
+    X : array-like or DataFrame of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    cv : object
+        The parameter of the search. There is no warning if it is a splitter or a list of splits.
+    has_groups : bool
+        Whether groups were passed. Then there is no warning.
+    is_classification : bool
+    """
+    if has_groups or not (cv is None or isinstance(cv, numbers.Integral)) or not is_dataframe(X):
+        return
+    for name, values in _find_named_like_groups(X):
+        codes = np.unique(values, return_inverse=True)[1]
+        n_groups = int(codes.max()) + 1
+        rows_per_group = len(codes) / n_groups
+        if n_groups < MIN_GROUPS or rows_per_group < MIN_ROWS_PER_GROUP:
+            continue
+        if _compute_chance(codes, y, is_classification) < MAX_CHANCE:
+            warnings.warn(
+                f"Column {name!r} looks like a group: it has {n_groups} values, with {rows_per_group:.1f} rows each on "
+                "average, and rows with the same value have similar targets. The folds are drawn by rows. So if the "
+                "rows to predict will have other values, the scores are too good: pass them as groups= to fit, and "
+                "leave the column out of X. If they will have the same values, ignore this warning.",
+                stacklevel=6,
+            )
+
+
+def _find_named_like_groups(X: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield names and values of columns without gaps that are named like a group and hold no amounts."""
+    for index, name in enumerate(X.columns):
+        words = WORD.findall(name) if isinstance(name, str) else []
+        if not words or words[-1].lower() not in GROUP_WORDS:
+            continue
+        column = read_column(X, index, name)
+        if column.holds == "categories":
+            values = np.array([None if value is None else str(value) for value in column.values], dtype=object)
+            if not any(value is None for value in values):
+                yield name, values.astype(str)
+        elif column.holds == "numbers" and np.all(column.values == np.round(column.values)):  # NaN differs from itself
+            yield name, column.values
+
+
+def _compute_chance(codes: np.ndarray, y: np.ndarray, is_classification: bool) -> float:
+    """Return the p-value of an analysis of variance of the targets by group; for classes, the lowest, corrected."""
+    targets = [y == label for label in np.unique(y)] if is_classification else [y]
+    n_rows, n_groups = len(codes), int(codes.max()) + 1
+    counts = np.bincount(codes)
+    lowest = 1.0
+    for target in targets:
+        values = np.asarray(target, dtype=float)
+        centred = values - values.mean()
+        total = float((centred**2).sum())
+        between = float((np.bincount(codes, centred) ** 2 / counts).sum())
+        within = max(total - between, ROUNDING * total)
+        if within > 0:
+            ratio = (between / (n_groups - 1)) / (within / (n_rows - n_groups))
+            lowest = min(lowest, float(f_distribution.sf(ratio, n_groups - 1, n_rows - n_groups)))
+    return min(1.0, lowest * len(targets))
