@@ -21,6 +21,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from xgboost import XGBClassifier
 
 from sklearn_autotune import FoldRacing, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
+from sklearn_autotune._compat import clock
 from sklearn_autotune.boosting import _fold_boosting
 from tests.faults.nightly import IS_NIGHT
 from tests.names import parametrize_with_checks
@@ -428,18 +429,20 @@ def test_time_is_kept(cancer):
     assert search.predict(cancer[0]).shape == cancer[1].shape
 
 
-def test_time_is_kept_within_a_fold():
-    """One fold of the second candidate takes longer than there is time for."""
-    random = np.random.RandomState(0)
-    X, y = random.normal(size=(4000, 40)), random.randint(0, 2, size=4000)
-    search = classifier(
-        timeout=2.0,
-        space={"max_depth": [1, 14], "learning_rate": [0.5, 0.001]},
-        enqueue=[{"max_depth": 1, "learning_rate": 0.5}, {"max_depth": 14, "learning_rate": 0.001}],
-        n_trials=2,
-    ).fit(X, y)
+def test_time_is_kept_within_a_fold(monkeypatch):
+    now, round_seconds = [0.0], [0.01]
+    monkeypatch.setattr(clock, "now", lambda: now[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
 
+    def slow(y, prediction):
+        now[0] += round_seconds[-1]
+        return prediction - y, np.ones_like(y)
+
+    X, y = load_diabetes(return_X_y=True)
+    settings = {"n_trials": 2, "callbacks": [lambda study, trial: round_seconds.append(1e6)], "refit": False}
+    search = regressor(objective=slow, timeout=1e5, **settings).fit(X, y)
     assert search.trials_["status"].tolist() == ["complete", "timeout"]
+    assert now[0] < 2e6
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])

@@ -4,9 +4,10 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
-import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from sklearn_autotune.__main__ import main
 from sklearn_autotune.cli import _commands
 from sklearn_autotune.runner._config import read_config
 from tests.runs import NO_REPORT, QUICK
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,15 +132,21 @@ def test_a_run_that_fails_says_why_in_a_line(write, capsys):
     assert "Traceback" not in capsys.readouterr().err.splitlines()[0]
 
 
+def count_complete(path):
+    """The complete candidates in a database that another process writes."""
+    if not path.exists():
+        return 0
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'").fetchone()[0]
+    return 0  # it is locked, or has no tables yet
+
+
 def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
     text = "model_type: random_forest\nn_trials: {}\ncv: 2\nstorage: trials.db\nresume: true\n"
     path = write(text.format(1000) + NO_REPORT)
     command = [sys.executable, "-m", "sklearn_autotune", "run", str(path)]
     with subprocess.Popen([*command], stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "trials.db").exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        time.sleep(3)
+        assert wait_until(lambda: count_complete(tmp_path / "trials.db") > 0)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
 

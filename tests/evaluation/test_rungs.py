@@ -1,7 +1,6 @@
 """Rungs: the amount at each rung, which scores count at the end, and what remains of a stopped candidate."""
 
 import pickle
-import time
 import warnings
 from dataclasses import replace
 
@@ -70,12 +69,13 @@ def test_every_beginning_of_the_order_has_each_class_in_proportion(sizes, seed):
     assert np.abs(counts - expected).max() < 1
 
 
-def test_the_order_of_many_rows_is_found_quickly():
-    start = time.process_time()
+def test_the_order_of_many_rows_is_found():
+    """With an algorithm that compares each row with each class or other row, this test would hardly end."""
+    labels = np.arange(10**6) % 5000
 
-    draw_stratified_order(np.arange(10**5) % 7, np.random.RandomState(0))
+    order = draw_stratified_order(labels, np.random.RandomState(0))
 
-    assert time.process_time() - start < 5
+    assert np.bincount(labels[order[: 10**5]]).tolist() == [20] * 5000
 
 
 def test_each_rung_sees_more_of_the_same_rows_in_their_order(tmp_path):

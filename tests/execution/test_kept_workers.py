@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from sklearn_autotune.execution import _kept_workers
 from sklearn_autotune.execution._kept_workers import WorkerProcess, end_kept_workers
 from sklearn_autotune.execution._worker import release_process
 from tests.toys import CountingClassifier, HangingClassifier, ReportingClassifier, read_log, statuses, table, workers_of
+from tests.waiting import wait_until
 
 X, Y = np.column_stack([np.arange(24.0), np.ones((24, 2))]), np.arange(24) % 2
 
@@ -113,8 +113,7 @@ def test_a_kept_worker_that_has_died_costs_nothing(tmp_path):
     search_reporting(tmp_path / "first")
     for pid in workers_of(os.getpid()):
         os.kill(pid, signal.SIGKILL)
-    while workers_of(os.getpid()):
-        time.sleep(0.01)
+    assert wait_until(lambda: not workers_of(os.getpid()))
 
     search = search_reporting(tmp_path / "second")
 
@@ -166,11 +165,7 @@ def test_kept_workers_end_after_a_while(monkeypatch):
     before = set(workers_of(os.getpid()))
     OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, n_jobs=2).fit(X, Y)
 
-    for _ in range(1000):
-        if not set(workers_of(os.getpid())) - before:
-            break
-        time.sleep(0.01)
-    assert set(workers_of(os.getpid())) <= before
+    assert wait_until(lambda: set(workers_of(os.getpid())) <= before)
 
 
 @pytest.mark.slow

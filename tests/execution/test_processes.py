@@ -3,7 +3,6 @@
 import os
 import tempfile
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,6 +35,7 @@ from tests.toys import (
     table,
     workers_of,
 )
+from tests.waiting import wait_until
 
 quiet = pytest.mark.filterwarnings(
     "ignore:One or more of the .* scores are non-finite:UserWarning",
@@ -99,15 +99,30 @@ def test_a_death_costs_one_candidate(data):
 
 @pytest.mark.slow
 @quiet
-def test_a_worker_that_dies_while_it_waits_costs_nothing(data):
+def test_a_worker_that_dies_while_it_waits_costs_nothing(data, tmp_path):
     """It has measured its candidate, and dies before it is given another."""
-    dying = DyingClassifier(ends={2: "late_exit"})
+    log = tmp_path / "log"
+    dying = DyingClassifier(ends={2: "late_exit"}, log=str(log))
+
+    def count_watched():
+        """The processes that loky has not seen end."""
+        return sum("ExecutorManager" in thread.name for thread in threading.enumerate())
+
+    def end_its_workers(study, trial):
+        if trial.params["a"] == 2:
+            gone.update(entry["pid"] for entry in read_log(log) if entry["a"] == "2")
+            n_watched = count_watched() - len(gone)
+            (tmp_path / "log.end").touch()
+            assert wait_until(lambda: count_watched() <= n_watched)
+
+    gone = set()
     search = OptunaSearchCV(
-        dying, {"a": [1, 2, 3, 4]}, cv=2, n_jobs=2, look_ahead=1, callbacks=[lambda study, trial: time.sleep(1)]
+        dying, {"a": [1, 2, 3, 4]}, cv=2, n_jobs=2, look_ahead=1, refit=False, callbacks=[end_its_workers]
     )
 
     search.fit(*data)
 
+    assert gone
     assert statuses(search) == ["complete"] * 4
 
 
@@ -353,11 +368,11 @@ def test_workers_that_share_a_candidate_give_the_same_table(data, look_ahead, to
 def test_workers_share_the_folds_of_one_candidate(tmp_path, data):
     class Where(CountingClassifier):
         def fit(self, X, y):
+            together.wait(timeout=60)
             places.add(threading.get_ident())
-            time.sleep(0.05)
             return super().fit(X, y)
 
-    places = set()
+    places, together = set(), threading.Barrier(4)
     search = OptunaSearchCV(Where(), {"a": [1]}, cv=4, n_jobs=4, look_ahead=1, refit=False)
 
     with joblib.parallel_config(backend="threading"):
@@ -380,16 +395,17 @@ def test_an_exception_in_a_part_of_a_candidate_is_raised(data, n_jobs):
 
 
 class LateFailing(CountingClassifier):
-    """Fails where a > 8 on every fold but the first, where it waits for that to have happened, but not forever."""
+    """Fails where a > 8 on every fold but the first, where it waits for that to have happened if others can do it."""
 
     has_failed = threading.Event()
+    has_others = True
 
     def fit(self, X, y):
         if self.a > 8 and X[0, 0] == 0:
             self.has_failed.set()
             raise ValueError("the toy fails on the later folds")
-        if self.a > 8:
-            self.has_failed.wait(timeout=0.2)
+        if self.a > 8 and self.has_others:
+            self.has_failed.wait(timeout=60)
         return super().fit(X, y)
 
     def score(self, X, y):
@@ -397,8 +413,9 @@ class LateFailing(CountingClassifier):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
-def test_an_exception_in_a_fold_that_racing_makes_needless_is_not_raised(data, n_jobs):
+def test_an_exception_in_a_fold_that_racing_makes_needless_is_not_raised(data, n_jobs, monkeypatch):
     LateFailing.has_failed.clear()
+    monkeypatch.setattr(LateFailing, "has_others", n_jobs > 1)
     search = OptunaSearchCV(
         LateFailing(),
         {"a": FloatDistribution(0, 9)},
@@ -418,21 +435,24 @@ def test_an_exception_in_a_fold_that_racing_makes_needless_is_not_raised(data, n
 
 
 class FailingAtOnce(CountingClassifier):
-    """Fails where a > 8, and elsewhere waits for that to have happened, but not forever."""
+    """Fails where a > 8, and elsewhere waits for that to have happened if others can do it."""
 
     has_failed = threading.Event()
+    has_others = True
 
     def fit(self, X, y):
         if self.a > 8:
             self.has_failed.set()
             raise ValueError("the toy fails at once")
-        self.has_failed.wait(timeout=0.2)
+        if self.has_others:
+            self.has_failed.wait(timeout=60)
         return super().fit(X, y)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_an_exception_in_a_candidate_that_comes_after_the_last_is_not_raised(data, n_jobs):
+def test_an_exception_in_a_candidate_that_comes_after_the_last_is_not_raised(data, n_jobs, monkeypatch):
     FailingAtOnce.has_failed.clear()
+    monkeypatch.setattr(FailingAtOnce, "has_others", n_jobs > 1)
     search = OptunaSearchCV(
         FailingAtOnce(),
         {"a": [3.0, 9.0]},

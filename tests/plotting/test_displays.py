@@ -26,6 +26,7 @@ from sklearn_autotune.plotting import (
     SliceDisplay,
     TimeDisplay,
 )
+from sklearn_autotune.search._base_search import get_phase_timer
 from tests.odd_searches import (
     ODD,
     X,
@@ -40,7 +41,7 @@ from tests.odd_searches import (
     search_rungs,
     search_several_scores,
 )
-from tests.toys import CountingClassifier, SleepingClassifier
+from tests.toys import CountingClassifier
 
 OF_ANY_SEARCH = (
     OptimizationHistoryDisplay,
@@ -316,16 +317,20 @@ def test_time_adds_up(iris_search):
 
 
 def test_seconds_of_several_workers_are_more_than_the_clock_shows():
-    search = OptunaSearchCV(SleepingClassifier(seconds=2.0), {"a": [1, 2, 3, 4]}, cv=2, n_jobs=2)
+    search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2, 3, 4]}, cv=2, n_jobs=2)
     with parallel_config(backend="threading"):
         search.fit(np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2)
+    search.trials_["seconds"][:] = 4.0  # two workers at a time
+    timer = get_phase_timer(search)
+    timer.total, timer.sampler, timer.measuring = 9.0, 0.25, 8.0
 
     display, summary = TimeDisplay.from_search(search), summarize(search)
 
     measured = sum(sum(display.seconds[status].values()) for status in display.counts)
-    assert measured >= 4 * 2 * 0.2
-    assert 0.8 <= display.wall_seconds < measured
-    assert display.seconds["sampler"]["other"] + display.seconds["the rest"]["other"] < 0.4
+    assert measured == pytest.approx(16.0)
+    assert display.wall_seconds == pytest.approx(9.0 + search.refit_time_)
+    assert display.seconds["sampler"]["other"] == pytest.approx(0.25)
+    assert display.seconds["the rest"]["other"] == pytest.approx(0.75)
     assert summary.wall_seconds == display.wall_seconds
     assert f"{sum(summary.seconds.values()):.3g} s, {summary.wall_seconds:.3g} s by the clock" in str(summary)
 

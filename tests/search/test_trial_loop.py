@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.toys import read_log, workers_of
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -65,16 +65,6 @@ X, y = np.arange(80.0).reshape(20, 4), np.arange(20) % 2
 search = OptunaSearchCV(Homemade(), {"a": [1, 2, 3]}, cv=2, n_jobs=2, scoring=by_helper, error_score="raise")
 print(search.fit(X, y).best_params_, search.best_score_)
 """
-
-
-def wait_until(is_so, seconds=60):
-    """Whether it became so in time; generous, for a machine that has other things to do."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if is_so():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 @pytest.fixture

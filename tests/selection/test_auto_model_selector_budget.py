@@ -31,25 +31,21 @@ def test_a_candidate_that_hangs_is_ended():
     assert selector.score(X, y) > 0.9
 
 
-class Sleeping(DummyClassifier):
-    def fit(self, X, y, sample_weight=None):
-        time.sleep(0.2)
-        return super().fit(X, y, sample_weight)
-
-
 def test_candidates_for_which_there_is_no_time_are_not_begun():
-    sleeping = Family(
-        "sleeping",
+    """Each would hang."""
+    strategies = ("prior", "uniform", "most_frequent")
+    long = Family(
+        "long",
         (),
-        lambda shape: {"strategy": ["prior", "uniform", "most_frequent"]},
-        lambda shape: Sleeping(),
-        first=tuple({"strategy": strategy} for strategy in ("prior", "uniform", "most_frequent")),
-        seconds=lambda shape: 0.2,
+        lambda shape: {"strategy": strategies},
+        lambda shape: Hanging(),
+        first=tuple({"strategy": strategy} for strategy in strategies),
+        seconds=lambda shape: 40.0,
     )
     X, y = load_iris(return_X_y=True)
-    selector = AutoModelSelector(families=["logistic", sleeping], timeout=1.5, cv=3, random_state=0).fit(X, y)
+    selector = AutoModelSelector(families=["logistic", long], timeout=300, n_trials=6, cv=3, random_state=0).fit(X, y)
 
-    assert "sleeping" not in selector.leaderboard_["family"]  # 0.6 seconds are more than a candidate may take
+    assert "long" not in selector.leaderboard_["family"]  # 120 seconds are more than a candidate may take
     assert selector.score(X, y) > 0.9
 
 

@@ -230,7 +230,7 @@ def searches(monkeypatch):
 
 def test_time_is_kept_for_it(schedules, searches, two_classes):
     X, _, y, _ = two_classes
-    found = selector(timeout=60).fit(X, y)
+    found = selector(timeout=600).fit(X, y)
     (reserve,) = (schedule.time_reserve for schedule in schedules)
     records = searches[0].records
 
@@ -277,7 +277,7 @@ def test_without_time_nothing_of_it_is_begun(monkeypatch, two_classes):
     X, _, y, _ = two_classes
     measure = _ensemble_choice.measure_second_layer
     monkeypatch.setattr(_ensemble_choice, "measure_second_layer", lambda *args: measure(*args[:-1], 0.0))
-    found = selector(timeout=60).fit(X, y)
+    found = selector(timeout=600).fit(X, y)
 
     assert not set(found.leaderboard_["family"]) & STACKED
 
