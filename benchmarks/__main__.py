@@ -26,7 +26,7 @@ PAGES = {
     "scaling": "time of a search with up to 1,024 workers",
     "look_ahead": "how looking ahead changes the quality of a search",
     "overhead": "time that a search needs in addition to its fits",
-    "xgboost": "time until tuned XGBoost reaches the log loss of a naive search",
+    "xgboost": "time until tuned XGBoost reaches the score of a naive search",
     "xgboost_budget": "tuned XGBoost within a number of CPU seconds",
     "xgboost_cost": "time and memory of tuned XGBoost",
     "selection": "model selection from raw tables",
@@ -37,7 +37,7 @@ PAGES = {
 }
 
 # Those that write their CSV file as they go; the others start anew.
-RESUMABLE = ("anytime", "fits", "samplers", "defaults", "racing")
+RESUMABLE = ("anytime", "fits", "samplers", "defaults", "racing", "xgboost")
 
 
 def main():

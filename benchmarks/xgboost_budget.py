@@ -18,16 +18,19 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 
 from benchmarks._measure import RESULTS, environment, markdown_table, picture, printed_rows, write_rows
-from benchmarks.xgboost import SEEN, TABLES, numbers
+from benchmarks.xgboost_tables import BY_NAME, numbers
 
 PICTURE = picture("xgboost_budget", "Held-out log loss over that of TunedXGBClassifier, by method and budget")
 SCRIPT = Path(__file__).parent / "peers" / "xgboost_budget.py"
-LARGE = {"diamonds": lambda: numbers("ggplot2", "diamonds", "cut")}
+TABLES = {
+    name: BY_NAME[name].load
+    for name in ("HMDA", "spam", "email", "telephone", "stack overflow", "health insurance", "taxi", "lending club")
+} | {"diamonds": lambda: numbers("ggplot2", "diamonds", "cut")}
 METHODS = ("untuned", "random", "flaml", "ours")
 
 
 def save(name, seed, path):
-    X, y = (TABLES | LARGE)[name]()
+    X, y = TABLES[name]()
     y = LabelEncoder().fit_transform(y)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, random_state=seed, stratify=y)
     np.savez(path, X_train=X_train, X_test=X_test, y_train=y_train, y_test=y_test)
@@ -86,7 +89,7 @@ def report(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
-    parser.add_argument("--tables", nargs="+", default=[*(name for name in TABLES if name not in SEEN), *LARGE])
+    parser.add_argument("--tables", nargs="+", default=list(TABLES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--budgets", type=float, nargs="+", default=[10, 30, 100])
     parser.add_argument("--flaml-python", help="a Python that has flaml[automl]; without it FLAML is left out")
