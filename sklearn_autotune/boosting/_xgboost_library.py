@@ -23,8 +23,9 @@ DEFAULT_MAX_DEPTH = 6
 BYTES_PER_BIN = 16  # a gradient and a hessian
 
 # The number of nodes of a tree whose histograms XGBoost keeps; its own default is 65,536. With fewer, it gives the same
-# trees in the same time, in less than half the memory.
-MAX_CACHED_NODES = 64
+# trees in less memory. On 400 rows and 5,000 columns, depth 10: 880 MB with 64, 310 MB with 16, in the same time. On
+# 60,000 rows and 30 columns, 16 takes 0 to 5 % more CPU time.
+MAX_CACHED_NODES = 16
 
 # Parameters that are passed to XGBoost unchanged. One that is set is not searched.
 XGBOOST_PARAMS = (
