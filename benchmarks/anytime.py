@@ -42,6 +42,7 @@ from benchmarks.anytime_report import OURS, RANDOM, RIVAL, report
 from benchmarks.fresh_problems import FRESH_PROBLEMS
 from benchmarks.peers.searches import SEARCHES
 from benchmarks.problems import PROBLEMS, Problem
+from sklearn_autotune.space._space import read_space
 
 PICTURE = picture("anytime", "Times as fast as RandomizedSearchCV to its score, by method")
 N_CANDIDATES = 100
@@ -132,7 +133,12 @@ def randomized(setting: Setting) -> Trace:
 
 
 def ours(setting: Setting, target: float, n_candidates: int | None = None, **params: Any) -> Trace:
-    """Run OptunaSearchCV with its defaults until it has measured 100 candidates and reached the target."""
+    """Run OptunaSearchCV with its defaults until it has measured 100 candidates and reached the target.
+
+    It may measure so many that it would search a small space in full, in the order of a grid. As this is not what it
+    does with 100 candidates, it measures one candidate fewer than the space has.
+    """
+    n_most = min(n_candidates or MAX_CANDIDATES, (read_space(setting.problem.space).size or np.inf) - 1)
     n_least = N_CANDIDATES if not params else 1
     stamps: list[float] = []
     best = -np.inf
@@ -146,9 +152,9 @@ def ours(setting: Setting, target: float, n_candidates: int | None = None, **par
         if best >= target and len(stamps) >= n_least:
             study.stop()
 
-    search = setting.search(
-        OURS, seed=setting.seed, n_candidates=n_candidates or MAX_CANDIDATES, callbacks=[stamp], **params
-    ).fit(setting.X, setting.y)
+    search = setting.search(OURS, seed=setting.seed, n_candidates=int(n_most), callbacks=[stamp], **params).fit(
+        setting.X, setting.y
+    )
     scores = dict(search.cv_results_)["mean_test_score"]
     first = int(np.nanargmax(scores[:N_CANDIDATES]))
     return Trace(stamps, list(scores[: len(stamps)]), search.cv_results_["params"][first])
