@@ -19,6 +19,7 @@ from scipy.stats import rankdata
 
 from benchmarks._measure import RESULTS, means_by_problem, read_rows
 from benchmarks.selection import LARGE_SEEN, LIGHT, SEEN, SEEN_LATER, UNTUNED, cells_of, methods_of, without_lone_seeds
+from benchmarks.xgboost import ratio as times_as_fast
 from sklearn_autotune.plotting._style import COLORS, DARK_COLOR, LIGHT_COLOR, MARKERS
 
 WIDTH = 8.0  # inches, at DPI about as many pixels as a README is wide
@@ -162,19 +163,23 @@ def selection(rows):
 
 
 def xgboost(rows):
-    names = unique(rows, "table")
+    rows = sorted((row for row in rows if row["is_fresh"]), key=lambda row: (row["rows"], row["problem"], row["seed"]))
     title = (
-        "TunedXGBClassifier: times as soon at the log loss of the naive search's 100 candidates\n"
-        "(more is better); hollow: it was not reached, and all seconds count"
+        "Tuned XGBoost: times as fast as 100 naive candidates to their best score (more is better)\n"
+        "a point is one seed; hollow: the score was not reached, and the time of the whole search counts"
     )
-    figure, (ax,) = new_figure(title, 3.5)
-    for y, name in enumerate(names):
-        own = [row for row in rows if row["table"] == name]
-        spent = [row["seconds"] if row["reached"] == "" else row["reached"] for row in own]
-        times = [row["naive_seconds"] / seconds for row, seconds in zip(own, spent, strict=True)]
-        show_runs(ax, y, times, COLORS[0], is_log=True, hollow=[row["reached"] == "" for row in own])
-    name_lines(ax, [f"{name} ({values_of(rows, 'rows', table=name)[0]} rows)" for name in names])
-    ratios(ax, [1, 2, 5, 10, 20, 50])
+    tasks = unique(rows, "task")
+    figure, axes = new_figure(title, 5.2, len(tasks))
+    for ax, task in zip(axes, sorted(tasks), strict=True):
+        names = unique([row for row in rows if row["task"] == task], "problem")
+        for y, name in enumerate(names):
+            own = [row for row in rows if row["problem"] == name]
+            missed = [np.isnan(row["seconds_to_100"]) for row in own]
+            times = [times_as_fast(row, 100) for row in own]
+            show_runs(ax, y, times, COLORS[0], is_log=True, hollow=missed)
+        name_lines(ax, [f"{name} ({values_of(rows, 'rows', problem=name)[0]:,})" for name in names])
+        ax.set_title(f"{task}: table (rows)", fontsize=9)
+        ratios(ax, [1, 5, 20, 100])
     return figure
 
 
