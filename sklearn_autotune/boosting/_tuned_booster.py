@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
@@ -234,18 +234,17 @@ class BaseTunedBooster(BaseSearch):
 
     def _make_folds(self, data: TableData, target: Target) -> CrossValidation:
         """Return the user's ``cv``, or a number of folds; with groups, folds that keep them together."""
-        if data.groups is None:
-            return _choose_n_folds(target) if self.cv is None else self.cv
-        is_exact, n_folds = self.cv is not None, int(cast("int", self.cv or _choose_n_folds(target)))
-        is_classification = target.classes is not None
+        cv = _choose_n_folds(target) if self.cv is None else self.cv
+        if data.groups is None or not isinstance(cv, numbers.Integral):
+            return cv
         return draw_group_folds(
             data.y,
             data.groups,
-            n_folds,
-            is_classification,
+            int(cv),
+            target.classes is not None,
             seed=None,
             may_lack_classes=self.scoring is None,
-            is_exact=is_exact,
+            is_exact=self.cv is not None,
         )
 
     def _get_library_params(self) -> dict[str, Any]:

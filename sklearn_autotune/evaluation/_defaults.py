@@ -31,11 +31,14 @@ def make_shuffled_folds(n_folds: int, is_classification: bool, seed: int | None,
 
     With ``has_groups``, it keeps the rows of each group in one fold.
     """
-    if has_groups:
-        kind = StratifiedGroupKFold if is_classification else GroupKFold
-    else:
-        kind = StratifiedKFold if is_classification else KFold
+    kind = _choose_splitter(is_classification, has_groups=has_groups)
     return kind(n_folds, shuffle=True, random_state=seed)
+
+
+def _choose_splitter(is_classification: bool, *, has_groups: bool) -> Any:
+    if has_groups:
+        return StratifiedGroupKFold if is_classification else GroupKFold
+    return StratifiedKFold if is_classification else KFold
 
 
 def draw_group_folds(
@@ -77,19 +80,18 @@ def draw_group_folds(
         If there have to be exactly ``n_folds``, and the groups do not allow so many.
     """
     n_asked, n_groups = n_folds, len(np.unique(groups))
-    classes = np.unique(y) if is_classification else np.empty(0)
-    n_folds = max(2, min(n_folds, n_groups))
-    if is_classification:  # scikit-learn refuses more folds than the largest class has rows
-        n_folds = max(2, min(n_folds, int(np.unique(y, return_counts=True)[1].max())))
+    kind = _choose_splitter(is_classification, has_groups=True)
+    classes, counts = np.unique(y, return_counts=True)
+    needs_classes = is_classification and not may_lack_classes
+    # scikit-learn refuses more stratified folds than the largest class has rows.
+    n_folds = max(2, min(n_folds, n_groups, int(counts.max()) if is_classification else n_folds))
     while True:
-        kind = StratifiedGroupKFold if is_classification else GroupKFold
         splitter = kind(n_folds, shuffle=seed is not None, random_state=seed)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The least populated class")
             folds = list(splitter.split(y, y, groups))
-        is_usable = all(len(test) for _, test in folds)
-        has_classes = may_lack_classes or all(len(np.unique(y[test])) == len(classes) for _, test in folds)
-        if n_folds == 2 or (is_usable and (has_classes or not is_classification)):
+        n_least = len(classes) if needs_classes else 1
+        if n_folds == 2 or all(len(np.unique(y[test])) >= n_least for _, test in folds):
             break
         n_folds -= 1
     if is_exact and n_folds < n_asked:

@@ -313,8 +313,9 @@ class CrossFitEvaluation:
 
     def _set_rounds(self, model: Pipeline, result: CrossFitResult, fold: int) -> None:
         """Let a fold's model predict with as many rounds as were best, on average, on the other folds."""
-        if result.rounds_before is not None:
-            others = [result.rounds_before, *result.rounds[:fold]]
+        if self.is_forward:
+            before = [] if result.rounds_before is None else [result.rounds_before]
+            others = [*before, *result.rounds[:fold]] or result.rounds[:1]
         else:
             others = [found for other, found in enumerate(result.rounds) if other != fold] or result.rounds
         # The fold may have fewer rounds: early stopping ended it soon after its own best number.

@@ -1,6 +1,5 @@
 """Groups of rows that belong together, such as the visits of a patient, and columns that look like them."""
 
-import numbers
 import re
 import warnings
 from collections.abc import Iterator
@@ -72,8 +71,8 @@ def read_groups(groups: Any) -> np.ndarray:
     return codes
 
 
-def warn_about_group_columns(X: Any, y: np.ndarray, *, cv: Any, has_groups: bool, is_classification: bool) -> None:
-    """Warn about columns that look like groups, if folds are drawn by rows.
+def warn_about_group_columns(X: Any, y: np.ndarray, *, is_classification: bool) -> None:
+    """Warn about columns that look like groups; folds are drawn by rows.
 
     Such a column has the name of a person, a thing or an identifier, several rows for each value, and more similar
     targets within its values than between them. Arrays have no names, so nothing is said about them.
@@ -83,13 +82,9 @@ def warn_about_group_columns(X: Any, y: np.ndarray, *, cv: Any, has_groups: bool
     X : array-like or DataFrame of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
         Labels, or numbers in regression.
-    cv : object
-        The parameter of the search. There is no warning if it is a splitter or a list of splits.
-    has_groups : bool
-        Whether groups were passed. Then there is no warning.
     is_classification : bool
     """
-    if has_groups or not (cv is None or isinstance(cv, numbers.Integral)) or not is_dataframe(X):
+    if not is_dataframe(X):
         return
     for name, values in _find_named_like_groups(X):
         codes = np.unique(values, return_inverse=True)[1]

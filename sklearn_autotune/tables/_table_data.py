@@ -80,7 +80,6 @@ def read_table(
     cv : object
         If it is a number of folds, each class must have at least this number of rows. If it is a number or None, folds
         keep groups together, and there is a warning if there are no groups and a column looks like one.
-
     time : str, int or None, default=None
         The column of times; see `tables._time.read_times`.
 
@@ -98,13 +97,13 @@ def read_table(
     times = None if time is None else read_times(X, time)
     draws_folds = cv is None or isinstance(cv, numbers.Integral)
     groups = read_groups(metadata["groups"]) if draws_folds and "groups" in metadata else None
-    if times is None:
-        warn_about_group_columns(X, y, cv=cv, has_groups=groups is not None, is_classification=is_classification)
-    elif groups is not None:
-        raise ValueError(
-            "Both time and groups say how folds are drawn. Pass one of them, or a splitter as cv that uses both."
-        )
-    else:
+    if times is None and groups is None and draws_folds:
+        warn_about_group_columns(X, y, is_classification=is_classification)
+    if times is not None:
+        if groups is not None:
+            raise ValueError(
+                "Both time and groups say how folds are drawn. Pass one of them, or a splitter as cv that uses both."
+            )
         order = np.argsort(times, kind="stable")
         encoded, y, times = encoded[order], y[order], times[order]
         metadata = {name: take_rows(values, order) for name, values in metadata.items()}

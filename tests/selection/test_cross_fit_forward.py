@@ -99,3 +99,18 @@ def test_times_and_groups_are_not_both_for_the_folds():
     X, y = make_table(False)
     with pytest.raises(ValueError, match="Both time and groups"):
         AutoModelSelector("regression", time=0, n_trials=1).fit(X, y, groups=np.arange(N_ROWS) // 5)
+
+
+def test_rounds_come_from_earlier_folds_where_they_cannot_be_found_within_the_first():
+    """All but the last of the first fold's training rows are of one class."""
+    X, y = make_table(True)
+    y[:45], y[45:50] = 0, 1
+    cross_fit, outcome = measure_folds("xgboost", X, y)
+    changed_y = y.copy()
+    last = cross_fit.task.folds[-1].test
+    changed_y[last] = X[last, 0] > 0
+    _, changed = measure_folds("xgboost", X, changed_y)
+
+    assert outcome.artifacts.rounds_before is None
+    assert changed.artifacts.rounds[-1] != outcome.artifacts.rounds[-1]
+    assert [fold.test for fold in changed.folds[:-1]] == [fold.test for fold in outcome.folds[:-1]]

@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 from sklearn.model_selection import GroupKFold
 
+from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.tables._groups import read_groups, warn_about_group_columns
+from sklearn_autotune.tables._table_data import read_table
 
 N_GROUPS, N_ROWS = 30, 150
 GROUPS = np.arange(N_ROWS) % N_GROUPS
@@ -17,8 +19,8 @@ AMOUNTS = LEVELS[GROUPS] + 0.1 * np.random.RandomState(1).normal(size=N_ROWS)
 CLASSES = np.where(LEVELS[GROUPS] > 0, "yes", "no")
 
 
-def warn(X, y=AMOUNTS, cv=None, has_groups=False):
-    warn_about_group_columns(X, y, cv=cv, has_groups=has_groups, is_classification=y.dtype.kind == "U")
+def warn(X, y=AMOUNTS):
+    warn_about_group_columns(X, y, is_classification=y.dtype.kind == "U")
 
 
 @pytest.mark.parametrize(
@@ -88,9 +90,14 @@ def test_other_columns_are_not_groups(column, values):
         warn(pd.DataFrame({column: values}))
 
 
-@pytest.mark.parametrize("own", [{"has_groups": True}, {"cv": GroupKFold(3)}, {"cv": [([0], [1])]}], ids=str)
-def test_whoever_has_chosen_the_folds_is_not_warned(own):
+@pytest.mark.parametrize(
+    ("metadata", "cv"), [({"groups": GROUPS}, None), ({}, GroupKFold(3)), ({}, [([0], [1])])], ids=str
+)
+def test_whoever_has_chosen_the_folds_is_not_warned(metadata, cv):
+    table = pd.DataFrame({"patient": GROUPS})
+    with pytest.warns(UserWarning, match="looks like a group"):
+        read_table(TableReader(), table, AMOUNTS, {}, is_classification=False, cv=3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn(pd.DataFrame({"patient": GROUPS}), **own)
+        read_table(TableReader(), table, AMOUNTS, metadata, is_classification=False, cv=cv)
         warn(np.column_stack([GROUPS]))
