@@ -17,6 +17,7 @@ from sklearn_autotune._compat.sklearn import (
     MultimetricScorer,
     get_scorers,
     make_callback_arguments,
+    set_params,
     split_rows,
     take_metadata_rows,
     take_rows,
@@ -136,7 +137,7 @@ class WholeFolds:
         """Clone the estimator and set the candidate's parameters; return the clone, and the traceback of a failure."""
         estimator = clone(self.estimator)
         # Parameters may be estimators. Each fit gets its own copies, so the user's objects stay unfitted.
-        _, error = attempt(lambda: estimator.set_params(**clone(params, safe=False)), self.task.error_score)
+        _, error = attempt(lambda: set_params(estimator, clone(params, safe=False)), self.task.error_score)
         return estimator, error
 
     def _fit(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import check_scoring, get_scorer, make_scorer, max_error
@@ -17,6 +18,7 @@ from sklearn_autotune._compat.sklearn import (
     has_callbacks,
     is_rank_scorer,
     make_callback_arguments,
+    set_params,
     take_metadata_rows,
     take_rows,
 )
@@ -114,3 +116,40 @@ def test_callbacks_of_a_step_are_found():
     scaler._skl_callbacks = [object()]
 
     assert has_callbacks(make_pipeline(scaler, LogisticRegression()))
+
+
+class CountsItsSettings(BaseEstimator):
+    """Does more in ``set_params`` than set attributes."""
+
+    def __init__(self, depth=1):
+        self.depth = depth
+
+    def set_params(self, **params):
+        self.n_set = getattr(self, "n_set", 0) + 1
+        return super().set_params(**params)
+
+
+@pytest.mark.parametrize(
+    ("make", "params"),
+    [
+        (LogisticRegression, {"C": 3.0, "solver": "saga"}),
+        (LogisticRegression, {}),
+        (CountsItsSettings, {"depth": 4}),
+        (lambda: make_pipeline(StandardScaler(), LogisticRegression()), {"logisticregression__C": 3.0}),
+        (lambda: make_pipeline(StandardScaler(), LogisticRegression()), {"standardscaler": "passthrough"}),
+    ],
+)
+def test_parameters_are_set_as_scikit_learn_sets_them(make, params):
+    ours, theirs = make(), make()
+
+    set_params(ours, params)
+
+    assert repr(theirs.set_params(**params)) == repr(ours)
+    assert {name: value for name, value in vars(ours).items() if name == "n_set"} == {
+        name: value for name, value in vars(theirs).items() if name == "n_set"
+    }
+
+
+def test_an_unknown_parameter_is_refused_as_scikit_learn_refuses_it():
+    with pytest.raises(ValueError, match="Invalid parameter 'c' for estimator LogisticRegression"):
+        set_params(LogisticRegression(), {"C": 1.0, "c": 1.0})
