@@ -143,6 +143,11 @@ class Family:
         functions of the `Shape`.
     aliases : tuple of str, default=()
         Other names that users may write for a family of the catalogue. The names of its classes need not be listed.
+    max_rows : int or None, default=None
+        The most rows of a table that the family makes sense for; `AutoModelSelector` leaves it out above. None is any
+        number.
+    is_named_only : bool, default=False
+        Whether `AutoModelSelector` tries the family only where the user names it.
     """
 
     name: str
@@ -160,6 +165,8 @@ class Family:
     known_good: Sequence[Branch] | None = None
     meanings: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    max_rows: int | None = None
+    is_named_only: bool = False
 
     def __repr__(self) -> str:
         return f"Family({self.name!r})"

@@ -267,8 +267,9 @@ class AutoModelSelector(BaseSearch):
         """
         start = self._begin_fit()
         deadline = None if self.timeout is None else start + self.timeout
-        families = resolve_families(self.families, self.task or "classification")
+        resolve_families(self.families, self.task or "classification")  # raises before the data are read
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
+        families = resolve_families(self.families, self.task or "classification", len(data.y))
         scorer = self._resolve_scorer(data.classes)
         seed = draw_seed(self.random_state) % 2**31
         make_shape = partial(make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes)
