@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters import declare_categories
 from sklearn_autotune._compat.boosters._scikit_learn import cannot_draw_validation_rows
-from sklearn_autotune._compat.sklearn import is_rank_scorer, limit_to_one_thread, take_metadata_rows, take_rows
+from sklearn_autotune._compat.sklearn import (
+    find_weight_parameter,
+    is_rank_scorer,
+    limit_to_one_thread,
+    take_metadata_rows,
+    take_rows,
+)
 from sklearn_autotune.boosting._early_stopping import (
     MIN_TIME_SHARE,
     allot_round_seconds,
@@ -378,7 +383,8 @@ class CrossFitEvaluation:
         rows, present_classes, y = self._select_rows(family, rows)
         model = self.make_model(family, params, y, is_classification=present_classes is not None)
         preparation = make_preparation(family.columns, self.n_categories, len(rows), self.classes is not None)
-        weight = self._take_weights(rows, self.task.fit_params) if has_fit_parameter(model, "sample_weight") else None
+        weight_name = find_weight_parameter(model)
+        weight = None if weight_name is None else self._take_weights(rows, self.task.fit_params)
         with warnings.catch_warnings(), limit_to_one_thread():
             # A model that has not converged shows in its score.
             warnings.simplefilter("ignore")
@@ -394,8 +400,8 @@ class CrossFitEvaluation:
             holds_out = cannot_draw_validation_rows(model, y) if stop is None else not len(stop.y)
             if holds_out:
                 train, stop = train.hold_out(self.seed, takes_last=self.is_forward)
-            if train.weight is not None:
-                fit_params = fit_params | {"sample_weight": train.weight}
+            if weight_name is not None and train.weight is not None:
+                fit_params = fit_params | {weight_name: train.weight}
             if stop is not None and family.rounds is not None:
                 fit_with_early_stopping(
                     model, train.X, train.y, (stop.X, stop.y), seconds=seconds, fit_params=fit_params

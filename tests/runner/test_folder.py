@@ -224,6 +224,18 @@ def test_a_model_of_each_kind_is_loaded_without_running_code(family, write, tmp_
     assert loaded.predict(data.holdout.X).tolist() == model.predict(data.holdout.X).tolist()
 
 
+@pytest.mark.parametrize("family", ["splines", "gaussian_process", "kernel_ridge", "elastic_net", "huber", "svm"])
+def test_a_model_of_numbers_is_loaded_without_running_code(family, write, tmp_path, table):
+    path = write(f"model_type: {family}\ncv: 2\nn_trials: 2\n", target="price", drop="[kind]")
+    data = parts_of(path)
+    search = make_search(read_config(path), data, tmp_path).fit(data.train.X, data.train.y)
+    model = search.deployed_model()
+
+    loaded = load_model(tmp_path, {"model": save_model(model, tmp_path, "skops")})
+
+    assert loaded.predict(data.holdout.X).tolist() == model.predict(data.holdout.X).tolist()
+
+
 @pytest.mark.parametrize("kind", ["joblib", "skops"])
 def test_a_model_is_loaded_as_it_was_saved(kind, tmp_path):
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit([[0.0], [1.0], [2.0]], [0, 0, 1])
