@@ -161,7 +161,7 @@ class AutoModelSelector(BaseSearch):
     Blends are chosen by greedy selection (Caruana et al., ICML 2004), after the probabilities of each candidate have
     been scaled by a temperature (Guo et al., ICML 2017). If early stopping uses a fold's test rows, these are predicted
     with the number of rounds that was best on the other folds. The second layer (Wolpert, "Stacked generalization",
-    1992) needs 750 rows, each a test row of exactly one fold.
+    1992) needs 750 tested rows, each in one fold; all rows are tested, unless the folds follow time.
 
     Examples
     --------

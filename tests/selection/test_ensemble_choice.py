@@ -29,7 +29,7 @@ X = np.zeros((N_ROWS, 1))
 VALUES = RANDOM.normal(size=N_ROWS)
 NOISE = RANDOM.normal(size=(4, N_ROWS))
 CODES = (VALUES > 0).astype(int)
-NO_SECOND_LAYER = SecondLayer((), (), {})
+NO_SECOND_LAYER = SecondLayer((), (), {}, np.arange(0))
 FAMILIES = [family("a"), family("b"), replace(family("refitted"), is_bagged=False)]
 
 
