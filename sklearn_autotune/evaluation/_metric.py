@@ -8,14 +8,25 @@ from typing import Any
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import (
+    d2_absolute_error_score,
+    d2_pinball_score,
+    get_scorer,
+    get_scorer_names,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_pinball_loss,
+    mean_squared_log_error,
+    median_absolute_error,
+    root_mean_squared_log_error,
+)
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.sklearn import describe_scorer, get_passthrough_estimator
 
-__all__ = ["Metric", "describe_metric", "describe_scoring"]
+__all__ = ["Metric", "describe_metric", "describe_scoring", "rewards_mean"]
 
 NEGATED = "neg_"
 
@@ -36,6 +47,33 @@ OWN_SCORES: dict[object, str] = {
     }.items()
     for kind in kinds
 }
+
+
+# Metrics of a regression that are best for another prediction than the mean: a median, a quantile, or the mean of the
+# logarithm.
+OTHER_THAN_MEAN = (
+    d2_absolute_error_score,
+    d2_pinball_score,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_pinball_loss,
+    mean_squared_log_error,
+    median_absolute_error,
+    root_mean_squared_log_error,
+)
+
+
+def rewards_mean(scorer: object) -> bool:
+    """Whether a score of a regression is best where the mean of the target is predicted, as far as that is known.
+
+    Examples
+    --------
+    >>> from sklearn.metrics import get_scorer
+    >>> [rewards_mean(get_scorer(name)) for name in ("r2", "neg_mean_poisson_deviance", "neg_mean_absolute_error")]
+    [True, True, False]
+    """
+    described = describe_scorer(scorer)
+    return described is None or described[1][0] not in OTHER_THAN_MEAN
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ class Shape:
         Rows of the class with the fewest; None if that is not known, or in regression.
     target_spread : float, default=1.0
         The standard deviation of the target in regression, if it is known.
+    target_transform : {"log", "power"} or None, default=None
+        The transformation that makes a skewed target less so; None if the target is not skewed, or not known.
 
     Examples
     --------
@@ -41,6 +43,7 @@ class Shape:
     n_classes: int = 2
     rarest_class_rows: int | None = None
     target_spread: float = 1.0
+    target_transform: str | None = None
 
     @property
     def cells(self) -> float:

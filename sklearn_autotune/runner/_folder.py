@@ -60,6 +60,7 @@ TRUSTED_TYPES = frozenset(
                 "_second_layer.SecondLayerRegressor",
                 "_splines.find_many_valued_columns",
                 "_table_reader.TableReader",
+                "_target_transform.TransformedTarget",
             )
         ),
         *(

@@ -43,12 +43,14 @@ from sklearn_autotune.evaluation import (
     make_fixed_predictions,
 )
 from sklearn_autotune.evaluation._base import is_forward
+from sklearn_autotune.evaluation._metric import rewards_mean
 from sklearn_autotune.execution._worker import dumps, loads
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 from sklearn_autotune.inference._averaging import predict_all_classes
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier
+from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
-from sklearn_autotune.selection._candidates import FAMILY, get_settings, make_table_shape
+from sklearn_autotune.selection._candidates import FAMILY, make_table_shape, split_target_transform
 from sklearn_autotune.tables._preparation import make_preparation
 
 __all__ = ["CrossFitEvaluation", "CrossFitResult"]
@@ -447,9 +449,13 @@ class CrossFitEvaluation:
             shape = replace(shape, rarest_class_rows=int(np.bincount(y).min()))
         model = family.make(shape)  # type: ignore[misc]
         prefix = find_parameter_prefix(family, model)
-        settings = {prefix + name: value for name, value in get_settings(params).items()}
+        transform, own = split_target_transform(params, model, prefix)
+        settings = {prefix + name: value for name, value in own.items()}
+        model.set_params(**clone(settings, safe=False))
+        if transform is not None:
+            model = TransformedTarget(model, transform, smears=rewards_mean(self.task.scorer))
         seeds = [name for name in model.get_params() if name == "random_state" or name.endswith("__random_state")]
-        return model.set_params(**clone(settings, safe=False), **dict.fromkeys(seeds, self.seed))
+        return model.set_params(**dict.fromkeys(seeds, self.seed))
 
 
 @dataclass(frozen=True, slots=True)
