@@ -28,6 +28,10 @@ class Shape:
         The standard deviation of the target in regression, if it is known.
     target_transform : {"log", "power"} or None, default=None
         The transformation that makes a skewed target less so; None if the target is not skewed, or not known.
+    loss : {"squared", "absolute", "quantile", "poisson", "gamma", "log"}, default="squared"
+        What a regression is scored with, as a loss that a model can minimise.
+    quantile : float, default=0.5
+        For the loss "quantile".
 
     Examples
     --------
@@ -44,6 +48,8 @@ class Shape:
     rarest_class_rows: int | None = None
     target_spread: float = 1.0
     target_transform: str | None = None
+    loss: str = "squared"
+    quantile: float = 0.5
 
     @property
     def cells(self) -> float:
@@ -58,6 +64,16 @@ class Shape:
     def divide_rows(self, divisor: int, *, max_value: int) -> int:
         """Divide the number of rows, rounding down, and limit the result to the range from 1 to ``max_value``."""
         return max(1, min(max_value, self.n_rows // divisor))
+
+    def choose_losses(self, names: Mapping[str, str]) -> list[str]:
+        """Choose the losses that are worth trying, by the estimator's names for them; empty if there is nothing to try.
+
+        A model of the median need not be the best one for the absolute error: with few rows, one of the mean is often
+        better. Both are tried. For the other losses, the loss itself is the only one that suits the score.
+        """
+        if self.is_classifier or self.loss == "squared" or self.loss not in names:
+            return []
+        return [names["squared"], names["absolute"]] if self.loss == "absolute" else [names[self.loss]]
 
     @property
     def class_weight(self) -> Branch:

@@ -82,7 +82,8 @@ class TransformedTarget(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         self.transformer_ = self._make_transformer(y)
         z = self.transformer_.fit_transform(y[:, None])[:, 0]
         margin = MARGIN * z.std() if self.transform == "log" else 0.0
-        self.range_ = (float(z.min() - margin), float(z.max() + margin))
+        # Where the target contains 0, nothing below it is predicted.
+        self.range_ = (float(z.min() - (margin if y.min() > 0 else 0.0)), float(z.max() + margin))
         self.residuals_ = self._compute_residuals(X, z, sample_weight) if self.smears else np.zeros(1)
         self.regressor_ = self._fit_clone(X, z, sample_weight, slice(None))
         return self

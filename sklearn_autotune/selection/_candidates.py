@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_autotune.evaluation._metric import find_loss
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 from sklearn_autotune.families._base import Branch
 from sklearn_autotune.tables._table_data import TableData
@@ -38,17 +39,24 @@ TARGET = "target"
 UNCHANGED = "unchanged"
 
 
-def make_shape_function(data: TableData) -> Callable[[int], Shape]:
+# Losses of scores that fail on predictions that are not positive.
+POSITIVE_LOSSES = ("poisson", "gamma")
+
+# The parameters by which families choose among losses.
+LOSS_NAMES = ("objective", "loss")
+
+
+def make_shape_function(data: TableData, scorer: object) -> Callable[[int], Shape]:
     """Return the function that describes a training table of some rows of this one, as families need it."""
-    transform = choose_target_transform(data.y) if data.classes is None else None
-    return partial(
-        make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes, target_transform=transform
-    )
+    make_shape = partial(make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes)
+    if data.classes is not None:
+        return make_shape
+    loss, quantile = find_loss(scorer)
+    transform = choose_target_transform(data.y, wants_log=loss in ("log", *POSITIVE_LOSSES))
+    return partial(make_shape, target_transform=transform, loss=loss, quantile=quantile)
 
 
-def make_table_shape(
-    n_rows: int, *, n_categories: np.ndarray, classes: np.ndarray | None, target_transform: str | None = None
-) -> Shape:
+def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarray | None, **target: Any) -> Shape:
     """Describe a training table with this number of rows, as families need it.
 
     Parameters
@@ -58,14 +66,12 @@ def make_table_shape(
         0 for numbers.
     classes : ndarray of shape (n_classes,) or None
         None in regression.
-    target_transform : {"log", "power"} or None, default=None
-        The transformation that candidates may use.
+    **target : object
+        What `Shape` holds about the target of a regression and its score.
     """
     n_columns = int(np.maximum(1, np.minimum(n_categories, 20)).sum())
     n_classes = 2 if classes is None else len(classes)
-    return Shape(
-        n_rows, classes is not None, n_columns=n_columns, n_classes=n_classes, target_transform=target_transform
-    )
+    return Shape(n_rows, classes is not None, n_columns=n_columns, n_classes=n_classes, **target)
 
 
 def add_family_prefix(family: str, name: str) -> str:
@@ -114,10 +120,13 @@ def _make_branches(family: Family, shape: Shape) -> tuple[list[dict[str, Any]], 
     prefix = find_parameter_prefix(family, model)
     inner = {name: value for name, value in model.get_params().items() if name.startswith(prefix)}
     defaults = {name.removeprefix(prefix): value for name, value in inner.items()}
-    raw_space = family.space(Shape(shape.n_rows, shape.is_classifier, defaults, shape.n_columns, shape.n_classes))
+    raw_space = family.space(replace(shape, params=defaults))
     branches = [raw_space] if isinstance(raw_space, dict) else raw_space
     if shape.target_transform is not None and can_transform_target(family) and TARGET not in defaults:
-        branches = [branch | {TARGET: [UNCHANGED, shape.target_transform]} for branch in branches]
+        transforms = [UNCHANGED, shape.target_transform]
+        if shape.loss in POSITIVE_LOSSES and shape.target_transform == "log" and family.columns == "scaled":
+            transforms = ["log"]  # other models than means of training rows may predict values below 0
+        branches = [branch | {TARGET: transforms} for branch in branches]
     return branches, defaults
 
 
@@ -142,7 +151,7 @@ def make_first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
     """Make a family's first candidates: its first settings, completed and moved into its space."""
     branches, defaults = _make_branches(family, shape)
     candidates: list[dict[str, Any]] = []
-    for first in _add_transformed_first(family.first, branches):
+    for first in _add_variants_of_first(family.first, branches):
         branch = _find_branch(branches, first)
         completed = defaults | {name: value(shape) if callable(value) else value for name, value in first.items()}
         settings = {name: _move_into_range(completed.get(name), values) for name, values in branch.items()}
@@ -151,12 +160,17 @@ def make_first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
     return candidates
 
 
-def _add_transformed_first(first: Sequence[Branch], branches: Sequence[Branch]) -> list[Branch]:
-    """Return the first settings, with the very first also on the transformed target, if the space has that."""
-    transform = next((branch[TARGET][1] for branch in branches if TARGET in branch), None)
-    if transform is None or not first:
-        return list(first)
-    return [first[0], first[0] | {TARGET: transform}, *first[1:]]
+def _add_variants_of_first(first: Sequence[Branch], branches: Sequence[Branch]) -> list[Branch]:
+    """Return the first settings, after the very first one also that on a transformed target, or with another loss."""
+    if not first:
+        return []
+    choices = {name: values for branch in branches for name, values in branch.items() if name in (TARGET, *LOSS_NAMES)}
+    variants = [
+        first[0] | {name: values[1]}
+        for name, values in choices.items()
+        if name not in first[0] and isinstance(values, list) and len(values) > 1
+    ]
+    return [first[0], *variants, *first[1:]]
 
 
 def _find_branch(branches: Sequence[dict[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -184,8 +184,15 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def choose_target_transform(y: np.ndarray) -> str | None:
+def choose_target_transform(y: np.ndarray, *, wants_log: bool = False) -> str | None:
     """Choose the transformation that is worth trying on the target of a regression.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+    wants_log : bool, default=False
+        Whether the score compares logarithms, or takes positive predictions only. Then it is the logarithm wherever
+        there is one.
 
     Returns
     -------
@@ -200,6 +207,8 @@ def choose_target_transform(y: np.ndarray) -> str | None:
     ['log', 'power', None]
     """
     y = np.asarray(y, dtype=float)
+    if wants_log and y.min() >= 0 and y.max() > 0:
+        return "log"
     if len(np.unique(y)) < MIN_TRANSFORMED_VALUES:
         return None
     skew = _compute_skew(y)
