@@ -58,5 +58,4 @@ KERNEL_RIDGE = Family(
     seconds=_estimate_seconds,
     tasks=("regression",),
     max_rows=MAX_ROWS,
-    is_named_only=True,
 )
