@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from math import isfinite
 from typing import Any
@@ -81,19 +81,15 @@ class ChosenEnsemble:
 class EnsembleScorer:
     """Scores ensembles of candidates on their out-of-fold predictions, part by part.
 
-    The parts are the folds for which all candidates have predictions: the second layer has none for the first fold if
-    the folds follow time.
-
     Parameters
     ----------
     cross_fit : CrossFitEvaluation
     candidates : sequence of TrialRecord
-        The best first.
+        Of both layers, the best first.
+    second_layer : SecondLayer
     has_default_scoring : bool
         Whether the score is the default one, the log loss or the root of the mean squared error, which is computed
         here. Otherwise the task's scorer is called.
-    evaluations : mapping of str to CrossFitEvaluation, default=None
-        Those of the second layer, by the name of the family.
     """
 
     def __init__(
@@ -101,21 +97,17 @@ class EnsembleScorer:
         cross_fit: CrossFitEvaluation,
         candidates: Sequence[TrialRecord],
         *,
+        second_layer: SecondLayer,
         has_default_scoring: bool,
-        evaluations: Mapping[str, CrossFitEvaluation] | None = None,
     ) -> None:
         self.cross_fit = cross_fit
         self.has_default_scoring = has_default_scoring
-        n_folds = min(len(record.outcome.folds) for record in candidates)
-        folds = [fold.test for fold in cross_fit.task.folds[-n_folds:]]
+        folds = [fold.test for fold in cross_fit.task.folds]
         every = max(1, sum(map(len, folds)) // (MAX_ROWS if has_default_scoring else MAX_SCORER_ROWS))
         self.rows = _get_scoring_parts([rows[::every] for rows in folds])
         self.predictions = [
-            _get_scoring_parts([values[::every] for values in evaluation.scale_predictions(result)[-n_folds:]])
-            for evaluation, result in (
-                ((evaluations or {}).get(record.params[FAMILY], cross_fit), record.outcome.artifacts)
-                for record in candidates
-            )
+            _get_scoring_parts([values[::every] for values in second_layer.collect_predictions(record, cross_fit)])
+            for record in candidates
         ]
 
     def score(self, prediction: np.ndarray, parts: Sequence[int]) -> float:
@@ -261,7 +253,7 @@ def choose_ensemble(
     ]
     ranked = sort_by_score([*candidates, *stacked])
     ensemble_scorer = EnsembleScorer(
-        cross_fit, ranked, has_default_scoring=has_default_scoring, evaluations=second_layer.evaluations
+        cross_fit, ranked, second_layer=second_layer, has_default_scoring=has_default_scoring
     )
     max_models = MAX_BLEND_SIZE if allows_blend and ensemble_scorer.has_time(deadline) else 1
     choose = partial(
@@ -272,16 +264,6 @@ def choose_ensemble(
     if not _is_fast_enough(max_predict_time, [record for record, _ in chosen], cross_fit, second_layer.base_records):
         choice = choose(max_models=1)
         chosen = _pair_with_weights(ranked, choice)
-    if stacked and cross_fit.is_forward and not any(is_second_layer(record) for record, _ in chosen):
-        return choose_ensemble(  # on all folds: the second layer has no predictions for the first one
-            candidates,
-            cross_fit,
-            replace(second_layer, records=()),
-            has_default_scoring=has_default_scoring,
-            allows_blend=allows_blend,
-            deadline=deadline,
-            max_predict_time=max_predict_time,
-        )
     # Each candidate has a score on its folds, even if the scorer fails on parts of them.
     score = choice.score if isfinite(choice.score) else average_fold_scores(chosen[0][0].outcome)
     return ChosenEnsemble(chosen, score, candidates[0])

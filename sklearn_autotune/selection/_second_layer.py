@@ -34,8 +34,7 @@ SECOND_LAYER = "second layer"  # the name of this stage, as it is shown
 # AutoGluon stacks from this number of rows on.
 MIN_ROWS = 750
 
-# Where folds follow time, the first one has no predictions before it to be fitted on, and the next one is not scored,
-# because the weights of a blend are chosen on earlier folds.
+# Where folds follow time, no second layer can be fitted for the first one.
 MIN_FORWARD_FOLDS = 4
 
 # If more than this share of the rows are duplicates in all columns, the second layer has no trees. The first layer's
@@ -165,8 +164,21 @@ class SecondLayer:
         """Return the best model of each family of the second layer."""
         return list(select_best_per_family(self.records).values())
 
+    def collect_predictions(self, record: TrialRecord, first: CrossFitEvaluation) -> list[np.ndarray]:
+        """Return what a candidate of either layer predicts for the test rows of each fold, scaled by its temperature.
+
+        If the folds follow time, no model of the second layer can predict those of the first fold. The mean of the
+        models that it uses stands there, so that all candidates have the same folds.
+        """
+        evaluation = self.evaluations.get(record.params[FAMILY], first)
+        predictions = evaluation.scale_predictions(record.outcome.artifacts)
+        if len(predictions) == len(first.task.folds):
+            return predictions
+        bases = [first.scale_predictions(base.outcome.artifacts)[0] for base in self.base_records]
+        return [np.mean(bases, axis=0), *predictions]
+
     def fit(self, record: TrialRecord) -> Any:
-        """Fit a model of the second layer on all rows."""
+        """Fit a model of the second layer on all rows that were tested."""
         evaluation = self.evaluations[record.params[FAMILY]]
         family = evaluation.families[record.params[FAMILY]]
         return evaluation.fit_on(family, record.params, self.tested_rows)

@@ -9,7 +9,6 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.selection import _auto_model_selector, _ensemble_choice
-from sklearn_autotune.selection._ensemble_selection import EnsembleChoice
 from sklearn_autotune.selection._second_layer import MIN_FORWARD_FOLDS, MIN_ROWS
 
 N_ROWS, N_FOLDS = 1200, 5
@@ -96,19 +95,21 @@ def test_there_is_none_if_too_little_was_tested(n_rows, n_folds):
     assert not STACKED & set(found.leaderboard_["family"])
 
 
-def test_where_it_gets_no_weight_the_first_fold_counts_in_the_choice(layers, monkeypatch):
-    X, y = make_table(False)
-    seen = []
+def test_in_the_choice_the_mean_of_its_base_models_stands_for_its_first_fold(layers, monkeypatch):
+    scorers = []
+    make = _ensemble_choice.EnsembleScorer
+    monkeypatch.setattr(
+        _ensemble_choice,
+        "EnsembleScorer",
+        lambda *args, **own: scorers.append((args, make(*args, **own))) or scorers[-1][1],
+    )
+    X, y = make_table(True)
+    fit(X, y, True)
+    ((cross_fit, candidates), scorer), (layer,) = scorers[0], layers
+    bases = [cross_fit.scale_predictions(record.outcome.artifacts)[0] for record in layer.base_records]
 
-    def choose(predictions, score, **options):
-        seen.append((len(predictions), len(predictions[0])))
-        weights = np.eye(len(predictions))[0] if len(seen) == 1 else np.eye(len(predictions))[-1]
-        return EnsembleChoice(weights, 0.0)
-
-    monkeypatch.setattr(_ensemble_choice, "choose_weights", choose)
-    monkeypatch.setattr(_ensemble_choice, "sort_by_score", lambda records: list(records))  # the second layer last
-    found = fit(X, y, False)
-
-    assert [n_folds for _, n_folds in seen] == [N_FOLDS - 1, N_FOLDS]
-    assert seen[0][0] == seen[1][0] + 2
-    assert set(found.leaderboard_["family"]) >= STACKED
+    assert [len(folds) for folds in scorer.predictions] == [N_FOLDS] * len(candidates)
+    for record, folds in zip(candidates, scorer.predictions, strict=True):
+        if record.params["family"] in STACKED:
+            np.testing.assert_allclose(folds[0], np.mean(bases, axis=0))
+            assert len(record.outcome.folds) == N_FOLDS - 1
