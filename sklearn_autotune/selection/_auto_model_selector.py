@@ -272,9 +272,9 @@ class AutoModelSelector(BaseSearch):
         families = resolve_families(self.families, self.task or "classification", len(data.y))
         scorer = self._resolve_scorer(data.classes)
         seed = draw_seed(self.random_state) % 2**31
-        make_shape = make_shape_function(data, scorer)
-        rows = sample_rows(data.y, families, make_shape, self.timeout, seed=seed, groups=data.groups)
+        rows = sample_rows(data.y, families, make_shape_function(data), self.timeout, seed=seed, groups=data.groups)
         full_task, task = self._make_tasks(data, rows, scorer, seed)
+        make_shape = make_shape_function(data, task)
         schedule = make_schedule(
             task, families, make_shape, self.timeout, deadline, n_rows=len(data.y), allows_blend=self.blend
         )

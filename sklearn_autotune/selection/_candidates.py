@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_autotune.evaluation import Task
+from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.evaluation._metric import find_loss
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 from sklearn_autotune.families._base import Branch
@@ -46,13 +48,21 @@ POSITIVE_LOSSES = ("poisson", "gamma")
 LOSS_NAMES = ("objective", "loss")
 
 
-def make_shape_function(data: TableData, scorer: object) -> Callable[[int], Shape]:
-    """Return the function that describes a training table of some rows of this one, as families need it."""
+def make_shape_function(data: TableData, task: Task | None = None) -> Callable[[int], Shape]:
+    """Return the function that describes a training table of some rows of this one, as families need it.
+
+    With the task of a regression, the shape also has what suits its target and its score. Where the folds follow time,
+    the target is that of the rows before the first test rows.
+    """
     make_shape = partial(make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes)
-    if data.classes is not None:
+    if task is None or data.classes is not None:
         return make_shape
-    loss, quantile = find_loss(scorer)
-    transform = choose_target_transform(data.y, wants_log=loss in ("log", *POSITIVE_LOSSES))
+    loss, quantile = find_loss(task.scorer)
+    y = np.asarray(task.y, dtype=float)
+    known = y[task.folds[0].train] if is_forward(task.folds) else y
+    transform = choose_target_transform(known, wants_log=loss in ("log", *POSITIVE_LOSSES))
+    if transform == "log" and y.min() < 0:  # later rows have no logarithm
+        transform = "power"
     return partial(make_shape, target_transform=transform, loss=loss, quantile=quantile)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import TimeSeriesSplit
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat.sklearn import limit_to_one_thread
@@ -43,6 +44,16 @@ def test_predictions_are_turned_back_to_what_the_score_wants(scoring, smears):
     models = find_models(select(PRICES, scoring=scoring, blend=False))
 
     assert {model.smears for model in models} == {smears}
+
+
+def test_where_the_folds_follow_time_later_rows_do_not_decide():
+    """The first rows are not skewed; with later ones the target is. Later negative values only rule out a logarithm."""
+    folds = TimeSeriesSplit(3)
+    early, late = np.log(PRICES[:60]), PRICES[60:]
+
+    assert "ridge__target" not in select(np.concatenate([early, late]), cv=folds).best_params_
+    skewed_first = select(np.concatenate([PRICES[:200], -PRICES[200:]]), cv=folds)
+    assert {params["ridge__target"] for params in skewed_first.cv_results_["params"]} == {"unchanged", "power"}
 
 
 def test_the_script_of_a_blend_with_transformed_targets_predicts_the_same():
