@@ -168,8 +168,8 @@ def test_where_the_target_is_skewed_a_candidate_may_use_its_logarithm():
     assert get_settings(make_typical_candidate(LINEAR, SKEWED))["target"] == "unchanged"
 
 
-@pytest.mark.parametrize("name", ["xgboost", "lightgbm", "hist_gradient_boosting", "baseline"])
-def test_boosters_and_the_baseline_are_fitted_on_the_target_as_it_is(name):
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm", "hist_gradient_boosting", "forest", "baseline"])
+def test_boosters_forests_and_the_baseline_are_fitted_on_the_target_as_it_is(name):
     own = next(one for one in FAMILIES if one.name == name)
 
     for branch in make_selection_space({name: own}, SKEWED):
