@@ -78,14 +78,14 @@ class TransformedTarget(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         ValueError
             If the logarithm is asked for and a value is negative.
         """
-        y = np.asarray(y, dtype=float)
+        y = np.asarray(y, dtype=float).reshape(-1)
         self.transformer_ = self._make_transformer(y)
         z = self.transformer_.fit_transform(y[:, None])[:, 0]
         margin = MARGIN * z.std() if self.transform == "log" else 0.0
         # Where the target contains 0, nothing below it is predicted.
         self.range_ = (float(z.min() - (margin if y.min() > 0 else 0.0)), float(z.max() + margin))
         self.residuals_ = self._compute_residuals(X, z, sample_weight) if self.smears else np.zeros(1)
-        self.regressor_ = self._fit_clone(X, z, sample_weight, slice(None))
+        self.regressor_ = self._fit_clone(X, z, sample_weight, np.arange(len(z)))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -116,7 +116,7 @@ class TransformedTarget(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         n_folds = max(2, min(self.n_folds, len(z)))
         for train, test in KFold(n_folds, shuffle=True, random_state=self.random_state).split(z):
             model = self._fit_clone(X, z, weight, train)
-            residuals[test] = z[test] - np.asarray(model.predict(X[test])).reshape(-1)
+            residuals[test] = z[test] - np.asarray(model.predict(_take_rows(X, test))).reshape(-1)
         order = np.argsort(residuals, kind="stable")
         shares = np.cumsum(np.ones(len(z)) if weight is None else np.asarray(weight, dtype=float)[order])
         middles = (np.arange(N_RESIDUALS) + 0.5) / N_RESIDUALS * shares[-1]
@@ -125,4 +125,9 @@ class TransformedTarget(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
     def _fit_clone(self, X: Any, z: np.ndarray, weight: Any, rows: Any) -> Any:
         name = find_weight_parameter(self.regressor)
         params = {} if weight is None or name is None else {name: np.asarray(weight)[rows]}
-        return clone(self.regressor).fit(X[rows], z[rows], **params)
+        return clone(self.regressor).fit(_take_rows(X, rows), z[rows], **params)
+
+
+def _take_rows(X: Any, rows: np.ndarray) -> Any:
+    """Return some rows of an array, a sparse matrix or a DataFrame."""
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]

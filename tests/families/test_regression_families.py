@@ -87,7 +87,7 @@ def test_a_table_with_too_many_rows_is_refused_before_any_model_is_fitted():
         AutoModelSelector("regression", "gaussian_process").fit(X, X[:, 0])
 
 
-@pytest.mark.parametrize("name", ["splines", "kernel_ridge", "elastic_net", "huber", "svm"])
+@pytest.mark.parametrize("name", ["splines", "kernel_ridge", "elastic_net", "huber", "svm", "neural"])
 def test_weights_of_rows_count(name):
     """Half of the rows say the opposite, and have no weight to speak of."""
     x = np.random.RandomState(0).normal(size=(200, 1))

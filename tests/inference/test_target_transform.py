@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
@@ -96,6 +97,15 @@ def test_it_is_cloned_pickled_and_fitted_again_to_the_same_model():
     np.testing.assert_array_equal(predict(clone(model)), predicted)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), predicted)
     assert clone(model).set_params(regressor__alpha=1.0).regressor.alpha == 1.0
+
+
+def test_a_table_with_named_columns_and_a_column_of_targets_are_taken():
+    model = TransformedTarget(Ridge(), random_state=0)
+
+    named = clone(model).fit(pd.DataFrame(X, columns=["size"]), Y[:, None])
+
+    assert named.regressor_.feature_names_in_.tolist() == ["size"]
+    np.testing.assert_allclose(named.predict(pd.DataFrame(X, columns=["size"])), predict(model))
 
 
 def test_many_rows_are_predicted_in_parts():
