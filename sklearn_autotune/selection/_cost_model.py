@@ -105,6 +105,11 @@ class CostModel:
         min_seconds = seconds * self._get_min_time_share(candidate)
         return self.max_candidate_seconds is None or min_seconds <= self.max_candidate_seconds
 
+    def is_too_slow(self, candidate: Mapping[str, Any]) -> bool:
+        """Whether a candidate would need more than its time limit."""
+        limit = self.max_candidate_seconds
+        return limit is not None and self._estimate_seconds_without_limit(candidate) > limit
+
     def get_correction_factor(self, name: str) -> float:
         """Return the ratio of measured to estimated time; for a family not yet measured, the median of the others."""
         return self.correction_factors.get(name, float(np.median(list(self.correction_factors.values()) or [1.0])))
