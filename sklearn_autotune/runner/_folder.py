@@ -55,9 +55,12 @@ TRUSTED_TYPES = frozenset(
                 "_column_encoder.fill_missing_codes",
                 "_encoding.EncodingTransformer",
                 "_encoding.LabelEncodingClassifier",
+                "_sampled_kernel.SampledKernelRegressor",
                 "_second_layer.SecondLayerClassifier",
                 "_second_layer.SecondLayerRegressor",
+                "_splines.find_many_valued_columns",
                 "_table_reader.TableReader",
+                "_target_transform.TransformedTarget",
             )
         ),
         *(
@@ -81,6 +84,11 @@ TRUSTED_TYPES = frozenset(
                 "calibration._SigmoidCalibration",
                 "ensemble._hist_gradient_boosting.binning._BinMapper",
                 "ensemble._hist_gradient_boosting.predictor.TreePredictor",
+                "gaussian_process.kernels.ConstantKernel",
+                "gaussian_process.kernels.Matern",
+                "gaussian_process.kernels.Product",
+                "gaussian_process.kernels.Sum",
+                "gaussian_process.kernels.WhiteKernel",
                 "metrics._dist_metrics.ChebyshevDistance64",
                 "metrics._dist_metrics.EuclideanDistance64",
                 "metrics._dist_metrics.ManhattanDistance64",
@@ -102,6 +110,8 @@ TRUSTED_TYPES = frozenset(
         "lightgbm.sklearn.LGBMClassifier",
         "lightgbm.sklearn.LGBMRegressor",
         "numpy.dtype",
+        "scipy._lib.array_api_compat.numpy._aliases.asarray",  # held by a BSpline
+        "scipy.interpolate._bsplines.BSpline",
         "xgboost.core.Booster",
         "xgboost.sklearn.XGBClassifier",
         "xgboost.sklearn.XGBRegressor",

@@ -10,9 +10,19 @@ from sklearn_autotune.boosting._early_stopping import MIN_TIME_SHARE
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.families._baseline import BASELINE
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._candidates import FAMILY, get_settings, make_typical_candidate, replace_setting
+from sklearn_autotune.selection._candidates import (
+    FAMILY,
+    TARGET,
+    UNCHANGED,
+    get_settings,
+    make_typical_candidate,
+    replace_setting,
+)
 
 __all__ = ["CostModel", "compute_max_candidate_seconds", "drop_unaffordable_families"]
+
+# A model with a transformed target is also fitted for the residuals on three folds, each with two thirds of the rows.
+TRANSFORMED_FITS = 3.0
 
 # All boosting libraries use this name.
 LEARNING_RATE = "learning_rate"
@@ -131,8 +141,9 @@ class CostModel:
 
     def _estimate_fit_seconds(self, candidate: Mapping[str, Any], n_rows: int) -> float:
         """Return the family's own estimate for one fit of a candidate."""
-        shape = replace(self.make_shape(n_rows), params=get_settings(candidate))
-        return self.families[candidate[FAMILY]].seconds(shape)
+        settings = get_settings(candidate)
+        seconds = self.families[candidate[FAMILY]].seconds(replace(self.make_shape(n_rows), params=settings))
+        return seconds if settings.get(TARGET, UNCHANGED) == UNCHANGED else TRANSFORMED_FITS * seconds
 
 
 def drop_unaffordable_families(cost_model: CostModel) -> CostModel:
