@@ -13,10 +13,14 @@ __all__ = ["EncodingTransformer", "LabelEncodingClassifier", "compute_class_weig
 
 
 class EncodingTransformer(TableReader):
-    """A `TableReader` that keeps constant columns, accepts sparse matrices, and ignores additional named columns."""
+    """A `TableReader` that keeps constant columns, accepts sparse matrices, and ignores additional named columns.
+
+    It reads free text as categories.
+    """
 
     drops_constant = False
     takes_sparse = True
+    reads_text = False
 
     def transform(self, X: Any) -> Any:
         """Encode a table that has the columns of training; a DataFrame may have more.

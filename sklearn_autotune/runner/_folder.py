@@ -58,6 +58,9 @@ TRUSTED_TYPES = frozenset(
                 "_second_layer.SecondLayerClassifier",
                 "_second_layer.SecondLayerRegressor",
                 "_table_reader.TableReader",
+                "_text.TextLayout",
+                "_text_encoder.TextEncoder",
+                "_text_encoder.TextEncoding",
             )
         ),
         *(

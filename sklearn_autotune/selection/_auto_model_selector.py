@@ -68,7 +68,7 @@ def _is_classification(selector: "AutoModelSelector") -> bool:
 class AutoModelSelector(BaseSearch):
     """Chooses the kind of model, its parameters, and a blend of the best, from a table of raw columns.
 
-    Columns may hold numbers, booleans, strings, categories, dates and missing values. Each family of models gets them
+    Columns may hold numbers, booleans, categories, free text, dates and gaps. Each family of models gets them
     prepared in its own way, inside the folds. First come settings that are good on many tables, fast families first;
     then Optuna proposes candidates. Hopeless candidates are stopped early. In the end the best candidates are blended,
     if that improves the score, with models of a second layer, which are fitted on out-of-fold predictions.
@@ -152,16 +152,17 @@ class AutoModelSelector(BaseSearch):
     n_splits_ : int
     n_rows_searched_ : int
         Number of rows that candidates were measured on: a sample if the ``timeout`` is short for the table.
+    text_columns_ : list of str
+        The columns that are read as free text.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If X had names for its columns.
 
     Notes
     -----
-    Blends are chosen by greedy selection (Caruana et al., ICML 2004), after the probabilities of each candidate have
-    been scaled by a temperature (Guo et al., ICML 2017). If early stopping uses a fold's test rows, these are predicted
-    with the number of rounds that was best on the other folds. The second layer (Wolpert, "Stacked generalization",
-    1992) needs 750 rows, each a test row of exactly one fold.
+    Blends are chosen by greedy selection (Caruana et al., ICML 2004), after each candidate's probabilities have been
+    scaled by a temperature (Guo et al., ICML 2017). If early stopping uses a fold's test rows, these are predicted with
+    the rounds that were best on other folds. The second layer (Wolpert, 1992) needs 750 rows, each tested in one fold.
 
     Examples
     --------

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
+from sklearn_autotune.inference._text_encoder import N_TOPICS
+from sklearn_autotune.tables._shared_steps import find_texts
 
 __all__ = [
     "FAMILY",
@@ -31,13 +33,13 @@ def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarr
     ----------
     n_rows : int
     n_categories : ndarray of int, of shape (n_columns,)
-        0 for numbers.
+        0 for numbers, negative for texts.
     classes : ndarray of shape (n_classes,) or None
         None in regression.
     """
-    n_columns = int(np.maximum(1, np.minimum(n_categories, 20)).sum())
+    n_columns = int(np.clip(n_categories[n_categories >= 0], 1, 20).sum()) + N_TOPICS * len(find_texts(n_categories))
     n_classes = 2 if classes is None else len(classes)
-    return Shape(n_rows, classes is not None, n_columns=n_columns, n_classes=n_classes)
+    return Shape(n_rows, classes is not None, n_columns=max(1, n_columns), n_classes=n_classes)
 
 
 def add_family_prefix(family: str, name: str) -> str:

@@ -211,7 +211,8 @@ def _make_evaluation(
     if family is not STACKED_LINEAR:
         X = np.hstack([predictions, first.task.X])
         n_categories = np.concatenate([n_categories, first.n_categories])
-    return CrossFitEvaluation(replace(first.task, X=X), {family.name: family}, n_categories, first.classes, first.seed)
+    task = replace(first.task, X=X)
+    return CrossFitEvaluation(task, {family.name: family}, n_categories, first.classes, first.seed, reads_texts=False)
 
 
 def _collect_out_of_fold(cross_fit: CrossFitEvaluation, result: CrossFitResult) -> np.ndarray:

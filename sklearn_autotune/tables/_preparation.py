@@ -28,6 +28,7 @@ def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classi
     kind : {"scaled", "coded", "native"}
         See `Family`.
     n_categories : ndarray of int, of shape (n_columns,)
+        0 for numbers. Columns of texts, which have negative ones, are dropped.
     n_rows : int
         The number of rows on which it will be fitted.
     is_classification : bool
@@ -43,7 +44,7 @@ def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classi
     target_mean = _make_target_encoder(is_classification)
     if kind == "native":
         many = np.flatnonzero(n_categories > MAX_NATIVE_CATEGORIES)
-        kept = np.flatnonzero(n_categories <= MAX_NATIVE_CATEGORIES)
+        kept = np.flatnonzero((n_categories >= 0) & (n_categories <= MAX_NATIVE_CATEGORIES))
         return ColumnTransformer([("kept", "passthrough", kept), ("means", target_mean, many)])
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist", min_frequency=min(5, max(1, n_rows // 50)), sparse_output=False

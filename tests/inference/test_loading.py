@@ -11,7 +11,7 @@ import pytest
 
 from sklearn_autotune import AutoModelSelector, TunedXGBClassifier, TunedXGBRegressor
 
-MAX_MODULES = 10
+MAX_MODULES = 11
 
 LOAD_AND_PREDICT = """
 import json, sys
