@@ -185,7 +185,8 @@ def _weigh(counts: csr_matrix, vocabulary: np.ndarray, idf: np.ndarray) -> csr_m
     indices = indices[is_known]
     indptr = np.concatenate([[0], np.cumsum(is_known)])[counts.indptr]
     values = (1 + np.log(counts.data[is_known])) * idf[indices]
-    return normalize(csr_matrix((values, indices, indptr), shape=(counts.shape[0], len(vocabulary))), copy=False)
+    weights = csr_matrix((values, indices, indptr), shape=(counts.shape[0], len(vocabulary)))
+    return normalize(weights, copy=False) if weights.nnz else weights
 
 
 def _make_targets(y: np.ndarray, is_classification: bool) -> np.ndarray:
