@@ -9,10 +9,10 @@ from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import TruncatedSVD
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_autotune.inference._target_statistics import draw_inner_folds
 from sklearn_autotune.inference._text import N_GRAMS, unpack_grams
 
 __all__ = ["N_TOPICS", "TextEncoder", "TextEncoding"]
@@ -31,8 +31,6 @@ STRENGTHS_OF_MANY = (3.0,)
 
 # For more classes there is no linear model: it would add a column for each.
 MAX_SCORED_CLASSES = 20
-
-N_FOLDS = 5
 
 
 class TextEncoder(TransformerMixin, BaseEstimator):
@@ -109,7 +107,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         """Learn of the texts, and return the numbers that describe those of the training rows."""
         targets = _make_targets(y, self.is_classification)
         strengths = STRENGTHS if targets.shape[1] == 1 else STRENGTHS_OF_MANY
-        folds = _draw_folds(y, self.is_classification)
+        folds = draw_inner_folds(y, self.is_classification)
         fitted = [
             TextEncoding.fit(X[:, first : first + width], targets, strengths, folds) for first, width in self.texts
         ]
@@ -200,16 +198,6 @@ def _make_targets(y: np.ndarray, is_classification: bool) -> np.ndarray:
     is_class = np.arange(len(classes)) == codes[:, None]
     centred = (is_class - is_class.mean(axis=0)).astype(np.float32)
     return centred[:, 1:] if len(classes) <= 2 else centred
-
-
-def _draw_folds(y: np.ndarray, is_classification: bool) -> list[Any]:
-    """Divide the training rows for the predictions of linear models."""
-    n_folds = min(N_FOLDS, len(y))
-    if is_classification:
-        smallest = int(np.unique(y, return_counts=True)[1].min())
-        if smallest >= n_folds:
-            return list(StratifiedKFold(n_folds, shuffle=True, random_state=0).split(y, y))
-    return list(KFold(n_folds, shuffle=True, random_state=0).split(y))
 
 
 def _fit_ridge(weights: csr_matrix, targets: np.ndarray, strength: float) -> np.ndarray:

@@ -58,6 +58,8 @@ TRUSTED_TYPES = frozenset(
                 "_second_layer.SecondLayerClassifier",
                 "_second_layer.SecondLayerRegressor",
                 "_table_reader.TableReader",
+                "_target_statistics.CategoryStatistics",
+                "_target_statistics.TargetStatistics",
                 "_text.TextLayout",
                 "_text_encoder.TextEncoder",
                 "_text_encoder.TextEncoding",
