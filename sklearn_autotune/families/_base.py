@@ -1,7 +1,7 @@
 """A family of models: its estimators, their search space, first settings and an estimate of fit times."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = ["Branch", "Family", "Shape", "estimate_boosting_seconds"]
@@ -26,6 +26,8 @@ class Shape:
         Rows of the class with the fewest; None if that is not known, or in regression.
     target_spread : float, default=1.0
         The standard deviation of the target in regression, if it is known.
+    n_screened_columns : int or None, default=None
+        The number of columns that models of families with ``screens`` may get; None if they get all.
 
     Examples
     --------
@@ -41,6 +43,7 @@ class Shape:
     n_classes: int = 2
     rarest_class_rows: int | None = None
     target_spread: float = 1.0
+    n_screened_columns: int | None = None
 
     @property
     def cells(self) -> float:
@@ -143,6 +146,9 @@ class Family:
         functions of the `Shape`.
     aliases : tuple of str, default=()
         Other names that users may write for a family of the catalogue. The names of its classes need not be listed.
+    screens : bool, default=False
+        Whether the models suffer from useless columns. Of a table with more than 100 numbers they get those that say
+        more of the target than noise does.
     """
 
     name: str
@@ -160,9 +166,15 @@ class Family:
     known_good: Sequence[Branch] | None = None
     meanings: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    screens: bool = False
 
     def __repr__(self) -> str:
         return f"Family({self.name!r})"
+
+    def adapt_shape(self, shape: Shape) -> Shape:
+        """Return the shape of the table as the family's models get it."""
+        n_columns = shape.n_screened_columns
+        return shape if n_columns is None or not self.screens else replace(shape, n_columns=n_columns)
 
     def includes(self, kind: type) -> bool:
         """Whether a class is one of this family's estimators, or a user's subclass of one.

@@ -52,4 +52,5 @@ NEURAL = Family(
     ),
     meanings={"batch_size": {"auto": 200}},
     seconds=_estimate_seconds,
+    screens=True,
 )

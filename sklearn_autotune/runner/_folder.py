@@ -53,6 +53,7 @@ TRUSTED_TYPES = frozenset(
                 "_column_encoder.ColumnEncoder",
                 "_column_encoder.clip_outliers",
                 "_column_encoder.fill_missing_codes",
+                "_column_screen.ColumnScreen",
                 "_encoding.EncodingTransformer",
                 "_encoding.LabelEncodingClassifier",
                 "_second_layer.SecondLayerClassifier",

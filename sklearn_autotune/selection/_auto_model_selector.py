@@ -36,7 +36,7 @@ from sklearn_autotune.search._setup import make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import SelectionBudget
-from sklearn_autotune.selection._candidates import FAMILY, make_selection_space, make_table_shape
+from sklearn_autotune.selection._candidates import FAMILY, add_screened_families, make_selection_space, make_table_shape
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._default_folds import make_folds
 from sklearn_autotune.selection._ensemble_choice import ChosenEnsemble, choose_from_both_layers, make_leaderboard
@@ -270,6 +270,7 @@ class AutoModelSelector(BaseSearch):
         deadline = None if self.timeout is None else start + self.timeout
         families = resolve_families(self.families, self.task or "classification")
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
+        families = add_screened_families(families, data.reader.n_categories_)
         scorer = self._resolve_scorer(data.classes)
         seed = draw_seed(self.random_state) % 2**31
         make_shape = partial(make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes)
@@ -370,8 +371,7 @@ class AutoModelSelector(BaseSearch):
 
         def print_start(n_candidates: int) -> None:
             if self.verbose > 0:
-                n_families, n_folds = len(cost_model.families), len(cross_fit.task.folds)
-                print(f"Measuring models of {n_families} families on {n_folds} folds")
+                print(f"Measuring models of {len(cost_model.families)} families on {len(cross_fit.task.folds)} folds")
 
         limits = TrialLimits(self.trial_timeout, self.memory_limit)
         request = ExecutionRequest(evaluation=cross_fit, n_jobs=self.n_jobs, look_ahead=self.look_ahead, limits=limits)

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
+from sklearn_autotune.families._linear import LOGISTIC, RIDGE
 from sklearn_autotune.inference._text_encoder import N_TOPICS
-from sklearn_autotune.tables._shared_steps import find_texts
+from sklearn_autotune.tables._shared_steps import find_texts, is_wide
 
 __all__ = [
     "FAMILY",
     "add_family_prefix",
+    "add_screened_families",
     "get_settings",
     "make_candidate",
     "make_first_candidates",
@@ -24,6 +26,12 @@ __all__ = [
 
 # The parameter that names a candidate's family. All other parameters of a candidate begin with that name.
 FAMILY = "family"
+
+# How the names of families end that get the columns left after screening, beside those that get all.
+SCREENED = "_screened"
+
+# About the number of columns of a wide table that are left after screening.
+N_SCREENED_COLUMNS = 100
 
 
 def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarray | None) -> Shape:
@@ -39,7 +47,22 @@ def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarr
     """
     n_columns = int(np.clip(n_categories[n_categories >= 0], 1, 20).sum()) + N_TOPICS * len(find_texts(n_categories))
     n_classes = 2 if classes is None else len(classes)
-    return Shape(n_rows, classes is not None, n_columns=max(1, n_columns), n_classes=n_classes)
+    n_screened = N_SCREENED_COLUMNS if is_wide(n_categories) else None
+    return Shape(
+        n_rows, classes is not None, n_columns=max(1, n_columns), n_classes=n_classes, n_screened_columns=n_screened
+    )
+
+
+def add_screened_families(families: Mapping[str, Family], n_categories: np.ndarray) -> dict[str, Family]:
+    """Return the families with more for a wide table: linear models of the columns that are left after screening.
+
+    Linear models get all columns too. They use many weak columns, which screening leaves out.
+    """
+    found = dict(families)
+    for name in (LOGISTIC.name, RIDGE.name) if is_wide(n_categories) else ():
+        if name in families:
+            found[name + SCREENED] = replace(families[name], name=name + SCREENED, screens=True)
+    return found
 
 
 def add_family_prefix(family: str, name: str) -> str:
@@ -84,6 +107,7 @@ def make_selection_space(families: Mapping[str, Family], shape: Shape) -> list[d
 
 def _make_branches(family: Family, shape: Shape) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the branches of a family's space, and the parameters of its estimator as it is made."""
+    shape = family.adapt_shape(shape)
     model = family.make(shape)  # type: ignore[misc]
     prefix = find_parameter_prefix(family, model)
     inner = {name: value for name, value in model.get_params().items() if name.startswith(prefix)}
@@ -94,6 +118,7 @@ def _make_branches(family: Family, shape: Shape) -> tuple[list[dict[str, Any]], 
 
 def make_first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
     """Make a family's first candidates: its first settings, completed and moved into its space."""
+    shape = family.adapt_shape(shape)
     branches, defaults = _make_branches(family, shape)
     candidates: list[dict[str, Any]] = []
     for first in family.first:

@@ -126,8 +126,8 @@ class CostModel:
 
     def _estimate_fit_seconds(self, candidate: Mapping[str, Any], n_rows: int) -> float:
         """Return the family's own estimate for one fit of a candidate."""
-        shape = replace(self.make_shape(n_rows), params=get_settings(candidate))
-        return self.families[candidate[FAMILY]].seconds(shape)
+        family = self.families[candidate[FAMILY]]
+        return family.seconds(replace(family.adapt_shape(self.make_shape(n_rows)), params=get_settings(candidate)))
 
 
 def drop_unaffordable_families(cost_model: CostModel) -> CostModel:

@@ -387,7 +387,7 @@ class CrossFitEvaluation:
             Shared steps, the preparation and the model; a classifier predicts class codes.
         """
         rows, present_classes, y = self._select_rows(family, rows)
-        steps = self.steps.fit(rows, y)
+        steps = self.steps.fit(rows, y, screens=family.screens)
         model = self.make_model(family, params, y, is_classification=present_classes is not None)
         preparation = make_preparation(family.columns, steps.n_categories, len(rows), self.classes is not None)
         weight = self._take_weights(rows, self.task.fit_params) if has_fit_parameter(model, "sample_weight") else None
@@ -423,9 +423,9 @@ class CrossFitEvaluation:
 
     def fit_shared_steps(self, family: Family, rows: np.ndarray) -> None:
         """Fit the steps that all families share on some rows, so that they are ready for the next fit."""
-        if self.steps.texts:
+        if self.steps.are_needed:
             rows, _, y = self._select_rows(family, rows)
-            self.steps.fit(rows, y)
+            self.steps.fit(rows, y, screens=family.screens)
 
     def _select_rows(self, family: Family, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Return the rows that a model of the family can be fitted on, their classes, and the target.
@@ -454,7 +454,7 @@ class CrossFitEvaluation:
 
     def make_model(self, family: Family, params: Mapping[str, Any], y: np.ndarray, *, is_classification: bool) -> Any:
         """Make the unfitted model of a candidate for a training part with this target."""
-        shape = self.make_shape(len(y))
+        shape = family.adapt_shape(self.make_shape(len(y)))
         if is_classification:
             shape = replace(shape, rarest_class_rows=int(np.bincount(y).min()))
         model = family.make(shape)  # type: ignore[misc]

@@ -102,7 +102,7 @@ class SecondLayerEstimate:
             shape = replace(shape, n_columns=n_predicted + (shape.n_columns if family is STACKED_TREES else 0))
             factor = self.cost_model.get_correction_factor(_find_similar_family(family, shape.is_classifier))
             n_fits = self.cost_model.n_folds * len(_make_candidates(family, shape.is_classifier))
-            seconds = n_fits * family.seconds(shape) * factor
+            seconds = n_fits * family.seconds(family.adapt_shape(shape)) * factor
             if total + seconds <= self.max_seconds:
                 total += seconds
                 yield family, seconds

@@ -309,3 +309,29 @@ def test_on_texts_of_noise_the_score_is_that_of_chance():
     ).fit(X[["review"]], y)
 
     assert 0.35 < selector.best_score_ < 0.62
+
+
+# -- wide tables -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_of_wide_tables_models_that_suffer_from_useless_columns_get_fewer(task):
+    random = np.random.RandomState(0)
+    X = random.normal(size=(300, 400))
+    y = X[:, 0] - X[:, 1] + X[:, 2]
+    y = (y > 0).astype(int) if task == "classification" else y
+    linear = "logistic" if task == "classification" else "ridge"
+    selector = AutoModelSelector(task, [linear, "svm"], n_trials=3, cv=3, random_state=0).fit(X[:200], y[:200])
+
+    assert set(selector.leaderboard_["family"]) >= {linear, f"{linear}_screened", "svm"}
+    assert selector.score(X[200:], y[200:]) > 0.85
+    assert selector.text_columns_ == []
+
+
+def test_on_a_wide_table_of_noise_the_score_is_that_of_chance():
+    random = np.random.RandomState(0)
+    X, y = random.normal(size=(160, 500)), random.randint(0, 2, 160)
+    families = ["logistic", "naive_bayes", "neighbors"]
+    selector = AutoModelSelector(families=families, n_trials=4, cv=4, scoring="roc_auc", random_state=0).fit(X, y)
+
+    assert 0.35 < selector.best_score_ < 0.62

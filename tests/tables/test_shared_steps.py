@@ -58,3 +58,21 @@ def test_what_is_kept_is_bounded_and_not_pickled(table, monkeypatch):
     monkeypatch.setattr(_shared_steps, "MAX_KEPT_BYTES", 1)
     steps.fit(np.arange(50, 150), y[50:150])
     assert steps.fit(np.arange(100), y[:100]).steps[0][1] is not first
+
+
+def test_numbers_of_wide_tables_are_screened_on_the_rows_of_the_fit_alone():
+    random = np.random.RandomState(0)
+    X, y = np.column_stack([random.normal(size=(200, 150)), random.randint(0, 3, 200)]), random.randint(0, 2, 200)
+    X[100:, 40] += 5 * y[100:]
+    n_categories = np.array([0] * 150 + [3])
+    steps = SharedSteps(X, n_categories, [], True)
+
+    first, last = (steps.fit(rows, y[rows], screens=True) for rows in (np.arange(100), np.arange(100, 200)))
+
+    assert 150 in first.steps[0][1].kept_  # categories are kept
+    assert 40 in last.steps[0][1].kept_
+    assert first.X.shape == (100, len(first.n_categories))
+    assert first.n_categories[-1] == 3
+    assert steps.fit(np.arange(100), y[:100], screens=True).steps[0][1] is first.steps[0][1]
+    assert steps.fit(np.arange(100), y[:100]).steps == ()
+    assert SharedSteps(X[:, :100], n_categories[:100], [], True).fit(np.arange(9), y[:9], screens=True).steps == ()
