@@ -384,7 +384,7 @@ class AutoModelSelector(BaseSearch):
             ),
             results=ResultsSpec(error_score=self.error_score),
             execution=request,
-            pruning_rule=SelectionPruningRule(RACING, get_family),
+            pruning_rule=SelectionPruningRule(RACING, get_family, len(cross_fit.targets)),
             make_budget=partial(SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved),
             make_stopping_rule=make_stopping_rule,
             make_proposer=lambda: propose,

@@ -55,7 +55,7 @@ def estimate_seconds_per_row(record: TrialRecord, cross_fit: CrossFitEvaluation)
     """Estimate the seconds that a candidate's final model takes to predict one row, from the times on its folds."""
     is_bagged = not is_second_layer(record) and cross_fit.families[record.params[FAMILY]].is_bagged
     n_models = len(record.outcome.folds) if is_bagged and cross_fit.averages_folds else 1
-    n_rows = sum(len(fold.test) for fold in cross_fit.task.folds)
+    n_rows = sum(len(fold.test) for fold in cross_fit.task.folds[-len(record.outcome.folds) :])
     return n_models * sum(fold.score_seconds for fold in record.outcome.folds) / n_rows
 
 
@@ -85,14 +85,20 @@ class EnsembleScorer:
     ----------
     cross_fit : CrossFitEvaluation
     candidates : sequence of TrialRecord
-        The best first.
+        Of both layers, the best first.
+    second_layer : SecondLayer
     has_default_scoring : bool
         Whether the score is the default one, the log loss or the root of the mean squared error, which is computed
         here. Otherwise the task's scorer is called.
     """
 
     def __init__(
-        self, cross_fit: CrossFitEvaluation, candidates: Sequence[TrialRecord], *, has_default_scoring: bool
+        self,
+        cross_fit: CrossFitEvaluation,
+        candidates: Sequence[TrialRecord],
+        *,
+        second_layer: SecondLayer,
+        has_default_scoring: bool,
     ) -> None:
         self.cross_fit = cross_fit
         self.has_default_scoring = has_default_scoring
@@ -100,7 +106,7 @@ class EnsembleScorer:
         every = max(1, sum(map(len, folds)) // (MAX_ROWS if has_default_scoring else MAX_SCORER_ROWS))
         self.rows = _get_scoring_parts([rows[::every] for rows in folds])
         self.predictions = [
-            _get_scoring_parts([values[::every] for values in cross_fit.scale_predictions(record.outcome.artifacts)])
+            _get_scoring_parts([values[::every] for values in second_layer.collect_predictions(record, cross_fit)])
             for record in candidates
         ]
 
@@ -246,7 +252,9 @@ def choose_ensemble(
         if _is_fast_enough(max_predict_time, [record], cross_fit, second_layer.base_records)
     ]
     ranked = sort_by_score([*candidates, *stacked])
-    ensemble_scorer = EnsembleScorer(cross_fit, ranked, has_default_scoring=has_default_scoring)
+    ensemble_scorer = EnsembleScorer(
+        cross_fit, ranked, second_layer=second_layer, has_default_scoring=has_default_scoring
+    )
     max_models = MAX_BLEND_SIZE if allows_blend and ensemble_scorer.has_time(deadline) else 1
     choose = partial(
         choose_weights, ensemble_scorer.predictions, ensemble_scorer.score, is_forward=cross_fit.is_forward

@@ -130,7 +130,8 @@ def make_schedule(
     n_train = min(len(fold.train) for fold in task.folds)
     max_seconds = compute_max_candidate_seconds(timeout)
     cost_model = drop_unaffordable_families(CostModel(families, make_shape, n_train, len(task.folds), max_seconds))
+    is_sample = n_rows > len(task.y)
+    second_layer = make_second_layer_estimate(task, cost_model, timeout, is_enabled=allows_blend and not is_sample)
     # The models of folds that follow time know only the earlier rows.
-    refits_all = n_rows > len(task.y) or is_forward(task.folds)
-    second_layer = make_second_layer_estimate(task, cost_model, timeout, is_enabled=allows_blend and not refits_all)
+    refits_all = is_sample or is_forward(task.folds)
     return Schedule(cost_model, TimeReserve(cost_model, second_layer, deadline, n_rows, refits_all))

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune._compat import clock
-from sklearn_autotune.evaluation import Task, WorkItem, measure
+from sklearn_autotune.evaluation import Fold, Task, WorkItem, measure
+from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._baseline import BASELINE
 from sklearn_autotune.families._stacked import STACKED_LINEAR, STACKED_NAMES, STACKED_TREES
-from sklearn_autotune.inference._temperature_scaling import apply_temperature, make_stacking_features
+from sklearn_autotune.inference._temperature_scaling import make_stacking_features
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY, make_candidate
 from sklearn_autotune.selection._cost_model import CostModel
-from sklearn_autotune.selection._cross_fit import CrossFitEvaluation, CrossFitResult
+from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ranking import select_best_per_family
 
 __all__ = [
@@ -32,6 +33,9 @@ SECOND_LAYER = "second layer"  # the name of this stage, as it is shown
 
 # AutoGluon stacks from this number of rows on.
 MIN_ROWS = 750
+
+# Where folds follow time, no second layer can be fitted for the first one.
+MIN_FORWARD_FOLDS = 4
 
 # If more than this share of the rows are duplicates in all columns, the second layer has no trees. The first layer's
 # prediction for a row depends on the targets of its duplicates in other folds. Trees that see the table recognise the
@@ -136,7 +140,8 @@ class SecondLayer:
     """The measured models of the second layer.
 
     A fold's model of the second layer is fitted on out-of-fold predictions of the first layer. So it is scored on rows
-    that are new to both layers.
+    that are new to both layers. If the folds follow time, it is fitted on the test rows of earlier folds, and there is
+    none for the first fold.
 
     Attributes
     ----------
@@ -146,21 +151,37 @@ class SecondLayer:
         Its own candidates, as far as there was time to measure them.
     evaluations : mapping of str to CrossFitEvaluation
         By the name of the family.
+    tested_rows : ndarray of int
+        The rows for which there are out-of-fold predictions: all, unless the folds follow time.
     """
 
     base_records: Sequence[TrialRecord]
     records: Sequence[TrialRecord]
     evaluations: Mapping[str, CrossFitEvaluation]
+    tested_rows: np.ndarray
 
     def select_best_records(self) -> list[TrialRecord]:
         """Return the best model of each family of the second layer."""
         return list(select_best_per_family(self.records).values())
 
+    def collect_predictions(self, record: TrialRecord, first: CrossFitEvaluation) -> list[np.ndarray]:
+        """Return what a candidate of either layer predicts for the test rows of each fold, scaled by its temperature.
+
+        If the folds follow time, no model of the second layer can predict those of the first fold. The mean of the
+        models that it uses stands there, so that all candidates have the same folds.
+        """
+        evaluation = self.evaluations.get(record.params[FAMILY], first)
+        predictions = evaluation.scale_predictions(record.outcome.artifacts)
+        if len(predictions) == len(first.task.folds):
+            return predictions
+        bases = [first.scale_predictions(base.outcome.artifacts)[0] for base in self.base_records]
+        return [np.mean(bases, axis=0), *predictions]
+
     def fit(self, record: TrialRecord) -> Any:
-        """Fit a model of the second layer on all rows."""
+        """Fit a model of the second layer on all rows that were tested."""
         evaluation = self.evaluations[record.params[FAMILY]]
         family = evaluation.families[record.params[FAMILY]]
-        return evaluation.fit_on(family, record.params, np.arange(len(evaluation.targets)))
+        return evaluation.fit_on(family, record.params, self.tested_rows)
 
 
 def measure_second_layer(
@@ -197,37 +218,52 @@ def measure_second_layer(
             outcome = measure(evaluation, work)  # lacks what `measure` does not use
             measured.append(TrialRecord(number, candidate, outcome))
             number += 1
-    return SecondLayer(base_records, measured, evaluations)
+    tested_rows = np.sort(np.concatenate([fold.test for fold in cross_fit.task.folds]))
+    return SecondLayer(base_records, measured, evaluations, tested_rows)
 
 
 def _make_evaluation(
     family: Family, first: CrossFitEvaluation, base_records: Sequence[TrialRecord]
 ) -> CrossFitEvaluation:
     """Make the evaluation of one family on the first layer's predictions."""
-    predictions = make_stacking_features(
-        [_collect_out_of_fold(first, record.outcome.artifacts) for record in base_records]
-    )
+    predictions = make_stacking_features([_collect_out_of_fold(first, record) for record in base_records])
     X, n_categories = predictions, np.zeros(predictions.shape[1], dtype=int)
     if family is not STACKED_LINEAR:
         X = np.hstack([predictions, first.task.X])
         n_categories = np.concatenate([n_categories, first.n_categories])
-    task = replace(first.task, X=X)
+    task = replace(first.task, X=X, folds=_make_folds(first))
     return CrossFitEvaluation(task, {family.name: family}, n_categories, first.classes, first.seed, reads_texts=False)
 
 
-def _collect_out_of_fold(cross_fit: CrossFitEvaluation, result: CrossFitResult) -> np.ndarray:
-    """Return a candidate's predictions, scaled by its temperature, in the order of the rows."""
-    collected = np.empty((len(cross_fit.targets), *result.predictions[0].shape[1:]))
-    for fold, values in zip(cross_fit.task.folds, result.predictions, strict=True):
-        collected[fold.test] = values if cross_fit.classes is None else apply_temperature(values, result.temperature)
+def _make_folds(first: CrossFitEvaluation) -> tuple[Fold, ...]:
+    """Make the folds of the second layer: those of the first, or of all but the first where they follow time."""
+    folds = first.task.folds
+    if not first.is_forward:
+        return tuple(folds)
+    tested = [np.concatenate([other.test for other in folds[:index]]) for index in range(1, len(folds))]
+    return tuple(
+        replace(fold, train=np.intersect1d(fold.train, earlier))
+        for fold, earlier in zip(folds[1:], tested, strict=True)
+    )
+
+
+def _collect_out_of_fold(cross_fit: CrossFitEvaluation, record: TrialRecord) -> np.ndarray:
+    """Return a candidate's predictions, scaled by its temperature, in the order of the rows; 0.5 for untested rows."""
+    predictions = cross_fit.scale_predictions(record.outcome.artifacts)
+    collected = np.full((len(cross_fit.targets), *predictions[0].shape[1:]), 0.5)
+    for fold, values in zip(cross_fit.task.folds, predictions, strict=True):
+        collected[fold.test] = values
     return collected
 
 
 def _has_enough_rows(task: Task) -> bool:
-    """Whether there are enough rows, and each is a test row of exactly one fold."""
-    n_rows, tested = len(task.y), [fold.test for fold in task.folds]
-    is_each_once = np.array_equal(np.sort(np.concatenate(tested)), np.arange(n_rows))
-    return n_rows >= MIN_ROWS and len(tested) > 1 and is_each_once
+    """Whether enough rows are tested, each once, and all of them unless the folds follow time."""
+    n_folds, tested = len(task.folds), np.concatenate([fold.test for fold in task.folds])
+    if len(tested) < MIN_ROWS or len(np.unique(tested)) < len(tested):
+        return False
+    if is_forward(task.folds):
+        return n_folds >= MIN_FORWARD_FOLDS and all(len(fold.train) for fold in task.folds)
+    return n_folds > 1 and len(tested) == len(task.y)
 
 
 def _compute_duplicate_share(X: np.ndarray) -> float:

@@ -29,7 +29,7 @@ X = np.zeros((N_ROWS, 1))
 VALUES = RANDOM.normal(size=N_ROWS)
 NOISE = RANDOM.normal(size=(4, N_ROWS))
 CODES = (VALUES > 0).astype(int)
-NO_SECOND_LAYER = SecondLayer((), (), {})
+NO_SECOND_LAYER = SecondLayer((), (), {}, np.arange(0))
 FAMILIES = [family("a"), family("b"), replace(family("refitted"), is_bagged=False)]
 
 
@@ -65,7 +65,9 @@ def test_the_score_of_some_parts_is_that_of_scikit_learn_on_their_rows(has_defau
         (make_regression(weight=weight), guess, root_mean_squared_error),
     ):
         candidate = predicted(0, "a", cross_fit, prediction)
-        scorer = EnsembleScorer(cross_fit, [candidate], has_default_scoring=has_default_scoring)
+        scorer = EnsembleScorer(
+            cross_fit, [candidate], has_default_scoring=has_default_scoring, second_layer=NO_SECOND_LAYER
+        )
         expected = -loss(np.asarray(cross_fit.task.y)[rows], prediction[rows], sample_weight=rows_weight)
         assert scorer.score(np.concatenate([scorer.predictions[0][0], scorer.predictions[0][2]]), [0, 2]) == (
             pytest.approx(expected)
@@ -76,7 +78,9 @@ def test_three_classes_are_scored_too():
     y = np.arange(N_ROWS) % 3
     cross_fit = make_cross_fit(FAMILIES, X, y)
     probabilities = draw_probabilities(1, n_classes=3)
-    scorer = EnsembleScorer(cross_fit, [predicted(0, "a", cross_fit, probabilities)], has_default_scoring=True)
+    scorer = EnsembleScorer(
+        cross_fit, [predicted(0, "a", cross_fit, probabilities)], has_default_scoring=True, second_layer=NO_SECOND_LAYER
+    )
 
     assert scorer.score(probabilities, range(N_FOLDS)) == pytest.approx(-log_loss(y, probabilities))
 
@@ -84,7 +88,7 @@ def test_three_classes_are_scored_too():
 def test_probabilities_are_scaled_by_their_own_temperature_before_they_are_averaged():
     cross_fit, probabilities = make_classification(), draw_probabilities(1)
     records = [predicted(number, "a", cross_fit, probabilities, temperature=1.0 + number) for number in range(2)]
-    scorer = EnsembleScorer(cross_fit, records, has_default_scoring=True)
+    scorer = EnsembleScorer(cross_fit, records, has_default_scoring=True, second_layer=NO_SECOND_LAYER)
 
     np.testing.assert_allclose(np.concatenate(scorer.predictions[0]), probabilities)
     np.testing.assert_allclose(np.concatenate(scorer.predictions[1]), apply_temperature(probabilities, 2.0))
@@ -92,7 +96,9 @@ def test_probabilities_are_scaled_by_their_own_temperature_before_they_are_avera
 
 def test_the_rows_of_a_single_split_are_divided_into_parts():
     cross_fit = make_regression(cv=ShuffleSplit(1, test_size=100, random_state=0))
-    scorer = EnsembleScorer(cross_fit, [predicted(0, "a", cross_fit, VALUES)], has_default_scoring=True)
+    scorer = EnsembleScorer(
+        cross_fit, [predicted(0, "a", cross_fit, VALUES)], has_default_scoring=True, second_layer=NO_SECOND_LAYER
+    )
 
     assert [len(rows) for rows in scorer.rows] == [20] * N_PARTS
     assert scorer.score(np.concatenate(scorer.predictions[0]), range(N_PARTS)) == 0
@@ -102,7 +108,12 @@ def test_the_rows_of_a_single_split_are_divided_into_parts():
 def test_of_many_rows_some_of_every_fold_are_scored_and_predictions_belong_to_them(has_default_scoring, most):
     y = np.arange(2.0 * MAX_ROWS)
     cross_fit = make_cross_fit(FAMILIES, np.zeros((len(y), 1)), y)
-    scorer = EnsembleScorer(cross_fit, [predicted(0, "a", cross_fit, y)], has_default_scoring=has_default_scoring)
+    scorer = EnsembleScorer(
+        cross_fit,
+        [predicted(0, "a", cross_fit, y)],
+        has_default_scoring=has_default_scoring,
+        second_layer=NO_SECOND_LAYER,
+    )
 
     assert most * 0.9 < sum(map(len, scorer.rows)) <= most + N_FOLDS
     assert [len(rows) for rows in scorer.rows] == [len(values) for values in scorer.predictions[0]]
@@ -111,7 +122,9 @@ def test_of_many_rows_some_of_every_fold_are_scored_and_predictions_belong_to_th
 
 def test_there_is_time_without_a_deadline_and_none_after_it():
     cross_fit = make_regression()
-    scorer = EnsembleScorer(cross_fit, [predicted(0, "a", cross_fit, VALUES)], has_default_scoring=True)
+    scorer = EnsembleScorer(
+        cross_fit, [predicted(0, "a", cross_fit, VALUES)], has_default_scoring=True, second_layer=NO_SECOND_LAYER
+    )
 
     assert scorer.has_time(None)
     assert scorer.has_time(clock.now() + 1e6)

@@ -47,7 +47,7 @@ class Fitted:
             for number, params in enumerate(candidates)
         ]
         cost_model = CostModel(self.cross_fit.families, self.cross_fit.make_shape, 100, N_FOLDS)
-        self.second_layer = SecondLayer((), (), {})
+        self.second_layer = SecondLayer((), (), {}, np.arange(0))
         if has_second_layer:
             estimate = SecondLayerEstimate(cost_model, (STACKED_LINEAR,))
             self.second_layer = measure_second_layer(self.cross_fit, estimate, self.records, 2, None)

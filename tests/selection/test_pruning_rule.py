@@ -1,4 +1,4 @@
-"""Which candidates of AutoModelSelector are stopped: the first one of each family may be farther behind."""
+"""Which candidates of AutoModelSelector are stopped: the first one of each family may be farther behind, or is not."""
 
 import numpy as np
 import optuna
@@ -6,22 +6,35 @@ import pytest
 
 from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome
 from sklearn_autotune.pruning import FoldRacing
-from sklearn_autotune.selection._pruning_rule import SelectionPruningRule
+from sklearn_autotune.selection._pruning_rule import FEW_ROWS, SelectionPruningRule
 
 N_FOLDS = 3
 
 
-def test_the_first_of_a_family_may_be_farther_behind():
+def make_states(n_rows):
+    """Return the states of two candidates of a family, after four candidates of others."""
     random = np.random.RandomState(0)
     luck = random.normal(scale=0.002, size=N_FOLDS)
-    rule = SelectionPruningRule(FoldRacing(n_startup_trials=3), get_family=str)
+    rule = SelectionPruningRule(FoldRacing(n_startup_trials=3), get_family=str, n_rows=n_rows)
     tracker = rule.start(optuna.create_study(), None)
 
     assert isinstance(tracker.make_pruner_state("a"), NoPruningState)
     for level in (0.5, 0.51, 0.52, 0.6):
         scores = -level + luck + random.normal(scale=0.001, size=N_FOLDS)
         tracker.add_outcome(Outcome("complete", tuple(FoldScore(score, None, 0.0, 0.0, None) for score in scores)))
-    first, second = tracker.make_pruner_state("b"), tracker.make_pruner_state("b")
+    return tracker.make_pruner_state("b"), tracker.make_pruner_state("b")
+
+
+def test_the_first_of_a_family_may_be_farther_behind():
+    first, second = make_states(FEW_ROWS + 1)
+
     assert first.min_means[0] < second.min_means[0] < -0.5
     # A quarter of the best score in place of a tenth.
     assert second.min_means[0] - first.min_means[0] == pytest.approx(0.15 * 0.5, rel=0.02)
+
+
+def test_of_few_rows_the_first_of_a_family_is_measured_in_full():
+    first, second = make_states(FEW_ROWS)
+
+    assert isinstance(first, NoPruningState)
+    assert second.min_means[0] < -0.5

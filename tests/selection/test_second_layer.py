@@ -162,7 +162,7 @@ def test_weights_count_in_the_second_layer():
     [
         {"blend": False},
         {"families": ["naive_bayes"]},
-        {"cv": TimeSeriesSplit(3)},  # the first rows are never predicted
+        {"cv": TimeSeriesSplit(3)},  # too few folds that follow time
         {"cv": RepeatedKFold(n_splits=2, n_repeats=2, random_state=0)},  # each row is predicted twice
     ],
     ids=["unwanted", "one family", "time", "repeated"],
