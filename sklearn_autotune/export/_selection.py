@@ -144,11 +144,14 @@ def _render_value(model: object, writer: ExpressionWriter, where: str) -> str:
 
 def _find_fit_params(pipeline: Pipeline, reader: TableReader) -> Mapping[str, Any]:
     """Return the parameters of ``fit`` that a model needs: for LightGBM, the columns that hold categories."""
-    preparation, model = pipeline[0], pipeline[-1]
+    preparation, model = pipeline["columns"], pipeline["model"]
     name, _, columns = preparation.transformers_[0]
     if name != "kept" or not has_fit_parameter(model, "categorical_feature"):
         return {}
-    column_indices = np.flatnonzero(reader.n_categories_[columns] > 0).tolist()
+    n_categories = reader.n_categories_
+    if "texts" in pipeline.named_steps:  # the columns of texts are replaced by numbers at the end
+        n_categories = np.concatenate([n_categories[n_categories >= 0], np.zeros(len(columns), dtype=int)])
+    column_indices = np.flatnonzero(n_categories[columns] > 0).tolist()
     return {"model__categorical_feature": column_indices} if column_indices else {}
 
 

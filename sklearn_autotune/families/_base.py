@@ -1,7 +1,7 @@
 """A family of models: its estimators, their search space, first settings and an estimate of fit times."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = ["Branch", "Family", "Shape", "estimate_boosting_seconds"]
@@ -32,6 +32,8 @@ class Shape:
         What a regression is scored with, as a loss that a model can minimise.
     quantile : float, default=0.5
         For the loss "quantile".
+    n_screened_columns : int or None, default=None
+        The number of columns that models of families with ``screens`` may get; None if they get all.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class Shape:
     target_transform: str | None = None
     loss: str = "squared"
     quantile: float = 0.5
+    n_screened_columns: int | None = None
 
     @property
     def cells(self) -> float:
@@ -167,6 +170,9 @@ class Family:
         number.
     is_named_only : bool, default=False
         Whether `AutoModelSelector` tries the family only where the user names it.
+    screens : bool, default=False
+        Whether the models suffer from useless columns. Of a table with more than 100 numbers they get those that say
+        more of the target than noise does.
     """
 
     name: str
@@ -186,9 +192,15 @@ class Family:
     aliases: tuple[str, ...] = ()
     max_rows: int | None = None
     is_named_only: bool = False
+    screens: bool = False
 
     def __repr__(self) -> str:
         return f"Family({self.name!r})"
+
+    def adapt_shape(self, shape: Shape) -> Shape:
+        """Return the shape of the table as the family's models get it."""
+        n_columns = shape.n_screened_columns
+        return shape if n_columns is None or not self.screens else replace(shape, n_columns=n_columns)
 
     def includes(self, kind: type) -> bool:
         """Whether a class is one of this family's estimators, or a user's subclass of one.

@@ -130,6 +130,7 @@ FOREST = Family(
 EXTRA_TREES = Family(
     name="extra_trees",
     aliases=("extra_tree", "extremely_randomized_trees", "xt"),
+    screens=True,
     estimators=("sklearn.ExtraTreesClassifier", "sklearn.ExtraTreesRegressor"),
     space=_make_space,
     make=_make_extra_trees,

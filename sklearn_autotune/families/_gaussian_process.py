@@ -43,6 +43,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 GAUSSIAN_PROCESS = Family(
     name="gaussian_process",
+    screens=True,
     aliases=("gp", "gpr", "kriging"),
     estimators=("sklearn.GaussianProcessRegressor",),
     space=_make_space,

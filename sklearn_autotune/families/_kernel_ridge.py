@@ -47,6 +47,7 @@ def _compute_gamma(shape: Shape, share: float) -> float:
 
 KERNEL_RIDGE = Family(
     name="kernel_ridge",
+    screens=True,
     aliases=("krr",),
     estimators=("sklearn.KernelRidge",),
     space=_make_space,

@@ -33,4 +33,5 @@ NAIVE_BAYES = Family(
     first=({"var_smoothing": 0.01},),
     tasks=("classification",),
     seconds=_estimate_seconds,
+    screens=True,
 )

@@ -44,5 +44,6 @@ NEIGHBORS = Family(
     make=_make_model,
     first=({"n_neighbors": 15, "weights": "distance"}, {"n_neighbors": 5, "weights": "distance", "p": 1}),
     seconds=_estimate_seconds,
+    screens=True,
     is_bagged=False,
 )

@@ -53,4 +53,5 @@ NEURAL = Family(
     ),
     meanings={"batch_size": {"auto": 200}},
     seconds=_estimate_seconds,
+    screens=True,
 )

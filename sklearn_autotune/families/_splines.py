@@ -41,6 +41,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 SPLINES = Family(
     name="splines",
+    screens=True,
     aliases=("spline", "gam", "additive"),
     estimators=(),  # a SplineTransformer in a user's pipeline need not stand before a ridge regression
     space=_make_space,

@@ -71,6 +71,7 @@ STACKED_TREES = Family(
     first=({},),
     columns="coded",
     seconds=_estimate_trees_seconds,
+    screens=True,
     is_bagged=False,
 )
 

@@ -88,5 +88,6 @@ SVM = Family(
     ),
     meanings={"gamma": {"scale": _compute_scaled_gamma, "auto": _compute_scaled_gamma}},
     seconds=_estimate_seconds,
+    screens=True,
     min_class_rows=MIN_CALIBRATION_FOLDS,
 )

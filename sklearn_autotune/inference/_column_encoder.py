@@ -9,7 +9,14 @@ import numpy as np
 from scipy.sparse import csr_matrix, issparse
 from sklearn.utils import check_array
 
-from sklearn_autotune.inference._column_values import ColumnValues, is_dataframe, read_column, read_objects
+from sklearn_autotune.inference._column_values import (
+    ColumnValues,
+    has_categorical_type,
+    is_dataframe,
+    read_column,
+    read_objects,
+)
+from sklearn_autotune.inference._text import GRAMS, TextLayout, is_text, measure_texts
 
 __all__ = ["ColumnEncoder", "clip_outliers", "encode_categories", "fill_missing_codes"]
 
@@ -39,10 +46,16 @@ class ColumnEncoder:
     If a model was fitted on a dense table, the entries that a sparse matrix does not store are zeros. If it was fitted
     on a sparse matrix, they are missing values, as in XGBoost; then zeros of a dense table are missing values too.
 
+    If free text is read, a column of strings that `is_text` takes for text becomes: the logarithms of the number of
+    characters and of words, category codes if texts are repeated, and the hashed n-grams of each text (`TextLayout`).
+    So texts that are new in prediction are read too.
+
     Parameters
     ----------
     missing : float, default=nan
         A number that means a missing value, in addition to NaN. If all columns hold numbers, the model handles it.
+    reads_text : bool, default=False
+        Whether free text is read as text. Otherwise it is read as categories.
 
     Attributes
     ----------
@@ -54,6 +67,8 @@ class ColumnEncoder:
         Which parts of each column are encoded; see `ColumnValues.split`.
     categories : dict of int to list
         For the index of each column that holds categories, its values.
+    texts : dict of int to TextLayout
+        For the index of each column that holds text, how it is written.
     n_columns : int
         The number of columns of the table before it is encoded.
     is_sparse : bool
@@ -62,12 +77,14 @@ class ColumnEncoder:
         Whether that matrix stored some of its zeros.
     """
 
-    def __init__(self, missing: float = np.nan) -> None:
+    def __init__(self, missing: float = np.nan, reads_text: bool = False) -> None:
         self.missing = missing
+        self.reads_text = reads_text
         self.names: list[Any] = []
         self.holds: list[str] = []
         self.parts: list[tuple[str, ...]] = []
         self.categories: dict[int, list[Any]] = {}
+        self.texts: dict[int, TextLayout] = {}
         self.is_sparse = False
         self.stores_zeros = False
 
@@ -83,8 +100,16 @@ class ColumnEncoder:
 
     @property
     def n_categories(self) -> np.ndarray:
-        """Number of categories of each encoded column; 0 for numbers."""
-        return np.array([len(self.categories.get(index, ())) for index in self.column_indices.tolist()], dtype=int)
+        """Number of categories of each encoded column; 0 for numbers; -1 for n-grams of the first text, and so on."""
+        counts: list[int] = []
+        for index, parts in enumerate(self.parts):
+            n_categories = len(self.categories.get(index, ()))
+            if index in self.texts:
+                number = list(self.texts).index(index) + 1
+                counts += [_count_text_part(part, n_categories, number) for part in parts]
+            else:
+                counts += [n_categories] * len(parts)
+        return np.array(counts, dtype=int)
 
     @property
     def feature_types(self) -> list[str] | None:
@@ -114,7 +139,7 @@ class ColumnEncoder:
         ValueError
             If a column holds anything but numbers, dates and categories, or an infinite value.
         """
-        self.categories, self.names = {}, []
+        self.categories, self.names, self.texts = {}, [], {}
         if not is_dataframe(X):
             encoded = _read_array(X)
             self.holds, self.parts = ["numbers"] * encoded.shape[1], [("value",)] * encoded.shape[1]
@@ -125,10 +150,17 @@ class ColumnEncoder:
         self.names = names = list(X.columns)
         columns = [read_column(X, index, name) for index, name in enumerate(names)]
         self.holds = [column.holds for column in columns]
-        self.parts = [_find_parts(column) for column in columns]
         for index, column in enumerate(columns):
-            if column.holds == "categories":
+            # A categorical type says that there are categories.
+            may_be_text = self.reads_text and column.holds == "categories" and not has_categorical_type(X, index)
+            if may_be_text and is_text(column.values):
+                self.holds[index], self.texts[index] = "text", TextLayout.find(column.values)
+            if column.holds == "categories" and (index not in self.texts or self.texts[index].has_categories):
                 self.categories[index] = _sort_distinct(column.values, self.missing)
+        self.parts = [
+            self.texts[index].parts if index in self.texts else _find_parts(column)
+            for index, column in enumerate(columns)
+        ]
         return self._encode(columns, names)
 
     def transform(self, X: Any) -> Any:
@@ -150,7 +182,7 @@ class ColumnEncoder:
         if is_dataframe(X):
             names = list(X.columns)
             columns = [
-                read_column(X, index, name, index in self.categories)
+                read_column(X, index, name, self._is_read_as_categories(index))
                 for index, name in enumerate(names[: self.n_columns])
             ]
             return self._match_layout(self._encode(columns, names))
@@ -162,12 +194,19 @@ class ColumnEncoder:
             raise ValueError(f"X has {values.shape[1]} features, but the training table had {self.n_columns}.")
         names = list(range(self.n_columns))
         return self._encode(
-            [read_objects(values[:, index].tolist(), index, index in self.categories) for index in names], names
+            [read_objects(values[:, index].tolist(), index, self._is_read_as_categories(index)) for index in names],
+            names,
         )
+
+    def _is_read_as_categories(self, index: int) -> bool:
+        return index in self.categories or index in self.texts
 
     def _encode(self, columns: Sequence[ColumnValues], names: Sequence[Any]) -> np.ndarray:
         encoded: list[np.ndarray] = []
         for index, (column, name) in enumerate(zip(columns, names, strict=True)):
+            if index in self.texts:
+                encoded += self._encode_text(column, index)
+                continue
             if column.holds == "nothing":
                 encoded += [np.full(len(column.values), np.nan)] * len(self.parts[index])
                 continue
@@ -183,6 +222,16 @@ class ColumnEncoder:
         table = check_array(table, dtype=np.float64, ensure_all_finite=False, input_name="X")
         _check_range(table, [names[index] for index in self.column_indices])
         return table
+
+    def _encode_text(self, column: ColumnValues, index: int) -> list[np.ndarray]:
+        """Return the parts of a column of texts."""
+        is_empty = column.holds == "nothing"
+        texts = [None if value is None or is_empty else str(value) for value in column.values]
+        parts = measure_texts(texts)
+        if self.texts[index].has_categories:
+            parts["value"] = encode_categories(texts, self.categories[index])
+        parts |= zip(self.texts[index].gram_parts, self.texts[index].pack(texts).T, strict=True)
+        return [parts[part] for part in self.parts[index]]
 
     def _split_column(self, column: ColumnValues, index: int, name: Any) -> dict[str, np.ndarray]:
         """Return the parts of a column, which did not hold categories in training."""
@@ -211,6 +260,11 @@ class ColumnEncoder:
             encoded = encoded.copy()
             encoded.eliminate_zeros()
         return encoded
+
+
+def _count_text_part(part: str, n_categories: int, number: int) -> int:
+    """Return the number of categories of a part of a text: 0 for measures, and its negative number for n-grams."""
+    return n_categories if part == "value" else -number if part.startswith(GRAMS) else 0
 
 
 def _read_array(X: Any) -> Any:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import numpy as np
 
-__all__ = ["ColumnValues", "is_dataframe", "is_missing", "read_column", "read_objects"]
+__all__ = ["ColumnValues", "has_categorical_type", "is_dataframe", "is_missing", "read_column", "read_objects"]
 
 MICROSECONDS_A_SECOND = 1_000_000
 MICROSECONDS_A_DAY = 86_400 * MICROSECONDS_A_SECOND
@@ -17,6 +17,8 @@ MICROSECONDS_A_DAY = 86_400 * MICROSECONDS_A_SECOND
 # Names of pandas classes, because this module does not import pandas.
 PANDAS_CATEGORIES = ("Interval", "Period")
 PANDAS_MISSING = ("NAType", "NaTType")
+
+POLARS_CATEGORICAL = ("Categorical", "Enum")
 
 # Types whose values include missing ones: NaN and NaT.
 MAYBE_MISSING = (float, Decimal, np.generic)
@@ -76,6 +78,17 @@ def is_dataframe(X: Any) -> bool:
     return hasattr(X, "columns") and hasattr(X, "dtypes") and hasattr(X, "shape")
 
 
+def has_categorical_type(X: Any, index: int) -> bool:
+    """Whether a column of a DataFrame has a type for categories."""
+    if hasattr(X, "iloc"):
+        return _is_pandas_categorical(X.dtypes.iloc[index])
+    return X.dtypes[index].base_type().__name__ in POLARS_CATEGORICAL
+
+
+def _is_pandas_categorical(dtype: Any) -> bool:
+    return hasattr(dtype, "categories")
+
+
 def read_column(X: Any, index: int, name: Any, as_categories: bool | None = None) -> ColumnValues:
     """Read a column of a DataFrame.
 
@@ -106,7 +119,7 @@ def read_column(X: Any, index: int, name: Any, as_categories: bool | None = None
 def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
     dtype = column.dtype
     kind = getattr(dtype, "kind", "O")
-    has_categories = hasattr(dtype, "categories")
+    has_categories = _is_pandas_categorical(dtype)
     if as_categories is None:
         as_categories = has_categories
     if not as_categories and not has_categories:
@@ -128,7 +141,7 @@ def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnVa
 def _read_polars(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
     kind = column.dtype.base_type().__name__
     if as_categories is None:
-        as_categories = kind in ("Categorical", "Enum")
+        as_categories = kind in POLARS_CATEGORICAL
     if not as_categories and kind in ("Date", "Datetime"):
         dates = column.to_numpy().astype("datetime64[us]")
         return _make_values("dates", dates, np.isnat(dates))

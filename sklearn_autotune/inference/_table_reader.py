@@ -15,7 +15,7 @@ __all__ = ["TableReader", "reorder_columns"]
 
 
 class TableReader(TransformerMixin, BaseEstimator):
-    """Encodes a raw table as numbers with a `ColumnEncoder`, and drops constant columns.
+    """Encodes a raw table as numbers with a `ColumnEncoder` that reads free text, and drops constant columns.
 
     In ``transform``, the columns of a DataFrame may have another order.
 
@@ -35,6 +35,7 @@ class TableReader(TransformerMixin, BaseEstimator):
 
     drops_constant: ClassVar[bool] = True
     takes_sparse: ClassVar[bool] = False
+    reads_text: ClassVar[bool] = True
 
     def __init__(self, missing: float = np.nan) -> None:
         self.missing = missing
@@ -67,7 +68,7 @@ class TableReader(TransformerMixin, BaseEstimator):
         X_out : ndarray of shape (n_samples, n_columns)
         """
         self._check_sparse(X)
-        self.encoder_ = ColumnEncoder(self.missing)
+        self.encoder_ = ColumnEncoder(self.missing, self.reads_text)
         encoded = self.encoder_.fit_transform(X)
         validate_data(self, X, skip_check_array=True)
         self.is_constant_ = np.zeros(encoded.shape[1], dtype=bool)
@@ -101,8 +102,13 @@ class TableReader(TransformerMixin, BaseEstimator):
 
     @property
     def n_categories_(self) -> np.ndarray:
-        """The number of categories of each column that is not dropped; 0 for numbers."""
+        """The number of categories of each column that is not dropped, as in `ColumnEncoder`."""
         return self.encoder_.n_categories[~self.is_constant_]
+
+    @property
+    def text_columns_(self) -> list[Any]:
+        """The names of the columns that hold free text."""
+        return [self.encoder_.names[index] for index in self.encoder_.texts]
 
     def _check_sparse(self, X: Any) -> None:
         if issparse(X) and not self.takes_sparse:

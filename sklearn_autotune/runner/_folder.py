@@ -53,6 +53,7 @@ TRUSTED_TYPES = frozenset(
                 "_column_encoder.ColumnEncoder",
                 "_column_encoder.clip_outliers",
                 "_column_encoder.fill_missing_codes",
+                "_column_screen.ColumnScreen",
                 "_encoding.EncodingTransformer",
                 "_encoding.LabelEncodingClassifier",
                 "_sampled_kernel.SampledKernelRegressor",
@@ -60,7 +61,12 @@ TRUSTED_TYPES = frozenset(
                 "_second_layer.SecondLayerRegressor",
                 "_splines.find_many_valued_columns",
                 "_table_reader.TableReader",
+                "_target_statistics.CategoryStatistics",
+                "_target_statistics.TargetStatistics",
                 "_target_transform.TransformedTarget",
+                "_text.TextLayout",
+                "_text_encoder.TextEncoder",
+                "_text_encoder.TextEncoding",
             )
         ),
         *(

@@ -36,7 +36,7 @@ from sklearn_autotune.search._setup import make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import SelectionBudget
-from sklearn_autotune.selection._candidates import FAMILY, make_selection_space, make_shape_function
+from sklearn_autotune.selection._candidates import FAMILY, choose_families, make_selection_space, make_shape_function
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._default_folds import make_folds
 from sklearn_autotune.selection._ensemble_choice import ChosenEnsemble, choose_from_both_layers, make_leaderboard
@@ -68,7 +68,7 @@ def _is_classification(selector: "AutoModelSelector") -> bool:
 class AutoModelSelector(BaseSearch):
     """Chooses the kind of model, its parameters, and a blend of the best, from a table of raw columns.
 
-    Columns may hold numbers, booleans, strings, categories, dates and missing values. Each family of models gets them
+    Columns may hold numbers, booleans, categories, free text, dates and gaps. Each family of models gets them
     prepared in its own way, inside the folds. First come settings that are good on many tables, fast families first;
     then Optuna proposes candidates. Hopeless candidates are stopped early. In the end the best candidates are blended,
     if that improves the score, with models of a second layer, which are fitted on out-of-fold predictions.
@@ -152,16 +152,17 @@ class AutoModelSelector(BaseSearch):
     n_splits_ : int
     n_rows_searched_ : int
         Number of rows that candidates were measured on: a sample if the ``timeout`` is short for the table.
+    text_columns_ : list of str
+        The columns that are read as free text.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If X had names for its columns.
 
     Notes
     -----
-    Blends are chosen by greedy selection (Caruana et al., ICML 2004), after the probabilities of each candidate have
-    been scaled by a temperature (Guo et al., ICML 2017). If early stopping uses a fold's test rows, these are predicted
-    with the number of rounds that was best on the other folds. The second layer (Wolpert, "Stacked generalization",
-    1992) needs 750 tested rows, each in one fold; all rows are tested, unless the folds follow time.
+    Blends are chosen by greedy selection (Caruana et al., ICML 2004), after each candidate's probabilities have been
+    scaled by a temperature (Guo et al., ICML 2017). If early stopping uses a fold's test rows, these are predicted with
+    the rounds that were best on other folds. The second layer (Wolpert, 1992) needs 750 rows, each tested in one fold.
 
     Examples
     --------
@@ -269,7 +270,7 @@ class AutoModelSelector(BaseSearch):
         deadline = None if self.timeout is None else start + self.timeout
         resolve_families(self.families, self.task or "classification")  # raises before the data are read
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
-        families = resolve_families(self.families, self.task or "classification", len(data.y))
+        families = choose_families(self.families, self.task or "classification", data)
         scorer = self._resolve_scorer(data.classes)
         seed = draw_seed(self.random_state) % 2**31
         rows = sample_rows(data.y, families, make_shape_function(data), self.timeout, seed=seed, groups=data.groups)
@@ -370,8 +371,7 @@ class AutoModelSelector(BaseSearch):
 
         def print_start(n_candidates: int) -> None:
             if self.verbose > 0:
-                n_families, n_folds = len(cost_model.families), len(cross_fit.task.folds)
-                print(f"Measuring models of {n_families} families on {n_folds} folds")
+                print(f"Measuring models of {len(cost_model.families)} families on {len(cross_fit.task.folds)} folds")
 
         limits = TrialLimits(self.trial_timeout, self.memory_limit)
         request = ExecutionRequest(evaluation=cross_fit, n_jobs=self.n_jobs, look_ahead=self.look_ahead, limits=limits)

@@ -12,6 +12,10 @@ from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.evaluation._metric import find_loss
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 from sklearn_autotune.families._base import Branch
+from sklearn_autotune.families._chosen import resolve_families
+from sklearn_autotune.families._linear import LOGISTIC, RIDGE
+from sklearn_autotune.inference._text_encoder import N_TOPICS
+from sklearn_autotune.tables._shared_steps import find_texts, is_wide
 from sklearn_autotune.tables._table_data import TableData
 from sklearn_autotune.tables._target import choose_target_transform
 
@@ -20,7 +24,9 @@ __all__ = [
     "TARGET",
     "UNCHANGED",
     "add_family_prefix",
+    "add_screened_families",
     "can_transform_target",
+    "choose_families",
     "get_settings",
     "make_candidate",
     "make_first_candidates",
@@ -39,6 +45,12 @@ FAMILY = "family"
 # logarithm or a power.
 TARGET = "target"
 UNCHANGED = "unchanged"
+
+# How the names of families end that get the columns left after screening, beside those that get all.
+SCREENED = "_screened"
+
+# About the number of columns of a wide table that are left after screening.
+N_SCREENED_COLUMNS = 100
 
 
 # Losses of scores that fail on predictions that are not positive.
@@ -73,15 +85,40 @@ def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarr
     ----------
     n_rows : int
     n_categories : ndarray of int, of shape (n_columns,)
-        0 for numbers.
+        0 for numbers, negative for texts.
     classes : ndarray of shape (n_classes,) or None
         None in regression.
     **target : object
         What `Shape` holds about the target of a regression and its score.
     """
-    n_columns = int(np.maximum(1, np.minimum(n_categories, 20)).sum())
+    n_columns = int(np.clip(n_categories[n_categories >= 0], 1, 20).sum()) + N_TOPICS * len(find_texts(n_categories))
     n_classes = 2 if classes is None else len(classes)
-    return Shape(n_rows, classes is not None, n_columns=n_columns, n_classes=n_classes, **target)
+    n_screened = N_SCREENED_COLUMNS if is_wide(n_categories) else None
+    return Shape(
+        n_rows,
+        classes is not None,
+        n_columns=max(1, n_columns),
+        n_classes=n_classes,
+        n_screened_columns=n_screened,
+        **target,
+    )
+
+
+def choose_families(given: str | Family | Sequence[str | Family], task: str, data: TableData) -> dict[str, Family]:
+    """Resolve the families that the user has named for a table, and add those for a wide one."""
+    return add_screened_families(resolve_families(given, task, len(data.y)), data.reader.n_categories_)
+
+
+def add_screened_families(families: Mapping[str, Family], n_categories: np.ndarray) -> dict[str, Family]:
+    """Return the families with more for a wide table: linear models of the columns that are left after screening.
+
+    Linear models get all columns too. They use many weak columns, which screening leaves out.
+    """
+    found = dict(families)
+    for name in (LOGISTIC.name, RIDGE.name) if is_wide(n_categories) else ():
+        if name in families:
+            found[name + SCREENED] = replace(families[name], name=name + SCREENED, screens=True)
+    return found
 
 
 def add_family_prefix(family: str, name: str) -> str:
@@ -126,6 +163,7 @@ def make_selection_space(families: Mapping[str, Family], shape: Shape) -> list[d
 
 def _make_branches(family: Family, shape: Shape) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the branches of a family's space, and the parameters of its estimator as it is made."""
+    shape = family.adapt_shape(shape)
     model = family.make(shape)  # type: ignore[misc]
     prefix = find_parameter_prefix(family, model)
     inner = {name: value for name, value in model.get_params().items() if name.startswith(prefix)}
@@ -161,6 +199,7 @@ def split_target_transform(candidate: Mapping[str, Any], model: Any, prefix: str
 
 def make_first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
     """Make a family's first candidates: its first settings, completed and moved into its space."""
+    shape = family.adapt_shape(shape)
     branches, defaults = _make_branches(family, shape)
     candidates: list[dict[str, Any]] = []
     for first in _add_variants_of_first(family.first, branches):

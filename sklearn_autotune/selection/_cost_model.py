@@ -141,8 +141,8 @@ class CostModel:
 
     def _estimate_fit_seconds(self, candidate: Mapping[str, Any], n_rows: int) -> float:
         """Return the family's own estimate for one fit of a candidate."""
-        settings = get_settings(candidate)
-        seconds = self.families[candidate[FAMILY]].seconds(replace(self.make_shape(n_rows), params=settings))
+        family, settings = self.families[candidate[FAMILY]], get_settings(candidate)
+        seconds = family.seconds(replace(family.adapt_shape(self.make_shape(n_rows)), params=settings))
         return seconds if settings.get(TARGET, UNCHANGED) == UNCHANGED else TRANSFORMED_FITS * seconds
 
 

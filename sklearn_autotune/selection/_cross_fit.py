@@ -47,11 +47,12 @@ from sklearn_autotune.evaluation._metric import rewards_mean
 from sklearn_autotune.execution._worker import dumps, loads
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 from sklearn_autotune.inference._averaging import predict_all_classes
-from sklearn_autotune.inference._encoding import LabelEncodingClassifier
+from sklearn_autotune.inference._encoding import LabelEncodingClassifier, label_classes
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
 from sklearn_autotune.selection._candidates import FAMILY, make_table_shape, split_target_transform
 from sklearn_autotune.tables._preparation import make_preparation
+from sklearn_autotune.tables._shared_steps import FittedSteps, SharedSteps, find_texts
 
 __all__ = ["CrossFitEvaluation", "CrossFitResult"]
 
@@ -125,6 +126,7 @@ class CrossFitEvaluation:
         X as a `TableReader` returns it; y as the user passed it.
     families : mapping of str to Family
     n_categories : ndarray of int, of shape (n_columns,)
+        As `ColumnEncoder` has them.
     classes : ndarray of shape (n_classes,) or None
         None in regression.
     seed : int
@@ -135,9 +137,12 @@ class CrossFitEvaluation:
         Estimates the seconds below which a candidate is not worth starting.
     averages_folds : bool, default=True
         Whether the final model of a bagged family averages the folds' models. Otherwise it is fitted on all rows.
+    reads_texts : bool, default=True
+        Whether models get columns of texts.
 
     Attributes
     ----------
+    steps : SharedSteps
     targets : ndarray of shape (n_rows,)
         What models are fitted on: codes of the classes, or the values of y.
     is_forward : bool
@@ -152,6 +157,8 @@ class CrossFitEvaluation:
     max_candidate_seconds: float | None = None
     estimate_min_seconds: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
     averages_folds: bool = True
+    reads_texts: bool = True
+    steps: SharedSteps = field(init=False, repr=False)
     targets: np.ndarray = field(init=False, repr=False)
     is_forward: bool = field(init=False)
 
@@ -159,6 +166,8 @@ class CrossFitEvaluation:
         y = np.asarray(self.task.y)
         self.targets = y if self.classes is None else np.searchsorted(self.classes, y)
         self.is_forward = is_forward(self.task.folds)
+        texts = find_texts(self.n_categories) if self.reads_texts else []
+        self.steps = SharedSteps(self.task.X, self.n_categories, texts, self.classes is not None)
 
     @property
     def n_folds(self) -> int:
@@ -228,9 +237,11 @@ class CrossFitEvaluation:
     ) -> list[Scored]:
         """Fit and predict on the next fold, add predictions and times, and return the scores of all folds so far.
 
-        Whatever fails here, the fit, the predictions or the scorer, costs this candidate alone.
+        Whatever fails here, the fit, the predictions or the scorer, costs this candidate alone. The times leave out the
+        steps that all candidates share.
         """
         folds = self.task.folds
+        self.fit_shared_steps(family, folds[step].train)
         start = time.perf_counter()
         seconds = self._compute_time_limit(work, times, limits) if family.rounds is not None else None
         limits.append(seconds or 0.0)
@@ -380,25 +391,26 @@ class CrossFitEvaluation:
         Returns
         -------
         model : Pipeline
-            The preparation and the model; a classifier predicts class codes.
+            Shared steps, the preparation and the model; a classifier predicts class codes.
         """
         rows, present_classes, y = self._select_rows(family, rows)
+        steps = self.steps.fit(rows, y, screens=family.screens)
         model = self.make_model(family, params, y, is_classification=present_classes is not None)
-        preparation = make_preparation(family.columns, self.n_categories, len(rows), self.classes is not None)
+        preparation = make_preparation(family.columns, steps.n_categories, len(rows), self.classes is not None)
         weight_name = find_weight_parameter(model)
         weight = None if weight_name is None else self._take_weights(rows, self.task.fit_params)
         with warnings.catch_warnings(), limit_to_one_thread():
             # A model that has not converged shows in its score.
             warnings.simplefilter("ignore")
-            train = _PreparedRows(preparation.fit_transform(take_rows(self.task.X, rows), y), y, weight)
+            train = _PreparedRows(preparation.fit_transform(steps.X, y), y, weight)
             fit_params: dict[str, Any] = {}
             if family.columns == "native":
                 columns = preparation.transformers_[0][2]
-                categorical = np.flatnonzero(self.n_categories[columns] > 0)
+                categorical = np.flatnonzero(steps.n_categories[columns] > 0)
                 fit_params = declare_categories(model, categorical, train.X.shape[1])
             stop = None
             if family.rounds is not None and early_stopping_rows is not None:
-                stop = self._prepare_known_rows(preparation, early_stopping_rows, present_classes)
+                stop = self._prepare_known_rows(steps, preparation, early_stopping_rows, present_classes)
             holds_out = cannot_draw_validation_rows(model, y) if stop is None else not len(stop.y)
             if holds_out:
                 train, stop = train.hold_out(self.seed, takes_last=self.is_forward)
@@ -414,8 +426,14 @@ class CrossFitEvaluation:
                     fit_params |= {"X_val": stop.X, "y_val": stop.y, "sample_weight_val": stop.weight}
                 model.fit(train.X, train.y, **fit_params)
         if present_classes is not None and (holds_out or len(present_classes) < len(self.classes)):  # type: ignore[arg-type]
-            model = _label_classes(model, present_classes)
-        return Pipeline([("columns", preparation), ("model", model)])
+            model = label_classes(model, present_classes)
+        return Pipeline([*steps.steps, ("columns", preparation), ("model", model)])
+
+    def fit_shared_steps(self, family: Family, rows: np.ndarray) -> None:
+        """Fit the steps that all families share on some rows, so that they are ready for the next fit."""
+        if self.steps.are_needed:
+            rows, _, y = self._select_rows(family, rows)
+            self.steps.fit(rows, y, screens=family.screens)
 
     def _select_rows(self, family: Family, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Return the rows that a model of the family can be fitted on, their classes, and the target.
@@ -432,19 +450,19 @@ class CrossFitEvaluation:
         return self._select_rows(family, rows[has_enough_rows[codes]])
 
     def _prepare_known_rows(
-        self, preparation: Any, rows: np.ndarray, present_classes: np.ndarray | None
+        self, steps: FittedSteps, preparation: Any, rows: np.ndarray, present_classes: np.ndarray | None
     ) -> "_PreparedRows":
         """Prepare rows for early stopping, without those of classes that the model does not know."""
         y = self.targets[rows]
         if present_classes is not None:
             is_known = np.isin(y, present_classes)
             rows, y = rows[is_known], np.searchsorted(present_classes, y[is_known])
-        X = preparation.transform(take_rows(self.task.X, rows)) if len(rows) else np.empty((0, 0))
+        X = preparation.transform(steps.transform(take_rows(self.task.X, rows))) if len(rows) else np.empty((0, 0))
         return _PreparedRows(X, y, None)
 
     def make_model(self, family: Family, params: Mapping[str, Any], y: np.ndarray, *, is_classification: bool) -> Any:
         """Make the unfitted model of a candidate for a training part with this target."""
-        shape = self.make_shape(len(y))
+        shape = family.adapt_shape(self.make_shape(len(y)))
         if is_classification:
             shape = replace(shape, rarest_class_rows=int(np.bincount(y).min()))
         model = family.make(shape)  # type: ignore[misc]
@@ -475,13 +493,6 @@ class _PreparedRows:
 
     def _take(self, mask: np.ndarray) -> "_PreparedRows":
         return _PreparedRows(self.X[mask], self.y[mask], None if self.weight is None else self.weight[mask])
-
-
-def _label_classes(model: Any, classes: np.ndarray) -> LabelEncodingClassifier:
-    """Return a fitted classifier with the codes of the classes that the model knows by their index."""
-    labelled = LabelEncodingClassifier(clone(model))
-    labelled.model_, labelled.classes_ = model, classes
-    return labelled
 
 
 def _get_booster(model: Pipeline) -> Any:

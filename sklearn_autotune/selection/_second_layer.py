@@ -106,7 +106,7 @@ class SecondLayerEstimate:
             shape = replace(shape, n_columns=n_predicted + (shape.n_columns if family is STACKED_TREES else 0))
             factor = self.cost_model.get_correction_factor(_find_similar_family(family, shape.is_classifier))
             n_fits = self.cost_model.n_folds * len(_make_candidates(family, shape.is_classifier))
-            seconds = n_fits * family.seconds(shape) * factor
+            seconds = n_fits * family.seconds(family.adapt_shape(shape)) * factor
             if total + seconds <= self.max_seconds:
                 total += seconds
                 yield family, seconds
@@ -232,7 +232,7 @@ def _make_evaluation(
         X = np.hstack([predictions, first.task.X])
         n_categories = np.concatenate([n_categories, first.n_categories])
     task = replace(first.task, X=X, folds=_make_folds(first))
-    return CrossFitEvaluation(task, {family.name: family}, n_categories, first.classes, first.seed)
+    return CrossFitEvaluation(task, {family.name: family}, n_categories, first.classes, first.seed, reads_texts=False)
 
 
 def _make_folds(first: CrossFitEvaluation) -> tuple[Fold, ...]:

@@ -54,6 +54,8 @@ class TableData:
         estimator.n_features_in_ = self.reader.n_features_in_
         if hasattr(self.reader, "feature_names_in_"):
             estimator.feature_names_in_ = self.reader.feature_names_in_
+        if self.reader.reads_text:
+            estimator.text_columns_ = self.reader.text_columns_
 
 
 def read_table(

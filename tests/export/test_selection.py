@@ -55,3 +55,15 @@ def test_a_class_that_some_folds_lack_is_refused():
 
     with pytest.raises(ValueError, match="a class is missing or rare"):
         export_code(selector)
+
+
+def test_texts_are_read_in_the_script_as_in_the_selector(mixed, predictions):
+    table, y = mixed
+    texts = [
+        f"number {row} of a {'good' if label == 'good' else 'poor'} thing {row * 7}" for row, label in enumerate(y)
+    ]
+    table = table.assign(text=texts)
+    selector = AutoModelSelector(families=["logistic", "lightgbm"], n_trials=3, cv=3, random_state=0).fit(table, y)
+
+    assert selector.text_columns_ == ["text"]
+    assert_same_predictions(predictions, selector, table, y)

@@ -10,13 +10,14 @@ from typing import Protocol
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_autotune import inference, runner
+from sklearn_autotune import AutoModelSelector, inference, runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.runner._config import read_config
@@ -258,6 +259,16 @@ def test_a_model_is_loaded_as_it_was_saved(kind, tmp_path):
     (tmp_path / entry["file"]).unlink()
     with pytest.raises(RunFolderError, match="the model is missing"):
         load_model(tmp_path, {"model": entry}, trust=True)
+
+
+def test_a_selectors_model_that_reads_text_is_loaded_without_running_code(tmp_path):
+    X = pd.DataFrame({"title": [f"{'good' if row % 2 else 'poor'} thing number {row}x" for row in range(120)]})
+    selector = AutoModelSelector(families=["logistic"], n_trials=1, cv=2).fit(X, np.arange(120) % 2)
+    assert selector.text_columns_ == ["title"]
+
+    loaded = load_model(tmp_path, {"model": save_model(selector.deployed_model(), tmp_path, "skops")})
+
+    np.testing.assert_array_equal(loaded.predict(X), selector.predict(X))
 
 
 def test_the_commit_of_a_folder_and_its_changes_are_known(tmp_path):

@@ -9,9 +9,12 @@ from scipy.stats import uniform
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import GradientBoostingClassifier
 
-from sklearn_autotune.families import FAMILIES, Family, Shape
+from sklearn_autotune.families import FAMILIES, Family, Shape, select_families
+from sklearn_autotune.families._chosen import find_family
+from sklearn_autotune.inference._text_encoder import N_TOPICS
 from sklearn_autotune.selection._candidates import (
     FAMILY,
+    add_screened_families,
     get_settings,
     make_candidate,
     make_first_candidates,
@@ -146,6 +149,28 @@ def test_a_replaced_setting_stays_in_the_range_and_all_others_stay_as_they_are(r
 
     assert changed == make_candidate(own, {"learning_rate": expected, "max_depth": 2})
     assert get_settings(candidate)["learning_rate"] == 0.2
+
+
+def test_of_wide_tables_linear_models_get_all_columns_and_those_left_after_screening():
+    families = {name: family for name, family in select_families("classification").items() if name != "xgboost"}
+    wide, narrow = np.zeros(101, dtype=int), np.zeros(100, dtype=int)
+
+    assert add_screened_families(families, narrow) == families
+    added = add_screened_families(families, wide)
+    assert set(added) - set(families) == {"logistic_screened"}
+    assert added["logistic_screened"].screens
+    assert not added["logistic"].screens
+
+
+def test_families_that_screen_are_told_of_fewer_columns():
+    shape = make_table_shape(100, n_categories=np.zeros(3000, dtype=int), classes=None)
+
+    assert find_family("svm").adapt_shape(shape).n_columns < 1000
+    assert find_family("xgboost").adapt_shape(shape).n_columns == 3000
+    narrow = make_table_shape(100, n_categories=np.zeros(50, dtype=int), classes=None)
+    assert find_family("svm").adapt_shape(narrow).n_columns == 50
+    texts = make_table_shape(100, n_categories=np.array([0, 0, -1, -1, -1]), classes=None)
+    assert texts.n_columns == 2 + N_TOPICS
 
 
 # -- skewed targets ------------------------------------------------------------------------------------------------

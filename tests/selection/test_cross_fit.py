@@ -6,6 +6,7 @@ from itertools import product
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine
@@ -262,3 +263,75 @@ def test_a_result_goes_without_the_models_that_cannot_be_pickled(kind):
     assert sent.temperature == 2.0
     assert sent.has_lost_models == (kind is not GaussianNB)
     assert [type(model) for model in sent.models or ()] == ([kind] if kind is GaussianNB else [])
+
+
+# -- texts -------------------------------------------------------------------------------------------------------------
+
+
+def write_reviews(n_rows, seed=0):
+    random = np.random.RandomState(seed)
+    y = random.randint(0, 2, n_rows)
+    words = [f"word{'abcdefghij'[number]}" for number in range(10)]
+    texts = [" ".join([*random.choice(words, 5), "splendid" if good else "dreadful"]) for good in y]
+    X = pd.DataFrame({"size": random.normal(size=n_rows), "kind": random.choice(["a", "b"], n_rows), "review": texts})
+    return X.assign(review=[f"{text} {row}x" for row, text in enumerate(texts)]), y
+
+
+@pytest.mark.parametrize("families", [["logistic", "extra_trees"], ["hist_gradient_boosting", "lightgbm", "xgboost"]])
+def test_every_kind_of_family_reads_texts_that_are_new_in_prediction(families):
+    X, y = write_reviews(200)
+    selector = AutoModelSelector(families=families, n_trials=3, cv=3, random_state=0).fit(X, y)
+    X_new, y_new = write_reviews(100, seed=1)
+
+    assert selector.text_columns_ == ["review"]
+    assert selector.score(X_new, y_new) > 0.95
+    again = pickle.loads(pickle.dumps(selector.best_estimator_))
+    np.testing.assert_array_equal(again.predict_proba(X_new), selector.predict_proba(X_new))
+    gaps = X_new.assign(review=None)
+    assert np.isfinite(selector.predict_proba(gaps)).all()
+
+
+def test_the_second_layer_works_beside_texts():
+    X, y = write_reviews(800)
+    y = np.where(np.random.RandomState(0).uniform(size=800) < 0.2, 1 - y, y)
+    families = ["logistic", "naive_bayes", "extra_trees"]
+    selector = AutoModelSelector(families=families, n_trials=3, cv=3, random_state=0).fit(X, y)
+
+    assert any("stacked_trees" in str(name) for name in selector.leaderboard_["family"])
+    assert np.isfinite(selector.predict_proba(X.head(5))).all()
+
+
+def test_on_texts_of_noise_the_score_is_that_of_chance():
+    X, _ = write_reviews(300)
+    y = np.random.RandomState(5).randint(0, 2, 300)
+    selector = AutoModelSelector(
+        families=["logistic", "extra_trees"], n_trials=4, cv=4, scoring="roc_auc", random_state=0
+    ).fit(X[["review"]], y)
+
+    assert 0.35 < selector.best_score_ < 0.62
+
+
+# -- wide tables -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_of_wide_tables_models_that_suffer_from_useless_columns_get_fewer(task):
+    random = np.random.RandomState(0)
+    X = random.normal(size=(300, 400))
+    y = X[:, 0] - X[:, 1] + X[:, 2]
+    y = (y > 0).astype(int) if task == "classification" else y
+    linear = "logistic" if task == "classification" else "ridge"
+    selector = AutoModelSelector(task, [linear, "svm"], n_trials=3, cv=3, random_state=0).fit(X[:200], y[:200])
+
+    assert set(selector.leaderboard_["family"]) >= {linear, f"{linear}_screened", "svm"}
+    assert selector.score(X[200:], y[200:]) > 0.85
+    assert selector.text_columns_ == []
+
+
+def test_on_a_wide_table_of_noise_the_score_is_that_of_chance():
+    random = np.random.RandomState(0)
+    X, y = random.normal(size=(160, 500)), random.randint(0, 2, 160)
+    families = ["logistic", "naive_bayes", "neighbors"]
+    selector = AutoModelSelector(families=families, n_trials=4, cv=4, scoring="roc_auc", random_state=0).fit(X, y)
+
+    assert 0.35 < selector.best_score_ < 0.62

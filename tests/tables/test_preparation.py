@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_autotune.tables._preparation import MAX_NATIVE_CATEGORIES, MAX_ONE_HOT_CATEGORIES, make_preparation
+from sklearn_autotune.tables._preparation import MAX_CATEGORIES, make_preparation
 
 N_ROWS = 400
 # A number with gaps and an outlier, a few categories with gaps, many categories.
@@ -32,8 +32,8 @@ def test_models_that_want_everything_scaled_get_no_gaps_and_no_outliers(data):
 
     assert np.isfinite(prepared).all()
     assert np.abs(prepared).max() == 5
-    # The number and whether it was missing, three categories and the missing one, the mean of the target.
-    assert prepared.shape == (N_ROWS, 2 + 4 + 1)
+    # The number and whether it was missing, three categories and the missing one, the target's mean and the rows.
+    assert prepared.shape == (N_ROWS, 2 + 4 + 2)
     assert np.isfinite(preparation.transform(np.full((1, 3), np.nan))).all()
 
 
@@ -44,28 +44,28 @@ def test_trees_get_numbers_as_they_are_and_categories_as_columns(data):
     one_hot = prepared[:, 1:5]
     np.testing.assert_array_equal(one_hot.sum(axis=1), 1)
     np.testing.assert_array_equal(one_hot[:, 0] == 1, np.isnan(data[0][:, 1]))
-    assert prepared.shape == (N_ROWS, 1 + 4 + 1)
+    assert prepared.shape == (N_ROWS, 1 + 4 + 2)
     assert 0 <= prepared[:, 5].min() < prepared[:, 5].max() <= 1  # means of the target
 
 
-def test_models_with_categories_of_their_own_get_the_codes(data):
-    np.testing.assert_array_equal(prepare("native", data)[1], data[0])
+def test_models_with_categories_of_their_own_get_the_codes_of_few_categories(data):
+    prepared = prepare("native", data)[1]
+
+    np.testing.assert_array_equal(prepared[:, :2], data[0][:, :2])
+    assert prepared.shape == (N_ROWS, 2 + 2)
 
 
-@pytest.mark.parametrize(
-    ("kind", "most"), [("scaled", MAX_ONE_HOT_CATEGORIES), ("coded", MAX_ONE_HOT_CATEGORIES), ("native", 255)]
-)
-def test_beyond_a_number_of_categories_the_target_mean_takes_their_place(kind, most):
-    assert MAX_NATIVE_CATEGORIES == 255
+@pytest.mark.parametrize("kind", KINDS)
+def test_beyond_a_number_of_categories_statistics_of_the_target_take_their_place(kind):
     rows = np.arange(1200.0)
 
-    for n_categories, is_mean in ((most, False), (most + 1, True)):
+    for n_categories, is_mean in ((MAX_CATEGORIES, False), (MAX_CATEGORIES + 1, True)):
         # Two classes that depend on nothing but the code, so that a mean is the class.
         X = (rows % n_categories)[:, None]
         y = (X[:, 0] % 2).astype(int)
         _, prepared = prepare(kind, (X, y), np.array([n_categories]))
         means = (prepared[:, 0] > prepared[:, 0].mean()).astype(int)
-        assert (prepared.shape[1] == 1 and bool((means == y).all())) == is_mean
+        assert (prepared.shape[1] == 2 and bool((means == y).all())) == is_mean
 
 
 @pytest.mark.parametrize("is_classification", [True, False])

@@ -1,0 +1,157 @@
+"""Steps before the preparation that families share: texts become numbers, and columns of wide tables are screened."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune._compat.sklearn import take_rows
+from sklearn_autotune.inference._column_screen import ColumnScreen
+from sklearn_autotune.inference._text_encoder import TextEncoder
+
+__all__ = ["FittedSteps", "SharedSteps", "find_texts", "is_wide"]
+
+# A table is wide if it has more columns of numbers.
+MAX_NARROW = 100
+
+# What is kept of texts takes at most this number of bytes; beyond, the least recently used is computed again.
+MAX_KEPT_BYTES = 2**28
+
+
+def find_texts(n_categories: np.ndarray) -> list[tuple[int, int]]:
+    """Return, for each text, its first column with n-grams, and the number of these columns.
+
+    Parameters
+    ----------
+    n_categories : ndarray of int, of shape (n_columns,)
+        Of each column of an encoded table, as in `ColumnEncoder`.
+
+    Examples
+    --------
+    >>> find_texts(np.array([0, 3, -1, -1, 0, -2]))
+    [(2, 2), (5, 1)]
+    """
+    found = [np.flatnonzero(n_categories == number) for number in np.unique(n_categories[n_categories < 0])[::-1]]
+    return [(int(columns[0]), len(columns)) for columns in found]
+
+
+def is_wide(n_categories: np.ndarray) -> bool:
+    """Whether a table has more than 100 columns of numbers."""
+    return int((n_categories == 0).sum()) > MAX_NARROW
+
+
+@dataclass(frozen=True)
+class FittedSteps:
+    """Steps that are fitted on some rows.
+
+    Attributes
+    ----------
+    steps : sequence of (str, estimator)
+        Steps of a Pipeline.
+    n_categories : ndarray of int
+        Of the columns that the steps return.
+    X : ndarray of shape (n_rows, n_columns)
+        What the steps return for the rows that they were fitted on.
+    """
+
+    steps: Sequence[tuple[str, Any]]
+    n_categories: np.ndarray
+    X: Any
+
+    def transform(self, X: Any) -> Any:
+        """Apply the steps to other rows."""
+        for _, step in self.steps:
+            X = step.transform(X)
+        return X
+
+
+class SharedSteps:
+    """Fits the steps that all families share, and keeps them for the next candidate that is fitted on the same rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_columns)
+        The encoded table.
+    n_categories : ndarray of int, of shape (n_columns,)
+    texts : sequence of (int, int)
+        Those that become numbers, as `find_texts` returns them.
+    is_classification : bool
+    """
+
+    def __init__(
+        self, X: Any, n_categories: np.ndarray, texts: Sequence[tuple[int, int]], is_classification: bool
+    ) -> None:
+        self.X = X
+        self.n_categories = n_categories
+        self.is_classification = is_classification
+        self.texts = texts
+        self.is_wide = is_wide(n_categories)
+        self._screens: dict[bytes, ColumnScreen] = {}
+        self._kept: OrderedDict[bytes, tuple[TextEncoder, list[np.ndarray]]] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes, without what is kept."""
+        return vars(self) | {"_kept": OrderedDict(), "_screens": {}}
+
+    @property
+    def are_needed(self) -> bool:
+        """Whether there are any steps."""
+        return bool(self.texts) or self.is_wide
+
+    def fit(self, rows: np.ndarray, y: np.ndarray, *, screens: bool = False) -> FittedSteps:
+        """Fit the steps on some rows.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+        y : ndarray of shape (n_rows,)
+            The target of these rows.
+        screens : bool, default=False
+            Whether columns of a wide table are screened.
+
+        Returns
+        -------
+        fitted : FittedSteps
+        """
+        fitted = FittedSteps((), self.n_categories, take_rows(self.X, rows))
+        if self.texts:
+            fitted = self._replace_texts(fitted, rows, y)
+        return self._screen(fitted, rows, y) if screens and self.is_wide else fitted
+
+    def _replace_texts(self, fitted: FittedSteps, rows: np.ndarray, y: np.ndarray) -> FittedSteps:
+        encoder, described = self._fit_texts(fitted.X, rows, y)
+        table = encoder.replace_texts(fitted.X, described)
+        others = self.n_categories[encoder.find_other_columns(fitted.X.shape[1])]
+        numbers = np.zeros(table.shape[1] - len(others), dtype=int)
+        return FittedSteps((("texts", encoder),), np.concatenate([others, numbers]), table)
+
+    def _screen(self, fitted: FittedSteps, rows: np.ndarray, y: np.ndarray) -> FittedSteps:
+        key = _make_key(rows)
+        if key not in self._screens:
+            others = np.flatnonzero(fitted.n_categories != 0).tolist()
+            self._screens[key] = ColumnScreen(others, self.is_classification).fit(fitted.X, y)
+        screen = self._screens[key]
+        steps = (*fitted.steps, ("screen", screen))
+        return FittedSteps(steps, fitted.n_categories[screen.kept_], screen.transform(fitted.X))
+
+    def _fit_texts(self, X: np.ndarray, rows: np.ndarray, y: np.ndarray) -> tuple[TextEncoder, list[np.ndarray]]:
+        """Return the encoder fitted on some rows, and the numbers that describe their texts."""
+        key = _make_key(rows)
+        kept = self._kept.pop(key, None)
+        if kept is None:
+            encoder = TextEncoder(self.texts, self.is_classification)
+            kept = encoder, encoder.fit_describe(X, y)
+        self._kept[key] = kept
+        n_bytes = 0
+        for other, (_, described) in reversed(list(self._kept.items())):
+            n_bytes += sum(values.nbytes for values in described)
+            if n_bytes > MAX_KEPT_BYTES and other != key:
+                self._kept.pop(other, None)
+        return kept
+
+
+def _make_key(rows: np.ndarray) -> bytes:
+    return blake2b(rows.tobytes()).digest()
