@@ -147,8 +147,8 @@ class Family:
     aliases : tuple of str, default=()
         Other names that users may write for a family of the catalogue. The names of its classes need not be listed.
     screens : bool, default=False
-        Whether the models suffer from useless columns. Of a table with more than 100 numbers they get those that say
-        more of the target than noise does.
+        Whether the models suffer from useless columns, or take long on many. Of a table with more than 100 columns of
+        numbers they get those that say more of the target than noise does.
     """
 
     name: str
