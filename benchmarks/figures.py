@@ -18,7 +18,8 @@ from PIL.PngImagePlugin import PngInfo
 from scipy.stats import rankdata
 
 from benchmarks._measure import RESULTS, means_by_problem, read_rows
-from benchmarks.selection import LARGE_SEEN, LIGHT, SEEN, SEEN_LATER, UNTUNED, cells_of, methods_of, without_lone_seeds
+from benchmarks.selection import LIGHT, UNTUNED, cells_of, methods_of, without_lone_seeds
+from benchmarks.selection_tables import LARGE_SEEN, SEEN, SEEN_LATER
 from benchmarks.xgboost import ratio as times_as_fast
 from sklearn_autotune.plotting._style import COLORS, DARK_COLOR, LIGHT_COLOR, MARKERS
 

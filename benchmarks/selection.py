@@ -1,5 +1,6 @@
-"""Held-out log loss and AUC of `AutoModelSelector`, untuned models and other packages with the same time limit.
+"""Held-out losses of `AutoModelSelector`, untuned models and other packages with the same time limit.
 
+``--task regression`` compares RMSE and MAE instead of log loss and AUC, on other tables. ``--resume`` continues a run.
 ``python -m benchmarks.selection --peer flaml=PYTHON --peer autogluon=PYTHON --peer tpot=PYTHON``: the other packages
 need other versions of the dependencies, so each runs in its own environment. Make these with ``pip install
 'flaml[automl]'``, ``pip install 'autogluon.tabular[lightgbm,catboost,xgboost]'`` and ``pip install tpot``. Each run is
@@ -18,103 +19,54 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import LabelEncoder
 
-from benchmarks._measure import RESULTS, environment, markdown_table, picture, printed_rows, write_rows
-from benchmarks.problems import flights, table
+from benchmarks._measure import (
+    RESULTS,
+    environment,
+    markdown_table,
+    means_by_problem,
+    picture,
+    printed_rows,
+    read_rows,
+    t_of,
+    write_rows,
+)
+from benchmarks.selection_tables import (
+    FRESH,
+    GROUPS,
+    LARGE_SEEN,
+    ONCE_FRESH,
+    REGRESSION,
+    SEEN,
+    SEEN_LATER,
+    TABLES,
+    load,
+)
 
-PICTURE = picture("selection", "Rank within 30 seconds on held-out rows, by method")
+PICTURES = {
+    "classification": picture("selection", "Rank within 30 seconds on held-out rows, by method") + "\n\n",
+    "regression": "",
+}
 SCRIPT = Path(__file__).parent / "peers" / "selection.py"
 WALL_CLOCK = ("tpot",)
-UNTUNED = ("logistic", "forest", "hist", "xgboost")
+LINEAR = {"classification": "logistic", "regression": "ridge"}
+UNTUNED = (*LINEAR.values(), "forest", "hist", "xgboost")
+
+# The loss by which methods are compared, and another measure, with the sign that makes less better.
+MEASURES = {
+    "classification": (("log loss", "log_loss", 1), ("AUC", "auc", -1)),
+    "regression": (("RMSE", "rmse", 1), ("MAE", "mae", 1)),
+}
 
 # AutoModelSelector without LightGBM and CatBoost. It is compared in place of "ours", never together with it.
 LIGHT = "ours_light"
 
-# Tables that are not fresh: SEEN was used while the selector was written, SEEN_LATER while it was improved. ONCE_FRESH
-# was used for the rule for duplicate rows of the second layer. LARGE and LARGE_SEEN have 30,000 rows or more; only
-# LARGE_SEEN was used. All other tables are fresh.
-SEEN = ("breast cancer", "credit", "churn", "cells", "OJ")
-SEEN_LATER = (
-    *("HMDA", "spam", "email", "telephone", "stack overflow", "health insurance", "taxi", "lending club"),
-    *("digits", "diamonds", "crashes", "stops", "loans", "wells", "covid", "chile"),
-)
-ONCE_FRESH = ("attrition", "caravan", "jobs", "leaves", "smoking", "vote", "names", "arrests", "titanic", "benefits")
-
-LARGE = ("fertility", "movies", "voters")
-LARGE_SEEN = ("all diamonds", "all stops", "flights")
-
-# Columns that follow from the grade of a loan, which is the target.
-PRICED = ("sub_grade", "interest_rate", "installment", "balance", "paid_total", "paid_principal", "paid_interest")
-
-# Names of people, and the measurement from which the target was read.
-TESTED = ("subject_id", "fake_first_name", "fake_last_name", "ct_result")
-
-
-TABLES = {
-    "breast cancer": lambda: load_breast_cancer(return_X_y=True, as_frame=True),
-    "credit": lambda: table("modeldata", "credit_data", "Status"),
-    "churn": lambda: table("modeldata", "mlc_churn", "churn"),
-    "cells": lambda: table("modeldata", "cells", "class", drop=("case",)),
-    "OJ": lambda: table("ISLR", "OJ", "Purchase"),
-    "HMDA": lambda: table("AER", "HMDA", "deny"),
-    "spam": lambda: table("DAAG", "spam7", "yesno"),
-    "email": lambda: table("openintro", "email", "spam", drop=("time",)),
-    "telephone": lambda: table("modeldata", "wa_churn", "churn"),
-    "stack overflow": lambda: table("modeldata", "stackoverflow", "Remote"),
-    "health insurance": lambda: table("AER", "HealthInsurance", "insurance"),
-    "taxi": lambda: table("modeldata", "taxi", "tip"),
-    "lending club": lambda: table("modeldata", "lending_club", "Class"),
-    "digits": lambda: load_digits(return_X_y=True, as_frame=True),
-    "diamonds": lambda: table("ggplot2", "diamonds", "cut", n_rows=10_000),
-    "attrition": lambda: table("modeldata", "attrition", "Attrition"),
-    "caravan": lambda: table("ISLR", "Caravan", "Purchase"),
-    "jobs": lambda: table("modeldata", "hpc_data", "class"),
-    "leaves": lambda: table("modeldata", "leaf_id_flavia", "species"),
-    "smoking": lambda: table("AER", "SmokeBan", "smoker"),
-    "vote": lambda: table("carData", "BEPS", "vote"),
-    "names": lambda: table("AER", "ResumeNames", "call", drop=("name",)),
-    "arrests": lambda: table("carData", "Arrests", "released"),
-    "titanic": lambda: table("Stat2Data", "Titanic", "Survived", drop=("Name", "SexCode")),
-    "benefits": lambda: table("Ecdat", "Benefits", "ui"),
-    "chile": lambda: table("carData", "Chile", "vote"),
-    "contraception": lambda: table("mlmRev", "Contraception", "use", drop=("woman",)),
-    "chains": lambda: table("survival", "flchain", "death", drop=("futime", "chapter")),
-    "crashes": lambda: table("DAAG", "nassCDS", "dead", n_rows=10_000, drop=("injSeverity", "caseid")),
-    "wells": lambda: table("carData", "Wells", "switch"),
-    "stops": lambda: table("carData", "MplsStops", "problem", n_rows=10_000, drop=("idNum", "date")),
-    "loans": lambda: table("openintro", "loans_full_schema", "grade", n_rows=5000, drop=PRICED),
-    "prenatal": lambda: table("mlmRev", "guPrenat", "prenat", drop=("kid", "mom")),
-    "yogurt": lambda: table("Ecdat", "Yogurt", "choice"),
-    "mortgages": lambda: table("wooldridge", "loanapp", "approve", drop=("action", "reject")),
-    "doctor": lambda: table("AER", "DoctorVisits", "private"),
-    "relapse": lambda: table("survival", "nwtco", "rel", drop=("seqno", "edrel", "in.subcohort")),
-    "trainees": lambda: table("Ecdat", "Treatment", "treat"),
-    "covid": lambda: table("medicaldata", "covid_testing", "result", n_rows=10_000, drop=TESTED),
-    "fertility": lambda: table("AER", "Fertility", "morekids"),
-    "movies": lambda: table("ggplot2movies", "movies", "Comedy", drop=("title",)),
-    "voters": lambda: table("stevedata", "TV16", "votetrump", drop=("uid",), is_known=True),
-    "all diamonds": lambda: table("ggplot2", "diamonds", "cut"),
-    "all stops": lambda: table("carData", "MplsStops", "problem", drop=("idNum", "date")),
-    "flights": flights,
-}
-
-
-FRESH = "Fresh tables"
-GROUPS = {
-    "Fresh large tables": LARGE,
-    "Large tables that were looked at while it was improved": LARGE_SEEN,
-    "Tables that were fresh until there was a second layer": ONCE_FRESH,
-    "Tables that were looked at while it was improved": (*SEEN, *SEEN_LATER),
-}
-
 
 def save(name, seed, path):
-    X, y = TABLES[name]()
-    y = LabelEncoder().fit_transform(y)
-    _, test = train_test_split(np.arange(len(y)), test_size=0.3, random_state=seed, stratify=y)
+    X, y = load(name)
+    stratify = None if name in REGRESSION else y
+    _, test = train_test_split(np.arange(len(y)), test_size=0.3, random_state=seed, stratify=stratify)
     columns = np.empty(X.shape[1], dtype=object)
     for place, column in enumerate(X.columns):
         is_number = getattr(X[column].dtype, "kind", "O") in "biuf"
@@ -125,10 +77,12 @@ def save(name, seed, path):
 
 
 def run(name, seed, budget, pythons, only=None):
+    task = "regression" if name in REGRESSION else "classification"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.npz"
         n_rows = save(name, seed, path)
-        methods = [method for method in (*UNTUNED, "ours", LIGHT, *pythons) if only is None or method in only]
+        methods = [LINEAR[task], "forest", "hist", "xgboost", "ours", LIGHT, *pythons]
+        methods = [method for method in methods if only is None or method in only]
         for method in methods[seed % len(methods) :] + methods[: seed % len(methods)]:
             python = pythons.get(method, sys.executable)
             command = [python, str(SCRIPT), method, str(path), str(seed), str(budget), folder]
@@ -141,14 +95,15 @@ def run(name, seed, budget, pythons, only=None):
             yield {"table": name, "rows": n_rows, "seed": seed, **printed[-1]}
 
 
-def report(rows):
+def report(rows, task="classification"):
     cells = cells_of(rows)
     known = {name: title for title, names in GROUPS.items() for name in names}
     text = (
-        f"# Model selection\n\n{PICTURE}\n\n{environment()}\n\n30 % of the rows are held out. Seconds are CPU seconds "
-        "of one process, but wall seconds for TPOT. Ranks and ratios are those of held-out rows. auto-sklearn is not "
-        "included: version 0.15.0 cannot be installed with Python 3.11, because it needs scikit-learn below 0.25, and "
-        "its build needs pkg_resources, which setuptools does not have.\n"
+        f"# Model selection, {task}\n\n{PICTURES[task]}{environment()}\n\n30 % of the rows are held out. Seconds are "
+        "CPU seconds of one process, but wall seconds for TPOT. Ranks and ratios are those of held-out rows, and a t "
+        "has the mean of a table's seeds as its unit. auto-sklearn is not included: version 0.15.0 cannot be installed "
+        "with Python 3.11, because it needs scikit-learn below 0.25, and its build needs pkg_resources, which "
+        "setuptools does not have.\n"
     )
     for title in (FRESH, *GROUPS):
         own = {key: cell for key, cell in cells.items() if known.get(key[1], FRESH) == title}
@@ -199,16 +154,17 @@ def without_lone_seeds(cells):
 def held_out_over_reported(mine):
     """Compare the held-out loss to the reported loss, with the mean over the seeds of each table."""
     text = ""
+    (loss, column, _), _ = MEASURES["regression" if "rmse" in next(iter(mine.values())) else "classification"]
     for budget in sorted({key[0] for key in mine}):
         own = [row for key, row in mine.items() if key[0] == budget]
         over = {}
         for name in dict.fromkeys(row["table"] for row in own):
             runs = [row for row in own if row["table"] == name]
-            over[name] = sum(row["log_loss"] for row in runs) / sum(abs(row["reported"]) for row in runs)
+            over[name] = sum(row[column] for row in runs) / sum(abs(row["reported"]) for row in runs)
         ratios = np.array(list(over.values()))
         farthest = sorted(over, key=lambda name: -abs(np.log(over[name])))[:3]
         text += (
-            f"- {budget:g} seconds, {len(over)} tables: held-out over reported log loss {geometric_mean(ratios):.3f} "
+            f"- {budget:g} seconds, {len(over)} tables: held-out over reported {loss} {geometric_mean(ratios):.3f} "
             f"(geometric mean), {np.median(ratios):.3f} (median); the farthest from 1: "
             f"{', '.join(f'{over[name]:.2f} ({name})' for name in farthest)}.\n"
         )
@@ -230,23 +186,32 @@ def methods_of(cells):
     return always, [name for name in methods if name not in always]
 
 
+def measures_of(cells):
+    """Return the measures by which the rows of cells of one task are compared."""
+    row = next(iter(next(iter(cells.values())).values()))
+    return MEASURES["regression" if "rmse" in row else "classification"]
+
+
 def comparison(cells, methods):
     """Return a table that compares some methods."""
-    losses = np.array([[cell[name]["log_loss"] for name in methods] for cell in cells.values()])
-    areas = np.array([[cell[name]["auc"] for name in methods] for cell in cells.values()])
-    ranks = [np.array([rankdata(line) for line in values]).mean(axis=0) for values in (losses, -areas)]
+    (loss, column_of_loss, _), (other, column_of_other, sign) = measures_of(cells)
+    losses = np.array([[cell[name][column_of_loss] for name in methods] for cell in cells.values()])
+    others = np.array([[sign * cell[name][column_of_other] for name in methods] for cell in cells.values()])
+    ranks = [np.array([rankdata(line) for line in values]).mean(axis=0) for values in (losses, others)]
     mine = methods.index("ours") if "ours" in methods else 0
-    lines = []
+    names, lines = [name for name, _ in cells], []
     for column, name in enumerate(methods):
         of_method = [cell[name] for cell in cells.values()]
         ratios = losses[:, column] / losses[:, mine]
-        honest = [row["log_loss"] / row["reported"] for row in of_method if row["reported"]]
+        honest = [row[column_of_loss] / row["reported"] for row in of_method if row["reported"]]
         lines.append(
             [
                 name,
                 *(f"{rank[column]:.2f}" for rank in ranks),
                 "" if column == mine else f"{np.mean(ratios > 1):.0%} of {len(cells)}",
-                *(f"{mean:.3f}" for mean in (geometric_mean(ratios), np.median(ratios))),
+                f"{geometric_mean(ratios):.3f}",
+                "" if column == mine else f"{t_of(means_by_problem(np.log(ratios), names)):+.1f}",
+                f"{np.median(ratios):.3f}",
                 *(f"{mean(honest):.3f}" if honest else "" for mean in (geometric_mean, np.median)),
                 f"{max(row['seconds'] for row in of_method):.1f}",
                 max(row["peak_mib"] for row in of_method),
@@ -254,12 +219,13 @@ def comparison(cells, methods):
         )
     header = [
         "method",
-        "mean rank, log loss",
-        "mean rank, AUC",
-        f"{methods[mine]} has less log loss in",
-        f"log loss over that of {methods[mine]}, geometric mean",
+        f"mean rank, {loss}",
+        f"mean rank, {other}",
+        f"{methods[mine]} has less {loss} in",
+        f"{loss} over that of {methods[mine]}, geometric mean",
+        "t over tables",
         "median",
-        "held-out over reported log loss, geometric mean",
+        f"held-out over reported {loss}, geometric mean",
         "median",
         "most seconds",
         "peak MiB",
@@ -293,39 +259,54 @@ def geometric_mean(values):
     return np.exp(np.log(values).mean())
 
 
+def is_fresh(name):
+    return name not in (*SEEN, *SEEN_LATER, *ONCE_FRESH, *LARGE_SEEN)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
-    fresh = [name for name in TABLES if name not in (*SEEN, *SEEN_LATER, *ONCE_FRESH, *LARGE_SEEN)]
-    parser.add_argument("--tables", nargs="+", default=fresh)
+    parser.add_argument("--task", choices=list(LINEAR), default="classification")
+    parser.add_argument("--tables", nargs="+", metavar="TABLE", help="by default those on which nothing was chosen")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--budgets", type=float, nargs="+", default=[30])
     parser.add_argument(
         "--peer", action="append", default=[], help="NAME=PYTHON: another package, and the Python that has it"
     )
     parser.add_argument("--methods", nargs="+", help="untuned models, ours or other packages; all by default")
+    parser.add_argument("--resume", action="store_true", help="measure only what is not in the CSV file")
     parser.add_argument(
         "--report", nargs="+", help="files with the output of earlier runs, of which to write the report"
     )
     args = parser.parse_args()
     pythons = dict(peer.split("=", 1) for peer in args.peer)
+    of_task = [name for name in TABLES if (name in REGRESSION) == (args.task == "regression")]
+    tables = args.tables or [name for name in of_task if is_fresh(name)]
+    if unknown := [name for name in tables if name not in of_task]:
+        parser.error(f"{', '.join(unknown)}: not a table of {args.task}. There are {', '.join(of_task)}.")
+    name = "selection" if args.task == "classification" else "selection_regression"
     if args.quick:
-        args.tables, args.seeds, args.budgets = args.tables[:1], args.seeds[:1], [1]
-        args.methods = args.methods or ["logistic", "ours", *pythons]
+        tables, args.seeds, args.budgets = tables[:1], args.seeds[:1], [1]
+        args.methods = args.methods or [LINEAR[args.task], "ours", *pythons]
     if args.report:
         rows = [row for path in args.report for row in printed_rows(Path(path).read_text())]
     else:
-        rows = []
-        for seed in args.seeds:
-            for name in args.tables:
-                for budget in args.budgets:
-                    for row in run(name, seed, budget, pythons, args.methods):
-                        rows.append(row)
-                        print(json.dumps(row), flush=True)
-    text = report(rows)
+        rows = read_rows(name) if args.resume and (RESULTS / f"{name}.csv").exists() else []
+        wanted = [(table, seed, budget) for seed in args.seeds for table in tables for budget in args.budgets]
+        for table, seed, budget in wanted:
+            done = {
+                row["method"] for row in rows if (row["table"], row["seed"], row["budget"]) == (table, seed, budget)
+            }
+            methods = [*UNTUNED, "ours", LIGHT, *pythons] if args.methods is None else args.methods
+            for row in run(table, seed, budget, pythons, set(methods) - done):
+                rows.append(row)
+                print(json.dumps(row), flush=True)
+                if not args.quick:
+                    write_rows(name, rows)
+    text = report(rows, args.task)
     if not args.quick:
-        (RESULTS / "selection.md").write_text(text)
-        write_rows("selection", rows)
+        (RESULTS / f"{name}.md").write_text(text)
+        write_rows(name, rows)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """One method that selects a model for a raw table within a time limit, in its own process and environment.
 
-``python selection.py METHOD TABLE.npz SEED SECONDS FOLDER`` prints one line of JSON: held-out log loss and AUC, the
-score that the method itself reports, seconds, and peak memory. From this repository it needs only ``clock.py``.
+``python selection.py METHOD TABLE.npz SEED SECONDS FOLDER`` prints one line of JSON: held-out log loss and AUC, or
+RMSE, MAE and R² in regression, the loss that the method itself reports, seconds, and peak memory. From this repository
+it needs only ``clock.py``. A method takes codes of classes for classification, and numbers in regression; it returns a
+function that predicts probabilities or numbers.
 """
 
 import json
@@ -24,7 +26,13 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from sklearn.compose import make_column_selector, make_column_transformer  # noqa: E402
 from sklearn.impute import SimpleImputer  # noqa: E402
-from sklearn.metrics import log_loss, roc_auc_score  # noqa: E402
+from sklearn.metrics import (  # noqa: E402
+    log_loss,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: E402
 
@@ -40,53 +48,66 @@ def encoded():
     )
 
 
+def is_classes(y):
+    return y.dtype.kind == "i"
+
+
+def predictor_of(model, y):
+    return model.predict_proba if is_classes(y) else model.predict
+
+
 def categories(X):
     strings = [name for name in X if X[name].dtype.kind not in "biuf"]
     return X.astype(dict.fromkeys(strings, "category"))
 
 
-def logistic(X, y, seed, seconds, folder):
-    from sklearn.linear_model import LogisticRegression
+def linear(X, y, seed, seconds, folder):
+    from sklearn.linear_model import LogisticRegression, Ridge
 
-    model = make_pipeline(encoded(), LogisticRegression(max_iter=1000)).fit(X, y)
-    return model.predict_proba, None
+    model = make_pipeline(encoded(), LogisticRegression(max_iter=1000) if is_classes(y) else Ridge()).fit(X, y)
+    return predictor_of(model, y), None
 
 
 def forest(X, y, seed, seconds, folder):
-    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    model = make_pipeline(encoded(), RandomForestClassifier(300, random_state=seed)).fit(X, y)
-    return model.predict_proba, None
+    kind = RandomForestClassifier if is_classes(y) else RandomForestRegressor
+    model = make_pipeline(encoded(), kind(300, random_state=seed)).fit(X, y)
+    return predictor_of(model, y), None
 
 
 def hist(X, y, seed, seconds, folder):
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     known = categories(X)
-    model = HistGradientBoostingClassifier(random_state=seed).fit(known, y)
-    return lambda rows: model.predict_proba(rows.astype(known.dtypes)), None
+    kind = HistGradientBoostingClassifier if is_classes(y) else HistGradientBoostingRegressor
+    predict = predictor_of(kind(random_state=seed).fit(known, y), y)
+    return lambda rows: predict(rows.astype(known.dtypes)), None
 
 
 def xgboost(X, y, seed, seconds, folder):
-    from xgboost import XGBClassifier
+    from xgboost import XGBClassifier, XGBRegressor
 
     known = categories(X)
-    model = XGBClassifier(enable_categorical=True, n_jobs=1, random_state=seed).fit(known, y)
-    return lambda rows: model.predict_proba(rows.astype(known.dtypes)), None
+    kind = XGBClassifier if is_classes(y) else XGBRegressor
+    predict = predictor_of(kind(enable_categorical=True, n_jobs=1, random_state=seed).fit(known, y), y)
+    return lambda rows: predict(rows.astype(known.dtypes)), None
 
 
 def ours(X, y, seed, seconds, folder, families="auto"):
     from sklearn_autotune import AutoModelSelector
 
-    model = AutoModelSelector("classification", families, timeout=seconds, random_state=seed).fit(X, y)
-    return model.predict_proba, -model.best_score_
+    task = "classification" if is_classes(y) else "regression"
+    model = AutoModelSelector(task, families, timeout=seconds, random_state=seed).fit(X, y)
+    return predictor_of(model, y), -model.best_score_
 
 
 def ours_light(X, y, seed, seconds, folder):
     """Without families that want a package beside the core dependencies, as where that is not installed."""
     from sklearn_autotune.families import select_families
 
-    light = [name for name, family in select_families("classification").items() if family.package is None]
+    families = select_families("classification" if is_classes(y) else "regression")
+    light = [name for name, family in families.items() if family.package is None]
     return ours(X, y, seed, seconds, folder, light)
 
 
@@ -94,20 +115,25 @@ def flaml(X, y, seed, seconds, folder):
     from flaml import AutoML
 
     model = AutoML()
+    task, metric = ("classification", "log_loss") if is_classes(y) else ("regression", "rmse")
     model.fit(
-        X, y, task="classification", metric="log_loss", time_budget=seconds, n_jobs=1, seed=seed, verbose=0,
+        X, y, task=task, metric=metric, time_budget=seconds, n_jobs=1, seed=seed, verbose=0,
         log_file_name=str(Path(folder) / "flaml.log"),
     )  # fmt: skip
-    return model.predict_proba, model.best_loss
+    return predictor_of(model, y), model.best_loss
 
 
 def autogluon(X, y, seed, seconds, folder, presets="medium_quality"):
     from autogluon.tabular import TabularPredictor
 
-    predictor = TabularPredictor("target", eval_metric="log_loss", path=str(Path(folder) / "autogluon"), verbosity=0)
+    metric = "log_loss" if is_classes(y) else "root_mean_squared_error"
+    problem_type = None if is_classes(y) else "regression"
+    predictor = TabularPredictor(
+        "target", problem_type=problem_type, eval_metric=metric, path=str(Path(folder) / "autogluon"), verbosity=0
+    )
     predictor.fit(X.assign(target=y), time_limit=seconds, presets=presets, num_cpus=1, num_gpus=0)
     reported = -float(predictor.leaderboard()["score_val"].max())
-    return lambda rows: predictor.predict_proba(rows).to_numpy(), reported
+    return lambda rows: predictor_of(predictor, y)(rows).to_numpy(), reported
 
 
 def autogluon_best(X, y, seed, seconds, folder):
@@ -116,19 +142,20 @@ def autogluon_best(X, y, seed, seconds, folder):
 
 def tpot(X, y, seed, seconds, folder):
     """Its candidates run in a worker process of Dask's, whose CPU seconds are nobody's here: give it wall time."""
-    from tpot import TPOTClassifier
+    from tpot import TPOTClassifier, TPOTRegressor
 
-    model = TPOTClassifier(
-        scorers=["neg_log_loss"], cv=5, max_time_mins=seconds / 60, n_jobs=1, random_state=seed, verbose=0
-    )
+    kind, scorer = (TPOTClassifier, "neg_log_loss") if is_classes(y) else (TPOTRegressor, "neg_root_mean_squared_error")
+    model = kind(scorers=[scorer], cv=5, max_time_mins=seconds / 60, n_jobs=1, random_state=seed, verbose=0)
     columns = encoded()
     model.fit(columns.fit_transform(X), y)
-    reported = -float(model.evaluated_individuals["log_loss"].astype(float).max())
-    return lambda rows: model.predict_proba(columns.transform(rows)), reported
+    individuals = model.evaluated_individuals
+    reported = -float(individuals[scorer.removeprefix("neg_")].astype(float).max())
+    return lambda rows: predictor_of(model, y)(columns.transform(rows)), reported
 
 
 METHODS = {
-    "logistic": logistic,
+    "logistic": linear,
+    "ridge": linear,
     "forest": forest,
     "hist": hist,
     "xgboost": xgboost,
@@ -141,10 +168,14 @@ METHODS = {
 }
 
 
-def area(y, probabilities):
-    if probabilities.shape[1] == 2:
-        return roc_auc_score(y, probabilities[:, 1])
-    return roc_auc_score(y, probabilities, multi_class="ovr")
+def losses(y, predicted):
+    """Return the measures of predictions for held-out rows."""
+    if not is_classes(y):
+        rmse, mae = root_mean_squared_error(y, predicted), mean_absolute_error(y, predicted)
+        return {"rmse": rmse, "mae": mae, "r2": r2_score(y, predicted)}
+    is_two = predicted.shape[1] == 2
+    area = roc_auc_score(y, predicted[:, 1]) if is_two else roc_auc_score(y, predicted, multi_class="ovr")
+    return {"log_loss": log_loss(y, predicted), "auc": area}
 
 
 def main():
@@ -154,18 +185,17 @@ def main():
     X = pd.DataFrame(dict(zip(data["names"], data["columns"], strict=True))).infer_objects()
     is_test, y = data["is_test"], data["y"]
     start, wall = time.time(), WALL()
-    predict_proba, reported = METHODS[method](
+    predict, reported = METHODS[method](
         X[~is_test].reset_index(drop=True), y[~is_test], int(seed), float(seconds), folder
     )
     spent = time.time() - start
-    probabilities = np.asarray(predict_proba(X[is_test].reset_index(drop=True)), dtype=float)
+    predicted = np.asarray(predict(X[is_test].reset_index(drop=True)), dtype=float)
     row = {
         "method": method,
         "budget": float(seconds),
         "seconds": round(spent, 2),
         "wall_seconds": round(WALL() - wall, 2),
-        "log_loss": log_loss(y[is_test], probabilities),
-        "auc": area(y[is_test], probabilities),
+        **losses(y[is_test], predicted),
         "reported": reported,
         "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }

@@ -1,8 +1,8 @@
 """One method that tunes XGBoost within a number of CPU seconds, in its own process and environment.
 
 ``python xgboost_budget.py METHOD TABLE.npz SEED SECONDS …`` prints one line of JSON for each budget: held-out log loss,
-used CPU seconds, and versions. From this repository it needs only ``clock.py``, so that another package can run it with
-its own dependencies.
+or RMSE if the target holds numbers and not codes of classes, used CPU seconds, and versions. From this repository it
+needs only ``clock.py``, so that another package can run it with its own dependencies.
 """
 
 import json
@@ -18,18 +18,37 @@ import warnings  # noqa: E402
 from importlib.metadata import version  # noqa: E402
 
 import numpy as np  # noqa: E402
-from sklearn.metrics import log_loss  # noqa: E402
-from sklearn.model_selection import ParameterSampler, StratifiedKFold, cross_val_score, train_test_split  # noqa: E402
-from xgboost import XGBClassifier  # noqa: E402
+from sklearn.metrics import log_loss, root_mean_squared_error  # noqa: E402
+from sklearn.model_selection import (  # noqa: E402
+    KFold,
+    ParameterSampler,
+    StratifiedKFold,
+    cross_val_score,
+    train_test_split,
+)
+from xgboost import XGBClassifier, XGBRegressor  # noqa: E402
+
+
+def is_classes(y):
+    return y.dtype.kind == "i"
+
+
+def kind_of(y):
+    return XGBClassifier if is_classes(y) else XGBRegressor
+
+
+def predictor_of(model, y):
+    return model.predict_proba if is_classes(y) else model.predict
 
 
 def ours(X, y, seed, budgets):
-    from sklearn_autotune import TunedXGBClassifier
+    from sklearn_autotune import TunedXGBClassifier, TunedXGBRegressor
 
+    tuned = TunedXGBClassifier if is_classes(y) else TunedXGBRegressor
     for budget in budgets:
         start = cpu_seconds()
-        search = TunedXGBClassifier(n_trials=100_000, timeout=budget, random_state=seed).fit(X, y)
-        yield budget, cpu_seconds() - start, search.predict_proba, len(search.study_.trials)
+        search = tuned(n_trials=100_000, timeout=budget, random_state=seed).fit(X, y)
+        yield budget, cpu_seconds() - start, predictor_of(search, y), len(search.study_.trials)
 
 
 def flaml(X, y, seed, budgets):
@@ -38,11 +57,12 @@ def flaml(X, y, seed, budgets):
     for budget in budgets:
         start = cpu_seconds()
         search = AutoML()
+        task, metric = ("classification", "log_loss") if is_classes(y) else ("regression", "rmse")
         search.fit(
-            X, y, task="classification", metric="log_loss", estimator_list=["xgboost"], time_budget=budget, n_jobs=1,
+            X, y, task=task, metric=metric, estimator_list=["xgboost"], time_budget=budget, n_jobs=1,
             seed=seed, verbose=0,
         )  # fmt: skip
-        yield budget, cpu_seconds() - start, search.predict_proba, len(search.config_history)
+        yield budget, cpu_seconds() - start, predictor_of(search, y), len(search.config_history)
 
 
 def random(X, y, seed, budgets):
@@ -60,21 +80,22 @@ def random(X, y, seed, budgets):
         "reg_alpha": uniform(0, 1),
         "reg_lambda": uniform(0, 1),
     }
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    folds = (StratifiedKFold if is_classes(y) else KFold)(5, shuffle=True, random_state=seed)
+    scoring = "neg_log_loss" if is_classes(y) else "neg_root_mean_squared_error"
     best, n_candidates, spent = (-np.inf, {}), 0, 0.0
     candidates = iter(ParameterSampler(space, 100_000, random_state=seed))
     for budget in budgets:
         while spent < budget or not n_candidates:
             start, params = cpu_seconds(), next(candidates)
-            model = XGBClassifier(n_jobs=1, random_state=seed, **params)
-            score = cross_val_score(model, X, y, cv=folds, scoring="neg_log_loss").mean()
+            model = kind_of(y)(n_jobs=1, random_state=seed, **params)
+            score = cross_val_score(model, X, y, cv=folds, scoring=scoring).mean()
             spent += cpu_seconds() - start
             n_candidates += 1
             if spent <= budget or n_candidates == 1:
                 best = max(best, (score, params), key=lambda found: found[0])
         start = cpu_seconds()
-        model = XGBClassifier(n_jobs=1, random_state=seed, **best[1]).fit(X, y)
-        yield budget, min(spent, budget) + cpu_seconds() - start, model.predict_proba, n_candidates
+        model = kind_of(y)(n_jobs=1, random_state=seed, **best[1]).fit(X, y)
+        yield budget, min(spent, budget) + cpu_seconds() - start, predictor_of(model, y), n_candidates
         # What was measured beyond this budget counts in the next.
         best = max(best, (score, params), key=lambda found: found[0])
 
@@ -82,12 +103,14 @@ def random(X, y, seed, budgets):
 def untuned(X, y, seed, budgets):
     """XGBoost as it comes, the number of rounds found on a tenth of the rows."""
     start = cpu_seconds()
-    X_fit, X_stop, y_fit, y_stop = train_test_split(X, y, test_size=0.1, random_state=seed, stratify=y)
-    model = XGBClassifier(n_estimators=5000, learning_rate=0.1, early_stopping_rounds=50, n_jobs=1, random_state=seed)
+    X_fit, X_stop, y_fit, y_stop = train_test_split(
+        X, y, test_size=0.1, random_state=seed, stratify=y if is_classes(y) else None
+    )
+    model = kind_of(y)(n_estimators=5000, learning_rate=0.1, early_stopping_rounds=50, n_jobs=1, random_state=seed)
     model.fit(X_fit, y_fit, eval_set=[(X_stop, y_stop)], verbose=False)
     spent = cpu_seconds() - start
     for budget in budgets:
-        yield budget, spent, model.predict_proba, 1
+        yield budget, spent, predictor_of(model, y), 1
 
 
 METHODS = {"ours": ours, "flaml": flaml, "random": random, "untuned": untuned}
@@ -98,13 +121,14 @@ def main():
     warnings.simplefilter("ignore")
     data = np.load(path)
     found = METHODS[method](data["X_train"], data["y_train"], int(seed), [float(budget) for budget in budgets])
-    for budget, spent, predict_proba, n_candidates in found:
+    loss = log_loss if is_classes(data["y_test"]) else root_mean_squared_error
+    for budget, spent, predict, n_candidates in found:
         row = {
             "method": method,
             "budget": budget,
             "cpu_seconds": round(spent, 2),
             "n_candidates": n_candidates,
-            "held_out": log_loss(data["y_test"], predict_proba(data["X_test"])),
+            "held_out": loss(data["y_test"], predict(data["X_test"])),
             "xgboost": version("xgboost"),
         }
         print(json.dumps(row), flush=True)

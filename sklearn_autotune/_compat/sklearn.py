@@ -11,6 +11,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.metrics import average_precision_score, make_scorer, roc_auc_score, top_k_accuracy_score
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
@@ -19,6 +20,7 @@ from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures as report_fit_failures
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils import estimator_html_repr
 from sklearn.utils._param_validation import (
@@ -33,6 +35,7 @@ from sklearn.utils.metadata_routing import _routing_enabled as is_routing_enable
 from sklearn.utils.metaestimators import _safe_split as split_rows
 from sklearn.utils.parallel import _get_threadpool_controller as get_threadpool_controller
 from sklearn.utils.validation import _check_method_params as take_metadata_rows
+from sklearn.utils.validation import has_fit_parameter
 
 try:  # moved in 1.7, and may move again
     from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
@@ -79,6 +82,7 @@ __all__ = [
     "accepts_sample_weight",
     "check_multimetric_scoring",
     "describe_scorer",
+    "find_weight_parameter",
     "get_passthrough_estimator",
     "get_scorers",
     "get_set_output",
@@ -189,6 +193,29 @@ def _list_own_params(cls: Any) -> frozenset[str]:
     """Return the parameters for which ``set_params`` of this class only sets attributes; none if it is overridden."""
     is_plain = all(getattr(cls, name, None) is getattr(BaseEstimator, name) for name in ("set_params", "get_params"))
     return frozenset(cls._get_param_names()) if is_plain else frozenset()
+
+
+def find_weight_parameter(estimator: Any) -> str | None:
+    """Find the parameter of ``fit`` that takes the rows' weights; None if the estimator has none.
+
+    A Pipeline hands it to its last step by the step's name, a TransformedTargetRegressor to its regressor.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> find_weight_parameter(Ridge()), find_weight_parameter(make_pipeline(Ridge()))
+    ('sample_weight', 'ridge__sample_weight')
+    """
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    if isinstance(estimator, TransformedTargetRegressor):
+        return find_weight_parameter(estimator.regressor)
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        inner = find_weight_parameter(last)
+        return None if inner is None else f"{name}__{inner}"
+    return None
 
 
 def limit_to_one_thread() -> AbstractContextManager[Any]:

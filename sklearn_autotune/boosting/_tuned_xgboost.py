@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import optuna
+from sklearn.metrics import get_scorer, get_scorer_names
 
 from sklearn_autotune._compat.sklearn import StrOptions
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Scoring, Seed
@@ -14,6 +15,8 @@ from sklearn_autotune.boosting._signature import extend_signature
 from sklearn_autotune.boosting._targets import BaseTunedClassifier, BaseTunedRegressor
 from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster
 from sklearn_autotune.boosting._xgboost_library import XGBOOST_PARAMS, TunedXGBoost
+from sklearn_autotune.evaluation._metric import find_loss
+from sklearn_autotune.families._xgboost import OBJECTIVES
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.space._space import RawSpace
 
@@ -332,7 +335,9 @@ class TunedXGBClassifier(BaseTunedClassifier, BaseTunedXGB):
 class TunedXGBRegressor(BaseTunedRegressor, BaseTunedXGB):
     """XGBoost for regression, tuned by cross-validation.
 
-    It replaces `XGBRegressor` and a search around it. `TunedXGBClassifier` describes how it searches.
+    It replaces `XGBRegressor` and a search around it. `TunedXGBClassifier` describes how it searches. Without an
+    ``objective``, it is the one that suits ``scoring``, for absolute errors and for the deviances of Poisson and gamma;
+    otherwise the squared error. ``best_estimator_`` has it.
 
     {parameters}
 
@@ -356,3 +361,20 @@ class TunedXGBRegressor(BaseTunedRegressor, BaseTunedXGB):
     @extend_signature(BaseTunedXGB)
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
+
+    def _get_library_params(self) -> dict[str, Any]:
+        """Return the values of XGBoost's parameters, with an objective that suits the score."""
+        params = super()._get_library_params()
+        return params if params["objective"] is not None else params | _choose_objective(self.scoring, self.refit)
+
+
+def _choose_objective(scoring: Any, refit: Any) -> dict[str, Any]:
+    """Choose the objective that suits the score by which the winner is chosen; None is XGBoost's default."""
+    scorer = scoring.get(refit) if isinstance(scoring, Mapping) else scoring
+    if isinstance(scoring, list | tuple | set):
+        scorer = refit
+    if isinstance(scorer, str) and scorer in get_scorer_names():
+        scorer = get_scorer(scorer)
+    loss, _ = find_loss(scorer)
+    # The loss of a quantile would need the targets of the rows for early stopping where the boosters are trained.
+    return {"objective": None if loss in ("squared", "quantile") else OBJECTIVES.get(loss)}

@@ -8,14 +8,29 @@ from typing import Any
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import (
+    d2_absolute_error_score,
+    d2_pinball_score,
+    d2_tweedie_score,
+    get_scorer,
+    get_scorer_names,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_gamma_deviance,
+    mean_pinball_loss,
+    mean_poisson_deviance,
+    mean_squared_log_error,
+    mean_tweedie_deviance,
+    median_absolute_error,
+    root_mean_squared_log_error,
+)
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.sklearn import describe_scorer, get_passthrough_estimator
 
-__all__ = ["Metric", "describe_metric", "describe_scoring"]
+__all__ = ["Metric", "describe_metric", "describe_scoring", "find_loss", "rewards_mean"]
 
 NEGATED = "neg_"
 
@@ -36,6 +51,66 @@ OWN_SCORES: dict[object, str] = {
     }.items()
     for kind in kinds
 }
+
+
+# What a model of a regression should minimise in training, by the metric of its score. Other metrics are taken
+# for the squared error, which is least where the mean is predicted.
+LOSSES: dict[object, str] = {
+    mean_absolute_error: "absolute",
+    median_absolute_error: "absolute",
+    d2_absolute_error_score: "absolute",
+    mean_absolute_percentage_error: "absolute",
+    mean_pinball_loss: "quantile",
+    d2_pinball_score: "quantile",
+    mean_poisson_deviance: "poisson",
+    mean_gamma_deviance: "gamma",
+    mean_tweedie_deviance: "tweedie",
+    d2_tweedie_score: "tweedie",
+    mean_squared_log_error: "log",
+    root_mean_squared_log_error: "log",
+}
+TWEEDIE_LOSSES = {1: "poisson", 2: "gamma"}
+
+
+def find_loss(scorer: object) -> tuple[str, float]:
+    """Find the loss that models of a regression should minimise for a score, and its quantile.
+
+    Returns
+    -------
+    loss : {"squared", "absolute", "quantile", "poisson", "gamma", "log"}
+        "log" is the squared error of the logarithm. "squared" also where the metric is not known.
+    quantile : float
+        0.5 for other losses than "quantile".
+
+    Examples
+    --------
+    >>> from sklearn.metrics import get_scorer, make_scorer, mean_pinball_loss
+    >>> [find_loss(get_scorer(name)) for name in ("r2", "neg_mean_absolute_error")]
+    [('squared', 0.5), ('absolute', 0.5)]
+    >>> find_loss(make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False))
+    ('quantile', 0.9)
+    """
+    described = describe_scorer(scorer)
+    if described is None:
+        return "squared", 0.5
+    _, (function,), settings = described
+    loss = LOSSES.get(function, "squared")
+    if loss == "tweedie":
+        return TWEEDIE_LOSSES.get(settings.get("power", 0), "squared"), 0.5
+    quantile = float(settings.get("alpha", 0.5)) if loss == "quantile" else 0.5
+    return ("absolute" if loss == "quantile" and quantile == 0.5 else loss), quantile
+
+
+def rewards_mean(scorer: object) -> bool:
+    """Whether a score of a regression is best where the mean of the target is predicted, as far as that is known.
+
+    Examples
+    --------
+    >>> from sklearn.metrics import get_scorer
+    >>> [rewards_mean(get_scorer(name)) for name in ("r2", "neg_mean_poisson_deviance", "neg_mean_absolute_error")]
+    [True, True, False]
+    """
+    return find_loss(scorer)[0] in ("squared", "poisson", "gamma")
 
 
 @dataclass(frozen=True, slots=True)

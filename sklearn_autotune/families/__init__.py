@@ -30,7 +30,10 @@ FAMILIES: tuple[Family, ...] = import_roll(
     "_linear.RIDGE",
     "_lightgbm.LIGHTGBM",
     "_xgboost.XGBOOST",
+    "_kernel_ridge.KERNEL_RIDGE",
     "_forest.EXTRA_TREES",
+    "_gaussian_process.GAUSSIAN_PROCESS",
+    "_splines.SPLINES",
     "_forest.FOREST",
     "_hist_gradient_boosting.HIST_GRADIENT_BOOSTING",
     "_catboost.CATBOOST",
@@ -38,6 +41,8 @@ FAMILIES: tuple[Family, ...] = import_roll(
     "_svm.SVM",
     "_neighbors.NEIGHBORS",
     "_gradient_boosting.GRADIENT_BOOSTING",
+    "_elastic_net.ELASTIC_NET",
+    "_huber.HUBER",
     "_naive_bayes.NAIVE_BAYES",
 )
 
@@ -137,27 +142,31 @@ def _describe_unknown_estimator(estimator: Any) -> str:
     )
 
 
-def select_families(task: str) -> dict[str, Family]:
+def select_families(task: str, n_rows: int | None = None) -> dict[str, Family]:
     """Select the families of the catalogue that can be used for a task, by name.
 
     Parameters
     ----------
     task : {"classification", "regression"}
+    n_rows : int or None, default=None
+        Rows of the table; None if they are not known.
 
     Returns
     -------
     families : dict of str to Family
     """
-    return {family.name: family for family in FAMILIES if get_exclusion_reason(family, task) is None}
+    return {family.name: family for family in FAMILIES if get_exclusion_reason(family, task, n_rows) is None}
 
 
-def get_exclusion_reason(family: Family, task: str) -> str | None:
+def get_exclusion_reason(family: Family, task: str, n_rows: int | None = None) -> str | None:
     """Get the reason why `AutoModelSelector` cannot use a family for a task.
 
     Parameters
     ----------
     family : Family
     task : {"classification", "regression"}
+    n_rows : int or None, default=None
+        Rows of the table; None if they are not known.
 
     Returns
     -------
@@ -176,4 +185,6 @@ def get_exclusion_reason(family: Family, task: str) -> str | None:
         return f"it is not for {task}"
     if family.package is not None and find_spec(family.package) is None:
         return f"{family.package} is not installed (pip install {family.package})"
+    if family.max_rows is not None and n_rows is not None and n_rows > family.max_rows:
+        return f"it is for at most {family.max_rows:,} rows, and the table has {n_rows:,}"
     return None

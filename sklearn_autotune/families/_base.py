@@ -26,6 +26,12 @@ class Shape:
         Rows of the class with the fewest; None if that is not known, or in regression.
     target_spread : float, default=1.0
         The standard deviation of the target in regression, if it is known.
+    target_transform : {"log", "power"} or None, default=None
+        The transformation that makes a skewed target less so; None if the target is not skewed, or not known.
+    loss : {"squared", "absolute", "quantile", "poisson", "gamma", "log"}, default="squared"
+        What a regression is scored with, as a loss that a model can minimise.
+    quantile : float, default=0.5
+        For the loss "quantile".
     n_screened_columns : int or None, default=None
         The number of columns that models of families with ``screens`` may get; None if they get all.
 
@@ -43,6 +49,9 @@ class Shape:
     n_classes: int = 2
     rarest_class_rows: int | None = None
     target_spread: float = 1.0
+    target_transform: str | None = None
+    loss: str = "squared"
+    quantile: float = 0.5
     n_screened_columns: int | None = None
 
     @property
@@ -58,6 +67,16 @@ class Shape:
     def divide_rows(self, divisor: int, *, max_value: int) -> int:
         """Divide the number of rows, rounding down, and limit the result to the range from 1 to ``max_value``."""
         return max(1, min(max_value, self.n_rows // divisor))
+
+    def choose_losses(self, names: Mapping[str, str]) -> list[str]:
+        """Choose the losses that are worth trying, by the estimator's names for them; empty if there is nothing to try.
+
+        A model of the median need not be the best one for the absolute error: with few rows, one of the mean is often
+        better. Both are tried. For the other losses, the loss itself is the only one that suits the score.
+        """
+        if self.is_classifier or self.loss == "squared" or self.loss not in names:
+            return []
+        return [names["squared"], names["absolute"]] if self.loss == "absolute" else [names[self.loss]]
 
     @property
     def class_weight(self) -> Branch:
@@ -146,6 +165,11 @@ class Family:
         functions of the `Shape`.
     aliases : tuple of str, default=()
         Other names that users may write for a family of the catalogue. The names of its classes need not be listed.
+    max_rows : int or None, default=None
+        The most rows of a table that the family makes sense for; `AutoModelSelector` leaves it out above. None is any
+        number.
+    is_named_only : bool, default=False
+        Whether `AutoModelSelector` tries the family only where the user names it.
     screens : bool, default=False
         Whether the models suffer from useless columns, or take long on many. Of a table with more than 100 columns of
         numbers they get those that say more of the target than noise does.
@@ -166,6 +190,8 @@ class Family:
     known_good: Sequence[Branch] | None = None
     meanings: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    max_rows: int | None = None
+    is_named_only: bool = False
     screens: bool = False
 
     def __repr__(self) -> str:

@@ -50,13 +50,17 @@ def suggest_family(name: str, families: Mapping[str, Family]) -> str:
     return suggest_name(name, (known for family in families.values() for known in list_names(family)), families)
 
 
-def resolve_families(given: str | Family | Sequence[str | Family], task: str) -> dict[str, Family]:
+def resolve_families(
+    given: str | Family | Sequence[str | Family], task: str, n_rows: int | None = None
+) -> dict[str, Family]:
     """Resolve names and `Family` objects to the families that `AutoModelSelector` tries, by name.
 
     Parameters
     ----------
     given : "auto", str, Family, or sequence of str and Family
     task : {"classification", "regression"}
+    n_rows : int or None, default=None
+        Rows of the table; None before they are known.
 
     Returns
     -------
@@ -65,14 +69,15 @@ def resolve_families(given: str | Family | Sequence[str | Family], task: str) ->
     Raises
     ------
     ValueError, TypeError
-        If one is not known, does not suit the task, or needs a package that is not installed; if two have the same
-        name, or one has the name of a model of the second layer.
+        If one is not known, does not suit the task or the number of rows, or needs a package that is not installed; if
+        two have the same name, or one has the name of a model of the second layer.
     """
     if isinstance(given, str) and given == "auto":
-        return select_families(task)
+        usable = select_families(task, n_rows)
+        return {name: family for name, family in usable.items() if not family.is_named_only}
     families: dict[str, Family] = {}
     for item in [given] if isinstance(given, str | Family) else given:
-        family = _resolve_family(item, task)
+        family = _resolve_family(item, task, n_rows)
         if families.get(family.name, family) is not family:
             raise ValueError(f"families has two that are named {family.name!r}: give each a name of its own.")
         families[family.name] = family
@@ -81,16 +86,16 @@ def resolve_families(given: str | Family | Sequence[str | Family], task: str) ->
     return families
 
 
-def _resolve_family(item: str | Family, task: str) -> Family:
+def _resolve_family(item: str | Family, task: str, n_rows: int | None) -> Family:
     """Return the family that a name or a `Family` stands for, if it can be used for the task."""
     if not isinstance(item, str | Family):
         raise TypeError(f"families takes names and Family objects, got {item!r}.")
     family = find_family(item) if isinstance(item, str) else item
     if family is None:
         raise ValueError(f"families: {item!r} is not known{_suggest(str(item), task)}")
-    reason = get_exclusion_reason(family, task)
+    reason = get_exclusion_reason(family, task, n_rows)
     if reason is not None:
-        usable = ", ".join(select_families(task))
+        usable = ", ".join(select_families(task, n_rows))
         raise ValueError(f"The family {family.name!r} cannot be used: {reason}. For {task} there are {usable}.")
     if family.name in STACKED_NAMES:
         raise ValueError(f"The name {family.name!r} is that of a model of the second layer: choose another one.")

@@ -10,6 +10,10 @@ from sklearn_autotune.families._base import Branch, Family, Shape
 __all__ = ["GRADIENT_BOOSTING"]
 
 
+# What `Shape` calls losses, and scikit-learn's gradient boosting.
+LOSSES = {"squared": "squared_error", "absolute": "absolute_error", "quantile": "quantile"}
+
+
 def _make_space(shape: Shape) -> Branch:
     space: Branch = {
         "learning_rate": FloatDistribution(0.01, 0.3, log=True),
@@ -25,6 +29,11 @@ def _make_space(shape: Shape) -> Branch:
     if shape.params.get("n_iter_no_change") is None:  # else early stopping chooses, up to the user's own limit
         # hyperopt-sklearn: log 10-1000.
         space["n_estimators"] = IntDistribution(50, 500, log=True)
+    losses = shape.choose_losses(LOSSES)
+    if losses:
+        space["loss"] = losses
+    if losses and shape.loss == "quantile":
+        space["alpha"] = [shape.quantile]
     return space
 
 

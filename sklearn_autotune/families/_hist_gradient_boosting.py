@@ -11,6 +11,23 @@ from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boos
 __all__ = ["HIST_GRADIENT_BOOSTING"]
 
 
+# What `Shape` calls losses, and scikit-learn's histogram gradient boosting.
+LOSSES = {
+    "squared": "squared_error",
+    "absolute": "absolute_error",
+    "quantile": "quantile",
+    "poisson": "poisson",
+    "gamma": "gamma",
+}
+
+
+def _make_loss_space(shape: Shape) -> Branch:
+    losses = shape.choose_losses(LOSSES)
+    if not losses:
+        return {}
+    return {"loss": losses} | ({"quantile": [shape.quantile]} if shape.loss == "quantile" else {})
+
+
 def _make_space(shape: Shape) -> Branch:
     return (
         {
@@ -26,6 +43,7 @@ def _make_space(shape: Shape) -> Branch:
             "max_features": FloatDistribution(0.3, 1.0),
         }
         | _make_rounds_space(shape)
+        | _make_loss_space(shape)
         | shape.class_weight
     )
 

@@ -10,23 +10,44 @@ from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boos
 __all__ = ["LIGHTGBM"]
 
 
+# What `Shape` calls losses, and LightGBM objectives.
+OBJECTIVES = {
+    "squared": "regression",
+    "absolute": "regression_l1",
+    "quantile": "quantile",
+    "poisson": "poisson",
+    "gamma": "gamma",
+}
+
+
+def _make_loss_space(shape: Shape) -> Branch:
+    objectives = shape.choose_losses(OBJECTIVES)
+    if not objectives:
+        return {}
+    return {"objective": objectives} | ({"alpha": [shape.quantile]} if shape.loss == "quantile" else {})
+
+
 def _make_space(shape: Shape) -> Branch:
     # TabArena: log 0.005-0.1; the slowest need more rounds than can be searched.
     slowest = 0.01
     rounds: Branch = {"n_estimators": IntDistribution(50, 500, log=True)}
     if shape.params.get("early_stopping_round") is not None:  # it chooses, up to the user's own limit
         slowest, rounds = 0.005, {}
-    space: Branch = rounds | {
-        "learning_rate": FloatDistribution(slowest, 0.3, log=True),
-        # TabArena: log 2-200.
-        "num_leaves": IntDistribution(3, shape.divide_rows(8, max_value=200) + 3, log=True),
-        # TabArena: log 1-64; bounded so that small tables can still be split.
-        "min_child_samples": IntDistribution(1, shape.divide_rows(8, max_value=64), log=True),
-        # TabArena: 0.4-1.
-        "colsample_bytree": FloatDistribution(0.4, 1.0),
-        # TabArena: log 1e-4-2.
-        "reg_lambda": FloatDistribution(1e-4, 2.0, log=True),
-    }
+    space: Branch = (
+        _make_loss_space(shape)
+        | rounds
+        | {
+            "learning_rate": FloatDistribution(slowest, 0.3, log=True),
+            # TabArena: log 2-200.
+            "num_leaves": IntDistribution(3, shape.divide_rows(8, max_value=200) + 3, log=True),
+            # TabArena: log 1-64; bounded so that small tables can still be split.
+            "min_child_samples": IntDistribution(1, shape.divide_rows(8, max_value=64), log=True),
+            # TabArena: 0.4-1.
+            "colsample_bytree": FloatDistribution(0.4, 1.0),
+            # TabArena: log 1e-4-2.
+            "reg_lambda": FloatDistribution(1e-4, 2.0, log=True),
+        }
+    )
     if "extra_trees" in shape.params:  # get_params has it only if it was passed to the constructor
         # AutoGluon: half of its portfolio has random splits.
         space["extra_trees"] = [False, True]

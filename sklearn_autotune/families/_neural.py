@@ -32,7 +32,8 @@ def _make_model(shape: Shape) -> Any:
 
 
 def _estimate_seconds(shape: Shape) -> float:
-    return 0.1 + 1e-4 * shape.n_rows * (1 + shape.n_columns / 100)
+    n_classes = shape.n_classes - 2 if shape.is_classifier else 0
+    return 0.1 + 1e-4 * shape.n_rows * (1 + shape.n_columns / 100 + n_classes / 75)
 
 
 NEURAL = Family(

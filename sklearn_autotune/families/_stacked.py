@@ -7,7 +7,7 @@ would soon overfit, since the columns were chosen on the same rows.
 from typing import Any
 
 from sklearn_autotune.families._base import Branch, Family, Shape
-from sklearn_autotune.families._forest import EXTRA_TREES
+from sklearn_autotune.families._forest import EXTRA_TREES, count_trees
 
 __all__ = ["STACKED_LINEAR", "STACKED_NAMES", "STACKED_TREES"]
 
@@ -36,11 +36,11 @@ def _make_linear_model(shape: Shape) -> Any:
 def _make_trees_model(shape: Shape) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
+    min_leaf = MIN_LEAF_TWO_CLASSES if shape.is_classifier and shape.n_classes == 2 else MIN_LEAF
+    n_trees = count_trees(shape, N_TREES, min_leaf)
     if shape.is_classifier:
-        return ExtraTreesClassifier(
-            N_TREES, min_samples_leaf=MIN_LEAF_TWO_CLASSES if shape.n_classes == 2 else MIN_LEAF
-        )
-    return ExtraTreesRegressor(N_TREES, min_samples_leaf=MIN_LEAF, max_features=1 / 3)
+        return ExtraTreesClassifier(n_trees, min_samples_leaf=min_leaf)
+    return ExtraTreesRegressor(n_trees, min_samples_leaf=min_leaf, max_features=1 / 3)
 
 
 def _estimate_linear_seconds(shape: Shape) -> float:

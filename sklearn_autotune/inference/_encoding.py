@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn_autotune.inference._column_values import is_dataframe
 from sklearn_autotune.inference._table_reader import TableReader
 
-__all__ = ["EncodingTransformer", "LabelEncodingClassifier", "compute_class_weights", "scale_weights"]
+__all__ = ["EncodingTransformer", "LabelEncodingClassifier", "compute_class_weights", "label_classes", "scale_weights"]
 
 
 class EncodingTransformer(TableReader):
@@ -73,3 +73,10 @@ class LabelEncodingClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities, with columns in the order of ``classes_``."""
         return self.model_.predict_proba(X)
+
+
+def label_classes(model: Any, classes: np.ndarray) -> LabelEncodingClassifier:
+    """Return a fitted classifier with the labels of the classes that the model knows by their index."""
+    labelled = LabelEncodingClassifier(clone(model))
+    labelled.model_, labelled.classes_ = model, classes
+    return labelled

@@ -15,7 +15,15 @@ from sklearn_autotune._compat.messages import suggest_name
 from sklearn_autotune.boosting._early_stopping import clone_without_early_stopping
 from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
-from sklearn_autotune.families import FAMILIES, Family, Shape, auto_space, find_parameter_prefix, select_families
+from sklearn_autotune.families import (
+    FAMILIES,
+    Family,
+    Shape,
+    auto_space,
+    find_parameter_prefix,
+    get_exclusion_reason,
+    select_families,
+)
 from sklearn_autotune.families._chosen import find_family, suggest_family
 from sklearn_autotune.families._xgboost import make_tuned_xgboost_space
 from sklearn_autotune.inference._column_encoder import ColumnEncoder
@@ -105,6 +113,9 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
         raise ConfigError(
             f"model_type: {config.model_type} is for {family.tasks[0]}, but this is {describe_task(run_data)}"
         )
+    reason = get_exclusion_reason(family, run_data.task, len(run_data.train.y))
+    if reason is not None:
+        raise ConfigError(f"model_type: {config.model_type} cannot be used: {reason}")
     common_params |= {
         "storage": _resolve_storage(config, base),
         "study_name": config.study_name,
@@ -165,7 +176,7 @@ def _make_pipeline_search(
     """Make a search over a pipeline that encodes the raw table, prepares it and ends with a family's model."""
     pipeline = _make_pipeline(family, run_data, config.seed)
     prefix = "model__" + find_parameter_prefix(family, pipeline[-1])
-    space = _make_family_space(config, run_data, pipeline, prefix)
+    space = _make_family_space(config, run_data, family, pipeline, prefix)
     common_params["scoring"] = config.scoring or choose_default_scoring(run_data.task)
     if config.method == "random":
         common_params |= {"sampler": optuna.samplers.RandomSampler(seed=config.seed), "pruner": None}
@@ -200,10 +211,16 @@ def _make_pipeline(family: Family, run_data: RunData, seed: int) -> Pipeline:
     return Pipeline([("read", EncodingTransformer()), ("prepare", preparation), ("model", model)])
 
 
-def _make_family_space(config: Config, run_data: RunData, pipeline: Pipeline, prefix: str) -> list[Branch]:
+def _make_family_space(
+    config: Config, run_data: RunData, family: Family, pipeline: Pipeline, prefix: str
+) -> list[Branch]:
     """Return the family's space with the configuration's parameters in place of its own."""
-    branches = _as_branches(auto_space(pipeline, n_rows=len(run_data.train.y)))
-    raw_space = make_raw_space(config)
+    raw_space, n_rows = make_raw_space(config), len(run_data.train.y)
+    if family.estimators:
+        branches = _as_branches(auto_space(pipeline, n_rows=n_rows))
+    else:  # its space is that of the whole model
+        own = _as_branches(family.space(Shape(n_rows, run_data.task == "classification")))
+        branches = [{prefix + name: values for name, values in branch.items()} for branch in own]
     known = {name.removeprefix(prefix) for name in pipeline.get_params() if name.startswith(prefix)}
     _check_param_names(raw_space, known, config.model_type)
     for name, values in raw_space.items():
@@ -269,13 +286,13 @@ def _resolve_families(config: Config, run_data: RunData) -> Any:
         overrides.setdefault(family if found is None else found.name, {})[parameter] = values
     if not overrides:
         return "auto"
-    usable = select_families(run_data.task)
+    usable = select_families(run_data.task, len(run_data.train.y))
     for name, values in overrides.items():
         if name not in usable:
             raise ConfigError(f"space.{name}__…: no such family for this {run_data.task}{suggest_family(name, usable)}")
         _check_overrides(usable[name], values, run_data)
         usable[name] = replace(usable[name], space=_OverriddenSpace(usable[name].space, values))
-    return list(usable.values())
+    return [family for name, family in usable.items() if name in overrides or not family.is_named_only]
 
 
 def _check_overrides(family: Family, overrides: Mapping[str, Any], run_data: RunData) -> None:

@@ -36,7 +36,7 @@ from sklearn_autotune.search._setup import make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import SelectionBudget
-from sklearn_autotune.selection._candidates import FAMILY, add_screened_families, make_selection_space, make_table_shape
+from sklearn_autotune.selection._candidates import FAMILY, choose_families, make_selection_space, make_shape_function
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._default_folds import make_folds
 from sklearn_autotune.selection._ensemble_choice import ChosenEnsemble, choose_from_both_layers, make_leaderboard
@@ -268,14 +268,14 @@ class AutoModelSelector(BaseSearch):
         """
         start = self._begin_fit()
         deadline = None if self.timeout is None else start + self.timeout
-        families = resolve_families(self.families, self.task or "classification")
+        resolve_families(self.families, self.task or "classification")  # raises before the data are read
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
-        families = add_screened_families(families, data.reader.n_categories_)
+        families = choose_families(self.families, self.task or "classification", data)
         scorer = self._resolve_scorer(data.classes)
         seed = draw_seed(self.random_state) % 2**31
-        make_shape = partial(make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes)
-        rows = sample_rows(data.y, families, make_shape, self.timeout, seed=seed, groups=data.groups)
+        rows = sample_rows(data.y, families, make_shape_function(data), self.timeout, seed=seed, groups=data.groups)
         full_task, task = self._make_tasks(data, rows, scorer, seed)
+        make_shape = make_shape_function(data, task)
         schedule = make_schedule(
             task, families, make_shape, self.timeout, deadline, n_rows=len(data.y), allows_blend=self.blend
         )
@@ -351,7 +351,7 @@ class AutoModelSelector(BaseSearch):
         self, cross_fit: CrossFitEvaluation, schedule: Schedule, measured: MeasuredCandidates, deadline: float | None
     ) -> SearchSpec:
         cost_model = schedule.cost_model
-        space = read_space(make_selection_space(cost_model.families, cross_fit.make_shape(cost_model.n_train)))
+        space = read_space(make_selection_space(cost_model.families, cost_model.make_shape(cost_model.n_train)))
         n_trials = self.n_trials or (N_TRIALS if self.timeout is None else UNLIMITED_TRIALS)
 
         def get_family(trial: optuna.Trial) -> str:

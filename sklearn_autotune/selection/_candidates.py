@@ -1,31 +1,50 @@
 """Candidates of families, the search space of all families together, and the table as families see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from sklearn_autotune.evaluation import Task
+from sklearn_autotune.evaluation._base import is_forward
+from sklearn_autotune.evaluation._metric import find_loss
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
+from sklearn_autotune.families._base import Branch
+from sklearn_autotune.families._chosen import resolve_families
 from sklearn_autotune.families._linear import LOGISTIC, RIDGE
 from sklearn_autotune.inference._text_encoder import N_TOPICS
 from sklearn_autotune.tables._shared_steps import find_texts, is_wide
+from sklearn_autotune.tables._table_data import TableData
+from sklearn_autotune.tables._target import choose_target_transform
 
 __all__ = [
     "FAMILY",
+    "TARGET",
+    "UNCHANGED",
     "add_family_prefix",
     "add_screened_families",
+    "can_transform_target",
+    "choose_families",
     "get_settings",
     "make_candidate",
     "make_first_candidates",
     "make_selection_space",
+    "make_shape_function",
     "make_table_shape",
     "make_typical_candidate",
     "replace_setting",
+    "split_target_transform",
 ]
 
 # The parameter that names a candidate's family. All other parameters of a candidate begin with that name.
 FAMILY = "family"
+
+# The parameter that says on what a regressor is fitted, where the target is skewed: on the target as it is, or on its
+# logarithm or a power.
+TARGET = "target"
+UNCHANGED = "unchanged"
 
 # How the names of families end that get the columns left after screening, beside those that get all.
 SCREENED = "_screened"
@@ -34,7 +53,32 @@ SCREENED = "_screened"
 N_SCREENED_COLUMNS = 100
 
 
-def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarray | None) -> Shape:
+# Losses of scores that fail on predictions that are not positive.
+POSITIVE_LOSSES = ("poisson", "gamma")
+
+# The parameters by which families choose among losses.
+LOSS_NAMES = ("objective", "loss")
+
+
+def make_shape_function(data: TableData, task: Task | None = None) -> Callable[[int], Shape]:
+    """Return the function that describes a training table of some rows of this one, as families need it.
+
+    With the task of a regression, the shape also has what suits its target and its score. Where the folds follow time,
+    the target is that of the rows before the first test rows.
+    """
+    make_shape = partial(make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes)
+    if task is None or data.classes is not None:
+        return make_shape
+    loss, quantile = find_loss(task.scorer)
+    y = np.asarray(task.y, dtype=float)
+    known = y[task.folds[0].train] if is_forward(task.folds) else y
+    transform = choose_target_transform(known, wants_log=loss in ("log", *POSITIVE_LOSSES))
+    if transform == "log" and y.min() < 0:  # later rows have no logarithm
+        transform = "power"
+    return partial(make_shape, target_transform=transform, loss=loss, quantile=quantile)
+
+
+def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarray | None, **target: Any) -> Shape:
     """Describe a training table with this number of rows, as families need it.
 
     Parameters
@@ -44,13 +88,25 @@ def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarr
         0 for numbers, negative for texts.
     classes : ndarray of shape (n_classes,) or None
         None in regression.
+    **target : object
+        What `Shape` holds about the target of a regression and its score.
     """
     n_columns = int(np.clip(n_categories[n_categories >= 0], 1, 20).sum()) + N_TOPICS * len(find_texts(n_categories))
     n_classes = 2 if classes is None else len(classes)
     n_screened = N_SCREENED_COLUMNS if is_wide(n_categories) else None
     return Shape(
-        n_rows, classes is not None, n_columns=max(1, n_columns), n_classes=n_classes, n_screened_columns=n_screened
+        n_rows,
+        classes is not None,
+        n_columns=max(1, n_columns),
+        n_classes=n_classes,
+        n_screened_columns=n_screened,
+        **target,
     )
+
+
+def choose_families(given: str | Family | Sequence[str | Family], task: str, data: TableData) -> dict[str, Family]:
+    """Resolve the families that the user has named for a table, and add those for a wide one."""
+    return add_screened_families(resolve_families(given, task, len(data.y)), data.reader.n_categories_)
 
 
 def add_screened_families(families: Mapping[str, Family], n_categories: np.ndarray) -> dict[str, Family]:
@@ -112,8 +168,33 @@ def _make_branches(family: Family, shape: Shape) -> tuple[list[dict[str, Any]], 
     prefix = find_parameter_prefix(family, model)
     inner = {name: value for name, value in model.get_params().items() if name.startswith(prefix)}
     defaults = {name.removeprefix(prefix): value for name, value in inner.items()}
-    raw_space = family.space(Shape(shape.n_rows, shape.is_classifier, defaults, shape.n_columns, shape.n_classes))
-    return [raw_space] if isinstance(raw_space, dict) else raw_space, defaults
+    raw_space = family.space(replace(shape, params=defaults))
+    branches = [raw_space] if isinstance(raw_space, dict) else raw_space
+    if shape.target_transform is not None and can_transform_target(family) and TARGET not in defaults:
+        transforms = [UNCHANGED, shape.target_transform]
+        if shape.loss in POSITIVE_LOSSES and shape.target_transform == "log":
+            transforms = ["log"]  # otherwise predictions may be below 0
+        branches = [branch | {TARGET: transforms} for branch in branches]
+    return branches, defaults
+
+
+def can_transform_target(family: Family) -> bool:
+    """Whether a family's regressors may be fitted on a transformed target.
+
+    Boosters that stop early are fitted in their own ways, and forests gained nothing from it: on 14 tables with two
+    seeds, extremely randomised trees had 0.4 % less root mean squared error, random forests 0.3 % more, for three times
+    the time.
+    """
+    return family.rounds is None and family.columns == "scaled"
+
+
+def split_target_transform(candidate: Mapping[str, Any], model: Any, prefix: str) -> tuple[str | None, dict[str, Any]]:
+    """Return the transformation of a candidate's target, None if there is none, and the settings of its model."""
+    settings = get_settings(candidate)
+    if TARGET not in settings or prefix + TARGET in model.get_params():
+        return None, settings
+    transform = settings.pop(TARGET)
+    return None if transform == UNCHANGED else transform, settings
 
 
 def make_first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
@@ -121,13 +202,26 @@ def make_first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
     shape = family.adapt_shape(shape)
     branches, defaults = _make_branches(family, shape)
     candidates: list[dict[str, Any]] = []
-    for first in family.first:
+    for first in _add_variants_of_first(family.first, branches):
         branch = _find_branch(branches, first)
         completed = defaults | {name: value(shape) if callable(value) else value for name, value in first.items()}
         settings = {name: _move_into_range(completed.get(name), values) for name, values in branch.items()}
         if make_candidate(family, settings) not in candidates:
             candidates.append(make_candidate(family, settings))
     return candidates
+
+
+def _add_variants_of_first(first: Sequence[Branch], branches: Sequence[Branch]) -> list[Branch]:
+    """Return the first settings, after the very first one also that on a transformed target, or with another loss."""
+    if not first:
+        return []
+    choices = {name: values for branch in branches for name, values in branch.items() if name in (TARGET, *LOSS_NAMES)}
+    variants = [
+        first[0] | {name: values[1]}
+        for name, values in choices.items()
+        if name not in first[0] and isinstance(values, list) and len(values) > 1
+    ]
+    return [first[0], *variants, *first[1:]]
 
 
 def _find_branch(branches: Sequence[dict[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:

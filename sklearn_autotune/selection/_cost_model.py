@@ -10,9 +10,19 @@ from sklearn_autotune.boosting._early_stopping import MIN_TIME_SHARE
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.families._baseline import BASELINE
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._candidates import FAMILY, get_settings, make_typical_candidate, replace_setting
+from sklearn_autotune.selection._candidates import (
+    FAMILY,
+    TARGET,
+    UNCHANGED,
+    get_settings,
+    make_typical_candidate,
+    replace_setting,
+)
 
 __all__ = ["CostModel", "compute_max_candidate_seconds", "drop_unaffordable_families"]
+
+# A model with a transformed target is also fitted for the residuals on three folds, each with two thirds of the rows.
+TRANSFORMED_FITS = 3.0
 
 # All boosting libraries use this name.
 LEARNING_RATE = "learning_rate"
@@ -95,6 +105,11 @@ class CostModel:
         min_seconds = seconds * self._get_min_time_share(candidate)
         return self.max_candidate_seconds is None or min_seconds <= self.max_candidate_seconds
 
+    def is_too_slow(self, candidate: Mapping[str, Any]) -> bool:
+        """Whether a candidate would need more than its time limit."""
+        limit = self.max_candidate_seconds
+        return limit is not None and self._estimate_seconds_without_limit(candidate) > limit
+
     def get_correction_factor(self, name: str) -> float:
         """Return the ratio of measured to estimated time; for a family not yet measured, the median of the others."""
         return self.correction_factors.get(name, float(np.median(list(self.correction_factors.values()) or [1.0])))
@@ -126,8 +141,9 @@ class CostModel:
 
     def _estimate_fit_seconds(self, candidate: Mapping[str, Any], n_rows: int) -> float:
         """Return the family's own estimate for one fit of a candidate."""
-        family = self.families[candidate[FAMILY]]
-        return family.seconds(replace(family.adapt_shape(self.make_shape(n_rows)), params=get_settings(candidate)))
+        family, settings = self.families[candidate[FAMILY]], get_settings(candidate)
+        seconds = family.seconds(replace(family.adapt_shape(self.make_shape(n_rows)), params=settings))
+        return seconds if settings.get(TARGET, UNCHANGED) == UNCHANGED else TRANSFORMED_FITS * seconds
 
 
 def drop_unaffordable_families(cost_model: CostModel) -> CostModel:

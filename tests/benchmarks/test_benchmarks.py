@@ -18,6 +18,7 @@ from benchmarks.fits import add_regrets, counted
 from benchmarks.peers.searches import SEARCHES, halving_rungs, levels
 from benchmarks.problems import Problem
 from benchmarks.selection import section, without_lone_seeds
+from benchmarks.selection_tables import GROUPS, REGRESSION, SMALL, TABLES
 from benchmarks.tabulated import FOLDS, Surrogate, Tabulated, X, Y, measure, names, surrogate
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 
@@ -142,6 +143,31 @@ def test_ours_without_optional_packages_stands_in_the_place_of_ours_and_never_be
     assert "| ours | 2.00 |" in light
     assert "| logistic | 1.00 |" in light
     assert "ours_light" not in usual + light
+
+
+def test_regression_is_compared_by_rmse_and_mae_and_its_t_is_over_tables():
+    def cell(ratio):
+        rmse = {"ridge": 2.0 * ratio, "ours": 2.0}
+        return {
+            name: {"rmse": loss, "mae": 3.0 - loss, "r2": 0.5, "reported": loss, "seconds": 1.0, "peak_mib": 1}
+            for name, loss in rmse.items()
+        }
+
+    text = section({("a", 0): cell(1.1), ("a", 1): cell(1.1), ("b", 0): cell(1.2), ("b", 1): cell(1.2)})
+    logs = np.log([1.1, 1.2])
+    t = logs.mean() / (logs.std(ddof=1) / np.sqrt(2))
+
+    assert "mean rank, RMSE | mean rank, MAE" in text
+    assert f"| ridge | 2.00 | 1.00 | 100% of 4 | {np.sqrt(1.1 * 1.2):.3f} | {t:+.1f} |" in text
+
+
+def test_each_table_of_the_selector_is_of_one_group_at_most():
+    names = [name for group in GROUPS.values() for name in group]
+
+    assert len(set(names)) == len(names)
+    assert set(names) <= set(TABLES)
+    assert len(REGRESSION) >= 16
+    assert len(SMALL) >= 16
 
 
 def test_a_method_is_measured_anew_and_the_others_are_kept(tmp_path):

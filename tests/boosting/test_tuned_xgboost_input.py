@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import xgboost
-from sklearn.datasets import load_breast_cancer
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, make_scorer, mean_poisson_deviance
+from sklearn.model_selection import cross_val_score
 
 from sklearn_autotune import TunedXGBClassifier, TunedXGBRegressor
 from tests.toys import statuses
@@ -133,3 +135,34 @@ def test_a_candidate_for_which_the_rows_cannot_be_binned_is_failed(cancer):
         params for params, end in zip(search.trials_["params"], statuses(search), strict=True) if end != "failed"
     ]
     assert [(params["tree_method"], params["max_bin"]) for params in complete] == [("hist", 16)]
+
+
+@pytest.mark.parametrize(
+    ("params", "objective"),
+    [
+        ({"scoring": "neg_mean_absolute_error"}, "reg:absoluteerror"),
+        ({"scoring": make_scorer(mean_poisson_deviance, greater_is_better=False)}, "count:poisson"),
+        ({"scoring": "neg_mean_gamma_deviance"}, "reg:gamma"),
+        ({"scoring": {"a": "neg_median_absolute_error", "b": "r2"}, "refit": "a"}, "reg:absoluteerror"),
+        ({"scoring": ["r2", "neg_mean_absolute_error"], "refit": "r2"}, "reg:squarederror"),
+        ({"scoring": "neg_mean_absolute_error", "objective": "reg:pseudohubererror"}, "reg:pseudohubererror"),
+        ({}, "reg:squarederror"),
+    ],
+    ids=["absolute", "poisson", "gamma", "decisive", "not decisive", "given", "default"],
+)
+def test_the_objective_of_a_regression_follows_the_score_unless_it_is_given(params, objective):
+    X, y = load_diabetes(return_X_y=True)
+    search = TunedXGBRegressor(n_trials=1, cv=2, random_state=0, learning_rate=0.3, n_estimators=20, **params)
+
+    search.fit(X[:150], y[:150])
+
+    assert search.best_estimator_.objective == objective
+    assert search.objective == params.get("objective")
+    if isinstance(search.scoring, str):
+        again = cross_val_score(clone(search.best_estimator_), X[:150], y[:150], cv=2, scoring=search.scoring)
+        assert again.mean() == pytest.approx(search.best_score_, rel=1e-5)
+
+
+def test_an_unknown_score_is_refused_as_everywhere():
+    with pytest.raises(ValueError, match="neg_mean_absolute_errors"):
+        TunedXGBRegressor(n_trials=1, scoring="neg_mean_absolute_errors").fit(np.eye(20), np.arange(20.0))

@@ -8,7 +8,15 @@ from sklearn.cluster import KMeans
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
-from sklearn.metrics import check_scoring, get_scorer, get_scorer_names, make_scorer, mean_absolute_error, roc_auc_score
+from sklearn.metrics import (
+    check_scoring,
+    get_scorer,
+    get_scorer_names,
+    make_scorer,
+    mean_absolute_error,
+    mean_pinball_loss,
+    roc_auc_score,
+)
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -16,7 +24,7 @@ from sklearn.utils import all_estimators
 
 from sklearn_autotune._compat.sklearn import PassthroughScorer
 from sklearn_autotune.evaluation._defaults import make_log_loss_scorer
-from sklearn_autotune.evaluation._metric import Metric, describe_metric
+from sklearn_autotune.evaluation._metric import Metric, describe_metric, rewards_mean
 
 
 @pytest.mark.parametrize("name", sorted(set(get_scorer_names())))
@@ -97,3 +105,21 @@ def test_a_loss_is_shown_with_its_own_sign_and_direction():
     assert (loss.format(-12.345678), loss.direction) == ("root mean squared error 12.346", "lower is better")
     assert (gain.format(0.5, digits=3), gain.direction) == ("f1_macro 0.5", "higher is better")
     assert loss.format(0.0) == "root mean squared error 0"
+
+
+@pytest.mark.parametrize(
+    ("scorer", "expected"),
+    [
+        ("neg_root_mean_squared_error", True),
+        ("r2", True),
+        ("neg_mean_gamma_deviance", True),
+        ("neg_max_error", True),
+        ("neg_median_absolute_error", False),
+        ("neg_mean_absolute_percentage_error", False),
+        ("neg_root_mean_squared_log_error", False),
+        (make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False), False),
+        (count_hits, True),
+    ],
+)
+def test_it_is_known_which_scores_want_the_mean(scorer, expected):
+    assert rewards_mean(get_scorer(scorer) if isinstance(scorer, str) else scorer) is expected

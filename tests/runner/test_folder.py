@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_autotune import AutoModelSelector, inference, runner
 from sklearn_autotune.__main__ import main
+from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.runner._config import read_config
 from sklearn_autotune.runner._folder import (
     TRUSTED_TYPES,
@@ -223,6 +224,28 @@ def test_a_model_of_each_kind_is_loaded_without_running_code(family, write, tmp_
     loaded = load_model(tmp_path, {"model": save_model(model, tmp_path, "skops")})
 
     assert loaded.predict(data.holdout.X).tolist() == model.predict(data.holdout.X).tolist()
+
+
+@pytest.mark.parametrize("family", ["splines", "gaussian_process", "kernel_ridge", "elastic_net", "huber", "svm"])
+def test_a_model_of_numbers_is_loaded_without_running_code(family, write, tmp_path, table):
+    path = write(f"model_type: {family}\ncv: 2\nn_trials: 2\n", target="price", drop="[kind]")
+    data = parts_of(path)
+    search = make_search(read_config(path), data, tmp_path).fit(data.train.X, data.train.y)
+    model = search.deployed_model()
+
+    loaded = load_model(tmp_path, {"model": save_model(model, tmp_path, "skops")})
+
+    assert loaded.predict(data.holdout.X).tolist() == model.predict(data.holdout.X).tolist()
+
+
+@pytest.mark.parametrize("transform", ["log", "power"])
+def test_a_model_of_a_transformed_target_is_loaded_without_running_code(transform, tmp_path):
+    X, y = np.arange(30.0)[:, None], np.exp(np.arange(30.0) / 10)
+    model = TransformedTarget(Ridge(), transform, random_state=0).fit(X, y)
+
+    loaded = load_model(tmp_path, {"model": save_model(model, tmp_path, "skops")})
+
+    assert loaded.predict(X).tolist() == model.predict(X).tolist()
 
 
 @pytest.mark.parametrize("kind", ["joblib", "skops"])

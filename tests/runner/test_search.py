@@ -1,5 +1,7 @@
 """The search that a configuration describes: its folds, its space, and what it refuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +61,28 @@ def test_an_earlier_run_that_is_not_there_is_refused(write):
 
     with pytest.raises(ConfigError, match=r"warm_start_from: there is no file .*nowhere\.db"):
         make_search(read_config(path), parts_of(path), path.parent)
+
+
+# -- families ------------------------------------------------------------------------------------------------------
+
+
+def test_a_family_whose_model_has_several_parts_is_searched_with_its_own_space(write):
+    path = write("model_type: splines\nspace: {columns__splines__n_knots: [3, 4]}", target="price", drop="[kind]")
+
+    search = make_search(read_config(path), parts_of(path), path.parent)
+
+    (space,) = search.param_distributions
+    assert space["model__columns__splines__n_knots"] == [3, 4]
+    assert set(space) == {"model__columns__splines__n_knots", "model__columns__splines__knots", "model__ridge__alpha"}
+
+
+def test_a_family_for_fewer_rows_than_the_table_has_is_refused(write):
+    path = write("model_type: gp", target="price", drop="[kind]")
+    data = parts_of(path)
+    many = replace(data, train=replace(data.train, y=np.zeros(2001)))
+
+    with pytest.raises(ConfigError, match="model_type: gaussian_process cannot be used: it is for at most 2,000 rows"):
+        make_search(read_config(path), many, path.parent)
 
 
 # -- folds and scores ----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from scipy.stats import uniform
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import GradientBoostingClassifier
 
 from sklearn_autotune.families import FAMILIES, Family, Shape, select_families
@@ -21,6 +22,7 @@ from sklearn_autotune.selection._candidates import (
     make_table_shape,
     make_typical_candidate,
     replace_setting,
+    split_target_transform,
 )
 from sklearn_autotune.space._space import read_space
 from tests.selection.toy_families import boosting, family, shape
@@ -169,3 +171,45 @@ def test_families_that_screen_are_told_of_fewer_columns():
     assert find_family("svm").adapt_shape(narrow).n_columns == 50
     texts = make_table_shape(100, n_categories=np.array([0, 0, -1, -1, -1]), classes=None)
     assert texts.n_columns == 2 + N_TOPICS
+
+
+# -- skewed targets ------------------------------------------------------------------------------------------------
+
+
+SKEWED = replace(SHAPE, is_classifier=False, target_transform="log")
+LINEAR = next(one for one in FAMILIES if one.name == "ridge")
+
+
+def test_where_the_target_is_skewed_a_candidate_may_use_its_logarithm():
+    (branch,) = make_selection_space({"ridge": LINEAR}, SKEWED)
+    first = [get_settings(candidate) for candidate in make_first_candidates(LINEAR, SKEWED)]
+
+    assert branch["ridge__target"] == ["unchanged", "log"]
+    assert [(settings["alpha"], settings["target"]) for settings in first] == [
+        (1.0, "unchanged"),
+        (1.0, "log"),
+        (100.0, "unchanged"),
+    ]
+    assert get_settings(make_typical_candidate(LINEAR, SKEWED))["target"] == "unchanged"
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm", "hist_gradient_boosting", "forest", "baseline"])
+def test_boosters_forests_and_the_baseline_are_fitted_on_the_target_as_it_is(name):
+    own = next(one for one in FAMILIES if one.name == name)
+
+    for branch in make_selection_space({name: own}, SKEWED):
+        assert f"{name}__target" not in branch
+
+
+def test_a_models_own_parameter_of_that_name_stays_its_own():
+    class Own(BaseEstimator):
+        def __init__(self, target="high"):
+            self.target = target
+
+    own = Family("own", (), lambda shape: {"target": ["high", "low"]}, lambda shape: Own(), first=({"target": "low"},))
+
+    (branch,) = make_selection_space({"own": own}, SKEWED)
+    (candidate,) = make_first_candidates(own, SKEWED)
+
+    assert branch["own__target"] == ["high", "low"]
+    assert split_target_transform(candidate, Own(), "") == (None, {"target": "low"})

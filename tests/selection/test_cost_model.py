@@ -109,3 +109,11 @@ def test_boosters_without_time_end_with_a_round_and_are_complete(monkeypatch):
     (member,) = [frozen.estimator for frozen in selector.best_estimator_[-1].estimators_]
     assert {model[-1].best_iteration for model in member.models} == {0}
     assert np.isfinite(selector.best_score_)
+
+
+def test_a_candidate_on_a_transformed_target_takes_longer():
+    cost_model = CostModel({"a": family("a", 1.0)}, shape, 100, N_FOLDS)
+
+    plain, logged = (cost_model.estimate_seconds({FAMILY: "a", "a__target": name}) for name in ("unchanged", "log"))
+
+    assert logged == pytest.approx(3 * plain)

@@ -46,6 +46,23 @@ def test_models_that_cannot_enter_the_blend_are_released_once_a_better_candidate
     assert [one.outcome.artifacts.models for one in records] == [["model 0"], ["model 1"], None]
 
 
+def test_the_worst_of_many_families_is_kept_because_it_can_come_back_into_the_blend():
+    """Better candidates of other families push second ones out, and there are more places for the worst."""
+    names = ["a", "a", "b", "b", "c", "c", *"defghijkl"]
+    made = [record(number, name, *(-0.1 - number / 1000,) * 3) for number, name in enumerate(names)]
+    made += [record(20 + number, name, -0.05, -0.05, -0.05) for number, name in enumerate("def")]
+    records = [
+        TrialRecord(one.number, one.params, replace(one.outcome, artifacts=CrossFitResult(models=["model"])))
+        for one in made
+    ]
+    for n_known in range(1, len(records) + 1):
+        release_results(records[:n_known])
+
+    chosen = select_blend_candidates(records)
+    assert [one.params[FAMILY] for one in chosen] == list("defaabcghijk")
+    assert all(one.outcome.artifacts.models == ["model"] for one in chosen)
+
+
 def test_each_measured_candidate_corrects_the_cost_model_once():
     cost_model = CostModel({"a": family("a", 1.0)}, shape, 100, N_FOLDS)
     measured = MeasuredCandidates(cost_model)

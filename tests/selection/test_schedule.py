@@ -31,6 +31,12 @@ def test_with_a_time_limit_what_takes_next_to_nothing_comes_first():
     assert drain(schedule)[:4] == ["quicker", "quick", "slow", "slower"]
 
 
+def test_what_its_time_limit_would_end_comes_last():
+    families = [family("boosted", 5.0, rounds="n_estimators"), family("whole", 0.5), family("quick", 0.001)]
+    schedule = make_schedule(families, clock.now() + 100, max_candidate_seconds=10.0)
+    assert drain(schedule)[:3] == ["quick", "whole", "boosted"]
+
+
 def test_second_turns_belong_to_the_families_that_did_best():
     schedule = make_schedule([family("a"), family("b"), family("c")])
     records = [

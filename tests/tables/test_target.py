@@ -8,7 +8,12 @@ import polars as pl
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
-from sklearn_autotune.tables._target import check_classes_are_plausible, read_amounts, read_target_values
+from sklearn_autotune.tables._target import (
+    check_classes_are_plausible,
+    choose_target_transform,
+    read_amounts,
+    read_target_values,
+)
 
 RANDOM = np.random.RandomState(0)
 PRICES = RANDOM.randint(50_000, 900_000, 300)
@@ -106,3 +111,26 @@ def test_amounts_are_read_as_floats_and_a_word_is_named():
         read_amounts(np.array([1, "yes"], dtype=object))
     with pytest.raises(ValueError, match="infinity"):
         read_amounts([1.0, np.inf])
+
+
+NORMAL = np.random.RandomState(1).normal(size=400)
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        (NORMAL, None),
+        (np.exp(NORMAL), "log"),
+        (1e9 * np.exp(NORMAL), "log"),
+        (1e-9 * np.exp(NORMAL), "log"),
+        (RANDOM.poisson(np.exp(NORMAL)), "log"),
+        (np.exp(NORMAL) - 5, "power"),
+        (-np.exp(NORMAL), "power"),
+        (10 - np.exp(NORMAL).clip(0, 9), "power"),
+        (np.arange(400) % 50 == 0, None),
+        (np.full(400, 7.0), None),
+    ],
+    ids=["normal", "prices", "large", "small", "counts", "negative", "left", "left of 0", "two values", "constant"],
+)
+def test_a_transformation_is_chosen_for_a_skewed_target_of_many_values(y, expected):
+    assert choose_target_transform(y) == expected
