@@ -13,6 +13,10 @@ __all__ = ["MAX_CACHED_NODES", "XGBOOST", "make_first_xgboost_settings", "make_t
 # 60,000 rows and 30 columns, 16 takes 0 to 5 % more CPU time.
 MAX_CACHED_NODES = 16
 
+# Models of more columns have fewer bins: on 437 rows and 5,000 columns, ten rounds of depth 10 took 26 s and 920 MB
+# with 256 bins, and 7 s and 310 MB with 64.
+MAX_FINELY_BINNED, COARSE_BINS = 500, 64
+
 
 # What `Shape` calls losses, and XGBoost objectives.
 OBJECTIVES = {
@@ -64,7 +68,9 @@ def _make_model(shape: Shape) -> Any:
     from xgboost import XGBClassifier, XGBRegressor
 
     kind = XGBClassifier if shape.is_classifier else XGBRegressor
-    wide = {} if shape.n_screened_columns is None else {"max_cached_hist_node": MAX_CACHED_NODES}
+    wide = {}
+    if shape.n_screened_columns is not None and shape.n_columns > MAX_FINELY_BINNED:
+        wide = {"max_bin": COARSE_BINS, "max_cached_hist_node": MAX_CACHED_NODES}
     return kind(
         n_estimators=2000, learning_rate=0.1, early_stopping_rounds=40, n_jobs=1, enable_categorical=True, **wide
     )
