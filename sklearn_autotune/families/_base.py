@@ -171,8 +171,8 @@ class Family:
     is_named_only : bool, default=False
         Whether `AutoModelSelector` tries the family only where the user names it.
     screens : bool, default=False
-        Whether the models suffer from useless columns. Of a table with more than 100 numbers they get those that say
-        more of the target than noise does.
+        Whether the models suffer from useless columns, or take long on many. Of a table with more than 100 columns of
+        numbers they get those that say more of the target than noise does.
     """
 
     name: str

@@ -62,6 +62,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 GRADIENT_BOOSTING = Family(
     name="gradient_boosting",
+    screens=True,
     estimators=("sklearn.GradientBoostingClassifier", "sklearn.GradientBoostingRegressor"),
     space=_make_space,
     make=_make_model,

@@ -74,6 +74,7 @@ def _make_model(shape: Shape) -> Any:
 HIST_GRADIENT_BOOSTING = Family(
     name="hist_gradient_boosting",
     aliases=("histogram_gradient_boosting", "hist_gb", "hgb"),
+    screens=True,
     estimators=("sklearn.HistGradientBoostingClassifier", "sklearn.HistGradientBoostingRegressor"),
     space=_make_space,
     make=_make_model,

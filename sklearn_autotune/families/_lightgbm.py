@@ -74,6 +74,7 @@ def _make_model(shape: Shape) -> Any:
 LIGHTGBM = Family(
     name="lightgbm",
     aliases=("lgbm", "lgb"),
+    screens=True,
     estimators=("lightgbm.LGBMClassifier", "lightgbm.LGBMRegressor"),
     space=_make_space,
     make=_make_model,

@@ -6,7 +6,16 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boosting_seconds
 
-__all__ = ["XGBOOST", "make_first_xgboost_settings", "make_tuned_xgboost_space"]
+__all__ = ["MAX_CACHED_NODES", "XGBOOST", "make_first_xgboost_settings", "make_tuned_xgboost_space"]
+
+# The number of nodes of a tree whose histograms XGBoost keeps; its own default is 65,536. With fewer, it gives the same
+# trees in less memory. On 400 rows and 5,000 columns, depth 10: 880 MB with 64, 310 MB with 16, in the same time. On
+# 60,000 rows and 30 columns, 16 takes 0 to 5 % more CPU time.
+MAX_CACHED_NODES = 16
+
+# Models of more columns have fewer bins: on 437 rows and 5,000 columns, ten rounds of depth 10 took 26 s and 920 MB
+# with 256 bins, and 7 s and 310 MB with 64.
+MAX_FINELY_BINNED, COARSE_BINS = 500, 64
 
 
 # What `Shape` calls losses, and XGBoost objectives.
@@ -59,7 +68,12 @@ def _make_model(shape: Shape) -> Any:
     from xgboost import XGBClassifier, XGBRegressor
 
     kind = XGBClassifier if shape.is_classifier else XGBRegressor
-    return kind(n_estimators=2000, learning_rate=0.1, early_stopping_rounds=40, n_jobs=1, enable_categorical=True)
+    wide = {}
+    if shape.n_screened_columns is not None and shape.n_columns > MAX_FINELY_BINNED:
+        wide = {"max_bin": COARSE_BINS, "max_cached_hist_node": MAX_CACHED_NODES}
+    return kind(
+        n_estimators=2000, learning_rate=0.1, early_stopping_rounds=40, n_jobs=1, enable_categorical=True, **wide
+    )
 
 
 def make_tuned_xgboost_space(shape: Shape) -> Branch:

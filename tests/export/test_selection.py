@@ -67,3 +67,11 @@ def test_texts_are_read_in_the_script_as_in_the_selector(mixed, predictions):
 
     assert selector.text_columns_ == ["text"]
     assert_same_predictions(predictions, selector, table, y)
+
+
+def test_the_columns_of_a_wide_table_are_screened_in_the_script_too(predictions):
+    X = np.random.RandomState(0).normal(size=(90, 120))
+    y = (X[:, 0] + X[:, 1] > 0).astype(int)
+    selector = AutoModelSelector(families=["logistic", "xgboost"], n_trials=3, cv=3, random_state=0).fit(X, y)
+
+    assert_same_predictions(predictions, selector, X, y)

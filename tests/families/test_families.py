@@ -47,6 +47,7 @@ from sklearn_autotune.boosting._early_stopping import (
     set_prediction_rounds,
 )
 from sklearn_autotune.families import FAMILIES, Shape, auto_space
+from sklearn_autotune.families._chosen import find_family
 from sklearn_autotune.space._space import read_space
 from tests.strategies import quick
 
@@ -478,3 +479,11 @@ def test_a_fit_of_the_rounds_that_were_found_gives_the_model_that_was_measured(f
     again = clone_with_rounds(family.make(shape), get_used_rounds(measured)).fit(X[:300], y[:300])
 
     np.testing.assert_allclose(again.predict_proba(X), measured.predict_proba(X), rtol=1e-6)
+
+
+def test_xgboost_has_fewer_bins_on_very_many_columns():
+    make = find_family("xgboost").make
+    narrow, wide = (make(Shape(400, True, n_columns=n, n_screened_columns=100)) for n in (200, 5000))
+
+    assert narrow.get_params()["max_bin"] is None
+    assert wide.get_params()["max_bin"] == 64
