@@ -124,7 +124,7 @@ def test_a_folder_that_is_there_is_left_alone(finished, capsys):
 METHODS = {
     "tuned xgboost": "model_type: xgboost\nn_trials: 2\nspace: {n_estimators: 30, max_depth: {int: [2, 3]}}",
     "xgboost at random": "model_type: xgboost\noptimization_method: random\nn_trials: 2\nspace: {n_estimators: 20}",
-    "svm grid": "model_type: svm\noptimization_method: grid\nspace: {kernel: [linear, rbf], C: [1, 10]}",
+    "svm grid": "model_type: svm\noptimization_method: grid\nspace: {kernel: [linear, rbf], C: [0.1, 1]}",
     "grid of levels": "model_type: neighbors\noptimization_method: grid\nn_trials: 4",
     "hist": "model_type: hist_gradient_boosting\nn_trials: 1\nspace: {max_iter: 20}",
     "forest as skops": "model_type: random_forest\nn_trials: 1\nspace: {n_estimators: 10}\noutput: {model: skops}",
