@@ -9,9 +9,10 @@ import numpy as np
 __all__ = ["EnsembleChoice", "average_predictions", "choose_greedy_weights", "choose_weights"]
 
 # On 24 small tables (120 to 450 rows, most of them for regression) the following gained at most 0.3 % of the held-out
-# loss, which is within noise: weights averaged over bootstrap samples of the rows, weights drawn towards equal ones, equal
-# weights of all that are within one or two standard errors of the best, three candidates of a family in place of two,
-# and folds drawn two or three times.
+# loss, which is within noise: weights averaged over bootstrap samples of the rows, weights drawn towards equal ones,
+# equal weights of all models that are within one or two standard errors of the best, three candidates of a family
+# instead of two, and folds drawn two or three times.
+
 N_ROUNDS = 25
 
 # A model with a smaller weight is not worth the time that it takes to predict.
