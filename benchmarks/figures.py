@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from scipy.stats import rankdata
 
 from benchmarks._measure import RESULTS, means_by_problem, read_rows
-from benchmarks.selection import LIGHT, UNTUNED, cells_of, methods_of, without_lone_seeds
+from benchmarks.selection import LIGHT, LINEAR, TREES, cells_of, methods_of, without_lone_seeds
 from benchmarks.selection_tables import LARGE_SEEN, SEEN, SEEN_LATER
 from benchmarks.xgboost import ratio as times_as_fast
 from sklearn_autotune.plotting._style import COLORS, DARK_COLOR, LIGHT_COLOR, MARKERS
@@ -146,7 +146,9 @@ def selection(rows):
     rows = [row for row in rows if row["budget"] == budget and row["method"] != LIGHT]
     own = [row for row in rows if row["table"] not in (*SEEN, *SEEN_LATER, *LARGE_SEEN)]
     shared = without_lone_seeds({key[1:]: cell for key, cell in cells_of(own).items()})
-    cells = {key: cell for key, cell in shared.items() if cell.keys() >= set(UNTUNED)}  # one failed on a table
+    cells = {
+        key: cell for key, cell in shared.items() if cell.keys() >= {LINEAR["classification"], *TREES}
+    }  # one failed on a table
     names, _ = methods_of(cells)
     title = (
         f"Rank among {len(names)} methods within {budget:g} seconds, on held-out rows (less is better)\n"

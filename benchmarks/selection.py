@@ -51,7 +51,8 @@ PICTURES = {
 SCRIPT = Path(__file__).parent / "peers" / "selection.py"
 WALL_CLOCK = ("tpot",)
 LINEAR = {"classification": "logistic", "regression": "ridge"}
-UNTUNED = (*LINEAR.values(), "forest", "hist", "xgboost")
+TREES = ("forest", "hist", "xgboost")
+UNTUNED = (*LINEAR.values(), *TREES)
 
 # The loss by which methods are compared, and another measure, with the sign that makes less better.
 MEASURES = {
@@ -81,7 +82,7 @@ def run(name, seed, budget, pythons, only=None):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.npz"
         n_rows = save(name, seed, path)
-        methods = [LINEAR[task], "forest", "hist", "xgboost", "ours", LIGHT, *pythons]
+        methods = [LINEAR[task], *TREES, "ours", LIGHT, *pythons]
         methods = [method for method in methods if only is None or method in only]
         for method in methods[seed % len(methods) :] + methods[: seed % len(methods)]:
             python = pythons.get(method, sys.executable)

@@ -80,11 +80,12 @@ def draw_group_folds(
         If there have to be exactly ``n_folds``, and the groups do not allow so many.
     """
     n_asked, n_groups = n_folds, len(np.unique(groups))
-    kind = _choose_splitter(is_classification, has_groups=True)
     classes, counts = np.unique(y, return_counts=True)
     needs_classes = is_classification and not may_lack_classes
-    # scikit-learn refuses more stratified folds than the largest class has rows.
-    n_folds = max(2, min(n_folds, n_groups, int(counts.max()) if is_classification else n_folds))
+    # scikit-learn refuses more stratified folds than the largest class has rows, and there are two at least.
+    is_stratified = is_classification and counts.max() > 1
+    kind = _choose_splitter(is_stratified, has_groups=True)
+    n_folds = max(2, min(n_folds, n_groups, int(counts.max()) if is_stratified else n_folds))
     while True:
         splitter = kind(n_folds, shuffle=seed is not None, random_state=seed)
         with warnings.catch_warnings():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import log_loss, root_mean_squared_error
@@ -54,6 +54,7 @@ def test_there_are_no_more_folds_than_the_rarest_class_has_rows_but_two(rarest, 
     seed=st.one_of(st.none(), st.integers(0, 99)),
     n_classes=st.integers(0, 3),
 )
+@example(sizes=[1, 1], n_folds=2, seed=None, n_classes=2)  # each class has one row
 def test_group_folds_test_each_row_once_and_divide_no_group(sizes, n_folds, seed, n_classes):
     groups = np.repeat(np.arange(len(sizes)), sizes)
     y = np.arange(len(groups)) % max(1, n_classes)
