@@ -430,11 +430,11 @@ def test_what_is_larger_is_not_foreseen_to_take_less(family, n_rows, n_columns, 
     shape = Shape(n_rows, "classification" in family.tasks, {}, n_columns, n_classes)
     larger = data.draw(st.sampled_from(["n_rows", "n_columns", "n_classes"]))
 
-    def foresee(shape):
+    def estimate(shape):
         n_trees = family.make(shape).n_estimators if family.name in ("forest", "extra_trees") else 1
         return family.seconds(shape) / n_trees  # of large tables, forests have fewer trees
 
-    assert 0 < foresee(shape) <= foresee(replace(shape, **{larger: 2 * getattr(shape, larger)}))
+    assert 0 < estimate(shape) <= estimate(replace(shape, **{larger: 2 * getattr(shape, larger)}))
 
 
 @pytest.mark.parametrize("family", [family for family in FAMILIES if family.make], ids=lambda family: family.name)
