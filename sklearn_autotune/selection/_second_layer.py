@@ -208,8 +208,10 @@ def measure_second_layer(
     base_records = estimate.select_base_records(records)
     measured: list[TrialRecord] = []
     evaluations: dict[str, CrossFitEvaluation] = {}
-    for family, seconds in estimate.select_affordable_families(len(base_records)):
-        evaluation = evaluations[family.name] = _make_evaluation(family, cross_fit, base_records)
+    families = list(estimate.select_affordable_families(len(base_records)))
+    predictions = [_collect_out_of_fold(cross_fit, record) for record in base_records] if families else []
+    for family, seconds in families:
+        evaluation = evaluations[family.name] = _make_evaluation(family, cross_fit, predictions)
         candidates = _make_candidates(family, evaluation.classes is not None)
         for candidate in candidates:
             if deadline is not None and clock.now() + seconds / len(candidates) > deadline:
@@ -223,22 +225,24 @@ def measure_second_layer(
 
 
 def _make_evaluation(
-    family: Family, first: CrossFitEvaluation, base_records: Sequence[TrialRecord]
+    family: Family, first: CrossFitEvaluation, predictions: Sequence[np.ndarray]
 ) -> CrossFitEvaluation:
-    """Make the evaluation of one family on the first layer's predictions."""
-    predictions = make_stacking_features([_collect_out_of_fold(first, record) for record in base_records])
-    X, n_categories = predictions, np.zeros(predictions.shape[1], dtype=int)
+    """Make the evaluation of one family on the first layer's predictions for all rows."""
+    X = make_stacking_features(predictions)
+    n_categories = np.zeros(X.shape[1], dtype=int)
     if family is not STACKED_LINEAR:
-        X = np.hstack([predictions, first.task.X])
+        X = np.hstack([X, first.task.X])
         n_categories = np.concatenate([n_categories, first.n_categories])
-    task = replace(first.task, X=X, folds=_make_folds(first))
+    task = replace(first.task, X=X, folds=_make_folds(first.task.folds))
     return CrossFitEvaluation(task, {family.name: family}, n_categories, first.classes, first.seed, reads_texts=False)
 
 
-def _make_folds(first: CrossFitEvaluation) -> tuple[Fold, ...]:
-    """Make the folds of the second layer: those of the first, or of all but the first where they follow time."""
-    folds = first.task.folds
-    if not first.is_forward:
+def _make_folds(folds: Sequence[Fold]) -> tuple[Fold, ...]:
+    """Make the folds of the second layer: those of the first layer.
+
+    Where these follow time, the first one is left out, and training rows are those that earlier folds were tested on.
+    """
+    if not is_forward(folds):
         return tuple(folds)
     tested = [np.concatenate([other.test for other in folds[:index]]) for index in range(1, len(folds))]
     return tuple(
@@ -262,7 +266,7 @@ def _has_enough_rows(task: Task) -> bool:
     if len(tested) < MIN_ROWS or len(np.unique(tested)) < len(tested):
         return False
     if is_forward(task.folds):
-        return n_folds >= MIN_FORWARD_FOLDS and all(len(fold.train) for fold in task.folds)
+        return n_folds >= MIN_FORWARD_FOLDS and all(len(fold.train) for fold in _make_folds(task.folds))
     return n_folds > 1 and len(tested) == len(task.y)
 
 

@@ -95,6 +95,14 @@ def test_there_is_none_if_too_little_was_tested(n_rows, n_folds):
     assert not STACKED & set(found.leaderboard_["family"])
 
 
+def test_there_is_none_if_a_gap_leaves_a_fold_nothing_to_be_fitted_on():
+    X, y = make_table(False)
+    n_test = N_ROWS // (N_FOLDS + 1)
+    found = fit(X, y, False, cv=TimeSeriesSplit(N_FOLDS, gap=n_test, test_size=n_test - 40), error_score="raise")
+
+    assert not STACKED & set(found.leaderboard_["family"])
+
+
 def test_in_the_choice_the_mean_of_its_base_models_stands_for_its_first_fold(layers, monkeypatch):
     scorers = []
     make = _ensemble_choice.EnsembleScorer
