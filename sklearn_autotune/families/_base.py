@@ -68,15 +68,32 @@ class Shape:
         """Divide the number of rows, rounding down, and limit the result to the range from 1 to ``max_value``."""
         return max(1, min(max_value, self.n_rows // divisor))
 
-    def choose_losses(self, names: Mapping[str, str]) -> list[str]:
-        """Choose the losses that are worth trying, by the estimator's names for them; empty if there is nothing to try.
+    def make_loss_space(self, names: Mapping[str, str], *, parameter: str, quantile_parameter: str) -> Branch:
+        """Make the search space of a regressor's loss; empty if there is nothing to try.
 
         A model of the median need not be the best one for the absolute error: with few rows, one of the mean is often
         better. Both are tried. For the other losses, the loss itself is the only one that suits the score.
+
+        Parameters
+        ----------
+        names : mapping of str to str
+            The estimator's names of the losses that it has, by those of ``loss``.
+        parameter, quantile_parameter : str
+            The estimator's parameters for the loss, and for the quantile.
+
+        Examples
+        --------
+        >>> names = {"squared": "mean", "absolute": "median", "quantile": "pinball"}
+        >>> for shape in (Shape(100, False, loss="absolute"), Shape(100, False, loss="quantile", quantile=0.9)):
+        ...     print(shape.make_loss_space(names, parameter="loss", quantile_parameter="alpha"))
+        {'loss': ['mean', 'median']}
+        {'loss': ['pinball'], 'alpha': [0.9]}
         """
         if self.is_classifier or self.loss == "squared" or self.loss not in names:
-            return []
-        return [names["squared"], names["absolute"]] if self.loss == "absolute" else [names[self.loss]]
+            return {}
+        tried = ("squared", "absolute") if self.loss == "absolute" else (self.loss,)
+        quantile = {quantile_parameter: [self.quantile]} if self.loss == "quantile" else {}
+        return {parameter: [names[loss] for loss in tried]} | quantile
 
     @property
     def class_weight(self) -> Branch:

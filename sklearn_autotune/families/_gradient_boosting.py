@@ -29,11 +29,7 @@ def _make_space(shape: Shape) -> Branch:
     if shape.params.get("n_iter_no_change") is None:  # else early stopping chooses, up to the user's own limit
         # hyperopt-sklearn: log 10-1000.
         space["n_estimators"] = IntDistribution(50, 500, log=True)
-    losses = shape.choose_losses(LOSSES)
-    if losses:
-        space["loss"] = losses
-    if losses and shape.loss == "quantile":
-        space["alpha"] = [shape.quantile]
+    space |= shape.make_loss_space(LOSSES, parameter="loss", quantile_parameter="alpha")
     return space
 
 

@@ -21,13 +21,6 @@ LOSSES = {
 }
 
 
-def _make_loss_space(shape: Shape) -> Branch:
-    losses = shape.choose_losses(LOSSES)
-    if not losses:
-        return {}
-    return {"loss": losses} | ({"quantile": [shape.quantile]} if shape.loss == "quantile" else {})
-
-
 def _make_space(shape: Shape) -> Branch:
     return (
         {
@@ -43,7 +36,7 @@ def _make_space(shape: Shape) -> Branch:
             "max_features": FloatDistribution(0.3, 1.0),
         }
         | _make_rounds_space(shape)
-        | _make_loss_space(shape)
+        | shape.make_loss_space(LOSSES, parameter="loss", quantile_parameter="quantile")
         | shape.class_weight
     )
 

@@ -20,13 +20,6 @@ OBJECTIVES = {
 }
 
 
-def _make_loss_space(shape: Shape) -> Branch:
-    objectives = shape.choose_losses(OBJECTIVES)
-    if not objectives:
-        return {}
-    return {"objective": objectives} | ({"alpha": [shape.quantile]} if shape.loss == "quantile" else {})
-
-
 def _make_space(shape: Shape) -> Branch:
     # TabArena: log 0.005-0.1; the slowest need more rounds than can be searched.
     slowest = 0.01
@@ -34,7 +27,7 @@ def _make_space(shape: Shape) -> Branch:
     if shape.params.get("early_stopping_round") is not None:  # it chooses, up to the user's own limit
         slowest, rounds = 0.005, {}
     space: Branch = (
-        _make_loss_space(shape)
+        shape.make_loss_space(OBJECTIVES, parameter="objective", quantile_parameter="alpha")
         | rounds
         | {
             "learning_rate": FloatDistribution(slowest, 0.3, log=True),

@@ -28,14 +28,6 @@ OBJECTIVES = {
 }
 
 
-def _make_loss_space(shape: Shape) -> Branch:
-    objectives = shape.choose_losses(OBJECTIVES)
-    if not objectives:
-        return {}
-    quantile = {"quantile_alpha": [shape.quantile]} if shape.loss == "quantile" else {}
-    return {"objective": objectives} | quantile
-
-
 def _make_space(shape: Shape) -> Branch:
     # AutoGluon: log 0.005-0.2; TabArena: log 0.005-0.1; XGBoost's own value is 0.3. The slowest need more rounds than
     # can be searched.
@@ -44,7 +36,7 @@ def _make_space(shape: Shape) -> Branch:
     if shape.params.get("early_stopping_rounds") is not None:  # it chooses, up to the user's own limit
         slowest, rounds = 0.005, {}
     return (
-        _make_loss_space(shape)
+        shape.make_loss_space(OBJECTIVES, parameter="objective", quantile_parameter="quantile_alpha")
         | rounds
         | {
             "learning_rate": FloatDistribution(slowest, 0.3, log=True),

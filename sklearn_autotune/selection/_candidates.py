@@ -52,7 +52,6 @@ SCREENED = "_screened"
 # About the number of columns of a wide table that are left after screening.
 N_SCREENED_COLUMNS = 100
 
-
 # Losses of scores that fail on predictions that are not positive.
 POSITIVE_LOSSES = ("poisson", "gamma")
 

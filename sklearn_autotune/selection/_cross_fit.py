@@ -431,7 +431,7 @@ class CrossFitEvaluation:
 
     def fit_shared_steps(self, family: Family, rows: np.ndarray) -> None:
         """Fit the steps that all families share on some rows, so that they are ready for the next fit."""
-        if self.steps.are_needed:
+        if self.steps.are_needed(screens=family.screens):
             rows, _, y = self._select_rows(family, rows)
             self.steps.fit(rows, y, screens=family.screens)
 

@@ -96,10 +96,9 @@ class SharedSteps:
         """Return the attributes, without what is kept."""
         return vars(self) | {"_kept": OrderedDict(), "_screens": {}}
 
-    @property
-    def are_needed(self) -> bool:
-        """Whether there are any steps."""
-        return bool(self.texts) or self.is_wide
+    def are_needed(self, *, screens: bool) -> bool:
+        """Whether there are any steps, with columns of a wide table screened or not."""
+        return bool(self.texts) or (screens and self.is_wide)
 
     def fit(self, rows: np.ndarray, y: np.ndarray, *, screens: bool = False) -> FittedSteps:
         """Fit the steps on some rows.
