@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5  # interval between checks that all workers are still there
 WORKER_TIMEOUT_SECONDS = 60.0  # how long to wait if the cluster has no worker
+CONNECTION_ATTEMPTS = 20
 EXIT_TIMEOUT_SECONDS = 5.0
 RESTART_TIMEOUT_SECONDS = 30.0
 
@@ -89,15 +90,35 @@ def find_dask_client(executor: object) -> DaskClient | None:
         return found
     distributed = import_optional("distributed", "executor=")
     if isinstance(executor, str):
-        client: DaskClient = distributed.Client(executor, set_as_default=False)
-        return client
+        return connect(executor)
     if not isinstance(executor, distributed.Client):
         raise TypeError(
             "executor must be a dask.distributed.Client, the address of a Dask scheduler, or None, got "
             f"{executor!r} of type {type(executor).__name__}."
         )
-    client = executor
-    return client
+    given: DaskClient = executor
+    return given
+
+
+def connect(address: str) -> DaskClient:
+    """Connect to a scheduler, also while other clients of it cancel their work.
+
+    A scheduler tells all its clients of a cancelled key. If that message leaves within the 2 ms in which the scheduler
+    greets a new client, distributed 2026.8.0 raises an AssertionError without text in the new client
+    (``Client._ensure_connected``). A further attempt meets another moment. The failed client is closed here,
+    because the garbage collector may close it in any thread, which has ended in a timeout of 60 s.
+    """
+    distributed = import_optional("distributed", "executor=")
+    for _ in range(CONNECTION_ATTEMPTS - 1):
+        client: DaskClient = distributed.Client.__new__(distributed.Client)
+        try:
+            client.__init__(address, set_as_default=False)  # type: ignore[misc]
+        except AssertionError:
+            client.close()
+        else:
+            return client
+    last: DaskClient = distributed.Client(address, set_as_default=False)
+    return last
 
 
 class DaskExecutor(SlotExecutor["_DaskSlot"]):

@@ -1,6 +1,9 @@
 """The executor on a Dask cluster whose workers are threads of this process; tests.faults uses worker processes."""
 
+import asyncio
+
 import distributed
+import distributed.diagnostics
 import joblib
 import numpy as np
 import pytest
@@ -95,6 +98,32 @@ def test_a_client_an_address_or_joblibs_backend_name_the_cluster(client):
         assert find_dask_client(None) is client
     with find_dask_client(client.scheduler.address) as other:
         assert set(other.nthreads()) == set(client.nthreads())
+
+
+class CancelsWhileAClientConnects(distributed.diagnostics.SchedulerPlugin):
+    """Tells all clients of a cancelled key at the moment at which the scheduler greets a new one."""
+
+    name = "cancels while a client connects"
+
+    def __init__(self, n_times):
+        self.n_left = n_times
+
+    def add_client(self, scheduler, client):
+        if self.n_left:
+            self.n_left -= 1
+            message = {"op": "cancelled-keys", "keys": ["a"], "reason": "unknown", "msg": None}
+            asyncio.get_running_loop().call_soon(scheduler.report, message)
+
+
+def test_a_client_connects_while_others_cancel_their_work(client):
+    scheduler, plugin = client.cluster.scheduler, CancelsWhileAClientConnects(n_times=3)
+    scheduler.add_plugin(plugin)
+
+    with find_dask_client(scheduler.address) as other:
+        assert set(other.nthreads()) == set(client.nthreads())
+
+    assert plugin.n_left == 0, "three attempts failed before one succeeded"
+    scheduler.remove_plugin(plugin.name)
 
 
 def test_without_a_cluster_there_is_none_and_anything_else_is_refused(evaluation):
