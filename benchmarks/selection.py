@@ -33,13 +33,16 @@ from benchmarks._measure import (
     t_of,
     write_rows,
 )
+from benchmarks.selection_slices import SLICES
 from benchmarks.selection_tables import (
     FRESH,
     GROUPS,
     LARGE_SEEN,
     ONCE_FRESH,
+    REGRESSION,
     SEEN,
     SEEN_LATER,
+    SMALL,
     TASKS,
     hold_out,
     read_slice,
@@ -132,6 +135,20 @@ def report(rows, task="classification"):
         text += f"\n## What ours reports, all tables\n\n{held_out_over_reported(mine)}"
     print(text)
     return text
+
+
+def union():
+    """Compare on all tables that were opened once, for the final figures: small ones, regression, and hard ones."""
+    final = (*SMALL, *REGRESSION, *SLICES)
+    rows = [row for name in FILES.values() if (RESULTS / f"{name}.csv").exists() for row in read_rows(name)]
+    cells = cells_of([as_linear(row) for row in rows if row["table"] in final])
+    text = f"# Model selection, small, regression and hard tables together\n\n{environment()}\n\n"
+    return text + section({key[1:]: cell for key, cell in cells.items()})
+
+
+def as_linear(row):
+    """Return a row in which the untuned linear model has one name for both tasks."""
+    return row | {"method": LINEAR["slices"]} if row["method"] in LINEAR.values() else row
 
 
 def section(cells):
@@ -297,7 +314,13 @@ def main():
     parser.add_argument(
         "--report", nargs="+", help="files with the output of earlier runs, of which to write the report"
     )
+    parser.add_argument(
+        "--union", action="store_true", help="write the page of all small, regression and hard tables, measure nothing"
+    )
     args = parser.parse_args()
+    if args.union:
+        (RESULTS / "selection_union.md").write_text(union())
+        return
     pythons = dict(peer.split("=", 1) for peer in args.peer)
     of_task = TASKS[args.task]
     tables = args.tables or [name for name in of_task if is_fresh(name)]
