@@ -19,7 +19,7 @@ from scipy.stats import rankdata
 
 from benchmarks._measure import RESULTS, means_by_problem, read_rows
 from benchmarks.selection import LIGHT, LINEAR, TREES, cells_of, methods_of, without_lone_seeds
-from benchmarks.selection_tables import LARGE_SEEN, SEEN, SEEN_LATER
+from benchmarks.selection_tables import LARGE_SEEN, SEEN, SEEN_LATER, SMALL
 from benchmarks.xgboost import ratio as times_as_fast
 from sklearn_autotune.plotting._style import COLORS, DARK_COLOR, LIGHT_COLOR, MARKERS
 
@@ -28,6 +28,7 @@ DPI = 110
 OTHER = "#6B6B6B"  # ours has a colour, and others have none
 SPELLED = {
     "logistic": "logistic regression",
+    "ridge": "ridge regression",
     "forest": "random forest",
     "hist": "histogram boosting",
     "xgboost": "XGBoost",
@@ -142,20 +143,27 @@ def relative(ax, rows, names, loss, ticks):
 
 
 def selection(rows):
+    return ranks_of(rows, LINEAR["classification"], (("log loss", "log_loss", 1), ("AUC", "auc", -1)))
+
+
+def selection_regression(rows):
+    return ranks_of(rows, LINEAR["regression"], (("RMSE", "rmse", 1), ("MAE", "mae", 1)))
+
+
+def ranks_of(rows, linear, measures):
+    """Draw the ranks on fresh tables. Small tables of classification have a page, and no figure."""
     budget = min(unique(rows, "budget"))
     rows = [row for row in rows if row["budget"] == budget and row["method"] != LIGHT]
-    own = [row for row in rows if row["table"] not in (*SEEN, *SEEN_LATER, *LARGE_SEEN)]
+    own = [row for row in rows if row["table"] not in (*SEEN, *SEEN_LATER, *LARGE_SEEN, *SMALL)]
     shared = without_lone_seeds({key[1:]: cell for key, cell in cells_of(own).items()})
-    cells = {
-        key: cell for key, cell in shared.items() if cell.keys() >= {LINEAR["classification"], *TREES}
-    }  # one failed on a table
+    cells = {key: cell for key, cell in shared.items() if cell.keys() >= {linear, *TREES}}  # one failed on a table
     names, _ = methods_of(cells)
     title = (
         f"Rank among {len(names)} methods within {budget:g} seconds, on held-out rows (less is better)\n"
         f"a point is one of {len({name for name, _ in cells})} tables and a seed; the first four are untuned"
     )
     figure, axes = new_figure(title, 3.5, 2, sharey=True)
-    for ax, label, score, sign in zip(axes, ("log loss", "AUC"), ("log_loss", "auc"), (1, -1), strict=True):
+    for ax, (label, score, sign) in zip(axes, measures, strict=True):
         ranks = np.array([rankdata([sign * cell[name][score] for name in names]) for cell in cells.values()])
         for y, name in enumerate(names):
             show_runs(ax, y, ranks[:, y], color_of("AutoModelSelector" if name == "ours" else name))
@@ -345,6 +353,7 @@ FIGURES = {
     "xgboost": xgboost,
     "xgboost_budget": xgboost_budget,
     "selection": selection,
+    "selection_regression": selection_regression,
     "honesty": honesty,
 }
 

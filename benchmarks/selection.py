@@ -50,7 +50,7 @@ from benchmarks.selection_tables import (
 
 PICTURES = {
     "classification": picture("selection", "Rank within 30 seconds on held-out rows, by method") + "\n\n",
-    "regression": "",
+    "regression": picture("selection_regression", "Rank within 30 seconds on held-out rows, by method") + "\n\n",
     "slices": "",
 }
 FILES = {"classification": "selection", "regression": "selection_regression", "slices": "selection_slices"}
