@@ -11,6 +11,7 @@ from sklearn_autotune.evaluation._base import (
     Task,
     average_folds,
     average_scores,
+    is_forward,
 )
 from sklearn_autotune.evaluation._failures import (
     FOLD_FAILURES,
@@ -67,6 +68,7 @@ __all__ = [
     "call_scorer",
     "compute_log_loss",
     "compute_root_mean_squared_error",
+    "is_forward",
     "make_class_probabilities",
     "make_fixed_predictions",
     "make_rung_evaluation",
