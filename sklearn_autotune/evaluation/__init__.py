@@ -24,6 +24,7 @@ from sklearn_autotune.evaluation._failures import (
 )
 from sklearn_autotune.evaluation._fixed_predictions import (
     compute_log_loss,
+    compute_pinball_loss,
     compute_root_mean_squared_error,
     make_class_probabilities,
     make_fixed_predictions,
@@ -67,6 +68,7 @@ __all__ = [
     "average_scores",
     "call_scorer",
     "compute_log_loss",
+    "compute_pinball_loss",
     "compute_root_mean_squared_error",
     "is_forward",
     "make_class_probabilities",

@@ -16,7 +16,7 @@ N_FOLDS = 5
 InnerFoldList = Sequence[tuple[np.ndarray, np.ndarray]]
 
 # The mean of all rows counts as much as this number of rows of a category, at least and at most.
-MIN_PRIOR_ROWS, MAX_PRIOR_ROWS = 1.0, 1000.0
+MIN_PRIOR_ROWS, MAX_PRIOR_ROWS = 0.1, 1000.0
 
 
 class TargetStatistics(TransformerMixin, BaseEstimator):
