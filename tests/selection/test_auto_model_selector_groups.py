@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
 from sklearn.neighbors import KNeighborsClassifier
@@ -132,3 +133,23 @@ def test_a_column_that_names_the_group_costs_nothing_on_new_groups(cv):
         errors[has_names] = np.sqrt(np.mean((y - ridge.predict(X))[~known] ** 2))
 
     assert errors[True] == pytest.approx(errors[False], rel=0.02)  # 0.88 and 0.48 if names are learnt from
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_histogram_boosting_stops_early_by_rows_of_other_groups(task, visits, monkeypatch):
+    X, y, patients = visits
+    X = np.column_stack([X, patients])
+    kind = HistGradientBoostingClassifier if task == "classification" else HistGradientBoostingRegressor
+    fits = []
+    real = kind.fit
+
+    def note(self, X, y, **params):
+        fits.append((set(X[:, 4]), set(params["X_val"][:, 4])))
+        return real(self, X, y, **params)
+
+    monkeypatch.setattr(kind, "fit", note)
+    hist = selector(task=task, families=["hist_gradient_boosting"], n_trials=1, cv=2)
+    hist.fit(X, y, groups=patients)
+
+    assert len(fits) == 2
+    assert all(train and held_out and not train & held_out for train, held_out in fits)
