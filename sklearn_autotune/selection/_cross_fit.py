@@ -51,8 +51,9 @@ from sklearn_autotune.inference._encoding import LabelEncodingClassifier, label_
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
 from sklearn_autotune.selection._candidates import FAMILY, make_table_shape, split_target_transform
-from sklearn_autotune.tables._inner_folds import InnerFolds, PreparedRows, fit_with_inner_folds, use_inner_folds
+from sklearn_autotune.tables._inner_folds import InnerFolds, fit_with_inner_folds, use_inner_folds
 from sklearn_autotune.tables._preparation import make_preparation
+from sklearn_autotune.tables._prepared_rows import PreparedRows
 from sklearn_autotune.tables._shared_steps import FittedSteps, SharedSteps, find_texts
 
 __all__ = ["CrossFitEvaluation", "CrossFitResult"]
@@ -432,7 +433,7 @@ class CrossFitEvaluation:
                     fit_params |= {"X_val": stop.X, "y_val": stop.y, "sample_weight_val": stop.weight}
                 if isinstance(model, TransformedTarget):
                     fit_params["inner_folds"] = self.inner.draw(rows, y, model.n_folds)
-                with use_inner_folds(model, self.inner, rows, y):
+                with use_inner_folds(model, self.inner, rows, train, self.seed):
                     model.fit(train.X, train.y, **fit_params)
         if present_classes is not None and (holds_out or len(present_classes) < len(self.classes)):  # type: ignore[arg-type]
             model = label_classes(model, present_classes)

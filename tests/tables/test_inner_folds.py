@@ -10,12 +10,12 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn_autotune.inference._target_statistics import TargetStatistics
 from sklearn_autotune.tables._inner_folds import (
     InnerFolds,
-    PreparedRows,
     fit_with_inner_folds,
     make_inner_folds,
     use_inner_folds,
 )
 from sklearn_autotune.tables._preparation import make_preparation
+from sklearn_autotune.tables._prepared_rows import PreparedRows
 
 N_ROWS = 600
 RANDOM = np.random.RandomState(0)
@@ -88,8 +88,6 @@ def test_each_class_keeps_rows_for_training():
 
     assert held_out.sum() == 10
     assert set(classes[~held_out]) == {0, 1}
-    parts = PreparedRows(np.arange(100)[:, None], classes, None).split(held_out)
-    assert [len(part.y) for part in parts] == [90, 10]
 
 
 def test_groups_count_whatever_draws_the_folds_and_the_order_of_rows_is_that_of_time():
@@ -106,7 +104,9 @@ def test_a_model_that_cross_validates_itself_keeps_groups_together():
     y = GROUPS % 2
     model = CalibratedClassifierCV(LogisticRegression(), cv=3, ensemble=False)
 
-    with use_inner_folds(model, InnerFolds(GROUPS), np.arange(N_ROWS), y):
+    prepared = PreparedRows(np.arange(N_ROWS)[:, None], y, None)
+
+    with use_inner_folds(model, InnerFolds(GROUPS), np.arange(N_ROWS), prepared, 0):
         folds = model.cv
         model.fit(np.arange(N_ROWS)[:, None], y)
 
@@ -127,7 +127,7 @@ def test_a_model_that_cross_validates_itself_keeps_groups_together():
 def test_where_groups_do_not_suit_a_model_its_folds_stay(model, inner, y):
     before = repr(model)
 
-    with use_inner_folds(model, inner, np.arange(N_ROWS), y):
+    with use_inner_folds(model, inner, np.arange(N_ROWS), PreparedRows(np.arange(N_ROWS)[:, None], y, None), 0):
         assert repr(model) == before
 
 
