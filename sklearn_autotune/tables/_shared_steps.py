@@ -140,7 +140,8 @@ class SharedSteps:
         key = _make_key(rows)
         if key not in self._screens:
             others = np.flatnonzero(fitted.n_categories != 0).tolist()
-            self._screens[key] = ColumnScreen(others, self.is_classification).fit(fitted.X, y)
+            screen = ColumnScreen(others, self.is_classification)
+            self._screens[key] = screen.fit(fitted.X, y, self.inner.take(rows).groups)
         screen = self._screens[key]
         steps = (*fitted.steps, ("screen", screen))
         return FittedSteps(steps, fitted.n_categories[screen.kept_], screen.transform(fitted.X))
