@@ -17,7 +17,7 @@ MIN_NOISE_COLUMNS = 2000
 # Columns are examined in blocks, so that little memory is needed beside the table.
 BLOCK = 500
 
-# Scaled values beyond are clipped, so that a few extreme rows do not decide.
+# Scaled values beyond are clipped, as in the preparation of linear models.
 MAX_SCALED = 5.0
 
 

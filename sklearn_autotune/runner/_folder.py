@@ -51,7 +51,7 @@ TRUSTED_TYPES = frozenset(
                 "_averaging.AveragedClassifier",
                 "_averaging.AveragedRegressor",
                 "_column_encoder.ColumnEncoder",
-                "_column_encoder.compress_outliers",
+                "_column_encoder.clip_outliers",
                 "_column_encoder.fill_missing_codes",
                 "_column_screen.ColumnScreen",
                 "_encoding.EncodingTransformer",

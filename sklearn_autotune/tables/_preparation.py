@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from sklearn_autotune.inference._column_encoder import compress_outliers, fill_missing_codes
+from sklearn_autotune.inference._column_encoder import clip_outliers, fill_missing_codes
 from sklearn_autotune.inference._target_statistics import TargetStatistics
 
 __all__ = ["make_preparation"]
@@ -54,7 +54,7 @@ def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classi
     scaled = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         StandardScaler(),
-        FunctionTransformer(compress_outliers, feature_names_out="one-to-one"),
+        FunctionTransformer(clip_outliers, feature_names_out="one-to-one"),
     )
     return ColumnTransformer(
         [

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array, csr_matrix
 
-from sklearn_autotune.inference._column_encoder import ColumnEncoder, compress_outliers, fill_missing_codes
+from sklearn_autotune.inference._column_encoder import ColumnEncoder, clip_outliers, fill_missing_codes
 
 values = st.one_of(st.none(), st.sampled_from(["a", "b", "ä", ""]), st.integers(-3, 3))
 
@@ -332,17 +332,14 @@ def test_missing_codes_become_a_category_that_no_known_code_has():
     np.testing.assert_array_equal(fill_missing_codes(np.array([[0.0, np.nan], [np.nan, 2.0]])), [[0, -1], [-1, 2]])
 
 
-def test_values_beyond_two_standard_deviations_are_compressed_and_all_others_stay():
-    values = np.array([[-100.0, -2.0, 0.3, 3.0, 1e30]])
+def test_values_beyond_five_standard_deviations_are_clipped_and_all_others_stay():
+    values = np.array([[-100.0, -5.0, 0.3, 5.0, 100.0]])
 
-    compressed = compress_outliers(values)
-
-    np.testing.assert_allclose(compressed, [[-2 - np.log(99), -2, 0.3, 2 + np.log(2), 2 + np.log(1e30)]])
-    assert (np.diff(compressed) > 0).all()
-    np.testing.assert_array_equal(values, [[-100, -2, 0.3, 3, 1e30]])  # the argument stays as it was
+    np.testing.assert_array_equal(clip_outliers(values), [[-5, -5, 0.3, 5, 5]])
+    np.testing.assert_array_equal(values, [[-100, -5, 0.3, 5, 100]])  # the argument stays as it was
 
 
 def test_a_kept_model_refers_to_them_by_name():
-    for function in (compress_outliers, fill_missing_codes):
+    for function in (clip_outliers, fill_missing_codes):
         assert b"sklearn_autotune.inference._column_encoder" in pickle.dumps(function)
         assert pickle.loads(pickle.dumps(function)) is function
