@@ -101,16 +101,18 @@ class InnerFolds:
             order = np.random.RandomState(seed).permutation(units.max() + 1)
         n_left = np.bincount(class_codes)
         held_out = np.zeros(len(rows), dtype=bool)
-        n_rows = max(1, round(share * len(rows)))
+        n_rows_left = max(1, round(share * len(rows)))
         sizes = np.bincount(units)
         starts = np.cumsum(sizes) - sizes
         by_unit = np.argsort(units, kind="stable")
         for unit in order.tolist():
+            if n_rows_left <= 0:
+                break
             chosen = by_unit[starts[unit] : starts[unit] + sizes[unit]]
             n_chosen = np.bincount(class_codes[chosen], minlength=len(n_left))
-            if held_out.sum() < n_rows and (n_left - n_chosen)[n_chosen > 0].min() > 0:
+            if (n_left - n_chosen)[n_chosen > 0].min() > 0:
                 held_out[chosen] = True
-                n_left = n_left - n_chosen
+                n_left, n_rows_left = n_left - n_chosen, n_rows_left - len(chosen)
         return held_out
 
 
