@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters import declare_categories
-from sklearn_autotune._compat.boosters._scikit_learn import cannot_draw_validation_rows, draws_validation_rows
+from sklearn_autotune._compat.boosters._scikit_learn import cannot_draw_validation_rows
 from sklearn_autotune._compat.sklearn import (
     find_weight_parameter,
     is_rank_scorer,
@@ -52,6 +52,7 @@ from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
 from sklearn_autotune.selection._candidates import FAMILY, make_table_shape, split_target_transform
 from sklearn_autotune.tables._inner_folds import InnerFolds, fit_with_inner_folds, use_inner_folds
+from sklearn_autotune.tables._own_early_stopping import limit_training
 from sklearn_autotune.tables._preparation import make_preparation
 from sklearn_autotune.tables._prepared_rows import PreparedRows
 from sklearn_autotune.tables._shared_steps import FittedSteps, SharedSteps, find_texts
@@ -415,11 +416,12 @@ class CrossFitEvaluation:
                 columns = preparation.transformers_[0][2]
                 categorical = np.flatnonzero(steps.n_categories[columns] > 0)
                 fit_params = declare_categories(model, categorical, train.X.shape[1])
+            limit_training(model, train, self.inner, rows, self.seed)
             stop = None
             if family.rounds is not None and early_stopping_rows is not None:
                 stop = self._prepare_known_rows(steps, preparation, early_stopping_rows, present_classes)
             holds_out = cannot_draw_validation_rows(model, y) if stop is None else not len(stop.y)
-            if holds_out or (stop is None and self.inner.are_needed and draws_validation_rows(model, len(y))):
+            if holds_out:
                 train, stop = self._hold_out(train, rows)
             if weight_name is not None and train.weight is not None:
                 fit_params = fit_params | {weight_name: train.weight}
@@ -433,7 +435,7 @@ class CrossFitEvaluation:
                     fit_params |= {"X_val": stop.X, "y_val": stop.y, "sample_weight_val": stop.weight}
                 if isinstance(model, TransformedTarget):
                     fit_params["inner_folds"] = self.inner.draw(rows, y, model.n_folds)
-                with use_inner_folds(model, self.inner, rows, train, self.seed):
+                with use_inner_folds(model, self.inner, rows, y):
                     model.fit(train.X, train.y, **fit_params)
         if present_classes is not None and (holds_out or len(present_classes) < len(self.classes)):  # type: ignore[arg-type]
             model = label_classes(model, present_classes)

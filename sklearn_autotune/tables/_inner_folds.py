@@ -7,11 +7,8 @@ from typing import Any
 
 import numpy as np
 from sklearn import config_context
-from sklearn.base import is_classifier
 
 from sklearn_autotune.tables._groups import number_groups
-from sklearn_autotune.tables._network_epochs import find_network, set_network_epochs
-from sklearn_autotune.tables._prepared_rows import PreparedRows
 from sklearn_autotune.tables._table_data import TableData
 
 __all__ = ["InnerFolds", "fit_with_inner_folds", "make_inner_folds", "use_inner_folds"]
@@ -21,9 +18,6 @@ N_FOLDS = 5
 # Where rows follow time, there are this many times as many blocks as folds: of the first block nothing can be learnt,
 # and of the next ones little.
 BLOCKS_PER_FOLD = 2
-
-# The share of the rows that decide about the epochs of a network.
-NETWORK_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,30 +135,12 @@ def fit_with_inner_folds(preparation: Any, X: Any, y: np.ndarray, folds: Sequenc
 
 
 @contextmanager
-def use_inner_folds(
-    model: Any, inner: InnerFolds, rows: np.ndarray, prepared: PreparedRows, seed: int
-) -> Iterator[None]:
-    """Let a model that divides its training rows itself keep groups together, or the order of time, in its fit.
+def use_inner_folds(model: Any, inner: InnerFolds, rows: np.ndarray, y: np.ndarray) -> Iterator[None]:
+    """Let a model that cross-validates itself, such as `CalibratedClassifierCV`, keep groups together in its fit.
 
-    A network that stops early is trained for the number of epochs that is best on other groups, or on the last rows. A
-    model that cross-validates itself, such as `CalibratedClassifierCV`, gets folds. It needs all classes in each
-    training part, and folds in which each row is tested. So its own are kept where the groups do not allow this, and
-    where rows follow time.
-
-    Parameters
-    ----------
-    model : estimator
-        Unfitted.
-    inner : InnerFolds
-    rows : ndarray of int
-    prepared : PreparedRows
-        These rows as the model gets them.
-    seed : int
+    It needs all classes in each training part, and folds in which each row is tested. So nothing is changed where the
+    groups do not allow this, and where rows follow time.
     """
-    y = prepared.y
-    if inner.are_needed and find_network(model)[1] is not None:
-        codes = y if is_classifier(model) else np.zeros(len(y), dtype=int)
-        set_network_epochs(model, prepared, inner.hold_out(rows, codes, NETWORK_SHARE, seed))
     n_folds = model.get_params(deep=False).get("cv")
     folds = inner.draw(rows, y, n_folds) if isinstance(n_folds, int) and inner.times is None else None
     if not folds or (y.dtype.kind in "iu" and any(len(np.unique(y[train])) < len(np.unique(y)) for train, _ in folds)):

@@ -15,7 +15,6 @@ from sklearn_autotune.tables._inner_folds import (
     use_inner_folds,
 )
 from sklearn_autotune.tables._preparation import make_preparation
-from sklearn_autotune.tables._prepared_rows import PreparedRows
 
 N_ROWS = 600
 RANDOM = np.random.RandomState(0)
@@ -104,9 +103,7 @@ def test_a_model_that_cross_validates_itself_keeps_groups_together():
     y = GROUPS % 2
     model = CalibratedClassifierCV(LogisticRegression(), cv=3, ensemble=False)
 
-    prepared = PreparedRows(np.arange(N_ROWS)[:, None], y, None)
-
-    with use_inner_folds(model, InnerFolds(GROUPS), np.arange(N_ROWS), prepared, 0):
+    with use_inner_folds(model, InnerFolds(GROUPS), np.arange(N_ROWS), y):
         folds = model.cv
         model.fit(np.arange(N_ROWS)[:, None], y)
 
@@ -127,7 +124,7 @@ def test_a_model_that_cross_validates_itself_keeps_groups_together():
 def test_where_groups_do_not_suit_a_model_its_folds_stay(model, inner, y):
     before = repr(model)
 
-    with use_inner_folds(model, inner, np.arange(N_ROWS), PreparedRows(np.arange(N_ROWS)[:, None], y, None), 0):
+    with use_inner_folds(model, inner, np.arange(N_ROWS), y):
         assert repr(model) == before
 
 

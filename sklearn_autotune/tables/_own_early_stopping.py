@@ -1,4 +1,4 @@
-"""Finds for how many epochs a neural network is trained, by rows of other groups or by later rows."""
+"""How long networks and histogram boosting are trained, by rows of other groups or by later rows."""
 
 from typing import Any
 
@@ -10,10 +10,16 @@ from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_autotune._compat.boosters._scikit_learn import draws_validation_rows
 from sklearn_autotune.inference._target_transform import TransformedTarget
+from sklearn_autotune.tables._inner_folds import InnerFolds
 from sklearn_autotune.tables._prepared_rows import PreparedRows
 
-__all__ = ["find_network", "set_network_epochs"]
+__all__ = ["find_network", "limit_training"]
+
+
+# The share of the rows that are held out where the model names a number of rows.
+DEFAULT_SHARE = 0.1
 
 
 def find_network(model: Any) -> tuple[str, Any]:
@@ -34,33 +40,42 @@ def find_network(model: Any) -> tuple[str, Any]:
     return (prefix, model) if stops else ("", None)
 
 
-def set_network_epochs(model: Any, rows: PreparedRows, is_held_out: np.ndarray) -> None:
-    """Let a model train its network for the number of epochs that is best on some rows, if it has one that stops early.
+def limit_training(model: Any, prepared: PreparedRows, inner: InnerFolds, rows: np.ndarray, seed: int) -> None:
+    """Let a model that would stop early by random rows be trained as long as is best on other groups, or the last rows.
 
-    The network would stop by random rows. Their groups are in training too, so it would stop when it knows the groups.
-    Once the number of epochs is known, no row has to be held out.
+    The groups of random rows are in training too, so a model would stop when it knows the groups. Once it is known how
+    long to train, no row has to be held out.
 
     Parameters
     ----------
     model : estimator
-        Unfitted; its parameters are changed.
-    rows : PreparedRows
-        Of all training rows.
-    is_held_out : ndarray of bool of shape (n_rows,)
-        Without any, nothing is changed.
+        Unfitted. If it is a network or histogram boosting that stops early, its parameters are changed.
+    prepared : PreparedRows
+        All training rows.
+    inner : InnerFolds
+    rows : ndarray of int
+        The numbers of these rows in the table.
+    seed : int
     """
     prefix, network = find_network(model)
-    if network is None or not is_held_out.any():
+    own = model if network is None else network
+    if not inner.are_needed or (network is None and not draws_validation_rows(model, len(rows))):
         return
-    y = rows.y if is_classifier(network) else _transform_target(model, rows)
-    n_epochs = _find_epochs(clone(network), PreparedRows(rows.X, y, rows.weight), is_held_out)
-    model.set_params(
-        **{
-            f"{prefix}early_stopping": False,
-            f"{prefix}max_iter": n_epochs,
-            f"{prefix}n_iter_no_change": n_epochs,
-        }
-    )
+    codes = prepared.y if is_classifier(own) else np.zeros(len(rows), dtype=int)
+    share = own.validation_fraction if isinstance(own.validation_fraction, float) else DEFAULT_SHARE
+    is_held_out = inner.hold_out(rows, codes, share, seed)
+    if not is_held_out.any():
+        return
+    if network is None:
+        train, test = prepared.split(is_held_out)
+        validation = {"X_val": test.X, "y_val": test.y, "sample_weight_val": test.weight}
+        length = clone(model).fit(train.X, train.y, sample_weight=train.weight, **validation).n_iter_
+        model.set_params(early_stopping=False, max_iter=length)
+        return
+    y = prepared.y if is_classifier(network) else _transform_target(model, prepared)
+    length = _find_epochs(clone(network), PreparedRows(prepared.X, y, prepared.weight), is_held_out)
+    settings = {"early_stopping": False, "max_iter": length, "n_iter_no_change": length}
+    model.set_params(**{prefix + name: value for name, value in settings.items()})
 
 
 def _transform_target(model: Any, rows: PreparedRows) -> np.ndarray:
