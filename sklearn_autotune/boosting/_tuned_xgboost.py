@@ -1,22 +1,26 @@
 """TunedXGBClassifier and TunedXGBRegressor: XGBoost, tuned by cross-validation."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from numbers import Real
 from os import PathLike
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import optuna
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import get_scorer, get_scorer_names, make_scorer, mean_pinball_loss
 
-from sklearn_autotune._compat.sklearn import StrOptions
+from sklearn_autotune._compat.sklearn import Interval, StrOptions
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Scoring, Seed
+from sklearn_autotune.boosting._fold_boosting import Target
 from sklearn_autotune.boosting._library import TunedLibrary
 from sklearn_autotune.boosting._signature import extend_signature
 from sklearn_autotune.boosting._targets import BaseTunedClassifier, BaseTunedRegressor
 from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster
 from sklearn_autotune.boosting._xgboost_library import XGBOOST_PARAMS, TunedXGBoost
+from sklearn_autotune.evaluation import compute_pinball_loss
 from sklearn_autotune.evaluation._metric import find_loss
-from sklearn_autotune.families._xgboost import OBJECTIVES
+from sklearn_autotune.families._xgboost import LEVEL_PARAMETERS, OBJECTIVES
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.space._space import RawSpace
 
@@ -336,10 +340,16 @@ class TunedXGBRegressor(BaseTunedRegressor, BaseTunedXGB):
     """XGBoost for regression, tuned by cross-validation.
 
     It replaces `XGBRegressor` and a search around it. `TunedXGBClassifier` describes how it searches. Without an
-    ``objective``, it is the one that suits ``scoring``, for absolute errors and for the deviances of Poisson and gamma;
-    otherwise the squared error. ``best_estimator_`` has it.
+    ``objective``, it is the one that suits ``scoring``: for absolute errors and their percentages, for the pinball loss
+    of a quantile, and for the deviances of Poisson, gamma and Tweedie. Otherwise it is the squared error.
+    ``best_estimator_`` has it.
 
     {parameters}
+    quantile_alpha : float, default=None
+        The quantile to predict, between 0 and 1. Without an ``objective``, it is then that of quantiles; without
+        ``scoring``, the score is the negated pinball loss. None means the quantile that ``scoring`` has.
+    tweedie_variance_power : float, default=None
+        The power of the objective "reg:tweedie", from 1 to 2. None means the power that ``scoring`` has, or 1.5.
 
     {attributes}
     oof_predictions_ : ndarray of shape (n_samples,)
@@ -358,23 +368,78 @@ class TunedXGBRegressor(BaseTunedRegressor, BaseTunedXGB):
     True
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseTunedXGB._parameter_constraints,
+        "quantile_alpha": [Interval(Real, 0, 1, closed="neither"), None],
+        "tweedie_variance_power": [Interval(Real, 1, 2, closed="left"), None],
+    }
+
     @extend_signature(BaseTunedXGB)
-    def __init__(self, **params: Any) -> None:
+    def __init__(
+        self, *, quantile_alpha: float | None = None, tweedie_variance_power: float | None = None, **params: Any
+    ) -> None:
         super().__init__(**params)
+        self.quantile_alpha = quantile_alpha
+        self.tweedie_variance_power = tweedie_variance_power
 
     def _get_library_params(self) -> dict[str, Any]:
         """Return the values of XGBoost's parameters, with an objective that suits the score."""
         params = super()._get_library_params()
-        return params if params["objective"] is not None else params | _choose_objective(self.scoring, self.refit)
+        given = {name: getattr(self, name) for name in LEVEL_PARAMETERS.values() if getattr(self, name) is not None}
+        return params | _choose_objective(params["objective"], given, _find_loss(self.scoring, self.refit))
+
+    def _make_default_scorer(self, target: Target) -> Any:
+        quantile = self._get_library_params().get("quantile_alpha")
+        if quantile is None:
+            return super()._make_default_scorer(target)
+        return make_scorer(mean_pinball_loss, alpha=quantile, greater_is_better=False)
+
+    def _get_loss(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]:
+        quantile = self._get_library_params().get("quantile_alpha")
+        return super()._get_loss() if quantile is None else partial(compute_pinball_loss, quantile=quantile)
 
 
-def _choose_objective(scoring: Any, refit: Any) -> dict[str, Any]:
-    """Choose the objective that suits the score by which the winner is chosen; None is XGBoost's default."""
+def _find_loss(scoring: Any, refit: Any) -> tuple[str, float]:
+    """Find the loss that suits the score by which the winner is chosen, and its quantile or power."""
     scorer = scoring.get(refit) if isinstance(scoring, Mapping) else scoring
     if isinstance(scoring, list | tuple | set):
         scorer = refit
     if isinstance(scorer, str) and scorer in get_scorer_names():
         scorer = get_scorer(scorer)
-    loss, _ = find_loss(scorer)
-    # The loss of a quantile would need the targets of the rows for early stopping where the boosters are trained.
-    return {"objective": None if loss in ("squared", "quantile") else OBJECTIVES.get(loss)}
+    loss, level = find_loss(scorer)
+    return ("absolute" if loss == "percentage" else loss), level
+
+
+def _choose_objective(objective: Any, given: Mapping[str, float], wanted: tuple[str, float]) -> dict[str, Any]:
+    """Return the objective with its quantile or power: the user's, or those that suit the score.
+
+    Parameters
+    ----------
+    objective : str, callable or None
+        The user's.
+    given : mapping of str to float
+        The quantile and the power that the user has set.
+    wanted : (str, float)
+        The loss that suits the score, and its quantile or power.
+
+    Raises
+    ------
+    ValueError
+        If the objective is that of quantiles and no quantile is known.
+    """
+    loss, level = wanted
+    if objective is None and "quantile_alpha" in given:
+        objective = OBJECTIVES["quantile"]
+    elif objective is None and loss != "squared":
+        objective = OBJECTIVES.get(loss)
+    settings: dict[str, Any] = {"objective": objective}
+    for own, parameter in LEVEL_PARAMETERS.items():
+        if objective == OBJECTIVES[own] and loss == own:
+            settings[parameter] = level
+    settings |= given
+    if objective == OBJECTIVES["quantile"] and "quantile_alpha" not in settings:
+        raise ValueError(
+            "objective='reg:quantileerror' predicts a quantile, and none is given. Set quantile_alpha, such as "
+            "quantile_alpha=0.9, or pass scoring=make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False)."
+        )
+    return settings

@@ -130,7 +130,8 @@ class TunedXGBoost:
 
         shared = _get_data_params(model)
         labels = {"label": rows.labels, "weight": rows.weight, "feature_weights": model.feature_weights}
-        test = xgboost.DMatrix(rows.X_test, **shared)
+        # The objective of quantiles refuses rows without a target, even if they are only predicted.
+        test = xgboost.DMatrix(rows.X_test, label=np.zeros(rows.X_test.shape[0]), **shared)
         if not _has_bins(model):
             return XGBoostFold(xgboost.DMatrix(rows.X_train, **labels, **shared), test)
         bins = {} if model.max_bin is None else {"max_bin": model.max_bin}

@@ -11,6 +11,7 @@ from sklearn_autotune.evaluation._base import (
     Task,
     average_folds,
     average_scores,
+    is_forward,
 )
 from sklearn_autotune.evaluation._failures import (
     FOLD_FAILURES,
@@ -23,6 +24,7 @@ from sklearn_autotune.evaluation._failures import (
 )
 from sklearn_autotune.evaluation._fixed_predictions import (
     compute_log_loss,
+    compute_pinball_loss,
     compute_root_mean_squared_error,
     make_class_probabilities,
     make_fixed_predictions,
@@ -66,7 +68,9 @@ __all__ = [
     "average_scores",
     "call_scorer",
     "compute_log_loss",
+    "compute_pinball_loss",
     "compute_root_mean_squared_error",
+    "is_forward",
     "make_class_probabilities",
     "make_fixed_predictions",
     "make_rung_evaluation",

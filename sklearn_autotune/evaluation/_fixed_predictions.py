@@ -10,6 +10,7 @@ __all__ = [
     "FixedPredictionsClassifier",
     "FixedPredictionsRegressor",
     "compute_log_loss",
+    "compute_pinball_loss",
     "compute_root_mean_squared_error",
     "make_class_probabilities",
     "make_fixed_predictions",
@@ -77,6 +78,14 @@ class FixedPredictionsClassifier(ClassifierMixin, _FixedPredictions):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the predicted probabilities of the classes."""
         return make_class_probabilities(self._predict_rows(X))
+
+
+def compute_pinball_loss(
+    values: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None, *, quantile: float
+) -> float:
+    """Return the mean loss of a predicted quantile, as scikit-learn's ``mean_pinball_loss`` does."""
+    above = values - prediction
+    return float(np.average(np.maximum(quantile * above, (quantile - 1) * above), weights=weight))
 
 
 def _refuse_other_rows(X: Any) -> np.ndarray:

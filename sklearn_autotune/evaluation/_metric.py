@@ -59,7 +59,7 @@ LOSSES: dict[object, str] = {
     mean_absolute_error: "absolute",
     median_absolute_error: "absolute",
     d2_absolute_error_score: "absolute",
-    mean_absolute_percentage_error: "absolute",
+    mean_absolute_percentage_error: "percentage",
     mean_pinball_loss: "quantile",
     d2_pinball_score: "quantile",
     mean_poisson_deviance: "poisson",
@@ -69,26 +69,28 @@ LOSSES: dict[object, str] = {
     mean_squared_log_error: "log",
     root_mean_squared_log_error: "log",
 }
-TWEEDIE_LOSSES = {1: "poisson", 2: "gamma"}
+TWEEDIE_LOSSES = {1.0: "poisson", 2.0: "gamma"}
 
 
 def find_loss(scorer: object) -> tuple[str, float]:
-    """Find the loss that models of a regression should minimise for a score, and its quantile.
+    """Find the loss that models of a regression should minimise for a score, and its quantile or power.
 
     Returns
     -------
-    loss : {"squared", "absolute", "quantile", "poisson", "gamma", "log"}
+    loss : {"squared", "absolute", "percentage", "quantile", "poisson", "gamma", "tweedie", "log"}
         "log" is the squared error of the logarithm. "squared" also where the metric is not known.
-    quantile : float
-        0.5 for other losses than "quantile".
+    level : float
+        The quantile, or the power of the Tweedie distribution, which is between 1 and 2; 0.5 for other losses.
 
     Examples
     --------
-    >>> from sklearn.metrics import get_scorer, make_scorer, mean_pinball_loss
+    >>> from sklearn.metrics import get_scorer, make_scorer, mean_pinball_loss, mean_tweedie_deviance
     >>> [find_loss(get_scorer(name)) for name in ("r2", "neg_mean_absolute_error")]
     [('squared', 0.5), ('absolute', 0.5)]
     >>> find_loss(make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False))
     ('quantile', 0.9)
+    >>> find_loss(make_scorer(mean_tweedie_deviance, power=1.5, greater_is_better=False))
+    ('tweedie', 1.5)
     """
     described = describe_scorer(scorer)
     if described is None:
@@ -96,7 +98,11 @@ def find_loss(scorer: object) -> tuple[str, float]:
     _, (function,), settings = described
     loss = LOSSES.get(function, "squared")
     if loss == "tweedie":
-        return TWEEDIE_LOSSES.get(settings.get("power", 0), "squared"), 0.5
+        power = float(settings.get("power", 0))
+        if 1 < power < 2:
+            return loss, power
+        # No library has the deviances of other powers. Above 2, predictions have to be positive.
+        return TWEEDIE_LOSSES.get(min(power, 2.0), "squared"), 0.5
     quantile = float(settings.get("alpha", 0.5)) if loss == "quantile" else 0.5
     return ("absolute" if loss == "quantile" and quantile == 0.5 else loss), quantile
 
@@ -110,7 +116,7 @@ def rewards_mean(scorer: object) -> bool:
     >>> [rewards_mean(get_scorer(name)) for name in ("r2", "neg_mean_poisson_deviance", "neg_mean_absolute_error")]
     [True, True, False]
     """
-    return find_loss(scorer)[0] in ("squared", "poisson", "gamma")
+    return find_loss(scorer)[0] in ("squared", "poisson", "gamma", "tweedie")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,10 @@ class Shape:
         The standard deviation of the target in regression, if it is known.
     target_transform : {"log", "power"} or None, default=None
         The transformation that makes a skewed target less so; None if the target is not skewed, or not known.
-    loss : {"squared", "absolute", "quantile", "poisson", "gamma", "log"}, default="squared"
+    loss : {"squared", "absolute", "percentage", "quantile", "poisson", "gamma", "tweedie", "log"}, default="squared"
         What a regression is scored with, as a loss that a model can minimise.
-    quantile : float, default=0.5
-        For the loss "quantile".
+    loss_level : float, default=0.5
+        The quantile for the loss "quantile", and the power for "tweedie".
     n_screened_columns : int or None, default=None
         The number of columns that models of families with ``screens`` may get; None if they get all.
 
@@ -51,7 +51,7 @@ class Shape:
     target_spread: float = 1.0
     target_transform: str | None = None
     loss: str = "squared"
-    quantile: float = 0.5
+    loss_level: float = 0.5
     n_screened_columns: int | None = None
 
     @property
@@ -68,32 +68,42 @@ class Shape:
         """Divide the number of rows, rounding down, and limit the result to the range from 1 to ``max_value``."""
         return max(1, min(max_value, self.n_rows // divisor))
 
-    def make_loss_space(self, names: Mapping[str, str], *, parameter: str, quantile_parameter: str) -> Branch:
+    def make_loss_space(
+        self, names: Mapping[str, str], *, parameter: str, level_parameters: Mapping[str, str] | None = None
+    ) -> Branch:
         """Make the search space of a regressor's loss; empty if there is nothing to try.
 
         A model of the median need not be the best one for the absolute error: with few rows, one of the mean is often
-        better. Both are tried. For the other losses, the loss itself is the only one that suits the score.
+        better. Both are tried. For a percentage, so is the loss itself where the estimator has it. For the other
+        losses, the loss itself is the only one that suits the score.
 
         Parameters
         ----------
         names : mapping of str to str
-            The estimator's names of the losses that it has, by those of ``loss``.
-        parameter, quantile_parameter : str
-            The estimator's parameters for the loss, and for the quantile.
+            The estimator's names of the losses that it has, by those of ``loss``; "{}" in a name is the quantile or the
+            power.
+        parameter : str
+            The estimator's parameter for the loss.
+        level_parameters : mapping of str to str, default=None
+            By those of ``loss``, the estimator's parameter for the quantile or the power, if it is not in the name.
 
         Examples
         --------
-        >>> names = {"squared": "mean", "absolute": "median", "quantile": "pinball"}
-        >>> for shape in (Shape(100, False, loss="absolute"), Shape(100, False, loss="quantile", quantile=0.9)):
-        ...     print(shape.make_loss_space(names, parameter="loss", quantile_parameter="alpha"))
+        >>> names = {"squared": "mean", "absolute": "median", "quantile": "pinball", "tweedie": "tweedie:{}"}
+        >>> for loss, level in (("absolute", 0.5), ("quantile", 0.9), ("tweedie", 1.5)):
+        ...     shape = Shape(100, False, loss=loss, loss_level=level)
+        ...     print(shape.make_loss_space(names, parameter="loss", level_parameters={"quantile": "alpha"}))
         {'loss': ['mean', 'median']}
         {'loss': ['pinball'], 'alpha': [0.9]}
+        {'loss': ['tweedie:1.5']}
         """
-        if self.is_classifier or self.loss == "squared" or self.loss not in names:
+        tried: tuple[str, ...] = (self.loss,)
+        if self.loss in ("absolute", "percentage"):
+            tried = tuple(loss for loss in ("squared", "absolute", self.loss) if loss in names)
+        if self.is_classifier or self.loss == "squared" or not set(tried) <= set(names):
             return {}
-        tried = ("squared", "absolute") if self.loss == "absolute" else (self.loss,)
-        quantile = {quantile_parameter: [self.quantile]} if self.loss == "quantile" else {}
-        return {parameter: [names[loss] for loss in tried]} | quantile
+        levels = {own: [self.loss_level] for loss, own in (level_parameters or {}).items() if loss == self.loss}
+        return {parameter: list(dict.fromkeys(names[loss].format(self.loss_level) for loss in tried))} | levels
 
     @property
     def class_weight(self) -> Branch:

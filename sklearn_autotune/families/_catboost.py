@@ -10,18 +10,36 @@ from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boos
 __all__ = ["CATBOOST"]
 
 
+# What `Shape` calls losses, and CatBoost. It has no gamma distribution: a Tweedie distribution comes close to it as its
+# power, which has to be below 2, comes close to 2.
+LOSSES = {
+    "squared": "RMSE",
+    "absolute": "MAE",
+    "percentage": "MAPE",
+    "quantile": "Quantile:alpha={}",
+    "poisson": "Poisson",
+    "gamma": "Tweedie:variance_power=1.99",
+    "tweedie": "Tweedie:variance_power={}",
+}
+
+
 def _make_space(shape: Shape) -> Branch:
     rounds: Branch = {"iterations": IntDistribution(50, 500, log=True)}
     if shape.params.get("early_stopping_rounds") is not None:  # it chooses, up to the user's own limit
         rounds = {}
-    return rounds | {
-        # TabArena: log 0.005-0.1.
-        "learning_rate": FloatDistribution(0.01, 0.3, log=True),
-        # TabArena: 4-8.
-        "depth": IntDistribution(3, 8),
-        # TabArena: log 1e-4-5.
-        "l2_leaf_reg": FloatDistribution(1e-2, 10.0, log=True),
-    }
+    losses = shape.make_loss_space(LOSSES, parameter="loss_function")
+    return (
+        losses
+        | rounds
+        | {
+            # TabArena: log 0.005-0.1.
+            "learning_rate": FloatDistribution(0.01, 0.3, log=True),
+            # TabArena: 4-8.
+            "depth": IntDistribution(3, 8),
+            # TabArena: log 1e-4-5.
+            "l2_leaf_reg": FloatDistribution(1e-2, 10.0, log=True),
+        }
+    )
 
 
 def _make_model(shape: Shape) -> Any:

@@ -29,7 +29,7 @@ def _make_space(shape: Shape) -> Branch:
     if shape.params.get("n_iter_no_change") is None:  # else early stopping chooses, up to the user's own limit
         # hyperopt-sklearn: log 10-1000.
         space["n_estimators"] = IntDistribution(50, 500, log=True)
-    space |= shape.make_loss_space(LOSSES, parameter="loss", quantile_parameter="alpha")
+    space |= shape.make_loss_space(LOSSES, parameter="loss", level_parameters={"quantile": "alpha"})
     return space
 
 

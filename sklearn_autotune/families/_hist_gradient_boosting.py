@@ -18,6 +18,7 @@ LOSSES = {
     "quantile": "quantile",
     "poisson": "poisson",
     "gamma": "gamma",
+    "tweedie": "poisson",  # predictions are positive, too, and the target may be 0
 }
 
 
@@ -36,7 +37,7 @@ def _make_space(shape: Shape) -> Branch:
             "max_features": FloatDistribution(0.3, 1.0),
         }
         | _make_rounds_space(shape)
-        | shape.make_loss_space(LOSSES, parameter="loss", quantile_parameter="quantile")
+        | shape.make_loss_space(LOSSES, parameter="loss", level_parameters={"quantile": "quantile"})
         | shape.class_weight
     )
 

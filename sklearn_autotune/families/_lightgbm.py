@@ -14,10 +14,13 @@ __all__ = ["LIGHTGBM"]
 OBJECTIVES = {
     "squared": "regression",
     "absolute": "regression_l1",
+    "percentage": "mape",
     "quantile": "quantile",
     "poisson": "poisson",
     "gamma": "gamma",
+    "tweedie": "tweedie",
 }
+LEVEL_PARAMETERS = {"quantile": "alpha", "tweedie": "tweedie_variance_power"}
 
 
 def _make_space(shape: Shape) -> Branch:
@@ -27,7 +30,7 @@ def _make_space(shape: Shape) -> Branch:
     if shape.params.get("early_stopping_round") is not None:  # it chooses, up to the user's own limit
         slowest, rounds = 0.005, {}
     space: Branch = (
-        shape.make_loss_space(OBJECTIVES, parameter="objective", quantile_parameter="alpha")
+        shape.make_loss_space(OBJECTIVES, parameter="objective", level_parameters=LEVEL_PARAMETERS)
         | rounds
         | {
             "learning_rate": FloatDistribution(slowest, 0.3, log=True),

@@ -25,7 +25,9 @@ OBJECTIVES = {
     "quantile": "reg:quantileerror",
     "poisson": "count:poisson",
     "gamma": "reg:gamma",
+    "tweedie": "reg:tweedie",
 }
+LEVEL_PARAMETERS = {"quantile": "quantile_alpha", "tweedie": "tweedie_variance_power"}
 
 
 def _make_space(shape: Shape) -> Branch:
@@ -36,7 +38,7 @@ def _make_space(shape: Shape) -> Branch:
     if shape.params.get("early_stopping_rounds") is not None:  # it chooses, up to the user's own limit
         slowest, rounds = 0.005, {}
     return (
-        shape.make_loss_space(OBJECTIVES, parameter="objective", quantile_parameter="quantile_alpha")
+        shape.make_loss_space(OBJECTIVES, parameter="objective", level_parameters=LEVEL_PARAMETERS)
         | rounds
         | {
             "learning_rate": FloatDistribution(slowest, 0.3, log=True),

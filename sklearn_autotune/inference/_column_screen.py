@@ -45,7 +45,7 @@ class ColumnScreen(TransformerMixin, BaseEstimator):
         self.always_kept = always_kept
         self.is_classification = is_classification
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "ColumnScreen":
+    def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> "ColumnScreen":
         """Choose the columns.
 
         Parameters
@@ -53,6 +53,9 @@ class ColumnScreen(TransformerMixin, BaseEstimator):
         X : ndarray of shape (n_samples, n_columns)
             NaN for missing values, which count as the mean.
         y : ndarray of shape (n_samples,)
+        groups : ndarray of int of shape (n_samples,) or None, default=None
+            Numbers of groups from 0. In the noise, whole groups change their places, so that it is as alike within
+            groups as the columns are.
 
         Returns
         -------
@@ -63,7 +66,7 @@ class ColumnScreen(TransformerMixin, BaseEstimator):
         targets = _make_targets(y, self.is_classification)
         random = np.random.RandomState(0)
         n_permutations = -(-MIN_NOISE_COLUMNS // max(1, len(numbers)))
-        permuted = [targets[random.permutation(len(X))] for _ in range(n_permutations)]
+        permuted = [targets[_permute_rows(len(X), groups, random)] for _ in range(n_permutations)]
         found, noise = [], np.zeros(2)
         for first in range(0, len(numbers), BLOCK):
             values = _standardize(X[:, numbers[first : first + BLOCK]])
@@ -90,6 +93,17 @@ class ColumnScreen(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return X[:, self.kept_]
+
+
+def _permute_rows(n_rows: int, groups: np.ndarray | None, random: np.random.RandomState) -> np.ndarray:
+    """Return the rows in random order or, with groups, each group's rows in the places of another group."""
+    if groups is None:
+        return random.permutation(n_rows)
+    places = np.argsort(groups, kind="stable")
+    moved = np.argsort(random.permutation(int(groups.max()) + 1)[groups], kind="stable")
+    rows = np.empty(n_rows, dtype=int)
+    rows[places] = moved
+    return rows
 
 
 def _make_targets(y: np.ndarray, is_classification: bool) -> np.ndarray:

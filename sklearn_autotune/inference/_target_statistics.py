@@ -1,16 +1,22 @@
 """Replaces categories by means of the target and by how often they occur."""
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["CategoryStatistics", "TargetStatistics", "draw_inner_folds"]
+__all__ = ["CategoryStatistics", "InnerFoldList", "TargetStatistics", "draw_inner_folds"]
 
 N_FOLDS = 5
 
+# Training rows and test rows of each fold.
+InnerFoldList = Sequence[tuple[np.ndarray, np.ndarray]]
+
 # The mean of all rows counts as much as this number of rows of a category, at least and at most.
-MIN_PRIOR_ROWS, MAX_PRIOR_ROWS = 1.0, 1000.0
+MIN_PRIOR_ROWS, MAX_PRIOR_ROWS = 0.1, 1000.0
 
 
 class TargetStatistics(TransformerMixin, BaseEstimator):
@@ -29,12 +35,21 @@ class TargetStatistics(TransformerMixin, BaseEstimator):
     ----------
     columns_ : list of CategoryStatistics
         The statistics of each column.
+
+    Notes
+    -----
+    Folds that keep groups together, or follow time, are metadata that it requests. Then the numbers of rows come from
+    these folds too, in proportion to the number of all rows: those of later rows would tell what is to come, and in
+    prediction the category of a new group is not known.
     """
+
+    # scikit-learn's way to say which metadata `fit` and `fit_transform` take.
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"inner_folds": True}
 
     def __init__(self, is_classification: bool) -> None:
         self.is_classification = is_classification
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "TargetStatistics":
+    def fit(self, X: np.ndarray, y: np.ndarray, inner_folds: InnerFoldList | None = None) -> "TargetStatistics":
         """Learn the statistics of all rows.
 
         Parameters
@@ -42,6 +57,8 @@ class TargetStatistics(TransformerMixin, BaseEstimator):
         X : ndarray of shape (n_samples, n_columns)
             Codes from 0, NaN where they are missing.
         y : ndarray of shape (n_samples,)
+        inner_folds : list of (ndarray of int, ndarray of int) or None, default=None
+            Without effect here; see `fit_transform`.
 
         Returns
         -------
@@ -51,27 +68,41 @@ class TargetStatistics(TransformerMixin, BaseEstimator):
         self.columns_ = [CategoryStatistics.fit(codes, targets) for codes in X.T]
         return self
 
-    def fit_transform(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def fit_transform(self, X: np.ndarray, y: np.ndarray, inner_folds: InnerFoldList | None = None) -> np.ndarray:
         """Learn the statistics of all rows, and return for each row those of other folds.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_columns)
         y : ndarray of shape (n_samples,)
+        inner_folds : list of (ndarray of int, ndarray of int) or None, default=None
+            Training rows and test rows. Rows that are in no test part get the values of an unknown category. None draws
+            rows at random.
 
         Returns
         -------
         X_out : ndarray of shape (n_samples, n_columns_out)
         """
         self.fit(X, y)
-        encoded = self.transform(X)
         targets = self._make_targets(y)
-        width = encoded.shape[1] // X.shape[1] if X.shape[1] else 0
-        for train, test in draw_inner_folds(y, self.is_classification) if width else ():
+        width = targets.shape[1] + 1
+        encoded = self.transform(X)
+        if inner_folds is None:
+            inner_folds, n_replaced = draw_inner_folds(y, self.is_classification), width - 1
+        else:
+            n_replaced = width  # the last column, the number of rows, comes from the folds too
+        is_tested = np.zeros(len(y), dtype=bool)
+        is_tested[np.concatenate([np.empty(0, dtype=int), *(test for _, test in inner_folds)])] = True
+        # The mean of a fold's training rows would tell which fold a row is in, and so a little of its target. Where
+        # rows follow time, later ones have no part in it.
+        overall = targets.mean(axis=0) if n_replaced == width and is_tested.all() else None
+        if n_replaced == width and not is_tested.all():
+            encoded[~is_tested] = np.tile(np.append(targets[~is_tested].mean(axis=0), 0.0), X.shape[1])
+        for train, test in inner_folds if X.shape[1] else ():
             for index, codes in enumerate(X.T):
-                statistics = CategoryStatistics.fit(codes[train], targets[train])
-                first = index * width  # the last column, the number of rows, is the same for all folds
-                encoded[test, first : first + width - 1] = statistics.look_up(codes[test])[:, :-1]
+                statistics = CategoryStatistics.fit(codes[train], targets[train], n_rows=len(y), overall=overall)
+                found = statistics.look_up(codes[test])
+                encoded[test, index * width : index * width + n_replaced] = found[:, :n_replaced]
         return encoded
 
     def transform(self, X: np.ndarray) -> np.ndarray:
@@ -111,18 +142,31 @@ class CategoryStatistics:
         self.table = table
 
     @classmethod
-    def fit(cls, codes: np.ndarray, targets: np.ndarray) -> "CategoryStatistics":
-        """Compute the statistics of one column; a missing code comes after the known ones."""
+    def fit(
+        cls, codes: np.ndarray, targets: np.ndarray, *, n_rows: int | None = None, overall: np.ndarray | None = None
+    ) -> "CategoryStatistics":
+        """Compute the statistics of one column; a missing code comes after the known ones.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_samples,)
+        targets : ndarray of shape (n_samples, n_targets)
+        n_rows : int or None, default=None
+            The numbers of rows are those of a table with so many rows; None is ``n_samples``.
+        overall : ndarray of shape (n_targets,) or None, default=None
+            The mean that stands for unknown categories; None is that of ``targets``.
+        """
         known = codes[~np.isnan(codes)]
         n_known = int(known.max()) + 1 if len(known) else 0
         index = np.where(np.isnan(codes), n_known, codes).astype(int)
         counts = np.bincount(index, minlength=n_known + 1)[:, None].astype(np.float64)
-        overall = targets.mean(axis=0)
+        overall = targets.mean(axis=0) if overall is None else overall
         centred = targets - overall
         sums = np.column_stack([np.bincount(index, column, minlength=n_known + 1) for column in centred.T])
         squares = np.column_stack([np.bincount(index, column**2, minlength=n_known + 1) for column in centred.T])
         means = overall + sums / (counts + _estimate_prior_rows(counts, sums, squares))
-        return cls(np.vstack([np.hstack([means, np.log1p(counts)]), np.append(overall, 0.0)]))
+        scaled = counts * (1.0 if n_rows is None else n_rows / len(codes))
+        return cls(np.vstack([np.hstack([means, np.log1p(scaled)]), np.append(overall, 0.0)]))
 
     def look_up(self, codes: np.ndarray) -> np.ndarray:
         """Return the statistics of each row's category."""

@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
 
 from sklearn_autotune._compat.sklearn import find_weight_parameter
+from sklearn_autotune.inference._target_statistics import InnerFoldList
 
 __all__ = ["TRANSFORMS", "TransformedTarget"]
 
@@ -70,8 +71,23 @@ class TransformedTarget(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         self.n_folds = n_folds
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "TransformedTarget":
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, inner_folds: InnerFoldList | None = None
+    ) -> "TransformedTarget":
         """Fit the transformation, the regressor and, for smearing, one regressor for each fold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+        inner_folds : list of (ndarray of int, ndarray of int) or None, default=None
+            Training rows and test rows of the folds for the residuals. None, or an empty list, draws ``n_folds`` folds
+            at random.
+
+        Returns
+        -------
+        self : object
 
         Raises
         ------
@@ -84,7 +100,7 @@ class TransformedTarget(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         margin = MARGIN * z.std() if self.transform == "log" else 0.0
         # Where the target contains 0, nothing below it is predicted.
         self.range_ = (float(z.min() - (margin if y.min() > 0 else 0.0)), float(z.max() + margin))
-        self.residuals_ = self._compute_residuals(X, z, sample_weight) if self.smears else np.zeros(1)
+        self.residuals_ = self._compute_residuals(X, z, sample_weight, inner_folds) if self.smears else np.zeros(1)
         self.regressor_ = self._fit_clone(X, z, sample_weight, np.arange(len(z)))
         return self
 
@@ -111,16 +127,19 @@ class TransformedTarget(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         functions = (np.log, np.exp) if y.min() > 0 else (np.log1p, np.expm1)
         return make_pipeline(FunctionTransformer(*functions, check_inverse=False))
 
-    def _compute_residuals(self, X: Any, z: np.ndarray, weight: Any) -> np.ndarray:
-        residuals = np.empty(len(z))
+    def _compute_residuals(self, X: Any, z: np.ndarray, weight: Any, inner_folds: InnerFoldList | None) -> np.ndarray:
         n_folds = max(2, min(self.n_folds, len(z)))
-        for train, test in KFold(n_folds, shuffle=True, random_state=self.random_state).split(z):
+        folds = inner_folds or list(KFold(n_folds, shuffle=True, random_state=self.random_state).split(z))
+        found: list[np.ndarray] = []
+        for train, test in folds:
             model = self._fit_clone(X, z, weight, train)
-            residuals[test] = z[test] - np.asarray(model.predict(_take_rows(X, test))).reshape(-1)
+            found.append(z[test] - np.asarray(model.predict(_take_rows(X, test))).reshape(-1))
+        residuals, rows = np.concatenate(found), np.concatenate([test for _, test in folds])
         order = np.argsort(residuals, kind="stable")
-        shares = np.cumsum(np.ones(len(z)) if weight is None else np.asarray(weight, dtype=float)[order])
+        weights = np.ones(len(z)) if weight is None else np.asarray(weight, dtype=float)
+        shares = np.cumsum(weights[rows[order]])
         middles = (np.arange(N_RESIDUALS) + 0.5) / N_RESIDUALS * shares[-1]
-        return residuals[order][np.minimum(np.searchsorted(shares, middles), len(z) - 1)]
+        return residuals[order][np.minimum(np.searchsorted(shares, middles), len(residuals) - 1)]
 
     def _fit_clone(self, X: Any, z: np.ndarray, weight: Any, rows: Any) -> Any:
         name = find_weight_parameter(self.regressor)

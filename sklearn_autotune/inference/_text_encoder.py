@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_autotune.inference._target_statistics import draw_inner_folds
+from sklearn_autotune.inference._target_statistics import InnerFoldList, draw_inner_folds
 from sklearn_autotune.inference._text import N_GRAMS, unpack_grams
 
 __all__ = ["N_TOPICS", "TextEncoder", "TextEncoding"]
@@ -103,11 +103,15 @@ class TextEncoder(TransformerMixin, BaseEstimator):
             X, [encoding.describe(block) for encoding, block in zip(self.encodings_, packed, strict=True)]
         )
 
-    def fit_describe(self, X: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
-        """Learn of the texts, and return the numbers that describe those of the training rows."""
+    def fit_describe(self, X: np.ndarray, y: np.ndarray, inner_folds: InnerFoldList | None = None) -> list[np.ndarray]:
+        """Learn of the texts, and return the numbers that describe those of the training rows.
+
+        The predictions for training rows come from ``inner_folds``, and those for rows in no test part are 0, the mean
+        of the target. None draws rows at random.
+        """
         targets = _make_targets(y, self.is_classification)
         strengths = STRENGTHS if targets.shape[1] == 1 else STRENGTHS_OF_MANY
-        folds = draw_inner_folds(y, self.is_classification)
+        folds = draw_inner_folds(y, self.is_classification) if inner_folds is None else inner_folds
         fitted = [
             TextEncoding.fit(X[:, first : first + width], targets, strengths, folds) for first, width in self.texts
         ]

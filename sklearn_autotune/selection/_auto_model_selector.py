@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_autotune._compat.html import render_paragraphs
 from sklearn_autotune._compat.sklearn import CallbackContexts, Interval, StrOptions
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
-from sklearn_autotune.evaluation import Task
+from sklearn_autotune.evaluation import Task, is_forward
 from sklearn_autotune.evaluation._defaults import make_default_scorer
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
@@ -50,6 +50,7 @@ from sklearn_autotune.space._space import read_space
 from sklearn_autotune.storage._samplers import make_sampler
 from sklearn_autotune.storage._study import draw_seed
 from sklearn_autotune.tables._checks import require_target
+from sklearn_autotune.tables._inner_folds import make_inner_folds
 from sklearn_autotune.tables._table_data import TableData, read_table
 from sklearn_autotune.tables._target import TaskName, check_classes_are_plausible
 
@@ -271,7 +272,9 @@ class AutoModelSelector(BaseSearch):
         resolve_families(self.families, self.task or "classification")  # raises before the data are read
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         families = choose_families(self.families, self.task or "classification", data)
-        scorer = self._resolve_scorer(data.classes)
+        scorer = make_default_scorer(data.classes)
+        if self.scoring is not None:
+            scorer = resolve_scorer(self, self.scoring, error_score=self.error_score)
         seed = draw_seed(self.random_state) % 2**31
         rows = sample_rows(data.y, families, make_shape_function(data), self.timeout, seed=seed, groups=data.groups)
         full_task, task = self._make_tasks(data, rows, scorer, seed)
@@ -279,11 +282,13 @@ class AutoModelSelector(BaseSearch):
         schedule = make_schedule(
             task, families, make_shape, self.timeout, deadline, n_rows=len(data.y), allows_blend=self.blend
         )
-        full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed)
+        inner = make_inner_folds(data, is_forward=is_forward(task.folds))
+        full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed, inner=inner)
         cost_model = schedule.cost_model
         cross_fit = replace(
             full_fit,
             task=task,
+            inner=inner.take(rows),
             max_candidate_seconds=cost_model.max_candidate_seconds,
             estimate_min_seconds=cost_model.estimate_min_seconds,
             averages_folds=not schedule.time_reserve.refits_all,
@@ -320,11 +325,6 @@ class AutoModelSelector(BaseSearch):
         if data.classes is not None:
             self.classes_ = data.classes
         return data
-
-    def _resolve_scorer(self, classes: np.ndarray | None) -> Any:
-        if self.scoring is None:
-            return make_default_scorer(classes)
-        return resolve_scorer(self, self.scoring, error_score=self.error_score)
 
     def _make_tasks(self, data: TableData, rows: np.ndarray, scorer: Any, seed: int) -> tuple[Task, Task]:
         """Make the task of the final fits, on all rows and without folds, and that of the candidates, on some rows."""

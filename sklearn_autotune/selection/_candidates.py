@@ -53,10 +53,10 @@ SCREENED = "_screened"
 N_SCREENED_COLUMNS = 100
 
 # Losses of scores that fail on predictions that are not positive.
-POSITIVE_LOSSES = ("poisson", "gamma")
+POSITIVE_LOSSES = ("poisson", "gamma", "tweedie")
 
 # The parameters by which families choose among losses.
-LOSS_NAMES = ("objective", "loss")
+LOSS_NAMES = ("objective", "loss", "loss_function")
 
 
 def make_shape_function(data: TableData, task: Task | None = None) -> Callable[[int], Shape]:
@@ -68,13 +68,13 @@ def make_shape_function(data: TableData, task: Task | None = None) -> Callable[[
     make_shape = partial(make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes)
     if task is None or data.classes is not None:
         return make_shape
-    loss, quantile = find_loss(task.scorer)
+    loss, level = find_loss(task.scorer)
     y = np.asarray(task.y, dtype=float)
     known = y[task.folds[0].train] if is_forward(task.folds) else y
     transform = choose_target_transform(known, wants_log=loss in ("log", *POSITIVE_LOSSES))
     if transform == "log" and y.min() < 0:  # later rows have no logarithm
         transform = "power"
-    return partial(make_shape, target_transform=transform, loss=loss, quantile=quantile)
+    return partial(make_shape, target_transform=transform, loss=loss, loss_level=level)
 
 
 def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarray | None, **target: Any) -> Shape:
@@ -216,9 +216,10 @@ def _add_variants_of_first(first: Sequence[Branch], branches: Sequence[Branch]) 
         return []
     choices = {name: values for branch in branches for name, values in branch.items() if name in (TARGET, *LOSS_NAMES)}
     variants = [
-        first[0] | {name: values[1]}
+        first[0] | {name: value}
         for name, values in choices.items()
-        if name not in first[0] and isinstance(values, list) and len(values) > 1
+        if name not in first[0] and isinstance(values, list)
+        for value in values[1:]
     ]
     return [first[0], *variants, *first[1:]]
 

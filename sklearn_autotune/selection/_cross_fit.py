@@ -51,7 +51,10 @@ from sklearn_autotune.inference._encoding import LabelEncodingClassifier, label_
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
 from sklearn_autotune.selection._candidates import FAMILY, make_table_shape, split_target_transform
+from sklearn_autotune.tables._inner_folds import InnerFolds, fit_with_inner_folds, use_inner_folds
+from sklearn_autotune.tables._own_early_stopping import limit_training
 from sklearn_autotune.tables._preparation import make_preparation
+from sklearn_autotune.tables._prepared_rows import PreparedRows
 from sklearn_autotune.tables._shared_steps import FittedSteps, SharedSteps, find_texts
 
 __all__ = ["CrossFitEvaluation", "CrossFitResult"]
@@ -139,6 +142,8 @@ class CrossFitEvaluation:
         Whether the final model of a bagged family averages the folds' models. Otherwise it is fitted on all rows.
     reads_texts : bool, default=True
         Whether models get columns of texts.
+    inner : InnerFolds, default=InnerFolds()
+        How training rows are divided once more, if they have groups or follow time.
 
     Attributes
     ----------
@@ -158,6 +163,7 @@ class CrossFitEvaluation:
     estimate_min_seconds: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
     averages_folds: bool = True
     reads_texts: bool = True
+    inner: InnerFolds = field(default_factory=InnerFolds)
     steps: SharedSteps = field(init=False, repr=False)
     targets: np.ndarray = field(init=False, repr=False)
     is_forward: bool = field(init=False)
@@ -166,8 +172,10 @@ class CrossFitEvaluation:
         y = np.asarray(self.task.y)
         self.targets = y if self.classes is None else np.searchsorted(self.classes, y)
         self.is_forward = is_forward(self.task.folds)
+        if self.is_forward and not self.inner.are_needed:
+            self.inner = InnerFolds(times=np.arange(len(y)))
         texts = find_texts(self.n_categories) if self.reads_texts else []
-        self.steps = SharedSteps(self.task.X, self.n_categories, texts, self.classes is not None)
+        self.steps = SharedSteps(self.task.X, self.n_categories, texts, self.classes is not None, self.inner)
 
     @property
     def n_folds(self) -> int:
@@ -402,18 +410,19 @@ class CrossFitEvaluation:
         with warnings.catch_warnings(), limit_to_one_thread():
             # A model that has not converged shows in its score.
             warnings.simplefilter("ignore")
-            train = _PreparedRows(preparation.fit_transform(steps.X, y), y, weight)
+            train = PreparedRows(fit_with_inner_folds(preparation, steps.X, y, self.inner.draw(rows, y)), y, weight)
             fit_params: dict[str, Any] = {}
             if family.columns == "native":
                 columns = preparation.transformers_[0][2]
                 categorical = np.flatnonzero(steps.n_categories[columns] > 0)
                 fit_params = declare_categories(model, categorical, train.X.shape[1])
+            limit_training(model, train, self.inner, rows, self.seed)
             stop = None
             if family.rounds is not None and early_stopping_rows is not None:
                 stop = self._prepare_known_rows(steps, preparation, early_stopping_rows, present_classes)
             holds_out = cannot_draw_validation_rows(model, y) if stop is None else not len(stop.y)
             if holds_out:
-                train, stop = train.hold_out(self.seed, takes_last=self.is_forward)
+                train, stop = self._hold_out(train, rows)
             if weight_name is not None and train.weight is not None:
                 fit_params = fit_params | {weight_name: train.weight}
             if stop is not None and family.rounds is not None:
@@ -424,7 +433,10 @@ class CrossFitEvaluation:
                 model = model if rounds is None else clone_with_rounds(model, rounds)
                 if stop is not None:
                     fit_params |= {"X_val": stop.X, "y_val": stop.y, "sample_weight_val": stop.weight}
-                model.fit(train.X, train.y, **fit_params)
+                if isinstance(model, TransformedTarget):
+                    fit_params["inner_folds"] = self.inner.draw(rows, y, model.n_folds)
+                with use_inner_folds(model, self.inner, rows, y):
+                    model.fit(train.X, train.y, **fit_params)
         if present_classes is not None and (holds_out or len(present_classes) < len(self.classes)):  # type: ignore[arg-type]
             model = label_classes(model, present_classes)
         return Pipeline([*steps.steps, ("columns", preparation), ("model", model)])
@@ -451,14 +463,22 @@ class CrossFitEvaluation:
 
     def _prepare_known_rows(
         self, steps: FittedSteps, preparation: Any, rows: np.ndarray, present_classes: np.ndarray | None
-    ) -> "_PreparedRows":
+    ) -> PreparedRows:
         """Prepare rows for early stopping, without those of classes that the model does not know."""
         y = self.targets[rows]
         if present_classes is not None:
             is_known = np.isin(y, present_classes)
             rows, y = rows[is_known], np.searchsorted(present_classes, y[is_known])
         X = preparation.transform(steps.transform(take_rows(self.task.X, rows))) if len(rows) else np.empty((0, 0))
-        return _PreparedRows(X, y, None)
+        return PreparedRows(X, y, None)
+
+    def _hold_out(self, train: PreparedRows, rows: np.ndarray) -> tuple[PreparedRows, PreparedRows]:
+        """Divide the rows into those for training and those for early stopping: groups, the last, or random ones."""
+        codes = np.zeros(len(rows), dtype=int) if self.classes is None else train.y
+        is_held_out = self.inner.hold_out(rows, codes, EARLY_STOPPING_SHARE, self.seed)
+        if not is_held_out.any():
+            is_held_out[hold_out_rows(codes, EARLY_STOPPING_SHARE, self.seed)] = True
+        return train.split(is_held_out)
 
     def make_model(self, family: Family, params: Mapping[str, Any], y: np.ndarray, *, is_classification: bool) -> Any:
         """Make the unfitted model of a candidate for a training part with this target."""
@@ -474,25 +494,6 @@ class CrossFitEvaluation:
             model = TransformedTarget(model, transform, smears=rewards_mean(self.task.scorer))
         seeds = [name for name in model.get_params() if name == "random_state" or name.endswith("__random_state")]
         return model.set_params(**dict.fromkeys(seeds, self.seed))
-
-
-@dataclass(frozen=True, slots=True)
-class _PreparedRows:
-    """Rows as a model gets them, with their target and weights."""
-
-    X: Any
-    y: np.ndarray
-    weight: np.ndarray | None
-
-    def hold_out(self, seed: int, *, takes_last: bool) -> "tuple[_PreparedRows, _PreparedRows]":
-        """Divide the rows into those for training and those for early stopping: random ones, or the last ones."""
-        is_held_out = np.zeros(len(self.y), dtype=bool)
-        held_out = hold_out_rows(self.y, EARLY_STOPPING_SHARE, None if takes_last else seed)
-        is_held_out[held_out] = True
-        return self._take(~is_held_out), self._take(is_held_out)
-
-    def _take(self, mask: np.ndarray) -> "_PreparedRows":
-        return _PreparedRows(self.X[mask], self.y[mask], None if self.weight is None else self.weight[mask])
 
 
 def _get_booster(model: Pipeline) -> Any:

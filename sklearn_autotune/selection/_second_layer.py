@@ -234,7 +234,8 @@ def _make_evaluation(
         X = np.hstack([X, first.task.X])
         n_categories = np.concatenate([n_categories, first.n_categories])
     task = replace(first.task, X=X, folds=_make_folds(first.task.folds))
-    return CrossFitEvaluation(task, {family.name: family}, n_categories, first.classes, first.seed, reads_texts=False)
+    settings: dict[str, Any] = {"reads_texts": False, "inner": first.inner}
+    return CrossFitEvaluation(task, {family.name: family}, n_categories, first.classes, first.seed, **settings)
 
 
 def _make_folds(folds: Sequence[Fold]) -> tuple[Fold, ...]:

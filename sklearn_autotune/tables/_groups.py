@@ -11,7 +11,7 @@ from scipy.stats import f as f_distribution
 from sklearn_autotune.inference._column_values import is_dataframe, is_missing, read_column
 from sklearn_autotune.tables._target import read_amounts
 
-__all__ = ["read_groups", "warn_about_group_columns"]
+__all__ = ["number_groups", "read_groups", "warn_about_group_columns"]
 
 # A column may be a group if one of these is the last word of its name.
 GROUP_WORDS = frozenset(
@@ -61,14 +61,25 @@ def read_groups(groups: Any) -> np.ndarray:
             f"groups contains NaN, None or another missing value in {len(gaps)} of {len(values)} rows, first in row "
             f"{gaps[0]}. Give each of these rows a group of its own if it belongs to no other."
         )
-    numbers_by_group: dict[Any, int] = {}
-    codes = np.array([numbers_by_group.setdefault(value, len(numbers_by_group)) for value in values], dtype=int)
-    if len(numbers_by_group) < 2:
+    codes = number_groups(values)
+    if codes.max() < 1:
         raise ValueError(
             f"groups has the same value, {values[0]!r}, in all {len(values)} rows, but folds need at least 2 groups. "
             "Leave groups out, or pass your own cv."
         )
     return codes
+
+
+def number_groups(groups: Any) -> np.ndarray:
+    """Number the groups of the rows, as `read_groups` does, without checks.
+
+    Examples
+    --------
+    >>> number_groups(["b", "b"])
+    array([0, 0])
+    """
+    numbers_by_group: dict[Any, int] = {}
+    return np.array([numbers_by_group.setdefault(value, len(numbers_by_group)) for value in list(groups)], dtype=int)
 
 
 def warn_about_group_columns(X: Any, y: np.ndarray, *, is_classification: bool) -> None:

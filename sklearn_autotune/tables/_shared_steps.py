@@ -11,6 +11,7 @@ import numpy as np
 from sklearn_autotune._compat.sklearn import take_rows
 from sklearn_autotune.inference._column_screen import ColumnScreen
 from sklearn_autotune.inference._text_encoder import TextEncoder
+from sklearn_autotune.tables._inner_folds import InnerFolds
 
 __all__ = ["FittedSteps", "SharedSteps", "find_texts", "is_wide"]
 
@@ -79,15 +80,23 @@ class SharedSteps:
     texts : sequence of (int, int)
         Those that become numbers, as `find_texts` returns them.
     is_classification : bool
+    inner : InnerFolds, default=InnerFolds()
+        How training rows are divided once more, if they have groups or follow time.
     """
 
     def __init__(
-        self, X: Any, n_categories: np.ndarray, texts: Sequence[tuple[int, int]], is_classification: bool
+        self,
+        X: Any,
+        n_categories: np.ndarray,
+        texts: Sequence[tuple[int, int]],
+        is_classification: bool,
+        inner: InnerFolds | None = None,
     ) -> None:
         self.X = X
         self.n_categories = n_categories
         self.is_classification = is_classification
         self.texts = texts
+        self.inner = inner or InnerFolds()
         self.is_wide = is_wide(n_categories)
         self._screens: dict[bytes, ColumnScreen] = {}
         self._kept: OrderedDict[bytes, tuple[TextEncoder, list[np.ndarray]]] = OrderedDict()
@@ -131,7 +140,8 @@ class SharedSteps:
         key = _make_key(rows)
         if key not in self._screens:
             others = np.flatnonzero(fitted.n_categories != 0).tolist()
-            self._screens[key] = ColumnScreen(others, self.is_classification).fit(fitted.X, y)
+            screen = ColumnScreen(others, self.is_classification)
+            self._screens[key] = screen.fit(fitted.X, y, self.inner.take(rows).groups)
         screen = self._screens[key]
         steps = (*fitted.steps, ("screen", screen))
         return FittedSteps(steps, fitted.n_categories[screen.kept_], screen.transform(fitted.X))
@@ -142,7 +152,7 @@ class SharedSteps:
         kept = self._kept.pop(key, None)
         if kept is None:
             encoder = TextEncoder(self.texts, self.is_classification)
-            kept = encoder, encoder.fit_describe(X, y)
+            kept = encoder, encoder.fit_describe(X, y, self.inner.draw(rows, y))
         self._kept[key] = kept
         n_bytes = 0
         for other, (_, described) in reversed(list(self._kept.items())):

@@ -6,11 +6,15 @@ import xgboost
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics import log_loss, make_scorer, mean_poisson_deviance
+from sklearn.metrics import log_loss, make_scorer, mean_pinball_loss, mean_poisson_deviance, mean_tweedie_deviance
 from sklearn.model_selection import cross_val_score
 
 from sklearn_autotune import TunedXGBClassifier, TunedXGBRegressor
+from sklearn_autotune.export import export_code
 from tests.toys import statuses
+
+PINBALL = make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False)
+TWEEDIE = make_scorer(mean_tweedie_deviance, power=1.3, greater_is_better=False)
 
 
 def classifier(**params):
@@ -146,9 +150,15 @@ def test_a_candidate_for_which_the_rows_cannot_be_binned_is_failed(cancer):
         ({"scoring": {"a": "neg_median_absolute_error", "b": "r2"}, "refit": "a"}, "reg:absoluteerror"),
         ({"scoring": ["r2", "neg_mean_absolute_error"], "refit": "r2"}, "reg:squarederror"),
         ({"scoring": "neg_mean_absolute_error", "objective": "reg:pseudohubererror"}, "reg:pseudohubererror"),
+        ({"scoring": "neg_mean_absolute_percentage_error"}, "reg:absoluteerror"),
+        ({"scoring": PINBALL}, "reg:quantileerror"),
+        ({"scoring": TWEEDIE}, "reg:tweedie"),
+        ({"scoring": PINBALL, "objective": "reg:squarederror"}, "reg:squarederror"),
+        ({"quantile_alpha": 0.8}, "reg:quantileerror"),
         ({}, "reg:squarederror"),
     ],
-    ids=["absolute", "poisson", "gamma", "decisive", "not decisive", "given", "default"],
+    ids=["absolute", "poisson", "gamma", "decisive", "not decisive", "given", "percentage", "quantile", "tweedie"]
+    + ["given for a quantile", "quantile without a score", "default"],
 )
 def test_the_objective_of_a_regression_follows_the_score_unless_it_is_given(params, objective):
     X, y = load_diabetes(return_X_y=True)
@@ -158,9 +168,74 @@ def test_the_objective_of_a_regression_follows_the_score_unless_it_is_given(para
 
     assert search.best_estimator_.objective == objective
     assert search.objective == params.get("objective")
-    if isinstance(search.scoring, str):
-        again = cross_val_score(clone(search.best_estimator_), X[:150], y[:150], cv=2, scoring=search.scoring)
+    if not isinstance(search.scoring, dict | list):
+        again = cross_val_score(clone(search.best_estimator_), X[:150], y[:150], cv=2, scoring=search.scorer_)
         assert again.mean() == pytest.approx(search.best_score_, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("params", "found"),
+    [
+        ({"scoring": PINBALL}, {"quantile_alpha": 0.9}),
+        ({"scoring": PINBALL, "quantile_alpha": 0.8}, {"quantile_alpha": 0.8}),
+        ({"scoring": PINBALL, "objective": "reg:quantileerror"}, {"quantile_alpha": 0.9}),
+        ({"scoring": TWEEDIE}, {"tweedie_variance_power": 1.3}),
+        ({"objective": "reg:tweedie", "tweedie_variance_power": 1.2}, {"tweedie_variance_power": 1.2}),
+    ],
+    ids=["of the score", "given", "of the score, objective given", "power", "given power"],
+)
+def test_the_quantile_or_power_is_that_of_the_score_unless_it_is_given(params, found):
+    X, y = load_diabetes(return_X_y=True)
+    search = TunedXGBRegressor(n_trials=2, cv=2, random_state=0, n_estimators=20, **params).fit(X[:150], y[:150])
+
+    trained = search.best_estimator_.get_xgb_params()
+    assert {name: trained[name] for name in found} == found
+    assert clone(search).get_params()["quantile_alpha"] == params.get("quantile_alpha")
+    export_code(search, check=(X[:150], y[:150]))
+
+
+def test_a_quantile_of_new_rows_covers_its_share_and_weights_move_it():
+    random = np.random.RandomState(0)
+    X = random.normal(size=(1500, 2))
+    y = X[:, 0] + (1 + np.abs(X[:, 1])) * random.normal(size=1500)
+    new = slice(1000, None)
+    settings = {"n_trials": 3, "cv": 3, "random_state": 0, "n_estimators": 100}
+
+    def cover(quantile, **params):
+        search = TunedXGBRegressor(quantile_alpha=quantile, **settings).fit(X[:1000], y[:1000], **params)
+        return np.mean(y[new] <= search.predict(X[new]))
+
+    assert cover(0.1) == pytest.approx(0.1, abs=0.06)
+    assert cover(0.9) == pytest.approx(0.9, abs=0.06)
+    heavy_above = np.where(y[:1000] > X[:1000, 0], 9.0, 1.0)  # the weighted median is the quantile 0.5 + 0.5 * 4 / 9
+    assert cover(0.5, sample_weight=heavy_above) > 0.65
+
+
+def test_the_default_score_of_a_quantile_is_its_loss():
+    X, y = load_diabetes(return_X_y=True)
+    one, other = (
+        TunedXGBRegressor(n_trials=2, cv=2, random_state=0, quantile_alpha=0.9, n_estimators=20, scoring=scoring).fit(
+            X[:150], y[:150], sample_weight=1.0 + np.arange(150) % 3
+        )
+        for scoring in (None, PINBALL)
+    )
+
+    np.testing.assert_allclose(one.cv_results_["mean_test_score"], other.cv_results_["mean_test_score"], rtol=1e-5)
+    np.testing.assert_array_equal(one.predict(X), other.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"objective": "reg:quantileerror"}, "Set quantile_alpha, such as quantile_alpha=0.9"),
+        ({"quantile_alpha": 1.0}, "quantile_alpha"),
+        ({"tweedie_variance_power": 2.5}, "tweedie_variance_power"),
+    ],
+    ids=["no quantile", "not a quantile", "not a power"],
+)
+def test_what_an_objective_lacks_is_said_before_the_search(params, message):
+    with pytest.raises(ValueError, match=message):
+        TunedXGBRegressor(n_trials=1, **params).fit(np.eye(20), np.arange(20.0))
 
 
 def test_an_unknown_score_is_refused_as_everywhere():

@@ -60,3 +60,17 @@ def test_empty_and_constant_columns_and_targets_are_no_hindrance(X):
     for y in (X[:, 149], np.ones(N_ROWS)):
         assert len(ColumnScreen([], False).fit(table, y).kept_) == MIN_COLUMNS
     assert len(ColumnScreen([], True).fit(table[:, :5], np.arange(N_ROWS) % 2).kept_) == 5
+
+
+def test_columns_that_are_alike_within_groups_are_compared_with_such_noise():
+    """Each group has a level of its own, which columns without a meaning seem to explain."""
+    random = np.random.RandomState(0)
+    groups = random.permutation(np.repeat(np.arange(60), 10))
+    X = random.normal(size=(60, 150))[groups] + 0.1 * random.normal(size=(600, 150))
+    y = random.normal(size=60)[groups] + X[:, 0]
+
+    by_rows, by_groups = (ColumnScreen([], False).fit(X, y, given).kept_ for given in (None, groups))
+
+    assert len(by_rows) > 60
+    assert len(by_groups) == 20
+    assert 0 in by_groups

@@ -12,7 +12,7 @@ def test_of_each_category_there_are_the_mean_and_the_number_of_rows():
     y = np.repeat([5.0, 1.0, 3.0], [300, 200, 100]) + np.random.RandomState(0).normal(size=600)
     encoded = TargetStatistics(False).fit(codes, y).transform([[0.0], [1.0], [2.0]] * np.ones(1))
 
-    np.testing.assert_allclose(encoded[:, 0], [5, 1, 3], atol=0.2)
+    np.testing.assert_allclose(encoded[:, 0], [5, 1, 3], atol=0.25)
     np.testing.assert_allclose(encoded[:, 1], np.log1p([300, 200, 100]))
 
 

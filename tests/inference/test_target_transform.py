@@ -121,3 +121,17 @@ def test_many_rows_are_predicted_in_parts():
 def test_what_cannot_be_transformed_is_refused(transform, message):
     with pytest.raises(ValueError, match=message):
         TransformedTarget(DummyRegressor(), transform).fit(X, -Y)
+
+
+def test_the_residuals_are_those_of_the_folds_that_are_given():
+    """The second half has twice the noise, and is tested by a model of the first half."""
+    noise = np.where(np.arange(2000) < 1000, 1.0, 2.0)
+    y = np.exp(1.0 + noise * (Z - 1.0))
+    folds = [(np.arange(1000), np.arange(1000, 2000))]
+
+    given = TransformedTarget(Ridge()).fit(X, y, inner_folds=folds).residuals_
+    half = TransformedTarget(Ridge(), random_state=0).fit(X, y).residuals_
+    none = TransformedTarget(Ridge(), random_state=0).fit(X, y, inner_folds=[]).residuals_
+
+    assert np.std(given) > 1.2 * np.std(half)
+    np.testing.assert_array_equal(none, half)

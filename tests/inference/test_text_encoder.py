@@ -86,3 +86,17 @@ def test_it_can_be_cloned_pickled_and_fitted_again_with_the_same_result(table):
     again = clone(encoder).fit(X, y)
 
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(encoder)).transform(X), again.transform(X))
+
+
+def test_predictions_come_from_the_folds_that_are_given_and_say_nothing_of_rows_in_no_test_part(table):
+    X, y = table
+    folds = [(np.arange(100), np.arange(100, 300))]
+    encoder = TextEncoder([(1, 10)], True)
+
+    (described,) = encoder.fit_describe(X[:300], y[:300], folds)
+    (changed,) = encoder.fit_describe(X[:300], np.where(np.arange(300) < 100, y[:300], 1 - y[:300]), folds)
+
+    assert (described[:100, -2:] == 0).all()
+    assert np.corrcoef(described[100:, -1], y[100:300])[0, 1] > 0.8
+    # Of the others, only the mean of their targets matters.
+    assert np.corrcoef(described[100:, -1], changed[100:, -1])[0, 1] > 0.999

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
 from sklearn.neighbors import KNeighborsClassifier
@@ -112,3 +113,44 @@ def test_a_column_of_patients_is_pointed_out_at_the_users_line(visits, make):
         make(n_trials=1).fit(table, y)
 
     assert [warning.filename for warning in caught if "group" in str(warning.message)] == [__file__]
+
+
+@pytest.mark.parametrize("cv", [3, GroupKFold(3)], ids=["drawn", "own"])
+def test_a_column_that_names_the_group_costs_nothing_on_new_groups(cv):
+    """What is known of a shop explains its level; with folds by rows, models would learn it from the shop's name."""
+    random = np.random.RandomState(0)
+    shops = np.repeat(np.arange(120), 10)
+    level = random.normal(size=120)[shops]
+    x = random.normal(size=len(shops))
+    table = pd.DataFrame({"x": x, "size": level + 0.5 * random.normal(size=len(shops))})
+    y = x + level + 0.2 * random.normal(size=len(shops))
+    known = shops < 80
+    errors = {}
+    for has_names in (True, False):
+        X = table.assign(shop=[f"shop {shop}" for shop in shops]) if has_names else table
+        ridge = selector(task="regression", families=["ridge"], n_trials=1, cv=cv)
+        ridge.fit(X[known], y[known], groups=shops[known])
+        errors[has_names] = np.sqrt(np.mean((y - ridge.predict(X))[~known] ** 2))
+
+    assert errors[True] == pytest.approx(errors[False], rel=0.02)  # 0.88 and 0.48 if names are learnt from
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_histogram_boosting_stops_early_by_rows_of_other_groups(task, visits, monkeypatch):
+    X, y, patients = visits
+    X = np.column_stack([X, patients])
+    kind = HistGradientBoostingClassifier if task == "classification" else HistGradientBoostingRegressor
+    fits = []
+    real = kind.fit
+
+    def note(self, X, y, **params):
+        if "X_val" in params:
+            fits.append((set(X[:, 4]), set(params["X_val"][:, 4])))
+        return real(self, X, y, **params)
+
+    monkeypatch.setattr(kind, "fit", note)
+    hist = selector(task=task, families=["hist_gradient_boosting"], n_trials=1, cv=2)
+    hist.fit(X, y, groups=patients)
+
+    assert len(fits) == 2
+    assert all(train and held_out and not train & held_out for train, held_out in fits)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import make_classification, make_regression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import TimeSeriesSplit
 
 from sklearn_autotune import AutoModelSelector
@@ -114,3 +115,28 @@ def test_rounds_come_from_earlier_folds_where_they_cannot_be_found_within_the_fi
     assert outcome.artifacts.rounds_before is None
     assert changed.artifacts.rounds[-1] != outcome.artifacts.rounds[-1]
     assert [fold.test for fold in changed.folds[:-1]] == [fold.test for fold in outcome.folds[:-1]]
+
+
+@pytest.mark.parametrize("has_times", [True, False])
+def test_how_often_a_customer_comes_later_does_not_tell_that_it_has_not_left_yet(has_times):
+    """Each customer comes until it leaves, so a customer that comes again has not left."""
+    random = np.random.RandomState(0)
+    X = random.normal(size=(1200, 1))
+    leaves = random.uniform(size=1200) < 1 / (1 + np.exp(2.5 - X[:, 0]))
+    customers, here = np.zeros(1200, dtype=int), list(range(60))
+    for row in range(1200):
+        place = random.randint(60)
+        customers[row] = here[place]
+        if leaves[row]:
+            here[place] = 60 + row
+    days = pd.date_range("2026-01-01", periods=1200)
+    losses = {}
+    for has_customer in (True, False):
+        table = pd.DataFrame({"x": X[:, 0], "day": days})
+        table = table.assign(customer=[f"number {one}" for one in customers]) if has_customer else table
+        folds = {"time": "day", "cv": 3} if has_times else {"cv": TimeSeriesSplit(3)}
+        selector = AutoModelSelector(families=["logistic"], n_trials=1, random_state=0, **folds)
+        selector.fit(table[:900], leaves[:900])
+        losses[has_customer] = log_loss(leaves[900:], selector.predict_proba(table[900:]))
+
+    assert losses[True] < 1.1 * losses[False]

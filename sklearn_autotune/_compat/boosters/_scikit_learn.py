@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from sklearn_autotune._compat.boosters._base import PartFit, has_repeatable_seed, is_exact_class
 
@@ -15,6 +16,7 @@ __all__ = [
     "ScikitLearn",
     "WarmStartFit",
     "cannot_draw_validation_rows",
+    "draws_validation_rows",
 ]
 
 # The estimators whose warm start is exact, and their parameter for the number of rounds.
@@ -30,6 +32,7 @@ WARM_START_PARAMS = {
     "RandomForestClassifier": "n_estimators",
     "RandomForestRegressor": "n_estimators",
 }
+HISTOGRAM_BOOSTERS = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 AUTO_STOPPING_ROWS = 10_000  # with more rows, early_stopping="auto" means True in histogram gradient boosting
 
 
@@ -82,17 +85,22 @@ def cannot_draw_validation_rows(model: Any, class_codes: np.ndarray) -> bool:
     To draw them, it needs two rows of each class, and in both parts at least as many rows as there are classes.
     Validation rows can be passed to its ``fit`` instead, as ``X_val`` and ``y_val``.
     """
-    ancestors = [kind for kind in type(model).__mro__ if kind.__module__.startswith("sklearn.")]
-    if all(kind.__name__ != "HistGradientBoostingClassifier" for kind in ancestors):
+    if not draws_validation_rows(model, len(class_codes)) or not is_classifier(model):
         return False
-    params = model.get_params(deep=False)
-    share = params["validation_fraction"]
-    if share is None or not _stops_early(params, len(class_codes)):
-        return False
+    share = model.get_params(deep=False)["validation_fraction"]
     counts = np.bincount(class_codes)
     n_validation = int(np.ceil(share * len(class_codes))) if isinstance(share, float) else share
     smaller_part = min(n_validation, len(class_codes) - n_validation)
     return bool(counts.min() < 2 or smaller_part < len(counts))
+
+
+def draws_validation_rows(model: Any, n_rows: int) -> bool:
+    """Whether a model is histogram gradient boosting that draws rows for early stopping itself, in one fit."""
+    ancestors = [kind for kind in type(model).__mro__ if kind.__module__.startswith("sklearn.")]
+    if all(kind.__name__ not in HISTOGRAM_BOOSTERS for kind in ancestors):
+        return False
+    params = model.get_params(deep=False)
+    return params["validation_fraction"] is not None and _stops_early(params, n_rows)
 
 
 def _stops_early(params: Mapping[str, Any], n_rows: int) -> bool:

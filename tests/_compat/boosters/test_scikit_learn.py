@@ -20,6 +20,7 @@ from sklearn_autotune._compat.boosters._scikit_learn import (
     SCIKIT_LEARN,
     WARM_START_PARAMS,
     cannot_draw_validation_rows,
+    draws_validation_rows,
 )
 
 X, Y = np.random.RandomState(0).normal(size=(60, 3)), np.arange(60) % 2
@@ -140,3 +141,18 @@ def test_it_is_known_when_histogram_boosting_cannot_draw_its_validation_rows(cla
     else:
         model.fit(X, y)
     assert not cannot_draw_validation_rows(HistGradientBoostingRegressor(early_stopping=True), y)
+
+
+@pytest.mark.parametrize(
+    ("model", "n_rows", "expected"),
+    [
+        (HistGradientBoostingRegressor(early_stopping=True), 100, True),
+        (HistGradientBoostingRegressor(), 100, False),
+        (HistGradientBoostingClassifier(), 20_000, True),
+        (HistGradientBoostingClassifier(early_stopping=True, validation_fraction=None), 100, False),
+        (GradientBoostingClassifier(n_iter_no_change=5), 100, False),  # its rows cannot be chosen
+    ],
+    ids=["regression", "without early stopping", "many rows", "training loss", "other boosting"],
+)
+def test_it_is_known_whether_histogram_boosting_draws_validation_rows(model, n_rows, expected):
+    assert draws_validation_rows(model, n_rows) is expected
