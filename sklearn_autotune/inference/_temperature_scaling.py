@@ -100,10 +100,13 @@ def find_temperature(probabilities: np.ndarray, class_codes: np.ndarray, weight:
     Returns
     -------
     temperature : float
+        Below 1 only as far as the number of rows allows: if n rows are all predicted right, the next one is right with
+        a probability of (n + 1) / (n + 2), and predictions are made no more confident than that.
 
     Notes
     -----
-    The method is from Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017.
+    The method is from Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017. The limit
+    is Laplace's rule of succession. Platt, "Probabilistic outputs for support vector machines", 1999, uses it too.
 
     Examples
     --------
@@ -113,13 +116,38 @@ def find_temperature(probabilities: np.ndarray, class_codes: np.ndarray, weight:
     True
     """
     logs = np.log(np.clip(probabilities, MIN_PROBABILITY, 1.0))
-    rows = np.arange(len(class_codes))
+    found = _minimize_log_loss(logs, class_codes, weight, doubt=0.0)
+    if found >= 1.0:
+        return found
+    n_rows = len(class_codes) if weight is None else np.count_nonzero(weight)
+    return min(1.0, _minimize_log_loss(logs, class_codes, weight, doubt=1.0 / (n_rows + 2.0)))
+
+
+def _minimize_log_loss(logs: np.ndarray, class_codes: np.ndarray, weight: Any, doubt: float) -> float:
+    """Find the best temperature if each row is of another class with a probability of ``doubt``; 1 if none is better.
+
+    Parameters
+    ----------
+    logs : ndarray of shape (n_rows, n_classes)
+        Logarithms of the probabilities.
+    class_codes : ndarray of int, of shape (n_rows,)
+    weight : ndarray of shape (n_rows,) or None
+    doubt : float
+        The other classes have equal shares of it.
+
+    Returns
+    -------
+    temperature : float
+    """
+    of_class = logs[np.arange(len(class_codes)), class_codes]
+    of_others = (logs.sum(axis=1) - of_class) / max(1, logs.shape[1] - 1)
+    expected = (1.0 - doubt) * of_class + doubt * of_others
 
     def loss(log_temperature: float) -> float:
         scaled = logs / np.exp(log_temperature)
         highest = scaled.max(axis=1)
         total = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
-        return float(np.average(total - scaled[rows, class_codes], weights=weight))
+        return float(np.average(total - expected / np.exp(log_temperature), weights=weight))
 
     found = minimize_scalar(loss, bounds=(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)), method="bounded")
     return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0

@@ -77,8 +77,26 @@ def test_rows_without_weight_do_not_count():
 
 def test_the_temperature_stays_in_its_range_however_right_or_wrong_the_model_is():
     assert find_temperature(CERTAIN, np.array([1, 1])) == pytest.approx(MAX_TEMPERATURE, rel=1e-3)
-    right = np.array([[0.6, 0.4], [0.4, 0.6]])
-    assert find_temperature(right, np.array([0, 1])) == pytest.approx(MIN_TEMPERATURE, rel=1e-3)
+    right = np.tile([[0.6, 0.4], [0.4, 0.6]], (1000, 1))
+    assert find_temperature(right, np.tile([0, 1], 1000)) == pytest.approx(MIN_TEMPERATURE, rel=1e-3)
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("n_rows", [10, 100, 1000])
+def test_rows_that_are_all_predicted_right_ask_for_no_more_confidence_than_their_number_allows(n_rows, n_classes):
+    class_codes = np.arange(n_rows) % n_classes
+    probabilities = np.where(class_codes[:, None] == np.arange(n_classes), 0.9, 0.1 / (n_classes - 1))
+
+    scaled = apply_temperature(probabilities, find_temperature(probabilities, class_codes))
+
+    assert scaled.max() == pytest.approx((n_rows + 1) / (n_rows + 2), rel=1e-3)
+
+
+def test_a_confidence_that_a_model_has_itself_is_not_taken_away():
+    class_codes = np.arange(20) % 2
+    probabilities = np.where(class_codes[:, None] == [0, 1], 0.99, 0.01)
+
+    assert find_temperature(probabilities, class_codes) == 1
 
 
 def test_probabilities_that_are_right_stay_about_as_they_are():
