@@ -154,6 +154,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 XGBOOST = Family(
     name="xgboost",
+    generates=True,
     aliases=("xgb",),
     estimators=("xgboost.XGBClassifier", "xgboost.XGBRegressor"),
     space=_make_space,

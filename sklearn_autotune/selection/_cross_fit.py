@@ -50,7 +50,7 @@ from sklearn_autotune.inference._averaging import predict_all_classes
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier, label_classes
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
-from sklearn_autotune.selection._candidates import FAMILY, make_table_shape, split_target_transform
+from sklearn_autotune.selection._candidates import FAMILY, make_table_shape, split_target_transform, uses_generated
 from sklearn_autotune.tables._preparation import make_preparation
 from sklearn_autotune.tables._shared_steps import FittedSteps, SharedSteps, find_texts
 
@@ -241,7 +241,7 @@ class CrossFitEvaluation:
         steps that all candidates share.
         """
         folds = self.task.folds
-        self.fit_shared_steps(family, folds[step].train)
+        self.fit_shared_steps(family, work.params, folds[step].train)
         start = time.perf_counter()
         seconds = self._compute_time_limit(work, times, limits) if family.rounds is not None else None
         limits.append(seconds or 0.0)
@@ -394,7 +394,7 @@ class CrossFitEvaluation:
             Shared steps, the preparation and the model; a classifier predicts class codes.
         """
         rows, present_classes, y = self._select_rows(family, rows)
-        steps = self.steps.fit(rows, y, screens=family.screens)
+        steps = self.steps.fit(rows, y, screens=family.screens, generates=uses_generated(family, params))
         model = self.make_model(family, params, y, is_classification=present_classes is not None)
         preparation = make_preparation(family.columns, steps.n_categories, len(rows), self.classes is not None)
         weight_name = find_weight_parameter(model)
@@ -429,11 +429,12 @@ class CrossFitEvaluation:
             model = label_classes(model, present_classes)
         return Pipeline([*steps.steps, ("columns", preparation), ("model", model)])
 
-    def fit_shared_steps(self, family: Family, rows: np.ndarray) -> None:
-        """Fit the steps that all families share on some rows, so that they are ready for the next fit."""
-        if self.steps.are_needed(screens=family.screens):
+    def fit_shared_steps(self, family: Family, params: Mapping[str, Any], rows: np.ndarray) -> None:
+        """Fit the steps that families share on some rows, so that they are ready for the next fit."""
+        wanted = {"screens": family.screens, "generates": uses_generated(family, params)}
+        if self.steps.are_needed(**wanted):
             rows, _, y = self._select_rows(family, rows)
-            self.steps.fit(rows, y, screens=family.screens)
+            self.steps.fit(rows, y, **wanted)
 
     def _select_rows(self, family: Family, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Return the rows that a model of the family can be fitted on, their classes, and the target.
