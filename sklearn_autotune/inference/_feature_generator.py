@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -29,11 +29,20 @@ MAX_ROWS = 5000
 # A column has to say more of the residual than chance does: a normal deviate, for some hundred columns that are tried.
 MIN_DEVIATE = 4.0
 
+# Columns are made in at most this number of rounds. A later round makes them of those that are made before, too.
+MAX_ROUNDS = 3
+
+# Residuals are clipped at this number of standard deviations, so that a few rows do not decide.
+MAX_RESIDUAL = 4.0
+
 # The number of bins by which numbers are compared with the residual.
 N_BINS = 16
 
 # Of more classes, the residuals of the most frequent ones are used.
 MAX_TARGETS = 4
+
+# The trees read codes of more categories as numbers.
+MAX_CODES = 255
 
 # Levels with fewer rows have the statistics of all rows.
 MIN_LEVEL_ROWS = 5
@@ -51,12 +60,19 @@ class Generated(Protocol):
     @property
     def n_categories(self) -> int:
         """Number of categories; 0 for numbers."""
+        ...
+
+    def fit_again(self, X: np.ndarray) -> "Generated":
+        """Return the same column, fitted on other rows."""
+        ...
 
     def compute(self, X: np.ndarray) -> np.ndarray:
         """Return the column for some rows."""
+        ...
 
-    def name(self, names: Sequence[str]) -> str:
+    def make_name(self, names: Sequence[str]) -> str:
         """Return the column's name, from those of the table."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -66,7 +82,15 @@ class Arithmetic:
     operation: str
     first: int
     second: int
-    n_categories: int = 0
+
+    @property
+    def n_categories(self) -> int:
+        """Number of categories: none."""
+        return 0
+
+    def fit_again(self, X: np.ndarray) -> "Arithmetic":
+        """Return the same column; it depends on no rows."""
+        return self
 
     def compute(self, X: np.ndarray) -> np.ndarray:
         """Return the column; missing where one of the two is missing, or where a divisor is 0."""
@@ -80,7 +104,7 @@ class Arithmetic:
                 result = a + b if self.operation == "sum" else a - b
         return np.clip(result, -LARGEST, LARGEST)
 
-    def name(self, names: Sequence[str]) -> str:
+    def make_name(self, names: Sequence[str]) -> str:
         """Return the name, such as "width / height"."""
         sign = {"sum": "+", "difference": "-", "product": "*", "ratio": "/"}[self.operation]
         return f"{names[self.first]} {sign} {names[self.second]}"
@@ -116,6 +140,10 @@ class Cross:
         """Number of pairs."""
         return len(self.pairs)
 
+    def fit_again(self, X: np.ndarray) -> "Cross":
+        """Return the cross of the same columns, fitted on other rows."""
+        return Cross.fit(X, self.first, self.second)
+
     def compute(self, X: np.ndarray) -> np.ndarray:
         """Return the codes; missing where one of the two is missing, or where the pair is not known."""
         a, b = X[:, self.first], X[:, self.second]
@@ -126,7 +154,7 @@ class Cross:
         is_known &= self.pairs[codes] == combined if len(self.pairs) else False
         return np.where(is_known, codes, np.nan)
 
-    def name(self, names: Sequence[str]) -> str:
+    def make_name(self, names: Sequence[str]) -> str:
         """Return the name, such as "colour and shape"."""
         return f"{names[self.first]} and {names[self.second]}"
 
@@ -149,7 +177,6 @@ class GroupStatistic:
     number: int
     category: int
     table: np.ndarray
-    n_categories: int = 0
 
     @classmethod
     def fit(cls, X: np.ndarray, statistic: str, number: int, category: int) -> "GroupStatistic":
@@ -168,6 +195,15 @@ class GroupStatistic:
         table = np.where((counts >= MIN_LEVEL_ROWS)[:, None], np.column_stack([means, spreads]), overall)
         return cls(statistic, number, category, table)
 
+    @property
+    def n_categories(self) -> int:
+        """Number of categories: none."""
+        return 0
+
+    def fit_again(self, X: np.ndarray) -> "GroupStatistic":
+        """Return the same statistic of the same columns, fitted on other rows."""
+        return GroupStatistic.fit(X, self.statistic, self.number, self.category)
+
     def compute(self, X: np.ndarray) -> np.ndarray:
         """Return the column; the distance of a missing number is missing."""
         codes = X[:, self.category]
@@ -180,7 +216,7 @@ class GroupStatistic:
         distance = X[:, self.number] - mean
         return np.clip(np.divide(distance, spread, out=distance * 0, where=spread > 0), -LARGEST, LARGEST)
 
-    def name(self, names: Sequence[str]) -> str:
+    def make_name(self, names: Sequence[str]) -> str:
         """Return the name, such as "mean of price by colour"."""
         return f"{self.statistic} of {names[self.number]} by {names[self.category]}"
 
@@ -188,9 +224,10 @@ class GroupStatistic:
 class FeatureGenerator(TransformerMixin, BaseEstimator):
     """Adds columns that are made of pairs of columns, at most twelve; the table's own columns come first.
 
-    Those are chosen that explain what a quick model of the table's own columns leaves of the target: boosted trees, whose
-    residuals come from folds inside the training rows. One column after another is chosen, each with regard to those
-    before. A column that says no more than chance does is not made. So there may be none.
+    Those are chosen that explain what a quick model of the table's own columns leaves of the target: boosted trees,
+    whose residuals come from folds inside the training rows. One column after another is chosen, each with regard to
+    those before. A column that says no more than chance does is not made. So there may be none. Columns that improve
+    the quick model are kept, and may become parts of others, in up to three rounds.
 
     Parameters
     ----------
@@ -222,15 +259,11 @@ class FeatureGenerator(TransformerMixin, BaseEstimator):
         rows = np.arange(len(X))
         if len(X) > MAX_ROWS:
             rows = np.sort(np.random.RandomState(0).choice(len(X), MAX_ROWS, replace=False))
-        targets = _make_targets(y, self.is_classification)[rows]
-        sample = X[rows]
-        self.generated_ = []
-        proposed = list(self._propose(sample, targets))
-        if proposed:
-            residuals = _find_residuals(sample, targets)
-            n_most = min(MAX_GENERATED, len(X) // ROWS_PER_GENERATED)
-            chosen = _choose(sample, residuals, proposed, n_most)
-            self.generated_ = [_fit_again(column, X) for column in chosen]
+        self.generated_: list[Generated] = []
+        for column in self._choose(X[rows], _make_targets(y, self.is_classification)[rows]):
+            column = column.fit_again(X)
+            self.generated_.append(column)
+            X = np.column_stack([X, column.compute(X)])
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
@@ -245,7 +278,7 @@ class FeatureGenerator(TransformerMixin, BaseEstimator):
         X_out : ndarray of shape (n_samples, n_columns + n_generated)
         """
         check_is_fitted(self)
-        return np.column_stack([X, *(column.compute(X) for column in self.generated_)])
+        return _append(X, self.generated_)
 
     @property
     def n_categories_(self) -> np.ndarray:
@@ -266,34 +299,71 @@ class FeatureGenerator(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = [f"x{index}" for index in range(len(self.n_categories))] if input_features is None else input_features
-        return np.array([*names, *(column.name(names) for column in self.generated_)], dtype=object)
+        return np.array(_make_names(names, self.generated_), dtype=object)
 
-    def _propose(self, X: np.ndarray, targets: np.ndarray) -> Iterator[Any]:
-        """Yield the columns among which is chosen, fitted on some rows."""
-        kinds = np.asarray(self.n_categories)
-        numbers = [index for index in np.flatnonzero(kinds == 0) if _has_three_values(X[:, index])]
-        numbers = _keep_best(X, targets, numbers, MAX_NUMBERS, are_codes=False)
-        categories = _keep_best(X, targets, np.flatnonzero(kinds > 1).tolist(), MAX_CATEGORIES, are_codes=True)
-        for first, second in combinations(numbers, 2):
-            yield from (Arithmetic(operation, first, second) for operation in OPERATIONS)
-            yield Arithmetic("ratio", second, first)
-        for first, second in combinations(categories, 2):
-            cross = Cross.fit(X, first, second)
-            n_most = max(len(np.unique(X[:, column])) for column in (first, second))
-            if n_most < cross.n_categories <= len(X) // MIN_LEVEL_ROWS:
-                yield cross
-        for category in categories:
-            for number in numbers:
-                yield from (GroupStatistic.fit(X, statistic, number, category) for statistic in STATISTICS)
+    def _choose(self, X: np.ndarray, targets: np.ndarray) -> list[Generated]:
+        """Choose columns in rounds, as long as they improve the quick model."""
+        n_most = min(MAX_GENERATED, len(X) // ROWS_PER_GENERATED)
+        kinds = list(self.n_categories)
+        made: list[Generated] = []
+        residuals = targets
+        for number in range(MAX_ROUNDS if n_most else 0):
+            proposed = list(self._propose(X, targets, kinds, made))
+            if not proposed:
+                break
+            if number == 0:
+                residuals = _find_residuals(X, targets, kinds)
+            chosen = _choose_from(proposed, X, residuals, n_most - len(made))
+            if not chosen:
+                break
+            kinds = [*kinds, *(column.n_categories for column in chosen)]
+            extended = _append(X, chosen)
+            improved = _find_residuals(extended, targets, kinds)
+            if (improved**2).sum() >= (residuals**2).sum():
+                break
+            made, X, residuals = [*made, *chosen], extended, improved
+        return made
+
+    def _propose(
+        self, X: np.ndarray, targets: np.ndarray, kinds: Sequence[int], made: Sequence[Generated]
+    ) -> Iterator[Generated]:
+        """Yield the columns among which is chosen, fitted on some rows; not those that are made already."""
+        names = _make_names([str(index) for index in range(len(self.n_categories))], made)
+        yield from (column for column in _pair(X, targets, np.array(kinds)) if column.make_name(names) not in names)
 
 
-def _fit_again(column: Any, X: np.ndarray) -> Any:
-    """Return the same column, fitted on other rows."""
-    if isinstance(column, Cross):
-        return Cross.fit(X, column.first, column.second)
-    if isinstance(column, GroupStatistic):
-        return GroupStatistic.fit(X, column.statistic, column.number, column.category)
-    return column
+def _pair(X: np.ndarray, targets: np.ndarray, kinds: np.ndarray) -> Iterator[Generated]:
+    """Yield the columns that can be made of the columns that say most of the target."""
+    usable = [index for index in np.flatnonzero(kinds == 0).tolist() if _has_three_values(X[:, index])]
+    numbers = _keep_best(X, targets, usable, MAX_NUMBERS, are_codes=False)
+    categories = _keep_best(X, targets, np.flatnonzero(kinds > 1).tolist(), MAX_CATEGORIES, are_codes=True)
+    for first, second in combinations(numbers, 2):
+        yield from (Arithmetic(operation, first, second) for operation in OPERATIONS)
+        yield Arithmetic("ratio", second, first)
+    n_levels = {column: len(np.unique(X[:, column])) for column in categories}
+    for first, second in combinations(categories, 2):
+        cross = Cross.fit(X, first, second)
+        n_most = max(n_levels[first], n_levels[second])
+        if n_most < cross.n_categories <= len(X) // MIN_LEVEL_ROWS:
+            yield cross
+    for category in categories:
+        for number in numbers:
+            yield from (GroupStatistic.fit(X, statistic, number, category) for statistic in STATISTICS)
+
+
+def _append(X: np.ndarray, generated: Sequence[Generated]) -> np.ndarray:
+    """Return a table with generated columns, which may be made of those before them."""
+    for column in generated:
+        X = np.column_stack([X, column.compute(X)])
+    return X
+
+
+def _make_names(names: Sequence[str], generated: Sequence[Generated]) -> list[str]:
+    """Return the names of a table's columns, followed by those of generated ones."""
+    found = list(names)
+    for column in generated:
+        found.append(column.make_name([f"({name})" if " " in name else name for name in found]))
+    return found
 
 
 def _make_targets(y: np.ndarray, is_classification: bool) -> np.ndarray:
@@ -319,23 +389,30 @@ def _keep_best(
     return sorted(int(columns[place]) for place in np.argsort(-np.array(shares), kind="stable")[:n_kept])
 
 
-def _find_residuals(X: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return what boosted trees leave of the targets, on rows that they were not fitted on; extreme ones clipped."""
+def _find_residuals(X: np.ndarray, targets: np.ndarray, kinds: Sequence[int]) -> np.ndarray:
+    """Return what boosted trees leave of the targets, on rows that they were not fitted on."""
     residuals = targets.copy()
+    categories = [index for index, n_categories in enumerate(kinds) if 1 < n_categories <= MAX_CODES]
     if len(X) >= 30:
         with limit_to_one_thread():
             for train, test in KFold(3, shuffle=True, random_state=0).split(X):
                 for index, target in enumerate(targets.T):
                     model = HistGradientBoostingRegressor(
-                        max_iter=50, learning_rate=0.15, max_leaf_nodes=15, early_stopping=False, random_state=0
+                        max_iter=50,
+                        learning_rate=0.15,
+                        max_leaf_nodes=15,
+                        categorical_features=categories,
+                        early_stopping=False,
+                        random_state=0,
                     )
                     residuals[test, index] -= model.fit(X[train], target[train]).predict(X[test])
+    return residuals
+
+
+def _choose_from(proposed: Sequence[Generated], X: np.ndarray, residuals: np.ndarray, n_most: int) -> list[Generated]:
+    """Return columns that explain the residuals, each what those before it leave; extreme residuals are clipped."""
     spread = residuals.std(axis=0)
-    return np.clip(residuals, -4 * spread, 4 * spread)
-
-
-def _choose(X: np.ndarray, residuals: np.ndarray, proposed: Sequence[Any], n_most: int) -> list[Any]:
-    """Return columns that explain the residuals, each what those before it leave."""
+    residuals = np.clip(residuals, -MAX_RESIDUAL * spread, MAX_RESIDUAL * spread)
     groups = [_group(column.compute(X), column.n_categories > 0) for column in proposed]
     chosen: list[int] = []
     while len(chosen) < n_most:

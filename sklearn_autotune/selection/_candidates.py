@@ -71,10 +71,13 @@ def make_shape_function(
 ) -> Callable[[int], Shape]:
     """Return the function that describes a training table of some rows of this one, as families need it.
 
-    ``generates`` says whether there are candidates with generated columns. With the task of a regression, the shape also has what suits its target and its score. Where the folds follow time,
-    the target is that of the rows before the first test rows.
+    ``generates`` says whether there are candidates with generated columns. With the task of a regression, the shape
+    also has what suits its target and its score. Where the folds follow time, the target is that of the rows before the
+    first test rows.
     """
-    make_shape = partial(make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes, generates=generates)
+    make_shape = partial(
+        make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes, generates=generates
+    )
     if task is None or data.classes is not None:
         return make_shape
     loss, quantile = find_loss(task.scorer)

@@ -431,10 +431,10 @@ class CrossFitEvaluation:
 
     def fit_shared_steps(self, family: Family, params: Mapping[str, Any], rows: np.ndarray) -> None:
         """Fit the steps that families share on some rows, so that they are ready for the next fit."""
-        wanted = {"screens": family.screens, "generates": uses_generated(family, params)}
-        if self.steps.are_needed(**wanted):
+        generates = uses_generated(family, params)
+        if self.steps.are_needed(screens=family.screens, generates=generates):
             rows, _, y = self._select_rows(family, rows)
-            self.steps.fit(rows, y, **wanted)
+            self.steps.fit(rows, y, screens=family.screens, generates=generates)
 
     def _select_rows(self, family: Family, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Return the rows that a model of the family can be fitted on, their classes, and the target.
