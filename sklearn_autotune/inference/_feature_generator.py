@@ -19,6 +19,9 @@ __all__ = ["MAX_GENERATED", "Arithmetic", "Cross", "FeatureGenerator", "GroupSta
 MAX_NUMBERS = 10
 MAX_CATEGORIES = 8
 
+# Of a table with more columns, those are examined that are most closely correlated with the target.
+MAX_COLUMNS = 200
+
 # At most this number of columns is made, and at most one for so many rows.
 MAX_GENERATED = 12
 ROWS_PER_GENERATED = 50
@@ -334,9 +337,11 @@ class FeatureGenerator(TransformerMixin, BaseEstimator):
 
 def _pair(X: np.ndarray, targets: np.ndarray, kinds: np.ndarray) -> Iterator[Generated]:
     """Yield the columns that can be made of the columns that say most of the target."""
-    usable = [index for index in np.flatnonzero(kinds == 0).tolist() if _has_three_values(X[:, index])]
+    used = _find_correlated(X, targets) if X.shape[1] > MAX_COLUMNS else range(X.shape[1])
+    usable = [index for index in used if kinds[index] == 0 and _has_three_values(X[:, index])]
     numbers = _keep_best(X, targets, usable, MAX_NUMBERS, are_codes=False)
-    categories = _keep_best(X, targets, np.flatnonzero(kinds > 1).tolist(), MAX_CATEGORIES, are_codes=True)
+    levels = [index for index in used if kinds[index] > 1]
+    categories = _keep_best(X, targets, levels, MAX_CATEGORIES, are_codes=True)
     for first, second in combinations(numbers, 2):
         yield from (Arithmetic(operation, first, second) for operation in OPERATIONS)
         yield Arithmetic("ratio", second, first)
@@ -389,9 +394,23 @@ def _keep_best(
     return sorted(int(columns[place]) for place in np.argsort(-np.array(shares), kind="stable")[:n_kept])
 
 
+def _find_correlated(X: np.ndarray, targets: np.ndarray) -> list[int]:
+    """Return the columns of a table of many that are most closely correlated with the targets, in their order."""
+    known = ~np.isnan(X)
+    n_known = np.maximum(known.sum(axis=0), 1)
+    values = np.where(known, X, 0.0)
+    values = np.where(known, values - values.sum(axis=0) / n_known, 0.0)
+    spread = np.maximum(np.sqrt((values**2).sum(axis=0)), 1e-12)
+    related = (((values.T @ targets) / spread[:, None]) ** 2).sum(axis=1)
+    return np.sort(np.argsort(-related, kind="stable")[:MAX_COLUMNS]).tolist()
+
+
 def _find_residuals(X: np.ndarray, targets: np.ndarray, kinds: Sequence[int]) -> np.ndarray:
     """Return what boosted trees leave of the targets, on rows that they were not fitted on."""
     residuals = targets.copy()
+    if X.shape[1] > MAX_COLUMNS:
+        used = _find_correlated(X, targets)
+        X, kinds = X[:, used], [kinds[index] for index in used]
     categories = [index for index, n_categories in enumerate(kinds) if 1 < n_categories <= MAX_CODES]
     if len(X) >= 30:
         with limit_to_one_thread():

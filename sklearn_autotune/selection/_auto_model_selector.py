@@ -280,19 +280,17 @@ class AutoModelSelector(BaseSearch):
         seed = draw_seed(self.random_state) % 2**31
         rows = sample_rows(data.y, families, make_shape_function(data), self.timeout, seed=seed, groups=data.groups)
         full_task, task = self._make_tasks(data, rows, scorer, seed)
-        make_shape = make_shape_function(data, task, generates=self.generate_features)
+        full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed)
+        cross_fit = replace(full_fit, task=task)
+        generates = self.generate_features and cross_fit.can_generate(self.timeout)
+        make_shape = make_shape_function(data, task, generates=generates)
         schedule = make_schedule(
             task, families, make_shape, self.timeout, deadline, n_rows=len(data.y), allows_blend=self.blend
         )
-        full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed)
         cost_model = schedule.cost_model
-        cross_fit = replace(
-            full_fit,
-            task=task,
-            max_candidate_seconds=cost_model.max_candidate_seconds,
-            estimate_min_seconds=cost_model.estimate_min_seconds,
-            averages_folds=not schedule.time_reserve.refits_all,
-        )
+        cross_fit.max_candidate_seconds = cost_model.max_candidate_seconds
+        cross_fit.estimate_min_seconds = cost_model.estimate_min_seconds
+        cross_fit.averages_folds = not schedule.time_reserve.refits_all
         self.scorer_, self.n_splits_, self.n_rows_searched_ = scorer, len(task.folds), len(rows)
         measured = MeasuredCandidates(cost_model)
         spec = self._make_spec(cross_fit, schedule, measured, deadline)

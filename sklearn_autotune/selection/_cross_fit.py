@@ -45,7 +45,7 @@ from sklearn_autotune.evaluation import (
 from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.evaluation._metric import rewards_mean
 from sklearn_autotune.execution._worker import dumps, loads
-from sklearn_autotune.families import Family, Shape, find_parameter_prefix
+from sklearn_autotune.families import Family, find_parameter_prefix
 from sklearn_autotune.inference._averaging import predict_all_classes
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier, label_classes
 from sklearn_autotune.inference._target_transform import TransformedTarget
@@ -174,9 +174,11 @@ class CrossFitEvaluation:
         """Number of parts that can be measured apart: one, since the temperature is found on all folds together."""
         return 1
 
-    def make_shape(self, n_rows: int) -> Shape:
-        """Describe a training table with this number of rows, as families need it."""
-        return make_table_shape(n_rows, n_categories=self.n_categories, classes=self.classes)
+    def can_generate(self, timeout: float | None) -> bool:
+        """Whether columns can be generated in a small part of the timeout: for any fold, or the first one in time."""
+        family = next(iter(self.families.values()))
+        parts = [self._select_rows(family, fold.train) for fold in self.task.folds[: 1 if self.is_forward else None]]
+        return self.steps.can_generate([(rows, y) for rows, _, y in parts], timeout)
 
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold, scored on predictions scaled by the temperature found so far."""
@@ -315,15 +317,11 @@ class CrossFitEvaluation:
         params = take_metadata_rows(self.task.X, params=self.task.score_params, indices=rows)
         y = take_rows(self.task.y, rows)
         model = make_fixed_predictions(placeholder, prediction, self.classes)
-        scored = call_scorer(self.task.scorer, (model, placeholder, y), params, error_score=self._error_score)
+        error_score = "raise" if self.task.error_score == "raise" else float("nan")  # so that a failure is seen
+        scored = call_scorer(self.task.scorer, (model, placeholder, y), params, error_score=error_score)
         if isinstance(scored.score, dict):
             raise TypeError(f"AutoModelSelector takes one score, and scoring returned {', '.join(scored.score)}.")
         return scored
-
-    @property
-    def _error_score(self) -> float | str:
-        """NaN, so that a failed score is seen, or "raise"."""
-        return "raise" if self.task.error_score == "raise" else float("nan")
 
     def _take_weights(self, rows: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
         weight = params.get("sample_weight")
@@ -463,7 +461,8 @@ class CrossFitEvaluation:
 
     def make_model(self, family: Family, params: Mapping[str, Any], y: np.ndarray, *, is_classification: bool) -> Any:
         """Make the unfitted model of a candidate for a training part with this target."""
-        shape = family.adapt_shape(self.make_shape(len(y)))
+        shape = make_table_shape(len(y), n_categories=self.n_categories, classes=self.classes)
+        shape = family.adapt_shape(shape)
         if is_classification:
             shape = replace(shape, rarest_class_rows=int(np.bincount(y).min()))
         model = family.make(shape)  # type: ignore[misc]

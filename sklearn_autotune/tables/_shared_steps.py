@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.sklearn import take_rows
 from sklearn_autotune.inference._column_screen import ColumnScreen
 from sklearn_autotune.inference._feature_generator import FeatureGenerator
@@ -20,6 +21,10 @@ MAX_NARROW = 100
 
 # What is kept of texts takes at most this number of bytes; beyond, the least recently used is computed again.
 MAX_KEPT_BYTES = 2**28
+
+
+# Columns are not generated if this would take more than this share of the timeout.
+MAX_GENERATING_SHARE = 0.1
 
 
 def find_texts(n_categories: np.ndarray) -> list[tuple[int, int]]:
@@ -95,12 +100,30 @@ class SharedSteps:
         self._kept: OrderedDict[bytes, tuple[TextEncoder, list[np.ndarray]]] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes, without what is kept."""
-        return vars(self) | {"_kept": OrderedDict(), "_generators": {}, "_screens": {}}
+        """Return the attributes, without what is large or quickly found again."""
+        return vars(self) | {"_kept": OrderedDict(), "_screens": {}}
 
     def are_needed(self, *, screens: bool, generates: bool = False) -> bool:
         """Whether there are any steps, with columns of a wide table screened or not, with columns generated or not."""
         return bool(self.texts) or generates or (screens and self.is_wide)
+
+    def can_generate(self, parts: Sequence[tuple[np.ndarray, np.ndarray]], timeout: float | None) -> bool:
+        """Whether columns can be made for any of some training parts, in a small share of the seconds of a search.
+
+        Parameters
+        ----------
+        parts : sequence of (ndarray of int, ndarray)
+            The rows of each part, and their target.
+        timeout : float or None
+            Seconds of the search; None is no limit.
+        """
+        start = clock.now()
+        for n_fitted, (rows, y) in enumerate(parts, start=1):
+            self.fit(rows, y, generates=True)
+            expected = (clock.now() - start) * len(parts) / n_fitted
+            if timeout is not None and expected > MAX_GENERATING_SHARE * timeout:
+                return False
+        return any(generator.generated_ for generator in self._generators.values())
 
     def fit(self, rows: np.ndarray, y: np.ndarray, *, screens: bool = False, generates: bool = False) -> FittedSteps:
         """Fit the steps on some rows.
