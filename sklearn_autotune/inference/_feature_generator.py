@@ -227,10 +227,11 @@ class GroupStatistic:
 class FeatureGenerator(TransformerMixin, BaseEstimator):
     """Adds columns that are made of pairs of columns, at most twelve; the table's own columns come first.
 
-    Those are chosen that explain what a quick model of the table's own columns leaves of the target: boosted trees,
-    whose residuals come from folds inside the training rows. One column after another is chosen, each with regard to
-    those before. A column that says no more than chance does is not made. So there may be none. Columns that improve
-    the quick model are kept, and may become parts of others, in up to three rounds.
+    Those are chosen that explain what a quick model of the table's own columns leaves of the target: boosted trees of
+    one split each, which cannot combine columns. Its residuals come from folds inside the training rows. One column
+    after another is chosen, each with regard to those before. A column that says no more than chance does is not made.
+    So there may be none. Columns that improve the quick model are kept, and may become parts of others, in up to three
+    rounds.
 
     Parameters
     ----------
@@ -406,7 +407,7 @@ def _find_correlated(X: np.ndarray, targets: np.ndarray) -> list[int]:
 
 
 def _find_residuals(X: np.ndarray, targets: np.ndarray, kinds: Sequence[int]) -> np.ndarray:
-    """Return what boosted trees leave of the targets, on rows that they were not fitted on."""
+    """Return what boosted trees of one split leave of the targets, on rows that they were not fitted on."""
     residuals = targets.copy()
     if X.shape[1] > MAX_COLUMNS:
         used = _find_correlated(X, targets)
@@ -417,9 +418,9 @@ def _find_residuals(X: np.ndarray, targets: np.ndarray, kinds: Sequence[int]) ->
             for train, test in KFold(3, shuffle=True, random_state=0).split(X):
                 for index, target in enumerate(targets.T):
                     model = HistGradientBoostingRegressor(
-                        max_iter=50,
-                        learning_rate=0.15,
-                        max_leaf_nodes=15,
+                        max_iter=100,
+                        learning_rate=0.2,
+                        max_leaf_nodes=2,
                         categorical_features=categories,
                         early_stopping=False,
                         random_state=0,
