@@ -27,7 +27,7 @@ MAX_GENERATED = 12
 ROWS_PER_GENERATED = 50
 
 # Columns are chosen on at most this number of rows, drawn at random.
-MAX_ROWS = 5000
+MAX_ROWS = 2500
 
 # A column has to say more of the residual than chance does: a normal deviate, for some hundred columns that are tried.
 MIN_DEVIATE = 4.0

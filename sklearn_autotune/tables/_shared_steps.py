@@ -24,7 +24,7 @@ MAX_KEPT_BYTES = 2**28
 
 
 # Columns are not generated if this would take more than this share of the timeout.
-MAX_GENERATING_SHARE = 0.1
+MAX_GENERATING_SHARE = 0.15
 
 
 def find_texts(n_categories: np.ndarray) -> list[tuple[int, int]]:
