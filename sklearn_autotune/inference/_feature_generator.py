@@ -35,6 +35,11 @@ MIN_DEVIATE = 4.0
 # Columns are made in at most this number of rounds. A later round makes them of those that are made before, too.
 MAX_ROUNDS = 3
 
+# The columns have to reduce the squared error of the quick model to this share, or none is made. On 15 tables with up to
+# two seeds, where columns reduced it by less, selectors had 0.1 % less loss with them in the mean, and 0.1 % more in the
+# median.
+MAX_ERROR_SHARE = 0.9
+
 # Residuals are clipped at this number of standard deviations, so that a few rows do not decide.
 MAX_RESIDUAL = 4.0
 
@@ -230,8 +235,8 @@ class FeatureGenerator(TransformerMixin, BaseEstimator):
     Those are chosen that explain what a quick model of the table's own columns leaves of the target: boosted trees of
     one split each, which cannot combine columns. Its residuals come from folds inside the training rows. One column
     after another is chosen, each with regard to those before. A column that says no more than chance does is not made.
-    So there may be none. Columns that improve the quick model are kept, and may become parts of others, in up to three
-    rounds.
+    Columns that improve the quick model are kept, and may become parts of others, in up to three rounds. If all
+    together reduce its squared error by less than a tenth, none is made.
 
     Parameters
     ----------
@@ -310,13 +315,13 @@ class FeatureGenerator(TransformerMixin, BaseEstimator):
         n_most = min(MAX_GENERATED, len(X) // ROWS_PER_GENERATED)
         kinds = list(self.n_categories)
         made: list[Generated] = []
-        residuals = targets
+        given = residuals = targets
         for number in range(MAX_ROUNDS if n_most else 0):
             proposed = list(self._propose(X, targets, kinds, made))
             if not proposed:
                 break
             if number == 0:
-                residuals = _find_residuals(X, targets, kinds)
+                given = residuals = _find_residuals(X, targets, kinds)
             chosen = _choose_from(proposed, X, residuals, n_most - len(made))
             if not chosen:
                 break
@@ -326,7 +331,7 @@ class FeatureGenerator(TransformerMixin, BaseEstimator):
             if (improved**2).sum() >= (residuals**2).sum():
                 break
             made, X, residuals = [*made, *chosen], extended, improved
-        return made
+        return made if (residuals**2).sum() <= MAX_ERROR_SHARE * (given**2).sum() else []
 
     def _propose(
         self, X: np.ndarray, targets: np.ndarray, kinds: Sequence[int], made: Sequence[Generated]

@@ -190,6 +190,15 @@ def test_nothing_is_made_where_it_would_say_nothing(table):
     assert generator.n_categories_.tolist() == N_CATEGORIES
 
 
+def test_nothing_is_made_where_it_would_say_little(table, monkeypatch):
+    X, targets = table
+    y = 0.2 * targets["product"] + targets["noise"]
+
+    assert fit(X, y).generated_ == []
+    monkeypatch.setattr(_feature_generator, "MAX_ERROR_SHARE", 1.0)
+    assert "a * b" in names(fit(X, y))
+
+
 def test_the_tables_columns_come_first_then_those_that_are_made(table):
     X, targets = table
     generator = fit(X, targets["cross"])

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import TimeSeriesSplit
+from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat.sklearn import limit_to_one_thread
 from sklearn_autotune.export import export_code
+from sklearn_autotune.families import Family
 from sklearn_autotune.inference._feature_generator import FeatureGenerator
 from tests.selection.toy_families import family, make_cross_fit
 
@@ -24,6 +26,18 @@ X = pd.DataFrame(
 )
 AREA = (X["width"] * X["height"] + 0.1 * RANDOM.normal(size=400)).to_numpy()
 PLAIN = X["width"].to_numpy() + RANDOM.normal(size=400)
+
+# A family of the user's own, whose final model is fitted on all rows.
+TREE = Family(
+    name="tree",
+    estimators=("sklearn.DecisionTreeRegressor",),
+    space=lambda shape: {"max_depth": [3, 5]},
+    make=lambda shape: DecisionTreeRegressor(),
+    first=({"max_depth": 5},),
+    columns="coded",
+    is_bagged=False,
+    generates=True,
+)
 
 
 def select(y, families="ridge", task="regression", **params):
@@ -45,7 +59,7 @@ def test_a_product_is_found_and_makes_the_linear_model_better():
     assert "width * height" in names
 
 
-@pytest.mark.parametrize("families", [["xgboost"], ["extra_trees"], ["lightgbm"], ["hist_gradient_boosting"]])
+@pytest.mark.parametrize("families", [["xgboost"], ["lightgbm"], ["hist_gradient_boosting"]])
 def test_trees_get_them_too(families):
     if families == ["lightgbm"]:
         pytest.importorskip("lightgbm")
@@ -108,7 +122,7 @@ def test_workers_get_the_columns_that_are_chosen(monkeypatch):
 
 
 def test_jobs_and_a_clone_give_the_same_result():
-    one = select(AREA, ["ridge", "extra_trees"], n_trials=4)
+    one = select(AREA, ["ridge", TREE], n_trials=4)
     two = clone(one).set_params(n_jobs=2).fit(X, AREA)
 
     np.testing.assert_array_equal(one.leaderboard_["mean_score"], two.leaderboard_["mean_score"])
@@ -116,14 +130,14 @@ def test_jobs_and_a_clone_give_the_same_result():
 
 
 def test_rows_with_new_categories_and_gaps_are_predicted():
-    selector = select(AREA, ["ridge", "extra_trees", "xgboost"], n_trials=6)
+    selector = select(AREA, ["ridge", TREE, "xgboost"], n_trials=6)
     new = pd.DataFrame({"width": [1.0, np.nan, 0.0], "height": [0.0, 1.0, np.nan], "colour": ["blue", None, "red"]})
 
     assert np.isfinite(selector.predict(new)).all()
 
 
 def test_the_script_of_a_model_of_all_rows_predicts_the_same():
-    selector = select(AREA, ["extra_trees"], blend=False)
+    selector = select(AREA, TREE, blend=False)
     assert "generated" in pipelines(selector)[0].named_steps
 
     with limit_to_one_thread():
