@@ -108,7 +108,7 @@ def write_rows(name, rows, folder=RESULTS):
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{name}.csv.part"
     with part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
         writer.writeheader()
         writer.writerows(rows)
     part.replace(folder / f"{name}.csv")

@@ -1,11 +1,12 @@
 """Held-out losses of `AutoModelSelector`, untuned models and other packages with the same time limit.
 
-``--task regression`` compares RMSE and MAE instead of log loss and AUC, on other tables. ``--resume`` continues a run.
-``python -m benchmarks.selection --peer flaml=PYTHON --peer autogluon=PYTHON --peer tpot=PYTHON``: the other packages
-need other versions of the dependencies, so each runs in its own environment. Make these with ``pip install
-'flaml[automl]'``, ``pip install 'autogluon.tabular[lightgbm,catboost,xgboost]'`` and ``pip install tpot``. Each run is
-a process in which all clocks count CPU seconds, except for TPOT, whose candidates run in a process of Dask. Methods
-take turns.
+``--task regression`` compares RMSE and MAE instead of log loss and AUC, on other tables; ``--task slices`` compares on
+hard tables of both kinds, where the package is told of groups and time if it has a way. ``--resume`` continues a run.
+``python -m benchmarks.selection --peer flaml=PYTHON --peer autogluon_best=PYTHON --peer tpot=PYTHON``: the other
+packages need other versions of the dependencies, so each runs in its own environment. Make these with ``pip install
+'flaml[automl]'``, ``'autogluon.tabular[lightgbm,catboost,xgboost,fastai]'``, ``tpot``, ``mljar-supervised``,
+``perpetual`` and ``lightautoml``. Each run is a process in which all clocks count CPU seconds, except for packages that
+work in other processes or do not read the clock of Python. Methods take turns.
 """
 
 import argparse
@@ -15,11 +16,11 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn.model_selection import train_test_split
 
 from benchmarks._measure import (
     RESULTS,
@@ -32,6 +33,7 @@ from benchmarks._measure import (
     t_of,
     write_rows,
 )
+from benchmarks.selection_slices import SLICES
 from benchmarks.selection_tables import (
     FRESH,
     GROUPS,
@@ -40,45 +42,62 @@ from benchmarks.selection_tables import (
     REGRESSION,
     SEEN,
     SEEN_LATER,
-    TABLES,
-    load,
+    SMALL,
+    TASKS,
+    hold_out,
+    read_slice,
 )
 
 PICTURES = {
     "classification": picture("selection", "Rank within 30 seconds on held-out rows, by method") + "\n\n",
     "regression": "",
+    "slices": "",
 }
+FILES = {"classification": "selection", "regression": "selection_regression", "slices": "selection_slices"}
 SCRIPT = Path(__file__).parent / "peers" / "selection.py"
-WALL_CLOCK = ("tpot",)
-LINEAR = {"classification": "logistic", "regression": "ridge"}
+WALL_CLOCK = ("tpot", "mljar", "perpetual", "lightautoml")
+LINEAR = {"classification": "logistic", "regression": "ridge", "slices": "linear"}
 TREES = ("forest", "hist", "xgboost")
 UNTUNED = (*LINEAR.values(), *TREES)
 
-# The loss by which methods are compared, and another measure, with the sign that makes less better.
-MEASURES = {
-    "classification": (("log loss", "log_loss", 1), ("AUC", "auc", -1)),
-    "regression": (("RMSE", "rmse", 1), ("MAE", "mae", 1)),
-}
+
+@dataclass(frozen=True)
+class Measure:
+    """What methods are compared by: the columns, of which a row has one, with the sign that makes less better."""
+
+    title: str
+    signs: dict[str, int]
+
+    def of(self, row):
+        """Return the value of a row; less is better."""
+        column = next(name for name in self.signs if row.get(name) not in (None, ""))
+        return self.signs[column] * row[column]
+
+
+LOSS = {"classification": Measure("log loss", {"log_loss": 1}), "regression": Measure("RMSE", {"rmse": 1})}
+OTHER = {"classification": Measure("AUC", {"auc": -1}), "regression": Measure("MAE", {"mae": 1})}
+for by_task, title in ((LOSS, "log loss or RMSE"), (OTHER, "AUC or MAE")):
+    signs = by_task["classification"].signs | by_task["regression"].signs
+    by_task["slices"] = Measure(title, signs)
 
 # AutoModelSelector without LightGBM and CatBoost. It is compared in place of "ours", never together with it.
 LIGHT = "ours_light"
 
 
 def save(name, seed, path):
-    X, y = load(name)
-    stratify = None if name in REGRESSION else y
-    _, test = train_test_split(np.arange(len(y)), test_size=0.3, random_state=seed, stratify=stratify)
+    X, y, given = read_slice(name)
+    test = hold_out(name, y, given, seed)
     columns = np.empty(X.shape[1], dtype=object)
     for place, column in enumerate(X.columns):
         is_number = getattr(X[column].dtype, "kind", "O") in "biuf"
         columns[place] = X[column].to_numpy(dtype=float) if is_number else X[column].astype(object).to_numpy()
     names = np.array([str(column) for column in X.columns], dtype=object)
-    np.savez(path, names=names, columns=columns, y=y, is_test=np.isin(np.arange(len(y)), test))
+    hint = {} if given is None or "time" in names else {"groups": given}
+    np.savez(path, names=names, columns=columns, y=y, is_test=np.isin(np.arange(len(y)), test), **hint)
     return int(len(y) - len(test))
 
 
-def run(name, seed, budget, pythons, only=None):
-    task = "regression" if name in REGRESSION else "classification"
+def run(task, name, seed, budget, pythons, only=None):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.npz"
         n_rows = save(name, seed, path)
@@ -101,10 +120,10 @@ def report(rows, task="classification"):
     known = {name: title for title, names in GROUPS.items() for name in names}
     text = (
         f"# Model selection, {task}\n\n{PICTURES[task]}{environment()}\n\n30 % of the rows are held out. Seconds are "
-        "CPU seconds of one process, but wall seconds for TPOT. Ranks and ratios are those of held-out rows, and a t "
-        "has the mean of a table's seeds as its unit. auto-sklearn is not included: version 0.15.0 cannot be installed "
-        "with Python 3.11, because it needs scikit-learn below 0.25, and its build needs pkg_resources, which "
-        "setuptools does not have.\n"
+        f"CPU seconds of one process, but wall seconds for {', '.join(WALL_CLOCK)}. Ranks and ratios are those of "
+        "held-out rows, and a t has the mean of a table's seeds as its unit. auto-sklearn is not included: version "
+        "0.15.0 cannot be installed with Python 3.11, because it needs scikit-learn below 0.25, and its build needs "
+        "pkg_resources, which setuptools does not have.\n"
     )
     for title in (FRESH, *GROUPS):
         own = {key: cell for key, cell in cells.items() if known.get(key[1], FRESH) == title}
@@ -116,6 +135,20 @@ def report(rows, task="classification"):
         text += f"\n## What ours reports, all tables\n\n{held_out_over_reported(mine)}"
     print(text)
     return text
+
+
+def union():
+    """Compare on all tables that were opened once, for the final figures: small ones, regression, and hard ones."""
+    final = (*SMALL, *REGRESSION, *SLICES)
+    rows = [row for name in FILES.values() if (RESULTS / f"{name}.csv").exists() for row in read_rows(name)]
+    cells = cells_of([as_linear(row) for row in rows if row["table"] in final])
+    text = f"# Model selection, small, regression and hard tables together\n\n{environment()}\n\n"
+    return text + section({key[1:]: cell for key, cell in cells.items()})
+
+
+def as_linear(row):
+    """Return a row in which the untuned linear model has one name for both tasks."""
+    return row | {"method": LINEAR["slices"]} if row["method"] in LINEAR.values() else row
 
 
 def section(cells):
@@ -155,18 +188,18 @@ def without_lone_seeds(cells):
 def held_out_over_reported(mine):
     """Compare the held-out loss to the reported loss, with the mean over the seeds of each table."""
     text = ""
-    (loss, column, _), _ = MEASURES["regression" if "rmse" in next(iter(mine.values())) else "classification"]
+    loss = LOSS[task_of(mine.values())]
     for budget in sorted({key[0] for key in mine}):
         own = [row for key, row in mine.items() if key[0] == budget]
         over = {}
         for name in dict.fromkeys(row["table"] for row in own):
             runs = [row for row in own if row["table"] == name]
-            over[name] = sum(row[column] for row in runs) / sum(abs(row["reported"]) for row in runs)
+            over[name] = sum(loss.of(row) for row in runs) / sum(abs(row["reported"]) for row in runs)
         ratios = np.array(list(over.values()))
         farthest = sorted(over, key=lambda name: -abs(np.log(over[name])))[:3]
         text += (
-            f"- {budget:g} seconds, {len(over)} tables: held-out over reported {loss} {geometric_mean(ratios):.3f} "
-            f"(geometric mean), {np.median(ratios):.3f} (median); the farthest from 1: "
+            f"- {budget:g} seconds, {len(over)} tables: held-out over reported {loss.title} "
+            f"{geometric_mean(ratios):.3f} (geometric mean), {np.median(ratios):.3f} (median); the farthest from 1: "
             f"{', '.join(f'{over[name]:.2f} ({name})' for name in farthest)}.\n"
         )
     return text
@@ -187,24 +220,26 @@ def methods_of(cells):
     return always, [name for name in methods if name not in always]
 
 
-def measures_of(cells):
-    """Return the measures by which the rows of cells of one task are compared."""
-    row = next(iter(next(iter(cells.values())).values()))
-    return MEASURES["regression" if "rmse" in row else "classification"]
+def task_of(rows):
+    """Return which measures all rows of some methods have."""
+    tasks = {"classification" if row.get("rmse") in (None, "") else "regression" for row in rows}
+    return tasks.pop() if len(tasks) == 1 else "slices"
 
 
 def comparison(cells, methods):
     """Return a table that compares some methods."""
-    (loss, column_of_loss, _), (other, column_of_other, sign) = measures_of(cells)
-    losses = np.array([[cell[name][column_of_loss] for name in methods] for cell in cells.values()])
-    others = np.array([[sign * cell[name][column_of_other] for name in methods] for cell in cells.values()])
+    task = task_of(row for cell in cells.values() for row in cell.values())
+    loss, other = LOSS[task], OTHER[task]
+    losses, others = (
+        np.array([[measure.of(cell[name]) for name in methods] for cell in cells.values()]) for measure in (loss, other)
+    )
     ranks = [np.array([rankdata(line) for line in values]).mean(axis=0) for values in (losses, others)]
     mine = methods.index("ours") if "ours" in methods else 0
     names, lines = [name for name, _ in cells], []
     for column, name in enumerate(methods):
         of_method = [cell[name] for cell in cells.values()]
         ratios = losses[:, column] / losses[:, mine]
-        honest = [row[column_of_loss] / row["reported"] for row in of_method if row["reported"]]
+        honest = [loss.of(row) / abs(row["reported"]) for row in of_method if row["reported"]]
         lines.append(
             [
                 name,
@@ -220,13 +255,13 @@ def comparison(cells, methods):
         )
     header = [
         "method",
-        f"mean rank, {loss}",
-        f"mean rank, {other}",
-        f"{methods[mine]} has less {loss} in",
-        f"{loss} over that of {methods[mine]}, geometric mean",
+        f"mean rank, {loss.title}",
+        f"mean rank, {other.title}",
+        f"{methods[mine]} has less {loss.title} in",
+        f"{loss.title} over that of {methods[mine]}, geometric mean",
         "t over tables",
         "median",
-        f"held-out over reported {loss}, geometric mean",
+        f"held-out over reported {loss.title}, geometric mean",
         "median",
         "most seconds",
         "peak MiB",
@@ -279,13 +314,19 @@ def main():
     parser.add_argument(
         "--report", nargs="+", help="files with the output of earlier runs, of which to write the report"
     )
+    parser.add_argument(
+        "--union", action="store_true", help="write the page of all small, regression and hard tables, measure nothing"
+    )
     args = parser.parse_args()
+    if args.union:
+        (RESULTS / "selection_union.md").write_text(union())
+        return
     pythons = dict(peer.split("=", 1) for peer in args.peer)
-    of_task = [name for name in TABLES if (name in REGRESSION) == (args.task == "regression")]
+    of_task = TASKS[args.task]
     tables = args.tables or [name for name in of_task if is_fresh(name)]
     if unknown := [name for name in tables if name not in of_task]:
         parser.error(f"{', '.join(unknown)}: not a table of {args.task}. There are {', '.join(of_task)}.")
-    name = "selection" if args.task == "classification" else "selection_regression"
+    name = FILES[args.task]
     if args.quick:
         tables, args.seeds, args.budgets = tables[:1], args.seeds[:1], [1]
         args.methods = args.methods or [LINEAR[args.task], "ours", *pythons]
@@ -299,7 +340,7 @@ def main():
                 row["method"] for row in rows if (row["table"], row["seed"], row["budget"]) == (table, seed, budget)
             }
             methods = [*UNTUNED, "ours", LIGHT, *pythons] if args.methods is None else args.methods
-            for row in run(table, seed, budget, pythons, set(methods) - done):
+            for row in run(args.task, table, seed, budget, pythons, set(methods) - done):
                 rows.append(row)
                 print(json.dumps(row), flush=True)
                 if not args.quick:

@@ -2,10 +2,15 @@
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from benchmarks.problems import flights, table
+from benchmarks.selection_slices import SLICE_GROUPS, SLICES
 
-__all__ = ["FRESH", "GROUPS", "LARGE_SEEN", "ONCE_FRESH", "REGRESSION", "SEEN", "SEEN_LATER", "SMALL", "TABLES", "load"]
+__all__ = [
+    *("FRESH", "GROUPS", "LARGE_SEEN", "ONCE_FRESH", "REGRESSION", "SEEN", "SEEN_LATER", "SMALL", "TABLES"),
+    *("TASKS", "hold_out", "load", "read_slice"),
+]
 
 # Tables that are not fresh: SEEN was used while the selector was written, SEEN_LATER while it was improved. ONCE_FRESH
 # was used for the rule for duplicate rows of the second layer. LARGE and LARGE_SEEN have 30,000 rows or more; only
@@ -121,18 +126,43 @@ REGRESSION = {
 TABLES |= SMALL | REGRESSION
 
 
+TASKS = {
+    "classification": tuple(name for name in TABLES if name not in REGRESSION),
+    "regression": tuple(REGRESSION),
+    "slices": tuple(SLICES),
+}
+
+
 def load(name):
     """Return the raw columns and the target: codes of classes, or numbers in regression."""
-    X, y = TABLES[name]()
-    if name in REGRESSION:
-        return X, np.asarray(y, dtype=float)
-    return X, np.unique(y, return_inverse=True)[1]
+    X, y, _ = read_slice(name)
+    return X, y
+
+
+def read_slice(name):
+    """Return the raw columns, the target, and the group or the moment of each row, or None."""
+    is_regression = SLICES[name].is_regression if name in SLICES else name in REGRESSION
+    X, y, given = SLICES[name].load() if name in SLICES else (*TABLES[name](), None)
+    return X, np.asarray(y, dtype=float) if is_regression else np.unique(y, return_inverse=True)[1], given
+
+
+def hold_out(name, y, given, seed):
+    """Return the rows that are held out, 30 %: at random, whole groups, or the latest."""
+    kind = SLICES[name].kind if name in SLICES else None
+    places = np.arange(len(y))
+    if kind == "time":
+        return places[int(0.7 * len(y)) :]
+    if kind == "groups":
+        return next(GroupShuffleSplit(1, test_size=0.3, random_state=seed).split(places, groups=given))[1]
+    stratify = None if y.dtype.kind == "f" else y
+    return train_test_split(places, test_size=0.3, random_state=seed, stratify=stratify)[1]
 
 
 FRESH = "Fresh tables"
 GROUPS = {
     "Fresh small tables": tuple(SMALL),
     "Fresh regression tables": tuple(REGRESSION),
+    **SLICE_GROUPS,
     "Fresh large tables": LARGE,
     "Large tables that were looked at while it was improved": LARGE_SEEN,
     "Tables that were fresh until there was a second layer": ONCE_FRESH,

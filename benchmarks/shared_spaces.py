@@ -7,7 +7,7 @@ from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
 from benchmarks.problems import Problem, behind
-from benchmarks.selection import TABLES
+from benchmarks.selection_tables import TABLES
 from benchmarks.small_problems import KERNEL, TREE, numbers, scaled
 
 __all__ = ["MODELS", "N_SHARED_CANDIDATES", "REPORTED", "SHARED_PROBLEMS", "TUNED"]

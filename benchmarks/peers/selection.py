@@ -94,50 +94,56 @@ def xgboost(X, y, seed, seconds, folder):
     return lambda rows: predict(rows.astype(known.dtypes)), None
 
 
-def ours(X, y, seed, seconds, folder, families="auto"):
+def ours(X, y, seed, seconds, folder, families="auto", groups=None):
     from sklearn_autotune import AutoModelSelector
 
-    task = "classification" if is_classes(y) else "regression"
-    model = AutoModelSelector(task, families, timeout=seconds, random_state=seed).fit(X, y)
+    task, order = "classification" if is_classes(y) else "regression", "time" if "time" in X else None
+    model = AutoModelSelector(task, families, timeout=seconds, time=order, random_state=seed).fit(X, y, groups=groups)
     return predictor_of(model, y), -model.best_score_
 
 
-def ours_light(X, y, seed, seconds, folder):
+def ours_light(X, y, seed, seconds, folder, groups=None):
     """Without families that want a package beside the core dependencies, as where that is not installed."""
     from sklearn_autotune.families import select_families
 
     families = select_families("classification" if is_classes(y) else "regression")
     light = [name for name, family in families.items() if family.package is None]
-    return ours(X, y, seed, seconds, folder, light)
+    return ours(X, y, seed, seconds, folder, light, groups)
 
 
-def flaml(X, y, seed, seconds, folder):
+def flaml(X, y, seed, seconds, folder, groups=None):
     from flaml import AutoML
 
     model = AutoML()
     task, metric = ("classification", "log_loss") if is_classes(y) else ("regression", "rmse")
+    split = {} if groups is None else {"split_type": "group", "groups": groups}
+    if "time" in X:
+        split = {"split_type": "time"}
     model.fit(
-        X, y, task=task, metric=metric, time_budget=seconds, n_jobs=1, seed=seed, verbose=0,
+        X, y, **split, task=task, metric=metric, time_budget=seconds, n_jobs=1, seed=seed, verbose=0,
         log_file_name=str(Path(folder) / "flaml.log"),
     )  # fmt: skip
     return predictor_of(model, y), model.best_loss
 
 
-def autogluon(X, y, seed, seconds, folder, presets="medium_quality"):
+def autogluon(X, y, seed, seconds, folder, presets="medium_quality", groups=None):
+    """Each value of its column of groups is one fold, so groups are put together to eight. It has no folds in time."""
     from autogluon.tabular import TabularPredictor
 
     metric = "log_loss" if is_classes(y) else "root_mean_squared_error"
     problem_type = None if is_classes(y) else "regression"
+    folds = {} if groups is None else {"fold": np.random.RandomState(seed).permutation(groups.max() + 1)[groups] % 8}
     predictor = TabularPredictor(
-        "target", problem_type=problem_type, eval_metric=metric, path=str(Path(folder) / "autogluon"), verbosity=0
-    )
-    predictor.fit(X.assign(target=y), time_limit=seconds, presets=presets, num_cpus=1, num_gpus=0)
+        "target", problem_type=problem_type, eval_metric=metric, path=str(Path(folder) / "autogluon"), verbosity=0,
+        groups="fold" if folds else None,
+    )  # fmt: skip
+    predictor.fit(X.assign(target=y, **folds), time_limit=seconds, presets=presets, num_cpus=1, num_gpus=0)
     reported = -float(predictor.leaderboard()["score_val"].max())
     return lambda rows: predictor_of(predictor, y)(rows).to_numpy(), reported
 
 
-def autogluon_best(X, y, seed, seconds, folder):
-    return autogluon(X, y, seed, seconds, folder, "best_quality")
+def autogluon_best(X, y, seed, seconds, folder, groups=None):
+    return autogluon(X, y, seed, seconds, folder, "best_quality", groups)
 
 
 def tpot(X, y, seed, seconds, folder):
@@ -153,9 +159,53 @@ def tpot(X, y, seed, seconds, folder):
     return lambda rows: predictor_of(model, y)(columns.transform(rows)), reported
 
 
+def mljar(X, y, seed, seconds, folder):
+    from supervised import AutoML
+
+    model = AutoML(
+        str(Path(folder) / "mljar"), int(seconds), "Compete", eval_metric="logloss" if is_classes(y) else "rmse",
+        explain_level=0, n_jobs=1, verbose=0, random_state=seed,
+    )  # fmt: skip
+    model.fit(X, y)
+    return predictor_of(model, y), float(model.get_leaderboard()["metric_value"].min())
+
+
+def perpetual(X, y, seed, seconds, folder):
+    """The larger its budget, the more it fits; 0.5 is its default."""
+    from perpetual import PerpetualClassifier, PerpetualRegressor
+
+    known = categories(X)
+    kind = PerpetualClassifier if is_classes(y) else PerpetualRegressor
+    predict = predictor_of(kind(budget=2.0, num_threads=1, timeout=seconds, seed=seed).fit(known, y), y)
+    return lambda rows: predict(rows.astype(known.dtypes)), None
+
+
+def lightautoml(X, y, seed, seconds, folder):
+    from lightautoml.automl.presets.tabular_presets import TabularAutoML
+    from lightautoml.tasks import Task
+
+    kind = "reg" if not is_classes(y) else "binary" if y.max() == 1 else "multiclass"
+    model = TabularAutoML(
+        Task(kind, loss="mse" if kind == "reg" else None), timeout=int(seconds), cpu_limit=1,
+        reader_params={"n_jobs": 1, "random_state": seed},
+    )  # fmt: skip
+    own = model.fit_predict(X.assign(target=y), roles={"target": "target"}).data
+
+    def predict(rows):
+        predicted = model.predict(rows).data
+        return np.column_stack([1 - predicted, predicted]) if kind == "binary" else predicted.squeeze()
+
+    is_known = ~np.isnan(own).any(axis=1)
+    own = np.column_stack([1 - own, own]) if kind == "binary" else own.squeeze()
+    return predict, next(iter(losses(y[is_known], own[is_known]).values()))
+
+
+TAKES_GROUPS = (ours, ours_light, flaml, autogluon, autogluon_best)
+
 METHODS = {
     "logistic": linear,
     "ridge": linear,
+    "linear": linear,
     "forest": forest,
     "hist": hist,
     "xgboost": xgboost,
@@ -165,6 +215,9 @@ METHODS = {
     "autogluon": autogluon,
     "autogluon_best": autogluon_best,
     "tpot": tpot,
+    "mljar": mljar,
+    "perpetual": perpetual,
+    "lightautoml": lightautoml,
 }
 
 
@@ -173,9 +226,12 @@ def losses(y, predicted):
     if not is_classes(y):
         rmse, mae = root_mean_squared_error(y, predicted), mean_absolute_error(y, predicted)
         return {"rmse": rmse, "mae": mae, "r2": r2_score(y, predicted)}
-    is_two = predicted.shape[1] == 2
-    area = roc_auc_score(y, predicted[:, 1]) if is_two else roc_auc_score(y, predicted, multi_class="ovr")
-    return {"log_loss": log_loss(y, predicted), "auc": area}
+    known = np.unique(y)
+    if predicted.shape[1] == 2:
+        area = roc_auc_score(y, predicted[:, 1])
+    else:
+        area = np.mean([roc_auc_score(y == label, predicted[:, label]) for label in known])
+    return {"log_loss": log_loss(y, predicted, labels=np.arange(predicted.shape[1])), "auc": area}
 
 
 def main():
@@ -185,9 +241,10 @@ def main():
     X = pd.DataFrame(dict(zip(data["names"], data["columns"], strict=True))).infer_objects()
     is_test, y = data["is_test"], data["y"]
     start, wall = time.time(), WALL()
-    predict, reported = METHODS[method](
-        X[~is_test].reset_index(drop=True), y[~is_test], int(seed), float(seconds), folder
-    )
+    use, hint = METHODS[method], {}
+    if "groups" in data and use in TAKES_GROUPS:
+        hint = {"groups": np.unique(data["groups"][~is_test], return_inverse=True)[1]}
+    predict, reported = use(X[~is_test].reset_index(drop=True), y[~is_test], int(seed), float(seconds), folder, **hint)
     spent = time.time() - start
     predicted = np.asarray(predict(X[is_test].reset_index(drop=True)), dtype=float)
     row = {

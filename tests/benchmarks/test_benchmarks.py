@@ -18,7 +18,8 @@ from benchmarks.fits import add_regrets, counted
 from benchmarks.peers.searches import SEARCHES, halving_rungs, levels
 from benchmarks.problems import Problem
 from benchmarks.selection import section, without_lone_seeds
-from benchmarks.selection_tables import GROUPS, REGRESSION, SMALL, TABLES
+from benchmarks.selection_slices import SLICE_GROUPS, SLICES
+from benchmarks.selection_tables import GROUPS, REGRESSION, SMALL, TABLES, hold_out
 from benchmarks.tabulated import FOLDS, Surrogate, Tabulated, X, Y, measure, names, surrogate
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 
@@ -165,9 +166,35 @@ def test_each_table_of_the_selector_is_of_one_group_at_most():
     names = [name for group in GROUPS.values() for name in group]
 
     assert len(set(names)) == len(names)
-    assert set(names) <= set(TABLES)
+    assert set(names) <= set(TABLES) | set(SLICES)
     assert len(REGRESSION) >= 16
     assert len(SMALL) >= 16
+    assert {len(group) for group in SLICE_GROUPS.values()} == {4}
+    assert sum(SLICE_GROUPS.values(), ()) == tuple(SLICES)
+
+
+@pytest.mark.parametrize("name", ["migraines", "rain", "pets"])
+def test_whole_groups_or_the_latest_rows_are_held_out_where_a_table_has_them(name):
+    y, given = np.arange(60) % 2, np.arange(60) // 3
+
+    test = hold_out(name, y, given, seed=0)
+    rest = np.setdiff1d(np.arange(60), test)
+
+    assert len(test) == 18
+    assert (set(given[test]) & set(given[rest]) == set()) == (name in ("migraines", "rain"))
+    assert (test.min() > rest.max()) == (name == "rain")
+
+
+def test_tables_of_both_tasks_are_compared_by_the_loss_of_each():
+    def cell(name, column, better, worse):
+        usual = {"table": name, "reported": None, "seconds": 1.0, "peak_mib": 9}
+        other = {"rmse": {"mae": 1.0}, "log_loss": {"auc": 0.9, "rmse": "", "mae": ""}}[column]
+        return {"ours": usual | other | {column: better}, "linear": usual | other | {column: worse}}
+
+    text = section({("a", 0): cell("a", "rmse", 10.0, 12.0), ("b", 0): cell("b", "log_loss", 0.5, 0.5 * 1.2)})
+
+    assert "mean rank, log loss or RMSE | mean rank, AUC or MAE" in text
+    assert "| linear | 2.00 | 1.50 | 100% of 2 | 1.200 |" in text
 
 
 def test_a_method_is_measured_anew_and_the_others_are_kept(tmp_path):
