@@ -222,7 +222,9 @@ class GroupStatistic:
         if self.statistic != "distance":
             return mean if self.statistic == "mean" else spread
         distance = X[:, self.number] - mean
-        return np.clip(np.divide(distance, spread, out=distance * 0, where=spread > 0), -LARGEST, LARGEST)
+        with np.errstate(over="ignore"):
+            distance = np.divide(distance, spread, out=distance * 0, where=spread > 0)
+        return np.clip(distance, -LARGEST, LARGEST)
 
     def make_name(self, names: Sequence[str]) -> str:
         """Return the name, such as "mean of price by colour"."""
@@ -378,13 +380,14 @@ def _make_names(names: Sequence[str], generated: Sequence[Generated]) -> list[st
 
 
 def _make_targets(y: np.ndarray, is_classification: bool) -> np.ndarray:
-    """Return columns with mean 0: the target, or whether it is each of the most frequent classes."""
+    """Return columns with mean 0: the target, scaled, or whether it is each of the most frequent classes."""
     if is_classification:
         classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
         used = np.argsort(-counts, kind="stable")[: min(MAX_TARGETS, len(classes) - 1)]
         targets = (codes[:, None] == used).astype(np.float64)
     else:
         targets = np.asarray(y, dtype=np.float64)[:, None]
+        targets = targets / (np.abs(targets).max() or 1.0)
     return targets - targets.mean(axis=0)
 
 
@@ -418,19 +421,18 @@ def _find_residuals(X: np.ndarray, targets: np.ndarray, kinds: Sequence[int]) ->
         used = _find_correlated(X, targets)
         X, kinds = X[:, used], [kinds[index] for index in used]
     categories = [index for index, n_categories in enumerate(kinds) if 1 < n_categories <= MAX_CODES]
-    if len(X) >= 30:
-        with limit_to_one_thread():
-            for train, test in KFold(3, shuffle=True, random_state=0).split(X):
-                for index, target in enumerate(targets.T):
-                    model = HistGradientBoostingRegressor(
-                        max_iter=100,
-                        learning_rate=0.2,
-                        max_leaf_nodes=2,
-                        categorical_features=categories,
-                        early_stopping=False,
-                        random_state=0,
-                    )
-                    residuals[test, index] -= model.fit(X[train], target[train]).predict(X[test])
+    model = HistGradientBoostingRegressor(
+        max_iter=100,
+        learning_rate=0.2,
+        max_leaf_nodes=2,
+        categorical_features=categories,
+        early_stopping=False,
+        random_state=0,
+    )
+    with limit_to_one_thread():
+        for train, test in KFold(3, shuffle=True, random_state=0).split(X):
+            for index, target in enumerate(targets.T):
+                residuals[test, index] -= model.fit(X[train], target[train]).predict(X[test])
     return residuals
 
 

@@ -252,8 +252,24 @@ def test_constant_columns_are_of_no_use(value, is_classification):
     assert fit(X, np.arange(80) % 2, is_classification=is_classification).generated_ == []
 
 
-def test_a_constant_target_leaves_nothing_to_explain(table):
-    assert fit(table[0], np.ones(N_ROWS)).generated_ == []
+@pytest.mark.parametrize("is_classification", [True, False])
+def test_a_constant_target_leaves_nothing_to_explain(table, is_classification):
+    assert fit(table[0], np.ones(N_ROWS), is_classification=is_classification).generated_ == []
+
+
+def test_the_unit_of_the_target_does_not_matter(table):
+    X, targets = table
+
+    assert names(fit(X, 1e200 * targets["product"])) == names(fit(X, targets["product"]))
+
+
+def test_numbers_of_any_size_are_read(table):
+    X, targets = table
+    large = X * [1e38, 1e-300, 1, 1]
+
+    made = fit(large, targets["product"]).transform(large)
+
+    assert np.isfinite(np.float32(made[:, 4:][~np.isnan(made[:, 4:])])).all()
 
 
 def test_a_table_of_few_rows_gets_no_columns(table):
