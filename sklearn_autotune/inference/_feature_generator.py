@@ -27,7 +27,7 @@ MAX_GENERATED = 12
 ROWS_PER_GENERATED = 50
 
 # Columns are chosen on at most this number of rows, drawn at random.
-MAX_ROWS = 2500
+MAX_ROWS = 2000
 
 # A column has to say more of the residual than chance does: a normal deviate, for some hundred columns that are tried.
 MIN_DEVIATE = 4.0
@@ -47,7 +47,7 @@ MAX_RESIDUAL = 4.0
 N_BINS = 16
 
 # Of more classes, the residuals of the most frequent ones are used.
-MAX_TARGETS = 4
+MAX_TARGETS = 2
 
 # The trees read codes of more categories as numbers.
 MAX_CODES = 255
@@ -422,8 +422,8 @@ def _find_residuals(X: np.ndarray, targets: np.ndarray, kinds: Sequence[int]) ->
         X, kinds = X[:, used], [kinds[index] for index in used]
     categories = [index for index, n_categories in enumerate(kinds) if 1 < n_categories <= MAX_CODES]
     model = HistGradientBoostingRegressor(
-        max_iter=100,
-        learning_rate=0.2,
+        max_iter=50,
+        learning_rate=0.3,
         max_leaf_nodes=2,
         categorical_features=categories,
         early_stopping=False,
