@@ -70,6 +70,7 @@ seed: 0
 # resume: true
 # warm_start_from: [last_month.db]  # the best candidates of these storages are measured first
 
+# generate_features: true     # for auto: candidates may get columns that are made of pairs of columns
 space:                        # replaces the default ranges of these parameters
   max_features: {{float: [0.1, 1.0], log: true}}
   min_samples_leaf: {{int: [1, 20]}}

@@ -134,6 +134,11 @@ def _find_fold_settings(models: Sequence[Any], writer: ExpressionWriter, where: 
     settings = [{name: changes[name] for name in names} for changes in plain_params]
     for model, changes in zip(models, settings, strict=True):
         if _render_value(clone(models[0]).set_params(**changes), writer, where) != _render_value(model, writer, where):
+            if "generated" in model.named_steps:
+                raise ValueError(
+                    f"{where}: its folds have different generated columns, which a script cannot prepare. Store the "
+                    "fitted selector, or set generate_features=False and fit again."
+                )
             raise ValueError(f"{where}: the models of its folds differ in more than numbers.")
     return settings
 
@@ -151,6 +156,8 @@ def _find_fit_params(pipeline: Pipeline, reader: TableReader) -> Mapping[str, An
     n_categories = reader.n_categories_
     if "texts" in pipeline.named_steps:  # the columns of texts are replaced by numbers at the end
         n_categories = np.concatenate([n_categories[n_categories >= 0], np.zeros(len(columns), dtype=int)])
+    if "generated" in pipeline.named_steps:
+        n_categories = pipeline["generated"].n_categories_
     column_indices = np.flatnonzero(n_categories[columns] > 0).tolist()
     return {"model__categorical_feature": column_indices} if column_indices else {}
 

@@ -34,6 +34,8 @@ class Shape:
         The quantile for the loss "quantile", and the power for "tweedie".
     n_screened_columns : int or None, default=None
         The number of columns that models of families with ``screens`` may get; None if they get all.
+    generates : bool, default=False
+        Whether models of families with ``generates`` may get generated columns.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Shape:
     loss: str = "squared"
     loss_level: float = 0.5
     n_screened_columns: int | None = None
+    generates: bool = False
 
     @property
     def cells(self) -> float:
@@ -200,6 +203,8 @@ class Family:
     screens : bool, default=False
         Whether the models suffer from useless columns, or take long on many. Of a table with more than 100 columns of
         numbers they get those that say more of the target than noise does.
+    generates : bool, default=False
+        Whether models may get columns that are made of pairs of columns, where the user asks for these.
     """
 
     name: str
@@ -220,6 +225,7 @@ class Family:
     max_rows: int | None = None
     is_named_only: bool = False
     screens: bool = False
+    generates: bool = False
 
     def __repr__(self) -> str:
         return f"Family({self.name!r})"

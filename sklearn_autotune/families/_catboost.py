@@ -61,6 +61,7 @@ def _make_model(shape: Shape) -> Any:
 
 CATBOOST = Family(
     name="catboost",
+    generates=True,
     aliases=("cat",),
     estimators=("catboost.CatBoostClassifier", "catboost.CatBoostRegressor"),
     space=_make_space,

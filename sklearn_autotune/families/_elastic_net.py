@@ -32,6 +32,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 ELASTIC_NET = Family(
     name="elastic_net",
+    generates=True,
     aliases=("enet", "sparse_linear"),
     estimators=("sklearn.ElasticNet", "sklearn.Lasso"),
     space=_make_space,

@@ -107,6 +107,7 @@ MAX_FEATURES = {None: 1.0, "sqrt": _compute_root_max_features, "log2": _compute_
 # On small tables, leaves of one row, averaged over all trees, are best. AutoGluon's portfolio has little else.
 FOREST = Family(
     name="forest",
+    generates=True,
     aliases=("random_forest", "random_forests", "rf"),
     estimators=("sklearn.RandomForestClassifier", "sklearn.RandomForestRegressor"),
     space=_make_space,
@@ -129,6 +130,7 @@ FOREST = Family(
 
 EXTRA_TREES = Family(
     name="extra_trees",
+    generates=True,
     aliases=("extra_tree", "extremely_randomized_trees", "xt"),
     screens=True,
     estimators=("sklearn.ExtraTreesClassifier", "sklearn.ExtraTreesRegressor"),

@@ -58,6 +58,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 GRADIENT_BOOSTING = Family(
     name="gradient_boosting",
+    generates=True,
     screens=True,
     estimators=("sklearn.GradientBoostingClassifier", "sklearn.GradientBoostingRegressor"),
     space=_make_space,

@@ -67,6 +67,7 @@ def _make_model(shape: Shape) -> Any:
 
 HIST_GRADIENT_BOOSTING = Family(
     name="hist_gradient_boosting",
+    generates=True,
     aliases=("histogram_gradient_boosting", "hist_gb", "hgb"),
     screens=True,
     estimators=("sklearn.HistGradientBoostingClassifier", "sklearn.HistGradientBoostingRegressor"),

@@ -69,6 +69,7 @@ def _make_model(shape: Shape) -> Any:
 
 LIGHTGBM = Family(
     name="lightgbm",
+    generates=True,
     aliases=("lgbm", "lgb"),
     screens=True,
     estimators=("lightgbm.LGBMClassifier", "lightgbm.LGBMRegressor"),

@@ -46,6 +46,7 @@ def _estimate_ridge_seconds(shape: Shape) -> float:
 
 LOGISTIC = Family(
     name="logistic",
+    generates=True,
     aliases=("logistic_regression", "logreg", "logit"),
     estimators=("sklearn.LogisticRegression",),
     space=_make_logistic_space,
@@ -57,6 +58,7 @@ LOGISTIC = Family(
 
 RIDGE = Family(
     name="ridge",
+    generates=True,
     aliases=("ridge_regression", "linear_regression"),
     estimators=("sklearn.Ridge", "sklearn.RidgeClassifier"),
     space=_make_ridge_space,

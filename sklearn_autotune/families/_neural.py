@@ -38,6 +38,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 NEURAL = Family(
     name="neural",
+    generates=True,
     aliases=("neural_network", "neural_net", "mlp", "multilayer_perceptron"),
     estimators=("sklearn.MLPClassifier", "sklearn.MLPRegressor"),
     space=_make_space,

@@ -27,7 +27,7 @@ def _make_model(shape: Shape) -> Any:
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import SplineTransformer
 
-    from sklearn_autotune.inference._splines import find_many_valued_columns
+    from sklearn_autotune.inference._column_values import find_many_valued_columns
 
     splines = SplineTransformer(knots="quantile", extrapolation="linear")
     columns = ColumnTransformer([("splines", splines, find_many_valued_columns)], remainder="passthrough")

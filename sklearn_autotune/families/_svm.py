@@ -75,6 +75,7 @@ def _compute_scaled_gamma(shape: Shape, share: float = 1.0) -> float:
 
 SVM = Family(
     name="svm",
+    generates=True,
     aliases=("support_vector_machine", "svc", "svr"),
     estimators=("sklearn.SVC", "sklearn.SVR"),
     space=_make_space,

@@ -156,6 +156,7 @@ def _estimate_seconds(shape: Shape) -> float:
 
 XGBOOST = Family(
     name="xgboost",
+    generates=True,
     aliases=("xgb",),
     estimators=("xgboost.XGBClassifier", "xgboost.XGBRegressor"),
     space=_make_space,

@@ -9,7 +9,15 @@ from uuid import UUID
 
 import numpy as np
 
-__all__ = ["ColumnValues", "has_categorical_type", "is_dataframe", "is_missing", "read_column", "read_objects"]
+__all__ = [
+    "ColumnValues",
+    "find_many_valued_columns",
+    "has_categorical_type",
+    "is_dataframe",
+    "is_missing",
+    "read_column",
+    "read_objects",
+]
 
 MICROSECONDS_A_SECOND = 1_000_000
 MICROSECONDS_A_DAY = 86_400 * MICROSECONDS_A_SECOND
@@ -19,6 +27,9 @@ PANDAS_CATEGORIES = ("Interval", "Period")
 PANDAS_MISSING = ("NAType", "NaTType")
 
 POLARS_CATEGORICAL = ("Categorical", "Enum")
+
+# A column of codes, or of few different numbers, gains little from splines, and its knots would coincide.
+MIN_VALUES_OF_SPLINES = 10
 
 # Types whose values include missing ones: NaN and NaT.
 MAYBE_MISSING = (float, Decimal, np.generic)
@@ -71,6 +82,20 @@ class ColumnValues:
             return [str(value) for value in np.unique(self.values[~np.isnat(self.values)])[:3]]
         found = [value for value in self.values if value is not None and value == value]
         return [value.item() if isinstance(value, np.generic) else value for value in dict.fromkeys(found)][:3]
+
+
+def find_many_valued_columns(X: Any) -> list[int]:
+    """Find the columns of numbers that are worth a curve: those with at least ten different values.
+
+    A ColumnTransformer of splines calls it when it is fitted.
+
+    Examples
+    --------
+    >>> find_many_valued_columns(np.column_stack([np.arange(20), np.arange(20) % 2]))
+    [0]
+    """
+    X = np.asarray(X)
+    return [column for column in range(X.shape[1]) if len(np.unique(X[:, column])) >= MIN_VALUES_OF_SPLINES]
 
 
 def is_dataframe(X: Any) -> bool:

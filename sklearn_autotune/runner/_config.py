@@ -40,7 +40,7 @@ __all__ = [
 MODEL_TYPES = ("auto", *(family.name for family in FAMILIES if family.name != "baseline"))
 
 
-LATER_SECTIONS = ("compare", "tracking", "warm_start_from")
+LATER_SECTIONS = ("compare", "tracking", "warm_start_from", "generate_features")
 
 MAX_PROBLEMS = 20  # in a message
 MAX_SECONDS = 1e9  # thirty years; waiting for much longer overflows
@@ -208,6 +208,10 @@ class Config(StrictModel):
         description="Ranges or values that replace those of the family. For model_type auto the name begins with the "
         "family, as in forest__max_features.",
     )
+    generate_features: bool | None = Field(
+        default=None,
+        description="For model_type auto: whether candidates may get columns that are made of pairs of columns.",
+    )
     compare: Compare | None = Field(default=None, description="For the command compare.")
     tracking: Tracking | None = Field(default=None, description="Log to MLflow.")
     output: Output = Field(default_factory=lambda: Output())
@@ -234,6 +238,8 @@ class Config(StrictModel):
         for name in (self.compare and self.compare.methods) or ():
             if is_auto and name != "automl":
                 raise ValueError(f"compare.methods: {name} needs a model_type other than auto")
+        if self.generate_features and not is_auto:
+            raise ValueError("generate_features: it needs model_type: auto")
         if self.n_jobs == 0:
             raise ValueError("n_jobs: 0 processes measure nothing: write 1 or more, or -1 for all processors")
         if self.resume and self.storage is None:

@@ -107,7 +107,12 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
     if config.n_trials is not None:
         common_params["n_trials"] = config.n_trials
     if config.model_type == "auto":
-        return AutoModelSelector(run_data.task, _resolve_families(config, run_data), **common_params)
+        return AutoModelSelector(
+            run_data.task,
+            _resolve_families(config, run_data),
+            generate_features=bool(config.generate_features),
+            **common_params,
+        )
     family = next(family for family in FAMILIES if family.name == config.model_type)
     if run_data.task not in family.tasks:
         raise ConfigError(

@@ -29,7 +29,7 @@ from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress
-from sklearn_autotune.search._budget import UNLIMITED_TRIALS, StoppingRule
+from sklearn_autotune.search._budget import UNLIMITED_TRIALS
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name, take_routed_rows
 from sklearn_autotune.search._setup import make_task
@@ -103,6 +103,8 @@ class AutoModelSelector(BaseSearch):
         int, each fold is tested on later rows than it is fitted on.
     blend : bool, default=True
         Whether candidates may be blended. False takes the best one alone.
+    generate_features : bool, default=False
+        Whether candidates may get more columns: arithmetic, crosses and group statistics of pairs of columns.
     n_jobs : int, default=None
         Workers, by joblib's conventions; each fits its models on one thread, matrix products aside. Without a
         ``timeout`` it does not change the result.
@@ -188,6 +190,7 @@ class AutoModelSelector(BaseSearch):
         "cv": ["cv_object"],
         "time": [str, Interval(numbers.Integral, 0, None, closed="left"), None],
         "blend": ["boolean"],
+        "generate_features": ["boolean"],
         "n_jobs": [numbers.Integral, None],
         "random_state": ["random_state"],
         "max_predict_time": [Interval(numbers.Real, 0, None, closed="neither"), None],
@@ -211,6 +214,7 @@ class AutoModelSelector(BaseSearch):
         cv: CrossValidation = None,
         time: str | int | None = None,
         blend: bool = True,
+        generate_features: bool = False,
         n_jobs: int | None = None,
         random_state: Seed = None,
         max_predict_time: float | None = None,
@@ -230,6 +234,7 @@ class AutoModelSelector(BaseSearch):
         self.cv = cv
         self.time = time
         self.blend = blend
+        self.generate_features = generate_features
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.max_predict_time = max_predict_time
@@ -278,21 +283,18 @@ class AutoModelSelector(BaseSearch):
         seed = draw_seed(self.random_state) % 2**31
         rows = sample_rows(data.y, families, make_shape_function(data), self.timeout, seed=seed, groups=data.groups)
         full_task, task = self._make_tasks(data, rows, scorer, seed)
-        make_shape = make_shape_function(data, task)
+        inner = make_inner_folds(data, is_forward=is_forward(task.folds))
+        full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed, inner=inner)
+        cross_fit = replace(full_fit, task=task, inner=inner.take(rows))
+        generates = self.generate_features and cross_fit.can_generate(self.timeout)
+        make_shape = make_shape_function(data, task, generates=generates)
         schedule = make_schedule(
             task, families, make_shape, self.timeout, deadline, n_rows=len(data.y), allows_blend=self.blend
         )
-        inner = make_inner_folds(data, is_forward=is_forward(task.folds))
-        full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed, inner=inner)
         cost_model = schedule.cost_model
-        cross_fit = replace(
-            full_fit,
-            task=task,
-            inner=inner.take(rows),
-            max_candidate_seconds=cost_model.max_candidate_seconds,
-            estimate_min_seconds=cost_model.estimate_min_seconds,
-            averages_folds=not schedule.time_reserve.refits_all,
-        )
+        cross_fit.max_candidate_seconds = cost_model.max_candidate_seconds
+        cross_fit.estimate_min_seconds = cost_model.estimate_min_seconds
+        cross_fit.averages_folds = not schedule.time_reserve.refits_all
         self.scorer_, self.n_splits_, self.n_rows_searched_ = scorer, len(task.folds), len(rows)
         measured = MeasuredCandidates(cost_model)
         spec = self._make_spec(cross_fit, schedule, measured, deadline)
@@ -364,11 +366,6 @@ class AutoModelSelector(BaseSearch):
             measured.update(records)
             return schedule.propose(records)
 
-        def make_stopping_rule() -> StoppingRule:
-            if isinstance(self.patience, str):  # "auto"
-                return StoppingRule(schedule.compute_patience(len(cross_fit.targets)))
-            return StoppingRule(self.patience)
-
         def print_start(n_candidates: int) -> None:
             if self.verbose > 0:
                 print(f"Measuring models of {len(cost_model.families)} families on {len(cross_fit.task.folds)} folds")
@@ -386,7 +383,7 @@ class AutoModelSelector(BaseSearch):
             execution=request,
             pruning_rule=SelectionPruningRule(RACING, get_family, len(cross_fit.targets)),
             make_budget=partial(SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved),
-            make_stopping_rule=make_stopping_rule,
+            make_stopping_rule=partial(schedule.make_stopping_rule, self.patience, len(cross_fit.targets)),
             make_proposer=lambda: propose,
             look_ahead=LookAhead(self.look_ahead),
             callbacks=self.callbacks or (),

@@ -21,6 +21,8 @@ from sklearn_autotune.tables._target import choose_target_transform
 
 __all__ = [
     "FAMILY",
+    "FEATURES",
+    "GENERATED",
     "TARGET",
     "UNCHANGED",
     "add_family_prefix",
@@ -36,6 +38,7 @@ __all__ = [
     "make_typical_candidate",
     "replace_setting",
     "split_target_transform",
+    "uses_generated",
 ]
 
 # The parameter that names a candidate's family. All other parameters of a candidate begin with that name.
@@ -45,6 +48,10 @@ FAMILY = "family"
 # logarithm or a power.
 TARGET = "target"
 UNCHANGED = "unchanged"
+
+# The parameter that says which columns a model gets, where columns may be generated: those of the table, or others too.
+FEATURES = "features"
+GIVEN, GENERATED = "given", "generated"
 
 # How the names of families end that get the columns left after screening, beside those that get all.
 SCREENED = "_screened"
@@ -59,13 +66,18 @@ POSITIVE_LOSSES = ("poisson", "gamma", "tweedie")
 LOSS_NAMES = ("objective", "loss", "loss_function")
 
 
-def make_shape_function(data: TableData, task: Task | None = None) -> Callable[[int], Shape]:
+def make_shape_function(
+    data: TableData, task: Task | None = None, *, generates: bool = False
+) -> Callable[[int], Shape]:
     """Return the function that describes a training table of some rows of this one, as families need it.
 
-    With the task of a regression, the shape also has what suits its target and its score. Where the folds follow time,
-    the target is that of the rows before the first test rows.
+    ``generates`` says whether there are candidates with generated columns. With the task of a regression, the shape
+    also has what suits its target and its score. Where the folds follow time, the target is that of the rows before the
+    first test rows.
     """
-    make_shape = partial(make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes)
+    make_shape = partial(
+        make_table_shape, n_categories=data.reader.n_categories_, classes=data.classes, generates=generates
+    )
     if task is None or data.classes is not None:
         return make_shape
     loss, level = find_loss(task.scorer)
@@ -77,7 +89,7 @@ def make_shape_function(data: TableData, task: Task | None = None) -> Callable[[
     return partial(make_shape, target_transform=transform, loss=loss, loss_level=level)
 
 
-def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarray | None, **target: Any) -> Shape:
+def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarray | None, **others: Any) -> Shape:
     """Describe a training table with this number of rows, as families need it.
 
     Parameters
@@ -87,8 +99,8 @@ def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarr
         0 for numbers, negative for texts.
     classes : ndarray of shape (n_classes,) or None
         None in regression.
-    **target : object
-        What `Shape` holds about the target of a regression and its score.
+    **others : object
+        What else `Shape` holds: about the target of a regression and its score, and whether columns are generated.
     """
     n_columns = int(np.clip(n_categories[n_categories >= 0], 1, 20).sum()) + N_TOPICS * len(find_texts(n_categories))
     n_classes = 2 if classes is None else len(classes)
@@ -99,7 +111,7 @@ def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarr
         n_columns=max(1, n_columns),
         n_classes=n_classes,
         n_screened_columns=n_screened,
-        **target,
+        **others,
     )
 
 
@@ -174,6 +186,8 @@ def _make_branches(family: Family, shape: Shape) -> tuple[list[dict[str, Any]], 
         if shape.loss in POSITIVE_LOSSES and shape.target_transform == "log":
             transforms = ["log"]  # otherwise predictions may be below 0
         branches = [branch | {TARGET: transforms} for branch in branches]
+    if shape.generates and family.generates and FEATURES not in defaults:
+        branches = [branch | {FEATURES: [GIVEN, GENERATED]} for branch in branches]
     return branches, defaults
 
 
@@ -190,10 +204,17 @@ def can_transform_target(family: Family) -> bool:
 def split_target_transform(candidate: Mapping[str, Any], model: Any, prefix: str) -> tuple[str | None, dict[str, Any]]:
     """Return the transformation of a candidate's target, None if there is none, and the settings of its model."""
     settings = get_settings(candidate)
+    if prefix + FEATURES not in model.get_params():
+        settings.pop(FEATURES, None)
     if TARGET not in settings or prefix + TARGET in model.get_params():
         return None, settings
     transform = settings.pop(TARGET)
     return None if transform == UNCHANGED else transform, settings
+
+
+def uses_generated(family: Family, candidate: Mapping[str, Any]) -> bool:
+    """Whether the models of a candidate get generated columns."""
+    return family.generates and get_settings(candidate).get(FEATURES) == GENERATED
 
 
 def make_first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
@@ -211,10 +232,14 @@ def make_first_candidates(family: Family, shape: Shape) -> list[dict[str, Any]]:
 
 
 def _add_variants_of_first(first: Sequence[Branch], branches: Sequence[Branch]) -> list[Branch]:
-    """Return the first settings, after the very first one also that on a transformed target, or with another loss."""
+    """Return the first settings; after the very first one also that on a transformed target, and so on.
+
+    The others have another loss, or generated columns.
+    """
     if not first:
         return []
-    choices = {name: values for branch in branches for name, values in branch.items() if name in (TARGET, *LOSS_NAMES)}
+    varied = (TARGET, FEATURES, *LOSS_NAMES)
+    choices = {name: values for branch in branches for name, values in branch.items() if name in varied}
     variants = [
         first[0] | {name: value}
         for name, values in choices.items()

@@ -9,9 +9,12 @@ import numpy as np
 from sklearn_autotune.boosting._early_stopping import MIN_TIME_SHARE
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.families._baseline import BASELINE
+from sklearn_autotune.inference._feature_generator import MAX_GENERATED
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import (
     FAMILY,
+    FEATURES,
+    GENERATED,
     TARGET,
     UNCHANGED,
     get_settings,
@@ -142,7 +145,10 @@ class CostModel:
     def _estimate_fit_seconds(self, candidate: Mapping[str, Any], n_rows: int) -> float:
         """Return the family's own estimate for one fit of a candidate."""
         family, settings = self.families[candidate[FAMILY]], get_settings(candidate)
-        seconds = family.seconds(replace(family.adapt_shape(self.make_shape(n_rows)), params=settings))
+        shape = replace(family.adapt_shape(self.make_shape(n_rows)), params=settings)
+        if settings.get(FEATURES) == GENERATED:
+            shape = replace(shape, n_columns=shape.n_columns + MAX_GENERATED)
+        seconds = family.seconds(shape)
         return seconds if settings.get(TARGET, UNCHANGED) == UNCHANGED else TRANSFORMED_FITS * seconds
 
 

@@ -45,12 +45,12 @@ from sklearn_autotune.evaluation import (
 from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.evaluation._metric import rewards_mean
 from sklearn_autotune.execution._worker import dumps, loads
-from sklearn_autotune.families import Family, Shape, find_parameter_prefix
+from sklearn_autotune.families import Family, find_parameter_prefix
 from sklearn_autotune.inference._averaging import predict_all_classes
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier, label_classes
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
-from sklearn_autotune.selection._candidates import FAMILY, make_table_shape, split_target_transform
+from sklearn_autotune.selection._candidates import FAMILY, make_table_shape, split_target_transform, uses_generated
 from sklearn_autotune.tables._inner_folds import InnerFolds, fit_with_inner_folds, use_inner_folds
 from sklearn_autotune.tables._own_early_stopping import limit_training
 from sklearn_autotune.tables._preparation import make_preparation
@@ -182,9 +182,11 @@ class CrossFitEvaluation:
         """Number of parts that can be measured apart: one, since the temperature is found on all folds together."""
         return 1
 
-    def make_shape(self, n_rows: int) -> Shape:
-        """Describe a training table with this number of rows, as families need it."""
-        return make_table_shape(n_rows, n_categories=self.n_categories, classes=self.classes)
+    def can_generate(self, timeout: float | None) -> bool:
+        """Whether columns can be generated in a small part of the timeout: for any fold, or the first one in time."""
+        family = next(iter(self.families.values()))
+        parts = [self._select_rows(family, fold.train) for fold in self.task.folds[: 1 if self.is_forward else None]]
+        return self.steps.can_generate([(rows, y) for rows, _, y in parts], timeout)
 
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold, scored on predictions scaled by the temperature found so far."""
@@ -249,7 +251,7 @@ class CrossFitEvaluation:
         steps that all candidates share.
         """
         folds = self.task.folds
-        self.fit_shared_steps(family, folds[step].train)
+        self.fit_shared_steps(family, work.params, folds[step].train)
         start = time.perf_counter()
         seconds = self._compute_time_limit(work, times, limits) if family.rounds is not None else None
         limits.append(seconds or 0.0)
@@ -323,15 +325,11 @@ class CrossFitEvaluation:
         params = take_metadata_rows(self.task.X, params=self.task.score_params, indices=rows)
         y = take_rows(self.task.y, rows)
         model = make_fixed_predictions(placeholder, prediction, self.classes)
-        scored = call_scorer(self.task.scorer, (model, placeholder, y), params, error_score=self._error_score)
+        error_score = "raise" if self.task.error_score == "raise" else float("nan")  # so that a failure is seen
+        scored = call_scorer(self.task.scorer, (model, placeholder, y), params, error_score=error_score)
         if isinstance(scored.score, dict):
             raise TypeError(f"AutoModelSelector takes one score, and scoring returned {', '.join(scored.score)}.")
         return scored
-
-    @property
-    def _error_score(self) -> float | str:
-        """NaN, so that a failed score is seen, or "raise"."""
-        return "raise" if self.task.error_score == "raise" else float("nan")
 
     def _take_weights(self, rows: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
         weight = params.get("sample_weight")
@@ -402,7 +400,7 @@ class CrossFitEvaluation:
             Shared steps, the preparation and the model; a classifier predicts class codes.
         """
         rows, present_classes, y = self._select_rows(family, rows)
-        steps = self.steps.fit(rows, y, screens=family.screens)
+        steps = self.steps.fit(rows, y, screens=family.screens, generates=uses_generated(family, params))
         model = self.make_model(family, params, y, is_classification=present_classes is not None)
         preparation = make_preparation(family.columns, steps.n_categories, len(rows), self.classes is not None)
         weight_name = find_weight_parameter(model)
@@ -441,11 +439,12 @@ class CrossFitEvaluation:
             model = label_classes(model, present_classes)
         return Pipeline([*steps.steps, ("columns", preparation), ("model", model)])
 
-    def fit_shared_steps(self, family: Family, rows: np.ndarray) -> None:
-        """Fit the steps that all families share on some rows, so that they are ready for the next fit."""
-        if self.steps.are_needed(screens=family.screens):
+    def fit_shared_steps(self, family: Family, params: Mapping[str, Any], rows: np.ndarray) -> None:
+        """Fit the steps that families share on some rows, so that they are ready for the next fit."""
+        generates = uses_generated(family, params)
+        if self.steps.are_needed(screens=family.screens, generates=generates):
             rows, _, y = self._select_rows(family, rows)
-            self.steps.fit(rows, y, screens=family.screens)
+            self.steps.fit(rows, y, screens=family.screens, generates=generates)
 
     def _select_rows(self, family: Family, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Return the rows that a model of the family can be fitted on, their classes, and the target.
@@ -482,7 +481,8 @@ class CrossFitEvaluation:
 
     def make_model(self, family: Family, params: Mapping[str, Any], y: np.ndarray, *, is_classification: bool) -> Any:
         """Make the unfitted model of a candidate for a training part with this target."""
-        shape = family.adapt_shape(self.make_shape(len(y)))
+        shape = make_table_shape(len(y), n_categories=self.n_categories, classes=self.classes)
+        shape = family.adapt_shape(shape)
         if is_classification:
             shape = replace(shape, rarest_class_rows=int(np.bincount(y).min()))
         model = family.make(shape)  # type: ignore[misc]

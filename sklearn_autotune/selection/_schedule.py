@@ -8,6 +8,7 @@ from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.families import Family, Shape
+from sklearn_autotune.search._budget import StoppingRule
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import FAMILY, make_first_candidates, make_typical_candidate
@@ -74,6 +75,10 @@ class Schedule:
     def compute_patience(self, n_rows: int) -> int:
         """Compute the patience for this number of rows; it never ends the search before all first candidates."""
         return len(self.pending) + next((patience for rows, patience in PATIENCE if n_rows <= rows), MAX_PATIENCE)
+
+    def make_stopping_rule(self, patience: int | str | None, n_rows: int) -> StoppingRule:
+        """Make the rule that ends the search after a number of candidates without improvement."""
+        return StoppingRule(self.compute_patience(n_rows) if isinstance(patience, str) else patience)
 
     def _has_time_for(self, candidate: Mapping[str, Any], records: Sequence[TrialRecord]) -> bool:
         deadline = self.time_reserve.deadline

@@ -1,4 +1,4 @@
-"""Steps before the preparation that families share: texts become numbers, and columns of wide tables are screened."""
+"""Steps before the preparation that families share: for texts, for generated columns, and for those of wide tables."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.sklearn import take_rows
 from sklearn_autotune.inference._column_screen import ColumnScreen
+from sklearn_autotune.inference._feature_generator import FeatureGenerator
 from sklearn_autotune.inference._text_encoder import TextEncoder
 from sklearn_autotune.tables._inner_folds import InnerFolds
 
@@ -20,6 +22,10 @@ MAX_NARROW = 100
 
 # What is kept of texts takes at most this number of bytes; beyond, the least recently used is computed again.
 MAX_KEPT_BYTES = 2**28
+
+
+# Columns are not generated if this would take more than this share of the timeout.
+MAX_GENERATING_SHARE = 0.15
 
 
 def find_texts(n_categories: np.ndarray) -> list[tuple[int, int]]:
@@ -98,18 +104,37 @@ class SharedSteps:
         self.texts = texts
         self.inner = inner or InnerFolds()
         self.is_wide = is_wide(n_categories)
-        self._screens: dict[bytes, ColumnScreen] = {}
+        self._generators: dict[bytes, FeatureGenerator] = {}
+        self._screens: dict[tuple[bytes, bool], ColumnScreen] = {}
         self._kept: OrderedDict[bytes, tuple[TextEncoder, list[np.ndarray]]] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes, without what is kept."""
+        """Return the attributes, without what is large or quickly found again."""
         return vars(self) | {"_kept": OrderedDict(), "_screens": {}}
 
-    def are_needed(self, *, screens: bool) -> bool:
-        """Whether there are any steps, with columns of a wide table screened or not."""
-        return bool(self.texts) or (screens and self.is_wide)
+    def are_needed(self, *, screens: bool, generates: bool = False) -> bool:
+        """Whether there are any steps, with columns of a wide table screened or not, with columns generated or not."""
+        return bool(self.texts) or generates or (screens and self.is_wide)
 
-    def fit(self, rows: np.ndarray, y: np.ndarray, *, screens: bool = False) -> FittedSteps:
+    def can_generate(self, parts: Sequence[tuple[np.ndarray, np.ndarray]], timeout: float | None) -> bool:
+        """Whether columns can be made for any of some training parts, in a small share of the seconds of a search.
+
+        Parameters
+        ----------
+        parts : sequence of (ndarray of int, ndarray)
+            The rows of each part, and their target.
+        timeout : float or None
+            Seconds of the search; None is no limit.
+        """
+        start = clock.now()
+        for n_fitted, (rows, y) in enumerate(parts, start=1):
+            self.fit(rows, y, generates=True)
+            expected = (clock.now() - start) * len(parts) / n_fitted
+            if timeout is not None and expected > MAX_GENERATING_SHARE * timeout:
+                return False
+        return any(generator.generated_ for generator in self._generators.values())
+
+    def fit(self, rows: np.ndarray, y: np.ndarray, *, screens: bool = False, generates: bool = False) -> FittedSteps:
         """Fit the steps on some rows.
 
         Parameters
@@ -119,6 +144,8 @@ class SharedSteps:
             The target of these rows.
         screens : bool, default=False
             Whether columns of a wide table are screened.
+        generates : bool, default=False
+            Whether columns are generated, which are screened as well.
 
         Returns
         -------
@@ -127,7 +154,9 @@ class SharedSteps:
         fitted = FittedSteps((), self.n_categories, take_rows(self.X, rows))
         if self.texts:
             fitted = self._replace_texts(fitted, rows, y)
-        return self._screen(fitted, rows, y) if screens and self.is_wide else fitted
+        if generates:
+            fitted = self._generate(fitted, rows, y)
+        return self._screen(fitted, rows, y, generates) if screens and self.is_wide else fitted
 
     def _replace_texts(self, fitted: FittedSteps, rows: np.ndarray, y: np.ndarray) -> FittedSteps:
         encoder, described = self._fit_texts(fitted.X, rows, y)
@@ -136,8 +165,20 @@ class SharedSteps:
         numbers = np.zeros(table.shape[1] - len(others), dtype=int)
         return FittedSteps((("texts", encoder),), np.concatenate([others, numbers]), table)
 
-    def _screen(self, fitted: FittedSteps, rows: np.ndarray, y: np.ndarray) -> FittedSteps:
+    def _generate(self, fitted: FittedSteps, rows: np.ndarray, y: np.ndarray) -> FittedSteps:
+        """Add columns that are made of others, but not of those that describe texts, which come last."""
         key = _make_key(rows)
+        if key not in self._generators:
+            kinds = fitted.n_categories.copy()
+            if self.texts:
+                kinds[int((self.n_categories >= 0).sum()) :] = -1
+            self._generators[key] = FeatureGenerator(kinds.tolist(), self.is_classification).fit(fitted.X, y)
+        generator = self._generators[key]
+        n_categories = np.concatenate([fitted.n_categories, generator.n_categories_[fitted.X.shape[1] :]])
+        return FittedSteps((*fitted.steps, ("generated", generator)), n_categories, generator.transform(fitted.X))
+
+    def _screen(self, fitted: FittedSteps, rows: np.ndarray, y: np.ndarray, generates: bool) -> FittedSteps:
+        key = _make_key(rows), generates
         if key not in self._screens:
             others = np.flatnonzero(fitted.n_categories != 0).tolist()
             screen = ColumnScreen(others, self.is_classification)

@@ -11,7 +11,13 @@ import polars
 import pyarrow
 import pytest
 
-from sklearn_autotune.inference._column_values import is_dataframe, is_missing, read_column, read_objects
+from sklearn_autotune.inference._column_values import (
+    find_many_valued_columns,
+    is_dataframe,
+    is_missing,
+    read_column,
+    read_objects,
+)
 
 DATES = [datetime.date(2024, 1, 1), None, datetime.date(2024, 1, 3)]
 MOMENTS = [datetime.datetime(2024, 1, 1, 12, 0, 0, 250_000), None, datetime.datetime(1969, 12, 31, 23, 59, 59)]
@@ -233,3 +239,9 @@ def test_frames_are_told_from_arrays():
     assert is_dataframe(polars.DataFrame({"x": [1]}))
     assert not is_dataframe(np.zeros((1, 1)))
     assert not is_dataframe(pd.Series([1]))
+
+
+def test_columns_of_few_values_get_no_curve():
+    X = np.column_stack([np.arange(40), np.arange(40) % 9, np.zeros(40), np.arange(40) % 10])
+
+    assert find_many_valued_columns(X) == [0, 3]

@@ -51,6 +51,10 @@ REFUSED = {
     "two hold-outs": ("validation: b.csv\nholdout: {rule: random}", "line 3: validation: this file replaces holdout"),
     "storage of auto": ("storage: a.db", "line 3: storage: model_type: auto blends models by what they predicted"),
     "resume of auto": ("model_type: auto\nresume: true", "line 4: resume: model_type: auto blends"),
+    "generated columns of one": (
+        "model_type: svm\ngenerate_features: true",
+        "line 4: generate_features: it needs model_type: auto",
+    ),
     "earlier runs of auto": (
         "warm_start_from: [a.db]",
         "line 3: warm_start_from: it needs optimization_method: optuna",

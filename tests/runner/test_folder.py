@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_autotune import AutoModelSelector, inference, runner
 from sklearn_autotune.__main__ import main
+from sklearn_autotune.inference._feature_generator import FeatureGenerator, GroupStatistic
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.runner._config import read_config
 from sklearn_autotune.runner._folder import (
@@ -269,6 +271,22 @@ def test_a_selectors_model_that_reads_text_is_loaded_without_running_code(tmp_pa
     loaded = load_model(tmp_path, {"model": save_model(selector.deployed_model(), tmp_path, "skops")})
 
     np.testing.assert_array_equal(loaded.predict(X), selector.predict(X))
+
+
+def test_a_model_of_generated_columns_is_loaded_without_running_code(tmp_path):
+    random = np.random.RandomState(0)
+    X = np.column_stack([random.normal(size=(600, 2)), random.randint(0, 9, 600), random.randint(0, 6, 600)])
+    y = random.normal(size=(9, 6))[X[:, 2].astype(int), X[:, 3].astype(int)] + X[:, 0] * X[:, 1]
+    y += np.sin(2 * (X[:, 0] - X[:, 2]))
+    made = FeatureGenerator([0, 0, 9, 6], is_classification=False)
+    model = make_pipeline(made, HistGradientBoostingRegressor(max_iter=5)).fit(X, y)
+    assert {"Arithmetic", "Cross"} <= {type(column).__name__ for column in made.generated_}
+    made.generated_.append(GroupStatistic.fit(X, "distance", 0, 2))
+    model[-1].fit(made.transform(X), y)
+
+    loaded = load_model(tmp_path, {"model": save_model(model, tmp_path, "skops")})
+
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
 
 
 def test_the_commit_of_a_folder_and_its_changes_are_known(tmp_path):

@@ -23,6 +23,7 @@ from sklearn_autotune.selection._candidates import (
     make_typical_candidate,
     replace_setting,
     split_target_transform,
+    uses_generated,
 )
 from sklearn_autotune.space._space import read_space
 from tests.selection.toy_families import boosting, family, shape
@@ -213,3 +214,31 @@ def test_a_models_own_parameter_of_that_name_stays_its_own():
 
     assert branch["own__target"] == ["high", "low"]
     assert split_target_transform(candidate, Own(), "") == (None, {"target": "low"})
+
+
+# -- generated columns ---------------------------------------------------------------------------------------------
+
+
+def test_where_columns_are_generated_the_first_settings_are_measured_both_ways():
+    generates = replace(SHAPE, is_classifier=False, generates=True)
+    (branch,) = make_selection_space({"ridge": LINEAR}, generates)
+    first = make_first_candidates(LINEAR, generates)
+
+    assert branch["ridge__features"] == ["given", "generated"]
+    assert [get_settings(candidate)["features"] for candidate in first] == ["given", "generated", "given"]
+    assert [uses_generated(LINEAR, candidate) for candidate in first] == [False, True, False]
+    assert split_target_transform(first[1], LINEAR.make(generates), "") == (None, {"alpha": 1.0})
+    assert "ridge__features" not in make_selection_space({"ridge": replace(LINEAR, generates=False)}, generates)[0]
+
+
+def test_a_models_own_parameter_named_features_stays_its_own():
+    class Own(BaseEstimator):
+        def __init__(self, features="few"):
+            self.features = features
+
+    own = Family("own", (), lambda shape: {"features": ["few", "generated"]}, lambda shape: Own(), generates=True)
+    (branch,) = make_selection_space({"own": own}, replace(SHAPE, generates=True))
+    candidate = make_candidate(own, {"features": "few"})
+
+    assert branch["own__features"] == ["few", "generated"]
+    assert split_target_transform(candidate, Own(), "") == (None, {"features": "few"})

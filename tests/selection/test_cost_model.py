@@ -117,3 +117,14 @@ def test_a_candidate_on_a_transformed_target_takes_longer():
     plain, logged = (cost_model.estimate_seconds({FAMILY: "a", "a__target": name}) for name in ("unchanged", "log"))
 
     assert logged == pytest.approx(3 * plain)
+
+
+def test_a_candidate_with_generated_columns_takes_longer_by_the_columns():
+    one = replace(family("a"), seconds=lambda shape: float(shape.n_columns))
+    cost_model = CostModel({"a": one}, shape, 100, N_FOLDS)
+
+    given, generated = (
+        cost_model.estimate_seconds({FAMILY: "a", "a__features": name}) for name in ("given", "generated")
+    )
+
+    assert (given, generated) == (3 * 10.0, 3 * 22.0)

@@ -9,7 +9,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.evaluation import WorkItem, measure
-from sklearn_autotune.families import FAMILIES
+from sklearn_autotune.families import FAMILIES, Shape
 from sklearn_autotune.selection._candidates import make_first_candidates
 from sklearn_autotune.tables._time import draw_time_folds
 from tests.selection.toy_families import make_cross_fit
@@ -27,7 +27,7 @@ def make_table(is_classification):
 def measure_folds(name, X, y):
     family = CATALOGUE[name]
     cross_fit = make_cross_fit([family], X, y, cv=TimeSeriesSplit(N_FOLDS))
-    candidate = make_first_candidates(family, cross_fit.make_shape(N_ROWS))[0]
+    candidate = make_first_candidates(family, Shape(N_ROWS, not np.issubdtype(y.dtype, np.floating)))[0]
     outcome = measure(cross_fit, WorkItem(0, 0, 1, candidate))
     assert outcome.status == "complete", outcome.error
     return cross_fit, outcome

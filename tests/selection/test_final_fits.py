@@ -1,6 +1,7 @@
 """What is fitted on all rows, what is skipped if time is short, and the resulting scikit-learn ensemble."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import WorkItem, measure
 from sklearn_autotune.families._stacked import STACKED_LINEAR
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._candidates import make_candidate
+from sklearn_autotune.selection._candidates import make_candidate, make_table_shape
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._final_fits import FinalFits
 from sklearn_autotune.selection._second_layer import SecondLayer, SecondLayerEstimate, measure_second_layer
@@ -46,7 +47,8 @@ class Fitted:
             TrialRecord(number, params, measure(self.cross_fit, WorkItem(number, number, 2, params)))
             for number, params in enumerate(candidates)
         ]
-        cost_model = CostModel(self.cross_fit.families, self.cross_fit.make_shape, 100, N_FOLDS)
+        make_shape = partial(make_table_shape, n_categories=np.zeros(3, dtype=int), classes=self.cross_fit.classes)
+        cost_model = CostModel(self.cross_fit.families, make_shape, 100, N_FOLDS)
         self.second_layer = SecondLayer((), (), {}, np.arange(0))
         if has_second_layer:
             estimate = SecondLayerEstimate(cost_model, (STACKED_LINEAR,))

@@ -3,6 +3,7 @@
 import pytest
 
 from sklearn_autotune._compat import clock
+from sklearn_autotune.search._budget import StoppingRule
 from sklearn_autotune.selection._candidates import FAMILY, add_family_prefix
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._schedule import Schedule
@@ -69,3 +70,10 @@ def test_the_first_proposal_has_a_raised_learning_rate():
         FAMILY: "boosted",
         add_family_prefix("boosted", "learning_rate"): pytest.approx(0.08 * 1.5 / 0.9),
     }
+
+
+@pytest.mark.parametrize(("patience", "expected"), [("auto", 2 + 8), (3, 3), (None, None)])
+def test_the_search_ends_after_as_many_candidates_without_improvement_as_the_user_says(patience, expected):
+    schedule = make_schedule([family("a")])
+
+    assert schedule.make_stopping_rule(patience, 200) == StoppingRule(expected)
