@@ -53,6 +53,23 @@ PICTURES = {
     "regression": picture("selection_regression", "Rank within 30 seconds on held-out rows, by method") + "\n\n",
     "slices": "",
 }
+# What a reader of the page has to know of how its rows were measured.
+MEASURED_LAST = (
+    "All methods on one machine that did other work too, each on one core; FLAML 2.8.0, AutoGluon 1.6.3 with PyTorch "
+    "2.13 and fastai 2.8. Ours is a version before inner folds followed groups and time, and before probabilities were "
+    "made more confident only as far as the number of rows allows."
+)
+NOTES = {
+    "classification": (
+        f"Small tables: {MEASURED_LAST} Other tables: AutoGluon ran without PyTorch. Within 120 seconds on fresh "
+        "tables all methods ran on one machine. Elsewhere ours was measured after the others, and so was TPOT, on "
+        "machines where the untuned models took 1.25 to 1.5 times as long as when most of the others were measured. "
+        "Ours without LightGBM and CatBoost, and ours with more seeds on leaves, are versions before the second layer's "
+        "trees had larger leaves for two classes. On flights AutoGluon's best quality ran out of time and gave no model."
+    ),
+    "regression": f"{MEASURED_LAST} Seven tables have two seeds, the others one: the run is not complete.",
+    "slices": "",
+}
 FILES = {"classification": "selection", "regression": "selection_regression", "slices": "selection_slices"}
 SCRIPT = Path(__file__).parent / "peers" / "selection.py"
 WALL_CLOCK = ("tpot", "mljar", "perpetual", "lightautoml")
@@ -98,11 +115,13 @@ def save(name, seed, path):
 
 
 def run(task, name, seed, budget, pythons, only=None):
+    methods = [LINEAR[task], *TREES, "ours", LIGHT, *pythons]
+    methods = [method for method in methods if only is None or method in only]
+    if not methods:
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.npz"
         n_rows = save(name, seed, path)
-        methods = [LINEAR[task], *TREES, "ours", LIGHT, *pythons]
-        methods = [method for method in methods if only is None or method in only]
         for method in methods[seed % len(methods) :] + methods[: seed % len(methods)]:
             python = pythons.get(method, sys.executable)
             command = [python, str(SCRIPT), method, str(path), str(seed), str(budget), folder]
@@ -123,7 +142,8 @@ def report(rows, task="classification"):
         f"CPU seconds of one process, but wall seconds for {', '.join(WALL_CLOCK)}. Ranks and ratios are those of "
         "held-out rows, and a t has the mean of a table's seeds as its unit. auto-sklearn is not included: version "
         "0.15.0 cannot be installed with Python 3.11, because it needs scikit-learn below 0.25, and its build needs "
-        "pkg_resources, which setuptools does not have.\n"
+        f"pkg_resources, which setuptools does not have. {NOTES[task]}".rstrip()
+        + "\n"
     )
     for title in (FRESH, *GROUPS):
         own = {key: cell for key, cell in cells.items() if known.get(key[1], FRESH) == title}
@@ -142,7 +162,7 @@ def union():
     final = (*SMALL, *REGRESSION, *SLICES)
     rows = [row for name in FILES.values() if (RESULTS / f"{name}.csv").exists() for row in read_rows(name)]
     cells = cells_of([as_linear(row) for row in rows if row["table"] in final])
-    text = f"# Model selection, small, regression and hard tables together\n\n{environment()}\n\n"
+    text = f"# Model selection, small, regression and hard tables together\n\n{environment()}\n\n{MEASURED_LAST}\n\n"
     return text + section({key[1:]: cell for key, cell in cells.items()})
 
 
