@@ -83,7 +83,7 @@ class InnerFolds:
         Returns
         -------
         held_out : ndarray of bool of shape (n_rows,)
-            None if no group can be spared, or if random rows will do.
+            No row is chosen if no group can be spared, or if random rows will do.
         """
         values = self.groups if self.times is None else self.times
         if values is None:

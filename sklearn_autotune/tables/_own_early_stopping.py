@@ -17,7 +17,6 @@ from sklearn_autotune.tables._prepared_rows import PreparedRows
 
 __all__ = ["find_network", "limit_training"]
 
-
 # The share of the rows that are held out where the model names a number of rows.
 DEFAULT_SHARE = 0.1
 

@@ -23,7 +23,6 @@ MAX_NARROW = 100
 # What is kept of texts takes at most this number of bytes; beyond, the least recently used is computed again.
 MAX_KEPT_BYTES = 2**28
 
-
 # Columns are not generated if this would take more than this share of the timeout.
 MAX_GENERATING_SHARE = 0.15
 
@@ -86,8 +85,8 @@ class SharedSteps:
     texts : sequence of (int, int)
         Those that become numbers, as `find_texts` returns them.
     is_classification : bool
-    inner : InnerFolds, default=InnerFolds()
-        How training rows are divided once more, if they have groups or follow time.
+    inner : InnerFolds or None, default=None
+        How training rows are divided once more. None means at random.
     """
 
     def __init__(
