@@ -11,7 +11,7 @@ import pytest
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune._compat.optional import format_install_command
-from sklearn_autotune.runner._config import ConfigError, hash_config, read_config
+from sklearn_autotune.runner._config import LATER_SECTIONS, ConfigError, hash_config, read_config
 from tests.runs import hide
 
 with warnings.catch_warnings():
@@ -191,7 +191,7 @@ def test_a_configuration_without_the_later_sections_keeps_its_hash(write):
 
     # As it was before there were these keys.
     content = without.model_dump(mode="json", by_alias=True)
-    assert [content.pop(name) for name in ("compare", "tracking", "warm_start_from")] == [None] * 3
+    assert [content.pop(name) for name in LATER_SECTIONS] == [None] * 4
     assert hash_config(without) == hash_of(content)
     assert hash_config(with_section) != hash_config(without)
 
