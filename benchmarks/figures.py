@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from scipy.stats import rankdata
 
 from benchmarks._measure import RESULTS, means_by_problem, read_rows
-from benchmarks.selection import LIGHT, LINEAR, TREES, cells_of, methods_of, without_lone_seeds
+from benchmarks.selection import LIGHT, LINEAR, LOSS, SECOND, TREES, cells_of, methods_of, without_lone_seeds
 from benchmarks.selection_tables import LARGE_SEEN, SEEN, SEEN_LATER, SMALL
 from benchmarks.xgboost import ratio as times_as_fast
 from sklearn_autotune.plotting._style import COLORS, DARK_COLOR, LIGHT_COLOR, MARKERS
@@ -142,32 +142,26 @@ def relative(ax, rows, names, loss, ticks):
     ratios(ax, ticks)
 
 
-def selection(rows):
-    return ranks_of(rows, LINEAR["classification"], (("log loss", "log_loss", 1), ("AUC", "auc", -1)))
-
-
-def selection_regression(rows):
-    return ranks_of(rows, LINEAR["regression"], (("RMSE", "rmse", 1), ("MAE", "mae", 1)))
-
-
-def ranks_of(rows, linear, measures):
+def selection(rows, task):
     """Draw the ranks on fresh tables. Small tables of classification have a page, and no figure."""
     budget = min(unique(rows, "budget"))
     rows = [row for row in rows if row["budget"] == budget and row["method"] != LIGHT]
     own = [row for row in rows if row["table"] not in (*SEEN, *SEEN_LATER, *LARGE_SEEN, *SMALL)]
     shared = without_lone_seeds({key[1:]: cell for key, cell in cells_of(own).items()})
-    cells = {key: cell for key, cell in shared.items() if cell.keys() >= {linear, *TREES}}  # one failed on a table
+    cells = {
+        key: cell for key, cell in shared.items() if cell.keys() >= {LINEAR[task], *TREES}
+    }  # one failed on a table
     names, _ = methods_of(cells)
     title = (
         f"Rank among {len(names)} methods within {budget:g} seconds, on held-out rows (less is better)\n"
         f"a point is one of {len({name for name, _ in cells})} tables and a seed; the first four are untuned"
     )
     figure, axes = new_figure(title, 3.5, 2, sharey=True)
-    for ax, (label, score, sign) in zip(axes, measures, strict=True):
-        ranks = np.array([rankdata([sign * cell[name][score] for name in names]) for cell in cells.values()])
+    for ax, measure in zip(axes, (LOSS[task], SECOND[task]), strict=True):
+        ranks = np.array([rankdata([measure.of(cell[name]) for name in names]) for cell in cells.values()])
         for y, name in enumerate(names):
             show_runs(ax, y, ranks[:, y], color_of("AutoModelSelector" if name == "ours" else name))
-        ax.set_title(label, fontsize=9)
+        ax.set_title(measure.title, fontsize=9)
         ax.set_xlim(0.5, len(names) + 0.5)
         name_lines(ax, [SPELLED.get(name, "AutoModelSelector") for name in names])
     return figure
@@ -352,8 +346,8 @@ FIGURES = {
     "overhead_two_workers": two_workers,
     "xgboost": xgboost,
     "xgboost_budget": xgboost_budget,
-    "selection": selection,
-    "selection_regression": selection_regression,
+    "selection": partial(selection, task="classification"),
+    "selection_regression": partial(selection, task="regression"),
     "honesty": honesty,
 }
 

@@ -45,7 +45,7 @@ from benchmarks.selection_tables import (
     SMALL,
     TASKS,
     hold_out,
-    read_slice,
+    load,
 )
 
 PICTURES = {
@@ -92,18 +92,23 @@ class Measure:
         return self.signs[column] * row[column]
 
 
-LOSS = {"classification": Measure("log loss", {"log_loss": 1}), "regression": Measure("RMSE", {"rmse": 1})}
-OTHER = {"classification": Measure("AUC", {"auc": -1}), "regression": Measure("MAE", {"mae": 1})}
-for by_task, title in ((LOSS, "log loss or RMSE"), (OTHER, "AUC or MAE")):
-    signs = by_task["classification"].signs | by_task["regression"].signs
-    by_task["slices"] = Measure(title, signs)
+LOSS = {
+    "classification": Measure("log loss", {"log_loss": 1}),
+    "regression": Measure("RMSE", {"rmse": 1}),
+    "slices": Measure("log loss or RMSE", {"log_loss": 1, "rmse": 1}),
+}
+SECOND = {
+    "classification": Measure("AUC", {"auc": -1}),
+    "regression": Measure("MAE", {"mae": 1}),
+    "slices": Measure("AUC or MAE", {"auc": -1, "mae": 1}),
+}
 
 # AutoModelSelector without LightGBM and CatBoost. It is compared in place of "ours", never together with it.
 LIGHT = "ours_light"
 
 
 def save(name, seed, path):
-    X, y, given = read_slice(name)
+    X, y, given = load(name)
     test = hold_out(name, y, given, seed)
     columns = np.empty(X.shape[1], dtype=object)
     for place, column in enumerate(X.columns):
@@ -250,7 +255,7 @@ def task_of(rows):
 def comparison(cells, methods):
     """Return a table that compares some methods."""
     task = task_of(row for cell in cells.values() for row in cell.values())
-    loss, other = LOSS[task], OTHER[task]
+    loss, other = LOSS[task], SECOND[task]
     losses, others = (
         np.array([[measure.of(cell[name]) for name in methods] for cell in cells.values()]) for measure in (loss, other)
     )

@@ -9,7 +9,7 @@ from benchmarks.selection_slices import SLICE_GROUPS, SLICES
 
 __all__ = [
     *("FRESH", "GROUPS", "LARGE_SEEN", "ONCE_FRESH", "REGRESSION", "SEEN", "SEEN_LATER", "SMALL", "TABLES"),
-    *("TASKS", "hold_out", "load", "read_slice"),
+    *("TASKS", "hold_out", "load"),
 ]
 
 # Tables that are not fresh: SEEN was used while the selector was written, SEEN_LATER while it was improved. ONCE_FRESH
@@ -134,13 +134,7 @@ TASKS = {
 
 
 def load(name):
-    """Return the raw columns and the target: codes of classes, or numbers in regression."""
-    X, y, _ = read_slice(name)
-    return X, y
-
-
-def read_slice(name):
-    """Return the raw columns, the target, and the group or the moment of each row, or None."""
+    """Return the raw columns, the target as codes of classes or numbers, and each row's group or moment, or None."""
     is_regression = SLICES[name].is_regression if name in SLICES else name in REGRESSION
     X, y, given = SLICES[name].load() if name in SLICES else (*TABLES[name](), None)
     return X, np.asarray(y, dtype=float) if is_regression else np.unique(y, return_inverse=True)[1], given

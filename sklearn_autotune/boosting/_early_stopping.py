@@ -103,7 +103,7 @@ def fit_with_early_stopping(
     get_library(model).fit_until(model, X, y, eval_rows, end_time, fit_params)
 
 
-def hold_out_rows(class_codes: np.ndarray, share: float, seed: int | None) -> np.ndarray:
+def hold_out_rows(class_codes: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Draw rows for early stopping, about the same share of each class; each class keeps a row for training.
 
     Parameters
@@ -112,8 +112,7 @@ def hold_out_rows(class_codes: np.ndarray, share: float, seed: int | None) -> np
         The class of each row, from 0.
     share : float
         The share of the rows to draw.
-    seed : int or None
-        None takes the last rows.
+    seed : int
 
     Returns
     -------
@@ -130,9 +129,7 @@ def hold_out_rows(class_codes: np.ndarray, share: float, seed: int | None) -> np
     n_left = np.bincount(class_codes)
     n_rows = max(1, round(share * len(class_codes)))
     rows: list[int] = []
-    backwards = np.arange(len(class_codes))[::-1]
-    order = backwards if seed is None else draw_stratified_order(class_codes, np.random.RandomState(seed))
-    for row in order:
+    for row in draw_stratified_order(class_codes, np.random.RandomState(seed)):
         if len(rows) < n_rows and n_left[class_codes[row]] > 1:
             n_left[class_codes[row]] -= 1
             rows.append(int(row))

@@ -13,13 +13,12 @@ from sklearn_autotune.inference._feature_generator import MAX_GENERATED
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import (
     FAMILY,
-    FEATURES,
-    GENERATED,
     TARGET,
     UNCHANGED,
     get_settings,
     make_typical_candidate,
     replace_setting,
+    uses_generated,
 )
 
 __all__ = ["CostModel", "compute_max_candidate_seconds", "drop_unaffordable_families"]
@@ -146,7 +145,7 @@ class CostModel:
         """Return the family's own estimate for one fit of a candidate."""
         family, settings = self.families[candidate[FAMILY]], get_settings(candidate)
         shape = replace(family.adapt_shape(self.make_shape(n_rows)), params=settings)
-        if settings.get(FEATURES) == GENERATED:
+        if uses_generated(family, candidate):
             shape = replace(shape, n_columns=shape.n_columns + MAX_GENERATED)
         seconds = family.seconds(shape)
         return seconds if settings.get(TARGET, UNCHANGED) == UNCHANGED else TRANSFORMED_FITS * seconds

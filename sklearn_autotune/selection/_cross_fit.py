@@ -143,7 +143,7 @@ class CrossFitEvaluation:
     reads_texts : bool, default=True
         Whether models get columns of texts.
     inner : InnerFolds, default=InnerFolds()
-        How training rows are divided once more, if they have groups or follow time.
+        How training rows are divided once more. With folds that follow time, it has the times.
 
     Attributes
     ----------
@@ -172,8 +172,6 @@ class CrossFitEvaluation:
         y = np.asarray(self.task.y)
         self.targets = y if self.classes is None else np.searchsorted(self.classes, y)
         self.is_forward = is_forward(self.task.folds)
-        if self.is_forward and not self.inner.are_needed:
-            self.inner = InnerFolds(times=np.arange(len(y)))
         texts = find_texts(self.n_categories) if self.reads_texts else []
         self.steps = SharedSteps(self.task.X, self.n_categories, texts, self.classes is not None, self.inner)
 

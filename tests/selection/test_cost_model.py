@@ -120,7 +120,7 @@ def test_a_candidate_on_a_transformed_target_takes_longer():
 
 
 def test_a_candidate_with_generated_columns_takes_longer_by_the_columns():
-    one = replace(family("a"), seconds=lambda shape: float(shape.n_columns))
+    one = replace(family("a"), generates=True, seconds=lambda shape: float(shape.n_columns))
     cost_model = CostModel({"a": one}, shape, 100, N_FOLDS)
 
     given, generated = (

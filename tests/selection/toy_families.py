@@ -11,7 +11,7 @@ from sklearn.model_selection import KFold
 from sklearn.naive_bayes import GaussianNB
 from xgboost import XGBClassifier
 
-from sklearn_autotune.evaluation import Fold, FoldScore, Outcome, Task
+from sklearn_autotune.evaluation import Fold, FoldScore, Outcome, Task, is_forward
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.families._base import estimate_boosting_seconds
 from sklearn_autotune.search._trial_loop import TrialRecord
@@ -19,6 +19,7 @@ from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import make_candidate
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation, CrossFitResult
 from sklearn_autotune.selection._second_layer import SecondLayerEstimate
+from sklearn_autotune.tables._inner_folds import InnerFolds
 
 N_FOLDS = 3
 
@@ -80,8 +81,9 @@ def make_cross_fit(families, X, y, *, cv=None, scoring=None, weight=None):
         return_train_score=False,
     )
     classes = np.unique(y) if is_classification else None
+    inner = InnerFolds(times=np.arange(len(y))) if is_forward(task.folds) else InnerFolds()
     return CrossFitEvaluation(
-        task, {one.name: one for one in families}, np.zeros(X.shape[1], dtype=int), classes, seed=0
+        task, {one.name: one for one in families}, np.zeros(X.shape[1], dtype=int), classes, seed=0, inner=inner
     )
 
 
