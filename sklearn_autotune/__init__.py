@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
     from sklearn_autotune.pruning._fold_racing import FoldRacing
     from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
-    from sklearn_autotune.search._refit_rules import BestMean, OneStandardError
     from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
+    from sklearn_autotune.statistics._refit_rules import BestMean, OneStandardError
 
 __all__ = [
     "AutoModelSelector",
@@ -39,10 +39,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AutoModelSelector": "sklearn_autotune.selection._auto_model_selector",
-    "BestMean": "sklearn_autotune.search._refit_rules",
+    "BestMean": "sklearn_autotune.statistics._refit_rules",
     "Comparison": "sklearn_autotune.analysis._comparison",
     "FoldRacing": "sklearn_autotune.pruning._fold_racing",
-    "OneStandardError": "sklearn_autotune.search._refit_rules",
+    "OneStandardError": "sklearn_autotune.statistics._refit_rules",
     "OptunaSearchCV": "sklearn_autotune.search._optuna_search_cv",
     "Summary": "sklearn_autotune.analysis._summary",
     "TunedXGBClassifier": "sklearn_autotune.boosting._tuned_xgboost",

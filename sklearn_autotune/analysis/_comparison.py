@@ -28,7 +28,6 @@ from sklearn_autotune.analysis._method_kind import (
     score_by_own_method,
 )
 from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method, route_metadata
-from sklearn_autotune.analysis._trial_table import compute_mean_interval, compute_paired_interval
 from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
@@ -36,6 +35,7 @@ from sklearn_autotune.evaluation._scorer_names import check_scorer_names
 from sklearn_autotune.progress import MethodProgress
 from sklearn_autotune.search._setup import check_positions
 from sklearn_autotune.space._dimensions import describe_value
+from sklearn_autotune.statistics._intervals import compute_mean_interval, compute_paired_interval
 from sklearn_autotune.storage._study import draw_seed
 from sklearn_autotune.tables._checks import check_no_gaps_to_predict
 

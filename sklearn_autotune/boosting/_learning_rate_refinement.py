@@ -10,8 +10,8 @@ import numpy as np
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import average_folds
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.search._refit_rules import BestMean
 from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.statistics._refit_rules import BestMean
 
 __all__ = ["SEARCH_LEARNING_RATE", "LearningRateRefinement", "LowestLearningRateWithinNoise", "is_refined"]
 

@@ -8,12 +8,7 @@ import numpy as np
 
 from sklearn_autotune._compat.html import shorten_names
 from sklearn_autotune._compat.types import FittedSearch
-from sklearn_autotune.analysis._trial_table import (
-    ConfidenceInterval,
-    TrialTable,
-    compute_paired_interval,
-    read_trial_table,
-)
+from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.plotting._axes import read_axes
 from sklearn_autotune.plotting._ranking import rank_by_importance
@@ -27,6 +22,7 @@ from sklearn_autotune.plotting._style import (
     format_value,
     split_axes,
 )
+from sklearn_autotune.statistics._intervals import ConfidenceInterval, compute_paired_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

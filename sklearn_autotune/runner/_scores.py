@@ -9,11 +9,11 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import cross_val_score
 
 from sklearn_autotune._compat.types import MatrixLike, Predictor, Splitter
-from sklearn_autotune.analysis._trial_table import compute_mean_interval
 from sklearn_autotune.evaluation import make_fixed_predictions
 from sklearn_autotune.evaluation._defaults import make_log_loss_scorer
 from sklearn_autotune.runner._data import LabelledRows
 from sklearn_autotune.search._base_search import BaseSearch
+from sklearn_autotune.statistics._intervals import compute_mean_interval
 
 __all__ = ["make_run_scorer", "score_folds", "score_with_baseline", "score_with_interval"]
 

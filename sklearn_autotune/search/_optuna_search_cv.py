@@ -2,7 +2,6 @@
 
 import numbers
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -23,19 +22,16 @@ from sklearn_autotune._compat.sklearn import (
     with_callbacks,
 )
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scoring, Seed
-from sklearn_autotune.evaluation import Evaluation, FinalFit, Rung, Task
-from sklearn_autotune.evaluation._metric import describe_scoring
-from sklearn_autotune.execution import ExecutionRequest, TrialLimits
+from sklearn_autotune.evaluation import FinalFit, Rung, Task
 from sklearn_autotune.proposals._earlier_searches import hide_source_secrets
-from sklearn_autotune.proposals._look_ahead import read_look_ahead
-from sklearn_autotune.proposals._plan import ProposalPlan, plan_proposals
-from sklearn_autotune.pruning import FoldRacing, PruningRule
-from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
-from sklearn_autotune.search._budget import Budget, StoppingRule
+from sklearn_autotune.proposals._plan import plan_proposals
+from sklearn_autotune.pruning import FoldRacing
+from sklearn_autotune.search._base_search import BaseSearch
 from sklearn_autotune.search._delegation import DelegateMixin
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import fit_winner
 from sklearn_autotune.search._routing import make_router, resolve_scorer, route_metadata
+from sklearn_autotune.search._search_spec import make_search_spec
 from sklearn_autotune.search._setup import (
     add_racing_subsample,
     choose_n_trials,
@@ -48,10 +44,7 @@ from sklearn_autotune.search._setup import (
     warn_of_large_grid,
     warn_of_unfinished_grid,
 )
-from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
-from sklearn_autotune.space._space import RawSpace, Space
-from sklearn_autotune.storage._samplers import make_sampler
-from sklearn_autotune.storage._study import compute_fingerprint
+from sklearn_autotune.space._space import RawSpace
 from sklearn_autotune.tables._checks import index_rows
 
 __all__ = ["OptunaSearchCV"]
@@ -408,7 +401,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             max_resources=self.max_resources,
             factor=self.factor,
         )
-        spec = self._make_spec(task, space, n_trials, plan, evaluation, pruning_rule, contexts, start)
+        spec = make_search_spec(self, task, space, n_trials, plan, evaluation, pruning_rule, contexts, start)
         winner = run_search(spec, self._publish, self._publish_partial).winner
         if self.timeout is not None and (self.patience, self.target_score, self.callbacks) == (None, None, None):
             warn_of_unfinished_grid(len(self.cv_results_["params"]), n_trials, space)
@@ -444,57 +437,3 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             self.feature_names_in_ = best.feature_names_in_
         if context is not None:
             context.call_on_fit_task_end(**callback_arguments)
-
-    def _make_spec(
-        self,
-        task: Task,
-        space: Space,
-        n_trials: int,
-        plan: ProposalPlan,
-        evaluation: Evaluation,
-        pruning_rule: PruningRule,
-        contexts: CallbackContexts,
-        start: float,
-    ) -> SearchSpec:
-        resource = (self.resource, self.min_resources, self.max_resources, self.factor)
-        deadline = None if self.timeout is None else start + self.timeout
-        return SearchSpec(
-            folds=task.folds,
-            space=space,
-            study=StudySpec(
-                random_state=self.random_state,
-                make_sampler=partial(make_sampler, self.sampler, space),
-                compute_fingerprint=partial(compute_fingerprint, task, space, self.scoring, self.estimator, resource),
-                storage=self.storage,
-                study_name=self.study_name,
-                resume=self.resume,
-                pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
-                metric=describe_scoring(self.scoring, get_scorers(task.scorer), get_refit_metric(self.refit)),
-                attributes=plan.attributes,
-            ),
-            results=ResultsSpec(
-                refit=self.refit,
-                metric=get_refit_metric(self.refit),
-                error_score=self.error_score,
-                return_train_score=self.return_train_score,
-            ),
-            execution=ExecutionRequest(
-                evaluation=evaluation,
-                n_jobs=self.n_jobs,
-                look_ahead=read_look_ahead(self.look_ahead).typical,
-                limits=TrialLimits(self.trial_timeout, self.memory_limit),
-                executor=self.executor,
-                allows_cluster=True,
-            ),
-            pruning_rule=pruning_rule,
-            make_budget=partial(Budget, n_trials, deadline, bool(self.refit)),
-            make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
-            first_candidates=plan.first,
-            make_proposer=plan.make_proposer,
-            restore_proposer=plan.restore_proposer,
-            look_ahead=read_look_ahead(self.look_ahead),
-            callbacks=self.callbacks or (),
-            progress=make_progress(self.verbose, self.callbacks),
-            contexts=contexts,
-            print_start=partial(print_n_fits, self.verbose, len(task.folds)),
-        )

@@ -18,9 +18,9 @@ from sklearn_autotune._compat.sklearn import report_fit_failures
 from sklearn_autotune._compat.types import Refit
 from sklearn_autotune.evaluation import Failure, FoldScore
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.search._spec import ResultsSpec
 from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.statistics._refit_rules import RefitRule
 
 __all__ = [
     "SearchResults",

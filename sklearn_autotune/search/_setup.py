@@ -25,8 +25,8 @@ from sklearn_autotune.evaluation import (
 from sklearn_autotune.families import auto_space
 from sklearn_autotune.pruning import FoldRacingRule, PruningRequest, PruningRule, choose_rule
 from sklearn_autotune.pruning._subsamples import add_subsample
-from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.space._space import RawSpace, Space, check_grid, is_grid, read_space
+from sklearn_autotune.statistics._refit_rules import RefitRule
 
 __all__ = [
     "add_racing_subsample",

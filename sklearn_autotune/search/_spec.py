@@ -17,9 +17,9 @@ from sklearn_autotune.proposals._candidate_source import Proposer
 from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.pruning import PruningRule
 from sklearn_autotune.search._budget import Budget, StoppingRule
-from sklearn_autotune.search._refit_rules import RefitRule
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import Space
+from sklearn_autotune.statistics._refit_rules import RefitRule
 
 __all__ = ["Proposer", "ResultsSpec", "SearchRun", "SearchSpec", "StudySpec", "propose_nothing", "restore_nothing"]
 

@@ -23,8 +23,8 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import Comparison, OptunaSearchCV, TunedXGBClassifier, compare
-from sklearn_autotune.analysis._trial_table import compute_paired_interval
 from sklearn_autotune.plotting import AnytimeDisplay, ComparisonDisplay
+from sklearn_autotune.statistics._intervals import compute_paired_interval
 from tests.html_page import read_view
 from tests.toys import CountingClassifier, FailingClassifier, read_log
 

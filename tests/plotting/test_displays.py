@@ -14,7 +14,6 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, plotting, summarize
-from sklearn_autotune.analysis._trial_table import compute_paired_interval
 from sklearn_autotune.plotting import (
     ContourDisplay,
     FoldScoresDisplay,
@@ -27,6 +26,7 @@ from sklearn_autotune.plotting import (
     TimeDisplay,
 )
 from sklearn_autotune.search._base_search import get_phase_timer
+from sklearn_autotune.statistics._intervals import compute_paired_interval
 from tests.odd_searches import (
     ODD,
     X,

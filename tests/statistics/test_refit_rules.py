@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import BestMean, OneStandardError, OptunaSearchCV
-from sklearn_autotune.search._refit_rules import RefitRule
+from sklearn_autotune.statistics._refit_rules import RefitRule
 
 
 @pytest.fixture(scope="module")

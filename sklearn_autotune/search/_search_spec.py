@@ -1,0 +1,95 @@
+"""Writes down a search of `OptunaSearchCV`, whose parameters have been read, as the `SearchSpec` that is run."""
+
+from functools import partial
+from typing import Any
+
+import optuna
+
+from sklearn_autotune._compat.sklearn import CallbackContexts, get_scorers
+from sklearn_autotune.evaluation import Evaluation, Task
+from sklearn_autotune.evaluation._metric import describe_scoring
+from sklearn_autotune.execution import ExecutionRequest, TrialLimits
+from sklearn_autotune.proposals._look_ahead import read_look_ahead
+from sklearn_autotune.proposals._plan import ProposalPlan
+from sklearn_autotune.pruning import PruningRule
+from sklearn_autotune.search._base_search import make_progress, print_n_fits
+from sklearn_autotune.search._budget import Budget, StoppingRule
+from sklearn_autotune.search._setup import get_refit_metric
+from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
+from sklearn_autotune.space._space import Space
+from sklearn_autotune.storage._samplers import make_sampler
+from sklearn_autotune.storage._study import compute_fingerprint
+
+__all__ = ["make_search_spec"]
+
+
+def make_search_spec(
+    search: Any,
+    task: Task,
+    space: Space,
+    n_trials: int,
+    plan: ProposalPlan,
+    evaluation: Evaluation,
+    pruning_rule: PruningRule,
+    contexts: CallbackContexts,
+    start: float,
+) -> SearchSpec:
+    """Write down a search of `OptunaSearchCV`.
+
+    Parameters
+    ----------
+    search : OptunaSearchCV
+        Its parameters are valid.
+    task : Task
+    space : Space
+    n_trials : int
+    plan : ProposalPlan
+    evaluation : Evaluation
+    pruning_rule : PruningRule
+    contexts : CallbackContexts
+        scikit-learn's callbacks of the folds.
+    start : float
+        The time by `clock.now` at which ``fit`` began.
+    """
+    resource = (search.resource, search.min_resources, search.max_resources, search.factor)
+    deadline = None if search.timeout is None else start + search.timeout
+    return SearchSpec(
+        folds=task.folds,
+        space=space,
+        study=StudySpec(
+            random_state=search.random_state,
+            make_sampler=partial(make_sampler, search.sampler, space),
+            compute_fingerprint=partial(compute_fingerprint, task, space, search.scoring, search.estimator, resource),
+            storage=search.storage,
+            study_name=search.study_name,
+            resume=search.resume,
+            pruner=search.pruner if isinstance(search.pruner, optuna.pruners.BasePruner) else None,
+            metric=describe_scoring(search.scoring, get_scorers(task.scorer), get_refit_metric(search.refit)),
+            attributes=plan.attributes,
+        ),
+        results=ResultsSpec(
+            refit=search.refit,
+            metric=get_refit_metric(search.refit),
+            error_score=search.error_score,
+            return_train_score=search.return_train_score,
+        ),
+        execution=ExecutionRequest(
+            evaluation=evaluation,
+            n_jobs=search.n_jobs,
+            look_ahead=read_look_ahead(search.look_ahead).typical,
+            limits=TrialLimits(search.trial_timeout, search.memory_limit),
+            executor=search.executor,
+            allows_cluster=True,
+        ),
+        pruning_rule=pruning_rule,
+        make_budget=partial(Budget, n_trials, deadline, bool(search.refit)),
+        make_stopping_rule=partial(StoppingRule, search.patience, search.target_score),
+        first_candidates=plan.first,
+        make_proposer=plan.make_proposer,
+        restore_proposer=plan.restore_proposer,
+        look_ahead=read_look_ahead(search.look_ahead),
+        callbacks=search.callbacks or (),
+        progress=make_progress(search.verbose, search.callbacks),
+        contexts=contexts,
+        print_start=partial(print_n_fits, search.verbose, len(task.folds)),
+    )

@@ -1,0 +1,1 @@
+"""What a search may say of its scores: intervals, and rules that choose the winner."""
