@@ -4,15 +4,23 @@ All of them exist under the same name in scikit-learn 1.7 to 1.9, except the cal
 earlier versions, replacements that do nothing are defined here.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.metrics import average_precision_score, make_scorer, roc_auc_score, top_k_accuracy_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    make_scorer,
+    r2_score,
+    roc_auc_score,
+    top_k_accuracy_score,
+)
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
 from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
@@ -95,6 +103,8 @@ __all__ = [
     "make_callback_arguments",
     "open_callback_root",
     "raise_for_params",
+    "read_score_function",
+    "record_predictions",
     "report_fit_failures",
     "set_params",
     "split_rows",
@@ -135,6 +145,83 @@ def describe_scorer(scorer: object) -> tuple[Callable[..., Any], tuple[Any, ...]
         return None
     settings = {"response_method": scorer._response_method, "greater_is_better": scorer._sign > 0}
     return make_scorer, (scorer._score_func,), settings | scorer._kwargs
+
+
+def read_score_function(
+    scorer: "Scorer", metric: str | None, estimator: object
+) -> tuple[Callable[..., Any], int, Mapping[str, Any]] | None:
+    """Return the function of target and prediction behind a score, its sign, and its settings; None if there is none.
+
+    Parameters
+    ----------
+    scorer : callable
+    metric : str or None
+        Which of several scores; None is the first one.
+    estimator : estimator
+        Its own ``score`` is known if it is that of scikit-learn's classifiers or regressors, or of a Pipeline of them.
+    """
+    if isinstance(scorer, MultimetricScorer):
+        scorer = scorer._scorers[_choose_metric(scorer, metric)]
+    if isinstance(scorer, BaseScorer):
+        return scorer._score_func, scorer._sign, dict(scorer._kwargs)
+    if isinstance(scorer, PassthroughScorer):
+        function = _find_own_score_function(estimator)
+        return None if function is None else (function, 1, {})
+    return None
+
+
+def record_predictions(scorer: "Scorer", metric: str | None, predictions: list[Any]) -> "Scorer":
+    """Return a scorer that gives the same scores, and appends to a list the predictions of which it makes them.
+
+    Parameters
+    ----------
+    scorer : callable
+        One of which `read_score_function` knows the function.
+    metric : str or None
+        Which of several scores; None is the first one.
+    predictions : list
+    """
+    if isinstance(scorer, PassthroughScorer):
+
+        def score_by_function(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
+            function = _find_own_score_function(estimator)
+            if function is None or params.keys() - {"sample_weight"}:
+                return scorer(estimator, X, y, **params)
+            predictions.append(estimator.predict(X))
+            return function(y, predictions[-1], **params)
+
+        return score_by_function
+    recording = copy.copy(scorer)
+    if isinstance(recording, MultimetricScorer):
+        name = _choose_metric(recording, metric)
+        recording._scorers = recording._scorers | {
+            name: record_predictions(recording._scorers[name], None, predictions)
+        }
+        return recording
+
+    def score_and_record(call_method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        def call_and_record(*method_args: Any, **method_kwargs: Any) -> Any:
+            predictions.append(call_method(*method_args, **method_kwargs))
+            return predictions[-1]
+
+        return scorer._score(call_and_record, *args, **kwargs)  # type: ignore[attr-defined]
+
+    recording._score = score_and_record  # type: ignore[attr-defined]
+    return recording
+
+
+def _choose_metric(scorer: Any, metric: str | None) -> str:
+    return str(metric if metric in scorer._scorers else next(iter(scorer._scorers)))
+
+
+def _find_own_score_function(estimator: Any) -> Callable[..., Any] | None:
+    """Return the function behind ``estimator.score``, if the method is one of scikit-learn's."""
+    while type(estimator).score is Pipeline.score:
+        estimator = estimator.steps[-1][1]
+        if not hasattr(type(estimator), "score"):
+            return None
+    functions = {ClassifierMixin.score: accuracy_score, RegressorMixin.score: r2_score}
+    return functions.get(type(estimator).score)
 
 
 def list_limits(estimator: object, name: str, value: float) -> list[float] | None:

@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn_autotune._compat.html import MAX_SHOWN, render_paragraphs, render_table, render_view, wants_html
 from sklearn_autotune._compat.mlflow import pause_autologging
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.scorer_names import check_scorer_names
 from sklearn_autotune._compat.sklearn import is_routing_enabled
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
 from sklearn_autotune.analysis._comparison_words import format_summary, write_table, write_verdict
@@ -31,7 +32,6 @@ from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method,
 from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
-from sklearn_autotune.evaluation._scorer_names import check_scorer_names
 from sklearn_autotune.progress import MethodProgress
 from sklearn_autotune.search._setup import check_positions
 from sklearn_autotune.space._dimensions import describe_value

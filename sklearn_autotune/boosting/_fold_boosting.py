@@ -308,7 +308,7 @@ class FoldBoosting:
     def score(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
         """Score a booster's predictions for a fold's test rows."""
         X_test, y_test = take_test_rows(self.folds.task, fold)
-        return self.folds.score(self._make_fixed_predictions(trainer, X_test, prediction), X_test, y_test, fold.test)
+        return self.folds.score_fold(self._make_fixed_predictions(trainer, X_test, prediction), X_test, y_test, fold)
 
     def score_training_rows(self, trainer: RoundTrainer, n_rounds: int, fold: Fold) -> Scored | None:
         """Score a number of rounds on a fold's training rows, or return None if training scores are not wanted."""

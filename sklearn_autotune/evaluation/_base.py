@@ -9,6 +9,7 @@ import numpy as np
 
 from sklearn_autotune._compat.messages import make_storable
 from sklearn_autotune.evaluation._failures import Failure, Score, describe_unusable_score, select_score
+from sklearn_autotune.evaluation._row_values import RowKeeper
 from sklearn_autotune.evaluation._status import Status
 
 __all__ = [
@@ -61,6 +62,8 @@ class Task:
     subsamples : tuple of Fold
         Folds with only some of their training rows, and all their test rows. Their numbers are negative, and the last
         one is -1. A race may measure a candidate on some of them before it measures the first fold.
+    row_keeper : RowKeeper or str
+        What is kept of the test rows; a str is the reason why nothing is kept.
     """
 
     X: Any
@@ -73,6 +76,7 @@ class Task:
     return_train_score: bool
     metric: str | None = None
     subsamples: tuple[Fold, ...] = ()
+    row_keeper: RowKeeper | str = "this kind of search keeps no test rows"
 
 
 def get_positions(rows: np.ndarray) -> np.ndarray:
@@ -114,6 +118,8 @@ class FoldScore:
         What failed. If there is an ``error`` and this is None, the fit failed.
     stop_requested : bool
         Whether a scikit-learn callback asked to stop the fit.
+    row_values : ndarray or None
+        What the task's `RowKeeper` keeps of the test rows.
     """
 
     test: Score
@@ -123,6 +129,7 @@ class FoldScore:
     error: str | None = None
     failure: Failure | None = None
     stop_requested: bool = False
+    row_values: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.error is not None:

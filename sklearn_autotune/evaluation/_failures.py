@@ -60,11 +60,22 @@ class Failure(StrEnum):
 
 
 class Scored(NamedTuple):
-    """The result of scoring: the score and, if scoring failed, the error message and the kind of failure."""
+    """The result of scoring.
+
+    Attributes
+    ----------
+    score : float or dict of str to float
+    error : str or None
+        The message if scoring failed.
+    failure : Failure or None
+    row_values : ndarray or None
+        What is kept of the rows.
+    """
 
     score: Score
     error: str | None = None
     failure: Failure | None = None
+    row_values: Any = None
 
 
 def attempt(action: Callable[[], Result], error_score: float | str) -> tuple[Result | None, str | None]:
@@ -148,7 +159,7 @@ def read_score(raw: Any, *, error_score: Any, metric: str | None = None, scorer:
     Examples
     --------
     >>> read_score(1, error_score=0.0)
-    Scored(score=1.0, error=None, failure=None)
+    Scored(score=1.0, error=None, failure=None, row_values=None)
     >>> read_score(float("inf"), error_score=0.0).error
     'The score is inf, which is not a finite number.'
     >>> read_score(1j, error_score=0.0, scorer="mine")[:2]

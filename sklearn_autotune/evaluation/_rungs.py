@@ -226,7 +226,7 @@ class RungEvaluation:
         test_score = train_score = None
         start = time.perf_counter()
         if error is None:
-            test_score = folds.score(fitted, *test, fold.test)
+            test_score = folds.score_fold(fitted, *test, fold)
         score_seconds = time.perf_counter() - start
         if test_score is not None and folds.task.return_train_score:
             train_score = folds.score(fitted, *train, fold.train)

@@ -17,6 +17,7 @@ from sklearn_autotune._compat.sklearn import (
     MultimetricScorer,
     get_scorers,
     make_callback_arguments,
+    record_predictions,
     set_params,
     split_rows,
     take_metadata_rows,
@@ -101,7 +102,7 @@ class WholeFolds:
             error, stop = self._fit(estimator, X_train, y_train, fit_params, work, fold)
             fit_seconds = time.perf_counter() - start
             if error is None:
-                test = self.score(estimator, X_test, y_test, fold.test)
+                test = self.score_fold(estimator, X_test, y_test, fold)
                 score_seconds = time.perf_counter() - start - fit_seconds
                 if task.return_train_score:
                     train = self.score(estimator, X_train, y_train, fold.train)
@@ -125,7 +126,16 @@ class WholeFolds:
         if train is not None and train.failure == Failure.SCORE and test.failure is None:
             test = Scored(test.score, train.error, train.failure)
         train_score = (train or not_scored).score if self.task.return_train_score else None
-        return FoldScore(test.score, train_score, fit_seconds, score_seconds, test.error, test.failure, stop_requested)
+        return FoldScore(
+            test.score,
+            train_score,
+            fit_seconds,
+            score_seconds,
+            test.error,
+            test.failure,
+            stop_requested,
+            test.row_values if test.failure is None else None,
+        )
 
     def share_steps(self, work: WorkItem, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:
         """Share a pipeline's first steps with other candidates, except if callbacks have to see every step."""
@@ -159,15 +169,26 @@ class WholeFolds:
         """Fit, and return the traceback if that failed."""
         return attempt(lambda: estimator.fit(*args, **fit_params), self.task.error_score)[1]
 
-    def score(self, estimator: Any, X: Any, y: Any, rows: Any) -> Scored:
-        """Score a fitted estimator on some rows of the task."""
+    def score(self, estimator: Any, X: Any, y: Any, rows: Any, scorer: Any = None) -> Scored:
+        """Score a fitted estimator on some rows of the task, by the task's scorer or another one."""
         task = self.task
         params = take_metadata_rows(task.X, params=task.score_params, indices=rows) if task.score_params else {}
         args = (estimator, X) if y is None else (estimator, X, y)
         failed = self.make_failed_score()
-        return call_scorer(
-            task.scorer, args, params, error_score=task.error_score, metric=task.metric, failed_score=failed
-        )
+        scorer = task.scorer if scorer is None else scorer
+        return call_scorer(scorer, args, params, error_score=task.error_score, metric=task.metric, failed_score=failed)
+
+    def score_fold(self, estimator: Any, X: Any, y: Any, fold: Fold) -> Scored:
+        """Score a fitted estimator on a fold's test rows, and keep of them what the task's row keeper keeps."""
+        keeper = self.task.row_keeper
+        if isinstance(keeper, str) or fold.number < 0:
+            return self.score(estimator, X, y, fold.test)
+        predictions: list[Any] = []
+        recording = record_predictions(self.task.scorer, self.task.metric, predictions)
+        scored = self.score(estimator, X, y, fold.test, recording)
+        if not predictions or scored.failure is not None:
+            return scored
+        return scored._replace(row_values=keeper.compute_row_values(fold.number, y, predictions[-1]))
 
     def make_failed_score(self) -> Any:
         """Return the score that is recorded for a fold that could not be scored."""

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 from sklearn.metrics import get_scorer_names
 
 from sklearn_autotune._compat.optional import format_install_command
+from sklearn_autotune._compat.scorer_names import suggest_scorer
 from sklearn_autotune._compat.urls import redact_text, redact_url
-from sklearn_autotune.evaluation._scorer_names import suggest_scorer
 from sklearn_autotune.families import FAMILIES
 from sklearn_autotune.families._chosen import find_family, suggest_family
 from sklearn_autotune.runner._paths import explain_missing

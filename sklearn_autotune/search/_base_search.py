@@ -16,19 +16,27 @@ from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune._compat.html import render_paragraphs, render_parameters, render_view, shorten
 from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune._compat.mlflow import autolog_one_run
+from sklearn_autotune._compat.scorer_names import check_scorer_names
 from sklearn_autotune._compat.sklearn import Interval, NotebookViewMixin, StrOptions, validate_parameter_constraints
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune._compat.urls import SecretUrl, has_secret
 from sklearn_autotune.evaluation._metric import Metric, describe_metric
-from sklearn_autotune.evaluation._scorer_names import check_scorer_names
 from sklearn_autotune.evaluation._status import Status, describe_counts
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.progress._search_progress import SearchProgress
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._result_tables import CVResults, Trials
-from sklearn_autotune.search._results import SearchResults, choose_winner, format_trials, report_failures, tabulate
+from sklearn_autotune.search._results import (
+    SearchResults,
+    choose_winner,
+    collect_candidate_rows,
+    format_trials,
+    report_failures,
+    tabulate,
+)
 from sklearn_autotune.search._setup import get_refit_metric
 from sklearn_autotune.search._spec import SearchRun
+from sklearn_autotune.statistics._corrected_scores import CorrectedScoresMixin
 from sklearn_autotune.storage._base import hide_secrets
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
@@ -40,7 +48,7 @@ logger = logging.getLogger(__name__)
 MAX_ERROR_LENGTH = 200  # characters of an error in a notebook
 
 
-class BaseSearch(NotebookViewMixin, BaseEstimator):
+class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
     """A search as an estimator."""
 
     # What each parameter may be, for the check and its message. A search need not have all of these parameters.
@@ -206,6 +214,7 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
         if results.best_score is not None:
             self.best_score_ = results.best_score
         measured = [record for record in run.records if record.is_measured]
+        self._keep_candidate_rows(collect_candidate_rows(run))
         report_failures(measured, results.cv_results, len(folds), run.spec.results.error_score)
         return results
 

@@ -58,7 +58,7 @@ def run_search(
 
     def make_run() -> SearchRun:
         records = tuple(sorted(loops[-1].records, key=lambda record: record.number))
-        return SearchRun(spec, loops[-1].study, records, phase_timer)
+        return SearchRun(spec, loops[-1].study, records, phase_timer, loops[-1].kept_rows)
 
     try:
         with (

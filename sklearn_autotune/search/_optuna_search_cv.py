@@ -38,6 +38,7 @@ from sklearn_autotune.search._setup import (
     choose_pruning_rule,
     choose_raw_space,
     get_refit_metric,
+    keep_rows,
     make_evaluation,
     make_space,
     make_task,
@@ -374,6 +375,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             return_train_score=self.return_train_score,
             metric=get_refit_metric(self.refit),
         )
+        task = keep_rows(task, self.estimator, self.refit)
         self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
         space = make_space(raw_space, self.estimator, task.folds, self.enqueue)
         n_trials = choose_n_trials(self.n_trials, self.n_iter, raw_space, space, self.sampler)
@@ -401,7 +403,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             max_resources=self.max_resources,
             factor=self.factor,
         )
-        spec = make_search_spec(self, task, space, n_trials, plan, evaluation, pruning_rule, contexts, start)
+        groups = routed.splitter.split.get("groups")
+        spec = make_search_spec(self, task, space, n_trials, plan, evaluation, pruning_rule, contexts, start, groups)
         winner = run_search(spec, self._publish, self._publish_partial).winner
         if self.timeout is not None and (self.patience, self.target_score, self.callbacks) == (None, None, None):
             warn_of_unfinished_grid(len(self.cv_results_["params"]), n_trials, space)

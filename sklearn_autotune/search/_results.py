@@ -18,14 +18,16 @@ from sklearn_autotune._compat.sklearn import report_fit_failures
 from sklearn_autotune._compat.types import Refit
 from sklearn_autotune.evaluation import Failure, FoldScore
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.search._spec import ResultsSpec
+from sklearn_autotune.search._spec import ResultsSpec, SearchRun
 from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.statistics._corrected_scores import CandidateRows
 from sklearn_autotune.statistics._refit_rules import RefitRule
 
 __all__ = [
     "SearchResults",
     "choose_best",
     "choose_winner",
+    "collect_candidate_rows",
     "format_results",
     "format_trials",
     "rank_scores",
@@ -225,6 +227,18 @@ def report_failures(records: Sequence[TrialRecord], results: Results, n_folds: i
         if name.startswith(("mean_test_", "mean_train_")) and not np.isfinite(means[~pruned]).all():
             kind = name.split("_")[1]
             warnings.warn(f"One or more of the {kind} scores are non-finite: {means}", stacklevel=2)
+
+
+def collect_candidate_rows(run: SearchRun) -> CandidateRows | str:
+    """Return what the correction of the best score needs, or the reason why it is not to be had."""
+    planned, kept = run.spec.candidate_rows, run.kept_rows.values
+    if isinstance(planned, str):
+        return planned
+    numbers = [record.number for record in run.records if record.is_measured]
+    values = {row: kept[number] for row, number in enumerate(numbers) if number in kept}
+    if not any(len(rows) == len(planned.folds) for rows in values.values()):
+        return "the test rows of no complete candidate were kept"
+    return replace(planned, values=values)
 
 
 def rank_scores(scores: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 import optuna
 
 from sklearn_autotune._compat.sklearn import CallbackContexts, get_scorers
+from sklearn_autotune._compat.types import ArrayLike
 from sklearn_autotune.evaluation import Evaluation, Task
 from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
@@ -17,7 +18,8 @@ from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._setup import get_refit_metric
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.space._space import Space
-from sklearn_autotune.storage._samplers import make_sampler
+from sklearn_autotune.statistics._corrected_scores import plan_candidate_rows
+from sklearn_autotune.storage._samplers import learns, make_sampler
 from sklearn_autotune.storage._study import compute_fingerprint
 
 __all__ = ["make_search_spec"]
@@ -33,6 +35,7 @@ def make_search_spec(
     pruning_rule: PruningRule,
     contexts: CallbackContexts,
     start: float,
+    groups: ArrayLike | None,
 ) -> SearchSpec:
     """Write down a search of `OptunaSearchCV`.
 
@@ -50,6 +53,8 @@ def make_search_spec(
         scikit-learn's callbacks of the folds.
     start : float
         The time by `clock.now` at which ``fit`` began.
+    groups : array-like of shape (n_samples,) or None
+        What the splitter was given.
     """
     resource = (search.resource, search.min_resources, search.max_resources, search.factor)
     deadline = None if search.timeout is None else start + search.timeout
@@ -91,5 +96,6 @@ def make_search_spec(
         callbacks=search.callbacks or (),
         progress=make_progress(search.verbose, search.callbacks),
         contexts=contexts,
+        candidate_rows=plan_candidate_rows(task, groups, is_learnt=learns(search.sampler, space, n_trials)),
         print_start=partial(print_n_fits, search.verbose, len(task.folds)),
     )

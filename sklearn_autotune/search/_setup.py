@@ -10,7 +10,7 @@ from joblib import effective_n_jobs
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
-from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scorer
+from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Refit, Scorer
 from sklearn_autotune.evaluation import (
     Evaluation,
     FinalFit,
@@ -22,6 +22,8 @@ from sklearn_autotune.evaluation import (
     WholeFolds,
     make_rung_evaluation,
 )
+from sklearn_autotune.evaluation._base import get_positions
+from sklearn_autotune.evaluation._row_values import RowKeeper, draw_kept_rows, read_row_metric
 from sklearn_autotune.families import auto_space
 from sklearn_autotune.pruning import FoldRacingRule, PruningRequest, PruningRule, choose_rule
 from sklearn_autotune.pruning._subsamples import add_subsample
@@ -35,6 +37,7 @@ __all__ = [
     "choose_pruning_rule",
     "choose_raw_space",
     "get_refit_metric",
+    "keep_rows",
     "make_evaluation",
     "make_space",
     "make_task",
@@ -94,6 +97,19 @@ def make_task(
         return_train_score=return_train_score,
         metric=metric,
     )
+
+
+def keep_rows(task: Task, estimator: Estimator, refit: Refit) -> Task:
+    """Have the losses or predictions of the test rows kept, if the deciding score is a function of predictions."""
+    metric = read_row_metric(task.scorer, task.metric, estimator, task.y)
+    if callable(refit) and not isinstance(refit, RefitRule):
+        metric = "refit is a function, so that there is no best score"
+    elif task.score_params.keys() - {"sample_weight"}:
+        metric = f"the scorer is given {sorted(task.score_params)}"
+    if isinstance(metric, str):
+        return replace(task, row_keeper=metric)
+    sizes = [len(get_positions(fold.test)) for fold in task.folds]
+    return replace(task, row_keeper=RowKeeper(metric, draw_kept_rows(sizes)))
 
 
 def check_positions(fold: Fold, X: MatrixLike) -> None:

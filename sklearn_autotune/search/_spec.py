@@ -19,6 +19,8 @@ from sklearn_autotune.pruning import PruningRule
 from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import Space
+from sklearn_autotune.statistics._corrected_scores import CandidateRows
+from sklearn_autotune.statistics._kept_rows import KeptRows
 from sklearn_autotune.statistics._refit_rules import RefitRule
 
 __all__ = ["Proposer", "ResultsSpec", "SearchRun", "SearchSpec", "StudySpec", "propose_nothing", "restore_nothing"]
@@ -118,10 +120,8 @@ class SearchSpec:
         Called as ``callback(study, frozen_trial)`` after each candidate.
     progress : SearchProgress
         Shows how the search is doing.
-    contexts : CallbackContexts
-        scikit-learn's callbacks.
-    print_start : callable
-        Called with the number of candidates before the first one is asked.
+    candidate_rows : CandidateRows or str
+        How test rows are scored, without the candidates' values; or the reason why none are kept.
     """
 
     folds: tuple[Fold, ...]
@@ -140,6 +140,7 @@ class SearchSpec:
     look_ahead: LookAhead = field(default_factory=lambda: LookAhead(2))
     callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = ()
     progress: SearchProgress = field(default_factory=SearchProgress)
+    candidate_rows: CandidateRows | str = "this kind of search keeps no test rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +154,12 @@ class SearchRun:
     records : tuple of TrialRecord
         Of all finished trials, in the order of their numbers.
     phase_timer : PhaseTimer
+    kept_rows : KeptRows
+        Losses or predictions of the candidates' test rows.
     """
 
     spec: SearchSpec
     study: optuna.Study
     records: tuple[TrialRecord, ...]
     phase_timer: PhaseTimer
+    kept_rows: KeptRows

@@ -37,6 +37,7 @@ from sklearn_autotune.pruning._optuna_pruner import list_values
 from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._replay import Replay
 from sklearn_autotune.space._space import Space, make_candidate_key
+from sklearn_autotune.statistics._kept_rows import KeptRows
 from sklearn_autotune.storage._outcomes import (
     MEASURED_STATUSES,
     OUTCOME_ATTRIBUTE,
@@ -50,6 +51,7 @@ from sklearn_autotune.storage._outcomes import (
     set_effects,
 )
 from sklearn_autotune.storage._recorder import Recorder
+from sklearn_autotune.storage._row_values import set_row_values
 
 __all__ = ["MEASURED_STATUSES", "TrialLoop", "TrialRecord"]
 
@@ -149,6 +151,7 @@ class TrialLoop:
         self.recorder = recorder or Recorder()
         self.phase_timer = phase_timer or PhaseTimer()
         self.records: list[TrialRecord] = []
+        self.kept_rows = KeptRows(metric)
         self.seen_keys: set[Any] = set()
         self.noted_numbers: set[int] = set()  # of the trials that callbacks have enqueued
         self.n_accepted = 0
@@ -324,7 +327,7 @@ class TrialLoop:
                 measured.add(key)
             self.study.add_trial(stored)
             number = len(self.study.get_trials(deepcopy=False)) - 1
-            self.records.append(replace(record, number=number))
+            self.records.append(replace(record, number=number, outcome=self.kept_rows.take(number, record.outcome)))
             self._update_rules(record.outcome)
             self.recorder.record(number, None)
             if record.is_measured:
@@ -361,6 +364,7 @@ class TrialLoop:
 
     def _close_trial(self, asked: _AskedTrial, outcome: Outcome) -> None:
         trial = asked.trial
+        outcome = self.kept_rows.take(trial.number, outcome)
         self.records.append(TrialRecord(trial.number, asked.params, outcome))
         self._update_rules(outcome)
         index = None if asked.candidate_index < 0 else asked.candidate_index
@@ -385,6 +389,8 @@ class TrialLoop:
         finally:
             # Written once the callbacks' effects are known: a killed search either has both or measures again.
             set_effects(frozen, CallbackEffects(self.stop_requested and not was_requested, self._take_enqueued()))
+            if self.recorder.study is not None:
+                set_row_values(frozen, self.kept_rows.values.get(trial.number, {}))
             is_new = stored is None and is_final(outcome) and not is_local
             self.recorder.record(trial.number, frozen if is_new else None)
 

@@ -1,7 +1,7 @@
 """Records of finished trials, and how an outcome is stored in an attribute of a trial and read again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import starmap
 from typing import Any
@@ -12,6 +12,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from sklearn_autotune.evaluation import Failure, FoldScore, Outcome, Rung, SubsampleScore
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._space import Space
+from sklearn_autotune.storage._row_values import read_row_values
 
 __all__ = [
     "MEASURED_STATUSES",
@@ -164,6 +165,10 @@ def pack_outcome(
 def read_record(trial: FrozenTrial, space: Space) -> TrialRecord:
     """Read the record of a stored trial."""
     outcome = _unpack_outcome(trial.user_attrs[OUTCOME_ATTRIBUTE])
+    rows = read_row_values(trial)
+    if rows:
+        folds = [replace(score, row_values=rows.get(fold)) for fold, score in enumerate(outcome.folds)]
+        outcome = replace(outcome, folds=tuple(folds))
     return TrialRecord(trial.number, space.suggest(FixedTrial(trial.params)), outcome)
 
 

@@ -30,7 +30,7 @@ from sklearn_autotune._compat.optuna import create_random_study, is_enqueued, sp
 from sklearn_autotune.samplers import ForestSampler, RustTPESampler
 from sklearn_autotune.space._space import Space
 
-__all__ = ["covers_space", "make_random_study", "make_sampler"]
+__all__ = ["covers_space", "learns", "make_random_study", "make_sampler"]
 
 # Samplers that may propose any candidate of a space. Subclasses are not accepted, because they may limit candidates.
 UNLIMITED_SAMPLERS = (
@@ -45,6 +45,12 @@ UNLIMITED_SAMPLERS = (
     RustTPESampler,
     TPESampler,
 )
+
+
+def learns(sampler: BaseSampler | None, space: Space, n_trials: int) -> bool:
+    """Whether the user's sampler, or the default, proposes candidates by the scores of earlier ones."""
+    is_full_grid = space.size is not None and space.size <= n_trials
+    return not is_full_grid and not isinstance(sampler, BruteForceSampler | GridSampler | QMCSampler | RandomSampler)
 
 
 def make_sampler(sampler: BaseSampler | None, space: Space, seed: int) -> BaseSampler:

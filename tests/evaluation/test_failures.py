@@ -65,7 +65,7 @@ def test_a_finite_real_number_is_a_score(raw):
 
     assert type(scored.score) is float
     assert scored.score == (1.0 if raw == 1 else 0.5)
-    assert scored[1:] == (None, None)
+    assert scored[1:] == (None, None, None)
 
 
 @pytest.mark.parametrize("raw", UNREAL.values(), ids=UNREAL)

@@ -6,7 +6,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import get_scorer_names
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBRegressor, compare
-from sklearn_autotune.evaluation._scorer_names import OFTEN_USED, USUAL_NAMES, check_scorer_names, suggest_scorer
+from sklearn_autotune._compat.scorer_names import OFTEN_USED, USUAL_NAMES, check_scorer_names, suggest_scorer
 
 
 def test_every_name_that_is_suggested_is_a_scorer_and_no_usual_name_is_one():

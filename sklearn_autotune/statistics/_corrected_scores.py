@@ -1,0 +1,120 @@
+"""The attributes of a fitted search that correct its best score for the choice of the winner."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sklearn_autotune.evaluation import Task
+from sklearn_autotune.evaluation._base import get_positions, is_forward
+from sklearn_autotune.evaluation._row_values import RowMetric
+from sklearn_autotune.statistics._intervals import ConfidenceInterval
+from sklearn_autotune.statistics._selection_bias import ScoredRows, resample_choice
+
+__all__ = ["CandidateRows", "CorrectedScoresMixin", "plan_candidate_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRows:
+    """What a finished search keeps, to repeat the choice among its candidates on resampled rows.
+
+    Attributes
+    ----------
+    metric : RowMetric
+    folds : sequence of ScoredRows
+    values : mapping of int to (mapping of int to ndarray)
+        By row of ``cv_results_`` and fold.
+    is_learnt : bool
+        Whether a sampler has proposed candidates by the scores of earlier ones.
+    """
+
+    metric: RowMetric
+    folds: Sequence[ScoredRows]
+    values: Mapping[int, Mapping[int, np.ndarray]]
+    is_learnt: bool
+
+
+class CorrectedScoresMixin:
+    """The corrected score of a search that has kept its candidates' test rows."""
+
+    best_score_: float
+    _candidate_rows: CandidateRows | str
+
+    @property
+    def corrected_score_(self) -> float:
+        """``best_score_`` without what the choice of the best candidate adds to it; higher is better.
+
+        Computed when it is first read, without a fit.
+        """
+        return self._correct_score().mean
+
+    @property
+    def corrected_interval_(self) -> tuple[float, float]:
+        """The lower and the upper end of the 95 % confidence interval of ``corrected_score_``."""
+        corrected = self._correct_score()
+        return corrected.low, corrected.high
+
+    def _keep_candidate_rows(self, candidate_rows: CandidateRows | str) -> None:
+        """Keep what the correction needs, or the reason why there is none."""
+        self._candidate_rows = candidate_rows
+        self.__dict__.pop("_corrected_score", None)
+
+    def _correct_score(self) -> ConfidenceInterval:
+        kept: CandidateRows | str = getattr(self, "_candidate_rows", "it is not fitted")
+        if isinstance(kept, str):
+            raise AttributeError(f"This {type(self).__name__} has no corrected score: {kept}.")
+        if "_corrected_score" not in self.__dict__:
+            values = list(kept.values.values())
+            choice = resample_choice(kept.metric, kept.folds, values, is_learnt=kept.is_learnt)
+            if choice is None:
+                raise AttributeError("There is no corrected score: on resampled rows, the score is not defined.")
+            score = float(self.best_score_) - choice.estimate_bias()
+            low, high = choice.estimate_spread()
+            self._corrected_score = ConfidenceInterval(score, score + low, score + high)
+        return self._corrected_score
+
+
+def plan_candidate_rows(task: Task, groups: Any = None, *, is_learnt: bool = True) -> CandidateRows | str:
+    """Return how the test rows of candidates are scored, without the candidates' values, or why none are kept.
+
+    Parameters
+    ----------
+    task : Task
+    groups : array-like of shape (n_samples,), default=None
+        Rows of a group are drawn together.
+    is_learnt : bool, default=True
+        Whether the sampler proposes candidates by the scores of earlier ones.
+    """
+    keeper = task.row_keeper
+    if isinstance(keeper, str):
+        return keeper
+    return CandidateRows(keeper.metric, _read_scored_rows(task, keeper.positions, groups), {}, is_learnt)
+
+
+def _read_scored_rows(task: Task, positions: Sequence[np.ndarray | None], groups: Any) -> tuple[ScoredRows, ...]:
+    """Return the rows of each fold that are kept."""
+    y = np.asarray(task.y)
+    weights = task.score_params.get("sample_weight")
+    tests = [get_positions(fold.test) for fold in task.folds]
+    rows = [test if kept is None else test[kept] for test, kept in zip(tests, positions, strict=True)]
+    units = _number_units(len(y), tests if groups is None and is_forward(task.folds) else (), groups)
+    numbers = np.unique(units[np.concatenate(rows)], return_inverse=True)[1]
+    ends = np.cumsum([len(one) for one in rows])
+    return tuple(
+        ScoredRows(y[one], of_fold, None if weights is None else np.asarray(weights)[one])
+        for one, of_fold in zip(rows, np.split(numbers, ends[:-1]), strict=True)
+    )
+
+
+def _number_units(n_rows: int, forward_tests: Sequence[np.ndarray], groups: Any) -> np.ndarray:
+    """Number what is drawn as a whole: groups; stretches of the test rows of folds that follow time; or single rows."""
+    if groups is not None:
+        return np.unique(np.asarray(groups), return_inverse=True)[1]
+    units = np.arange(n_rows)
+    n_units = 0
+    for test in forward_tests:
+        length = max(1, round(len(test) ** (1 / 3)))
+        units[test] = n_units + np.arange(len(test)) // length
+        n_units = units[test].max() + 1
+    return units

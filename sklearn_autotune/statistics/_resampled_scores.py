@@ -1,0 +1,97 @@
+"""Scores of one candidate on many resamples of a fold's test rows, from what was kept of these rows."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import r2_score, roc_auc_score
+
+from sklearn_autotune.evaluation._row_values import ROOTS, RowMetric
+
+__all__ = ["compute_resampled_scores", "is_fast"]
+
+
+def is_fast(metric: RowMetric, values: np.ndarray) -> bool:
+    """Whether all resamples are scored at once, without a call of the metric for each."""
+    return metric.is_mean or (_is_plain(metric) and values.ndim == 1 and metric.function in (r2_score, roc_auc_score))
+
+
+def compute_resampled_scores(metric: RowMetric, y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Score resamples of a fold's test rows.
+
+    Parameters
+    ----------
+    metric : RowMetric
+    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+    values : ndarray of shape (n_rows,) or (n_rows, n_values)
+        What `RowMetric.compute_row_values` has returned for the candidate.
+    weights : ndarray of shape (n_resamples, n_rows)
+        How often each row is in each resample, times its weight in the score; 0 if it is not in it.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_resamples,)
+        Higher is better. NaN where the score is not defined, such as the area under a curve of rows of one class.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if metric.is_mean:
+            means = weights @ values / weights.sum(axis=1)
+            losses = np.sqrt(means) if metric.function in ROOTS else means
+        elif not is_fast(metric, values):
+            losses = _score_one_by_one(metric, y, values, weights)
+        elif metric.function is r2_score:
+            losses = _compute_r2(y, values, weights)
+        else:
+            losses = _compute_roc_auc(y, values, weights)
+    scores: np.ndarray = metric.sign * losses
+    return scores
+
+
+def _is_plain(metric: RowMetric) -> bool:
+    return not metric.settings
+
+
+def _compute_r2(y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    y = np.asarray(y, dtype=float)
+    centered = y - y.mean()  # for the precision of the difference of squares
+    totals = weights.sum(axis=1)
+    spread = weights @ centered**2 - (weights @ centered) ** 2 / totals
+    is_defined = spread > 1e-12 * np.maximum(weights @ centered**2, 1e-300)
+    r2: np.ndarray = np.where(is_defined, 1 - weights @ (y - values) ** 2 / spread, np.nan)
+    return r2
+
+
+def _compute_roc_auc(y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the areas under the ROC curves: of all pairs of classes, the share in the right order; ties are a half."""
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) > 0])  # of rows with equal predictions
+    is_positive = (y == np.max(y))[order]
+    ordered = weights[:, order]
+    positive = np.add.reduceat(ordered * is_positive, starts, axis=1)
+    negative = np.add.reduceat(ordered * ~is_positive, starts, axis=1)
+    below = np.cumsum(negative, axis=1) - negative / 2
+    areas: np.ndarray = (positive * below).sum(axis=1) / (positive.sum(axis=1) * negative.sum(axis=1))
+    return areas
+
+
+def _score_one_by_one(metric: RowMetric, y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Call the metric for each resample: with weights, or with repeated rows if all weights count rows."""
+    scores = np.full(len(weights), np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for number, row in enumerate(weights):
+            chosen = np.flatnonzero(row)
+            counts = row[chosen]
+            if np.equal(counts, counts.astype(int)).all():
+                chosen, settings = np.repeat(chosen, counts.astype(int)), {}
+            else:
+                settings = {"sample_weight": counts}
+            scores[number] = _call_metric(metric, y[chosen], values[chosen], settings)
+    return scores
+
+
+def _call_metric(metric: RowMetric, y: np.ndarray, values: np.ndarray, settings: dict[str, Any]) -> float:
+    try:
+        return float(metric.function(y, values, **metric.settings, **settings))
+    except ValueError:  # not defined on these rows: a class is missing, for example
+        return np.nan
