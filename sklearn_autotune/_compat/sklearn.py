@@ -216,12 +216,16 @@ def _choose_metric(scorer: Any, metric: str | None) -> str:
 
 def _find_own_score_function(estimator: Any) -> Callable[..., Any] | None:
     """Return the function behind ``estimator.score``, if the method is one of scikit-learn's."""
-    while type(estimator).score is Pipeline.score:
+    owner = _find_owner(estimator)
+    while owner is Pipeline:
         estimator = estimator.steps[-1][1]
-        if not hasattr(type(estimator), "score"):
-            return None
-    functions = {ClassifierMixin.score: accuracy_score, RegressorMixin.score: r2_score}
-    return functions.get(type(estimator).score)
+        owner = _find_owner(estimator)
+    return {ClassifierMixin: accuracy_score, RegressorMixin: r2_score}.get(owner)
+
+
+def _find_owner(estimator: object) -> type | None:
+    """Return the class that defines the method ``score`` of an estimator."""
+    return next((cls for cls in type(estimator).__mro__ if "score" in vars(cls)), None)
 
 
 def list_limits(estimator: object, name: str, value: float) -> list[float] | None:

@@ -37,7 +37,6 @@ from sklearn_autotune.evaluation._base import (
     FoldScore,
     Progress,
     Rung,
-    Task,
     average_scores,
 )
 from sklearn_autotune.evaluation._failures import Scored, attempt, read_score, select_score
@@ -48,7 +47,7 @@ from sklearn_autotune.evaluation._work import WorkItem
 from sklearn_autotune.inference._encoding import compute_class_weights
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
-__all__ = ["BoosterFit", "FoldBoosting", "Target", "average_over_folds", "collect_learning_curves"]
+__all__ = ["BoosterFit", "FoldBoosting", "Target", "collect_learning_curves"]
 
 # The maximum size of the histograms of one candidate's boosters; if they need more, folds are trained one by one.
 MAX_HISTOGRAM_BYTES = 2**26
@@ -400,17 +399,6 @@ class BoosterFit:
     def get_resource_amount(self, curve: Sequence[Rung]) -> int:
         """Return the number of rounds to which the candidate's scores belong."""
         return curve[choose_rung(curve, self.metric)].resource
-
-
-def average_over_folds(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the out-of-fold prediction of each row: the mean if it is in several test folds, NaN if it is in none."""
-    total = np.zeros((task.X.shape[0], *predictions[0].shape[1:]), dtype=predictions[0].dtype)
-    n_times = np.zeros(len(total), dtype=total.dtype)
-    for fold, values in zip(task.folds, predictions, strict=True):
-        np.add.at(total, fold.test, values)
-        np.add.at(n_times, fold.test, 1)
-    with np.errstate(invalid="ignore"):
-        return (total.T / n_times).T
 
 
 def collect_learning_curves(

@@ -26,7 +26,6 @@ from sklearn_autotune.boosting._fold_boosting import (
     BoosterFit,
     FoldBoosting,
     Target,
-    average_over_folds,
     collect_learning_curves,
 )
 from sklearn_autotune.boosting._learning_rate_refinement import (
@@ -49,12 +48,13 @@ from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
 from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._engine import run_search
-from sklearn_autotune.search._final_fit import fit_winner
+from sklearn_autotune.search._final_fit import average_over_folds, fit_winner
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
-from sklearn_autotune.search._setup import get_refit_metric, make_task
+from sklearn_autotune.search._setup import get_refit_metric, keep_rows, make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import RawSpace, Space, read_space
+from sklearn_autotune.statistics._corrected_scores import plan_candidate_rows
 from sklearn_autotune.storage._samplers import make_sampler
 from sklearn_autotune.storage._study import compute_fingerprint, draw_seed
 from sklearn_autotune.tables._checks import check_weighted_classes, require_target
@@ -201,6 +201,7 @@ class BaseTunedBooster(BaseSearch):
             return_train_score=self.return_train_score,
             metric=get_refit_metric(self.refit),
         )
+        task = keep_rows(task, model, self.refit)
         self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
         space, known_candidates = self._read_space(model, task, target)
         deadline = None if self.timeout is None else start + self.timeout
@@ -215,7 +216,7 @@ class BaseTunedBooster(BaseSearch):
             deadline,
             bool(self.refit),
         )
-        spec = self._make_spec(task, space, evaluation, known_candidates, deadline)
+        spec = self._make_spec(task, space, evaluation, known_candidates, deadline, data.groups)
         winner = run_search(spec, self._publish, self._publish_partial).winner
         self.learning_curves_ = collect_learning_curves(evaluation, self.trials_, get_refit_metric(self.refit))
         if self.refit and winner is not None:
@@ -326,6 +327,7 @@ class BaseTunedBooster(BaseSearch):
         evaluation: FoldBoosting,
         known_candidates: list[dict[str, Any]],
         deadline: float | None,
+        groups: Any,
     ) -> SearchSpec:
         metric = get_refit_metric(self.refit)
         refines = self._is_learning_rate_refined
@@ -371,6 +373,7 @@ class BaseTunedBooster(BaseSearch):
             progress=make_progress(self.verbose, self.callbacks),
             contexts=CallbackContexts(self, None, len(task.folds)),
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
+            candidate_rows=plan_candidate_rows(task, groups),
         )
 
     def _choose_pruning_rule(self) -> PruningRule:

@@ -45,6 +45,8 @@ class RowMetric:
             losses = ROW_LOSSES[self.function].compute(np.asarray(y), np.asarray(prediction), **self.settings)
             return np.asarray(losses, dtype=np.float32)
         values = np.asarray(prediction)
+        if values.dtype.kind == "O":  # labels
+            values = np.array(values.tolist())
         return values.astype(np.float32) if values.dtype.kind == "f" else values
 
 

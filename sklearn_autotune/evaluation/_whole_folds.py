@@ -188,7 +188,7 @@ class WholeFolds:
         scored = self.score(estimator, X, y, fold.test, recording)
         if not predictions or scored.failure is not None:
             return scored
-        return scored._replace(row_values=keeper.compute_row_values(fold.number, y, predictions[-1]))
+        return Scored(scored.score, row_values=keeper.compute_row_values(fold.number, y, predictions[-1]))
 
     def make_failed_score(self) -> Any:
         """Return the score that is recorded for a fold that could not be scored."""

@@ -74,6 +74,7 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         "study_name": [str, None],
         "resume": ["boolean"],
         "n_iter": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "keep": [str, list, tuple, None],
         "enqueue": [StrOptions({"auto"}), list, tuple, None],
         "warm_start_from": "no_validation",
         "pre_dispatch": [numbers.Integral, str],

@@ -1,4 +1,4 @@
-"""The final fit of a search: the winner on all rows, as scikit-learn's callbacks see it."""
+"""The final fits of a search: the winner on all rows and, if wanted, on the training rows of each fold."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,26 @@ from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+from sklearn.base import clone, is_classifier
+
+from sklearn_autotune._compat.sklearn import take_metadata_rows
 from sklearn_autotune._compat.types import Estimator
 from sklearn_autotune.evaluation import FinalFit, Rung, Task
+from sklearn_autotune.evaluation._base import get_positions
+from sklearn_autotune.evaluation._whole_folds import split_fold_rows
 
-__all__ = ["fit_winner"]
+__all__ = [
+    "ESTIMATORS",
+    "average_over_folds",
+    "fit_on_folds",
+    "fit_winner",
+    "predict_out_of_fold",
+    "read_keep",
+]
+
+ESTIMATORS = "estimators"
+KEPT_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
 
 def fit_winner(
@@ -46,3 +62,116 @@ def fit_winner(
             context.call_on_fit_task_begin(**callback_arguments)
         final_fit.fit(estimator, task.X, task.y, task.fit_params, curve)
     return time.perf_counter() - start
+
+
+def read_keep(keep: str | Sequence[str] | None) -> list[str]:
+    """Return what is to be kept of the winner on the folds, without repetitions.
+
+    Raises
+    ------
+    ValueError
+        If one of the names is not known.
+    """
+    names = list(dict.fromkeys([keep] if isinstance(keep, str) else keep or ()))
+    known = [*KEPT_METHODS, ESTIMATORS]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"keep has {unknown[0]!r}. It can have {', '.join(map(repr, known))}.")
+    return names
+
+
+def fit_on_folds(estimator: Estimator, task: Task, final_fit: FinalFit, curve: Sequence[Rung]) -> list[Any]:
+    """Fit a clone of the winner on the training rows of each fold, as it was fitted when it was measured.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With the winner's parameters; it is not changed.
+    task : Task
+    final_fit : FinalFit
+    curve : sequence of Rung
+        What the winner scored on each rung.
+    """
+    models = []
+    for fold in task.folds:
+        model = clone(estimator)
+        X, y = split_fold_rows(model, task, fold)[0]
+        fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
+        final_fit.fit(model, X, y, fit_params, curve)
+        models.append(model)
+    return models
+
+
+def predict_out_of_fold(models: Sequence[Any], task: Task, method: str) -> np.ndarray:
+    """Predict each row with the models that were not fitted on it.
+
+    Parameters
+    ----------
+    models : sequence of estimator
+        One for each fold.
+    task : Task
+    method : str
+        One of `KEPT_METHODS`.
+
+    Returns
+    -------
+    predictions : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_outputs)
+        Where a row is in several test folds, the mean of its predictions, or the most frequent label; where it is in
+        none, NaN, or None for labels that are not numbers. Columns are the classes of ``y`` in order. A class that is
+        not in a fold's training rows has the probability 0 there, and the lowest number as its decision value.
+    """
+    predictions = []
+    for model, fold in zip(models, task.folds, strict=True):
+        (X_test, _) = split_fold_rows(model, task, fold)[1]
+        predictions.append(np.asarray(getattr(model, method)(X_test)))
+    if method == "predict":
+        return _vote(task, predictions) if is_classifier(models[0]) else average_over_folds(task, predictions)
+    classes = np.unique(np.asarray(task.y))
+    missing = 0.0 if method == "predict_proba" else np.finfo(float).min
+    aligned = [
+        _align_columns(values, model.classes_, classes, missing)
+        for values, model in zip(predictions, models, strict=True)
+    ]
+    return average_over_folds(task, aligned)
+
+
+def average_over_folds(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the out-of-fold prediction of each row: the mean if it is in several test folds, NaN if it is in none."""
+    total = np.zeros((_count_rows(task), *predictions[0].shape[1:]), dtype=predictions[0].dtype)
+    n_times = np.zeros(len(total), dtype=total.dtype)
+    for fold, values in zip(task.folds, predictions, strict=True):
+        np.add.at(total, fold.test, values)
+        np.add.at(n_times, fold.test, 1)
+    with np.errstate(invalid="ignore"):
+        return (total.T / n_times).T
+
+
+def _count_rows(task: Task) -> int:
+    return int(task.X.shape[0]) if hasattr(task.X, "shape") else len(task.X)
+
+
+def _align_columns(values: np.ndarray, own: np.ndarray, classes: np.ndarray, missing: float) -> np.ndarray:
+    """Move the columns of a model's own classes to their places among all classes."""
+    if values.ndim == 1 or len(own) == len(classes):
+        return values
+    aligned = np.full((len(values), len(classes)), missing)
+    aligned[:, np.searchsorted(classes, own)] = values
+    return aligned
+
+
+def _vote(task: Task, predictions: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the most frequent predicted label of each row; of several, the first in order."""
+    if predictions[0].ndim > 1:  # several targets
+        n_outputs = predictions[0].shape[1]
+        columns = [_vote(task, [values[:, output] for values in predictions]) for output in range(n_outputs)]
+        return np.column_stack(columns)
+    labels, codes = np.unique(np.concatenate(predictions), return_inverse=True)
+    votes = np.zeros((_count_rows(task), len(labels)), dtype=int)
+    tests = np.concatenate([get_positions(fold.test) for fold in task.folds])
+    np.add.at(votes, (tests, codes), 1)
+    is_tested = votes.any(axis=1)
+    chosen: np.ndarray = labels[votes.argmax(axis=1)]
+    if not is_tested.all():
+        chosen = chosen.astype(float if labels.dtype.kind in "iufb" else object)
+        chosen[~is_tested] = np.nan if chosen.dtype.kind == "f" else None
+    return chosen

@@ -22,14 +22,14 @@ from sklearn_autotune._compat.sklearn import (
     with_callbacks,
 )
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scoring, Seed
-from sklearn_autotune.evaluation import FinalFit, Rung, Task
+from sklearn_autotune.evaluation import Evaluation, FinalFit, Rung, Task
 from sklearn_autotune.proposals._earlier_searches import hide_source_secrets
 from sklearn_autotune.proposals._plan import plan_proposals
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch
 from sklearn_autotune.search._delegation import DelegateMixin
 from sklearn_autotune.search._engine import run_search
-from sklearn_autotune.search._final_fit import fit_winner
+from sklearn_autotune.search._final_fit import ESTIMATORS, fit_on_folds, fit_winner, predict_out_of_fold, read_keep
 from sklearn_autotune.search._routing import make_router, resolve_scorer, route_metadata
 from sklearn_autotune.search._search_spec import make_search_spec
 from sklearn_autotune.search._setup import (
@@ -45,7 +45,7 @@ from sklearn_autotune.search._setup import (
     warn_of_large_grid,
     warn_of_unfinished_grid,
 )
-from sklearn_autotune.space._space import RawSpace
+from sklearn_autotune.space._space import RawSpace, Space
 from sklearn_autotune.tables._checks import index_rows
 
 __all__ = ["OptunaSearchCV"]
@@ -164,6 +164,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     storage : str, path or optuna.storages.BaseStorage, default=None
         Where the study is kept. A path is an SQLite file, for one process at a time. A str with "://" is an Optuna URL.
         Several processes can share a study in a server's database or in a journal. None keeps it in memory.
+    keep : str, list of str or None, default=None
+        What is kept of the winner on the folds: "predict", "predict_proba", "predict_log_proba" or "decision_function"
+        for ``oof_predictions_``, "estimators" for ``fold_estimators_``. The winner is fitted once more on each fold.
     study_name : str, default=None
         Name of the study in ``storage``. None is "sklearn_autotune". If the name is taken, a new study has a number
         appended to it, so that it never changes an old one.
@@ -183,6 +186,16 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         Mean score over the folds of the best candidate; higher is better. Not with a callable ``refit``.
     best_index_ : int
         Row of the best candidate in ``cv_results_``.
+    corrected_score_ : float
+        ``best_score_`` without what the choice of the best candidate adds to it. Computed when it is first read,
+        without a fit. Only if the score is a function of predictions, as those of scikit-learn's scorers are.
+    corrected_interval_ : tuple of float
+        Lower and upper end of the 95 % confidence interval of ``corrected_score_``.
+    oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_classes), or dict of them
+        Of each row, what the winner predicts if it is fitted without the row; with ``keep``. A dict by method if there
+        are several. The mean, or the most frequent label, if a row is in several test folds; NaN if it is in none.
+    fold_estimators_ : list of estimator
+        The winner, fitted on the training rows of each fold; with ``keep="estimators"``.
     scorer_ : callable or dict of callable
     n_splits_ : int
     best_resource_ : int
@@ -273,6 +286,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         target_score: float | None = None,
         look_ahead: int | Literal["auto"] = "auto",
         enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
+        keep: str | Sequence[str] | None = None,
         warm_start_from: object = None,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
         storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
@@ -308,6 +322,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.target_score = target_score
         self.look_ahead = look_ahead
         self.enqueue = enqueue
+        self.keep = keep
         self.warm_start_from = warm_start_from
         self.callbacks = callbacks
         self.storage = storage
@@ -358,6 +373,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
             If a Dask cluster has no workers any more; the results so far are on the estimator.
         """
         start = self._begin_fit()
+        kept = read_keep(self.keep)
         raw_space = choose_raw_space(self.param_distributions, self.param_grid)
         scorer = resolve_scorer(self.estimator, self.scoring, refit=self.refit, error_score=self.error_score)
         X, y = index_rows(self, X, y)
@@ -390,19 +406,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         if root is not None:
             root.call_on_fit_task_begin(**callback_arguments)
         contexts = CallbackContexts(self, root, len(task.folds))
-        evaluation, final_fit = make_evaluation(
-            clone(self.estimator),
-            task,
-            space.names,
-            verbose=self.verbose,
-            caller=self if contexts.is_active else None,
-            cache_bytes=self.step_cache,
-            n_jobs=self.n_jobs,
-            resource=self.resource,
-            min_resources=self.min_resources,
-            max_resources=self.max_resources,
-            factor=self.factor,
-        )
+        evaluation, final_fit = self._make_evaluation(task, space, contexts)
         groups = routed.splitter.split.get("groups")
         spec = make_search_spec(self, task, space, n_trials, plan, evaluation, pruning_rule, contexts, start, groups)
         winner = run_search(spec, self._publish, self._publish_partial).winner
@@ -414,6 +418,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         if self.refit:
             context = None if root is None else root.subcontext(task_name="refit-with-best-params")
             self._refit(task, final_fit, curve, context, callback_arguments)
+        if kept and winner is not None:
+            self._fit_on_folds(task, final_fit, curve, kept)
         if root is not None:
             root.call_on_fit_task_end(**callback_arguments)
         return self
@@ -428,6 +434,32 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         return make_router(self)
 
     # -- the stages of fit -------------------------------------------------------------------------------------
+
+    def _make_evaluation(self, task: Task, space: Space, contexts: CallbackContexts) -> tuple[Evaluation, FinalFit]:
+        return make_evaluation(
+            clone(self.estimator),
+            task,
+            space.names,
+            verbose=self.verbose,
+            caller=self if contexts.is_active else None,
+            cache_bytes=self.step_cache,
+            n_jobs=self.n_jobs,
+            resource=self.resource,
+            min_resources=self.min_resources,
+            max_resources=self.max_resources,
+            factor=self.factor,
+        )
+
+    def _fit_on_folds(self, task: Task, final_fit: FinalFit, curve: Sequence[Rung], kept: Sequence[str]) -> None:
+        """Fit the winner on the training rows of each fold, and keep of it what was asked for."""
+        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+        models = fit_on_folds(best, task, final_fit, curve)
+        if ESTIMATORS in kept:
+            self.fold_estimators_ = models
+        methods = [name for name in kept if name != ESTIMATORS]
+        predictions = {method: predict_out_of_fold(models, task, method) for method in methods}
+        if predictions:
+            self.oof_predictions_ = predictions if len(predictions) > 1 else predictions[methods[0]]
 
     def _refit(
         self, task: Task, final_fit: FinalFit, curve: Sequence[Rung], context: Any, callback_arguments: dict[str, Any]

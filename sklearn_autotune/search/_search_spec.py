@@ -1,6 +1,7 @@
 """Writes down a search of `OptunaSearchCV`, whose parameters have been read, as the `SearchSpec` that is run."""
 
 from functools import partial
+from operator import mul
 from typing import Any
 
 import optuna
@@ -58,6 +59,7 @@ def make_search_spec(
     """
     resource = (search.resource, search.min_resources, search.max_resources, search.factor)
     deadline = None if search.timeout is None else start + search.timeout
+    n_final_fits = (1.25 if search.refit else 0.0) + (len(task.folds) if search.keep else 0)
     return SearchSpec(
         folds=task.folds,
         space=space,
@@ -87,7 +89,7 @@ def make_search_spec(
             allows_cluster=True,
         ),
         pruning_rule=pruning_rule,
-        make_budget=partial(Budget, n_trials, deadline, bool(search.refit)),
+        make_budget=partial(Budget, n_trials, deadline, n_final_fits > 0, partial(mul, n_final_fits)),
         make_stopping_rule=partial(StoppingRule, search.patience, search.target_score),
         first_candidates=plan.first,
         make_proposer=plan.make_proposer,

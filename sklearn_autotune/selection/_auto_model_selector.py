@@ -390,6 +390,7 @@ class AutoModelSelector(BaseSearch):
             progress=make_progress(self.verbose, self.callbacks, (SECOND_LAYER, FINAL_FIT)),
             contexts=CallbackContexts(self, None, len(cross_fit.task.folds)),
             print_start=print_start,
+            candidate_rows="best_score_ itself is corrected: for each fold, the winner is chosen without this fold",
         )
 
     # -- the final fits ------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def _compute_roc_auc(y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> 
     """Return the areas under the ROC curves: of all pairs of classes, the share in the right order; ties are a half."""
     order = np.argsort(values, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(values[order]) > 0])  # of rows with equal predictions
-    is_positive = (y == np.max(y))[order]
+    is_positive = (y == np.unique(y)[-1])[order]
     ordered = weights[:, order]
     positive = np.add.reduceat(ordered * is_positive, starts, axis=1)
     negative = np.add.reduceat(ordered * ~is_positive, starts, axis=1)

@@ -20,6 +20,8 @@ def set_row_values(trial: FrozenTrial, rows: Mapping[int, np.ndarray]) -> None:
     """Write the values of each fold's test rows on a trial that is about to be stored, unless they are too many."""
     if not rows or sum(values.nbytes for values in rows.values()) > MAX_BYTES:
         return
+    if any(values.dtype.hasobject for values in rows.values()):  # only a pickle could hold them
+        return
     buffer = BytesIO()
     np.savez(buffer, allow_pickle=False, **{str(fold): values for fold, values in rows.items()})
     text = base64.b85encode(zlib.compress(buffer.getvalue(), level=1)).decode("ascii")

@@ -1,0 +1,199 @@
+"""The corrected score of a search."""
+
+import pickle
+import warnings
+
+import numpy as np
+import optuna
+import pytest
+from scipy.stats import loguniform, randint
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import GroupKFold, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from sklearn_autotune import AutoModelSelector, OneStandardError, OptunaSearchCV, TunedXGBClassifier
+
+X, Y = load_breast_cancer(return_X_y=True)
+X, Y = X[:200], Y[:200]
+TREE = DecisionTreeClassifier(random_state=0)
+SPACE = {"max_depth": randint(1, 8), "min_samples_leaf": randint(1, 40)}
+
+
+def search(estimator=TREE, space=None, **kwargs):
+    return OptunaSearchCV(estimator, space or SPACE, **{"n_trials": 15, "random_state": 0, **kwargs})
+
+
+def read(fitted):
+    return fitted.corrected_score_, fitted.corrected_interval_
+
+
+def test_the_corrected_score_is_below_the_best_one_and_inside_its_interval():
+    fitted = search().fit(X, Y)
+    low, high = fitted.corrected_interval_
+
+    assert low < fitted.corrected_score_ <= fitted.best_score_
+    assert fitted.corrected_score_ < high
+
+
+def test_noise_is_told_by_the_corrected_score():
+    random = np.random.RandomState(0)
+    best, corrected = [], []
+    for seed in range(5):
+        noise, labels = random.normal(size=(150, 4)), random.randint(2, size=150)
+        fitted = search(n_trials=30, scoring="roc_auc", random_state=seed).fit(noise, labels)
+        best.append(fitted.best_score_)
+        corrected.append(fitted.corrected_score_)
+
+    assert abs(np.mean(corrected) - 0.5) < abs(np.mean(best) - 0.5) / 2
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "neg_log_loss", "f1", ["accuracy", "roc_auc"]], ids=str)
+def test_any_score_that_predictions_give_is_corrected(scoring):
+    fitted = search(n_trials=8, scoring=scoring, refit="roc_auc" if isinstance(scoring, list) else True).fit(X, Y)
+
+    assert np.isfinite([fitted.corrected_score_, *fitted.corrected_interval_]).all()
+
+
+def test_regression_is_corrected():
+    fitted = search(DecisionTreeRegressor(random_state=0), scoring="r2").fit(*load_diabetes(return_X_y=True))
+
+    assert fitted.corrected_score_ <= fitted.best_score_
+
+
+def test_the_own_score_of_a_pipeline_is_corrected():
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+    fitted = search(model, {"logisticregression__C": loguniform(1e-3, 1e3)}, n_trials=6).fit(X, Y)
+
+    assert np.isfinite(fitted.corrected_score_)
+
+
+def test_it_is_the_same_for_any_number_of_workers_and_each_time():
+    alone, together = search().fit(X, Y), search(n_jobs=2).fit(X, Y)
+
+    assert read(alone) == read(together) == read(alone) == read(search().fit(X, Y))
+
+
+def test_it_survives_storage_and_resume(tmp_path):
+    storage = tmp_path / "study.db"
+    whole = search().fit(X, Y)
+    search(n_trials=9, storage=storage).fit(X, Y)
+
+    resumed = search(storage=storage, resume=True).fit(X, Y)
+
+    assert read(resumed) == read(whole)
+    assert all(
+        "rows" in str(trial.user_attrs)
+        for trial in optuna.load_study(study_name="sklearn_autotune", storage=f"sqlite:///{storage}").trials
+        if trial.value is not None
+    )
+
+
+def test_the_study_in_memory_does_not_hold_the_rows():
+    fitted = search(n_trials=5).fit(X, Y)
+
+    assert not any("rows" in name for trial in fitted.study_.trials for name in trial.user_attrs)
+
+
+def test_it_survives_a_pickle():
+    fitted = search(n_trials=6).fit(X, Y)
+
+    assert read(pickle.loads(pickle.dumps(fitted))) == read(fitted)
+
+
+def test_a_second_fit_has_its_own():
+    fitted = search(n_trials=6).fit(X, Y)
+    first = read(fitted)
+    fitted.fit(X[:100], Y[:100])
+
+    assert read(fitted) == read(clone(fitted).fit(X[:100], Y[:100])) != first
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "reason"),
+    [
+        ({"scoring": lambda estimator, X, y: accuracy_score(y, estimator.predict(X))}, "make_scorer"),
+        ({"refit": lambda results: int(np.nanargmax(results["mean_test_score"]))}, "refit is a function"),
+    ],
+    ids=["a function as scorer", "a function as refit"],
+)
+def test_the_reason_is_told_if_there_is_none(kwargs, reason):
+    fitted = search(n_trials=3, **kwargs).fit(X, Y)
+
+    with pytest.raises(AttributeError, match=reason):
+        _ = fitted.corrected_score_
+    assert not hasattr(fitted, "corrected_interval_")
+
+
+def test_there_is_none_before_the_fit():
+    assert not hasattr(search(), "corrected_score_")
+
+
+def test_a_scorer_made_of_a_function_is_corrected():
+    fitted = search(n_trials=4, scoring=make_scorer(lambda y, predicted: float(np.mean(y == predicted)))).fit(X, Y)
+
+    assert np.isfinite(fitted.corrected_score_)
+
+
+def test_a_refit_rule_has_a_corrected_score_of_its_own_winner():
+    fitted = search(refit=OneStandardError("param_max_depth")).fit(X, Y)
+
+    assert fitted.corrected_score_ <= fitted.best_score_
+
+
+def test_groups_make_the_interval_wider():
+    groups = np.repeat(np.arange(40), 5)
+    order = np.argsort(Y + 0.1 * X[:, 0], kind="stable")  # rows of a group are alike
+    splitter = GroupKFold(4)
+    folds = list(splitter.split(X[order], Y[order], groups))
+
+    grouped = search(cv=splitter).fit(X[order], Y[order], groups=groups)
+    single = search(cv=folds).fit(X[order], Y[order])
+
+    assert np.ptp(grouped.corrected_interval_) > np.ptp(single.corrected_interval_)
+    assert grouped.best_score_ == single.best_score_
+
+
+def test_rows_that_follow_time_are_drawn_in_stretches():
+    fitted = search(cv=TimeSeriesSplit(4)).fit(X, Y)
+
+    units = fitted._candidate_rows.folds[0].units
+    assert np.bincount(units).max() == 3  # the third root of 40 test rows
+    assert np.isfinite(fitted.corrected_score_)
+
+
+def test_weights_count():
+    weights = np.where(Y == 1, 5.0, 1.0)
+
+    weighted = search().fit(X, Y, sample_weight=weights)
+
+    assert weighted.corrected_score_ <= weighted.best_score_
+    assert weighted._candidate_rows.folds[0].weights is not None
+
+
+def test_stopped_and_failed_candidates_do_not_disturb_it():
+    fitted = search(SVC(), {"C": loguniform(1e-3, 1e3), "kernel": ["rbf", "no such kernel"]}, n_trials=25)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted.fit(X, Y)
+
+    assert set(fitted.trials_["status"]) >= {"failed", "complete"}
+    assert np.isfinite(fitted.corrected_score_)
+
+
+def test_tuned_boosters_are_corrected_too():
+    fitted = TunedXGBClassifier(n_trials=5, n_estimators=50, random_state=0).fit(X, Y)
+
+    assert fitted.corrected_interval_[0] < fitted.corrected_score_ <= fitted.best_score_
+
+
+def test_a_selector_says_that_its_score_is_corrected_already():
+    fitted = AutoModelSelector(families=["logistic"], n_trials=2, cv=2).fit(X, Y)
+
+    with pytest.raises(AttributeError, match="best_score_"):
+        _ = fitted.corrected_score_

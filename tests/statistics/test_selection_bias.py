@@ -1,0 +1,135 @@
+"""The choice among candidates, repeated on resampled rows."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.model_selection import KFold, RepeatedKFold
+
+from sklearn_autotune.evaluation._row_values import RowMetric
+from sklearn_autotune.statistics._selection_bias import (
+    BIAS_FACTOR,
+    LEARNT_BIAS_FACTOR,
+    ScoredRows,
+    resample_choice,
+)
+
+AUC = RowMetric(roc_auc_score, 1, {})
+ACCURACY = RowMetric(accuracy_score, 1, {}, is_mean=True)
+N_ROWS = 200
+
+
+def draw_folds(seed, splitter=None):
+    y = np.random.RandomState(seed).randint(2, size=N_ROWS)
+    tests = [test for _, test in (splitter or KFold(4)).split(y)]
+    return [ScoredRows(y[test], test) for test in tests]
+
+
+def guess(folds, random, quality=0.0):
+    """Return the predictions of a candidate that knows some of the truth, or nothing of it."""
+    return {
+        number: (quality * fold.y + random.normal(size=len(fold.y))).astype(np.float32)
+        for number, fold in enumerate(folds)
+    }
+
+
+def test_guesses_are_corrected_to_chance():
+    reported, corrected = [], []
+    for seed in range(30):
+        random, folds = np.random.RandomState(1000 + seed), draw_folds(seed)
+        choice = resample_choice(AUC, folds, [guess(folds, random) for _ in range(20)])
+        reported.append(choice.scores.max())
+        corrected.append(choice.scores.max() - choice.estimate_bias() / BIAS_FACTOR)
+
+    assert np.mean(reported) > 0.55
+    assert abs(np.mean(corrected) - 0.5) < 0.02
+
+
+def test_a_candidate_that_is_far_better_is_not_corrected():
+    random, folds = np.random.RandomState(0), draw_folds(0)
+    candidates = [guess(folds, random) for _ in range(10)] + [guess(folds, random, quality=10)]
+
+    choice = resample_choice(AUC, folds, candidates)
+
+    assert choice.chosen.tolist() == [10] * len(choice.chosen)
+    assert choice.estimate_bias() == pytest.approx(0, abs=1e-9)
+
+
+def test_one_candidate_has_no_bias_and_an_interval_as_wide_as_its_rows_say():
+    random, folds = np.random.RandomState(0), draw_folds(0)
+    hits = {number: random.uniform(size=len(fold.y)) < 0.8 for number, fold in enumerate(folds)}
+    choice = resample_choice(ACCURACY, folds, [{number: one.astype(np.float32) for number, one in hits.items()}])
+
+    low, high = choice.estimate_spread()
+
+    rate = np.mean([one.mean() for one in hits.values()])
+    error = np.sqrt(rate * (1 - rate) / N_ROWS)
+    assert choice.estimate_bias() == pytest.approx(0, abs=1e-9)
+    assert low == pytest.approx(-1.96 * error, rel=0.25)
+    assert high == pytest.approx(1.96 * error, rel=0.25)
+
+
+def test_the_correction_is_larger_if_a_sampler_has_learnt():
+    random, folds = np.random.RandomState(0), draw_folds(0)
+    candidates = [guess(folds, random) for _ in range(10)]
+
+    plain, learnt = (resample_choice(AUC, folds, candidates, is_learnt=learnt) for learnt in (False, True))
+
+    assert learnt.estimate_bias() == pytest.approx(plain.estimate_bias() * LEARNT_BIAS_FACTOR / BIAS_FACTOR)
+
+
+def test_candidates_that_were_stopped_take_part_in_the_choice():
+    """Without them, the first fold of those that were not stopped would be too good."""
+    errors = {"all": [], "complete": []}
+    for seed in range(30):
+        random, folds = np.random.RandomState(2000 + seed), draw_folds(seed)
+        candidates = [guess(folds, random) for _ in range(30)]
+        first = [roc_auc_score(folds[0].y, one[0]) for one in candidates]
+        stopped = np.argsort(first)[:-6]
+        raced = [{0: one[0]} if number in stopped else one for number, one in enumerate(candidates)]
+        for name, given in (("all", raced), ("complete", [one for one in raced if len(one) > 1])):
+            choice = resample_choice(AUC, folds, given)
+            errors[name].append(choice.scores.max() - choice.estimate_bias() / BIAS_FACTOR - 0.5)
+
+    assert abs(np.mean(errors["all"])) < 0.02
+    assert np.mean(errors["complete"]) > np.mean(errors["all"]) + 0.005
+
+
+def test_rows_of_a_group_are_drawn_together():
+    """With each row ten times, the interval is as wide as that of the single rows."""
+    random, folds = np.random.RandomState(0), draw_folds(0)
+    hits = {number: (random.uniform(size=len(fold.y)) < 0.7).astype(np.float32) for number, fold in enumerate(folds)}
+    copied = [ScoredRows(np.repeat(fold.y, 10), np.repeat(fold.units, 10)) for fold in folds]
+    copied_hits = {number: np.repeat(one, 10) for number, one in hits.items()}
+
+    single = resample_choice(ACCURACY, folds, [hits]).estimate_spread()
+
+    assert resample_choice(ACCURACY, copied, [copied_hits]).estimate_spread() == pytest.approx(single)
+
+
+def test_a_row_that_is_tested_several_times_is_drawn_in_all_folds_or_in_none():
+    random, folds = np.random.RandomState(0), draw_folds(0, RepeatedKFold(n_splits=4, n_repeats=3, random_state=0))
+    hits = (random.uniform(size=N_ROWS) < 0.7).astype(np.float32)
+    once = draw_folds(0)
+
+    repeated = resample_choice(ACCURACY, folds, [{number: hits[fold.units] for number, fold in enumerate(folds)}])
+
+    single = resample_choice(ACCURACY, once, [{number: hits[fold.units] for number, fold in enumerate(once)}])
+    assert repeated.estimate_spread() == pytest.approx(single.estimate_spread(), rel=0.15)
+
+
+def test_there_is_no_choice_if_no_resample_has_a_score():
+    y = np.zeros(20, dtype=int)
+    y[0] = 1
+    folds = [ScoredRows(y, np.zeros(20, dtype=int))]  # one unit: it is always drawn
+
+    assert resample_choice(AUC, folds, [{0: np.arange(20, dtype=np.float32)}]) is None
+
+
+def test_the_result_is_the_same_each_time():
+    random, folds = np.random.RandomState(0), draw_folds(0)
+    candidates = [guess(folds, random) for _ in range(5)]
+    np.random.seed(1)
+    first = resample_choice(AUC, folds, candidates).estimate_bias()
+    np.random.seed(2)
+
+    assert resample_choice(AUC, folds, candidates).estimate_bias() == first
