@@ -8,7 +8,7 @@ from io import BytesIO
 import numpy as np
 from optuna.trial import FrozenTrial
 
-__all__ = ["read_row_values", "set_row_values"]
+__all__ = ["ROWS_ATTRIBUTE", "read_row_values", "set_row_values"]
 
 # Numbered attributes of a stored trial, each with a part of the text: MySQL limits an attribute to 65,535 bytes.
 ROWS_ATTRIBUTE = "sklearn_autotune:rows:"
