@@ -8,7 +8,7 @@ from scipy.stats import t as t_distribution
 from sklearn_autotune._compat.types import ArrayLike
 from sklearn_autotune.statistics._intervals import estimate_mean
 
-__all__ = ["EquivalenceProbabilities", "compute_equivalence_probabilities"]
+__all__ = ["EquivalenceProbabilities", "check_rope", "compute_equivalence_probabilities"]
 
 
 class EquivalenceProbabilities(NamedTuple):
@@ -27,6 +27,14 @@ class EquivalenceProbabilities(NamedTuple):
     first: float
     equivalent: float
     second: float
+
+
+def check_rope(rope: object) -> None:
+    """Raise ValueError unless a region of practical equivalence is a finite number from 0 up, or None."""
+    if rope is not None and not (isinstance(rope, int | float | np.number) and 0 <= rope < np.inf):
+        raise ValueError(
+            f"rope must be a number from 0 up, such as 0.01, in the units of the score, or None; got {rope!r}."
+        )
 
 
 def compute_equivalence_probabilities(
@@ -71,8 +79,7 @@ def compute_equivalence_probabilities(
     >>> [f"{probability:.3f}" for probability in found]
     ['0.012', '0.986', '0.002']
     """
-    if not 0 <= rope < np.inf:
-        raise ValueError(f"rope must be a number from 0 up, in the units of the score, got {rope!r}.")
+    check_rope(rope)
     estimate = estimate_mean(differences, test_over_train=test_over_train)
     if estimate.n < 2:
         return EquivalenceProbabilities(np.nan, np.nan, np.nan)
