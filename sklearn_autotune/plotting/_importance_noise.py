@@ -153,7 +153,8 @@ def _place_on_grid(distribution: Any, values: Sequence[Any]) -> np.ndarray:
         low, high, numbers = math.log(low), math.log(high), np.log(numbers)
     elif distribution.step is not None:
         n_grid = min(round((high - low) / distribution.step) + 1, n_grid)
-    indices = np.ceil((numbers - low) / ((high - low) / (n_grid - 1)) - 0.5).astype(int)
+    with np.errstate(over="ignore", invalid="ignore"):  # a range may be wider than a float can be
+        indices = np.ceil((numbers - low) / ((high - low) / (n_grid - 1)) - 0.5).astype(int)
     return np.eye(n_grid)[np.clip(indices, 0, n_grid - 1)]
 
 

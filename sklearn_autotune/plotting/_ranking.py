@@ -37,10 +37,11 @@ def compute_importances(
     """Return the importances of a study's parameters, by PED-ANOVA unless another evaluator is given."""
     evaluator = evaluator or optuna.importance.PedAnovaImportanceEvaluator()
     with quiet_optuna(), warnings.catch_warnings():
-        # The warnings are about parameters that only some candidates have, as they do in a conditional space, and about
-        # so many equal scores that all importances are equal.
+        # The warnings are about parameters that only some candidates have, as they do in a conditional space; about so
+        # many equal scores that all importances are equal; and about ranges that are wider than a float can be.
         warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
         warnings.filterwarnings("ignore", "Target and region quantiles", UserWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
         return optuna.importance.get_param_importances(study, evaluator=evaluator)
 
 

@@ -12,6 +12,7 @@ from optuna.importance import (
     get_param_importances,
 )
 from scipy.stats import uniform
+from sklearn.model_selection import GridSearchCV
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune._compat.optuna import quiet_optuna
@@ -125,6 +126,15 @@ def test_every_bar_has_an_interval_and_flat_ones_say_so(make):
     assert len(display.lines_) == sum(low < high for low, high in display.intervals.values())
     assert sum("flat" in text.get_text() for text in display.ax_.texts) == len(display.flat)
     assert ("no more than by chance" in display.ax_.get_xlabel()) == bool(display.flat)
+
+
+def test_ranges_wider_than_a_float_can_be_are_no_obstacle():
+    space = {"a": [-1.7e308, 1.0, 1.7e308], "b": [0.5, 1, 2]}
+    search = GridSearchCV(CountingClassifier(), space, scoring=lambda model, X, y: float(model.b > 1), cv=2).fit(X, Y)
+
+    display = ParameterImportanceDisplay.from_search(search)
+
+    assert set(display.intervals) == {"a", "b"}
 
 
 def test_another_evaluator_has_no_intervals():
