@@ -208,7 +208,8 @@ class Comparison:
         inner_metric (what that is called), own_score (held-out, by the search's own scorer), fit_seconds,
         score_seconds, n_fits (folds that were measured, and the final fit), n_trials, best_params, error (the
         traceback, or None) and trace (seconds and best inner score so far, for searches). Scores are such that higher
-        is better. Values that a method does not provide are None.
+        is better. Values that a method does not provide are None; those of fitted searches are all but score, n_fits,
+        n_trials and best_params.
     names : list of str
         The methods in order, baselines last.
     baselines : list of str
@@ -232,7 +233,7 @@ class Comparison:
     Intervals are those of the corrected resampled t-test (Nadeau and Bengio, Machine Learning 52, 2003), since outer
     folds share training rows. With the usual five folds they are wide, as they should be. Probabilities are those of
     the Bayesian correlated t-test (Benavoli, Corani, Demšar and Zaffalon, JMLR 18, 2017). Of fitted searches of
-    scikit-learn alone, ``test_over_train`` is guessed from the number of folds, unless ``cv`` is a list of splits.
+    scikit-learn alone, ``test_over_train`` is guessed from the number of folds where ``cv`` does not tell it.
     """
 
     rows: list[dict[str, Any]]

@@ -149,11 +149,12 @@ def _make_row(name: str, winner: _Winner, fold: int) -> dict[str, Any]:
 
 def _write_notes(winners: Mapping[str, _Winner], unchecked: Sequence[str]) -> Iterator[str]:
     """Yield what a reader has to know of the scores."""
-    counts = [f"{name} from {len(winner.trial_table)}" for name, winner in winners.items()]
-    yield (
-        "These are the scores by which the winners were chosen, so they are too good, and more so the more candidates "
-        f"there were to choose from ({', '.join(counts)})."
-    )
+    if any(len(winner.trial_table) > 1 for winner in winners.values()):
+        counts = [f"{name} from {len(winner.trial_table)}" for name, winner in winners.items()]
+        yield (
+            "These are the scores by which the winners were chosen, so they are too good, and more so the more "
+            f"candidates there were to choose from ({', '.join(counts)})."
+        )
     if unchecked:
         yield (
             f"Whether {join_names(unchecked)} were measured on the same folds is not known, since not all of these "

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import KFold, RepeatedKFold, RepeatedStratifiedKFold, StratifiedKFold
 
 from sklearn_autotune._compat.digest import compute_digest
 from sklearn_autotune._compat.types import FittedSearch
@@ -61,7 +61,7 @@ def read_search_folds(search: FittedSearch) -> SearchFolds:
 
     Searches of this package keep a digest of the rows of each fold. Searches of scikit-learn keep the number of folds
     and ``cv``, from which the folds follow if it is a list of splits, a number, or a splitter of scikit-learn that does
-    not shuffle or has an integer as ``random_state``.
+    not shuffle or has an integer as ``random_state``. `OptunaSearchCV` draws its folds as they do.
 
     Examples
     --------
@@ -75,19 +75,30 @@ def read_search_folds(search: FittedSearch) -> SearchFolds:
     cv = getattr(search, "cv", None)
     if isinstance(search, BaseSearch):
         sizes = get_fold_sizes(search)
-        # The other searches of this package draw folds of their own from a number.
-        splitter = _find_splitter(search, cv) if isinstance(search, OptunaSearchCV) or hasattr(cv, "split") else None
         ratio = None if sizes is None else float(np.mean(sizes[:, 1] / sizes[:, 0]))
-        return SearchFolds(search.n_splits_, get_fold_digest(search), splitter, ratio)
+        # The other searches of this package may draw folds of their own, of a part of the rows, or in order of time.
+        splitter = _find_splitter(search, cv) if isinstance(search, OptunaSearchCV) else None
+        digest = get_fold_digest(search) if getattr(search, "time", None) is None else None
+        return SearchFolds(search.n_splits_, digest, splitter, ratio)
     if isinstance(cv, list | tuple):
         folds = [(np.asarray(train), np.asarray(test)) for train, test in cv]
         ratio = float(np.mean([_count_rows(test) / _count_rows(train) for train, test in folds]))
         return SearchFolds(search.n_splits_, compute_digest(folds), None, ratio)
-    return SearchFolds(search.n_splits_, None, _find_splitter(search, cv), None)
+    splitter = _find_splitter(search, cv)
+    return SearchFolds(search.n_splits_, None, splitter, _find_ratio(splitter))
 
 
 def _count_rows(rows: np.ndarray) -> int:
     return int(rows.sum()) if rows.dtype.kind == "b" else len(rows)
+
+
+def _find_ratio(splitter: Any) -> float | None:
+    """Return the test rows for each training row of a splitter into parts of equal size; None of any other."""
+    if isinstance(splitter, KFold | StratifiedKFold):
+        return 1 / (splitter.get_n_splits() - 1)
+    if isinstance(splitter, RepeatedKFold | RepeatedStratifiedKFold):
+        return 1 / (splitter.get_n_splits() / splitter.n_repeats - 1)
+    return None
 
 
 def _find_splitter(search: FittedSearch, cv: Any) -> object | None:

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, make_moons
 from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes HalvingGridSearchCV importable
 from sklearn.model_selection import (
@@ -12,9 +12,11 @@ from sklearn.model_selection import (
     HalvingGridSearchCV,
     KFold,
     RandomizedSearchCV,
+    RepeatedStratifiedKFold,
     StratifiedKFold,
     cross_val_score,
 )
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, compare
@@ -244,6 +246,12 @@ def test_half_of_the_data_is_refused(searches, data):
         compare(searches, **data)
 
 
+def test_of_one_candidate_nothing_was_chosen_by_the_score():
+    only = GridSearchCV(TREE, {"max_depth": [2]}, cv=4).fit(X, Y)
+
+    assert compare({"only": only}).notes == []
+
+
 # -- practical equivalence -----------------------------------------------------------------------------------------
 
 
@@ -255,6 +263,21 @@ def test_the_same_winner_is_practically_equivalent(searches):
     assert comparison.compute_probabilities("one", "two") == (0, 1, 0)
     assert comparison.differences["p_equivalent"] == [1]
     assert "two is practically equivalent to one: with a probability of at least 95%" in comparison.verdict()
+
+
+def test_probabilities_are_those_of_scikit_learns_example():
+    """Of "Statistical comparison of models using grid search", as baycomp computes them (rope 0.01, 10 runs)."""
+    data = make_moons(noise=0.352, random_state=1, n_samples=100)
+    cv = RepeatedStratifiedKFold(n_splits=10, n_repeats=10, random_state=0)
+    fitted = {
+        kernel: GridSearchCV(SVC(random_state=0), {"kernel": [kernel]}, scoring="roc_auc", cv=cv).fit(*data)
+        for kernel in ("rbf", "linear")
+    }
+
+    comparison = compare(fitted, rope=0.01)
+
+    assert comparison.compute_probabilities("rbf", "linear") == pytest.approx((0.5, 0.43168, 0.06832), abs=1e-4)
+    assert "Whether rbf and linear are practically equivalent, up to 0.01 of roc_auc, is open." in comparison.verdict()
 
 
 def test_without_a_region_nothing_is_said_of_equivalence(searches):

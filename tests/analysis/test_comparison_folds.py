@@ -9,14 +9,16 @@ from sklearn.model_selection import (
     KFold,
     PredefinedSplit,
     RepeatedKFold,
+    RepeatedStratifiedKFold,
     ShuffleSplit,
     StratifiedKFold,
     TimeSeriesSplit,
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier
 from sklearn_autotune.analysis._comparison_folds import find_unchecked_folds, read_search_folds
+from sklearn_autotune.search._base_search import get_fold_digest
 
 TREE = DecisionTreeClassifier(random_state=0)
 SPACE = {"max_depth": [1, 2]}
@@ -94,6 +96,29 @@ def test_a_booster_may_have_kept_groups_together_so_its_number_of_folds_tells_no
     booster = TunedXGBClassifier(n_trials=1, cv=3, random_state=0).fit(*load_iris(return_X_y=True))
 
     assert is_same(booster, fit(3)) is None
+
+
+def test_a_selector_may_have_its_rows_in_order_of_time():
+    X, y = load_iris(return_X_y=True)
+    selector = AutoModelSelector(families=["naive_bayes"], n_trials=1, cv=2, time=0, random_state=0).fit(X, y)
+
+    assert get_fold_digest(selector) is not None
+    assert read_search_folds(selector).digest is None
+
+
+@pytest.mark.parametrize(
+    ("cv", "ratio"),
+    [
+        (4, 1 / 3),
+        (KFold(20), 1 / 19),
+        (RepeatedStratifiedKFold(n_splits=3, n_repeats=2, random_state=0), 1 / 2),
+        (KFold(3, shuffle=True), None),
+        (TimeSeriesSplit(3), None),
+    ],
+    ids=str,
+)
+def test_the_ratio_of_rows_is_that_of_the_splitter(cv, ratio):
+    assert read_search_folds(fit(cv)).test_over_train == (None if ratio is None else pytest.approx(ratio))
 
 
 def test_only_what_is_not_known_is_named():
