@@ -1,26 +1,29 @@
-"""Compare methods on the same outer folds: their scores, their seconds, and whether one is better than the others."""
+"""Compare methods on the same folds: their scores, their seconds, and whether one is better than the others."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics import check_scoring, get_scorer
-from sklearn.model_selection import check_cv
-from sklearn.utils import check_consistent_length, indexable
-from sklearn.utils.multiclass import type_of_target
+from sklearn.utils import indexable
 
 from sklearn_autotune._compat.html import MAX_SHOWN, render_paragraphs, render_table, render_view, wants_html
 from sklearn_autotune._compat.mlflow import pause_autologging
 from sklearn_autotune._compat.optional import import_optional
-from sklearn_autotune._compat.scorer_names import check_scorer_names
-from sklearn_autotune._compat.sklearn import is_routing_enabled
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
-from sklearn_autotune.analysis._comparison_words import format_summary, write_table, write_verdict
+from sklearn_autotune.analysis._comparison_fitted import check_no_data_settings, read_fitted_searches
+from sklearn_autotune.analysis._comparison_setup import (
+    check_methods,
+    check_params,
+    draw_outer_folds,
+    make_baselines,
+    resolve_outer_scorer,
+)
+from sklearn_autotune.analysis._comparison_words import format_summary, write_equivalence, write_table, write_verdict
 from sklearn_autotune.analysis._method_kind import (
     DEFAULT_SCORING,
     MethodKind,
@@ -28,14 +31,15 @@ from sklearn_autotune.analysis._method_kind import (
     find_method_kind,
     score_by_own_method,
 )
-from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method, route_metadata
-from sklearn_autotune.evaluation import Fold
-from sklearn_autotune.evaluation._defaults import make_shuffled_folds
+from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
 from sklearn_autotune.progress import MethodProgress
-from sklearn_autotune.search._setup import check_positions
-from sklearn_autotune.space._dimensions import describe_value
 from sklearn_autotune.statistics._intervals import compute_mean_interval, compute_paired_interval
+from sklearn_autotune.statistics._practical_equivalence import (
+    EquivalenceProbabilities,
+    check_rope,
+    compute_equivalence_probabilities,
+)
 from sklearn_autotune.storage._study import draw_seed
 from sklearn_autotune.tables._checks import check_no_gaps_to_predict
 
@@ -45,8 +49,8 @@ __all__ = ["Comparison", "compare"]
 @pause_autologging()
 def compare(
     methods: Mapping[str, Any],
-    X: MatrixLike,
-    y: ArrayLike,
+    X: MatrixLike | None = None,
+    y: ArrayLike | None = None,
     *,
     scoring: str | Scorer | None = None,
     cv: CrossValidation = 5,
@@ -57,20 +61,26 @@ def compare(
     baselines: bool = True,
     error_score: float | str = np.nan,
     confidence: float = 0.95,
+    rope: float | None = None,
     callbacks: Sequence[Callable[[Mapping[str, Any]], None]] | None = None,
 ) -> "Comparison":
-    """Fit methods on the same outer folds, and score them on held-out rows.
+    """Fit methods on the same outer folds, and score them on held-out rows; or compare searches that are fitted.
 
     A search is fitted whole, its own folds and its final fit included, on the training rows of each outer fold (nested
     cross-validation): the held-out score is that of the procedure, and its budget is whatever the method was given.
+
+    Without ``X`` and ``y``, nothing is fitted. The methods are fitted searches that were measured on the same folds.
+    The scores are those of their winners on these folds, by the searches' own metric. The winners were chosen by these
+    scores, so they are too good, and more so the more candidates there were.
 
     Parameters
     ----------
     methods : dict of str to estimator
         Searches of this package or of scikit-learn, or anything with ``fit`` that the scorer can score. Clones are
-        fitted.
-    X : array-like or DataFrame of shape (n_samples, n_features)
-    y : array-like of shape (n_samples,)
+        fitted. Without ``X`` and ``y``: fitted searches with ``cv_results_``.
+    X : array-like or DataFrame of shape (n_samples, n_features), default=None
+        None compares fitted searches. Of the parameters below, only ``confidence`` and ``rope`` may then be given.
+    y : array-like of shape (n_samples,), default=None
     scoring : str or callable, default=None
         The score by which all methods are compared; higher is better. None is the accuracy of classifiers and R² of
         regressors, whatever the searches themselves optimize. Of estimators that are neither, such as survival models,
@@ -96,7 +106,10 @@ def compare(
     error_score : "raise" or float, default=nan
         Score of a method on a fold where it failed; the error is in its row. "raise" lets it through.
     confidence : float, default=0.95
-        Of the intervals.
+        Of the intervals; and the probability from which methods are called practically equivalent.
+    rope : float, default=None
+        The region of practical equivalence, in the units of the score: differences up to this one make no difference in
+        practice. The verdict then says which methods are practically equivalent. None says nothing about it.
     callbacks : list of callable, default=None
         Called as ``callback(row)`` with each row of ``Comparison.rows``, in order, as soon as it is there. One that has
         a method ``begin`` is told with ``begin(n_rows)`` how many there will be.
@@ -108,7 +121,9 @@ def compare(
     Raises
     ------
     ValueError, TypeError
-        If there is nothing to compare, a method has no ``fit``, or one does not take something in ``params``.
+        If there is nothing to compare, a method has no ``fit``, or one does not take something in ``params``. Without
+        ``X`` and ``y``: if a search is not fitted (`NotFittedError`, a ValueError), or if two of them go by different
+        metrics or were measured on different folds.
 
     Examples
     --------
@@ -124,23 +139,33 @@ def compare(
     ['grid', 'ours', 'dummy', 'untuned']
     >>> print(comparison.best)  # grid and ours measure the same candidates
     None
+
+    Searches that are fitted, on the same folds:
+
+    >>> fitted = {name: method.fit(X, y) for name, method in methods.items()}
+    >>> compare(fitted, rope=0.01).compute_probabilities("grid", "ours")
+    EquivalenceProbabilities(first=0.0, equivalent=1.0, second=0.0)
     """
-    _check_methods(methods)
+    check_methods(methods)
+    check_rope(rope)
+    if X is None and y is None:
+        given = (scoring, cv, groups, params, random_state, n_jobs, baselines, error_score, callbacks)
+        check_no_data_settings(given, signature(compare).parameters)
+        return Comparison(**read_fitted_searches(methods), confidence=confidence, rope=rope)
+    if X is None or y is None:
+        raise TypeError("Pass both X and y, so that methods are fitted, or neither, to compare fitted searches.")
     X, y, groups = indexable(X, y, groups)
     for method in methods.values():
         check_no_gaps_to_predict(method, y)
     kind = find_method_kind(methods, y)
     if scoring is None and kind == MethodKind.OTHER:
         check_own_scores(methods)
-    baseline_methods = _make_baselines(methods, kind, params or {}) if baselines else {}
+    baseline_methods = make_baselines(methods, kind, params or {}) if baselines else {}
     seed = None if random_state is None else draw_seed(random_state) % 2**31
-    splitter = _make_outer_splitter(cv, y, kind, seed, has_groups=groups is not None)
-    folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, groups)]
-    for number, (train, test) in enumerate(folds):
-        check_positions(Fold(number, train, test), X)
+    folds = draw_outer_folds(cv, X, y, groups, kind, seed)
     scoring = DEFAULT_SCORING[kind] if scoring is None else scoring
-    task = OuterFoldTask(X, y, groups, _resolve_scorer(methods, scoring), seed, error_score, dict(params or {}))
-    _check_params({**methods, **baseline_methods}, task)
+    task = OuterFoldTask(X, y, groups, resolve_outer_scorer(methods, scoring), seed, error_score, dict(params or {}))
+    check_params({**methods, **baseline_methods}, task)
     fits = [
         delayed(measure_method)(name, method, number, fold, task)
         for number, fold in enumerate(folds)
@@ -168,6 +193,7 @@ def compare(
         metric=metric.name,
         test_over_train=float(np.mean([len(test) / len(train) for train, test in folds])),
         confidence=confidence,
+        rope=rope,
     )
 
 
@@ -182,7 +208,8 @@ class Comparison:
         inner_metric (what that is called), own_score (held-out, by the search's own scorer), fit_seconds,
         score_seconds, n_fits (folds that were measured, and the final fit), n_trials, best_params, error (the
         traceback, or None) and trace (seconds and best inner score so far, for searches). Scores are such that higher
-        is better. Values that a method does not provide are None.
+        is better. Values that a method does not provide are None; those of fitted searches are all but score, n_fits,
+        n_trials and best_params.
     names : list of str
         The methods in order, baselines last.
     baselines : list of str
@@ -192,12 +219,21 @@ class Comparison:
     test_over_train : float
         Rows in the test part of an outer fold, for each in its training part.
     confidence : float
-        Of the intervals.
+        Of the intervals; and the probability from which methods are called practically equivalent.
+    rope : float or None
+        The region of practical equivalence, in the units of the score.
+    is_held_out : bool
+        Whether the scores are of rows held out. If not, they are those by which the winners of fitted searches were
+        chosen.
+    notes : list of str
+        Sentences about the scores, which the verdict ends with.
 
     Notes
     -----
     Intervals are those of the corrected resampled t-test (Nadeau and Bengio, Machine Learning 52, 2003), since outer
-    folds share training rows. With the usual five folds they are wide, as they should be.
+    folds share training rows. With the usual five folds they are wide, as they should be. Probabilities are those of
+    the Bayesian correlated t-test (Benavoli, Corani, Demšar and Zaffalon, JMLR 18, 2017). Of fitted searches of
+    scikit-learn alone, ``test_over_train`` is guessed from the number of folds where ``cv`` does not tell it.
     """
 
     rows: list[dict[str, Any]]
@@ -206,10 +242,13 @@ class Comparison:
     metric: str
     test_over_train: float
     confidence: float = 0.95
+    rope: float | None = None
+    is_held_out: bool = True
+    notes: list[str] = field(default_factory=list)
 
     @property
     def n_folds(self) -> int:
-        """How many outer folds there are."""
+        """How many folds the methods are compared on."""
         return 1 + max(row["fold"] for row in self.rows)
 
     def column(self, name: str, method: str) -> np.ndarray:
@@ -263,7 +302,8 @@ class Comparison:
         """Held-out score of the leading method less that of each other, fold by fold, as columns.
 
         method, difference (mean over the folds that both have), low, high and is_clear, which says whether the interval
-        leaves out 0. The intervals hold together: each is wider, by Bonferroni, the more methods there are.
+        leaves out 0. The intervals hold together: each is wider, by Bonferroni, the more methods there are. With
+        ``rope`` also p_better, p_equivalent and p_worse: the probabilities of `compute_probabilities`.
         """
         first, *others = self._order_methods()
         # All of them are to hold at once: the leading method has been chosen among as many.
@@ -276,6 +316,9 @@ class Comparison:
             )
             interval_row = {"difference": interval.mean, "low": interval.low, "high": interval.high}
             rows.append({"method": method, **interval_row, "is_clear": interval.excludes_zero})
+            if self.rope is not None:
+                probabilities = self.compute_probabilities(first, method)
+                rows[-1] |= dict(zip(("p_better", "p_equivalent", "p_worse"), probabilities, strict=True))
         return _to_columns(rows) or {"method": [], "difference": [], "low": [], "high": [], "is_clear": []}
 
     @property
@@ -312,6 +355,52 @@ class Comparison:
                 curves[method] = _average_steps([row["trace"] for row in rows])
         return curves
 
+    def compute_probabilities(self, first: str, second: str, rope: float | None = None) -> EquivalenceProbabilities:
+        """Return how probable it is that one of two methods is better, or that they are practically equivalent.
+
+        The Bayesian correlated t-test (Benavoli, Corani, Demšar and Zaffalon, JMLR 18, 2017) with a region of practical
+        equivalence (rope): the posterior of the mean difference over the folds, given that folds share training rows.
+
+        Parameters
+        ----------
+        first, second : str
+            Methods.
+        rope : float, default=None
+            Differences up to this one, in the units of the score, make no difference in practice: 0.01 of accuracy, or
+            0.01 of log loss. None is the ``rope`` of the comparison.
+
+        Returns
+        -------
+        probabilities : EquivalenceProbabilities
+            A named tuple of ``first`` (better by more than ``rope``), ``equivalent`` and ``second``; they add up to 1.
+            All are NaN if nothing can be said, as with fewer than two folds that both have.
+
+        Raises
+        ------
+        ValueError
+            If there is no such method, or no ``rope``.
+
+        Examples
+        --------
+        >>> scores = [("a", 0.91), ("a", 0.89), ("a", 0.92), ("b", 0.905), ("b", 0.892), ("b", 0.915)]
+        >>> rows = [{"method": name, "fold": n % 3, "score": score} for n, (name, score) in enumerate(scores)]
+        >>> comparison = Comparison(rows, ["a", "b"], [], "accuracy", test_over_train=0.5)
+        >>> f"{comparison.compute_probabilities('a', 'b', rope=0.02).equivalent:.2f}"
+        '0.97'
+        """
+        rope = self.rope if rope is None else rope
+        if rope is None:
+            raise ValueError(f"Pass rope=, the largest difference of {self.metric} that makes none in practice.")
+        for method in (first, second):
+            if method not in self.names:
+                raise ValueError(f"There is no method {method!r}; there are {', '.join(self.names)}.")
+        return compute_equivalence_probabilities(
+            self.column("score", first) - self.column("score", second),
+            test_over_train=self.test_over_train,
+            rope=rope,
+            confidence=self.confidence,
+        )
+
     def to_frame(self, table: str = "rows") -> Any:
         """Return a table as a DataFrame of pandas.
 
@@ -330,8 +419,13 @@ class Comparison:
 
     def verdict(self) -> str:
         """Return the conclusion in words: what is shown, and what is not."""
-        metric = Metric(self.metric)
-        return write_verdict(self.summary, self.differences, self.leading, metric, self.n_folds, self.confidence)
+        summary, differences, leading, metric = self.summary, self.differences, self.leading, Metric(self.metric)
+        sentences = [write_verdict(summary, differences, leading, metric, self.n_folds, self.confidence)]
+        if self.rope is not None and leading and differences["method"]:
+            failed = [name for name in self.names if self._count_failures(name)]
+            first = summary["method"][0]
+            sentences.append(write_equivalence(differences, first, failed, metric, self.rope, self.confidence))
+        return " ".join(filter(None, [*sentences, *self.notes]))
 
     def __str__(self) -> str:
         """Write the summary and the verdict."""
@@ -346,7 +440,8 @@ class Comparison:
         header, rows = self._format_summary()
         cells = [dict(zip(header, row, strict=True)) for row in rows]
         table = render_table(cells, verbatim=header, numbers=header[1:], max_length=MAX_SHOWN)
-        note = f"Means over {self.n_folds} outer folds, on rows that the methods were not fitted on."
+        kind = "outer folds, on rows that the methods were not fitted on"
+        note = f"Means over {self.n_folds} {kind if self.is_held_out else 'folds, by which the winners were chosen'}."
         return render_view(self.verdict(), [table, render_paragraphs([note], "aside")])
 
     def _format_summary(self) -> tuple[list[str], list[list[str]]]:
@@ -365,67 +460,6 @@ class Comparison:
 
     def _count_failures(self, method: str) -> int:
         return sum(row["method"] == method and row["error"] is not None for row in self.rows)
-
-
-# -- before anything is fitted -----------------------------------------------------------------------------------------
-
-
-def _check_methods(methods: object) -> None:
-    if not isinstance(methods, Mapping) or not methods:
-        raise TypeError(f"methods must be a dict of names to estimators, with one at least, got {methods!r}.")
-    for name, method in methods.items():
-        if not isinstance(name, str):
-            raise TypeError(f"The names of methods are strings, got {name!r}.")
-        if isinstance(method, type) or not hasattr(method, "fit"):
-            raise TypeError(f"The method {name!r} has to be an estimator, an instance with fit; got {method!r}.")
-
-
-def _resolve_scorer(methods: Mapping[str, Any], scoring: str | Scorer | None) -> Any:
-    """Return the score of all as a callable."""
-    check_scorer_names(scoring)
-    return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
-
-
-def _check_params(methods: Mapping[str, Any], task: OuterFoldTask) -> None:
-    """Refuse metadata that cannot be routed, before anything is fitted."""
-    if "groups" in task.params:
-        raise ValueError("params holds groups; pass them as groups=, for the folds are drawn by them.")
-    weight = task.params.get("sample_weight")
-    if weight is not None:
-        check_consistent_length(task.y, weight)
-    for name, method in methods.items():
-        try:
-            route_metadata(method, task.scorer, task.params)
-        except TypeError as error:
-            raise TypeError(f"The method {name!r}: {error}") from error
-
-
-def _make_baselines(methods: Mapping[str, Any], kind: MethodKind, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the methods that all others should beat: a dummy, and the estimators without tuning."""
-    baselines_by_name: dict[str, Any] = {}
-    if kind != MethodKind.OTHER:
-        dummy = DummyClassifier(strategy="prior") if kind == MethodKind.CLASSIFIER else DummyRegressor()
-        if is_routing_enabled():
-            dummy.set_fit_request(sample_weight="sample_weight" in params)
-        baselines_by_name["dummy"] = dummy
-    untuned: dict[str, Any] = {}
-    for method in methods.values():
-        inner = getattr(method, "estimator", None)
-        if hasattr(inner, "fit") and not isinstance(inner, type):
-            untuned.setdefault(describe_value(inner), inner)
-    for index, inner in enumerate(untuned.values(), 1):
-        baselines_by_name["untuned" if len(untuned) == 1 else f"untuned {type(inner).__name__} {index}"] = inner
-    return {name: baseline for name, baseline in baselines_by_name.items() if name not in methods}
-
-
-def _make_outer_splitter(
-    cv: CrossValidation, y: ArrayLike, kind: MethodKind, seed: int | None, *, has_groups: bool
-) -> Any:
-    is_classification = kind == MethodKind.CLASSIFIER
-    if not isinstance(cv, int | np.integer):
-        return check_cv(cv, y, classifier=is_classification)
-    is_classes = is_classification and type_of_target(y) in ("binary", "multiclass")
-    return make_shuffled_folds(int(cv), is_classes, seed, has_groups=has_groups)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

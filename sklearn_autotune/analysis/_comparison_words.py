@@ -1,13 +1,13 @@
 """The text of a comparison: its table, and its conclusion as sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from sklearn_autotune.evaluation._metric import Metric
 
-__all__ = ["format_inner_score", "format_summary", "write_table", "write_verdict"]
+__all__ = ["format_inner_score", "format_summary", "join_names", "write_equivalence", "write_table", "write_verdict"]
 
 NO_VALUE = "–"
 
@@ -88,7 +88,7 @@ def write_verdict(
         return f"{leading[0]} is better than all others at {confidence:.0%} confidence: {found}."
     return " ".join(
         [
-            f"No clear winner: {_join(leading)} cannot be told apart.",
+            f"No clear winner: {join_names(leading)} cannot be told apart.",
             *_explain_draw(scores, differences, leading, metric, n_folds),
         ]
     )
@@ -116,11 +116,54 @@ def _explain_draw(
         sentences = [f"{apart}; {folds} cannot show how large the noise is."]
     worse = [method for method, _, _, is_clear in rows if is_clear]
     if worse:
-        sentences.append(f"{_join(worse)} {'is' if len(worse) == 1 else 'are'} worse than {leading[0]}.")
+        sentences.append(f"{join_names(worse)} {'is' if len(worse) == 1 else 'are'} worse than {leading[0]}.")
     return sentences
 
 
-def _join(names: Sequence[str]) -> str:
+def write_equivalence(
+    differences: Mapping[str, Sequence[Any]],
+    first: str,
+    failed: Collection[str],
+    metric: Metric,
+    rope: float,
+    confidence: float,
+) -> str:
+    """Return which methods are practically equivalent to the leading one, which are worse, and which may be either.
+
+    Parameters
+    ----------
+    differences : mapping of str to sequence
+        As `Comparison.differences`, with the probabilities.
+    first : str
+        The leading method.
+    failed : collection of str
+        Methods of which nothing is said.
+    metric : Metric
+    rope : float
+        Differences up to this one make no difference in practice.
+    confidence : float
+        The probability from which something is said.
+    """
+    columns = zip(*(differences[name] for name in ("method", "p_better", "p_equivalent")), strict=True)
+    known = [(method, better, equivalent) for method, better, equivalent in columns if method not in failed]
+    equal = [method for method, _, equivalent in known if equivalent >= confidence]
+    worse = [method for method, better, _ in known if better >= confidence]
+    open_ones = [method for method, *_ in known if method not in (*equal, *worse)]
+    limit, sure = f"{rope:g} of {metric.label}", f"with a probability of at least {confidence:.0%}"
+    sentences = []
+    if equal:
+        pair = f"{join_names(equal)} {'is' if len(equal) == 1 else 'are'} practically equivalent to {first}"
+        sentences.append(f"{pair}: {sure}, the difference is no more than {limit}.")
+    if worse:
+        sentences.append(f"{first} is better than {join_names(worse)} by more than {limit}, {sure}.")
+    if open_ones:
+        pair = f"{first} and {open_ones[0]}" if len(open_ones) == 1 else f"{first} and each of {join_names(open_ones)}"
+        sentences.append(f"Whether {pair} are practically equivalent, up to {limit}, is open.")
+    return " ".join(sentences)
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Return names as in a sentence: "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

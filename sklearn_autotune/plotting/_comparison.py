@@ -22,28 +22,32 @@ __all__ = ["ComparisonDisplay"]
 class ComparisonDisplay:
     """Held-out scores with their intervals, and seconds of fitting: a row for each method, the best on top.
 
+    Of fitted searches that `compare` was given without data, the scores of the winners on their folds, without seconds.
+
     Parameters
     ----------
     names : list of str
         Methods, the best first.
     scores : ndarray of float of shape (n_methods, n_folds)
-        Held-out; higher is better, as scikit-learn's scorers have it. NaN where a method failed.
+        Higher is better, as scikit-learn's scorers have it. NaN where a method failed.
     low, high : ndarray of float of shape (n_methods,)
         Intervals of the mean scores; infinite where there is none.
     seconds : ndarray of float of shape (n_methods, n_folds)
-        Of fitting.
+        Of fitting; NaN where they are not known.
     leading : list of str
         Methods that cannot be told apart from the best; they have filled marks.
     metric : str, default="score"
         scikit-learn's name of the score, such as "roc_auc" or "neg_log_loss"; a loss is drawn with its own sign.
+    is_held_out : bool, default=True
+        Whether the scores are of rows held out, and not those by which winners of fitted searches were chosen.
 
     Attributes
     ----------
-    axes_ : ndarray of matplotlib Axes of shape (2,)
+    axes_ : ndarray of matplotlib Axes of shape (2,), or (1,) if no seconds are known
     figure_ : matplotlib Figure
     points_ : list of matplotlib ErrorbarContainer
         Mean scores, one for each method that has some.
-    bars_ : matplotlib BarContainer
+    bars_ : matplotlib BarContainer or None
         Mean seconds.
 
     Examples
@@ -66,6 +70,7 @@ class ComparisonDisplay:
     seconds: np.ndarray
     leading: Sequence[str]
     metric: str = "score"
+    is_held_out: bool = True
 
     @classmethod
     def from_comparison(cls, comparison: "Comparison", *, ax: "Axes | None" = None) -> "ComparisonDisplay":
@@ -91,6 +96,7 @@ class ComparisonDisplay:
             seconds=np.array([comparison.column("fit_seconds", name) for name in names]),
             leading=comparison.leading,
             metric=comparison.metric,
+            is_held_out=comparison.is_held_out,
         ).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> "ComparisonDisplay":
@@ -106,15 +112,18 @@ class ComparisonDisplay:
         display : ComparisonDisplay
         """
         n = len(self.names)
-        self.axes_ = split_axes(ax, 2, n_columns=2, size=(8.2, 1.3 + 0.42 * max(2, n)), width_ratios=(3, 2))
-        left, right = self.axes_
+        widths = (3, 2) if np.isfinite(self.seconds).any() else (1,)
+        size = (8.2 if len(widths) > 1 else 5.4, 1.3 + 0.42 * max(2, n))
+        self.axes_ = split_axes(ax, len(widths), n_columns=2, size=size, width_ratios=widths)
+        left = self.axes_[0]
         self.figure_ = left.figure
         scale = ScoreScale(Metric(self.metric))
         self.points_ = [point for row in range(n) if (point := self._draw_scores(left, row, scale)) is not None]
         left.set_yticks(range(n), self.names)
-        left.set(xlabel=f"held-out {scale.label}\nmean and interval", ylim=(n - 0.5, -0.5))
+        kind = "held-out" if self.is_held_out else "inner"
+        left.set(xlabel=f"{kind} {scale.label}\nmean and interval", ylim=(n - 0.5, -0.5))
         self._set_limits(left, scale)
-        self._draw_seconds(right)
+        self.bars_ = self._draw_seconds(self.axes_[1]) if len(widths) > 1 else None
         return self
 
     def _draw_scores(self, ax: "Axes", row: int, scale: ScoreScale) -> Any:
@@ -163,10 +172,10 @@ class ComparisonDisplay:
             else:
                 ax.text(0.02, row, f"← {value}", **text)
 
-    def _draw_seconds(self, ax: "Axes") -> None:
+    def _draw_seconds(self, ax: "Axes") -> Any:
         rows = np.arange(len(self.names))
         means = np.array([np.nanmean(row) if np.isfinite(row).any() else 0.0 for row in self.seconds])
-        self.bars_ = ax.barh(
+        bars = ax.barh(
             rows,
             means,
             height=0.6,
@@ -182,7 +191,8 @@ class ComparisonDisplay:
             ax.set_xlim(0, 1.25 * max(means.max(), 1e-9))
             ax.locator_params("x", nbins=4)
         labels = [f"{mean:.2g} s" if mean > 0 else "" for mean in means]
-        ax.bar_label(self.bars_, labels, padding=3, fontsize="small")
+        ax.bar_label(bars, labels, padding=3, fontsize="small")
         ax.set_yticks(rows, [])
         ax.set(xlabel="seconds of fitting", ylim=(len(rows) - 0.5, -0.5))
         ax.spines[["top", "right"]].set_visible(False)
+        return bars

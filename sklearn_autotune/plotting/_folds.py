@@ -22,7 +22,7 @@ from sklearn_autotune.plotting._style import (
     format_value,
     split_axes,
 )
-from sklearn_autotune.statistics._intervals import ConfidenceInterval, compute_paired_interval
+from sklearn_autotune.statistics._intervals import ConfidenceInterval, compute_paired_interval, guess_test_over_train
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +93,7 @@ class FoldScoresDisplay:
     def __post_init__(self) -> None:
         """Compute the differences to the winner, and their intervals."""
         self.differences = self.fold_scores - self.fold_scores[0]
-        guessed = _guess_test_train_ratio(self.fold_scores.shape[1])
+        guessed = guess_test_over_train(self.fold_scores.shape[1])
         ratio = guessed if self.test_over_train is None else self.test_over_train
         self.intervals: list[ConfidenceInterval] = [
             compute_paired_interval(row, test_over_train=ratio, confidence=self.confidence) for row in self.differences
@@ -215,11 +215,6 @@ class FoldScoresDisplay:
         ax.locator_params("x", nbins=5)
         if len(rows) == 1:
             ax.set_xticks([])
-
-
-def _guess_test_train_ratio(n_folds: int) -> float:
-    """Guess the number of test rows for each training row: of k folds, one tests and k - 1 train."""
-    return 1 / 4 if n_folds > 10 else 1 / max(1, n_folds - 1)
 
 
 def _make_labels(search: FittedSearch, trial_table: TrialTable, indices: np.ndarray) -> list[str]:

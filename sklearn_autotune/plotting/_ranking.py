@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from sklearn_autotune._compat.optuna import quiet_optuna
 from sklearn_autotune.plotting._axes import ParameterAxis
 
-__all__ = ["compute_importances", "measure_importances", "rank_by_importance"]
+__all__ = ["compute_importances", "make_study", "measure_importances", "rank_by_importance"]
 
 
 def rank_by_importance(axes: Sequence[ParameterAxis], score: np.ndarray) -> list[ParameterAxis]:
@@ -36,9 +36,12 @@ def compute_importances(
 ) -> dict[str, float]:
     """Return the importances of a study's parameters, by PED-ANOVA unless another evaluator is given."""
     evaluator = evaluator or optuna.importance.PedAnovaImportanceEvaluator()
-    with warnings.catch_warnings():
-        # The warning is about parameters that only some candidates have, as they do in a conditional space.
+    with quiet_optuna(), warnings.catch_warnings():
+        # The warnings are about parameters that only some candidates have, as they do in a conditional space; about so
+        # many equal scores that all importances are equal; and about ranges that are wider than a float can be.
         warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
+        warnings.filterwarnings("ignore", "Target and region quantiles", UserWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
         return optuna.importance.get_param_importances(study, evaluator=evaluator)
 
 
@@ -51,22 +54,27 @@ def measure_importances(
 
     They are measured in a new study of these candidates. There are none if no two scores differ.
     """
+    study = make_study(axes, score)
+    return {} if study is None else compute_importances(study, evaluator)
+
+
+def make_study(axes: Sequence[ParameterAxis], score: np.ndarray) -> optuna.Study | None:
+    """Make a study in memory of the parameters in which candidates differ; None if no two scores differ."""
     varying = {axis.name: axis for axis in axes if axis.varies}
     distributions = {name: _make_distribution(axis) for name, axis in varying.items()}
     known = np.flatnonzero(np.isfinite(score))
     if not varying or len(np.unique(score[known])) < 2:
-        return {}
+        return None
     trials = []
     for index in known.tolist():
         params = {name: axis.positions[index] for name, axis in varying.items() if np.isfinite(axis.positions[index])}
         params = {name: int(one) if varying[name].is_choice else float(one) for name, one in params.items()}
         own = {name: distributions[name] for name in params}
         trials.append(optuna.trial.create_trial(params=params, distributions=own, value=float(score[index])))
-    with quiet_optuna(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # if too many scores are equal, all importances are, and the order is kept
+    with quiet_optuna():
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
         study.add_trials(trials)
-        return compute_importances(study, evaluator)
+    return study
 
 
 def _make_distribution(axis: ParameterAxis) -> BaseDistribution:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.clock import PhaseTimer
+from sklearn_autotune._compat.digest import compute_digest
 from sklearn_autotune._compat.html import render_paragraphs, render_parameters, render_view, shorten
 from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune._compat.mlflow import autolog_one_run
@@ -40,7 +41,15 @@ from sklearn_autotune.statistics._corrected_scores import CorrectedScoresMixin
 from sklearn_autotune.storage._base import hide_secrets
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
-__all__ = ["BaseSearch", "get_deployed_model", "get_fold_sizes", "get_phase_timer", "make_progress", "print_n_fits"]
+__all__ = [
+    "BaseSearch",
+    "get_deployed_model",
+    "get_fold_digest",
+    "get_fold_sizes",
+    "get_phase_timer",
+    "make_progress",
+    "print_n_fits",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -202,6 +211,7 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         folds = run.spec.folds
         self._phase_timer = run.phase_timer
         self._fold_sizes = np.array([(len(fold.train), len(fold.test)) for fold in folds])
+        self._fold_digest = compute_digest([(fold.train, fold.test) for fold in folds])
         self.study_ = run.study
         self.trials_ = Trials(format_trials(run.records, n_folds=len(folds)))
         table = tabulate(run.records, len(folds), run.spec.results)
@@ -275,6 +285,11 @@ def get_phase_timer(search: object) -> PhaseTimer | None:
 def get_fold_sizes(search: object) -> np.ndarray | None:
     """Return the training and test rows of each fold, of shape (n_folds, 2); None of a search of another package."""
     return getattr(search, "_fold_sizes", None)
+
+
+def get_fold_digest(search: object) -> str | None:
+    """Return the digest of the training and test rows of all folds; None of a search of another package."""
+    return getattr(search, "_fold_digest", None)
 
 
 def get_deployed_model(search: FittedSearch) -> Any:

@@ -11,7 +11,7 @@ from sklearn_autotune.analysis._comparison_words import format_inner_score
 from sklearn_autotune.evaluation._metric import Metric
 
 
-def made(scores, metric="accuracy"):
+def made(scores, metric="accuracy", **settings):
     """A comparison with these held-out scores: method to one for each fold."""
     numbers = ("inner_score", "own_score", "fit_seconds", "score_seconds", "n_fits", "n_trials")
     rows = [
@@ -19,7 +19,7 @@ def made(scores, metric="accuracy"):
         for name, ones in scores.items()
         for fold, score in enumerate(ones)
     ]
-    return Comparison(rows, list(scores), [], metric, test_over_train=0.25)
+    return Comparison(rows, list(scores), [], metric, test_over_train=0.25, **settings)
 
 
 def test_a_draw_says_how_far_apart_the_methods_are_and_what_would_have_been_seen():
@@ -52,6 +52,45 @@ def test_a_loss_has_its_own_sign_in_table_and_verdict():
     assert 0.2 < low < 0.31 < high < 0.4
     assert comparison.verdict().endswith("its mean log loss is 0.3100; the next is b 0.9100.")
     assert "-0." not in str(comparison)
+
+
+def test_with_a_region_of_practical_equivalence_each_method_is_equal_worse_or_open():
+    first = np.array([0.90, 0.91, 0.92, 0.90, 0.93])
+    scores = {
+        "a": first,
+        "b": first - [0.001, 0.002, 0.001, 0.0, 0.001],
+        "c": first - [0.03, -0.02, 0.03, 0.02, -0.01],
+        "d": first - [0.30, 0.31, 0.29, 0.30, 0.32],
+    }
+
+    verdict = made(scores, rope=0.01).verdict()
+
+    sure = "with a probability of at least 95%"
+    assert verdict.endswith(
+        f"b is practically equivalent to a: {sure}, the difference is no more than 0.01 of accuracy. "
+        f"a is better than d by more than 0.01 of accuracy, {sure}. "
+        "Whether a and c are practically equivalent, up to 0.01 of accuracy, is open."
+    )
+    assert "equivalent" not in made(scores).verdict()
+
+
+def test_a_clear_winner_may_be_practically_equivalent_and_a_loss_has_its_name():
+    first = np.array([0.300, 0.310, 0.290, 0.300, 0.320])
+    scores = {"a": -first, "b": -first - [0.0010, 0.0011, 0.0010, 0.0009, 0.0010], "c": -first - 0.001}
+
+    verdict = made(scores, "neg_log_loss", rope=0.01).verdict()
+
+    assert verdict.startswith("No clear winner")  # c has the same difference on each of few folds
+    assert "b is practically equivalent to a" in verdict
+    assert "no more than 0.01 of log loss" in verdict
+    assert "Whether a and c are practically equivalent" in verdict
+    alone = made({name: scores[name] for name in "ab"}, "neg_log_loss", rope=0.01).verdict()
+    assert alone.startswith("a is better than all others at 95% confidence")
+    assert "b is practically equivalent to a" in alone
+
+
+def test_one_method_alone_is_equivalent_to_none():
+    assert made({"a": [0.9, 0.8]}, rope=0.01).verdict() == "No winner: a had nobody to beat."
 
 
 def read_interval(line):

@@ -13,12 +13,14 @@ import pytest
 from scipy.stats import uniform
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import estimator_html_repr
 
 from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
 from sklearn_autotune.exceptions import StudyStorageError
+from sklearn_autotune.search._base_search import get_fold_digest
 from tests.search.small_search import knn_search
 from tests.toys import CountingClassifier, table
 
@@ -167,3 +169,15 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_password(data):
         knn_search(storage=URL.replace("postgresql", "mysql+pymysql").partition("?")[0]).fit(*data)
 
     assert "pa55word" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_search_keeps_a_digest_of_its_folds_which_is_that_of_equal_folds_alone():
+    folds = list(KFold(3, shuffle=True, random_state=0).split(np.zeros(20)))
+    X, y = np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2
+
+    def digest(cv):
+        return get_fold_digest(OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=cv).fit(X, y))
+
+    assert digest(folds) == digest(KFold(3, shuffle=True, random_state=0))
+    assert digest(folds) != digest(KFold(3))
+    assert get_fold_digest(GridSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2).fit(X, y)) is None

@@ -1,0 +1,96 @@
+"""What a comparison needs before anything is fitted: checks, baselines, outer folds and the score."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.metrics import check_scoring, get_scorer
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_consistent_length
+from sklearn.utils.multiclass import type_of_target
+
+from sklearn_autotune._compat.scorer_names import check_scorer_names
+from sklearn_autotune._compat.sklearn import is_routing_enabled
+from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer
+from sklearn_autotune.analysis._method_kind import MethodKind
+from sklearn_autotune.analysis._outer_fold import OuterFoldTask, route_metadata
+from sklearn_autotune.evaluation import Fold
+from sklearn_autotune.evaluation._defaults import make_shuffled_folds
+from sklearn_autotune.search._setup import check_positions
+from sklearn_autotune.space._dimensions import describe_value
+
+__all__ = ["check_methods", "check_params", "draw_outer_folds", "make_baselines", "resolve_outer_scorer"]
+
+
+def check_methods(methods: object) -> None:
+    """Raise TypeError unless the methods are a dict of names to estimators."""
+    if not isinstance(methods, Mapping) or not methods:
+        raise TypeError(f"methods must be a dict of names to estimators, with one at least, got {methods!r}.")
+    for name, method in methods.items():
+        if not isinstance(name, str):
+            raise TypeError(f"The names of methods are strings, got {name!r}.")
+        if isinstance(method, type) or not hasattr(method, "fit"):
+            raise TypeError(f"The method {name!r} has to be an estimator, an instance with fit; got {method!r}.")
+
+
+def resolve_outer_scorer(methods: Mapping[str, Any], scoring: str | Scorer | None) -> Any:
+    """Return the score of all as a callable."""
+    check_scorer_names(scoring)
+    return get_scorer(scoring) if isinstance(scoring, str) else check_scoring(next(iter(methods.values())), scoring)
+
+
+def check_params(methods: Mapping[str, Any], task: OuterFoldTask) -> None:
+    """Refuse metadata that cannot be routed, before anything is fitted."""
+    if "groups" in task.params:
+        raise ValueError("params holds groups; pass them as groups=, for the folds are drawn by them.")
+    weight = task.params.get("sample_weight")
+    if weight is not None:
+        check_consistent_length(task.y, weight)
+    for name, method in methods.items():
+        try:
+            route_metadata(method, task.scorer, task.params)
+        except TypeError as error:
+            raise TypeError(f"The method {name!r}: {error}") from error
+
+
+def make_baselines(methods: Mapping[str, Any], kind: MethodKind, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the methods that all others should beat: a dummy, and the estimators without tuning."""
+    baselines_by_name: dict[str, Any] = {}
+    if kind != MethodKind.OTHER:
+        dummy = DummyClassifier(strategy="prior") if kind == MethodKind.CLASSIFIER else DummyRegressor()
+        if is_routing_enabled():
+            dummy.set_fit_request(sample_weight="sample_weight" in params)
+        baselines_by_name["dummy"] = dummy
+    untuned: dict[str, Any] = {}
+    for method in methods.values():
+        inner = getattr(method, "estimator", None)
+        if hasattr(inner, "fit") and not isinstance(inner, type):
+            untuned.setdefault(describe_value(inner), inner)
+    for index, inner in enumerate(untuned.values(), 1):
+        baselines_by_name["untuned" if len(untuned) == 1 else f"untuned {type(inner).__name__} {index}"] = inner
+    return {name: baseline for name, baseline in baselines_by_name.items() if name not in methods}
+
+
+def draw_outer_folds(
+    cv: CrossValidation, X: MatrixLike, y: ArrayLike, groups: ArrayLike | None, kind: MethodKind, seed: int | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Draw the outer folds, as positions of training and test rows.
+
+    A number of folds is shuffled, and stratified by class for classifiers.
+
+    Raises
+    ------
+    ValueError
+        If ``cv`` gives other rows than those of ``X``.
+    """
+    is_classification = kind == MethodKind.CLASSIFIER
+    if isinstance(cv, int | np.integer):
+        is_classes = is_classification and type_of_target(y) in ("binary", "multiclass")
+        splitter = make_shuffled_folds(int(cv), is_classes, seed, has_groups=groups is not None)
+    else:
+        splitter = check_cv(cv, y, classifier=is_classification)
+    folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, groups)]
+    for number, (train, test) in enumerate(folds):
+        check_positions(Fold(number, train, test), X)
+    return folds

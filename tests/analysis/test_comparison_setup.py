@@ -1,0 +1,56 @@
+"""What a comparison needs before anything is fitted."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.svm import SVC
+
+from sklearn_autotune.analysis._comparison_setup import (
+    check_methods,
+    draw_outer_folds,
+    make_baselines,
+    resolve_outer_scorer,
+)
+from sklearn_autotune.analysis._method_kind import MethodKind
+
+X, Y = np.arange(24.0).reshape(12, 2), np.array([0] * 9 + [1] * 3)
+
+
+def test_a_number_of_folds_is_shuffled_and_stratified_for_classifiers_alone():
+    drawn = draw_outer_folds(3, X, Y, None, MethodKind.CLASSIFIER, 0)
+
+    assert [Y[test].sum() for _, test in drawn] == [1, 1, 1]
+    assert [test.tolist() for _, test in drawn] != [[0, 1, 2, 9], [3, 4, 5, 10], [6, 7, 8, 11]]
+    others = draw_outer_folds(3, X, Y, None, MethodKind.REGRESSOR, 0)
+    assert sorted(np.concatenate([test for _, test in others]).tolist()) == list(range(12))
+    assert [Y[test].sum() for _, test in others] != [1, 1, 1]
+
+
+def test_groups_stay_together_in_a_number_of_folds():
+    groups = np.arange(12) // 3
+
+    for train, test in draw_outer_folds(2, X, Y, groups, MethodKind.REGRESSOR, 0):
+        assert not set(groups[train]) & set(groups[test])
+
+
+def test_a_splitter_is_taken_as_it_is_and_rows_that_are_not_there_are_refused():
+    drawn = draw_outer_folds(KFold(3), X, Y, None, MethodKind.CLASSIFIER, 0)
+
+    assert [test.tolist() for _, test in drawn] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    with pytest.raises(ValueError, match="cv gives 12 as a test row of fold 0"):
+        draw_outer_folds([([0, 1], [12])], X, Y, None, MethodKind.CLASSIFIER, 0)
+
+
+def test_baselines_that_have_the_name_of_a_method_are_left_out():
+    methods = {"dummy": Ridge(), "search": GridSearchCV(Ridge(), {})}
+
+    assert list(make_baselines(methods, MethodKind.REGRESSOR, {})) == ["untuned"]
+    assert list(make_baselines({"search": GridSearchCV(SVC(), {})}, MethodKind.OTHER, {})) == ["untuned"]
+
+
+def test_methods_are_a_dict_and_a_score_has_a_known_name():
+    with pytest.raises(TypeError, match="must be a dict"):
+        check_methods([Ridge()])
+    with pytest.raises(ValueError, match="accuracy"):
+        resolve_outer_scorer({"ridge": Ridge()}, "acuracy")
