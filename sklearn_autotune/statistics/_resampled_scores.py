@@ -7,13 +7,17 @@ import numpy as np
 from sklearn.metrics import r2_score, roc_auc_score
 
 from sklearn_autotune.evaluation._row_values import ROOTS, RowMetric
+from sklearn_autotune.statistics._confusion_scores import can_score_confusions, score_confusions
 
 __all__ = ["compute_resampled_scores", "is_fast"]
 
 
 def is_fast(metric: RowMetric, values: np.ndarray) -> bool:
     """Whether all resamples are scored at once, without a call of the metric for each."""
-    return metric.is_mean or (_is_plain(metric) and values.ndim == 1 and metric.function in (r2_score, roc_auc_score))
+    if metric.is_mean or values.ndim > 1:
+        return metric.is_mean
+    is_plain = not metric.settings and metric.function in (r2_score, roc_auc_score)
+    return is_plain or can_score_confusions(metric.function, metric.settings)
 
 
 def compute_resampled_scores(metric: RowMetric, y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -41,14 +45,12 @@ def compute_resampled_scores(metric: RowMetric, y: np.ndarray, values: np.ndarra
             losses = _score_one_by_one(metric, y, values, weights)
         elif metric.function is r2_score:
             losses = _compute_r2(y, values, weights)
-        else:
+        elif metric.function is roc_auc_score:
             losses = _compute_roc_auc(y, values, weights)
+        else:
+            losses = score_confusions(metric.function, metric.settings, y, values, weights)
     scores: np.ndarray = metric.sign * losses
     return scores
-
-
-def _is_plain(metric: RowMetric) -> bool:
-    return not metric.settings
 
 
 def _compute_r2(y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:

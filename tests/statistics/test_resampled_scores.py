@@ -25,6 +25,7 @@ CASES = {
     "area under the ROC curve": ("roc_auc", LABELS, PROBABILITIES),
     "area with ties": ("roc_auc", WORDS, ROUNDED),
     "average precision": ("average_precision", LABELS, ROUNDED),
+    "F1 of three classes": ("f1_macro", RANDOM.randint(3, size=N_ROWS), RANDOM.randint(3, size=N_ROWS)),
     "F1": ("f1", LABELS, RANDOM.randint(2, size=N_ROWS)),
     "balanced accuracy": ("balanced_accuracy", LABELS, RANDOM.randint(2, size=N_ROWS)),
     "R2": ("r2", NUMBERS, PREDICTED),
@@ -93,11 +94,12 @@ def test_a_constant_target_has_no_r2():
     assert np.isnan(compute_resampled_scores(metric, NUMBERS, PREDICTED, one_row)).all()
 
 
-def test_means_areas_and_r2_need_no_call_for_each_resample():
+def test_the_most_usual_scores_need_no_call_for_each_resample():
     assert is_fast(read("neg_log_loss", LABELS), PROBABILITIES)
     assert is_fast(read("roc_auc", LABELS), PROBABILITIES)
     assert not is_fast(read("roc_auc_ovr", LABELS), np.zeros((4, 3)))
-    assert not is_fast(read("f1", LABELS), LABELS)
+    assert is_fast(read("f1", LABELS), LABELS)
+    assert not is_fast(read("average_precision", LABELS), PROBABILITIES)
 
 
 @given(st.integers(0, 2**31 - 1), st.sampled_from(["roc_auc", "neg_log_loss", "accuracy"]))

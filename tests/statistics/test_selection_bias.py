@@ -133,3 +133,16 @@ def test_the_result_is_the_same_each_time():
     np.random.seed(2)
 
     assert resample_choice(AUC, folds, candidates).estimate_bias() == first
+
+
+def test_a_model_that_cannot_be_chosen_is_compared_on_the_same_rows():
+    random, folds = np.random.RandomState(0), draw_folds(0)
+    good, best = guess(folds, random, quality=2), guess(folds, random, quality=2.2)
+    close = {number: values + 0.1 * random.normal(size=len(values)) for number, values in best.items()}
+
+    choice = resample_choice(AUC, folds, [good, best], other=close)
+
+    alone = resample_choice(AUC, folds, [good, best])
+    assert choice.chosen.tolist() == alone.chosen.tolist()
+    assert choice.estimate_bias() == alone.estimate_bias()
+    assert np.ptp(choice.estimate_spread()) < np.ptp(alone.estimate_spread()) / 2
