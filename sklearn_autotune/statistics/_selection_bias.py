@@ -65,12 +65,15 @@ class ResampledChoice:
         Mean score over the folds, on the rows that were not drawn.
     is_learnt : bool
         Whether a sampler has proposed candidates by the scores of earlier ones.
+    other_out_scores : ndarray of shape (n_resamples,) or None
+        The same of a model that is compared with the chosen candidate.
     """
 
     chosen: np.ndarray
     scores: np.ndarray
     out_scores: np.ndarray
     is_learnt: bool
+    other_out_scores: np.ndarray | None = None
 
     def estimate_bias(self) -> float:
         """Return by how much the best score is too good; not below 0."""
@@ -82,9 +85,10 @@ class ResampledChoice:
     def estimate_spread(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return how far below and above the corrected score its confidence interval reaches, the former negative.
 
-        The rows that were not drawn are fewer than all rows, so that their scores vary more.
+        If there is another model, the same of the difference to it. The rows that were not drawn are fewer than all
+        rows, so that their scores vary more.
         """
-        values = self._select_chosen()
+        values = self._select_chosen() - (0.0 if self.other_out_scores is None else self.other_out_scores)
         low, high = np.quantile(values - values.mean(), [(1 - confidence) / 2, (1 + confidence) / 2])
         factor = np.sqrt((1 - SHARE_DRAWN) / SHARE_DRAWN)
         return float(factor * low), float(factor * high)
@@ -100,6 +104,7 @@ def resample_choice(
     candidates: Sequence[Mapping[int, np.ndarray]],
     *,
     is_learnt: bool = False,
+    other: Mapping[int, np.ndarray] | None = None,
 ) -> ResampledChoice | None:
     """Choose the candidate with the best mean score, on many resamples of the rows.
 
@@ -111,6 +116,9 @@ def resample_choice(
         What was kept of each candidate's test rows, by fold; of one at least, all folds.
     is_learnt : bool, default=False
         Whether a sampler has proposed candidates by the scores of earlier ones.
+
+    other : mapping of int to ndarray, default=None
+        The same as of a candidate, on all folds, of a model that cannot be chosen but is compared with what is chosen.
 
     Returns
     -------
@@ -125,6 +133,8 @@ def resample_choice(
     donors = _choose_donors(table[leading, :, 0])
     is_fast_metric = all(is_fast(metric, values) for rows in candidates for values in rows.values())
     counts = _draw_counts(everything.size, N_RESAMPLES if is_fast_metric else N_SLOW_RESAMPLES)
+    if other is not None:
+        candidates, donors = [*candidates, other], np.vstack([donors, np.full(len(folds), len(candidates))])
     inside, outside = (
         _average_folds(_fill_gaps(_score_candidates(metric, folds, candidates, drawn), donors))
         for drawn in (counts, (counts == 0).astype(np.uint8))
@@ -132,7 +142,9 @@ def resample_choice(
     usable = np.isfinite(inside).all(axis=0) & np.isfinite(outside).all(axis=0)
     if not usable.any():
         return None
-    return ResampledChoice(inside[:, usable].argmax(axis=0), scores, outside[:, usable], is_learnt)
+    chosen, outside = inside[: len(scores), usable].argmax(axis=0), outside[:, usable]
+    other_outside = None if other is None else outside[-1]
+    return ResampledChoice(chosen, scores, outside[: len(scores)], is_learnt, other_outside)
 
 
 def _draw_counts(n_units: int, n_resamples: int) -> np.ndarray:
