@@ -1,10 +1,12 @@
 """An executor in this process: candidates are measured one after another."""
 
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 from itertools import chain
+from operator import attrgetter
 from typing import Self
 
 from sklearn_autotune._compat import clock
@@ -48,8 +50,8 @@ class InProcessExecutor:
         return cls(request.evaluation)
 
     def submit(self, work: WorkItem) -> None:
-        """Queue the candidate."""
-        self.queue.append(work)
+        """Queue the candidate by its number, but after a candidate that is begun."""
+        insort(self.queue, work, lo=self.steps is not None, key=attrgetter("number"))
 
     def decide(self, number: int, pruner_state: PrunerState) -> None:
         """Set the pruner state of a queued candidate."""

@@ -14,6 +14,7 @@ from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.progress._search_progress import SearchProgress
 from sklearn_autotune.proposals._candidate_source import Proposer
+from sklearn_autotune.proposals._default_candidate import DefaultMeasurement, DefaultPlan
 from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.pruning import PruningRule
 from sklearn_autotune.search._budget import Budget, StoppingRule
@@ -122,6 +123,8 @@ class SearchSpec:
         scikit-learn's callbacks.
     print_start : callable
         Called with the number of candidates before the first one is asked.
+    default : DefaultPlan or None
+        How the estimator's own parameters are measured; None if they are not of interest.
     """
 
     folds: tuple[Fold, ...]
@@ -140,6 +143,7 @@ class SearchSpec:
     look_ahead: LookAhead = field(default_factory=lambda: LookAhead(2))
     callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = ()
     progress: SearchProgress = field(default_factory=SearchProgress)
+    default: DefaultPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +157,12 @@ class SearchRun:
     records : tuple of TrialRecord
         Of all finished trials, in the order of their numbers.
     phase_timer : PhaseTimer
+    default : DefaultMeasurement
+        Of the estimator's own parameters.
     """
 
     spec: SearchSpec
     study: optuna.Study
     records: tuple[TrialRecord, ...]
     phase_timer: PhaseTimer
+    default: DefaultMeasurement = field(default_factory=DefaultMeasurement)

@@ -14,6 +14,7 @@ from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._space import Space
 
 __all__ = [
+    "DEFAULT_ATTRIBUTE",
     "MEASURED_STATUSES",
     "OUTCOME_ATTRIBUTE",
     "CallbackEffects",
@@ -30,9 +31,11 @@ __all__ = [
     "read_effects",
     "read_record",
     "set_effects",
+    "unpack_outcome",
 ]
 
 OUTCOME_ATTRIBUTE = "sklearn_autotune:outcome"
+DEFAULT_ATTRIBUTE = "sklearn_autotune:default"  # of a study: the outcome of the estimator's own parameters
 EFFECTS_ATTRIBUTE = "sklearn_autotune:callbacks"
 SCORE_FIELDS = ("test", "train", "fit_seconds", "score_seconds")  # fields of each fold that are always stored
 
@@ -163,7 +166,7 @@ def pack_outcome(
 
 def read_record(trial: FrozenTrial, space: Space) -> TrialRecord:
     """Read the record of a stored trial."""
-    outcome = _unpack_outcome(trial.user_attrs[OUTCOME_ATTRIBUTE])
+    outcome = unpack_outcome(trial.user_attrs[OUTCOME_ATTRIBUTE])
     return TrialRecord(trial.number, space.suggest(FixedTrial(trial.params)), outcome)
 
 
@@ -200,7 +203,8 @@ def get_status(trial: FrozenTrial) -> Status:
     return Status(trial.user_attrs[OUTCOME_ATTRIBUTE]["status"])
 
 
-def _unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
+def unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
+    """Read an outcome that `pack_outcome` has converted."""
     folds = stored["folds"]
     n_folds = len(folds["test"])
     known = [error for error in (stored["error"], *stored.get("errors", ())) if error is not None]
