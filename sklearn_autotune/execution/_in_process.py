@@ -1,16 +1,15 @@
 """An executor in this process: candidates are measured one after another."""
 
 import time
-from bisect import insort
 from collections import deque
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 from itertools import chain
-from operator import attrgetter
 from typing import Self
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import (
+    DEFAULT_NUMBER,
     OUT_OF_TIME,
     Evaluation,
     Outcome,
@@ -50,8 +49,11 @@ class InProcessExecutor:
         return cls(request.evaluation)
 
     def submit(self, work: WorkItem) -> None:
-        """Queue the candidate by its number, but after a candidate that is begun."""
-        insort(self.queue, work, lo=self.steps is not None, key=attrgetter("number"))
+        """Queue the candidate; the default comes before all that are not begun."""
+        if work.number == DEFAULT_NUMBER:
+            self.queue.insert(int(self.steps is not None), work)
+        else:
+            self.queue.append(work)
 
     def decide(self, number: int, pruner_state: PrunerState) -> None:
         """Set the pruner state of a queued candidate."""

@@ -67,11 +67,14 @@ class _Default:
         Why there are none.
     gain : ConfidenceInterval or None
         By how much the winner is better.
+    seconds : float
+        Spent on it beside the candidates.
     """
 
     scores: tuple[float, ...]
     reason: str
     gain: ConfidenceInterval | None = None
+    seconds: float = 0.0
 
 
 class BaseSearch(NotebookViewMixin, BaseEstimator):
@@ -250,13 +253,19 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
         self._default = replace(self._default, gain=self._compute_tuning_gain(results, run.spec.results.metric))
         measured = [record for record in records if record.is_measured]
         report_failures(measured, results.cv_results, len(folds), run.spec.results.error_score)
+        if self._default.gain is not None:
+            text = describe_tuning_gain(self._default.gain, self._read_metric())
+            logger.info("%s", text)
+            if getattr(self, "verbose", 0) > 0:
+                print(text)
         return results
 
     def _add_default(self, run: SearchRun) -> tuple[Sequence[TrialRecord], ResultsSpec]:
         """Note what is known of the default; make it a row if the rule that chooses the winner compares with it."""
         records, spec, default = run.records, run.spec.results, run.default
         scores = () if default.record is None else select_fold_scores(default.record.outcome, spec.metric)
-        self._default = _Default(tuple(scores), default.reason)
+        seconds = default.record.seconds if default.record is not None and default.row is None else 0.0
+        self._default = _Default(tuple(scores), default.reason, seconds=seconds)
         if not isinstance(spec.refit, ComparesWithDefault):
             return records, spec
         row = default.row
@@ -362,6 +371,12 @@ def get_fold_sizes(search: object) -> np.ndarray | None:
 def get_deployed_model(search: FittedSearch) -> Any:
     """Return the fitted model of a search, of this package or another, without the search."""
     return search.deployed_model() if isinstance(search, BaseSearch) else search.best_estimator_
+
+
+def get_default_seconds(search: object) -> float:
+    """Return the seconds that a search spent on the estimator's own parameters beside its candidates."""
+    default = getattr(search, "_default", None)
+    return default.seconds if isinstance(default, _Default) else 0.0
 
 
 def get_tuning_gain(search: object) -> ConfidenceInterval | None:

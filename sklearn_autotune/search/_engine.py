@@ -18,6 +18,7 @@ from sklearn_autotune.search._routing import check_refit_names_score
 from sklearn_autotune.search._spec import SearchRun, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import TrialLoop, TrialRecord
 from sklearn_autotune.storage._claims import ClaimingExecutor
+from sklearn_autotune.storage._outcomes import DEFAULT_ATTRIBUTE
 from sklearn_autotune.storage._recorder import Recorder
 from sklearn_autotune.storage._signals import raise_on_sigterm
 from sklearn_autotune.storage._study import draw_seed, open_study
@@ -102,6 +103,8 @@ def _measure_candidates(
         if isinstance(executor, DefaultExecutor):
             with phase_timer.measure("measuring"):
                 executor.finish()
+            if DEFAULT_ATTRIBUTE in recorder.attributes:  # the study in memory has what the stored one has
+                loops[-1].study.set_user_attr(DEFAULT_ATTRIBUTE, recorder.attributes[DEFAULT_ATTRIBUTE])
 
 
 def _begin_progress(spec: SearchSpec, loop: TrialLoop) -> None:

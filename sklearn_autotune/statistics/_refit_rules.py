@@ -151,7 +151,7 @@ class NoWorseThanDefault:
 
     Parameters
     ----------
-    confidence : float, default=0.8
+    confidence : float, default=0.7
         The probability, by the folds, that the best candidate is better than the default; from 0.5 to less than 1. It
         is that of the one-sided corrected resampled t-test on the differences of the fold scores. 0.5 asks for a better
         mean only.
@@ -184,7 +184,7 @@ class NoWorseThanDefault:
     {'n_neighbors': 5}
     """
 
-    confidence: float = 0.8
+    confidence: float = 0.7
     base: RefitRule | None = None
     metric: str | None = None
 
