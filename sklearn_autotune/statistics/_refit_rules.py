@@ -154,7 +154,7 @@ class NoWorseThanDefault:
     confidence : float, default=0.7
         The probability, by the folds, that the best candidate is better than the default; from 0.5 to less than 1. It
         is that of the one-sided corrected resampled t-test on the differences of the fold scores. 0.5 asks for a better
-        mean only.
+        mean only. Of a single fold nothing is known, so the default stays.
     base : refit rule, default=None
         What chooses the candidate to compare with the default. None is `BestMean`.
     metric : str, default=None
@@ -168,8 +168,7 @@ class NoWorseThanDefault:
     final fit is that of the estimator as it is. If the default has no score, because it failed or the time was up, the
     base rule alone chooses.
 
-    How often tuned models are worse than untuned ones: arXiv:2506.19540. The
-    test is that of Nadeau and Bengio, Machine Learning 52, 2003.
+    How often tuned models are worse than untuned ones: arXiv:2506.19540. The test is that of Nadeau and Bengio, Machine Learning 52, 2003.
 
     Examples
     --------
@@ -180,7 +179,7 @@ class NoWorseThanDefault:
     >>> space = {"n_neighbors": [3, 4, 5, 6, 7]}
     >>> OptunaSearchCV(KNeighborsClassifier(), space).fit(X, y).best_params_
     {'n_neighbors': 6}
-    >>> OptunaSearchCV(KNeighborsClassifier(), space, refit=NoWorseThanDefault()).fit(X, y).best_params_
+    >>> OptunaSearchCV(KNeighborsClassifier(), space, refit=NoWorseThanDefault(0.9)).fit(X, y).best_params_
     {'n_neighbors': 5}
     """
 

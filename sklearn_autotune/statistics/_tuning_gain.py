@@ -34,9 +34,9 @@ def compute_tuning_gain(
 
     Examples
     --------
-    >>> gain = compute_tuning_gain([0.92, 0.91, 0.93], [0.90, 0.90, 0.90], test_over_train=0.5)
+    >>> gain = compute_tuning_gain([0.92, 0.91, 0.93, 0.92, 0.91], [0.9, 0.9, 0.9, 0.89, 0.9], test_over_train=0.25)
     >>> f"{gain.mean:.3f} [{gain.low:.3f}, {gain.high:.3f}]"
-    '0.020 [-0.003, 0.043]'
+    '0.020 [0.001, 0.039]'
     """
     differences = np.asarray(winner, dtype=float) - np.asarray(default, dtype=float)
     return compute_paired_interval(differences, test_over_train=test_over_train, confidence=confidence)
