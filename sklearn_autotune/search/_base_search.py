@@ -271,6 +271,7 @@ class BaseSearch(NotebookViewMixin, BaseEstimator):
         row = default.row
         if default.record is not None and row is None:
             row, records = sum(record.is_measured for record in records), (*records, default.record)
+            self._default = replace(self._default, seconds=0.0)  # they are those of a row
         return records, replace(spec, refit=spec.refit.with_default(row, self._test_over_train))
 
     @property
