@@ -33,6 +33,7 @@ PAGES = {
     "selection_budget": "whether model selection keeps to its time limit",
     "compliance": "each class as a scikit-learn estimator",
     "honesty": "the score that is reported on noise",
+    "no_worse": "how often a tuned model is worse than the untuned one, and what keeps it",
     "durability": "faults, storage, workers, clusters",
 }
 

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from sklearn_autotune.pruning._fold_racing import FoldRacing
     from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
     from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
-    from sklearn_autotune.statistics._refit_rules import BestMean, OneStandardError
+    from sklearn_autotune.statistics._refit_rules import BestMean, NoWorseThanDefault, OneStandardError
 
 __all__ = [
     "AutoModelSelector",
     "BestMean",
     "Comparison",
     "FoldRacing",
+    "NoWorseThanDefault",
     "OneStandardError",
     "OptunaSearchCV",
     "Summary",
@@ -42,6 +43,7 @@ _HOMES = {
     "BestMean": "sklearn_autotune.statistics._refit_rules",
     "Comparison": "sklearn_autotune.analysis._comparison",
     "FoldRacing": "sklearn_autotune.pruning._fold_racing",
+    "NoWorseThanDefault": "sklearn_autotune.statistics._refit_rules",
     "OneStandardError": "sklearn_autotune.statistics._refit_rules",
     "OptunaSearchCV": "sklearn_autotune.search._optuna_search_cv",
     "Summary": "sklearn_autotune.analysis._summary",

@@ -9,6 +9,7 @@ from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._range_ends import RangeEnd, find_space_argument
 from sklearn_autotune.analysis._trial_table import TrialTable
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.statistics._refit_rules import ComparesWithDefault
 
 __all__ = ["suggest_next_steps"]
 
@@ -49,6 +50,10 @@ def suggest_next_steps(
     held_out, error = numbers["held_out_score"], numbers["std_error"]
     if held_out is not None and error > 0 and numbers["best_score"] - held_out > MAX_GAP_IN_ERRORS * error:
         yield f"More folds, cv={2 * n_folds}: the inner score is too good, as the best of many noisy ones is."
+    gain = numbers["tuning_gain"]
+    compares = isinstance(params.get("refit"), ComparesWithDefault)
+    if gain is not None and gain.low < 0 < gain.high < np.inf and not compares:
+        yield "refit=NoWorseThanDefault(): the parameters you had stay unless the folds show better ones."
     n_complete = counts.get(Status.COMPLETE, 0)
     takes_rules = "refit" in params and "estimator" in params and not callable(params["refit"])
     if n_complete > 9 and numbers["n_close"] > n_complete / 2 and takes_rules:

@@ -222,8 +222,13 @@ def _make_trace(
     if not len(complete):
         return None
     if hasattr(fitted, "study_") and hasattr(fitted.study_, "get_trials"):
-        ends = {parameter.number: parameter.datetime_complete for parameter in fitted.study_.get_trials(deepcopy=False)}
-        when = np.array([(ends[number] - begin).total_seconds() for number in trial_table.number[complete]])
+        ends = {
+            trial.number: (trial.datetime_complete - begin).total_seconds()
+            for trial in fitted.study_.get_trials(deepcopy=False)
+            if trial.datetime_complete is not None
+        }
+        # An estimator's own parameters that were measured apart are no trial; they count at the end.
+        when = np.array([ends.get(number, seconds) for number in trial_table.number[complete]])
     else:
         total = float(np.nansum(trial_table.seconds))
         searching = max(0.0, seconds - float(getattr(fitted, "refit_time_", 0.0)))

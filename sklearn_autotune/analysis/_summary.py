@@ -14,7 +14,8 @@ from sklearn_autotune.analysis._summary_words import format_count, write_sentenc
 from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead, read_trial_table
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.search._base_search import BaseSearch
+from sklearn_autotune.search._base_search import BaseSearch, get_default_seconds, get_tuning_gain
+from sklearn_autotune.statistics._intervals import ConfidenceInterval
 
 __all__ = ["Summary", "summarize"]
 
@@ -29,7 +30,8 @@ class Summary:
     counts : dict of str to int
         Trials by how they ended.
     seconds : dict of str to float
-        Spent measuring them, by all workers together, and where known ``"final fit"``, ``"sampler"``, ``"the rest"``.
+        Spent measuring them, by all workers together, and where known ``"final fit"``, ``"default"`` (the estimator's
+        own parameters, if they were measured apart), ``"sampler"``, ``"the rest"``.
     wall_seconds : float or None
         What the search and the final fit took by the clock; None if the search does not tell.
     best_score : float
@@ -55,6 +57,11 @@ class Summary:
         What the scores are called, and which values are better. Sentences show a loss with its own sign.
     blend : dict of str to float
         The weight of each model in the blend of an `AutoModelSelector`; empty for other searches.
+    default_score : float or None
+        ``default_score_``: mean over the folds of the estimator's own parameters. None if the search has none.
+    tuning_gain : ConfidenceInterval or None
+        ``tuning_gain_``: by how much the winner is better than that on the same folds, which is too much on average,
+        because they have chosen the winner. None if it is not known.
     """
 
     n_trials: int
@@ -73,6 +80,8 @@ class Summary:
     next_steps: list[str]
     metric: Metric = field(default_factory=Metric)
     blend: dict[str, float] = field(default_factory=dict)
+    default_score: float | None = None
+    tuning_gain: ConfidenceInterval | None = None
 
     def __str__(self) -> str:
         """Return the sentences, and what to try next as a list."""
@@ -145,6 +154,7 @@ def _compute_numbers(
     has_sampler_seconds = overhead.sampler is not None  # else the sampler is most of the rest
     overhead_seconds = {
         "final fit": refit,
+        "default": get_default_seconds(search),
         "sampler": overhead.sampler if has_sampler_seconds else overhead.rest,
         "the rest": has_sampler_seconds * overhead.rest,
     }
@@ -168,6 +178,8 @@ def _compute_numbers(
         "edges": [str(end) for end in ends],
         "metric": trial_table.described_metric,
         "blend": dict(getattr(search, "blend_weights_", {})) if isinstance(search, BaseSearch) else {},
+        "default_score": getattr(search, "default_score_", None),
+        "tuning_gain": get_tuning_gain(search),
     }
 
 

@@ -1,6 +1,6 @@
 """The sentences of a summary."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from sklearn_autotune.analysis._trial_table import TrialTable
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.statistics._tuning_gain import describe_tuning_gain
 
 __all__ = ["format_count", "write_sentences"]
 
@@ -29,10 +30,12 @@ def write_sentences(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iter
     by_the_clock = f", {wall:.3g} s by the clock" if wall is not None and total > 1.1 * wall else ""
     yield f"{format_count(numbers['n_trials'], 'candidate')} in {total:.3g} s{by_the_clock}: {', '.join(parts)}."
     rest = [
-        f"the {name} {_format_percent(seconds[name], total)}" for name in ("final fit", "sampler") if name in seconds
+        f"the {name} {_format_percent(seconds[name], total)}"
+        for name in ("final fit", "default", "sampler")
+        if name in seconds
     ]
     if rest:
-        yield f"Of that, {' and '.join(rest)}."
+        yield f"Of that, {_join(rest)}."
     if numbers["first_error"] is not None:
         first = int(trial_table.row[trial_table.find_by_status(Status.FAILED)[0]])
         n_failed = f"{counts['failed']} of {numbers['n_trials']} failed"
@@ -41,6 +44,8 @@ def write_sentences(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iter
         yield "No candidate is complete, so there is no winner."
         return
     yield from _describe_choice(trial_table, numbers)
+    if numbers["tuning_gain"] is not None:
+        yield describe_tuning_gain(numbers["tuning_gain"], numbers["metric"])
     yield from _describe_course(trial_table, numbers)
     yield from _describe_held_out(numbers)
 
@@ -111,6 +116,10 @@ def _describe_held_out(numbers: Mapping[str, Any]) -> Iterator[str]:
 def _name_mean(metric: Metric) -> str:
     """Return what the mean of a score over the folds is called; of one whose name says "mean" already, that name."""
     return metric.label if metric.label.startswith("mean ") else f"mean {metric.label}"
+
+
+def _join(parts: Sequence[str]) -> str:
+    return " and ".join([*([", ".join(parts[:-1])] if parts[1:] else []), parts[-1]])
 
 
 def format_count(n: int, what: str) -> str:

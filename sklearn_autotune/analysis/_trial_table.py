@@ -9,7 +9,7 @@ import numpy as np
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.search._base_search import get_fold_sizes, get_phase_timer
+from sklearn_autotune.search._base_search import get_default_seconds, get_fold_sizes, get_phase_timer
 
 __all__ = [
     "SearchOverhead",
@@ -295,7 +295,7 @@ def measure_overhead(search: FittedSearch, trial_table: TrialTable) -> SearchOve
     if clock is None:
         return SearchOverhead(None, None, max(0.0, _measure_busy_seconds(search) - measured))
     # While candidates are waited for, one worker measures for as long as they took, and several for a part of that.
-    rest = clock.total - clock.sampler - min(clock.measuring, measured)
+    rest = clock.total - clock.sampler - min(clock.measuring, measured + get_default_seconds(search))
     return SearchOverhead(clock.total, clock.sampler, max(0.0, rest))
 
 

@@ -31,8 +31,9 @@ from sklearn_autotune.evaluation._fixed_predictions import (
 )
 from sklearn_autotune.evaluation._rungs import RungEvaluation, RungFit, make_rung_evaluation
 from sklearn_autotune.evaluation._step_cache import StepCache
-from sklearn_autotune.evaluation._whole_folds import PlainFit, WholeFolds
+from sklearn_autotune.evaluation._whole_folds import PlainFit, WholeFolds, WithDefault
 from sklearn_autotune.evaluation._work import (
+    DEFAULT_NUMBER,
     Evaluation,
     FinalFit,
     NoPruningState,
@@ -42,6 +43,7 @@ from sklearn_autotune.evaluation._work import (
 )
 
 __all__ = [
+    "DEFAULT_NUMBER",
     "FOLD_FAILURES",
     "OUT_OF_TIME",
     "Evaluation",
@@ -62,6 +64,7 @@ __all__ = [
     "SubsampleScore",
     "Task",
     "WholeFolds",
+    "WithDefault",
     "WorkItem",
     "attempt",
     "average_folds",

@@ -26,9 +26,9 @@ from sklearn_autotune._compat.sklearn import (
 from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, SubsampleScore, Task
 from sklearn_autotune.evaluation._failures import Failure, Scored, attempt, call_scorer
 from sklearn_autotune.evaluation._step_cache import StepCache
-from sklearn_autotune.evaluation._work import WorkItem
+from sklearn_autotune.evaluation._work import DEFAULT_NUMBER, Evaluation, WorkItem
 
-__all__ = ["PlainFit", "WholeFolds", "split_fold_rows", "take_test_rows"]
+__all__ = ["PlainFit", "WholeFolds", "WithDefault", "split_fold_rows", "take_test_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +219,32 @@ class WholeFolds:
         if self.verbose > 9:
             position += f"; {work.candidate_index + 1}/{work.n_candidates}"
         return position
+
+
+@dataclass(frozen=True, slots=True)
+class WithDefault:
+    """Measures candidates by an evaluation, and the default, the estimator with its own parameters, on whole folds.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+    folds : WholeFolds
+        Measures the default.
+    """
+
+    evaluation: Evaluation
+    folds: WholeFolds
+
+    @property
+    def n_folds(self) -> int:
+        """The number of parts into which a candidate can be split."""
+        return self.evaluation.n_folds
+
+    def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
+        """Yield the progress after each step. A failure of the default is recorded, and never raised."""
+        if work.number != DEFAULT_NUMBER:
+            return self.evaluation.measure_steps(work)
+        return replace(self.folds, task=replace(self.folds.task, error_score=np.nan)).measure_steps(work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from sklearn_autotune.evaluation._base import (
 from sklearn_autotune.evaluation._status import Status
 
 __all__ = [
+    "DEFAULT_NUMBER",
     "Evaluation",
     "FinalFit",
     "NoPruningState",
@@ -33,6 +34,9 @@ __all__ = [
     "join_outcomes",
     "measure",
 ]
+
+
+DEFAULT_NUMBER = -1  # of the work item of the default, the estimator with its own parameters, which is no trial
 
 
 class PrunerState(Protocol):
@@ -82,7 +86,7 @@ class WorkItem:
     Attributes
     ----------
     number : int
-        The trial's number.
+        The trial's number; `DEFAULT_NUMBER` for the default.
     candidate_index : int
         The candidate's index among the measured candidates, from 0.
     n_candidates : int

@@ -9,6 +9,7 @@ from typing import Self
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import (
+    DEFAULT_NUMBER,
     OUT_OF_TIME,
     Evaluation,
     Outcome,
@@ -48,8 +49,11 @@ class InProcessExecutor:
         return cls(request.evaluation)
 
     def submit(self, work: WorkItem) -> None:
-        """Queue the candidate."""
-        self.queue.append(work)
+        """Queue the candidate; the default comes before all that are not begun."""
+        if work.number == DEFAULT_NUMBER:
+            self.queue.insert(int(self.steps is not None), work)
+        else:
+            self.queue.append(work)
 
     def decide(self, number: int, pruner_state: PrunerState) -> None:
         """Set the pruner state of a queued candidate."""

@@ -170,6 +170,9 @@ def _make_overview(search: FittedSearch, trial_table: TrialTable) -> dict[str, s
         score = trial_table.score[trial_table.best]
     if score is not None and np.isfinite(score):
         overview["best score"] = metric.format(score)
+    untuned = getattr(search, "default_score_", None)
+    if untuned is not None:
+        overview["with the parameters you had"] = metric.format(untuned)
     overview |= _describe_data(search)
     counts = {status: len(trial_table.find_by_status(status)) for status in dict.fromkeys(trial_table.status.tolist())}
     parts = [f"{n} {STATUS_NAMES.get(status, status)}" for status, n in counts.items()]

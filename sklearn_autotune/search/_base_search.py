@@ -4,6 +4,7 @@ import logging
 import numbers
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from sklearn_autotune.evaluation._status import Status, describe_counts
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.progress._search_progress import SearchProgress
 from sklearn_autotune.pruning import FoldRacing
+from sklearn_autotune.pruning._fold_racing import select_fold_scores
 from sklearn_autotune.search._result_tables import CVResults, Trials
 from sklearn_autotune.search._results import (
     SearchResults,
@@ -36,17 +38,23 @@ from sklearn_autotune.search._results import (
     tabulate,
 )
 from sklearn_autotune.search._setup import get_refit_metric
-from sklearn_autotune.search._spec import SearchRun
+from sklearn_autotune.search._spec import ResultsSpec, SearchRun
+from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.statistics._corrected_scores import CorrectedScoresMixin
+from sklearn_autotune.statistics._intervals import ConfidenceInterval
+from sklearn_autotune.statistics._refit_rules import ComparesWithDefault
+from sklearn_autotune.statistics._tuning_gain import compute_tuning_gain, describe_tuning_gain
 from sklearn_autotune.storage._base import hide_secrets
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
 __all__ = [
     "BaseSearch",
+    "DefaultScoreMixin",
     "get_deployed_model",
     "get_fold_digest",
     "get_fold_sizes",
     "get_phase_timer",
+    "get_tuning_gain",
     "make_progress",
     "print_n_fits",
 ]
@@ -55,6 +63,28 @@ logger = logging.getLogger(__name__)
 
 
 MAX_ERROR_LENGTH = 200  # characters of an error in a notebook
+
+
+@dataclass(frozen=True, slots=True)
+class _Default:
+    """What a search knows of the default.
+
+    Attributes
+    ----------
+    scores : tuple of float
+        One for each fold; empty if there are none.
+    reason : str
+        Why there are none.
+    gain : ConfidenceInterval or None
+        By how much the winner is better.
+    seconds : float
+        Spent on it beside the candidates.
+    """
+
+    scores: tuple[float, ...]
+    reason: str
+    gain: ConfidenceInterval | None = None
+    seconds: float = 0.0
 
 
 class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
@@ -92,12 +122,14 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         "max_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "factor": [Interval(numbers.Real, 1, None, closed="neither")],
         "step_cache": [Interval(numbers.Integral, 0, None, closed="left")],
+        "measure_default": ["boolean", StrOptions({"auto"})],
     }
 
     study_: optuna.Study
     trials_: Trials
     cv_results_: CVResults
     multimetric_: bool
+    _default: _Default
     best_index_: int
     best_params_: dict[str, Any]
     best_score_: float
@@ -178,6 +210,9 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         how = f"its score is the mean over {self.n_splits_} folds" if has_score else "refit has chosen it"
         yield render_paragraphs([f"The winner is candidate {self.best_index_}; {how}."])
         yield render_parameters(self.best_params_)
+        gain = get_tuning_gain(self)
+        if gain is not None:
+            yield render_paragraphs([describe_tuning_gain(gain, metric)])
 
     def _describe_candidates(self) -> Iterator[str]:
         """Return how the candidates ended, and what the first error was."""
@@ -197,6 +232,8 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         start = clock.now()
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
+        if hasattr(self, "_default"):
+            del self._default
         check_scorer_names(getattr(self, "scoring", None))  # scikit-learn lists sixty names, and suggests none
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
@@ -213,21 +250,52 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         self._fold_sizes = np.array([(len(fold.train), len(fold.test)) for fold in folds])
         self._fold_digest = compute_digest([(fold.train, fold.test) for fold in folds])
         self.study_ = run.study
-        self.trials_ = Trials(format_trials(run.records, n_folds=len(folds)))
-        table = tabulate(run.records, len(folds), run.spec.results)
+        records, results_spec = self._add_default(run)
+        self.trials_ = Trials(format_trials(records, n_folds=len(folds)))
+        table = tabulate(records, len(folds), results_spec)
         self.multimetric_ = table.is_multimetric
         self.trials_.metrics = self._describe_metrics(table)
         self.cv_results_ = CVResults(table.cv_results, self._count_unexpected_gaps(run), hasattr(self, "pruner"))
-        results = choose_winner(table, len(folds), run.spec.results)
+        results = choose_winner(table, len(folds), results_spec)
         if results.best_index is not None:
             self.best_index_ = self.trials_.best_row = results.best_index
             self.best_params_ = results.cv_results["params"][results.best_index]
         if results.best_score is not None:
             self.best_score_ = results.best_score
-        measured = [record for record in run.records if record.is_measured]
+        self._default = replace(self._default, gain=self._compute_tuning_gain(results, run.spec.results.metric))
         self._keep_candidate_rows(collect_candidate_rows(run))
+        measured = [record for record in records if record.is_measured]
         report_failures(measured, results.cv_results, len(folds), run.spec.results.error_score)
+        if self._default.gain is not None:
+            text = describe_tuning_gain(self._default.gain, self._read_metric())
+            logger.info("%s", text)
+            if getattr(self, "verbose", 0) > 0:
+                print(text)
         return results
+
+    def _add_default(self, run: SearchRun) -> tuple[Sequence[TrialRecord], ResultsSpec]:
+        """Note what is known of the default; make it a row if the rule that chooses the winner compares with it."""
+        records, spec, default = run.records, run.spec.results, run.default
+        scores = () if default.record is None else select_fold_scores(default.record.outcome, spec.metric)
+        seconds = default.record.seconds if default.record is not None and default.row is None else 0.0
+        self._default = _Default(tuple(scores), default.reason, seconds=seconds)
+        if not isinstance(spec.refit, ComparesWithDefault):
+            return records, spec
+        row = default.row
+        if default.record is not None and row is None:
+            row, records = sum(record.is_measured for record in records), (*records, default.record)
+            self._default = replace(self._default, seconds=0.0)  # they are those of a row
+        return records, replace(spec, refit=spec.refit.with_default(row, self._test_over_train))
+
+    @property
+    def _test_over_train(self) -> float:
+        return float(np.mean(self._fold_sizes[:, 1] / self._fold_sizes[:, 0]))
+
+    def _compute_tuning_gain(self, results: SearchResults, metric: str | None) -> ConfidenceInterval | None:
+        if results.winner is None or not self._default.scores:
+            return None
+        winner = select_fold_scores(results.winner.outcome, metric)
+        return compute_tuning_gain(winner, self._default.scores, test_over_train=self._test_over_train)
 
     def _describe_metrics(self, table: SearchResults) -> dict[str, Metric]:
         """Return what each mean score of the table is called."""
@@ -252,6 +320,33 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
                 self._publish(run)
         except Exception as error:  # a user's function that chooses the winner may raise anything
             logger.info("The search ended before there was a result: %s", error)
+
+
+class DefaultScoreMixin:
+    """The attributes of a search that compares its winner with the estimator's own parameters."""
+
+    _default: _Default
+
+    @property
+    def default_score_(self) -> float:
+        """Mean score over the folds of the estimator with its own parameters; higher is better."""
+        if not self._get_default("default_score_").scores:
+            raise AttributeError(f"There is no default_score_. {self._default.reason}")
+        return float(np.mean(self._default.scores))
+
+    @property
+    def tuning_gain_(self) -> ConfidenceInterval:
+        """By how much the winner is better than the estimator with its own parameters, with a confidence interval."""
+        gain = self._get_default("tuning_gain_").gain
+        if gain is None:
+            reason = self._default.reason or "There is no winner to compare with the estimator's own parameters."
+            raise AttributeError(f"There is no tuning_gain_. {reason}")
+        return gain
+
+    def _get_default(self, attribute: str) -> _Default:
+        if "_default" not in vars(self):
+            raise AttributeError(f"{attribute} is available after fit.")
+        return self._default
 
 
 def _is_secret(value: object) -> bool:
@@ -295,3 +390,14 @@ def get_fold_digest(search: object) -> str | None:
 def get_deployed_model(search: FittedSearch) -> Any:
     """Return the fitted model of a search, of this package or another, without the search."""
     return search.deployed_model() if isinstance(search, BaseSearch) else search.best_estimator_
+
+
+def get_default_seconds(search: object) -> float:
+    """Return the seconds that a search spent on the estimator's own parameters beside its candidates."""
+    default = getattr(search, "_default", None)
+    return default.seconds if isinstance(default, _Default) else 0.0
+
+
+def get_tuning_gain(search: object) -> ConfidenceInterval | None:
+    """Return by how much the winner is better than the estimator with its own parameters; None if that is not known."""
+    return getattr(search, "tuning_gain_", None)

@@ -2,21 +2,23 @@
 
 import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TypeVar
 
 from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.execution import Executor, make_executor
+from sklearn_autotune.proposals._default_candidate import DefaultExecutor, DefaultMeasurement
 from sklearn_autotune.proposals._look_ahead import DEFAULT, PRUNER_LAG
 from sklearn_autotune.proposals._warm_start import PortfolioProposer
 from sklearn_autotune.pruning import NoPruningTracker
 from sklearn_autotune.search._replay import ReplayMismatchError
 from sklearn_autotune.search._routing import check_refit_names_score
 from sklearn_autotune.search._spec import SearchRun, SearchSpec, StudySpec
-from sklearn_autotune.search._trial_loop import TrialLoop
+from sklearn_autotune.search._trial_loop import TrialLoop, TrialRecord
 from sklearn_autotune.storage._claims import ClaimingExecutor
+from sklearn_autotune.storage._outcomes import DEFAULT_ATTRIBUTE
 from sklearn_autotune.storage._recorder import Recorder
 from sklearn_autotune.storage._signals import raise_on_sigterm
 from sklearn_autotune.storage._study import draw_seed, open_study
@@ -58,13 +60,14 @@ def run_search(
 
     def make_run() -> SearchRun:
         records = tuple(sorted(loops[-1].records, key=lambda record: record.number))
-        return SearchRun(spec, loops[-1].study, records, phase_timer, loops[-1].kept_rows)
+        default = _conclude_default(spec, loops[-1].executor, records)
+        return SearchRun(spec, loops[-1].study, records, phase_timer, loops[-1].kept_rows, default)
 
     try:
         with (
             raise_on_sigterm(),
             closing(_open_recorder(spec.study)) as recorder,
-            closing(_wrap_with_claims(make_executor(spec.execution), recorder)) as executor,
+            closing(_wrap_executor(make_executor(spec.execution), spec, recorder)) as executor,
         ):
             _measure_candidates(spec, loops, phase_timer, recorder, executor)
             is_measured = True
@@ -97,6 +100,11 @@ def _measure_candidates(
             loops.append(_make_loop(spec, phase_timer, recorder, executor, skip_replay=True))
             _begin_progress(spec, loops[-1])
             loops[-1].run()
+        if isinstance(executor, DefaultExecutor):
+            with phase_timer.measure("measuring"):
+                executor.finish()
+            if DEFAULT_ATTRIBUTE in recorder.attributes:  # the study in memory has what the stored one has
+                loops[-1].study.set_user_attr(DEFAULT_ATTRIBUTE, recorder.attributes[DEFAULT_ATTRIBUTE])
 
 
 def _begin_progress(spec: SearchSpec, loop: TrialLoop) -> None:
@@ -125,7 +133,7 @@ def _make_loop(
         look_ahead = look_ahead.split_first()
     if spec.look_ahead == DEFAULT and not (tracker.decides_late or isinstance(tracker, NoPruningTracker)):
         look_ahead = PRUNER_LAG  # the pruner state is made when the candidate is asked
-    return TrialLoop(
+    loop = TrialLoop(
         study=study,
         space=spec.space,
         executor=executor,
@@ -145,6 +153,16 @@ def _make_loop(
         heeds_stops=bool(spec.callbacks) or spec.contexts.is_active,
         phase_timer=phase_timer,
     )
+    if isinstance(executor, DefaultExecutor):
+        executor.records = loop.records
+    return loop
+
+
+def _conclude_default(spec: SearchSpec, executor: Executor, records: Sequence[TrialRecord]) -> DefaultMeasurement:
+    """Return what is known of the estimator's own parameters."""
+    if spec.default is None or not isinstance(executor, DefaultExecutor):
+        return DefaultMeasurement()
+    return spec.default.conclude(records, executor.outcome)
 
 
 def _open_recorder(spec: StudySpec) -> Recorder:
@@ -164,7 +182,8 @@ def _open_recorder(spec: StudySpec) -> Recorder:
     return Recorder(opened, metric_name=spec.metric.name)
 
 
-def _wrap_with_claims(executor: Executor, recorder: Recorder) -> Executor:
-    """Make the executor measure only claimed candidates, if other processes may search the same study."""
-    study = recorder.shared_study
-    return executor if study is None else ClaimingExecutor(executor, recorder, study)
+def _wrap_executor(executor: Executor, spec: SearchSpec, recorder: Recorder) -> Executor:
+    """Make the executor measure the default, and of candidates that other processes may measure only claimed ones."""
+    if recorder.shared_study is not None:
+        executor = ClaimingExecutor(executor, recorder, recorder.shared_study)
+    return executor if spec.default is None else DefaultExecutor(executor, spec.default, spec.make_budget(), recorder)

@@ -22,11 +22,11 @@ from sklearn_autotune._compat.sklearn import (
     with_callbacks,
 )
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scoring, Seed
-from sklearn_autotune.evaluation import Evaluation, FinalFit, Rung, Task
+from sklearn_autotune.evaluation import FinalFit, PlainFit, Rung, RungEvaluation, Task, WholeFolds
 from sklearn_autotune.proposals._earlier_searches import hide_source_secrets
 from sklearn_autotune.proposals._plan import plan_proposals
 from sklearn_autotune.pruning import FoldRacing
-from sklearn_autotune.search._base_search import BaseSearch
+from sklearn_autotune.search._base_search import BaseSearch, DefaultScoreMixin
 from sklearn_autotune.search._delegation import DelegateMixin
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import ESTIMATORS, fit_on_folds, fit_winner, predict_out_of_fold, read_keep
@@ -51,7 +51,7 @@ from sklearn_autotune.tables._checks import index_rows
 __all__ = ["OptunaSearchCV"]
 
 
-class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseSearch):
+class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseSearch):
     """Search over an estimator's parameters, with Optuna choosing the candidates and cross-validation measuring them.
 
     It replaces ``GridSearchCV(estimator, param_grid)`` and ``RandomizedSearchCV(estimator, param_distributions,
@@ -103,7 +103,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     refit : bool, str, callable or refit rule, default=True
         Whether to fit the best candidate on all the data. A str names the score that decides. A callable takes
         ``cv_results_`` and returns the best index; then there is no ``best_score_``. A refit rule, such as
-        `OneStandardError`, is a callable that knows its score.
+        `OneStandardError` or `NoWorseThanDefault`, is a callable that knows its score.
     cv : int, splitter or iterable of splits, default=None
         As in scikit-learn; None is 5 folds, stratified for classifiers. Folds are drawn once per ``fit``, and all
         candidates share them, even if the splitter shuffles without a seed or can be used only once.
@@ -158,6 +158,11 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
     warm_start_from : list, fitted search, optuna.Study, storage or (storage, study_name), default=None
         Earlier searches, also on other data, whose best candidates in this space are measured first: up to ten, and
         a quarter of the trials. If they lose, the search goes on without. A storage is all its studies, and only read.
+    measure_default : bool or "auto", default="auto"
+        Whether to measure the default, which is the estimator with its own parameters, apart from the candidates, once,
+        on all folds; for ``default_score_`` and ``tuning_gain_``. It costs as much as one candidate, and is no trial
+        and not in ``cv_results_``. If a candidate has exactly these parameters, its score is used in any case, and
+        nothing more is measured. "auto" is True, but False in a finite space that is searched in full.
     callbacks : list of callable, default=None
         Optuna callbacks. Each is called as ``callback(study, frozen_trial)`` in this process after each candidate, in
         order, and may call ``study.stop()``. (``set_callbacks`` sets scikit-learn's own callbacks.)
@@ -196,6 +201,13 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         are several. The mean, or the most frequent label, if a row is in several test folds; NaN if it is in none.
     fold_estimators_ : list of estimator
         The winner, fitted on the training rows of each fold; with ``keep="estimators"``.
+    default_score_ : float
+        Mean score over the same folds of the estimator with its own parameters; of several scores the one that decides.
+        Reading it raises an AttributeError with the reason if there is none: it failed, the time was up, or
+        ``measure_default`` says so.
+    tuning_gain_ : ConfidenceInterval
+        By how much the winner is better than the default on the folds: ``mean``, and ``low`` and ``high``, the ends of
+        its 95 % confidence interval. The folds have chosen the winner, so the mean is too large on average.
     scorer_ : callable or dict of callable
     n_splits_ : int
     best_resource_ : int
@@ -288,6 +300,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
         keep: str | Sequence[str] | None = None,
         warm_start_from: object = None,
+        measure_default: bool | Literal["auto"] = "auto",
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
         storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
         study_name: str | None = None,
@@ -324,6 +337,7 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         self.enqueue = enqueue
         self.keep = keep
         self.warm_start_from = warm_start_from
+        self.measure_default = measure_default
         self.callbacks = callbacks
         self.storage = storage
         self.study_name = study_name
@@ -415,6 +429,8 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
         curve = () if winner is None else winner.outcome.curve
         if curve:
             self.best_resource_ = final_fit.get_resource_amount(curve)
+        else:  # the default, which is measured without the resource, is fitted without it too
+            final_fit = PlainFit()
         if self.refit:
             context = None if root is None else root.subcontext(task_name="refit-with-best-params")
             self._refit(task, final_fit, curve, context, callback_arguments)
@@ -435,7 +451,9 @@ class OptunaSearchCV(DelegateMixin, MetaEstimatorMixin, CallbackSupportMixin, Ba
 
     # -- the stages of fit -------------------------------------------------------------------------------------
 
-    def _make_evaluation(self, task: Task, space: Space, contexts: CallbackContexts) -> tuple[Evaluation, FinalFit]:
+    def _make_evaluation(
+        self, task: Task, space: Space, contexts: CallbackContexts
+    ) -> tuple[RungEvaluation | WholeFolds, FinalFit]:
         return make_evaluation(
             clone(self.estimator),
             task,

@@ -8,9 +8,10 @@ import optuna
 
 from sklearn_autotune._compat.sklearn import CallbackContexts, get_scorers
 from sklearn_autotune._compat.types import ArrayLike
-from sklearn_autotune.evaluation import Evaluation, Task
+from sklearn_autotune.evaluation import Evaluation, RungEvaluation, Task, WholeFolds, WithDefault
 from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
+from sklearn_autotune.proposals._default_candidate import plan_default
 from sklearn_autotune.proposals._look_ahead import read_look_ahead
 from sklearn_autotune.proposals._plan import ProposalPlan
 from sklearn_autotune.pruning import PruningRule
@@ -20,6 +21,7 @@ from sklearn_autotune.search._setup import get_refit_metric
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.space._space import Space
 from sklearn_autotune.statistics._corrected_scores import plan_candidate_rows
+from sklearn_autotune.statistics._refit_rules import ComparesWithDefault
 from sklearn_autotune.storage._samplers import learns, make_sampler
 from sklearn_autotune.storage._study import compute_fingerprint
 
@@ -32,7 +34,7 @@ def make_search_spec(
     space: Space,
     n_trials: int,
     plan: ProposalPlan,
-    evaluation: Evaluation,
+    evaluation: RungEvaluation | WholeFolds,
     pruning_rule: PruningRule,
     contexts: CallbackContexts,
     start: float,
@@ -48,7 +50,7 @@ def make_search_spec(
     space : Space
     n_trials : int
     plan : ProposalPlan
-    evaluation : Evaluation
+    evaluation : RungEvaluation or WholeFolds
     pruning_rule : PruningRule
     contexts : CallbackContexts
         scikit-learn's callbacks of the folds.
@@ -56,7 +58,20 @@ def make_search_spec(
         The time by `clock.now` at which ``fit`` began.
     groups : array-like of shape (n_samples,) or None
         What the splitter was given.
+
+    Raises
+    ------
+    ValueError
+        If the rule in ``refit`` compares with the default, and ``measure_default`` is False.
     """
+    default = plan_default(
+        search.measure_default,
+        search.estimator,
+        space,
+        n_trials=n_trials,
+        resource=search.resource,
+        is_needed=isinstance(search.refit, ComparesWithDefault),
+    )
     resource = (search.resource, search.min_resources, search.max_resources, search.factor)
     deadline = None if search.timeout is None else start + search.timeout
     n_final_fits = (1.25 if search.refit else 0.0) + (len(task.folds) if search.keep else 0)
@@ -81,7 +96,7 @@ def make_search_spec(
             return_train_score=search.return_train_score,
         ),
         execution=ExecutionRequest(
-            evaluation=evaluation,
+            evaluation=_add_default(evaluation) if default.is_measured else evaluation,
             n_jobs=search.n_jobs,
             look_ahead=read_look_ahead(search.look_ahead).typical,
             limits=TrialLimits(search.trial_timeout, search.memory_limit),
@@ -100,4 +115,10 @@ def make_search_spec(
         contexts=contexts,
         candidate_rows=plan_candidate_rows(task, groups, is_learnt=learns(search.sampler, space, n_trials)),
         print_start=partial(print_n_fits, search.verbose, len(task.folds)),
+        default=default,
     )
+
+
+def _add_default(evaluation: RungEvaluation | WholeFolds) -> Evaluation:
+    """Return the evaluation that measures the default too, always on whole folds."""
+    return WithDefault(evaluation, evaluation.folds if isinstance(evaluation, RungEvaluation) else evaluation)

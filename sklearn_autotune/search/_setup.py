@@ -12,10 +12,10 @@ from sklearn.utils import Bunch
 
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Refit, Scorer
 from sklearn_autotune.evaluation import (
-    Evaluation,
     FinalFit,
     Fold,
     PlainFit,
+    RungEvaluation,
     RungFit,
     StepCache,
     Task,
@@ -28,7 +28,7 @@ from sklearn_autotune.families import auto_space
 from sklearn_autotune.pruning import FoldRacingRule, PruningRequest, PruningRule, choose_rule
 from sklearn_autotune.pruning._subsamples import add_subsample
 from sklearn_autotune.space._space import RawSpace, Space, check_grid, is_grid, read_space
-from sklearn_autotune.statistics._refit_rules import RefitRule
+from sklearn_autotune.statistics._refit_rules import ComparesWithDefault, RefitRule
 
 __all__ = [
     "add_racing_subsample",
@@ -255,7 +255,7 @@ def make_evaluation(
     min_resources: int | str,
     max_resources: int | str,
     factor: float,
-) -> tuple[Evaluation, FinalFit]:
+) -> tuple[RungEvaluation | WholeFolds, FinalFit]:
     """Choose how a candidate is measured, fold after fold or all folds rung by rung, and how the winner is fitted.
 
     Parameters
@@ -308,9 +308,11 @@ def choose_pruning_rule(
     Raises
     ------
     ValueError
-        If the pruner's parameters are wrong, or it does not fit the search's resource.
+        If the parameters of the pruner or of the rule in ``refit`` are wrong, or the pruner does not fit the resource.
     """
     is_rule = isinstance(refit, RefitRule)
+    if isinstance(refit, ComparesWithDefault):
+        refit.check()
     is_single_metric = scoring is None or isinstance(scoring, str)
     request = PruningRequest(
         pruner=pruner,

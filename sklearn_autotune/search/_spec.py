@@ -14,6 +14,7 @@ from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.progress._search_progress import SearchProgress
 from sklearn_autotune.proposals._candidate_source import Proposer
+from sklearn_autotune.proposals._default_candidate import DefaultMeasurement, DefaultPlan
 from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.pruning import PruningRule
 from sklearn_autotune.search._budget import Budget, StoppingRule
@@ -122,6 +123,12 @@ class SearchSpec:
         Shows how the search is doing.
     candidate_rows : CandidateRows or str
         How test rows are scored, without the candidates' values; or the reason why none are kept.
+    contexts : CallbackContexts
+        scikit-learn's callbacks.
+    print_start : callable
+        Called with the number of candidates before the first one is asked.
+    default : DefaultPlan or None
+        How the estimator's own parameters are measured; None if they are not of interest.
     """
 
     folds: tuple[Fold, ...]
@@ -141,6 +148,7 @@ class SearchSpec:
     callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = ()
     progress: SearchProgress = field(default_factory=SearchProgress)
     candidate_rows: CandidateRows | str = "this kind of search keeps no test rows"
+    default: DefaultPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +164,8 @@ class SearchRun:
     phase_timer : PhaseTimer
     kept_rows : KeptRows
         Losses or predictions of the candidates' test rows.
+    default : DefaultMeasurement
+        Of the estimator's own parameters.
     """
 
     spec: SearchSpec
@@ -163,3 +173,4 @@ class SearchRun:
     records: tuple[TrialRecord, ...]
     phase_timer: PhaseTimer
     kept_rows: KeptRows
+    default: DefaultMeasurement = field(default_factory=DefaultMeasurement)

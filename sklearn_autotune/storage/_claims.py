@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import get_storage, get_trial_id, quiet_optuna
 from sklearn_autotune._compat.urls import redact_text
-from sklearn_autotune.evaluation import Outcome, PrunerState, WorkItem
+from sklearn_autotune.evaluation import DEFAULT_NUMBER, Outcome, PrunerState, WorkItem
 from sklearn_autotune.execution import Executor
 from sklearn_autotune.storage._recorder import Recorder
 
@@ -204,9 +204,15 @@ class ClaimingExecutor:
         if not self.recorder.run_with_retries(lambda: self.claims.acquire(number)):
             return False
         # Another process stores an outcome before it releases its claim.
-        if number in self.recorder.read_trials_from_others([number]):
+        if self._is_stored(number):
             self.claims.release([number])
             return False
         self.running.add(number)
         self.inner.submit(work)
         return True
+
+    def _is_stored(self, number: int) -> bool:
+        """Whether another process has stored the outcome of a candidate, or of the default."""
+        if number == DEFAULT_NUMBER:
+            return self.recorder.read_default_from_others() is not None
+        return number in self.recorder.read_trials_from_others([number])

@@ -15,6 +15,7 @@ from sklearn_autotune.space._space import Space
 from sklearn_autotune.storage._row_values import read_row_values
 
 __all__ = [
+    "DEFAULT_ATTRIBUTE",
     "MEASURED_STATUSES",
     "OUTCOME_ATTRIBUTE",
     "CallbackEffects",
@@ -31,9 +32,11 @@ __all__ = [
     "read_effects",
     "read_record",
     "set_effects",
+    "unpack_outcome",
 ]
 
 OUTCOME_ATTRIBUTE = "sklearn_autotune:outcome"
+DEFAULT_ATTRIBUTE = "sklearn_autotune:default"  # of a study: the outcome of the estimator's own parameters
 EFFECTS_ATTRIBUTE = "sklearn_autotune:callbacks"
 SCORE_FIELDS = ("test", "train", "fit_seconds", "score_seconds")  # fields of each fold that are always stored
 
@@ -164,7 +167,7 @@ def pack_outcome(
 
 def read_record(trial: FrozenTrial, space: Space) -> TrialRecord:
     """Read the record of a stored trial."""
-    outcome = _unpack_outcome(trial.user_attrs[OUTCOME_ATTRIBUTE])
+    outcome = unpack_outcome(trial.user_attrs[OUTCOME_ATTRIBUTE])
     rows = read_row_values(trial)
     if rows:
         folds = [replace(score, row_values=rows.get(fold)) for fold, score in enumerate(outcome.folds)]
@@ -205,7 +208,8 @@ def get_status(trial: FrozenTrial) -> Status:
     return Status(trial.user_attrs[OUTCOME_ATTRIBUTE]["status"])
 
 
-def _unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
+def unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
+    """Read an outcome that `pack_outcome` has converted."""
     folds = stored["folds"]
     n_folds = len(folds["test"])
     known = [error for error in (stored["error"], *stored.get("errors", ())) if error is not None]

@@ -15,8 +15,9 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from sklearn_autotune._compat.urls import redact_text, select_cause
+from sklearn_autotune.evaluation import DEFAULT_NUMBER
 from sklearn_autotune.exceptions import StudyStorageError
-from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, get_trial_number
+from sklearn_autotune.storage._outcomes import DEFAULT_ATTRIBUTE, OUTCOME_ATTRIBUTE, get_trial_number
 from sklearn_autotune.storage._signals import defer_interrupts
 from sklearn_autotune.storage._study import (
     METRIC_ATTRIBUTE,
@@ -130,6 +131,11 @@ class Recorder:
                 self.run_with_retries(partial(study.set_user_attr, name, value))
                 self.attributes[name] = value
 
+    def record_default(self, outcome: Mapping[str, Any]) -> None:
+        """Write the outcome of the default, as `pack_outcome` has converted it."""
+        self.record_attributes({DEFAULT_ATTRIBUTE: outcome})
+        self.finished_numbers.add(DEFAULT_NUMBER)
+
     def close(self) -> None:
         """Write the pending trials, and close the study."""
         try:
@@ -205,6 +211,14 @@ class Recorder:
             if number in wanted and number not in found and trial.number not in self.known_numbers:
                 found[number] = trial
         return found
+
+    def read_default_from_others(self) -> Mapping[str, Any] | None:
+        """Return the outcome of the default that another process has stored; None if the study is not shared."""
+        study = self.shared_study
+        if study is None or self.is_broken:
+            return None
+        stored: Mapping[str, Any] | None = self.run_with_retries(lambda: study.user_attrs).get(DEFAULT_ATTRIBUTE)
+        return stored
 
     def _is_written(self, trial: FrozenTrial) -> bool:
         """Whether the storage has the trial; False if the storage cannot be read."""

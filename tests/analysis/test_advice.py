@@ -26,6 +26,7 @@ NOTHING = {
     "n_close": 0,
     "late_gain": 0.0,
     "blend": {},
+    "tuning_gain": None,
 }
 RACED = {"counts": {"complete": 20}, "n_close": 15}
 

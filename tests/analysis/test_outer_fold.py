@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import randint
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
@@ -17,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_autotune import OptunaSearchCV, compare
+from sklearn_autotune import NoWorseThanDefault, OptunaSearchCV, compare
 from tests.toys import MisbehavingClassifier
 
 
@@ -159,3 +160,12 @@ def test_a_long_error_is_cut(iris):
         comparison = compare({"long": Long(), "tree": TREE}, *iris, cv=2, random_state=0)
 
     assert {len(row["error"]) < 5_000 for row in comparison.rows if row["error"]} == {True}
+
+
+def test_a_search_whose_last_row_is_no_trial_is_traced(iris):
+    space = {"max_depth": randint(1, 4), "min_samples_leaf": randint(20, 40)}
+    search = OptunaSearchCV(TREE, space, n_trials=3, cv=3, refit=NoWorseThanDefault(), random_state=0)
+
+    comparison = compare({"kept": search}, *iris, cv=2)
+
+    assert [row["error"] for row in comparison.rows if row["method"] == "kept"] == [None, None]

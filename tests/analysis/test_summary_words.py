@@ -88,3 +88,28 @@ def test_a_search_without_ranges_and_noise_is_described_all_the_same():
     search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=3, cv=2, random_state=0).fit(X, Y)
 
     assert "The best mean score is " in str(summarize(search))
+
+
+def test_the_gain_over_the_parameters_you_had_is_told():
+    weak = LogisticRegression(C=1e-12)
+    search = OptunaSearchCV(weak, {"C": uniform(0.5, 1)}, n_trials=3, cv=5, scoring="neg_log_loss", random_state=0)
+
+    summary = summarize(search.fit(*load_breast_cancer_columns()))
+
+    assert summary.tuning_gain == search.tuning_gain_
+    assert summary.default_score == search.default_score_
+    assert "Tuning: -" in str(summary)
+    assert "over the parameters you had. The winner was chosen on these folds" in str(summary)
+    assert re.search(r"Of that, .*the default \d+ %", str(summary))
+
+
+def test_no_evidence_is_said_and_searches_without_a_default_say_nothing():
+    search = OptunaSearchCV(LogisticRegression(C=0.02), {"C": uniform(0.1, 1)}, n_trials=3, cv=3, random_state=0)
+    search.set_params(scoring="neg_log_loss")
+    helped = summarize(search.fit(*load_breast_cancer_columns()))
+    assert "There is no evidence that tuning helped: " in str(helped)
+    assert any("refit=NoWorseThanDefault()" in step for step in helped.next_steps)
+
+    grid = summarize(GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=3).fit(*load_breast_cancer_columns()))
+    assert (grid.tuning_gain, grid.default_score) == (None, None)
+    assert "parameters you had" not in str(grid)

@@ -14,7 +14,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_autotune.evaluation import Fold, NoPruningState, PlainFit, WorkItem, measure
+from sklearn_autotune.evaluation import DEFAULT_NUMBER, Fold, NoPruningState, PlainFit, WithDefault, WorkItem, measure
 from tests.rung_folds import X, whole_folds, y
 from tests.toys import FailingClassifier, PickyClassifier, WeightedClassifier, read_log
 
@@ -135,3 +135,17 @@ def test_the_final_fit_needs_no_target():
 
 def test_whole_folds_have_no_resource():
     assert PlainFit().get_resource_amount(()) is None
+
+
+def test_the_default_is_measured_on_whole_folds_and_never_raises():
+    failing = FailingClassifier(a=9.0)
+    folds = whole_folds(failing, error_score="raise")
+    evaluation = WithDefault(whole_folds(DecisionTreeClassifier(random_state=0)), folds)
+
+    default = measure(evaluation, WorkItem(DEFAULT_NUMBER, -1, 0, {}))
+    candidate = measure(evaluation, work(max_depth=2))
+
+    assert default.status == "failed"
+    assert "the toy fails on purpose" in default.error
+    assert candidate.status == "complete"
+    assert evaluation.n_folds == folds.n_folds

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sklearn_autotune._compat import clock
-from sklearn_autotune.evaluation import OUT_OF_TIME, NoPruningState, WorkItem, measure
+from sklearn_autotune.evaluation import DEFAULT_NUMBER, OUT_OF_TIME, NoPruningState, WorkItem, measure
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.execution._in_process import InProcessExecutor
 from tests.toys import CountingClassifier, make_evaluation, read_log
@@ -36,6 +36,26 @@ def test_each_wait_measures_the_candidate_that_came_first(evaluation, log):
 
     assert [[number for number, _ in outcomes] for outcomes in arrived] == [[2], [0], [1]]
     assert [entry["a"] for entry in read_log(log)] == ["2", "2", "0", "0", "1", "1"]
+
+
+def test_the_default_comes_before_what_waits(evaluation):
+    executor = InProcessExecutor(evaluation)
+    for number in (0, 1, DEFAULT_NUMBER):
+        executor.submit(WorkItem(number, 0, 9, {"a": 1}))
+
+    assert [number for _ in range(3) for number, _ in executor.wait()] == [DEFAULT_NUMBER, 0, 1]
+
+
+def test_the_default_waits_for_a_candidate_that_is_begun(evaluation):
+    executor = InProcessExecutor(evaluation)
+    executor.submit(work(0, pruner_state=None))
+    assert executor.wait() == []
+
+    executor.submit(work(1))
+    executor.submit(WorkItem(DEFAULT_NUMBER, 0, 9, {"a": 1}))
+    executor.decide(0, NoPruningState())
+
+    assert [number for _ in range(3) for number, _ in executor.wait()] == [0, DEFAULT_NUMBER, 1]
 
 
 def test_the_scores_are_those_of_the_evaluation(evaluation):

@@ -68,7 +68,7 @@ def test_optuna_4412_the_table_does_not_depend_on_the_order_in_which_threads_fin
 ):
     log = tmp_path / "log"
     sleepy = SleepingClassifier(log=str(log))
-    settings = {"sampler": sampler, "pruner": pruner, "cv": KFold(3), "look_ahead": 4}
+    settings = {"sampler": sampler, "pruner": pruner, "cv": KFold(3), "look_ahead": 4, "measure_default": False}
     one = sleepy_search(**settings).fit(*data)
     with joblib.parallel_config(backend="threading"):
         several = sleepy_search(n_jobs=n_jobs, **settings).set_params(estimator=sleepy).fit(*data)

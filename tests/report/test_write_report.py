@@ -341,3 +341,15 @@ def test_nothing_is_cut_on_a_narrow_screen(tmp_path, no_figures):
     document = browse(path, tmp_path / "profile", "--window-size=500,2000", "--dump-dom")
 
     assert re.search(r'data-cut="(\d+) of (\d+)"', document).groups() == ("0", "500")
+
+
+def test_a_report_says_what_the_parameters_you_had_score(tmp_path):
+    space = {"C": loguniform(1e-3, 1e-2)}
+    search = OptunaSearchCV(LogisticRegression(max_iter=500), space, n_trials=3, cv=3, random_state=0)
+    search.fit(*load_iris(return_X_y=True))
+
+    text = unescape(write_report(search, tmp_path / "report.html").read_text(encoding="utf-8"))
+
+    assert f"accuracy {search.default_score_:.5g}" in text
+    assert "with the parameters you had" in text
+    assert "no evidence that tuning helped" in text or "are better than the winner" in text

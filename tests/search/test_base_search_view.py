@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn
+from optuna.distributions import FloatDistribution
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import TransformedTargetRegressor
 
@@ -152,3 +153,14 @@ def test_a_notebook_gets_text_where_scikit_learns_configuration_asks_for_text(da
 
 def test_the_text_of_a_fitted_search_is_that_of_an_unfitted_one(data):
     assert repr(knn_search().fit(*data)) == repr(knn_search())
+
+
+def test_the_view_says_whether_tuning_helped(X_y):
+    search = OptunaSearchCV(CountingClassifier(), {"a": FloatDistribution(1, 9)}, n_trials=4, cv=2, random_state=0)
+
+    text = read_view(search.fit(*X_y)._repr_html_()).texts()
+
+    assert "Tuning: +" in text or "no evidence that tuning helped: +" in text
+    assert (
+        "parameters you had" not in read_view(search.set_params(measure_default=False).fit(*X_y)._repr_html_()).texts()
+    )

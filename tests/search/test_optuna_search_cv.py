@@ -52,6 +52,7 @@ ARGUMENTS = {
     "target_score": "high",
     "look_ahead": 0,
     "warm_start_from": object(),
+    "measure_default": True,
     "enqueue": [{"unknown": 1}],
     "callbacks": [print],
     "storage": "/no/such/place",

@@ -179,7 +179,7 @@ def test_a_search_with_param_grid_is_nested_and_searched():
 def test_a_study_stored_under_one_name_is_resumed_under_the_other(tmp_path):
     log = tmp_path / "log"
     toy = CountingClassifier(log=str(log))
-    arguments = {"cv": 2, "storage": tmp_path / "study.db", "refit": False}
+    arguments = {"cv": 2, "storage": tmp_path / "study.db", "refit": False, "measure_default": False}
     OptunaSearchCV(toy, {"a": range(6)}, n_iter=4, **arguments).fit(X, y)
 
     resumed = OptunaSearchCV(toy, param_grid={"a": range(6)}, resume=True, **arguments).fit(X, y)

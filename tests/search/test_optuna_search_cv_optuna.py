@@ -164,7 +164,8 @@ def test_pruning_is_the_same_in_worker_processes(data):
 @pytest.mark.parametrize("pruner", [median(), hyperband()], ids=["median", "hyperband"])
 def test_pruned_candidates_are_not_measured_further_and_rank_last(data, pruner, tmp_path):
     log = tmp_path / "log"
-    search = sleepy_search(estimator=CountingClassifier(log=str(log)), pruner=pruner, look_ahead=2).fit(*data)
+    toy = CountingClassifier(log=str(log))
+    search = sleepy_search(estimator=toy, pruner=pruner, look_ahead=2, measure_default=False).fit(*data)
 
     results = search.cv_results_
     folds = np.column_stack([results[f"split{fold}_test_score"] for fold in range(4)])

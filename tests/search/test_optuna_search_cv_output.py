@@ -89,3 +89,12 @@ def test_parameters_with_lone_surrogates_are_printed_escaped(capsys, data):
     OptunaSearchCV(CountingClassifier(), {"b": ["\ud800", "plain"]}, cv=2, verbose=3).fit(*data)
 
     assert re.search(r"END \.+b=\\ud800;, score=", capsys.readouterr().out)
+
+
+def test_a_verbose_search_ends_with_what_tuning_gained(capsys, data):
+    search = OptunaSearchCV(CountingClassifier(), {"a": uniform(1, 8)}, n_trials=3, cv=3, verbose=1, random_state=0)
+
+    search.fit(*data)
+
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("Tuning: +") or "no evidence that tuning helped: +" in last

@@ -239,7 +239,15 @@ def test_equal_candidates_are_measured_once(data, log):
 def test_small_integer_spaces_are_never_measured_twice(data, log, space, sampler, n_trials):
     toy = CountingClassifier(log=str(log))
     search = OptunaSearchCV(
-        toy, space, n_trials=n_trials, cv=2, refit=False, sampler=sampler, look_ahead=2, random_state=0
+        toy,
+        space,
+        n_trials=n_trials,
+        cv=2,
+        refit=False,
+        sampler=sampler,
+        look_ahead=2,
+        measure_default=False,
+        random_state=0,
     ).fit(*data)
 
     candidates = [(float(params["a"]), params["b"]) for params in search.cv_results_["params"]]
@@ -278,7 +286,8 @@ def test_branches_that_overlap_are_exhausted_by_a_sampler(data, log):
     """Counted branch by branch there are 9 candidates, of which 6 are different; 8 trials are no full grid."""
     space = [{"a": randint(0, 5)}, {"a": [2, 3, 4, 5]}]
     toy = CountingClassifier(log=str(log))
-    search = OptunaSearchCV(toy, space, n_trials=8, cv=2, refit=False, random_state=0).fit(*data)
+    search = OptunaSearchCV(toy, space, n_trials=8, cv=2, refit=False, measure_default=False, random_state=0)
+    search.fit(*data)
 
     assert sorted(tried(search, "a")) == [0, 1, 2, 3, 4, 5]
     assert len(read_log(log)) == 6 * 2

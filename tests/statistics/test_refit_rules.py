@@ -11,8 +11,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_autotune import BestMean, OneStandardError, OptunaSearchCV
-from sklearn_autotune.statistics._refit_rules import RefitRule
+from sklearn_autotune import BestMean, NoWorseThanDefault, OneStandardError, OptunaSearchCV
+from sklearn_autotune.statistics._refit_rules import ComparesWithDefault, RefitRule
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +147,90 @@ def test_a_rule_names_one_of_several_scores(data):
 
     assert search.best_score_ == search.cv_results_["mean_test_roc_auc"][search.best_index_]
     assert search.score(*data) > 0.9
+
+
+# -- the rule that compares with the default -----------------------------------------------------------------------
+
+# Row 1 is better than the default, row 0, by 0.02 to 0.04 on each fold; row 2 has the best mean by one fold.
+BETTER = [[0.70, 0.80, 0.60, 0.75], [0.73, 0.82, 0.64, 0.77], [0.70, 0.79, 0.61, 0.99]]
+
+
+def test_the_default_stays_unless_the_folds_show_that_another_is_better():
+    rule = NoWorseThanDefault(0.95)
+
+    assert rule.with_default(0, 0.25)(results(BETTER[:2])) == 1
+    assert rule.with_default(0, 0.25)(results(BETTER)) == 0  # the difference is that of one fold
+    assert NoWorseThanDefault(0.5).with_default(0, 0.25)(results(BETTER)) == 2
+
+
+def test_a_base_rule_chooses_what_is_compared():
+    base = OneStandardError("param_a")
+    table = results(BETTER, param_a=np.ma.array([9, 1, 5]))
+
+    assert NoWorseThanDefault(0.95, base=base).with_default(0, 0.25)(table) == 1
+    assert NoWorseThanDefault(0.95).with_default(0, 0.25)(table) == 0
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.9])
+def test_equal_scores_leave_the_default(confidence):
+    rule = NoWorseThanDefault(confidence).with_default(1, 0.25)
+
+    assert rule(results([[0.5, 0.6], [0.5, 0.6]])) == 1
+
+
+def test_the_default_stays_if_there_is_only_one_fold():
+    assert NoWorseThanDefault(0.5).with_default(0, 0.25)(results([[0.5], [0.9]])) == 0
+
+
+@given(arrays(float, (6, 4), elements=st.floats(-1, 1)), st.floats(0.5, 0.99), st.floats(0.5, 0.99))
+def test_more_confidence_never_leaves_the_default_for_another(scores, one, other):
+    low, high = sorted((one, other))
+    table = results(scores)
+    chosen = {level: NoWorseThanDefault(level).with_default(3, 0.25)(table) for level in (low, high)}
+
+    assert chosen[high] in (chosen[low], 3)
+    assert table["mean_test_score"][chosen[high]] >= table["mean_test_score"][3]
+
+
+def test_without_a_default_the_base_rule_chooses():
+    assert NoWorseThanDefault().with_default(None, 0.25)(results(BETTER)) == 2
+    assert isinstance(NoWorseThanDefault(), ComparesWithDefault)
+    assert not isinstance(BestMean(), ComparesWithDefault)
+
+
+def test_a_search_that_does_not_tell_the_default_is_refused(data):
+    search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5]}, refit=NoWorseThanDefault())
+
+    with pytest.raises(ValueError, match="has to know which row"):
+        search.fit(*data)
+
+
+@pytest.mark.parametrize(
+    ("rule", "error", "message"),
+    [
+        (NoWorseThanDefault(1.0), ValueError, "from 0.5 to less than 1, got 1.0"),
+        (NoWorseThanDefault(0.3), ValueError, "from 0.5 to less than 1, got 0.3"),
+        (NoWorseThanDefault("high"), ValueError, "got 'high'"),
+        (NoWorseThanDefault(base=max), TypeError, "must be a refit rule"),
+        (NoWorseThanDefault(base=BestMean("roc_auc")), ValueError, "that of its base is 'roc_auc'"),
+    ],
+)
+def test_what_is_wrong_with_a_rule_is_said_before_anything_is_fitted(data, rule, error, message):
+    search = OptunaSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5]}, refit=rule, error_score="raise")
+    search.set_params(estimator__metric="no such metric")  # any fit would raise
+
+    with pytest.raises(error, match=message):
+        search.fit(*data)
+
+
+def test_races_never_stop_the_default_and_tolerate_what_the_base_rule_does(data):
+    base = OneStandardError("param_n_neighbors", largest=True)
+    folds = np.array([0.7, 0.8, 0.9])
+    assert NoWorseThanDefault(base=base).compute_tolerance(folds) == base.compute_tolerance(folds)
+
+    space = {"n_neighbors": [*range(1, 90)]}
+    search = OptunaSearchCV(
+        KNeighborsClassifier(89), space, n_trials=30, refit=NoWorseThanDefault(), pruner="auto", random_state=0
+    ).fit(*data)
+    assert search.cv_results_["params"][0] == {"n_neighbors": 89}
+    assert search.default_score_ == dict(search.cv_results_)["mean_test_score"][0]

@@ -7,7 +7,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import create_trial
 
-from sklearn_autotune.evaluation import WorkItem
+from sklearn_autotune.evaluation import DEFAULT_NUMBER, WorkItem
 from sklearn_autotune.execution._in_process import InProcessExecutor
 from sklearn_autotune.storage import _claims
 from sklearn_autotune.storage._claims import ClaimingExecutor, ClaimRegistry
@@ -111,3 +111,19 @@ def test_candidates_that_are_cancelled_are_not_measured(make_executor):
 
     assert measured(executor) == [2]
     assert measured(executor) == []
+
+
+def test_one_process_measures_the_default_and_the_others_read_it(make_executor):
+    one, other = make_executor(), make_executor()
+    for executor in (one, other):
+        executor.submit(WorkItem(DEFAULT_NUMBER, -1, 0, {}))
+
+    ((number, outcome),) = one.wait(0)
+    assert measured(other) == []  # it is claimed
+    assert other.recorder.read_default_from_others() is None
+
+    packed = pack_outcome(outcome, number)
+    one.recorder.record_default(packed)
+    one.wait(0)  # the claim is released
+    assert measured(other) == []  # it is stored
+    assert other.recorder.read_default_from_others() == packed

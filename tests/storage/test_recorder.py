@@ -10,7 +10,7 @@ from optuna.trial import create_trial
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.storage import _recorder
-from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, get_trial_number, pack_outcome
+from sklearn_autotune.storage._outcomes import DEFAULT_ATTRIBUTE, OUTCOME_ATTRIBUTE, get_trial_number, pack_outcome
 from sklearn_autotune.storage._recorder import Recorder
 from sklearn_autotune.storage._study import open_study
 
@@ -251,3 +251,14 @@ def test_stored_trials_of_an_earlier_search_do_not_stand_for_new_ones_of_the_sam
     assert recorder.read_trials_from_others([0]) == {}
     recorder.record(0, make_trial(0))
     assert stored_numbers(journals[0]) == [0, 0]
+
+
+def test_the_default_of_a_study_that_is_not_shared_comes_from_no_other_process(tmp_path):
+    opened = open_study(storage=tmp_path / "study.db", study_name="mine", resume=False, fingerprint={})
+    recorder = Recorder(opened)
+
+    recorder.record_default({"status": "complete"})
+
+    assert recorder.read_default_from_others() is None
+    assert recorder.attributes[DEFAULT_ATTRIBUTE] == opened.study.user_attrs[DEFAULT_ATTRIBUTE]
+    recorder.close()
