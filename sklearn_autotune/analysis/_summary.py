@@ -15,7 +15,7 @@ from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead,
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import BaseSearch, get_default_seconds, get_tuning_gain
-from sklearn_autotune.statistics._intervals import ConfidenceInterval
+from sklearn_autotune.statistics._tuning_gain import TuningGain
 
 __all__ = ["Summary", "summarize"]
 
@@ -59,9 +59,12 @@ class Summary:
         The weight of each model in the blend of an `AutoModelSelector`; empty for other searches.
     default_score : float or None
         ``default_score_``: mean over the folds of the estimator's own parameters. None if the search has none.
-    tuning_gain : ConfidenceInterval or None
-        ``tuning_gain_``: by how much the winner is better than that on the same folds, which is too much on average,
-        because they have chosen the winner. None if it is not known.
+    tuning_gain : TuningGain or None
+        ``tuning_gain_``: by how much the winner is better than that on the same folds. None if it is not known.
+    corrected_score : float or None
+        ``corrected_score_``: the best score without what the choice of the best candidate adds to it.
+    corrected_interval : tuple of float or None
+        ``corrected_interval_``: the ends of its 95 % confidence interval.
     """
 
     n_trials: int
@@ -81,7 +84,9 @@ class Summary:
     metric: Metric = field(default_factory=Metric)
     blend: dict[str, float] = field(default_factory=dict)
     default_score: float | None = None
-    tuning_gain: ConfidenceInterval | None = None
+    tuning_gain: TuningGain | None = None
+    corrected_score: float | None = None
+    corrected_interval: tuple[float, float] | None = None
 
     def __str__(self) -> str:
         """Return the sentences, and what to try next as a list."""
@@ -180,6 +185,8 @@ def _compute_numbers(
         "blend": dict(getattr(search, "blend_weights_", {})) if isinstance(search, BaseSearch) else {},
         "default_score": getattr(search, "default_score_", None),
         "tuning_gain": get_tuning_gain(search),
+        "corrected_score": getattr(search, "corrected_score_", None),
+        "corrected_interval": getattr(search, "corrected_interval_", None),
     }
 
 

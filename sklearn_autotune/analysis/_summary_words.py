@@ -44,6 +44,7 @@ def write_sentences(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iter
         yield "No candidate is complete, so there is no winner."
         return
     yield from _describe_choice(trial_table, numbers)
+    yield from _describe_correction(numbers)
     if numbers["tuning_gain"] is not None:
         yield describe_tuning_gain(numbers["tuning_gain"], numbers["metric"])
     yield from _describe_course(trial_table, numbers)
@@ -64,6 +65,17 @@ def _describe_choice(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Ite
     yield from _describe_best_candidate(trial_table, numbers, "" if blend else direction)
     if numbers["n_close"]:
         yield f"{format_count(numbers['n_close'], 'other candidate')} no more than a standard error worse."
+
+
+def _describe_correction(numbers: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the best score is without what the choice of the best candidate adds to it."""
+    if numbers["corrected_score"] is None:
+        return
+    metric: Metric = numbers["metric"]
+    low, high = map(metric.format_value, numbers["corrected_interval"])
+    ends = f"[{low}, {high}]" if metric.sign > 0 else f"[{high}, {low}]"
+    corrected = metric.format_value(numbers["corrected_score"])
+    yield f"Without what the choice of the best candidate adds to it, {metric.label} is {corrected} {ends}."
 
 
 def _describe_best_candidate(trial_table: TrialTable, numbers: Mapping[str, Any], direction: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.execution import Executor
 from sklearn_autotune.space._dimensions import make_value_key
 from sklearn_autotune.space._space import Space
-from sklearn_autotune.storage._outcomes import DEFAULT_ATTRIBUTE, TrialRecord, is_final, pack_outcome, unpack_outcome
+from sklearn_autotune.storage._outcomes import TrialRecord, is_final, read_default
 from sklearn_autotune.storage._recorder import Recorder
 
 __all__ = ["DefaultExecutor", "DefaultMeasurement", "DefaultPlan", "plan_default"]
@@ -207,8 +207,7 @@ class DefaultExecutor:
         self.time_limit = time_limit
         self.recorder = recorder
         self.records: Sequence[TrialRecord] = ()
-        stored = recorder.attributes.get(DEFAULT_ATTRIBUTE)
-        self.outcome = None if stored is None else unpack_outcome(stored)
+        self.outcome = read_default(recorder.attributes)
         self.is_running = False
         self.is_due = plan.is_measured and not plan.comes_later
 
@@ -230,10 +229,10 @@ class DefaultExecutor:
         if own is not None:
             self._end(own)
             if is_final(own):
-                self.recorder.record_default(pack_outcome(own, DEFAULT_NUMBER))
+                self.recorder.record_default(own)
         elif self.is_running and (stored := self.recorder.read_default_from_others()) is not None:
             self.inner.kill([DEFAULT_NUMBER])
-            self._end(unpack_outcome(stored))
+            self._end(stored)
         return list(arrived.items())
 
     def kill(self, numbers: Iterable[int]) -> None:

@@ -348,7 +348,9 @@ def _render_comparison(comparison: Comparison) -> Iterator[str]:
     yield html.render_terms(
         {
             "metric": f"{metric.label} ({metric.direction})",
-            "outer folds": f"{comparison.n_folds} ({comparison.test_over_train:.2g} test rows for each training row)",
+            "outer folds" if comparison.is_held_out else "folds": (
+                f"{comparison.n_folds} ({comparison.test_over_train:.2g} test rows for each training row)"
+            ),
             "methods": len(comparison.names) - len(comparison.baselines),
             "baselines": ", ".join(comparison.baselines) or "none",
         }
@@ -361,27 +363,26 @@ def _render_comparison(comparison: Comparison) -> Iterator[str]:
 
 def _render_methods(comparison: Comparison, metric: Metric, *, is_same: bool) -> Iterator[str]:
     yield html.render_heading("Methods")
-    yield _render_scores(_to_rows(comparison.summary), metric, is_same=is_same)
+    yield _render_scores(_to_rows(comparison.summary), metric, is_same=is_same, is_held_out=comparison.is_held_out)
     inner = (
         f"The inner {metric.label} is what a search measured on its own folds"
         if is_same
         else "The inner score is what a search measured on its own folds by its own metric, higher values being better"
     )
+    optimism = f" {inner}; the optimism is by how much it is better than the same metric on the held-out rows."
+    kind = "outer folds" if comparison.is_held_out else "folds by which the winners were chosen"
     yield html.render_paragraphs(
         [
-            f"{metric.label} is the mean over the outer folds, {metric.direction}, with the ends of its "
-            f"{comparison.confidence:.0%} interval. {inner}; the optimism is by how much it is better than the same "
-            "metric on the held-out rows."
+            f"{metric.label} is the mean over the {kind}, {metric.direction}, with the ends of its "
+            f"{comparison.confidence:.0%} interval.{optimism if comparison.is_held_out else ''}"
         ],
         "aside",
     )
-    drawings: list[tuple[Callable[..., Any], str]] = [
-        (
-            plotting.ComparisonDisplay.from_comparison,
-            f"Held-out {metric.label} with intervals, and seconds of fitting. Methods with filled marks cannot be told "
-            "apart from the best.",
-        )
-    ]
+    scores = f"Held-out {metric.label} with intervals, and seconds of fitting"
+    if not comparison.is_held_out:
+        scores = f"{metric.label} of the winners with intervals"
+    caption = f"{scores}. Methods with filled marks cannot be told apart from the best."
+    drawings: list[tuple[Callable[..., Any], str]] = [(plotting.ComparisonDisplay.from_comparison, caption)]
     if comparison.anytime:
         caption = f"Best inner {metric.label} so far against seconds, mean over the outer folds."
         drawings.append((plotting.AnytimeDisplay.from_comparison, caption))
@@ -405,7 +406,7 @@ def _render_outer_folds(comparison: Comparison, metric: Metric, *, is_same: bool
     rows = [{name: value for name, value in row.items() if name not in left_out_columns} for row in comparison.rows]
     for row, folds_row in zip(rows, comparison.rows, strict=True):
         row["best parameters"] = _format_best_params(folds_row["best_params"])
-    yield _render_scores(rows[:MAX_ROWS], metric, is_same=is_same)
+    yield _render_scores(rows[:MAX_ROWS], metric, is_same=is_same, is_held_out=comparison.is_held_out)
     errors = [row for row in comparison.rows if row["error"] is not None]
     if errors:
         yield html.render_heading("Failures")
@@ -419,12 +420,13 @@ def _measures_itself(row: Mapping[str, Any]) -> bool:
     return row["own_score"] is None or bool(np.isclose(row["own_score"], row["score"], equal_nan=True))
 
 
-def _render_scores(rows: Sequence[Mapping[str, Any]], metric: Metric, *, is_same: bool) -> str:
+def _render_scores(rows: Sequence[Mapping[str, Any]], metric: Metric, *, is_same: bool, is_held_out: bool) -> str:
     """Return rows of a comparison with the metric's name, and a loss with its own sign.
 
     A search's own scores are shown in the same way if all searches go by the same metric as the comparison.
     """
-    names = {"score": f"held-out {metric.label}", "own_score": "held-out score, own metric"}
+    score = f"held-out {metric.label}" if is_held_out else metric.label
+    names = {"score": score, "own_score": "held-out score, own metric"}
     signed = ["score", "low", "high"]
     if is_same:
         names["inner_score"] = f"inner {metric.label}"

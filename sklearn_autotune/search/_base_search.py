@@ -43,7 +43,7 @@ from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.statistics._corrected_scores import CorrectedScoresMixin
 from sklearn_autotune.statistics._intervals import ConfidenceInterval
 from sklearn_autotune.statistics._refit_rules import ComparesWithDefault
-from sklearn_autotune.statistics._tuning_gain import compute_tuning_gain, describe_tuning_gain
+from sklearn_autotune.statistics._tuning_gain import TuningGain, compute_tuning_gain, describe_tuning_gain
 from sklearn_autotune.storage._base import hide_secrets
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
@@ -75,7 +75,7 @@ class _Default:
         One for each fold; empty if there are none.
     reason : str
         Why there are none.
-    gain : ConfidenceInterval or None
+    gain : TuningGain or None
         By how much the winner is better.
     seconds : float
         Spent on it beside the candidates.
@@ -83,7 +83,7 @@ class _Default:
 
     scores: tuple[float, ...]
     reason: str
-    gain: ConfidenceInterval | None = None
+    gain: TuningGain | None = None
     seconds: float = 0.0
 
 
@@ -266,10 +266,11 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         self._keep_candidate_rows(collect_candidate_rows(run))
         measured = [record for record in records if record.is_measured]
         report_failures(measured, results.cv_results, len(folds), run.spec.results.error_score)
-        if self._default.gain is not None:
-            text = describe_tuning_gain(self._default.gain, self._read_metric())
+        is_verbose = getattr(self, "verbose", 0) > 0
+        if self._default.gain is not None and (is_verbose or logger.isEnabledFor(logging.INFO)):
+            text = describe_tuning_gain(self.tuning_gain_, self._read_metric())
             logger.info("%s", text)
-            if getattr(self, "verbose", 0) > 0:
+            if is_verbose:
                 print(text)
         return results
 
@@ -291,7 +292,7 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
     def _test_over_train(self) -> float:
         return float(np.mean(self._fold_sizes[:, 1] / self._fold_sizes[:, 0]))
 
-    def _compute_tuning_gain(self, results: SearchResults, metric: str | None) -> ConfidenceInterval | None:
+    def _compute_tuning_gain(self, results: SearchResults, metric: str | None) -> TuningGain | None:
         if results.winner is None or not self._default.scores:
             return None
         winner = select_fold_scores(results.winner.outcome, metric)
@@ -326,6 +327,8 @@ class DefaultScoreMixin:
     """The attributes of a search that compares its winner with the estimator's own parameters."""
 
     _default: _Default
+    best_score_: float
+    _correct_gain: Callable[[float], ConfidenceInterval | None]
 
     @property
     def default_score_(self) -> float:
@@ -335,13 +338,16 @@ class DefaultScoreMixin:
         return float(np.mean(self._default.scores))
 
     @property
-    def tuning_gain_(self) -> ConfidenceInterval:
+    def tuning_gain_(self) -> TuningGain:
         """By how much the winner is better than the estimator with its own parameters, with a confidence interval."""
         gain = self._get_default("tuning_gain_").gain
         if gain is None:
             reason = self._default.reason or "There is no winner to compare with the estimator's own parameters."
             raise AttributeError(f"There is no tuning_gain_. {reason}")
-        return gain
+        if gain == TuningGain(0.0, 0.0, 0.0) or not hasattr(self, "best_score_"):  # the winner is the default
+            return gain
+        corrected = self._correct_gain(self.default_score_)
+        return gain if corrected is None else TuningGain(corrected.mean, corrected.low, corrected.high, True)
 
     def _get_default(self, attribute: str) -> _Default:
         if "_default" not in vars(self):
@@ -398,6 +404,6 @@ def get_default_seconds(search: object) -> float:
     return default.seconds if isinstance(default, _Default) else 0.0
 
 
-def get_tuning_gain(search: object) -> ConfidenceInterval | None:
+def get_tuning_gain(search: object) -> TuningGain | None:
     """Return by how much the winner is better than the estimator with its own parameters; None if that is not known."""
     return getattr(search, "tuning_gain_", None)

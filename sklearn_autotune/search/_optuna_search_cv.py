@@ -205,9 +205,10 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         Mean score over the same folds of the estimator with its own parameters; of several scores the one that decides.
         Reading it raises an AttributeError with the reason if there is none: it failed, the time was up, or
         ``measure_default`` says so.
-    tuning_gain_ : ConfidenceInterval
+    tuning_gain_ : TuningGain
         By how much the winner is better than the default on the folds: ``mean``, and ``low`` and ``high``, the ends of
-        its 95 % confidence interval. The folds have chosen the winner, so the mean is too large on average.
+        its 95 % confidence interval. If ``is_corrected`` is False, it is too large on average, because the folds have
+        chosen the winner; if True, it is that of ``corrected_score_``.
     scorer_ : callable or dict of callable
     n_splits_ : int
     best_resource_ : int

@@ -238,7 +238,20 @@ def collect_candidate_rows(run: SearchRun) -> CandidateRows | str:
     values = {row: kept[number] for row, number in enumerate(numbers) if number in kept}
     if not any(len(rows) == len(planned.folds) for rows in values.values()):
         return "the test rows of no complete candidate were kept"
-    return replace(planned, values=values)
+    return replace(planned, values=values, default=_get_default_rows(run, values))
+
+
+def _get_default_rows(
+    run: SearchRun, values: Mapping[int, Mapping[int, np.ndarray]]
+) -> Mapping[int, np.ndarray] | None:
+    """Return what was kept of the test rows of the estimator's own parameters; None unless it is of all folds."""
+    default = run.default
+    if default.record is None:
+        return None
+    folds = enumerate(default.record.outcome.folds)
+    own = {number: fold.row_values for number, fold in folds if fold.row_values is not None}
+    rows = own if default.row is None else values.get(default.row, {})
+    return rows if len(rows) == len(run.spec.folds) else None
 
 
 def rank_scores(scores: np.ndarray) -> np.ndarray:

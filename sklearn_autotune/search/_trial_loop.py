@@ -51,7 +51,7 @@ from sklearn_autotune.storage._outcomes import (
     set_effects,
 )
 from sklearn_autotune.storage._recorder import Recorder
-from sklearn_autotune.storage._row_values import set_row_values
+from sklearn_autotune.storage._row_values import make_row_attributes
 
 __all__ = ["MEASURED_STATUSES", "TrialLoop", "TrialRecord"]
 
@@ -390,7 +390,8 @@ class TrialLoop:
             # Written once the callbacks' effects are known: a killed search either has both or measures again.
             set_effects(frozen, CallbackEffects(self.stop_requested and not was_requested, self._take_enqueued()))
             if self.recorder.study is not None:
-                set_row_values(frozen, self.kept_rows.values.get(trial.number, {}))
+                rows = make_row_attributes(self.kept_rows.values.get(trial.number, {}))
+                frozen.user_attrs = frozen.user_attrs | rows
             is_new = stored is None and is_final(outcome) and not is_local
             self.recorder.record(trial.number, frozen if is_new else None)
 

@@ -144,17 +144,19 @@ class AutoModelSelector(BaseSearch):
         layer's "stacked_linear" and "stacked_trees" have numbers after all trials), family, params,
         mean_score, std_error, fit_seconds, predict_seconds, status, error, blend_weight. Ten rows are printed;
         ``leaderboard_.to_frame()`` is a DataFrame.
+    oof_predictions_ : ndarray of shape (n_samples, n_classes) or (n_samples,)
+        What the blend predicts for each row by models that were not fitted on it; its weights were chosen by these
+        predictions. NaN for rows in no test fold.
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
     trials_ : dict of str to ndarray
         One row per trial, with its status and error. ``trials_.to_frame()`` is a pandas DataFrame.
     study_ : optuna.Study
     scorer_ : callable
-    classes_ : ndarray of shape (n_classes,)
-        Class labels, in classification.
+    classes_ : ndarray of shape (n_classes,), in classification
     n_splits_ : int
     n_rows_searched_ : int
-        Number of rows that candidates were measured on: a sample if the ``timeout`` is short for the table.
+        How many rows candidates were measured on: a sample if the ``timeout`` is short for the table.
     text_columns_ : list of str
         The columns that are read as free text.
     n_features_in_ : int
@@ -310,7 +312,7 @@ class AutoModelSelector(BaseSearch):
                 max_predict_time=self.max_predict_time,
             )
             spec.progress.begin_stage(FINAL_FIT)
-            fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, second_layer)
+            fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, second_layer, rows)
             self._fit_ensemble(chosen, fits, data.reader, [*measured.records, *second_layer.records])
         return self
 
@@ -405,6 +407,7 @@ class AutoModelSelector(BaseSearch):
         self.refit_time_ = time.perf_counter() - start
         self.blend_weights_ = {make_label(record): float(weight) for record, weight in ensemble}
         self.best_estimator_ = Pipeline([("read", reader), ("model", fits.assemble(ensemble))])
+        self.oof_predictions_ = fits.predict_out_of_fold(ensemble)
         self.leaderboard_ = make_leaderboard(records, self.blend_weights_, self._read_metric())
 
     def _render_winner(self, metric: Metric) -> Iterator[str]:
@@ -460,8 +463,7 @@ class AutoModelSelector(BaseSearch):
         Returns
         -------
         decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes, the log odds of the second one, which is predicted above 0. For more, the logarithm of each
-            probability, with columns in the order of ``classes_``; the class with the highest is predicted.
+            For two classes, the log odds of the second one. For more, the logarithms of the probabilities.
         """
         tiny = np.finfo(float).tiny
         logarithms = np.log(np.maximum(self.predict_proba(X), tiny))

@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn_autotune._compat import clock
 from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
 from sklearn_autotune.inference._second_layer import SecondLayerClassifier, SecondLayerRegressor
+from sklearn_autotune.search._final_fit import average_over_folds
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import FAMILY
@@ -36,6 +37,8 @@ class FinalFits:
     cross_fit : CrossFitEvaluation
         The evaluation that measured the candidates.
     second_layer : SecondLayer
+    rows : ndarray of int
+        The rows that the candidates were measured on.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class FinalFits:
         full_fit: CrossFitEvaluation,
         cross_fit: CrossFitEvaluation,
         second_layer: SecondLayer,
+        rows: np.ndarray,
     ) -> None:
         self.time_reserve = time_reserve
         self.full_fit = full_fit
         self.cross_fit = cross_fit
         self.second_layer = second_layer
+        self.rows = rows
         self.fitted: dict[int, Any] = {}
 
     def fit(self, chosen: Sequence[tuple[TrialRecord, float]], best: TrialRecord) -> list[tuple[TrialRecord, float]]:
@@ -118,6 +123,27 @@ class FinalFits:
 
     def _has_time(self, seconds: float) -> bool:
         return self.time_reserve.deadline is None or clock.now() + seconds < self.time_reserve.deadline
+
+    def predict_out_of_fold(self, ensemble: Sequence[tuple[TrialRecord, float]]) -> np.ndarray:
+        """Return the blend's predictions for each row by models that were not fitted on it; NaN for rows without any.
+
+        Parameters
+        ----------
+        ensemble : sequence of (TrialRecord, float)
+            Candidates and their weights, which add up to 1.
+
+        Returns
+        -------
+        predictions : ndarray of shape (n_samples, n_classes) or (n_samples,)
+        """
+        task = self.cross_fit.task
+        models = [self.second_layer.collect_predictions(record, self.cross_fit) for record, _ in ensemble]
+        weights = [weight for _, weight in ensemble]
+        blended = [np.tensordot(weights, np.stack(folds), axes=1) for folds in zip(*models, strict=True)]
+        searched = average_over_folds(task, blended)
+        predictions = np.full((len(self.full_fit.task.y), *searched.shape[1:]), np.nan)
+        predictions[self.rows] = searched
+        return predictions
 
     def assemble(self, chosen: Sequence[tuple[TrialRecord, float]]) -> Any:
         """Combine fitted candidates in an ensemble of scikit-learn, without fitting them again."""

@@ -10,7 +10,7 @@ from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._base import get_positions, is_forward
 from sklearn_autotune.evaluation._row_values import RowMetric
 from sklearn_autotune.statistics._intervals import ConfidenceInterval
-from sklearn_autotune.statistics._selection_bias import ScoredRows, resample_choice
+from sklearn_autotune.statistics._selection_bias import ResampledChoice, ScoredRows, resample_choice
 
 __all__ = ["CandidateRows", "CorrectedScoresMixin", "plan_candidate_rows"]
 
@@ -27,12 +27,15 @@ class CandidateRows:
         By row of ``cv_results_`` and fold.
     is_learnt : bool
         Whether a sampler has proposed candidates by the scores of earlier ones.
+    default : mapping of int to ndarray, or None
+        The same of the estimator with its own parameters, by fold.
     """
 
     metric: RowMetric
     folds: Sequence[ScoredRows]
     values: Mapping[int, Mapping[int, np.ndarray]]
     is_learnt: bool
+    default: Mapping[int, np.ndarray] | None = None
 
 
 class CorrectedScoresMixin:
@@ -40,6 +43,7 @@ class CorrectedScoresMixin:
 
     best_score_: float
     _candidate_rows: CandidateRows | str
+    _resampled_choice: ResampledChoice | None
 
     @property
     def corrected_score_(self) -> float:
@@ -58,21 +62,39 @@ class CorrectedScoresMixin:
     def _keep_candidate_rows(self, candidate_rows: CandidateRows | str) -> None:
         """Keep what the correction needs, or the reason why there is none."""
         self._candidate_rows = candidate_rows
-        self.__dict__.pop("_corrected_score", None)
+        self.__dict__.pop("_resampled_choice", None)
 
     def _correct_score(self) -> ConfidenceInterval:
+        choice = self._resample_choice()
+        return _shift_interval(float(self.best_score_) - choice.estimate_bias(), choice.estimate_spread())
+
+    def _correct_gain(self, default_score: float) -> ConfidenceInterval | None:
+        """Return how much better the corrected score is than that of the estimator's own parameters, if it is known."""
+        kept: CandidateRows | str = getattr(self, "_candidate_rows", "")
+        if isinstance(kept, str) or kept.default is None:
+            return None
+        choice = self._resample_choice()
+        gain = float(self.best_score_) - choice.estimate_bias() - default_score
+        return _shift_interval(gain, choice.estimate_spread(from_other=True))
+
+    def _resample_choice(self) -> ResampledChoice:
+        """Repeat the choice on resampled rows, once."""
         kept: CandidateRows | str = getattr(self, "_candidate_rows", "it is not fitted")
         if isinstance(kept, str):
             raise AttributeError(f"This {type(self).__name__} has no corrected score: {kept}.")
-        if "_corrected_score" not in self.__dict__:
+        if "_resampled_choice" not in self.__dict__:
             values = list(kept.values.values())
-            choice = resample_choice(kept.metric, kept.folds, values, is_learnt=kept.is_learnt)
-            if choice is None:
-                raise AttributeError("There is no corrected score: on resampled rows, the score is not defined.")
-            score = float(self.best_score_) - choice.estimate_bias()
-            low, high = choice.estimate_spread()
-            self._corrected_score = ConfidenceInterval(score, score + low, score + high)
-        return self._corrected_score
+            self._resampled_choice = resample_choice(
+                kept.metric, kept.folds, values, is_learnt=kept.is_learnt, other=kept.default
+            )
+        if self._resampled_choice is None:
+            raise AttributeError("There is no corrected score: on resampled rows, the score is not defined.")
+        return self._resampled_choice
+
+
+def _shift_interval(mean: float, spread: tuple[float, float]) -> ConfidenceInterval:
+    low, high = spread
+    return ConfidenceInterval(mean, mean + low, mean + high)
 
 
 def plan_candidate_rows(task: Task, groups: Any = None, *, is_learnt: bool = True) -> CandidateRows | str:

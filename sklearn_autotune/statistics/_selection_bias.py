@@ -82,13 +82,15 @@ class ResampledChoice:
         factor = LEARNT_BIAS_FACTOR if self.is_learnt else BIAS_FACTOR
         return max(0.0, factor * float(self.scores.max() - expected))
 
-    def estimate_spread(self, confidence: float = 0.95) -> tuple[float, float]:
+    def estimate_spread(self, confidence: float = 0.95, *, from_other: bool = False) -> tuple[float, float]:
         """Return how far below and above the corrected score its confidence interval reaches, the former negative.
 
-        If there is another model, the same of the difference to it. The rows that were not drawn are fewer than all
-        rows, so that their scores vary more.
+        With ``from_other``, the same of its difference to the other model's score. The rows that were not drawn are
+        fewer than all rows, so that their scores vary more.
         """
-        values = self._select_chosen() - (0.0 if self.other_out_scores is None else self.other_out_scores)
+        values = self._select_chosen()
+        if from_other and self.other_out_scores is not None:
+            values = values - self.other_out_scores
         low, high = np.quantile(values - values.mean(), [(1 - confidence) / 2, (1 + confidence) / 2])
         factor = np.sqrt((1 - SHARE_DRAWN) / SHARE_DRAWN)
         return float(factor * low), float(factor * high)

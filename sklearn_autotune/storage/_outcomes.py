@@ -9,10 +9,10 @@ from typing import Any
 from optuna import Study
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
-from sklearn_autotune.evaluation import Failure, FoldScore, Outcome, Rung, SubsampleScore
+from sklearn_autotune.evaluation import DEFAULT_NUMBER, Failure, FoldScore, Outcome, Rung, SubsampleScore
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._space import Space
-from sklearn_autotune.storage._row_values import read_row_values
+from sklearn_autotune.storage._row_values import make_row_attributes, read_row_values
 
 __all__ = [
     "DEFAULT_ATTRIBUTE",
@@ -28,11 +28,12 @@ __all__ = [
     "get_trial_number",
     "is_final",
     "is_measured",
+    "pack_default",
     "pack_outcome",
+    "read_default",
     "read_effects",
     "read_record",
     "set_effects",
-    "unpack_outcome",
 ]
 
 OUTCOME_ATTRIBUTE = "sklearn_autotune:outcome"
@@ -167,12 +168,27 @@ def pack_outcome(
 
 def read_record(trial: FrozenTrial, space: Space) -> TrialRecord:
     """Read the record of a stored trial."""
-    outcome = unpack_outcome(trial.user_attrs[OUTCOME_ATTRIBUTE])
-    rows = read_row_values(trial)
-    if rows:
-        folds = [replace(score, row_values=rows.get(fold)) for fold, score in enumerate(outcome.folds)]
-        outcome = replace(outcome, folds=tuple(folds))
+    outcome = _read_outcome(trial.user_attrs, OUTCOME_ATTRIBUTE)
     return TrialRecord(trial.number, space.suggest(FixedTrial(trial.params)), outcome)
+
+
+def pack_default(outcome: Outcome) -> dict[str, Any]:
+    """Convert the outcome of the default, with its row values, to attributes of the study."""
+    rows = {fold: score.row_values for fold, score in enumerate(outcome.folds) if score.row_values is not None}
+    return make_row_attributes(rows) | {DEFAULT_ATTRIBUTE: pack_outcome(outcome, DEFAULT_NUMBER)}
+
+
+def read_default(attributes: Mapping[str, Any]) -> Outcome | None:
+    """Read the outcome of the default from the attributes of a study; None if there is none."""
+    return _read_outcome(attributes, DEFAULT_ATTRIBUTE) if DEFAULT_ATTRIBUTE in attributes else None
+
+
+def _read_outcome(attributes: Mapping[str, Any], name: str) -> Outcome:
+    outcome, rows = _unpack_outcome(attributes[name]), read_row_values(attributes)
+    if not rows:
+        return outcome
+    folds = [replace(score, row_values=rows.get(fold)) for fold, score in enumerate(outcome.folds)]
+    return replace(outcome, folds=tuple(folds))
 
 
 def get_trial_number(trial: FrozenTrial) -> int:
@@ -208,7 +224,7 @@ def get_status(trial: FrozenTrial) -> Status:
     return Status(trial.user_attrs[OUTCOME_ATTRIBUTE]["status"])
 
 
-def unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
+def _unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
     """Read an outcome that `pack_outcome` has converted."""
     folds = stored["folds"]
     n_folds = len(folds["test"])

@@ -15,9 +15,9 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from sklearn_autotune._compat.urls import redact_text, select_cause
-from sklearn_autotune.evaluation import DEFAULT_NUMBER
+from sklearn_autotune.evaluation import DEFAULT_NUMBER, Outcome
 from sklearn_autotune.exceptions import StudyStorageError
-from sklearn_autotune.storage._outcomes import DEFAULT_ATTRIBUTE, OUTCOME_ATTRIBUTE, get_trial_number
+from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, get_trial_number, pack_default, read_default
 from sklearn_autotune.storage._signals import defer_interrupts
 from sklearn_autotune.storage._study import (
     METRIC_ATTRIBUTE,
@@ -131,9 +131,9 @@ class Recorder:
                 self.run_with_retries(partial(study.set_user_attr, name, value))
                 self.attributes[name] = value
 
-    def record_default(self, outcome: Mapping[str, Any]) -> None:
-        """Write the outcome of the default, as `pack_outcome` has converted it."""
-        self.record_attributes({DEFAULT_ATTRIBUTE: outcome})
+    def record_default(self, outcome: Outcome) -> None:
+        """Write the outcome of the default; its own attribute comes last, so that it is there only with its rows."""
+        self.record_attributes(pack_default(outcome))
         self.finished_numbers.add(DEFAULT_NUMBER)
 
     def close(self) -> None:
@@ -212,13 +212,12 @@ class Recorder:
                 found[number] = trial
         return found
 
-    def read_default_from_others(self) -> Mapping[str, Any] | None:
+    def read_default_from_others(self) -> Outcome | None:
         """Return the outcome of the default that another process has stored; None if the study is not shared."""
         study = self.shared_study
         if study is None or self.is_broken:
             return None
-        stored: Mapping[str, Any] | None = self.run_with_retries(lambda: study.user_attrs).get(DEFAULT_ATTRIBUTE)
-        return stored
+        return read_default(self.run_with_retries(lambda: study.user_attrs))
 
     def _is_written(self, trial: FrozenTrial) -> bool:
         """Whether the storage has the trial; False if the storage cannot be read."""

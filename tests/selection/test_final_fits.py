@@ -54,7 +54,7 @@ class Fitted:
             estimate = SecondLayerEstimate(cost_model, (STACKED_LINEAR,))
             self.second_layer = measure_second_layer(self.cross_fit, estimate, self.records, 2, None)
         reserve = make_reserve(cost_model, deadline, N_ROWS, refits_all)
-        self.final_fits = FinalFits(reserve, self.cross_fit, self.cross_fit, self.second_layer)
+        self.final_fits = FinalFits(reserve, self.cross_fit, self.cross_fit, self.second_layer, np.arange(N_ROWS))
 
     def fit(self, *weights):
         """Fit the candidates with these weights, those of the second layer last; return the numbers and weights."""
@@ -161,3 +161,32 @@ def test_a_second_layer_gets_what_the_first_predicts_also_from_models_without_a_
     assert isinstance(ensemble, kind)
     assert {name for name, _ in ensemble.estimators} == {"bagged_0", "refitted_1"}
     np.testing.assert_allclose(getattr(ensemble, method)(X), 0.3 * members[0] + 0.7 * getattr(stacked, method)(columns))
+
+
+# -- out-of-fold predictions ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("y", [CODES, VALUES], ids=["classes", "numbers"])
+def test_each_row_is_predicted_by_models_that_were_not_fitted_on_it(y):
+    done = Fitted(y)
+    done.fit(0.25, 0.75)
+
+    predicted = done.final_fits.predict_out_of_fold(done.chosen)
+
+    weights = {record.number: weight for record, weight in done.chosen}
+    for number, fold in enumerate(done.cross_fit.task.folds):
+        parts = [
+            weights[record.number] * done.second_layer.collect_predictions(record, done.cross_fit)[number]
+            for record in done.records
+        ]
+        np.testing.assert_allclose(predicted[fold.test], sum(parts))
+
+
+def test_predictions_stand_at_the_rows_that_were_searched():
+    done = Fitted()
+    done.fit(1.0)
+    done.final_fits.rows = np.arange(N_ROWS)[::-1]
+    turned = done.final_fits.predict_out_of_fold(done.chosen)
+    done.final_fits.rows = np.arange(N_ROWS)
+
+    np.testing.assert_array_equal(turned[::-1], done.final_fits.predict_out_of_fold(done.chosen))

@@ -7,7 +7,8 @@ from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import create_trial
 
-from sklearn_autotune.evaluation import Outcome
+from sklearn_autotune.evaluation import FoldScore, Outcome
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.storage import _recorder
 from sklearn_autotune.storage._outcomes import DEFAULT_ATTRIBUTE, OUTCOME_ATTRIBUTE, get_trial_number, pack_outcome
@@ -257,7 +258,7 @@ def test_the_default_of_a_study_that_is_not_shared_comes_from_no_other_process(t
     opened = open_study(storage=tmp_path / "study.db", study_name="mine", resume=False, fingerprint={})
     recorder = Recorder(opened)
 
-    recorder.record_default({"status": "complete"})
+    recorder.record_default(Outcome(Status.COMPLETE, (FoldScore(0.5, None, 0.0, 0.0),)))
 
     assert recorder.read_default_from_others() is None
     assert recorder.attributes[DEFAULT_ATTRIBUTE] == opened.study.user_attrs[DEFAULT_ATTRIBUTE]

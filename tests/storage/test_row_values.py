@@ -1,37 +1,34 @@
-"""Row values in the attributes of stored trials."""
+"""Row values in attributes that are stored."""
 
 import numpy as np
-import optuna
 import pytest
 
-from sklearn_autotune.storage._row_values import MAX_BYTES, PART_LENGTH, read_row_values, set_row_values
+from sklearn_autotune.storage._row_values import MAX_BYTES, PART_LENGTH, make_row_attributes, read_row_values
 
 
 @pytest.mark.parametrize("size", [1, 10, 20_000, 100_000])
 def test_what_is_stored_is_read_again_from_parts_that_any_database_holds(size):
-    trial = optuna.trial.create_trial(value=1.0, user_attrs={"mine": 1})
     rows = {0: np.random.RandomState(0).normal(size=size).astype(np.float32), 2: np.arange(size) > 3}
 
-    set_row_values(trial, rows)
+    attributes = make_row_attributes(rows)
 
-    read = read_row_values(trial)
+    read = read_row_values(attributes | {"mine": 1})
     assert read.keys() == rows.keys()
     assert all(np.array_equal(read[fold], rows[fold]) and read[fold].dtype == rows[fold].dtype for fold in rows)
-    assert trial.user_attrs["mine"] == 1
-    assert max(len(text) for name, text in trial.user_attrs.items() if name != "mine") <= PART_LENGTH
+    assert max(map(len, attributes.values())) <= PART_LENGTH
 
 
 def test_too_many_rows_are_not_stored():
-    trial = optuna.trial.create_trial(value=1.0)
-
-    set_row_values(trial, {0: np.zeros(MAX_BYTES // 4 + 1, np.float32)})
-
-    assert not trial.user_attrs
-    assert read_row_values(trial) == {}
+    assert make_row_attributes({0: np.zeros(MAX_BYTES // 4 + 1, np.float32)}) == {}
+    assert make_row_attributes({}) == {}
+    assert read_row_values({}) == {}
 
 
 def test_labels_are_stored_too():
-    trial = optuna.trial.create_trial(value=1.0)
-    set_row_values(trial, {0: np.array(["yes", "no"])})
+    attributes = make_row_attributes({0: np.array(["yes", "no"])})
 
-    assert read_row_values(trial)[0].tolist() == ["yes", "no"]
+    assert read_row_values(attributes)[0].tolist() == ["yes", "no"]
+
+
+def test_what_only_a_pickle_could_hold_is_not_stored():
+    assert make_row_attributes({0: np.array([{}, None], dtype=object)}) == {}
