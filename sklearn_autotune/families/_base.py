@@ -200,6 +200,10 @@ class Family:
         number.
     is_named_only : bool, default=False
         Whether `AutoModelSelector` tries the family only where the user names it.
+    is_local : bool, default=False
+        Whether the models predict about the same for all rows that are far from every training row, as those with a
+        radial kernel do. If rows follow time, later rows are such rows: `AutoModelSelector` then tries the family only
+        where the user names it.
     screens : bool, default=False
         Whether the models suffer from useless columns, or take long on many. Of a table with more than 100 columns of
         numbers they get those that say more of the target than noise does.
@@ -224,6 +228,7 @@ class Family:
     aliases: tuple[str, ...] = ()
     max_rows: int | None = None
     is_named_only: bool = False
+    is_local: bool = False
     screens: bool = False
     generates: bool = False
 

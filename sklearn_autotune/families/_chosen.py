@@ -51,7 +51,7 @@ def suggest_family(name: str, families: Mapping[str, Family]) -> str:
 
 
 def resolve_families(
-    given: str | Family | Sequence[str | Family], task: str, n_rows: int | None = None
+    given: str | Family | Sequence[str | Family], task: str, n_rows: int | None = None, *, follows_time: bool = False
 ) -> dict[str, Family]:
     """Resolve names and `Family` objects to the families that `AutoModelSelector` tries, by name.
 
@@ -61,6 +61,8 @@ def resolve_families(
     task : {"classification", "regression"}
     n_rows : int or None, default=None
         Rows of the table; None before they are known.
+    follows_time : bool, default=False
+        Whether candidates are tested on later rows than they are fitted on.
 
     Returns
     -------
@@ -74,7 +76,10 @@ def resolve_families(
     """
     if isinstance(given, str) and given == "auto":
         usable = select_families(task, n_rows)
-        return {name: family for name, family in usable.items() if not family.is_named_only}
+        left_out = {
+            name for name, family in usable.items() if family.is_named_only or (family.is_local and follows_time)
+        }
+        return {name: family for name, family in usable.items() if name not in left_out}
     families: dict[str, Family] = {}
     for item in [given] if isinstance(given, str | Family) else given:
         family = _resolve_family(item, task, n_rows)

@@ -44,6 +44,7 @@ def _estimate_seconds(shape: Shape) -> float:
 GAUSSIAN_PROCESS = Family(
     name="gaussian_process",
     screens=True,
+    is_local=True,
     aliases=("gp", "gpr", "kriging"),
     estimators=("sklearn.GaussianProcessRegressor",),
     space=_make_space,

@@ -48,6 +48,7 @@ def _compute_gamma(shape: Shape, share: float) -> float:
 KERNEL_RIDGE = Family(
     name="kernel_ridge",
     screens=True,
+    is_local=True,
     aliases=("krr",),
     estimators=("sklearn.KernelRidge",),
     space=_make_space,

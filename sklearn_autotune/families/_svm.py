@@ -90,5 +90,6 @@ SVM = Family(
     meanings={"gamma": {"scale": _compute_scaled_gamma, "auto": _compute_scaled_gamma}},
     seconds=_estimate_seconds,
     screens=True,
+    is_local=True,
     min_class_rows=MIN_CALIBRATION_FOLDS,
 )

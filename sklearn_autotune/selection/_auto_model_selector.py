@@ -278,7 +278,7 @@ class AutoModelSelector(BaseSearch):
         deadline = None if self.timeout is None else start + self.timeout
         resolve_families(self.families, self.task or "classification")  # raises before the data are read
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
-        families = choose_families(self.families, self.task or "classification", data)
+        families = choose_families(self.families, self.task or "classification", data, self.cv)
         scorer = make_default_scorer(data.classes)
         if self.scoring is not None:
             scorer = resolve_scorer(self, self.scoring, error_score=self.error_score)

@@ -6,7 +6,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import TimeSeriesSplit
 
+from sklearn_autotune._compat.types import CrossValidation
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.evaluation._metric import find_loss
@@ -115,9 +117,13 @@ def make_table_shape(n_rows: int, *, n_categories: np.ndarray, classes: np.ndarr
     )
 
 
-def choose_families(given: str | Family | Sequence[str | Family], task: str, data: TableData) -> dict[str, Family]:
+def choose_families(
+    given: str | Family | Sequence[str | Family], task: str, data: TableData, cv: CrossValidation
+) -> dict[str, Family]:
     """Resolve the families that the user has named for a table, and add those for a wide one."""
-    return add_screened_families(resolve_families(given, task, len(data.y)), data.reader.n_categories_)
+    follows_time = data.times is not None or isinstance(cv, TimeSeriesSplit)
+    families = resolve_families(given, task, len(data.y), follows_time=follows_time)
+    return add_screened_families(families, data.reader.n_categories_)
 
 
 def add_screened_families(families: Mapping[str, Family], n_categories: np.ndarray) -> dict[str, Family]:

@@ -111,3 +111,11 @@ def test_the_guide_lists_the_names_of_every_family():
 
     for family in FAMILIES:
         assert f"| `{family.name}` | {', '.join(f'`{alias}`' for alias in family.aliases)} |" in page
+
+
+def test_models_that_forget_far_rows_are_tried_on_rows_that_follow_time_only_if_named():
+    usual, by_time = (resolve_families("auto", "regression", follows_time=one) for one in (False, True))
+
+    assert set(usual) - set(by_time) == {"gaussian_process", "kernel_ridge", "svm"} & set(usual)
+    assert "svm" in usual
+    assert list(resolve_families("svm", "regression", follows_time=True)) == ["svm"]

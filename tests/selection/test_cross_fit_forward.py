@@ -11,6 +11,7 @@ from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.evaluation import WorkItem, measure
 from sklearn_autotune.families import FAMILIES, Shape
 from sklearn_autotune.selection._candidates import make_first_candidates
+from sklearn_autotune.space._space import BRANCH
 from sklearn_autotune.tables._time import draw_time_folds
 from tests.selection.toy_families import make_cross_fit
 
@@ -140,3 +141,16 @@ def test_how_often_a_customer_comes_later_does_not_tell_that_it_has_not_left_yet
         losses[has_customer] = log_loss(leaves[900:], selector.predict_proba(table[900:]))
 
     assert losses[True] < 1.1 * losses[False]
+
+
+@pytest.mark.parametrize("order", [{"cv": TimeSeriesSplit(2)}, {"time": 0}, {}], ids=["splitter", "column", "no order"])
+def test_models_that_forget_far_rows_are_not_tried_where_rows_follow_time(order):
+    random = np.random.RandomState(0)
+    table = np.column_stack([np.arange(60.0), random.normal(size=60)])
+    selector = AutoModelSelector(task="regression", n_trials=1, random_state=0, **order)
+
+    selector.fit(table, table[:, 1] + random.normal(size=60))
+
+    tried = " ".join(selector.study_.trials[0].distributions[BRANCH].choices)
+    assert ("svm" in tried) == ("kernel_ridge" in tried) == (not order)
+    assert "forest" in tried
