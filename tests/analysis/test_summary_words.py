@@ -99,7 +99,7 @@ def test_the_gain_over_the_parameters_you_had_is_told():
     assert summary.tuning_gain == search.tuning_gain_
     assert summary.default_score == search.default_score_
     assert "Tuning: -" in str(summary)
-    assert "over the parameters you had. The winner was chosen on these folds" in str(summary)
+    assert "over the parameters you had. The choice of the winner is taken into account." in str(summary)
     assert re.search(r"Of that, .*the default \d+ %", str(summary))
 
 

@@ -53,6 +53,7 @@ ARGUMENTS = {
     "look_ahead": 0,
     "warm_start_from": object(),
     "measure_default": True,
+    "keep": "everything",
     "enqueue": [{"unknown": 1}],
     "callbacks": [print],
     "storage": "/no/such/place",
