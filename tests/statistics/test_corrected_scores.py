@@ -197,3 +197,46 @@ def test_a_selector_says_that_its_score_is_corrected_already():
 
     with pytest.raises(AttributeError, match="best_score_"):
         _ = fitted.corrected_score_
+
+
+# -- the gain of tuning ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"n_jobs": 2}], ids=["alone", "together"])
+def test_the_gain_is_that_of_the_corrected_score(kwargs):
+    fitted = search(scoring="roc_auc", **kwargs).fit(X, Y)
+
+    gain = fitted.tuning_gain_
+    assert gain.is_corrected
+    assert gain.mean == pytest.approx(fitted.corrected_score_ - fitted.default_score_)
+    assert gain.low < gain.mean < gain.high
+
+
+def test_the_gain_survives_storage_and_resume(tmp_path):
+    whole = search(scoring="roc_auc").fit(X, Y)
+    search(scoring="roc_auc", n_trials=9, storage=tmp_path / "study.db").fit(X, Y)
+
+    resumed = search(scoring="roc_auc", storage=tmp_path / "study.db", resume=True).fit(X, Y)
+
+    assert resumed.tuning_gain_ == whole.tuning_gain_
+
+
+def test_a_candidate_with_the_parameters_of_the_estimator_is_compared_too():
+    space = {"max_depth": [None, 2, 4], "min_samples_leaf": [1, 10]}
+    fitted = search(space=space, n_trials="auto", scoring="roc_auc").fit(X, Y)
+
+    assert fitted.tuning_gain_.is_corrected
+    assert fitted.tuning_gain_.mean == pytest.approx(fitted.corrected_score_ - fitted.default_score_)
+
+
+def test_a_winner_that_is_the_default_has_gained_nothing():
+    fitted = search(space={"max_depth": [None], "min_samples_leaf": [1]}, n_trials="auto").fit(X, Y)
+
+    assert (fitted.tuning_gain_.mean, fitted.tuning_gain_.low, fitted.tuning_gain_.high) == (0, 0, 0)
+
+
+def test_without_kept_rows_the_gain_is_that_of_the_folds():
+    fitted = search(scoring=lambda estimator, X, y: accuracy_score(y, estimator.predict(X))).fit(X, Y)
+
+    assert not fitted.tuning_gain_.is_corrected
+    assert fitted.tuning_gain_.mean == pytest.approx(fitted.best_score_ - fitted.default_score_)
