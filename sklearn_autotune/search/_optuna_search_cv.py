@@ -155,6 +155,9 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         Candidates to measure first. "auto" is the estimator's own parameters and then, for known estimators, settings
         that are good on many tables, all moved into the space; none if you give a ``sampler``, or a grid that is
         measured in full. Of a candidate in a list, the sampler chooses the parameters that are left out.
+    keep : str, list of str or None, default=None
+        What is kept of the winner on the folds: "predict", "predict_proba", "predict_log_proba" or "decision_function"
+        for ``oof_predictions_``, "estimators" for ``fold_estimators_``. The winner is fitted once more on each fold.
     warm_start_from : list, fitted search, optuna.Study, storage or (storage, study_name), default=None
         Earlier searches, also on other data, whose best candidates in this space are measured first: up to ten, and
         a quarter of the trials. If they lose, the search goes on without. A storage is all its studies, and only read.
@@ -169,9 +172,6 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
     storage : str, path or optuna.storages.BaseStorage, default=None
         Where the study is kept. A path is an SQLite file, for one process at a time. A str with "://" is an Optuna URL.
         Several processes can share a study in a server's database or in a journal. None keeps it in memory.
-    keep : str, list of str or None, default=None
-        What is kept of the winner on the folds: "predict", "predict_proba", "predict_log_proba" or "decision_function"
-        for ``oof_predictions_``, "estimators" for ``fold_estimators_``. The winner is fitted once more on each fold.
     study_name : str, default=None
         Name of the study in ``storage``. None is "sklearn_autotune". If the name is taken, a new study has a number
         appended to it, so that it never changes an old one.

@@ -20,7 +20,6 @@ from sklearn_autotune.statistics._resampled_scores import compute_resampled_scor
 __all__ = ["ResampledChoice", "ScoredRows", "resample_choice"]
 
 N_RESAMPLES = 500
-SHARE_DRAWN = 1 - np.exp(-1)  # of the rows that are in a resample at all
 
 # Resampling rows does not show all of the bias. The models of a fold are fitted on the rows of the others, so that what
 # chance has favoured on some rows it has favoured on others too; and a sampler that learns from scores proposes more
@@ -86,14 +85,14 @@ class ResampledChoice:
         """Return how far below and above the corrected score its confidence interval reaches, the former negative.
 
         With ``from_other``, the same of its difference to the other model's score. The rows that were not drawn are
-        fewer than all rows, so that their scores vary more.
+        fewer than all rows, so that their scores vary 1.3 times as much as chance in the rows would explain. That makes
+        up for what resampling does not show: other training rows, too, would give another score.
         """
         values = self._select_chosen()
         if from_other and self.other_out_scores is not None:
             values = values - self.other_out_scores
         low, high = np.quantile(values - values.mean(), [(1 - confidence) / 2, (1 + confidence) / 2])
-        factor = np.sqrt((1 - SHARE_DRAWN) / SHARE_DRAWN)
-        return float(factor * low), float(factor * high)
+        return float(low), float(high)
 
     def _select_chosen(self) -> np.ndarray:
         selected: np.ndarray = self.out_scores[self.chosen, np.arange(len(self.chosen))]
