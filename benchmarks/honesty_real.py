@@ -74,6 +74,13 @@ MORE_REGRESSION = {
 SOURCES = TABLES | MORE_CLASSIFICATION | MORE_REGRESSION
 NAMES = {True: (*CLASSIFICATION, *MORE_CLASSIFICATION), False: (*REGRESSION, *MORE_REGRESSION)}
 SCORES = ("best", "corrected", "nested")
+MODEL_PREFIXES = {
+    "tree": "tree",
+    "forest": "forest",
+    "neighbours": "kneighbors",
+    "SVC": "svc",
+    "linear model": ("logistic", "ridge"),
+}
 METRICS = {
     "log loss": "neg_log_loss",
     "AUC": "roc_auc",
@@ -234,7 +241,9 @@ def coverage_lines(groups):
 
 def real_section(rows):
     by_metric = {metric: [row for row in rows if row["metric"] == metric] for metric in METRICS}
-    by_kind = {kind: [row for row in rows if row["model"] == kind] for kind in sorted({row["model"] for row in rows})}
+    by_kind = {
+        kind: [row for row in rows if row["model"].startswith(prefixes)] for kind, prefixes in MODEL_PREFIXES.items()
+    }
     groups = by_metric | {"all": rows}
     groups_of_width, kinds_of_width = (
         {name: [row for row in found if row["high"] > row["low"]] for name, found in named.items()}
@@ -258,8 +267,8 @@ all rows of the search, the candidates from 80 % of them. So *minus fold models*
 of the folds, on the held-out rows. Means and root mean squared errors have two standard errors over tables. The
 held-out score has sampling noise of its own, which is part of each root mean squared error.
 
-In units of half the width of the 95 % interval; {n_without} tables are left out, whose interval has no width because
-the winner makes no mistake:
+In units of half the width of the 95 % interval (of {n_without} tables the interval has no width, because the winner
+makes no mistake; they are left out here):
 
 {markdown_table(["metric", *header], bias_lines(groups_of_width, in_half_widths, 2))}
 
