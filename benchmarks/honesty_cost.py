@@ -3,7 +3,8 @@
 import pickle
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import numpy as np
 import optuna
@@ -11,8 +12,9 @@ from scipy.stats import loguniform, uniform
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from benchmarks._measure import interleave, markdown_table, measure_missing, spread
+from benchmarks._measure import markdown_table, measure_missing, seconds_of, spread, standard_error
 from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune.evaluation import _whole_folds
 from sklearn_autotune.search import _optuna_search_cv
 
 __all__ = ["cost_section", "measure_costs"]
@@ -36,29 +38,63 @@ def keeping_nothing():
         _optuna_search_cv.keep_rows = original
 
 
+@contextmanager
+def scoring_twice(with_rows, without_rows):
+    """Score each fold with and without keeping its rows, and append the CPU seconds of both."""
+    original = _whole_folds.WholeFolds.score_fold
+
+    def score_fold(evaluation, *args):
+        without = replace(evaluation, task=replace(evaluation.task, row_keeper="not kept"))
+        pair, found = {True: evaluation, False: without}, {}
+        for is_kept in (True, False) if len(with_rows) % 2 else (False, True):
+            start = time.process_time()
+            scored = original(pair[is_kept], *args)
+            found[is_kept] = time.process_time() - start
+        with_rows.append(found[True])
+        without_rows.append(found[False])
+        return scored
+
+    _whole_folds.WholeFolds.score_fold = score_fold
+    try:
+        yield
+    finally:
+        _whole_folds.WholeFolds.score_fold = original
+
+
 def draw_table(n_rows):
     random = np.random.RandomState(0)
     X = random.normal(size=(n_rows, N_COLUMNS))
     return X, (X[:, 0] + random.normal(size=n_rows) > 0).astype(int)
 
 
-def time_searches(milliseconds, repeat):
-    """Measure a search with and without kept rows, one after the other."""
+def prepare_search(milliseconds, seed):
+    """Return the fit of a search whose candidates all take the same time."""
     n_rows, n_candidates = FITS[milliseconds]
     X, y = draw_table(n_rows)
     tree = DecisionTreeClassifier(random_state=0)
-    space = {"min_impurity_decrease": uniform(0, 1e-9)}  # so that all fits take the same time
-    settings = {"scoring": "neg_log_loss", "pruner": None, "refit": False, "random_state": repeat}
-    fit = OptunaSearchCV(tree, space, n_trials=n_candidates, **settings).fit
+    space = {"min_impurity_decrease": uniform(0, 1e-9)}
+    settings = {"scoring": "neg_log_loss", "pruner": None, "refit": False, "random_state": seed}
+    search = OptunaSearchCV(tree, space, n_trials=n_candidates, **settings)
+    return lambda: search.fit(X, y)
 
-    def search_without():
-        with keeping_nothing():
-            fit(X, y)
 
-    calls = {"kept": lambda: fit(X, y), "not kept": search_without}
-    calls = calls if repeat % 2 else dict(reversed(calls.items()))  # each is the first one half of the time
-    seconds = {name: found[0] for name, found in interleave(calls, 1).items()}
-    return {"kept": seconds["kept"], "not_kept": seconds["not kept"]}
+def time_searches(milliseconds, repeat):
+    """Measure a search with and without kept rows, one after the other."""
+    fit = prepare_search(milliseconds, repeat)
+    found = {}
+    for name in ("kept", "not_kept") if repeat % 2 else ("not_kept", "kept"):
+        with nullcontext() if name == "kept" else keeping_nothing():
+            found[name] = seconds_of(fit)
+    return found
+
+
+def time_folds(milliseconds):
+    """Measure keeping alone: each fold of a search is scored with and without it, one after the other."""
+    with_rows, without_rows = [], []
+    with scoring_twice(with_rows, without_rows):
+        total = seconds_of(prepare_search(milliseconds, 0))
+    more = np.subtract(with_rows, without_rows)
+    return {"more": more.sum(), "error": standard_error(more) * len(more), "total": total - np.sum(with_rows)}
 
 
 def time_reading(metric, n_rows):
@@ -84,7 +120,10 @@ def measure_cost(case, seed):
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     kind, what, number = case.split(", ")
-    found = time_searches(int(number), seed) if kind == "search" else time_reading(what, int(number))
+    if kind == "reading":
+        found = time_reading(what, int(number))
+    else:
+        found = time_searches(int(number), seed) if kind == "search" else time_folds(int(number))
     row = {"problem": case, "seed": seed} | found
     print(row, flush=True)
     return [row]
@@ -93,9 +132,10 @@ def measure_cost(case, seed):
 def measure_costs(is_resumed, is_quick):
     """Measure all costs, and return a row for each."""
     wanted = [(f"search, fits, {milliseconds}", repeat) for repeat in range(REPEATS) for milliseconds in FITS]
+    wanted += [(f"pairs, fits, {milliseconds}", 0) for milliseconds in FITS]
     wanted += [(f"reading, {metric}, {n_rows}", 0) for metric in METRICS for n_rows in SIZES]
     if is_quick:
-        wanted = [("search, fits, 2", 0), ("reading, log loss, 300", 0)]
+        wanted = [("search, fits, 2", 0), ("pairs, fits, 2", 0), ("reading, log loss, 300", 0)]
     return measure_missing("honesty_cost", measure_cost, wanted, is_resumed=is_resumed, is_quick=is_quick)
 
 
@@ -104,11 +144,16 @@ def cost_section(rows):
     for milliseconds, (n_rows, n_candidates) in FITS.items():
         table = [row for row in rows if row["problem"] == f"search, fits, {milliseconds}"]
         if table:
+            folds = "".join(
+                f"{100 * row['more'] / row['total']:.2f} ± {200 * row['error'] / row['total']:.2f}"
+                for row in rows
+                if row["problem"] == f"pairs, fits, {milliseconds}"
+            )
             more = [100 * (row["kept"] / row["not_kept"] - 1) for row in table]
             searches.append(
                 [
                     *(f"{milliseconds} ms", n_rows, n_candidates, spread([row["not_kept"] for row in table])),
-                    *(spread([row["kept"] for row in table]), spread(more, 2)),
+                    *(spread([row["kept"] for row in table]), spread(more, 2), folds),
                 ]
             )
     for row in rows:
@@ -117,15 +162,21 @@ def cost_section(rows):
             sizes = [f"{row[name] / 1000:,.0f}" for name in ("bytes_without", "bytes")]
             readings.append([metric, f"{int(n_rows):,}", f"{row['seconds']:.2f}", *sizes])
     readings.sort(key=lambda line: (list(METRICS).index(line[0]), int(line[1].replace(",", ""))))
-    return (
-        "## What the corrected score costs\n\n"
-        f"CPU seconds of a search with 5 folds and log loss, with and without the kept rows, on the same candidates, "
-        f"in turn; median, smallest and largest of {REPEATS} repeats. Other programs ran on the same machine.\n\n"
-        + markdown_table(
-            ["a fit", "rows", "candidates", "seconds without", "seconds with", "% more, of each pair"], searches
-        )
-        + f"\n\nCPU seconds of the first reading of `corrected_score_`, and kilobytes of the pickled search, with "
-        f"{N_CANDIDATES} candidates that are measured on all of 5 folds:\n\n"
-        + markdown_table(["metric", "rows", "seconds", "kB without kept rows", "kB with them"], readings)
-        + "\n"
-    )
+    search_header = ["a fit", "rows", "candidates", "seconds without", "seconds with", "% more, of each pair"]
+    search_header += ["% more, by pairs of folds"]
+    reading_header = ["metric", "rows", "seconds", "kB without kept rows", "kB with them"]
+    return f"""## What the corrected score costs
+
+CPU seconds of a search with 5 folds and log loss, with and without the kept rows, on the same candidates, in turn;
+median, smallest and largest of {REPEATS} repeats. Other programs ran on the same machine, so that the seconds of whole
+searches vary by more than what is looked for. For the last column, each fold of a search was scored with and without
+keeping its rows, one right after the other: the sum of the differences, with two standard errors, as a share of the
+search.
+
+{markdown_table(search_header, searches)}
+
+CPU seconds of the first reading of `corrected_score_`, and kilobytes of the pickled search, with {N_CANDIDATES}
+candidates that are measured on all of 5 folds:
+
+{markdown_table(reading_header, readings)}
+"""

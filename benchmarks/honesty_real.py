@@ -244,7 +244,7 @@ def real_section(rows):
     by_kind = {
         kind: [row for row in rows if row["model"].startswith(prefixes)] for kind, prefixes in MODEL_PREFIXES.items()
     }
-    groups = by_metric | {"all": rows}
+    groups = by_metric | {"all": rows, "all but gifts": [row for row in rows if row["problem"] != "gifts"]}
     groups_of_width, kinds_of_width = (
         {name: [row for row in found if row["high"] > row["low"]] for name, found in named.items()}
         for named in (groups, by_kind)
@@ -271,6 +271,9 @@ In units of half the width of the 95 % interval (of {n_without} tables the inter
 makes no mistake; they are left out here):
 
 {markdown_table(["metric", *header], bias_lines(groups_of_width, in_half_widths, 2))}
+
+*All but gifts* was added after the results had been seen: one held-out row of this table has a column 50 times as large
+as any row of the search, and the linear model predicts it so badly that this row alone decides the held-out error.
 
 The same by model:
 
