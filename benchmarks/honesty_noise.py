@@ -30,8 +30,8 @@ BOOSTED = "TunedXGBClassifier"
 N_TABLES = {
     "AUC, trees, 150 positive": 120,
     "AUC, trees, 8 positive": 120,
-    f"AUC, {BOOSTED}, 150 positive": 30,
-    f"AUC, {BOOSTED}, 8 positive": 30,
+    f"AUC, {BOOSTED}, 150 positive": 20,
+    f"AUC, {BOOSTED}, 8 positive": 20,
     "R2, trees": 60,
     "R2, ridge": 60,
 }
