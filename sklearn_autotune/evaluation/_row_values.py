@@ -1,7 +1,7 @@
 """What is kept of a fold's test rows, so that the choice among candidates can be repeated on resampled rows.
 
 If the metric is a mean over rows, the loss of each row is kept; if not, such as for the area under a curve, its
-prediction is. Both as 32-bit floats, and of at most `MAX_ROWS` rows of a candidate.
+prediction is. Both with 32 bits, and of at most `MAX_ROWS` rows of a candidate.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +47,11 @@ class RowMetric:
         values = np.asarray(prediction)
         if values.dtype.kind == "O":  # labels
             values = np.array(values.tolist())
-        return values.astype(np.float32) if values.dtype.kind == "f" else values
+        if values.dtype.kind == "f":
+            return values.astype(np.float32)
+        if values.dtype.kind == "i" and np.abs(values).max(initial=0) <= np.iinfo(np.int32).max:
+            return values.astype(np.int32)
+        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ N_RESAMPLES = 500
 BIAS_FACTOR = 1.2
 LEARNT_BIAS_FACTOR = 1.35
 N_SLOW_RESAMPLES = 100  # if each needs a call of the metric
+N_FIRST = 25  # resamples, which tell candidates that are never the best
+MAX_DEVIATIONS = 6.0  # of such a candidate's distance to the best one
 MAX_CANDIDATES = 200  # the best ones; others would hardly ever be chosen
 MAX_BLOCK_SIZE = 2**22  # resamples times rows
 
@@ -86,13 +88,14 @@ class ResampledChoice:
 
         With ``from_other``, the same of its difference to the other model's score. The rows that were not drawn are
         fewer than all rows, so that their scores vary 1.3 times as much as chance in the rows would explain. That makes
-        up for what resampling does not show: other training rows, too, would give another score.
+        up for what resampling does not show: other training rows, too, would give another score. The correction may
+        take off too much, so that the interval reaches at least as far above the corrected score as below.
         """
         values = self._select_chosen()
         if from_other and self.other_out_scores is not None:
             values = values - self.other_out_scores
         low, high = np.quantile(values - values.mean(), [(1 - confidence) / 2, (1 + confidence) / 2])
-        return float(low), float(high)
+        return float(low), float(max(high, -low))
 
     def _select_chosen(self) -> np.ndarray:
         selected: np.ndarray = self.out_scores[self.chosen, np.arange(len(self.chosen))]
@@ -130,10 +133,12 @@ def resample_choice(
     table = _score_candidates(metric, folds, candidates, everything)
     scores = _average_folds(_fill_gaps(table, _choose_donors(table[..., 0])))[:, 0]
     leading = np.sort(np.argsort(-scores, kind="stable")[:MAX_CANDIDATES])
+    counts = _draw_counts(everything.size, N_RESAMPLES)
+    leading = leading[_find_contenders(metric, folds, [candidates[number] for number in leading], counts[:N_FIRST])]
     candidates, scores = [candidates[number] for number in leading], scores[leading]
     donors = _choose_donors(table[leading, :, 0])
-    is_fast_metric = all(is_fast(metric, values) for rows in candidates for values in rows.values())
-    counts = _draw_counts(everything.size, N_RESAMPLES if is_fast_metric else N_SLOW_RESAMPLES)
+    if not all(is_fast(metric, values) for rows in candidates for values in rows.values()):
+        counts = counts[:N_SLOW_RESAMPLES]
     if other is not None:
         candidates, donors = [*candidates, other], np.vstack([donors, np.full(len(folds), len(candidates))])
     inside, outside = (
@@ -146,6 +151,20 @@ def resample_choice(
     chosen, outside = inside[: len(scores), usable].argmax(axis=0), outside[:, usable]
     other_outside = None if other is None else outside[-1]
     return ResampledChoice(chosen, scores, outside[: len(scores)], is_learnt, other_outside)
+
+
+def _find_contenders(
+    metric: RowMetric, folds: Sequence[ScoredRows], candidates: Sequence[Mapping[int, np.ndarray]], counts: np.ndarray
+) -> np.ndarray:
+    """Return which candidates may be the best on some resample, as far as a few resamples tell."""
+    table = _score_candidates(metric, folds, candidates, counts)
+    everything = _score_candidates(metric, folds, candidates, np.ones((1, counts.shape[1]), dtype=np.uint8))
+    scores = _average_folds(_fill_gaps(table, _choose_donors(everything[..., 0])))
+    scores = scores[:, np.isfinite(scores).all(axis=0)]
+    if scores.shape[1] < 2:
+        return np.arange(len(candidates))
+    behind = scores - scores[scores.mean(axis=1).argmax()]
+    return np.flatnonzero(behind.mean(axis=1) + MAX_DEVIATIONS * behind.std(axis=1, ddof=1) >= 0)
 
 
 def _draw_counts(n_units: int, n_resamples: int) -> np.ndarray:
