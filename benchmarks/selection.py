@@ -73,9 +73,9 @@ NOTES = {
         "All methods on one machine that did other work too, each on one core; FLAML 2.8.0, AutoGluon 1.6.3 with "
         "PyTorch 2.13 and fastai 2.8. One seed, and 14 of the 24 tables: the run is not complete. After it, "
         "`AutoModelSelector` stopped trying models with radial kernels where rows follow time, because of births a "
-        "day: its error there, run again within 60 wall seconds, is 445 instead of 1003. On pets and film ratings untuned "
-        "histogram boosting fails, because columns have more than 255 categories; FLAML fails on use of force, where "
-        "its training rows lack a class that its test rows have."
+        "day: its error there, run again within 60 wall seconds, is 445 instead of 1003. On pets and film ratings "
+        "untuned histogram boosting fails, because columns have more than 255 categories; FLAML fails on use of force, "
+        "where its training rows lack a class that its test rows have."
     ),
 }
 FILES = {"classification": "selection", "regression": "selection_regression", "slices": "selection_slices"}

@@ -19,14 +19,14 @@ from sklearn_autotune.statistics._resampled_scores import compute_resampled_scor
 
 __all__ = ["ResampledChoice", "ScoredRows", "resample_choice"]
 
-N_RESAMPLES = 500
+MAX_RESAMPLES, MIN_RESAMPLES = 500, 100
+MAX_DRAWN_ROWS = 1_000_000  # in all resamples together; with many rows, fewer resamples vary as little
 
 # Resampling rows does not show all of the bias. The models of a fold are fitted on the rows of the others, so that what
 # chance has favoured on some rows it has favoured on others too; and a sampler that learns from scores proposes more
 # candidates of that kind. The factors were found on 60 tables of pure noise; `benchmarks.honesty` uses other tables.
 BIAS_FACTOR = 1.2
 LEARNT_BIAS_FACTOR = 1.35
-N_SLOW_RESAMPLES = 100  # if each needs a call of the metric
 N_FIRST = 25  # resamples, which tell candidates that are never the best
 MAX_DEVIATIONS = 6.0  # of such a candidate's distance to the best one
 MAX_CANDIDATES = 200  # the best ones; others would hardly ever be chosen
@@ -133,12 +133,13 @@ def resample_choice(
     table = _score_candidates(metric, folds, candidates, everything)
     scores = _average_folds(_fill_gaps(table, _choose_donors(table[..., 0])))[:, 0]
     leading = np.sort(np.argsort(-scores, kind="stable")[:MAX_CANDIDATES])
-    counts = _draw_counts(everything.size, N_RESAMPLES)
+    n_resamples = int(np.clip(MAX_DRAWN_ROWS // everything.size, MIN_RESAMPLES, MAX_RESAMPLES))
+    counts = _draw_counts(everything.size, n_resamples)
     leading = leading[_find_contenders(metric, folds, [candidates[number] for number in leading], counts[:N_FIRST])]
     candidates, scores = [candidates[number] for number in leading], scores[leading]
     donors = _choose_donors(table[leading, :, 0])
     if not all(is_fast(metric, values) for rows in candidates for values in rows.values()):
-        counts = counts[:N_SLOW_RESAMPLES]
+        counts = counts[:MIN_RESAMPLES]  # each needs a call of the metric
     if other is not None:
         candidates, donors = [*candidates, other], np.vstack([donors, np.full(len(folds), len(candidates))])
     inside, outside = (

@@ -50,7 +50,8 @@ def test_a_candidate_that_is_far_better_is_not_corrected():
 
     choice = resample_choice(AUC, folds, candidates)
 
-    assert choice.chosen.tolist() == [10] * len(choice.chosen)
+    assert len(choice.scores) == 1  # the others are left out after a few resamples
+    assert choice.scores[0] > 0.99
     assert choice.estimate_bias() == pytest.approx(0, abs=1e-9)
 
 

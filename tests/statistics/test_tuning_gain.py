@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sklearn_autotune.evaluation._metric import Metric
-from sklearn_autotune.statistics._intervals import ConfidenceInterval, compute_paired_interval
-from sklearn_autotune.statistics._tuning_gain import compute_tuning_gain, describe_tuning_gain
+from sklearn_autotune.statistics._intervals import compute_paired_interval
+from sklearn_autotune.statistics._tuning_gain import TuningGain, compute_tuning_gain, describe_tuning_gain
 
 AUC, LOSS = Metric("roc_auc"), Metric("neg_log_loss")
 
@@ -15,7 +15,9 @@ def test_the_gain_is_a_paired_difference():
 
     gain = compute_tuning_gain(winner, default, test_over_train=0.5)
 
-    assert gain == compute_paired_interval(winner - default, test_over_train=0.5)
+    expected = compute_paired_interval(winner - default, test_over_train=0.5)
+    assert (gain.mean, gain.low, gain.high) == (expected.mean, expected.low, expected.high)
+    assert not gain.is_corrected
     assert compute_tuning_gain(default, winner, test_over_train=0.5).mean == -gain.mean
 
 
@@ -23,34 +25,40 @@ def test_the_gain_is_a_paired_difference():
     ("gain", "metric", "text"),
     [
         (
-            ConfidenceInterval(0.013, 0.004, 0.022),
+            TuningGain(0.013, 0.004, 0.022),
             AUC,
             "Tuning: +0.013 roc_auc [+0.004, +0.022] over the parameters you had. The winner was chosen on these "
             "folds, so the gain is too large on average.",
         ),
         (
-            ConfidenceInterval(0.013, 0.004, 0.022),
+            TuningGain(0.013, 0.004, 0.022),
             LOSS,
             "Tuning: -0.013 log loss [-0.022, -0.004] (lower is better) over the parameters you had. The winner was "
             "chosen on these folds, so the gain is too large on average.",
         ),
         (
-            ConfidenceInterval(0.002, -0.006, 0.01),
+            TuningGain(0.002, -0.006, 0.01),
             AUC,
             "There is no evidence that tuning helped: +0.002 roc_auc [-0.006, +0.01] over the parameters you had.",
         ),
         (
-            ConfidenceInterval(0.002, -np.inf, np.inf),
+            TuningGain(0.002, -np.inf, np.inf),
             AUC,
             "There is no evidence that tuning helped: +0.002 roc_auc over the parameters you had.",
         ),
         (
-            ConfidenceInterval(-0.02, -0.03, -0.01),
+            TuningGain(-0.02, -0.03, -0.01),
             AUC,
             "The parameters you had are better than the winner: -0.02 roc_auc [-0.03, -0.01].",
         ),
         (
-            ConfidenceInterval(0.0, 0.0, 0.0),
+            TuningGain(0.013, 0.004, 0.022, is_corrected=True),
+            AUC,
+            "Tuning: +0.013 roc_auc [+0.004, +0.022] over the parameters you had. The choice of the winner is taken "
+            "into account.",
+        ),
+        (
+            TuningGain(0.0, 0.0, 0.0),
             AUC,
             "Tuning changed nothing: roc_auc is that of the parameters you had.",
         ),
