@@ -83,6 +83,13 @@ def _compute_log_losses(y: np.ndarray, prediction: np.ndarray, labels: Sequence[
     return -np.log(chosen / probabilities.sum(axis=1))
 
 
+def _compute_brier_losses(y: np.ndarray, prediction: np.ndarray) -> Any:
+    classes = np.unique(y)
+    if prediction.ndim == 1:  # probabilities of the positive class; of a single class, scikit-learn knows only 0 and 1
+        return (prediction - (y == (classes[-1] if len(classes) > 1 else 1))) ** 2
+    return ((prediction - np.equal.outer(y, classes)) ** 2).sum(axis=1)
+
+
 def _average_outputs(compute: Callable[..., Any]) -> Callable[..., Any]:
     """Average the losses of a row over several targets."""
 
@@ -131,6 +138,7 @@ def _compute_gamma_deviances(y: np.ndarray, prediction: np.ndarray) -> Any:
 
 ROW_LOSSES: Mapping[Callable[..., Any], RowLosses] = {
     metrics.accuracy_score: RowLosses(_compare_labels),
+    metrics.brier_score_loss: RowLosses(_compute_brier_losses),
     metrics.log_loss: RowLosses(_compute_log_losses, frozenset({"labels"})),
     metrics.mean_absolute_error: RowLosses(_compute_absolute_errors),
     metrics.mean_absolute_percentage_error: RowLosses(_compute_percentage_errors),

@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
 
 from sklearn_autotune.evaluation._row_values import ROOTS, RowMetric
 from sklearn_autotune.statistics._confusion_scores import can_score_confusions, score_confusions
@@ -16,8 +16,7 @@ def is_fast(metric: RowMetric, values: np.ndarray) -> bool:
     """Whether all resamples are scored at once, without a call of the metric for each."""
     if metric.is_mean or values.ndim > 1:
         return metric.is_mean
-    is_plain = not metric.settings and metric.function in (r2_score, roc_auc_score)
-    return is_plain or can_score_confusions(metric.function, metric.settings)
+    return (metric.function in CURVES and not metric.settings) or can_score_confusions(metric.function, metric.settings)
 
 
 def compute_resampled_scores(metric: RowMetric, y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -43,10 +42,8 @@ def compute_resampled_scores(metric: RowMetric, y: np.ndarray, values: np.ndarra
             losses = np.sqrt(means) if metric.function in ROOTS else means
         elif not is_fast(metric, values):
             losses = _score_one_by_one(metric, y, values, weights)
-        elif metric.function is r2_score:
-            losses = _compute_r2(y, values, weights)
-        elif metric.function is roc_auc_score:
-            losses = _compute_roc_auc(y, values, weights)
+        elif metric.function in CURVES:
+            losses = CURVES[metric.function](y, values, weights)
         else:
             losses = score_confusions(metric.function, metric.settings, y, values, weights)
     scores: np.ndarray = metric.sign * losses
@@ -65,15 +62,37 @@ def _compute_r2(y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.nd
 
 def _compute_roc_auc(y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the areas under the ROC curves: of all pairs of classes, the share in the right order; ties are a half."""
-    order = np.argsort(values, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) > 0])  # of rows with equal predictions
+    positive, negative = _sum_by_prediction(y, values, weights)
+    above = np.cumsum(positive, axis=1) - positive / 2
+    areas: np.ndarray = (negative * above).sum(axis=1) / (positive.sum(axis=1) * negative.sum(axis=1))
+    return areas
+
+
+def _compute_average_precision(y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the average precisions: means over positive rows of the precision among the rows predicted as high."""
+    positive, negative = _sum_by_prediction(y, values, weights)
+    found = np.cumsum(positive, axis=1)
+    chosen = np.maximum(found + np.cumsum(negative, axis=1), np.finfo(float).tiny)
+    means: np.ndarray = (positive * found / chosen).sum(axis=1) / positive.sum(axis=1)
+    return means
+
+
+def _sum_by_prediction(y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of positive and of negative rows by predicted value, from the highest to the lowest."""
+    order = np.argsort(-values, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) < 0])  # of rows with equal predictions
     is_positive = (y == np.unique(y)[-1])[order]
     ordered = weights[:, order]
     positive = np.add.reduceat(ordered * is_positive, starts, axis=1)
-    negative = np.add.reduceat(ordered * ~is_positive, starts, axis=1)
-    below = np.cumsum(negative, axis=1) - negative / 2
-    areas: np.ndarray = (positive * below).sum(axis=1) / (positive.sum(axis=1) * negative.sum(axis=1))
-    return areas
+    return positive, np.add.reduceat(ordered * ~is_positive, starts, axis=1)
+
+
+# Metrics of predicted values whose resamples are scored together.
+CURVES = {
+    average_precision_score: _compute_average_precision,
+    r2_score: _compute_r2,
+    roc_auc_score: _compute_roc_auc,
+}
 
 
 def _score_one_by_one(metric: RowMetric, y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:

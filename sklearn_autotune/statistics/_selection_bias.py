@@ -30,6 +30,7 @@ LEARNT_BIAS_FACTOR = 1.35
 N_FIRST = 25  # resamples, which tell candidates that are never the best
 MAX_DEVIATIONS = 6.0  # of such a candidate's distance to the best one
 MAX_CANDIDATES = 200  # the best ones; others would hardly ever be chosen
+MAX_SLOW_CANDIDATES = 25  # if each resample needs a call of the metric
 MAX_BLOCK_SIZE = 2**22  # resamples times rows
 
 
@@ -120,7 +121,6 @@ def resample_choice(
         What was kept of each candidate's test rows, by fold; of one at least, all folds.
     is_learnt : bool, default=False
         Whether a sampler has proposed candidates by the scores of earlier ones.
-
     other : mapping of int to ndarray, default=None
         The same as of a candidate, on all folds, of a model that cannot be chosen but is compared with what is chosen.
 
@@ -132,14 +132,17 @@ def resample_choice(
     everything = np.ones((1, 1 + max(int(fold.units.max()) for fold in folds)), dtype=np.uint8)
     table = _score_candidates(metric, folds, candidates, everything)
     scores = _average_folds(_fill_gaps(table, _choose_donors(table[..., 0])))[:, 0]
-    leading = np.sort(np.argsort(-scores, kind="stable")[:MAX_CANDIDATES])
-    n_resamples = int(np.clip(MAX_DRAWN_ROWS // everything.size, MIN_RESAMPLES, MAX_RESAMPLES))
-    counts = _draw_counts(everything.size, n_resamples)
-    leading = leading[_find_contenders(metric, folds, [candidates[number] for number in leading], counts[:N_FIRST])]
+    is_each_fast = all(is_fast(metric, values) for rows in candidates for values in rows.values())
+    n_leading = MAX_CANDIDATES if is_each_fast else MAX_SLOW_CANDIDATES
+    is_complete = np.isfinite(table[..., 0]).all(axis=1)
+    best = np.where(is_complete, scores, -np.inf).argmax()  # always stays, so that gaps can be filled
+    leading = np.union1d(np.argsort(-scores, kind="stable")[:n_leading], best)
+    n_resamples = MAX_DRAWN_ROWS // everything.size if is_each_fast else 0
+    counts = _draw_counts(everything.size, int(np.clip(n_resamples, MIN_RESAMPLES, MAX_RESAMPLES)))
+    contenders = _find_contenders(metric, folds, [candidates[number] for number in leading], counts[:N_FIRST])
+    leading = np.union1d(leading[contenders], best)
     candidates, scores = [candidates[number] for number in leading], scores[leading]
     donors = _choose_donors(table[leading, :, 0])
-    if not all(is_fast(metric, values) for rows in candidates for values in rows.values()):
-        counts = counts[:MIN_RESAMPLES]  # each needs a call of the metric
     if other is not None:
         candidates, donors = [*candidates, other], np.vstack([donors, np.full(len(folds), len(candidates))])
     inside, outside = (

@@ -23,7 +23,7 @@ def make_row_attributes(rows: Mapping[int, np.ndarray]) -> dict[str, str]:
     if any(values.dtype.hasobject for values in rows.values()):  # only a pickle could hold them
         return {}
     buffer = BytesIO()
-    np.savez(buffer, allow_pickle=False, **{str(fold): values for fold, values in rows.items()})
+    np.savez(buffer, np.array(list(rows)), *rows.values())
     text = base64.b85encode(zlib.compress(buffer.getvalue(), level=1)).decode("ascii")
     return {
         f"{ROWS_ATTRIBUTE}{number}": text[start : start + PART_LENGTH]
@@ -41,4 +41,5 @@ def read_row_values(attributes: Mapping[str, Any]) -> dict[int, np.ndarray]:
     if not text:
         return {}
     with np.load(BytesIO(zlib.decompress(base64.b85decode(text))), allow_pickle=False) as stored:
-        return {int(fold): stored[fold] for fold in stored.files}
+        folds, *values = (stored[f"arr_{number}"] for number in range(len(stored.files)))
+        return dict(zip(folds.tolist(), values, strict=True))

@@ -22,6 +22,12 @@ COUNTS = np.array([np.bincount(RANDOM.randint(N_ROWS, size=N_ROWS), minlength=N_
 CASES = {
     "accuracy": ("accuracy", WORDS, np.array(["no", "yes"])[RANDOM.randint(2, size=N_ROWS)]),
     "log loss": ("neg_log_loss", WORDS, np.column_stack([1 - PROBABILITIES, PROBABILITIES])),
+    "Brier score": ("neg_brier_score", LABELS, PROBABILITIES),
+    "Brier score of three classes": (
+        "neg_brier_score",
+        np.r_[0, 1, 2, RANDOM.randint(3, size=N_ROWS - 3)],
+        RANDOM.dirichlet([1, 1, 1], size=N_ROWS),
+    ),
     "area under the ROC curve": ("roc_auc", LABELS, PROBABILITIES),
     "area with ties": ("roc_auc", WORDS, ROUNDED),
     "average precision": ("average_precision", LABELS, ROUNDED),
@@ -99,7 +105,8 @@ def test_the_most_usual_scores_need_no_call_for_each_resample():
     assert is_fast(read("roc_auc", LABELS), PROBABILITIES)
     assert not is_fast(read("roc_auc_ovr", LABELS), np.zeros((4, 3)))
     assert is_fast(read("f1", LABELS), LABELS)
-    assert not is_fast(read("average_precision", LABELS), PROBABILITIES)
+    assert is_fast(read("average_precision", LABELS), PROBABILITIES)
+    assert not is_fast(read("neg_median_absolute_error", NUMBERS), PREDICTED)
 
 
 @given(st.integers(0, 2**31 - 1), st.sampled_from(["roc_auc", "neg_log_loss", "accuracy"]))

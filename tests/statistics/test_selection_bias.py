@@ -148,3 +148,12 @@ def test_a_model_that_cannot_be_chosen_is_compared_on_the_same_rows():
     assert choice.estimate_bias() == alone.estimate_bias()
     assert choice.estimate_spread() == alone.estimate_spread()
     assert np.ptp(choice.estimate_spread(from_other=True)) < np.ptp(alone.estimate_spread()) / 2
+
+
+def test_gaps_are_filled_even_if_stopped_candidates_look_far_better():
+    random, folds = np.random.RandomState(0), draw_folds(0)
+    stopped = [{0: guess(folds, random, quality=10)[0]} for _ in range(30)]
+
+    choice = resample_choice(AUC, folds, [guess(folds, random), *stopped])
+
+    assert choice.estimate_bias() >= 0
