@@ -224,8 +224,12 @@ def _find_own_score_function(estimator: Any) -> Callable[..., Any] | None:
 
 
 def _find_owner(estimator: object) -> type | None:
-    """Return the class that defines the method ``score`` of an estimator."""
-    return next((cls for cls in type(estimator).__mro__ if "score" in vars(cls)), None)
+    """Return the class that defines the method ``score`` of an estimator.
+
+    scikit-learn's neighbours and dummies have methods of their own only to accept no X, so they are passed over.
+    """
+    owners = (cls for cls in type(estimator).__mro__ if "score" in vars(cls))
+    return next((cls for cls in owners if not cls.__module__.startswith(("sklearn.neighbors", "sklearn.dummy"))), None)
 
 
 def list_limits(estimator: object, name: str, value: float) -> list[float] | None:

@@ -205,8 +205,8 @@ def read_row_metric(scorer: Any, metric: str | None, estimator: Any, y: Any) -> 
         For its own ``score``.
     y : array-like or None
     """
-    if y is None:
-        return "there is no target"
+    if y is None or hasattr(y, "toarray"):
+        return "there is no target" if y is None else "the target is a sparse matrix"
     found = read_score_function(scorer, metric, estimator)
     if found is None:
         return (

@@ -210,7 +210,7 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         how = f"its score is the mean over {self.n_splits_} folds" if has_score else "refit has chosen it"
         yield render_paragraphs([f"The winner is candidate {self.best_index_}; {how}."])
         yield render_parameters(self.best_params_)
-        gain = get_tuning_gain(self)
+        gain = self._get_quick_gain()
         if gain is not None:
             yield render_paragraphs([describe_tuning_gain(gain, metric)])
 
@@ -267,8 +267,9 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         measured = [record for record in records if record.is_measured]
         report_failures(measured, results.cv_results, len(folds), run.spec.results.error_score)
         is_verbose = getattr(self, "verbose", 0) > 0
-        if self._default.gain is not None and (is_verbose or logger.isEnabledFor(logging.INFO)):
-            text = describe_tuning_gain(self.tuning_gain_, self._read_metric())
+        gain = self._get_quick_gain() if is_verbose or logger.isEnabledFor(logging.INFO) else None
+        if gain is not None:
+            text = describe_tuning_gain(gain, self._read_metric())
             logger.info("%s", text)
             if is_verbose:
                 print(text)
@@ -287,6 +288,13 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
             row, records = sum(record.is_measured for record in records), (*records, default.record)
             self._default = replace(self._default, seconds=0.0)  # they are those of a row
         return records, replace(spec, refit=spec.refit.with_default(row, self._test_over_train))
+
+    def _get_quick_gain(self) -> TuningGain | None:
+        """Return the gain of tuning; that of the folds, if correcting it would keep a notebook or a log waiting."""
+        default = vars(self).get("_default")
+        if default is None or default.gain is None:
+            return None
+        return get_tuning_gain(self) if self._is_corrected_quickly else default.gain
 
     @property
     def _test_over_train(self) -> float:

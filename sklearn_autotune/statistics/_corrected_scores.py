@@ -15,6 +15,9 @@ from sklearn_autotune.statistics._selection_bias import ResampledChoice, ScoredR
 __all__ = ["CandidateRows", "CorrectedScoresMixin", "plan_candidate_rows"]
 
 
+QUICK_ROWS = 2_500_000  # of all candidates, with a metric that is a mean
+
+
 @dataclass(frozen=True, slots=True)
 class CandidateRows:
     """What a finished search keeps, to repeat the choice among its candidates on resampled rows.
@@ -63,6 +66,16 @@ class CorrectedScoresMixin:
         """Keep what the correction needs, or the reason why there is none."""
         self._candidate_rows = candidate_rows
         self.__dict__.pop("_resampled_choice", None)
+
+    @property
+    def _is_corrected_quickly(self) -> bool:
+        """Whether the correction is known, or takes less than about a second."""
+        kept = vars(self).get("_candidate_rows")
+        if not isinstance(kept, CandidateRows) or "_resampled_choice" in vars(self):
+            return isinstance(kept, CandidateRows)
+        return (
+            kept.metric.is_mean and sum(len(one) for rows in kept.values.values() for one in rows.values()) < QUICK_ROWS
+        )
 
     def _correct_score(self) -> ConfidenceInterval:
         choice = self._resample_choice()
@@ -132,7 +145,8 @@ def _read_scored_rows(task: Task, positions: Sequence[np.ndarray | None], groups
 def _number_units(n_rows: int, forward_tests: Sequence[np.ndarray], groups: Any) -> np.ndarray:
     """Number what is drawn as a whole: groups; stretches of the test rows of folds that follow time; or single rows."""
     if groups is not None:
-        return np.unique(np.asarray(groups), return_inverse=True)[1]
+        numbers: dict[Any, int] = {}  # groups may be of several types, which have no order
+        return np.array([numbers.setdefault(group, len(numbers)) for group in np.asarray(groups).tolist()], dtype=int)
     units = np.arange(n_rows)
     n_units = 0
     for test in forward_tests:

@@ -79,8 +79,9 @@ def _compute_average_precision(y: np.ndarray, values: np.ndarray, weights: np.nd
 
 def _sum_by_prediction(y: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights of positive and of negative rows by predicted value, from the highest to the lowest."""
-    order = np.argsort(-values, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) < 0])  # of rows with equal predictions
+    falling = -values.astype(float)
+    order = np.argsort(falling, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(falling[order]) > 0])  # of rows with equal predictions
     is_positive = (y == np.unique(y)[-1])[order]
     ordered = weights[:, order]
     positive = np.add.reduceat(ordered * is_positive, starts, axis=1)

@@ -12,6 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GroupKFold, TimeSeriesSplit
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -240,3 +241,28 @@ def test_without_kept_rows_the_gain_is_that_of_the_folds():
 
     assert not fitted.tuning_gain_.is_corrected
     assert fitted.tuning_gain_.mean == pytest.approx(fitted.best_score_ - fitted.default_score_)
+
+
+def test_a_notebook_does_not_wait_for_a_slow_correction():
+    slow = search(n_trials=6, scoring="balanced_accuracy").fit(X, Y)
+    quick = search(n_trials=6, scoring="neg_log_loss").fit(X, Y)
+
+    assert all("parameters you had" in fitted._repr_html_() for fitted in (slow, quick))
+
+    assert "_resampled_choice" not in vars(slow)
+    assert vars(quick)["_resampled_choice"] is not None
+
+
+def test_neighbours_are_scored_by_their_accuracy():
+    fitted = search(KNeighborsClassifier(), {"n_neighbors": [1, 3, 5, 9]}, n_trials="auto").fit(X, Y)
+
+    assert fitted.corrected_score_ <= fitted.best_score_
+
+
+def test_groups_may_be_of_any_type():
+    groups = np.array([None, "a", 3, 2.5] * 50, dtype=object)
+
+    with pytest.warns(UserWarning, match="groups parameter is ignored"):
+        fitted = search(n_trials=3).fit(X, Y, groups=groups)
+
+    assert len(np.unique(np.concatenate([fold.units for fold in fitted._candidate_rows.folds]))) == 4
