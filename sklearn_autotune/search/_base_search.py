@@ -40,7 +40,7 @@ from sklearn_autotune.search._results import (
 from sklearn_autotune.search._setup import get_refit_metric
 from sklearn_autotune.search._spec import ResultsSpec, SearchRun
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.statistics._corrected_scores import CorrectedScoresMixin
+from sklearn_autotune.statistics._corrected_scores import CorrectedScoresMixin, list_no_lazy_attributes
 from sklearn_autotune.statistics._intervals import ConfidenceInterval
 from sklearn_autotune.statistics._refit_rules import ComparesWithDefault
 from sklearn_autotune.statistics._tuning_gain import TuningGain, compute_tuning_gain, describe_tuning_gain
@@ -184,6 +184,10 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         """
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
+
+    def _html_repr(self) -> str:
+        with list_no_lazy_attributes():
+            return super()._html_repr()
 
     def _render_view(self) -> str:
         """Return what a notebook shows of a fitted search: the score, the winner, and how the candidates ended."""

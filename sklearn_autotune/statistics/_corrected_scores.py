@@ -1,6 +1,8 @@
 """The attributes of a fitted search that correct its best score for the choice of the winner."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +14,25 @@ from sklearn_autotune.evaluation._row_values import RowMetric
 from sklearn_autotune.statistics._intervals import ConfidenceInterval
 from sklearn_autotune.statistics._selection_bias import ResampledChoice, ScoredRows, resample_choice
 
-__all__ = ["CandidateRows", "CorrectedScoresMixin", "plan_candidate_rows"]
+__all__ = ["CandidateRows", "CorrectedScoresMixin", "list_no_lazy_attributes", "plan_candidate_rows"]
 
 
 QUICK_ROWS = 2_500_000  # of all candidates, with a metric that is a mean
+
+# Attributes that are computed when they are read.
+LAZY_NAMES = ("corrected_interval_", "corrected_score_", "tuning_gain_")
+
+_is_rendering: ContextVar[bool] = ContextVar("_is_rendering", default=False)
+
+
+@contextmanager
+def list_no_lazy_attributes() -> Iterator[None]:
+    """Leave attributes that are not computed out of ``dir(search)``: a notebook reads all that are listed."""
+    token = _is_rendering.set(True)
+    try:
+        yield
+    finally:
+        _is_rendering.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,16 @@ class CorrectedScoresMixin:
     best_score_: float
     _candidate_rows: CandidateRows | str
     _resampled_choice: ResampledChoice | None
+
+    def __dir__(self) -> list[str]:
+        """List the attributes that there are, as scikit-learn 1.9 does, but without computing any.
+
+        scikit-learn reads each attribute to see whether it is there, also when a name is completed in a notebook.
+        """
+        is_known = not isinstance(vars(self).get("_candidate_rows"), CandidateRows) or "_resampled_choice" in vars(self)
+        lazy = () if is_known else LAZY_NAMES
+        names = [name for name in object.__dir__(self) if name in lazy or hasattr(self, name)]
+        return [name for name in names if name not in lazy] if _is_rendering.get() else names
 
     @property
     def corrected_score_(self) -> float:

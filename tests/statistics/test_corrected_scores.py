@@ -247,6 +247,7 @@ def test_a_notebook_does_not_wait_for_a_slow_correction():
     slow = search(n_trials=6, scoring="balanced_accuracy").fit(X, Y)
     quick = search(n_trials=6, scoring="neg_log_loss").fit(X, Y)
 
+    assert {"corrected_score_", "tuning_gain_"} <= set(dir(slow))  # a name is completed without computing it
     assert all("parameters you had" in fitted._repr_html_() for fitted in (slow, quick))
 
     assert "_resampled_choice" not in vars(slow)
