@@ -75,7 +75,7 @@ NOTES = {
         "`AutoModelSelector` stopped trying models with radial kernels where rows follow time, because of births a "
         "day: its error there, run again within 60 wall seconds, is 445 instead of 1003. On pets and film ratings "
         "untuned histogram boosting fails, because columns have more than 255 categories; FLAML fails on use of force, "
-        "where its training rows lack a class that its test rows have."
+        "where the rows on which its models are fitted first lack a class."
     ),
 }
 FILES = {"classification": "selection", "regression": "selection_regression", "slices": "selection_slices"}
