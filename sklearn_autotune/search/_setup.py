@@ -1,5 +1,6 @@
 """Make a search's task, space, number of trials, evaluation and pruning rule from its constructor parameters."""
 
+import logging
 import warnings
 from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import replace
@@ -44,6 +45,8 @@ __all__ = [
     "warn_of_large_grid",
     "warn_of_unfinished_grid",
 ]
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_N_TRIALS = 50  # of a space that is no grid
 
@@ -107,6 +110,7 @@ def keep_rows(task: Task, estimator: Estimator, refit: Refit) -> Task:
     elif task.score_params.keys() - {"sample_weight"}:
         metric = f"the scorer is given {sorted(task.score_params)}"
     if isinstance(metric, str):
+        logger.info("There will be no corrected score: %s.", metric)
         return replace(task, row_keeper=metric)
     sizes = [len(get_positions(fold.test)) for fold in task.folds]
     return replace(task, row_keeper=RowKeeper(metric, draw_kept_rows(sizes)))

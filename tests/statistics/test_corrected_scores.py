@@ -123,9 +123,11 @@ def test_a_second_fit_has_its_own():
     ],
     ids=["a function as scorer", "a function as refit"],
 )
-def test_the_reason_is_told_if_there_is_none(kwargs, reason):
-    fitted = search(n_trials=3, **kwargs).fit(X, Y)
+def test_the_reason_is_told_if_there_is_none(kwargs, reason, caplog):
+    with caplog.at_level("INFO", "sklearn_autotune"):
+        fitted = search(n_trials=3, **kwargs).fit(X, Y)
 
+    assert "no corrected score" in caplog.records[0].message  # before the search
     with pytest.raises(AttributeError, match=reason):
         _ = fitted.corrected_score_
     assert not hasattr(fitted, "corrected_interval_")
