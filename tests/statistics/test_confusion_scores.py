@@ -33,6 +33,11 @@ BINARY = [
 ]
 
 
+def get_id(value):
+    """Name a function without its address, which differs from process to process."""
+    return getattr(value, "__name__", str(value))
+
+
 def check(function, settings, y, predicted, seed):
     counts = np.random.RandomState(seed).randint(3, size=(4, len(y)))
     counts[:, 0] += 1
@@ -46,14 +51,14 @@ def check(function, settings, y, predicted, seed):
 labels = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=3, max_size=20)
 
 
-@pytest.mark.parametrize(("function", "settings"), CASES, ids=str)
+@pytest.mark.parametrize(("function", "settings"), CASES, ids=get_id)
 @given(labels, st.integers(0, 1000))
 def test_scores_are_those_of_scikit_learn(function, settings, pairs, seed):
     y, predicted = np.array(pairs).T
     check(function, settings, y, predicted, seed)
 
 
-@pytest.mark.parametrize(("function", "settings"), BINARY, ids=str)
+@pytest.mark.parametrize(("function", "settings"), BINARY, ids=get_id)
 @given(labels, st.integers(0, 1000))
 def test_two_classes_have_a_positive_one(function, settings, pairs, seed):
     y, predicted = np.array(pairs).T % 2
