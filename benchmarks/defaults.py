@@ -65,6 +65,7 @@ def search(problem: str, seed: int, setting: tuple[str, str], budgets: tuple[int
             n_trials=max(budgets) * N_FOLDS,
             cv=FOLDS,
             refit=False,
+            measure_default=False,
             callbacks=[stop],
             **params | {"sampler": params["sampler"](seed=seed)},
         ).fit(X, Y)

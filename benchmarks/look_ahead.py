@@ -30,6 +30,7 @@ def search(problem: str, seed: int, look_ahead: str, budgets: tuple[int, ...]) -
         n_trials=max(budgets),
         cv=FOLDS,
         refit=False,
+        measure_default=False,
         random_state=seed,
         look_ahead=look_ahead if look_ahead == "auto" else int(look_ahead),
     ).fit(X, Y)

@@ -141,6 +141,7 @@ def run_search(table: Table, order: np.ndarray, folds: np.ndarray, racing: FoldR
         sampler=InOrder(),
         pruner=racing,
         refit=False,
+        measure_default=False,
         random_state=0,
     ).fit(np.arange(float(len(table.y))).reshape(-1, 1), table.y)
 

@@ -117,6 +117,7 @@ def measure_folds(problem: Problem, X: Any, y: np.ndarray, folds: list[Any], see
         pruner=None,
         random_state=0,
         refit=False,
+        measure_default=False,
         n_jobs=n_jobs,
     )
     return search.fit(X, y).cv_results_

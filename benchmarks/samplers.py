@@ -67,6 +67,7 @@ def search(problem: str, seed: int, name: str, budgets: tuple[int, ...]) -> dict
         sampler=None if make is None else make(seed=seed),
         random_state=seed,
         refit=False,
+        measure_default=False,
         **params,
     ).fit(rows, target)
     means = fitted.cv_results_["mean_test_score"]

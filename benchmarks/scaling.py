@@ -184,7 +184,7 @@ def simulated(n_workers: int) -> Iterator[None]:
 
 def make_search(problem: str, seed: int, *, sleeps: bool = False, **params: Any) -> OptunaSearchCV:
     space = surrogate(problem).space
-    settings = {"cv": KFold(N_FOLDS), "refit": False, "random_state": seed}
+    settings = {"cv": KFold(N_FOLDS), "refit": False, "random_state": seed, "measure_default": False}
     return OptunaSearchCV(Sleeper(problem, sleeps), space, n_trials=N_CANDIDATES, **settings, **params)
 
 

@@ -70,6 +70,7 @@ def search(name: str, seed: int, n_trials: int, **params: Any) -> tuple[OptunaSe
             n_trials=n_trials,
             cv=FOLDS,
             refit=False,
+            measure_default=False,
             random_state=seed,
             **params,
         ).fit(X, Y)

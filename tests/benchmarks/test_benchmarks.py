@@ -70,7 +70,14 @@ def test_a_search_has_made_the_fits_that_are_counted(pruner):
 
     with noted() as fits:
         search = OptunaSearchCV(
-            Tabulated(name), surrogate(name).space, n_trials=30, cv=FOLDS, pruner=pruner, refit=False, random_state=0
+            Tabulated(name),
+            surrogate(name).space,
+            n_trials=30,
+            cv=FOLDS,
+            pruner=pruner,
+            refit=False,
+            random_state=0,
+            measure_default=False,
         ).fit(X, Y)
 
     assert len(fits) == search.trials_["n_folds"].sum()
