@@ -10,6 +10,7 @@ from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead, read_trial_table
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.plotting._style import COLORS, HATCHES, STATUS_NAMES, draw_legend, make_axes
+from sklearn_autotune.search._base_search import get_default_seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +46,8 @@ class TimeDisplay:
     Notes
     -----
     Seconds of fitting and scoring are added up over the workers; with several workers, they are more than the clock
-    shows. "sampler" is the time for proposing candidates and learning from them. "the rest" is everything else:
+    shows. "default" is the time for the estimator's own parameters, if they were measured apart from the candidates.
+    "sampler" is the time for proposing candidates and learning from them. "the rest" is everything else:
     storing, callbacks, sending candidates to workers, starting workers. For searches of other packages with a
     ``study_``, "sampler and the rest" is the time in which trials were under way and nothing was measured.
 
@@ -87,6 +89,9 @@ class TimeDisplay:
         refit = getattr(search, "refit_time_", None)
         if refit is not None:
             seconds["final fit"] = {FIT: float(refit)}
+        default = get_default_seconds(search)
+        if default > 0:
+            seconds["default"] = {OTHER: default}
         overhead = measure_overhead(search, trial_table)
         if overhead.sampler is not None:
             seconds["sampler"] = {OTHER: overhead.sampler}
