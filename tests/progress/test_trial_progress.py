@@ -66,7 +66,10 @@ def test_stopped_and_failed_trials_are_counted_apart(caplog):
     estimator = FailingClassifier(above=5)
     settings = {"pruner": MedianPruner(n_startup_trials=3), "n_trials": 30, "estimator": estimator}
 
-    with caplog.at_level(logging.INFO), pytest.warns(Warning, match="fits failed|non-finite"):
+    with (
+        caplog.at_level(logging.INFO, logger="sklearn_autotune.progress"),
+        pytest.warns(Warning, match="fits failed|non-finite"),
+    ):
         fitted = search(progress, **settings).fit(X, Y)
 
     statuses = list(fitted.trials_["status"])
