@@ -134,7 +134,7 @@ class WholeFolds:
             test.error,
             test.failure,
             stop_requested,
-            test.row_values if test.failure is None else None,
+            test.row_values,
         )
 
     def share_steps(self, work: WorkItem, fold: Fold, estimator: Any, *rows: Any) -> AbstractContextManager[None]:

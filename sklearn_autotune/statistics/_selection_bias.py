@@ -139,7 +139,8 @@ def resample_choice(
     leading = np.union1d(np.argsort(-scores, kind="stable")[:n_leading], best)
     n_resamples = MAX_DRAWN_ROWS // everything.size if is_each_fast else 0
     counts = _draw_counts(everything.size, int(np.clip(n_resamples, MIN_RESAMPLES, MAX_RESAMPLES)))
-    contenders = _find_contenders(metric, folds, [candidates[number] for number in leading], counts[:N_FIRST])
+    first = _score_candidates(metric, folds, [candidates[number] for number in leading], counts[:N_FIRST])
+    contenders = _find_contenders(_average_folds(_fill_gaps(first, _choose_donors(table[leading, :, 0]))))
     leading = np.union1d(leading[contenders], best)
     candidates, scores = [candidates[number] for number in leading], scores[leading]
     donors = _choose_donors(table[leading, :, 0])
@@ -157,16 +158,11 @@ def resample_choice(
     return ResampledChoice(chosen, scores, outside[: len(scores)], is_learnt, other_outside)
 
 
-def _find_contenders(
-    metric: RowMetric, folds: Sequence[ScoredRows], candidates: Sequence[Mapping[int, np.ndarray]], counts: np.ndarray
-) -> np.ndarray:
-    """Return which candidates may be the best on some resample, as far as a few resamples tell."""
-    table = _score_candidates(metric, folds, candidates, counts)
-    everything = _score_candidates(metric, folds, candidates, np.ones((1, counts.shape[1]), dtype=np.uint8))
-    scores = _average_folds(_fill_gaps(table, _choose_donors(everything[..., 0])))
+def _find_contenders(scores: np.ndarray) -> np.ndarray:
+    """Return which candidates may be the best on some resample, by the scores of all candidates on a few resamples."""
     scores = scores[:, np.isfinite(scores).all(axis=0)]
     if scores.shape[1] < 2:
-        return np.arange(len(candidates))
+        return np.arange(len(scores))
     behind = scores - scores[scores.mean(axis=1).argmax()]
     return np.flatnonzero(behind.mean(axis=1) + MAX_DEVIATIONS * behind.std(axis=1, ddof=1) >= 0)
 
