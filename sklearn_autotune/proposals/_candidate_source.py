@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 from optuna.trial import FixedTrial, TrialState
 
-from sklearn_autotune.space._space import Space, make_candidate_key
+from sklearn_autotune.space._space import Space, is_measured_in_full, make_candidate_key
 from sklearn_autotune.storage._outcomes import Source, TrialRecord
 from sklearn_autotune.storage._samplers import covers_space, make_random_study
 
@@ -65,7 +65,7 @@ class CandidateSource:
         self.space = space
         self.propose = propose
         self.seen_keys = seen_keys
-        self.is_grid = space.size is not None and space.size <= n_trials and covers_space(study.sampler)
+        self.is_grid = is_measured_in_full(space, n_trials) and covers_space(study.sampler)
         self.sampler_source = Source.GRID if self.is_grid else Source.SAMPLER
         self.fixed_candidates = self._iterate_fixed_candidates(enqueue)
         self.random_study = make_random_study(study.sampler, seed)

@@ -15,7 +15,7 @@ from sklearn_autotune.evaluation import DEFAULT_NUMBER, OUT_OF_TIME, Outcome, Pr
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.execution import Executor
 from sklearn_autotune.space._dimensions import make_value_key
-from sklearn_autotune.space._space import Space
+from sklearn_autotune.space._space import Space, is_measured_in_full
 from sklearn_autotune.storage._outcomes import TrialRecord, is_final, read_default
 from sklearn_autotune.storage._recorder import Recorder
 
@@ -149,7 +149,7 @@ def plan_default(
             "measure_default='auto', or another rule."
         )
     own = clone(estimator).get_params(deep=True)
-    is_full_grid = space.size is not None and space.size <= n_trials
+    is_full_grid = is_measured_in_full(space, n_trials)
     plan = DefaultPlan(
         own,
         is_measured=is_needed or measure_default is True or (measure_default == "auto" and not is_full_grid),

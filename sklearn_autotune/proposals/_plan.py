@@ -11,7 +11,7 @@ from sklearn_autotune.evaluation import Task
 from sklearn_autotune.proposals._earlier_searches import read_earlier_searches
 from sklearn_autotune.proposals._first_candidates import make_first_candidates
 from sklearn_autotune.proposals._warm_start import PortfolioProposer, make_portfolio
-from sklearn_autotune.space._space import Space
+from sklearn_autotune.space._space import Space, is_measured_in_full
 
 __all__ = ["PORTFOLIO_ATTRIBUTE", "ProposalPlan", "plan_proposals"]
 
@@ -97,7 +97,7 @@ def plan_proposals(
         If the earlier searches cannot be read.
     """
     size = {"n_rows": min(len(fold.train) for fold in task.folds), "n_columns": _count_columns(task.X)}
-    is_full_grid = space.size is not None and space.size <= n_trials
+    is_full_grid = is_measured_in_full(space, n_trials)
     known: Sequence[Candidate] = ()
     if isinstance(enqueue, str) and sampler is None and not is_full_grid:
         known = make_first_candidates(estimator, space, max_candidates=MAX_KNOWN, **size)

@@ -28,7 +28,7 @@ from sklearn_autotune.evaluation._row_values import RowKeeper, draw_kept_rows, r
 from sklearn_autotune.families import auto_space
 from sklearn_autotune.pruning import FoldRacingRule, PruningRequest, PruningRule, choose_rule
 from sklearn_autotune.pruning._subsamples import add_subsample
-from sklearn_autotune.space._space import RawSpace, Space, check_grid, is_grid, read_space
+from sklearn_autotune.space._space import RawSpace, Space, check_grid, is_grid, is_measured_in_full, read_space
 from sklearn_autotune.statistics._refit_rules import ComparesWithDefault, RefitRule
 
 __all__ = [
@@ -323,7 +323,7 @@ def choose_pruning_rule(
         resource=resource,
         factor=factor,
         n_trials=n_trials,
-        is_full_grid=space.size is not None and space.size <= n_trials,
+        is_full_grid=is_measured_in_full(space, n_trials),
         one_score_decides=is_single_metric if refit is False else is_rule or not callable(refit),
         tolerance=refit.compute_tolerance if is_rule else None,
     )

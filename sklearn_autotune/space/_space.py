@@ -33,6 +33,7 @@ __all__ = [
     "Space",
     "check_grid",
     "is_grid",
+    "is_measured_in_full",
     "make_candidate_key",
     "read_space",
 ]
@@ -190,6 +191,11 @@ def check_grid(raw_grid: object) -> None:
                     f"type {type(raw).__name__}) instead. Single values need to be wrapped in a list with one element. "
                     "Distributions belong in param_distributions, which takes lists too."
                 )
+
+
+def is_measured_in_full(space: Space, n_trials: int) -> bool:
+    """Whether a space is finite and has no more candidates than there are trials."""
+    return space.size is not None and space.size <= n_trials
 
 
 def make_candidate_key(candidate: Mapping[str, Any]) -> Any:

@@ -28,7 +28,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import create_random_study, is_enqueued, split_fixed_sampler
 from sklearn_autotune.samplers import ForestSampler, RustTPESampler
-from sklearn_autotune.space._space import Space
+from sklearn_autotune.space._space import Space, is_measured_in_full
 
 __all__ = ["covers_space", "learns", "make_random_study", "make_sampler"]
 
@@ -49,7 +49,7 @@ UNLIMITED_SAMPLERS = (
 
 def learns(sampler: BaseSampler | None, space: Space, n_trials: int) -> bool:
     """Whether the user's sampler, or the default, proposes candidates by the scores of earlier ones."""
-    is_full_grid = space.size is not None and space.size <= n_trials
+    is_full_grid = is_measured_in_full(space, n_trials)
     return not is_full_grid and not isinstance(sampler, BruteForceSampler | GridSampler | QMCSampler | RandomSampler)
 
 
