@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sklearn_autotune.analysis._comparison import Comparison, compare
     from sklearn_autotune.analysis._summary import Summary, summarize
     from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
+    from sklearn_autotune.objectives._costs import PredictSeconds
+    from sklearn_autotune.objectives._groups import GroupDifference, GroupRatio
     from sklearn_autotune.pruning._fold_racing import FoldRacing
     from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
     from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
@@ -25,9 +27,12 @@ __all__ = [
     "BestMean",
     "Comparison",
     "FoldRacing",
+    "GroupDifference",
+    "GroupRatio",
     "NoWorseThanDefault",
     "OneStandardError",
     "OptunaSearchCV",
+    "PredictSeconds",
     "Summary",
     "TunedXGBClassifier",
     "TunedXGBRegressor",
@@ -43,9 +48,12 @@ _HOMES = {
     "BestMean": "sklearn_autotune.statistics._refit_rules",
     "Comparison": "sklearn_autotune.analysis._comparison",
     "FoldRacing": "sklearn_autotune.pruning._fold_racing",
+    "GroupDifference": "sklearn_autotune.objectives._groups",
+    "GroupRatio": "sklearn_autotune.objectives._groups",
     "NoWorseThanDefault": "sklearn_autotune.statistics._refit_rules",
     "OneStandardError": "sklearn_autotune.statistics._refit_rules",
     "OptunaSearchCV": "sklearn_autotune.search._optuna_search_cv",
+    "PredictSeconds": "sklearn_autotune.objectives._costs",
     "Summary": "sklearn_autotune.analysis._summary",
     "TunedXGBClassifier": "sklearn_autotune.boosting._tuned_xgboost",
     "TunedXGBRegressor": "sklearn_autotune.boosting._tuned_xgboost",

@@ -41,6 +41,7 @@ ROOMS = (
     "execution",
     "pruning",
     "evaluation",
+    "objectives",
     "space",
     "families",
     "tables",
@@ -55,7 +56,7 @@ ROLLS = {"families", "plotting"}
 
 MAX_FILES = 14  # of a room, without its __init__
 MAX_TOP_LEVEL_FILES = 8
-MAX_ROOMS = 26  # folders and files of the top level together
+MAX_ROOMS = 27  # folders and files of the top level together
 MAX_LINES = 500  # of a file
 MAX_BODY_LINES = 60  # of a function, without signature and docstring
 

@@ -1,7 +1,7 @@
 """The only module that reads private attributes of Optuna, and functions that make Optuna quiet."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ __all__ = [
     "get_study_id",
     "get_trial_id",
     "is_enqueued",
-    "name_metric",
+    "name_metrics",
     "quiet_optuna",
     "set_system_attributes",
     "skip_cache",
@@ -37,11 +37,11 @@ def quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(verbosity)
 
 
-def name_metric(study: optuna.Study, name: str) -> None:
+def name_metrics(study: optuna.Study, names: Sequence[str]) -> None:
     """Name the values of a study, for Optuna's figures and its dashboard."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        study.set_metric_names([name])
+        study.set_metric_names(list(names))
 
 
 def create_random_study(seed: int) -> optuna.Study:

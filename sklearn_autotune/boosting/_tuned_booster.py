@@ -43,10 +43,11 @@ from sklearn_autotune.families import Shape
 from sklearn_autotune.inference._column_values import is_dataframe
 from sklearn_autotune.inference._encoding import EncodingTransformer
 from sklearn_autotune.inference._table_reader import reorder_columns
+from sklearn_autotune.proposals._budget import Budget, StoppingRule
 from sklearn_autotune.proposals._look_ahead import LookAhead
+from sklearn_autotune.proposals._teller import Aim
 from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule, PruningRule
 from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
-from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import average_over_folds, fit_winner
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
@@ -349,6 +350,7 @@ class BaseTunedBooster(BaseSearch):
                 resume=self.resume,
                 pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
                 metric=describe_scoring(self.scoring, get_scorers(task.scorer), metric),
+                aim=Aim(metric),
             ),
             results=ResultsSpec(
                 refit=self.refit,

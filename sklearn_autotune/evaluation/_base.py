@@ -59,6 +59,8 @@ class Task:
     metric : str or None
         The score that guides the search, if there are several; None is the first one. A candidate without this score
         has failed.
+    required : tuple of str
+        Further scores without which a candidate has failed: those of other objectives and of limits.
     subsamples : tuple of Fold
         Folds with only some of their training rows, and all their test rows. Their numbers are negative, and the last
         one is -1. A race may measure a candidate on some of them before it measures the first fold.
@@ -75,6 +77,7 @@ class Task:
     error_score: float | str
     return_train_score: bool
     metric: str | None = None
+    required: tuple[str, ...] = ()
     subsamples: tuple[Fold, ...] = ()
     row_keeper: RowKeeper | str = "this kind of search keeps no test rows"
 

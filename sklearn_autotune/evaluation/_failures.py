@@ -5,7 +5,7 @@ search is not a finite real number. A candidate fails if one of its folds fails.
 this file to decide this. Any other exception, such as KeyboardInterrupt, ends the search.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from math import isfinite
@@ -25,6 +25,7 @@ __all__ = [
     "call_scorer",
     "describe_unusable_score",
     "read_score",
+    "require_scores",
     "select_score",
 ]
 
@@ -176,6 +177,25 @@ def read_score(raw: Any, *, error_score: Any, metric: str | None = None, scorer:
         return Scored(scores, decisive.error, decisive.failure)
     others = [scored.error for scored in read.values() if scored.failure == Failure.SCORE]
     return Scored(scores, others[0], Failure.OTHER_SCORE) if others else Scored(scores)
+
+
+def require_scores(scored: Scored, names: Sequence[str]) -> Scored:
+    """Record that the fold has failed if one of several scores is missing or not finite.
+
+    Examples
+    --------
+    >>> require_scores(Scored({"r2": 0.5, "neg_bytes": float("nan")}), ["neg_bytes"]).failure
+    <Failure.NOT_FINITE: 'not finite'>
+    """
+    if scored.failure in (Failure.FIT, Failure.SCORE) or not isinstance(scored.score, dict):
+        return scored
+    for name in names:
+        reason = describe_unusable_score(scored.score.get(name, float("nan")))
+        if reason is not None:
+            is_error = scored.failure == Failure.OTHER_SCORE
+            error = scored.error if is_error else f"{name}: {reason}"
+            return Scored(scored.score, error, Failure.SCORE if is_error else Failure.NOT_FINITE, scored.row_values)
+    return scored
 
 
 def _read_number(value: Any, error_score: Any, scorer: object) -> Scored:

@@ -24,9 +24,10 @@ from sklearn_autotune._compat.sklearn import (
     take_rows,
 )
 from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, SubsampleScore, Task
-from sklearn_autotune.evaluation._failures import Failure, Scored, attempt, call_scorer
+from sklearn_autotune.evaluation._failures import Failure, Scored, attempt, call_scorer, require_scores
 from sklearn_autotune.evaluation._step_cache import StepCache
 from sklearn_autotune.evaluation._work import DEFAULT_NUMBER, Evaluation, WorkItem
+from sklearn_autotune.objectives._costs import set_fit_seconds
 
 __all__ = ["PlainFit", "WholeFolds", "WithDefault", "split_fold_rows", "take_test_rows"]
 
@@ -127,7 +128,7 @@ class WholeFolds:
             test = Scored(test.score, train.error, train.failure)
         train_score = (train or not_scored).score if self.task.return_train_score else None
         return FoldScore(
-            test.score,
+            set_fit_seconds(test.score, get_scorers(self.task.scorer), fit_seconds),
             train_score,
             fit_seconds,
             score_seconds,
@@ -176,7 +177,10 @@ class WholeFolds:
         args = (estimator, X) if y is None else (estimator, X, y)
         failed = self.make_failed_score()
         scorer = task.scorer if scorer is None else scorer
-        return call_scorer(scorer, args, params, error_score=task.error_score, metric=task.metric, failed_score=failed)
+        scored = call_scorer(
+            scorer, args, params, error_score=task.error_score, metric=task.metric, failed_score=failed
+        )
+        return require_scores(scored, task.required)
 
     def score_fold(self, estimator: Any, X: Any, y: Any, fold: Fold) -> Scored:
         """Score a fitted estimator on a fold's test rows, and keep of them what the task's row keeper keeps."""

@@ -40,6 +40,7 @@ class _SelectableRule(Protocol):
 # One line for each rule, in the order in which they are asked; the last one accepts every request.
 RULES: tuple[_SelectableRule, ...] = import_roll(
     __name__,
+    "_front_racing.FrontRacingRule",
     "_halving.HalvingRule",
     "_fold_racing.FoldRacingRule",
     "_optuna_pruner.OptunaPrunerRule",

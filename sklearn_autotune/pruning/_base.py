@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from sklearn_autotune.evaluation import Outcome, Progress, PrunerState
+from sklearn_autotune.evaluation import FoldScore, Outcome, Progress, PrunerState
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.objectives._plan import ObjectivePlan
 
 if TYPE_CHECKING:
     import optuna
@@ -110,6 +111,11 @@ class PruningRule(Protocol):
         ...
 
 
+def _meets_all(folds: Sequence[FoldScore]) -> bool:
+    """Return True: there are no limits."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruningRequest:
     """What the choice of a pruning rule depends on.
@@ -130,6 +136,10 @@ class PruningRequest:
     tolerance : callable or None
         Takes the fold scores of the best candidate, and returns how far below its mean score a candidate may be and
         still be chosen. None if the candidate with the best mean score is always chosen.
+    objectives : ObjectivePlan or None
+        Several objectives, or limits.
+    is_feasible : callable
+        Takes the folds of a complete candidate, and returns whether it meets the limits.
     """
 
     pruner: object
@@ -139,6 +149,8 @@ class PruningRequest:
     is_full_grid: bool
     one_score_decides: bool
     tolerance: Tolerance | None
+    objectives: ObjectivePlan | None = None
+    is_feasible: Callable[[Sequence[FoldScore]], bool] = _meets_all
 
     @property
     def wants_every_score(self) -> bool:

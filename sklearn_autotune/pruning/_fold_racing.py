@@ -50,7 +50,16 @@ from sklearn_autotune.pruning._subsample_racing import SubsampleRecord, compute_
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["FoldRacing", "FoldRacingRule", "FoldRacingState", "FoldRacingTracker", "select_fold_scores"]
+__all__ = [
+    "MIN_GOOD",
+    "FoldRacing",
+    "FoldRacingRule",
+    "FoldRacingState",
+    "FoldRacingTracker",
+    "compute_max_errors",
+    "estimate_noise",
+    "select_fold_scores",
+]
 
 # The share of the error rate for the test after the subsample, if there is one.
 SUBSAMPLE_LOOK = 0.2
@@ -168,16 +177,15 @@ class FoldRacing:
         if len(good) < MIN_GOOD:
             return NoPruningState()
         reference = good.mean(axis=0)
-        degrees_of_freedom = (len(good) - 1) * (n_folds - 1)
-        noise = sqrt(_estimate_noise_variance(good, scores) * (1 + 1 / len(good)))
+        noise = estimate_noise(good, scores)
         if noise <= rounding:
             return NoPruningState()
         fold_error_rate = self.error_rate * (1 if subsample_scores is None else 1 - SUBSAMPLE_LOOK)
-        min_means = []
-        for k in range(1, n_folds):
-            quantile = stdtrit(degrees_of_freedom, 1 - fold_error_rate * _get_fold_share(k, n_folds))
-            max_favourable_error = quantile * noise * sqrt(1 / k - 1 / n_folds)
-            min_means.append(float(required_mean - max_favourable_error - reference.mean() + reference[:k].mean()))
+        max_errors = compute_max_errors(noise, len(good), n_folds, fold_error_rate)
+        min_means = [
+            float(required_mean - max_error - reference.mean() + reference[:k].mean())
+            for k, max_error in enumerate(max_errors, 1)
+        ]
         if subsample_scores is None:
             return FoldRacingState(tuple(min_means), metric)
         min_subsample_score = compute_min_subsample_score(
@@ -357,6 +365,40 @@ class FoldRacingState:
         if not progress.folds:
             return not select_subsample_score(progress.subsamples, self.metric) < self.min_subsample_score
         return average_folds(progress.folds, self.metric) >= self.min_means[len(progress.folds) - 1]
+
+
+def estimate_noise(good: np.ndarray, scores: np.ndarray) -> float:
+    """Return the standard deviation of a candidate's fold scores around what the good candidates let expect.
+
+    Parameters
+    ----------
+    good : ndarray of shape (n_good, n_folds)
+        The reference.
+    scores : ndarray of shape (n_complete, n_folds)
+        In the order in which the candidates were told.
+    """
+    return sqrt(_estimate_noise_variance(good, scores) * (1 + 1 / len(good)))
+
+
+def compute_max_errors(noise: float, n_good: int, n_folds: int, error_rate: float) -> list[float]:
+    """Return by how much the forecast of a mean score may be too low, after the first fold, after two folds, and so on.
+
+    Parameters
+    ----------
+    noise : float
+        As `estimate_noise` gives it.
+    n_good : int
+        The number of candidates in the reference.
+    n_folds : int
+    error_rate : float
+        The probability that one of the forecasts is too low by more.
+    """
+    degrees_of_freedom = (n_good - 1) * (n_folds - 1)
+    errors = []
+    for k in range(1, n_folds):
+        quantile = stdtrit(degrees_of_freedom, 1 - error_rate * _get_fold_share(k, n_folds))
+        errors.append(float(quantile * noise * sqrt(1 / k - 1 / n_folds)))
+    return errors
 
 
 def _get_fold_share(k: int, n_folds: int) -> float:

@@ -12,13 +12,39 @@ from scipy.stats import rankdata
 __all__ = ["Forest", "compute_costs"]
 
 N_TREES = 20
+SUM_SHARE = 0.05  # of the sum of ranks, in the value of several objectives
 FEATURE_SHARE = 0.8  # of the features, of which each split of a tree takes the best
 
 
-MODE = "rank"
+def combine_objectives(trials: Sequence[FrozenTrial], signs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return one value for the several of each trial: the largest of its weighted ranks, and a little of their sum.
+
+    This is the augmented Tchebycheff function of ParEGO (Knowles, IEEE Transactions on Evolutionary Computation, 2006),
+    on ranks in place of values, so that units do not matter. With other weights another point of the front is best.
+
+    Parameters
+    ----------
+    trials : sequence of FrozenTrial
+        Complete and pruned trials.
+    signs : ndarray of shape (n_objectives,)
+        1 if values are minimised, -1 if they are maximised.
+    weights : ndarray of shape (n_objectives,)
+
+    Returns
+    -------
+    values : ndarray of shape (n_trials,)
+        Lower is better; NaN of a trial without values.
+    """
+    combined = np.full(len(trials), math.nan)
+    rows = [row for row, trial in enumerate(trials) if trial.state == TrialState.COMPLETE]
+    if rows:
+        values = signs * np.array([trials[row].values for row in rows])
+        ranks = weights * (rankdata(values, axis=0) - 1) / max(1, len(rows) - 1)
+        combined[rows] = ranks.max(axis=1) + SUM_SHARE * ranks.sum(axis=1)
+    return combined
 
 
-def compute_costs(trials: Sequence[FrozenTrial], sign: float) -> np.ndarray:
+def compute_costs(trials: Sequence[FrozenTrial], signs: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the costs of measured trials on the scale on which the forest predicts them; lower is better.
 
     The costs are normal quantiles of the ranks of the values (as in Salinas et al., "A quantile-based approach for
@@ -31,15 +57,21 @@ def compute_costs(trials: Sequence[FrozenTrial], sign: float) -> np.ndarray:
     ----------
     trials : sequence of FrozenTrial
         Complete and pruned trials.
-    sign : float
+    signs : ndarray of shape (n_objectives,)
         1 if values are minimised, -1 if they are maximised.
+    weights : ndarray of shape (n_objectives,)
+        Of several objectives.
 
     Returns
     -------
     costs : ndarray of shape (n_trials,)
         They are all 0 if no trial is complete and feasible.
     """
-    values = np.array([sign * _get_value(trial) for trial in trials])
+    if len(signs) == 1:
+        values = np.array([signs[0] * _get_value(trial) for trial in trials])
+    else:
+        values = combine_objectives(trials, signs, weights)
+        values[[not is_good(trial) for trial in trials]] = math.nan
     is_complete = np.array([is_good(trial) for trial in trials])
     known = np.isfinite(values)
     if not (is_complete & known).any():
@@ -48,8 +80,6 @@ def compute_costs(trials: Sequence[FrozenTrial], sign: float) -> np.ndarray:
     median, worst = np.median(complete), complete.max()
     values = np.where(is_complete, np.clip(values, complete.min(), worst), np.fmax(values, median))
     values[~known & ~is_complete] = max(worst, values[known].max())
-    if MODE == "log":
-        return np.log(rankdata(values) / len(values))
     costs: np.ndarray = ndtri((rankdata(values) - 0.5) / len(values))
     return costs
 

@@ -28,6 +28,7 @@ from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.progress._search_progress import SearchProgress
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.pruning._fold_racing import select_fold_scores
+from sklearn_autotune.search._front_attributes import FrontMixin
 from sklearn_autotune.search._result_tables import CVResults, Trials
 from sklearn_autotune.search._results import (
     SearchResults,
@@ -37,7 +38,6 @@ from sklearn_autotune.search._results import (
     report_failures,
     tabulate,
 )
-from sklearn_autotune.search._setup import get_refit_metric
 from sklearn_autotune.search._spec import ResultsSpec, SearchRun
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.statistics._corrected_scores import CorrectedScoresMixin, list_no_lazy_attributes
@@ -87,7 +87,7 @@ class _Default:
     seconds: float = 0.0
 
 
-class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
+class BaseSearch(FrontMixin, CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
     """A search as an estimator."""
 
     # What each parameter may be, for the check and its message. A search need not have all of these parameters.
@@ -123,6 +123,10 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         "factor": [Interval(numbers.Real, 1, None, closed="neither")],
         "step_cache": [Interval(numbers.Integral, 0, None, closed="left")],
         "measure_default": ["boolean", StrOptions({"auto"})],
+        "objectives": [list, tuple, dict, None],
+        "limits": [dict, None],
+        "limit_confidence": [Interval(numbers.Real, 0.5, 1, closed="left")],
+        "infeasible": [StrOptions({"raise", "nearest"})],
     }
 
     study_: optuna.Study
@@ -202,7 +206,7 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
     def _read_metric(self) -> Metric:
         """Return the metric that decides; if none does, the first of several."""
         metrics = self.trials_.metrics
-        name = get_refit_metric(getattr(self, "refit", None))
+        name = self._get_metric_name()
         return metrics.get(f"mean_test_{name}") or next(iter(metrics.values()), Metric())
 
     def _render_winner(self, metric: Metric) -> Iterator[str]:
@@ -260,12 +264,14 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         self.multimetric_ = table.is_multimetric
         self.trials_.metrics = self._describe_metrics(table)
         self.cv_results_ = CVResults(table.cv_results, self._count_unexpected_gaps(run), hasattr(self, "pruner"))
+        self._publish_front(run.spec.results.make_rule)
         results = choose_winner(table, len(folds), results_spec)
         if results.best_index is not None:
             self.best_index_ = self.trials_.best_row = results.best_index
             self.best_params_ = results.cv_results["params"][results.best_index]
         if results.best_score is not None:
             self.best_score_ = results.best_score
+        self._publish_best_scores()
         self._default = replace(self._default, gain=self._compute_tuning_gain(results, run.spec.results.metric))
         self._keep_candidate_rows(collect_candidate_rows(run))
         measured = [record for record in records if record.is_measured]
@@ -317,7 +323,7 @@ class BaseSearch(CorrectedScoresMixin, NotebookViewMixin, BaseEstimator):
         if not table.is_multimetric:
             return {f"{prefix}score": describe_metric(scorer)}
         scorers = scorer if isinstance(scorer, Mapping) else {}  # a function that returns several scores has no others
-        return {f"{prefix}{name}": describe_metric(scorers.get(name), name) for name in names}
+        return {f"{prefix}{name}": describe_metric(scorers.get(name), _get_own_name(name)) for name in names}
 
     def _count_unexpected_gaps(self, run: SearchRun) -> int:
         """Count the candidates that were stopped early; 0 if the user has chosen a pruner, and so knows of them."""
@@ -365,6 +371,11 @@ class DefaultScoreMixin:
         if "_default" not in vars(self):
             raise AttributeError(f"{attribute} is available after fit.")
         return self._default
+
+
+def _get_own_name(name: str) -> str | None:
+    """Return the user's name of a score; None if it has none, in a search with limits."""
+    return None if name == "score" else name
 
 
 def _is_secret(value: object) -> bool:

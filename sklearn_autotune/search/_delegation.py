@@ -1,6 +1,6 @@
 """Delegate predictions, attributes, tags and output settings from a search to its best estimator."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any, Protocol
 
@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_autotune._compat.sklearn import VisualBlock, is_routing_enabled, raise_for_params
 from sklearn_autotune._compat.types import ArrayLike, MatrixLike, Refit
 from sklearn_autotune.search._result_tables import CVResults
-from sklearn_autotune.search._setup import get_refit_metric
 
 __all__ = ["DelegateMixin", "require_refit"]
 
@@ -56,6 +55,7 @@ class DelegateMixin:
     scorer_: Any
     cv_results_: CVResults
     multimetric_: bool
+    _get_metric_name: Callable[[], str | None]
 
     @_delegate_to_best_estimator("predict")
     def predict(self, X: MatrixLike) -> Any:
@@ -239,7 +239,7 @@ class DelegateMixin:
         raise_for_params(params, self, "score")
         routed = process_routing(self, "score", **params).scorer["score"] if is_routing_enabled() else {}
         scorer = self.scorer_
-        name = get_refit_metric(self.refit) or self.refit
+        name = self._get_metric_name() or self.refit
         if self.multimetric_ and callable(name):
             prefix = "mean_test_"
             names = sorted(key.removeprefix(prefix) for key in self.cv_results_ if key.startswith(prefix))

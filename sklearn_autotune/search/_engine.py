@@ -123,7 +123,7 @@ def _make_loop(
     def check_outcome(outcome: Outcome) -> None:
         """Raise ValueError at the first outcome if a callable scorer gives several scores and ``refit`` names none."""
         scores = outcome.folds[0].test
-        if isinstance(scores, dict):
+        if isinstance(scores, dict) and spec.study.aim.objectives is None:
             check_refit_names_score(spec.results.refit, scores)
 
     propose = spec.restore_proposer(recorder.attributes) or spec.make_proposer()
@@ -141,7 +141,7 @@ def _make_loop(
         stopping_rule=spec.make_stopping_rule(),
         pruning_tracker=tracker,
         look_ahead=look_ahead,
-        metric=spec.results.metric,
+        aim=spec.study.aim,
         seed=seed,
         enqueue=spec.first_candidates,
         propose=propose,
@@ -167,7 +167,7 @@ def _conclude_default(spec: SearchSpec, executor: Executor, records: Sequence[Tr
 
 def _open_recorder(spec: StudySpec) -> Recorder:
     if spec.storage is None:
-        return Recorder(study_name=spec.study_name, metric_name=spec.metric.name)
+        return Recorder(study_name=spec.study_name, metric_name=spec.metric.name, objectives=spec.aim.directions)
     fingerprint = spec.compute_fingerprint()
     seed = draw_seed(spec.random_state)
     opened = open_study(
@@ -178,8 +178,9 @@ def _open_recorder(spec: StudySpec) -> Recorder:
         seed=seed,
         metric_name=spec.metric.name,
         attributes=spec.attributes,
+        objectives=spec.aim.directions,
     )
-    return Recorder(opened, metric_name=spec.metric.name)
+    return Recorder(opened, metric_name=spec.metric.name, objectives=spec.aim.directions)
 
 
 def _wrap_executor(executor: Executor, spec: SearchSpec, recorder: Recorder) -> Executor:

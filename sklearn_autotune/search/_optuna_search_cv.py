@@ -22,7 +22,7 @@ from sklearn_autotune._compat.sklearn import (
     with_callbacks,
 )
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scoring, Seed
-from sklearn_autotune.evaluation import FinalFit, PlainFit, Rung, RungEvaluation, Task, WholeFolds
+from sklearn_autotune.evaluation import FinalFit, PlainFit, Rung, Task
 from sklearn_autotune.proposals._earlier_searches import hide_source_secrets
 from sklearn_autotune.proposals._plan import plan_proposals
 from sklearn_autotune.pruning import FoldRacing
@@ -30,7 +30,7 @@ from sklearn_autotune.search._base_search import BaseSearch, DefaultScoreMixin
 from sklearn_autotune.search._delegation import DelegateMixin
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import ESTIMATORS, fit_on_folds, fit_winner, predict_out_of_fold, read_keep
-from sklearn_autotune.search._routing import make_router, resolve_scorer, route_metadata
+from sklearn_autotune.search._routing import make_router, resolve_aimed_scorer, route_metadata
 from sklearn_autotune.search._search_spec import make_search_spec
 from sklearn_autotune.search._setup import (
     add_racing_subsample,
@@ -39,13 +39,15 @@ from sklearn_autotune.search._setup import (
     choose_raw_space,
     get_refit_metric,
     keep_rows,
+    make_aim,
     make_evaluation,
     make_space,
     make_task,
+    read_aims,
     warn_of_large_grid,
     warn_of_unfinished_grid,
 )
-from sklearn_autotune.space._space import RawSpace, Space
+from sklearn_autotune.space._space import RawSpace
 from sklearn_autotune.tables._checks import index_rows
 
 __all__ = ["OptunaSearchCV"]
@@ -93,6 +95,19 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
     scoring : str, callable, list, tuple, set or dict, default=None
         As in scikit-learn: one scorer, or several. ``refit`` names the one that decides. If it names none, the first
         one guides the search; of a set, the first by the alphabet. None is the estimator's ``score``. Higher is better.
+    objectives : list or dict, default=None
+        Several scores and costs to search by: names of scorers (higher is better), and of costs of the model (lower is
+        better): "predict_seconds", "fit_seconds", "bytes", "n_features", "n_trees". A dict has own names as keys, and
+        scorers or costs as values, such as `PredictSeconds` or `GroupDifference`. See ``front_``. None searches by
+        ``scoring`` alone.
+    limits : dict, default=None
+        What the winner has to keep to, such as ``{"bytes": ("<=", 1_000_000), "recall": (">=", 0.9)}``. The names are
+        those of ``objectives``, ``scoring``, scorers and costs. Your own scorer comes first: ``(scorer, "<=", 1)``.
+    limit_confidence : float, default=0.9
+        A limit is met if the end of the one-sided confidence interval of the mean over the folds meets it. From 0.5,
+        the mean itself, to less than 1.
+    infeasible : "raise" or "nearest", default="raise"
+        If no candidate meets the limits: raise ValueError, or warn and take the one that violates them least.
     n_jobs : int, default=None
         Number of worker processes. Each measures one candidate, or some of its folds, at a time. None is 1, except in a
         ``joblib.parallel_config`` context; -1 is all processors. The number never changes the result.
@@ -189,6 +204,11 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
     best_params_ : dict
     best_score_ : float
         Mean score over the folds of the best candidate; higher is better. Not with a callable ``refit``.
+    front_ : dict of str to ndarray or list
+        With ``objectives``: the candidates that no other one beats, with their ``index`` in ``cv_results_``, the means
+        of objectives and limits (costs positive), and ``params``. Printed as a table; ``to_frame()`` is a DataFrame.
+    best_scores_ : dict of str to float
+        With ``objectives`` or ``limits``: what the winner has of each; costs are positive.
     best_index_ : int
         Row of the best candidate in ``cv_results_``.
     corrected_score_ : float
@@ -279,6 +299,10 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         trial_timeout: float | None = None,
         memory_limit: int | None = None,
         scoring: Scoring = None,
+        objectives: Sequence[Any] | Mapping[str, Any] | None = None,
+        limits: Mapping[str, Sequence[Any]] | None = None,
+        limit_confidence: float = 0.9,
+        infeasible: Literal["raise", "nearest"] = "raise",
         n_jobs: int | None = None,
         executor: object = None,
         refit: bool | str | Callable[..., int] = True,
@@ -316,6 +340,10 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         self.trial_timeout = trial_timeout
         self.memory_limit = memory_limit
         self.scoring = scoring
+        self.objectives = objectives
+        self.limits = limits
+        self.limit_confidence = limit_confidence
+        self.infeasible = infeasible
         self.n_jobs = n_jobs
         self.executor = executor
         self.refit = refit
@@ -390,7 +418,8 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         start = self._begin_fit()
         kept = read_keep(self.keep)
         raw_space = choose_raw_space(self.param_distributions, self.param_grid)
-        scorer = resolve_scorer(self.estimator, self.scoring, refit=self.refit, error_score=self.error_score)
+        aims = read_aims(self)
+        scorer = resolve_aimed_scorer(self, aims)
         X, y = index_rows(self, X, y)
         params = take_metadata_rows(X, params=params)
         routed = route_metadata(self, params, scorer)
@@ -404,14 +433,16 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
             routed=routed,
             error_score=self.error_score,
             return_train_score=self.return_train_score,
-            metric=get_refit_metric(self.refit),
+            metric=get_refit_metric(self.refit) if aims is None else aims.primary,
+            required=() if aims is None else aims.keys,
         )
+        aim = make_aim(aims, self.refit, task.folds, self.limit_confidence)
         task = keep_rows(task, self.estimator, self.refit)
         self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
         space = make_space(raw_space, self.estimator, task.folds, self.enqueue)
         n_trials = choose_n_trials(self.n_trials, self.n_iter, raw_space, space, self.sampler)
         pruning_rule = choose_pruning_rule(
-            space, self.scoring, self.refit, n_trials, self.pruner, resource=self.resource, factor=self.factor
+            space, self.scoring, self.refit, n_trials, self.pruner, aim, resource=self.resource, factor=self.factor
         )
         task, pruning_rule = add_racing_subsample(task, pruning_rule, is_classification=is_classifier(self.estimator))
         plan = plan_proposals(self.enqueue, self.warm_start_from, self.sampler, self.estimator, task, space, n_trials)
@@ -421,9 +452,11 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         if root is not None:
             root.call_on_fit_task_begin(**callback_arguments)
         contexts = CallbackContexts(self, root, len(task.folds))
-        evaluation, final_fit = self._make_evaluation(task, space, contexts)
+        evaluation, final_fit = make_evaluation(self, task, space.names, contexts, shares_steps=not aim.times_fits)
         groups = routed.splitter.split.get("groups")
-        spec = make_search_spec(self, task, space, n_trials, plan, evaluation, pruning_rule, contexts, start, groups)
+        spec = make_search_spec(
+            self, task, space, n_trials, plan, evaluation, pruning_rule, contexts, start, groups, aim
+        )
         winner = run_search(spec, self._publish, self._publish_partial).winner
         if self.timeout is not None and (self.patience, self.target_score, self.callbacks) == (None, None, None):
             warn_of_unfinished_grid(len(self.cv_results_["params"]), n_trials, space)
@@ -435,6 +468,8 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         if self.refit:
             context = None if root is None else root.subcontext(task_name="refit-with-best-params")
             self._refit(task, final_fit, curve, context, callback_arguments)
+            while self._choose_again():
+                self._refit(task, final_fit, curve, None, callback_arguments)
         if kept and winner is not None:
             self._fit_on_folds(task, final_fit, curve, kept)
         if root is not None:
@@ -451,23 +486,6 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         return make_router(self)
 
     # -- the stages of fit -------------------------------------------------------------------------------------
-
-    def _make_evaluation(
-        self, task: Task, space: Space, contexts: CallbackContexts
-    ) -> tuple[RungEvaluation | WholeFolds, FinalFit]:
-        return make_evaluation(
-            clone(self.estimator),
-            task,
-            space.names,
-            verbose=self.verbose,
-            caller=self if contexts.is_active else None,
-            cache_bytes=self.step_cache,
-            n_jobs=self.n_jobs,
-            resource=self.resource,
-            min_resources=self.min_resources,
-            max_resources=self.max_resources,
-            factor=self.factor,
-        )
 
     def _fit_on_folds(self, task: Task, final_fit: FinalFit, curve: Sequence[Rung], kept: Sequence[str]) -> None:
         """Fit the winner on the training rows of each fold, and keep of it what was asked for."""

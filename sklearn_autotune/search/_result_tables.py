@@ -24,7 +24,7 @@ from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CVResults", "ColumnTable", "Trials"]
+__all__ = ["CVResults", "ColumnTable", "Front", "Trials"]
 
 SCORE_COLUMN = re.compile(r"(mean|std|split\d+)_(test|train)_")
 
@@ -140,6 +140,21 @@ class ColumnTable(dict[str, Any]):
         more = [render_paragraphs([f"{rest}. to_frame() is the whole table."], "aside")] if rest else []
         title = f"{type(self).__name__}: {self.n_rows} row{'s' * (self.n_rows != 1)}"
         return render_view(title, [*table, *more])
+
+
+class Front(ColumnTable):
+    """``front_``: the candidates of a search that no other one beats, as a dict of columns, printed as a table."""
+
+    def preview(self, n_rows: int = N_SHOWN_ROWS) -> tuple[list[str], list[list[str]]]:
+        """Return the header, and the first rows as text."""
+        header = list(self)
+
+        def write(name: str, value: Any) -> str:
+            if name == "params":
+                return format_parameters(value)
+            return str(value) if name == "index" else f"{value:.5g}"
+
+        return header, [[write(name, self[name][row]) for name in header] for row in range(min(n_rows, self.n_rows))]
 
 
 class Trials(ColumnTable):

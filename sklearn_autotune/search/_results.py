@@ -30,6 +30,7 @@ __all__ = [
     "collect_candidate_rows",
     "format_results",
     "format_trials",
+    "mask_incomplete",
     "rank_scores",
     "report_failures",
     "tabulate",
@@ -102,7 +103,7 @@ def choose_winner(results: SearchResults, n_folds: int, spec: ResultsSpec) -> Se
         If a callable ``refit`` returns no index of a candidate.
     """
     measured = [record for record in results.records if record.is_measured]
-    needs_no_winner = spec.refit is False and results.is_multimetric
+    needs_no_winner = spec.refit is False and results.is_multimetric and spec.make_rule is None
     if not any(record.outcome.status == Status.COMPLETE for record in measured) and not (
         needs_no_winner and _has_any_score(measured)
     ):
@@ -112,7 +113,7 @@ def choose_winner(results: SearchResults, n_folds: int, spec: ResultsSpec) -> Se
     metric = (spec.metric if results.is_multimetric else None) or "score"
     rule = spec.refit if spec.make_rule is None else spec.make_rule(metric)
     best_index = choose_best(results.cv_results, measured, rule, metric)
-    has_score = not callable(spec.refit) or isinstance(spec.refit, RefitRule)
+    has_score = not callable(rule) or isinstance(rule, RefitRule)
     best_score = results.cv_results[f"mean_test_{metric}"][best_index] if has_score else None
     return replace(results, best_index=best_index, best_score=best_score, winner=measured[best_index])
 
@@ -303,7 +304,7 @@ def choose_best(results: Results, records: Sequence[TrialRecord], refit: Refit, 
     """
     complete = np.array([record.outcome.status == Status.COMPLETE for record in records])
     if callable(refit):
-        index = refit(_mask_incomplete(results, complete) if isinstance(refit, RefitRule) else results)
+        index = refit(mask_incomplete(results, complete) if isinstance(refit, RefitRule) else results)
         if not isinstance(index, numbers.Integral):
             raise TypeError("best_index_ returned is not an integer")
         if not 0 <= int(index) < len(records):
@@ -320,7 +321,7 @@ def choose_best(results: Results, records: Sequence[TrialRecord], refit: Refit, 
     return int(np.where(complete, ranks, ranks.max() + 1).argmin())
 
 
-def _mask_incomplete(results: Results, complete: np.ndarray) -> Results:
+def mask_incomplete(results: Results, complete: np.ndarray) -> Results:
     """Return the results with the test scores of incomplete candidates set to NaN: none of them may be chosen."""
     tests = {name: column for name, column in results.items() if "_test_" in name and not name.startswith("rank")}
     return results | {name: np.where(complete, column, np.nan) for name, column in tests.items()}

@@ -18,10 +18,12 @@ from sklearn_autotune._compat.sklearn import (
     take_rows,
 )
 from sklearn_autotune._compat.types import CrossValidation, Estimator, Refit, Scorer, Scoring
+from sklearn_autotune.objectives._plan import ObjectivePlan, read_objectives
 
 __all__ = [
     "check_refit_names_score",
     "make_router",
+    "resolve_aimed_scorer",
     "resolve_scorer",
     "route_metadata",
     "route_metadata_by_name",
@@ -60,6 +62,25 @@ def resolve_scorer(
     scorers = check_multimetric_scoring(estimator, scoring)
     check_refit_names_score(refit, scorers)
     return MultimetricScorer(scorers=scorers, raise_exc=error_score == "raise")
+
+
+def resolve_aimed_scorer(search: RoutedSearch, plan: ObjectivePlan | None) -> Any:
+    """Return the scorer of a search: of its objectives and limits too, if it has any.
+
+    Parameters
+    ----------
+    search : estimator
+    plan : ObjectivePlan or None
+        Its objectives and limits.
+    """
+    scoring, refit = (search.scoring, search.refit) if plan is None else (plan.scorers, False)
+    return resolve_scorer(search.estimator, scoring, refit=refit, error_score=search.error_score)
+
+
+def _read_plan(search: Any) -> ObjectivePlan | None:
+    if not hasattr(search, "objectives"):
+        return None
+    return read_objectives(search.objectives, search.limits, search.scoring, search.refit, search.estimator)
 
 
 def check_refit_names_score(refit: Refit, scores: Mapping[str, Any]) -> None:
@@ -120,7 +141,7 @@ def make_router(search: RoutedSearch) -> MetadataRouter:
         MetadataRouter(owner=search)
         .add(estimator=search.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
         .add(
-            scorer=resolve_scorer(search.estimator, search.scoring, refit=search.refit, error_score=search.error_score),
+            scorer=resolve_aimed_scorer(search, _read_plan(search)),
             method_mapping=MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score"),
         )
         .add(splitter=search.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))

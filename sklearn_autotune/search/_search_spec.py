@@ -11,16 +11,19 @@ from sklearn_autotune._compat.types import ArrayLike
 from sklearn_autotune.evaluation import Evaluation, RungEvaluation, Task, WholeFolds, WithDefault
 from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
+from sklearn_autotune.objectives._plan import ObjectivePlan
+from sklearn_autotune.proposals._budget import Budget, StoppingRule
 from sklearn_autotune.proposals._default_candidate import plan_default
 from sklearn_autotune.proposals._look_ahead import read_look_ahead
 from sklearn_autotune.proposals._plan import ProposalPlan
+from sklearn_autotune.proposals._teller import Aim
 from sklearn_autotune.pruning import PruningRule
 from sklearn_autotune.search._base_search import make_progress, print_n_fits
-from sklearn_autotune.search._budget import Budget, StoppingRule
-from sklearn_autotune.search._setup import get_refit_metric
+from sklearn_autotune.search._setup import make_limit_check
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.space._space import Space
 from sklearn_autotune.statistics._corrected_scores import plan_candidate_rows
+from sklearn_autotune.statistics._front_rules import FrontRule
 from sklearn_autotune.statistics._refit_rules import ComparesWithDefault
 from sklearn_autotune.storage._samplers import learns, make_sampler
 from sklearn_autotune.storage._study import compute_fingerprint
@@ -39,6 +42,7 @@ def make_search_spec(
     contexts: CallbackContexts,
     start: float,
     groups: ArrayLike | None,
+    aim: Aim,
 ) -> SearchSpec:
     """Write down a search of `OptunaSearchCV`.
 
@@ -58,6 +62,7 @@ def make_search_spec(
         The time by `clock.now` at which ``fit`` began.
     groups : array-like of shape (n_samples,) or None
         What the splitter was given.
+    aim : Aim
 
     Raises
     ------
@@ -72,6 +77,7 @@ def make_search_spec(
         resource=search.resource,
         is_needed=isinstance(search.refit, ComparesWithDefault),
     )
+    scoring = search.scoring if aim.objectives is None else [aim.objectives.describe(), search.limit_confidence]
     resource = (search.resource, search.min_resources, search.max_resources, search.factor)
     deadline = None if search.timeout is None else start + search.timeout
     n_final_fits = (1.25 if search.refit else 0.0) + (len(task.folds) if search.keep else 0)
@@ -81,17 +87,19 @@ def make_search_spec(
         study=StudySpec(
             random_state=search.random_state,
             make_sampler=partial(make_sampler, search.sampler, space),
-            compute_fingerprint=partial(compute_fingerprint, task, space, search.scoring, search.estimator, resource),
+            compute_fingerprint=partial(compute_fingerprint, task, space, scoring, search.estimator, resource),
             storage=search.storage,
             study_name=search.study_name,
             resume=search.resume,
             pruner=search.pruner if isinstance(search.pruner, optuna.pruners.BasePruner) else None,
-            metric=describe_scoring(search.scoring, get_scorers(task.scorer), get_refit_metric(search.refit)),
+            metric=describe_scoring(scoring, get_scorers(task.scorer), aim.metric),
+            aim=aim,
             attributes=plan.attributes,
         ),
         results=ResultsSpec(
             refit=search.refit,
-            metric=get_refit_metric(search.refit),
+            metric=aim.metric,
+            make_rule=None if aim.objectives is None else partial(_make_front_rule, search, task, aim.objectives),
             error_score=search.error_score,
             return_train_score=search.return_train_score,
         ),
@@ -117,6 +125,12 @@ def make_search_spec(
         print_start=partial(print_n_fits, search.verbose, len(task.folds)),
         default=default,
     )
+
+
+def _make_front_rule(search: Any, task: Task, plan: ObjectivePlan, metric: str) -> FrontRule:
+    """Return the rule that chooses the winner by several objectives and limits."""
+    check = make_limit_check(plan, task.folds, search.limit_confidence)
+    return FrontRule(plan, check, search.refit, search.infeasible)
 
 
 def _add_default(evaluation: RungEvaluation | WholeFolds) -> Evaluation:

@@ -4,17 +4,22 @@ import logging
 import warnings
 from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
 from joblib import effective_n_jobs
+from optuna.samplers import CmaEsSampler
+from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
+from sklearn_autotune._compat.sklearn import CallbackContexts
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Refit, Scorer
 from sklearn_autotune.evaluation import (
     FinalFit,
     Fold,
+    FoldScore,
     PlainFit,
     RungEvaluation,
     RungFit,
@@ -26,9 +31,14 @@ from sklearn_autotune.evaluation import (
 from sklearn_autotune.evaluation._base import get_positions
 from sklearn_autotune.evaluation._row_values import RowKeeper, draw_kept_rows, read_row_metric
 from sklearn_autotune.families import auto_space
+from sklearn_autotune.objectives._plan import ObjectivePlan, read_objectives
+from sklearn_autotune.proposals._teller import Aim
 from sklearn_autotune.pruning import FoldRacingRule, PruningRequest, PruningRule, choose_rule
 from sklearn_autotune.pruning._subsamples import add_subsample
+from sklearn_autotune.samplers import RustTPESampler
 from sklearn_autotune.space._space import RawSpace, Space, check_grid, is_grid, is_measured_in_full, read_space
+from sklearn_autotune.statistics._front_rules import check_front_refit
+from sklearn_autotune.statistics._limit_check import LimitCheck, collect_fold_scores
 from sklearn_autotune.statistics._refit_rules import ComparesWithDefault, RefitRule
 
 __all__ = [
@@ -39,9 +49,12 @@ __all__ = [
     "choose_raw_space",
     "get_refit_metric",
     "keep_rows",
+    "make_aim",
     "make_evaluation",
+    "make_limit_check",
     "make_space",
     "make_task",
+    "read_aims",
     "warn_of_large_grid",
     "warn_of_unfinished_grid",
 ]
@@ -49,6 +62,8 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 DEFAULT_N_TRIALS = 50  # of a space that is no grid
+
+SINGLE_OBJECTIVE_SAMPLERS = (CmaEsSampler, RustTPESampler)
 
 MAX_POINTS_WITHOUT_WARNING = 1000  # of a grid that is searched in full by default
 
@@ -64,6 +79,7 @@ def make_task(
     error_score: float | str,
     return_train_score: bool = False,
     metric: str | None = None,
+    required: Sequence[str] = (),
 ) -> Task:
     """Draw the folds once: every candidate, and every step of it, is measured on the same ones.
 
@@ -99,6 +115,7 @@ def make_task(
         error_score=error_score,
         return_train_score=return_train_score,
         metric=metric,
+        required=tuple(required),
     )
 
 
@@ -247,54 +264,108 @@ def make_space(
 
 
 def make_evaluation(
-    estimator: Estimator,
-    task: Task,
-    searched: Collection[str],
-    *,
-    verbose: int,
-    caller: Any,
-    cache_bytes: int,
-    n_jobs: int | None,
-    resource: str | None,
-    min_resources: int | str,
-    max_resources: int | str,
-    factor: float,
+    search: Any, task: Task, searched: Collection[str], contexts: CallbackContexts, *, shares_steps: bool
 ) -> tuple[RungEvaluation | WholeFolds, FinalFit]:
     """Choose how a candidate is measured, fold after fold or all folds rung by rung, and how the winner is fitted.
 
     Parameters
     ----------
-    estimator : estimator
-        A clone, which belongs to the evaluation.
+    search : OptunaSearchCV
     task : Task
     searched : collection of str
         The parameters in the space.
-    verbose, n_jobs, resource, min_resources, max_resources, factor
-        As of `OptunaSearchCV`.
-    caller : estimator or None
-        The search, if it has scikit-learn's callbacks.
-    cache_bytes : int
-        For the step caches of all workers together; 0 caches nothing.
+    contexts : CallbackContexts
+        scikit-learn's callbacks of the folds.
+    shares_steps : bool
+        Whether candidates may share the first steps of a Pipeline.
 
     Raises
     ------
     ValueError
         If the estimator does not have the resource, or the space contains it.
     """
-    cache = StepCache(cache_bytes // effective_n_jobs(n_jobs)) if cache_bytes else None
-    folds = WholeFolds(estimator, task, verbose, caller, cache)
-    if resource is None:
+    cache_bytes = search.step_cache // effective_n_jobs(search.n_jobs) if shares_steps else 0
+    caller = search if contexts.is_active else None
+    cache = StepCache(cache_bytes) if cache_bytes else None
+    folds = WholeFolds(clone(search.estimator), task, search.verbose, caller, cache)
+    if search.resource is None:
         return folds, PlainFit()
     rungs = make_rung_evaluation(
         folds,
-        resource,
-        min_resources=min_resources,
-        max_resources=max_resources,
-        factor=factor,
+        search.resource,
+        min_resources=search.min_resources,
+        max_resources=search.max_resources,
+        factor=search.factor,
         metric=task.metric,
         searched=searched,
     )
-    return rungs, RungFit(resource, task.metric)
+    return rungs, RungFit(search.resource, task.metric)
+
+
+def read_aims(search: Any) -> ObjectivePlan | None:
+    """Read the objectives and limits of an `OptunaSearchCV`; None if there is one score, without limits.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they cannot be read, or something else in the search works with one objective only.
+    """
+    plan = read_objectives(search.objectives, search.limits, search.scoring, search.refit, search.estimator)
+    if plan is None:
+        return None
+    check_front_refit(search.refit, plan)
+    if search.resource is not None:
+        raise ValueError(
+            f"resource={search.resource!r} compares candidates by one score, and cannot be used with objectives or "
+            "limits. Leave it at None: candidates race fold by fold."
+        )
+    if isinstance(search.refit, ComparesWithDefault):
+        raise ValueError(
+            f"{type(search.refit).__name__} compares by one score, and cannot be used with objectives or limits. Use "
+            "True, the name of an objective, or a function."
+        )
+    if plan.limits and isinstance(search.sampler, CmaEsSampler):
+        raise ValueError("CmaEsSampler does not know limits. Use None (TPE), GPSampler or ForestSampler.")
+    if len(plan.objectives) < 2:
+        return plan
+    stopping = [name for name in ("patience", "target_score") if getattr(search, name) is not None]
+    if stopping:
+        raise ValueError(
+            f"{stopping[0]} stops a search by its best score, and cannot be used with several objectives. Give "
+            "n_trials or timeout."
+        )
+    if isinstance(search.sampler, SINGLE_OBJECTIVE_SAMPLERS):
+        raise ValueError(
+            f"{type(search.sampler).__name__} works for one objective only, but there are {len(plan.objectives)}. Use "
+            "None (TPE), NSGAIISampler, NSGAIIISampler, GPSampler or ForestSampler."
+        )
+    return plan
+
+
+def make_aim(plan: ObjectivePlan | None, refit: Any, folds: Sequence[Fold], confidence: float) -> Aim:
+    """Return what a search optimises.
+
+    Parameters
+    ----------
+    plan : ObjectivePlan or None
+    refit : bool, str, callable or refit rule
+    folds : sequence of Fold
+    confidence : float
+        Of the interval that has to meet a limit.
+    """
+    if plan is None:
+        return Aim(get_refit_metric(refit))
+    return Aim(plan.primary, plan, partial(_compute_violations, make_limit_check(plan, folds, confidence)))
+
+
+def make_limit_check(plan: ObjectivePlan, folds: Sequence[Fold], confidence: float) -> LimitCheck:
+    """Return what compares candidates with the limits."""
+    sizes = [(len(get_positions(fold.test)), len(get_positions(fold.train))) for fold in folds]
+    return LimitCheck(plan.limits, float(np.mean([test / train for test, train in sizes])), confidence)
+
+
+def _compute_violations(check: LimitCheck, folds: Sequence[FoldScore]) -> np.ndarray:
+    return check.compute_violations(collect_fold_scores(folds, [limit.key for limit in check.limits]))
 
 
 def get_refit_metric(refit: object) -> str | None:
@@ -305,9 +376,9 @@ def get_refit_metric(refit: object) -> str | None:
 
 
 def choose_pruning_rule(
-    space: Space, scoring: Any, refit: Any, n_trials: int, pruner: Any, *, resource: str | None, factor: float
+    space: Space, scoring: Any, refit: Any, n_trials: int, pruner: Any, aim: Aim, *, resource: str | None, factor: float
 ) -> PruningRule:
-    """Choose the rule that stops candidates; the parameters are those of `OptunaSearchCV`.
+    """Choose the rule that stops candidates; the parameters are those of `OptunaSearchCV`, and what it optimises.
 
     Raises
     ------
@@ -317,7 +388,7 @@ def choose_pruning_rule(
     is_rule = isinstance(refit, RefitRule)
     if isinstance(refit, ComparesWithDefault):
         refit.check()
-    is_single_metric = scoring is None or isinstance(scoring, str)
+    is_single_metric = aim.objectives is not None or scoring is None or isinstance(scoring, str)
     request = PruningRequest(
         pruner=pruner,
         resource=resource,
@@ -326,6 +397,8 @@ def choose_pruning_rule(
         is_full_grid=is_measured_in_full(space, n_trials),
         one_score_decides=is_single_metric if refit is False else is_rule or not callable(refit),
         tolerance=refit.compute_tolerance if is_rule else None,
+        objectives=aim.objectives,
+        is_feasible=aim.is_feasible,
     )
     return choose_rule(request)
 

@@ -13,11 +13,12 @@ from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.execution import ExecutionRequest
 from sklearn_autotune.progress._search_progress import SearchProgress
+from sklearn_autotune.proposals._budget import Budget, StoppingRule
 from sklearn_autotune.proposals._candidate_source import Proposer
 from sklearn_autotune.proposals._default_candidate import DefaultMeasurement, DefaultPlan
 from sklearn_autotune.proposals._look_ahead import LookAhead
+from sklearn_autotune.proposals._teller import Aim
 from sklearn_autotune.pruning import PruningRule
-from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import Space
 from sklearn_autotune.statistics._corrected_scores import CandidateRows
@@ -55,6 +56,8 @@ class StudySpec:
         Stored with a new study, in JSON's types.
     metric : Metric
         The score that the study maximises.
+    aim : Aim
+        What the study optimises.
     """
 
     random_state: Any
@@ -65,6 +68,7 @@ class StudySpec:
     resume: bool = False
     pruner: optuna.pruners.BasePruner | None = None
     metric: Metric = field(default_factory=Metric)
+    aim: Aim = field(default_factory=Aim)
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 

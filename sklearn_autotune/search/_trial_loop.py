@@ -13,7 +13,6 @@ done again.
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import Any
 
 import optuna
@@ -26,15 +25,13 @@ from sklearn_autotune.evaluation import (
     Outcome,
     PrunerState,
     WorkItem,
-    average_folds,
-    average_scores,
 )
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.proposals._budget import Budget, StoppingRule
 from sklearn_autotune.proposals._candidate_source import CandidateSource
 from sklearn_autotune.proposals._look_ahead import PRUNER_LAG, LookAhead
+from sklearn_autotune.proposals._teller import Aim, Teller
 from sklearn_autotune.pruning import NoPruningTracker, PruningTracker
-from sklearn_autotune.pruning._optuna_pruner import list_values
-from sklearn_autotune.search._budget import Budget, StoppingRule
 from sklearn_autotune.search._replay import Replay
 from sklearn_autotune.space._space import Space, make_candidate_key
 from sklearn_autotune.statistics._kept_rows import KeptRows
@@ -84,8 +81,8 @@ class TrialLoop:
         Stops candidates; None lets all run in full.
     look_ahead : LookAhead
         How many candidates may be running before their results are known; more where these change nothing.
-    metric : str or None
-        Which of several scores decides.
+    aim : Aim or None
+        What the search optimises; None is the only score.
     seed : int
         Seed of the random candidates that are drawn when a sampler repeats itself.
     enqueue : sequence of dict
@@ -125,7 +122,7 @@ class TrialLoop:
         look_ahead: LookAhead,
         stopping_rule: StoppingRule | None = None,
         pruning_tracker: PruningTracker | None = None,
-        metric: str | None = None,
+        aim: Aim | None = None,
         seed: int = 0,
         enqueue: Sequence[Mapping[str, Any]] = (),
         propose: Callable[[Sequence[TrialRecord], int], Mapping[str, Any] | None] | None = None,
@@ -144,14 +141,14 @@ class TrialLoop:
         self.look_ahead = look_ahead
         self.stopping_rule = stopping_rule or StoppingRule()
         self.pruning_tracker = pruning_tracker or NoPruningTracker()
-        self.metric = metric
+        self.teller = Teller(study, aim or Aim(), self.pruning_tracker)
         self.callbacks = callbacks
         self.check_outcome = check_outcome
         self.contexts = contexts
         self.recorder = recorder or Recorder()
         self.phase_timer = phase_timer or PhaseTimer()
         self.records: list[TrialRecord] = []
-        self.kept_rows = KeptRows(metric)
+        self.kept_rows = KeptRows(self.teller.aim.metric)
         self.seen_keys: set[Any] = set()
         self.noted_numbers: set[int] = set()  # of the trials that callbacks have enqueued
         self.n_accepted = 0
@@ -372,7 +369,7 @@ class TrialLoop:
         trial.set_user_attr(OUTCOME_ATTRIBUTE, packed)
         self.is_telling = True
         with self.phase_timer.measure("sampler"):
-            frozen = self._tell(trial, outcome)
+            frozen = self.teller.tell(trial, outcome)
         self.is_telling = False
         stored, is_anew = self.replayed.pop(trial.number, (None, True)) if is_final(outcome) else (None, True)
         if stored is not None:
@@ -418,43 +415,7 @@ class TrialLoop:
         """Pass an outcome to the budget, the pruning rule and the stopping rule."""
         self.budget.add_outcome(outcome)
         self.pruning_tracker.add_outcome(outcome)
-        self.stopping_rule.add_outcome(
-            outcome, self._average_folds(outcome) if outcome.status == Status.COMPLETE else None
-        )
-
-    def _average_folds(self, outcome: Outcome) -> float:
-        return average_folds(outcome.folds, self.metric)
-
-    def _tell(self, trial: optuna.Trial, outcome: Outcome) -> FrozenTrial:
-        self._report_scores(trial, outcome)
-        if outcome.status == Status.COMPLETE:
-            return self.study.tell(trial, self._average_folds(outcome))
-        if outcome.status in (Status.FAILED, Status.PRUNED):
-            # Samplers learn nothing from FAIL; PRUNED without a value counts as worst and steers them away.
-            return self.study.tell(trial, state=TrialState.PRUNED)
-        return self.study.tell(trial, state=TrialState.FAIL)
-
-    def _report_scores(self, trial: optuna.Trial, outcome: Outcome) -> None:
-        """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score.
-
-        A failed candidate, and one that was stopped before its first fold, report nothing more, which samplers rank as
-        the worst. Optuna's pruners are not asked after
-        a candidate's last step, but compare later candidates with its value.
-        """
-        if outcome.status == Status.FAILED:
-            return
-        if self.pruning_tracker.reports_values:
-            reported = self.study.get_trials(deepcopy=False)[trial.number].intermediate_values
-            for step, value in list_values(self.study.pruner, outcome.folds, outcome.curve, self.metric).items():
-                if step not in reported:
-                    trial.report(value, step)
-            return
-        for rung in outcome.curve:
-            mean = average_scores(rung.test, self.metric)
-            if isfinite(mean):  # few training rows may have been too few for the candidate
-                trial.report(mean, rung.resource)
-        if outcome.status == Status.PRUNED and outcome.folds and not outcome.curve:
-            trial.report(self._average_folds(outcome), len(outcome.folds) - 1)
+        self.stopping_rule.add_outcome(outcome, self.teller.get_score(outcome))
 
     # -- stopping ----------------------------------------------------------------------------------------------
 

@@ -26,10 +26,10 @@ from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._chosen import resolve_families
 from sklearn_autotune.inference._table_reader import TableReader
+from sklearn_autotune.proposals._budget import UNLIMITED_TRIALS
 from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress
-from sklearn_autotune.search._budget import UNLIMITED_TRIALS
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name, take_routed_rows
 from sklearn_autotune.search._setup import make_task

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.search._budget import Budget
+from sklearn_autotune.proposals._budget import Budget
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cost_model import CostModel

@@ -8,7 +8,7 @@ from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.families import Family, Shape
-from sklearn_autotune.search._budget import StoppingRule
+from sklearn_autotune.proposals._budget import StoppingRule
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import FAMILY, make_first_candidates, make_typical_candidate

@@ -9,7 +9,7 @@ import numpy as np
 
 from sklearn_autotune.statistics._tuning_gain import compute_tuning_gain
 
-__all__ = ["BestMean", "ComparesWithDefault", "NoWorseThanDefault", "OneStandardError", "RefitRule"]
+__all__ = ["BestMean", "ComparesWithDefault", "NoWorseThanDefault", "OneStandardError", "RefitRule", "get_fold_scores"]
 
 
 @runtime_checkable
@@ -115,7 +115,7 @@ class OneStandardError:
         """Return the row of the simplest candidate within the standard errors of the best."""
         means = _get_scores(cv_results, "mean", self.metric)
         best = int(np.nanargmax(means))
-        folds = np.array([scores[best] for scores in _get_fold_scores(cv_results, self.metric)])
+        folds = np.array([scores[best] for scores in get_fold_scores(cv_results, self.metric)])
         eligible = np.flatnonzero(means >= means[best] - self.compute_tolerance(folds))
         complexity = self._get_complexity(cv_results)
         best_first = sorted(eligible, key=lambda row: -means[row])
@@ -252,7 +252,7 @@ class _BetterThanRow:
     def __call__(self, cv_results: Mapping[str, Any]) -> int:
         """Return the row that the base rule chooses, or that of the default unless the other is better."""
         chosen = int(self.base(cv_results))
-        folds = np.array(_get_fold_scores(cv_results, self.metric))
+        folds = np.array(get_fold_scores(cv_results, self.metric))
         gain = compute_tuning_gain(
             folds[:, chosen],
             folds[:, self.row],
@@ -277,7 +277,7 @@ def _get_scores(cv_results: Mapping[str, Any], kind: str, metric: str | None) ->
     return np.asarray(cv_results[f"{kind}_test_{_get_metric_name(metric, cv_results)}"])
 
 
-def _get_fold_scores(cv_results: Mapping[str, Any], metric: str | None) -> list[np.ndarray]:
+def get_fold_scores(cv_results: Mapping[str, Any], metric: str | None) -> list[np.ndarray]:
     name = _get_metric_name(metric, cv_results)
     folds: list[np.ndarray] = []
     while f"split{len(folds)}_test_{name}" in cv_results:

@@ -21,6 +21,7 @@ from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, get_trial_numb
 from sklearn_autotune.storage._signals import defer_interrupts
 from sklearn_autotune.storage._study import (
     METRIC_ATTRIBUTE,
+    OBJECTIVES_ATTRIBUTE,
     SEED_ATTRIBUTE,
     OpenedStudy,
     create_memory_study,
@@ -51,10 +52,16 @@ class Recorder:
         The name of the study in memory, if there is no stored study.
     metric_name : str
         The name of the score that the study in memory maximises.
+    objectives : mapping of str to str or None
+        The directions of several objectives, by name.
     """
 
     def __init__(
-        self, opened: OpenedStudy | None = None, study_name: str | None = None, metric_name: str = "score"
+        self,
+        opened: OpenedStudy | None = None,
+        study_name: str | None = None,
+        metric_name: str = "score",
+        objectives: Mapping[str, str] | None = None,
     ) -> None:
         self.study_name = study_name
         self.opened = opened
@@ -64,6 +71,8 @@ class Recorder:
         self.known_numbers: set[int] = set()  # storage numbers of the trials that were stored before the search
         stored_attributes = {} if self.study is None else self.study.user_attrs
         self.attributes = stored_attributes | {METRIC_ATTRIBUTE: metric_name}
+        if objectives:
+            self.attributes |= {OBJECTIVES_ATTRIBUTE: dict(objectives)}
         self.next_number = 0
         self.pending_trials: dict[int, FrozenTrial | None] = {}
         self.may_be_written = False  # whether a trial may have been written although the storage reported an error

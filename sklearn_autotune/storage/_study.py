@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from sklearn_autotune._compat.digest import compute_digest
 from sklearn_autotune._compat.messages import make_encodable, suggest_name
-from sklearn_autotune._compat.optuna import name_metric, quiet_optuna
+from sklearn_autotune._compat.optuna import name_metrics, quiet_optuna
 from sklearn_autotune._compat.urls import redact_text, select_cause
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._metric import Metric
@@ -29,6 +29,7 @@ from sklearn_autotune.storage._lock import StudyLock
 __all__ = [
     "DEFAULT_STUDY_NAME",
     "METRIC_ATTRIBUTE",
+    "OBJECTIVES_ATTRIBUTE",
     "SEED_ATTRIBUTE",
     "OpenedStudy",
     "compute_fingerprint",
@@ -42,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_STUDY_NAME = "sklearn_autotune"
 METRIC_ATTRIBUTE = "sklearn_autotune:metric"
+OBJECTIVES_ATTRIBUTE = "sklearn_autotune:objectives"  # of a study with several: the direction of each, by name
 FINGERPRINT_ATTRIBUTE = "sklearn_autotune:fingerprint"
 SEED_ATTRIBUTE = "sklearn_autotune:seed"
 FINGERPRINT_WAIT_SECONDS = 10.0  # how long another process may take from creating a study to writing its fingerprint
@@ -95,6 +97,7 @@ def open_study(
     seed: int = 0,
     metric_name: str = "score",
     attributes: Mapping[str, Any] | None = None,
+    objectives: Mapping[str, str] | None = None,
 ) -> OpenedStudy:
     """Create a stored study, or open the one to be resumed, and lock it if it is in a local file.
 
@@ -114,6 +117,8 @@ def open_study(
         The name of the score that the study maximises, which is stored with it.
     attributes : mapping of str to object or None
         Other attributes of a new study, in JSON's types.
+    objectives : mapping of str to str or None
+        The directions of several objectives, by name.
 
     Returns
     -------
@@ -140,7 +145,8 @@ def open_study(
     with _convert_storage_errors(describe_storage(storage)):
         backend, existing_names = _open_storage(storage)
     own_attributes = {SEED_ATTRIBUTE: seed, METRIC_ATTRIBUTE: metric_name, FINGERPRINT_ATTRIBUTE: dict(fingerprint)}
-    all_attributes = {**(attributes or {}), **own_attributes}
+    several = {OBJECTIVES_ATTRIBUTE: dict(objectives)} if objectives else {}
+    all_attributes = {**(attributes or {}), **several, **own_attributes}
     if resume and wanted_name in existing_names:
         return _resume(backend, wanted_name, all_attributes)
     created = _create(backend, wanted_name, existing_names, all_attributes, resume)
@@ -153,16 +159,24 @@ def create_memory_study(
     user_attrs: Mapping[str, Any] | None = None,
 ) -> optuna.Study:
     """Make the study in memory on which a search works; its trials are copied to the stored study, if there is one."""
+    attributes = user_attrs or {}
     with quiet_optuna():
         study = optuna.create_study(
             study_name=name or DEFAULT_STUDY_NAME,
             storage=optuna.storages.InMemoryStorage(),
             pruner=pruner or optuna.pruners.NopPruner(),
-            direction="maximize",
+            directions=_get_directions(attributes),
         )
-    for key, value in (user_attrs or {}).items():
+    if OBJECTIVES_ATTRIBUTE in attributes:
+        name_metrics(study, list(attributes[OBJECTIVES_ATTRIBUTE]))
+    for key, value in attributes.items():
         study.set_user_attr(key, value)
     return study
+
+
+def _get_directions(attributes: Mapping[str, Any]) -> list[Literal["minimize", "maximize"]]:
+    """Return the directions of a study with these attributes; a study of one score maximises it."""
+    return list(attributes.get(OBJECTIVES_ATTRIBUTE, {"score": "maximize"}).values())
 
 
 def read_study_metric(study: optuna.Study) -> Metric:
@@ -260,7 +274,7 @@ def _resume(backend: StorageBackend, name: str, attributes: Mapping[str, Any]) -
 
 def _write_attributes(study: optuna.Study, attributes: Mapping[str, Any]) -> None:
     """Write the seed, the metric and the fingerprint. The fingerprint comes last: if it is there, the others are."""
-    name_metric(study, attributes[METRIC_ATTRIBUTE])
+    name_metrics(study, list(attributes.get(OBJECTIVES_ATTRIBUTE, [attributes[METRIC_ATTRIBUTE]])))
     for key, value in attributes.items():
         study.set_user_attr(key, value)
 
@@ -268,7 +282,8 @@ def _write_attributes(study: optuna.Study, attributes: Mapping[str, Any]) -> Non
 def _write_metric_name(study: optuna.Study, name: str) -> None:
     """Write the metric's name if it is missing or differs: a resumed search may be guided by another score."""
     if study.user_attrs.get(METRIC_ATTRIBUTE) != name:
-        name_metric(study, name)
+        if len(study.directions) == 1:
+            name_metrics(study, [name])
         study.set_user_attr(METRIC_ATTRIBUTE, name)
 
 
@@ -303,7 +318,9 @@ def _create(
             continue
         try:
             with quiet_optuna(), _convert_storage_errors(backend.describe()):
-                study = optuna.create_study(study_name=name, storage=backend.storage, direction="maximize")
+                study = optuna.create_study(
+                    study_name=name, storage=backend.storage, directions=_get_directions(attributes)
+                )
                 _write_attributes(study, attributes)
             return OpenedStudy(study, backend, lock)
         except BaseException as error:

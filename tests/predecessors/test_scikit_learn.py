@@ -12,8 +12,8 @@ from sklearn.model_selection import KFold
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune._compat.sklearn import HAS_CALLBACKS, CallbackContexts, open_callback_root
 from sklearn_autotune.evaluation import FoldScore, Outcome
+from sklearn_autotune.proposals._budget import Budget
 from sklearn_autotune.proposals._look_ahead import LookAhead
-from sklearn_autotune.search._budget import Budget
 from sklearn_autotune.search._trial_loop import TrialLoop
 from sklearn_autotune.space._space import read_space
 from sklearn_autotune.storage._study import create_memory_study

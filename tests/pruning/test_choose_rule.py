@@ -9,11 +9,13 @@ from pathlib import Path
 import optuna
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 import sklearn_autotune
 from sklearn_autotune import OptunaSearchCV, pruning
 from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome, Rung
+from sklearn_autotune.objectives._plan import read_objectives
 from sklearn_autotune.pruning import (
     RULES,
     FoldRacing,
@@ -88,7 +90,9 @@ def test_fold_racing_that_cannot_be_used_is_refused(changes, message):
 @pytest.mark.parametrize("rule_class", RULES, ids=lambda rule_class: rule_class.__name__)
 def test_each_rule_is_chosen_by_some_request(rule_class):
     pruners = ["auto", None, FoldRacing(), optuna.pruners.MedianPruner()]
-    requests = [replace(AUTO, pruner=pruner) for pruner in pruners] + [replace(AUTO, resource="epochs")]
+    plan = read_objectives(["roc_auc", "bytes"], None, None, True, LogisticRegression())
+    requests = [replace(AUTO, pruner=pruner) for pruner in pruners]
+    requests += [replace(AUTO, resource="epochs"), replace(AUTO, objectives=plan)]
 
     assert any(isinstance(choose_rule(request), rule_class) for request in requests)
 

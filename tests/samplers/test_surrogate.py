@@ -24,18 +24,18 @@ COMPLETE = [make_trial(value) for value in (0.0, 1.0, 2.0, 10.0)]
 
 def test_costs_are_normal_quantiles_of_the_ranks():
     shuffled = [COMPLETE[index] for index in (2, 0, 3, 1)]
-    costs = compute_costs(shuffled, 1.0)
+    costs = compute_costs(shuffled, np.array([1.0]), np.ones(1))
 
     np.testing.assert_allclose(costs, [0.3186, -1.1503, 1.1503, -0.3186], atol=1e-4)
 
 
 def test_the_highest_value_costs_least_if_values_are_maximised():
-    assert compute_costs(COMPLETE, -1.0).argmin() == 3
+    assert compute_costs(COMPLETE, np.array([-1.0]), np.ones(1)).argmin() == 3
 
 
 def test_a_pruned_trial_counts_with_its_last_report_but_never_as_better_than_the_median():
     trials = [*COMPLETE, make_trial(reported={0: -5.0}), make_trial(reported={0: -5.0, 2: 5.0}), make_trial()]
-    costs = compute_costs(trials, 1.0)
+    costs = compute_costs(trials, np.array([1.0]), np.ones(1))
 
     assert costs[1] < costs[4] < costs[2]  # the median of the complete trials
     assert costs[2] < costs[5] < costs[3]
@@ -49,7 +49,7 @@ def test_trials_that_violate_a_constraint_count_as_the_worst():
         trial = study.ask({"x": FloatDistribution(0, 1)})
         trial.set_constraint("limit", excess)
         study.tell(trial, value)
-    costs = compute_costs(study.trials, 1.0)
+    costs = compute_costs(study.trials, np.array([1.0]), np.ones(1))
 
     assert costs[4] == costs[3] == costs.max()
     assert costs[5] == costs[1]
@@ -68,7 +68,7 @@ def test_trials_that_violate_a_constraint_count_as_the_worst():
 )
 def test_costs_are_always_finite(trials):
     for sign in (1.0, -1.0):
-        assert np.isfinite(compute_costs(trials, sign)).all()
+        assert np.isfinite(compute_costs(trials, np.array([sign]), np.ones(1))).all()
 
 
 def test_the_trees_agree_where_a_candidate_was_measured_and_disagree_far_from_it():

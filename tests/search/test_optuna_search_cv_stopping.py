@@ -7,7 +7,7 @@ from optuna.samplers import RandomSampler
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.evaluation import FoldScore, Outcome
-from sklearn_autotune.search._budget import StoppingRule
+from sklearn_autotune.proposals._budget import StoppingRule
 from tests.toys import CountingClassifier, statuses, table
 
 

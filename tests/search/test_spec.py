@@ -11,8 +11,8 @@ from sklearn.model_selection import KFold
 from sklearn_autotune._compat.sklearn import CallbackContexts
 from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.execution import ExecutionRequest
+from sklearn_autotune.proposals._budget import Budget
 from sklearn_autotune.pruning import NoPruningRule
-from sklearn_autotune.search._budget import Budget
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._spec import ResultsSpec, SearchRun, SearchSpec, StudySpec, propose_nothing
 from sklearn_autotune.space._space import read_space

@@ -3,7 +3,7 @@
 import pytest
 
 from sklearn_autotune._compat import clock
-from sklearn_autotune.search._budget import StoppingRule
+from sklearn_autotune.proposals._budget import StoppingRule
 from sklearn_autotune.selection._candidates import FAMILY, add_family_prefix
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._schedule import Schedule

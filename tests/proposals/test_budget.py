@@ -5,7 +5,7 @@ import pytest
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import FoldScore, Outcome
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.search._budget import Budget, StoppingRule
+from sklearn_autotune.proposals._budget import Budget, StoppingRule
 
 
 def outcome(status=Status.COMPLETE, *fit_seconds):

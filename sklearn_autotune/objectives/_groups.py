@@ -1,0 +1,136 @@
+"""Differences of a score between groups of rows, such as of men and women, as scorers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import get_scorer
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from sklearn_autotune._compat.scorer_names import check_scorer_names
+from sklearn_autotune._compat.sklearn import take_rows
+
+__all__ = ["GroupDifference", "GroupRatio"]
+
+
+@dataclass(frozen=True)
+class _GroupScores:
+    scoring: str | Callable[..., float]
+    by: str
+
+    is_measured = False
+
+    def check(self) -> None:
+        """Raise ValueError or TypeError if a parameter is invalid."""
+        if not isinstance(self.by, str | int):
+            raise TypeError(
+                f"{type(self).__name__}'s by must be the name of a column of X, or of metadata, got {self.by!r}."
+            )
+        if isinstance(self.scoring, str):
+            check_scorer_names(self.scoring)
+        elif not callable(self.scoring):
+            raise TypeError(
+                f"{type(self).__name__}'s scoring must be the name of a scorer, or a scorer, got {self.scoring!r}."
+            )
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Return what scikit-learn's routing passes on: the metadata ``by``, where they are given to ``fit``."""
+        request = MetadataRequest(owner=type(self).__name__)
+        request.score.add_request(param=str(self.by), alias=True)
+        return request
+
+    def _score_groups(self, estimator: Any, X: Any, y: Any, metadata: dict[str, Any]) -> np.ndarray:
+        """Return the score of each group that has test rows."""
+        groups = np.asarray(metadata[str(self.by)] if str(self.by) in metadata else self._read_column(X))
+        scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
+        scores = []
+        for group in np.unique(groups):
+            rows = np.flatnonzero(groups == group)
+            scores.append(scorer(estimator, take_rows(X, rows), take_rows(y, rows)))
+        return np.array(scores, dtype=float)
+
+    def _read_column(self, X: Any) -> Any:
+        if hasattr(X, "columns"):
+            if self.by in list(X.columns):
+                return X[self.by]
+            raise ValueError(
+                f"{type(self).__name__} has by={self.by!r}, which is no column of X. Give one of "
+                f"{list(X.columns)[:20]}, or pass metadata of that name to fit, with "
+                "sklearn.set_config(enable_metadata_routing=True)."
+            )
+        if isinstance(self.by, int):
+            return X[:, self.by]
+        raise ValueError(
+            f"{type(self).__name__} has by={self.by!r}, but X has no named columns. Give the position of a column, or "
+            "pass metadata of that name to fit, with sklearn.set_config(enable_metadata_routing=True)."
+        )
+
+
+class GroupDifference(_GroupScores):
+    """The largest difference of a score between groups of rows, as an objective, a limit or a scorer.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        The score that is compared, as in scikit-learn: "recall" gives the difference of true positive rates. A scorer
+        of the rate of positive predictions gives demographic parity.
+    by : str or int
+        A column of ``X``; its position if ``X`` is an array. With scikit-learn's metadata routing, the name of metadata
+        that are passed to ``fit``. The groups are its values.
+
+    Notes
+    -----
+    The score of the group with the highest score, less that of the group with the lowest; 0 is best. Called as a
+    scorer, it returns the negated difference. Only groups with rows in a test fold count there. Small groups make the
+    difference large by chance: use few and large folds. fairlearn's ``MetricFrame.difference`` gives the same number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sklearn_autotune import GroupDifference
+    >>> X, y = np.array([[0], [0], [1], [1]]), np.array([1, 1, 1, 0])
+    >>> GroupDifference("accuracy", by=0)(DummyClassifier().fit(X, y), X, y)
+    -0.5
+    """
+
+    name = "group_difference"
+
+    def __call__(self, estimator: Any, X: Any, y: Any, **metadata: Any) -> float:
+        """Return the negated difference."""
+        scores = self._score_groups(estimator, X, y, metadata)
+        return -float(scores.max() - scores.min())
+
+
+class GroupRatio(_GroupScores):
+    """The lowest score of a group of rows over the highest, as an objective, a limit or a scorer.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        The score that is compared, as in scikit-learn. It has to be positive.
+    by : str or int
+        As of `GroupDifference`.
+
+    Notes
+    -----
+    1 is best. The rule of four fifths in law asks for at least 0.8. fairlearn's ``MetricFrame.ratio`` gives the same
+    number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sklearn_autotune import GroupRatio
+    >>> X, y = np.array([[0], [0], [1], [1]]), np.array([1, 1, 1, 0])
+    >>> GroupRatio("accuracy", by=0)(DummyClassifier().fit(X, y), X, y)
+    0.5
+    """
+
+    name = "group_ratio"
+
+    def __call__(self, estimator: Any, X: Any, y: Any, **metadata: Any) -> float:
+        """Return the ratio; 1 if the score of all groups is 0."""
+        scores = self._score_groups(estimator, X, y, metadata)
+        return float(scores.min() / scores.max()) if scores.max() != 0 else 1.0
