@@ -6,6 +6,7 @@ from typing import Any
 
 import optuna
 
+from sklearn_autotune._compat.digest import compute_digest
 from sklearn_autotune._compat.sklearn import CallbackContexts, get_scorers
 from sklearn_autotune._compat.types import ArrayLike
 from sklearn_autotune.evaluation import Evaluation, RungEvaluation, Task, WholeFolds, WithDefault
@@ -73,6 +74,9 @@ def make_search_spec(
         is_needed=isinstance(search.refit, ComparesWithDefault),
     )
     resource = (search.resource, search.min_resources, search.max_resources, search.factor)
+    scoring = search.scoring
+    if task.thresholds is not None:
+        scoring = (scoring, search.threshold, compute_digest(dict(task.thresholds.params)))
     deadline = None if search.timeout is None else start + search.timeout
     n_final_fits = (1.25 if search.refit else 0.0) + (len(task.folds) if search.keep else 0)
     return SearchSpec(
@@ -81,7 +85,7 @@ def make_search_spec(
         study=StudySpec(
             random_state=search.random_state,
             make_sampler=partial(make_sampler, search.sampler, space),
-            compute_fingerprint=partial(compute_fingerprint, task, space, search.scoring, search.estimator, resource),
+            compute_fingerprint=partial(compute_fingerprint, task, space, scoring, search.estimator, resource),
             storage=search.storage,
             study_name=search.study_name,
             resume=search.resume,

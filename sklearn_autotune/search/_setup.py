@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 from joblib import effective_n_jobs
+from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
@@ -29,6 +30,7 @@ from sklearn_autotune.families import auto_space
 from sklearn_autotune.pruning import FoldRacingRule, PruningRequest, PruningRule, choose_rule
 from sklearn_autotune.pruning._subsamples import add_subsample
 from sklearn_autotune.space._space import RawSpace, Space, check_grid, is_grid, is_measured_in_full, read_space
+from sklearn_autotune.statistics._cross_thresholds import add_thresholds, resolve_threshold
 from sklearn_autotune.statistics._refit_rules import ComparesWithDefault, RefitRule
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "choose_n_trials",
     "choose_pruning_rule",
     "choose_raw_space",
+    "choose_thresholds",
     "get_refit_metric",
     "keep_rows",
     "make_evaluation",
@@ -114,6 +117,20 @@ def keep_rows(task: Task, estimator: Estimator, refit: Refit) -> Task:
         return replace(task, row_keeper=metric)
     sizes = [len(get_positions(fold.test)) for fold in task.folds]
     return replace(task, row_keeper=RowKeeper(metric, draw_kept_rows(sizes)))
+
+
+def choose_thresholds(task: Task, search: Any, routed: Bunch) -> Task:
+    """Have candidates labelled by thresholds, if the search has a ``threshold``.
+
+    Raises
+    ------
+    ValueError
+        If the estimator, the target or a scorer does not fit.
+    """
+    if search.threshold is None:
+        return task
+    scorer = resolve_threshold(search.threshold)
+    return add_thresholds(task, scorer, routed.threshold.score, search.estimator, search.scoring)
 
 
 def check_positions(fold: Fold, X: MatrixLike) -> None:
@@ -247,54 +264,38 @@ def make_space(
 
 
 def make_evaluation(
-    estimator: Estimator,
-    task: Task,
-    searched: Collection[str],
-    *,
-    verbose: int,
-    caller: Any,
-    cache_bytes: int,
-    n_jobs: int | None,
-    resource: str | None,
-    min_resources: int | str,
-    max_resources: int | str,
-    factor: float,
+    search: Any, task: Task, searched: Collection[str], *, caller: Any = None
 ) -> tuple[RungEvaluation | WholeFolds, FinalFit]:
     """Choose how a candidate is measured, fold after fold or all folds rung by rung, and how the winner is fitted.
 
     Parameters
     ----------
-    estimator : estimator
-        A clone, which belongs to the evaluation.
+    search : OptunaSearchCV
     task : Task
     searched : collection of str
         The parameters in the space.
-    verbose, n_jobs, resource, min_resources, max_resources, factor
-        As of `OptunaSearchCV`.
-    caller : estimator or None
+    caller : estimator or None, default=None
         The search, if it has scikit-learn's callbacks.
-    cache_bytes : int
-        For the step caches of all workers together; 0 caches nothing.
 
     Raises
     ------
     ValueError
         If the estimator does not have the resource, or the space contains it.
     """
-    cache = StepCache(cache_bytes // effective_n_jobs(n_jobs)) if cache_bytes else None
-    folds = WholeFolds(estimator, task, verbose, caller, cache)
-    if resource is None:
+    cache = StepCache(search.step_cache // effective_n_jobs(search.n_jobs)) if search.step_cache else None
+    folds = WholeFolds(clone(search.estimator), task, search.verbose, caller, cache)
+    if search.resource is None:
         return folds, PlainFit()
     rungs = make_rung_evaluation(
         folds,
-        resource,
-        min_resources=min_resources,
-        max_resources=max_resources,
-        factor=factor,
+        search.resource,
+        min_resources=search.min_resources,
+        max_resources=search.max_resources,
+        factor=search.factor,
         metric=task.metric,
         searched=searched,
     )
-    return rungs, RungFit(resource, task.metric)
+    return rungs, RungFit(search.resource, task.metric)
 
 
 def get_refit_metric(refit: object) -> str | None:
