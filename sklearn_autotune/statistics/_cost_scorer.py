@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import make_scorer
 
-__all__ = ["average_costs", "mean_cost", "make_cost_scorer"]
+__all__ = ["average_costs", "make_cost_scorer", "mean_cost"]
 
 
 def make_cost_scorer(
