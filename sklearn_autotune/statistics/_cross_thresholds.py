@@ -6,6 +6,7 @@ chosen on what the winner gives the test rows of all folds together.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from inspect import signature
 from typing import Any
 
@@ -80,7 +81,12 @@ class LabelledClassifier(ClassifierMixin, BaseEstimator):
         method = getattr(self.fitted, name)
         if name != self.response:
             return method
-        return lambda X, **params: self.values if X is self.rows and not params else method(X, **params)
+
+        @wraps(method)  # scikit-learn asks for its name
+        def compute_response(X: Any, **params: Any) -> Any:
+            return self.values if X is self.rows and not params else method(X, **params)
+
+        return compute_response
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
