@@ -5,6 +5,9 @@ measures 15 candidates, and the model predicts the other rows. The metrics are F
 positive costs ten times as much as a false alarm. The search is guided by this metric or by the log loss. Its threshold
 is that of the classifier (0.5), is chosen in the search by ``threshold=``, or by ``TunedThresholdClassifierCV``, with
 the same folds, around the winner. Seconds are those of the processor for everything up to the final model.
+
+On labels of noise, the score that a search with one candidate reports is compared with chance, and with the score that
+the same out-of-fold predictions have at the best threshold for them. ``--report`` writes the page from the CSV files.
 """
 
 import argparse
@@ -17,12 +20,12 @@ import pandas as pd
 from scipy.stats import loguniform, randint, uniform
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import get_scorer
-from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV, train_test_split
+from sklearn.metrics import balanced_accuracy_score, get_scorer
+from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV, cross_val_predict, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks._measure import RESULTS, environment, markdown_table, mean_and_error, write_rows
+from benchmarks._measure import RESULTS, environment, markdown_table, mean_and_error, read_rows, write_rows
 from benchmarks.selection_tables import load
 from sklearn_autotune import OptunaSearchCV, make_cost_scorer
 
@@ -30,6 +33,10 @@ N_TRAINING_ROWS = 1500
 N_CANDIDATES = 15
 SHARE = 0.05  # of positive rows; tables with fewer are left as they are
 MAX_CATEGORIES = 20  # columns with more are left out
+
+NOISE_ROWS = 400
+NOISE_SHARES = (0.05, 0.1, 0.5)
+NOISE_METRIC = "balanced_accuracy"
 
 TABLES = {"caravan": "logistic", "lending club": "logistic", "churn": "forest", "spam": "forest"}
 METRICS = {"F1": get_scorer("f1"), "cost": make_cost_scorer(false_positive=1, false_negative=10)}
@@ -83,6 +90,31 @@ def measure(name, seed, n_rows=N_TRAINING_ROWS, n_candidates=N_CANDIDATES):
                 }
 
 
+def measure_noise(seed, share):
+    """Return what is reported for labels that no column explains, with the threshold chosen for balanced accuracy."""
+    random_state = np.random.RandomState(seed)
+    X, y = random_state.randn(NOISE_ROWS, 10), (random_state.permutation(NOISE_ROWS) < share * NOISE_ROWS).astype(int)
+    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    settings = {"scoring": NOISE_METRIC, "threshold": NOISE_METRIC, "measure_default": False}
+    search = OptunaSearchCV(LogisticRegression(), {"C": [0.1]}, cv=folds, **settings).fit(X, y)
+    scores = cross_val_predict(LogisticRegression(C=0.1), X, y, cv=folds, method="predict_proba")[:, 1]
+    best = balanced_accuracy_score(y, scores >= search.threshold_)
+    return {"share": share, "seed": seed, "reported": search.best_score_, "at the best threshold": best}
+
+
+def report_noise(rows):
+    table = pd.DataFrame(rows)
+    names = ["reported", "at the best threshold"]
+    lines = [
+        [f"{share:.0%}", *(mean_and_error(runs[name]) for name in names)] for share, runs in table.groupby("share")
+    ]
+    header = ["positive rows", "`best_score_`", "best threshold for the scored rows"]
+    return (
+        f"\n## Balanced accuracy on labels of noise\n\n{table['seed'].nunique()} tables of {NOISE_ROWS} rows each. "
+        f"Chance is 0.5.\n\n{markdown_table(header, lines)}\n"
+    )
+
+
 def report(rows):
     """Write the page: a table for each metric."""
     table = pd.DataFrame(rows)
@@ -118,23 +150,27 @@ def report(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("--report", action="store_true", help="write the page from the CSV files, measure nothing")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    runs, changes = [(name, seed) for seed in args.seeds for name in TABLES], {}
+    runs, changes = [] if args.report else [(name, seed) for seed in args.seeds for name in TABLES], {}
     if args.quick:
         runs, changes = [("caravan", 0)], {"n_rows": 300, "n_candidates": 3}
-    rows = []
+    rows, noise = (read_rows("threshold"), read_rows("threshold_noise")) if args.report else ([], [])
     for name, seed in runs:
         for row in measure(name, seed, **changes):
             rows.append(row)
             print(row, flush=True)
         if not args.quick:
             write_rows("threshold", rows)
-    text = report(rows)
+    if not args.report:
+        noise = [measure_noise(seed, share) for share in NOISE_SHARES for seed in range(2 if args.quick else 20)]
+    text = report(rows) + report_noise(noise)
     print(text)
     if not args.quick:
+        write_rows("threshold_noise", noise)
         (RESULTS / "threshold.md").write_text(text)
 
 

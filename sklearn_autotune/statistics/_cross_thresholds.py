@@ -137,6 +137,11 @@ class CrossThresholds:
         -------
         classifier : LabelledClassifier or classifier
             The classifier itself if it knows only one class.
+
+        Raises
+        ------
+        ValueError
+            If the scores are not finite.
         """
         if len(estimator.classes_) < 2:
             return estimator
@@ -147,11 +152,11 @@ class CrossThresholds:
             scores = values[:, np.flatnonzero(estimator.classes_ == self.classes[1])[0]]
         elif estimator.classes_[1] != self.classes[1]:
             scores = -values
+        if not np.isfinite(scores).all():
+            raise ValueError(f"{response} returns numbers that are not finite, so that no threshold can be chosen.")
         params = take_metadata_rows(table, params=self.params, indices=rows) if self.params else {}
         given = {name: value for name, value in params.items() if value is not None}
-        scored = ScoredLabels(
-            np.asarray(y) == self.classes[1], scores, self.classes, response == "predict_proba", given
-        )
+        scored = ScoredLabels(np.ravel(y) == self.classes[1], scores, self.classes, response == "predict_proba", given)
         labels = self.classes[label_by_other_rows(scored, self.metric, self.limits).astype(int)]
         return LabelledClassifier(estimator, X, labels, response, values, scored)
 
@@ -184,7 +189,7 @@ class CrossThresholds:
         pooled, indices = np.concatenate(list(kept.values())), np.concatenate(rows)
         given = {name: value for name, value in self.params.items() if value is not None}
         params = take_metadata_rows(task.X, params=given, indices=indices) if given else {}
-        is_positive = np.asarray(task.y)[indices] == self.classes[1]
+        is_positive = np.ravel(task.y)[indices] == self.classes[1]
         scored = ScoredLabels(is_positive, pooled[:, 0], self.classes, bool(pooled[0, 1] < 2), params)
         return choose_threshold(scored, self.metric, self.limits)
 

@@ -1,4 +1,4 @@
-"""``threshold=``: the score of each candidate is honest, the final model predicts with the threshold, all else holds."""
+"""``threshold=``: candidates have honest scores, and the final model predicts with the threshold."""
 
 import pickle
 

@@ -71,6 +71,23 @@ def test_labels_of_other_rows_are_not_made_up():
         labelled.predict(X[:3])
 
 
+def test_a_target_of_one_column_is_one_target():
+    model = LogisticRegression().fit(X[FIT], Y[FIT])
+    column, row = make_thresholds(Y.reshape(-1, 1)), make_thresholds()
+    kept = column.thresholds.keep(label(column, model), 0)
+
+    np.testing.assert_array_equal(kept, row.thresholds.keep(label(row, model), 0))
+    assert column.thresholds.choose_final(column, {0: kept}) == row.thresholds.choose_final(row, {0: kept})
+
+
+def test_scores_that_are_not_finite_are_a_failure():
+    model = LogisticRegression().fit(X[FIT], Y[FIT])
+    model.coef_ = model.coef_ * np.nan
+
+    with pytest.raises(ValueError, match="predict_proba returns numbers that are not finite"):
+        label(make_thresholds(), model)
+
+
 def test_a_model_of_a_single_class_is_left_alone():
     class Constant(ClassifierMixin):
         classes_ = np.array([0])
