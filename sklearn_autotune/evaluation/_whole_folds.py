@@ -194,7 +194,8 @@ class WholeFolds:
             scored = self.score(estimator, X, y, fold.test, labelled=labelled)
             if fold.number < 0 or not labelled or labelled[0] is estimator:
                 return scored
-            return scored._replace(row_values=self.task.thresholds.keep(labelled[0], fold.number))
+            row_values = self.task.thresholds.keep(labelled[0], fold.number)
+            return Scored(scored.score, scored.error, scored.failure, row_values)
         if isinstance(keeper, str) or fold.number < 0:
             return self.score(estimator, X, y, fold.test)
         predictions: list[Any] = []
