@@ -34,6 +34,7 @@ PAGES = {
     "compliance": "each class as a scikit-learn estimator",
     "honesty": "the score that is reported on noise",
     "no_worse": "how often a tuned model is worse than the untuned one, and what keeps it",
+    "threshold": "thresholds chosen in the search and around its winner",
     "durability": "faults, storage, workers, clusters",
 }
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sklearn_autotune.pruning._fold_racing import FoldRacing
     from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
     from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
+    from sklearn_autotune.statistics._cost_scorer import make_cost_scorer
     from sklearn_autotune.statistics._refit_rules import BestMean, NoWorseThanDefault, OneStandardError
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "TunedXGBRegressor",
     "__version__",
     "compare",
+    "make_cost_scorer",
     "summarize",
 ]
 
@@ -58,6 +60,7 @@ _HOMES = {
     "TunedXGBClassifier": "sklearn_autotune.boosting._tuned_xgboost",
     "TunedXGBRegressor": "sklearn_autotune.boosting._tuned_xgboost",
     "compare": "sklearn_autotune.analysis._comparison",
+    "make_cost_scorer": "sklearn_autotune.statistics._cost_scorer",
     "summarize": "sklearn_autotune.analysis._summary",
 }
 

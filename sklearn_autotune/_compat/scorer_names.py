@@ -72,16 +72,18 @@ def suggest_scorer(name: str) -> str:
     return suggest_name(name, get_scorer_names(), listed)
 
 
-def check_scorer_names(scoring: Any) -> None:
+def check_scorer_names(scoring: Any, parameter: str = "scoring") -> None:
     """Raise InvalidParameterError, with the nearest name, if a name is none of scikit-learn's scorers.
 
     Parameters
     ----------
     scoring : object
         As in scikit-learn: a name, names, or names and callables by key. Other values are left to later checks.
+    parameter : str, default="scoring"
+        Whose value it is, for the message.
     """
     values = scoring.values() if isinstance(scoring, Mapping) else scoring
     named = [scoring] if isinstance(scoring, str) else values if isinstance(values, Iterable) else ()
     for name in named:
         if isinstance(name, str) and name not in get_scorer_names():
-            raise InvalidParameterError(f"scoring={name!r} is not known{suggest_scorer(name)}")
+            raise InvalidParameterError(f"{parameter}={name!r} is not known{suggest_scorer(name)}")

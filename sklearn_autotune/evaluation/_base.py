@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +21,7 @@ __all__ = [
     "Rung",
     "SubsampleScore",
     "Task",
+    "Thresholds",
     "average_folds",
     "average_scores",
     "explain_failure",
@@ -38,6 +39,35 @@ class Fold:
     number: int
     train: np.ndarray
     test: np.ndarray
+
+
+class Thresholds(Protocol):
+    """Chooses thresholds on a classifier's scores, and labels rows with them."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Metadata for the choice of thresholds."""
+        ...
+
+    def label_rows(self, estimator: Any, X: Any, y: Any, rows: np.ndarray, table: Any) -> Any:
+        """Return a fitted classifier with other labels for the rows X, which are ``rows`` of the task's table."""
+        ...
+
+    def keep(self, labelled: Any, fold_number: int) -> np.ndarray:
+        """Return what is kept of a fold's test rows, of what `label_rows` has returned."""
+        ...
+
+    def read_predictions(self, kept: np.ndarray) -> np.ndarray:
+        """Return of kept rows the predictions that the deciding score is made of."""
+        ...
+
+    def choose_final(self, task: "Task", kept: Mapping[int, np.ndarray]) -> float:
+        """Choose the threshold of the final model by what was kept of the winner, by fold."""
+        ...
+
+    def make_classifier(self, fitted: Any, threshold: float, X: Any, y: Any) -> Any:
+        """Return a classifier that predicts with a threshold."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +96,8 @@ class Task:
         one is -1. A race may measure a candidate on some of them before it measures the first fold.
     row_keeper : RowKeeper or str
         What is kept of the test rows; a str is the reason why nothing is kept.
+    thresholds : Thresholds or None
+        How thresholds are chosen by which candidates label rows; None for the candidates' own labels.
     """
 
     X: Any
@@ -80,6 +112,7 @@ class Task:
     required: tuple[str, ...] = ()
     subsamples: tuple[Fold, ...] = ()
     row_keeper: RowKeeper | str = "this kind of search keeps no test rows"
+    thresholds: Thresholds | None = None
 
 
 def get_positions(rows: np.ndarray) -> np.ndarray:

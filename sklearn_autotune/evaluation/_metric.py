@@ -235,7 +235,7 @@ def describe_metric(scorer: object, name: str | None = None) -> Metric:
     """
     made = describe_scorer(scorer)
     is_loss = made is not None and not made[2]["greater_is_better"]
-    if name is not None:
+    if name is not None and name != Metric().name:  # which is scikit-learn's name of the only score
         return Metric(NEGATED + name if is_loss and not name.startswith(NEGATED) else name)
     estimator = get_passthrough_estimator(scorer)
     if estimator is not None:

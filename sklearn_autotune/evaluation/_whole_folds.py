@@ -5,6 +5,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from sklearn_autotune._compat.sklearn import (
     take_metadata_rows,
     take_rows,
 )
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, SubsampleScore, Task
+from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, SubsampleScore, Task, Thresholds
 from sklearn_autotune.evaluation._failures import Failure, Scored, attempt, call_scorer, require_scores
 from sklearn_autotune.evaluation._step_cache import StepCache
 from sklearn_autotune.evaluation._work import DEFAULT_NUMBER, Evaluation, WorkItem
@@ -170,13 +171,20 @@ class WholeFolds:
         """Fit, and return the traceback if that failed."""
         return attempt(lambda: estimator.fit(*args, **fit_params), self.task.error_score)[1]
 
-    def score(self, estimator: Any, X: Any, y: Any, rows: Any, scorer: Any = None) -> Scored:
-        """Score a fitted estimator on some rows of the task, by the task's scorer or another one."""
+    def score(
+        self, estimator: Any, X: Any, y: Any, rows: Any, scorer: Any = None, labelled: list[Any] | None = None
+    ) -> Scored:
+        """Score a fitted estimator on some rows of the task, by the task's scorer or another one.
+
+        If thresholds are chosen, the estimator with the labels that they give is appended to ``labelled``.
+        """
         task = self.task
         params = take_metadata_rows(task.X, params=task.score_params, indices=rows) if task.score_params else {}
         args = (estimator, X) if y is None else (estimator, X, y)
         failed = self.make_failed_score()
         scorer = task.scorer if scorer is None else scorer
+        if task.thresholds is not None:
+            scorer = partial(self._score_labelled, task.thresholds, scorer, rows, labelled)
         scored = call_scorer(
             scorer, args, params, error_score=task.error_score, metric=task.metric, failed_score=failed
         )
@@ -185,6 +193,13 @@ class WholeFolds:
     def score_fold(self, estimator: Any, X: Any, y: Any, fold: Fold) -> Scored:
         """Score a fitted estimator on a fold's test rows, and keep of them what the task's row keeper keeps."""
         keeper = self.task.row_keeper
+        if self.task.thresholds is not None:
+            labelled: list[Any] = []
+            scored = self.score(estimator, X, y, fold.test, labelled=labelled)
+            if fold.number < 0 or not labelled or labelled[0] is estimator:
+                return scored
+            row_values = self.task.thresholds.keep(labelled[0], fold.number)
+            return Scored(scored.score, scored.error, scored.failure, row_values)
         if isinstance(keeper, str) or fold.number < 0:
             return self.score(estimator, X, y, fold.test)
         predictions: list[Any] = []
@@ -193,6 +208,23 @@ class WholeFolds:
         if not predictions or scored.failure is not None:
             return scored
         return Scored(scored.score, row_values=keeper.compute_row_values(fold.number, y, predictions[-1]))
+
+    def _score_labelled(
+        self,
+        thresholds: Thresholds,
+        scorer: Any,
+        rows: Any,
+        labelled: list[Any] | None,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        **params: Any,
+    ) -> Any:
+        """Score a fitted estimator with the labels that thresholds give."""
+        estimator = thresholds.label_rows(estimator, X, y, rows, self.task.X)
+        if labelled is not None:
+            labelled.append(estimator)
+        return scorer(estimator, X, y, **params)
 
     def make_failed_score(self) -> Any:
         """Return the score that is recorded for a fold that could not be scored."""

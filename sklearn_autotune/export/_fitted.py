@@ -98,7 +98,18 @@ class EstimatorWriter(ExpressionWriter):
                 f"{where} was fitted by calls of partial_fit (resource='epochs'). It can be exported only by itself, "
                 "not inside another estimator."
             )
-        return self.write_fitted(search.best_estimator_, f"{where}.best_estimator_")
+        best, where = search.best_estimator_, f"{where}.best_estimator_"
+        if "threshold_" not in vars(search):
+            return self.write_fitted(best, where)
+        if get_n_epochs(search) is not None:
+            raise ValueError(
+                f"{where} was fitted by calls of partial_fit (resource='epochs'), which a script cannot write together "
+                f"with a threshold. {STORE_THE_MODEL}"
+            )
+        model = self.write_fitted(best.estimator_.estimator, where)  # that of a FrozenEstimator
+        positive = {} if best.pos_label is None else {"pos_label": best.pos_label}
+        params = {"estimator": model, "threshold": best.threshold} | positive
+        return self.write_call(FixedThresholdClassifier, params, where)
 
     def _write_fitted_parts(self, estimator: Any, where: str) -> dict[str, Expression | str]:
         """Write the parameters of an estimator that contain other estimators, from their fitted versions."""

@@ -19,6 +19,7 @@ __all__ = [
     "COSTS",
     "Cost",
     "PredictSeconds",
+    "Relabelled",
     "count_bytes",
     "count_features",
     "count_trees",
@@ -29,6 +30,21 @@ __all__ = [
 Score = float | dict[str, float]
 
 FIT_SECONDS = "fit_seconds"
+
+
+class Relabelled:
+    """A fitted model whose labels were replaced, for scorers. Costs are those of the model itself.
+
+    Attributes
+    ----------
+    fitted : estimator
+    """
+
+    fitted: Any
+
+
+def _get_model(estimator: Any) -> Any:
+    return estimator.fitted if isinstance(estimator, Relabelled) else estimator
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,7 @@ class Cost:
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
         """Return the negated cost of a fitted model."""
-        return -float(self.compute(estimator))
+        return -float(self.compute(_get_model(estimator)))
 
     def check(self) -> None:
         """Nothing can be wrong."""
@@ -102,7 +118,8 @@ class PredictSeconds:
         n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
         size = min(self.batch_size, n_rows)
         rows = take_rows(X, np.arange(size))
-        predict = estimator.predict if hasattr(estimator, "predict") else estimator.transform
+        model = _get_model(estimator)
+        predict = model.predict if hasattr(model, "predict") else model.transform
         predict(rows)
         seconds = []
         for _ in range(self.n_calls):

@@ -323,7 +323,7 @@ class BaseSearch(FrontMixin, CorrectedScoresMixin, NotebookViewMixin, BaseEstima
         if not table.is_multimetric:
             return {f"{prefix}score": describe_metric(scorer)}
         scorers = scorer if isinstance(scorer, Mapping) else {}  # a function that returns several scores has no others
-        return {f"{prefix}{name}": describe_metric(scorers.get(name), _get_own_name(name)) for name in names}
+        return {f"{prefix}{name}": describe_metric(scorers.get(name), name) for name in names}
 
     def _count_unexpected_gaps(self, run: SearchRun) -> int:
         """Count the candidates that were stopped early; 0 if the user has chosen a pruner, and so knows of them."""
@@ -371,11 +371,6 @@ class DefaultScoreMixin:
         if "_default" not in vars(self):
             raise AttributeError(f"{attribute} is available after fit.")
         return self._default
-
-
-def _get_own_name(name: str) -> str | None:
-    """Return the user's name of a score; None if it has none, in a search with limits."""
-    return None if name == "score" else name
 
 
 def _is_secret(value: object) -> bool:

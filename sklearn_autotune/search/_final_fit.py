@@ -11,21 +11,83 @@ from sklearn.base import clone, is_classifier
 
 from sklearn_autotune._compat.sklearn import take_metadata_rows
 from sklearn_autotune._compat.types import Estimator
-from sklearn_autotune.evaluation import FinalFit, Rung, Task
+from sklearn_autotune.evaluation import FinalFit, PlainFit, Rung, Task
 from sklearn_autotune.evaluation._base import get_positions
 from sklearn_autotune.evaluation._whole_folds import split_fold_rows
 
 __all__ = [
     "ESTIMATORS",
     "average_over_folds",
+    "choose_final_threshold",
+    "fit_final_models",
     "fit_on_folds",
     "fit_winner",
+    "make_fold_attributes",
     "predict_out_of_fold",
     "read_keep",
 ]
 
 ESTIMATORS = "estimators"
 KEPT_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+
+
+def fit_final_models(
+    search: Any,
+    task: Task,
+    final_fit: FinalFit,
+    curve: Sequence[Rung],
+    kept_rows: Mapping[int, np.ndarray],
+    kept_models: Sequence[str],
+    root: Any,
+    callback_arguments: Mapping[str, Any],
+) -> None:
+    """Fit the winner on all rows and on the folds, as far as the search asks for it, and set its attributes.
+
+    Parameters
+    ----------
+    search : OptunaSearchCV
+        With ``best_params_``.
+    task : Task
+    final_fit : FinalFit
+    curve : sequence of Rung
+        What the winner scored on each rung.
+    kept_rows : mapping of int to ndarray
+        What was kept of the winner's test rows, by fold.
+    kept_models : sequence of str
+        What `read_keep` has returned.
+    root : CallbackContext or None
+        That of the search.
+    callback_arguments : mapping of str to object
+        What the callbacks are called with.
+    """
+
+    def make_winner() -> Any:  # parameters may be estimators, of which each fit gets copies
+        return clone(search.estimator).set_params(**clone(search.best_params_, safe=False))
+
+    if curve:
+        search.best_resource_ = final_fit.get_resource_amount(curve)
+    else:  # the default, which is measured without the resource, is fitted without it too
+        final_fit = PlainFit()
+    if task.thresholds is not None:
+        search.threshold_ = choose_final_threshold(make_winner(), task, final_fit, curve, kept_rows)
+    if search.refit:
+        context = None if root is None else root.subcontext(task_name="refit-with-best-params")
+        best = make_winner()
+        search.refit_time_ = fit_winner(best, task, final_fit, curve, context, callback_arguments)
+        search.best_estimator_ = _set_threshold(best, task, search)
+        if hasattr(best, "feature_names_in_"):
+            search.feature_names_in_ = best.feature_names_in_
+        if context is not None:
+            context.call_on_fit_task_end(**callback_arguments)
+    if kept_models:
+        models = [_set_threshold(model, task, search) for model in fit_on_folds(make_winner(), task, final_fit, curve)]
+        for name, value in make_fold_attributes(models, task, kept_models).items():
+            setattr(search, name, value)
+
+
+def _set_threshold(fitted: Any, task: Task, search: Any) -> Any:
+    thresholds = task.thresholds
+    return fitted if thresholds is None else thresholds.make_classifier(fitted, search.threshold_, task.X, task.y)
 
 
 def fit_winner(
@@ -100,6 +162,57 @@ def fit_on_folds(estimator: Estimator, task: Task, final_fit: FinalFit, curve: S
         final_fit.fit(model, X, y, fit_params, curve)
         models.append(model)
     return models
+
+
+def choose_final_threshold(
+    estimator: Estimator,
+    task: Task,
+    final_fit: FinalFit,
+    curve: Sequence[Rung],
+    kept: Mapping[int, np.ndarray],
+) -> float:
+    """Choose the threshold of the final model on what the winner gives the test rows of all folds.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With the winner's parameters. It is fitted on the folds only if nothing was kept of the winner's test rows.
+    task : Task
+        With ``thresholds``.
+    final_fit : FinalFit
+    curve : sequence of Rung
+        What the winner scored on each rung.
+    kept : mapping of int to ndarray
+        What was kept of the winner's test rows, by fold.
+    """
+    thresholds = task.thresholds
+    assert thresholds is not None
+    if not kept:
+        kept = {}
+        for model, fold in zip(fit_on_folds(estimator, task, final_fit, curve), task.folds, strict=True):
+            labelled = thresholds.label_rows(model, *split_fold_rows(model, task, fold)[1], fold.test, task.X)
+            if labelled is not model:
+                kept[fold.number] = thresholds.keep(labelled, fold.number)
+    return thresholds.choose_final(task, kept)
+
+
+def make_fold_attributes(models: list[Any], task: Task, kept: Sequence[str]) -> dict[str, Any]:
+    """Return the attributes of a search that hold what it keeps of the winner on the folds.
+
+    Parameters
+    ----------
+    models : list of estimator
+        The winner, fitted on the training rows of each fold.
+    task : Task
+    kept : sequence of str
+        What `read_keep` has returned.
+    """
+    attributes: dict[str, Any] = {"fold_estimators_": models} if ESTIMATORS in kept else {}
+    methods = [name for name in kept if name != ESTIMATORS]
+    predictions = {method: predict_out_of_fold(models, task, method) for method in methods}
+    if predictions:
+        attributes["oof_predictions_"] = predictions if len(predictions) > 1 else predictions[methods[0]]
+    return attributes
 
 
 def predict_out_of_fold(models: Sequence[Any], task: Task, method: str) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
-from sklearn.base import MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import MetaEstimatorMixin, is_classifier
 
 from sklearn_autotune._compat.sklearn import (
     CallbackContexts,
@@ -21,15 +21,15 @@ from sklearn_autotune._compat.sklearn import (
     take_metadata_rows,
     with_callbacks,
 )
-from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scoring, Seed
-from sklearn_autotune.evaluation import FinalFit, PlainFit, Rung, Task
+from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Scorer, Scoring, Seed
 from sklearn_autotune.proposals._earlier_searches import hide_source_secrets
 from sklearn_autotune.proposals._plan import plan_proposals
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, DefaultScoreMixin
 from sklearn_autotune.search._delegation import DelegateMixin
 from sklearn_autotune.search._engine import run_search
-from sklearn_autotune.search._final_fit import ESTIMATORS, fit_on_folds, fit_winner, predict_out_of_fold, read_keep
+from sklearn_autotune.search._final_fit import fit_final_models, read_keep
+from sklearn_autotune.search._results import get_winner_rows
 from sklearn_autotune.search._routing import make_router, resolve_aimed_scorer, route_metadata
 from sklearn_autotune.search._search_spec import make_search_spec
 from sklearn_autotune.search._setup import (
@@ -37,6 +37,7 @@ from sklearn_autotune.search._setup import (
     choose_n_trials,
     choose_pruning_rule,
     choose_raw_space,
+    choose_thresholds,
     get_refit_metric,
     keep_rows,
     make_aim,
@@ -47,7 +48,9 @@ from sklearn_autotune.search._setup import (
     warn_of_large_grid,
     warn_of_unfinished_grid,
 )
+from sklearn_autotune.search._spec import SearchRun
 from sklearn_autotune.space._space import RawSpace
+from sklearn_autotune.storage._outcomes import TrialRecord
 from sklearn_autotune.tables._checks import index_rows
 
 __all__ = ["OptunaSearchCV"]
@@ -115,6 +118,10 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         A Dask client, or the address of a Dask scheduler. The cluster's workers measure the candidates, at most
         ``n_jobs`` workers at a time (None: all). None is this machine, or the client of
         ``joblib.parallel_config("dask")``.
+    threshold : str or callable, default=None
+        A scorer of labels, such as "f1" or `make_cost_scorer`, by which a binary classifier's threshold is chosen. Each
+        candidate's rows are labelled by thresholds that other rows of their fold have chosen, so that scores of labels
+        are not too good. None leaves it to the classifier, which takes 0.5 for a probability. See ``threshold_``.
     refit : bool, str, callable or refit rule, default=True
         Whether to fit the best candidate on all the data. A str names the score that decides. A callable takes
         ``cv_results_`` and returns the best index; then there is no ``best_score_``. A refit rule, such as
@@ -200,7 +207,8 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         scikit-learn's table, with one row per measured candidate. Warns once if you read scores that stopped candidates
         do not have.
     best_estimator_ : estimator
-        Fitted on all the data with the best parameters. Not with ``refit=False``.
+        Fitted on all the data with the best parameters. Not with ``refit=False``. With ``threshold``, a
+        `FixedThresholdClassifier` around it, which predicts with ``threshold_``.
     best_params_ : dict
     best_score_ : float
         Mean score over the folds of the best candidate; higher is better. Not with a callable ``refit``.
@@ -216,6 +224,9 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         without a fit. Only if the score is a function of predictions, as those of scikit-learn's scorers are.
     corrected_interval_ : tuple of float
         Lower and upper end of the 95 % confidence interval of ``corrected_score_``.
+    threshold_ : float
+        With ``threshold``: from this probability of the positive class (or decision value) on, a row is labelled
+        positive. It is the best one for the scores that the winner gives the test rows of all folds together.
     oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_classes), or dict of them
         Of each row, what the winner predicts if it is fitted without the row; with ``keep``. A dict by method if there
         are several. The mean, or the most frequent label, if a row is in several test folds; NaN if it is in none.
@@ -283,6 +294,7 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         "param_distributions": [dict, list, tuple, callable, StrOptions({"auto"}), None],
         "param_grid": [dict, list, tuple, None],
         "n_trials": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "threshold": [str, callable, None],
         "refit": ["boolean", str, callable],
         "look_ahead": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
     }
@@ -305,6 +317,7 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         infeasible: Literal["raise", "nearest"] = "raise",
         n_jobs: int | None = None,
         executor: object = None,
+        threshold: str | Scorer | None = None,
         refit: bool | str | Callable[..., int] = True,
         cv: CrossValidation = None,
         verbose: int = 0,
@@ -346,6 +359,7 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         self.infeasible = infeasible
         self.n_jobs = n_jobs
         self.executor = executor
+        self.threshold = threshold
         self.refit = refit
         self.cv = cv
         self.verbose = verbose
@@ -437,7 +451,7 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
             required=() if aims is None else aims.keys,
         )
         aim = make_aim(aims, self.refit, task.folds, self.limit_confidence)
-        task = keep_rows(task, self.estimator, self.refit)
+        task = choose_thresholds(keep_rows(task, self.estimator, self.refit), self, routed, aims)
         self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
         space = make_space(raw_space, self.estimator, task.folds, self.enqueue)
         n_trials = choose_n_trials(self.n_trials, self.n_iter, raw_space, space, self.sampler)
@@ -452,26 +466,19 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         if root is not None:
             root.call_on_fit_task_begin(**callback_arguments)
         contexts = CallbackContexts(self, root, len(task.folds))
-        evaluation, final_fit = make_evaluation(self, task, space.names, contexts, shares_steps=not aim.times_fits)
+        caller = self if contexts.is_active else None
+        evaluation, final_fit = make_evaluation(self, task, space.names, caller=caller, shares_steps=not aim.times_fits)
         groups = routed.splitter.split.get("groups")
         spec = make_search_spec(
             self, task, space, n_trials, plan, evaluation, pruning_rule, contexts, start, groups, aim
         )
-        winner = run_search(spec, self._publish, self._publish_partial).winner
+        winner, kept_rows = run_search(spec, self._publish_winner, self._publish_partial)
         if self.timeout is not None and (self.patience, self.target_score, self.callbacks) == (None, None, None):
             warn_of_unfinished_grid(len(self.cv_results_["params"]), n_trials, space)
-        curve = () if winner is None else winner.outcome.curve
-        if curve:
-            self.best_resource_ = final_fit.get_resource_amount(curve)
-        else:  # the default, which is measured without the resource, is fitted without it too
-            final_fit = PlainFit()
-        if self.refit:
-            context = None if root is None else root.subcontext(task_name="refit-with-best-params")
-            self._refit(task, final_fit, curve, context, callback_arguments)
-            while self._choose_again():
-                self._refit(task, final_fit, curve, None, callback_arguments)
-        if kept and winner is not None:
-            self._fit_on_folds(task, final_fit, curve, kept)
+        if winner is not None:
+            fit_final_models(self, task, final_fit, winner.outcome.curve, kept_rows, kept, root, callback_arguments)
+            while self.refit and self._choose_again():
+                fit_final_models(self, task, final_fit, (), {}, kept, None, callback_arguments)
         if root is not None:
             root.call_on_fit_task_end(**callback_arguments)
         return self
@@ -485,27 +492,6 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         """
         return make_router(self)
 
-    # -- the stages of fit -------------------------------------------------------------------------------------
-
-    def _fit_on_folds(self, task: Task, final_fit: FinalFit, curve: Sequence[Rung], kept: Sequence[str]) -> None:
-        """Fit the winner on the training rows of each fold, and keep of it what was asked for."""
-        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
-        models = fit_on_folds(best, task, final_fit, curve)
-        if ESTIMATORS in kept:
-            self.fold_estimators_ = models
-        methods = [name for name in kept if name != ESTIMATORS]
-        predictions = {method: predict_out_of_fold(models, task, method) for method in methods}
-        if predictions:
-            self.oof_predictions_ = predictions if len(predictions) > 1 else predictions[methods[0]]
-
-    def _refit(
-        self, task: Task, final_fit: FinalFit, curve: Sequence[Rung], context: Any, callback_arguments: dict[str, Any]
-    ) -> None:
-        """Fit the winner on all rows; parameters may be estimators, of which it gets copies."""
-        best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
-        self.refit_time_ = fit_winner(best, task, final_fit, curve, context, callback_arguments)
-        self.best_estimator_ = best
-        if hasattr(best, "feature_names_in_"):
-            self.feature_names_in_ = best.feature_names_in_
-        if context is not None:
-            context.call_on_fit_task_end(**callback_arguments)
+    def _publish_winner(self, run: SearchRun) -> tuple[TrialRecord | None, Mapping[int, np.ndarray]]:
+        winner = self._publish(run).winner
+        return winner, {} if winner is None else get_winner_rows(run, winner)

@@ -30,6 +30,7 @@ __all__ = [
     "collect_candidate_rows",
     "format_results",
     "format_trials",
+    "get_winner_rows",
     "mask_incomplete",
     "rank_scores",
     "report_failures",
@@ -236,23 +237,33 @@ def collect_candidate_rows(run: SearchRun) -> CandidateRows | str:
     if isinstance(planned, str):
         return planned
     numbers = [record.number for record in run.records if record.is_measured]
-    values = {row: kept[number] for row, number in enumerate(numbers) if number in kept}
+    values = {row: planned.read(kept[number]) for row, number in enumerate(numbers) if number in kept}
     if not any(len(rows) == len(planned.folds) for rows in values.values()):
         return "the test rows of no complete candidate were kept"
-    return replace(planned, values=values, default=_get_default_rows(run, values))
+    return replace(planned, values=values, default=_get_default_rows(run, planned, values), thresholds=None)
+
+
+def get_winner_rows(run: SearchRun, winner: TrialRecord) -> Mapping[int, np.ndarray]:
+    """Return what was kept of the winner's test rows, by fold; empty if nothing was."""
+    kept = run.kept_rows.values.get(winner.number)
+    return _collect_own_rows(winner) if kept is None else kept
 
 
 def _get_default_rows(
-    run: SearchRun, values: Mapping[int, Mapping[int, np.ndarray]]
+    run: SearchRun, planned: CandidateRows, values: Mapping[int, Mapping[int, np.ndarray]]
 ) -> Mapping[int, np.ndarray] | None:
     """Return what was kept of the test rows of the estimator's own parameters; None unless it is of all folds."""
     default = run.default
     if default.record is None:
         return None
-    folds = enumerate(default.record.outcome.folds)
-    own = {number: fold.row_values for number, fold in folds if fold.row_values is not None}
+    own = planned.read(_collect_own_rows(default.record))
     rows = own if default.row is None else values.get(default.row, {})
     return rows if len(rows) == len(run.spec.folds) else None
+
+
+def _collect_own_rows(record: TrialRecord) -> Mapping[int, np.ndarray]:
+    folds = enumerate(record.outcome.folds)
+    return {number: fold.row_values for number, fold in folds if fold.row_values is not None}
 
 
 def rank_scores(scores: np.ndarray) -> np.ndarray:

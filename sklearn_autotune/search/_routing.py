@@ -19,6 +19,7 @@ from sklearn_autotune._compat.sklearn import (
 )
 from sklearn_autotune._compat.types import CrossValidation, Estimator, Refit, Scorer, Scoring
 from sklearn_autotune.objectives._plan import ObjectivePlan, read_objectives
+from sklearn_autotune.statistics._cross_thresholds import resolve_threshold
 
 __all__ = [
     "check_refit_names_score",
@@ -115,10 +116,13 @@ def route_metadata_by_name(search: Estimator, params: Mapping[str, Any], scorer:
     weight = to_fit.get("sample_weight")
     if weight is not None and _check_sample_weight_support(scorer, search):
         to_score["sample_weight"] = weight
+    threshold = getattr(search, "threshold", None)
+    takes_weight = weight is not None and threshold is not None and accepts_sample_weight(resolve_threshold(threshold))
     return Bunch(
         estimator=Bunch(fit=to_fit),
         splitter=Bunch(split={"groups": groups}),
         scorer=Bunch(score=to_score),
+        threshold=Bunch(score={"sample_weight": weight} if takes_weight else {}),
     )
 
 
@@ -137,7 +141,7 @@ def take_routed_rows(routed: Bunch, rows: np.ndarray) -> Bunch:
 
 def make_router(search: RoutedSearch) -> MetadataRouter:
     """Build the router that scikit-learn's own searches have."""
-    return (
+    router = (
         MetadataRouter(owner=search)
         .add(estimator=search.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
         .add(
@@ -146,6 +150,11 @@ def make_router(search: RoutedSearch) -> MetadataRouter:
         )
         .add(splitter=search.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
     )
+    threshold = getattr(search, "threshold", None)
+    if threshold is not None:
+        mapping = MethodMapping().add(caller="fit", callee="score")
+        router.add(threshold=resolve_threshold(threshold), method_mapping=mapping)
+    return router
 
 
 def _check_sample_weight_support(scorer: Scorer, search: object) -> bool:

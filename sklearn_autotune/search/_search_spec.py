@@ -6,6 +6,7 @@ from typing import Any
 
 import optuna
 
+from sklearn_autotune._compat.digest import compute_digest
 from sklearn_autotune._compat.sklearn import CallbackContexts, get_scorers
 from sklearn_autotune._compat.types import ArrayLike
 from sklearn_autotune.evaluation import Evaluation, RungEvaluation, Task, WholeFolds, WithDefault
@@ -79,6 +80,8 @@ def make_search_spec(
     )
     scoring = search.scoring if aim.objectives is None else [aim.objectives.describe(), search.limit_confidence]
     resource = (search.resource, search.min_resources, search.max_resources, search.factor)
+    if task.thresholds is not None:
+        scoring = (scoring, search.threshold, compute_digest(dict(task.thresholds.params)))
     deadline = None if search.timeout is None else start + search.timeout
     n_final_fits = (1.25 if search.refit else 0.0) + (len(task.folds) if search.keep else 0)
     return SearchSpec(
@@ -92,7 +95,7 @@ def make_search_spec(
             study_name=search.study_name,
             resume=search.resume,
             pruner=search.pruner if isinstance(search.pruner, optuna.pruners.BasePruner) else None,
-            metric=describe_scoring(scoring, get_scorers(task.scorer), aim.metric),
+            metric=describe_scoring(search.scoring, get_scorers(task.scorer), aim.metric),
             aim=aim,
             attributes=plan.attributes,
         ),

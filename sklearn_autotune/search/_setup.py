@@ -14,7 +14,6 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
-from sklearn_autotune._compat.sklearn import CallbackContexts
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Refit, Scorer
 from sklearn_autotune.evaluation import (
     FinalFit,
@@ -37,6 +36,7 @@ from sklearn_autotune.pruning import FoldRacingRule, PruningRequest, PruningRule
 from sklearn_autotune.pruning._subsamples import add_subsample
 from sklearn_autotune.samplers import RustTPESampler
 from sklearn_autotune.space._space import RawSpace, Space, check_grid, is_grid, is_measured_in_full, read_space
+from sklearn_autotune.statistics._cross_thresholds import add_thresholds, resolve_threshold
 from sklearn_autotune.statistics._front_rules import check_front_refit
 from sklearn_autotune.statistics._limit_check import LimitCheck, collect_fold_scores
 from sklearn_autotune.statistics._refit_rules import ComparesWithDefault, RefitRule
@@ -47,6 +47,7 @@ __all__ = [
     "choose_n_trials",
     "choose_pruning_rule",
     "choose_raw_space",
+    "choose_thresholds",
     "get_refit_metric",
     "keep_rows",
     "make_aim",
@@ -131,6 +132,23 @@ def keep_rows(task: Task, estimator: Estimator, refit: Refit) -> Task:
         return replace(task, row_keeper=metric)
     sizes = [len(get_positions(fold.test)) for fold in task.folds]
     return replace(task, row_keeper=RowKeeper(metric, draw_kept_rows(sizes)))
+
+
+def choose_thresholds(task: Task, search: Any, routed: Bunch, plan: ObjectivePlan | None) -> Task:
+    """Have candidates labelled by thresholds, if the search has a ``threshold``; those keep to limits on labels too.
+
+    Raises
+    ------
+    ValueError
+        If the estimator, the target or a scorer does not fit.
+    """
+    if search.threshold is None:
+        return task
+    scorer = resolve_threshold(search.threshold)
+    scoring = search.scoring if plan is None else plan.scorers
+    return add_thresholds(
+        task, scorer, routed.threshold.score, search.estimator, scoring, () if plan is None else plan.limits
+    )
 
 
 def check_positions(fold: Fold, X: MatrixLike) -> None:
@@ -264,7 +282,7 @@ def make_space(
 
 
 def make_evaluation(
-    search: Any, task: Task, searched: Collection[str], contexts: CallbackContexts, *, shares_steps: bool
+    search: Any, task: Task, searched: Collection[str], *, caller: Any = None, shares_steps: bool = True
 ) -> tuple[RungEvaluation | WholeFolds, FinalFit]:
     """Choose how a candidate is measured, fold after fold or all folds rung by rung, and how the winner is fitted.
 
@@ -274,9 +292,9 @@ def make_evaluation(
     task : Task
     searched : collection of str
         The parameters in the space.
-    contexts : CallbackContexts
-        scikit-learn's callbacks of the folds.
-    shares_steps : bool
+    caller : estimator or None, default=None
+        The search, if it has scikit-learn's callbacks.
+    shares_steps : bool, default=True
         Whether candidates may share the first steps of a Pipeline.
 
     Raises
@@ -285,7 +303,6 @@ def make_evaluation(
         If the estimator does not have the resource, or the space contains it.
     """
     cache_bytes = search.step_cache // effective_n_jobs(search.n_jobs) if shares_steps else 0
-    caller = search if contexts.is_active else None
     cache = StepCache(cache_bytes) if cache_bytes else None
     folds = WholeFolds(clone(search.estimator), task, search.verbose, caller, cache)
     if search.resource is None:

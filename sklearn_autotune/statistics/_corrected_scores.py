@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune.evaluation import Task
-from sklearn_autotune.evaluation._base import get_positions, is_forward
+from sklearn_autotune.evaluation._base import Thresholds, get_positions, is_forward
 from sklearn_autotune.evaluation._row_values import RowMetric
 from sklearn_autotune.statistics._intervals import ConfidenceInterval
 from sklearn_autotune.statistics._selection_bias import ResampledChoice, ScoredRows, resample_choice
@@ -49,6 +49,8 @@ class CandidateRows:
         Whether a sampler has proposed candidates by the scores of earlier ones.
     default : mapping of int to ndarray, or None
         The same of the estimator with its own parameters, by fold.
+    thresholds : Thresholds or None
+        How what was kept is read if thresholds were chosen.
     """
 
     metric: RowMetric
@@ -56,6 +58,17 @@ class CandidateRows:
     values: Mapping[int, Mapping[int, np.ndarray]]
     is_learnt: bool
     default: Mapping[int, np.ndarray] | None = None
+    thresholds: Thresholds | None = None
+
+    def read(self, kept: Mapping[int, np.ndarray]) -> Mapping[int, np.ndarray]:
+        """Return losses or predictions of a candidate's test rows, by fold, from what was kept of them."""
+        thresholds = self.thresholds
+        if thresholds is None:
+            return kept
+        return {
+            number: self.metric.compute_row_values(self.folds[number].y, thresholds.read_predictions(values))
+            for number, values in kept.items()
+        }
 
 
 class CorrectedScoresMixin:
@@ -151,7 +164,8 @@ def plan_candidate_rows(task: Task, groups: Any = None, *, is_learnt: bool = Tru
     keeper = task.row_keeper
     if isinstance(keeper, str):
         return keeper
-    return CandidateRows(keeper.metric, _read_scored_rows(task, keeper.positions, groups), {}, is_learnt)
+    folds = _read_scored_rows(task, keeper.positions, groups)
+    return CandidateRows(keeper.metric, folds, {}, is_learnt, thresholds=task.thresholds)
 
 
 def _read_scored_rows(task: Task, positions: Sequence[np.ndarray | None], groups: Any) -> tuple[ScoredRows, ...]:

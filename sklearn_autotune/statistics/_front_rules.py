@@ -109,8 +109,10 @@ class FrontRule:
         UserWarning
             If none does, and the nearest wins.
         """
+        means = _get_means(cv_results, self.plan)
+        values = np.column_stack([means[one.key] for one in self.plan.objectives])
         violations = _compute_violations(cv_results, self.plan, self.check)
-        is_feasible: np.ndarray = np.all(violations <= 0, axis=1)
+        is_feasible: np.ndarray = np.all(violations <= 0, axis=1) & np.isfinite(values).all(axis=1)
         is_feasible[sorted(self.excluded)] = False
         if not is_feasible.any():
             message, nearest = describe_nearest(cv_results, self.plan, violations)
@@ -120,8 +122,6 @@ class FrontRule:
             return nearest
         if callable(self.refit):
             return int(self.refit(_mask(cv_results, is_feasible)))
-        means = _get_means(cv_results, self.plan)
-        values = np.column_stack([means[one.key] for one in self.plan.objectives])
         values[~is_feasible] = np.nan
         front = np.flatnonzero(find_front(values))
         if self.refit == KNEE and self.plan.is_listed:

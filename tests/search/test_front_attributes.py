@@ -372,3 +372,18 @@ def test_limits_alone_leave_the_rest_as_it_is():
 
     assert len(search.cv_results_["params"]) <= 24
     assert search.best_params_["max_depth"] <= 8
+
+
+# -- with a threshold ------------------------------------------------------------------------------------------------
+
+
+def test_a_threshold_keeps_to_limits_on_labels():
+    settings = {"objectives": None, "scoring": "recall", "threshold": "recall", "limit_confidence": 0.5}
+    free = make_search(**settings).fit(X, y)
+    limits = {"precision": (">=", 0.97), "bytes": ("<=", 2300)}
+    limited = make_search(**settings, limits=limits).fit(X, y)
+
+    assert free.threshold_ < limited.threshold_
+    assert limited.best_scores_["precision"] >= 0.97
+    assert free.best_score_ > limited.best_score_
+    assert limited.best_scores_["bytes"] <= 2300

@@ -34,6 +34,7 @@ ARGUMENTS = {
     "executor": "nowhere",
     "scoring": "no such score",
     "n_jobs": None,
+    "threshold": "no such score",
     "refit": "neither",
     "cv": 1,
     "verbose": "loud",

@@ -7,16 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import (
+    accuracy_score,
     balanced_accuracy_score,
     f1_score,
     fbeta_score,
     get_scorer,
+    jaccard_score,
     matthews_corrcoef,
     precision_score,
     recall_score,
 )
 
 from sklearn_autotune.statistics._confusion_scores import can_score_confusions, score_confusions
+from sklearn_autotune.statistics._cost_scorer import mean_cost
 
 CASES = [
     *(
@@ -24,13 +27,16 @@ CASES = [
         for function in (f1_score, precision_score, recall_score)
         for average in ("macro", "micro", "weighted")
     ),
-    *((function, {}) for function in (balanced_accuracy_score, matthews_corrcoef)),
+    *((fbeta_score, {"average": average, "beta": 2}) for average in ("macro", "micro", "weighted")),
+    *((function, {}) for function in (accuracy_score, balanced_accuracy_score, matthews_corrcoef)),
 ]
 BINARY = [
     (function, settings)
     for function in (f1_score, precision_score, recall_score)
     for settings in ({}, {"pos_label": 0})
 ]
+BINARY += [(fbeta_score, {"beta": 0.5}), (fbeta_score, {"beta": 2, "pos_label": 0})]
+BINARY += [(mean_cost, {}), (mean_cost, {"false_negative": 5, "true_positive": -2, "true_negative": 0.5})]
 
 
 def get_id(value):
@@ -83,7 +89,7 @@ def test_scikit_learns_scorers_are_known(name):
 
 
 def test_other_metrics_and_settings_are_left_to_scikit_learn():
-    assert not can_score_confusions(fbeta_score, {"beta": 2})
+    assert not can_score_confusions(jaccard_score, {})
     assert not can_score_confusions(f1_score, {"labels": [1]})
     assert not can_score_confusions(f1_score, {"average": "samples"})
     assert not can_score_confusions(balanced_accuracy_score, {"adjusted": True})
