@@ -216,7 +216,7 @@ class BaseTunedBooster(BaseSearch):
             deadline,
             bool(self.refit),
         )
-        spec = self._make_spec(task, space, evaluation, known_candidates, deadline, data.groups)
+        spec = self._make_spec(task, space, evaluation, known_candidates, deadline, data.metadata.get("groups"))
         winner = run_search(spec, self._publish, self._publish_partial).winner
         self.learning_curves_ = collect_learning_curves(evaluation, self.trials_, get_refit_metric(self.refit))
         if self.refit and winner is not None:

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn import metrics
 
-from sklearn_autotune._compat.sklearn import read_score_function
+from sklearn_autotune._compat.sklearn import read_score_function, record_predictions
+from sklearn_autotune.evaluation._failures import Scored
 
 __all__ = ["ROOTS", "ROW_LOSSES", "RowKeeper", "RowMetric", "draw_kept_rows", "read_row_metric"]
 
@@ -168,6 +169,27 @@ class RowKeeper:
 
     metric: RowMetric
     positions: tuple[np.ndarray | None, ...]
+
+    def score(
+        self, fold_number: int, y: Any, call: Callable[[Any], Scored], scorer: Any, metric: str | None = None
+    ) -> Scored:
+        """Score the test rows of a fold; return the score with what is kept of them.
+
+        Parameters
+        ----------
+        fold_number : int
+        y : array-like
+            Their target.
+        call : callable
+            Scores them with the scorer that it is given.
+        scorer, metric
+            Of the task.
+        """
+        predictions: list[Any] = []
+        scored = call(record_predictions(scorer, metric, predictions))
+        if not predictions or scored.failure is not None:
+            return scored
+        return Scored(scored.score, row_values=self.compute_row_values(fold_number, y, predictions[-1]))
 
     def compute_row_values(self, fold_number: int, y: Any, prediction: Any) -> np.ndarray:
         """Return what is kept of the test rows of a fold."""

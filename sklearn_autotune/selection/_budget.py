@@ -8,9 +8,8 @@ from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._budget import Budget
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._candidates import FAMILY
+from sklearn_autotune.selection._candidates import FAMILY, CrossFitResult
 from sklearn_autotune.selection._cost_model import CostModel
-from sklearn_autotune.selection._cross_fit import CrossFitResult
 from sklearn_autotune.selection._ranking import MAX_BLEND_SIZE, sort_by_score
 from sklearn_autotune.selection._second_layer import SecondLayerEstimate
 

@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn import metrics
 
-from sklearn_autotune.evaluation._row_values import RowMetric
+from sklearn_autotune.evaluation._row_values import ROW_LOSSES, RowMetric
+from sklearn_autotune.statistics._intervals import bound_unseen_rate
 from sklearn_autotune.statistics._resampled_scores import compute_resampled_scores, is_fast
 
-__all__ = ["ResampledChoice", "ScoredRows", "resample_choice"]
+__all__ = ["ResampledChoice", "ScoredRows", "get_perfect_score", "resample_choice"]
 
 MAX_RESAMPLES, MIN_RESAMPLES = 500, 100
 MAX_DRAWN_ROWS = 1_000_000  # in all resamples together; with many rows, fewer resamples vary as little
@@ -32,6 +34,15 @@ MAX_DEVIATIONS = 6.0  # of such a candidate's distance to the best one
 MAX_CANDIDATES = 200  # the best ones; others would hardly ever be chosen
 MAX_SLOW_CANDIDATES = 25  # if each resample needs a call of the metric
 MAX_BLOCK_SIZE = 2**22  # resamples times rows
+
+# What a score loses if all rows are mistakes in place of none.
+MAX_LOSSES = {
+    **dict.fromkeys((metrics.accuracy_score, metrics.balanced_accuracy_score, metrics.matthews_corrcoef), 1.0),
+    **dict.fromkeys((metrics.f1_score, metrics.jaccard_score, metrics.precision_score, metrics.recall_score), 1.0),
+    **dict.fromkeys((metrics.average_precision_score, metrics.roc_auc_score), 1.0),
+    metrics.brier_score_loss: 1.0,
+    metrics.log_loss: -float(np.log(np.finfo(float).eps)),  # scikit-learn clips probabilities
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,11 @@ class ResampledChoice:
         Whether a sampler has proposed candidates by the scores of earlier ones.
     other_out_scores : ndarray of shape (n_resamples,) or None
         The same of a model that is compared with the chosen candidate.
+    n_faultless : int
+        Of how many rows, groups or stretches of time the best candidate predicts all without a mistake; 0 if it makes
+        mistakes. Where the score weighs classes, those of the rarest class.
+    max_loss : float
+        How much the score would lose if all were mistakes.
     """
 
     chosen: np.ndarray
@@ -76,6 +92,8 @@ class ResampledChoice:
     out_scores: np.ndarray
     is_learnt: bool
     other_out_scores: np.ndarray | None = None
+    n_faultless: int = 0
+    max_loss: float = 0.0
 
     def estimate_bias(self) -> float:
         """Return by how much the best score is too good; not below 0."""
@@ -91,11 +109,16 @@ class ResampledChoice:
         fewer than all rows, so that their scores vary 1.3 times as much as chance in the rows would explain. That makes
         up for what resampling does not show: other training rows, too, would give another score. The correction may
         take off too much, so that the interval reaches at least as far above the corrected score as below.
+
+        If the best candidate makes no mistake, resampled rows have none either, and their scores do not vary. The
+        interval then reaches down to the score with as many mistakes as the interval of an event that was not seen.
         """
         values = self._select_chosen()
         if from_other and self.other_out_scores is not None:
             values = values - self.other_out_scores
         low, high = np.quantile(values - values.mean(), [(1 - confidence) / 2, (1 + confidence) / 2])
+        if self.n_faultless:
+            low = min(low, -self.max_loss * bound_unseen_rate(self.n_faultless, confidence))
         return float(low), float(max(high, -low))
 
     def _select_chosen(self) -> np.ndarray:
@@ -155,7 +178,28 @@ def resample_choice(
         return None
     chosen, outside = inside[: len(scores), usable].argmax(axis=0), outside[:, usable]
     other_outside = None if other is None else outside[-1]
-    return ResampledChoice(chosen, scores, outside[: len(scores)], is_learnt, other_outside)
+    faultless = _find_faultless(metric, folds, float(scores.max()))
+    return ResampledChoice(chosen, scores, outside[: len(scores)], is_learnt, other_outside, *faultless)
+
+
+def get_perfect_score(metric: RowMetric) -> float:
+    """Return the score of predictions without a mistake; infinity if it is not known."""
+    if metric.sign < 0:
+        return 0.0 if metric.function in ROW_LOSSES else np.inf
+    return 1.0 if metric.function in (*MAX_LOSSES, metrics.r2_score) else np.inf
+
+
+def _find_faultless(metric: RowMetric, folds: Sequence[ScoredRows], score: float) -> tuple[int, float]:
+    """Return how many units are predicted without a mistake, and what the score loses if all are wrong; or zeros."""
+    if metric.function not in MAX_LOSSES or score < get_perfect_score(metric) - 1e-12:
+        return 0, 0.0
+    y, units = (np.concatenate([getattr(fold, name) for fold in folds]) for name in ("y", "units"))
+    if metric.is_mean or y.ndim > 1:
+        n_units = len(np.unique(units))
+    else:
+        n_units = min(len(np.unique(units[y == label])) for label in np.unique(y))
+    adds_classes = metric.function is metrics.brier_score_loss and len(np.unique(y)) > 2  # the wrong and the right one
+    return n_units, MAX_LOSSES[metric.function] * (1 + adds_classes)
 
 
 def _find_contenders(scores: np.ndarray) -> np.ndarray:
