@@ -31,6 +31,7 @@ from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress
 from sklearn_autotune.search._budget import UNLIMITED_TRIALS
 from sklearn_autotune.search._engine import run_search
+from sklearn_autotune.search._final_fit import ESTIMATORS, read_keep
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name, take_routed_rows
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import TrialRecord
@@ -117,6 +118,8 @@ class AutoModelSelector(BaseSearch):
         never stops.
     look_ahead : int, default=2
         How many candidates may be under way before their results are known.
+    keep : "estimators", list of it, or None, default=None
+        "estimators" keeps the chosen models of each fold as ``fold_estimators_``.
     callbacks : list of callable, default=None
         Optuna callbacks, called as ``callback(study, frozen_trial)`` after each candidate, in order.
     error_score : "raise" or float, default=nan
@@ -142,7 +145,7 @@ class AutoModelSelector(BaseSearch):
     best_index_ : int
         Its row in ``cv_results_``.
     blend_weights_ : dict of str to float
-        Weight of each model in the blend, by its label: the family and its number. They add up to 1.
+        Weight of each model in the blend, by its label: family and number. They add up to 1.
     leaderboard_ : dict of str to ndarray
         A row for each candidate, the best first: rank, number (of the trial in ``trials_`` and ``study_``; the second
         layer's "stacked_linear" and "stacked_trees" have numbers after all trials), family, params,
@@ -151,6 +154,9 @@ class AutoModelSelector(BaseSearch):
     oof_predictions_ : ndarray of shape (n_samples, n_classes) or (n_samples,)
         What the blend predicts for each row by models that were not fitted on it; its weights were chosen by these
         predictions. NaN for rows in no test fold.
+    fold_estimators_ : list of Pipeline
+        Of each fold, the blend of models fitted on its training rows, which predict its test rows as
+        ``oof_predictions_`` has them. With ``keep="estimators"``, unless time is up.
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
     trials_ : dict of str to ndarray
@@ -202,6 +208,7 @@ class AutoModelSelector(BaseSearch):
         "max_predict_time": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "patience": [StrOptions({"auto"}), Interval(numbers.Integral, 1, None, closed="left"), None],
         "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
+        "keep": [str, list, tuple, None],
         "callbacks": [list, tuple, None],
         "error_score": [StrOptions({"raise"}), numbers.Real],
         "verbose": ["verbose"],
@@ -226,6 +233,7 @@ class AutoModelSelector(BaseSearch):
         max_predict_time: float | None = None,
         patience: int | Literal["auto"] | None = "auto",
         look_ahead: int = 2,
+        keep: str | Sequence[str] | None = None,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
         error_score: float | Literal["raise"] = np.nan,
         verbose: int = 0,
@@ -246,6 +254,7 @@ class AutoModelSelector(BaseSearch):
         self.max_predict_time = max_predict_time
         self.patience = patience
         self.look_ahead = look_ahead
+        self.keep = keep
         self.callbacks = callbacks
         self.error_score = error_score
         self.verbose = verbose
@@ -279,6 +288,7 @@ class AutoModelSelector(BaseSearch):
             On Ctrl-C, once the results so far are on the estimator.
         """
         start = self._begin_fit()
+        keeps_folds = bool(read_keep(self.keep, [ESTIMATORS]))
         deadline = None if self.timeout is None else start + self.timeout
         resolve_families(self.families, self.task or "classification")  # raises before the data are read
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
@@ -296,9 +306,8 @@ class AutoModelSelector(BaseSearch):
         cross_fit = replace(full_fit, task=task, inner=inner.take(rows))
         generates = self.generate_features and cross_fit.can_generate(self.timeout)
         make_shape = make_shape_function(data, task, generates=generates)
-        schedule = make_schedule(
-            task, families, make_shape, self.timeout, deadline, n_rows=len(data.y), allows_blend=self.blend
-        )
+        settings = {"n_rows": len(data.y), "allows_blend": self.blend, "keeps_folds": keeps_folds}
+        schedule = make_schedule(task, families, make_shape, self.timeout, deadline, **settings)
         cost_model = schedule.cost_model
         cross_fit.max_candidate_seconds = cost_model.max_candidate_seconds
         cross_fit.estimate_min_seconds = cost_model.estimate_min_seconds
@@ -324,8 +333,6 @@ class AutoModelSelector(BaseSearch):
             self._fit_ensemble(chosen, fits, data.reader, [*measured.records, *second_layer.records])
         return self
 
-    # -- before the search ---------------------------------------------------------------------------------------------
-
     def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
         """Read the table, check target and metadata against it, and set the attributes that describe it."""
         require_target(self, y)
@@ -337,8 +344,6 @@ class AutoModelSelector(BaseSearch):
         if data.classes is not None:
             self.classes_ = data.classes
         return data
-
-    # -- the search ----------------------------------------------------------------------------------------------------
 
     def _make_spec(
         self,
@@ -389,8 +394,6 @@ class AutoModelSelector(BaseSearch):
             candidate_rows=plan_candidate_rows(cross_fit.task, groups),
         )
 
-    # -- the final fits ------------------------------------------------------------------------------------------------
-
     def _fit_ensemble(
         self, chosen: ChosenEnsemble, fits: FinalFits, reader: TableReader, records: Sequence[TrialRecord]
     ) -> None:
@@ -403,6 +406,9 @@ class AutoModelSelector(BaseSearch):
         self.best_estimator_ = Pipeline([("read", reader), ("model", fits.assemble(ensemble))])
         self.oof_predictions_ = fits.predict_out_of_fold(ensemble)
         self.leaderboard_ = make_leaderboard(records, self.blend_weights_, self._read_metric(), self._test_over_train)
+        models = fits.fit_on_folds(ensemble, reader) if self.keep else []
+        if models:
+            self.fold_estimators_ = models
 
     def _render_winner(self, metric: Metric) -> Iterator[str]:
         """Return the models of the blend with their weights; after an interrupted search, the best candidate."""
@@ -412,8 +418,6 @@ class AutoModelSelector(BaseSearch):
         task = f"classification of {len(self.classes_)} classes" if hasattr(self, "classes_") else "regression"
         yield render_paragraphs([f"A {task}. The score is that of the choice, on rows that it was not made on:"])
         yield self.leaderboard_.render_blend(self.blend_weights_)
-
-    # -- predicting ----------------------------------------------------------------------------------------------------
 
     def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict classes, or values.

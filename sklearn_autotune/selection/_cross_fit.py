@@ -257,17 +257,21 @@ class CrossFitEvaluation:
         ]
 
     def scale_predictions(self, result: CrossFitResult) -> list[np.ndarray]:
-        """Return a candidate's predictions for the folds measured so far, scaled by its temperature.
-
-        If the folds follow time, the temperature of each fold is that of the earlier ones; 1 for the first.
-        """
-        predictions = result.predictions
+        """Return a candidate's predictions for the folds measured so far, scaled by its temperature."""
         if self.classes is None:
-            return predictions
+            return result.predictions
+        temperatures = self.list_temperatures(result)
+        return [apply_temperature(*pair) for pair in zip(result.predictions, temperatures, strict=True)]
+
+    def list_temperatures(self, result: CrossFitResult) -> list[float]:
+        """Return the temperature of each fold measured so far: the candidate's.
+
+        If the folds follow time, it is that of the earlier folds; 1 for the first.
+        """
+        n_folds = len(result.predictions)
         if not self.is_forward:
-            return [apply_temperature(values, result.temperature) for values in predictions]
-        temperatures = [self._find_temperature(predictions[:fold]) if fold else 1.0 for fold in range(len(predictions))]
-        return [apply_temperature(values, found) for values, found in zip(predictions, temperatures, strict=True)]
+            return [result.temperature] * n_folds
+        return [self._find_temperature(result.predictions[:fold]) if fold else 1.0 for fold in range(n_folds)]
 
     def _find_temperature(self, predictions: Sequence[np.ndarray]) -> float:
         """Return the temperature that is best for the predictions of the first folds."""
