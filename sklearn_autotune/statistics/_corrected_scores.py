@@ -12,6 +12,7 @@ from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._base import get_positions, is_forward
 from sklearn_autotune.evaluation._row_values import RowMetric
 from sklearn_autotune.statistics._intervals import ConfidenceInterval
+from sklearn_autotune.statistics._refit_rules import RepeatedRule
 from sklearn_autotune.statistics._selection_bias import (
     ResampledChoice,
     ScoredRows,
@@ -56,6 +57,8 @@ class CandidateRows:
         The same of the estimator with its own parameters, by fold.
     best_score : float or None
         The mean score by which the winner was chosen; None is ``best_score_``.
+    rule : RepeatedRule or None
+        Chooses the winner; None takes the best mean score.
     """
 
     metric: RowMetric
@@ -64,6 +67,7 @@ class CandidateRows:
     is_learnt: bool
     default: Mapping[int, np.ndarray] | None = None
     best_score: float | None = None
+    rule: RepeatedRule | None = None
 
 
 class CorrectedScoresMixin:
@@ -138,9 +142,14 @@ class CorrectedScoresMixin:
         """Repeat the choice on resampled rows, once."""
         kept = self._get_candidate_rows()
         if "_resampled_choice" not in self.__dict__:
-            values = list(kept.values.values())
             self._resampled_choice = resample_choice(
-                kept.metric, kept.folds, values, is_learnt=kept.is_learnt, other=kept.default
+                kept.metric,
+                kept.folds,
+                list(kept.values.values()),
+                is_learnt=kept.is_learnt,
+                other=kept.default,
+                rule=kept.rule,
+                rows=list(kept.values),
             )
         if self._resampled_choice is None:
             raise AttributeError("There is no corrected score: on resampled rows, the score is not defined.")

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sklearn_autotune import AutoModelSelector, OneStandardError, OptunaSearchCV, TunedXGBClassifier
+from sklearn_autotune import AutoModelSelector, NoWorseThanDefault, OneStandardError, OptunaSearchCV, TunedXGBClassifier
 
 X, Y = load_breast_cancer(return_X_y=True)
 X, Y = X[:200], Y[:200]
@@ -151,6 +151,33 @@ def test_a_scorer_made_of_a_function_is_corrected():
     fitted = search(n_trials=4, scoring=make_scorer(lambda y, predicted: float(np.mean(y == predicted)))).fit(X, Y)
 
     assert np.isfinite(fitted.corrected_score_)
+
+
+def test_a_rule_is_repeated_on_resampled_rows():
+    """A rule that does not choose by the score alone owes less of the winner's score to chance."""
+    random = np.random.RandomState(0)
+    noise, labels = random.normal(size=(150, 4)), random.randint(2, size=150)
+    simple = OneStandardError("param_max_depth", n_errors=1.0)
+    settings = {"scoring": "roc_auc", "n_trials": 30, "pruner": None}
+
+    best, ruled = (search(refit=refit, **settings).fit(noise, labels) for refit in (True, simple))
+
+    bias, rule_bias = (one.best_score_ - one.corrected_score_ for one in (best, ruled))
+    assert ruled.best_score_ < best.best_score_
+    assert 0 <= rule_bias < bias
+    assert np.ptp(ruled.corrected_interval_) > 0
+    assert read(ruled) == read(pickle.loads(pickle.dumps(ruled)))
+
+
+def test_a_default_that_always_stays_has_not_been_chosen_by_chance():
+    random = np.random.RandomState(0)
+    noise, labels = random.normal(size=(150, 4)), random.randint(2, size=150)
+
+    fitted = search(scoring="roc_auc", refit=NoWorseThanDefault(0.999999)).fit(noise, labels)
+
+    assert fitted.best_score_ == fitted.default_score_
+    assert fitted.corrected_score_ == pytest.approx(fitted.best_score_)
+    assert (fitted.tuning_gain_.mean, fitted.tuning_gain_.low) == (0, 0)
 
 
 def test_a_refit_rule_has_a_corrected_score_of_its_own_winner():
