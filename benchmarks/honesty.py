@@ -83,6 +83,7 @@ NESTED = "OptunaSearchCV in cross_val_score"
 CORRECTED = {
     "trees": "OptunaSearchCV, corrected_score_",
     "TunedXGBClassifier": "TunedXGBClassifier, corrected_score_",
+    "AutoModelSelector": "AutoModelSelector of four quick families, corrected_score_",
 }
 PARTS = {
     "reported": "what several searches report on noise",

@@ -15,6 +15,7 @@ from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead,
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import BaseSearch, get_default_seconds, get_tuning_gain
+from sklearn_autotune.statistics._intervals import MeanEstimate, estimate_mean, guess_test_over_train
 from sklearn_autotune.statistics._tuning_gain import TuningGain
 
 __all__ = ["Summary", "summarize"]
@@ -37,13 +38,14 @@ class Summary:
     best_score : float
         ``best_score_``, else the winner's mean over the folds; higher is better. NaN if no candidate is complete.
     std_error : float
-        Standard error of the winner's mean over the folds; of a blend, that of its best single candidate.
+        Standard error of the winner's mean over the folds, corrected for training rows that folds share (Nadeau and
+        Bengio, 2003); of a blend, that of its best single candidate.
     n_close : int
         How many other complete candidates are no more than a standard error worse than the winner.
     late_gain : float
         By how much the best score rose during the last third of the trials.
     is_improving : bool
-        Whether that is more than the folds' noise.
+        Whether that is more than a standard error of the same kind.
     held_out_score : float or None
         Of the final estimator on the rows that were passed.
     first_error : str or None
@@ -196,8 +198,7 @@ def _describe_best(trial_table: TrialTable) -> tuple[float, float, int]:
     if not len(leading):
         return np.nan, np.nan, 0
     best = leading[0]
-    folds = trial_table.fold_scores[best]
-    error = float(folds.std(ddof=1) / np.sqrt(len(folds))) if len(folds) > 1 else np.nan
+    error = _estimate_fold_mean(trial_table, trial_table.fold_scores[best]).std_error
     n_close = int((trial_table.score[leading[1:]] >= trial_table.score[best] - error).sum())
     return float(trial_table.score[best]), error, n_close
 
@@ -209,10 +210,15 @@ def _measure_late_gain(trial_table: TrialTable) -> tuple[float, bool]:
     if not np.isfinite(before).any():
         return np.nan, False
     first, last = int(np.nanargmax(before)), int(np.nanargmax(scores))
-    gains = trial_table.fold_scores[last] - trial_table.fold_scores[first]
-    noise = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else 0.0
+    gains = _estimate_fold_mean(trial_table, trial_table.fold_scores[last] - trial_table.fold_scores[first])
     gain = float(scores[last] - scores[first])
-    return gain, bool(gain > noise)
+    return gain, bool(gain > np.nan_to_num(gains.std_error))
+
+
+def _estimate_fold_mean(trial_table: TrialTable, values: np.ndarray) -> MeanEstimate:
+    """Return the mean of a value of each fold, with its standard error."""
+    ratio = trial_table.test_over_train
+    return estimate_mean(values, test_over_train=guess_test_over_train(len(values)) if ratio is None else ratio)
 
 
 def _score_held_out(

@@ -18,7 +18,7 @@ from one generator per thread, so every booster is trained in its own thread.
 
 import threading
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -43,7 +43,7 @@ from sklearn_autotune.evaluation._failures import Scored, attempt, read_score, s
 from sklearn_autotune.evaluation._fixed_predictions import make_fixed_predictions
 from sklearn_autotune.evaluation._ladder import choose_rung
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows, take_test_rows
-from sklearn_autotune.evaluation._work import WorkItem
+from sklearn_autotune.evaluation._work import DEFAULT_NUMBER, WorkItem
 from sklearn_autotune.inference._encoding import compute_class_weights
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
@@ -77,11 +77,15 @@ class Target:
         spread = 0.0 if self.classes is not None else float(np.std(self.values, dtype=float))
         return spread if 0.0 < spread < float("inf") else 1.0
 
-    def compute_weights(self, rows: Any, sample_weight: Any) -> np.ndarray | None:
-        """Return the training weights of some rows; None if all are equal."""
+    def encode(self, y: Any) -> np.ndarray:
+        """Return the values of some rows, given their target."""
+        return np.asarray(y) if self.classes is None else np.searchsorted(self.classes, y)
+
+    def compute_weights(self, values: np.ndarray, sample_weight: Any) -> np.ndarray | None:
+        """Return the training weights of rows with these values; None if all are equal."""
         if self.class_weight is None or self.classes is None:
             return None if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        weights = compute_class_weights(self.class_weight, self.classes[self.values[rows].astype(int)])
+        weights = compute_class_weights(self.class_weight, self.classes[values.astype(int)])
         return weights if sample_weight is None else weights * sample_weight
 
 
@@ -110,6 +114,8 @@ class FoldBoosting:
         always completed. To leave time for the other folds and the final fit, each of its folds has only its share.
     has_final_fit : bool
         Whether the winner is fitted on all rows, so that time has to be left for this fit.
+    n_fold_fits : int
+        How many fits on the training rows of a fold follow, for which time has to be left too.
     """
 
     folds: WholeFolds
@@ -121,6 +127,7 @@ class FoldBoosting:
     n_jobs: int = 1
     end_time: float | None = None
     has_final_fit: bool = True
+    n_fold_fits: int = 0
     _binned_folds: dict[Hashable, tuple[BinnedFold, ...]] = field(default_factory=dict, init=False, repr=False)
     _kept_predictions: dict[int, tuple[float, Sequence[np.ndarray]]] = field(
         default_factory=dict, init=False, repr=False
@@ -142,6 +149,15 @@ class FoldBoosting:
 
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each fold; the last one has the scores of the best number of rounds."""
+        return (self if work.number != DEFAULT_NUMBER else self._make_default())._measure_candidate(work)
+
+    def _make_default(self) -> "FoldBoosting":
+        """Return what measures the default: on the same bins. A failure is recorded, and never raised."""
+        own = replace(self, folds=replace(self.folds, task=replace(self.folds.task, error_score=np.nan)))
+        own._binned_folds, own._lock = self._binned_folds, self._lock
+        return own
+
+    def _measure_candidate(self, work: WorkItem) -> Generator[Progress, None, None]:
         model, error = self.folds.clone_with_params(work.params)
         fold_boosters = None
         if error is None:
@@ -192,9 +208,10 @@ class FoldBoosting:
 
     @property
     def _final_fit_in_folds(self) -> float:
-        """How many times longer the final fit on all rows takes than the fit of a fold; 0 if there is none."""
-        folds = self.folds.task.folds
-        return len(self.target.values) / min(len(fold.train) for fold in folds) if self.has_final_fit else 0.0
+        """How many times longer the fits after the search take than the fit of a fold; 0 if there are none."""
+        if not self.has_final_fit:
+            return float(self.n_fold_fits)
+        return len(self.target.values) / min(len(fold.train) for fold in self.folds.task.folds) + self.n_fold_fits
 
     def estimate_final_seconds(self, fit_seconds: float) -> float:
         """Estimate the seconds of a candidate's final fit, with binning, from the seconds of its fit on a fold."""
@@ -359,9 +376,10 @@ class FoldBoosting:
         (X_train, _), (X_test, _) = self._split_rows(fold)
         task = self.folds.task
         fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
-        weight = self.target.compute_weights(fold.train, fit_params.get("sample_weight"))
+        values = self.target.values[fold.train]
+        weight = self.target.compute_weights(values, fit_params.get("sample_weight"))
         start = clock.now()
-        binned = self.training.bin_fold(model, FoldRows(X_train, self.target.values[fold.train], weight, X_test))
+        binned = self.training.bin_fold(model, FoldRows(X_train, values, weight, X_test))
         self._max_bin_seconds = max(self._max_bin_seconds, clock.now() - start)
         return binned
 
@@ -392,9 +410,11 @@ class BoosterFit:
     metric: str | None = None
 
     def fit(self, estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], curve: Sequence[Rung]) -> Any:
-        """Fit the winner on all rows; its number of rounds is among its parameters."""
-        weights = self.target.compute_weights(slice(None), fit_params.get("sample_weight"))
-        return estimator.fit(X, self.target.values, sample_weight=weights)
+        """Fit the winner on some rows or all; its number of rounds is among its parameters."""
+        values = self.target.encode(y)
+        return estimator.fit(
+            X, values, sample_weight=self.target.compute_weights(values, fit_params.get("sample_weight"))
+        )
 
     def get_resource_amount(self, curve: Sequence[Rung]) -> int:
         """Return the number of rounds to which the candidate's scores belong."""

@@ -64,9 +64,9 @@ class BaseTunedClassifier(ClassifierMixin, BaseTunedBooster):
     def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
         return make_class_probabilities(prediction)
 
-    def _wrap_model_with_labels(self) -> Any:
-        numbered = LabelEncodingClassifier(clone(self.best_estimator_), self.class_weight)
-        numbered.model_, numbered.classes_ = self.best_estimator_, self.classes_
+    def _wrap_model_with_labels(self, model: Any) -> Any:
+        numbered = LabelEncodingClassifier(clone(model), self.class_weight)
+        numbered.model_, numbered.classes_ = model, self.classes_
         return numbered
 
 
@@ -99,5 +99,5 @@ class BaseTunedRegressor(RegressorMixin, BaseTunedBooster):
     def _reshape_prediction(self, prediction: np.ndarray) -> np.ndarray:
         return prediction
 
-    def _wrap_model_with_labels(self) -> Any:
-        return self.best_estimator_
+    def _wrap_model_with_labels(self, model: Any) -> Any:
+        return model

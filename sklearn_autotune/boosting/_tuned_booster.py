@@ -44,12 +44,13 @@ from sklearn_autotune.inference._column_values import is_dataframe
 from sklearn_autotune.inference._encoding import EncodingTransformer
 from sklearn_autotune.inference._table_reader import reorder_columns
 from sklearn_autotune.proposals._budget import Budget, StoppingRule
+from sklearn_autotune.proposals._default_candidate import plan_default
 from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.proposals._teller import Aim
 from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule, PruningRule
-from sklearn_autotune.search._base_search import BaseSearch, make_progress, print_n_fits
+from sklearn_autotune.search._base_search import BaseSearch, DefaultScoreMixin, make_progress, print_n_fits
 from sklearn_autotune.search._engine import run_search
-from sklearn_autotune.search._final_fit import average_over_folds, fit_winner
+from sklearn_autotune.search._final_fit import ESTIMATORS, average_over_folds, fit_on_folds, fit_winner, read_keep
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
 from sklearn_autotune.search._setup import get_refit_metric, keep_rows, make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
@@ -79,7 +80,7 @@ RACING = FoldRacing(error_rate=0.2, n_startup_trials=5)
 MAX_EXEMPT = 3
 
 
-class BaseTunedBooster(BaseSearch):
+class BaseTunedBooster(DefaultScoreMixin, BaseSearch):
     """A search over the parameters of a boosting library, which trains one booster for each fold of a candidate.
 
     A subclass for a library sets ``_library``, and its constructor has the library's parameters in addition to those of
@@ -117,6 +118,8 @@ class BaseTunedBooster(BaseSearch):
         patience: int | None = None,
         target_score: float | None = None,
         enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
+        keep: str | Sequence[str] | None = None,
+        measure_default: bool | Literal["auto"] = "auto",
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
         storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
         study_name: str | None = None,
@@ -141,6 +144,8 @@ class BaseTunedBooster(BaseSearch):
         self.patience = patience
         self.target_score = target_score
         self.enqueue = enqueue
+        self.keep = keep
+        self.measure_default = measure_default
         self.callbacks = callbacks
         self.storage = storage
         self.study_name = study_name
@@ -184,6 +189,7 @@ class BaseTunedBooster(BaseSearch):
             On Ctrl-C. After any exception during the search, the estimator has the results so far.
         """
         start = self._begin_fit()
+        kept = read_keep(self.keep, [ESTIMATORS])
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         target = self._read_target(data.y)
         if target.classes is not None:
@@ -216,12 +222,16 @@ class BaseTunedBooster(BaseSearch):
             effective_n_jobs(self.n_jobs),
             deadline,
             bool(self.refit),
+            len(task.folds) if kept else 0,
         )
-        spec = self._make_spec(task, space, evaluation, known_candidates, deadline, data.groups)
+        spec = self._make_spec(task, space, evaluation, known_candidates, deadline, data.metadata.get("groups"))
         winner = run_search(spec, self._publish, self._publish_partial).winner
         self.learning_curves_ = collect_learning_curves(evaluation, self.trials_, get_refit_metric(self.refit))
         if self.refit and winner is not None:
             self._fit_winner(model, task, evaluation, winner)
+        if kept and winner is not None:
+            best, final_fit = clone(model).set_params(**self.best_params_), BoosterFit(evaluation.target)
+            self.fold_estimators_ = [self._add_reader(one) for one in fit_on_folds(best, task, final_fit, ())]
         return self
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -315,8 +325,8 @@ class BaseTunedBooster(BaseSearch):
         """Return a booster's prediction in the shape of ``oof_predictions_``."""
         raise NotImplementedError
 
-    def _wrap_model_with_labels(self) -> Any:
-        """Return an estimator with ``best_estimator_`` inside that predicts the same values as this one."""
+    def _wrap_model_with_labels(self, model: Any) -> Any:
+        """Return an estimator with a model inside, such as ``best_estimator_``, that predicts as this one does."""
         raise NotImplementedError
 
     # -- the search ----------------------------------------------------------------------------------------------------
@@ -366,7 +376,9 @@ class BaseTunedBooster(BaseSearch):
                 n_threads_per_candidate=len(task.folds),
             ),
             pruning_rule=self._choose_pruning_rule(),
-            make_budget=partial(Budget, self.n_trials, deadline, bool(self.refit), evaluation.estimate_final_seconds),
+            make_budget=partial(
+                Budget, self.n_trials, deadline, bool(self.refit or self.keep), evaluation.estimate_final_seconds
+            ),
             make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
             make_proposer=make_proposer if refines else propose_nothing,
             first_candidates=first_candidates,
@@ -376,6 +388,7 @@ class BaseTunedBooster(BaseSearch):
             contexts=CallbackContexts(self, None, len(task.folds)),
             print_start=partial(print_n_fits, self.verbose, len(task.folds)),
             candidate_rows=plan_candidate_rows(task, groups),
+            default=plan_default(self.measure_default, evaluation.folds.estimator, space, n_trials=self.n_trials),
         )
 
     def _choose_pruning_rule(self) -> PruningRule:
@@ -442,7 +455,10 @@ class BaseTunedBooster(BaseSearch):
             It accepts the same tables as this search, and predicts the same values.
         """
         check_is_fitted(self, "best_estimator_")
-        return Pipeline([("read", self._reader), ("model", self._wrap_model_with_labels())])
+        return self._add_reader(self.best_estimator_)
+
+    def _add_reader(self, model: Any) -> Pipeline:
+        return Pipeline([("read", self._reader), ("model", self._wrap_model_with_labels(model))])
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a fitted model or, with ``refit=False``, a table of results."""

@@ -66,6 +66,13 @@ _PARAMETERS = """Parameters
         Stop the search when a candidate's mean score is at least this. None sets no target.
     enqueue : list of dict, "auto" or None, default="auto"
         The candidates to measure first. "auto" means a few settings that are known to be good on many data sets.
+    keep : "estimators", list of it, or None, default=None
+        "estimators" keeps the winner's boosters of the folds as ``fold_estimators_``. The winner is fitted once more on
+        each fold, inside the ``timeout``. ``oof_predictions_`` are kept in any case.
+    measure_default : bool or "auto", default="auto"
+        Whether to measure the default on all folds, for ``default_score_`` and ``tuning_gain_``: XGBoost's own
+        parameters and those that are set here, with the number of rounds that early stopping finds. It costs as much as
+        one candidate, and is no trial. "auto" is True, but False in a finite space that is searched in full.
     callbacks : list of callable, default=None
         Optuna callbacks, called as ``callback(study, frozen_trial)`` after each candidate, in trial order.
     storage : str, path or optuna.storages.BaseStorage, default=None
@@ -115,6 +122,19 @@ _ATTRIBUTES = """Attributes
     best_score_ : float
         The mean score of the best candidate over the folds; higher is better. With ``refine_learning_rate``, it may be
         up to one standard error below the best score in ``cv_results_``.
+    corrected_score_ : float
+        ``best_score_`` without what the choice of the best candidate adds to it. Computed when it is first read,
+        without a fit. The choice of the number of rounds is not corrected.
+    corrected_interval_ : tuple of float
+        The ends of its 95 % confidence interval.
+    default_score_ : float
+        The mean score of the default; see ``measure_default``.
+    tuning_gain_ : TuningGain
+        How much better the winner is than the default: ``mean`` with its 95 % interval from ``low`` to ``high``, as in
+        `OptunaSearchCV`.
+    fold_estimators_ : list of Pipeline
+        The winner, fitted on the training rows of each fold; each accepts the same tables as this search, and predicts
+        the same kind of values. Only with ``keep="estimators"``.
     best_index_ : int
         The row of the best candidate in ``cv_results_``.
     n_estimators_ : int
@@ -190,6 +210,8 @@ class BaseTunedXGB(BaseTunedBooster):
         patience: int | None = None,
         target_score: float | None = None,
         enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
+        keep: str | Sequence[str] | None = None,
+        measure_default: bool | Literal["auto"] = "auto",
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
         storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
         study_name: str | None = None,
@@ -246,6 +268,8 @@ class BaseTunedXGB(BaseTunedBooster):
             patience=patience,
             target_score=target_score,
             enqueue=enqueue,
+            keep=keep,
+            measure_default=measure_default,
             callbacks=callbacks,
             storage=storage,
             study_name=study_name,

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn import metrics
 
-from sklearn_autotune._compat.sklearn import read_score_function
+from sklearn_autotune._compat.sklearn import read_score_function, record_predictions
+from sklearn_autotune.evaluation._failures import Scored
 
 __all__ = ["ROOTS", "ROW_LOSSES", "RowKeeper", "RowMetric", "draw_kept_rows", "read_row_metric"]
 
@@ -78,9 +79,10 @@ def _compare_labels(y: np.ndarray, prediction: np.ndarray) -> Any:
 def _compute_log_losses(y: np.ndarray, prediction: np.ndarray, labels: Sequence[Any] | None = None) -> Any:
     classes = np.unique(y if labels is None else np.asarray(labels))
     probabilities = prediction if prediction.ndim == 2 else np.column_stack([1 - prediction, prediction])
-    probabilities = np.clip(probabilities, np.finfo(probabilities.dtype).eps, 1)
-    chosen = probabilities[np.arange(len(y)), np.searchsorted(classes, y)]
-    return -np.log(chosen / probabilities.sum(axis=1))
+    # Twice as fast as np.clip and np.searchsorted for few rows: this is computed for each fold.
+    probabilities = np.minimum(np.maximum(probabilities, np.finfo(probabilities.dtype).eps), 1)
+    chosen = probabilities[np.arange(len(y)), classes.searchsorted(y)]
+    return np.log(probabilities.sum(axis=1) / chosen)
 
 
 def _compute_brier_losses(y: np.ndarray, prediction: np.ndarray) -> Any:
@@ -168,6 +170,27 @@ class RowKeeper:
 
     metric: RowMetric
     positions: tuple[np.ndarray | None, ...]
+
+    def score(
+        self, fold_number: int, y: Any, call: Callable[[Any], Scored], scorer: Any, metric: str | None = None
+    ) -> Scored:
+        """Score the test rows of a fold; return the score with what is kept of them.
+
+        Parameters
+        ----------
+        fold_number : int
+        y : array-like
+            Their target.
+        call : callable
+            Scores them with the scorer that it is given.
+        scorer, metric
+            Of the task.
+        """
+        predictions: list[Any] = []
+        scored = call(record_predictions(scorer, metric, predictions))
+        if not predictions or scored.failure is not None:
+            return scored
+        return Scored(scored.score, row_values=self.compute_row_values(fold_number, y, predictions[-1]))
 
     def compute_row_values(self, fold_number: int, y: Any, prediction: Any) -> np.ndarray:
         """Return what is kept of the test rows of a fold."""

@@ -18,7 +18,6 @@ from sklearn_autotune._compat.sklearn import (
     MultimetricScorer,
     get_scorers,
     make_callback_arguments,
-    record_predictions,
     set_params,
     split_rows,
     take_metadata_rows,
@@ -202,12 +201,8 @@ class WholeFolds:
             return Scored(scored.score, scored.error, scored.failure, row_values)
         if isinstance(keeper, str) or fold.number < 0:
             return self.score(estimator, X, y, fold.test)
-        predictions: list[Any] = []
-        recording = record_predictions(self.task.scorer, self.task.metric, predictions)
-        scored = self.score(estimator, X, y, fold.test, recording)
-        if not predictions or scored.failure is not None:
-            return scored
-        return Scored(scored.score, row_values=keeper.compute_row_values(fold.number, y, predictions[-1]))
+        call = partial(self.score, estimator, X, y, fold.test)
+        return keeper.score(fold.number, y, call, self.task.scorer, self.task.metric)
 
     def _score_labelled(
         self,

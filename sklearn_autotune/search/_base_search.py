@@ -273,7 +273,7 @@ class BaseSearch(FrontMixin, CorrectedScoresMixin, NotebookViewMixin, BaseEstima
             self.best_score_ = results.best_score
         self._publish_best_scores()
         self._default = replace(self._default, gain=self._compute_tuning_gain(results, run.spec.results.metric))
-        self._keep_candidate_rows(collect_candidate_rows(run))
+        self._keep_candidate_rows(collect_candidate_rows(run, results_spec.refit, results.cv_results))
         measured = [record for record in records if record.is_measured]
         report_failures(measured, results.cv_results, len(folds), run.spec.results.error_score)
         is_verbose = getattr(self, "verbose", 0) > 0

@@ -126,7 +126,7 @@ def fit_winner(
     return time.perf_counter() - start
 
 
-def read_keep(keep: str | Sequence[str] | None) -> list[str]:
+def read_keep(keep: str | Sequence[str] | None, known: Sequence[str] = (*KEPT_METHODS, ESTIMATORS)) -> list[str]:
     """Return what is to be kept of the winner on the folds, without repetitions.
 
     Raises
@@ -135,7 +135,6 @@ def read_keep(keep: str | Sequence[str] | None) -> list[str]:
         If one of the names is not known.
     """
     names = list(dict.fromkeys([keep] if isinstance(keep, str) else keep or ()))
-    known = [*KEPT_METHODS, ESTIMATORS]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"keep has {unknown[0]!r}. It can have {', '.join(map(repr, known))}.")

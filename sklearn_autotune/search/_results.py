@@ -21,7 +21,7 @@ from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._spec import ResultsSpec, SearchRun
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.statistics._corrected_scores import CandidateRows
-from sklearn_autotune.statistics._refit_rules import RefitRule
+from sklearn_autotune.statistics._refit_rules import BestMean, RefitRule, RepeatedRule
 
 __all__ = [
     "SearchResults",
@@ -231,8 +231,17 @@ def report_failures(records: Sequence[TrialRecord], results: Results, n_folds: i
             warnings.warn(f"One or more of the {kind} scores are non-finite: {means}", stacklevel=2)
 
 
-def collect_candidate_rows(run: SearchRun) -> CandidateRows | str:
-    """Return what the correction of the best score needs, or the reason why it is not to be had."""
+def collect_candidate_rows(run: SearchRun, refit: object, cv_results: Results) -> CandidateRows | str:
+    """Return what the correction of the best score needs, or the reason why it is not to be had.
+
+    Parameters
+    ----------
+    run : SearchRun
+    refit : object
+        What has chosen the winner.
+    cv_results : dict of str to ndarray or list
+        With the default as the last row, if the rule compares with it and no candidate is equal to it.
+    """
     planned, kept = run.spec.candidate_rows, run.kept_rows.values
     if isinstance(planned, str):
         return planned
@@ -240,7 +249,12 @@ def collect_candidate_rows(run: SearchRun) -> CandidateRows | str:
     values = {row: planned.read(kept[number]) for row, number in enumerate(numbers) if number in kept}
     if not any(len(rows) == len(planned.folds) for rows in values.values()):
         return "the test rows of no complete candidate were kept"
-    return replace(planned, values=values, default=_get_default_rows(run, planned, values), thresholds=None)
+    default, rule = _get_default_rows(run, planned, values), None
+    if isinstance(refit, RefitRule) and type(refit) is not BestMean:
+        is_added = default is not None and len(cv_results["params"]) > len(numbers)
+        rule = RepeatedRule(refit, cv_results, len(numbers) if is_added else run.default.row)
+        values |= {len(numbers): default} if is_added and default is not None else {}
+    return replace(planned, values=values, default=default, rule=rule, thresholds=None)
 
 
 def get_winner_rows(run: SearchRun, winner: TrialRecord) -> Mapping[int, np.ndarray]:

@@ -120,7 +120,7 @@ def make_task(
     )
 
 
-def keep_rows(task: Task, estimator: Estimator, refit: Refit) -> Task:
+def keep_rows(task: Task, estimator: Estimator | None, refit: Refit) -> Task:
     """Have the losses or predictions of the test rows kept, if the deciding score is a function of predictions."""
     metric = read_row_metric(task.scorer, task.metric, estimator, task.y)
     if callable(refit) and not isinstance(refit, RefitRule):

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_autotune._compat.html import render_paragraphs
 from sklearn_autotune._compat.sklearn import CallbackContexts, Interval, StrOptions
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
-from sklearn_autotune.evaluation import Task, is_forward
+from sklearn_autotune.evaluation import is_forward
 from sklearn_autotune.evaluation._defaults import make_default_scorer
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
@@ -31,22 +31,22 @@ from sklearn_autotune.proposals._look_ahead import LookAhead
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, make_progress
 from sklearn_autotune.search._engine import run_search
+from sklearn_autotune.search._final_fit import ESTIMATORS, read_keep
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name, take_routed_rows
-from sklearn_autotune.search._setup import make_task
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import SelectionBudget
 from sklearn_autotune.selection._candidates import FAMILY, choose_families, make_selection_space, make_shape_function
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
-from sklearn_autotune.selection._default_folds import make_folds
 from sklearn_autotune.selection._ensemble_choice import ChosenEnsemble, choose_from_both_layers, make_leaderboard
 from sklearn_autotune.selection._final_fits import FINAL_FIT, FinalFits
 from sklearn_autotune.selection._pruning_rule import SelectionPruningRule
 from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label
-from sklearn_autotune.selection._row_sampling import sample_rows
+from sklearn_autotune.selection._row_sampling import make_tasks, sample_rows
 from sklearn_autotune.selection._schedule import Schedule, make_schedule
 from sklearn_autotune.selection._second_layer import SECOND_LAYER
 from sklearn_autotune.space._space import read_space
+from sklearn_autotune.statistics._corrected_scores import plan_candidate_rows
 from sklearn_autotune.storage._samplers import make_sampler
 from sklearn_autotune.storage._study import draw_seed
 from sklearn_autotune.tables._checks import require_target
@@ -118,6 +118,8 @@ class AutoModelSelector(BaseSearch):
         never stops.
     look_ahead : int, default=2
         How many candidates may be under way before their results are known.
+    keep : "estimators", list of it, or None, default=None
+        "estimators" keeps the chosen models of each fold as ``fold_estimators_``.
     callbacks : list of callable, default=None
         Optuna callbacks, called as ``callback(study, frozen_trial)`` after each candidate, in order.
     error_score : "raise" or float, default=nan
@@ -133,12 +135,17 @@ class AutoModelSelector(BaseSearch):
     best_score_ : float
         Mean score of the choice on rows that it was not made on: for each fold, the best candidate or the blend is
         chosen on the other folds and scored on this one. Higher is better.
+    corrected_score_ : float
+        Mean score of the best candidate without what the choice of the best of all candidates adds to it, plus what
+        the blend gains on folds that it was not chosen on. Computed when it is first read, without a fit.
+    corrected_interval_ : tuple of float
+        The ends of its 95 % confidence interval.
     best_params_ : dict
         Parameters of the best single candidate.
     best_index_ : int
         Its row in ``cv_results_``.
     blend_weights_ : dict of str to float
-        Weight of each model in the blend, by its label: the family and its number. They add up to 1.
+        Weight of each model in the blend, by its label: family and number. They add up to 1.
     leaderboard_ : dict of str to ndarray
         A row for each candidate, the best first: rank, number (of the trial in ``trials_`` and ``study_``; the second
         layer's "stacked_linear" and "stacked_trees" have numbers after all trials), family, params,
@@ -147,6 +154,9 @@ class AutoModelSelector(BaseSearch):
     oof_predictions_ : ndarray of shape (n_samples, n_classes) or (n_samples,)
         What the blend predicts for each row by models that were not fitted on it; its weights were chosen by these
         predictions. NaN for rows in no test fold.
+    fold_estimators_ : list of Pipeline
+        Of each fold, the blend of models fitted on its training rows, which predict its test rows as
+        ``oof_predictions_`` has them. With ``keep="estimators"``, unless time is up.
     cv_results_ : dict of str to ndarray
         scikit-learn's table: one row per measured candidate.
     trials_ : dict of str to ndarray
@@ -198,6 +208,7 @@ class AutoModelSelector(BaseSearch):
         "max_predict_time": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "patience": [StrOptions({"auto"}), Interval(numbers.Integral, 1, None, closed="left"), None],
         "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
+        "keep": [str, list, tuple, None],
         "callbacks": [list, tuple, None],
         "error_score": [StrOptions({"raise"}), numbers.Real],
         "verbose": ["verbose"],
@@ -222,6 +233,7 @@ class AutoModelSelector(BaseSearch):
         max_predict_time: float | None = None,
         patience: int | Literal["auto"] | None = "auto",
         look_ahead: int = 2,
+        keep: str | Sequence[str] | None = None,
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
         error_score: float | Literal["raise"] = np.nan,
         verbose: int = 0,
@@ -242,6 +254,7 @@ class AutoModelSelector(BaseSearch):
         self.max_predict_time = max_predict_time
         self.patience = patience
         self.look_ahead = look_ahead
+        self.keep = keep
         self.callbacks = callbacks
         self.error_score = error_score
         self.verbose = verbose
@@ -275,6 +288,7 @@ class AutoModelSelector(BaseSearch):
             On Ctrl-C, once the results so far are on the estimator.
         """
         start = self._begin_fit()
+        keeps_folds = bool(read_keep(self.keep, [ESTIMATORS]))
         deadline = None if self.timeout is None else start + self.timeout
         resolve_families(self.families, self.task or "classification")  # raises before the data are read
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
@@ -284,22 +298,24 @@ class AutoModelSelector(BaseSearch):
             scorer = resolve_scorer(self, self.scoring, error_score=self.error_score)
         seed = draw_seed(self.random_state) % 2**31
         rows = sample_rows(data.y, families, make_shape_function(data), self.timeout, seed=seed, groups=data.groups)
-        full_task, task = self._make_tasks(data, rows, scorer, seed)
+        routed = route_metadata_by_name(self, data.metadata, scorer)
+        settings: dict[str, Any] = {"cv": self.cv, "error_score": self.error_score, "seed": seed}
+        full_task, task = make_tasks(data, rows, scorer, routed, has_default_scoring=self.scoring is None, **settings)
         inner = make_inner_folds(data, is_forward=is_forward(task.folds))
         full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed, inner=inner)
         cross_fit = replace(full_fit, task=task, inner=inner.take(rows))
         generates = self.generate_features and cross_fit.can_generate(self.timeout)
         make_shape = make_shape_function(data, task, generates=generates)
-        schedule = make_schedule(
-            task, families, make_shape, self.timeout, deadline, n_rows=len(data.y), allows_blend=self.blend
-        )
+        settings = {"n_rows": len(data.y), "allows_blend": self.blend, "keeps_folds": keeps_folds}
+        schedule = make_schedule(task, families, make_shape, self.timeout, deadline, **settings)
         cost_model = schedule.cost_model
         cross_fit.max_candidate_seconds = cost_model.max_candidate_seconds
         cross_fit.estimate_min_seconds = cost_model.estimate_min_seconds
         cross_fit.averages_folds = not schedule.time_reserve.refits_all
         self.scorer_, self.n_splits_, self.n_rows_searched_ = scorer, len(task.folds), len(rows)
         measured = MeasuredCandidates(cost_model)
-        spec = self._make_spec(cross_fit, schedule, measured, deadline)
+        groups = take_routed_rows(routed, rows).splitter.split["groups"]
+        spec = self._make_spec(cross_fit, schedule, measured, deadline, groups)
         with spec.progress.show_stages():
             measured.update(run_search(spec, self._publish, self._publish_partial).records)
             spec.progress.begin_stage(SECOND_LAYER)
@@ -311,12 +327,11 @@ class AutoModelSelector(BaseSearch):
                 allows_blend=self.blend,
                 max_predict_time=self.max_predict_time,
             )
+            self._keep_candidate_rows(chosen.complete_candidate_rows(self._candidate_rows, second_layer.records))
             spec.progress.begin_stage(FINAL_FIT)
             fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, second_layer, rows)
             self._fit_ensemble(chosen, fits, data.reader, [*measured.records, *second_layer.records])
         return self
-
-    # -- before the search ---------------------------------------------------------------------------------------------
 
     def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
         """Read the table, check target and metadata against it, and set the attributes that describe it."""
@@ -330,29 +345,13 @@ class AutoModelSelector(BaseSearch):
             self.classes_ = data.classes
         return data
 
-    def _make_tasks(self, data: TableData, rows: np.ndarray, scorer: Any, seed: int) -> tuple[Task, Task]:
-        """Make the task of the final fits, on all rows and without folds, and that of the candidates, on some rows."""
-        routed = route_metadata_by_name(self, data.metadata, scorer)
-        full_task = Task(data.X, data.y, (), scorer, routed.estimator.fit, routed.scorer.score, self.error_score, False)
-        is_classification = data.classes is not None
-        y = data.y[rows]
-        groups, times = (None if values is None else values[rows] for values in (data.groups, data.times))
-        folds = make_folds(self.cv, y, is_classification, seed, self.scoring is None, groups=groups, times=times)
-        task = make_task(
-            data.X[rows],
-            y,
-            cv=folds,
-            is_classification=is_classification,
-            scorer=scorer,
-            routed=take_routed_rows(routed, rows),
-            error_score=self.error_score,
-        )
-        return full_task, task
-
-    # -- the search ----------------------------------------------------------------------------------------------------
-
     def _make_spec(
-        self, cross_fit: CrossFitEvaluation, schedule: Schedule, measured: MeasuredCandidates, deadline: float | None
+        self,
+        cross_fit: CrossFitEvaluation,
+        schedule: Schedule,
+        measured: MeasuredCandidates,
+        deadline: float | None,
+        groups: ArrayLike | None,
     ) -> SearchSpec:
         cost_model = schedule.cost_model
         space = read_space(make_selection_space(cost_model.families, cost_model.make_shape(cost_model.n_train)))
@@ -392,10 +391,8 @@ class AutoModelSelector(BaseSearch):
             progress=make_progress(self.verbose, self.callbacks, (SECOND_LAYER, FINAL_FIT)),
             contexts=CallbackContexts(self, None, len(cross_fit.task.folds)),
             print_start=print_start,
-            candidate_rows="best_score_ itself is corrected: for each fold, the winner is chosen without this fold",
+            candidate_rows=plan_candidate_rows(cross_fit.task, groups),
         )
-
-    # -- the final fits ------------------------------------------------------------------------------------------------
 
     def _fit_ensemble(
         self, chosen: ChosenEnsemble, fits: FinalFits, reader: TableReader, records: Sequence[TrialRecord]
@@ -408,7 +405,10 @@ class AutoModelSelector(BaseSearch):
         self.blend_weights_ = {make_label(record): float(weight) for record, weight in ensemble}
         self.best_estimator_ = Pipeline([("read", reader), ("model", fits.assemble(ensemble))])
         self.oof_predictions_ = fits.predict_out_of_fold(ensemble)
-        self.leaderboard_ = make_leaderboard(records, self.blend_weights_, self._read_metric())
+        self.leaderboard_ = make_leaderboard(records, self.blend_weights_, self._read_metric(), self._test_over_train)
+        models = fits.fit_on_folds(ensemble, reader) if self.keep else []
+        if models:
+            self.fold_estimators_ = models
 
     def _render_winner(self, metric: Metric) -> Iterator[str]:
         """Return the models of the blend with their weights; after an interrupted search, the best candidate."""
@@ -418,8 +418,6 @@ class AutoModelSelector(BaseSearch):
         task = f"classification of {len(self.classes_)} classes" if hasattr(self, "classes_") else "regression"
         yield render_paragraphs([f"A {task}. The score is that of the choice, on rows that it was not made on:"])
         yield self.leaderboard_.render_blend(self.blend_weights_)
-
-    # -- predicting ----------------------------------------------------------------------------------------------------
 
     def predict(self, X: MatrixLike) -> np.ndarray:
         """Predict classes, or values.

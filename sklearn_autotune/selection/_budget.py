@@ -8,9 +8,8 @@ from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.proposals._budget import Budget
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._candidates import FAMILY
+from sklearn_autotune.selection._candidates import FAMILY, CrossFitResult
 from sklearn_autotune.selection._cost_model import CostModel
-from sklearn_autotune.selection._cross_fit import CrossFitResult
 from sklearn_autotune.selection._ranking import MAX_BLEND_SIZE, sort_by_score
 from sklearn_autotune.selection._second_layer import SecondLayerEstimate
 
@@ -39,6 +38,8 @@ class TimeReserve:
         Number of rows of the final fits.
     refits_all : bool
         Whether every chosen candidate is fitted again, since candidates were measured on a sample or on earlier rows.
+    keeps_folds : bool, default=False
+        Whether the chosen candidates' models of the folds are kept, so that those that were let go are fitted again.
     """
 
     cost_model: CostModel
@@ -46,6 +47,7 @@ class TimeReserve:
     deadline: float | None
     n_rows: int
     refits_all: bool
+    keeps_folds: bool = False
 
     def estimate_seconds_after_search(self, records: Sequence[TrialRecord]) -> float:
         """Estimate the seconds of second layer, blending and final fits, if the best so far stay the best."""
@@ -59,14 +61,25 @@ class TimeReserve:
         reserved: candidates for which no time is left are not part of the blend.
         """
         base_numbers = {record.number for record in self.second_layer.select_base_records(records)}
+        needed = [
+            record
+            for rank, record in enumerate(sort_by_score(records))
+            if rank < MAX_BLEND_SIZE or record.number in base_numbers
+        ]
         refits = [
             self.estimate_fit_seconds(record)
-            for rank, record in enumerate(sort_by_score(records))
-            if (rank < MAX_BLEND_SIZE or record.number in base_numbers)
-            and (self.is_refitted(record) or _has_lost_models(record))
+            for record in needed
+            if self.is_refitted(record) or _has_lost_models(record)
         ]
         max_seconds = self.cost_model.max_candidate_seconds or float("inf")
-        return self.blend_seconds + (max(refits[0], min(sum(refits), max_seconds)) if refits else 0.0)
+        seconds = self.blend_seconds + (max(refits[0], min(sum(refits), max_seconds)) if refits else 0.0)
+        return seconds + (self._estimate_fold_fits(records, needed) if self.keeps_folds else 0.0)
+
+    def _estimate_fold_fits(self, records: Sequence[TrialRecord], needed: Sequence[TrialRecord]) -> float:
+        """Estimate the seconds of fitting again, on each fold, what is not kept of the candidates that are needed."""
+        lost = [record for record in needed if not record.outcome.artifacts.models]
+        seconds = sum(fold.fit_seconds for record in lost for fold in record.outcome.folds)
+        return seconds + self.second_layer.estimate_seconds(records)
 
     @property
     def blend_seconds(self) -> float:

@@ -1,7 +1,7 @@
-"""Candidates of families, the search space of all families together, and the table as families see it."""
+"""Candidates of families and what is kept of them, the space of all families, and the table as families see it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from sklearn_autotune._compat.types import CrossValidation
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.evaluation._metric import find_loss
+from sklearn_autotune.execution._worker import dumps, loads
 from sklearn_autotune.families import Family, Shape, find_parameter_prefix
 from sklearn_autotune.families._base import Branch
 from sklearn_autotune.families._chosen import resolve_families
@@ -27,6 +28,7 @@ __all__ = [
     "GENERATED",
     "TARGET",
     "UNCHANGED",
+    "CrossFitResult",
     "add_family_prefix",
     "add_screened_families",
     "can_transform_target",
@@ -66,6 +68,59 @@ POSITIVE_LOSSES = ("poisson", "gamma", "tweedie")
 
 # The parameters by which families choose among losses.
 LOSS_NAMES = ("objective", "loss", "loss_function")
+
+
+@dataclass(slots=True)
+class CrossFitResult:
+    """Out-of-fold predictions and models of one candidate, as the blend needs them.
+
+    Attributes
+    ----------
+    predictions : list of ndarray
+        For each fold's test rows, probabilities of shape (n_rows, n_classes) or values of shape (n_rows,), as the model
+        predicts them, before temperature scaling; empty once the candidate cannot enter the blend.
+    models : list of Pipeline or None
+        The folds' models, if the final model averages them; None once the candidate cannot enter the blend.
+    temperature : float
+    rounds : list of int
+        The number of rounds that early stopping found on each fold, if the family stops early.
+    rounds_before : int or None
+        If the folds follow time: the number that it found on the last training rows of the first fold.
+    has_lost_models : bool
+        Whether the models stayed in the process that fitted them, because they cannot be pickled. If the candidate is
+        chosen, they are fitted again.
+    """
+
+    predictions: list[np.ndarray] = field(default_factory=list)
+    models: list[Any] | None = None
+    temperature: float = 1.0
+    rounds: list[int] = field(default_factory=list)
+    rounds_before: int | None = None
+    has_lost_models: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes, with the models pickled on their own, and without them if that fails."""
+        state = {part.name: getattr(self, part.name) for part in fields(self)}
+        if self.models is not None:
+            try:
+                state["models"] = dumps(self.models)
+            except Exception:  # any __reduce__ may raise anything
+                state |= {"models": None, "has_lost_models": True}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set the attributes."""
+        if state["models"] is not None:
+            try:
+                state["models"] = loads(state["models"])
+            except Exception:
+                state |= {"models": None, "has_lost_models": True}
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def release(self) -> None:
+        """Let go of predictions and models, which take memory."""
+        self.predictions, self.models = [], None
 
 
 def make_shape_function(

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -44,77 +44,29 @@ from sklearn_autotune.evaluation import (
 )
 from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.evaluation._metric import rewards_mean
-from sklearn_autotune.execution._worker import dumps, loads
 from sklearn_autotune.families import Family, find_parameter_prefix
 from sklearn_autotune.inference._averaging import predict_all_classes
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier, label_classes
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
-from sklearn_autotune.selection._candidates import FAMILY, make_table_shape, split_target_transform, uses_generated
+from sklearn_autotune.selection._candidates import (
+    FAMILY,
+    CrossFitResult,
+    make_table_shape,
+    split_target_transform,
+    uses_generated,
+)
 from sklearn_autotune.tables._inner_folds import InnerFolds, fit_with_inner_folds, use_inner_folds
 from sklearn_autotune.tables._own_early_stopping import limit_training
 from sklearn_autotune.tables._preparation import make_preparation
 from sklearn_autotune.tables._prepared_rows import PreparedRows
 from sklearn_autotune.tables._shared_steps import FittedSteps, SharedSteps, find_texts
 
-__all__ = ["CrossFitEvaluation", "CrossFitResult"]
+__all__ = ["CrossFitEvaluation"]
 
 # The share of the training rows that early stopping gets if it can use none of a fold's test rows, and histogram
 # gradient boosting cannot draw its own: rows of the rarest classes stay in training.
 EARLY_STOPPING_SHARE = 0.1
-
-
-@dataclass(slots=True)
-class CrossFitResult:
-    """Out-of-fold predictions and models of one candidate, as the blend needs them.
-
-    Attributes
-    ----------
-    predictions : list of ndarray
-        For each fold's test rows, probabilities of shape (n_rows, n_classes) or values of shape (n_rows,), as the model
-        predicts them, before temperature scaling; empty once the candidate cannot enter the blend.
-    models : list of Pipeline or None
-        The folds' models, if the final model averages them; None once the candidate cannot enter the blend.
-    temperature : float
-    rounds : list of int
-        The number of rounds that early stopping found on each fold, if the family stops early.
-    rounds_before : int or None
-        If the folds follow time: the number that it found on the last training rows of the first fold.
-    has_lost_models : bool
-        Whether the models stayed in the process that fitted them, because they cannot be pickled. If the candidate is
-        chosen, they are fitted again.
-    """
-
-    predictions: list[np.ndarray] = field(default_factory=list)
-    models: list[Any] | None = None
-    temperature: float = 1.0
-    rounds: list[int] = field(default_factory=list)
-    rounds_before: int | None = None
-    has_lost_models: bool = False
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes, with the models pickled on their own, and without them if that fails."""
-        state = {part.name: getattr(self, part.name) for part in fields(self)}
-        if self.models is not None:
-            try:
-                state["models"] = dumps(self.models)
-            except Exception:  # any __reduce__ may raise anything
-                state |= {"models": None, "has_lost_models": True}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Set the attributes."""
-        if state["models"] is not None:
-            try:
-                state["models"] = loads(state["models"])
-            except Exception:
-                state |= {"models": None, "has_lost_models": True}
-        for name, value in state.items():
-            setattr(self, name, value)
-
-    def release(self) -> None:
-        """Let go of predictions and models, which take memory."""
-        self.predictions, self.models = [], None
 
 
 @dataclass
@@ -209,7 +161,8 @@ class CrossFitEvaluation:
                 yield Progress(len(folds) - 1, len(folds), (fold_score,) * len(folds))
                 return
             fold_scores = tuple(
-                FoldScore(scored.score, None, *spent) for scored, spent in zip(scores, times, strict=True)
+                FoldScore(scored.score, None, *spent, row_values=scored.row_values)
+                for scored, spent in zip(scores, times, strict=True)
             )
             is_out_of_time = self._is_out_of_time(family, work, times)
             yield Progress(step, len(folds), fold_scores, artifacts=result, is_out_of_time=is_out_of_time)
@@ -287,29 +240,38 @@ class CrossFitEvaluation:
             times[index] = (sum(times[index]), time.perf_counter() - start)
 
     def _score_folds(self, result: CrossFitResult, folds: Sequence[Fold]) -> list[Scored]:
-        """Score the predictions of some folds, scaled by the temperature that is best for all of them together.
+        """Score the predictions of the first folds, scaled by the temperature that is best for all of them together.
 
-        Where the score depends on the order of the predictions alone, it is that of the predictions as they are.
+        Where the score depends on the order of the predictions alone, it is that of the predictions as they are. Once
+        all folds are measured, what the task's row keeper keeps is there too.
         """
         predictions = result.predictions
         if self.classes is not None:
             result.temperature = self._find_temperature(predictions)
             if not is_rank_scorer(self.task.scorer):
                 predictions = self.scale_predictions(result)
-        return [self.score(values, fold.test) for values, fold in zip(predictions, folds, strict=True)]
+        is_last = len(folds) == len(self.task.folds)
+        return [
+            self.score(values, fold.test, fold.number if is_last else None)
+            for values, fold in zip(predictions, folds, strict=True)
+        ]
 
     def scale_predictions(self, result: CrossFitResult) -> list[np.ndarray]:
-        """Return a candidate's predictions for the folds measured so far, scaled by its temperature.
-
-        If the folds follow time, the temperature of each fold is that of the earlier ones; 1 for the first.
-        """
-        predictions = result.predictions
+        """Return a candidate's predictions for the folds measured so far, scaled by its temperature."""
         if self.classes is None:
-            return predictions
+            return result.predictions
+        temperatures = self.list_temperatures(result)
+        return [apply_temperature(*pair) for pair in zip(result.predictions, temperatures, strict=True)]
+
+    def list_temperatures(self, result: CrossFitResult) -> list[float]:
+        """Return the temperature of each fold measured so far: the candidate's.
+
+        If the folds follow time, it is that of the earlier folds; 1 for the first.
+        """
+        n_folds = len(result.predictions)
         if not self.is_forward:
-            return [apply_temperature(values, result.temperature) for values in predictions]
-        temperatures = [self._find_temperature(predictions[:fold]) if fold else 1.0 for fold in range(len(predictions))]
-        return [apply_temperature(values, found) for values, found in zip(predictions, temperatures, strict=True)]
+            return [result.temperature] * n_folds
+        return [self._find_temperature(result.predictions[:fold]) if fold else 1.0 for fold in range(n_folds)]
 
     def _find_temperature(self, predictions: Sequence[np.ndarray]) -> float:
         """Return the temperature that is best for the predictions of the first folds."""
@@ -317,14 +279,18 @@ class CrossFitEvaluation:
         weight = self._take_weights(rows, self.task.score_params)
         return find_temperature(np.concatenate(predictions), self.targets[rows], weight)
 
-    def score(self, prediction: np.ndarray, rows: np.ndarray) -> Scored:
-        """Score predictions for some rows with the task's scorer; higher is better."""
+    def score(self, prediction: np.ndarray, rows: np.ndarray, fold_number: int | None = None) -> Scored:
+        """Score predictions for some rows with the task's scorer; with a fold's number, keep what is kept of them."""
         placeholder = np.zeros((len(rows), 1))
         params = take_metadata_rows(self.task.X, params=self.task.score_params, indices=rows)
-        y = take_rows(self.task.y, rows)
-        model = make_fixed_predictions(placeholder, prediction, self.classes)
+        args = make_fixed_predictions(placeholder, prediction, self.classes), placeholder, take_rows(self.task.y, rows)
         error_score = "raise" if self.task.error_score == "raise" else float("nan")  # so that a failure is seen
-        scored = call_scorer(self.task.scorer, (model, placeholder, y), params, error_score=error_score)
+        call = partial(call_scorer, args=args, params=params, error_score=error_score)
+        keeper = self.task.row_keeper
+        if fold_number is None or isinstance(keeper, str):
+            scored = call(self.task.scorer)
+        else:
+            scored = keeper.score(fold_number, args[-1], call, self.task.scorer)
         if isinstance(scored.score, dict):
             raise TypeError(f"AutoModelSelector takes one score, and scoring returned {', '.join(scored.score)}.")
         return scored

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
 from typing import Any
@@ -28,6 +28,8 @@ from sklearn_autotune.selection._ranking import (
     sort_by_score,
 )
 from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer, measure_second_layer
+from sklearn_autotune.statistics._corrected_scores import CandidateRows
+from sklearn_autotune.statistics._intervals import estimate_mean
 
 __all__ = [
     "ChosenEnsemble",
@@ -71,11 +73,29 @@ class ChosenEnsemble:
         Mean score of the choice on rows that it was not made on; higher is better.
     best_record : TrialRecord
         The best candidate of the first layer.
+    flattering_score : float, default=nan
+        Mean score of the best candidate of both layers, by which it was chosen, plus what a chosen blend gains on rows
+        that it was not chosen on.
     """
 
     weighted_records: list[tuple[TrialRecord, float]]
     score: float
     best_record: TrialRecord
+    flattering_score: float = np.nan
+
+    def complete_candidate_rows(
+        self, kept: CandidateRows | str, second_layer: Sequence[TrialRecord]
+    ) -> CandidateRows | str:
+        """Add candidates of the second layer to the kept rows of the first, and the score that has to be corrected."""
+        if isinstance(kept, str) or not isfinite(self.flattering_score):
+            return kept
+        values = dict(kept.values)
+        for record in second_layer:
+            n_missing = len(kept.folds) - len(record.outcome.folds)  # the first fold, if the folds follow time
+            folds = enumerate(record.outcome.folds, n_missing)
+            rows = {number: fold.row_values for number, fold in folds if fold.row_values is not None}
+            values |= {record.number: rows} if rows else {}
+        return replace(kept, values=values, best_score=self.flattering_score)
 
 
 class EnsembleScorer:
@@ -266,7 +286,8 @@ def choose_ensemble(
         chosen = _pair_with_weights(ranked, choice)
     # Each candidate has a score on its folds, even if the scorer fails on parts of them.
     score = choice.score if isfinite(choice.score) else average_fold_scores(chosen[0][0].outcome)
-    return ChosenEnsemble(chosen, score, candidates[0])
+    flattering_score = average_fold_scores(ranked[0].outcome) + (choice.gain if isfinite(choice.gain) else 0.0)
+    return ChosenEnsemble(chosen, score, candidates[0], flattering_score)
 
 
 def _pair_with_weights(ranked: Sequence[TrialRecord], choice: EnsembleChoice) -> list[tuple[TrialRecord, float]]:
@@ -277,23 +298,36 @@ def _get_scoring_parts(folds: list[np.ndarray]) -> list[np.ndarray]:
     return folds if len(folds) > 1 else np.array_split(folds[0], N_PARTS)
 
 
-def make_leaderboard(records: Sequence[TrialRecord], weights: Mapping[str, float], metric: Metric) -> Leaderboard:
-    """Make the leaderboard: a row for each measured candidate, the best first, incomplete ones last."""
+def make_leaderboard(
+    records: Sequence[TrialRecord], weights: Mapping[str, float], metric: Metric, test_over_train: float
+) -> Leaderboard:
+    """Make the leaderboard: a row for each measured candidate, the best first, incomplete ones last.
+
+    Parameters
+    ----------
+    records : sequence of TrialRecord
+    weights : mapping of str to float
+        Of the blend, by label.
+    metric : Metric
+    test_over_train : float
+        Rows in the test part of a fold, for each in its training part.
+    """
 
     def sort_key(record: TrialRecord) -> tuple[bool, float]:
         is_complete = record.outcome.status == Status.COMPLETE
         return not is_complete, -average_fold_scores(record.outcome) if is_complete else 0.0
 
     measured = sorted((record for record in records if record.is_measured), key=sort_key)
-    rows = [_make_row(rank, record, weights) for rank, record in enumerate(measured, 1)]
+    rows = [_make_row(rank, record, weights, test_over_train) for rank, record in enumerate(measured, 1)]
     objects = {"family", "params", "status", "error"}
     dtypes = {name: object if name in objects else None for name in rows[0]}
     return Leaderboard({name: np.array([row[name] for row in rows], dtype) for name, dtype in dtypes.items()}, metric)
 
 
-def _make_row(rank: int, record: TrialRecord, weights: Mapping[str, float]) -> dict[str, Any]:
+def _make_row(rank: int, record: TrialRecord, weights: Mapping[str, float], test_over_train: float) -> dict[str, Any]:
     outcome = record.outcome
     scores = np.array([fold.test for fold in outcome.folds], dtype=float)
+    mean = estimate_mean(scores, test_over_train=test_over_train)
     is_complete = outcome.status == Status.COMPLETE
     family = record.params[FAMILY]
     start = len(add_family_prefix(family, ""))
@@ -302,8 +336,8 @@ def _make_row(rank: int, record: TrialRecord, weights: Mapping[str, float]) -> d
         "number": record.number,
         "family": family,
         "params": {name[start:]: value for name, value in record.params.items() if name != FAMILY},
-        "mean_score": scores.mean() if is_complete else np.nan,
-        "std_error": scores.std(ddof=1) / np.sqrt(len(scores)) if is_complete and len(scores) > 1 else np.nan,
+        "mean_score": mean.mean if is_complete else np.nan,
+        "std_error": mean.std_error if is_complete else np.nan,
         "fit_seconds": sum(fold.fit_seconds for fold in outcome.folds),
         "predict_seconds": sum(fold.score_seconds for fold in outcome.folds),
         "status": str(outcome.status),

@@ -32,10 +32,13 @@ class EnsembleChoice:
     score : float
         Mean score over the parts, each scored with weights chosen on the other parts; higher is better. Minus infinity
         if a part cannot be scored.
+    gain : float, default=0.0
+        By how much that of a blend is better than that of the best candidate, chosen in the same way.
     """
 
     weights: np.ndarray
     score: float
+    gain: float = 0.0
 
 
 def average_predictions(predictions: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
@@ -147,7 +150,8 @@ def choose_weights(
         weights = _keep_largest_weights(np.mean(blends, axis=0), max_models)
         whole = average_predictions([np.concatenate(own) for own in predictions], weights)
         if np.isfinite(score(whole, range(n_parts))):
-            return EnsembleChoice(weights, float(np.mean(blended)))
+            reported = float(np.mean(blended))
+            return EnsembleChoice(weights, reported, reported - float(np.mean(alone)))
     weights = np.zeros(n_candidates)
     weights[part_scores.mean(axis=1).argmax()] = 1.0
     return EnsembleChoice(weights, float(np.mean(alone)))

@@ -1,16 +1,19 @@
 """The final fits of the chosen candidates, and the scikit-learn ensemble made of them."""
 
 import logging
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
 from sklearn_autotune.inference._second_layer import SecondLayerClassifier, SecondLayerRegressor
+from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.search._final_fit import average_over_folds
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import TimeReserve
@@ -92,13 +95,13 @@ class FinalFits:
         models = self._fit_or_take_models(record, is_required=is_required)
         if models is None:
             return False
-        if self.cross_fit.classes is None:
-            model: Any = AveragedRegressor(models)
-        else:
-            temperature = record.outcome.artifacts.temperature
-            model = AveragedClassifier(models, temperature, np.arange(len(self.cross_fit.classes)))
-        self.fitted[record.number] = model
+        self.fitted[record.number] = self._average(models, record.outcome.artifacts.temperature)
         return True
+
+    def _average(self, models: list[Any], temperature: float) -> Any:
+        if self.cross_fit.classes is None:
+            return AveragedRegressor(models)
+        return AveragedClassifier(models, temperature, np.arange(len(self.cross_fit.classes)))
 
     def _fit_or_take_models(self, record: TrialRecord, *, is_required: bool) -> list[Any] | None:
         """Return the models that a candidate's final model averages, or None if there is no time to fit one."""
@@ -145,30 +148,89 @@ class FinalFits:
         predictions[self.rows] = searched
         return predictions
 
-    def assemble(self, chosen: Sequence[tuple[TrialRecord, float]]) -> Any:
-        """Combine fitted candidates in an ensemble of scikit-learn, without fitting them again."""
+    def fit_on_folds(self, ensemble: Sequence[tuple[TrialRecord, float]], reader: TableReader) -> list[Pipeline]:
+        """Return the ensemble of each fold, whose models were fitted on its training rows; none if there is no time.
+
+        The models are those that were measured, so that they predict a fold's test rows as `predict_out_of_fold` does.
+        Those that were not kept are fitted again.
+
+        Parameters
+        ----------
+        ensemble : sequence of (TrialRecord, float)
+            Candidates and their weights, which add up to 1.
+        reader : TableReader
+            Reads the raw tables that the ensembles are given.
+
+        Warns
+        -----
+        UserWarning
+            If there is no time.
+        """
+        bases = self.second_layer.base_records if any(is_second_layer(record) for record, _ in ensemble) else ()
+        records = {record.number: record for record in (*bases, *(record for record, _ in ensemble))}
+        lost = [record for record in records.values() if not record.outcome.artifacts.models]
+        seconds = sum(fold.fit_seconds for record in lost for fold in record.outcome.folds)
+        if lost and not self._has_time(seconds):
+            warnings.warn(
+                "The time limit left no time to fit the chosen models on the folds again, so there is no "
+                "fold_estimators_. Give a longer timeout or fewer families.",
+                stacklevel=4,
+            )
+            return []
+        models = {number: self._collect_fold_models(record) for number, record in records.items()}
+        ensembles = []
+        for fold in range(len(self.cross_fit.task.folds)):
+            fitted = {number: of_folds[fold] for number, of_folds in models.items() if fold in of_folds}
+            weights = dict.fromkeys(fitted, 0.0)
+            for record, weight in ensemble:
+                # Without a model of the second layer, the mean of those that it uses takes its place.
+                present = [record] if record.number in fitted else bases
+                for one in present:
+                    weights[one.number] += weight / len(present)
+            pairs = [(records[number], weight) for number, weight in weights.items() if weight]
+            ensembles.append(Pipeline([("read", reader), ("model", self.assemble(pairs, fitted))]))
+        return ensembles
+
+    def _collect_fold_models(self, record: TrialRecord) -> dict[int, Any]:
+        """Return a candidate's model of each fold, by number; one of the second layer may have none of the first."""
+        result = record.outcome.artifacts
+        evaluation = self.second_layer.evaluations.get(record.params[FAMILY], self.cross_fit)
+        models = result.models or evaluation.fit_folds_again(record.params, result)
+        found = zip(evaluation.task.folds, models, evaluation.list_temperatures(result), strict=True)
+        return {fold.number: self._average([model], temperature) for fold, model, temperature in found}
+
+    def assemble(self, chosen: Sequence[tuple[TrialRecord, float]], fitted: Mapping[int, Any] | None = None) -> Any:
+        """Combine fitted candidates in an ensemble of scikit-learn, without fitting them again.
+
+        Parameters
+        ----------
+        chosen : sequence of (TrialRecord, float)
+        fitted : mapping of int to estimator, default=None
+            The models by number; None is those of `fit`.
+        """
+        fitted = self.fitted if fitted is None else fitted
         classes = self.full_fit.classes
         n_columns = self.full_fit.task.X.shape[1]
         y = np.arange(2.0) if classes is None else classes
         placeholder = np.zeros((len(y), n_columns))
         if any(is_second_layer(record) for record, _ in chosen):
-            return self._assemble_stacking(chosen).fit(placeholder, y)
-        named_estimators = [(make_label(record), FrozenEstimator(self.fitted[record.number])) for record, _ in chosen]
+            return self._assemble_stacking(chosen, fitted).fit(placeholder, y)
+        named_estimators = [(make_label(record), FrozenEstimator(fitted[record.number])) for record, _ in chosen]
         weights = [weight for _, weight in chosen]
         if classes is None:
             return VotingRegressor(named_estimators, weights=weights).fit(placeholder, y)
         return VotingClassifier(named_estimators, voting="soft", weights=weights).fit(placeholder, y)
 
-    def _assemble_stacking(self, chosen: Sequence[tuple[TrialRecord, float]]) -> Any:
+    def _assemble_stacking(self, chosen: Sequence[tuple[TrialRecord, float]], fitted: Mapping[int, Any]) -> Any:
         base_records = self.second_layer.base_records
         others = [record for record, _ in chosen if not is_second_layer(record)]
         first = [*base_records] + [
             record for record in others if record.number not in {base.number for base in base_records}
         ]
         weights_by_number = {record.number: weight for record, weight in chosen}
-        named_estimators = [(make_label(record), FrozenEstimator(self.fitted[record.number])) for record in first]
+        named_estimators = [(make_label(record), FrozenEstimator(fitted[record.number])) for record in first]
         stacked = [
-            (weight, uses_passthrough(record), self.fitted[record.number])
+            (weight, uses_passthrough(record), fitted[record.number])
             for record, weight in chosen
             if is_second_layer(record)
         ]

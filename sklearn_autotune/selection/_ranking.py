@@ -10,9 +10,8 @@ from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._result_tables import N_SHOWN_ROWS, ColumnTable
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._candidates import FAMILY
+from sklearn_autotune.selection._candidates import FAMILY, CrossFitResult
 from sklearn_autotune.selection._cost_model import CostModel
-from sklearn_autotune.selection._cross_fit import CrossFitResult
 
 __all__ = [
     "MAX_BLEND_SIZE",

@@ -1,16 +1,23 @@
-"""The rows that candidates are measured on: all of them, or a sample if the time is short for the table."""
+"""The rows that candidates are measured on, all or a sample if the time is short, and tasks with these rows."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from sklearn.utils import Bunch
 
+from sklearn_autotune._compat.types import CrossValidation
+from sklearn_autotune.evaluation import Task
 from sklearn_autotune.families import Family, Shape
+from sklearn_autotune.search._routing import take_routed_rows
+from sklearn_autotune.search._setup import keep_rows, make_task
 from sklearn_autotune.selection._candidates import make_typical_candidate
 from sklearn_autotune.selection._cost_model import CostModel, compute_max_candidate_seconds
-from sklearn_autotune.selection._default_folds import MIN_FOLDS
+from sklearn_autotune.selection._default_folds import MIN_FOLDS, make_folds
+from sklearn_autotune.tables._table_data import TableData
 
-__all__ = ["MIN_ROWS", "sample_rows"]
+__all__ = ["MIN_ROWS", "make_tasks", "sample_rows"]
 
 # Candidates are measured on all rows if at least this many families, or all of them, can be measured in time on
 # MIN_FOLDS folds; otherwise on a sample of at least MIN_ROWS rows. On tables of 7,000 to 229,000 rows, with 5 to 30
@@ -79,3 +86,47 @@ def _sample_groups(y: np.ndarray, groups: np.ndarray, n_rows: int, *, is_classif
         if chosen.isdisjoint(of_class.tolist()):
             chosen.add(int(of_class[0]))
     return np.flatnonzero(np.isin(groups, sorted(chosen)))
+
+
+def make_tasks(
+    data: TableData,
+    rows: np.ndarray,
+    scorer: Any,
+    routed: Bunch,
+    *,
+    cv: CrossValidation,
+    error_score: float | str,
+    seed: int,
+    has_default_scoring: bool,
+) -> tuple[Task, Task]:
+    """Make the task of the final fits, on all rows and without folds, and that of the candidates, on some rows.
+
+    Parameters
+    ----------
+    data : TableData
+    rows : ndarray of int
+        Those of the candidates.
+    scorer : callable
+    routed : Bunch
+        The metadata of all rows.
+    cv, error_score
+        As of `AutoModelSelector`.
+    seed : int
+        Of the default folds.
+    has_default_scoring : bool
+        Whether a fold's test rows can be scored without all classes.
+    """
+    full_task = Task(data.X, data.y, (), scorer, routed.estimator.fit, routed.scorer.score, error_score, False)
+    is_classification = data.classes is not None
+    y = data.y[rows]
+    groups, times = (None if values is None else values[rows] for values in (data.groups, data.times))
+    task = make_task(
+        data.X[rows],
+        y,
+        cv=make_folds(cv, y, is_classification, seed, has_default_scoring, groups=groups, times=times),
+        is_classification=is_classification,
+        scorer=scorer,
+        routed=take_routed_rows(routed, rows),
+        error_score=error_score,
+    )
+    return full_task, keep_rows(task, None, True)  # an estimator's own score is not used

@@ -12,7 +12,13 @@ from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._base import Thresholds, get_positions, is_forward
 from sklearn_autotune.evaluation._row_values import RowMetric
 from sklearn_autotune.statistics._intervals import ConfidenceInterval
-from sklearn_autotune.statistics._selection_bias import ResampledChoice, ScoredRows, resample_choice
+from sklearn_autotune.statistics._refit_rules import RepeatedRule
+from sklearn_autotune.statistics._selection_bias import (
+    ResampledChoice,
+    ScoredRows,
+    get_perfect_score,
+    resample_choice,
+)
 
 __all__ = ["CandidateRows", "CorrectedScoresMixin", "list_no_lazy_attributes", "plan_candidate_rows"]
 
@@ -51,6 +57,10 @@ class CandidateRows:
         The same of the estimator with its own parameters, by fold.
     thresholds : Thresholds or None
         How what was kept is read if thresholds were chosen.
+    best_score : float or None
+        The mean score by which the winner was chosen; None is ``best_score_``.
+    rule : RepeatedRule or None
+        Chooses the winner; None takes the best mean score.
     """
 
     metric: RowMetric
@@ -59,6 +69,8 @@ class CandidateRows:
     is_learnt: bool
     default: Mapping[int, np.ndarray] | None = None
     thresholds: Thresholds | None = None
+    best_score: float | None = None
+    rule: RepeatedRule | None = None
 
     def read(self, kept: Mapping[int, np.ndarray]) -> Mapping[int, np.ndarray]:
         """Return losses or predictions of a candidate's test rows, by fold, from what was kept of them."""
@@ -118,8 +130,11 @@ class CorrectedScoresMixin:
         )
 
     def _correct_score(self) -> ConfidenceInterval:
-        choice = self._resample_choice()
-        return _shift_interval(float(self.best_score_) - choice.estimate_bias(), choice.estimate_spread())
+        kept, choice = self._get_candidate_rows(), self._resample_choice()
+        best_score = float(self.best_score_ if kept.best_score is None else kept.best_score)
+        return _shift_interval(
+            best_score - choice.estimate_bias(), choice.estimate_spread(), get_perfect_score(kept.metric)
+        )
 
     def _correct_gain(self, default_score: float) -> ConfidenceInterval | None:
         """Return how much better the corrected score is than that of the estimator's own parameters, if it is known."""
@@ -130,24 +145,33 @@ class CorrectedScoresMixin:
         gain = float(self.best_score_) - choice.estimate_bias() - default_score
         return _shift_interval(gain, choice.estimate_spread(from_other=True))
 
-    def _resample_choice(self) -> ResampledChoice:
-        """Repeat the choice on resampled rows, once."""
+    def _get_candidate_rows(self) -> CandidateRows:
         kept: CandidateRows | str = getattr(self, "_candidate_rows", "it is not fitted")
         if isinstance(kept, str):
             raise AttributeError(f"This {type(self).__name__} has no corrected score: {kept}.")
+        return kept
+
+    def _resample_choice(self) -> ResampledChoice:
+        """Repeat the choice on resampled rows, once."""
+        kept = self._get_candidate_rows()
         if "_resampled_choice" not in self.__dict__:
-            values = list(kept.values.values())
             self._resampled_choice = resample_choice(
-                kept.metric, kept.folds, values, is_learnt=kept.is_learnt, other=kept.default
+                kept.metric,
+                kept.folds,
+                list(kept.values.values()),
+                is_learnt=kept.is_learnt,
+                other=kept.default,
+                rule=kept.rule,
+                rows=list(kept.values),
             )
         if self._resampled_choice is None:
             raise AttributeError("There is no corrected score: on resampled rows, the score is not defined.")
         return self._resampled_choice
 
 
-def _shift_interval(mean: float, spread: tuple[float, float]) -> ConfidenceInterval:
+def _shift_interval(mean: float, spread: tuple[float, float], highest: float = np.inf) -> ConfidenceInterval:
     low, high = spread
-    return ConfidenceInterval(mean, mean + low, mean + high)
+    return ConfidenceInterval(mean, mean + low, max(mean, min(mean + high, highest)))
 
 
 def plan_candidate_rows(task: Task, groups: Any = None, *, is_learnt: bool = True) -> CandidateRows | str:

@@ -10,6 +10,7 @@ from sklearn_autotune._compat.types import ArrayLike
 __all__ = [
     "ConfidenceInterval",
     "MeanEstimate",
+    "bound_unseen_rate",
     "compute_mean_interval",
     "compute_paired_interval",
     "estimate_mean",
@@ -160,3 +161,27 @@ def compute_paired_interval(
     if estimate.is_constant and estimate.mean != 0 and not estimate.can_show_sign(confidence):
         return ConfidenceInterval(estimate.mean, -np.inf, np.inf)
     return compute_mean_interval(differences, test_over_train=test_over_train, confidence=confidence)
+
+
+def bound_unseen_rate(n: int, confidence: float = 0.95) -> float:
+    """Return the upper end of the interval of a rate at which something happens, if it has not happened in n trials.
+
+    The interval is that of Clopper and Pearson (Biometrika 26, 1934), whose lower end is 0.
+
+    Parameters
+    ----------
+    n : int
+        Independent trials.
+    confidence : float, default=0.95
+
+    Returns
+    -------
+    rate : float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> f"{bound_unseen_rate(100):.3f}"
+    '0.036'
+    """
+    return float(1 - ((1 - confidence) / 2) ** (1 / n))

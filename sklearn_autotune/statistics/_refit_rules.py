@@ -1,6 +1,6 @@
 """Rules for ``refit`` that choose the winner from ``cv_results_``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Protocol, runtime_checkable
@@ -9,7 +9,15 @@ import numpy as np
 
 from sklearn_autotune.statistics._tuning_gain import compute_tuning_gain
 
-__all__ = ["BestMean", "ComparesWithDefault", "NoWorseThanDefault", "OneStandardError", "RefitRule", "get_fold_scores"]
+__all__ = [
+    "BestMean",
+    "ComparesWithDefault",
+    "NoWorseThanDefault",
+    "OneStandardError",
+    "RefitRule",
+    "RepeatedRule",
+    "get_fold_scores",
+]
 
 
 @runtime_checkable
@@ -263,6 +271,41 @@ class _BetterThanRow:
 
     def compute_tolerance(self, best: np.ndarray) -> float:
         return self.rule.compute_tolerance(best)
+
+
+@dataclass(frozen=True)
+class RepeatedRule:
+    """A rule that chooses again among the same candidates, by other fold scores.
+
+    Attributes
+    ----------
+    rule : refit rule
+    cv_results : mapping of str to ndarray or list
+        All columns that the rule may look at; scores are replaced.
+    default_row : int or None
+        The row that the rule compares others with.
+    """
+
+    rule: RefitRule
+    cv_results: Mapping[str, Any]
+    default_row: int | None = None
+
+    def choose(self, rows: Sequence[int], fold_scores: np.ndarray) -> int:
+        """Return which of some candidates the rule chooses.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Those of the candidates in ``cv_results_``. No other can be chosen.
+        fold_scores : ndarray of shape (n_candidates, n_folds)
+        """
+        scores = np.full((len(self.cv_results["params"]), fold_scores.shape[1]), np.nan)
+        scores[rows] = fold_scores
+        name = self.rule.metric or "score"
+        own = [column for column in self.cv_results if not column.endswith(f"_test_{name}")]
+        columns = {f"split{fold}_test_{name}": column for fold, column in enumerate(scores.T)}
+        results = {column: self.cv_results[column] for column in own} | columns
+        return list(rows).index(self.rule(results | {f"mean_test_{name}": scores.mean(axis=1)}))
 
 
 def _get_metric_name(metric: str | None, cv_results: Mapping[str, Any]) -> str:

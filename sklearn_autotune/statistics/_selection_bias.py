@@ -13,11 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn import metrics
 
-from sklearn_autotune.evaluation._row_values import RowMetric
+from sklearn_autotune.evaluation._row_values import ROW_LOSSES, RowMetric
+from sklearn_autotune.statistics._intervals import bound_unseen_rate
+from sklearn_autotune.statistics._refit_rules import RepeatedRule
 from sklearn_autotune.statistics._resampled_scores import compute_resampled_scores, is_fast
 
-__all__ = ["ResampledChoice", "ScoredRows", "resample_choice"]
+__all__ = ["ResampledChoice", "ScoredRows", "get_perfect_score", "resample_choice"]
 
 MAX_RESAMPLES, MIN_RESAMPLES = 500, 100
 MAX_DRAWN_ROWS = 1_000_000  # in all resamples together; with many rows, fewer resamples vary as little
@@ -32,6 +35,15 @@ MAX_DEVIATIONS = 6.0  # of such a candidate's distance to the best one
 MAX_CANDIDATES = 200  # the best ones; others would hardly ever be chosen
 MAX_SLOW_CANDIDATES = 25  # if each resample needs a call of the metric
 MAX_BLOCK_SIZE = 2**22  # resamples times rows
+
+# What a score loses if all rows are mistakes in place of none.
+MAX_LOSSES = {
+    **dict.fromkeys((metrics.accuracy_score, metrics.balanced_accuracy_score, metrics.matthews_corrcoef), 1.0),
+    **dict.fromkeys((metrics.f1_score, metrics.jaccard_score, metrics.precision_score, metrics.recall_score), 1.0),
+    **dict.fromkeys((metrics.average_precision_score, metrics.roc_auc_score), 1.0),
+    metrics.brier_score_loss: 1.0,
+    metrics.log_loss: -float(np.log(np.finfo(float).eps)),  # scikit-learn clips probabilities
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,8 @@ class ResampledChoice:
 
     Attributes
     ----------
+    winner : int
+        The candidate that is chosen on all rows.
     chosen : ndarray of int of shape (n_resamples,)
         The candidate that is chosen on the drawn rows.
     scores : ndarray of shape (n_candidates,)
@@ -69,20 +83,28 @@ class ResampledChoice:
         Whether a sampler has proposed candidates by the scores of earlier ones.
     other_out_scores : ndarray of shape (n_resamples,) or None
         The same of a model that is compared with the chosen candidate.
+    n_faultless : int
+        Of how many rows, groups or stretches of time the best candidate predicts all without a mistake; 0 if it makes
+        mistakes. Where the score weighs classes, those of the rarest class.
+    max_loss : float
+        How much the score would lose if all were mistakes.
     """
 
+    winner: int
     chosen: np.ndarray
     scores: np.ndarray
     out_scores: np.ndarray
     is_learnt: bool
     other_out_scores: np.ndarray | None = None
+    n_faultless: int = 0
+    max_loss: float = 0.0
 
     def estimate_bias(self) -> float:
-        """Return by how much the best score is too good; not below 0."""
+        """Return by how much the winner's score is too good; not below 0."""
         shares = np.bincount(self.chosen, minlength=len(self.scores)) / len(self.chosen)
         expected = shares @ self.scores + np.mean(self._select_chosen() - shares @ self.out_scores)
         factor = LEARNT_BIAS_FACTOR if self.is_learnt else BIAS_FACTOR
-        return max(0.0, factor * float(self.scores.max() - expected))
+        return max(0.0, factor * float(self.scores[self.winner] - expected))
 
     def estimate_spread(self, confidence: float = 0.95, *, from_other: bool = False) -> tuple[float, float]:
         """Return how far below and above the corrected score its confidence interval reaches, the former negative.
@@ -91,11 +113,16 @@ class ResampledChoice:
         fewer than all rows, so that their scores vary 1.3 times as much as chance in the rows would explain. That makes
         up for what resampling does not show: other training rows, too, would give another score. The correction may
         take off too much, so that the interval reaches at least as far above the corrected score as below.
+
+        If the best candidate makes no mistake, resampled rows have none either, and their scores do not vary. The
+        interval then reaches down to the score with as many mistakes as the interval of an event that was not seen.
         """
         values = self._select_chosen()
         if from_other and self.other_out_scores is not None:
             values = values - self.other_out_scores
         low, high = np.quantile(values - values.mean(), [(1 - confidence) / 2, (1 + confidence) / 2])
+        if self.n_faultless:
+            low = min(low, -self.max_loss * bound_unseen_rate(self.n_faultless, confidence))
         return float(low), float(max(high, -low))
 
     def _select_chosen(self) -> np.ndarray:
@@ -110,8 +137,10 @@ def resample_choice(
     *,
     is_learnt: bool = False,
     other: Mapping[int, np.ndarray] | None = None,
+    rule: RepeatedRule | None = None,
+    rows: Sequence[int] = (),
 ) -> ResampledChoice | None:
-    """Choose the candidate with the best mean score, on many resamples of the rows.
+    """Choose the candidate with the best mean score, or the one that a rule chooses, on many resamples of the rows.
 
     Parameters
     ----------
@@ -123,6 +152,10 @@ def resample_choice(
         Whether a sampler has proposed candidates by the scores of earlier ones.
     other : mapping of int to ndarray, default=None
         The same as of a candidate, on all folds, of a model that cannot be chosen but is compared with what is chosen.
+    rule : RepeatedRule, default=None
+        Chooses the candidate. None takes the best mean score.
+    rows : sequence of int, default=()
+        The row of each candidate in ``cv_results_``, if there is a rule.
 
     Returns
     -------
@@ -136,26 +169,66 @@ def resample_choice(
     n_leading = MAX_CANDIDATES if is_each_fast else MAX_SLOW_CANDIDATES
     is_complete = np.isfinite(table[..., 0]).all(axis=1)
     best = np.where(is_complete, scores, -np.inf).argmax()  # always stays, so that gaps can be filled
-    leading = np.union1d(np.argsort(-scores, kind="stable")[:n_leading], best)
+    needed = [int(best), *(number for number, row in enumerate(rows) if rule and row == rule.default_row)]
+    leading = np.union1d(np.argsort(-scores, kind="stable")[:n_leading], np.array(needed))
     n_resamples = MAX_DRAWN_ROWS // everything.size if is_each_fast else 0
     counts = _draw_counts(everything.size, int(np.clip(n_resamples, MIN_RESAMPLES, MAX_RESAMPLES)))
-    first = _score_candidates(metric, folds, [candidates[number] for number in leading], counts[:N_FIRST])
-    contenders = _find_contenders(_average_folds(_fill_gaps(first, _choose_donors(table[leading, :, 0]))))
-    leading = np.union1d(leading[contenders], best)
+    if rule is None:
+        first = _score_candidates(metric, folds, [candidates[number] for number in leading], counts[:N_FIRST])
+        contenders = _find_contenders(_average_folds(_fill_gaps(first, _choose_donors(table[leading, :, 0]))))
+        leading = np.union1d(leading[contenders], best)
     candidates, scores = [candidates[number] for number in leading], scores[leading]
+    rows, winner = [rows[number] for number in leading] if rows else (), int(scores.argmax())
+    if rule is not None:  # it has chosen among the complete candidates
+        complete = np.flatnonzero(is_complete[leading])
+        winner = int(complete[rule.choose([rows[number] for number in complete], table[leading[complete], :, 0])])
     donors = _choose_donors(table[leading, :, 0])
     if other is not None:
         candidates, donors = [*candidates, other], np.vstack([donors, np.full(len(folds), len(candidates))])
     inside, outside = (
-        _average_folds(_fill_gaps(_score_candidates(metric, folds, candidates, drawn), donors))
+        _fill_gaps(_score_candidates(metric, folds, candidates, drawn), donors)
         for drawn in (counts, (counts == 0).astype(np.uint8))
     )
-    usable = np.isfinite(inside).all(axis=0) & np.isfinite(outside).all(axis=0)
+    out_scores = _average_folds(outside)
+    usable = np.isfinite(_average_folds(inside)).all(axis=0) & np.isfinite(out_scores).all(axis=0)
     if not usable.any():
         return None
-    chosen, outside = inside[: len(scores), usable].argmax(axis=0), outside[:, usable]
-    other_outside = None if other is None else outside[-1]
-    return ResampledChoice(chosen, scores, outside[: len(scores)], is_learnt, other_outside)
+    chosen, out_scores = _choose(rule, rows, inside[: len(scores), :, usable]), out_scores[:, usable]
+    other_outside = None if other is None else out_scores[-1]
+    faultless = _find_faultless(metric, folds, float(scores[winner]))
+    return ResampledChoice(int(winner), chosen, scores, out_scores[: len(scores)], is_learnt, other_outside, *faultless)
+
+
+def _choose(rule: RepeatedRule | None, rows: Sequence[int], scores: np.ndarray) -> np.ndarray:
+    """Return the candidate that is chosen on each resample, given scores of shape (n_candidates, n_folds, n_resamples).
+
+    A rule gets the folds on which all candidates have a score.
+    """
+    if rule is None:
+        chosen: np.ndarray = _average_folds(scores).argmax(axis=0)
+        return chosen
+    resamples = np.moveaxis(scores, 2, 0)
+    return np.array([rule.choose(rows, one[:, np.isfinite(one).all(axis=0)]) for one in resamples])
+
+
+def get_perfect_score(metric: RowMetric) -> float:
+    """Return the score of predictions without a mistake; infinity if it is not known."""
+    if metric.sign < 0:
+        return 0.0 if metric.function in ROW_LOSSES else np.inf
+    return 1.0 if metric.function in (*MAX_LOSSES, metrics.r2_score) else np.inf
+
+
+def _find_faultless(metric: RowMetric, folds: Sequence[ScoredRows], score: float) -> tuple[int, float]:
+    """Return how many units are predicted without a mistake, and what the score loses if all are wrong; or zeros."""
+    if metric.function not in MAX_LOSSES or score < get_perfect_score(metric) - 1e-12:
+        return 0, 0.0
+    y, units = (np.concatenate([getattr(fold, name) for fold in folds]) for name in ("y", "units"))
+    if metric.is_mean or y.ndim > 1:
+        n_units = len(np.unique(units))
+    else:
+        n_units = min(len(np.unique(units[y == label])) for label in np.unique(y))
+    adds_classes = metric.function is metrics.brier_score_loss and len(np.unique(y)) > 2  # the wrong and the right one
+    return n_units, MAX_LOSSES[metric.function] * (1 + adds_classes)
 
 
 def _find_contenders(scores: np.ndarray) -> np.ndarray:

@@ -95,6 +95,14 @@ def test_scikit_learns_searches_and_selectors_have_a_summary_too():
     assert summarize(selector, *data).held_out_score < 0  # log loss, as the search goes by
 
 
+def test_the_standard_error_is_corrected_for_training_rows_that_folds_share():
+    search = OptunaSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2]}, cv=3)
+    search.fit(*load_iris(return_X_y=True))
+
+    folds = [search.cv_results_[f"split{fold}_test_score"][search.best_index_] for fold in range(3)]
+    assert summarize(search).std_error == pytest.approx(np.sqrt((1 / 3 + 50 / 100) * np.var(folds, ddof=1)))
+
+
 def test_one_candidate_and_one_fold_are_enough_for_a_summary():
     cv = [(np.arange(10), np.arange(10, 20))]
     summary = summarize(OptunaSearchCV(CountingClassifier(), {"a": [1]}, cv=cv).fit(X, Y))

@@ -59,6 +59,7 @@ def test_large_boosters_are_let_go_fold_by_fold_and_score_the_same(monkeypatch, 
         scoring=scoring,
         refit="neg_log_loss",
         return_train_score=True,
+        measure_default=False,
         subsample=0.7,
         random_state=0,
     ).fit(X, y)

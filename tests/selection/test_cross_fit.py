@@ -18,8 +18,7 @@ from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat.sklearn import get_threadpool_controller
 from sklearn_autotune.evaluation import WorkItem, measure
 from sklearn_autotune.families import FAMILIES
-from sklearn_autotune.selection._candidates import make_candidate
-from sklearn_autotune.selection._cross_fit import CrossFitResult
+from sklearn_autotune.selection._candidates import CrossFitResult, make_candidate
 from tests.selection.toy_families import LockedNB, LockedXGB, UnreadableNB, family, make_cross_fit
 
 CATALOGUE = {one.name: one for one in FAMILIES}

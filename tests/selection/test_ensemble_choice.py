@@ -9,6 +9,7 @@ from sklearn.model_selection import ShuffleSplit
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation._metric import Metric
+from sklearn_autotune.evaluation._row_values import RowMetric
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 from sklearn_autotune.selection._ensemble_choice import (
     MAX_ROWS,
@@ -20,7 +21,9 @@ from sklearn_autotune.selection._ensemble_choice import (
     make_leaderboard,
     select_fast_candidates,
 )
+from sklearn_autotune.selection._ranking import average_fold_scores
 from sklearn_autotune.selection._second_layer import SecondLayer
+from sklearn_autotune.statistics._corrected_scores import CandidateRows
 from tests.selection.toy_families import N_FOLDS, family, make_cross_fit, predicted, record
 
 N_ROWS = 300
@@ -171,6 +174,30 @@ def test_the_best_candidate_is_chosen_alone_where_there_is_no_blend(complementar
     assert chosen.score == pytest.approx(np.mean([fold.test for fold in candidates[0].outcome.folds]))
 
 
+def test_the_flattering_score_is_that_of_the_best_candidate_with_what_the_blend_gains(complementary):
+    cross_fit, candidates = complementary
+    alone = choose(candidates, cross_fit, allows_blend=False)
+    blend = choose(candidates, cross_fit)
+
+    assert alone.flattering_score == average_fold_scores(candidates[0].outcome)
+    assert blend.flattering_score - alone.flattering_score == pytest.approx(blend.score - alone.score)
+    assert blend.score > alone.score
+
+
+def test_candidates_of_the_second_layer_take_part_in_the_choice(complementary):
+    cross_fit, candidates = complementary
+    kept = CandidateRows(RowMetric(log_loss, -1, {}), [None] * N_FOLDS, {0: {0: "rows"}}, True)
+    folds = tuple(replace(fold, row_values=np.arange(3)) for fold in candidates[0].outcome.folds[1:])  # follow time
+    stacked = replace(candidates[0], number=7, outcome=replace(candidates[0].outcome, folds=folds))
+
+    completed = choose(candidates, cross_fit).complete_candidate_rows(kept, [stacked])
+
+    assert list(completed.values) == [0, 7]
+    assert list(completed.values[7]) == [1, 2]
+    assert completed.best_score == choose(candidates, cross_fit).flattering_score
+    assert choose(candidates, cross_fit).complete_candidate_rows("no rows", [stacked]) == "no rows"
+
+
 def test_a_users_own_scorer_decides_what_is_best():
     """By its ranks the second is better, by its log loss the first."""
     cross_fit = make_classification(scoring="roc_auc")
@@ -275,13 +302,14 @@ def test_the_leaderboard_has_the_best_first_and_incomplete_candidates_last():
         record(4, "b", np.nan, status="failed"),
     ]
 
-    board = make_leaderboard(records, {"b_1": 0.4, "a_2": 0.6, "a_0": 0.5}, Metric("neg_log_loss"))
+    board = make_leaderboard(records, {"b_1": 0.4, "a_2": 0.6, "a_0": 0.5}, Metric("neg_log_loss"), 0.5)
 
     assert board["rank"].tolist() == [1, 2, 3, 4]
     assert board["number"].tolist() == [2, 1, 0, 4]  # what was running when time was up was not measured
     assert board["status"].tolist() == ["complete", "complete", "pruned", "failed"]
     np.testing.assert_allclose(board["mean_score"], [-0.3, -0.6, np.nan, np.nan])
-    np.testing.assert_allclose(board["std_error"], [0.0, 0.1, np.nan, np.nan], atol=1e-12)
+    error = np.sqrt((1 / 2 + 0.5) * np.var([-0.5, -0.7], ddof=1))  # corrected for training rows that folds share
+    np.testing.assert_allclose(board["std_error"], [0.0, error, np.nan, np.nan], atol=1e-12)
     np.testing.assert_allclose(board["fit_seconds"][1:3], [2.0, 2.0])
     assert board["blend_weight"].tolist() == [0.6, 0.4, 0.0, 0.0]
     assert board["family"].tolist() == ["a", "b", "a", "b"]

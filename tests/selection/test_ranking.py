@@ -10,9 +10,8 @@ import pytest
 
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._candidates import FAMILY
+from sklearn_autotune.selection._candidates import FAMILY, CrossFitResult
 from sklearn_autotune.selection._cost_model import CostModel
-from sklearn_autotune.selection._cross_fit import CrossFitResult
 from sklearn_autotune.selection._ranking import (
     Leaderboard,
     MeasuredCandidates,

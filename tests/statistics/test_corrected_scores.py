@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import optuna
 import pytest
-from scipy.stats import loguniform, randint
+from scipy.stats import binomtest, loguniform, randint
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import LogisticRegression
@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sklearn_autotune import AutoModelSelector, OneStandardError, OptunaSearchCV, TunedXGBClassifier
+from sklearn_autotune import AutoModelSelector, NoWorseThanDefault, OneStandardError, OptunaSearchCV, TunedXGBClassifier
 
 X, Y = load_breast_cancer(return_X_y=True)
 X, Y = X[:200], Y[:200]
@@ -40,6 +40,16 @@ def test_the_corrected_score_is_below_the_best_one_and_inside_its_interval():
 
     assert low < fitted.corrected_score_ <= fitted.best_score_
     assert fitted.corrected_score_ < high
+
+
+def test_a_winner_without_mistakes_is_not_certain_to_make_none():
+    labels = np.arange(60) % 2
+    fitted = search(space={"max_depth": [1, 2]}, n_trials=2).fit(labels[:, np.newaxis], labels)
+
+    low, high = fitted.corrected_interval_
+
+    assert (fitted.best_score_, fitted.corrected_score_, high) == (1.0, 1.0, 1.0)
+    assert low == pytest.approx(1 - binomtest(0, 60).proportion_ci().high)
 
 
 def test_noise_is_told_by_the_corrected_score():
@@ -143,6 +153,33 @@ def test_a_scorer_made_of_a_function_is_corrected():
     assert np.isfinite(fitted.corrected_score_)
 
 
+def test_a_rule_is_repeated_on_resampled_rows():
+    """A rule that does not choose by the score alone owes less of the winner's score to chance."""
+    random = np.random.RandomState(0)
+    noise, labels = random.normal(size=(150, 4)), random.randint(2, size=150)
+    simple = OneStandardError("param_max_depth", n_errors=1.0)
+    settings = {"scoring": "roc_auc", "n_trials": 30, "pruner": None}
+
+    best, ruled = (search(refit=refit, **settings).fit(noise, labels) for refit in (True, simple))
+
+    bias, rule_bias = (one.best_score_ - one.corrected_score_ for one in (best, ruled))
+    assert ruled.best_score_ < best.best_score_
+    assert 0 <= rule_bias < bias
+    assert np.ptp(ruled.corrected_interval_) > 0
+    assert read(ruled) == read(pickle.loads(pickle.dumps(ruled)))
+
+
+def test_a_default_that_always_stays_has_not_been_chosen_by_chance():
+    random = np.random.RandomState(0)
+    noise, labels = random.normal(size=(150, 4)), random.randint(2, size=150)
+
+    fitted = search(scoring="roc_auc", refit=NoWorseThanDefault(0.999999)).fit(noise, labels)
+
+    assert fitted.best_score_ == fitted.default_score_
+    assert fitted.corrected_score_ == pytest.approx(fitted.best_score_)
+    assert (fitted.tuning_gain_.mean, fitted.tuning_gain_.low) == (0, 0)
+
+
 def test_a_refit_rule_has_a_corrected_score_of_its_own_winner():
     fitted = search(refit=OneStandardError("param_max_depth")).fit(X, Y)
 
@@ -195,10 +232,66 @@ def test_tuned_boosters_are_corrected_too():
     assert fitted.corrected_interval_[0] < fitted.corrected_score_ <= fitted.best_score_
 
 
-def test_a_selector_says_that_its_score_is_corrected_already():
-    fitted = AutoModelSelector(families=["logistic"], n_trials=2, cv=2).fit(X, Y)
+# -- the selector ----------------------------------------------------------------------------------------------------
 
-    with pytest.raises(AttributeError, match="best_score_"):
+QUICK_FAMILIES = ["logistic", "naive_bayes", "neighbors"]
+
+
+def select(X, y, **kwargs):
+    settings = {"families": QUICK_FAMILIES, "n_trials": 9, "cv": 4, "scoring": "roc_auc", "random_state": 0, **kwargs}
+    fit_params = {name: settings.pop(name) for name in ("groups", "sample_weight") if name in settings}
+    return AutoModelSelector(**settings).fit(X, y, **fit_params)
+
+
+def test_a_selector_tells_noise():
+    random = np.random.RandomState(0)
+    best, corrected = [], []
+    for seed in range(5):
+        noise, labels = random.normal(size=(150, 4)), random.randint(2, size=150)
+        fitted = select(noise, labels, random_state=seed)
+        best.append(fitted.leaderboard_["mean_score"][0])
+        corrected.append(fitted.corrected_score_)
+
+    assert abs(np.mean(corrected) - 0.5) < abs(np.mean(best) - 0.5) / 2
+
+
+def test_a_selector_corrects_the_best_row_of_its_leaderboard_and_adds_what_the_blend_gains():
+    alone, blended = select(X, Y, blend=False), select(X, Y)
+
+    assert alone.corrected_score_ <= alone.leaderboard_["mean_score"][0]
+    top = blended.leaderboard_["mean_score"][0]
+    assert blended.corrected_score_ - alone.corrected_score_ == pytest.approx(
+        blended._candidate_rows.best_score - top, abs=1e-12
+    )
+    low, high = blended.corrected_interval_
+    assert low < blended.corrected_score_ < high
+    assert read(blended) == read(pickle.loads(pickle.dumps(blended)))
+
+
+def test_all_scores_and_targets_of_a_selector_are_corrected():
+    names = np.array(["no", "yes"])[Y]
+    for scoring in (None, "accuracy"):
+        assert np.isfinite(select(X, names, scoring=scoring, n_trials=4).corrected_interval_).all()
+    numbers = load_diabetes(return_X_y=True)
+
+    fitted = select(*numbers, scoring=None, task="regression", families=["ridge", "neighbors"])
+
+    assert np.isfinite(fitted.corrected_score_)
+
+
+@pytest.mark.parametrize("cv", [4, GroupKFold(4)], ids=["folds", "splitter"])
+def test_a_selector_draws_groups_as_a_whole(cv):
+    groups = np.repeat(np.arange(20), 10)
+
+    fitted = select(X, Y, groups=groups, n_trials=4, cv=cv)
+
+    assert len(np.unique(np.concatenate([fold.units for fold in fitted._candidate_rows.folds]))) == 20
+
+
+def test_a_selector_says_why_it_has_no_corrected_score():
+    fitted = select(X, Y, scoring=lambda model, X, y: model.score(X, y), n_trials=2)
+
+    with pytest.raises(AttributeError, match="cannot be computed from predictions alone"):
         _ = fitted.corrected_score_
 
 

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from sklearn_autotune.statistics._intervals import (
+    bound_unseen_rate,
     compute_mean_interval,
     compute_paired_interval,
     estimate_mean,
@@ -55,3 +57,9 @@ def test_a_mean_of_no_fold_is_not_a_number_and_that_of_one_fold_has_no_error():
 
 def test_the_ratio_of_rows_is_guessed_from_the_number_of_folds():
     assert [guess_test_over_train(n) for n in (1, 2, 5, 10, 100)] == [1, 1, 1 / 4, 1 / 9, 1 / 4]
+
+
+@pytest.mark.parametrize("n", [1, 8, 500])
+def test_the_rate_of_what_was_not_seen_has_the_bound_of_clopper_and_pearson(n):
+    assert bound_unseen_rate(n) == pytest.approx(binomtest(0, n).proportion_ci().high)
+    assert bound_unseen_rate(n, 0.99) > bound_unseen_rate(n)

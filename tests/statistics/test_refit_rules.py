@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import BestMean, NoWorseThanDefault, OneStandardError, OptunaSearchCV
-from sklearn_autotune.statistics._refit_rules import ComparesWithDefault, RefitRule
+from sklearn_autotune.statistics._refit_rules import ComparesWithDefault, RefitRule, RepeatedRule
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +234,17 @@ def test_races_never_stop_the_default_and_tolerate_what_the_base_rule_does(data)
     ).fit(*data)
     assert search.cv_results_["params"][0] == {"n_neighbors": 89}
     assert search.default_score_ == dict(search.cv_results_)["mean_test_score"][0]
+
+
+def test_a_rule_is_repeated_with_other_scores_of_some_candidates():
+    results = {
+        "params": [{"a": 3}, {"a": 2}, {"a": 1}],
+        "param_a": np.ma.array([3, 2, 1]),
+        "mean_test_score": np.array([0.5, 0.6, 0.9]),
+        **{f"split{fold}_test_score": np.array([0.5, 0.6, 0.9]) for fold in range(3)},
+    }
+    scores = np.array([[0.9, 0.8], [0.88, 0.8]])  # of two folds
+
+    assert RepeatedRule(BestMean(), results).choose([0, 1], scores) == 0
+    assert RepeatedRule(OneStandardError("param_a"), results).choose([0, 1], scores) == 1
+    assert RepeatedRule(OneStandardError("param_a"), results).choose([1, 0], scores[::-1]) == 0

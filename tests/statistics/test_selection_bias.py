@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, roc_auc_score
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 from sklearn.model_selection import KFold, RepeatedKFold
 
 from sklearn_autotune.evaluation._row_values import RowMetric
@@ -67,6 +68,28 @@ def test_one_candidate_has_no_bias_and_an_interval_somewhat_wider_than_its_rows_
     assert choice.estimate_bias() == pytest.approx(0, abs=1e-9)
     assert low == pytest.approx(-1.96 * error, rel=0.25)
     assert high == pytest.approx(1.96 * error, rel=0.25)
+
+
+@pytest.mark.parametrize(("function", "is_mean"), [(accuracy_score, True), (f1_score, False), (roc_auc_score, False)])
+def test_a_candidate_without_mistakes_has_the_interval_of_mistakes_that_were_not_seen(function, is_mean):
+    folds = draw_folds(0)
+    metric = RowMetric(function, 1, {}, is_mean)
+    right = {number: np.ones(len(fold.y)) if is_mean else fold.y for number, fold in enumerate(folds)}
+    n_units = N_ROWS if is_mean else np.bincount(np.concatenate([fold.y for fold in folds])).min()
+
+    low, high = resample_choice(metric, folds, [right]).estimate_spread()
+
+    assert low == pytest.approx(-binomtest(0, int(n_units)).proportion_ci().high)
+    assert high == -low
+
+
+def test_a_candidate_with_hard_probabilities_may_lose_all_that_the_log_loss_allows():
+    folds = draw_folds(0)
+    right = {number: np.zeros(len(fold.y), dtype=np.float32) for number, fold in enumerate(folds)}
+
+    low, _ = resample_choice(RowMetric(log_loss, -1, {}, is_mean=True), folds, [right]).estimate_spread()
+
+    assert low == pytest.approx(-log_loss([0, 1], [1.0, 0.0]) * binomtest(0, N_ROWS).proportion_ci().high)
 
 
 def test_the_correction_is_larger_if_a_sampler_has_learnt():
