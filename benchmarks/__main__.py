@@ -35,11 +35,12 @@ PAGES = {
     "honesty": "the score that is reported on noise",
     "no_worse": "how often a tuned model is worse than the untuned one, and what keeps it",
     "threshold": "thresholds chosen in the search and around its winner",
+    "objectives": "several objectives and limits",
     "durability": "faults, storage, workers, clusters",
 }
 
 # Those that write their CSV file as they go; the others start anew.
-RESUMABLE = ("anytime", "fits", "samplers", "defaults", "racing", "xgboost")
+RESUMABLE = ("objectives", "anytime", "fits", "samplers", "defaults", "racing", "xgboost")
 
 
 def main():

@@ -85,9 +85,9 @@ class FrontMixin:
         self._front_rule = rule.exclude(self.best_index_)
         try:
             row = replace(self._front_rule, infeasible="raise")(self._mask_incomplete())
-        except ValueError as error:
+        except ValueError:
             if rule.infeasible == "raise":
-                raise ValueError(f"{text} No other candidate meets them.") from error
+                raise ValueError(f"{text} No other candidate meets them.") from None
             warnings.warn(text, stacklevel=2)
             return False
         logger.info("%s The next is candidate %d.", text, row)
