@@ -1,6 +1,6 @@
 """What a tuned booster keeps of its folds, and how it compares with the library's own parameters."""
 
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from sklearn_autotune import TunedXGBClassifier, TunedXGBRegressor
+from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target
 from tests.boosting.test_tuned_booster import TunedLGBMClassifier
 
 X, Y = load_breast_cancer(return_X_y=True)
@@ -60,13 +61,18 @@ def test_other_things_cannot_be_kept():
 
 
 def test_time_is_left_for_the_fits_on_the_folds():
-    search = TunedXGBClassifier(n_trials=10_000, cv=3, timeout=4, keep="estimators", random_state=0)
-    start = time.monotonic()
+    folds = [SimpleNamespace(train=np.arange(80), test=np.arange(80, 120))] * 3
+    task = SimpleNamespace(folds=folds, score_params={})
+    target = Target(np.zeros(120))
 
-    search.fit(X, Y)
+    seconds = [
+        FoldBoosting(
+            SimpleNamespace(task=task), None, target, has_final_fit=has_final_fit, n_fold_fits=n_fold_fits
+        ).estimate_final_seconds(2.0)
+        for has_final_fit, n_fold_fits in [(True, 0), (True, 3), (False, 3)]
+    ]
 
-    assert len(search.fold_estimators_) == 3
-    assert time.monotonic() - start < 4 * 1.05 + 1
+    assert seconds == [2 * 1.5, 2 * (1.5 + 3), 2 * 3]
 
 
 # -- the default -----------------------------------------------------------------------------------------------------
