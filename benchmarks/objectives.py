@@ -44,24 +44,24 @@ from sklearn_autotune.objectives._costs import count_bytes
 from sklearn_autotune.objectives._front import compute_hypervolume
 from sklearn_autotune.space._space import read_space
 
-MAX_ROWS = 800  # for training; the others are held out
+MAX_ROWS = 400  # for training; the others are held out
 MAX_CATEGORIES = 20  # columns with more are left out
 N_CANDIDATES = 100
 N_LIMITED = 40  # candidates of a search with a limit
 SLACK = 1.1  # of the best log loss, that a limit allows
 FOLDS = 5
 
-FOREST = {"n_estimators": randint(3, 31), "max_depth": randint(2, 21), "max_features": uniform(0.05, 0.95)}
+FOREST = {"n_estimators": randint(3, 21), "max_depth": randint(2, 21), "max_features": uniform(0.05, 0.45)}
 PROBLEMS = {
     "cells": (lambda seed: RandomForestClassifier(random_state=seed), FOREST),
     "OJ": (lambda seed: ExtraTreesClassifier(random_state=seed), FOREST | {"min_samples_leaf": randint(1, 21)}),
     "churn": (
         lambda seed: XGBClassifier(n_jobs=1, random_state=seed),
-        {"n_estimators": randint(3, 61), "max_depth": randint(1, 9), "learning_rate": loguniform(0.03, 1)},
+        {"n_estimators": randint(3, 41), "max_depth": randint(1, 9), "learning_rate": loguniform(0.03, 1)},
     ),
     "spam": (
         lambda seed: HistGradientBoostingClassifier(random_state=seed, early_stopping=False),
-        {"max_iter": randint(3, 41), "max_leaf_nodes": randint(2, 33), "learning_rate": loguniform(0.03, 1)},
+        {"max_iter": randint(3, 31), "max_leaf_nodes": randint(2, 33), "learning_rate": loguniform(0.03, 1)},
     ),
     "digits": (
         lambda seed: make_pipeline(StandardScaler(), MLPClassifier(max_iter=15, random_state=seed)),
