@@ -106,7 +106,8 @@ def report_noise(rows):
     table = pd.DataFrame(rows)
     names = ["reported", "at the best threshold"]
     lines = [
-        [f"{100 * share:.0f} %", *(mean_and_error(runs[name]) for name in names)] for share, runs in table.groupby("share")
+        [f"{100 * share:.0f} %", *(mean_and_error(runs[name]) for name in names)]
+        for share, runs in table.groupby("share")
     ]
     header = ["positive rows", "`best_score_`", "best threshold for the scored rows"]
     return (
