@@ -183,8 +183,11 @@ class CrossThresholds:
         ----------
         task : Task
         kept : mapping of int to ndarray of shape (n_kept_rows, 2)
-            What was kept of the winner, by fold.
+            What was kept of the winner, by fold. Nothing is kept of folds whose models know a single class; if there
+            are no others, the threshold is 0.5.
         """
+        if not kept:
+            return 0.5
         tests = [get_positions(task.folds[number].test) for number in kept]
         positions = [self.positions[number] for number in kept]
         rows = [test if of_fold is None else test[of_fold] for test, of_fold in zip(tests, positions, strict=True)]

@@ -4,13 +4,16 @@ import time
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, make_classification
 from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune.evaluation import Fold, PlainFit, Task
+from sklearn_autotune.search._final_fit import choose_final_threshold
+from sklearn_autotune.statistics._cross_thresholds import add_thresholds
 from tests.toys import CountingClassifier, SleepingClassifier, WeightedClassifier, read_log
 
 X, y = np.column_stack([np.arange(8.0), np.ones(8)]), np.arange(8) % 2
@@ -190,3 +193,14 @@ def test_the_models_are_fitted_inside_the_time_limit():
 
     assert len(search.fold_estimators_) == 3
     assert time.monotonic() - start < 4 * 1.05 + 1
+
+
+def test_a_threshold_is_found_again_if_the_rows_of_the_winner_are_not_kept():
+    X, y = make_classification(100, random_state=0)
+    folds = tuple(Fold(number, *rows) for number, rows in enumerate(StratifiedKFold(3).split(X, y)))
+    model = DecisionTreeClassifier(max_depth=3, random_state=0)
+    task = Task(X, y, folds, get_scorer("f1"), {}, {}, np.nan, False)
+    task = add_thresholds(task, get_scorer("f1"), {}, model)
+    search = OptunaSearchCV(model, [{}], scoring="f1", threshold="f1", cv=StratifiedKFold(3)).fit(X, y)
+
+    assert choose_final_threshold(model, task, PlainFit(), (), {}) == search.threshold_

@@ -94,7 +94,10 @@ def test_a_model_of_a_single_class_is_left_alone():
 
     model = Constant()
 
-    assert label(make_thresholds(), model) is model
+    task = make_thresholds()
+
+    assert label(task, model) is model
+    assert task.thresholds.choose_final(task, {}) == 0.5
 
 
 @pytest.mark.parametrize(("pos_label", "flipped"), [("yes", False), ("no", True)])
