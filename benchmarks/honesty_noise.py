@@ -155,8 +155,8 @@ def noise_section(rows):
 Other tables of the same kind, with the seeds from {FIRST_SEED} on; the correction's factors were found on seeds 0 to 59
 of the trees with AUC. Means with two standard errors. Searches measure {N_CANDIDATES} candidates, {BOOSTED}
 {N_CANDIDATES // 2}, and {SELECTOR} 20 of four quick families on 4 folds. For {SELECTOR}, `best_score_` is
-cross-fitted, and the true log loss is that of its model on new rows. For R2 the target is normal noise. On folds of 60 rows
-R2 of the best possible prediction, a constant, is a little below 0, because R2 compares with the mean of the test rows.
+cross-fitted, and the true log loss is that of its model on new rows. For R2 the target is normal noise. On folds of 60
+rows R2 of the best possible prediction, a constant, is a little below 0: R2 compares with the mean of the test rows.
 So two columns stand beside the corrected R2: that of the winner's fold models on new rows in folds of the same size
 (the true score), and that of predicting the mean, in the same cross-validation.
 
