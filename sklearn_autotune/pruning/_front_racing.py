@@ -7,7 +7,7 @@ the largest error in its favour that the error rate permits. The candidate is st
   better in one, or
 - if the optimistic forecast misses a limit, and a complete candidate meets all limits.
 
-The error rate is divided by the number of scores that decide. So it is the probability that racing stops one particular
+The error rate is divided among the scores that decide. So it is the probability that racing stops one particular
 candidate that would have been on the front: such a candidate is better than any other in at least one objective, and is
 stopped only if its forecast in that objective, or in a limited score, was too low. Costs differ by factors, so their
 logarithms are compared.
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["FrontRacingRule", "FrontRacingState", "FrontRacingTracker"]
 
 MIN_COST = 1e-12  # of which a logarithm is taken
+
+# The part of the error rate that a cost has, for each part of a score: costs differ little from fold to fold.
+COST_WEIGHT = 0.1
 
 # The least noise of the logarithm of a cost: complete candidates of one kind may all have the same cost on each fold.
 MIN_LOG_NOISE = 0.01
@@ -132,12 +135,14 @@ class FrontRacingTracker:
         columns = [plan.keys.index(one.key) for one in plan.objectives]
         values = means[:, columns]
         good = scores[rank_fronts(values).argsort(kind="stable")[: max(MIN_GOOD, (len(scores) + 1) // 2)]]
+        weights = np.array([COST_WEIGHT if key in plan.cost_keys else 1.0 for key in plan.keys])
+        shares = weights / weights.sum()
         shifts, errors = [], []
         for column, key in enumerate(plan.keys):
             reference = good[:, :, column].mean(axis=0)
             noise = estimate_noise(good[:, :, column], scores[:, :, column])
             noise = max(noise, MIN_LOG_NOISE) if key in plan.cost_keys else noise
-            max_errors = compute_max_errors(noise, len(good), n_folds, racing.error_rate / len(plan.keys))
+            max_errors = compute_max_errors(noise, len(good), n_folds, racing.error_rate * shares[column])
             errors.append(max_errors)
             shifts.append([reference.mean() - reference[:k].mean() for k in range(1, n_folds)])
         front = values[feasible][find_front(values[feasible])]
