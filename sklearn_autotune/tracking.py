@@ -16,13 +16,14 @@ from sklearn_autotune._compat.messages import make_encodable
 from sklearn_autotune._compat.mlflow import MAX_PARAM_LENGTH, import_mlflow, log_model, make_mlflow_name
 from sklearn_autotune._compat.types import FittedSearch, Predictor
 from sklearn_autotune._compat.urls import find_sqlite_file, redact_text, redact_url
+from sklearn_autotune.analysis._aims import flatten_params
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.evaluation import average_scores
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import get_deployed_model
 from sklearn_autotune.storage._base import require_secrets
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, find_row
-from sklearn_autotune.storage._study import read_study_metric
+from sklearn_autotune.storage._study import OBJECTIVES_ATTRIBUTE, read_eligible_score, read_score, read_study_metric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +48,11 @@ class MLflowCallback:
     error in a tag. "candidate 31" is row 31 of ``cv_results_``; the tag "trial" holds the number of its trial in the
     study. The run of the search has the best score so far as a metric, step by step, and a tag "metric" that says what
     the score is called; as in ``cv_results_``, higher is better.
+
+    A search with objectives or limits logs each of them by its name in ``best_scores_``, costs as positive numbers, and
+    for each limit how far the candidate is from it, in parts of the bound ("violation_bytes"; 0 or less meets it). Only
+    candidates that meet the limits count for the best score so far. `finish` logs the winner's values ("best_bytes"),
+    and the front as the file "front.csv".
 
     Parameters
     ----------
@@ -350,10 +356,11 @@ class _SearchRun(_Run):
         run_id = self._create_run(f"candidate {row}", tags, trial.datetime_start)
         end = _to_milliseconds(trial.datetime_complete)
         params = {**trial.params, **outcome.get("settled", {})}
-        self._log(run_id, _collect_metrics(trial, outcome), params, end)
+        self._log(run_id, _collect_metrics(self.study, trial, outcome), params, end)
         self.client.set_terminated(run_id, RUN_STATUS.get(status, "KILLED"), end_time=end)
-        if trial.state == TrialState.COMPLETE and (self.best is None or trial.values[0] > self.best):
-            self.best = trial.values[0]
+        score = read_eligible_score(self.study, trial)
+        if score is not None and (self.best is None or score > self.best):
+            self.best = score
             self._log(self.run_id, [("best_score_so_far", self.best, trial.number)], {}, end)
 
     def log_winner(
@@ -362,6 +369,7 @@ class _SearchRun(_Run):
         """Log what won, how the search was set, and the model."""
         found = {"best_score": "best_score_", "refit_seconds": "refit_time_"}
         values = {name: getattr(search, attribute, None) for name, attribute in found.items()}
+        values |= {f"best_{name}": value for name, value in getattr(search, "best_scores_", {}).items()}
         metrics = [(name, float(value), 0) for name, value in values.items() if value is not None]
         settings = {
             f"search.{name}": re.sub(r" at 0x\w+", "", redact_text(str(value)))
@@ -371,6 +379,8 @@ class _SearchRun(_Run):
         best = {f"best.{name}": value for name, value in getattr(search, "best_params_", {}).items()}
         self._log(self.run_id, metrics, {**best, **settings}, None)
         self.client.set_tag(self.run_id, "search", type(search).__name__)
+        if hasattr(search, "front_"):
+            self.client.log_text(self.run_id, flatten_params(search.front_).to_csv(index=False), "front.csv")
         if getattr(search, "best_estimator_", None) is not None:
             self._log_model(get_deployed_model(search), X, registered_model_name)
 
@@ -441,21 +451,40 @@ def _get_status(trial: FrozenTrial) -> str:
     return trial.user_attrs.get(OUTCOME_ATTRIBUTE, {}).get("status", state_name)
 
 
-def _collect_metrics(trial: FrozenTrial, outcome: Mapping[str, Any]) -> list[tuple[str, float, int]]:
+def _collect_metrics(
+    study: optuna.Study, trial: FrozenTrial, outcome: Mapping[str, Any]
+) -> list[tuple[str, float, int]]:
     """Return name, value and step of all measurements; for folds, the step is the fold's number."""
-    metrics = []
-    if trial.state == TrialState.COMPLETE:
-        metrics.append(("score", float(trial.values[0]), 0))
+    metrics, score = [], read_score(study, trial)
     folds = outcome.get("folds", {})
-    for fold, test in enumerate(folds.get("test", ())):
-        scores = test if isinstance(test, Mapping) else {"score": test}
-        metrics += [(f"fold_{name}", float(value), fold) for name, value in scores.items()]
+    tests = [test if isinstance(test, Mapping) else {"score": test} for test in folds.get("test", ())]
+    costs = _find_costs(study, trial, tests[0] if tests else {})
+    for fold, test in enumerate(tests):
+        named = {costs.get(name, name): -value if name in costs else value for name, value in test.items()}
+        metrics += [(f"fold_{name}", float(value), fold) for name, value in named.items()]
+    if score is not None:
+        metrics.append(("score", score, 0))
+        aims = {**study.user_attrs.get(OBJECTIVES_ATTRIBUTE, {}), **trial.constraints}
+        metrics += [(name, _average_metric(metrics, name), 0) for name in aims]
+    metrics += [(f"violation_{name}", violation, 0) for name, violation in trial.constraints.items()]
     for kind in ("fit_seconds", "score_seconds"):
-        if kind in folds:
+        if kind in folds and kind not in costs.values():
             metrics.append((kind, float(sum(folds[kind])), 0))
     for resource, tests in outcome.get("curve", ()):
         metrics.append(("rung_score", average_scores(tests, None), int(resource)))
     return metrics
+
+
+def _find_costs(study: optuna.Study, trial: FrozenTrial, scores: Mapping[str, float]) -> dict[str, str]:
+    """Return the names of costs and of limited losses, by the names of their scores, which are negated."""
+    aims = {**study.user_attrs.get(OBJECTIVES_ATTRIBUTE, {}), **trial.constraints}
+    return {f"neg_{name}": name for name in aims if name not in scores and f"neg_{name}" in scores}
+
+
+def _average_metric(metrics: list[tuple[str, float, int]], name: str) -> float:
+    """Return the mean of a measurement over the folds; NaN, which is not logged, if there is none of that name."""
+    values = [value for each, value, _ in metrics if each == f"fold_{name}"]
+    return sum(values) / len(values) if values else float("nan")
 
 
 def _to_milliseconds(moment: datetime | None) -> int | None:

@@ -17,6 +17,8 @@ from sklearn.svm import SVC
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.tracking import MLflowCallback, log_search
+from tests.aimed_searches import X as AIMED_X
+from tests.aimed_searches import search_limits, search_seconds, search_three
 from tests.progress.test_trial_progress import X, Y
 from tests.toys import CountingClassifier, FailingClassifier, PeakingClassifier
 
@@ -324,3 +326,41 @@ def test_files_of_an_experiment_lie_beside_an_sqlite_store_wherever_the_process_
 
     assert list((tmp_path / "store" / "mlruns" / "of_mine").rglob("MLmodel"))
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_objectives_and_limits_are_metrics_and_the_front_is_a_file(store, client):
+    search = search_three()
+    run_id = log_search(search, AIMED_X, **store)
+    run = client.get_run(run_id)
+
+    assert run.data.metrics["best_score"] == search.best_score_
+    assert run.data.tags["metric"] == "roc_auc"
+    for name, value in search.best_scores_.items():
+        assert run.data.metrics[f"best_{name}"] == value
+    history = [point.value for point in client.get_metric_history(run_id, "best_score_so_far")]
+    assert history == sorted(history)
+    with open(client.download_artifacts(run_id, "front.csv")) as file:
+        front = pd.read_csv(file)
+    np.testing.assert_allclose(front["size"], search.front_["size"])
+    assert "param_max_depth" in front
+
+    trials = {int(one.data.tags["candidate"]): one.data for one in runs_inside(client, run_id)}
+    results, best = dict(search.cv_results_), trials[search.best_index_].metrics
+    assert {name: best[name] for name in search.best_scores_} == pytest.approx(search.best_scores_)
+    assert best["score"] == search.best_score_
+    assert best["violation_n_features"] <= 0
+    assert "fold_size" in best
+    assert not [name for name in best if "neg_size" in name or "neg_n_features" in name]
+    breaking = [row for row, one in trials.items() if one.metrics.get("violation_n_features", 0) > 0]
+    assert {row for row in breaking if -results["mean_test_neg_n_features"][row] <= 6} == set()
+    assert breaking
+
+
+def test_limits_alone_and_seconds(store, client):
+    for search in (search_limits(), search_seconds()):
+        run_id = log_search(search, AIMED_X, **store)
+        (best,) = [one for one in runs_inside(client, run_id) if one.data.tags["candidate"] == str(search.best_index_)]
+
+        for name in set(search.best_scores_) & {"bytes", "recall", "fit_seconds", "predict_seconds"}:
+            assert best.data.metrics[name] == pytest.approx(search.best_scores_[name])
+            assert client.get_run(run_id).data.metrics[f"best_{name}"] == search.best_scores_[name]

@@ -264,10 +264,13 @@ def _log_search(search: FittedSearch, X: Any, integration: str) -> None:
     best: Mapping[str, Any] = getattr(search, "best_params_", {})
     names = {make_mlflow_name(f"best.{name}"): str(value)[:MAX_PARAM_LENGTH] for name, value in best.items()}
     scores = {"best_score": getattr(search, "best_score_", None), "refit_seconds": getattr(search, "refit_time_", None)}
+    scores |= {f"best_{name}": value for name, value in getattr(search, "best_scores_", {}).items()}
     config = sys.modules[AUTOLOGGING].get_autologging_config
     try:
         mlflow.log_params(names)
-        mlflow.log_metrics({name: float(value) for name, value in scores.items() if value is not None})
+        mlflow.log_metrics(
+            {make_mlflow_name(name): float(value) for name, value in scores.items() if value is not None}
+        )
         if getattr(search, "best_estimator_", None) is not None and config(integration, "log_models", True):
             deploy = getattr(search, "deployed_model", None)
             log_model(search.best_estimator_ if deploy is None else deploy(), X)

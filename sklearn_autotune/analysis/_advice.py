@@ -9,6 +9,7 @@ from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._range_ends import RangeEnd, find_space_argument
 from sklearn_autotune.analysis._trial_table import TrialTable
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.search._front_attributes import get_objective_plan
 from sklearn_autotune.statistics._refit_rules import ComparesWithDefault
 
 __all__ = ["suggest_next_steps"]
@@ -51,18 +52,20 @@ def suggest_next_steps(
     if held_out is not None and error > 0 and numbers["best_score"] - held_out > MAX_GAP_IN_ERRORS * error:
         yield f"More folds, cv={2 * n_folds}: the inner score is too good, as the best of many noisy ones is."
     gain = numbers["tuning_gain"]
-    compares = isinstance(params.get("refit"), ComparesWithDefault)
+    plan = get_objective_plan(search)
+    compares = plan is not None or isinstance(params.get("refit"), ComparesWithDefault)
     if gain is not None and gain.low < 0 < gain.high < np.inf and not compares:
         yield "refit=NoWorseThanDefault(): the parameters you had stay unless the folds show better ones."
     n_complete = counts.get(Status.COMPLETE, 0)
-    takes_rules = "refit" in params and "estimator" in params and not callable(params["refit"])
+    has_front = plan is not None and plan.is_listed
+    takes_rules = "refit" in params and "estimator" in params and not callable(params["refit"]) and not has_front
     if n_complete > 9 and numbers["n_close"] > n_complete / 2 and takes_rules:
         metric = "" if trial_table.metric == "score" else f', metric="{trial_table.metric}"'
         yield (
             f'refit=OneStandardError("mean_score_time"{metric}): most complete candidates are as good as the winner, '
             "and this takes the fastest of them."
         )
-    elif not numbers["is_improving"] and n_trials >= 30 and np.isfinite(numbers["late_gain"]):
+    elif not has_front and not numbers["is_improving"] and n_trials >= 30 and np.isfinite(numbers["late_gain"]):
         others = "Other columns" if is_selector else "Other columns, or another kind of model (AutoModelSelector)"
         yield f"{others}: more candidates of the same are unlikely to help."
     seconds = numbers["seconds"]

@@ -1,6 +1,5 @@
 """Compare methods on the same folds: their scores, their seconds, and whether one is better than the others."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
@@ -8,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import indexable
 
 from sklearn_autotune._compat.html import MAX_SHOWN, render_paragraphs, render_table, render_view, wants_html
@@ -31,7 +29,7 @@ from sklearn_autotune.analysis._method_kind import (
     find_method_kind,
     score_by_own_method,
 )
-from sklearn_autotune.analysis._outer_fold import OuterFoldTask, measure_method
+from sklearn_autotune.analysis._outer_fold import OuterFoldTask, collect_aims, measure_method, warn_about_failures
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
 from sklearn_autotune.progress import MethodProgress
 from sklearn_autotune.statistics._intervals import compute_mean_interval, compute_paired_interval
@@ -164,7 +162,8 @@ def compare(
     seed = None if random_state is None else draw_seed(random_state) % 2**31
     folds = draw_outer_folds(cv, X, y, groups, kind, seed)
     scoring = DEFAULT_SCORING[kind] if scoring is None else scoring
-    task = OuterFoldTask(X, y, groups, resolve_outer_scorer(methods, scoring), seed, error_score, dict(params or {}))
+    scorer, aims = resolve_outer_scorer(methods, scoring), collect_aims(methods)
+    task = OuterFoldTask(X, y, groups, scorer, seed, error_score, dict(params or {}), aims)
     check_params({**methods, **baseline_methods}, task)
     fits = [
         delayed(measure_method)(name, method, number, fold, task)
@@ -185,7 +184,7 @@ def compare(
     for row in rows:
         if row["method"] in baseline_methods and row["error"] is None:
             row["n_fits"] = 1
-    _warn_about_failures(rows)
+    warn_about_failures(rows)
     return Comparison(
         rows=rows,
         names=[*methods, *baseline_methods],
@@ -207,9 +206,11 @@ class Comparison:
         One for each fold and method: method, fold, score (held-out), inner_score (the search's own ``best_score_``),
         inner_metric (what that is called), own_score (held-out, by the search's own scorer), fit_seconds,
         score_seconds, n_fits (folds that were measured, and the final fit), n_trials, best_params, error (the
-        traceback, or None) and trace (seconds and best inner score so far, for searches). Scores are such that higher
-        is better. Values that a method does not provide are None; those of fitted searches are all but score, n_fits,
-        n_trials and best_params.
+        traceback, or None), trace (seconds and best inner score so far, for searches) and aims (dict of name to value).
+        Scores are such that higher is better. The aims are the objectives and limits of all searches among the methods,
+        measured on the model of this method and held-out rows; costs are positive, as in ``front_``. Values that a
+        method does not provide are None; those of fitted searches are all but score, n_fits, n_trials, best_params and
+        aims.
     names : list of str
         The methods in order, baselines last.
     baselines : list of str
@@ -274,8 +275,8 @@ class Comparison:
         """One row for each method, the best first, as columns.
 
         method, score (mean over the outer folds), low, high (its interval), inner_score, optimism (how much better than
-        on held-out rows a search takes itself to be, by its own score), fit_seconds, n_fits, n_trials (all means) and
-        n_failed.
+        on held-out rows a search takes itself to be, by its own score), the objectives and limits of searches by their
+        names, fit_seconds, n_fits, n_trials (all means) and n_failed.
         """
         rows = []
         for method in self._order_methods():
@@ -291,11 +292,17 @@ class Comparison:
                     "high": interval.high,
                     "inner_score": _average_finite(inner),
                     "optimism": _average_finite(inner - self.column("own_score", method)),
+                    **{name: self._average_aim(name, method) for name in self.aims},
                     **means,
                     "n_failed": self._count_failures(method),
                 }
             )
         return _to_columns(rows)
+
+    @property
+    def aims(self) -> list[str]:
+        """Names of the objectives and limits of searches among the methods, in which all methods are measured."""
+        return list(dict.fromkeys(name for row in self.rows for name in row.get("aims", ())))
 
     @property
     def differences(self) -> dict[str, list[Any]]:
@@ -447,7 +454,7 @@ class Comparison:
     def _format_summary(self) -> tuple[list[str], list[list[str]]]:
         found = {row["method"]: row.get("inner_metric") for row in self.rows}
         inner_metrics = {method: Metric(name) for method, name in found.items() if name is not None}
-        return format_summary(self.summary, inner_metrics, Metric(self.metric), self.confidence)
+        return format_summary(self.summary, inner_metrics, Metric(self.metric), self.confidence, self.aims)
 
     def _order_methods(self) -> list[str]:
         """Return the methods: those without a failure before the others, then by score."""
@@ -458,25 +465,15 @@ class Comparison:
 
         return sorted(self.names, key=make_sort_key)
 
+    def _average_aim(self, name: str, method: str) -> float:
+        values = [row.get("aims", {}).get(name) for row in self.rows if row["method"] == method]
+        return _average_finite(np.array(values, dtype=float))
+
     def _count_failures(self, method: str) -> int:
         return sum(row["method"] == method and row["error"] is not None for row in self.rows)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
-
-
-def _warn_about_failures(rows: Sequence[Mapping[str, Any]]) -> None:
-    failed: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        if row["error"] is not None:
-            failed.setdefault(row["method"], []).append(row)
-    for method, failed_rows in failed.items():
-        warnings.warn(
-            f"The method {method!r} failed on {len(failed_rows)} of the outer folds; its scores there are "
-            f"{failed_rows[0]['score']}. The first error:\n{failed_rows[0]['error']}",
-            FitFailedWarning,
-            stacklevel=3,
-        )
 
 
 def _average_steps(traces: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:

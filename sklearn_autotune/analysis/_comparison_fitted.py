@@ -13,6 +13,8 @@ from sklearn_autotune.analysis._comparison_folds import find_unchecked_folds, re
 from sklearn_autotune.analysis._comparison_words import join_names
 from sklearn_autotune.analysis._outer_fold import NUMERIC_COLUMNS
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
+from sklearn_autotune.objectives._plan import SINGLE
+from sklearn_autotune.search._front_attributes import get_objective_plan
 from sklearn_autotune.statistics._intervals import guess_test_over_train
 
 __all__ = ["check_no_data_settings", "read_fitted_searches"]
@@ -144,7 +146,16 @@ def _make_row(name: str, winner: _Winner, fold: int) -> dict[str, Any]:
         "best_params": trial_table.params[winner.index],
         "error": None if np.isfinite(score) else "The winner has no score on this fold.",
         "trace": None,
+        "aims": _read_aims(search, fold),
     }
+
+
+def _read_aims(search: FittedSearch, fold: int) -> dict[str, float]:
+    """Return what the winner reached on a fold in each objective and limit."""
+    plan = get_objective_plan(search)
+    named = () if plan is None else plan.named
+    column, row = f"split{fold}_test_", getattr(search, "best_index_", 0)
+    return {one.name: one.sign * float(search.cv_results_[column + one.key][row]) for one in named if one.key != SINGLE}
 
 
 def _write_notes(winners: Mapping[str, _Winner], unchecked: Sequence[str]) -> Iterator[str]:

@@ -21,7 +21,11 @@ def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def format_summary(
-    summary: Mapping[str, Sequence[Any]], inner_metrics: Mapping[str, Metric], metric: Metric, confidence: float
+    summary: Mapping[str, Sequence[Any]],
+    inner_metrics: Mapping[str, Metric],
+    metric: Metric,
+    confidence: float,
+    aims: Sequence[str] = (),
 ) -> tuple[list[str], list[list[str]]]:
     """Return the summary of a comparison as a header and rows of text; losses have their own sign.
 
@@ -35,9 +39,13 @@ def format_summary(
         What the methods are compared by.
     confidence : float
         Of the intervals.
+    aims : sequence of str, default=()
+        Objectives and limits among the columns of the summary.
     """
     heading = f"{metric.label} ({metric.direction})" if metric.is_loss else metric.label
-    header = ["method", heading, f"{confidence:.0%} interval", "inner", "seconds", "fits", "failed"]
+    shown = [Metric(name) for name in aims]
+    labels = [one.label for one in shown]
+    header = ["method", heading, f"{confidence:.0%} interval", "inner", *labels, "seconds", "fits", "failed"]
     rows = []
     for index, method in enumerate(summary["method"]):
         row = {name: values[index] for name, values in summary.items()}
@@ -45,8 +53,13 @@ def format_summary(
         interval = f"{low:.4f} to {high:.4f}" if np.isfinite(low) else NO_VALUE
         inner = format_inner_score(row["inner_score"], inner_metrics.get(method, metric), metric)
         cost = [_format_number(row["fit_seconds"], 2), _format_number(row["n_fits"], 0), str(row["n_failed"])]
-        rows.append([method, _format_number(metric.sign * row["score"], 4), interval, inner, *cost])
+        values = [_format_aim(one.sign * row[name]) for one, name in zip(shown, aims, strict=True)]
+        rows.append([method, _format_number(metric.sign * row["score"], 4), interval, inner, *values, *cost])
     return header, rows
+
+
+def _format_aim(value: float) -> str:
+    return NO_VALUE if not np.isfinite(value) else f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
 
 
 def format_inner_score(score: float, inner_metric: Metric, metric: Metric) -> str:

@@ -3,14 +3,17 @@
 import copy
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -24,9 +27,14 @@ from sklearn_autotune._compat.sklearn import accepts_sample_weight, is_routing_e
 from sklearn_autotune._compat.types import ArrayLike, Fittable, MatrixLike, Scorer
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
 from sklearn_autotune.evaluation import FOLD_FAILURES, read_score, select_score
-from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.objectives._costs import find_fit_seconds
+from sklearn_autotune.objectives._plan import SINGLE
+from sklearn_autotune.search._base_search import get_deployed_model
+from sklearn_autotune.search._front_attributes import get_objective_plan
+from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
+from sklearn_autotune.search._setup import read_aims
 
-__all__ = ["OuterFoldTask", "measure_method", "route_metadata"]
+__all__ = ["OuterFoldTask", "collect_aims", "measure_method", "route_metadata", "warn_about_failures"]
 
 NUMERIC_COLUMNS = ("score", "inner_score", "own_score", "fit_seconds", "score_seconds", "n_fits", "n_trials")
 
@@ -45,6 +53,8 @@ class OuterFoldTask:
     error_score : "raise" or float
     params : dict of str to object
         Metadata for ``fit`` and the scorer.
+    aims : dict of str to tuple of callable and int
+        The objectives and limits of all methods: a scorer, and the sign from its score to the value that is shown.
     """
 
     X: Any
@@ -54,6 +64,32 @@ class OuterFoldTask:
     seed: int | None
     error_score: float | str
     params: Mapping[str, Any]
+    aims: Mapping[str, tuple[Any, int]] = field(default_factory=dict)
+
+
+def collect_aims(methods: Mapping[str, Any]) -> dict[str, tuple[Any, int]]:
+    """Return what the searches among some methods optimise and limit, which is then measured on the models of all.
+
+    The seconds of a fit are left out: those of a whole method are measured anyway.
+
+    Returns
+    -------
+    aims : dict of str to tuple of callable and int
+        By the names in ``best_scores_``; if two searches mean different things by a name, that of the first.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the objectives or limits of a search cannot be read.
+    """
+    plans = [read_aims(method) for method in methods.values() if isinstance(method, OptunaSearchCV)]
+    found: dict[str, tuple[Any, int]] = {}
+    for plan in plans:
+        for one in () if plan is None else plan.named:
+            scorer = plan.scorers[one.key] if plan is not None else None
+            if one.key != SINGLE and not find_fit_seconds({one.key: scorer}):
+                found.setdefault(one.name, (get_scorer(scorer) if isinstance(scorer, str) else scorer, one.sign))
+    return found
 
 
 def route_metadata(
@@ -112,7 +148,7 @@ def measure_method(
     """
     train, test = fold
     row: dict[str, Any] = {"method": name, "fold": number, **dict.fromkeys(NUMERIC_COLUMNS)}
-    row |= {"inner_metric": None, "best_params": None, "error": None, "trace": None}
+    row |= {"inner_metric": None, "best_params": None, "error": None, "trace": None, "aims": {}}
     begin, start = datetime.now(), time.perf_counter()
     X_test, y_test = take_rows(task.X, test), take_rows(task.y, test)
     try:
@@ -128,6 +164,7 @@ def measure_method(
         row["score"] = _read_outer_score(task, task.scorer(fitted, X_test, y_test, **extra))
         row["score_seconds"] = time.perf_counter() - start
         row |= _describe_fitted(fitted, begin, row["fit_seconds"])
+        row["aims"] = _measure_aims(fitted, X_test, y_test, task.aims)
         row["own_score"] = _score_by_own_scorer(
             fitted, X_test, y_test, take_metadata_rows(task.X, params=task.params, indices=test)
         )
@@ -136,6 +173,35 @@ def measure_method(
             raise
         row |= {"score": float(task.error_score), "error": make_storable(traceback.format_exc())}
     return row
+
+
+def _measure_aims(
+    fitted: Any, X: MatrixLike, y: ArrayLike, aims: Mapping[str, tuple[Any, int]]
+) -> dict[str, float | None]:
+    """Return what a fitted model reaches in the objectives and limits of all methods; None if it has no such score."""
+    model = get_deployed_model(fitted) if hasattr(fitted, "best_estimator_") else fitted
+    found: dict[str, float | None] = {}
+    for name, (scorer, sign) in aims.items():
+        try:
+            found[name] = sign * float(scorer(model, X, y))
+        except FOLD_FAILURES:  # such as that of a baseline without predict_proba
+            found[name] = None
+    return found
+
+
+def warn_about_failures(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Warn of the methods that failed, with the first error of each."""
+    failed: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["error"] is not None:
+            failed.setdefault(row["method"], []).append(row)
+    for method, failed_rows in failed.items():
+        warnings.warn(
+            f"The method {method!r} failed on {len(failed_rows)} of the outer folds; its scores there are "
+            f"{failed_rows[0]['score']}. The first error:\n{failed_rows[0]['error']}",
+            FitFailedWarning,
+            stacklevel=4,
+        )
 
 
 def _read_outer_score(task: OuterFoldTask, raw: Any) -> float:
@@ -169,7 +235,8 @@ def _score_by_own_scorer(fitted: Any, X: MatrixLike, y: ArrayLike, params: Mappi
     """Score with the search's own scorer, if it has one; with sample weights if the search used them in its scores."""
     scorer = getattr(fitted, "scorer_", None)
     if isinstance(scorer, Mapping):
-        scorer = scorer.get(getattr(fitted, "refit", None))
+        plan = get_objective_plan(fitted)
+        scorer = scorer.get(getattr(fitted, "refit", None) if plan is None else plan.primary)
     if not callable(scorer) or getattr(fitted, "best_score_", None) is None:
         return None
     # A score of the estimator's own takes weights, where that of the search around it does not.
@@ -218,7 +285,7 @@ def _make_trace(
     fitted: object, trial_table: TrialTable, begin: datetime, seconds: float
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return when each score was known: by the study's times, else by adding up the candidates' seconds."""
-    complete = trial_table.find_by_status(Status.COMPLETE)
+    complete = np.flatnonzero(np.isfinite(trial_table.eligible_score))  # of a complete candidate that may win
     if not len(complete):
         return None
     if hasattr(fitted, "study_") and hasattr(fitted.study_, "get_trials"):

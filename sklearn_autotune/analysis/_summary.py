@@ -9,12 +9,15 @@ from sklearn_autotune._compat.html import render_list, render_paragraphs, render
 from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.types import ArrayLike, FittedSearch, MatrixLike
 from sklearn_autotune.analysis._advice import suggest_next_steps
+from sklearn_autotune.analysis._aims import read_aim_table
 from sklearn_autotune.analysis._range_ends import RangeEnd, find_range_ends
 from sklearn_autotune.analysis._summary_words import format_count, write_sentences
 from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead, read_trial_table
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.search._base_search import BaseSearch, get_default_seconds, get_tuning_gain
+from sklearn_autotune.objectives._costs import find_fit_seconds
+from sklearn_autotune.search._base_search import BaseSearch, get_default_seconds, get_deployed_model, get_tuning_gain
+from sklearn_autotune.search._front_attributes import get_objective_plan
 from sklearn_autotune.statistics._intervals import MeanEstimate, estimate_mean, guess_test_over_train
 from sklearn_autotune.statistics._tuning_gain import TuningGain
 
@@ -67,6 +70,14 @@ class Summary:
         ``corrected_score_``: the best score without what the choice of the best candidate adds to it.
     corrected_interval : tuple of float or None
         ``corrected_interval_``: the ends of its 95 % confidence interval.
+    n_front : int or None
+        How many candidates are on the front. None of a search without ``objectives``.
+    n_meeting_limits : int or None
+        How many complete candidates meet the limits. None of a search without ``limits``.
+    best_scores : dict of str to float
+        ``best_scores_``: the winner's value of each objective and limit. Empty for other searches.
+    held_out_scores : dict of str to float
+        The same values of the final model on the rows that were passed, beside ``held_out_score``.
     """
 
     n_trials: int
@@ -89,6 +100,10 @@ class Summary:
     tuning_gain: TuningGain | None = None
     corrected_score: float | None = None
     corrected_interval: tuple[float, float] | None = None
+    n_front: int | None = None
+    n_meeting_limits: int | None = None
+    best_scores: dict[str, float] = field(default_factory=dict)
+    held_out_scores: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the sentences, and what to try next as a list."""
@@ -141,9 +156,17 @@ def summarize(search: FittedSearch, X_test: MatrixLike | None = None, y_test: Ar
     trial_table = read_trial_table(search)
     ends = find_range_ends(search, trial_table)
     numbers = _compute_numbers(search, trial_table, ends, X_test, y_test)
+    aim_table = read_aim_table(search)
+    front = getattr(search, "front_", None)
+    numbers |= {
+        "n_front": None if front is None else len(front["index"]),
+        "n_meeting_limits": None if trial_table.meets_limits is None else int(trial_table.meets_limits.sum()),
+        "best_scores": dict(getattr(search, "best_scores_", {})),
+        "held_out_scores": {} if aim_table is None else _score_held_out_aims(search, X_test, y_test),
+    }
     return Summary(
         **numbers,
-        sentences=list(write_sentences(trial_table, numbers)),
+        sentences=list(write_sentences(trial_table, numbers, aim_table, None if front is None else front["index"])),
         next_steps=list(suggest_next_steps(search, trial_table, numbers, ends)),
     )
 
@@ -199,13 +222,13 @@ def _describe_best(trial_table: TrialTable) -> tuple[float, float, int]:
         return np.nan, np.nan, 0
     best = leading[0]
     error = _estimate_fold_mean(trial_table, trial_table.fold_scores[best]).std_error
-    n_close = int((trial_table.score[leading[1:]] >= trial_table.score[best] - error).sum())
+    n_close = int((trial_table.eligible_score[leading[1:]] >= trial_table.score[best] - error).sum())
     return float(trial_table.score[best]), error, n_close
 
 
 def _measure_late_gain(trial_table: TrialTable) -> tuple[float, bool]:
     """Return what the last third of the trials gained, and whether that is more than the folds' noise."""
-    scores = trial_table.score
+    scores = trial_table.eligible_score
     before = scores[: max(1, 2 * len(scores) // 3)]
     if not np.isfinite(before).any():
         return np.nan, False
@@ -234,6 +257,19 @@ def _score_held_out(
         return float(search.score(X_test, y_test))
     score = scorer(search, X_test, y_test)
     return float(score[metric] if isinstance(score, dict) else score)
+
+
+def _score_held_out_aims(search: FittedSearch, X_test: MatrixLike | None, y_test: ArrayLike | None) -> dict[str, float]:
+    """Return what the final model reaches on new rows, but for the score that decides and the seconds of a fit."""
+    plan = get_objective_plan(search)
+    if X_test is None or plan is None or not hasattr(search, "best_estimator_"):
+        return {}
+    model, found = get_deployed_model(search), {}
+    for one in plan.named:
+        scorer = search.scorer_[one.key]  # type: ignore[attr-defined]
+        if one.key != plan.primary and not find_fit_seconds({one.key: scorer}):
+            found[one.name] = one.sign * float(scorer(model, X_test, y_test))
+    return found
 
 
 def _format_error(error: str | None) -> str:

@@ -1,10 +1,12 @@
 """The sentences of a summary."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from sklearn_autotune.analysis._aim_words import describe_aims, describe_held_out_aims, describe_winner_aims
+from sklearn_autotune.analysis._aims import AimTable
 from sklearn_autotune.analysis._trial_table import TrialTable
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
@@ -13,7 +15,12 @@ from sklearn_autotune.statistics._tuning_gain import describe_tuning_gain
 __all__ = ["format_count", "write_sentences"]
 
 
-def write_sentences(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iterator[str]:
+def write_sentences(
+    trial_table: TrialTable,
+    numbers: Mapping[str, Any],
+    aim_table: AimTable | None = None,
+    front: Sequence[int] | None = None,
+) -> Iterator[str]:
     """Yield what happened in a search, a sentence at a time.
 
     Parameters
@@ -21,6 +28,10 @@ def write_sentences(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iter
     trial_table : TrialTable
     numbers : mapping
         As of `Summary`.
+    aim_table : AimTable, default=None
+        Objectives and limits, if the search has some.
+    front : sequence of int, default=None
+        Rows of the front in ``cv_results_``.
     """
     counts, seconds = numbers["counts"], numbers["seconds"]
     total = sum(seconds.values())
@@ -43,15 +54,21 @@ def write_sentences(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iter
     if not np.isfinite(numbers["best_score"]):
         yield "No candidate is complete, so there is no winner."
         return
-    yield from _describe_choice(trial_table, numbers)
+    if aim_table is not None:
+        yield from describe_aims(aim_table, front)
+    yield from _describe_choice(trial_table, numbers, frozenset() if aim_table is None else aim_table.excluded)
+    if aim_table is not None:
+        yield from describe_winner_aims(aim_table)
     yield from _describe_correction(numbers)
     if numbers["tuning_gain"] is not None:
         yield describe_tuning_gain(numbers["tuning_gain"], numbers["metric"])
     yield from _describe_course(trial_table, numbers)
     yield from _describe_held_out(numbers)
+    if aim_table is not None:
+        yield from describe_held_out_aims(aim_table, numbers["held_out_scores"])
 
 
-def _describe_choice(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Iterator[str]:
+def _describe_choice(trial_table: TrialTable, numbers: Mapping[str, Any], excluded: Collection[int]) -> Iterator[str]:
     metric: Metric = numbers["metric"]
     direction = metric.direction if metric.is_loss else ""
     blend: Mapping[str, float] = numbers["blend"]
@@ -62,7 +79,7 @@ def _describe_choice(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Ite
             f" ({direction})" if direction else ""
         )
         yield f"{subject} has {score}, on rows that it was not chosen on: {models}."
-    yield from _describe_best_candidate(trial_table, numbers, "" if blend else direction)
+    yield from _describe_best_candidate(trial_table, numbers, "" if blend else direction, excluded)
     if numbers["n_close"]:
         yield f"{format_count(numbers['n_close'], 'other candidate')} no more than a standard error worse."
 
@@ -78,7 +95,9 @@ def _describe_correction(numbers: Mapping[str, Any]) -> Iterator[str]:
     yield f"Without what the choice of the best candidate adds to it, {metric.label} is {corrected} {ends}."
 
 
-def _describe_best_candidate(trial_table: TrialTable, numbers: Mapping[str, Any], direction: str) -> Iterator[str]:
+def _describe_best_candidate(
+    trial_table: TrialTable, numbers: Mapping[str, Any], direction: str, excluded: Collection[int]
+) -> Iterator[str]:
     metric, error, best = numbers["metric"], numbers["std_error"], trial_table.best
     notes = [*(["standard error over the folds"] if error > 0 else []), *([direction] if direction else [])]
     noise = (f" ± {error:.2g}" if error > 0 else "") + (f" ({'; '.join(notes)})" if notes else "")
@@ -94,7 +113,10 @@ def _describe_best_candidate(trial_table: TrialTable, numbers: Mapping[str, Any]
     if trial_table.score[top] > trial_table.score[best]:  # a rule has chosen another one
         yield f"The winner, candidate {row}, has a {_name_mean(metric)} of {value}{noise}."
         best_value = metric.format_value(float(trial_table.score[top]))
-        yield f"The best {_name_mean(metric)} is {best_value}, of candidate {int(trial_table.row[top])}."
+        top_row, out = int(trial_table.row[top]), ""
+        if np.isnan(trial_table.eligible_score[top]) or top_row in excluded:
+            out = ", which does not meet the limits" + " when it is fitted on all rows" * (top_row in excluded)
+        yield f"The best {_name_mean(metric)} is {best_value}, of candidate {top_row}{out}."
         return
     yield f"The best {_name_mean(metric)} is {value}{noise}, of candidate {row}."
 
@@ -105,6 +127,8 @@ def _describe_course(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Ite
     if numbers["is_improving"]:
         moved = "fell" if metric.is_loss else "rose"
         yield f"It was still improving: {metric.label} {moved} by {gain:.2g} during the last third of the candidates."
+    elif (numbers.get("n_front") or 0) > 1:
+        return  # the front may still grow where the score is flat
     elif gain > 0:
         yield (
             f"It is flat: the last third of the candidates brought {gain:.2g} of {metric.label}, less than the folds' "

@@ -10,6 +10,7 @@ from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import get_default_seconds, get_fold_sizes, get_phase_timer
+from sklearn_autotune.search._front_attributes import get_front_rule, get_objective_plan
 
 __all__ = [
     "SearchOverhead",
@@ -52,6 +53,8 @@ class TrialTable:
         Rows in the test part of a fold, for each in its training part; None if the search does not tell.
     described_metric : Metric
         What the score is called, and which of its values are better.
+    meets_limits : ndarray of bool of shape (n_trials,) or None
+        Whether a candidate is complete and meets the limits of the search; None if it has none.
     """
 
     metric: str
@@ -69,6 +72,7 @@ class TrialTable:
     best: int | None
     test_over_train: float | None = None
     described_metric: Metric = field(default_factory=Metric)
+    meets_limits: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.number)
@@ -80,7 +84,7 @@ class TrialTable:
     def find_leading(self, n: int) -> np.ndarray:
         """Return the indices of the best complete trials, the winner first, then by score."""
         complete = self.find_by_status(Status.COMPLETE)
-        by_score = complete[np.argsort(-self.score[complete], kind="stable")]
+        by_score = complete[np.lexsort((-self.score[complete], -self.eligible_score[complete]))]  # NaN comes last
         if self.best is not None:
             by_score = np.concatenate([[self.best], by_score[by_score != self.best]])
         return by_score[:n].astype(int)
@@ -102,15 +106,21 @@ class TrialTable:
             self,
             **{name: getattr(self, name)[selected] for name in columns},
             row=self.row[selected],
+            meets_limits=None if self.meets_limits is None else self.meets_limits[selected],
             error=[self.error[index] for index in selected],
             params=[self.params[index] for index in selected],
             best=None if best.size == 0 else int(best[0]),
         )
 
     @property
+    def eligible_score(self) -> np.ndarray:
+        """The score of each trial that may win; NaN also of one that does not meet the limits."""
+        return self.score if self.meets_limits is None else np.where(self.meets_limits, self.score, np.nan)
+
+    @property
     def best_so_far(self) -> np.ndarray:
-        """The best complete score up to each trial; NaN before the first."""
-        return np.fmax.accumulate(self.score) if len(self) else self.score
+        """The best score of a trial that may win, up to each trial; NaN before the first."""
+        return np.fmax.accumulate(self.eligible_score) if len(self) else self.score
 
     def select_param_names(self, names: Sequence[str] | None = None) -> list[str]:
         """Return the parameters that some trial has, or check that the given ones are among them.
@@ -163,6 +173,11 @@ def read_trial_table(search: FittedSearch, metric: str | None = None) -> TrialTa
     fold_sizes = get_fold_sizes(search)
     if fold_sizes is not None:
         trial_table = replace(trial_table, test_over_train=float(np.mean(fold_sizes[:, 1] / fold_sizes[:, 0])))
+    rule = get_front_rule(search)
+    if rule is not None and rule.plan.limits:
+        is_feasible = rule.find_feasible(dict(results))
+        is_complete = trial_table.status == Status.COMPLETE
+        trial_table = replace(trial_table, meets_limits=is_complete & is_feasible[trial_table.row])
     row = getattr(search, "best_index_", None)
     best = np.flatnonzero(trial_table.row == row) if row is not None else np.array([], dtype=int)
     return trial_table if best.size == 0 else replace(trial_table, best=int(best[0]))
@@ -189,6 +204,9 @@ def read_metric(search: FittedSearch, name: str = "score") -> Metric:
 
 def _choose_metric(search: FittedSearch, results: Mapping[str, Any], metric: str | None) -> str:
     known = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
+    plan = get_objective_plan(search)
+    if metric is None and plan is not None:
+        return plan.primary
     if metric is None:
         refit = getattr(search, "refit", None)
         metric = refit if isinstance(refit, str) and refit in known else (known or ["score"])[0]

@@ -62,6 +62,12 @@ optimization_method: optuna   # grid, random, or automl with model_type: auto
 n_trials: 10
 # timeout: 600                # seconds for the whole search
 scoring: roc_auc              # the name of a scorer of scikit-learn
+# objectives: [roc_auc, bytes] # instead of scoring: search by several scores and costs
+# limits:                     # what the model may cost or has to reach
+#   bytes: "<= 1000000"       # bytes, n_features, n_trees, predict_seconds, fit_seconds, or a scorer
+# limit_confidence: 0.9       # of the interval over the folds that has to meet a limit
+# infeasible: nearest         # if no candidate meets the limits, take the nearest; without this line: an error
+# threshold: f1               # the scorer of labels that chooses the threshold of a classifier of two classes
 cv: 3
 seed: 0
 # n_jobs: -1                  # worker processes; the result is the same for any number
@@ -170,6 +176,7 @@ def _summarize_run(folder: Path, metadata: dict[str, Any]) -> list[str]:
         lines += ["blend:", *(f"  {name} {weight:.2f}" for name, weight in metadata["blend"].items())]
     else:
         lines += ["parameters:", *(f"  {name} = {value}" for name, value in metadata["parameters"].items())]
+    lines += _describe_aims(metadata)
     return [
         *lines,
         *_explain_missing_files(metadata, "script", "report"),
@@ -190,6 +197,20 @@ def _describe_scores(scores: dict[str, Any]) -> list[str]:
             value = metric.format_value(found.get("score", found.get("mean")), 4)
             lines.append(f"  {name:<8} {value}{interval}  baseline {metric.format_value(found['baseline'], 4)}")
     return lines
+
+
+def _describe_aims(metadata: dict[str, Any]) -> list[str]:
+    """Return what the model reached in each objective and limit, the size of the front, and the threshold."""
+    lines = []
+    if metadata["best_scores"]:
+        limits = metadata["config"].get("limits") or {}
+        texts = {name: one if isinstance(one, str) else " ".join(map(str, one[-2:])) for name, one in limits.items()}
+        notes = {name: f"  (limit {text})" for name, text in texts.items()}
+        lines = ["objectives and limits:"]
+        lines += [f"  {name} = {value:.6g}{notes.get(name, '')}" for name, value in metadata["best_scores"].items()]
+    if metadata["n_front"]:
+        lines.append(f"candidates on the front: {metadata['n_front']}, in front.csv")
+    return lines if metadata["threshold"] is None else [*lines, f"threshold: {metadata['threshold']:.6g}"]
 
 
 def _describe_inferred_task(metadata: dict[str, Any]) -> list[str]:

@@ -263,10 +263,10 @@ def describe_scoring(scoring: object, scorer: object, name: str | None = None) -
     metric : Metric
         `Metric()`, which is called "score", if there are several scores and none of them guides the search.
     """
+    if isinstance(scorer, Mapping):  # with objectives or limits also if ``scoring`` is a name
+        return Metric() if name is None else describe_metric(scorer.get(name), name)
     if isinstance(scoring, str):
         return Metric(scoring)
-    if isinstance(scorer, Mapping):
-        return Metric() if name is None else describe_metric(scorer.get(name), name)
     # A name without a mapping belongs to one of several scores that a single function returns.
     return describe_metric(scorer) if name is None else Metric(name)
 

@@ -15,7 +15,7 @@ from sklearn_autotune.objectives._costs import COSTS, Cost, PredictSeconds
 from sklearn_autotune.objectives._groups import GroupDifference, GroupRatio
 from sklearn_autotune.objectives._limits import Limit
 
-__all__ = ["Objective", "ObjectivePlan", "read_objectives"]
+__all__ = ["SINGLE", "Objective", "ObjectivePlan", "read_objectives"]
 
 SINGLE = "score"  # scikit-learn's name of the only score
 OPERATORS = {"<=": True, ">=": False}

@@ -5,7 +5,9 @@ from sklearn_autotune.plotting._comparison import ComparisonDisplay as Compariso
 from sklearn_autotune.plotting._contour import ContourDisplay as ContourDisplay
 from sklearn_autotune.plotting._curves import LearningCurvesDisplay as LearningCurvesDisplay
 from sklearn_autotune.plotting._folds import FoldScoresDisplay as FoldScoresDisplay
+from sklearn_autotune.plotting._front import FrontDisplay as FrontDisplay
 from sklearn_autotune.plotting._history import OptimizationHistoryDisplay as OptimizationHistoryDisplay
+from sklearn_autotune.plotting._hypervolume import HypervolumeDisplay as HypervolumeDisplay
 from sklearn_autotune.plotting._importance import ParameterImportanceDisplay as ParameterImportanceDisplay
 from sklearn_autotune.plotting._leaderboard import LeaderboardDisplay as LeaderboardDisplay
 from sklearn_autotune.plotting._parallel import ParallelCoordinatesDisplay as ParallelCoordinatesDisplay

@@ -119,7 +119,7 @@ class ParameterImportanceDisplay:
         if len(np.unique(scores)) < 2:
             raise ValueError("All complete candidates have the same score, so no parameter matters for it.")
         study = getattr(search, "study_", None)
-        if not isinstance(study, optuna.Study):
+        if not isinstance(study, optuna.Study) or len(study.directions) > 1:
             study = make_study(read_axes(search, trial_table, None), complete.score)
         if study is None:
             raise ValueError("No parameter differs between the complete candidates, so none matters for the score.")

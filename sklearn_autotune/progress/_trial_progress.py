@@ -12,7 +12,7 @@ from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.progress._display import LINE_SHARE, LineWriter, check_bar_option, format_duration, make_bar
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, is_measured
-from sklearn_autotune.storage._study import read_study_metric
+from sklearn_autotune.storage._study import read_eligible_score, read_study_metric
 
 __all__ = ["TrialProgress"]
 
@@ -275,8 +275,9 @@ class TrialProgress:
         if not is_measured(trial):
             return
         told = Status.COMPLETE if trial.state == TrialState.COMPLETE else Status.PRUNED
-        if trial.state == TrialState.COMPLETE and (self.best is None or trial.values[0] > self.best):
-            self.best, self._best_row = trial.values[0], self.n_done  # as many candidates have been counted before
+        score = None if self._study is None else read_eligible_score(self._study, trial)
+        if score is not None and (self.best is None or score > self.best):
+            self.best, self._best_row = score, self.n_done  # as many candidates have been counted before
         self.counts[trial.user_attrs.get(OUTCOME_ATTRIBUTE, {}).get("status", str(told))] += 1
 
     def _show(self, *, is_due: bool = False) -> None:

@@ -24,6 +24,7 @@ from sklearn_autotune.storage import choose_backend
 from sklearn_autotune.storage._base import describe_storage, hide_secrets, require_secrets
 from sklearn_autotune.storage._database import find_database_url
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES, OUTCOME_ATTRIBUTE, get_status
+from sklearn_autotune.storage._study import OBJECTIVES_ATTRIBUTE, find_first_score, read_score
 
 __all__ = ["EarlierSearch", "hide_source_secrets", "read_earlier_searches"]
 
@@ -115,7 +116,9 @@ def hide_source_secrets(warm_start_from: object) -> object:
 def _read_results(search: Any) -> EarlierSearch:
     """Read ``cv_results_``, which scikit-learn's searches have too."""
     results: Mapping[str, Any] = dict(search.cv_results_)  # a plain copy does not warn of stopped candidates
-    refit = getattr(search, "refit", None)
+    study = getattr(search, "study_", None)
+    refit = find_first_score(study) if isinstance(study, optuna.Study) else None
+    refit = refit or getattr(search, "refit", None)
     means = [name for name in results if name.startswith("mean_test_")]
     wanted = f"mean_test_{refit}"
     if not means:
@@ -132,17 +135,15 @@ def _read_results(search: Any) -> EarlierSearch:
 
 
 def _read_study(study: optuna.Study) -> EarlierSearch:
-    if len(study.directions) > 1:
+    if len(study.directions) > 1 and OBJECTIVES_ATTRIBUTE not in study.user_attrs:
         raise ValueError(
             f"warm_start_from has the study {study.study_name!r}, which has {len(study.directions)} objectives. Give "
-            "studies with one."
+            "studies with one, or those of OptunaSearchCV."
         )
-    sign = -1.0 if study.direction == optuna.study.StudyDirection.MINIMIZE else 1.0
+    is_minimized = len(study.directions) == 1 and study.direction == optuna.study.StudyDirection.MINIMIZE
     trials = [trial for trial in study.get_trials(deepcopy=False) if _is_measured(trial)]
-    scores = [
-        sign * trial.value if trial.state == TrialState.COMPLETE and trial.value is not None else np.nan
-        for trial in trials
-    ]
+    found = [read_score(study, trial) for trial in trials]
+    scores = [np.nan if score is None else -score if is_minimized else score for score in found]
     return EarlierSearch(f"study {study.study_name!r}", [_read_values(trial) for trial in trials], np.array(scores))
 
 

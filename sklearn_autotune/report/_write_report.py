@@ -15,15 +15,16 @@ from sklearn_autotune._compat.html import format_parameters, format_value, short
 from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune._compat.types import FittedSearch
+from sklearn_autotune.analysis._aims import AimTable, read_aim_table
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._summary import summarize
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.export._export_code import export_code, write_constructor
-from sklearn_autotune.plotting._style import STATUS_NAMES, shorten
+from sklearn_autotune.plotting._style import STATUS_NAMES
 from sklearn_autotune.report import _html as html
-from sklearn_autotune.search._base_search import get_fold_sizes
+from sklearn_autotune.report._overview import make_overview
 
 __all__ = ["write_report"]
 
@@ -44,8 +45,6 @@ MAX_ROWS = 200
 
 MAX_LINES = 80  # of code that is shown at once
 
-MAX_CLASSES_LENGTH = 80  # of the names of the classes together
-
 # What is drawn of a search: the display, and what is written below it.
 FIGURES: tuple[tuple[str, Any, str], ...] = (
     (
@@ -53,6 +52,17 @@ FIGURES: tuple[tuple[str, Any, str], ...] = (
         plotting.OptimizationHistoryDisplay,
         "Scores of the complete candidates in order, and the best so far. The other candidates have no score that "
         "could be compared; they are in the grey band.",
+    ),
+    (
+        "Front",
+        plotting.FrontDisplay,
+        "Complete candidates by objectives. Filled dots are those that no other one beats; crosses do not meet the "
+        "limits; the star is the winner.",
+    ),
+    (
+        "Hypervolume",
+        plotting.HypervolumeDisplay,
+        "How far the front had come after each candidate. A curve that still rises says that more would improve it.",
     ),
     (
         "Leaderboard",
@@ -145,9 +155,9 @@ def write_report(
 
 
 def _render_search(search: FittedSearch, code: str | None) -> Iterator[str]:
-    trial_table = read_trial_table(search)
+    trial_table, aim_table = read_trial_table(search), read_aim_table(search)
     summary = summarize(search)
-    yield html.render_terms(_make_overview(search, trial_table))
+    yield html.render_terms(make_overview(search, trial_table, aim_table))
     yield html.render_heading("What happened")
     yield html.render_paragraphs(summary.sentences)
     if summary.next_steps:
@@ -155,50 +165,10 @@ def _render_search(search: FittedSearch, code: str | None) -> Iterator[str]:
         yield html.render_list(summary.next_steps)
     yield from _render_winner(search, trial_table, code)
     yield from _render_figures(search)
-    yield from _render_candidates(trial_table)
+    yield from _render_candidates(trial_table, aim_table)
     yield from _render_failures(trial_table)
     yield html.render_heading("Settings")
     yield from _render_settings(search)
-
-
-def _make_overview(search: FittedSearch, trial_table: TrialTable) -> dict[str, str]:
-    """Return what comes first: the metric, the score, and the size of the data."""
-    metric = trial_table.described_metric
-    overview = {"metric": f"{metric.label} ({metric.direction})"}
-    score = getattr(search, "best_score_", None)
-    if score is None and trial_table.best is not None:
-        score = trial_table.score[trial_table.best]
-    if score is not None and np.isfinite(score):
-        overview["best score"] = metric.format(score)
-    untuned = getattr(search, "default_score_", None)
-    if untuned is not None:
-        overview["with the parameters you had"] = metric.format(untuned)
-    overview |= _describe_data(search)
-    counts = {status: len(trial_table.find_by_status(status)) for status in dict.fromkeys(trial_table.status.tolist())}
-    parts = [f"{n} {STATUS_NAMES.get(status, status)}" for status, n in counts.items()]
-    return overview | {"candidates": f"{len(trial_table)}: {', '.join(parts)}"}
-
-
-def _describe_data(search: FittedSearch) -> dict[str, str]:
-    """Return the size of the data and of the folds, where the search has it."""
-    n_folds, fold_sizes = getattr(search, "n_splits_", None), get_fold_sizes(search)
-    n_columns, classes = getattr(search, "n_features_in_", None), getattr(search, "classes_", None)
-    sizes = [] if fold_sizes is None else [f"{fold_sizes.sum(axis=1).max():,} rows"]
-    sizes += [] if n_columns is None else [f"{n_columns:,} columns"]
-    described = {"data": " × ".join(sizes)} if sizes else {}
-    if classes is not None and not isinstance(classes, list):  # of several targets it is a list
-        described["classes"] = f"{len(classes)}: {shorten(', '.join(map(str, classes)), MAX_CLASSES_LENGTH)}"
-    if n_folds is not None:
-        described["folds"] = str(n_folds)
-    if fold_sizes is not None:
-        (low_train, low_test), (high_train, high_test) = fold_sizes.min(axis=0), fold_sizes.max(axis=0)
-        training, test = _format_range(low_train, high_train), _format_range(low_test, high_test)
-        described["folds"] = f"{len(fold_sizes)}, each of {training} training rows and {test} test rows"
-    return described
-
-
-def _format_range(low: int, high: int) -> str:
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _render_winner(search: FittedSearch, trial_table: TrialTable, code: str | None) -> Iterator[str]:
@@ -264,15 +234,16 @@ def _render_figures(search: FittedSearch) -> Iterator[str]:
         yield html.render_details("Not drawn", html.render_list(not_drawn))
 
 
-def _render_candidates(trial_table: TrialTable) -> Iterator[str]:
+def _render_candidates(trial_table: TrialTable, aim_table: AimTable | None) -> Iterator[str]:
     yield html.render_heading("Candidates")
     leading = trial_table.find_leading(len(trial_table)).tolist()
     order = leading + [index for index in range(len(trial_table)) if index not in set(leading)]
     metric = trial_table.described_metric
     folds = trial_table.fold_scores
     spread = np.array([row[np.isfinite(row)].std() if np.isfinite(row).any() else np.nan for row in folds])
-    short_names = shorten_names(trial_table.select_param_names())
+    short_names, meets_limits = shorten_names(trial_table.select_param_names()), trial_table.meets_limits
     has_partial = bool((np.isnan(trial_table.score) & np.isfinite(trial_table.partial_score)).any())
+    others = () if aim_table is None else tuple(aim for aim in aim_table.aims if aim.label != metric.label)
     rows = []
     for index in order[:MAX_ROWS]:
         score, partial = (metric.sign * one[index] for one in (trial_table.score, trial_table.partial_score))
@@ -283,12 +254,15 @@ def _render_candidates(trial_table: TrialTable) -> Iterator[str]:
                 metric.label: score,
                 **({"until stopped": partial if np.isnan(score) else None} if has_partial else {}),
                 "std": spread[index],
+                **{aim.label: aim.values[index] for aim in others},
+                **({} if meets_limits is None else {"meets limits": _say_whether(meets_limits[index], score)}),
                 "folds": trial_table.n_folds[index],
                 "seconds": trial_table.seconds[index],
                 "parameters": _format_shortened(trial_table.params[index], short_names),
             }
         )
-    yield html.render_table(rows, verbatim=[metric.label], has_names_in_cells=True)
+    verbatim = [metric.label, *(aim.label for aim in others)]
+    yield html.render_table(rows, verbatim=verbatim, has_names_in_cells=True)
     if len(order) > MAX_ROWS:
         yield html.render_paragraphs([f"… and {len(order) - MAX_ROWS} more."], "aside")
     notes = [
@@ -301,6 +275,11 @@ def _render_candidates(trial_table: TrialTable) -> Iterator[str]:
             'Their means, "until stopped", cannot be compared with the others.'
         )
     yield html.render_paragraphs(notes, "aside")
+
+
+def _say_whether(meets_limits: bool, score: float) -> str:
+    """Return whether a candidate meets the limits; of one without a score it is not known."""
+    return "–" if np.isnan(score) else "yes" if meets_limits else "no"
 
 
 def _name_candidate(trial_table: TrialTable, index: int) -> str | int:
@@ -402,9 +381,10 @@ def _render_methods(comparison: Comparison, metric: Metric, *, is_same: bool) ->
 
 def _render_outer_folds(comparison: Comparison, metric: Metric, *, is_same: bool) -> Iterator[str]:
     yield html.render_heading("Folds")
-    left_out_columns = ("error", "trace", "best_params")
+    left_out_columns = ("error", "trace", "best_params", "aims")
     rows = [{name: value for name, value in row.items() if name not in left_out_columns} for row in comparison.rows]
     for row, folds_row in zip(rows, comparison.rows, strict=True):
+        row |= folds_row.get("aims", {})
         row["best parameters"] = _format_best_params(folds_row["best_params"])
     yield _render_scores(rows[:MAX_ROWS], metric, is_same=is_same, is_held_out=comparison.is_held_out)
     errors = [row for row in comparison.rows if row["error"] is not None]

@@ -34,7 +34,7 @@ from sklearn_autotune.runner._folder import (
 from sklearn_autotune.runner._mlflow import open_mlflow_store
 from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tags, try_write_report
 from sklearn_autotune.runner._scores import make_run_scorer
-from sklearn_autotune.runner._search import choose_default_scoring, make_run_splitter, make_search, validate_scoring
+from sklearn_autotune.runner._search import choose_scoring, make_run_splitter, make_search, validate_scoring
 from sklearn_autotune.tracking import log_comparison
 
 __all__ = ["compare", "load_comparison"]
@@ -219,7 +219,7 @@ def _draw_outer_folds(config: Config, run_data: RunData) -> list[tuple[np.ndarra
 def _run_comparison(
     config: Config, run_data: RunData, folds: Sequence[Any], searches: Mapping[str, Any], callbacks: Sequence[Any]
 ) -> Comparison:
-    scoring = config.scoring or choose_default_scoring(run_data.task)
+    scoring = choose_scoring(config, run_data.task)
     classes = np.unique(run_data.train.y) if run_data.task == "classification" else None
     comparison = compare_methods(
         searches,

@@ -16,11 +16,13 @@ from sklearn_autotune._compat.scorer_names import suggest_scorer
 from sklearn_autotune._compat.urls import redact_text, redact_url
 from sklearn_autotune.families import FAMILIES
 from sklearn_autotune.families._chosen import find_family, suggest_family
+from sklearn_autotune.runner._aims import RunAims, make_aims
 from sklearn_autotune.runner._paths import explain_missing
 from sklearn_autotune.runner._problems import describe_problem
 from sklearn_autotune.runner._yaml import YAMLFileError, parse_yaml, read_text
 
 __all__ = [
+    "AIM_KEYS",
     "Compare",
     "Config",
     "ConfigError",
@@ -40,7 +42,19 @@ __all__ = [
 MODEL_TYPES = ("auto", *(family.name for family in FAMILIES if family.name != "baseline"))
 
 
-LATER_SECTIONS = ("compare", "tracking", "warm_start_from", "generate_features")
+LATER_SECTIONS = (
+    "compare",
+    "tracking",
+    "warm_start_from",
+    "generate_features",
+    "objectives",
+    "limits",
+    "limit_confidence",
+    "infeasible",
+    "threshold",
+)
+
+AIM_KEYS = ("objectives", "limits", "threshold")
 
 MAX_PROBLEMS = 20  # in a message
 MAX_SECONDS = 1e9  # thirty years; waiting for much longer overflows
@@ -96,6 +110,9 @@ RawValue = Annotated[
     Annotated[Range, Tag("a range")] | Annotated[list[Value], Tag("a list")] | Annotated[Value, Tag("a value")],
     Discriminator(_get_value_kind),
 ]
+
+
+Scored = str | dict[str, dict[str, Value] | None]
 
 
 class Holdout(StrictModel):
@@ -189,6 +206,29 @@ class Config(StrictModel):
         description="The name of one of scikit-learn's scorers. Left out: neg_log_loss, or "
         "neg_root_mean_squared_error.",
     )
+    objectives: Annotated[list[Scored], Field(min_length=1)] | dict[str, Scored] | None = Field(
+        default=None,
+        description="Scorers and costs to search by, a list or a section with names; the first score decides which "
+        "candidate is the model.",
+    )
+    limits: dict[str, str | list[Any]] | None = Field(
+        default=None,
+        description="What the model may cost or has to reach, as in bytes: '<= 1000000'.",
+    )
+    limit_confidence: float | None = Field(
+        default=None,
+        ge=0.5,
+        lt=1,
+        description="Of the intervals that have to meet the limits. Left out: 0.9.",
+    )
+    infeasible: Literal["raise", "nearest"] | None = Field(
+        default=None,
+        description="If no candidate meets the limits: raise ends with an error, nearest takes the one that violates "
+        "them least. Left out: raise.",
+    )
+    threshold: str | None = Field(
+        default=None, description="A scorer of labels that chooses the threshold of a classifier of two classes."
+    )
     cv: int = Field(default=5, ge=2, description="Number of folds. They are by groups or in time if the hold-out is.")
     seed: int = Field(default=0, ge=0, lt=2**32)
     n_jobs: int | None = Field(
@@ -240,6 +280,7 @@ class Config(StrictModel):
                 raise ValueError(f"compare.methods: {name} needs a model_type other than auto")
         if self.generate_features and not is_auto:
             raise ValueError("generate_features: it needs model_type: auto")
+        self._check_aims()
         if self.n_jobs == 0:
             raise ValueError("n_jobs: 0 processes measure nothing: write 1 or more, or -1 for all processors")
         if self.resume and self.storage is None:
@@ -260,6 +301,27 @@ class Config(StrictModel):
         if self.target in self.drop:
             raise ValueError(f"drop: {self.target!r} is the target")
         return self
+
+    def _check_aims(self) -> None:
+        given = [name for name in AIM_KEYS if getattr(self, name) is not None]
+        if given and (self.model_type == "auto" or (self.model_type == "xgboost" and self.method == "optuna")):
+            raise ValueError(
+                f"{given[0]}: it needs a model_type other than auto, and other than xgboost with "
+                "optimization_method: optuna"
+            )
+        if self.objectives is not None and self.scoring is not None:
+            raise ValueError("scoring: the first score among the objectives decides; leave out scoring")
+        for name in ("limit_confidence", "infeasible"):
+            if getattr(self, name) is not None and self.limits is None:
+                raise ValueError(f"{name}: it is for limits, and there are none")
+        if self.threshold is not None and self.threshold not in get_scorer_names():
+            raise ValueError(f"threshold: {self.threshold!r} is not known{suggest_scorer(self.threshold)}")
+        make_aims(self.objectives, self.limits, self.scoring)
+
+    @property
+    def aims(self) -> RunAims:
+        """The objectives and limits."""
+        return make_aims(self.objectives, self.limits, self.scoring)
 
     @property
     def method(self) -> str:

@@ -1,7 +1,7 @@
 """Run a YAML configuration into a folder with a model and its records; verify such a folder, and predict with it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import Predictor
+from sklearn_autotune.analysis._aims import flatten_params
 from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
 from sklearn_autotune.export import export_code
 from sklearn_autotune.export._check import find_difference, run_script
@@ -44,7 +45,7 @@ from sklearn_autotune.runner._folder import (
 from sklearn_autotune.runner._mlflow import MLflowStore, open_mlflow_store
 from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tags, try_write_report
 from sklearn_autotune.runner._scores import score_folds, score_with_baseline
-from sklearn_autotune.runner._search import choose_default_scoring, make_run_splitter, make_search, validate_scoring
+from sklearn_autotune.runner._search import choose_scoring, make_run_splitter, make_search, validate_scoring
 from sklearn_autotune.search._base_search import BaseSearch, get_deployed_model
 from sklearn_autotune.tables._profile import align_to_profile, make_profile, measure_drift
 from sklearn_autotune.tracking import log_search
@@ -205,7 +206,9 @@ def _write_files(config: Config, search: BaseSearch, model: Predictor, new_folde
     if code is not None:
         (new_folder / script["file"]).write_text(code, encoding="utf-8")
     report = try_write_report(config, search, new_folder, f"Run of {name}", code)
-    _write_trials(search, new_folder / "trials.csv")
+    _write_table(search.trials_, new_folder / "trials.csv")
+    if hasattr(search, "front_"):
+        _write_table(search.front_, new_folder / "front.csv")
     return {"model": entry | {"kind": type(search).__name__}, "script": script, "report": report}
 
 
@@ -223,7 +226,7 @@ def _log_to_mlflow(
 
 
 def _score_model(config: Config, run_data: RunData, search: BaseSearch, model: Predictor) -> dict[str, Any]:
-    scoring = config.scoring or choose_default_scoring(run_data.task)
+    scoring = choose_scoring(config, run_data.task)
     scores: dict[str, Any] = {
         "scoring": scoring,
         "higher_is_better": True,
@@ -245,12 +248,9 @@ def _export_script(search: BaseSearch) -> dict[str, Any]:
         return {"file": None, "missing_because": str(error)}
 
 
-def _write_trials(search: BaseSearch, path: Path) -> None:
-    """Write the table of all trials, with a column for each parameter."""
-    pandas = import_optional("pandas", "Writing trials")
-    table = pandas.DataFrame({name: list(values) for name, values in search.trials_.items()})
-    params = pandas.DataFrame(table.pop("params").tolist()).add_prefix("param_")
-    pandas.concat([table, params], axis=1).to_csv(path, index=False, errors="backslashreplace")
+def _write_table(table: Mapping[str, Any], path: Path) -> None:
+    """Write a table of candidates, with a column for each parameter."""
+    flatten_params(table).to_csv(path, index=False, errors="backslashreplace")
 
 
 def _describe_search(run_data: RunData, search: BaseSearch) -> dict[str, Any]:
@@ -260,6 +260,9 @@ def _describe_search(run_data: RunData, search: BaseSearch) -> dict[str, Any]:
         "classes": search.classes_.tolist() if run_data.task == "classification" else None,
         "parameters": search.best_params_,
         "blend": getattr(search, "blend_weights_", None),
+        "best_scores": getattr(search, "best_scores_", None),
+        "n_front": len(search.front_["index"]) if hasattr(search, "front_") else None,
+        "threshold": getattr(search, "threshold_", None),
         "trials": dict(zip(statuses.tolist(), counts.tolist(), strict=True)),
         "columns": make_profile(run_data.train.X),
     }

@@ -3,16 +3,17 @@
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import FixedThresholdClassifier, cross_val_score
 
 from sklearn_autotune._compat.types import MatrixLike, Predictor, Splitter
 from sklearn_autotune.evaluation import make_fixed_predictions
 from sklearn_autotune.evaluation._defaults import make_log_loss_scorer
 from sklearn_autotune.runner._data import LabelledRows
 from sklearn_autotune.search._base_search import BaseSearch
+from sklearn_autotune.search._front_attributes import get_objective_plan
 from sklearn_autotune.statistics._intervals import compute_mean_interval
 
 __all__ = ["make_run_scorer", "score_folds", "score_with_baseline", "score_with_interval"]
@@ -21,6 +22,22 @@ CONFIDENCE = 0.95
 N_BOOTSTRAP_DRAWS = 500
 # With more rows each draw takes longer, and fewer draws suffice.
 MANY_ROWS, N_BOOTSTRAP_DRAWS_LARGE = 10_000, 200
+
+
+class _Labelled(ClassifierMixin, BaseEstimator):
+    """A classifier with fixed predictions, with other labels than the most probable classes."""
+
+    def __init__(self, fixed: Any, labels: np.ndarray) -> None:
+        self.fixed = fixed
+        self.labels = labels
+        self.classes_ = fixed.classes_
+
+    def predict(self, X: MatrixLike) -> np.ndarray:
+        return self.labels
+
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
+        found: np.ndarray = self.fixed.predict_proba(X)
+        return found
 
 
 def score_folds(search: BaseSearch, folds: Splitter, train: LabelledRows, scoring: str) -> dict[str, Any]:
@@ -47,8 +64,9 @@ def score_folds(search: BaseSearch, folds: Splitter, train: LabelledRows, scorin
     result: dict[str, Any] = {"mean": float(search.best_score_), "baseline": float(baseline_scores.mean())}
     if hasattr(search, "blend_weights_"):
         return result
-    results, row = search.cv_results_, search.best_index_
-    scores = np.array([results[f"split{fold}_test_score"][row] for fold in range(search.n_splits_)])
+    results, row, plan = search.cv_results_, search.best_index_, get_objective_plan(search)
+    metric = "score" if plan is None else plan.primary
+    scores = np.array([results[f"split{fold}_test_{metric}"][row] for fold in range(search.n_splits_)])
     ratios = [len(test) / len(rest) for rest, test in folds.split(placeholder, train.y, train.groups)]
     interval = compute_mean_interval(scores, test_over_train=float(np.mean(ratios)), confidence=CONFIDENCE)
     return result | {
@@ -66,7 +84,8 @@ def score_with_baseline(
     """Score a model on rows, and a baseline that predicts the training rows' class frequencies or mean."""
     baseline = _make_baseline(is_classifier(model)).fit(np.zeros((len(train.y), 1)), train.y)
     placeholder = np.zeros((len(rows.y), 1))
-    result = score_with_interval(_predict(model, rows.X), _get_classes(model), rows.y, scoring, seed, n_draws)
+    labels = model.predict(rows.X) if isinstance(model, FixedThresholdClassifier) else None
+    result = score_with_interval(_predict(model, rows.X), _get_classes(model), rows.y, scoring, seed, n_draws, labels)
     baseline_scores = score_with_interval(
         _predict(baseline, placeholder), _get_classes(baseline), rows.y, scoring, seed, n_draws=0
     )
@@ -94,6 +113,7 @@ def score_with_interval(
     scoring: str,
     seed: int,
     n_draws: int | None = None,
+    labels: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return the score of predictions, and its bootstrap interval.
 
@@ -106,6 +126,8 @@ def score_with_interval(
     seed : int
     n_draws : int, default=None
         None goes by the number of rows; 0 gives no interval.
+    labels : ndarray of shape (n_rows,), default=None
+        What the model predicts, if that is not the most probable class.
 
     Returns
     -------
@@ -123,7 +145,10 @@ def score_with_interval(
 
     def score(rows: np.ndarray) -> float:
         placeholder = np.zeros((len(rows), 1))
-        return float(scorer(make_fixed_predictions(placeholder, prediction[rows], classes), placeholder, y[rows]))
+        model: Any = make_fixed_predictions(placeholder, prediction[rows], classes)
+        if labels is not None:
+            model = _Labelled(model, labels[rows])
+        return float(scorer(model, placeholder, y[rows]))
 
     all_rows = np.arange(len(y))
     result: dict[str, Any] = {"score": score(all_rows)}

@@ -28,13 +28,13 @@ from sklearn_autotune.families._chosen import find_family, suggest_family
 from sklearn_autotune.families._xgboost import make_tuned_xgboost_space
 from sklearn_autotune.inference._column_encoder import ColumnEncoder
 from sklearn_autotune.inference._encoding import EncodingTransformer, LabelEncodingClassifier
-from sklearn_autotune.runner._config import Config, ConfigError, make_raw_space
+from sklearn_autotune.runner._config import AIM_KEYS, Config, ConfigError, make_raw_space
 from sklearn_autotune.runner._data import RunData, describe_task
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
 from sklearn_autotune.tables._preparation import make_preparation
 
-__all__ = ["choose_default_scoring", "make_run_splitter", "make_search", "validate_scoring"]
+__all__ = ["choose_default_scoring", "choose_scoring", "make_run_splitter", "make_search", "validate_scoring"]
 
 Branch = dict[str, Any]
 
@@ -42,6 +42,11 @@ Branch = dict[str, Any]
 def choose_default_scoring(task: str) -> str:
     """Return the scorer's name if the configuration names none."""
     return "neg_log_loss" if task == "classification" else "neg_root_mean_squared_error"
+
+
+def choose_scoring(config: Config, task: str) -> str:
+    """Return the name of the scorer that decides: of the configuration, of its objectives, or the default."""
+    return config.scoring or config.aims.scoring or choose_default_scoring(task)
 
 
 def make_run_splitter(config: Config, run_data: RunData) -> Any:
@@ -62,17 +67,28 @@ def make_run_splitter(config: Config, run_data: RunData) -> Any:
 def validate_scoring(config: Config, run_data: RunData) -> None:
     """Refuse scores that do not fit the task, or that need a positive class which is not known."""
     is_classification = run_data.task == "classification"
-    scoring = config.scoring or ""
+    aims = config.aims
+    named = {"scoring": config.scoring, "threshold": config.threshold}
+    named |= {f"objectives and limits: {name}": name for name in aims.scorers}
+    for key, scoring in named.items():
+        if scoring is not None:
+            _validate_scorer(key.partition(":")[0], scoring, run_data)
+    if config.threshold is not None and (not is_classification or len(np.unique(run_data.train.y)) != 2):
+        raise ConfigError(f"threshold: it is for two classes, but this is {describe_task(run_data)}")
+
+
+def _validate_scorer(key: str, scoring: str, run_data: RunData) -> None:
+    is_classification = run_data.task == "classification"
     if is_classification and scoring in ("f1", "precision", "recall", "jaccard", "average_precision"):
         labels = set(np.unique(run_data.train.y).tolist())
         if not labels <= {0, 1}:
-            raise ConfigError(f"scoring: {scoring} is for the classes 0 and 1; take {scoring}_macro or roc_auc")
+            raise ConfigError(f"{key}: {scoring} is for the classes 0 and 1; take {scoring}_macro or roc_auc")
     errors = ("r2", "max_error", "explained_variance", "d2_absolute_error_score")
     is_regression_scoring = "error" in scoring or "deviance" in scoring or scoring in errors
-    if scoring and is_classification and is_regression_scoring:
-        raise ConfigError(f"scoring: {scoring} is for regression, but this is {describe_task(run_data)}")
-    if scoring and not is_classification and not is_regression_scoring:
-        raise ConfigError(f"scoring: {scoring} is for classification, but this is {describe_task(run_data)}")
+    if is_classification and is_regression_scoring:
+        raise ConfigError(f"{key}: {scoring} is for regression, but this is {describe_task(run_data)}")
+    if not is_classification and not is_regression_scoring:
+        raise ConfigError(f"{key}: {scoring} is for classification, but this is {describe_task(run_data)}")
 
 
 def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequence[Any] = ()) -> Any:
@@ -107,6 +123,7 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
     if config.n_trials is not None:
         common_params["n_trials"] = config.n_trials
     if config.model_type == "auto":
+        _refuse_aims(config, "automl")
         return AutoModelSelector(
             run_data.task,
             _resolve_families(config, run_data),
@@ -131,6 +148,13 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
     if config.method == "optuna":  # the others compared with it choose their candidates without knowing any
         common_params["warm_start_from"] = _resolve_earlier_storages(config, base)
     return _make_pipeline_search(config, run_data, family, common_params)
+
+
+def _refuse_aims(config: Config, method: str) -> None:
+    """Refuse objectives and limits for a method that does not know them: compare may name one."""
+    given = [name for name in AIM_KEYS if getattr(config, name) is not None]
+    if given:
+        raise ConfigError(f"{given[0]}: {method} does not take it; leave it out, or leave out {method}")
 
 
 def _resolve_storage(config: Config, base: Path) -> Any:
@@ -182,7 +206,11 @@ def _make_pipeline_search(
     pipeline = _make_pipeline(family, run_data, config.seed)
     prefix = "model__" + find_parameter_prefix(family, pipeline[-1])
     space = _make_family_space(config, run_data, family, pipeline, prefix)
-    common_params["scoring"] = config.scoring or choose_default_scoring(run_data.task)
+    aims = config.aims
+    common_params["scoring"] = choose_scoring(config, run_data.task) if aims.objectives is None else None
+    common_params |= {"objectives": aims.objectives, "limits": aims.limits, "threshold": config.threshold}
+    given = {"limit_confidence": config.limit_confidence, "infeasible": config.infeasible}
+    common_params |= {name: value for name, value in given.items() if value is not None}
     if config.method == "random":
         common_params |= {"sampler": optuna.samplers.RandomSampler(seed=config.seed), "pruner": None}
     elif config.method == "grid":

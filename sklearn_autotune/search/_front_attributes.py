@@ -17,7 +17,7 @@ from sklearn_autotune.statistics._front_rules import FrontRule, find_broken_limi
 from sklearn_autotune.statistics._refit_rules import RefitRule
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
-__all__ = ["FrontMixin", "get_objective_plan"]
+__all__ = ["FrontMixin", "get_front_rule", "get_objective_plan"]
 
 logger = logging.getLogger(__name__)
 
@@ -100,5 +100,11 @@ class FrontMixin:
 
 def get_objective_plan(search: object) -> ObjectivePlan | None:
     """Return the objectives and limits of a fitted search; None if it has one score, or is of another package."""
+    rule = get_front_rule(search)
+    return None if rule is None else rule.plan
+
+
+def get_front_rule(search: object) -> FrontRule | None:
+    """Return the rule that chose the winner by objectives and limits; None of a search without them."""
     rule = getattr(search, "_front_rule", None)
-    return rule.plan if isinstance(rule, FrontRule) else None
+    return rule if isinstance(rule, FrontRule) else None

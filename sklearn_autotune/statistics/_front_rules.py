@@ -88,9 +88,14 @@ class FrontRule:
         """Return the tolerance of the rule in ``refit``."""
         return self.refit.compute_tolerance(best) if isinstance(self.refit, RefitRule) else 0.0
 
+    def find_feasible(self, cv_results: Mapping[str, Any]) -> np.ndarray:
+        """Return which candidates meet all limits, of shape (n_candidates,)."""
+        found: np.ndarray = np.all(_compute_violations(cv_results, self.plan, self.check) <= 0, axis=1)
+        return found
+
     def meets_limits(self, cv_results: Mapping[str, Any], row: int) -> bool:
         """Whether a candidate meets all limits."""
-        return bool((_compute_violations(cv_results, self.plan, self.check)[row] <= 0).all())
+        return bool(self.find_feasible(cv_results)[row])
 
     def exclude(self, row: int) -> "FrontRule":
         """Return the rule by which a row may not win."""

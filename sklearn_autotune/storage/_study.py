@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.digest import compute_digest
 from sklearn_autotune._compat.messages import make_encodable, suggest_name
@@ -35,7 +35,10 @@ __all__ = [
     "compute_fingerprint",
     "create_memory_study",
     "draw_seed",
+    "find_first_score",
     "open_study",
+    "read_eligible_score",
+    "read_score",
     "read_study_metric",
 ]
 
@@ -185,6 +188,29 @@ def read_study_metric(study: optuna.Study) -> Metric:
     if name is None and study.metric_names:
         name = study.metric_names[0]
     return Metric() if name is None else Metric(name)
+
+
+def read_score(study: optuna.Study, trial: FrozenTrial) -> float | None:
+    """Return the score of a complete trial, higher is better; of several objectives, the first that is a score.
+
+    None of a trial that is not complete.
+    """
+    if trial.state != TrialState.COMPLETE:
+        return None
+    name, directions = find_first_score(study), study.user_attrs.get(OBJECTIVES_ATTRIBUTE, {})
+    return float(trial.values[0 if name is None else list(directions).index(name)])
+
+
+def find_first_score(study: optuna.Study) -> str | None:
+    """Return the name of the first objective that is a score, not a cost; None if there are not several objectives."""
+    directions = study.user_attrs.get(OBJECTIVES_ATTRIBUTE, {})
+    return next((name for name, direction in directions.items() if direction == "maximize"), None)
+
+
+def read_eligible_score(study: optuna.Study, trial: FrozenTrial) -> float | None:
+    """Return the score of a complete trial that may win; None also of one that does not meet the limits."""
+    meets_limits = all(violation <= 0 for violation in trial.constraints.values())
+    return read_score(study, trial) if meets_limits else None
 
 
 def compute_fingerprint(task: Task, space: Space, scoring: Any, estimator: Any, resource: Any) -> dict[str, str]:

@@ -19,6 +19,9 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import NoWorseThanDefault, OptunaSearchCV, compare
+from tests.aimed_searches import X as AIMED_X
+from tests.aimed_searches import Y as AIMED_Y
+from tests.aimed_searches import make_aimed, search_front, search_limits
 from tests.toys import MisbehavingClassifier
 
 
@@ -169,3 +172,66 @@ def test_a_search_whose_last_row_is_no_trial_is_traced(iris):
     comparison = compare({"kept": search}, *iris, cv=2)
 
     assert [row["error"] for row in comparison.rows if row["method"] == "kept"] == [None, None]
+
+
+def test_objectives_and_limits_of_a_search_are_measured_on_the_models_of_all_methods():
+    search = make_aimed(objectives=["bytes", "neg_log_loss"], limits={"n_features": ("<=", 20)}, n_trials=4)
+    methods = {"ours": search, "tree": TREE, "one score": make_aimed(n_trials=2)}
+
+    comparison = compare(methods, AIMED_X, AIMED_Y, cv=2, random_state=0)
+    summary = {
+        name: dict(zip(comparison.summary["method"], column, strict=True))
+        for name, column in comparison.summary.items()
+    }
+
+    assert comparison.aims == ["bytes", "neg_log_loss", "n_features"]
+    for method in ("ours", "tree", "one score", "dummy"):
+        values = [row["aims"] for row in comparison.rows if row["method"] == method]
+        assert all(value["bytes"] > 0 > value["neg_log_loss"] for value in values)
+        for name in comparison.aims:
+            assert summary[name][method] == pytest.approx(np.mean([value[name] for value in values]))
+    assert summary["bytes"]["dummy"] < summary["bytes"]["tree"]
+    (header, *_) = str(comparison).splitlines()
+    assert header.split("  ")[-1].strip() == "failed"
+    assert "bytes" in header
+    assert "log loss" in header
+    assert {row["inner_metric"] for row in comparison.rows if row["method"] == "ours"} == {"neg_log_loss"}
+    assert all(row["own_score"] < 0 for row in comparison.rows if row["method"] == "ours")
+
+
+def test_a_method_without_such_a_score_has_none():
+    methods = {"ours": make_aimed(objectives=["roc_auc", "bytes"], n_trials=2), "svm": SVC()}
+
+    comparison = compare(methods, AIMED_X, AIMED_Y, cv=2, scoring="accuracy", random_state=0, baselines=False)
+
+    assert comparison.aims == ["roc_auc", "bytes"]
+    methods["ridge"] = make_aimed(objectives=["neg_log_loss", "bytes"], n_trials=2)
+    comparison = compare(methods, AIMED_X, AIMED_Y, cv=2, random_state=0, baselines=False)
+    assert {row["aims"]["neg_log_loss"] for row in comparison.rows if row["method"] == "svm"} == {None}
+    assert "–" in str(comparison)
+
+
+def test_limits_of_one_score_and_wrong_ones(iris):
+    comparison = compare({"ours": search_limits()}, AIMED_X, AIMED_Y, cv=2, random_state=0)
+    assert comparison.aims == ["bytes", "recall"]
+    wrong = make_aimed(limits={"byte": ("<=", 5)})
+    with pytest.raises(ValueError, match="did you mean bytes"):
+        compare({"ours": wrong}, *iris)
+
+
+def test_fitted_searches_have_what_their_winners_reached():
+    search = search_front()
+    comparison = compare({"ours": search, "again": search})
+
+    assert comparison.aims == ["bytes", "neg_log_loss"]
+    assert comparison.summary["bytes"] == pytest.approx([search.best_scores_["bytes"]] * 2)
+    assert comparison.metric == "neg_log_loss"
+
+
+def test_the_trace_leaves_out_who_breaks_a_limit():
+    search = search_limits()
+    comparison = compare({"ours": search}, AIMED_X, AIMED_Y, scoring="roc_auc", cv=2, random_state=0, baselines=False)
+
+    for row in comparison.rows:
+        assert row["trace"][1][-1] == pytest.approx(row["inner_score"])
+        assert np.isfinite(row["trace"][1]).all()

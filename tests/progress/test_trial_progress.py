@@ -282,3 +282,25 @@ def test_studies_of_other_programs_are_shown_too(capfd):
     assert f"4 of 4 candidates (100 %), best score {study.best_value:.5g} (candidate {study.best_trial.number})" in (
         capfd.readouterr().err
     )
+
+
+def test_of_several_objectives_the_first_score_is_shown_and_not_a_cost_that_comes_first():
+    from tests.aimed_searches import X, Y, make_aimed
+
+    progress = TrialProgress(bar=False, stream=io.StringIO())
+    search = make_aimed(objectives=["bytes", "neg_log_loss"], callbacks=[progress]).fit(X, Y)
+
+    assert (
+        f"best log loss {-search.best_score_:.5g} (lower is better, candidate {search.best_index_})" in progress.line()
+    )
+
+
+def test_the_best_so_far_meets_the_limits():
+    from tests.aimed_searches import X, Y, make_aimed
+
+    progress = TrialProgress(bar=False, stream=io.StringIO())
+    limits = {"recall": (">=", 0.88), "bytes": ("<=", 2700)}
+    search = make_aimed(scoring="roc_auc", limits=limits, limit_confidence=0.5, callbacks=[progress]).fit(X, Y)
+
+    assert np.nanmax(search.cv_results_["mean_test_score"]) > search.best_score_
+    assert f"best roc_auc {search.best_score_:.5g} (candidate {search.best_index_})" in progress.line()

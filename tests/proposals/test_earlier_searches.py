@@ -169,3 +169,17 @@ def test_passwords_are_not_pickled(given):
 
 def test_searches_without_a_score_are_left_out():
     assert read_earlier_searches([optuna.create_study()]) == []
+
+
+def test_the_score_of_several_objectives_is_the_first_that_is_no_cost(tmp_path):
+    from tests.aimed_searches import X, Y, make_aimed
+
+    path = tmp_path / "studies.db"
+    search = make_aimed(objectives=["bytes", "roc_auc"], storage=path, n_trials=5).fit(X, Y)
+    expected = search.cv_results_["mean_test_roc_auc"]
+
+    for source in (search, search.study_, path):
+        (read,) = read_earlier_searches(source)
+        np.testing.assert_array_equal(read.scores, expected)
+    warm = make_aimed(objectives=["bytes", "roc_auc"], warm_start_from=path, n_trials=8, random_state=1).fit(X, Y)
+    assert search.best_params_ in warm.cv_results_["params"]
