@@ -42,9 +42,9 @@ from sklearn_autotune.selection._ensemble_choice import ChosenEnsemble, choose_f
 from sklearn_autotune.selection._final_fits import FINAL_FIT, FinalFits
 from sklearn_autotune.selection._pruning_rule import SelectionPruningRule
 from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label
-from sklearn_autotune.selection._row_sampling import make_tasks, sample_rows
 from sklearn_autotune.selection._schedule import Schedule, make_schedule
 from sklearn_autotune.selection._second_layer import SECOND_LAYER
+from sklearn_autotune.selection._tasks import make_tasks, sample_rows
 from sklearn_autotune.space._space import read_space
 from sklearn_autotune.statistics._corrected_scores import plan_candidate_rows
 from sklearn_autotune.storage._samplers import make_sampler
