@@ -79,10 +79,17 @@ class Blend:
 
     def describe(self) -> str:
         """Return its models and their weights as text."""
-        return ", ".join(
-            f"{make_label(record)}{' (fitted once)' if record.number in self.single_fits else ''}: {weight:.2g}"
-            for record, weight in self.weighted_records
-        )
+        names = [
+            make_label(record) + (" (fitted once)" if record.number in self.single_fits else "")
+            for record in self.records
+        ]
+        weights = [f" {weight:.2g}" for _, weight in self.weighted_records] if len(names) > 1 else [""]
+        return ", ".join(name + weight for name, weight in zip(names, weights, strict=True))
+
+
+def get_seconds_per_row(record: TrialRecord) -> float:
+    """Return the seconds in which a model of a fold predicts a row."""
+    return float(record.outcome.artifacts.seconds_per_row)
 
 
 @dataclass(slots=True)
@@ -119,7 +126,7 @@ class BlendCosts:
     def list_averaged(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Return the models that are the mean of the folds' models, those that take most seconds first."""
         averaged = [record for record in self.list_models(records) if self.is_averaged(record)]
-        return sorted(averaged, key=lambda record: (-record.outcome.artifacts.seconds_per_row, record.number))
+        return sorted(averaged, key=lambda record: (-get_seconds_per_row(record), record.number))
 
     def count_fits(self, records: Sequence[TrialRecord], single_fits: frozenset[int]) -> dict[int, int]:
         """Return for each model of a blend, by number, how many fitted models predict for it."""
@@ -132,9 +139,9 @@ class BlendCosts:
     def estimate(self, records: Sequence[TrialRecord], single_fits: frozenset[int]) -> dict[str, float]:
         """Return the estimated costs of a blend, by name."""
         n_fits = self.count_fits(records, single_fits)
-        results = [(n_fits[record.number], record.outcome.artifacts) for record in self.list_models(records)]
-        seconds = sum(n_models * result.seconds_per_row for n_models, result in results)
-        n_bytes = sum(n_models * result.n_bytes for n_models, result in results)
+        models = self.list_models(records)
+        seconds = sum(n_fits[record.number] * get_seconds_per_row(record) for record in models)
+        n_bytes = sum(n_fits[record.number] * record.outcome.artifacts.n_bytes for record in models)
         totals = {SECONDS: self.reader[SECONDS] + seconds, BYTES: self.reader[BYTES] + n_bytes}
         return {name: float(self.factors[name] * value) for name, value in totals.items()}
 
