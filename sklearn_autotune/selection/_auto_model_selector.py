@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 from optuna.trial import FixedTrial
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import ClassifierTags, RegressorTags
+from sklearn.utils import ClassifierTags, RegressorTags, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -38,7 +38,7 @@ from sklearn_autotune.selection._blends import make_blend_costs, make_blend_fron
 from sklearn_autotune.selection._budget import SelectionBudget
 from sklearn_autotune.selection._candidates import FAMILY, choose_families, make_selection_space, make_shape_function
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
-from sklearn_autotune.selection._ensemble_choice import BlendChoice, choose_from_both_layers, is_allowed_alone
+from sklearn_autotune.selection._ensemble_choice import BlendChoice, choose_from_both_layers, make_single_check
 from sklearn_autotune.selection._final_fits import FINAL_FIT, FinalFits
 from sklearn_autotune.selection._pruning_rule import SelectionPruningRule
 from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label, make_leaderboard
@@ -111,8 +111,8 @@ class AutoModelSelector(BaseSearch):
     random_state : int or RandomState, default=None
         Seeds the folds of the default ``cv``, the models and the sampler.
     limits : dict, default=None
-        What the final model may cost or has to reach, as in `OptunaSearchCV`: ``{"predict_seconds": ("<=", 1e-4),
-        "bytes": ("<=", 5_000_000), "recall": (">=", 0.9)}``. The costs are seconds for one row, and bytes.
+        What the final model may cost or has to reach, as in `OptunaSearchCV`; of costs, "predict_seconds" and "bytes":
+        ``{"predict_seconds": ("<=", 1e-4), "recall": (">=", 0.9)}``.
     limit_confidence : float, default=0.9
         As in `OptunaSearchCV`; costs are measured several times on the final model.
     infeasible : "raise" or "nearest", default="raise"
@@ -151,9 +151,8 @@ class AutoModelSelector(BaseSearch):
     blend_weights_ : dict of str to float
         Weight of each model in the blend, by its label: family and number. They add up to 1.
     front_ : dict of str to ndarray or list
-        The blends that no other one beats in score, seconds and bytes: "score" (mean over the folds; higher is better),
-        "predict_seconds" for one row and "bytes" (both estimated), "n_models" (fitted models that predict) and
-        "members" (weights by label). With ``limits``, those that meet them. ``front_.to_frame()`` is a DataFrame.
+        The blends that no other one beats (and that meet the limits): "score", a mean over folds, higher is better;
+        "predict_seconds" for a row and "bytes", both estimated; "n_models" that predict; "members" with their weights.
     best_scores_ : dict of str to float
         With ``limits``: what the final model has of each. Costs are positive, and measured on it.
     leaderboard_ : dict of str to ndarray
@@ -285,8 +284,7 @@ class AutoModelSelector(BaseSearch):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data cannot be used (before any model is fitted), if all candidates failed, or if
-            nothing meets the limits.
+            If a parameter or the data cannot be used (before any fit), all candidates failed, or nothing meets limits.
         KeyboardInterrupt
             On Ctrl-C, once the results so far are on the estimator.
         """
@@ -294,6 +292,7 @@ class AutoModelSelector(BaseSearch):
         keeps_folds, limits = bool(read_keep(self.keep, [ESTIMATORS])), read_limits(self)
         deadline = None if self.timeout is None else start + self.timeout
         resolve_families(self.families, self.task or "classification")  # raises before the data are read
+        (X,) = indexable(X)
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         families = choose_families(self.families, self.task or "classification", data, self.cv)
         scorer = make_default_scorer(data.classes)
@@ -319,8 +318,7 @@ class AutoModelSelector(BaseSearch):
         cross_fit.estimate_min_seconds = cost_model.estimate_min_seconds
         cross_fit.averages_folds = not schedule.time_reserve.refits_all
         self.scorer_, self.n_splits_, self.n_rows_searched_ = scorer, len(task.folds), len(rows)
-        is_allowed = None if limits is None else partial(is_allowed_alone, costs, limits)
-        measured = MeasuredCandidates(cost_model, is_allowed)
+        measured = MeasuredCandidates(cost_model, make_single_check(costs, limits))
         groups = take_routed_rows(routed, rows).splitter.split["groups"]
         spec = self._make_spec(cross_fit, schedule, measured, deadline, groups)
         with spec.progress.show_stages():
@@ -330,7 +328,7 @@ class AutoModelSelector(BaseSearch):
             choice = choose_from_both_layers(measured.records, schedule.time_reserve, costs, **settings)
             spec.progress.begin_stage(FINAL_FIT)
             fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, choice.second_layer, rows)
-            self._fit_ensemble(choice, fits, data.reader, measured.records, X)
+            self._fit_ensemble(choice, fits, data.reader, [*measured.records, *choice.second_layer.records], X)
         return self
 
     def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
@@ -376,12 +374,13 @@ class AutoModelSelector(BaseSearch):
         limits = TrialLimits(self.trial_timeout, self.memory_limit)
         request = ExecutionRequest(evaluation=cross_fit, n_jobs=self.n_jobs, look_ahead=self.look_ahead, limits=limits)
         metric = describe_scoring(self.scoring, cross_fit.task.scorer)
+        study = StudySpec(
+            random_state=self.random_state, make_sampler=partial(make_sampler, None, space), metric=metric
+        )
         return SearchSpec(
             folds=cross_fit.task.folds,
             space=space,
-            study=StudySpec(
-                random_state=self.random_state, make_sampler=partial(make_sampler, None, space), metric=metric
-            ),
+            study=study,
             results=ResultsSpec(error_score=self.error_score),
             execution=request,
             pruning_rule=SelectionPruningRule(RACING, get_family, n_raced),
@@ -403,17 +402,14 @@ class AutoModelSelector(BaseSearch):
         start = time.perf_counter()
         chosen, ensemble, self.best_estimator_ = fits.fit_within_limits(choice, reader, X)
         self.refit_time_ = time.perf_counter() - start
-        stacked = choice.second_layer.records
-        self._keep_candidate_rows(chosen.complete_candidate_rows(self._candidate_rows, stacked))
+        self._keep_candidate_rows(chosen.complete_candidate_rows(self._candidate_rows, choice.second_layer.records))
         self.best_score_, self.front_ = chosen.score, make_blend_front(choice.blends, choice.costs)
         if choice.limits is not None:
             self.best_scores_ = choice.best_scores
         self.blend_weights_ = {make_label(record): float(weight) for record, weight in ensemble}
-        records = [*records, *stacked]
         self.oof_predictions_ = fits.predict_out_of_fold(ensemble)
         self.leaderboard_ = make_leaderboard(records, self.blend_weights_, self._read_metric(), self._test_over_train)
-        models = fits.fit_on_folds(ensemble, reader) if self.keep else []
-        if models:
+        if self.keep and (models := fits.fit_on_folds(ensemble, reader)):
             self.fold_estimators_ = models
 
     def _render_winner(self, metric: Metric) -> Iterator[str]:

@@ -339,13 +339,34 @@ def test_without_a_blend_that_meets_the_limits_the_nearest_is_named_or_chosen(co
     cross_fit, candidates = complementary
     candidates[2].outcome.artifacts.n_bytes = 80.0
 
-    with pytest.raises(
-        ValueError, match=r"No blend .*bytes <= 50\).* nearest is refitted_2: bytes 80 \(limit <= 50\)"
-    ):
+    with pytest.raises(ValueError, match=r"No blend .*bytes <= 50\).* nearest is refitted_2: bytes 80 \(limit <= 50\)"):
         choose(candidates, cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 50)}))
     with pytest.warns(UserWarning, match="The nearest is refitted_2"):
         chosen = choose(candidates, cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 50)}, infeasible="nearest"))
     assert (numbers_of(chosen), chosen.is_nearest) == ([2], True)
+
+
+def test_the_baseline_is_nearest_only_if_there_is_nothing_else(complementary):
+    cross_fit, candidates = complementary
+    cross_fit = replace(cross_fit, families=cross_fit.families | {"baseline": family("baseline")})
+    constant = replace(candidates[0], number=9, params={"family": "baseline"})
+    candidates[0].outcome.artifacts.n_bytes = 60.0
+    costs = {"limits": limit(cross_fit, {"bytes": ("<=", 50)}, infeasible="nearest")}
+
+    with pytest.warns(UserWarning, match="The nearest is refitted_2"):
+        assert numbers_of(choose([candidates[2], constant], cross_fit, **costs)) == [2]
+    with pytest.warns(UserWarning, match="The nearest is baseline_9"):
+        assert numbers_of(choose([constant], cross_fit, **costs)) == [9]
+
+
+def test_where_no_final_model_meets_the_limits_what_they_were_measured_to_cost_is_named(complementary):
+    cross_fit, candidates = complementary
+    choice = make_choice(candidates[2:], cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 620)}))
+    chosen = choice.choose()
+
+    assert not choice.accepts(chosen, chosen.weighted_records, Padded(1000), X)
+    with pytest.raises(ValueError, match=r"The nearest is refitted_2: bytes 1\d\d\d \(limit <= 620\)"):
+        choice.choose()
 
 
 class Padded:
