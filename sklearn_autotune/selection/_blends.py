@@ -252,11 +252,11 @@ class BlendLimits:
             found.append(check.compute_violations({limit.key: values})[0])
         return np.array(found)
 
-    def measure(self, model: Any, X: MatrixLike) -> dict[str, np.ndarray]:
-        """Return the limited costs of a fitted model, by name: bytes, and seconds several times."""
+    def measure(self, model: Any, X: MatrixLike, *, once: bool = False) -> dict[str, np.ndarray]:
+        """Return the limited costs of a fitted model, by name: bytes, and seconds several times, or once."""
         found: dict[str, np.ndarray] = {}
         if SECONDS in self.costs.values():
-            found[SECONDS] = np.array([-self.predict_seconds(model, X) for _ in range(N_MEASUREMENTS)])
+            found[SECONDS] = np.array([-self.predict_seconds(model, X) for _ in range(1 if once else N_MEASUREMENTS)])
         if BYTES in self.costs.values():
             found[BYTES] = np.array([float(count_bytes(model))])
         return found

@@ -20,6 +20,9 @@ __all__ = ["SelectionBudget", "TimeReserve"]
 BLEND_SECONDS = 0.5
 BLEND_TIME_SHARE = 0.2
 
+# Seconds reserved for measuring what the final model costs, if that is limited.
+MEASUREMENT_SECONDS = 1.0
+
 # After this many candidates in a row that ran out of time, no further one would finish in time either.
 MAX_OUT_OF_TIME = 3
 
@@ -88,7 +91,8 @@ class TimeReserve:
     def blend_seconds(self) -> float:
         """Seconds reserved for blending and the steps after it, fits apart."""
         max_seconds = self.cost_model.max_candidate_seconds or float("inf")
-        return min(BLEND_SECONDS, BLEND_TIME_SHARE * max_seconds)
+        seconds = BLEND_SECONDS + (MEASUREMENT_SECONDS if self.may_fit_once else 0.0)
+        return min(seconds, BLEND_TIME_SHARE * max_seconds)
 
     def compute_second_layer_deadline(self, records: Sequence[TrialRecord]) -> float | None:
         """Compute when measuring the second layer has to end."""

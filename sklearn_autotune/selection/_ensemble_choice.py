@@ -154,8 +154,11 @@ class EnsembleScorer:
         prediction = prediction[:, 1] if prediction.shape[1] == 2 else prediction
         return -compute_log_loss(truth, prediction, weight)
 
-    def has_time(self, deadline: float | None) -> bool:
-        """Whether choosing a blend would end before the deadline, from the time that one score takes."""
+    def has_time(self, deadline: float | None, n_choices: int | None = None) -> bool:
+        """Whether choosing a blend would end before the deadline, from the time that one score takes.
+
+        ``n_choices`` is how often weights are chosen; None is once for each part.
+        """
         if deadline is None:
             return True
         predictions, parts = np.concatenate(self.predictions[0]), range(len(self.rows))
@@ -163,7 +166,7 @@ class EnsembleScorer:
         start = time.perf_counter()
         self.score(predictions, parts)
         seconds = time.perf_counter() - start
-        return clock.now() + seconds * len(self.rows) * len(self.predictions) * N_ROUNDS < deadline
+        return clock.now() + seconds * (n_choices or len(self.rows)) * len(self.predictions) * N_ROUNDS < deadline
 
 
 class BlendChoice:
@@ -211,7 +214,8 @@ class BlendChoice:
         self.scorer = EnsembleScorer(
             costs.cross_fit, self.ranked, second_layer=second_layer, has_default_scoring=has_default_scoring
         )
-        self.max_models = MAX_BLEND_SIZE if allows_blend and self.scorer.has_time(deadline) else 1
+        self.allows_blend = allows_blend
+        self.deadline = deadline
         self.blends: list[Blend] = []
         self.best_scores: dict[str, float] = {}
         self._refused: dict[tuple[Any, ...], dict[str, np.ndarray]] = {}  # what their final models cost
@@ -262,9 +266,10 @@ class BlendChoice:
         if self.limits is None:
             return True
         blend = Blend(tuple(ensemble), chosen.score, chosen.single_fits)
-        measured, scores = self.limits.measure(model, X), self._score_limited(blend)
+        is_late = self.deadline is not None and clock.now() > self.deadline
+        measured, scores = self.limits.measure(model, X, once=is_late), self._score_limited(blend)
         violations = self.limits.compute_violations(measured, scores, is_final=True)
-        if not chosen.is_nearest and (violations > 0).any():
+        if not chosen.is_nearest and not is_late and (violations > 0).any():
             # Whatever else the machine does makes a model slower, so the second measurement counts.
             measured = self.limits.measure(model, X)
             violations = self.limits.compute_violations(measured, scores, is_final=True)
@@ -291,7 +296,7 @@ class BlendChoice:
         choice = choose_weights(
             [self.scorer.predictions[index] for index in places],
             self.scorer.score,
-            max_models=self.max_models,
+            max_models=MAX_BLEND_SIZE if self.allows_blend and self.scorer.has_time(self.deadline) else 1,
             is_forward=self.costs.cross_fit.is_forward,
             allows=(lambda chosen: self._allows([places[place] for place in chosen])) if usable else allow_all,
         )
@@ -302,10 +307,10 @@ class BlendChoice:
     def _list_blends(self, weights: np.ndarray) -> list[Blend]:
         """Return the chosen blend, smaller ones and single candidates, each with more and more models fitted once."""
         found = [weights, *np.eye(len(self.ranked))]
-        if self.max_models > 1:
+        if self.allows_blend and self.scorer.has_time(self.deadline, 2 * len(CAP_SHARES) + MAX_BLEND_SIZE):
             costs = self.costs.estimate_lowest([self.ranked[index] for index in np.flatnonzero(weights)])
             caps = [{name: share * costs[name]} for name in (SECONDS, BYTES) for share in CAP_SHARES]
-            found += [self._choose_below(cap, self.max_models) for cap in caps]
+            found += [self._choose_below(cap, MAX_BLEND_SIZE) for cap in caps]
             found += [self._choose_below({}, n_models) for n_models in range(2, int((weights > 0).sum()))]
         blends = {blend.key: blend for blend in (self._make_blend(one) for one in found if one.any())}
         variants = [variant for blend in blends.values() for variant in self.costs.list_variants(blend)]
