@@ -95,8 +95,8 @@ class CrossFitEvaluation:
         Whether the final model of a bagged family averages the folds' models. Otherwise it is fitted on all rows.
     reads_texts : bool, default=True
         Whether models get columns of texts.
-    predict_seconds : PredictSeconds, default=PredictSeconds()
-        Measures in how many seconds the model of the last fold predicts a row.
+    predict_seconds : PredictSeconds, default=PredictSeconds(n_calls=2)
+        Measures in how many seconds the model of the last fold predicts a row. Without limits, few calls are enough.
     inner : InnerFolds, default=InnerFolds()
         How training rows are divided once more. With folds that follow time, it has the times.
 
@@ -118,7 +118,7 @@ class CrossFitEvaluation:
     estimate_min_seconds: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
     averages_folds: bool = True
     reads_texts: bool = True
-    predict_seconds: PredictSeconds = field(default_factory=PredictSeconds)
+    predict_seconds: PredictSeconds = PredictSeconds(n_calls=2)
     inner: InnerFolds = field(default_factory=InnerFolds)
     steps: SharedSteps = field(init=False, repr=False)
     targets: np.ndarray = field(init=False, repr=False)
