@@ -18,7 +18,7 @@ from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRe
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
-from sklearn_autotune.selection._row_sampling import MIN_ROWS
+from sklearn_autotune.selection._tasks import MIN_ROWS
 from sklearn_autotune.storage._study import draw_seed
 
 __all__ = ["make_blend_params"]

@@ -11,8 +11,7 @@ import numpy as np
 import optuna
 from optuna.trial import FixedTrial
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.pipeline import Pipeline
-from sklearn.utils import ClassifierTags, RegressorTags
+from sklearn.utils import ClassifierTags, RegressorTags, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -35,16 +34,17 @@ from sklearn_autotune.search._final_fit import ESTIMATORS, read_keep
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name, take_routed_rows
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.selection._blends import make_blend_costs, make_blend_front, read_limits
 from sklearn_autotune.selection._budget import SelectionBudget
 from sklearn_autotune.selection._candidates import FAMILY, choose_families, make_selection_space, make_shape_function
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
-from sklearn_autotune.selection._ensemble_choice import ChosenEnsemble, choose_from_both_layers, make_leaderboard
+from sklearn_autotune.selection._ensemble_choice import BlendChoice, choose_from_both_layers, make_single_check
 from sklearn_autotune.selection._final_fits import FINAL_FIT, FinalFits
 from sklearn_autotune.selection._pruning_rule import SelectionPruningRule
-from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label
-from sklearn_autotune.selection._row_sampling import make_tasks, sample_rows
+from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label, make_leaderboard
 from sklearn_autotune.selection._schedule import Schedule, make_schedule
 from sklearn_autotune.selection._second_layer import SECOND_LAYER
+from sklearn_autotune.selection._tasks import make_tasks, sample_rows
 from sklearn_autotune.space._space import read_space
 from sklearn_autotune.statistics._corrected_scores import plan_candidate_rows
 from sklearn_autotune.storage._samplers import make_sampler
@@ -110,9 +110,13 @@ class AutoModelSelector(BaseSearch):
         ``timeout`` it does not change the result.
     random_state : int or RandomState, default=None
         Seeds the folds of the default ``cv``, the models and the sampler.
-    max_predict_time : float, default=None
-        Seconds that predicting one row may take. Slower candidates are not chosen; a slower blend is replaced by one
-        model.
+    limits : dict, default=None
+        What the final model may cost or has to reach, as in `OptunaSearchCV`; of costs, "predict_seconds" and "bytes":
+        ``{"predict_seconds": ("<=", 1e-4), "recall": (">=", 0.9)}``.
+    limit_confidence : float, default=0.9
+        As in `OptunaSearchCV`; costs are measured several times on the final model.
+    infeasible : "raise" or "nearest", default="raise"
+        If nothing meets the limits: raise ValueError, or warn and take the blend that violates them least.
     patience : int or "auto" or None, default="auto"
         Stop after this number of candidates in a row without a better score. "auto" depends on the number of rows; None
         never stops.
@@ -146,6 +150,11 @@ class AutoModelSelector(BaseSearch):
         Its row in ``cv_results_``.
     blend_weights_ : dict of str to float
         Weight of each model in the blend, by its label: family and number. They add up to 1.
+    front_ : dict of str to ndarray or list
+        The blends that no other one beats (and that meet the limits): "score", a mean over folds, higher is better;
+        "predict_seconds" for a row and "bytes", both estimated; "n_models" that predict; "members" with their weights.
+    best_scores_ : dict of str to float
+        With ``limits``: what the final model has of each. Costs are positive, and measured on it.
     leaderboard_ : dict of str to ndarray
         A row for each candidate, the best first: rank, number (of the trial in ``trials_`` and ``study_``; the second
         layer's "stacked_linear" and "stacked_trees" have numbers after all trials), family, params,
@@ -192,26 +201,14 @@ class AutoModelSelector(BaseSearch):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseSearch._parameter_constraints,
         "task": [StrOptions({"classification", "regression"}), None],
         "families": [str, Family, list, tuple],
-        "n_trials": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
-        "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
-        "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "scoring": [str, callable, None],
-        "cv": ["cv_object"],
         "time": [str, Interval(numbers.Integral, 0, None, closed="left"), None],
         "blend": ["boolean"],
         "generate_features": ["boolean"],
-        "n_jobs": [numbers.Integral, None],
-        "random_state": ["random_state"],
-        "max_predict_time": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "patience": [StrOptions({"auto"}), Interval(numbers.Integral, 1, None, closed="left"), None],
-        "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
-        "keep": [str, list, tuple, None],
-        "callbacks": [list, tuple, None],
-        "error_score": [StrOptions({"raise"}), numbers.Real],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -230,7 +227,9 @@ class AutoModelSelector(BaseSearch):
         generate_features: bool = False,
         n_jobs: int | None = None,
         random_state: Seed = None,
-        max_predict_time: float | None = None,
+        limits: Mapping[str, Sequence[Any]] | None = None,
+        limit_confidence: float = 0.9,
+        infeasible: Literal["raise", "nearest"] = "raise",
         patience: int | Literal["auto"] | None = "auto",
         look_ahead: int = 2,
         keep: str | Sequence[str] | None = None,
@@ -251,7 +250,9 @@ class AutoModelSelector(BaseSearch):
         self.generate_features = generate_features
         self.n_jobs = n_jobs
         self.random_state = random_state
-        self.max_predict_time = max_predict_time
+        self.limits = limits
+        self.limit_confidence = limit_confidence
+        self.infeasible = infeasible
         self.patience = patience
         self.look_ahead = look_ahead
         self.keep = keep
@@ -283,14 +284,15 @@ class AutoModelSelector(BaseSearch):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data cannot be used (before any model is fitted), or if all candidates failed.
+            If a parameter or the data cannot be used (before any fit), all candidates failed, or nothing meets limits.
         KeyboardInterrupt
             On Ctrl-C, once the results so far are on the estimator.
         """
         start = self._begin_fit()
-        keeps_folds = bool(read_keep(self.keep, [ESTIMATORS]))
+        keeps_folds, limits = bool(read_keep(self.keep, [ESTIMATORS])), read_limits(self)
         deadline = None if self.timeout is None else start + self.timeout
         resolve_families(self.families, self.task or "classification")  # raises before the data are read
+        (X,) = indexable(X)
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         families = choose_families(self.families, self.task or "classification", data, self.cv)
         scorer = make_default_scorer(data.classes)
@@ -304,33 +306,29 @@ class AutoModelSelector(BaseSearch):
         inner = make_inner_folds(data, is_forward=is_forward(task.folds))
         full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed, inner=inner)
         cross_fit = replace(full_fit, task=task, inner=inner.take(rows))
+        costs = make_blend_costs(cross_fit, data.reader, X, limits)
+        limits = None if limits is None else limits.start(cross_fit, data.take_raw_rows(X, rows), self.limit_confidence)
         generates = self.generate_features and cross_fit.can_generate(self.timeout)
         make_shape = make_shape_function(data, task, generates=generates)
         settings = {"n_rows": len(data.y), "allows_blend": self.blend, "keeps_folds": keeps_folds}
+        settings["may_fit_once"] = limits is not None
         schedule = make_schedule(task, families, make_shape, self.timeout, deadline, **settings)
         cost_model = schedule.cost_model
         cross_fit.max_candidate_seconds = cost_model.max_candidate_seconds
         cross_fit.estimate_min_seconds = cost_model.estimate_min_seconds
         cross_fit.averages_folds = not schedule.time_reserve.refits_all
         self.scorer_, self.n_splits_, self.n_rows_searched_ = scorer, len(task.folds), len(rows)
-        measured = MeasuredCandidates(cost_model)
+        measured = MeasuredCandidates(cost_model, make_single_check(costs, limits))
         groups = take_routed_rows(routed, rows).splitter.split["groups"]
         spec = self._make_spec(cross_fit, schedule, measured, deadline, groups)
         with spec.progress.show_stages():
             measured.update(run_search(spec, self._publish, self._publish_partial).records)
             spec.progress.begin_stage(SECOND_LAYER)
-            chosen, second_layer = choose_from_both_layers(
-                measured.records,
-                schedule.time_reserve,
-                cross_fit,
-                has_default_scoring=self.scoring is None,
-                allows_blend=self.blend,
-                max_predict_time=self.max_predict_time,
-            )
-            self._keep_candidate_rows(chosen.complete_candidate_rows(self._candidate_rows, second_layer.records))
+            settings = {"has_default_scoring": self.scoring is None, "allows_blend": self.blend, "limits": limits}
+            choice = choose_from_both_layers(measured.records, schedule.time_reserve, costs, **settings)
             spec.progress.begin_stage(FINAL_FIT)
-            fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, second_layer, rows)
-            self._fit_ensemble(chosen, fits, data.reader, [*measured.records, *second_layer.records])
+            fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, choice.second_layer, rows)
+            self._fit_ensemble(choice, fits, data.reader, [*measured.records, *choice.second_layer.records], X)
         return self
 
     def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
@@ -354,6 +352,8 @@ class AutoModelSelector(BaseSearch):
         groups: ArrayLike | None,
     ) -> SearchSpec:
         cost_model = schedule.cost_model
+        # With limits, a quick family may be needed that is worse by far: its first candidate is not stopped.
+        n_raced = len(cross_fit.targets) if self.limits is None else 0
         space = read_space(make_selection_space(cost_model.families, cost_model.make_shape(cost_model.n_train)))
         n_trials = self.n_trials or (N_TRIALS if self.timeout is None else UNLIMITED_TRIALS)
 
@@ -374,15 +374,16 @@ class AutoModelSelector(BaseSearch):
         limits = TrialLimits(self.trial_timeout, self.memory_limit)
         request = ExecutionRequest(evaluation=cross_fit, n_jobs=self.n_jobs, look_ahead=self.look_ahead, limits=limits)
         metric = describe_scoring(self.scoring, cross_fit.task.scorer)
+        study = StudySpec(
+            random_state=self.random_state, make_sampler=partial(make_sampler, None, space), metric=metric
+        )
         return SearchSpec(
             folds=cross_fit.task.folds,
             space=space,
-            study=StudySpec(
-                random_state=self.random_state, make_sampler=partial(make_sampler, None, space), metric=metric
-            ),
+            study=study,
             results=ResultsSpec(error_score=self.error_score),
             execution=request,
-            pruning_rule=SelectionPruningRule(RACING, get_family, len(cross_fit.targets)),
+            pruning_rule=SelectionPruningRule(RACING, get_family, n_raced),
             make_budget=partial(SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved),
             make_stopping_rule=partial(schedule.make_stopping_rule, self.patience, len(cross_fit.targets)),
             make_proposer=lambda: propose,
@@ -395,19 +396,20 @@ class AutoModelSelector(BaseSearch):
         )
 
     def _fit_ensemble(
-        self, chosen: ChosenEnsemble, fits: FinalFits, reader: TableReader, records: Sequence[TrialRecord]
+        self, choice: BlendChoice, fits: FinalFits, reader: TableReader, records: Sequence[TrialRecord], X: MatrixLike
     ) -> None:
         """Fit the chosen candidates on all rows, and set the fitted attributes."""
-        self.best_score_ = chosen.score
         start = time.perf_counter()
-        ensemble = fits.fit(chosen.weighted_records, chosen.best_record)
+        chosen, ensemble, self.best_estimator_ = fits.fit_within_limits(choice, reader, X)
         self.refit_time_ = time.perf_counter() - start
+        self._keep_candidate_rows(chosen.complete_candidate_rows(self._candidate_rows, choice.second_layer.records))
+        self.best_score_, self.front_ = chosen.score, make_blend_front(choice.blends, choice.costs)
+        if choice.limits is not None:
+            self.best_scores_ = choice.best_scores
         self.blend_weights_ = {make_label(record): float(weight) for record, weight in ensemble}
-        self.best_estimator_ = Pipeline([("read", reader), ("model", fits.assemble(ensemble))])
         self.oof_predictions_ = fits.predict_out_of_fold(ensemble)
         self.leaderboard_ = make_leaderboard(records, self.blend_weights_, self._read_metric(), self._test_over_train)
-        models = fits.fit_on_folds(ensemble, reader) if self.keep else []
-        if models:
+        if self.keep and (models := fits.fit_on_folds(ensemble, reader)):
             self.fold_estimators_ = models
 
     def _render_winner(self, metric: Metric) -> Iterator[str]:

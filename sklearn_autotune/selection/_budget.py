@@ -20,6 +20,9 @@ __all__ = ["SelectionBudget", "TimeReserve"]
 BLEND_SECONDS = 0.5
 BLEND_TIME_SHARE = 0.2
 
+# Seconds reserved for measuring what the final model costs, if that is limited.
+MEASUREMENT_SECONDS = 1.0
+
 # After this many candidates in a row that ran out of time, no further one would finish in time either.
 MAX_OUT_OF_TIME = 3
 
@@ -40,6 +43,8 @@ class TimeReserve:
         Whether every chosen candidate is fitted again, since candidates were measured on a sample or on earlier rows.
     keeps_folds : bool, default=False
         Whether the chosen candidates' models of the folds are kept, so that those that were let go are fitted again.
+    may_fit_once : bool, default=False
+        Whether a candidate may be fitted on all rows in place of averaging its models of the folds, because of limits.
     """
 
     cost_model: CostModel
@@ -48,6 +53,7 @@ class TimeReserve:
     n_rows: int
     refits_all: bool
     keeps_folds: bool = False
+    may_fit_once: bool = False
 
     def estimate_seconds_after_search(self, records: Sequence[TrialRecord]) -> float:
         """Estimate the seconds of second layer, blending and final fits, if the best so far stay the best."""
@@ -69,7 +75,7 @@ class TimeReserve:
         refits = [
             self.estimate_fit_seconds(record)
             for record in needed
-            if self.is_refitted(record) or _has_lost_models(record)
+            if self.may_fit_once or self.is_refitted(record) or _has_lost_models(record)
         ]
         max_seconds = self.cost_model.max_candidate_seconds or float("inf")
         seconds = self.blend_seconds + (max(refits[0], min(sum(refits), max_seconds)) if refits else 0.0)
@@ -85,7 +91,8 @@ class TimeReserve:
     def blend_seconds(self) -> float:
         """Seconds reserved for blending and the steps after it, fits apart."""
         max_seconds = self.cost_model.max_candidate_seconds or float("inf")
-        return min(BLEND_SECONDS, BLEND_TIME_SHARE * max_seconds)
+        seconds = BLEND_SECONDS + (MEASUREMENT_SECONDS if self.may_fit_once else 0.0)
+        return min(seconds, BLEND_TIME_SHARE * max_seconds)
 
     def compute_second_layer_deadline(self, records: Sequence[TrialRecord]) -> float | None:
         """Compute when measuring the second layer has to end."""
@@ -102,7 +109,7 @@ class TimeReserve:
 
     def estimate_fit_seconds(self, record: TrialRecord) -> float:
         """Estimate the seconds of a candidate's final fit: on all rows, or of its fold models that have been lost."""
-        if self.is_refitted(record):
+        if self.may_fit_once or self.is_refitted(record):
             return self.cost_model.estimate_refit_seconds(record, self.n_rows)
         return sum(fold.fit_seconds for fold in record.outcome.folds)
 

@@ -89,6 +89,10 @@ class CrossFitResult:
     has_lost_models : bool
         Whether the models stayed in the process that fitted them, because they cannot be pickled. If the candidate is
         chosen, they are fitted again.
+    seconds_per_row : float
+        Seconds in which the model of the last fold predicts a row of the prepared table, for the limits on blends.
+    n_bytes : float
+        Its size; infinite if it cannot be pickled.
     """
 
     predictions: list[np.ndarray] = field(default_factory=list)
@@ -97,6 +101,8 @@ class CrossFitResult:
     rounds: list[int] = field(default_factory=list)
     rounds_before: int | None = None
     has_lost_models: bool = False
+    seconds_per_row: float = float("nan")
+    n_bytes: float = float("nan")
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes, with the models pickled on their own, and without them if that fails."""

@@ -45,10 +45,11 @@ from sklearn_autotune.evaluation import (
 from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.evaluation._metric import rewards_mean
 from sklearn_autotune.families import Family, find_parameter_prefix
-from sklearn_autotune.inference._averaging import predict_all_classes
+from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor, predict_all_classes
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier, label_classes
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
+from sklearn_autotune.objectives._costs import PredictSeconds, count_bytes
 from sklearn_autotune.selection._candidates import (
     FAMILY,
     CrossFitResult,
@@ -94,6 +95,8 @@ class CrossFitEvaluation:
         Whether the final model of a bagged family averages the folds' models. Otherwise it is fitted on all rows.
     reads_texts : bool, default=True
         Whether models get columns of texts.
+    predict_seconds : PredictSeconds, default=PredictSeconds(n_calls=2)
+        Measures in how many seconds the model of the last fold predicts a row. Without limits, few calls are enough.
     inner : InnerFolds, default=InnerFolds()
         How training rows are divided once more. With folds that follow time, it has the times.
 
@@ -115,6 +118,7 @@ class CrossFitEvaluation:
     estimate_min_seconds: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
     averages_folds: bool = True
     reads_texts: bool = True
+    predict_seconds: PredictSeconds = PredictSeconds(n_calls=2)
     inner: InnerFolds = field(default_factory=InnerFolds)
     steps: SharedSteps = field(init=False, repr=False)
     targets: np.ndarray = field(init=False, repr=False)
@@ -224,6 +228,10 @@ class CrossFitEvaluation:
         if family.rounds is not None and step + 1 == len(folds):
             self._predict_with_other_folds_rounds(result, times)
             result.models = result.models if family.is_bagged else None
+        if step + 1 == len(folds):
+            averaged = self.average_models([model], result.temperature)
+            result.seconds_per_row = -self.predict_seconds(averaged, take_rows(self.task.X, fold.test))
+            result.n_bytes = _measure_bytes(averaged)
         return self._score_folds(result, folds[: step + 1])
 
     def _predict_with_other_folds_rounds(self, result: CrossFitResult, times: list[tuple[float, float]]) -> None:
@@ -294,6 +302,12 @@ class CrossFitEvaluation:
         if isinstance(scored.score, dict):
             raise TypeError(f"AutoModelSelector takes one score, and scoring returned {', '.join(scored.score)}.")
         return scored
+
+    def average_models(self, models: Sequence[Any], temperature: float) -> Any:
+        """Return the model that averages the predictions of fitted models."""
+        if self.classes is None:
+            return AveragedRegressor(models)
+        return AveragedClassifier(models, temperature, np.arange(len(self.classes)))
 
     def _take_weights(self, rows: np.ndarray, params: Mapping[str, Any]) -> np.ndarray | None:
         weight = params.get("sample_weight")
@@ -458,6 +472,14 @@ class CrossFitEvaluation:
             model = TransformedTarget(model, transform, smears=rewards_mean(self.task.scorer))
         seeds = [name for name in model.get_params() if name == "random_state" or name.endswith("__random_state")]
         return model.set_params(**dict.fromkeys(seeds, self.seed))
+
+
+def _measure_bytes(model: Any) -> float:
+    """Return the size of a model; infinite if it cannot be pickled."""
+    try:
+        return float(count_bytes(model))
+    except Exception:  # any __reduce__ may raise anything
+        return float("inf")
 
 
 def _get_booster(model: Pipeline) -> Any:

@@ -1,8 +1,9 @@
-"""Chooses the final ensemble by out-of-fold predictions, and makes the leaderboard of all candidates."""
+"""Chooses the final ensemble by out-of-fold predictions, within the limits on costs and scores."""
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
@@ -12,32 +13,35 @@ import numpy as np
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import compute_log_loss, select_score
-from sklearn_autotune.evaluation._metric import Metric
-from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.families._baseline import BASELINE
 from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.selection._blends import BYTES, SECONDS, Blend, BlendCosts, BlendLimits
 from sklearn_autotune.selection._budget import TimeReserve
-from sklearn_autotune.selection._candidates import FAMILY, add_family_prefix
+from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
-from sklearn_autotune.selection._ensemble_selection import EnsembleChoice, choose_weights
+from sklearn_autotune.selection._ensemble_selection import (
+    EnsembleChoice,
+    allow_all,
+    average_predictions,
+    choose_greedy_weights,
+    choose_weights,
+)
 from sklearn_autotune.selection._ranking import (
     MAX_BLEND_SIZE,
-    Leaderboard,
     average_fold_scores,
-    make_label,
     select_blend_candidates,
     sort_by_score,
 )
-from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer, measure_second_layer
+from sklearn_autotune.selection._second_layer import SecondLayer, measure_second_layer
 from sklearn_autotune.statistics._corrected_scores import CandidateRows
-from sklearn_autotune.statistics._intervals import estimate_mean
 
 __all__ = [
+    "BlendChoice",
     "ChosenEnsemble",
     "EnsembleScorer",
-    "choose_ensemble",
     "choose_from_both_layers",
-    "make_leaderboard",
-    "select_fast_candidates",
+    "make_single_check",
+    "select_allowed_candidates",
 ]
 
 logger = logging.getLogger(__name__)
@@ -52,13 +56,8 @@ N_PARTS = 5
 # About how often a score is computed for each part and candidate.
 N_ROUNDS = 25
 
-
-def estimate_seconds_per_row(record: TrialRecord, cross_fit: CrossFitEvaluation) -> float:
-    """Estimate the seconds that a candidate's final model takes to predict one row, from the times on its folds."""
-    is_bagged = not is_second_layer(record) and cross_fit.families[record.params[FAMILY]].is_bagged
-    n_models = len(record.outcome.folds) if is_bagged and cross_fit.averages_folds else 1
-    n_rows = sum(len(fold.test) for fold in cross_fit.task.folds[-len(record.outcome.folds) :])
-    return n_models * sum(fold.score_seconds for fold in record.outcome.folds) / n_rows
+# Smaller blends than the chosen one are looked for whose models, each fitted once, cost so much of it.
+CAP_SHARES = (0.5, 0.25, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +72,10 @@ class ChosenEnsemble:
         Mean score of the choice on rows that it was not made on; higher is better.
     best_record : TrialRecord
         The best candidate of the first layer.
+    single_fits : frozenset of int, default=frozenset()
+        As of `Blend`.
+    is_nearest : bool, default=False
+        Whether it breaks limits, and is the nearest to them.
     flattering_score : float, default=nan
         Mean score of the best candidate of both layers, by which it was chosen, plus what a chosen blend gains on rows
         that it was not chosen on.
@@ -81,6 +84,8 @@ class ChosenEnsemble:
     weighted_records: list[tuple[TrialRecord, float]]
     score: float
     best_record: TrialRecord
+    single_fits: frozenset[int] = frozenset()
+    is_nearest: bool = False
     flattering_score: float = np.nan
 
     def complete_candidate_rows(
@@ -149,8 +154,11 @@ class EnsembleScorer:
         prediction = prediction[:, 1] if prediction.shape[1] == 2 else prediction
         return -compute_log_loss(truth, prediction, weight)
 
-    def has_time(self, deadline: float | None) -> bool:
-        """Whether choosing a blend would end before the deadline, from the time that one score takes."""
+    def has_time(self, deadline: float | None, n_choices: int | None = None) -> bool:
+        """Whether choosing a blend would end before the deadline, from the time that one score takes.
+
+        ``n_choices`` is how often weights are chosen; None is once for each part.
+        """
         if deadline is None:
             return True
         predictions, parts = np.concatenate(self.predictions[0]), range(len(self.rows))
@@ -158,46 +166,238 @@ class EnsembleScorer:
         start = time.perf_counter()
         self.score(predictions, parts)
         seconds = time.perf_counter() - start
-        return clock.now() + seconds * len(self.rows) * len(self.predictions) * N_ROUNDS < deadline
+        return clock.now() + seconds * (n_choices or len(self.rows)) * len(self.predictions) * N_ROUNDS < deadline
 
 
-def select_fast_candidates(
-    records: Sequence[TrialRecord], cross_fit: CrossFitEvaluation, max_predict_time: float | None
-) -> list[TrialRecord]:
-    """Return the blend candidates that predict a row fast enough; if there are none, the best candidate."""
-    fast = [
-        record
-        for record in select_blend_candidates(records)
-        if _is_fast_enough(max_predict_time, [record], cross_fit, ())
-    ]
-    return fast or sort_by_score(records)[:1]
+class BlendChoice:
+    """Chooses the blend, or the best candidate alone: at first, and again if the final model breaks a limit.
 
+    Parameters
+    ----------
+    candidates : sequence of TrialRecord
+        Candidates of the first layer, the best first.
+    costs : BlendCosts
+    second_layer : SecondLayer
+        With records if it was measured.
+    limits : BlendLimits or None
+    has_default_scoring : bool
+        See `EnsembleScorer`.
+    allows_blend : bool
+        Whether more than one model may be chosen.
+    deadline : float or None
+        Time by `clock.now` at which choosing has to end.
 
-def _is_fast_enough(
-    max_predict_time: float | None,
-    records: Sequence[TrialRecord],
-    cross_fit: CrossFitEvaluation,
-    base_records: Sequence[TrialRecord],
-) -> bool:
-    """Whether candidates predict a row fast enough; models of the second layer need those of the first layer too."""
-    if max_predict_time is None:
-        return True
-    needed = {
-        record.number: record for record in (*records, *(base_records if any(map(is_second_layer, records)) else ()))
-    }
-    return sum(estimate_seconds_per_row(record, cross_fit) for record in needed.values()) <= max_predict_time
+    Attributes
+    ----------
+    blends : list of Blend
+        Those that were compared, and that meet the limits.
+    best_scores : dict of str to float
+        What the final model has of each limit; costs are positive.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[TrialRecord],
+        costs: BlendCosts,
+        second_layer: SecondLayer,
+        *,
+        limits: BlendLimits | None,
+        has_default_scoring: bool,
+        allows_blend: bool,
+        deadline: float | None,
+    ) -> None:
+        self.candidates = candidates
+        self.costs = costs
+        self.second_layer = second_layer
+        self.limits = limits
+        self.ranked = sort_by_score([*candidates, *second_layer.select_best_records()])
+        self.scorer = EnsembleScorer(
+            costs.cross_fit, self.ranked, second_layer=second_layer, has_default_scoring=has_default_scoring
+        )
+        self.allows_blend = allows_blend
+        self.deadline = deadline
+        self.blends: list[Blend] = []
+        self.best_scores: dict[str, float] = {}
+        self._refused: dict[tuple[Any, ...], dict[str, np.ndarray]] = {}  # what their final models cost
+        self._limited_scores: dict[tuple[Any, ...], dict[str, np.ndarray]] = {}
+
+    def choose(self) -> ChosenEnsemble:
+        """Choose the blend with the best score that meets the limits and has not been refused.
+
+        Raises
+        ------
+        ValueError
+            If none does.
+
+        Warns
+        -----
+        UserWarning
+            If none does, and the nearest is chosen.
+        """
+        usable = [index for index in range(len(self.ranked)) if self._allows([index])]
+        choice = self._choose_weights(usable)
+        blends = self._list_blends(choice.weights)
+        blend, is_nearest = self._choose_blend(blends)
+        self.blends = blends if self.limits is None else [one for one in blends if self._is_allowed(one)] or [blend]
+        is_first = blend.weights_key == blends[0].weights_key
+        score, gain = (choice.score, choice.gain) if is_first else (blend.score, 0.0)
+        # Each candidate has a score on its folds, even if the scorer fails on parts of them.
+        score = score if isfinite(score) else average_fold_scores(blend.records[0].outcome)
+        best = average_fold_scores(self.ranked[usable[0] if usable else 0].outcome)
+        flattering = best + (gain if isfinite(gain) else 0.0) if is_first else score
+        chosen = list(blend.weighted_records)
+        return ChosenEnsemble(chosen, score, self.candidates[0], blend.single_fits, is_nearest, flattering)
+
+    def accepts(
+        self, chosen: ChosenEnsemble, ensemble: Sequence[tuple[TrialRecord, float]], model: Any, X: Any
+    ) -> bool:
+        """Whether the final model meets the limits, too. If it does not, `choose` chooses another blend.
+
+        Parameters
+        ----------
+        chosen : ChosenEnsemble
+        ensemble : sequence of (TrialRecord, float)
+            What was fitted of it.
+        model : Pipeline
+            The final model.
+        X : array-like
+            The raw table.
+        """
+        if self.limits is None:
+            return True
+        blend = Blend(tuple(ensemble), chosen.score, chosen.single_fits)
+        is_late = self.deadline is not None and clock.now() > self.deadline
+        measured, scores = self.limits.measure(model, X, once=is_late), self._score_limited(blend)
+        violations = self.limits.compute_violations(measured, scores, is_final=True)
+        if not chosen.is_nearest and not is_late and (violations > 0).any():
+            # Whatever else the machine does makes a model slower, so the second measurement counts.
+            measured = self.limits.measure(model, X)
+            violations = self.limits.compute_violations(measured, scores, is_final=True)
+        self.best_scores = self.limits.list_values(measured, scores)
+        if chosen.is_nearest or bool((violations <= 0).all()):
+            return True
+        missed = self.limits.describe_missed(measured, scores, violations)
+        logger.info("The final model of %s breaks a limit: %s", blend.describe(), missed)
+        self.costs.correct(blend, measured)
+        self._refused[Blend(tuple(chosen.weighted_records), 0.0, chosen.single_fits).key] = measured
+        return False
+
+    def _allows(self, indices: Sequence[int], caps: Mapping[str, float] | None = None) -> bool:
+        """Whether candidates together keep to the limits on costs, and to caps, if each of them is fitted once."""
+        if self.limits is None and caps is None:
+            return True
+        costs = self.costs.estimate_lowest([self.ranked[index] for index in indices])
+        is_below = all(costs[name] <= cap for name, cap in (caps or {}).items())
+        return is_below and (self.limits is None or self.limits.allow(costs))
+
+    def _choose_weights(self, usable: Sequence[int]) -> EnsembleChoice:
+        """Choose weights for candidates that keep to the limits on costs together; for any if none does alone."""
+        places = list(usable) or list(range(len(self.ranked)))
+        choice = choose_weights(
+            [self.scorer.predictions[index] for index in places],
+            self.scorer.score,
+            max_models=MAX_BLEND_SIZE if self.allows_blend and self.scorer.has_time(self.deadline) else 1,
+            is_forward=self.costs.cross_fit.is_forward,
+            allows=(lambda chosen: self._allows([places[place] for place in chosen])) if usable else allow_all,
+        )
+        weights = np.zeros(len(self.ranked))
+        weights[places] = choice.weights
+        return replace(choice, weights=weights)
+
+    def _list_blends(self, weights: np.ndarray) -> list[Blend]:
+        """Return the chosen blend, smaller ones and single candidates, each with more and more models fitted once."""
+        found = [weights, *np.eye(len(self.ranked))]
+        if self.allows_blend and self.scorer.has_time(self.deadline, 2 * len(CAP_SHARES) + MAX_BLEND_SIZE):
+            costs = self.costs.estimate_lowest([self.ranked[index] for index in np.flatnonzero(weights)])
+            caps = [{name: share * costs[name]} for name in (SECONDS, BYTES) for share in CAP_SHARES]
+            found += [self._choose_below(cap, MAX_BLEND_SIZE) for cap in caps]
+            found += [self._choose_below({}, n_models) for n_models in range(2, int((weights > 0).sum()))]
+        blends = {blend.key: blend for blend in (self._make_blend(one) for one in found if one.any())}
+        variants = [variant for blend in blends.values() for variant in self.costs.list_variants(blend)]
+        return [variants[0], *(blend for blend in variants[1:] if isfinite(blend.score))]
+
+    def _choose_below(self, caps: Mapping[str, float], max_models: int) -> np.ndarray:
+        """Return greedy weights of candidates whose costs together are below caps; zeros if there are none."""
+        usable = [index for index in range(len(self.ranked)) if self._allows([index], caps)]
+        weights = np.zeros(len(self.ranked))
+        if usable:
+            weights[usable] = choose_greedy_weights(
+                [np.concatenate(self.scorer.predictions[index]) for index in usable],
+                partial(self.scorer.score, parts=range(len(self.scorer.rows))),
+                max_models=max_models,
+                allows=lambda chosen: self._allows([usable[place] for place in chosen], caps),
+            )
+        return weights
+
+    def _make_blend(self, weights: np.ndarray) -> Blend:
+        used = np.flatnonzero(weights)
+        scores = [
+            self.scorer.score(
+                average_predictions([self.scorer.predictions[i][part] for i in used], weights[used]), [part]
+            )
+            for part in range(len(self.scorer.rows))
+        ]
+        return Blend(tuple((self.ranked[index], float(weights[index])) for index in used), float(np.mean(scores)))
+
+    def _choose_blend(self, blends: Sequence[Blend]) -> tuple[Blend, bool]:
+        """Return the best blend that meets the limits, or the nearest, and whether it is only the nearest."""
+        if self.limits is None:
+            return blends[0], False
+        allowed = [blend for blend in blends if blend.key not in self._refused and self._is_allowed(blend)]
+        if allowed:
+            return max(allowed, key=lambda blend: (blend.score, -len(blend.single_fits))), False
+        learnt = [blend for blend in blends if any(one.params[FAMILY] != BASELINE.name for one in blend.records)]
+        blends = learnt or blends
+        violations = [self._compute_violations(blend) for blend in blends]
+        place = int(np.argmin([np.where(found > 0, found, 0.0).sum() for found in violations]))
+        nearest = blends[place]
+        costs, scores = self._get_costs(nearest), self._score_limited(nearest)
+        missed = self.limits.describe_missed(costs, scores, violations[place])
+        message = (
+            f"No blend and no single model meets all limits ({self.limits.describe()}). The nearest is "
+            f"{nearest.describe()}: {missed} Search longer, name faster families, or loosen the limits; the candidates "
+            "are in cv_results_. infeasible='nearest' takes the nearest."
+        )
+        if self.limits.infeasible == "raise":
+            raise ValueError(message)
+        warnings.warn(message, stacklevel=4)
+        return nearest, True
+
+    def _is_allowed(self, blend: Blend) -> bool:
+        return bool((self._compute_violations(blend) <= 0).all())
+
+    def _compute_violations(self, blend: Blend) -> np.ndarray:
+        assert self.limits is not None
+        costs, scores = self._get_costs(blend), self._score_limited(blend)
+        return self.limits.compute_violations(costs, scores, is_final=blend.key in self._refused)
+
+    def _get_costs(self, blend: Blend) -> Mapping[str, Any]:
+        """Return what the final model of a refused blend was measured to cost, and what others are estimated to."""
+        return self._refused.get(blend.key) or self.costs.estimate(blend.records, blend.single_fits)
+
+    def _score_limited(self, blend: Blend) -> dict[str, np.ndarray]:
+        """Return the limited scores of a blend's out-of-fold predictions on each fold, by name."""
+        assert self.limits is not None
+        key = blend.weights_key
+        if key not in self._limited_scores and self.limits.score_keys:
+            cross_fit = self.costs.cross_fit
+            models = [self.second_layer.collect_predictions(record, cross_fit) for record in blend.records]
+            weights = np.array([weight for _, weight in blend.weighted_records])
+            folds = [average_predictions(values, weights) for values in zip(*models, strict=True)]
+            self._limited_scores[key] = self.limits.score(cross_fit.task.folds, folds)
+        return self._limited_scores.get(key, {})
 
 
 def choose_from_both_layers(
     records: Sequence[TrialRecord],
     time_reserve: TimeReserve,
-    cross_fit: CrossFitEvaluation,
+    costs: BlendCosts,
     *,
+    limits: BlendLimits | None,
     has_default_scoring: bool,
     allows_blend: bool,
-    max_predict_time: float | None,
-) -> tuple[ChosenEnsemble, SecondLayer]:
-    """Measure the second layer, and choose the best candidate or a blend of both layers.
+) -> BlendChoice:
+    """Measure the second layer, and prepare the choice of the best candidate or a blend of both layers.
 
     Parameters
     ----------
@@ -205,142 +405,41 @@ def choose_from_both_layers(
         Of all candidates of the first layer.
     time_reserve : TimeReserve
         How much time the stages after the search have.
-    cross_fit : CrossFitEvaluation
-    has_default_scoring, allows_blend, max_predict_time
-        See `choose_ensemble`.
+    costs : BlendCosts
+    limits, has_default_scoring, allows_blend
+        See `BlendChoice`.
 
     Returns
     -------
-    chosen : ChosenEnsemble
-    second_layer : SecondLayer
+    choice : BlendChoice
     """
-    candidates = select_fast_candidates(records, cross_fit, max_predict_time)
+    candidates = select_allowed_candidates(records, costs, limits)
     second_layer = measure_second_layer(
-        cross_fit,
+        costs.cross_fit,
         time_reserve.second_layer,
         candidates,
         1 + max(record.number for record in records),
         time_reserve.compute_second_layer_deadline(records),
     )
-    chosen = choose_ensemble(
-        candidates,
-        cross_fit,
-        second_layer,
-        has_default_scoring=has_default_scoring,
-        allows_blend=allows_blend,
-        deadline=time_reserve.blend_deadline,
-        max_predict_time=max_predict_time,
-    )
-    return chosen, second_layer
+    costs.base_records = second_layer.base_records
+    deadline = time_reserve.blend_deadline
+    settings: dict[str, Any] = {"has_default_scoring": has_default_scoring, "allows_blend": allows_blend}
+    return BlendChoice(candidates, costs, second_layer, limits=limits, deadline=deadline, **settings)
 
 
-def choose_ensemble(
-    candidates: Sequence[TrialRecord],
-    cross_fit: CrossFitEvaluation,
-    second_layer: SecondLayer,
-    *,
-    has_default_scoring: bool,
-    allows_blend: bool,
-    deadline: float | None,
-    max_predict_time: float | None,
-) -> ChosenEnsemble:
-    """Choose the blend, or the best candidate alone if blending is off or there is no time for it.
-
-    Parameters
-    ----------
-    candidates : sequence of TrialRecord
-        Candidates of the first layer, the best first.
-    cross_fit : CrossFitEvaluation
-    second_layer : SecondLayer
-        With records if it was measured.
-    has_default_scoring : bool
-        See `EnsembleScorer`.
-    allows_blend : bool
-        Whether more than one model may be chosen.
-    deadline : float or None
-        Time by `clock.now` at which choosing has to end.
-    max_predict_time : float or None
-        Seconds that the blend may take to predict a row.
-
-    Returns
-    -------
-    chosen : ChosenEnsemble
-    """
-    stacked = [
-        record
-        for record in second_layer.select_best_records()
-        if _is_fast_enough(max_predict_time, [record], cross_fit, second_layer.base_records)
-    ]
-    ranked = sort_by_score([*candidates, *stacked])
-    ensemble_scorer = EnsembleScorer(
-        cross_fit, ranked, second_layer=second_layer, has_default_scoring=has_default_scoring
-    )
-    max_models = MAX_BLEND_SIZE if allows_blend and ensemble_scorer.has_time(deadline) else 1
-    choose = partial(
-        choose_weights, ensemble_scorer.predictions, ensemble_scorer.score, is_forward=cross_fit.is_forward
-    )
-    choice = choose(max_models=max_models)
-    chosen = _pair_with_weights(ranked, choice)
-    if not _is_fast_enough(max_predict_time, [record for record, _ in chosen], cross_fit, second_layer.base_records):
-        choice = choose(max_models=1)
-        chosen = _pair_with_weights(ranked, choice)
-    # Each candidate has a score on its folds, even if the scorer fails on parts of them.
-    score = choice.score if isfinite(choice.score) else average_fold_scores(chosen[0][0].outcome)
-    flattering_score = average_fold_scores(ranked[0].outcome) + (choice.gain if isfinite(choice.gain) else 0.0)
-    return ChosenEnsemble(chosen, score, candidates[0], flattering_score)
+def select_allowed_candidates(
+    records: Sequence[TrialRecord], costs: BlendCosts, limits: BlendLimits | None
+) -> list[TrialRecord]:
+    """Return the blend candidates that keep to the limits on costs alone; all of them if none does."""
+    is_allowed = make_single_check(costs, limits)
+    candidates = select_blend_candidates(records, is_allowed)
+    return [record for record in candidates if is_allowed is None or is_allowed(record)] or candidates
 
 
-def _pair_with_weights(ranked: Sequence[TrialRecord], choice: EnsembleChoice) -> list[tuple[TrialRecord, float]]:
-    return [(record, weight) for record, weight in zip(ranked, choice.weights, strict=True) if weight > 0]
+def make_single_check(costs: BlendCosts, limits: BlendLimits | None) -> Callable[[TrialRecord], bool] | None:
+    """Return what says whether a candidate, fitted once, keeps to the limits on costs; None without limits."""
+    return None if limits is None else lambda record: limits.allow(costs.estimate_lowest([record]))
 
 
 def _get_scoring_parts(folds: list[np.ndarray]) -> list[np.ndarray]:
     return folds if len(folds) > 1 else np.array_split(folds[0], N_PARTS)
-
-
-def make_leaderboard(
-    records: Sequence[TrialRecord], weights: Mapping[str, float], metric: Metric, test_over_train: float
-) -> Leaderboard:
-    """Make the leaderboard: a row for each measured candidate, the best first, incomplete ones last.
-
-    Parameters
-    ----------
-    records : sequence of TrialRecord
-    weights : mapping of str to float
-        Of the blend, by label.
-    metric : Metric
-    test_over_train : float
-        Rows in the test part of a fold, for each in its training part.
-    """
-
-    def sort_key(record: TrialRecord) -> tuple[bool, float]:
-        is_complete = record.outcome.status == Status.COMPLETE
-        return not is_complete, -average_fold_scores(record.outcome) if is_complete else 0.0
-
-    measured = sorted((record for record in records if record.is_measured), key=sort_key)
-    rows = [_make_row(rank, record, weights, test_over_train) for rank, record in enumerate(measured, 1)]
-    objects = {"family", "params", "status", "error"}
-    dtypes = {name: object if name in objects else None for name in rows[0]}
-    return Leaderboard({name: np.array([row[name] for row in rows], dtype) for name, dtype in dtypes.items()}, metric)
-
-
-def _make_row(rank: int, record: TrialRecord, weights: Mapping[str, float], test_over_train: float) -> dict[str, Any]:
-    outcome = record.outcome
-    scores = np.array([fold.test for fold in outcome.folds], dtype=float)
-    mean = estimate_mean(scores, test_over_train=test_over_train)
-    is_complete = outcome.status == Status.COMPLETE
-    family = record.params[FAMILY]
-    start = len(add_family_prefix(family, ""))
-    return {
-        "rank": rank,
-        "number": record.number,
-        "family": family,
-        "params": {name[start:]: value for name, value in record.params.items() if name != FAMILY},
-        "mean_score": mean.mean if is_complete else np.nan,
-        "std_error": mean.std_error if is_complete else np.nan,
-        "fit_seconds": sum(fold.fit_seconds for fold in outcome.folds),
-        "predict_seconds": sum(fold.score_seconds for fold in outcome.folds),
-        "status": str(outcome.status),
-        "error": outcome.error,
-        "blend_weight": weights.get(make_label(record), 0.0) if is_complete else 0.0,
-    }

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-__all__ = ["EnsembleChoice", "average_predictions", "choose_greedy_weights", "choose_weights"]
+__all__ = ["EnsembleChoice", "allow_all", "average_predictions", "choose_greedy_weights", "choose_weights"]
 
 # On 24 small tables (120 to 450 rows, most of them for regression) the following gained at most 0.3 % of the held-out
 # loss, which is within noise: weights averaged over bootstrap samples of the rows, weights drawn towards equal ones,
@@ -19,6 +19,7 @@ N_ROUNDS = 25
 MIN_WEIGHT = 0.03
 
 Score = Callable[[np.ndarray], float]
+Allows = Callable[[Sequence[int]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,14 @@ def average_predictions(predictions: Sequence[np.ndarray], weights: np.ndarray) 
     return total
 
 
-def choose_greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, max_models: int) -> np.ndarray:
+def allow_all(indices: Sequence[int]) -> bool:
+    """Whether candidates may be blended: yes."""
+    return True
+
+
+def choose_greedy_weights(
+    predictions: Sequence[np.ndarray], score: Score, *, max_models: int, allows: Allows = allow_all
+) -> np.ndarray:
     """Add models one by one, each time the one that improves the score most, and keep the best number of additions.
 
     Parameters
@@ -61,6 +69,8 @@ def choose_greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, ma
         From predictions to a number; higher is better. Minus infinity for predictions that cannot be scored.
     max_models : int
         Largest number of different models.
+    allows : callable, default=allow_all
+        Whether candidates, given by their indices, may be blended. Each alone is allowed.
 
     Returns
     -------
@@ -85,7 +95,10 @@ def choose_greedy_weights(predictions: Sequence[np.ndarray], score: Score, *, ma
     total = np.zeros(predictions[0].shape)
     best, best_counts = -np.inf, counts.copy()
     for n_added in range(1, N_ROUNDS + 1):
-        allowed = np.arange(len(predictions)) if (counts > 0).sum() < max_models else np.flatnonzero(counts)
+        used = np.flatnonzero(counts)
+        others = np.flatnonzero(counts == 0) if len(used) < max_models else np.array([], dtype=int)
+        added = [index for index in others.tolist() if allows([*used.tolist(), index])]
+        allowed = np.sort(np.array([*used, *added], dtype=int))
         found = np.array([score((total + predictions[int(index)]) / n_added) for index in allowed])
         best_indices = allowed[found >= found.max() - 1e-9 * abs(found.max())]
         chosen = max(best_indices, key=lambda index: (counts[index] > 0, -index))
@@ -104,6 +117,7 @@ def choose_weights(
     *,
     max_models: int,
     is_forward: bool = False,
+    allows: Allows = allow_all,
 ) -> EnsembleChoice:
     """Choose a blend, or the best candidate alone if blending does not improve the score.
 
@@ -119,6 +133,8 @@ def choose_weights(
     is_forward : bool, default=False
         Whether the parts follow time. Then a part is scored with weights chosen on the earlier parts, and the first
         part, which has none before it, is not scored.
+    allows : callable, default=allow_all
+        Whether candidates, given by their indices, may be blended. Each alone is allowed.
 
     Returns
     -------
@@ -137,17 +153,17 @@ def choose_weights(
     blends, blended, alone = [], [], []
     for part in range(n_parts):
         others = [other for other in range(n_parts) if other != part] or [part]
-        weights = _choose_on_parts(predictions, others, score, max_models)
+        weights = _choose_on_parts(predictions, others, score, max_models, allows)
         blends.append(weights)
         if is_forward and n_parts > 1:
             others = list(range(part))
             if not others:
                 continue
-            weights = _choose_on_parts(predictions, others, score, max_models)
+            weights = _choose_on_parts(predictions, others, score, max_models, allows)
         blended.append(score(average_predictions([own[part] for own in predictions], weights), [part]))
         alone.append(part_scores[part_scores[:, others].mean(axis=1).argmax(), part])
     if n_candidates > 1 and max_models > 1 and not _is_clearly_worse(np.array(blended), np.array(alone)):
-        weights = _keep_largest_weights(np.mean(blends, axis=0), max_models)
+        weights = _keep_largest_weights(np.mean(blends, axis=0), max_models, allows)
         whole = average_predictions([np.concatenate(own) for own in predictions], weights)
         if np.isfinite(score(whole, range(n_parts))):
             reported = float(np.mean(blended))
@@ -158,11 +174,15 @@ def choose_weights(
 
 
 def _choose_on_parts(
-    predictions: Sequence[Sequence[np.ndarray]], parts: Sequence[int], score: Callable[..., float], max_models: int
+    predictions: Sequence[Sequence[np.ndarray]],
+    parts: Sequence[int],
+    score: Callable[..., float],
+    max_models: int,
+    allows: Allows,
 ) -> np.ndarray:
     """Return the weights that are best on some parts together."""
     pooled = [np.concatenate([own[part] for part in parts]) for own in predictions]
-    return choose_greedy_weights(pooled, partial(score, parts=parts), max_models=max_models)
+    return choose_greedy_weights(pooled, partial(score, parts=parts), max_models=max_models, allows=allows)
 
 
 def _is_clearly_worse(scores: np.ndarray, others: np.ndarray) -> bool:
@@ -173,8 +193,10 @@ def _is_clearly_worse(scores: np.ndarray, others: np.ndarray) -> bool:
     return bool(differences.mean() < -error)
 
 
-def _keep_largest_weights(weights: np.ndarray, max_models: int) -> np.ndarray:
-    """Keep the largest weights and normalise them to a sum of 1."""
+def _keep_largest_weights(weights: np.ndarray, max_models: int, allows: Allows) -> np.ndarray:
+    """Keep the largest weights of candidates that may be blended, and normalise them to a sum of 1."""
     threshold = max(MIN_WEIGHT, np.sort(weights)[::-1][:max_models][-1])
     kept = np.where(weights >= threshold, weights, 0.0)
+    while not allows(np.flatnonzero(kept).tolist()):
+        kept[kept == kept[kept > 0].min()] = 0.0
     return kept / kept.sum()

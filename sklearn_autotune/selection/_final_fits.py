@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat import clock
-from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
+from sklearn_autotune._compat.types import MatrixLike
 from sklearn_autotune.inference._second_layer import SecondLayerClassifier, SecondLayerRegressor
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.search._final_fit import average_over_folds
@@ -19,6 +19,7 @@ from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
+from sklearn_autotune.selection._ensemble_choice import BlendChoice, ChosenEnsemble
 from sklearn_autotune.selection._ranking import make_label
 from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer, uses_passthrough
 
@@ -58,9 +59,16 @@ class FinalFits:
         self.second_layer = second_layer
         self.rows = rows
         self.fitted: dict[int, Any] = {}
+        self.single_fits: frozenset[int] = frozenset()
+        self._models: dict[tuple[int, bool], Any] = {}
 
-    def fit(self, chosen: Sequence[tuple[TrialRecord, float]], best: TrialRecord) -> list[tuple[TrialRecord, float]]:
-        """Fit candidates, those with the largest weights first.
+    def fit(
+        self,
+        chosen: Sequence[tuple[TrialRecord, float]],
+        best: TrialRecord,
+        single_fits: frozenset[int] = frozenset(),
+    ) -> list[tuple[TrialRecord, float]]:
+        """Fit candidates, those with the largest weights first. What was fitted before is not fitted again.
 
         Parameters
         ----------
@@ -68,18 +76,53 @@ class FinalFits:
             Chosen candidates and their weights.
         best : TrialRecord
             Best candidate of the first layer, used if there is no time for any chosen one.
+        single_fits : frozenset of int, default=frozenset()
+            Numbers of the models that are fitted once, on all rows, in place of averaging the folds' models. If there
+            is no time, the model of one fold takes their place.
 
         Returns
         -------
         fitted : list of (TrialRecord, float)
             The chosen candidates that were fitted, or the best one; the weights add up to 1.
         """
+        self.single_fits = single_fits
+        self.fitted = {
+            number: model for (number, is_single), model in self._models.items() if is_single == (number in single_fits)
+        }
         fitted = [pair for pair in sorted(chosen, key=lambda pair: -pair[1]) if self._fit_in_time(pair[0])]
         if not fitted:
             self._fit_model(best, is_required=True)
             fitted = [(best, 1.0)]
         total = sum(weight for _, weight in fitted)
         return [(record, weight / total) for record, weight in fitted]
+
+    def fit_within_limits(
+        self, choice: BlendChoice, reader: TableReader, X: MatrixLike
+    ) -> tuple[ChosenEnsemble, list[tuple[TrialRecord, float]], Pipeline]:
+        """Fit what is chosen. If the final model breaks a limit, the next choice is fitted.
+
+        Parameters
+        ----------
+        choice : BlendChoice
+        reader : TableReader
+            Fitted.
+        X : array-like
+            The raw table.
+
+        Returns
+        -------
+        chosen : ChosenEnsemble
+        fitted : list of (TrialRecord, float)
+            As of `fit`.
+        model : Pipeline
+            Reads a raw table and predicts.
+        """
+        while True:
+            chosen = choice.choose()
+            fitted = self.fit(chosen.weighted_records, chosen.best_record, chosen.single_fits)
+            model = Pipeline([("read", reader), ("model", self.assemble(fitted))])
+            if choice.accepts(chosen, fitted, model, X):
+                return chosen, fitted, model
 
     def _fit_in_time(self, record: TrialRecord) -> bool:
         """Fit a candidate and the base models that it needs; return whether there was time."""
@@ -95,13 +138,9 @@ class FinalFits:
         models = self._fit_or_take_models(record, is_required=is_required)
         if models is None:
             return False
-        self.fitted[record.number] = self._average(models, record.outcome.artifacts.temperature)
+        model = self.cross_fit.average_models(models, record.outcome.artifacts.temperature)
+        self.fitted[record.number] = self._models[record.number, record.number in self.single_fits] = model
         return True
-
-    def _average(self, models: list[Any], temperature: float) -> Any:
-        if self.cross_fit.classes is None:
-            return AveragedRegressor(models)
-        return AveragedClassifier(models, temperature, np.arange(len(self.cross_fit.classes)))
 
     def _fit_or_take_models(self, record: TrialRecord, *, is_required: bool) -> list[Any] | None:
         """Return the models that a candidate's final model averages, or None if there is no time to fit one."""
@@ -109,7 +148,8 @@ class FinalFits:
         if is_second_layer(record):
             seconds = float(np.mean([fold.fit_seconds for fold in record.outcome.folds]))
             return [self.second_layer.fit(record)] if self._has_time(seconds) else None
-        if not self.time_reserve.is_refitted(record):
+        is_single = record.number in self.single_fits
+        if not self.time_reserve.is_refitted(record) and not is_single:
             if not result.has_lost_models:
                 return result.models
             if is_required or self._has_time(self.time_reserve.estimate_fit_seconds(record)):
@@ -122,7 +162,7 @@ class FinalFits:
             family = self.full_fit.families[record.params[FAMILY]]
             rounds = round(float(np.mean(result.rounds))) if result.rounds else None
             return [self.full_fit.fit_on(family, record.params, np.arange(len(self.full_fit.targets)), rounds=rounds)]
-        return result.models
+        return result.models[:1] if is_single and result.models else result.models
 
     def _has_time(self, seconds: float) -> bool:
         return self.time_reserve.deadline is None or clock.now() + seconds < self.time_reserve.deadline
@@ -197,7 +237,7 @@ class FinalFits:
         evaluation = self.second_layer.evaluations.get(record.params[FAMILY], self.cross_fit)
         models = result.models or evaluation.fit_folds_again(record.params, result)
         found = zip(evaluation.task.folds, models, evaluation.list_temperatures(result), strict=True)
-        return {fold.number: self._average([model], temperature) for fold, model, temperature in found}
+        return {fold.number: self.cross_fit.average_models([model], temperature) for fold, model, temperature in found}
 
     def assemble(self, chosen: Sequence[tuple[TrialRecord, float]], fitted: Mapping[int, Any] | None = None) -> Any:
         """Combine fitted candidates in an ensemble of scikit-learn, without fitting them again.

@@ -1,8 +1,10 @@
 """Ranks measured candidates, selects those that can enter the blend, and shows the ranking as a table."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
+
+import numpy as np
 
 from sklearn_autotune._compat.html import MAX_SHOWN, format_parameters, render_table
 from sklearn_autotune.evaluation import Outcome, average_scores
@@ -10,8 +12,9 @@ from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._result_tables import N_SHOWN_ROWS, ColumnTable
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._candidates import FAMILY, CrossFitResult
+from sklearn_autotune.selection._candidates import FAMILY, CrossFitResult, add_family_prefix
 from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.statistics._intervals import estimate_mean
 
 __all__ = [
     "MAX_BLEND_SIZE",
@@ -19,6 +22,7 @@ __all__ = [
     "MeasuredCandidates",
     "average_fold_scores",
     "make_label",
+    "make_leaderboard",
     "release_results",
     "select_best_per_family",
     "select_blend_candidates",
@@ -90,16 +94,28 @@ def sort_by_score(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     return sorted(complete, key=lambda record: -average_fold_scores(record.outcome))
 
 
-def select_blend_candidates(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Return the candidates that can enter the blend, the best first: the best of each family and some second ones."""
-    return _select_best_of_families(records)[:MAX_BLEND_CANDIDATES]
+def select_blend_candidates(
+    records: Sequence[TrialRecord], is_allowed: Callable[[TrialRecord], bool] | None = None
+) -> list[TrialRecord]:
+    """Return the candidates that can enter the blend: the best of each family and some second ones, the best first.
+
+    Parameters
+    ----------
+    records : sequence of TrialRecord
+    is_allowed : callable, default=None
+        Whether a candidate keeps to limits. Those that do come first, whatever their scores.
+    """
+    return _select_best_of_families(records, is_allowed)[:MAX_BLEND_CANDIDATES]
 
 
-def _select_best_of_families(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+def _select_best_of_families(
+    records: Sequence[TrialRecord], is_allowed: Callable[[TrialRecord], bool] | None
+) -> list[TrialRecord]:
     """Return the best of each family and some second ones, the best first. A candidate left out never comes back."""
     counts: Counter[str] = Counter()
     selected: list[TrialRecord] = []
-    for record in sort_by_score(records):
+    ranked = sort_by_score(records)
+    for record in ranked if is_allowed is None else sorted(ranked, key=lambda record: not is_allowed(record)):
         counts[record.params[FAMILY]] += 1
         n_in_family = counts[record.params[FAMILY]]
         if n_in_family == 1 or (n_in_family <= MAX_PER_FAMILY and len(selected) < N_BLEND_CANDIDATES):
@@ -125,12 +141,12 @@ def average_fold_scores(outcome: Outcome) -> float:
     return average_scores((fold.test for fold in outcome.folds), None)
 
 
-def release_results(records: Sequence[TrialRecord]) -> None:
+def release_results(records: Sequence[TrialRecord], is_allowed: Callable[[TrialRecord], bool] | None = None) -> None:
     """Release the predictions and fold models of candidates that cannot enter the blend.
 
     Those beyond MAX_BLEND_CANDIDATES are kept: they move up where a better candidate takes the place of two others.
     """
-    selected = {record.number for record in _select_best_of_families(records)}
+    selected = {record.number for record in _select_best_of_families(records, is_allowed)}
     for record in records:
         result = record.outcome.artifacts
         if isinstance(result, CrossFitResult) and record.number not in selected:
@@ -140,14 +156,21 @@ def release_results(records: Sequence[TrialRecord]) -> None:
 class MeasuredCandidates:
     """The candidates that have been measured so far.
 
+    Parameters
+    ----------
+    cost_model : CostModel
+    is_allowed : callable, default=None
+        As of `select_blend_candidates`.
+
     Attributes
     ----------
     records : sequence of TrialRecord
     """
 
-    def __init__(self, cost_model: CostModel) -> None:
+    def __init__(self, cost_model: CostModel, is_allowed: Callable[[TrialRecord], bool] | None = None) -> None:
         self.records: Sequence[TrialRecord] = ()
         self._cost_model = cost_model
+        self._is_allowed = is_allowed
         self._n_processed = 0
 
     def update(self, records: Sequence[TrialRecord]) -> None:
@@ -156,4 +179,52 @@ class MeasuredCandidates:
             self._cost_model.update(record)
         # The search goes on adding to these records, so their number is remembered.
         self.records, self._n_processed = records, len(records)
-        release_results(records)
+        release_results(records, self._is_allowed)
+
+
+def make_leaderboard(
+    records: Sequence[TrialRecord], weights: Mapping[str, float], metric: Metric, test_over_train: float
+) -> Leaderboard:
+    """Make the leaderboard: a row for each measured candidate, the best first, incomplete ones last.
+
+    Parameters
+    ----------
+    records : sequence of TrialRecord
+    weights : mapping of str to float
+        Of the blend, by label.
+    metric : Metric
+    test_over_train : float
+        Rows in the test part of a fold, for each in its training part.
+    """
+
+    def sort_key(record: TrialRecord) -> tuple[bool, float]:
+        is_complete = record.outcome.status == Status.COMPLETE
+        return not is_complete, -average_fold_scores(record.outcome) if is_complete else 0.0
+
+    measured = sorted((record for record in records if record.is_measured), key=sort_key)
+    rows = [_make_row(rank, record, weights, test_over_train) for rank, record in enumerate(measured, 1)]
+    objects = {"family", "params", "status", "error"}
+    dtypes = {name: object if name in objects else None for name in rows[0]}
+    return Leaderboard({name: np.array([row[name] for row in rows], dtype) for name, dtype in dtypes.items()}, metric)
+
+
+def _make_row(rank: int, record: TrialRecord, weights: Mapping[str, float], test_over_train: float) -> dict[str, Any]:
+    outcome = record.outcome
+    scores = np.array([fold.test for fold in outcome.folds], dtype=float)
+    mean = estimate_mean(scores, test_over_train=test_over_train)
+    is_complete = outcome.status == Status.COMPLETE
+    family = record.params[FAMILY]
+    start = len(add_family_prefix(family, ""))
+    return {
+        "rank": rank,
+        "number": record.number,
+        "family": family,
+        "params": {name[start:]: value for name, value in record.params.items() if name != FAMILY},
+        "mean_score": mean.mean if is_complete else np.nan,
+        "std_error": mean.std_error if is_complete else np.nan,
+        "fit_seconds": sum(fold.fit_seconds for fold in outcome.folds),
+        "predict_seconds": sum(fold.score_seconds for fold in outcome.folds),
+        "status": str(outcome.status),
+        "error": outcome.error,
+        "blend_weight": weights.get(make_label(record), 0.0) if is_complete else 0.0,
+    }

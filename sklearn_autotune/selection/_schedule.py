@@ -116,6 +116,7 @@ def make_schedule(
     n_rows: int,
     allows_blend: bool,
     keeps_folds: bool = False,
+    may_fit_once: bool = False,
 ) -> Schedule:
     """Make the schedule of a selection, with its cost model and the time that is reserved for later stages.
 
@@ -136,6 +137,8 @@ def make_schedule(
         Whether candidates may be blended, so that there may be a second layer.
     keeps_folds : bool, default=False
         Whether models of the folds are kept.
+    may_fit_once : bool, default=False
+        As of `TimeReserve`.
     """
     n_train = min(len(fold.train) for fold in task.folds)
     max_seconds = compute_max_candidate_seconds(timeout)
@@ -144,4 +147,5 @@ def make_schedule(
     second_layer = make_second_layer_estimate(task, cost_model, timeout, is_enabled=allows_blend and not is_sample)
     # The models of folds that follow time know only the earlier rows.
     refits_all = is_sample or is_forward(task.folds)
-    return Schedule(cost_model, TimeReserve(cost_model, second_layer, deadline, n_rows, refits_all, keeps_folds))
+    reserve = TimeReserve(cost_model, second_layer, deadline, n_rows, refits_all, keeps_folds, may_fit_once)
+    return Schedule(cost_model, reserve)

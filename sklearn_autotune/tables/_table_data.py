@@ -39,6 +39,8 @@ class TableData:
         draws the folds.
     times : ndarray of shape (n_samples,) or None
         The time of each row, if the rows were sorted by time; the rows above are in this order.
+    order : ndarray of int of shape (n_samples,) or None
+        Then the positions of these rows in the raw table.
     """
 
     reader: TableReader
@@ -48,6 +50,11 @@ class TableData:
     classes: np.ndarray | None
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
+    order: np.ndarray | None = None
+
+    def take_raw_rows(self, X: Any, rows: np.ndarray) -> Any:
+        """Return some rows of the raw table, by their positions in ``self.X``."""
+        return take_rows(X, rows if self.order is None else self.order[rows])
 
     def describe_columns_on(self, estimator: Any) -> None:
         """Set the attributes of an estimator that describe the columns, as scikit-learn's estimators have them."""
@@ -97,6 +104,7 @@ def read_table(
     encoded = reader.fit_transform(X)
     y, metadata = check_target_and_metadata(encoded, y, metadata)
     times = None if time is None else read_times(X, time)
+    order = None
     draws_folds = cv is None or isinstance(cv, numbers.Integral)
     groups = read_groups(metadata["groups"]) if draws_folds and "groups" in metadata else None
     if times is None and groups is None and draws_folds:
@@ -112,8 +120,8 @@ def read_table(
     if not is_classification:
         if len(y) < 2:
             raise ValueError("Found n_samples = 1, but there must be rows to fit on and rows to score.")
-        return TableData(reader, encoded, read_amounts(y), metadata, None, groups, times)
+        return TableData(reader, encoded, read_amounts(y), metadata, None, groups, times, order)
     check_classification_targets(y)
     classes, counts = np.unique(y, return_counts=True)
     check_classes(classes, counts, cv)
-    return TableData(reader, encoded, y, metadata, classes, groups, times)
+    return TableData(reader, encoded, y, metadata, classes, groups, times, order)

@@ -329,7 +329,7 @@ def test_slow_candidates_do_not_win_where_predicting_has_to_be_quick(monkeypatch
     slow = Family("slow", (), lambda shape: {}, lambda shape: SlowlyPredicting(), first=({},))
     X, y = load_iris(return_X_y=True)
     unlimited = classifier(families=["baseline", slow], n_trials=2).fit(X, y)
-    limited = classifier(families=["baseline", slow], n_trials=2, max_predict_time=60).fit(X, y)
+    limited = classifier(families=["baseline", slow], n_trials=2, limits={"predict_seconds": ("<=", 60)}).fit(X, y)
 
     assert any(label.startswith("slow") for label in unlimited.blend_weights_)
     assert unlimited.score(X, y) > 0.9

@@ -1,30 +1,29 @@
-"""How ensembles are scored, which candidates are chosen, and what the leaderboard shows."""
+"""How ensembles are scored, and which candidates are chosen, with limits and without."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.metrics import get_scorer, log_loss, roc_auc_score, root_mean_squared_error
+from sklearn.metrics import get_scorer, log_loss, recall_score, roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import ShuffleSplit
 
+from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat import clock
-from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._row_values import RowMetric
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
+from sklearn_autotune.selection._blends import BlendCosts, read_limits
 from sklearn_autotune.selection._ensemble_choice import (
     MAX_ROWS,
     MAX_SCORER_ROWS,
     N_PARTS,
+    BlendChoice,
     EnsembleScorer,
-    choose_ensemble,
-    estimate_seconds_per_row,
-    make_leaderboard,
-    select_fast_candidates,
+    select_allowed_candidates,
 )
 from sklearn_autotune.selection._ranking import average_fold_scores
 from sklearn_autotune.selection._second_layer import SecondLayer
 from sklearn_autotune.statistics._corrected_scores import CandidateRows
-from tests.selection.toy_families import N_FOLDS, family, make_cross_fit, predicted, record
+from tests.selection.toy_families import N_FOLDS, family, make_cross_fit, predicted
 
 N_ROWS = 300
 RANDOM = np.random.RandomState(0)
@@ -49,8 +48,13 @@ def draw_probabilities(seed, n_rows=N_ROWS, n_classes=2):
 
 
 def choose(candidates, cross_fit, **params):
-    own = {"has_default_scoring": True, "allows_blend": True, "deadline": None, "max_predict_time": None}
-    return choose_ensemble(candidates, cross_fit, NO_SECOND_LAYER, **(own | params))
+    return make_choice(candidates, cross_fit, **params).choose()
+
+
+def make_choice(candidates, cross_fit, **params):
+    own = {"has_default_scoring": True, "allows_blend": True, "deadline": None, "limits": None}
+    costs = BlendCosts(cross_fit, {"predict_seconds": 0.0, "bytes": 0.0})
+    return BlendChoice(candidates, costs, NO_SECOND_LAYER, **(own | params))
 
 
 # -- scores --------------------------------------------------------------------------------------------------------
@@ -143,7 +147,7 @@ def complementary():
     cross_fit = make_regression()
     guesses = [VALUES + NOISE[0], VALUES - 1.1 * NOISE[0], VALUES + 9 + NOISE[1]]
     return cross_fit, [
-        predicted(number, name, cross_fit, guess, seconds=1.0)
+        predicted(number, name, cross_fit, guess, seconds=0.01, n_bytes=100.0)
         for number, (name, guess) in enumerate(zip(("a", "b", "refitted"), guesses, strict=True))
     ]
 
@@ -264,53 +268,134 @@ def test_with_error_score_raise_the_exception_on_a_blend_comes_through():
         choose(candidates, cross_fit, has_default_scoring=False)
 
 
-# -- time of prediction --------------------------------------------------------------------------------------------
+# -- limits --------------------------------------------------------------------------------------------------------
 
 
-def test_all_fold_models_of_a_bagged_candidate_have_to_predict_a_row(complementary):
-    cross_fit, (bagged, _, refitted) = complementary
+def limit(cross_fit, limits, *, infeasible="raise", scoring=None):
+    """Limits with the confidence of a mean alone."""
+    selector = AutoModelSelector(
+        "regression" if cross_fit.classes is None else None, limits=limits, infeasible=infeasible, scoring=scoring
+    )
+    return read_limits(selector).start(cross_fit, cross_fit.task.X, 0.5)
 
-    # Each of three folds took a second for 100 rows.
-    assert estimate_seconds_per_row(bagged, cross_fit) == pytest.approx(0.03)
-    assert estimate_seconds_per_row(refitted, cross_fit) == pytest.approx(0.01)
 
-
-def test_a_blend_that_predicts_too_slowly_gives_way_to_one_candidate(complementary):
+def test_a_blend_that_predicts_too_slowly_has_its_models_fitted_once_the_slowest_first(complementary):
+    """A model takes 0.01 seconds. With the models of three folds for each candidate, there are six."""
     cross_fit, candidates = complementary
 
-    assert numbers_of(choose(candidates, cross_fit, max_predict_time=0.061)) == [0, 1]
-    assert numbers_of(choose(candidates, cross_fit, max_predict_time=0.059)) == [0]
+    for seconds, single_fits in ((0.061, set()), (0.059, {0}), (0.021, {0, 1})):
+        chosen = choose(candidates, cross_fit, limits=limit(cross_fit, {"predict_seconds": ("<=", seconds)}))
+        assert (numbers_of(chosen), chosen.single_fits) == ([0, 1], single_fits)
+    alone = choose(candidates, cross_fit, limits=limit(cross_fit, {"predict_seconds": ("<=", 0.011)}))
+    assert (numbers_of(alone), alone.single_fits) == ([0], {0})
 
 
-def test_candidates_that_predict_fast_enough_are_left_and_the_best_if_none_does(complementary):
+def test_a_blend_of_members_that_are_small_enough_is_found(complementary):
     cross_fit, candidates = complementary
+    for one, size in zip(candidates, (100.0, 1000.0, 50.0), strict=True):
+        one.outcome.artifacts.n_bytes = size
 
-    for limit, expected in ((None, [0, 1, 2]), (0.031, [0, 1, 2]), (0.02, [2]), (0.001, [0])):
-        found = select_fast_candidates(candidates, cross_fit, limit)
-        assert [one.number for one in found] == expected
+    chosen = choose(candidates, cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 350)}))
+
+    assert numbers_of(chosen) == [0, 2]
+    assert chosen.single_fits == set()
 
 
-# -- the leaderboard -----------------------------------------------------------------------------------------------
+def test_candidates_that_keep_to_the_limits_alone_are_left_and_all_if_none_does(complementary):
+    cross_fit, candidates = complementary
+    candidates[2].outcome.artifacts.seconds_per_row = 0.001
+    costs = BlendCosts(cross_fit, {"predict_seconds": 0.0, "bytes": 0.0})
+
+    for seconds, expected in ((0.01, [0, 1, 2]), (0.009, [2]), (0.0001, [0, 1, 2])):
+        limits = limit(cross_fit, {"predict_seconds": ("<=", seconds)})
+        assert [one.number for one in select_allowed_candidates(candidates, costs, limits)] == expected
+    assert len(select_allowed_candidates(candidates, costs, None)) == 3
 
 
-def test_the_leaderboard_has_the_best_first_and_incomplete_candidates_last():
-    records = [
-        record(0, "a", -0.2, status="pruned", seconds=2.0),
-        record(1, "b", -0.5, -0.7, seconds=1.0),
-        record(2, "a", -0.3, -0.3),
-        record(3, "b", status="timeout"),
-        record(4, "b", np.nan, status="failed"),
-    ]
+def test_a_limit_on_a_score_is_that_of_the_blend_and_not_of_its_members():
+    """The recall of a blend is higher than that of a better candidate."""
+    cross_fit = make_classification()
+    guesses = guess_right(0.9, 0.8)
+    guesses[1][CODES == 1] = [0.0, 1.0]
+    candidates = [predicted(number, "a", cross_fit, guess) for number, guess in enumerate(guesses)]
 
-    board = make_leaderboard(records, {"b_1": 0.4, "a_2": 0.6, "a_0": 0.5}, Metric("neg_log_loss"), 0.5)
+    unlimited = make_choice(candidates, cross_fit, allows_blend=False)
+    limits = limit(cross_fit, {"recall": (">=", 0.99)})
+    limited = make_choice(candidates, cross_fit, limits=limits)
+    chosen = limited.choose()
 
-    assert board["rank"].tolist() == [1, 2, 3, 4]
-    assert board["number"].tolist() == [2, 1, 0, 4]  # what was running when time was up was not measured
-    assert board["status"].tolist() == ["complete", "complete", "pruned", "failed"]
-    np.testing.assert_allclose(board["mean_score"], [-0.3, -0.6, np.nan, np.nan])
-    error = np.sqrt((1 / 2 + 0.5) * np.var([-0.5, -0.7], ddof=1))  # corrected for training rows that folds share
-    np.testing.assert_allclose(board["std_error"], [0.0, error, np.nan, np.nan], atol=1e-12)
-    np.testing.assert_allclose(board["fit_seconds"][1:3], [2.0, 2.0])
-    assert board["blend_weight"].tolist() == [0.6, 0.4, 0.0, 0.0]
-    assert board["family"].tolist() == ["a", "b", "a", "b"]
-    assert board["params"][1] == {"var_smoothing": 0.1}
+    assert numbers_of(unlimited.choose()) == [int(np.argmax([average_fold_scores(one.outcome) for one in candidates]))]
+    weights = {one.number: weight for one, weight in chosen.weighted_records}
+    blend = sum(weights.get(number, 0.0) * guess for number, guess in enumerate(guesses))
+    assert recall_score(CODES, blend.argmax(axis=1)) >= 0.99
+    assert all(recall_score(CODES, blend_of(one, guesses).argmax(axis=1)) >= 0.99 for one in limited.blends)
+
+
+def blend_of(blend, guesses):
+    return sum(weight * guesses[one.number] for one, weight in blend.weighted_records)
+
+
+def test_without_a_blend_that_meets_the_limits_the_nearest_is_named_or_chosen(complementary):
+    cross_fit, candidates = complementary
+    candidates[2].outcome.artifacts.n_bytes = 80.0
+
+    with pytest.raises(ValueError, match=r"No blend .*bytes <= 50\).* nearest is refitted_2: bytes 80 \(limit <= 50\)"):
+        choose(candidates, cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 50)}))
+    with pytest.warns(UserWarning, match="The nearest is refitted_2"):
+        chosen = choose(candidates, cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 50)}, infeasible="nearest"))
+    assert (numbers_of(chosen), chosen.is_nearest) == ([2], True)
+
+
+def test_the_baseline_is_nearest_only_if_there_is_nothing_else(complementary):
+    cross_fit, candidates = complementary
+    cross_fit = replace(cross_fit, families=cross_fit.families | {"baseline": family("baseline")})
+    constant = replace(candidates[0], number=9, params={"family": "baseline"})
+    candidates[0].outcome.artifacts.n_bytes = 60.0
+    costs = {"limits": limit(cross_fit, {"bytes": ("<=", 50)}, infeasible="nearest")}
+
+    with pytest.warns(UserWarning, match="The nearest is refitted_2"):
+        assert numbers_of(choose([candidates[2], constant], cross_fit, **costs)) == [2]
+    with pytest.warns(UserWarning, match="The nearest is baseline_9"):
+        assert numbers_of(choose([constant], cross_fit, **costs)) == [9]
+
+
+def test_where_no_final_model_meets_the_limits_what_they_were_measured_to_cost_is_named(complementary):
+    cross_fit, candidates = complementary
+    choice = make_choice(candidates[2:], cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 620)}))
+    chosen = choice.choose()
+
+    assert not choice.accepts(chosen, chosen.weighted_records, Padded(1000), X)
+    with pytest.raises(ValueError, match=r"The nearest is refitted_2: bytes 1\d\d\d \(limit <= 620\)"):
+        choice.choose()
+
+
+class Padded:
+    """A model whose pickle has about so many bytes."""
+
+    def __init__(self, n_bytes):
+        self.content = bytes(n_bytes)
+
+
+def test_a_final_model_that_breaks_a_limit_gives_way_to_the_next_and_corrects_the_estimates(complementary):
+    cross_fit, candidates = complementary
+    choice = make_choice(candidates, cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 620)}))
+
+    first = choice.choose()
+    assert (numbers_of(first), first.single_fits) == ([0, 1], set())  # 600 bytes, by the estimate
+    assert not choice.accepts(first, first.weighted_records, Padded(1000), X)
+    second = choice.choose()
+    assert (numbers_of(second), second.single_fits) == ([0, 1], {0, 1})  # 400 bytes, corrected, are too many
+    assert choice.accepts(second, second.weighted_records, Padded(200), X)
+    assert 200 < choice.best_scores["bytes"] < 620
+    assert choice.costs.factors["bytes"] == pytest.approx(1000 / 600, rel=0.2)
+
+
+def test_smaller_blends_and_single_candidates_are_compared_with_the_chosen_one(complementary):
+    cross_fit, candidates = complementary
+    choice = make_choice(candidates, cross_fit)
+
+    chosen = choice.choose()
+
+    numbers = {tuple(one.number for one in blend.records) for blend in choice.blends}
+    assert {(0, 1), (0,), (1,), (2,)} <= numbers
+    assert choice.blends[0].weighted_records == tuple(chosen.weighted_records)

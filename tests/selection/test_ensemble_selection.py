@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sklearn_autotune.selection._ensemble_selection import (
     MIN_WEIGHT,
+    _keep_largest_weights,
     average_predictions,
     choose_greedy_weights,
     choose_weights,
@@ -177,3 +178,29 @@ def test_each_part_is_scored_with_weights_of_the_earlier_parts_alone():
         expected.append(-np.mean((best[part] - TRUTH[part]) ** 2))
     assert forward.score == pytest.approx(np.mean(expected))
     assert forward.score != with_hindsight.score
+
+
+def test_only_candidates_that_are_allowed_together_are_blended():
+    """The first and the second complement each other, and so do the second and the third, less well."""
+    noise = np.random.RandomState(1).normal(size=TRUTH.shape)
+    candidates = [TRUTH + noise, TRUTH - 0.9 * noise, TRUTH + 1.5 * noise]
+
+    def refuse_the_best_pair(indices):
+        return not {0, 1} <= set(indices)
+
+    pooled = [values.ravel() for values in candidates]
+    greedy = choose_greedy_weights(pooled, score_all, max_models=3, allows=refuse_the_best_pair)
+    parted = choose_weights(
+        [list(values) for values in candidates], score_parts, max_models=3, allows=refuse_the_best_pair
+    ).weights
+
+    for weights in (greedy, parted):
+        assert weights.sum() == pytest.approx(1)
+        assert np.flatnonzero(weights).tolist() == [1, 2]
+    np.testing.assert_allclose(choose_greedy_weights(pooled, score_all, max_models=3), [0.47, 0.53, 0.0], atol=0.03)
+
+
+def test_of_weights_that_the_parts_have_chosen_apart_the_smallest_go_until_they_are_allowed():
+    weights = _keep_largest_weights(np.array([0.5, 0.3, 0.2]), 3, lambda indices: len(indices) < 3)
+
+    np.testing.assert_allclose(weights, [0.625, 0.375, 0.0])

@@ -91,6 +91,31 @@ def test_all_are_fitted_again_where_they_were_measured_on_a_sample():
     assert [len(done.final_fits.fitted[number].models) for number in (0, 1)] == [1, 1]
 
 
+def test_a_bagged_candidate_is_fitted_once_where_that_is_wanted_and_only_once():
+    done = Fitted()
+    chosen = [(done.records[0], 1.0)]
+
+    done.final_fits.fit(chosen, done.records[0], frozenset({0}))
+    once = done.final_fits.fitted[0]
+    done.final_fits.fit(chosen, done.records[0])
+    averaged = done.final_fits.fitted[0]
+    done.final_fits.fit(chosen, done.records[0], frozenset({0}))
+
+    assert (len(once.models), len(averaged.models)) == (1, N_FOLDS)
+    assert done.final_fits.fitted[0] is once
+    scaled = once.models[0][:-1].transform(X)
+    expected = GaussianNB(var_smoothing=0.1).fit(scaled, CODES).predict_proba(scaled)
+    np.testing.assert_allclose(once.models[0].predict_proba(X), expected)
+
+
+def test_without_time_for_one_fit_the_model_of_a_fold_is_taken():
+    done = Fitted(deadline=clock.now() - 1)
+
+    done.final_fits.fit([(done.records[0], 1.0)], done.records[1], frozenset({0}))
+
+    assert done.final_fits.fitted[0].models == done.records[0].outcome.artifacts.models[:1]
+
+
 def test_without_time_what_would_have_to_be_fitted_is_left_out():
     done = Fitted(deadline=clock.now() - 1)
 

@@ -15,6 +15,7 @@ from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._ranking import (
     Leaderboard,
     MeasuredCandidates,
+    make_leaderboard,
     release_results,
     select_blend_candidates,
 )
@@ -27,6 +28,15 @@ def test_the_best_of_each_family_can_enter_the_blend():
     records += [record(20, "b", -0.3, -0.3, -0.3), record(21, "b", -0.2, -0.2, -0.2)]
     found = [(one.params[FAMILY], one.number) for one in select_blend_candidates(records)]
     assert found == [("a", 0), ("a", 1), ("b", 21), ("b", 20)]
+
+
+def test_those_that_keep_to_limits_come_first_and_none_of_them_is_released():
+    records = [record(number, "a", *(-0.1 - number / 1000,) * 3) for number in range(4)]
+    records = [replace(one, outcome=replace(one.outcome, artifacts=CrossFitResult([np.zeros(1)]))) for one in records]
+
+    assert [one.number for one in select_blend_candidates(records, lambda one: one.number > 1)] == [2, 3]
+    release_results(records, lambda one: one.number > 1)
+    assert [len(one.outcome.artifacts.predictions) for one in records] == [0, 0, 1, 1]
 
 
 def test_of_many_families_the_best_alone_can_enter_the_blend():
@@ -137,3 +147,29 @@ def test_a_blend_has_the_largest_weight_first_and_scores_with_their_own_sign(boa
         ["<b>_10", "0.75", "0.5", "defaults"],
         ["forest_11", "0.25", "0.5", "min_samples_leaf=0.12346"],
     ]
+
+
+# -- the leaderboard -----------------------------------------------------------------------------------------------
+
+
+def test_the_leaderboard_has_the_best_first_and_incomplete_candidates_last():
+    records = [
+        record(0, "a", -0.2, status="pruned", seconds=2.0),
+        record(1, "b", -0.5, -0.7, seconds=1.0),
+        record(2, "a", -0.3, -0.3),
+        record(3, "b", status="timeout"),
+        record(4, "b", np.nan, status="failed"),
+    ]
+
+    board = make_leaderboard(records, {"b_1": 0.4, "a_2": 0.6, "a_0": 0.5}, Metric("neg_log_loss"), 0.5)
+
+    assert board["rank"].tolist() == [1, 2, 3, 4]
+    assert board["number"].tolist() == [2, 1, 0, 4]  # what was running when time was up was not measured
+    assert board["status"].tolist() == ["complete", "complete", "pruned", "failed"]
+    np.testing.assert_allclose(board["mean_score"], [-0.3, -0.6, np.nan, np.nan])
+    error = np.sqrt((1 / 2 + 0.5) * np.var([-0.5, -0.7], ddof=1))  # corrected for training rows that folds share
+    np.testing.assert_allclose(board["std_error"], [0.0, error, np.nan, np.nan], atol=1e-12)
+    np.testing.assert_allclose(board["fit_seconds"][1:3], [2.0, 2.0])
+    assert board["blend_weight"].tolist() == [0.6, 0.4, 0.0, 0.0]
+    assert board["family"].tolist() == ["a", "b", "a", "b"]
+    assert board["params"][1] == {"var_smoothing": 0.1}

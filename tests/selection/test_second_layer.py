@@ -13,7 +13,7 @@ from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit, train_test_s
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat import clock
-from sklearn_autotune.selection import _auto_model_selector, _ensemble_choice
+from sklearn_autotune.selection import _auto_model_selector, _blends, _ensemble_choice
 from sklearn_autotune.selection._ranking import MeasuredCandidates
 from sklearn_autotune.selection._second_layer import MIN_ROWS
 from tests.faults.nightly import IS_NIGHT
@@ -184,14 +184,10 @@ def test_where_predicting_has_to_be_quick_what_it_looks_at_counts(two_classes, m
     X, _, y, _ = two_classes
     of_first_layer = {"logistic": 1.0, "naive_bayes": 2.0, "neighbors": 5.0}
     # What was measured differs from fit to fit.
-    monkeypatch.setattr(
-        _ensemble_choice,
-        "estimate_seconds_per_row",
-        lambda record, cross_fit: of_first_layer.get(record.params["family"], 0.1),
-    )
-    slow = selector(max_predict_time=8.3).fit(X, y)
+    monkeypatch.setattr(_blends, "get_seconds_per_row", lambda record: of_first_layer.get(record.params["family"], 0.1))
+    slow = selector(limits={"predict_seconds": ("<=", 8.3)}).fit(X, y)
     # Each may take so much alone, but not what looks at them all.
-    quick = selector(max_predict_time=7.9).fit(X, y)
+    quick = selector(limits={"predict_seconds": ("<=", 7.9)}).fit(X, y)
 
     assert families_of(slow.blend_weights_) & STACKED
     assert not families_of(quick.blend_weights_) & STACKED

@@ -87,14 +87,14 @@ def make_cross_fit(families, X, y, *, cv=None, scoring=None, weight=None):
     )
 
 
-def predicted(number, name, cross_fit, prediction, *, seconds=0.0, temperature=1.0):
-    """A complete candidate with these predictions for the rows of the table, and its scores."""
+def predicted(number, name, cross_fit, prediction, *, seconds=0.0, n_bytes=0.0, temperature=1.0):
+    """A complete candidate with these predictions for the rows of the table, its scores, and what a model costs."""
     parts = [prediction[fold.test] for fold in cross_fit.task.folds]
     folds = tuple(
-        FoldScore(cross_fit.score(part, fold.test).score, None, 0.001, seconds, None)
+        FoldScore(cross_fit.score(part, fold.test).score, None, 0.001, 0.0, None)
         for part, fold in zip(parts, cross_fit.task.folds, strict=True)
     )
-    result = CrossFitResult(parts, temperature=temperature)
+    result = CrossFitResult(parts, temperature=temperature, seconds_per_row=seconds, n_bytes=n_bytes)
     params = make_candidate(family(name), {"var_smoothing": 10.0**-number})
     return TrialRecord(number, params, Outcome("complete", folds, artifacts=result))
 

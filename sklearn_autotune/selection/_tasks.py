@@ -1,5 +1,7 @@
-"""The rows that candidates are measured on, all or a sample if the time is short, and tasks with these rows."""
+"""What candidates are measured on: the rows, all or a sample if the time is short, and the folds."""
 
+import numbers
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,15 +11,20 @@ from sklearn.utils import Bunch
 
 from sklearn_autotune._compat.types import CrossValidation
 from sklearn_autotune.evaluation import Task
+from sklearn_autotune.evaluation._defaults import draw_group_folds, limit_to_rarest_class, make_shuffled_folds
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.search._routing import take_routed_rows
 from sklearn_autotune.search._setup import keep_rows, make_task
 from sklearn_autotune.selection._candidates import make_typical_candidate
 from sklearn_autotune.selection._cost_model import CostModel, compute_max_candidate_seconds
-from sklearn_autotune.selection._default_folds import MIN_FOLDS, make_folds
 from sklearn_autotune.tables._table_data import TableData
+from sklearn_autotune.tables._time import draw_time_folds
 
-__all__ = ["MIN_ROWS", "make_tasks", "sample_rows"]
+__all__ = ["MIN_ROWS", "make_folds", "make_tasks", "sample_rows"]
+
+# Numbers of rows, and how many folds there are below each of them; MIN_FOLDS from the last one on.
+FOLDS_BELOW_ROWS = ((3000, 8), (20_000, 5))
+MIN_FOLDS = 3
 
 # Candidates are measured on all rows if at least this many families, or all of them, can be measured in time on
 # MIN_FOLDS folds; otherwise on a sample of at least MIN_ROWS rows. On tables of 7,000 to 229,000 rows, with 5 to 30
@@ -130,3 +137,69 @@ def make_tasks(
         error_score=error_score,
     )
     return full_task, keep_rows(task, None, True)  # an estimator's own score is not used
+
+
+def make_folds(
+    cv: CrossValidation,
+    y: np.ndarray,
+    is_classification: bool,
+    seed: int,
+    may_lack_classes: bool,
+    *,
+    groups: np.ndarray | None = None,
+    times: np.ndarray | None = None,
+) -> Any:
+    """Return the user's ``cv``, or the default folds.
+
+    If there are groups or times, a number of folds keeps the groups together, or is tested on later rows.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+    y : ndarray of shape (n_rows,)
+    is_classification : bool
+    seed : int
+    may_lack_classes : bool
+        Whether a fold's test rows can be scored without all classes.
+    groups : ndarray of int of shape (n_rows,) or None, default=None
+        Numbers of groups; None if there are none, or if ``cv`` is a splitter.
+    times : ndarray of shape (n_rows,) or None, default=None
+        Sorted.
+
+    Returns
+    -------
+    cv : int, splitter or list
+    """
+    if times is not None and (cv is None or isinstance(cv, numbers.Integral)):
+        n_folds = _choose_n_folds(len(y)) if cv is None else int(cv)
+        return draw_time_folds(times, n_folds, is_exact=cv is not None)
+    if cv is None:
+        return _make_default_folds(y, is_classification, seed, may_lack_classes=may_lack_classes, groups=groups)
+    if groups is not None and isinstance(cv, numbers.Integral):
+        return draw_group_folds(y, groups, int(cv), is_classification, seed, is_exact=True)
+    return cv
+
+
+def _choose_n_folds(n_rows: int) -> int:
+    return next((folds for rows, folds in FOLDS_BELOW_ROWS if n_rows < rows), MIN_FOLDS)
+
+
+def _make_default_folds(
+    y: np.ndarray, is_classification: bool, seed: int, *, may_lack_classes: bool, groups: np.ndarray | None
+) -> Any:
+    """Make the folds that are used if ``cv`` is None: fewer folds for more rows.
+
+    If a fold's test rows cannot be scored without all classes, there are at most as many folds as the rarest class has
+    rows.
+    """
+    n_folds = _choose_n_folds(len(y))
+    if groups is not None:
+        return draw_group_folds(y, groups, n_folds, is_classification, seed, may_lack_classes=may_lack_classes)
+    if not is_classification:
+        return make_shuffled_folds(min(n_folds, len(y)), is_classification, seed)
+    counts = np.unique(y, return_counts=True)[1]
+    if may_lack_classes and counts.min() < n_folds <= counts.max():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The least populated class")
+            return list(make_shuffled_folds(n_folds, is_classification, seed).split(y, y))
+    return make_shuffled_folds(limit_to_rarest_class(n_folds, counts), is_classification, seed)

@@ -1,0 +1,100 @@
+"""AutoModelSelector with limits, and its front of blends."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.metrics import recall_score
+
+from sklearn_autotune import AutoModelSelector, GroupDifference
+from sklearn_autotune.objectives._costs import count_bytes
+
+
+def selector(**params):
+    own = {"families": ["logistic", "forest", "naive_bayes"], "n_trials": 3, "cv": 3, "random_state": 0}
+    return AutoModelSelector(**(own | params))
+
+
+@pytest.fixture(scope="module")
+def table():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    return X.iloc[:, :8], y
+
+
+@pytest.fixture(scope="module")
+def unlimited(table):
+    return selector().fit(*table)
+
+
+def test_the_front_has_the_chosen_blend_and_smaller_ones_of_a_lower_score(unlimited):
+    front = unlimited.front_
+
+    assert list(front) == ["score", "predict_seconds", "bytes", "n_models", "members"]
+    assert (np.diff(front["score"]) <= 0).all()
+    assert unlimited.blend_weights_ in [pytest.approx(members) for members in front["members"]]
+    assert len(front.to_frame()) == len(front["score"]) > 1
+    assert repr(pickle.loads(pickle.dumps(front))) == repr(front)
+    assert not hasattr(unlimited, "best_scores_")
+
+
+def test_the_final_model_keeps_to_a_limit_on_its_bytes(table, unlimited):
+    n_bytes = count_bytes(unlimited.best_estimator_)
+    limited = selector(limits={"bytes": ("<=", n_bytes // 3)}).fit(*table)
+
+    assert count_bytes(limited.best_estimator_) <= n_bytes // 3
+    assert limited.best_scores_ == {"bytes": count_bytes(limited.best_estimator_)}
+    assert (limited.front_["bytes"] <= n_bytes // 3).all()
+    assert limited.score(*table) > 0.9
+    assert limited.best_score_ <= 0
+
+
+def test_a_limit_on_the_bytes_gives_the_same_result_for_the_same_seed_and_any_n_jobs(table, unlimited):
+    limits = {"bytes": ("<=", count_bytes(unlimited.best_estimator_) // 3)}
+    first, second = (selector(limits=limits, n_jobs=n_jobs).fit(*table) for n_jobs in (None, 2))
+
+    assert first.blend_weights_ == second.blend_weights_
+    assert first.best_scores_ == second.best_scores_
+
+
+def test_limits_on_several_scores_and_costs_hold_for_the_out_of_fold_predictions(table):
+    X, y = table
+    gap = GroupDifference("recall", by="site")
+    X = X.assign(site=np.random.RandomState(0).randint(2, size=len(y)))
+    limits = {"predict_seconds": ("<=", 60), "recall": (">=", 0.9), "gap": (gap, "<=", 0.5)}
+
+    limited = selector(limits=limits, limit_confidence=0.5).fit(X, y)
+
+    assert list(limited.best_scores_) == ["predict_seconds", "recall", "gap"]
+    assert 0 < limited.best_scores_["predict_seconds"] < 60
+    assert 0 <= limited.best_scores_["gap"] <= 0.5
+    predicted = limited.oof_predictions_.argmax(axis=1)
+    assert limited.best_scores_["recall"] == pytest.approx(recall_score(y, predicted), abs=0.01)  # of folds, and of all
+
+
+def test_without_a_blend_that_meets_the_limits_the_error_names_the_nearest_and_the_results_are_kept(table):
+    refused = selector(limits={"bytes": ("<=", 10)})
+    with pytest.raises(ValueError, match=r"meets all limits \(bytes <= 10\)\. The nearest is \w+_\d"):
+        refused.fit(*table)
+    assert len(refused.trials_["number"]) == 3
+
+    nearest = clone(refused).set_params(infeasible="nearest")
+    with pytest.warns(UserWarning, match="The nearest is"):
+        nearest.fit(*table)
+    assert nearest.best_scores_["bytes"] > 10
+    assert nearest.predict(table[0].head(3)).shape == (3,)
+
+
+def test_regressors_keep_to_limits_and_raw_rows_follow_the_times_by_which_a_table_is_sorted():
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    order = np.random.RandomState(0).permutation(len(y))
+    X = X.assign(day=order, half=np.where(order < len(y) // 2, "first", "second"))
+    gap = GroupDifference("neg_mean_absolute_error", by="half")
+
+    limited = selector(
+        task="regression", families=["ridge", "forest"], time="day", limits={"gap": (gap, "<=", 1000)}
+    ).fit(X, y)
+
+    # The rows of a test fold are of one half, except in the middle.
+    assert 0 <= limited.best_scores_["gap"] < 60
