@@ -10,7 +10,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune.evaluation import FoldScore, Outcome, average_folds, average_scores
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.objectives._costs import find_fit_seconds
 from sklearn_autotune.objectives._plan import ObjectivePlan
 from sklearn_autotune.pruning import PruningTracker
 from sklearn_autotune.pruning._optuna_pruner import list_values
@@ -50,9 +49,9 @@ class Aim:
         return bool((self.compute_violations(folds) <= 0).all())
 
     @property
-    def times_fits(self) -> bool:
-        """Whether the seconds of fits are wanted, so that candidates may not share any part of a fit."""
-        return self.objectives is not None and bool(find_fit_seconds(self.objectives.scorers))
+    def has_costs(self) -> bool:
+        """Whether costs are wanted. Then candidates share no part of a fit, which would be faster and may be larger."""
+        return self.objectives is not None and bool(self.objectives.cost_keys)
 
     def list_values(self, folds: Sequence[FoldScore]) -> list[float]:
         """Return what the study optimises: the mean score, or that of each objective; costs are positive."""

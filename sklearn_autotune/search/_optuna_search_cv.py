@@ -467,7 +467,7 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
             root.call_on_fit_task_begin(**callback_arguments)
         contexts = CallbackContexts(self, root, len(task.folds))
         caller = self if contexts.is_active else None
-        evaluation, final_fit = make_evaluation(self, task, space.names, caller=caller, shares_steps=not aim.times_fits)
+        evaluation, final_fit = make_evaluation(self, task, space.names, caller=caller, shares_steps=not aim.has_costs)
         groups = routed.splitter.split.get("groups")
         spec = make_search_spec(
             self, task, space, n_trials, plan, evaluation, pruning_rule, contexts, start, groups, aim

@@ -68,9 +68,10 @@ def test_how_far_a_stopped_candidate_came_is_reported_for_one_objective():
     assert tell(Aim("roc_auc", SEVERAL), Outcome(Status.PRUNED, FOLDS[:1])).intermediate_values == {}
 
 
-def test_only_a_search_that_times_fits_shares_no_steps():
-    timed = read_objectives({"auc": "roc_auc", "fit": "fit_seconds"}, None, None, True, LogisticRegression())
+def test_only_a_search_with_costs_shares_no_steps():
+    scores = read_objectives(["roc_auc", "recall"], None, None, True, LogisticRegression())
 
-    assert Aim("auc", timed).times_fits
-    assert not Aim("roc_auc", SEVERAL).times_fits
-    assert not Aim().times_fits
+    assert Aim("roc_auc", SEVERAL).has_costs
+    assert Aim("score", LIMITED).has_costs
+    assert not Aim("roc_auc", scores).has_costs
+    assert not Aim().has_costs

@@ -10,7 +10,9 @@ from optuna.study import StudyDirection
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import SelectKBest
 from sklearn.model_selection import StratifiedKFold, cross_validate
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -76,6 +78,16 @@ def test_the_front_can_be_created_again(search):
         for name in ("neg_log_loss", "neg_bytes"):
             expected = [dict(search.cv_results_)[f"split{fold}_test_{name}"][row] for fold in range(3)]
             assert again[f"test_{name}"].tolist() == expected
+
+
+def test_the_size_of_a_pipeline_is_that_of_one_that_shares_no_steps():
+    """With shared first steps, the neighbours' tree would hold another copy of the rows."""
+    pipeline = make_pipeline(StandardScaler(), SelectKBest(k=1), KNeighborsClassifier())
+    space = {"kneighborsclassifier__n_neighbors": [1, 3, 5, 9]}
+    search = make_search(estimator=pipeline, param_distributions=space).fit(X, y)
+    again = cross_validate(pipeline, X, y, cv=StratifiedKFold(3), scoring=search.scorer_)
+
+    assert dict(search.cv_results_)["split0_test_neg_bytes"][0] == again["test_neg_bytes"][0]
 
 
 def test_the_front_is_shown_as_a_table(search):
