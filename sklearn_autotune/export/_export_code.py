@@ -8,6 +8,7 @@ from sklearn.base import is_classifier
 
 from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune._compat.types import ArrayLike, Estimator, MatrixLike
+from sklearn_autotune.analysis._aims import read_aim_table
 from sklearn_autotune.analysis._trial_table import read_trial_table
 from sklearn_autotune.export._check import check_script, run_script
 from sklearn_autotune.export._expressions import STORE_THE_MODEL, ExpressionWriter
@@ -187,6 +188,10 @@ def _make_docstring(fitted: Any, writer: ExpressionWriter) -> str:
         metric = read_trial_table(fitted).described_metric
         found = f"{metric.format(score, 6)} ({metric.direction})"
         lines.append(f"On the {fitted.n_splits_} folds of the search it has {found}.")
+        table = read_aim_table(fitted)
+        if table is not None and table.trial_table.best is not None:
+            reached = [aim.format(float(aim.values[table.trial_table.best])) for aim in table.aims]
+            lines.append(f"Objectives and limits: {', '.join(reached)}.")
     imported = {statement.split()[1].partition(".")[0] for statement in writer.imports}
     package_names = {"scikit-learn": "scikit-learn"}
     package_names |= {package: name for package, name in LIBRARY_NAMES.items() if package in imported}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.sklearn import take_rows
@@ -175,8 +176,8 @@ def count_trees(model: Any) -> int:
     >>> count_trees(RandomForestClassifier(7).fit(X, y)), count_trees(LogisticRegression().fit(X, y))
     (7, 0)
     """
-    while isinstance(model, Pipeline):
-        model = model.steps[-1][1]
+    while isinstance(model, Pipeline | FixedThresholdClassifier):
+        model = model.steps[-1][1] if isinstance(model, Pipeline) else model.estimator_
     if hasattr(model, "tree_"):
         return 1
     if hasattr(model, "n_trees_per_iteration_") and hasattr(model, "n_iter_"):  # histogram boosting of scikit-learn
@@ -218,6 +219,8 @@ def _find_used_columns(model: Any) -> np.ndarray:
         for step in reversed(steps[:-1]):
             used = _follow_back(step, used)
         return used
+    if isinstance(model, FixedThresholdClassifier):
+        return _find_used_columns(model.estimator_)
     n_columns = int(getattr(model, "n_features_in_", 0))
     weights = getattr(model, "coef_", None)
     if weights is None:

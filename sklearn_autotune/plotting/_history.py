@@ -40,7 +40,7 @@ class OptimizationHistoryDisplay:
     Complete candidates are dots at their scores. The others have no score that can be compared: one that was stopped
     early was measured on some of the folds, or with less of the resource. They are marks in a grey band on the side of
     the worse scores, with a row for each way in which candidates ended. Complete candidates that are far worse than
-    the others have a row there as well, "off the scale".
+    the others have a row there as well, "off the scale". Where there are limits, the best so far meets them.
 
     Parameters
     ----------

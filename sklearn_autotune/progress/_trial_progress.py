@@ -316,7 +316,7 @@ class TrialProgress:
 
     def _format_score_and_counts(self) -> str:
         if self.best is None:
-            best = "no score yet"
+            best = "none meets the limits yet" if self.counts[str(Status.COMPLETE)] else "no score yet"
         else:
             direction = f"{self._metric.direction}, " if self._metric.is_loss else ""
             best = f"best {self._metric.format(self.best)} ({direction}candidate {self._best_row})"

@@ -221,3 +221,16 @@ def test_the_script_says_which_score_the_search_found_with_its_own_sign():
 
     found = f"{-search.best_score_:.6g} (lower is better)"
     assert f"On the 3 folds of the search it has log loss {found}." in export_code(search)
+
+
+def test_the_winner_of_objectives_limits_and_a_threshold_is_a_script_that_says_what_it_reached():
+    from tests.aimed_searches import X, Y, make_aimed
+
+    limits = {"n_features": ("<=", 20)}
+    for threshold in (None, "f1"):
+        search = make_aimed(objectives=["bytes", "roc_auc"], limits=limits, threshold=threshold, n_trials=5).fit(X, Y)
+        code = export_code(search, check=(X, Y))
+
+        assert f"roc_auc {search.best_score_:.6g} (higher is better)" in code
+        assert f"Objectives and limits: bytes {search.best_scores_['bytes']:.5g}, roc_auc" in code
+        assert "(limit <= 20)" in code

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_transformer
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_iris, make_classification
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -16,6 +16,7 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -130,3 +131,12 @@ def test_the_seconds_of_a_fit_are_set_where_they_are_wanted():
     assert set_fit_seconds({"r2": 0.5, "neg_fit": 0.0}, scorers, 3.0) == {"r2": 0.5, "neg_fit": -3.0}
     assert set_fit_seconds({"r2": 0.5}, {"r2": None}, 3.0) == {"r2": 0.5}
     assert set_fit_seconds(0.5, None, 3.0) == 0.5
+
+
+def test_a_fixed_threshold_around_a_model_changes_neither_its_features_nor_its_trees():
+    X, y = load_iris(return_X_y=True)
+    forest = RandomForestClassifier(5, max_depth=1, max_features=4, random_state=0)
+    fixed = FixedThresholdClassifier(forest, threshold=0.4).fit(X[50:], y[50:])
+
+    assert count_trees(fixed) == 5
+    assert count_features(fixed) == count_features(fixed.estimator_) < 4
