@@ -423,8 +423,8 @@ class Counted:
 
 @pytest.mark.parametrize(
     ("deadline", "bound", "n_measurements"),
-    [(None, 1e9, 3), (None, 1e-12, 6), (0.0, 1e-12, 1)],
-    ids=["met", "broken", "late"],
+    [(None, 1e9, 3), (None, 1e-12, 6), (0.0, 1e-12, 1), (clock.now() + 1e6, 1e9, 1)],
+    ids=["met", "broken", "late", "would be late"],
 )
 def test_a_final_model_that_breaks_a_limit_on_seconds_is_measured_again_if_there_is_time(
     complementary, deadline, bound, n_measurements
