@@ -212,6 +212,13 @@ class BlendLimits:
         """The names of the scores that are limited."""
         return [limit.key for limit in self.plan.limits if limit.key not in self.costs]
 
+    @property
+    def max_measurement_seconds(self) -> float:
+        """The seconds in which a final model that meets the limits is measured."""
+        bounds = [limit.bound for limit in self.plan.limits if self.costs.get(limit.key) == SECONDS]
+        n_rows = (self.predict_seconds.n_calls + 1) * self.predict_seconds.batch_size
+        return N_MEASUREMENTS * n_rows * min(bounds, default=0.0)
+
     def allow(self, costs: Mapping[str, float]) -> bool:
         """Whether costs, by name, meet the limits on costs."""
         limits = [limit for limit in self.plan.limits if limit.key in self.costs]

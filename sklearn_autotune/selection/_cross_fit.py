@@ -118,7 +118,7 @@ class CrossFitEvaluation:
     estimate_min_seconds: Callable[[Mapping[str, Any]], float] | None = field(default=None, repr=False)
     averages_folds: bool = True
     reads_texts: bool = True
-    predict_seconds: PredictSeconds = PredictSeconds(n_calls=2)
+    predict_seconds: PredictSeconds = field(default_factory=partial(PredictSeconds, n_calls=2))
     inner: InnerFolds = field(default_factory=InnerFolds)
     steps: SharedSteps = field(init=False, repr=False)
     targets: np.ndarray = field(init=False, repr=False)

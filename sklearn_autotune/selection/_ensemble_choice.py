@@ -266,7 +266,7 @@ class BlendChoice:
         if self.limits is None:
             return True
         blend = Blend(tuple(ensemble), chosen.score, chosen.single_fits)
-        is_late = self.deadline is not None and clock.now() > self.deadline
+        is_late = self.deadline is not None and clock.now() + self.limits.max_measurement_seconds > self.deadline
         measured, scores = self.limits.measure(model, X, once=is_late), self._score_limited(blend)
         violations = self.limits.compute_violations(measured, scores, is_final=True)
         if not chosen.is_nearest and not is_late and (violations > 0).any():

@@ -124,6 +124,8 @@ def test_no_limits_are_none_and_seconds_are_measured_as_the_limit_says():
     way = PredictSeconds(batch_size=1)
 
     assert read_limits(AutoModelSelector()) is None
+    slow = read_limits(AutoModelSelector(limits={"predict_seconds": ("<=", 0.01)}))
+    assert slow.max_measurement_seconds == pytest.approx(3 * 6 * 100 * 0.01)
     assert read_limits(AutoModelSelector(limits={"latency": (way, "<=", 1)})).predict_seconds == way
     assert read_limits(AutoModelSelector(limits={"bytes": ("<=", 1)})).predict_seconds == PredictSeconds()
 

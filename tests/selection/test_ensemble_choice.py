@@ -17,6 +17,7 @@ from sklearn_autotune.selection._ensemble_choice import (
     MAX_SCORER_ROWS,
     N_PARTS,
     BlendChoice,
+    ChosenEnsemble,
     EnsembleScorer,
     select_allowed_candidates,
 )
@@ -399,3 +400,40 @@ def test_smaller_blends_and_single_candidates_are_compared_with_the_chosen_one(c
     numbers = {tuple(one.number for one in blend.records) for blend in choice.blends}
     assert {(0, 1), (0,), (1,), (2,)} <= numbers
     assert choice.blends[0].weighted_records == tuple(chosen.weighted_records)
+
+
+def test_without_time_no_smaller_blends_are_looked_for(complementary):
+    cross_fit, candidates = complementary
+    choice = make_choice(candidates, cross_fit, deadline=0.0)
+
+    choice.choose()
+
+    assert {tuple(one.number for one in blend.records) for blend in choice.blends} == {(0,), (1,), (2,)}
+
+
+class Counted:
+    """A model that counts how often it predicts."""
+
+    n_calls = 0
+
+    def predict(self, rows):
+        self.n_calls += 1
+        return np.zeros(len(rows))
+
+
+@pytest.mark.parametrize(
+    ("deadline", "bound", "n_measurements"),
+    [(None, 1e9, 3), (None, 1e-12, 6), (0.0, 1e-12, 1), (clock.now() + 1e6, 1e9, 1)],
+    ids=["met", "broken", "late", "would be late"],
+)
+def test_a_final_model_that_breaks_a_limit_on_seconds_is_measured_again_if_there_is_time(
+    complementary, deadline, bound, n_measurements
+):
+    cross_fit, candidates = complementary
+    limits = limit(cross_fit, {"predict_seconds": ("<=", bound)})
+    choice = make_choice(candidates, cross_fit, limits=limits, deadline=deadline)
+    chosen = ChosenEnsemble([(candidates[0], 1.0)], -1.0, candidates[0])
+    model = Counted()
+
+    assert choice.accepts(chosen, chosen.weighted_records, model, X) == (bound > 1)
+    assert model.n_calls == n_measurements * 6  # each is the median of five calls, after one that does not count
