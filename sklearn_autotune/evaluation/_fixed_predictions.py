@@ -1,10 +1,13 @@
 """Classifiers and regressors with stored predictions for one set of rows, which scikit-learn's scorers can score."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+from sklearn_autotune.objectives._groups import BoundToRows
 
 __all__ = [
     "FixedPredictionsClassifier",
@@ -35,13 +38,19 @@ def compute_root_mean_squared_error(values: np.ndarray, prediction: np.ndarray, 
     return float(np.sqrt(np.average((values - prediction) ** 2, weights=weight)))
 
 
-class _FixedPredictions(BaseEstimator):
+class _FixedPredictions(BoundToRows, BaseEstimator):
     """An estimator for scorers: it returns stored predictions for ``rows``, and computes them for any other rows."""
 
     def __init__(self, rows: Any, prediction: np.ndarray, predict_rows: Callable[[Any], np.ndarray]) -> None:
         self.rows = rows
         self.prediction = prediction
         self.predict_rows = predict_rows
+
+    def take(self, X: Any, rows: np.ndarray) -> Any:
+        """Return the estimator with the stored predictions of some of its rows."""
+        part = copy.copy(self)
+        part.rows, part.prediction = X, self.prediction[rows]
+        return part
 
     def _predict_rows(self, X: Any) -> np.ndarray:
         return self.prediction if X is self.rows else self.predict_rows(X)

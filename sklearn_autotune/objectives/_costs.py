@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class Cost:
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
         """Return the negated cost of a fitted model."""
-        return -float(self.compute(_get_model(estimator)))
+        return 0.0 - float(self.compute(_get_model(estimator)))
 
     def check(self) -> None:
         """Nothing can be wrong."""
@@ -111,7 +112,7 @@ class PredictSeconds:
         """Raise ValueError if a parameter is invalid."""
         for name in ("batch_size", "n_calls"):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"PredictSeconds's {name} must be an int of at least 1, got {value!r}.")
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
@@ -165,6 +166,18 @@ def count_bytes(model: Any) -> int:
     return counter.n_bytes
 
 
+# Attributes that hold the models of which a model of scikit-learn consists.
+PARTS = (
+    "estimators_",
+    "final_estimator_",
+    "calibrated_classifiers_",
+    "estimator",
+    "estimator_",
+    "regressor_",
+    "best_estimator_",
+)
+
+
 def count_trees(model: Any) -> int:
     """Return the number of trees of a forest or a boosting model, or of the last step of a Pipeline; 0 of other models.
 
@@ -188,9 +201,8 @@ def count_trees(model: Any) -> int:
         return int(model.booster_.num_trees())
     if hasattr(model, "tree_count_"):  # CatBoost; one tree for all classes
         return int(model.tree_count_)
-    if hasattr(model, "estimators_"):
-        return sum(count_trees(one) for one in np.ravel(np.asarray(model.estimators_, dtype=object)))
-    return 0
+    parts = [getattr(model, name) for name in PARTS if hasattr(model, name)]
+    return sum(count_trees(one) for part in parts for one in np.ravel(np.asarray(part, dtype=object)))
 
 
 def count_features(model: Any) -> int:

@@ -140,6 +140,8 @@ class _Reader:
         is_cost = isinstance(value, Cost | PredictSeconds | GroupDifference)
         key = f"neg_{name}" if is_cost else name
         objective = Objective(name, key, -1 if is_cost else 1)
+        if key in self.scorers and self.scorers[key] != value:
+            raise ValueError(f"{where} has the name {name!r}, which another score has already. Give it another name.")
         self.scorers[key] = value
         self.signs[name] = key, objective.sign
         if getattr(value, "is_measured", False):
@@ -174,13 +176,13 @@ def read_objectives(
         return None
     reader = _Reader()
     chosen = tuple(reader.add(name, value, "objectives") for name, value in _list_objectives(objectives))
-    if objectives is not None and all(one.sign < 0 for one in chosen):
+    if objectives is not None and limits is None and all(one.sign < 0 for one in chosen):
         raise ValueError(
             f"objectives has only costs ({', '.join(one.name for one in chosen)}), so that the cheapest model would "
-            "win whatever it predicts. Add the name of a scorer, such as 'roc_auc' or 'r2'."
+            "win whatever it predicts. Add the name of a scorer, such as 'roc_auc' or 'r2', or a limit on one."
         )
     own = _add_scoring(reader, scoring, estimator, is_needed=objectives is None)
-    primary = next((one.key for one in chosen if one.sign > 0), own)
+    primary = next((one.key for one in chosen if one.sign > 0), chosen[0].key if chosen else own)
     if objectives is None:
         if len(reader.scorers) > 1:
             if not isinstance(refit, str) or refit not in reader.scorers:
@@ -212,6 +214,9 @@ def _list_objectives(objectives: Any) -> Iterator[tuple[str, Any]]:
     if not pairs:
         raise ValueError("objectives is empty. Give at least one scorer, such as ['roc_auc', 'bytes'], or None.")
     names = [name for name, _ in pairs]
+    reserved = [name for name in names if not isinstance(name, str) or name in ("index", "params")]
+    if reserved:
+        raise ValueError(f"objectives has the name {reserved[0]!r}. Names are str, and not a column of front_ itself.")
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise ValueError(f"objectives has {repeated[0]!r} more than once. Give a dict with a name for each.")
@@ -232,7 +237,8 @@ def _add_scoring(reader: _Reader, scoring: Scoring, estimator: Estimator, *, is_
     if scoring is None or callable(scoring) or isinstance(scoring, str):
         name = scoring if isinstance(scoring, str) and not is_needed else SINGLE
         if scoring is not None or is_needed:
-            reader.add(name, check_scoring(estimator) if scoring is None else scoring, "scoring")
+            first = reader.add(name, check_scoring(estimator) if scoring is None else scoring, "scoring")
+            name = first.key
         if isinstance(scoring, str):
             reader.signs.setdefault(scoring, (name, 1))
             if scoring.startswith("neg_"):
@@ -241,9 +247,8 @@ def _add_scoring(reader: _Reader, scoring: Scoring, estimator: Estimator, *, is_
     named = scoring if isinstance(scoring, Mapping) else {str(name): name for name in sorted(scoring, key=str)}
     if not isinstance(scoring, set | Mapping):
         named = {str(name): name for name in scoring}
-    for name, scorer in named.items():
-        reader.add(name, scorer, "scoring")
-    return next(iter(named))
+    added = [reader.add(name, scorer, "scoring") for name, scorer in named.items()]
+    return added[0].key
 
 
 def _list_limits(limits: Any) -> Iterator[tuple[str, Any]]:
@@ -262,7 +267,7 @@ def _list_limits(limits: Any) -> Iterator[tuple[str, Any]]:
 def _read_limit(reader: _Reader, name: str, value: Any) -> Limit:
     """Read one limit, and add its scorer if it is not measured already."""
     is_sequence = isinstance(value, Sequence) and not isinstance(value, str)
-    if not is_sequence or len(value) not in (2, 3) or value[-2] not in OPERATORS:
+    if not is_sequence or len(value) not in (2, 3) or value[-2] not in list(OPERATORS):
         raise ValueError(
             f"limits[{name!r}] is {value!r}. It has to be ('<=', number) or ('>=', number), or, with a scorer of your "
             "own in front, (scorer, '<=', number)."

@@ -226,7 +226,8 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         Lower and upper end of the 95 % confidence interval of ``corrected_score_``.
     threshold_ : float
         With ``threshold``: from this probability of the positive class (or decision value) on, a row is labelled
-        positive. It is the best one for the scores that the winner gives the test rows of all folds together.
+        positive. It is the best one for the scores that the winner gives the test rows of all folds together, among
+        those that keep to limits on labels.
     oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_classes), or dict of them
         Of each row, what the winner predicts if it is fitted without the row; with ``keep``. A dict by method if there
         are several. The mean, or the most frequent label, if a row is in several test folds; NaN if it is in none.

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.metrics import get_scorer
 
+from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune._compat.sklearn import accepts_sample_weight, take_rows
 from sklearn_autotune._compat.types import MatrixLike
-from sklearn_autotune.evaluation import Fold, call_scorer, make_fixed_predictions, select_score
+from sklearn_autotune.evaluation import Failure, Fold, call_scorer, make_fixed_predictions, select_score
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.objectives._costs import COSTS, Cost, PredictSeconds, count_bytes
 from sklearn_autotune.objectives._front import find_front
@@ -224,11 +225,15 @@ class BlendLimits:
         limits = [limit for limit in self.plan.limits if limit.key in self.costs]
         return all(limit.compute_violation(-costs[self.costs[limit.key]]) <= 0 for limit in limits)
 
+    def resolve_scorers(self) -> dict[str, Any]:
+        """Return the limited scorers by name, but for that of the search."""
+        scorers = {key: self.plan.scorers[key] for key in self.score_keys if key != self.plan.primary}
+        return {key: get_scorer(one) if isinstance(one, str) else one for key, one in scorers.items()}
+
     def score(self, folds: Sequence[Fold], predictions: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the limited scores of predictions on each fold, by name; NaN where a scorer fails."""
         assert self.score_fold is not None
-        scorers = {key: self.plan.scorers[key] for key in self.score_keys if key != self.plan.primary}
-        resolved = {key: get_scorer(one) if isinstance(one, str) else one for key, one in scorers.items()}
+        resolved = self.resolve_scorers()
         pairs = list(zip(folds, predictions, strict=True))
         return {
             key: np.array([self.score_fold(values, fold, resolved.get(key)) for fold, values in pairs])
@@ -308,13 +313,30 @@ class BlendLimits:
             These rows of the raw table.
         confidence : float
             Of the interval that has to meet a limit.
+
+        Raises
+        ------
+        ValueError
+            If a limited score cannot be computed, whatever is predicted.
         """
         check = make_limit_check(self.plan, cross_fit.task.folds, confidence)
-        return replace(self, check=check, score_fold=partial(score_on_fold, cross_fit, X))
+        started = replace(self, check=check, score_fold=partial(score_on_fold, cross_fit, X))
+        fold, classes = cross_fit.task.folds[0], cross_fit.classes
+        n_rows = len(fold.test)
+        same = np.zeros(n_rows) if classes is None else np.full((n_rows, len(classes)), 1 / len(classes))
+        for scorer in started.resolve_scorers().values():
+            score_on_fold(cross_fit, X, same, fold, scorer, is_checked=True)
+        return started
 
 
 def score_on_fold(
-    cross_fit: CrossFitEvaluation, X: MatrixLike, prediction: np.ndarray, fold: Fold, scorer: Any
+    cross_fit: CrossFitEvaluation,
+    X: MatrixLike,
+    prediction: np.ndarray,
+    fold: Fold,
+    scorer: Any,
+    *,
+    is_checked: bool = False,
 ) -> float:
     """Return the score of predictions for a fold's test rows; NaN if the scorer fails.
 
@@ -327,6 +349,8 @@ def score_on_fold(
     fold : Fold
     scorer : callable or None
         None is the scorer of the search.
+    is_checked : bool, default=False
+        Whether a scorer that fails raises ValueError.
     """
     if scorer is None:
         return select_score(cross_fit.score(prediction, fold.test).score, None)
@@ -335,15 +359,17 @@ def score_on_fold(
         table = table.reset_index(drop=True)
         model = make_fixed_predictions(table, prediction, cross_fit.classes, lambda rows: prediction[rows.index])
     else:
-        table = np.column_stack([np.asarray(table, dtype=object), np.arange(len(fold.test))])
-        find = lambda rows: prediction[rows[:, -1].astype(int)]  # noqa: E731
-        model = make_fixed_predictions(table, prediction, cross_fit.classes, find)
+        model = make_fixed_predictions(table, prediction, cross_fit.classes)
     weight = cross_fit.task.score_params.get("sample_weight")
     is_weighted = weight is not None and accepts_sample_weight(scorer)
     params = {"sample_weight": np.asarray(weight)[fold.test]} if is_weighted else {}
     error_score = "raise" if cross_fit.task.error_score == "raise" else float("nan")
     args = model, table, take_rows(cross_fit.task.y, fold.test)
-    return select_score(call_scorer(scorer, args, params, error_score=error_score).score, None)
+    scored = call_scorer(scorer, args, params, error_score=error_score)
+    if scored.failure == Failure.SCORE and is_checked:
+        line = extract_exception_line(scored.error or "")
+        raise ValueError(f"limits has a score that cannot be computed from predictions of this table: {line}")
+    return select_score(scored.score, None)
 
 
 def read_limits(selector: Any) -> BlendLimits | None:

@@ -31,6 +31,7 @@ from sklearn_autotune.evaluation._base import get_positions
 from sklearn_autotune.evaluation._row_values import RowKeeper, RowMetric, draw_kept_rows
 from sklearn_autotune.objectives import _limits as objectives
 from sklearn_autotune.objectives._costs import Relabelled
+from sklearn_autotune.objectives._groups import BoundToRows
 from sklearn_autotune.statistics._threshold_choice import Limit, ScoredLabels, choose_threshold, label_by_other_rows
 
 __all__ = ["CrossThresholds", "add_thresholds", "resolve_threshold"]
@@ -38,7 +39,7 @@ __all__ = ["CrossThresholds", "add_thresholds", "resolve_threshold"]
 RESPONSES = ("predict_proba", "decision_function")  # the first that a classifier has, as in scikit-learn
 
 
-class LabelledClassifier(Relabelled, ClassifierMixin, BaseEstimator):
+class LabelledClassifier(Relabelled, BoundToRows, ClassifierMixin, BaseEstimator):
     """A fitted classifier, for scorers, with other labels for one set of rows than it predicts itself.
 
     Parameters
@@ -75,6 +76,10 @@ class LabelledClassifier(Relabelled, ClassifierMixin, BaseEstimator):
         if X is not self.rows:
             raise ValueError("With threshold=, a scorer can predict only for the X that it is given, and not a part.")
         return self.labels
+
+    def take(self, X: Any, rows: np.ndarray) -> "LabelledClassifier":
+        """Return the classifier with the labels of some of its rows."""
+        return LabelledClassifier(self.fitted, X, self.labels[rows], self.response, self.values[rows], self.scored)
 
     def __getattr__(self, name: str) -> Any:
         """Return the computed scores of the rows, and anything else of the fitted classifier."""

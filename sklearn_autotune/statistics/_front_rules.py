@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -126,13 +127,31 @@ class FrontRule:
             warnings.warn(message, stacklevel=2)
             return nearest
         if callable(self.refit):
-            return int(self.refit(_mask(cv_results, is_feasible)))
+            return self._check_chosen(self.refit(_mask(cv_results, is_feasible)), is_feasible)
         values[~is_feasible] = np.nan
         front = np.flatnonzero(find_front(values))
         if self.refit == KNEE and self.plan.is_listed:
             return int(front[find_knee(values[front])])
         column = [one.key for one in self.plan.objectives].index(self._find_decisive().key)
         return int(front[values[front, column].argmax()])
+
+    def _check_chosen(self, row: Any, is_feasible: np.ndarray) -> int:
+        """Return what a function has chosen, if it may win.
+
+        Raises
+        ------
+        ValueError
+            If the candidate does not meet the limits.
+        """
+        is_row = isinstance(row, Integral) and 0 <= int(row) < len(is_feasible)  # which the search checks afterwards
+        if is_row and not is_feasible[int(row)] and self.plan.limits:
+            raise ValueError(
+                f"refit chose candidate {row}, which does not meet the limits "
+                f"({', '.join(limit.describe() for limit in self.plan.limits)}). The scores of such candidates are NaN "
+                "in what refit is given: choose by np.nanargmax."
+            )
+        chosen: int = row
+        return chosen
 
     def _find_decisive(self) -> Objective:
         """Return the objective in which the winner is best."""

@@ -5,7 +5,8 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.compose import make_column_transformer
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_iris, make_classification
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
@@ -13,6 +14,8 @@ from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
 )
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
@@ -42,6 +45,9 @@ Y3 = np.arange(120) % 3
         (XGBClassifier(n_estimators=3), Y3, 9),
         (BaggingClassifier(DecisionTreeClassifier(), n_estimators=5), y, 5),
         (LogisticRegression(), y, 0),
+        (CalibratedClassifierCV(RandomForestClassifier(2), cv=3), y, 6),
+        (StackingClassifier([("f", RandomForestClassifier(2))], RandomForestClassifier(3), cv=2), y, 5),
+        (TransformedTargetRegressor(RandomForestRegressor(4)), y, 4),
     ],
     ids=lambda value: type(value).__name__,
 )

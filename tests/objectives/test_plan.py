@@ -4,7 +4,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, make_scorer, precision_score
 
-from sklearn_autotune import GroupDifference, PredictSeconds
+from sklearn_autotune import GroupDifference, GroupRatio, PredictSeconds
 from sklearn_autotune.objectives._limits import Limit
 from sklearn_autotune.objectives._plan import Objective, read_objectives
 
@@ -79,6 +79,14 @@ def test_without_objectives_scoring_decides():
     assert list(plan.scorers) == ["roc_auc", "recall", "neg_bytes"]
 
 
+def test_costs_alone_may_be_optimised_under_a_limit_on_a_score():
+    plan = read(["bytes"], {"recall": (">=", 0.5)})
+
+    assert (plan.objectives, plan.primary) == ((Objective("bytes", "neg_bytes", -1),), "neg_bytes")
+    by_scoring = read(None, {"recall": (">=", 0.5)}, scoring=GroupDifference("recall", by=0))
+    assert by_scoring.primary in by_scoring.scorers
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
@@ -88,6 +96,13 @@ def test_without_objectives_scoring_decides():
         ({"objectives": ["roc_auc", "byte"]}, ValueError, "did you mean bytes"),
         ({"objectives": ["roc_auc", "rmse"]}, ValueError, "did you mean neg_root_mean_squared_error"),
         ({"objectives": ["bytes", "n_trees"]}, ValueError, "only costs"),
+        ({"objectives": {"index": "roc_auc"}}, ValueError, "not a column of front_"),
+        ({"objectives": {1: "roc_auc"}}, ValueError, "Names are str"),
+        ({"objectives": ["f1"], "limits": {"f1": (get_scorer("recall"), ">=", 0.1)}}, ValueError, "another score"),
+        ({"limits": {"score": (get_scorer("recall"), ">=", 0.1)}, "scoring": "f1"}, ValueError, "another score"),
+        ({"objectives": ["f1"], "scoring": {"f1": "roc_auc"}}, ValueError, "another score"),
+        ({"limits": {"bytes": ([], 100)}}, ValueError, "has to be"),
+        ({"objectives": {"auc": "roc_auc", "r": GroupRatio("neg_log_loss", by=0)}}, ValueError, "positive scores"),
         ({"objectives": ["roc_auc", "roc_auc"]}, ValueError, "more than once"),
         ({"objectives": [get_scorer("roc_auc")]}, ValueError, "no name"),
         ({"objectives": {"a": 3}}, TypeError, "of type int"),

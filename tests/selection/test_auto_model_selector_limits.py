@@ -98,3 +98,35 @@ def test_regressors_keep_to_limits_and_raw_rows_follow_the_times_by_which_a_tabl
 
     # The rows of a test fold are of one half, except in the middle.
     assert 0 <= limited.best_scores_["gap"] < 60
+
+
+def test_a_limited_score_sees_the_table_as_it_was_given(table):
+    X, y = table[0].to_numpy(), table[1].to_numpy()
+    seen = []
+
+    def count_columns(model, X, y):
+        seen.append((X.shape[1], X.dtype.kind))
+        return 1.0
+
+    rows = np.column_stack([X, np.arange(len(X)) % 2])
+    limits = {"gap": (GroupDifference("accuracy", by=-1), "<=", 1.0), "columns": (count_columns, ">=", 0.5)}
+    settings = {"families": ["logistic"], "n_trials": 2, "cv": 3, "random_state": 0, "limit_confidence": 0.5}
+    selector = AutoModelSelector(**settings, limits=limits).fit(rows, y)
+    other = {"gap": (GroupDifference("accuracy", by=X.shape[1]), "<=", 1.0)}
+    by_position = AutoModelSelector(**settings, limits=other).fit(rows, y)
+
+    assert set(seen) == {(rows.shape[1], "f")}
+    assert selector.best_scores_["gap"] == by_position.best_scores_["gap"] < 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"recall": (">=", 0.1)}, "pos_label"),
+        ({"gap": (GroupDifference("accuracy", by=99), "<=", 1.0)}, "columns, from 0 on"),
+    ],
+)
+def test_a_limited_score_that_cannot_be_computed_is_an_error_before_any_fit(table, limits, message):
+    X, y = table[0].to_numpy(), table[1].to_numpy()
+    with pytest.raises(ValueError, match=f"limits has a score that cannot be computed.*{message}"):
+        AutoModelSelector(families=["logistic"], n_trials=2, cv=3, limits=limits).fit(X, np.where(y == 1, "yes", "no"))

@@ -50,6 +50,12 @@ def test_the_rule_chooses_among_those_that_meet_the_limits(refit, limits, expect
     assert make_rule(limits, refit)(table) == expected
 
 
+def test_a_function_may_not_choose_what_breaks_a_limit():
+    rule = make_rule({"bytes": ("<=", 850)}, refit=lambda table: 0)
+    with pytest.raises(ValueError, match=r"candidate 0, which does not meet the limits \(bytes <= 850\)"):
+        rule(make_table())
+
+
 def test_a_row_may_be_excluded():
     rule = make_rule({"bytes": ("<=", 850)})
 
