@@ -230,7 +230,7 @@ def compare(table):
 
 
 def report(rows, limits):
-    """Write the page."""
+    """Return the page."""
     pairs = compare(pd.DataFrame(rows))
     lines = []
     for loop, of_loop in pairs.groupby("loop", sort=False):
@@ -258,7 +258,7 @@ def report(rows, limits):
         kept_lines.append([limit, len(runs), len(runs) - len(found), f"{found['is_met'].mean():.0%}", f"{over:.2f}"])
     kept_header = ["limit, confidence", "searches", "no winner", "kept on held-out rows", "farthest value / limit"]
     n_seeds = pairs["seed"].nunique()
-    text = f"""# Several objectives
+    return f"""# Several objectives
 
 `python -m benchmarks.objectives` and `--limits`: log loss, seconds to predict a row and bytes,
 {pairs["problem"].nunique()} tables × {n_seeds} seeds. `OptunaSearchCV(objectives=...)` with up to {N_CANDIDATES}
@@ -283,8 +283,6 @@ end of the one-sided interval of 90 % (0.9); and the best model with at most the
 
 {markdown_table(kept_header, kept_lines)}
 """
-    (RESULTS / "objectives.md").write_text(text, encoding="utf-8")
-    print(text)
 
 
 def main():
@@ -299,16 +297,16 @@ def main():
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if args.quick:
-        rows = measure("OJ", 0, n_rows=150, n_candidates=6)
-        compare(pd.DataFrame(rows))
-        measure_limits("OJ", 0, n_rows=150, n_candidates=6)
+        print(report(measure("OJ", 0, n_rows=100, n_candidates=3), measure_limits("OJ", 0, n_rows=100, n_candidates=3)))
         return
     if not args.report:
         wanted = [(problem, seed) for seed in args.seeds for problem in args.problems]
         name, call = ("objectives_limits", measure_limits) if args.limits else ("objectives", measure)
         measure_missing(name, call, wanted, is_resumed=args.resume, is_quick=False)
     if args.report:
-        report(read_rows("objectives"), read_rows("objectives_limits"))
+        text = report(read_rows("objectives"), read_rows("objectives_limits"))
+        (RESULTS / "objectives.md").write_text(text, encoding="utf-8")
+        print(text)
 
 
 if __name__ == "__main__":
