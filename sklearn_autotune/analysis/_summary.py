@@ -17,7 +17,7 @@ from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.objectives._costs import find_fit_seconds
 from sklearn_autotune.search._base_search import BaseSearch, get_default_seconds, get_deployed_model, get_tuning_gain
-from sklearn_autotune.search._front_attributes import get_objective_plan
+from sklearn_autotune.search._front_attributes import get_candidate_front, get_objective_plan
 from sklearn_autotune.statistics._intervals import MeanEstimate, estimate_mean, guess_test_over_train
 from sklearn_autotune.statistics._tuning_gain import TuningGain
 
@@ -157,9 +157,9 @@ def summarize(search: FittedSearch, X_test: MatrixLike | None = None, y_test: Ar
     ends = find_range_ends(search, trial_table)
     numbers = _compute_numbers(search, trial_table, ends, X_test, y_test)
     aim_table = read_aim_table(search)
-    front = getattr(search, "front_", None)
+    front = get_candidate_front(search)
     numbers |= {
-        "n_front": None if front is None else len(front["index"]),
+        "n_front": None if front is None else front.n_rows,
         "n_meeting_limits": None if trial_table.meets_limits is None else int(trial_table.meets_limits.sum()),
         "best_scores": dict(getattr(search, "best_scores_", {})),
         "held_out_scores": {} if aim_table is None else _score_held_out_aims(search, X_test, y_test),

@@ -7,6 +7,7 @@ from sklearn_autotune.analysis._aims import AimTable
 from sklearn_autotune.analysis._trial_table import TrialTable
 from sklearn_autotune.plotting._style import STATUS_NAMES, shorten
 from sklearn_autotune.search._base_search import get_fold_sizes
+from sklearn_autotune.search._front_attributes import get_candidate_front
 
 __all__ = ["make_overview"]
 
@@ -49,9 +50,10 @@ def make_overview(search: FittedSearch, trial_table: TrialTable, aim_table: AimT
 def _describe_aims(search: FittedSearch, aim_table: AimTable) -> dict[str, str]:
     """Return the objectives, the size of the front, the limits, and what the winner reached."""
     described = {}
-    if hasattr(search, "front_"):
+    front = get_candidate_front(search)
+    if front is not None:
         described["objectives"] = ", ".join(f"{aim.label} ({aim.direction})" for aim in aim_table.objectives)
-        described["front"] = f"{len(search.front_['index'])} candidates that no other one beats"
+        described["front"] = f"{front.n_rows} candidates that no other one beats"
     limits = [f"{aim.label} {bound}" for aim in aim_table.aims for bound in aim.bounds]
     if limits:
         described["limits"] = f"{', '.join(limits)}; {aim_table.may_win.sum()} candidates meet them"

@@ -47,6 +47,7 @@ from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tag
 from sklearn_autotune.runner._scores import score_folds, score_with_baseline
 from sklearn_autotune.runner._search import choose_scoring, make_run_splitter, make_search, validate_scoring
 from sklearn_autotune.search._base_search import BaseSearch, get_deployed_model
+from sklearn_autotune.search._front_attributes import get_candidate_front
 from sklearn_autotune.tables._profile import align_to_profile, make_profile, measure_drift
 from sklearn_autotune.tracking import log_search
 
@@ -207,8 +208,9 @@ def _write_files(config: Config, search: BaseSearch, model: Predictor, new_folde
         (new_folder / script["file"]).write_text(code, encoding="utf-8")
     report = try_write_report(config, search, new_folder, f"Run of {name}", code)
     _write_table(search.trials_, new_folder / "trials.csv")
-    if hasattr(search, "front_"):
-        _write_table(search.front_, new_folder / "front.csv")
+    front = get_candidate_front(search)
+    if front is not None:
+        _write_table(front, new_folder / "front.csv")
     return {"model": entry | {"kind": type(search).__name__}, "script": script, "report": report}
 
 
@@ -256,12 +258,13 @@ def _write_table(table: Mapping[str, Any], path: Path) -> None:
 def _describe_search(run_data: RunData, search: BaseSearch) -> dict[str, Any]:
     """Return the metadata about what was found, and about the training table."""
     statuses, counts = np.unique(search.trials_["status"].astype(str), return_counts=True)
+    front = get_candidate_front(search)
     return {
         "classes": search.classes_.tolist() if run_data.task == "classification" else None,
         "parameters": search.best_params_,
         "blend": getattr(search, "blend_weights_", None),
         "best_scores": getattr(search, "best_scores_", None),
-        "n_front": len(search.front_["index"]) if hasattr(search, "front_") else None,
+        "n_front": None if front is None else front.n_rows,
         "threshold": getattr(search, "threshold_", None),
         "trials": dict(zip(statuses.tolist(), counts.tolist(), strict=True)),
         "columns": make_profile(run_data.train.X),

@@ -17,7 +17,7 @@ from sklearn_autotune.statistics._front_rules import FrontRule, find_broken_limi
 from sklearn_autotune.statistics._refit_rules import RefitRule
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
-__all__ = ["FrontMixin", "get_front_rule", "get_objective_plan"]
+__all__ = ["FrontMixin", "get_candidate_front", "get_front_rule", "get_objective_plan"]
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +96,11 @@ class FrontMixin:
         self.best_score_ = self.cv_results_[f"mean_test_{rule.plan.primary}"][row]
         self._publish_best_scores()
         return True
+
+
+def get_candidate_front(search: object) -> Front | None:
+    """Return the front of a search's candidates; None if it has one score, or its front is one of blends."""
+    return None if get_objective_plan(search) is None else getattr(search, "front_", None)
 
 
 def get_objective_plan(search: object) -> ObjectivePlan | None:
