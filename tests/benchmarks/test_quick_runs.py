@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.__main__ import PAGES, RESUMABLE
 from tests.benchmarks.forking import Forker
+from tests.faults.nightly import at_night
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -27,7 +28,14 @@ def forker():
     forker.close()
 
 
-@pytest.mark.parametrize("name", PAGES)
+# More than eight seconds each; they run at night, and by `python -m benchmarks NAME --quick`.
+SLOW = {
+    *("anytime", "compliance", "defaults", "honesty", "objectives", "overhead", "prefix", "samplers", "selection"),
+    *("selection_budget", "threshold", "warm_start", "xgboost", "xgboost_budget", "xgboost_cost"),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[at_night] if name in SLOW else []) for name in PAGES])
 def test_a_benchmark_runs_quickly_and_writes_nothing(name, forker, tmp_path):
     before = contents()
 

@@ -11,7 +11,7 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.testing.pytest_samplers import BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase
+from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveSamplerTestCase, RelativeSamplerTestCase
 from optuna.trial import TrialState
 
 from sklearn_autotune.samplers import ForestSampler
@@ -24,13 +24,13 @@ UNIT = FloatDistribution(0, 1)
 # -- Optuna's own contract for samplers ----------------------------------------------------------------------------
 
 
-class TestOptunasContract(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+class TestOptunasContract(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
     @pytest.fixture
     def sampler(self):
         return lambda: ForestSampler(seed=0, n_startup_trials=0)
 
 
-class TestOptunasContractWithRandomStart(BasicSamplerTestCase, SingleOnlySamplerTestCase):
+class TestOptunasContractWithRandomStart(BasicSamplerTestCase, MultiObjectiveSamplerTestCase):
     @pytest.fixture
     def sampler(self):
         return lambda: ForestSampler(seed=0, n_startup_trials=5)

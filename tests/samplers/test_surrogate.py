@@ -89,3 +89,23 @@ def test_improvement_is_expected_where_costs_are_low_or_unknown():
     assert improvements[0] > improvements[1]
     assert improvements[1] < 1e-6
     assert (improvements >= 0).all()
+
+
+def test_weights_choose_which_point_of_the_front_is_best():
+    values = [(0.0, 9.0), (5.0, 5.0), (9.0, 0.0), (9.0, 9.0)]
+    trials = [create_trial(values=list(pair), params={}, distributions={}) for pair in values]
+    signs = np.ones(2)
+
+    best = [
+        compute_costs(trials, signs, np.array(weights)).argmin() for weights in ((1.0, 0.0), (0.5, 0.5), (0.0, 1.0))
+    ]
+
+    assert best == [0, 1, 2]
+    assert compute_costs(trials, -signs, np.array([0.5, 0.5])).argmin() == 3
+
+
+def test_a_trial_that_breaks_a_constraint_is_the_worst_of_several_objectives():
+    trials = [create_trial(values=[0.0, 0.0], params={}, distributions={}, constraints={"bytes": 0.5})]
+    trials += [create_trial(values=[5.0, 5.0 - one], params={}, distributions={}) for one in range(3)]
+
+    assert compute_costs(trials, np.ones(2), np.array([0.5, 0.5])).argmax() == 0
