@@ -64,7 +64,7 @@ class HypervolumeDisplay:
     >>> tree = DecisionTreeClassifier(random_state=0)
     >>> search = OptunaSearchCV(tree, {"max_depth": [1, 2, 3]}, objectives=["accuracy", "bytes"], random_state=0)
     >>> display = HypervolumeDisplay.from_search(search.fit(X, y))
-    >>> display.hypervolume.shape, 0 < display.hypervolume[-1] < 1
+    >>> display.hypervolume.shape, bool(0 < display.hypervolume[-1] < 1)
     ((3,), True)
     """
 

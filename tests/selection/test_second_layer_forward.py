@@ -33,9 +33,9 @@ def layers(monkeypatch):
     measured, measure = [], _auto_model_selector.choose_from_both_layers
 
     def choose(*args, **kwargs):
-        chosen, second_layer = measure(*args, **kwargs)
-        measured.append(second_layer)
-        return chosen, second_layer
+        choice = measure(*args, **kwargs)
+        measured.append(choice.second_layer)
+        return choice
 
     monkeypatch.setattr(_auto_model_selector, "choose_from_both_layers", choose)
     return measured
