@@ -29,10 +29,15 @@ from sklearn_autotune._compat.types import ArrayLike, Estimator, MatrixLike, Sco
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._base import get_positions
 from sklearn_autotune.evaluation._row_values import RowKeeper, RowMetric, draw_kept_rows
-from sklearn_autotune.objectives import _limits as objectives
 from sklearn_autotune.objectives._costs import Relabelled
 from sklearn_autotune.objectives._groups import BoundToRows
-from sklearn_autotune.statistics._threshold_choice import Limit, ScoredLabels, choose_threshold, label_by_other_rows
+from sklearn_autotune.objectives._limits import Limit
+from sklearn_autotune.statistics._threshold_choice import (
+    LabelLimit,
+    ScoredLabels,
+    choose_threshold,
+    label_by_other_rows,
+)
 
 __all__ = ["CrossThresholds", "add_thresholds", "resolve_threshold"]
 
@@ -124,7 +129,7 @@ class CrossThresholds:
     params: Mapping[str, Any]
     positions: tuple[np.ndarray | None, ...]
     keeps_labels: bool = True
-    limits: Sequence[Limit] = field(default=())
+    limits: Sequence[LabelLimit] = field(default=())
 
     def label_rows(self, estimator: Any, X: Any, y: Any, rows: np.ndarray, table: Any) -> Any:
         """Return the classifier with the labels of some rows, each from a threshold that other rows have chosen.
@@ -243,7 +248,7 @@ def add_thresholds(
     params: Mapping[str, Any],
     estimator: Estimator,
     scoring: Any = None,
-    limits: Sequence[objectives.Limit] = (),
+    limits: Sequence[Limit] = (),
 ) -> Task:
     """Have candidates labelled by thresholds.
 
@@ -257,7 +262,7 @@ def add_thresholds(
     estimator : estimator
     scoring : object, default=None
         As of `OptunaSearchCV`.
-    limits : sequence of Limit, default=()
+    limits : sequence of LabelLimit, default=()
         Those on scores of labels are kept by the thresholds, where the rows that choose them allow it.
 
     Raises
@@ -302,7 +307,7 @@ def add_thresholds(
     return _adjust_row_keeper(task, thresholds, positive)
 
 
-def _read_limits(scorers: Any, limits: Sequence[objectives.Limit]) -> Iterator[Limit]:
+def _read_limits(scorers: Any, limits: Sequence[Limit]) -> Iterator[LabelLimit]:
     """Yield the limits on scores of labels, as `choose_threshold` takes them."""
     for limit in limits:
         described = describe_scorer(scorers[limit.key])

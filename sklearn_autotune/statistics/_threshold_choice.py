@@ -16,13 +16,13 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn_autotune.evaluation._row_values import RowMetric
 from sklearn_autotune.statistics._confusion_scores import can_score_confusions, score_confusion_matrices
 
-__all__ = ["Limit", "ScoredLabels", "choose_threshold", "label_by_other_rows"]
+__all__ = ["LabelLimit", "ScoredLabels", "choose_threshold", "label_by_other_rows"]
 
 MAX_CALLS = 50  # of a metric that is no function of the confusion matrix
 N_PARTS = 5
 TOLERANCE = 1e-12  # between scores that count as equal
 
-Limit = tuple[RowMetric, Literal["<=", ">="], float]
+LabelLimit = tuple[RowMetric, Literal["<=", ">="], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class ScoredLabels:
         return ScoredLabels(self.is_positive[rows], self.scores[rows], self.classes, self.is_probability, params)
 
 
-def choose_threshold(rows: ScoredLabels, metric: RowMetric, limits: Sequence[Limit] = ()) -> float:
+def choose_threshold(rows: ScoredLabels, metric: RowMetric, limits: Sequence[LabelLimit] = ()) -> float:
     """Choose the threshold at which the labels score best.
 
     Equal scores: the threshold is the middle of the widest range of scores in which all thresholds are best. If all
@@ -108,7 +108,7 @@ def choose_threshold(rows: ScoredLabels, metric: RowMetric, limits: Sequence[Lim
     return rows.default if is_best.all() else gaps.find_middle(chosen, is_best)
 
 
-def label_by_other_rows(rows: ScoredLabels, metric: RowMetric, limits: Sequence[Limit] = ()) -> np.ndarray:
+def label_by_other_rows(rows: ScoredLabels, metric: RowMetric, limits: Sequence[LabelLimit] = ()) -> np.ndarray:
     """Label each row by a threshold that was chosen on other rows.
 
     The rows are split into five parts, stratified, and fewer if a class has fewer rows, but two at least. The threshold
