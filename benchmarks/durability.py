@@ -72,19 +72,20 @@ def cpu_per_trial(n_trials, **changes):
 
 def faults():
     """Kill searches at random times, in turn by SIGKILL, SIGTERM and SIGINT, and resume them."""
+    from tests.faults.killed import KINDS, NIGHT_KINDS, data, make_search, outcome
+
     with tempfile.TemporaryDirectory() as folder:
         environ = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": folder}
         command = [sys.executable, "-W", "ignore", "-m", "tests.faults.killed", folder, str(N_KILLS), "0"]
+        command += [*KINDS, *NIGHT_KINDS]
         subprocess.run(command, check=True, env=environ, cwd=ROOT)
         reports = json.loads((Path(folder) / "reports.json").read_text())
-    from tests.faults.killed import data, make_search, outcome
-
     lines = [
         "| search | kills | searches | of them as undisturbed | told trials lost | told trials repeated |",
         "|---|---|---|---|---|---|",
     ]
     for kind, report in reports.items():
-        undisturbed = json.loads(json.dumps(outcome(make_search(kind).fit(*data()))))
+        undisturbed = json.loads(json.dumps(outcome(make_search(kind).fit(*data(kind)))))
         n_equal = sum(found == undisturbed for found in report["found"])
         cells = (kind, report["n_landed"], len(report["found"]), n_equal, report["n_lost"], report["n_repeated"])
         lines.append(f"| {' | '.join(map(str, cells))} |")

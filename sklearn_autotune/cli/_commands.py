@@ -74,6 +74,7 @@ seed: 0
 
 # storage: trials.db          # stores the trials, so that a stopped run can be continued
 # resume: true
+# artifact_store: kept        # for auto: the folder of predictions and models, if storage is not a file
 # warm_start_from: [last_month.db]  # the best candidates of these storages are measured first
 
 # generate_features: true     # for auto: candidates may get columns that are made of pairs of columns

@@ -239,6 +239,11 @@ class Config(StrictModel):
     )
     study_name: str | None = Field(default=None, description="Name of the study in the storage.")
     resume: bool = Field(default=False, description="Continue the stored study.")
+    artifact_store: str | None = Field(
+        default=None,
+        min_length=1,
+        description="For model_type auto: a folder that keeps predictions and models beside a storage that is no file.",
+    )
     warm_start_from: list[Annotated[str, Field(min_length=1)]] | None = Field(
         default=None,
         description="Storages of earlier runs, on other data too, whose best candidates are measured first.",
@@ -265,12 +270,8 @@ class Config(StrictModel):
             raise ValueError(f"optimization_method: {method} needs a model_type other than auto")
         if not is_auto and method == "automl":
             raise ValueError("optimization_method: automl chooses the model itself: write model_type: auto")
-        for name in ("storage", "study_name", "resume"):
-            if is_auto and getattr(self, name):
-                raise ValueError(
-                    f"{name}: model_type: auto blends models by what they predicted, which a storage does not keep, so "
-                    f"it cannot go on; leave out {name}, or name a model_type"
-                )
+        if self.artifact_store is not None and not (is_auto and self.storage):
+            raise ValueError("artifact_store: it needs model_type: auto and storage")
         if self.warm_start_from and (method != "optuna" or self.model_type == "xgboost"):
             raise ValueError(
                 "warm_start_from: it needs optimization_method: optuna and a model_type other than auto and xgboost"

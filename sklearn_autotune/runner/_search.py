@@ -122,12 +122,18 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
     }
     if config.n_trials is not None:
         common_params["n_trials"] = config.n_trials
+    common_params |= {
+        "storage": _resolve_storage(config, base),
+        "study_name": config.study_name,
+        "resume": config.resume,
+    }
     if config.model_type == "auto":
         _refuse_aims(config, "automl")
         return AutoModelSelector(
             run_data.task,
             _resolve_families(config, run_data),
             generate_features=bool(config.generate_features),
+            artifact_store=None if config.artifact_store is None else base / config.artifact_store,
             **common_params,
         )
     family = next(family for family in FAMILIES if family.name == config.model_type)
@@ -138,11 +144,6 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
     reason = get_exclusion_reason(family, run_data.task, len(run_data.train.y))
     if reason is not None:
         raise ConfigError(f"model_type: {config.model_type} cannot be used: {reason}")
-    common_params |= {
-        "storage": _resolve_storage(config, base),
-        "study_name": config.study_name,
-        "resume": config.resume,
-    }
     if config.model_type == "xgboost" and config.method == "optuna":
         return _make_tuned_booster(config, run_data, common_params)
     if config.method == "optuna":  # the others compared with it choose their candidates without knowing any

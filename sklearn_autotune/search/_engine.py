@@ -89,7 +89,7 @@ def _measure_candidates(
     The loop stands last in ``loops``, from where an interrupted search is read.
     """
     with spec.progress.show_search(), phase_timer.measure("total"):
-        loops.append(_make_loop(spec, phase_timer, recorder, executor))
+        loops.append(_make_loop(spec, phase_timer, recorder, executor, skip_replay=spec.study.depends_on_time))
         spec.print_start(loops[-1].n_expected_candidates)
         _begin_progress(spec, loops[-1])
         spec.contexts.begin(loops[-1].n_expected_candidates)
@@ -180,7 +180,14 @@ def _open_recorder(spec: StudySpec) -> Recorder:
         attributes=spec.attributes,
         objectives=spec.aim.directions,
     )
-    return Recorder(opened, metric_name=spec.metric.name, objectives=spec.aim.directions)
+    spec.artifacts.open(opened.study.study_name, fingerprint)
+    return Recorder(
+        opened,
+        metric_name=spec.metric.name,
+        objectives=spec.aim.directions,
+        artifacts=spec.artifacts,
+        shares=not spec.depends_on_time,
+    )
 
 
 def _wrap_executor(executor: Executor, spec: SearchSpec, recorder: Recorder) -> Executor:

@@ -14,7 +14,7 @@ trials are taken as they are then, as part of the search.
 
 import logging
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -28,6 +28,7 @@ from sklearn_autotune.space._space import Space, make_candidate_key
 from sklearn_autotune.storage._outcomes import (
     MEASURED_STATUSES,
     Source,
+    TrialRecord,
     get_candidate_index,
     get_source,
     get_status,
@@ -54,6 +55,8 @@ class Replay:
     space : Space
     n_trials : int
         How many candidates the search may measure.
+    read : callable
+        Returns the record of a stored trial; None if something that belongs to it was lost.
 
     Attributes
     ----------
@@ -62,9 +65,16 @@ class Replay:
         decides which candidates come up.
     """
 
-    def __init__(self, stored: Sequence[FrozenTrial], space: Space, n_trials: int) -> None:
+    def __init__(
+        self,
+        stored: Sequence[FrozenTrial],
+        space: Space,
+        n_trials: int,
+        read: Callable[[FrozenTrial, Space], TrialRecord | None] = read_record,
+    ) -> None:
         self.stored = list(stored)
         self.space = space
+        self.read = read
         self.n_stored = max((get_candidate_index(trial) + 1 for trial in self.stored), default=0)
         # If more candidates are stored than are asked for, all are kept, and as they are.
         self.keeps_all = self.n_stored > n_trials
@@ -122,7 +132,10 @@ class Replay:
             On how many subsamples the candidate would be measured now.
         """
         for each in self._iterate_stored(trial, candidate):
-            measured = read_record(each, self.space).outcome
+            record = self.read(each, self.space)
+            if record is None:
+                continue
+            measured = record.outcome
             usable = _drop_subsamples(measured, n_subsamples)
             if usable is None and not self.keeps_all:
                 continue

@@ -24,6 +24,7 @@ from sklearn_autotune.space._space import Space
 from sklearn_autotune.statistics._corrected_scores import CandidateRows
 from sklearn_autotune.statistics._kept_rows import KeptRows
 from sklearn_autotune.statistics._refit_rules import RefitRule
+from sklearn_autotune.storage._artifacts import Artifacts
 
 __all__ = ["Proposer", "ResultsSpec", "SearchRun", "SearchSpec", "StudySpec", "propose_nothing", "restore_nothing"]
 
@@ -58,6 +59,11 @@ class StudySpec:
         The score that the study maximises.
     aim : Aim
         What the study optimises.
+    artifacts : Artifacts
+        Where the artifacts of outcomes are kept.
+    depends_on_time : bool
+        Whether candidates depend on measured time, so that a stored search can be neither replayed nor shared with
+        other processes. Its trials are taken as they are.
     """
 
     random_state: Any
@@ -70,6 +76,8 @@ class StudySpec:
     metric: Metric = field(default_factory=Metric)
     aim: Aim = field(default_factory=Aim)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Artifacts = field(default_factory=Artifacts)
+    depends_on_time: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from sklearn_autotune.evaluation import (
     WorkItem,
 )
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.proposals._budget import Budget, StoppingRule
 from sklearn_autotune.proposals._candidate_source import CandidateSource
 from sklearn_autotune.proposals._look_ahead import PRUNER_LAG, LookAhead
@@ -42,17 +43,21 @@ from sklearn_autotune.storage._outcomes import (
     Source,
     TrialRecord,
     is_final,
+    make_row_attributes,
     pack_outcome,
     read_effects,
-    read_record,
     set_effects,
 )
 from sklearn_autotune.storage._recorder import Recorder
-from sklearn_autotune.storage._row_values import make_row_attributes
 
 __all__ = ["MEASURED_STATUSES", "TrialLoop", "TrialRecord"]
 
 logger = logging.getLogger(__name__)
+
+LOST_BY_OTHERS = (
+    "Another process has stored a candidate of this study, but its predictions cannot be found. Give all processes the "
+    "same artifact_store."
+)
 
 
 @dataclass(slots=True)
@@ -152,7 +157,7 @@ class TrialLoop:
         self.seen_keys: set[Any] = set()
         self.noted_numbers: set[int] = set()  # of the trials that callbacks have enqueued
         self.n_accepted = 0
-        self.replay = Replay(self.recorder.restart(), space, budget.n_trials)
+        self.replay = Replay(self.recorder.restart(), space, budget.n_trials, self.recorder.read_record)
         # By number: stored trials whose outcomes are told next, and whether the callbacks have not seen them like that.
         self.replayed: dict[int, tuple[FrozenTrial, bool]] = {}
         self.budget.n_trials = max(self.budget.n_trials, self.replay.n_stored)
@@ -307,7 +312,10 @@ class TrialLoop:
         }
         for number, stored in self.recorder.read_trials_from_others(states).items():
             self.executor.kill([number])
-            asked, outcome = self.running[number], read_record(stored, self.space).outcome
+            asked, record = self.running[number], self.recorder.read_record(stored, self.space)
+            if record is None:
+                raise StudyStorageError(LOST_BY_OTHERS)
+            outcome = record.outcome
             replayed = self.pruning_tracker.replay(asked.trial, stored, outcome, states[number], is_anew=False)
             self.replayed[number], self.arrived_outcomes[number] = (stored, False), replayed or outcome
 
@@ -316,7 +324,9 @@ class TrialLoop:
         rest = self.replay.take_rest()
         measured = {make_candidate_key(record.params) for record in self.records if record.is_measured}
         for stored in rest:
-            record = read_record(stored, self.space)
+            record = self.recorder.read_record(stored, self.space)
+            if record is None:
+                continue
             key = make_candidate_key(record.params)
             if record.is_measured and key in measured:
                 continue
@@ -390,6 +400,8 @@ class TrialLoop:
                 rows = make_row_attributes(self.kept_rows.values.get(trial.number, {}))
                 frozen.user_attrs = frozen.user_attrs | rows
             is_new = stored is None and is_final(outcome) and not is_local
+            if is_new:
+                self.recorder.save_artifacts(asked.params, outcome)
             self.recorder.record(trial.number, frozen if is_new else None)
 
     def _call_callbacks(self, frozen: FrozenTrial) -> None:

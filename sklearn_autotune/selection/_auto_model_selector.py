@@ -4,62 +4,47 @@ import numbers
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
-from optuna.trial import FixedTrial
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import ClassifierTags, RegressorTags, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat.html import render_paragraphs
-from sklearn_autotune._compat.sklearn import CallbackContexts, Interval, StrOptions
+from sklearn_autotune._compat.sklearn import Interval, StrOptions
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
 from sklearn_autotune.evaluation import is_forward
 from sklearn_autotune.evaluation._defaults import make_default_scorer
-from sklearn_autotune.evaluation._metric import Metric, describe_scoring
-from sklearn_autotune.execution import ExecutionRequest, TrialLimits
+from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._chosen import resolve_families
 from sklearn_autotune.inference._table_reader import TableReader
-from sklearn_autotune.proposals._budget import UNLIMITED_TRIALS
-from sklearn_autotune.proposals._look_ahead import LookAhead
-from sklearn_autotune.pruning import FoldRacing
-from sklearn_autotune.search._base_search import BaseSearch, make_progress
+from sklearn_autotune.search._base_search import BaseSearch
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import ESTIMATORS, read_keep
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name, take_routed_rows
-from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._blends import make_blend_costs, make_blend_front, read_limits
-from sklearn_autotune.selection._budget import SelectionBudget
-from sklearn_autotune.selection._candidates import FAMILY, choose_families, make_selection_space, make_shape_function
+from sklearn_autotune.selection._candidates import choose_families, make_shape_function
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ensemble_choice import BlendChoice, choose_from_both_layers, make_single_check
 from sklearn_autotune.selection._final_fits import FINAL_FIT, FinalFits
-from sklearn_autotune.selection._pruning_rule import SelectionPruningRule
 from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label, make_leaderboard
-from sklearn_autotune.selection._schedule import Schedule, make_schedule
+from sklearn_autotune.selection._schedule import make_schedule
+from sklearn_autotune.selection._search_spec import choose_seed, make_search_spec
 from sklearn_autotune.selection._second_layer import SECOND_LAYER
 from sklearn_autotune.selection._tasks import make_tasks, sample_rows
-from sklearn_autotune.space._space import read_space
-from sklearn_autotune.statistics._corrected_scores import plan_candidate_rows
-from sklearn_autotune.storage._samplers import make_sampler
-from sklearn_autotune.storage._study import draw_seed
+from sklearn_autotune.storage._artifacts import Artifacts, open_artifact_store
 from sklearn_autotune.tables._checks import require_target
 from sklearn_autotune.tables._inner_folds import make_inner_folds
 from sklearn_autotune.tables._table_data import TableData, read_table
 from sklearn_autotune.tables._target import TaskName, check_classes_are_plausible
 
 __all__ = ["AutoModelSelector"]
-
-N_TRIALS = 50
-
-# Scores of families differ by much: the noise between folds is known only after several complete candidates.
-RACING = FoldRacing(n_startup_trials=6)
 
 
 def _is_classification(selector: "AutoModelSelector") -> bool:
@@ -108,6 +93,8 @@ class AutoModelSelector(BaseSearch):
     n_jobs : int, default=None
         Workers, by joblib's conventions; each fits its models on one thread, matrix products aside. Without a
         ``timeout`` it does not change the result.
+    executor : distributed.Client or str, default=None
+        A Dask cluster that measures the candidates, as in `OptunaSearchCV`. The stages after the search run here.
     random_state : int or RandomState, default=None
         Seeds the folds of the default ``cv``, the models and the sampler.
     limits : dict, default=None
@@ -130,6 +117,17 @@ class AutoModelSelector(BaseSearch):
         What becomes of a candidate that fails. "raise" lets the exception through.
     verbose : int, default=0
         More than 0 shows how the search is doing, as in `OptunaSearchCV`.
+    storage : path, Optuna URL or Optuna storage, default=None
+        Where the study is kept, as in `OptunaSearchCV`. What the blend is made of is kept in ``artifact_store``.
+    study_name : str, default=None
+        As in `OptunaSearchCV`.
+    resume : bool, default=False
+        Continue the stored study, as in `OptunaSearchCV`. A ``timeout`` is that of each ``fit``; with one, stored
+        candidates are taken as they are, and the search goes on from them.
+    artifact_store : path or Optuna artifact store, default=None
+        Where the predictions and models of the best candidates are kept, and what is made of them after the search,
+        up to 256 MiB each, as pickles. None is a folder beside the file of ``storage``, named like it with
+        ".artifacts" behind; a storage that is not a file needs one.
 
     Attributes
     ----------
@@ -209,6 +207,7 @@ class AutoModelSelector(BaseSearch):
         "blend": ["boolean"],
         "generate_features": ["boolean"],
         "patience": [StrOptions({"auto"}), Interval(numbers.Integral, 1, None, closed="left"), None],
+        "artifact_store": "no_validation",
     }
 
     def __init__(
@@ -226,6 +225,7 @@ class AutoModelSelector(BaseSearch):
         blend: bool = True,
         generate_features: bool = False,
         n_jobs: int | None = None,
+        executor: Any = None,
         random_state: Seed = None,
         limits: Mapping[str, Sequence[Any]] | None = None,
         limit_confidence: float = 0.9,
@@ -236,6 +236,10 @@ class AutoModelSelector(BaseSearch):
         callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
         error_score: float | Literal["raise"] = np.nan,
         verbose: int = 0,
+        storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
+        study_name: str | None = None,
+        resume: bool = False,
+        artifact_store: Any = None,
     ) -> None:
         self.task = task
         self.families = families
@@ -249,6 +253,7 @@ class AutoModelSelector(BaseSearch):
         self.blend = blend
         self.generate_features = generate_features
         self.n_jobs = n_jobs
+        self.executor = executor
         self.random_state = random_state
         self.limits = limits
         self.limit_confidence = limit_confidence
@@ -259,6 +264,10 @@ class AutoModelSelector(BaseSearch):
         self.callbacks = callbacks
         self.error_score = error_score
         self.verbose = verbose
+        self.storage = storage
+        self.study_name = study_name
+        self.resume = resume
+        self.artifact_store = artifact_store
 
     def fit(
         self, X: MatrixLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
@@ -285,6 +294,8 @@ class AutoModelSelector(BaseSearch):
         ------
         ValueError, TypeError
             If a parameter or the data cannot be used (before any fit), all candidates failed, or nothing meets limits.
+        StudyMismatchError, StudyInUseError, StudyStorageError, ClusterLostError
+            As in `OptunaSearchCV`.
         KeyboardInterrupt
             On Ctrl-C, once the results so far are on the estimator.
         """
@@ -292,13 +303,14 @@ class AutoModelSelector(BaseSearch):
         keeps_folds, limits = bool(read_keep(self.keep, [ESTIMATORS])), read_limits(self)
         deadline = None if self.timeout is None else start + self.timeout
         resolve_families(self.families, self.task or "classification")  # raises before the data are read
+        artifacts = Artifacts(open_artifact_store(self.storage, self.artifact_store))
         (X,) = indexable(X)
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         families = choose_families(self.families, self.task or "classification", data, self.cv)
         scorer = make_default_scorer(data.classes)
         if self.scoring is not None:
             scorer = resolve_scorer(self, self.scoring, error_score=self.error_score)
-        seed = draw_seed(self.random_state) % 2**31
+        seed = choose_seed(self)
         rows = sample_rows(data.y, families, make_shape_function(data), self.timeout, seed=seed, groups=data.groups)
         routed = route_metadata_by_name(self, data.metadata, scorer)
         settings: dict[str, Any] = {"cv": self.cv, "error_score": self.error_score, "seed": seed}
@@ -318,17 +330,18 @@ class AutoModelSelector(BaseSearch):
         cross_fit.estimate_min_seconds = cost_model.estimate_min_seconds
         cross_fit.averages_folds = not schedule.time_reserve.refits_all
         self.scorer_, self.n_splits_, self.n_rows_searched_ = scorer, len(task.folds), len(rows)
-        measured = MeasuredCandidates(cost_model, make_single_check(costs, limits))
+        measured = MeasuredCandidates(cost_model, make_single_check(costs, limits), artifacts)
         groups = take_routed_rows(routed, rows).splitter.split["groups"]
-        spec = self._make_spec(cross_fit, schedule, measured, deadline, groups)
+        spec = make_search_spec(self, cross_fit, schedule, measured, groups, (SECOND_LAYER, FINAL_FIT))
         with spec.progress.show_stages():
             measured.update(run_search(spec, self._publish, self._publish_partial).records)
             spec.progress.begin_stage(SECOND_LAYER)
             settings = {"has_default_scoring": self.scoring is None, "allows_blend": self.blend, "limits": limits}
-            choice = choose_from_both_layers(measured.records, schedule.time_reserve, costs, **settings)
+            choice = choose_from_both_layers(measured.records, schedule.time_reserve, costs, artifacts, **settings)
             spec.progress.begin_stage(FINAL_FIT)
-            fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, choice.second_layer, rows)
+            fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, choice.second_layer, rows, artifacts)
             self._fit_ensemble(choice, fits, data.reader, [*measured.records, *choice.second_layer.records], X)
+        artifacts.remove_interim()
         return self
 
     def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
@@ -342,58 +355,6 @@ class AutoModelSelector(BaseSearch):
         if data.classes is not None:
             self.classes_ = data.classes
         return data
-
-    def _make_spec(
-        self,
-        cross_fit: CrossFitEvaluation,
-        schedule: Schedule,
-        measured: MeasuredCandidates,
-        deadline: float | None,
-        groups: ArrayLike | None,
-    ) -> SearchSpec:
-        cost_model = schedule.cost_model
-        # With limits, a quick family may be needed that is worse by far: its first candidate is not stopped.
-        n_raced = len(cross_fit.targets) if self.limits is None else 0
-        space = read_space(make_selection_space(cost_model.families, cost_model.make_shape(cost_model.n_train)))
-        n_trials = self.n_trials or (N_TRIALS if self.timeout is None else UNLIMITED_TRIALS)
-
-        def get_family(trial: optuna.Trial) -> str:
-            return space.suggest(FixedTrial(trial.params))[FAMILY]
-
-        def estimate_reserved() -> float:
-            return schedule.time_reserve.estimate_seconds_after_search(measured.records)
-
-        def propose(records: Sequence[TrialRecord], index: int) -> Mapping[str, Any] | None:
-            measured.update(records)
-            return schedule.propose(records)
-
-        def print_start(n_candidates: int) -> None:
-            if self.verbose > 0:
-                print(f"Measuring models of {len(cost_model.families)} families on {len(cross_fit.task.folds)} folds")
-
-        limits = TrialLimits(self.trial_timeout, self.memory_limit)
-        request = ExecutionRequest(evaluation=cross_fit, n_jobs=self.n_jobs, look_ahead=self.look_ahead, limits=limits)
-        metric = describe_scoring(self.scoring, cross_fit.task.scorer)
-        study = StudySpec(
-            random_state=self.random_state, make_sampler=partial(make_sampler, None, space), metric=metric
-        )
-        return SearchSpec(
-            folds=cross_fit.task.folds,
-            space=space,
-            study=study,
-            results=ResultsSpec(error_score=self.error_score),
-            execution=request,
-            pruning_rule=SelectionPruningRule(RACING, get_family, n_raced),
-            make_budget=partial(SelectionBudget, n_trials, deadline, estimate_reserved_seconds=estimate_reserved),
-            make_stopping_rule=partial(schedule.make_stopping_rule, self.patience, len(cross_fit.targets)),
-            make_proposer=lambda: propose,
-            look_ahead=LookAhead(self.look_ahead),
-            callbacks=self.callbacks or (),
-            progress=make_progress(self.verbose, self.callbacks, (SECOND_LAYER, FINAL_FIT)),
-            contexts=CallbackContexts(self, None, len(cross_fit.task.folds)),
-            print_start=print_start,
-            candidate_rows=plan_candidate_rows(cross_fit.task, groups),
-        )
 
     def _fit_ensemble(
         self, choice: BlendChoice, fits: FinalFits, reader: TableReader, records: Sequence[TrialRecord], X: MatrixLike

@@ -124,9 +124,20 @@ class CrossFitResult:
         for name, value in state.items():
             setattr(self, name, value)
 
+    @property
+    def is_released(self) -> bool:
+        """Whether there are no predictions and no models."""
+        return not self.predictions and not self.models
+
     def release(self) -> None:
         """Let go of predictions and models, which take memory."""
         self.predictions, self.models = [], None
+
+    def limit_size(self, max_bytes: int) -> "CrossFitResult":
+        """Return the result without its models if these would take more bytes in a file."""
+        if not self.models or self.n_bytes * len(self.models) <= max_bytes:
+            return self
+        return replace(self, models=None, has_lost_models=True)
 
 
 def make_shape_function(

@@ -16,7 +16,6 @@ from sklearn_autotune.evaluation import compute_log_loss, select_score
 from sklearn_autotune.families._baseline import BASELINE
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._blends import BYTES, SECONDS, Blend, BlendCosts, BlendLimits
-from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ensemble_selection import (
@@ -32,8 +31,10 @@ from sklearn_autotune.selection._ranking import (
     select_blend_candidates,
     sort_by_score,
 )
+from sklearn_autotune.selection._schedule import TimeReserve
 from sklearn_autotune.selection._second_layer import SecondLayer, measure_second_layer
 from sklearn_autotune.statistics._corrected_scores import CandidateRows
+from sklearn_autotune.storage._artifacts import Artifacts
 
 __all__ = [
     "BlendChoice",
@@ -392,6 +393,7 @@ def choose_from_both_layers(
     records: Sequence[TrialRecord],
     time_reserve: TimeReserve,
     costs: BlendCosts,
+    artifacts: Artifacts,
     *,
     limits: BlendLimits | None,
     has_default_scoring: bool,
@@ -406,6 +408,8 @@ def choose_from_both_layers(
     time_reserve : TimeReserve
         How much time the stages after the search have.
     costs : BlendCosts
+    artifacts : Artifacts
+        Where measured models of the second layer are kept.
     limits, has_default_scoring, allows_blend
         See `BlendChoice`.
 
@@ -420,6 +424,7 @@ def choose_from_both_layers(
         candidates,
         1 + max(record.number for record in records),
         time_reserve.compute_second_layer_deadline(records),
+        artifacts,
     )
     costs.base_records = second_layer.base_records
     deadline = time_reserve.blend_deadline

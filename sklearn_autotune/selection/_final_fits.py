@@ -2,7 +2,8 @@
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ from sklearn_autotune.inference._second_layer import SecondLayerClassifier, Seco
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.search._final_fit import average_over_folds
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ensemble_choice import BlendChoice, ChosenEnsemble
 from sklearn_autotune.selection._ranking import make_label
+from sklearn_autotune.selection._schedule import TimeReserve
 from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer, uses_passthrough
+from sklearn_autotune.storage._artifacts import Artifacts
 
 __all__ = ["FINAL_FIT", "FinalFits"]
 
@@ -43,6 +45,8 @@ class FinalFits:
     second_layer : SecondLayer
     rows : ndarray of int
         The rows that the candidates were measured on.
+    artifacts : Artifacts, default=None
+        Where a stored search keeps what has been fitted.
     """
 
     def __init__(
@@ -52,12 +56,14 @@ class FinalFits:
         cross_fit: CrossFitEvaluation,
         second_layer: SecondLayer,
         rows: np.ndarray,
+        artifacts: Artifacts | None = None,
     ) -> None:
         self.time_reserve = time_reserve
         self.full_fit = full_fit
         self.cross_fit = cross_fit
         self.second_layer = second_layer
         self.rows = rows
+        self.artifacts = artifacts or Artifacts()
         self.fitted: dict[int, Any] = {}
         self.single_fits: frozenset[int] = frozenset()
         self._models: dict[tuple[int, bool], Any] = {}
@@ -147,22 +153,37 @@ class FinalFits:
         result = record.outcome.artifacts
         if is_second_layer(record):
             seconds = float(np.mean([fold.fit_seconds for fold in record.outcome.folds]))
-            return [self.second_layer.fit(record)] if self._has_time(seconds) else None
+            return self._fit_or_load(record, seconds, lambda: [self.second_layer.fit(record)])
         is_single = record.number in self.single_fits
         if not self.time_reserve.is_refitted(record) and not is_single:
             if not result.has_lost_models:
                 return result.models
-            if is_required or self._has_time(self.time_reserve.estimate_fit_seconds(record)):
-                return self.cross_fit.fit_folds_again(record.params, result)
-            return None
-        has_time = self._has_time(
-            self.time_reserve.cost_model.estimate_refit_seconds(record, len(self.full_fit.targets))
-        )
-        if has_time or (is_required and not result.models):
-            family = self.full_fit.families[record.params[FAMILY]]
-            rounds = round(float(np.mean(result.rounds))) if result.rounds else None
-            return [self.full_fit.fit_on(family, record.params, np.arange(len(self.full_fit.targets)), rounds=rounds)]
+            seconds = 0.0 if is_required else self.time_reserve.estimate_fit_seconds(record)
+            return self._fit_or_load(
+                record, seconds, lambda: self.cross_fit.fit_folds_again(record.params, result), is_required=is_required
+            )
+        seconds = self.time_reserve.cost_model.estimate_refit_seconds(record, len(self.full_fit.targets))
+        fit = partial(self._fit_on_all_rows, record)
+        fitted = self._fit_or_load(record, seconds, fit, is_required=is_required and not result.models)
+        if fitted is not None:
+            return fitted
         return result.models[:1] if is_single and result.models else result.models
+
+    def _fit_on_all_rows(self, record: TrialRecord) -> list[Any]:
+        family, found = self.full_fit.families[record.params[FAMILY]], record.outcome.artifacts.rounds
+        rounds = round(float(np.mean(found))) if found else None
+        return [self.full_fit.fit_on(family, record.params, np.arange(len(self.full_fit.targets)), rounds=rounds)]
+
+    def _fit_or_load(
+        self, record: TrialRecord, seconds: float, fit: Callable[[], list[Any]], *, is_required: bool = False
+    ) -> list[Any] | None:
+        """Return what a killed process has fitted, or fit if there is time; None if there is none."""
+        bases = [base.params for base in self.second_layer.base_records] if is_second_layer(record) else []
+        key = (FINAL_FIT, record.params, bases, record.number in self.single_fits)
+        models: list[Any] | None = self.artifacts.load_interim(key)
+        if models is None and (is_required or self._has_time(seconds)):
+            models = self.artifacts.save_for_now(key, fit())
+        return models
 
     def _has_time(self, seconds: float) -> bool:
         return self.time_reserve.deadline is None or clock.now() + seconds < self.time_reserve.deadline

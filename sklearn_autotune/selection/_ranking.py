@@ -14,7 +14,9 @@ from sklearn_autotune.search._result_tables import N_SHOWN_ROWS, ColumnTable
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY, CrossFitResult, add_family_prefix
 from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.space._space import make_candidate_key
 from sklearn_autotune.statistics._intervals import estimate_mean
+from sklearn_autotune.storage._artifacts import Artifacts
 
 __all__ = [
     "MAX_BLEND_SIZE",
@@ -114,13 +116,17 @@ def _select_best_of_families(
     """Return the best of each family and some second ones, the best first. A candidate left out never comes back."""
     counts: Counter[str] = Counter()
     selected: list[TrialRecord] = []
-    ranked = sort_by_score(records)
+    ranked = [record for record in sort_by_score(records) if not _is_released(record)]
     for record in ranked if is_allowed is None else sorted(ranked, key=lambda record: not is_allowed(record)):
         counts[record.params[FAMILY]] += 1
         n_in_family = counts[record.params[FAMILY]]
         if n_in_family == 1 or (n_in_family <= MAX_PER_FAMILY and len(selected) < N_BLEND_CANDIDATES):
             selected.append(record)
     return selected
+
+
+def _is_released(record: TrialRecord) -> bool:
+    return isinstance(record.outcome.artifacts, CrossFitResult) and record.outcome.artifacts.is_released
 
 
 def select_best_per_family(records: Sequence[TrialRecord]) -> dict[str, TrialRecord]:
@@ -141,16 +147,21 @@ def average_fold_scores(outcome: Outcome) -> float:
     return average_scores((fold.test for fold in outcome.folds), None)
 
 
-def release_results(records: Sequence[TrialRecord], is_allowed: Callable[[TrialRecord], bool] | None = None) -> None:
-    """Release the predictions and fold models of candidates that cannot enter the blend.
+def release_results(
+    records: Sequence[TrialRecord], is_allowed: Callable[[TrialRecord], bool] | None = None
+) -> list[TrialRecord]:
+    """Release the predictions and fold models of candidates that cannot enter the blend; return these candidates.
 
     Those beyond MAX_BLEND_CANDIDATES are kept: they move up where a better candidate takes the place of two others.
     """
     selected = {record.number for record in _select_best_of_families(records, is_allowed)}
+    released = []
     for record in records:
         result = record.outcome.artifacts
-        if isinstance(result, CrossFitResult) and record.number not in selected:
+        if isinstance(result, CrossFitResult) and record.number not in selected and not result.is_released:
             result.release()
+            released.append(record)
+    return released
 
 
 class MeasuredCandidates:
@@ -161,14 +172,22 @@ class MeasuredCandidates:
     cost_model : CostModel
     is_allowed : callable, default=None
         As of `select_blend_candidates`.
+    artifacts : Artifacts, default=None
+        Where the results of a stored search are kept.
 
     Attributes
     ----------
     records : sequence of TrialRecord
     """
 
-    def __init__(self, cost_model: CostModel, is_allowed: Callable[[TrialRecord], bool] | None = None) -> None:
+    def __init__(
+        self,
+        cost_model: CostModel,
+        is_allowed: Callable[[TrialRecord], bool] | None = None,
+        artifacts: Artifacts | None = None,
+    ) -> None:
         self.records: Sequence[TrialRecord] = ()
+        self.artifacts = artifacts or Artifacts()
         self._cost_model = cost_model
         self._is_allowed = is_allowed
         self._n_processed = 0
@@ -179,7 +198,9 @@ class MeasuredCandidates:
             self._cost_model.update(record)
         # The search goes on adding to these records, so their number is remembered.
         self.records, self._n_processed = records, len(records)
-        release_results(records, self._is_allowed)
+        for record in release_results(records, self._is_allowed):
+            if record.outcome.status == Status.COMPLETE:
+                self.artifacts.save(make_candidate_key(record.params), record.outcome.artifacts)
 
 
 def make_leaderboard(

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune._compat import clock
+from sklearn_autotune._compat.digest import compute_digest
 from sklearn_autotune.evaluation import Fold, Task, WorkItem, measure
 from sklearn_autotune.evaluation._base import is_forward
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._baseline import BASELINE
 from sklearn_autotune.families._stacked import STACKED_LINEAR, STACKED_NAMES, STACKED_TREES
@@ -18,6 +20,7 @@ from sklearn_autotune.selection._candidates import FAMILY, make_candidate
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ranking import select_best_per_family
+from sklearn_autotune.storage._artifacts import Artifacts
 
 __all__ = [
     "SECOND_LAYER",
@@ -190,6 +193,7 @@ def measure_second_layer(
     records: Sequence[TrialRecord],
     number: int,
     deadline: float | None,
+    artifacts: Artifacts | None = None,
 ) -> SecondLayer:
     """Measure the second layer on predictions of the best candidates, as far as time allows.
 
@@ -204,7 +208,10 @@ def measure_second_layer(
         Number of the first record.
     deadline : float or None
         Time by `clock.now` at which measuring has to end.
+    artifacts : Artifacts, default=None
+        Where a stored search keeps what has been measured.
     """
+    artifacts = artifacts or Artifacts()
     base_records = estimate.select_base_records(records)
     measured: list[TrialRecord] = []
     evaluations: dict[str, CrossFitEvaluation] = {}
@@ -213,11 +220,16 @@ def measure_second_layer(
     for family, seconds in families:
         evaluation = evaluations[family.name] = _make_evaluation(family, cross_fit, predictions)
         candidates = _make_candidates(family, evaluation.classes is not None)
+        digest = compute_digest(evaluation.task.X) if artifacts.is_kept else ""
         for candidate in candidates:
-            if deadline is not None and clock.now() + seconds / len(candidates) > deadline:
-                break
-            work = WorkItem(number, 0, 1, candidate, deadline=deadline)
-            outcome = measure(evaluation, work)  # lacks what `measure` does not use
+            outcome = artifacts.load_interim((SECOND_LAYER, candidate, digest))
+            if outcome is None:
+                if deadline is not None and clock.now() + seconds / len(candidates) > deadline:
+                    break
+                work = WorkItem(number, 0, 1, candidate, deadline=deadline)
+                outcome = measure(evaluation, work)  # lacks what `measure` does not use
+                if outcome.status == Status.COMPLETE:
+                    artifacts.save_for_now((SECOND_LAYER, candidate, digest), outcome)
             measured.append(TrialRecord(number, candidate, outcome))
             number += 1
     tested_rows = np.sort(np.concatenate([fold.test for fold in cross_fit.task.folds]))

@@ -1,23 +1,27 @@
-"""Records of finished trials, and how an outcome is stored in an attribute of a trial and read again."""
+"""Records of finished trials, and how outcomes and values of test rows are stored in attributes and read again."""
 
+import base64
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from io import BytesIO
 from itertools import starmap
 from typing import Any
 
+import numpy as np
 from optuna import Study
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from sklearn_autotune.evaluation import DEFAULT_NUMBER, Failure, FoldScore, Outcome, Rung, SubsampleScore
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.space._space import Space
-from sklearn_autotune.storage._row_values import make_row_attributes, read_row_values
 
 __all__ = [
     "DEFAULT_ATTRIBUTE",
     "MEASURED_STATUSES",
     "OUTCOME_ATTRIBUTE",
+    "ROWS_ATTRIBUTE",
     "CallbackEffects",
     "Source",
     "TrialRecord",
@@ -28,11 +32,13 @@ __all__ = [
     "get_trial_number",
     "is_final",
     "is_measured",
+    "make_row_attributes",
     "pack_default",
     "pack_outcome",
     "read_default",
     "read_effects",
     "read_record",
+    "read_row_values",
     "set_effects",
 ]
 
@@ -40,6 +46,11 @@ OUTCOME_ATTRIBUTE = "sklearn_autotune:outcome"
 DEFAULT_ATTRIBUTE = "sklearn_autotune:default"  # of a study: the outcome of the estimator's own parameters
 EFFECTS_ATTRIBUTE = "sklearn_autotune:callbacks"
 SCORE_FIELDS = ("test", "train", "fit_seconds", "score_seconds")  # fields of each fold that are always stored
+
+# Numbered attributes, each with a part of the text: MySQL limits an attribute to 65,535 bytes.
+ROWS_ATTRIBUTE = "sklearn_autotune:rows:"
+PART_LENGTH = 60_000
+MAX_BYTES = 2**20  # of a candidate, before compression; more is not stored
 
 MEASURED_STATUSES = (Status.COMPLETE, Status.FAILED, Status.PRUNED)
 
@@ -259,3 +270,32 @@ def _unpack_subsample(stored: Mapping[str, Any]) -> SubsampleScore:
     columns = {name: stored[name] for name in SCORE_FIELDS}
     score = FoldScore(**columns, error=stored.get("error"), failure=None if failure is None else Failure(failure))
     return SubsampleScore(stored["n_rows"], score)
+
+
+def make_row_attributes(rows: Mapping[int, np.ndarray]) -> dict[str, str]:
+    """Return the values of each fold's test rows as attributes; none if they are too many."""
+    if not rows or sum(values.nbytes for values in rows.values()) > MAX_BYTES:
+        return {}
+    if any(values.dtype.hasobject for values in rows.values()):  # only a pickle could hold them
+        return {}
+    buffer = BytesIO()
+    np.savez(buffer, np.array(list(rows)), *rows.values())
+    text = base64.b85encode(zlib.compress(buffer.getvalue(), level=1)).decode("ascii")
+    return {
+        f"{ROWS_ATTRIBUTE}{number}": text[start : start + PART_LENGTH]
+        for number, start in enumerate(range(0, len(text), PART_LENGTH))
+    }
+
+
+def read_row_values(attributes: Mapping[str, Any]) -> dict[int, np.ndarray]:
+    """Read the values of each fold's test rows from the attributes of a trial or study; empty if none are stored."""
+    text = ""
+    while (name := f"{ROWS_ATTRIBUTE}{len(text) // PART_LENGTH}") in attributes:
+        text += attributes[name]
+        if len(text) % PART_LENGTH:
+            break
+    if not text:
+        return {}
+    with np.load(BytesIO(zlib.decompress(base64.b85decode(text))), allow_pickle=False) as stored:
+        folds, *values = (stored[f"arr_{number}"] for number in range(len(stored.files)))
+        return dict(zip(folds.tolist(), values, strict=True))

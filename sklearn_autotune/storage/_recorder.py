@@ -8,6 +8,7 @@ failing database affects only the stored copy, and a killed search leaves only c
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,8 +17,18 @@ from optuna.trial import FrozenTrial
 
 from sklearn_autotune._compat.urls import redact_text, select_cause
 from sklearn_autotune.evaluation import DEFAULT_NUMBER, Outcome
+from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.exceptions import StudyStorageError
-from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, get_trial_number, pack_default, read_default
+from sklearn_autotune.space._space import Space, make_candidate_key
+from sklearn_autotune.storage._artifacts import MAX_ARTIFACT_BYTES, Artifacts
+from sklearn_autotune.storage._outcomes import (
+    OUTCOME_ATTRIBUTE,
+    TrialRecord,
+    get_trial_number,
+    pack_default,
+    read_default,
+    read_record,
+)
 from sklearn_autotune.storage._signals import defer_interrupts
 from sklearn_autotune.storage._study import (
     METRIC_ATTRIBUTE,
@@ -54,6 +65,10 @@ class Recorder:
         The name of the score that the study in memory maximises.
     objectives : mapping of str to str or None
         The directions of several objectives, by name.
+    artifacts : Artifacts or None
+        Where the artifacts of outcomes are kept, of those that have any.
+    shares : bool
+        Whether other processes may search the study together with this one, if its storage allows it.
     """
 
     def __init__(
@@ -62,11 +77,15 @@ class Recorder:
         study_name: str | None = None,
         metric_name: str = "score",
         objectives: Mapping[str, str] | None = None,
+        artifacts: Artifacts | None = None,
+        *,
+        shares: bool = True,
     ) -> None:
         self.study_name = study_name
         self.opened = opened
         self.study = None if opened is None else opened.study
-        self.is_shared = opened is not None and opened.backend.is_shared
+        self.artifacts = artifacts or Artifacts()
+        self.is_shared = shares and opened is not None and opened.backend.is_shared
         self.finished_numbers: set[int] = set()  # trials that are stored or need not be
         self.known_numbers: set[int] = set()  # storage numbers of the trials that were stored before the search
         stored_attributes = {} if self.study is None else self.study.user_attrs
@@ -129,6 +148,23 @@ class Recorder:
             self.finished_numbers.add(self.next_number)
             del self.pending_trials[self.next_number]
             self.next_number += 1
+
+    def save_artifacts(self, params: Mapping[str, Any], outcome: Outcome) -> None:
+        """Keep the artifacts of an outcome, before its trial is recorded."""
+        if outcome.artifacts is not None and self.artifacts.is_kept and not self.is_broken:
+            kept = outcome.artifacts.limit_size(MAX_ARTIFACT_BYTES)
+            self.run_with_retries(partial(self.artifacts.save, make_candidate_key(params), kept))
+
+    def read_record(self, trial: FrozenTrial, space: Space) -> TrialRecord | None:
+        """Read the record of a stored trial with its artifacts; None if these were lost, so that it is of no use."""
+        record = read_record(trial, space)
+        if not self.artifacts.is_kept or record.outcome.status != Status.COMPLETE:
+            return record
+        artifacts = self.run_with_retries(partial(self.artifacts.load, make_candidate_key(record.params)))
+        if artifacts is None:
+            logger.warning("What was kept of stored trial %d is lost. Its candidate is measured again.", trial.number)
+            return None
+        return replace(record, outcome=replace(record.outcome, artifacts=artifacts))
 
     def record_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Write the study attributes that a callback has set."""

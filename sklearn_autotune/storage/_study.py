@@ -39,6 +39,7 @@ __all__ = [
     "open_study",
     "read_eligible_score",
     "read_score",
+    "read_study_attributes",
     "read_study_metric",
 ]
 
@@ -154,6 +155,25 @@ def open_study(
         return _resume(backend, wanted_name, all_attributes)
     created = _create(backend, wanted_name, existing_names, all_attributes, resume)
     return created or _resume(backend, wanted_name, all_attributes)
+
+
+def read_study_attributes(storage: object, study_name: str | None) -> dict[str, Any]:
+    """Return the attributes of a stored study; none if there is no study of that name.
+
+    Parameters
+    ----------
+    storage, study_name
+        As of `open_study`, which raises the same errors.
+    """
+    name = study_name or DEFAULT_STUDY_NAME
+    require_secrets(storage)
+    choose_backend(storage).check(storage)
+    with _convert_storage_errors(describe_storage(storage)):
+        backend, names = _open_storage(storage)
+        try:
+            return optuna.load_study(study_name=name, storage=backend.storage).user_attrs if name in names else {}
+        finally:
+            backend.close()
 
 
 def create_memory_study(

@@ -23,7 +23,7 @@ from xgboost import XGBClassifier
 from sklearn_autotune import FoldRacing, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune._compat import clock
 from sklearn_autotune.boosting import _fold_boosting
-from tests.faults.nightly import IS_NIGHT
+from tests.faults.nightly import IS_NIGHT, at_night
 from tests.names import parametrize_with_checks
 from tests.toys import statuses, table
 
@@ -481,7 +481,7 @@ def test_the_first_candidate_ends_at_a_round_where_there_is_no_time_for_its_firs
     assert [curve["n_estimators"].tolist() for curve in search.learning_curves_[0]] == [[search.n_estimators_]] * 3
 
 
-@pytest.mark.parametrize(("learning_rate", "timeout"), [(0.05, 4.0), (0.005, 1.0)])
+@pytest.mark.parametrize(("learning_rate", "timeout"), [pytest.param(0.05, 4.0, marks=at_night), (0.005, 1.0)])
 def test_a_candidate_cut_short_is_predicted_as_it_was_after_a_resume(learning_rate, timeout, tmp_path):
     def slow(y, prediction):
         time.sleep(0.01)

@@ -16,6 +16,7 @@ import pytest
 from numpydoc import docscrape
 
 import sklearn_autotune
+from tests.faults.nightly import at_night
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference" / "api.md"
@@ -235,6 +236,7 @@ def site(tmp_path_factory):
     return copy / "html"
 
 
+@at_night
 def test_every_public_name_has_a_page_of_the_site(site):
     pages = {page.stem for page in (site / "reference" / "generated").glob("*.html")}
 
@@ -243,6 +245,7 @@ def test_every_public_name_has_a_page_of_the_site(site):
         assert name in Page(site / "reference" / "generated" / f"{name}.html").anchors
 
 
+@at_night
 def test_links_of_the_site_lead_to_what_is_there(site):
     pages = {path: Page(path) for path in site.rglob("*.html")}
     for path, page in pages.items():
@@ -256,6 +259,7 @@ def test_links_of_the_site_lead_to_what_is_there(site):
                 assert unquote(parts.fragment) in pages[linked].anchors, f"{path.relative_to(site)}: {target}"
 
 
+@at_night
 def test_every_page_is_in_the_contents(site):
     index = {urlsplit(target).path for target in Page(site / "index.html").targets}
     for page in (ROOT / "docs").rglob("*.md"):

@@ -1,8 +1,9 @@
 """A program whose searches are killed repeatedly at random times and resumed, and which reports the results.
 
-``python -m tests.faults.killed FOLDER N_KILLS SEED`` writes JSON into the folder, for each kind of search. Each attempt
-is a separate process, which is forked so that it need not import everything again. The attempts are ended in turn by
-SIGKILL, SIGTERM and SIGINT. When a search reaches its end, a new one starts, until the number of kills is reached.
+``python -m tests.faults.killed FOLDER N_KILLS SEED KIND...`` writes JSON into the folder, for each kind of search. Each
+attempt is a separate process, which is forked so that it need not import everything again. The attempts are ended in
+turn by SIGKILL, SIGTERM and SIGINT. When a search reaches its end, a new one starts, until the number of kills is
+reached.
 """
 
 import json
@@ -18,15 +19,37 @@ from pathlib import Path
 import optuna
 from scipy.stats import uniform
 from sklearn.datasets import make_classification
+from sklearn.ensemble import ExtraTreesClassifier
 
-from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier
+from sklearn_autotune._compat.digest import compute_digest
+from sklearn_autotune.families import Family
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
 from tests.toys import SleepingClassifier, table
 
 SPACE = {"a": uniform(0, 9), "b": [0, 1, 2]}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 INTERRUPTED, UNSOUND = 130, 7
-KINDS = ("one job", "racing", "two jobs", "sampler", "boosters")
+KINDS = ("one job", "racing", "two jobs", "sampler", "boosters", "selector")
+NIGHT_KINDS = ("second layer",)
+MAX_SECONDS = {
+    "two jobs": 2.5,
+    "selector": 2.0,
+    "second layer": 8.0,
+}  # after which an attempt is killed at the latest; 1 of the others
+
+SELECTORS = ("selector", "second layer")
+
+# The final model averages those of the folds.
+TREES = Family(
+    name="trees",
+    estimators=("sklearn.ExtraTreesClassifier",),
+    space=lambda shape: {"min_samples_leaf": [2, 4, 8, 16], "n_estimators": [20, 30]},
+    make=lambda shape: ExtraTreesClassifier(),
+    first=({"min_samples_leaf": 4, "n_estimators": 20},),
+    seconds=lambda shape: 0.01,
+    is_bagged=True,
+)
 
 
 def make_search(kind, storage=None):
@@ -34,6 +57,8 @@ def make_search(kind, storage=None):
     stored = {"storage": storage, "resume": storage is not None, "random_state": 0}
     if kind == "boosters":
         return TunedXGBClassifier(n_trials=8, n_estimators=30, cv=3, **stored)
+    if kind in SELECTORS:
+        return AutoModelSelector(families=[TREES, "logistic"], n_trials=8, cv=3, patience=None, **stored)
     toy = SleepingClassifier(seconds=0.02)
     if kind == "two jobs":
         return OptunaSearchCV(toy, SPACE, n_trials=16, cv=3, n_jobs=2, look_ahead=3, **stored)
@@ -43,15 +68,22 @@ def make_search(kind, storage=None):
     return OptunaSearchCV(toy, SPACE, n_trials=20, cv=2, sampler=sampler, **stored)
 
 
-def data():
-    X, y = make_classification(n_samples=60, n_features=4, random_state=0)
+def data(kind):
+    """A small table; one that is large enough for a second layer where that is wanted."""
+    n_samples = {"selector": 300, "second layer": 800}.get(kind, 60)
+    X, y = make_classification(n_samples=n_samples, n_features=4, flip_y=0.2, random_state=0)
     return X, y
 
 
 def outcome(search):
-    """What has to be the same: the table, the winner and how each trial ended."""
+    """What has to be the same: the table, the winner, how each trial ended, and what is predicted."""
     rows = zip(search.trials_["number"].tolist(), search.trials_["status"], strict=True)
-    return {"table": table(search), "best": repr(search.best_params_), "trials": [[n, s] for n, s in rows]}
+    found = {"table": table(search), "best": repr(search.best_params_), "trials": [[n, s] for n, s in rows]}
+    if isinstance(search, AutoModelSelector):
+        X, _ = data("selector")  # any rows will do
+        found["blend"] = repr(search.blend_weights_)
+        found["predictions"] = [compute_digest(each) for each in (search.predict_proba(X), search.oof_predictions_)]
+    return found
 
 
 def attempt(kind, path, out):
@@ -62,7 +94,7 @@ def attempt(kind, path, out):
         try:
             search = make_search(kind, path)
             try:
-                found = outcome(search.fit(*data()))
+                found = outcome(search.fit(*data(kind)))
                 Path(out).write_text(json.dumps(found))
                 status = 0
             except KeyboardInterrupt:
@@ -92,7 +124,7 @@ def deal(kind, folder, n_kills, chance):
         while not out.exists():
             pid = attempt(kind, path, out)
             if n_landed < n_kills:
-                time.sleep(chance.uniform(0.02, 2.5 if kind == "two jobs" else 1.0))
+                time.sleep(chance.uniform(0.02, MAX_SECONDS.get(kind, 1.0)))
                 os.kill(pid, SIGNALS[n_landed % len(SIGNALS)])
             _, status = os.waitpid(pid, 0)
             assert os.waitstatus_to_exitcode(status) != UNSOUND
@@ -123,12 +155,12 @@ def stored_numbers(path):
     return [json.loads(value)["number"] for value, _ in rows]
 
 
-def main(folder, n_kills, seed):
+def main(folder, n_kills, seed, *kinds):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a program in the background has not
     chance = random.Random(seed)
-    reports = {kind: deal(kind, folder / kind, n_kills, chance) for kind in KINDS}
+    reports = {kind: deal(kind, folder / kind, n_kills, chance) for kind in kinds}
     (folder / "reports.json").write_text(json.dumps(reports))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

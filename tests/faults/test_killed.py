@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.killed import KINDS, data, make_search, outcome
+from tests.faults.killed import KINDS, NIGHT_KINDS, data, make_search, outcome
 from tests.faults.nightly import IS_NIGHT
 
 ROOT = Path(__file__).parents[2]
 N_KILLS = 60 if IS_NIGHT else 3
+TESTED_KINDS = (*KINDS, *NIGHT_KINDS) if IS_NIGHT else KINDS
 
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")]
@@ -25,15 +26,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reas
 def reports(tmp_path_factory):
     folder = tmp_path_factory.mktemp("killed")
     environ = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
-    command = [sys.executable, "-m", "tests.faults.killed", str(folder), str(N_KILLS), "0"]
+    command = [sys.executable, "-m", "tests.faults.killed", str(folder), str(N_KILLS), "0", *TESTED_KINDS]
     done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "reports.json").read_text())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TESTED_KINDS)
 def test_a_search_that_was_killed_and_resumed_ends_like_one_that_was_not(kind, reports):
-    undisturbed = json.loads(json.dumps(outcome(make_search(kind).fit(*data()))))
+    undisturbed = json.loads(json.dumps(outcome(make_search(kind).fit(*data(kind)))))
 
     report = reports[kind]
 

@@ -46,10 +46,10 @@ def storage(request, tmp_path):
     return str(tmp_path / "study.log") if request.param == "journal" else request.getfixturevalue(request.param).url
 
 
-def begin(storage, log, n_processes=1):
+def begin(storage, log, n_processes=1, kind="search"):
     """Start a process that searches, as soon as there are so many."""
     environ = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "ignore", "-m", "tests.faults.sharing", storage, str(log), str(n_processes)]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.faults.sharing", storage, str(log), str(n_processes), kind]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, cwd=ROOT)
 
 
@@ -102,3 +102,23 @@ def test_the_death_of_one_process_costs_the_others_nothing_but_time(storage, tmp
 
     assert json.loads(out)["table"] == expected
     assert stored(storage) == list(range(16))
+
+
+@pytest.mark.parametrize(
+    "storage", ["journal", *(pytest.param(name, marks=at_night) for name in ("mysql", "postgres"))], indirect=True
+)
+def test_two_processes_share_a_selection(storage, tmp_path):
+    alone = sharing.make_selector(None).fit(*sharing.data())
+    log = tmp_path / "log"
+    processes = [begin(storage, log, 2, "selector") for _ in range(2)]
+    ends = [process.communicate(timeout=300) for process in processes]
+
+    assert [err for _, err in ends] == ["", ""]
+    for out, _ in ends:
+        found = json.loads(out)
+        assert found["table"] == table(alone)
+        assert found["predictions"] == alone.predict_proba(sharing.data()[0]).tolist()
+    fits = Counter(entry["a"] for entry in read_log(log))
+    assert set(fits.values()) == {2}  # each candidate on its two folds; the folds' models are averaged
+    assert len({entry["pid"] for entry in read_log(log)}) == 2
+    assert len(stored(storage)) == 8  # each process finds duplicates by itself

@@ -49,8 +49,10 @@ REFUSED = {
     "upside down": ("model_type: svm\nspace:\n  C: {float: [2, 1]}", "space.C"),
     "group without column": ("holdout: {rule: group}", "line 3: holdout: rule: group needs column"),
     "two hold-outs": ("validation: b.csv\nholdout: {rule: random}", "line 3: validation: this file replaces holdout"),
-    "storage of auto": ("storage: a.db", "line 3: storage: model_type: auto blends models by what they predicted"),
-    "resume of auto": ("model_type: auto\nresume: true", "line 4: resume: model_type: auto blends"),
+    "artifacts of nothing": (
+        "model_type: auto\nartifact_store: kept",
+        "line 4: artifact_store: it needs model_type: auto",
+    ),
     "generated columns of one": (
         "model_type: svm\ngenerate_features: true",
         "line 4: generate_features: it needs model_type: auto",
@@ -63,7 +65,6 @@ REFUSED = {
         "model_type: svm\noptimization_method: grid\nwarm_start_from: [a.db]",
         "line 5: warm_start_from: it needs optimization_method: optuna",
     ),
-    "study of auto": ("study_name: a", "line 3: study_name: model_type: auto blends"),
 }
 
 

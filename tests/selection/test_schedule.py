@@ -1,5 +1,7 @@
 """The order in which AutoModelSelector tries models, and what it has time for."""
 
+from dataclasses import replace
+
 import pytest
 
 from sklearn_autotune._compat import clock
@@ -16,10 +18,14 @@ def make_schedule(families, deadline=None, max_candidate_seconds=None):
 
 
 def drain(schedule, records=()):
+    return [candidate[FAMILY] for candidate in drain_candidates(schedule, records)]
+
+
+def drain_candidates(schedule, records=()):
     proposed = []
     while (candidate := schedule.propose(records)) is not None:
         proposed.append(candidate)
-    return [one[FAMILY] for one in proposed]
+    return proposed
 
 
 def test_each_family_has_its_turn_before_any_has_a_second_one():
@@ -41,9 +47,9 @@ def test_what_its_time_limit_would_end_comes_last():
 def test_second_turns_belong_to_the_families_that_did_best():
     schedule = make_schedule([family("a"), family("b"), family("c")])
     records = [
-        record(0, "a", -0.5, -0.5, -0.5),
-        record(1, "b", -0.9, status="pruned"),
-        record(2, "c", -0.1, -0.1, -0.1),
+        record(10, "a", -0.5, -0.5, -0.5),
+        record(11, "b", -0.9, status="pruned"),
+        record(12, "c", -0.1, -0.1, -0.1),
     ]
     assert [schedule.propose(records[:number])[FAMILY] for number in range(3)] == ["a", "b", "c"]
     assert drain(schedule, records) == ["c", "a", "b"]
@@ -77,3 +83,12 @@ def test_the_search_ends_after_as_many_candidates_without_improvement_as_the_use
     schedule = make_schedule([family("a")])
 
     assert schedule.make_stopping_rule(patience, 200) == StoppingRule(expected)
+
+
+def test_candidates_that_a_stored_search_has_measured_are_not_proposed_again():
+    first = drain_candidates(make_schedule([family("a"), family("b")]))
+    measured = [replace(record(0, "a", -0.5, -0.5), params=params) for params in first[1:3]]
+
+    left = drain_candidates(make_schedule([family("a"), family("b")]), measured)
+
+    assert left == [first[0], first[3]]

@@ -272,7 +272,7 @@ def test_its_time_is_estimated_from_the_most_similar_models(schedules, two_class
 def test_without_time_nothing_of_it_is_begun(monkeypatch, two_classes):
     X, _, y, _ = two_classes
     measure = _ensemble_choice.measure_second_layer
-    monkeypatch.setattr(_ensemble_choice, "measure_second_layer", lambda *args: measure(*args[:-1], 0.0))
+    monkeypatch.setattr(_ensemble_choice, "measure_second_layer", lambda *args: measure(*args[:-2], 0.0))
     found = selector(timeout=600).fit(X, y)
 
     assert not set(found.leaderboard_["family"]) & STACKED

@@ -15,9 +15,9 @@ from sklearn_autotune.evaluation import Fold, FoldScore, Outcome, Task, is_forwa
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.families._base import estimate_boosting_seconds
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._budget import TimeReserve
 from sklearn_autotune.selection._candidates import CrossFitResult, make_candidate
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
+from sklearn_autotune.selection._schedule import TimeReserve
 from sklearn_autotune.selection._second_layer import SecondLayerEstimate
 from sklearn_autotune.tables._inner_folds import InnerFolds
 

@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.exceptions import StudyMismatchError
-from sklearn_autotune.storage._row_values import ROWS_ATTRIBUTE
+from sklearn_autotune.storage._outcomes import ROWS_ATTRIBUTE
 from sklearn_autotune.storage._study import DEFAULT_STUDY_NAME, create_memory_study, draw_seed, open_study
 from tests.strategies import quick
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_autotune.storage._row_values import MAX_BYTES, PART_LENGTH, make_row_attributes, read_row_values
+from sklearn_autotune.storage._outcomes import MAX_BYTES, PART_LENGTH, make_row_attributes, read_row_values
 
 
 @pytest.mark.parametrize("size", [1, 10, 20_000, 100_000])

@@ -4,8 +4,8 @@ import pytest
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Outcome
-from sklearn_autotune.selection._budget import SelectionBudget
 from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.selection._schedule import SelectionBudget
 from tests.selection.toy_families import N_FOLDS, family, make_reserve, record, shape
 
 
