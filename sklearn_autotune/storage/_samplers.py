@@ -28,6 +28,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import create_random_study, is_enqueued, split_fixed_sampler
 from sklearn_autotune.samplers import ForestSampler, RustTPESampler
+from sklearn_autotune.samplers._long_tpe import LongTPESampler
 from sklearn_autotune.space._space import Space, is_measured_in_full
 
 __all__ = ["covers_space", "learns", "make_random_study", "make_sampler"]
@@ -38,6 +39,7 @@ UNLIMITED_SAMPLERS = (
     CmaEsSampler,
     ForestSampler,
     GPSampler,
+    LongTPESampler,
     NSGAIIISampler,
     NSGAIISampler,
     QMCSampler,
@@ -61,7 +63,7 @@ def make_sampler(sampler: BaseSampler | None, space: Space, seed: int) -> BaseSa
     with warnings.catch_warnings():
         # `group` is the documented way to search conditional spaces, but Optuna marks it as experimental.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return TPESampler(seed=seed, multivariate=True, group=space.is_conditional)
+        return LongTPESampler(seed, group=space.is_conditional)
 
 
 def covers_space(sampler: BaseSampler) -> bool:

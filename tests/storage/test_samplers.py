@@ -8,6 +8,7 @@ from sklearn.datasets import make_classification
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.samplers import ForestSampler, RustTPESampler
+from sklearn_autotune.samplers._long_tpe import LongTPESampler
 from sklearn_autotune.space._space import read_space
 from sklearn_autotune.storage._samplers import covers_space, make_random_study, make_sampler
 from tests.toy_samplers import SensitiveSampler
@@ -56,7 +57,7 @@ def test_the_users_sampler_is_copied():
 
 @pytest.mark.parametrize("raw", [{"a": [1]}, [{"a": [1]}, {"b": [1]}]], ids=["plain", "conditional"])
 def test_the_default_sampler_is_tpe_and_is_made_without_a_warning(raw):
-    assert type(make_sampler(None, read_space(raw), seed=0)) is TPESampler
+    assert type(make_sampler(None, read_space(raw), seed=0)) is LongTPESampler
 
 
 @pytest.mark.parametrize("space", [RANGES, LISTS], ids=["ranges", "lists"])

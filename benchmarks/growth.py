@@ -1,0 +1,221 @@
+"""How time and memory grow with the number of candidates and with the number of rows.
+
+    python -m benchmarks.growth                  # both parts
+    python -m benchmarks.growth --part rows      # one part: candidates, rows
+
+``candidates``: fits that take no time, so that only the search takes any, up to 10,000 candidates: proposals, storage,
+resuming, the report and the displays. ``rows``: tuned XGBoost and a selection on made tables of up to two million rows
+with known noise, each in a process of its own, beside untuned XGBoost on the same rows. Seconds are CPU seconds of the
+process of the search for candidates, and wall seconds for rows.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import optuna
+
+from benchmarks._measure import RESULTS, environment, markdown_table, seconds_of
+from benchmarks.durability import SPACE, Instant, X, Y
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBRegressor
+from sklearn_autotune.plotting import OptimizationHistoryDisplay, ParameterImportanceDisplay
+from sklearn_autotune.report import write_report
+
+N_CANDIDATES = (1000, 3000, 10_000)
+N_ROWS = (100_000, 500_000, 2_000_000)
+N_COLUMNS = 10
+WINDOW = 500  # candidates over which the time of a candidate is averaged
+
+
+class Stopwatch:
+    """Notes the CPU time at every candidate."""
+
+    def __init__(self):
+        self.times = []
+
+    def __call__(self, study, trial):
+        self.times.append(time.process_time())
+
+    def milliseconds(self, n_candidates, window):
+        """The mean of the last candidates before this number."""
+        end, start = self.times[n_candidates - 1], self.times[n_candidates - 1 - window]
+        return (end - start) / window * 1e3
+
+
+def make_search(n_trials, sampler=None, **settings):
+    own = {"cv": 5, "pruner": None, "refit": False, "random_state": 0, "measure_default": False}
+    return OptunaSearchCV(Instant(), SPACE, n_trials=n_trials, sampler=sampler, **(own | settings))
+
+
+def measure_candidates(sizes, window):
+    """Rows of the table: what a candidate takes at each size, and what is made of a finished search."""
+    rows = []
+    for name, sampler in (("random", optuna.samplers.RandomSampler(seed=0)), ("TPE, the default", None)):
+        watch = Stopwatch()
+        make_search(max(sizes), sampler, callbacks=[watch]).fit(X, Y)
+        cells = [f"{watch.milliseconds(size, window):.2f}" for size in sizes]
+        rows.append([f"a candidate, {name}: ms", *cells])
+    found = {size: measure_finished(size) for size in sizes}
+    for what in next(iter(found.values())):
+        rows.append([what, *(f"{found[size][what]:.3g}" for size in sizes)])
+    return rows
+
+
+def measure_finished(n_trials):
+    """What storing, resuming and looking at a search of this size take."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, page = Path(folder) / "study.db", Path(folder) / "report.html"
+        settings = {"sampler": optuna.samplers.RandomSampler(seed=0), "storage": path}
+        stored = seconds_of(lambda: make_search(n_trials, **settings).fit(X, Y))
+        search = make_search(n_trials, resume=True, **settings)
+        resumed = seconds_of(lambda: search.fit(X, Y))
+        written = seconds_of(lambda: write_report(search, page))
+        history = seconds_of(lambda: OptimizationHistoryDisplay.from_search(search))
+        importance = seconds_of(lambda: ParameterImportanceDisplay.from_search(search))
+        return {
+            "a stored candidate, random: ms": stored / n_trials * 1e3,
+            "bytes stored a candidate": path.stat().st_size / n_trials,
+            "resuming: s": resumed,
+            "the report: s": written,
+            "the report: MB": page.stat().st_size / 1e6,
+            "OptimizationHistoryDisplay: s": history,
+            "ParameterImportanceDisplay: s": importance,
+        }
+
+
+# -- rows ------------------------------------------------------------------------------------------------------------
+
+
+def make_table(n_rows):
+    """A regression of known noise: the best possible RMSE is 1."""
+    random = np.random.default_rng(0)
+    table = random.normal(size=(n_rows, N_COLUMNS)).astype(np.float32)
+    signal = 2 * np.sin(2 * table[:, 0]) + table[:, 1] * table[:, 2] + np.abs(table[:, 3]) + 0.5 * table[:, 4]
+    return table, (signal + random.normal(size=n_rows)).astype(np.float32)
+
+
+def fit_method(method, n_rows, seconds):
+    """Fit one method on the first rows, and return its wall seconds, its peak memory above the start, and its loss."""
+    import psutil
+
+    table, y = make_table(n_rows + 20_000)
+    train, test = slice(0, n_rows), slice(n_rows, None)
+    if method == "XGBoost, untuned":
+        from xgboost import XGBRegressor
+
+        model = XGBRegressor(n_estimators=5000, early_stopping_rounds=50, n_jobs=2)
+        settings = {"eval_set": [(table[: n_rows // 10], y[: n_rows // 10])], "verbose": False}
+        rows = slice(n_rows // 10, n_rows)
+    else:
+        kind = AutoModelSelector if method == "AutoModelSelector" else TunedXGBRegressor
+        first = ("regression",) if kind is AutoModelSelector else ()
+        model, settings, rows = kind(*first, timeout=seconds, n_jobs=2, random_state=0), {}, train
+    before = psutil.Process().memory_info().rss
+    start = time.perf_counter()
+    model.fit(table[rows], y[rows], **settings)
+    wall = time.perf_counter() - start
+    error = float(np.sqrt(np.mean((model.predict(table[test]) - y[test]) ** 2)))
+    return {"wall": wall, "megabytes": (read_peak() - before) / 1e6, "table": table[train].nbytes / 1e6, "rmse": error}
+
+
+def read_peak():
+    """The largest resident memory of this process so far, in bytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("This system does not tell the peak of a process.")
+
+
+def measure_rows(sizes, seconds):
+    rows = []
+    for method in ("XGBoost, untuned", "TunedXGBRegressor", "AutoModelSelector"):
+        for n_rows in sizes:
+            command = [
+                sys.executable,
+                "-W",
+                "ignore",
+                "-m",
+                "benchmarks.growth",
+                "--one",
+                method,
+                str(n_rows),
+                str(seconds),
+            ]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                rows.append([method, f"{n_rows:,}", "failed", "", "", done.stderr.strip().splitlines()[-1][:60]])
+                continue
+            found = json.loads(done.stdout.splitlines()[-1])
+            share = found["megabytes"] / found["table"]
+            cells = [f"{found['wall']:.1f}", f"{found['megabytes']:.0f}", f"{share:.1f}", f"{found['rmse']:.4f}"]
+            rows.append([method, f"{n_rows:,}", *cells])
+    return rows
+
+
+# -- the page --------------------------------------------------------------------------------------------------------
+
+PARTS = ("candidates", "rows")
+
+
+def write(part, lines):
+    """Replace one part of the page."""
+    page = RESULTS / "growth.md"
+    old = page.read_text(encoding="utf-8") if page.exists() else ""
+    sections = dict(section.split("\n", 1) for section in old.split("\n## ")[1:])
+    sections[part] = "\n" + "\n".join(lines) + "\n"
+    body = "".join(f"\n## {name}\n{sections[name].rstrip()}\n" for name in PARTS if name in sections)
+    page.write_text(f"# Growth\n\n{environment()}\n{body}", encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("--part", choices=PARTS, action="append", help="both by default")
+    parser.add_argument("--seconds", type=float, default=120.0, help="the timeout of the tuned methods")
+    parser.add_argument("--rows", type=int, nargs="+", default=list(N_ROWS))
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if args.one:
+        method, n_rows, seconds = args.one
+        print(json.dumps(fit_method(method, int(n_rows), float(seconds))))
+        return
+    for part in args.part or (PARTS[:1] if args.quick else PARTS):
+        if part == "candidates":
+            sizes, window = ((20, 40), 10) if args.quick else (N_CANDIDATES, WINDOW)
+            head = ["", *(f"{size:,} candidates" for size in sizes)]
+            lines = [
+                "Fits take no time: CPU of the process of the search. The time of a candidate is the mean of the "
+                f"{window} before this number.",
+                "",
+                markdown_table(head, measure_candidates(sizes, window)),
+            ]
+        else:
+            head = [
+                "method",
+                "rows",
+                "seconds",
+                "peak MB above the start",
+                "times the table",
+                "RMSE on other rows (1 is best)",
+            ]
+            lines = [
+                f"A made regression of {N_COLUMNS} columns in float32; the timeout of the tuned methods is "
+                f"{args.seconds:.0f} s; two threads.",
+                "",
+                markdown_table(head, measure_rows(args.rows, args.seconds)),
+            ]
+        print("\n".join(lines), flush=True)
+        if not args.quick:
+            write(part, lines)
+
+
+if __name__ == "__main__":
+    main()
