@@ -11,13 +11,14 @@ from xgboost import XGBClassifier, XGBRegressor
 from xgboost.core import XGBoostError
 
 from sklearn_autotune._compat import clock
+from sklearn_autotune.boosting._binned_folds import Target
 from sklearn_autotune.boosting._fold_booster import (
     MAX_POINTS_WITHOUT_GAIN,
     FoldBooster,
     has_stopped_improving,
     make_round_grid,
 )
-from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target
+from sklearn_autotune.boosting._fold_boosting import FoldBoosting
 from sklearn_autotune.boosting._library import FoldRows
 from sklearn_autotune.boosting._xgboost_library import TunedXGBoost
 from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error

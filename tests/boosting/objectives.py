@@ -1,0 +1,37 @@
+"""An objective for XGBoost that ends badly on purpose. It is in this file because worker processes have to import it."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Squared:
+    """The squared error. With an ``end``, training hangs, kills its process, asks for much memory, or raises.
+
+    Attributes
+    ----------
+    end : {"", "hang", "sigkill", "greedy", "error"}
+    spared : int
+        The id of a process in which it does none of this.
+    """
+
+    end: str = ""
+    spared: int = 0
+
+    def __call__(self, y_true, y_pred):
+        if self.end and os.getpid() != self.spared:
+            self.end_badly()
+        return y_pred - y_true, np.ones_like(y_true)
+
+    def end_badly(self):
+        if self.end == "hang":
+            time.sleep(600)
+        if self.end == "sigkill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.end == "greedy":
+            np.empty(3 * 2**30, dtype=np.uint8)
+        raise ValueError("the objective fails on purpose")
