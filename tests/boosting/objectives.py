@@ -1,4 +1,4 @@
-"""An objective for XGBoost that ends badly on purpose. It is in this file because worker processes have to import it."""
+"""An objective for XGBoost that ends badly on purpose, in this file because worker processes have to import it."""
 
 import os
 import signal
