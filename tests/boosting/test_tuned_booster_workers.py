@@ -1,5 +1,7 @@
 """Wherever candidates are measured, the whole search is the same to the last bit."""
 
+import os
+
 import numpy as np
 import pytest
 from optuna.pruners import MedianPruner
@@ -7,7 +9,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from sklearn_autotune import FoldRacing, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.boosting._fold_boosting import FoldBoosting
-from tests.toys import statuses, table
+from tests.boosting.toys import NotingXGBoost
+from tests.toys import read_log, statuses, table
 
 LIMIT = {"trial_timeout": 60.0}  # so that worker processes measure
 SMALL = {"cv": 3, "n_estimators": 40, "random_state": 0}
@@ -76,6 +79,17 @@ def test_all_limits_and_several_threads_in_a_worker_change_nothing(found):
     search = fit(CASES["samples"](n_jobs=2, memory_limit=2**33, **LIMIT))
 
     assert collect(search) == found["samples"]
+
+
+def test_a_worker_bins_the_folds_once_for_all_candidates(tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    monkeypatch.setattr(TunedXGBRegressor, "_library", NotingXGBoost(str(log)))
+
+    fit(CASES["samples"](measure_default=True, **LIMIT))
+
+    pids = [entry["pid"] for entry in read_log(log)]
+    assert len(pids) == 3
+    assert len(set(pids) - {os.getpid()}) == 1
 
 
 def test_several_workers_at_a_time_find_the_same():

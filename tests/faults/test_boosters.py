@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 from sklearn_autotune import TunedXGBRegressor
-from tests.boosting.objectives import Squared
+from tests.boosting.toys import Squared
 from tests.faults.nightly import at_night
 from tests.toys import statuses, table
 

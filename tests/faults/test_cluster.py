@@ -15,10 +15,13 @@ from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import cross_val_score
 
-from sklearn_autotune import FoldRacing, OptunaSearchCV
+from sklearn_autotune import FoldRacing, OptunaSearchCV, TunedXGBClassifier
 from sklearn_autotune.exceptions import ClusterLostError
 from sklearn_autotune.execution import _dask
 from sklearn_autotune.search import _engine
+from tests.boosting import test_tuned_booster_workers as boosters
+from tests.boosting.toys import NotingXGBoost
+from tests.faults import test_boosters
 from tests.faults.nightly import at_night
 from tests.faults.test_limits import others_as_undisturbed
 from tests.toys import (
@@ -175,7 +178,8 @@ def test_workers_run_nothing_in_parallel_inside_a_candidate(client, workers, dat
     assert all(set(report["nested_pids"]) == {report["pid"]} for report in reports)
 
 
-def test_the_data_is_sent_once_to_each_worker(client, workers, data, monkeypatch):
+@pytest.mark.parametrize("kind", [OptunaSearchCV, TunedXGBClassifier])
+def test_the_data_is_sent_once_to_each_worker(client, workers, data, monkeypatch, kind):
     class Counting:
         """A client that counts."""
 
@@ -190,7 +194,10 @@ def test_the_data_is_sent_once_to_each_worker(client, workers, data, monkeypatch
             return getattr(client, name)
 
     counting = Counting()
-    search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=10, cv=2, refit=False)
+    space = {"a": uniform(0, 9)} if kind is OptunaSearchCV else {"gamma": uniform(0, 9)}
+    given = {"estimator": CountingClassifier(), "param_distributions": space}
+    search = kind(**given if kind is OptunaSearchCV else {"space": space, "n_estimators": 5, "look_ahead": 2})
+    search.set_params(n_trials=10, cv=2, refit=False)
     monkeypatch.setattr(
         _engine, "make_executor", lambda request: _dask.DaskExecutor(counting, request.evaluation, None, 2)
     )
@@ -225,6 +232,40 @@ def test_a_candidate_that_hangs_costs_one_candidate_and_its_worker_is_replaced(c
     assert statuses(search) == ["complete", "failed", "complete", "complete"]
     assert "trial_timeout=5 s" in search.trials_["error"][1]
     assert others_as_undisturbed(search, undisturbed, [1])
+
+
+@pytest.mark.parametrize("case", ["racing", pytest.param("optuna's pruner", marks=at_night), "samples"])
+def test_a_tuned_booster_is_the_same_on_a_cluster(client, workers, case, tmp_path):
+    make = boosters.CASES[case]
+    one = boosters.fit(make(look_ahead=2))
+
+    several = boosters.fit(make(look_ahead=2, executor=client))
+
+    assert boosters.collect(several) == boosters.collect(one)
+    stored = {"look_ahead": 2, "executor": client, "storage": tmp_path / "study.db", "resume": True}
+    boosters.fit(make(**stored).set_params(n_trials=3))
+    assert boosters.collect(boosters.fit(make(**stored)))["predictions"] == boosters.collect(one)["predictions"]
+
+
+def test_each_worker_of_a_cluster_bins_the_folds_once(client, workers, tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    monkeypatch.setattr(TunedXGBClassifier, "_library", NotingXGBoost(str(log)))
+
+    boosters.fit(boosters.CASES["racing"](look_ahead=2, executor=client))
+
+    pids = [entry["pid"] for entry in read_log(log)]
+    assert os.getpid() not in pids
+    assert [pids.count(pid) for pid in set(pids)] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("end", "error"), [("sigkill", "is gone"), pytest.param("hang", "trial_timeout=5 s", marks=at_night)]
+)
+def test_a_candidate_of_a_tuned_booster_that_ends_badly_costs_one_candidate(client, workers, end, error):
+    search = test_boosters.make(end, executor=client, trial_timeout=5, look_ahead=2).fit(*test_boosters.load())
+
+    lost = test_boosters.check_others(search)
+    assert error in search.trials_["error"][lost]
 
 
 @at_night

@@ -1,4 +1,4 @@
-"""An objective for XGBoost that ends badly on purpose, in this file because worker processes have to import it."""
+"""XGBoost with an objective that ends badly on purpose, and XGBoost that notes where it bins; workers import this."""
 
 import os
 import signal
@@ -6,6 +6,9 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+
+from sklearn_autotune.boosting._xgboost_library import TunedXGBoost
+from tests.toys import note
 
 
 @dataclass(frozen=True)
@@ -35,3 +38,14 @@ class Squared:
         if self.end == "greedy":
             np.empty(3 * 2**30, dtype=np.uint8)
         raise ValueError("the objective fails on purpose")
+
+
+@dataclass
+class NotingXGBoost(TunedXGBoost):
+    """Notes the process in which each fold is binned."""
+
+    log: str
+
+    def bin_fold(self, model, rows):
+        note(self.log, pid=os.getpid())
+        return super().bin_fold(model, rows)
