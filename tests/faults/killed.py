@@ -20,20 +20,28 @@ from scipy.stats import uniform
 from sklearn.datasets import make_classification
 
 from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
+from sklearn_autotune.boosting._fold_boosting import BoosterFit
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
 from tests.toys import SleepingClassifier, table
 
 SPACE = {"a": uniform(0, 9), "b": [0, 1, 2]}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 INTERRUPTED, UNSOUND = 130, 7
-KINDS = ("one job", "racing", "two jobs", "sampler", "boosters")
+KINDS = ("one job", "racing", "two jobs", "sampler", "boosters", "boosters in a worker", "final fit")
+
+# The longest time after which an attempt is killed: a worker process takes seconds to start. A final fit that has begun
+# is killed within the time that it takes.
+MAX_SECONDS = {"two jobs": 2.5, "boosters in a worker": 3.0, "final fit": 0.1}
 
 
 def make_search(kind, storage=None):
     """A search of a second or so."""
     stored = {"storage": storage, "resume": storage is not None, "random_state": 0}
-    if kind == "boosters":
-        return TunedXGBClassifier(n_trials=8, n_estimators=30, cv=3, **stored)
+    if kind == "final fit":
+        return TunedXGBClassifier(n_trials=4, n_estimators=300, learning_rate=0.02, cv=3, **stored)
+    if kind.startswith("boosters"):
+        limit = 60 if kind == "boosters in a worker" else None
+        return TunedXGBClassifier(n_trials=8, n_estimators=30, cv=3, trial_timeout=limit, **stored)
     toy = SleepingClassifier(seconds=0.02)
     if kind == "two jobs":
         return OptunaSearchCV(toy, SPACE, n_trials=16, cv=3, n_jobs=2, look_ahead=3, **stored)
@@ -49,9 +57,25 @@ def data():
 
 
 def outcome(search):
-    """What has to be the same: the table, the winner and how each trial ended."""
+    """What has to be the same: the table, the winner, how each trial ended, and what is predicted."""
     rows = zip(search.trials_["number"].tolist(), search.trials_["status"], strict=True)
-    return {"table": table(search), "best": repr(search.best_params_), "trials": [[n, s] for n, s in rows]}
+    found = {"table": table(search), "best": repr(search.best_params_), "trials": [[n, s] for n, s in rows]}
+    if isinstance(search, TunedXGBClassifier):
+        predictions = search.predict_proba(data()[0]), search.oof_predictions_
+        found["predictions"] = [one.tolist() for one in predictions]
+        found["default"] = search.default_score_
+    return found
+
+
+def announce_final_fit(path):
+    """Make the final fit of boosters write a file when it begins."""
+    fit = BoosterFit.fit
+
+    def fit_and_tell(*args):
+        path.touch()
+        return fit(*args)
+
+    BoosterFit.fit = fit_and_tell
 
 
 def attempt(kind, path, out):
@@ -60,6 +84,8 @@ def attempt(kind, path, out):
     if pid == 0:
         status = UNSOUND
         try:
+            if kind == "final fit":
+                announce_final_fit(out.with_suffix(".fit"))
             search = make_search(kind, path)
             try:
                 found = outcome(search.fit(*data()))
@@ -92,7 +118,8 @@ def deal(kind, folder, n_kills, chance):
         while not out.exists():
             pid = attempt(kind, path, out)
             if n_landed < n_kills:
-                time.sleep(chance.uniform(0.02, 2.5 if kind == "two jobs" else 1.0))
+                wait_for_final_fit(kind, pid, out.with_suffix(".fit"))
+                time.sleep(chance.uniform(0.0 if kind == "final fit" else 0.02, MAX_SECONDS.get(kind, 1.0)))
                 os.kill(pid, SIGNALS[n_landed % len(SIGNALS)])
             _, status = os.waitpid(pid, 0)
             assert os.waitstatus_to_exitcode(status) != UNSOUND
@@ -102,6 +129,17 @@ def deal(kind, folder, n_kills, chance):
             n_repeated += len(told) - len(set(told))
         found.append(json.loads(out.read_text()))
     return {"found": found, "n_landed": n_landed, "n_repeated": n_repeated, "n_lost": n_lost}
+
+
+def wait_for_final_fit(kind, pid, path):
+    """If it is the final fit that is killed, wait until it has begun, or its process has ended."""
+    while kind == "final fit" and not path.exists() and not has_ended(pid):
+        time.sleep(0.001)
+    path.unlink(missing_ok=True)
+
+
+def has_ended(pid):
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def stored_numbers(path):
@@ -126,6 +164,8 @@ def stored_numbers(path):
 def main(folder, n_kills, seed):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a program in the background has not
     chance = random.Random(seed)
+    # So that what a storage imports is imported once.
+    optuna.storages.RDBStorage(f"sqlite:///{folder / 'first.db'}").engine.dispose()
     reports = {kind: deal(kind, folder / kind, n_kills, chance) for kind in KINDS}
     (folder / "reports.json").write_text(json.dumps(reports))
 
