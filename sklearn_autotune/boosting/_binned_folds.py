@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +99,10 @@ class BinnedFolds:
         values = self.target.values[fold.train]
         weight = self.target.compute_weights(values, fit_params.get("sample_weight"))
         start = clock.now()
-        binned = self.training.bin_fold(model, FoldRows(X_train, values, weight, X_test))
+        # In another thread, because only the main thread is interrupted. XGBoost asks Python for the rows, and would lose
+        # a Ctrl-C that comes then, and fail for lack of rows.
+        with ThreadPoolExecutor(1) as thread:
+            rows = FoldRows(X_train, values, weight, X_test)
+            binned = thread.submit(self.training.bin_fold, model, rows).result()
         self.max_seconds = max(self.max_seconds, clock.now() - start)
         return binned

@@ -117,6 +117,8 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
         "scoring": config.scoring,
         "cv": make_run_splitter(config, run_data),
         "n_jobs": config.n_jobs,
+        "trial_timeout": config.trial_timeout,
+        "memory_limit": config.memory_limit,
         "random_state": config.seed,
         "callbacks": list(callbacks),
     }
@@ -139,6 +141,7 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
     if reason is not None:
         raise ConfigError(f"model_type: {config.model_type} cannot be used: {reason}")
     common_params |= {
+        "executor": config.executor,
         "storage": _resolve_storage(config, base),
         "study_name": config.study_name,
         "resume": config.resume,

@@ -63,6 +63,12 @@ REFUSED = {
         "model_type: svm\noptimization_method: grid\nwarm_start_from: [a.db]",
         "line 5: warm_start_from: it needs optimization_method: optuna",
     ),
+    "cluster of auto": ('executor: "tcp://a:8786"', "line 3: executor: it needs a model_type other than auto"),
+    "memory of a cluster": (
+        'model_type: svm\nexecutor: "tcp://a:8786"\nmemory_limit: 1_000_000_000',
+        "line 5: memory_limit: set it when you start the workers",
+    ),
+    "a word for seconds": ("trial_timeout: 2 min", "line 3: trial_timeout: has to be a number"),
     "study of auto": ("study_name: a", "line 3: study_name: model_type: auto blends"),
 }
 
@@ -127,7 +133,7 @@ def test_the_example_is_a_configuration_and_the_schema_knows_all_its_keys(read):
     commented = {line.lstrip("# ").partition(":")[0] for line in EXAMPLE.splitlines() if not line.startswith(" ")}
 
     assert json.loads(json.dumps(schema)) == schema
-    assert set(schema["properties"]) - {"study_name"} <= commented
+    assert set(schema["properties"]) - {"study_name", "trial_timeout", "memory_limit", "executor"} <= commented
     assert schema["additionalProperties"] is False
 
 
