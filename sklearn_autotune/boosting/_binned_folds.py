@@ -99,8 +99,8 @@ class BinnedFolds:
         values = self.target.values[fold.train]
         weight = self.target.compute_weights(values, fit_params.get("sample_weight"))
         start = clock.now()
-        # In another thread, because only the main thread is interrupted. XGBoost asks Python for the rows, and would lose
-        # a Ctrl-C that comes then, and fail for lack of rows.
+        # In another thread, because only the main thread is interrupted: XGBoost asks Python for the rows, would lose a
+        # Ctrl-C that comes then, and would fail for lack of rows.
         with ThreadPoolExecutor(1) as thread:
             rows = FoldRows(X_train, values, weight, X_test)
             binned = thread.submit(self.training.bin_fold, model, rows).result()
