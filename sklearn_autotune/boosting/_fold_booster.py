@@ -15,7 +15,7 @@ from sklearn import config_context, get_config
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.boosting._library import RoundTrainer
-from sklearn_autotune.evaluation._base import Fold, FoldScore
+from sklearn_autotune.evaluation._base import Fold, FoldCurve, FoldScore
 from sklearn_autotune.evaluation._failures import FOLD_FAILURES, Failure, Scored, select_score
 
 __all__ = [
@@ -125,6 +125,7 @@ class FoldScorer(Protocol):
         train: Scored | None,
         fit_seconds: float,
         score_seconds: float,
+        curve: FoldCurve | None = None,
     ) -> FoldScore:
         """Make the result of a fold from its scores, or from the error if the fit failed."""
         ...
@@ -209,13 +210,20 @@ class FoldBooster:
         return self.round_grid[: len(self.counted_scores)]
 
     @property
+    def curve(self) -> FoldCurve:
+        """The scores so far, with the numbers of rounds to which they belong."""
+        return FoldCurve(self.scored_rounds, tuple(self.counted_scores))
+
+    @property
     def best(self) -> FoldScore:
         """The best score of this fold so far, or the score of a failed fold if it failed.
 
         It is the score of the curve, by which pruning compares candidates.
         """
         if self.error is not None:
-            return self.scorer.make_fold_score(self.error, self.failed, None, self.fit_seconds, self.score_seconds)
+            return self.scorer.make_fold_score(
+                self.error, self.failed, None, self.fit_seconds, self.score_seconds, self.curve
+            )
         point = int(np.argmax(self._select_scores()))
         return self._make_fold_score(point, self.scored[point])
 
@@ -225,14 +233,24 @@ class FoldBooster:
 
     def _make_fold_score(self, point: int, test: Scored) -> FoldScore:
         train = self.scorer.score_training_rows(self.trainer, self.round_grid[point], self.fold)
-        return self.scorer.make_fold_score(None, test, train, self.fit_seconds, self.score_seconds)
+        return self.scorer.make_fold_score(None, test, train, self.fit_seconds, self.score_seconds, self.curve)
 
     def request(self, n_points: int | None) -> None:
         """Request training up to a number of points, or with None until it stops improving; no effect after `close`."""
         if not self.is_closing:
-            if self.thread.ident is None:
-                self.thread.start()
+            if self.thread.ident is None and not self._start_thread():
+                return
             self.requests.put(n_points if n_points is not None else UNTIL_NO_IMPROVEMENT)
+
+    def _start_thread(self) -> bool:
+        """Start the thread; return whether that succeeded. Without memory for it, the booster has failed."""
+        try:
+            self.thread.start()
+        except RuntimeError as error:
+            self.error = format_exc()
+            self.results.put(error)
+            return False
+        return True
 
     def wait(self, error_score: Any) -> None:
         """Wait until the last request is done."""

@@ -16,8 +16,7 @@ Each booster is exactly equal to the one that ``fit`` gives with the same number
 from one generator per thread, so every booster is trained in its own thread.
 """
 
-import threading
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -25,15 +24,16 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune._compat import clock
-from sklearn_autotune._compat.sklearn import take_metadata_rows
+from sklearn_autotune.boosting._binned_folds import BinnedFolds, Target
 from sklearn_autotune.boosting._fold_booster import (
     FoldBooster,
     has_stopped_improving,
     make_round_grid,
 )
-from sklearn_autotune.boosting._library import BinnedFold, FoldRows, FoldTraining, RoundTrainer
+from sklearn_autotune.boosting._library import FoldTraining, RoundTrainer
 from sklearn_autotune.evaluation._base import (
     Fold,
+    FoldCurve,
     FoldScore,
     Progress,
     Rung,
@@ -44,54 +44,20 @@ from sklearn_autotune.evaluation._fixed_predictions import make_fixed_prediction
 from sklearn_autotune.evaluation._ladder import choose_rung
 from sklearn_autotune.evaluation._whole_folds import WholeFolds, split_fold_rows, take_test_rows
 from sklearn_autotune.evaluation._work import DEFAULT_NUMBER, WorkItem
-from sklearn_autotune.inference._encoding import compute_class_weights
-from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
+from sklearn_autotune.storage._outcomes import TrialRecord
 
-__all__ = ["BoosterFit", "FoldBoosting", "Target", "collect_learning_curves"]
+__all__ = ["BoosterFit", "FoldBoosting", "collect_learning_curves"]
 
 # The maximum size of the histograms of one candidate's boosters; if they need more, folds are trained one by one.
 MAX_HISTOGRAM_BYTES = 2**26
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The target on which boosters are trained.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n_samples,)
-        For classification, each row's index in ``classes``.
-    classes : ndarray of shape (n_classes,) or None
-        None in regression.
-    class_weight : dict, "balanced" or None
-        As in scikit-learn's classifiers. "balanced" counts the classes of the training rows.
-    """
-
-    values: np.ndarray
-    classes: np.ndarray | None = None
-    class_weight: Any = None
-
-    @property
-    def spread(self) -> float:
-        """The standard deviation of a regression target; 1 for classes, and for a target that is constant."""
-        spread = 0.0 if self.classes is not None else float(np.std(self.values, dtype=float))
-        return spread if 0.0 < spread < float("inf") else 1.0
-
-    def encode(self, y: Any) -> np.ndarray:
-        """Return the values of some rows, given their target."""
-        return np.asarray(y) if self.classes is None else np.searchsorted(self.classes, y)
-
-    def compute_weights(self, values: np.ndarray, sample_weight: Any) -> np.ndarray | None:
-        """Return the training weights of rows with these values; None if all are equal."""
-        if self.class_weight is None or self.classes is None:
-            return None if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        weights = compute_class_weights(self.class_weight, self.classes[values.astype(int)])
-        return weights if sample_weight is None else weights * sample_weight
-
-
 @dataclass
 class FoldBoosting:
     """Measures a candidate by training a booster on each fold until their mean score stops improving.
+
+    It may be sent to other processes, each of which bins the folds once. All that the search needs of a candidate
+    afterwards is in the scores of its folds: curves, predictions, and the seconds of training and binning.
 
     Parameters
     ----------
@@ -108,10 +74,7 @@ class FoldBoosting:
         `compute_log_loss` or `compute_root_mean_squared_error`, if the only score is the negative of it. It is faster:
         a curve has many points, and scikit-learn's checks at each point take as long as a few rounds.
     n_jobs : int
-        The maximum number of boosters to train at a time.
-    end_time : float or None
-        The time by `clock.now` at which ``fit`` has to end. A candidate without a deadline, such as the first one, is
-        always completed. To leave time for the other folds and the final fit, each of its folds has only its share.
+        The maximum number of boosters of a candidate to train at a time.
     has_final_fit : bool
         Whether the winner is fitted on all rows, so that time has to be left for this fit.
     n_fold_fits : int
@@ -125,22 +88,16 @@ class FoldBoosting:
     max_rounds: int = 5000
     loss: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float] | None = None
     n_jobs: int = 1
-    end_time: float | None = None
     has_final_fit: bool = True
     n_fold_fits: int = 0
-    _binned_folds: dict[Hashable, tuple[BinnedFold, ...]] = field(default_factory=dict, init=False, repr=False)
-    _kept_predictions: dict[int, tuple[float, Sequence[np.ndarray]]] = field(
-        default_factory=dict, init=False, repr=False
-    )
-    _curves: dict[int, list[Any]] = field(default_factory=dict, init=False, repr=False)
-    _max_bin_seconds: float = field(default=0.0, init=False, repr=False)
+    _binned_folds: BinnedFolds = field(init=False, repr=False)
     _max_fit_seconds: float = field(default=0.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         task = self.folds.task
         weight = task.score_params.get("sample_weight")
         self._test_weights = [None if weight is None else np.asarray(weight)[fold.test] for fold in task.folds]
-        self._lock = threading.Lock()
+        self._binned_folds = BinnedFolds(task, self.training, self.target)
 
     @property
     def n_folds(self) -> int:
@@ -154,14 +111,18 @@ class FoldBoosting:
     def _make_default(self) -> "FoldBoosting":
         """Return what measures the default: on the same bins. A failure is recorded, and never raised."""
         own = replace(self, folds=replace(self.folds, task=replace(self.folds.task, error_score=np.nan)))
-        own._binned_folds, own._lock = self._binned_folds, self._lock
+        own._binned_folds = self._binned_folds
         return own
+
+    def prepare(self) -> None:
+        """Bin the folds as the estimator itself bins them, and so most candidates."""
+        attempt(lambda: self._binned_folds.bin(self.folds.estimator), np.nan)
 
     def _measure_candidate(self, work: WorkItem) -> Generator[Progress, None, None]:
         model, error = self.folds.clone_with_params(work.params)
         fold_boosters = None
         if error is None:
-            start_boosters = partial(self._start_boosters, model, work.deadline)
+            start_boosters = partial(self._start_boosters, model, work.deadline, work.end_time)
             fold_boosters, error = attempt(start_boosters, self.folds.task.error_score)
         if fold_boosters is None:
             yield Progress(0, 1, (self.make_fold_score(error, None, None, 0.0, 0.0),))
@@ -192,18 +153,15 @@ class FoldBoosting:
             all_folds = Progress(n_folds - 1, n_folds, tuple(fold_scores))
             yield all_folds if all_folds.has_failed else self._train_to_common_point(work, fold_boosters)
         finally:
-            self._curves[work.number] = [
-                (fold_booster.scored_rounds, fold_booster.counted_scores) for fold_booster in fold_boosters
-            ]
             for fold_booster in fold_boosters:
                 fold_booster.close()
 
     def _compute_fold_end(self, work: WorkItem, n_left: int) -> float | None:
-        """Divide the time that is left among the remaining folds and the final fit."""
-        if self.end_time is None or work.deadline is not None:
+        """Divide the time that is left to a candidate without a deadline among its other folds and the final fit."""
+        if work.end_time is None or work.deadline is not None:
             return None
         now, n_waves = clock.now(), -(-n_left // self.n_jobs)
-        seconds_left = self.end_time - self.estimate_final_seconds(0.0) - now
+        seconds_left = work.end_time - self.estimate_final_seconds(self._binned_folds.max_seconds) - now
         return now + max(0.0, seconds_left) / (n_waves + self._final_fit_in_folds)
 
     @property
@@ -214,14 +172,15 @@ class FoldBoosting:
         return len(self.target.values) / min(len(fold.train) for fold in self.folds.task.folds) + self.n_fold_fits
 
     def estimate_final_seconds(self, fit_seconds: float) -> float:
-        """Estimate the seconds of a candidate's final fit, with binning, from the seconds of its fit on a fold."""
-        return self._final_fit_in_folds * (fit_seconds + self._max_bin_seconds)
+        """Estimate the seconds of a candidate's final fit from those of its fit on a fold; both with binning."""
+        return self._final_fit_in_folds * fit_seconds
 
-    def _compute_latest_end(self, fit_seconds: float) -> float | None:
+    def _compute_latest_end(self, end_time: float | None, fit_seconds: float) -> float | None:
         """Return the time at which training has to end so that the final fit of any candidate ends in time."""
-        if self.end_time is None:
+        if end_time is None:
             return None
-        return self.end_time - self.estimate_final_seconds(max(fit_seconds, self._max_fit_seconds))
+        slowest = max(fit_seconds, self._max_fit_seconds) + self._binned_folds.max_seconds
+        return end_time - self.estimate_final_seconds(slowest)
 
     def _train_to_point(self, fold_booster: "FoldBooster", n_points: int) -> None:
         """Train a booster to a point, and free the memory that only training needs."""
@@ -260,58 +219,45 @@ class FoldBoosting:
         best = choose_rung(curve, self.metric)
         for fold_booster in fold_boosters:
             fold_booster.max_points = len(curve)
-        self._keep_best_predictions(
-            work.number, average_scores(curve[best].test, self.metric), [g.predictions[best] for g in fold_boosters]
-        )
         self._max_fit_seconds = max(self._max_fit_seconds, *(booster.fit_seconds for booster in fold_boosters))
-        folds = tuple(fold_booster.score_point(best) for fold_booster in fold_boosters)
+        folds = tuple(
+            replace(fold_booster.score_point(best), prediction=fold_booster.predictions[best])
+            for fold_booster in fold_boosters
+        )
         return Progress(len(folds) - 1, len(folds), folds, curve, {self.training.rounds_param: curve[best].resource})
 
-    def predict_out_of_fold(
-        self, number: int, params: Mapping[str, Any], curve: Sequence[Rung]
-    ) -> Sequence[np.ndarray]:
-        """Return the predictions of a candidate's boosters for their test rows.
-
-        If an earlier process measured the candidate, its boosters are trained again.
-        """
-        if number not in self._kept_predictions:
-            best = choose_rung(curve, self.metric)
-            model = self.folds.clone_with_params(params)[0]
-            fold_boosters = self._start_boosters(model, None, tuple(rung.resource for rung in curve))
-            try:
-                for fold_booster in fold_boosters:
-                    self._train_to_point(fold_booster, best + 1)
-            finally:
-                for fold_booster in fold_boosters:
-                    fold_booster.close()
-            mean = average_scores(curve[best].test, self.metric)
-            self._kept_predictions = {
-                number: (mean, [fold_booster.predictions[best] for fold_booster in fold_boosters])
-            }
-        return self._kept_predictions[number][1]
-
-    def get_curves(self, number: int) -> list[tuple[Sequence[int], Sequence[Any]]]:
-        """Return, for each fold of a candidate, the numbers of rounds at which it was scored, and its scores."""
-        return self._curves.get(number, [])
+    def predict_out_of_fold(self, params: Mapping[str, Any], curve: Sequence[Rung]) -> list[np.ndarray]:
+        """Train a candidate's boosters again, and return their predictions for the test rows of each fold."""
+        best = choose_rung(curve, self.metric)
+        model = self.folds.clone_with_params(params)[0]
+        fold_boosters = self._start_boosters(model, None, None, tuple(rung.resource for rung in curve))
+        try:
+            for fold_booster in fold_boosters:
+                self._train_to_point(fold_booster, best + 1)
+        finally:
+            for fold_booster in fold_boosters:
+                fold_booster.close()
+        return [fold_booster.predictions[best] for fold_booster in fold_boosters]
 
     # -- boosters and their scores -------------------------------------------------------------------------------------
 
     def _start_boosters(
-        self, model: Any, deadline: float | None, round_grid: tuple[int, ...] | None = None
+        self, model: Any, deadline: float | None, end_time: float | None, round_grid: tuple[int, ...] | None = None
     ) -> list["FoldBooster"]:
         if round_grid is None:
             round_grid = make_round_grid(self.training.get_learning_rate(model), self.max_rounds)
         # All trainers are made before the first thread is started, because making one may fail.
         settings = self.training.read_settings(model, self.target.classes)
-        trainers = [binned.make_trainer(settings) for binned in self._bin_folds(model)]
+        trainers = [binned.make_trainer(settings) for binned in self._binned_folds.bin(model)]
         return [
-            FoldBooster(self, fold, trainer, round_grid, deadline, self._compute_latest_end)
+            FoldBooster(self, fold, trainer, round_grid, deadline, partial(self._compute_latest_end, end_time))
             for fold, trainer in zip(self.folds.task.folds, trainers, strict=True)
         ]
 
     def _is_large(self, model: Any) -> bool:
         """Whether training a candidate's boosters needs too much memory at once."""
-        return sum(binned.estimate_training_bytes(model) for binned in self._bin_folds(model)) > MAX_HISTOGRAM_BYTES
+        n_bytes = sum(binned.estimate_training_bytes(model) for binned in self._binned_folds.bin(model))
+        return n_bytes > MAX_HISTOGRAM_BYTES
 
     def score_quickly(self, trainer: RoundTrainer, fold: Fold, prediction: np.ndarray) -> Scored:
         """Score a point of a curve like `score`, up to rounding errors, if possible without scikit-learn's checks."""
@@ -330,7 +276,7 @@ class FoldBoosting:
         """Score a number of rounds on a fold's training rows, or return None if training scores are not wanted."""
         if not self.folds.task.return_train_score:
             return None
-        X_train, y_train = self._split_rows(fold)[0]
+        X_train, y_train = split_fold_rows(self.folds.estimator, self.folds.task, fold)[0]
         prediction = trainer.predict_training_rows(n_rounds)
         return self.folds.score(
             self._make_fixed_predictions(trainer, X_train, prediction), X_train, y_train, fold.train
@@ -343,45 +289,14 @@ class FoldBoosting:
         train: Scored | None,
         fit_seconds: float,
         score_seconds: float,
+        curve: FoldCurve | None = None,
     ) -> FoldScore:
         """Make the result of a fold from its scores, or from the error if the fit failed."""
-        return self.folds.make_fold_score(error, test, train, fit_seconds, score_seconds)
+        made = self.folds.make_fold_score(error, test, train, fit_seconds, score_seconds)
+        return replace(made, curve=curve, shared_seconds=self._binned_folds.max_seconds)
 
     def _make_fixed_predictions(self, trainer: RoundTrainer, rows: Any, prediction: np.ndarray) -> Any:
         return make_fixed_predictions(rows, prediction, self.target.classes, trainer.predict_rows)
-
-    def _keep_best_predictions(self, number: int, mean: float, predictions: Sequence[np.ndarray]) -> None:
-        """Keep the predictions of the best candidate so far, or of several if they have the same score."""
-        with self._lock:
-            self._kept_predictions[number] = mean, predictions
-            best = max(kept for kept, _ in self._kept_predictions.values())
-            self._kept_predictions = {
-                number: kept for number, kept in self._kept_predictions.items() if kept[0] >= best
-            }
-
-    # -- the data ------------------------------------------------------------------------------------------------------
-
-    def _split_rows(self, fold: Fold) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-        return split_fold_rows(self.folds.estimator, self.folds.task, fold)
-
-    def _bin_folds(self, model: Any) -> tuple[BinnedFold, ...]:
-        """Bin the folds, once for each way of binning."""
-        binning = self.training.get_binning(model)
-        with self._lock:
-            if binning not in self._binned_folds:
-                self._binned_folds[binning] = tuple(self._bin_fold(model, fold) for fold in self.folds.task.folds)
-            return self._binned_folds[binning]
-
-    def _bin_fold(self, model: Any, fold: Fold) -> BinnedFold:
-        (X_train, _), (X_test, _) = self._split_rows(fold)
-        task = self.folds.task
-        fit_params = take_metadata_rows(task.X, params=task.fit_params, indices=fold.train)
-        values = self.target.values[fold.train]
-        weight = self.target.compute_weights(values, fit_params.get("sample_weight"))
-        start = clock.now()
-        binned = self.training.bin_fold(model, FoldRows(X_train, values, weight, X_test))
-        self._max_bin_seconds = max(self._max_bin_seconds, clock.now() - start)
-        return binned
 
 
 def _keep_common_rounds(finished: Sequence[FoldBooster], to_start: Sequence[FoldBooster]) -> None:
@@ -421,31 +336,25 @@ class BoosterFit:
         return curve[choose_rung(curve, self.metric)].resource
 
 
-def collect_learning_curves(
-    evaluation: FoldBoosting, trials: Mapping[str, Any], metric: str | None
-) -> list[list[dict[str, np.ndarray]]]:
+def collect_learning_curves(records: Iterable[TrialRecord], metric: str | None) -> list[list[dict[str, np.ndarray]]]:
     """Return the curve of each fold for each row of ``cv_results_``.
 
     Parameters
     ----------
-    evaluation : FoldBoosting
-        The evaluation that measured the candidates.
-    trials : mapping of str to ndarray
-        The table ``trials_``.
+    records : iterable of TrialRecord
+        In the order of their numbers.
     metric : str or None
         Which of several scores the curves show; None is the first one.
     """
-    curves = []
-    for number, status, n_folds in zip(*(trials[name] for name in ("number", "status", "n_folds")), strict=True):
-        if status in MEASURED_STATUSES:
-            fold_curves = evaluation.get_curves(int(number))[:n_folds]
-            curves.append(
-                [
-                    {
-                        "n_estimators": np.array(n_rounds, dtype=int),
-                        "score": np.array([select_score(score, metric) for score in scores], dtype=float),
-                    }
-                    for n_rounds, scores in fold_curves
-                ]
-            )
-    return curves
+    return [
+        [
+            {
+                "n_estimators": np.array(fold.curve.resources, dtype=int),
+                "score": np.array([select_score(score, metric) for score in fold.curve.scores], dtype=float),
+            }
+            for fold in record.outcome.folds
+            if fold.curve is not None
+        ]
+        for record in records
+        if record.is_measured
+    ]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, clone
 
-from sklearn_autotune.boosting._fold_boosting import Target
+from sklearn_autotune.boosting._binned_folds import Target
 from sklearn_autotune.boosting._tuned_booster import BaseTunedBooster
 from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error, make_class_probabilities
 from sklearn_autotune.evaluation._defaults import make_default_scorer

@@ -1,9 +1,7 @@
 """BaseTunedBooster: the search of all tuned boosters, for any library and any target."""
 
 import numbers
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -14,51 +12,32 @@ from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_autotune._compat.sklearn import (
-    CallbackContexts,
-    Interval,
-    StrOptions,
-    get_scorers,
-)
+from sklearn_autotune._compat.shared_params import SharedParamsMixin
+from sklearn_autotune._compat.sklearn import Interval, StrOptions, get_scorers
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scoring, Seed
-from sklearn_autotune.boosting._booster_racing import BoosterRacingRule
-from sklearn_autotune.boosting._fold_boosting import (
-    BoosterFit,
-    FoldBoosting,
-    Target,
-    collect_learning_curves,
-)
-from sklearn_autotune.boosting._learning_rate_refinement import (
-    SEARCH_LEARNING_RATE,
-    LearningRateRefinement,
-    LowestLearningRateWithinNoise,
-    is_refined,
-)
+from sklearn_autotune.boosting._binned_folds import Target
+from sklearn_autotune.boosting._fold_boosting import BoosterFit, FoldBoosting, collect_learning_curves
+from sklearn_autotune.boosting._learning_rate_refinement import SEARCH_LEARNING_RATE
 from sklearn_autotune.boosting._library import TunedLibrary
+from sklearn_autotune.boosting._search_spec import make_search_spec
 from sklearn_autotune.evaluation import Task, WholeFolds
 from sklearn_autotune.evaluation._defaults import draw_group_folds, limit_to_rarest_class
-from sklearn_autotune.evaluation._metric import describe_scoring
-from sklearn_autotune.execution import ExecutionRequest
+from sklearn_autotune.execution._dask import names_cluster
 from sklearn_autotune.families import Shape
 from sklearn_autotune.inference._column_values import is_dataframe
 from sklearn_autotune.inference._encoding import EncodingTransformer
 from sklearn_autotune.inference._table_reader import reorder_columns
-from sklearn_autotune.proposals._budget import Budget, StoppingRule
-from sklearn_autotune.proposals._default_candidate import plan_default
-from sklearn_autotune.proposals._look_ahead import LookAhead
-from sklearn_autotune.proposals._teller import Aim
-from sklearn_autotune.pruning import FoldRacing, NoPruningRule, OptunaPrunerRule, PruningRule
-from sklearn_autotune.search._base_search import BaseSearch, DefaultScoreMixin, make_progress, print_n_fits
+from sklearn_autotune.pruning import FoldRacing
+from sklearn_autotune.search._base_search import BaseSearch, DefaultScoreMixin
 from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import ESTIMATORS, average_over_folds, fit_on_folds, fit_winner, read_keep
+from sklearn_autotune.search._results import SearchResults
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name
 from sklearn_autotune.search._setup import get_refit_metric, keep_rows, make_task
-from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec, propose_nothing
+from sklearn_autotune.search._spec import SearchRun
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import RawSpace, Space, read_space
-from sklearn_autotune.statistics._corrected_scores import plan_candidate_rows
-from sklearn_autotune.storage._samplers import make_sampler
-from sklearn_autotune.storage._study import compute_fingerprint, draw_seed
+from sklearn_autotune.storage._study import draw_seed
 from sklearn_autotune.tables._checks import check_weighted_classes, require_target
 from sklearn_autotune.tables._table_data import TableData, read_table
 
@@ -70,17 +49,8 @@ MAX_ROUNDS = 5000
 N_FOLDS, FEW_FOLDS = 5, 3
 MANY_ROWS = 20_000
 
-# More startup trials than usual, because on small data one of three candidates with luck on the first fold could stop
-# all later ones. The error rate is higher than usual, because the candidates that are close to the winner are refined
-# too: with 0.2 a search costs a fifth less than with 0.05, and its best score is as good.
-RACING = FoldRacing(error_rate=0.2, n_startup_trials=5)
 
-# The first refined candidates are measured in full, because the winner is chosen among them if they are not clearly
-# worse than the best candidate. The others have to be better than it.
-MAX_EXEMPT = 3
-
-
-class BaseTunedBooster(DefaultScoreMixin, BaseSearch):
+class BaseTunedBooster(SharedParamsMixin, DefaultScoreMixin, BaseSearch):
     """A search over the parameters of a boosting library, which trains one booster for each fold of a candidate.
 
     A subclass for a library sets ``_library``, and its constructor has the library's parameters in addition to those of
@@ -106,9 +76,12 @@ class BaseTunedBooster(DefaultScoreMixin, BaseSearch):
         *,
         n_trials: int = 100,
         timeout: float | None = None,
+        trial_timeout: float | None = None,
+        memory_limit: int | None = None,
         scoring: Scoring = None,
         cv: CrossValidation = None,
         n_jobs: int | None = None,
+        executor: object = None,
         random_state: Seed = None,
         space: RawSpace | None = None,
         pruner: optuna.pruners.BasePruner | FoldRacing | Literal["auto"] | None = "auto",
@@ -132,9 +105,12 @@ class BaseTunedBooster(DefaultScoreMixin, BaseSearch):
     ) -> None:
         self.n_trials = n_trials
         self.timeout = timeout
+        self.trial_timeout = trial_timeout
+        self.memory_limit = memory_limit
         self.scoring = scoring
         self.cv = cv
         self.n_jobs = n_jobs
+        self.executor = executor
         self.random_state = random_state
         self.space = space
         self.pruner = pruner
@@ -187,6 +163,8 @@ class BaseTunedBooster(DefaultScoreMixin, BaseSearch):
             candidate has a score.
         KeyboardInterrupt
             On Ctrl-C. After any exception during the search, the estimator has the results so far.
+        ClusterLostError
+            If a Dask cluster has no workers any more.
         """
         start = self._begin_fit()
         kept = read_keep(self.keep, [ESTIMATORS])
@@ -219,16 +197,15 @@ class BaseTunedBooster(DefaultScoreMixin, BaseSearch):
             get_refit_metric(self.refit),
             self.n_estimators or MAX_ROUNDS,
             self._get_loss() if self.scoring is None else None,
-            effective_n_jobs(self.n_jobs),
-            deadline,
+            self._count_boosters_at_a_time(),
             bool(self.refit),
             len(task.folds) if kept else 0,
         )
-        spec = self._make_spec(task, space, evaluation, known_candidates, deadline, data.metadata.get("groups"))
-        winner = run_search(spec, self._publish, self._publish_partial).winner
-        self.learning_curves_ = collect_learning_curves(evaluation, self.trials_, get_refit_metric(self.refit))
+        groups, given = data.metadata.get("groups"), self._get_library_params()
+        spec = make_search_spec(self, given, task, space, known_candidates, evaluation, deadline, groups)
+        winner, predictions = run_search(spec, self._publish_winner, self._publish_partial)
         if self.refit and winner is not None:
-            self._fit_winner(model, task, evaluation, winner)
+            self._fit_winner(model, task, evaluation, winner, predictions)
         if kept and winner is not None:
             best, final_fit = clone(model).set_params(**self.best_params_), BoosterFit(evaluation.target)
             self.fold_estimators_ = [self._add_reader(one) for one in fit_on_folds(best, task, final_fit, ())]
@@ -331,108 +308,41 @@ class BaseTunedBooster(DefaultScoreMixin, BaseSearch):
 
     # -- the search ----------------------------------------------------------------------------------------------------
 
-    def _make_spec(
-        self,
-        task: Task,
-        space: Space,
-        evaluation: FoldBoosting,
-        known_candidates: list[dict[str, Any]],
-        deadline: float | None,
-        groups: Any,
-    ) -> SearchSpec:
-        metric = get_refit_metric(self.refit)
-        refines = self._is_learning_rate_refined
-        known_first = known_candidates if self.enqueue == "auto" else ()
-        # If the learning rate is refined, the refinement proposes the known candidates.
-        first_candidates = (self.enqueue or ()) if self.enqueue != "auto" else () if refines else known_candidates
-        make_proposer = partial(
-            LearningRateRefinement, self.n_trials, metric, deadline, effective_n_jobs(self.n_jobs), known_first
-        )
-        return SearchSpec(
-            folds=task.folds,
-            space=space,
-            study=StudySpec(
-                random_state=self.random_state,
-                make_sampler=partial(self._make_sampler, space),
-                compute_fingerprint=partial(self._compute_fingerprint, task, space),
-                storage=self.storage,
-                study_name=self.study_name,
-                resume=self.resume,
-                pruner=self.pruner if isinstance(self.pruner, optuna.pruners.BasePruner) else None,
-                metric=describe_scoring(self.scoring, get_scorers(task.scorer), metric),
-                aim=Aim(metric),
-            ),
-            results=ResultsSpec(
-                refit=self.refit,
-                metric=metric,
-                make_rule=LowestLearningRateWithinNoise if refines else None,
-                error_score=self.error_score,
-                return_train_score=self.return_train_score,
-            ),
-            execution=ExecutionRequest(
-                evaluation=evaluation,
-                n_jobs=self.n_jobs,
-                look_ahead=self.look_ahead,
-                n_threads_per_candidate=len(task.folds),
-            ),
-            pruning_rule=self._choose_pruning_rule(),
-            make_budget=partial(
-                Budget, self.n_trials, deadline, bool(self.refit or self.keep), evaluation.estimate_final_seconds
-            ),
-            make_stopping_rule=partial(StoppingRule, self.patience, self.target_score),
-            make_proposer=make_proposer if refines else propose_nothing,
-            first_candidates=first_candidates,
-            look_ahead=LookAhead(self.look_ahead),
-            callbacks=self.callbacks or (),
-            progress=make_progress(self.verbose, self.callbacks),
-            contexts=CallbackContexts(self, None, len(task.folds)),
-            print_start=partial(print_n_fits, self.verbose, len(task.folds)),
-            candidate_rows=plan_candidate_rows(task, groups),
-            default=plan_default(self.measure_default, evaluation.folds.estimator, space, n_trials=self.n_trials),
-        )
+    def _count_boosters_at_a_time(self) -> int:
+        """Return how many boosters of a candidate are trained at a time: on a cluster, ``n_jobs`` counts workers."""
+        return 1 if names_cluster(self.executor) else int(effective_n_jobs(self.n_jobs))
 
-    def _choose_pruning_rule(self) -> PruningRule:
-        if isinstance(self.pruner, optuna.pruners.BasePruner):
-            return OptunaPrunerRule()
-        if self.pruner is None:
-            return NoPruningRule()
-        racing = RACING if self.pruner == "auto" else self.pruner
-        return BoosterRacingRule(racing, is_refined if self._is_learning_rate_refined else None, MAX_EXEMPT)
+    def _publish(self, run: SearchRun) -> SearchResults:
+        self.learning_curves_ = collect_learning_curves(run.records, get_refit_metric(self.refit))
+        return super()._publish(run)
 
-    def _compute_fingerprint(self, task: Task, space: Space) -> dict[str, str]:
-        params = {
-            **self._get_library_params(),
-            "n_estimators": self.n_estimators,
-            "refine_learning_rate": self.refine_learning_rate,
-            "random_state": self.random_state,
-            "class_weight": self.get_params(deep=False).get("class_weight"),
-        }
-        return compute_fingerprint(task, space, self.scoring, params, None)
-
-    def _make_sampler(self, space: Space, seed: int) -> optuna.samplers.BaseSampler:
-        sampler = make_sampler(self.sampler, space, seed)
-        if not self._is_learning_rate_refined:
-            return sampler
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.samplers.PartialFixedSampler({"learning_rate": SEARCH_LEARNING_RATE}, sampler)
-
-    @property
-    def _is_learning_rate_refined(self) -> bool:
-        """Whether the learning rate is refined instead of searched."""
-        return self.refine_learning_rate and self.space is None and self._get_library_params()["learning_rate"] is None
+    def _publish_winner(self, run: SearchRun) -> tuple[TrialRecord | None, Mapping[int, np.ndarray]]:
+        """Return the winner, and its predictions for the test rows of each fold, if they are known."""
+        winner = self._publish(run).winner
+        return winner, {} if winner is None else run.kept_predictions.values.get(winner.number, {})
 
     # -- the winner ----------------------------------------------------------------------------------------------------
 
-    def _fit_winner(self, model: Any, task: Task, evaluation: FoldBoosting, winner: TrialRecord) -> None:
-        """Fit the winner on all rows, with the number of rounds to which its score belongs."""
+    def _fit_winner(
+        self,
+        model: Any,
+        task: Task,
+        evaluation: FoldBoosting,
+        winner: TrialRecord,
+        predictions: Mapping[int, np.ndarray],
+    ) -> None:
+        """Fit the winner on all rows, with the number of rounds to which its score belongs.
+
+        If an earlier process measured it, its predictions for the test rows are not known, and it is boosted again.
+        """
         best = clone(model).set_params(**self.best_params_)
         final_fit = BoosterFit(evaluation.target, evaluation.metric)
         self.refit_time_ = fit_winner(best, task, final_fit, winner.outcome.curve)
         self.best_estimator_ = best
         self.n_estimators_ = self.best_params_[self._library.rounds_param]
-        predictions = evaluation.predict_out_of_fold(winner.number, winner.params, winner.outcome.curve)
-        self.oof_predictions_ = average_over_folds(task, [self._reshape_prediction(values) for values in predictions])
+        known = [predictions[fold] for fold in sorted(predictions)]
+        known = known or evaluation.predict_out_of_fold(winner.params, winner.outcome.curve)
+        self.oof_predictions_ = average_over_folds(task, [self._reshape_prediction(values) for values in known])
 
     @property
     def feature_importances_(self) -> np.ndarray:

@@ -3,16 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from numbers import Real
-from os import PathLike
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
-import optuna
 from sklearn.metrics import get_scorer, get_scorer_names, make_scorer, mean_pinball_loss
 
 from sklearn_autotune._compat.sklearn import Interval, StrOptions
-from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Scoring, Seed
-from sklearn_autotune.boosting._fold_boosting import Target
+from sklearn_autotune._compat.types import ArrayLike
+from sklearn_autotune.boosting._binned_folds import Target
 from sklearn_autotune.boosting._library import TunedLibrary
 from sklearn_autotune.boosting._signature import extend_signature
 from sklearn_autotune.boosting._targets import BaseTunedClassifier, BaseTunedRegressor
@@ -21,8 +19,6 @@ from sklearn_autotune.boosting._xgboost_library import XGBOOST_PARAMS, TunedXGBo
 from sklearn_autotune.evaluation import compute_pinball_loss
 from sklearn_autotune.evaluation._metric import find_loss
 from sklearn_autotune.families._xgboost import LEVEL_PARAMETERS, OBJECTIVES
-from sklearn_autotune.pruning import FoldRacing
-from sklearn_autotune.space._space import RawSpace
 
 __all__ = ["TunedXGBClassifier", "TunedXGBRegressor"]
 
@@ -33,6 +29,15 @@ _PARAMETERS = """Parameters
     timeout : float, default=None
         The seconds for the whole ``fit``, including the final fit. Boosting of candidates ends when only the time for
         the final fit is left. If there is little time, the first candidate has fewer rounds. None sets no limit.
+    trial_timeout : float, default=None
+        The seconds that a worker may spend on one candidate, all its folds together. A candidate that takes longer is
+        ended and recorded as failed, and the search continues. With this limit, candidates are measured in worker
+        processes, with ``n_jobs=1`` too. Starting a worker and binning the folds in it do not count, unless a parameter
+        of the bins is searched. None sets no limit.
+    memory_limit : int, default=None
+        The bytes that one candidate may use, in addition to what its worker process uses before its first candidate,
+        binned folds included. A candidate that needs more fails. As with ``trial_timeout``, candidates are measured in
+        worker processes. It works on Linux only. None sets no limit.
     scoring : str, callable, list, tuple, set or dict, default=None
         As in scikit-learn; higher is better. This score chooses the candidate and its number of rounds. None means the
         negated log loss for a classifier and the negated root mean squared error for a regressor, which XGBoost
@@ -43,8 +48,15 @@ _PARAMETERS = """Parameters
         and binned once per ``fit``.
     n_jobs : int, default=None
         The number of boosters to train at a time, each in a thread on one processor. These are the folds of one
-        candidate and, with more processors than folds, of up to ``look_ahead`` candidates. None means 1 unless in a
-        ``joblib.parallel_config`` context, -1 means all processors. It does not change the result.
+        candidate and, with more processors than folds, of up to ``look_ahead`` candidates. With ``trial_timeout`` or
+        ``memory_limit``, each candidate under way has a worker process, which trains its folds in as many threads. With
+        ``executor``, it is the maximum number of workers to use (None and negative numbers mean all), and each worker
+        trains one booster at a time. Otherwise None means 1 unless in a ``joblib.parallel_config`` context, and -1
+        means all processors. It does not change the result.
+    executor : distributed.Client or str, default=None
+        A Dask client, or the address of a Dask scheduler. The cluster's workers measure the candidates, each one at a
+        time, so that ``look_ahead`` is how many workers can be busy. None means this machine, or the client of
+        ``joblib.parallel_config("dask")``.
     random_state : int, RandomState instance or None, default=None
         The seed of the sampler and of XGBoost.
     space : dict, list of dict or callable, default=None
@@ -193,34 +205,10 @@ class BaseTunedXGB(BaseTunedBooster):
         **dict.fromkeys(XGBOOST_PARAMS, "no_validation"),
     }
 
+    @extend_signature(BaseTunedBooster)
     def __init__(
         self,
         *,
-        n_trials: int = 100,
-        timeout: float | None = None,
-        scoring: Scoring = None,
-        cv: CrossValidation = None,
-        n_jobs: int | None = None,
-        random_state: Seed = None,
-        space: RawSpace | None = None,
-        pruner: optuna.pruners.BasePruner | FoldRacing | Literal["auto"] | None = "auto",
-        sampler: optuna.samplers.BaseSampler | None = None,
-        look_ahead: int = 1,
-        refit: bool | str = True,
-        patience: int | None = None,
-        target_score: float | None = None,
-        enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None = "auto",
-        keep: str | Sequence[str] | None = None,
-        measure_default: bool | Literal["auto"] = "auto",
-        callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] | None = None,
-        storage: optuna.storages.BaseStorage | str | PathLike[str] | None = None,
-        study_name: str | None = None,
-        resume: bool = False,
-        verbose: int = 0,
-        error_score: float | Literal["raise"] = np.nan,
-        return_train_score: bool = False,
-        refine_learning_rate: bool = True,
-        n_estimators: int | None = None,
         max_depth: int | None = None,
         max_leaves: int | None = None,
         max_bin: int | None = None,
@@ -252,34 +240,9 @@ class BaseTunedXGB(BaseTunedBooster):
         max_cat_to_onehot: int | None = None,
         max_cat_threshold: int | None = None,
         multi_strategy: str | None = None,
+        **params: Any,
     ) -> None:
-        super().__init__(
-            n_trials=n_trials,
-            timeout=timeout,
-            scoring=scoring,
-            cv=cv,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            space=space,
-            pruner=pruner,
-            sampler=sampler,
-            look_ahead=look_ahead,
-            refit=refit,
-            patience=patience,
-            target_score=target_score,
-            enqueue=enqueue,
-            keep=keep,
-            measure_default=measure_default,
-            callbacks=callbacks,
-            storage=storage,
-            study_name=study_name,
-            resume=resume,
-            verbose=verbose,
-            error_score=error_score,
-            return_train_score=return_train_score,
-            refine_learning_rate=refine_learning_rate,
-            n_estimators=n_estimators,
-        )
+        super().__init__(**params)
         self.max_depth = max_depth
         self.max_leaves = max_leaves
         self.max_bin = max_bin

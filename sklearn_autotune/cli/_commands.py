@@ -71,6 +71,9 @@ scoring: roc_auc              # the name of a scorer of scikit-learn
 cv: 3
 seed: 0
 # n_jobs: -1                  # worker processes; the result is the same for any number
+# executor: tcp://host:8786   # or the scheduler of a Dask cluster, whose workers measure the candidates
+# trial_timeout: 600          # seconds for one candidate; one that takes longer fails
+# memory_limit: 4000000000    # bytes for one candidate, in worker processes of this machine
 
 # storage: trials.db          # stores the trials, so that a stopped run can be continued
 # resume: true

@@ -15,6 +15,7 @@ from sklearn_autotune.evaluation._status import Status
 __all__ = [
     "OUT_OF_TIME",
     "Fold",
+    "FoldCurve",
     "FoldScore",
     "Outcome",
     "Progress",
@@ -140,8 +141,23 @@ def is_forward(folds: Sequence[Fold]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldCurve:
+    """The scores of one fold with growing amounts of a resource, such as boosting rounds.
+
+    Attributes
+    ----------
+    resources : tuple of int
+    scores : tuple of (float or dict of str to float)
+        For each amount; higher is better.
+    """
+
+    resources: tuple[int, ...]
+    scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FoldScore:
-    """The result of one fold.
+    """The result of one fold. Curve, predictions, shared seconds and row values are not stored with it.
 
     Attributes
     ----------
@@ -156,6 +172,13 @@ class FoldScore:
         Whether a scikit-learn callback asked to stop the fit.
     row_values : ndarray or None
         What the task's `RowKeeper` keeps of the test rows.
+    curve : FoldCurve or None
+        The scores along the fold's own curve, if it has one.
+    prediction : ndarray or None
+        The predictions for the test rows, if the search keeps those of the winner.
+    shared_seconds : float
+        The seconds of the work for a fold that a process does once for all candidates, such as binning. They are not
+        part of ``fit_seconds``, but the final fit takes them too.
     """
 
     test: Score
@@ -166,6 +189,9 @@ class FoldScore:
     failure: Failure | None = None
     stop_requested: bool = False
     row_values: np.ndarray | None = field(default=None, compare=False, repr=False)
+    curve: FoldCurve | None = field(default=None, compare=False, repr=False)
+    prediction: np.ndarray | None = field(default=None, compare=False, repr=False)
+    shared_seconds: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
         if self.error is not None:

@@ -6,7 +6,7 @@ This code runs wherever the executor runs it, so it uses no study, no storage an
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -27,6 +27,7 @@ __all__ = [
     "Evaluation",
     "FinalFit",
     "NoPruningState",
+    "PreparableEvaluation",
     "PrunerState",
     "RemotePrunerState",
     "WorkItem",
@@ -35,6 +36,8 @@ __all__ = [
     "measure",
 ]
 
+
+TIMES = ("deadline", "end_time")  # the fields of a work item that are times
 
 DEFAULT_NUMBER = -1  # of the work item of the default, the estimator with its own parameters, which is no trial
 
@@ -96,6 +99,9 @@ class WorkItem:
         None as long as it is not known, because it depends on candidates that are still running.
     deadline : float or None
         The time by `clock.now` after which no step is begun. A pickle holds the number of seconds left instead.
+    end_time : float or None
+        The time by `clock.now` at which the whole ``fit`` has to end, final fit included. The first candidate has this
+        but no deadline: it is always completed. A pickle holds the number of seconds left.
     callback_contexts : tuple
         One scikit-learn callback context per fold, or empty.
     subsample_numbers : tuple of int
@@ -116,16 +122,17 @@ class WorkItem:
     subsample_numbers: tuple[int, ...] = ()
     fold_numbers: tuple[int, ...] = ()
     measured: Progress | None = None
+    end_time: float | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Replace the deadline by the seconds left, because the receiving process has its own clock."""
+        """Replace the times by the seconds left, because another machine has its own clock."""
         state = {each.name: getattr(self, each.name) for each in fields(self)}
-        return state | {"deadline": clock.compute_seconds_left(self.deadline)}
+        return state | {name: clock.compute_seconds_left(state[name]) for name in TIMES}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """Compute the deadline by the clock of this process."""
+        """Compute the times by the clock of this machine."""
         for name, value in state.items():
-            object.__setattr__(self, name, clock.compute_deadline(value) if name == "deadline" else value)
+            object.__setattr__(self, name, clock.compute_deadline(value) if name in TIMES else value)
 
     @property
     def is_racing(self) -> bool:
@@ -170,6 +177,18 @@ class Evaluation(Protocol):
 
     def measure_steps(self, work: WorkItem) -> Generator[Progress, None, None]:
         """Yield the progress after each step."""
+        ...
+
+
+@runtime_checkable
+class PreparableEvaluation(Protocol):
+    """An evaluation with work that is done once in a worker process, for all candidates that it measures."""
+
+    def prepare(self) -> None:
+        """Do this work before the first candidate, so that it counts for no candidate's limits.
+
+        It raises nothing: what fails here fails again for each candidate, which records it.
+        """
         ...
 
 

@@ -26,7 +26,7 @@ from sklearn_autotune.execution._base import NO_LIMITS, ExecutionRequest, TrialL
 from sklearn_autotune.execution._slots import BusyTimer, SlotExecutor
 from sklearn_autotune.execution._worker import Worker
 
-__all__ = ["DaskClient", "DaskExecutor", "find_dask_client"]
+__all__ = ["DaskClient", "DaskExecutor", "find_dask_client", "names_cluster"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,12 @@ class DaskClient(Protocol):
 def is_dask_backend(backend: Any) -> bool:
     """Whether a joblib backend is Dask's. The class name tells, so that Dask need not be imported."""
     return type(backend).__name__ == "DaskDistributedBackend"
+
+
+def names_cluster(executor: object) -> bool:
+    """Whether the user names a cluster: by ``executor``, or by joblib's Dask backend."""
+    backend, _ = get_active_backend()
+    return executor is not None or is_dask_backend(backend)
 
 
 def find_dask_client(executor: object) -> DaskClient | None:
@@ -173,8 +179,7 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
     @classmethod
     def accepts(cls, request: ExecutionRequest) -> bool:
         """Whether the user gave a cluster, or joblib's active backend is Dask's."""
-        backend, _ = get_active_backend()
-        return request.allows_cluster and (request.executor is not None or is_dask_backend(backend))
+        return request.allows_cluster and names_cluster(request.executor)
 
     @classmethod
     def from_request(cls, request: ExecutionRequest) -> Self:
@@ -291,7 +296,7 @@ class _DaskSlot:
         self.clock = BusyTimer()
         self.future: Future[Outcome | Progress] = Future()
         self.task: Any = None
-        self.import_task = self._submit_task(_force_imports, data, priority=1)  # before any candidate
+        self.import_task = self._submit_task(_prepare, data, priority=1)  # before any candidate
         self.import_task.add_done_callback(self.clock.mark_ready)
 
     def start(self, work: WorkItem) -> Future[Outcome | Progress]:
@@ -381,8 +386,9 @@ async def _exit_process() -> None:
     os._exit(1)
 
 
-def _force_imports(evaluation: Evaluation) -> None:
-    """Do nothing. To run this, Dask has to import everything that the data and this module need."""
+def _prepare(evaluation: Evaluation) -> None:
+    """Do the work that all candidates share. To run this, Dask has to import what the data and this module need."""
+    Worker(evaluation).prepare()
 
 
 def _start_work(token: str, evaluation: Evaluation, work: WorkItem, config: dict[str, Any]) -> Outcome | Progress:

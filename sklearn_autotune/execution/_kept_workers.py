@@ -117,8 +117,10 @@ class WorkerProcess:
             self._module_times = self.submit(release_process).result(timeout=MAX_ANSWER_SECONDS)
         except (BrokenExecutor, TimeoutError):
             self._module_times = None
-        if self._module_times is None or not _keep(self):
+        if self._module_times is None:
             self.kill()
+        else:
+            _keep(self)
 
     def kill(self) -> None:
         """End the process."""
@@ -141,14 +143,14 @@ _kept: list[WorkerProcess] = []
 _timer: threading.Timer | None = None
 
 
-def _keep(process: WorkerProcess) -> bool:
-    """Keep a process for `KEPT_SECONDS`; return False if there are enough already."""
+def _keep(process: WorkerProcess) -> None:
+    """Keep a process for `KEPT_SECONDS`; if there are enough already, end the one that was kept first."""
     with _lock:
-        if len(_kept) >= cpu_count():
-            return False
         _kept.append(process)
+        oldest = _kept.pop(0) if len(_kept) > cpu_count() else None
         _start_timer()
-    return True
+    if oldest is not None:
+        oldest.kill()
 
 
 def _take_kept(env: dict[str, str]) -> WorkerProcess | None:

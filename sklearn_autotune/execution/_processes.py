@@ -44,7 +44,8 @@ class _ProcessSlot:
         self.process.submit(prepare_process, setup).add_done_callback(self.clock.mark_ready)
 
     def start(self, work: WorkItem) -> Future[Outcome | Progress]:
-        return self.process.submit(start_work, work)
+        # Processes of one machine share its clock, so waiting for the process to start moves no deadline.
+        return self.process.submit(start_work, work, work.deadline, work.end_time)
 
     def advance(self) -> Future[Outcome | Progress]:
         return self.process.submit(advance_work)

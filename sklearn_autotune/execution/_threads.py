@@ -59,10 +59,10 @@ class ThreadExecutor(SlotExecutor[_ThreadSlot]):
 
     @classmethod
     def accepts(cls, request: ExecutionRequest) -> bool:
-        """Whether the evaluation itself uses threads, or joblib's active backend does."""
+        """Whether joblib's active backend uses threads, or the evaluation itself does and there are no limits."""
         backend, _ = get_active_backend()
-        uses_threads = request.n_threads_per_candidate is not None or getattr(backend, "supports_sharedmem", False)
-        return uses_threads and request.n_slots > 1
+        evaluation_does = request.n_threads_per_candidate is not None and not request.limits.has_limit
+        return request.n_slots > 1 and (evaluation_does or getattr(backend, "supports_sharedmem", False))
 
     @classmethod
     def from_request(cls, request: ExecutionRequest) -> Self:

@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from mmap import mmap
 from pathlib import Path
 from traceback import format_exc
@@ -25,7 +25,13 @@ from sklearn import set_config
 
 from sklearn_autotune._compat.messages import make_storable
 from sklearn_autotune.evaluation._base import Outcome, Progress
-from sklearn_autotune.evaluation._work import Evaluation, WorkItem, decide_outcome, measure
+from sklearn_autotune.evaluation._work import (
+    Evaluation,
+    PreparableEvaluation,
+    WorkItem,
+    decide_outcome,
+    measure,
+)
 from sklearn_autotune.exceptions import WorkerSetupError
 
 try:  # a dependency of joblib 1.6 and later; earlier versions contain it
@@ -57,6 +63,11 @@ class Worker:
         self.evaluation = evaluation
         self.work: WorkItem | None = None
         self.steps: Iterator[Progress] = iter(())
+
+    def prepare(self) -> None:
+        """Do the work that all candidates share."""
+        if isinstance(self.evaluation, PreparableEvaluation):
+            self.evaluation.prepare()
 
     def start(self, work: WorkItem) -> Outcome | Progress:
         """Measure the candidate completely, or only its first step if the search's process decides on pruning."""
@@ -112,8 +123,9 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
             _ArrayFilePickler(file, folder).dump(evaluation)
     except Exception as error:
         raise WorkerSetupError(
-            "n_jobs above 1 sends the estimator, the data and the scorer to other processes, but one of them cannot be "
-            f"pickled: {error}. Use n_jobs=1, or joblib.parallel_config(backend='threading')."
+            "n_jobs above 1, trial_timeout and memory_limit send the estimator, the data and the scorer to other "
+            f"processes, but one of them cannot be pickled: {error}. Use n_jobs=1 without limits, or "
+            "joblib.parallel_config(backend='threading')."
         ) from error
 
 
@@ -165,6 +177,7 @@ def prepare_process(setup: ProcessSetup) -> None:
     _setup_error = None
     try:
         _worker = Worker(loads((Path(setup.folder) / EVALUATION_FILE).read_bytes()))
+        _worker.prepare()
     except Exception:
         _setup_error = make_storable(format_exc())
     if setup.memory_limit is not None:
@@ -206,9 +219,12 @@ def _limit_memory(n_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
-def start_work(work: WorkItem) -> Outcome | Progress:
-    """Measure a candidate in this process; nested joblib calls use threads, as in joblib's own workers."""
-    return _run_step(_get_worker().start, work)
+def start_work(work: WorkItem, deadline: float | None, end_time: float | None) -> Outcome | Progress:
+    """Measure a candidate in this process, by the same clock as that of the process which sent it.
+
+    Nested joblib calls use threads, as in joblib's own workers.
+    """
+    return _run_step(_get_worker().start, replace(work, deadline=deadline, end_time=end_time))
 
 
 def advance_work() -> Outcome | Progress:

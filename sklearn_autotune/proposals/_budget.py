@@ -24,7 +24,7 @@ class Budget:
     refit : bool
         Whether a final fit has to end before the deadline too.
     estimate_final_seconds : callable
-        From the seconds of the slowest fit to those of the final fit, which uses all rows.
+        From the seconds of the slowest fit, with the work that candidates share, to those of the final fit on all rows.
     """
 
     n_trials: int
@@ -41,7 +41,7 @@ class Budget:
     def add_outcome(self, outcome: Outcome) -> None:
         """Estimate the refit by the slowest fit so far."""
         if outcome.folds:
-            fit_seconds = max(fold.fit_seconds for fold in outcome.folds)
+            fit_seconds = max(fold.fit_seconds + fold.shared_seconds for fold in outcome.folds)
             self.refit_seconds = max(self.refit_seconds, self.estimate_final_seconds(fit_seconds))
 
     @property

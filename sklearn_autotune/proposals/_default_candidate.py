@@ -165,6 +165,11 @@ class TimeLimit(Protocol):
     """The part of a search's budget that is a time."""
 
     @property
+    def deadline(self) -> float | None:
+        """The time by `clock.now` at which ``fit`` has to be over."""
+        ...
+
+    @property
     def search_deadline(self) -> float | None:
         """The time by `clock.now` at which measuring has to be over."""
         ...
@@ -266,8 +271,16 @@ class DefaultExecutor:
             self._end(Outcome(Status.TIMEOUT, (), OUT_OF_TIME))
             return
         self.is_running = True
-        deadline = self.time_limit.search_deadline
-        self.inner.submit(WorkItem(DEFAULT_NUMBER, candidate_index=-1, n_candidates=0, params={}, deadline=deadline))
+        self.inner.submit(
+            WorkItem(
+                DEFAULT_NUMBER,
+                candidate_index=-1,
+                n_candidates=0,
+                params={},
+                deadline=self.time_limit.search_deadline,
+                end_time=self.time_limit.deadline,
+            )
+        )
 
     def _end(self, outcome: Outcome) -> None:
         self.is_running, self.outcome = False, outcome

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -52,6 +53,9 @@ LATER_SECTIONS = (
     "limit_confidence",
     "infeasible",
     "threshold",
+    "trial_timeout",
+    "memory_limit",
+    "executor",
 )
 
 AIM_KEYS = ("objectives", "limits", "threshold")
@@ -234,6 +238,17 @@ class Config(StrictModel):
     n_jobs: int | None = Field(
         default=None, description="Worker processes, -1 for all processors. The result does not depend on it."
     )
+    trial_timeout: float | None = Field(
+        default=None, gt=0, le=MAX_SECONDS, description="Seconds for one candidate; one that takes longer fails."
+    )
+    memory_limit: int | None = Field(
+        default=None, ge=1, description="Bytes of memory for one candidate; one that needs more fails. Linux only."
+    )
+    executor: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The address of a Dask scheduler, whose workers measure the candidates.",
+    )
     storage: str | None = Field(
         default=None, min_length=1, description="A file, or a URL of Optuna's, that keeps the trials."
     )
@@ -282,8 +297,7 @@ class Config(StrictModel):
         if self.generate_features and not is_auto:
             raise ValueError("generate_features: it needs model_type: auto")
         self._check_aims()
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs: 0 processes measure nothing: write 1 or more, or -1 for all processors")
+        self._check_workers()
         if self.resume and self.storage is None:
             raise ValueError("resume: true needs storage, the file that keeps the trials")
         if self.scoring is not None and self.scoring not in get_scorer_names():
@@ -302,6 +316,18 @@ class Config(StrictModel):
         if self.target in self.drop:
             raise ValueError(f"drop: {self.target!r} is the target")
         return self
+
+    def _check_workers(self) -> None:
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs: 0 processes measure nothing: write 1 or more, or -1 for all processors")
+        if self.memory_limit is not None and not sys.platform.startswith("linux"):
+            raise ValueError(f"memory_limit: it works only on Linux, and this is {sys.platform}; leave it out")
+        if self.executor is None:
+            return
+        if self.memory_limit is not None:
+            raise ValueError("memory_limit: set it when you start the workers of the cluster; leave it out")
+        if find_spec("distributed") is None:
+            raise ValueError(f"executor: it needs distributed: {format_install_command('dask')}")
 
     def _check_aims(self) -> None:
         given = [name for name in AIM_KEYS if getattr(self, name) is not None]

@@ -126,7 +126,7 @@ def _suggest_number(key: str, value: str) -> str:
     if NUMBER_PATTERN.fullmatch(value):
         return "; write it without quotes"
     duration = DURATION_PATTERN.fullmatch(value)
-    if key == "timeout" and duration:
+    if key in ("timeout", "trial_timeout") and duration:
         return f"; write seconds: {float(duration[1]) * SECONDS[duration[2].lower()]:g}"
     return "; write -1 for all processors" if key == "n_jobs" else ""
 

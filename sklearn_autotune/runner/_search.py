@@ -117,12 +117,15 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
         "scoring": config.scoring,
         "cv": make_run_splitter(config, run_data),
         "n_jobs": config.n_jobs,
+        "trial_timeout": config.trial_timeout,
+        "memory_limit": config.memory_limit,
         "random_state": config.seed,
         "callbacks": list(callbacks),
     }
     if config.n_trials is not None:
         common_params["n_trials"] = config.n_trials
     common_params |= {
+        "executor": config.executor,
         "storage": _resolve_storage(config, base),
         "study_name": config.study_name,
         "resume": config.resume,

@@ -75,8 +75,8 @@ class LongTPESampler(TPESampler):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 # The few running trials count for little among so many.
-                settings = {"multivariate": True, "group": self.group, "constant_liar": False}
-                sampler = TPESampler(seed=self.seed + len(learnt), **settings)
+                seed = self.seed + len(learnt)
+                sampler = TPESampler(seed=seed, multivariate=True, group=self.group, constant_liar=False)
             self.history = _History(study, sampler, learnt)
         else:
             self.history.add(learnt)

@@ -60,8 +60,9 @@ def run_search(
 
     def make_run() -> SearchRun:
         records = tuple(sorted(loops[-1].records, key=lambda record: record.number))
-        default = _conclude_default(spec, loops[-1].executor, records)
-        return SearchRun(spec, loops[-1].study, records, phase_timer, loops[-1].kept_rows, default)
+        loop = loops[-1]
+        default = _conclude_default(spec, loop.executor, records)
+        return SearchRun(spec, loop.study, records, phase_timer, loop.kept_rows, default, loop.kept_predictions)
 
     try:
         with (

@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 from sklearn.base import MetaEstimatorMixin, is_classifier
 
+from sklearn_autotune._compat.shared_params import SharedParamsMixin
 from sklearn_autotune._compat.sklearn import (
     CallbackContexts,
     CallbackSupportMixin,
@@ -56,7 +57,9 @@ from sklearn_autotune.tables._checks import index_rows
 __all__ = ["OptunaSearchCV"]
 
 
-class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseSearch):
+class OptunaSearchCV(
+    SharedParamsMixin, DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, CallbackSupportMixin, BaseSearch
+):
     """Search over an estimator's parameters, with Optuna choosing the candidates and cross-validation measuring them.
 
     It replaces ``GridSearchCV(estimator, param_grid)`` and ``RandomizedSearchCV(estimator, param_distributions,
@@ -289,6 +292,7 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
     ['logisticregression__C']
     """
 
+    _shared_params = ("executor", "warm_start_from")  # earlier searches stay fitted
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseSearch._parameter_constraints,
         "estimator": [HasMethods(["fit"])],
@@ -388,16 +392,8 @@ class OptunaSearchCV(DelegateMixin, DefaultScoreMixin, MetaEstimatorMixin, Callb
         self.resume = resume
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle without the Dask client, which is a connection, and without the passwords of earlier searches."""
-        state = super().__getstate__() | {"warm_start_from": hide_source_secrets(self.warm_start_from)}
-        return state if isinstance(self.executor, str) else state | {"executor": None}
-
-    def __sklearn_clone__(self) -> "OptunaSearchCV":
-        """Clone with the same Dask client, which cannot be copied, and the same earlier searches, which stay fitted."""
-        without = object.__new__(type(self))
-        without.__dict__ = vars(self) | {"executor": None, "warm_start_from": None}
-        cloned = super(OptunaSearchCV, without).__sklearn_clone__()
-        return cloned.set_params(executor=self.executor, warm_start_from=self.warm_start_from)
+        """Pickle without the Dask client, and without the passwords of earlier searches."""
+        return super().__getstate__() | {"warm_start_from": hide_source_secrets(self.warm_start_from)}
 
     @with_callbacks
     def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> Self:

@@ -178,6 +178,8 @@ class SearchRun:
         Losses or predictions of the candidates' test rows.
     default : DefaultMeasurement
         Of the estimator's own parameters.
+    kept_predictions : KeptRows
+        Predictions for the test rows, of a search whose evaluation gives them.
     """
 
     spec: SearchSpec
@@ -186,3 +188,4 @@ class SearchRun:
     phase_timer: PhaseTimer
     kept_rows: KeptRows
     default: DefaultMeasurement = field(default_factory=DefaultMeasurement)
+    kept_predictions: KeptRows = field(default_factory=KeptRows)

@@ -154,6 +154,7 @@ class TrialLoop:
         self.phase_timer = phase_timer or PhaseTimer()
         self.records: list[TrialRecord] = []
         self.kept_rows = KeptRows(self.teller.aim.metric)
+        self.kept_predictions = KeptRows(self.teller.aim.metric, name="prediction")
         self.seen_keys: set[Any] = set()
         self.noted_numbers: set[int] = set()  # of the trials that callbacks have enqueued
         self.n_accepted = 0
@@ -235,6 +236,7 @@ class TrialLoop:
                 pruner_state=asked.state,
                 # Without one complete candidate there would be nothing to return.
                 deadline=None if asked.candidate_index == 0 else self.budget.search_deadline,
+                end_time=self.budget.deadline,
                 callback_contexts=self.contexts.open(asked.candidate_index),
                 subsample_numbers=asked.subsample_numbers,
             )
@@ -371,7 +373,7 @@ class TrialLoop:
 
     def _close_trial(self, asked: _AskedTrial, outcome: Outcome) -> None:
         trial = asked.trial
-        outcome = self.kept_rows.take(trial.number, outcome)
+        outcome = self.kept_predictions.take(trial.number, self.kept_rows.take(trial.number, outcome))
         self.records.append(TrialRecord(trial.number, asked.params, outcome))
         self._update_rules(outcome)
         index = None if asked.candidate_index < 0 else asked.candidate_index

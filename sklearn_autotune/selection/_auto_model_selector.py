@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat.html import render_paragraphs
+from sklearn_autotune._compat.shared_params import SharedParamsMixin
 from sklearn_autotune._compat.sklearn import Interval, StrOptions
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer, Seed
 from sklearn_autotune.evaluation import is_forward
@@ -51,7 +52,7 @@ def _is_classification(selector: "AutoModelSelector") -> bool:
     return selector.task != "regression"
 
 
-class AutoModelSelector(BaseSearch):
+class AutoModelSelector(SharedParamsMixin, BaseSearch):
     """Chooses the kind of model, its parameters, and a blend of the best, from a table of raw columns.
 
     Columns may hold numbers, booleans, categories, free text, dates and gaps. Each family of models gets them

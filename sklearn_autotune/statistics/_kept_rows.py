@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +15,7 @@ MAX_BYTES = 2**28
 
 
 class KeptRows:
-    """The losses or predictions of the test rows of measured candidates, by trial number and fold.
+    """Arrays of the test rows of measured candidates, by trial number and fold: losses, or predictions.
 
     If they are more than ``max_bytes``, those of the worst candidates are dropped: of the stopped ones first, and then
     of those with the lowest mean score.
@@ -24,23 +25,33 @@ class KeptRows:
     metric : str or None
         Which of several scores decides.
     max_bytes : int, default=2**28
+    name : {"row_values", "prediction"}, default="row_values"
+        Which array of `FoldScore` is kept.
     """
 
-    def __init__(self, metric: str | None = None, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        metric: str | None = None,
+        max_bytes: int = MAX_BYTES,
+        name: Literal["row_values", "prediction"] = "row_values",
+    ) -> None:
         self.metric = metric
         self.max_bytes = max_bytes
+        self.name = name
         self.values: dict[int, Mapping[int, np.ndarray]] = {}
         self._ranks: dict[int, tuple[int, float]] = {}
         self._n_bytes = 0
 
     def take(self, number: int, outcome: Outcome) -> Outcome:
-        """Keep the row values of a trial; return its outcome without them."""
-        rows = {fold: score.row_values for fold, score in enumerate(outcome.folds) if score.row_values is not None}
+        """Keep the arrays of a trial; return its outcome without them."""
+        arrays = [getattr(score, self.name) for score in outcome.folds]
+        rows = {fold: array for fold, array in enumerate(arrays) if array is not None}
         if not rows:
             return outcome
         if outcome.status in (Status.COMPLETE, Status.PRUNED) and outcome.comparable_folds:
             self._add(number, outcome, rows)
-        return replace(outcome, folds=tuple(replace(score, row_values=None) for score in outcome.folds))
+        without: dict[str, Any] = {self.name: None}
+        return replace(outcome, folds=tuple(replace(score, **without) for score in outcome.folds))
 
     def _add(self, number: int, outcome: Outcome, rows: Mapping[int, np.ndarray]) -> None:
         self.values[number] = rows

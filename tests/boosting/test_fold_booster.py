@@ -1,5 +1,6 @@
 """The booster of one fold: where it is scored, when its training ends, and what remains of it."""
 
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -11,16 +12,18 @@ from xgboost import XGBClassifier, XGBRegressor
 from xgboost.core import XGBoostError
 
 from sklearn_autotune._compat import clock
+from sklearn_autotune.boosting._binned_folds import Target
 from sklearn_autotune.boosting._fold_booster import (
     MAX_POINTS_WITHOUT_GAIN,
     FoldBooster,
     has_stopped_improving,
     make_round_grid,
 )
-from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target
+from sklearn_autotune.boosting._fold_boosting import FoldBoosting
 from sklearn_autotune.boosting._library import FoldRows
 from sklearn_autotune.boosting._xgboost_library import TunedXGBoost
 from sklearn_autotune.evaluation import compute_log_loss, compute_root_mean_squared_error
+from sklearn_autotune.evaluation._base import FoldCurve
 from tests.toys import make_evaluation
 
 GRID = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -155,8 +158,10 @@ def test_its_best_score_is_that_of_the_best_point_that_counts(start):
     assert fold_booster.best.test == fold_booster.scores[best]
     assert fold_booster.score_point(best).test == expected
     assert fold_booster.best.error is None
+    assert fold_booster.best.curve == FoldCurve(fold_booster.scored_rounds, tuple(fold_booster.scores))
     fold_booster.max_points = 1
     assert fold_booster.best.test == fold_booster.scores[0] < fold_booster.scores[best]
+    assert fold_booster.best.curve.resources == fold_booster.round_grid[:1]
 
 
 def test_scikit_learns_scorer_is_not_called_for_the_best_point_of_a_curve(start, monkeypatch):
@@ -271,6 +276,19 @@ def test_a_score_that_is_not_finite_is_a_failure(start):
     assert fold_booster.scores == []  # a point that failed is none of the curve
     assert fold_booster.best.has_failed
     assert fold_booster.best.test == -np.inf
+
+
+def test_without_memory_for_its_thread_it_has_failed(start):
+    fold_booster = start()
+    before = threading.stack_size(2**46)  # more than any process may have
+    try:
+        train(fold_booster, 1)
+    finally:
+        threading.stack_size(before)
+
+    assert "can't start new thread" in fold_booster.error
+    assert fold_booster.best.has_failed
+    fold_booster.close()
 
 
 # -- what is left ------------------------------------------------------------------------------------------------------

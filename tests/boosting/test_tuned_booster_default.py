@@ -10,7 +10,8 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from sklearn_autotune import TunedXGBClassifier, TunedXGBRegressor
-from sklearn_autotune.boosting._fold_boosting import FoldBoosting, Target
+from sklearn_autotune.boosting._binned_folds import Target
+from sklearn_autotune.boosting._fold_boosting import FoldBoosting
 from tests.boosting.test_tuned_booster import TunedLGBMClassifier
 
 X, Y = load_breast_cancer(return_X_y=True)

@@ -488,9 +488,9 @@ def test_a_candidate_cut_short_is_predicted_as_it_was_after_a_resume(learning_ra
         return prediction - y, np.ones_like(y)
 
     X, y = load_diabetes(return_X_y=True)
-    stored = {"storage": tmp_path / "study.db", "objective": slow, "learning_rate": learning_rate, "n_trials": 1}
-    short = regressor(timeout=timeout, **stored).fit(X, y)
-    resumed = regressor(resume=True, **stored).fit(X, y)
+    stored = {"storage": tmp_path / "study.db", "measure_default": False}
+    search = regressor(objective=slow, learning_rate=learning_rate, n_trials=1, **stored)
+    short, resumed = clone(search).set_params(timeout=timeout).fit(X, y), search.set_params(resume=True).fit(X, y)
 
     assert resumed.n_estimators_ == short.n_estimators_
     np.testing.assert_array_equal(resumed.oof_predictions_, short.oof_predictions_)

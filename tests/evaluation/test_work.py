@@ -139,8 +139,9 @@ def test_what_cannot_be_split_is_left_whole():
 def test_a_process_with_another_clock_has_as_many_seconds_left(monkeypatch):
     with monkeypatch.context() as here:
         here.setattr(clock, "now", lambda: 1000.0)
-        sent = pickle.dumps(WorkItem(0, 0, 1, {}, deadline=1060.0))
+        sent = pickle.dumps(WorkItem(0, 0, 1, {}, deadline=1060.0, end_time=1070.0))
     monkeypatch.setattr(clock, "now", lambda: 7.0)
 
-    assert pickle.loads(sent).deadline == 67.0
+    received = pickle.loads(sent)
+    assert (received.deadline, received.end_time) == (67.0, 77.0)
     assert pickle.loads(pickle.dumps(WorkItem(0, 0, 1, {"a": 1}))) == WorkItem(0, 0, 1, {"a": 1})

@@ -8,7 +8,7 @@ import joblib
 import numpy as np
 import pytest
 
-from sklearn_autotune.evaluation import WorkItem, measure
+from sklearn_autotune.evaluation import FoldScore, Progress, WorkItem, measure
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
 from sklearn_autotune.execution._dask import DaskExecutor, find_dask_client
 from tests.toys import CountingClassifier, FailingClassifier, make_evaluation
@@ -66,6 +66,24 @@ def test_a_cluster_gives_the_scores_of_this_process(client, make_executor, evalu
         assert outcome.status == "complete"
         assert [fold.test for fold in outcome.folds] == [fold.test for fold in measure(evaluation, work(number)).folds]
     assert len(executor.used_addresses) == (n_jobs or 2)
+
+
+class Prepared:
+    """Counts how often it is prepared; the score is the number of times."""
+
+    n_folds, n_prepared = 1, 0
+
+    def prepare(self):
+        self.n_prepared += 1
+
+    def measure_steps(self, work):
+        yield Progress(0, 1, (FoldScore(float(self.n_prepared), None, 0.0, 0.0),))
+
+
+def test_a_worker_is_prepared_before_its_first_candidate(client, make_executor):
+    arrived = measure_all(make_executor(executor=client, n_jobs=1, evaluation=Prepared()), 3)
+
+    assert [outcome.folds[0].test for outcome in arrived.values()] == [1.0] * 3
 
 
 def test_an_exception_arrives_as_it_was_raised(client, make_executor):

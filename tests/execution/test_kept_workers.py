@@ -48,6 +48,19 @@ def test_the_next_search_has_the_same_workers_and_the_same_results(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_latest_workers_are_kept_if_there_are_too_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(_kept_workers, "cpu_count", lambda: 2)
+    search_reporting(tmp_path / "two")  # with other environment variables than a single one
+    single = {"n_jobs": 1, "trial_timeout": 60, "refit": False}
+
+    search_reporting(tmp_path / "first", **single)
+    search_reporting(tmp_path / "second", **single)
+
+    assert len(_kept_workers._kept) == 2
+    assert get_pids(tmp_path / "second") == get_pids(tmp_path / "first")
+
+
+@pytest.mark.slow
 def test_nested_cross_validation_starts_its_workers_once(tmp_path):
     search = OptunaSearchCV(
         ReportingClassifier(log=str(tmp_path / "log")), {"a": [1, 2, 3]}, cv=2, n_jobs=2, refit=True

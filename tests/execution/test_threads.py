@@ -70,12 +70,26 @@ def test_limits_are_refused_and_the_ways_out_are_named(data, limits, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("backend", "n_jobs", "n_threads", "is_accepted"),
-    [("threading", 2, None, True), ("threading", 1, None, False), ("loky", 2, None, False), ("loky", 4, 2, True)],
+    ("backend", "n_jobs", "n_threads", "seconds", "is_accepted"),
+    [
+        ("threading", 2, None, None, True),
+        ("threading", 1, None, None, False),
+        ("threading", 2, None, 9, True),  # and refused when it is made
+        ("loky", 2, None, None, False),
+        ("loky", 4, 2, None, True),
+        ("loky", 4, 2, 9, False),
+    ],
 )
-def test_threads_are_used_where_joblib_or_the_evaluation_asks_for_them(data, backend, n_jobs, n_threads, is_accepted):
+def test_threads_are_used_where_joblib_or_the_evaluation_asks_for_them(
+    data, backend, n_jobs, n_threads, seconds, is_accepted
+):
     evaluation = make_evaluation(CountingClassifier(), *data)
-    request = ExecutionRequest(evaluation=evaluation, n_jobs=n_jobs, n_threads_per_candidate=n_threads)
+    request = ExecutionRequest(
+        evaluation=evaluation,
+        n_jobs=n_jobs,
+        n_threads_per_candidate=n_threads,
+        limits=TrialLimits(seconds),
+    )
 
     with joblib.parallel_config(backend=backend):
         assert ThreadExecutor.accepts(request) == is_accepted

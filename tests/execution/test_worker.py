@@ -1,6 +1,9 @@
 """What a worker process receives: the evaluation, with large arrays as files that all workers map."""
 
+import os
 import tempfile
+import time
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -8,8 +11,12 @@ import pytest
 from scipy.stats import uniform
 
 from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune._compat import clock
+from sklearn_autotune.evaluation import FoldScore, Progress, WorkItem
+from sklearn_autotune.execution import TrialLimits
+from sklearn_autotune.execution._processes import ProcessExecutor
 from sklearn_autotune.execution._worker import EVALUATION_FILE, _run_step, loads, save_evaluation
-from tests.toys import CountingClassifier, Handle, make_evaluation, table
+from tests.toys import CountingClassifier, Handle, make_evaluation, note, read_log, table
 
 
 def packed(tmp_path, X):
@@ -120,3 +127,46 @@ def test_an_exception_that_cannot_be_sent_is_sent_as_text_whatever_its_kind():
         _run_step(fail)
 
     assert len(str(raised.value)) < 10_000
+
+
+# -- what is done before the first candidate -------------------------------------------------------------------------
+
+
+@dataclass
+class Prepared:
+    """Prepares for a second, with 200 MB, and returns the times of the work item that it is given."""
+
+    log: str
+    n_folds: int = 1
+    prepared: list[bytes] = field(default_factory=list)
+
+    def prepare(self):
+        note(self.log, pid=os.getpid())
+        time.sleep(1.0)
+        self.prepared.append(bytes(200_000_000))
+
+    def measure_steps(self, work):
+        score = FoldScore(float(len(self.prepared)), None, 0.0, 0.0)
+        yield Progress(0, 1, (score,), artifacts=(work.deadline, work.end_time))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc"), reason="Linux keeps memory limits")
+def test_preparing_is_done_once_in_each_worker_and_counts_for_no_limit(tmp_path):
+    log = tmp_path / "log"
+    deadline = clock.now() + 100
+    executor = ProcessExecutor(Prepared(str(log)), 1, limits=TrialLimits(seconds=0.9, n_bytes=100_000_000))
+    for number in range(2):
+        executor.submit(WorkItem(number, number, 2, {}, deadline=deadline, end_time=deadline + 50))
+
+    arrived = {}
+    while len(arrived) < 2:
+        arrived |= dict(executor.wait())
+    executor.close()
+
+    assert [outcome.status for outcome in arrived.values()] == ["complete"] * 2
+    assert [outcome.folds[0].test for outcome in arrived.values()] == [1.0, 1.0]
+    assert os.getpid() not in {entry["pid"] for entry in read_log(log)}
+    assert len(read_log(log)) == 1
+    # The first one waited for a second until the worker was prepared, and its times are those that it was given.
+    assert [outcome.artifacts for outcome in arrived.values()] == [(deadline, deadline + 50)] * 2

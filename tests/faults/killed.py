@@ -2,8 +2,8 @@
 
 ``python -m tests.faults.killed FOLDER N_KILLS SEED KIND...`` writes JSON into the folder, for each kind of search. Each
 attempt is a separate process, which is forked so that it need not import everything again. The attempts are ended in
-turn by SIGKILL, SIGTERM and SIGINT. When a search reaches its end, a new one starts, until the number of kills is
-reached.
+turn by SIGKILL, SIGTERM and SIGINT; those that have begun the final fit, by SIGKILL. When a search reaches its end, a
+new one starts, until the number of kills is reached.
 """
 
 import json
@@ -23,22 +23,28 @@ from sklearn.ensemble import ExtraTreesClassifier
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier
 from sklearn_autotune._compat.digest import compute_digest
+from sklearn_autotune.boosting._fold_boosting import BoosterFit
 from sklearn_autotune.families import Family
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE
+from tests.faults.nightly import IS_NIGHT
 from tests.toys import SleepingClassifier, table
 
 SPACE = {"a": uniform(0, 9), "b": [0, 1, 2]}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 INTERRUPTED, UNSOUND = 130, 7
-KINDS = ("one job", "racing", "two jobs", "sampler", "boosters", "selector")
+KINDS = ("one job", "racing", "two jobs", "sampler", "boosters", "boosters in a worker", "final fit", "selector")
 NIGHT_KINDS = ("second layer",)
+SELECTORS = ("selector", "second layer")
+
+# The longest time after which an attempt is killed; 1 second of the others. A worker process takes seconds to start. A
+# final fit that has begun is killed within the time that it takes.
 MAX_SECONDS = {
     "two jobs": 2.5,
+    "boosters in a worker": 5.0 if IS_NIGHT else 2.5,
+    "final fit": 0.1,
     "selector": 2.0,
     "second layer": 8.0,
-}  # after which an attempt is killed at the latest; 1 of the others
-
-SELECTORS = ("selector", "second layer")
+}
 
 # The final model averages those of the folds.
 TREES = Family(
@@ -55,8 +61,11 @@ TREES = Family(
 def make_search(kind, storage=None):
     """A search of a second or so."""
     stored = {"storage": storage, "resume": storage is not None, "random_state": 0}
-    if kind == "boosters":
-        return TunedXGBClassifier(n_trials=8, n_estimators=30, cv=3, **stored)
+    if kind == "final fit":
+        return TunedXGBClassifier(n_trials=4, n_estimators=300, learning_rate=0.02, cv=3, **stored)
+    if kind.startswith("boosters"):
+        limit = 60 if kind == "boosters in a worker" else None
+        return TunedXGBClassifier(n_trials=8, n_estimators=30, cv=3, trial_timeout=limit, **stored)
     if kind in SELECTORS:
         return AutoModelSelector(families=[TREES, "logistic"], n_trials=8, cv=3, patience=None, **stored)
     toy = SleepingClassifier(seconds=0.02)
@@ -79,11 +88,23 @@ def outcome(search):
     """What has to be the same: the table, the winner, how each trial ended, and what is predicted."""
     rows = zip(search.trials_["number"].tolist(), search.trials_["status"], strict=True)
     found = {"table": table(search), "best": repr(search.best_params_), "trials": [[n, s] for n, s in rows]}
-    if isinstance(search, AutoModelSelector):
-        X, _ = data("selector")  # any rows will do
-        found["blend"] = repr(search.blend_weights_)
+    if isinstance(search, TunedXGBClassifier | AutoModelSelector):
+        X, _ = data("selector" if isinstance(search, AutoModelSelector) else "boosters")
         found["predictions"] = [compute_digest(each) for each in (search.predict_proba(X), search.oof_predictions_)]
+        found["default"] = getattr(search, "default_score_", None)
+        found["blend"] = repr(getattr(search, "blend_weights_", None))
     return found
+
+
+def announce_final_fit(path):
+    """Make the final fit of boosters write a file when it begins."""
+    fit = BoosterFit.fit
+
+    def fit_and_tell(*args):
+        path.touch()
+        return fit(*args)
+
+    BoosterFit.fit = fit_and_tell
 
 
 def attempt(kind, path, out):
@@ -92,6 +113,8 @@ def attempt(kind, path, out):
     if pid == 0:
         status = UNSOUND
         try:
+            if kind == "final fit":
+                announce_final_fit(out.with_suffix(".fit"))
             search = make_search(kind, path)
             try:
                 found = outcome(search.fit(*data(kind)))
@@ -124,8 +147,9 @@ def deal(kind, folder, n_kills, chance):
         while not out.exists():
             pid = attempt(kind, path, out)
             if n_landed < n_kills:
-                time.sleep(chance.uniform(0.02, MAX_SECONDS.get(kind, 1.0)))
-                os.kill(pid, SIGNALS[n_landed % len(SIGNALS)])
+                wait_for_final_fit(kind, pid, out.with_suffix(".fit"))
+                time.sleep(chance.uniform(0.0 if kind == "final fit" else 0.02, MAX_SECONDS.get(kind, 1.0)))
+                os.kill(pid, signal.SIGKILL if kind == "final fit" else SIGNALS[n_landed % len(SIGNALS)])
             _, status = os.waitpid(pid, 0)
             assert os.waitstatus_to_exitcode(status) != UNSOUND
             n_landed += os.waitstatus_to_exitcode(status) in (-signal.SIGKILL, -signal.SIGTERM, INTERRUPTED)
@@ -134,6 +158,17 @@ def deal(kind, folder, n_kills, chance):
             n_repeated += len(told) - len(set(told))
         found.append(json.loads(out.read_text()))
     return {"found": found, "n_landed": n_landed, "n_repeated": n_repeated, "n_lost": n_lost}
+
+
+def wait_for_final_fit(kind, pid, path):
+    """If it is the final fit that is killed, wait until it has begun, or its process has ended."""
+    while kind == "final fit" and not path.exists() and not has_ended(pid):
+        time.sleep(0.001)
+    path.unlink(missing_ok=True)
+
+
+def has_ended(pid):
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def stored_numbers(path):
@@ -158,6 +193,8 @@ def stored_numbers(path):
 def main(folder, n_kills, seed, *kinds):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a program in the background has not
     chance = random.Random(seed)
+    # So that what a storage imports is imported once.
+    optuna.storages.RDBStorage(f"sqlite:///{folder / 'first.db'}").engine.dispose()
     reports = {kind: deal(kind, folder / kind, n_kills, chance) for kind in kinds}
     (folder / "reports.json").write_text(json.dumps(reports))
 

@@ -1,6 +1,6 @@
 """A program that searches a shared study and logs what it measures.
 
-``python -m tests.faults.sharing STORAGE LOG N KIND``; the kind is "search" or "selector".
+``python -m tests.faults.sharing STORAGE LOG N KIND``; the kind is "search", "boosters" or "selector".
 
 It waits until N processes have started. Otherwise, on a busy machine, one could finish before another starts.
 """
@@ -17,7 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from scipy.stats import uniform
 from sklearn.naive_bayes import GaussianNB
 
-from sklearn_autotune import AutoModelSelector, OptunaSearchCV
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier
 from sklearn_autotune.families import Family
 from sklearn_autotune.storage import _claims
 from tests.toys import SleepingClassifier, note, table
@@ -27,6 +27,12 @@ def make_search(storage, log=None, **changes):
     settings = {"n_trials": 16, "cv": 2, "look_ahead": 4, "random_state": 0, "refit": False, "study_name": "shared"}
     toy = SleepingClassifier(log=log, seconds=0.15)
     return OptunaSearchCV(toy, {"a": uniform(0, 9)}, storage=storage, resume=storage is not None, **settings, **changes)
+
+
+def make_boosters(storage, log=None):
+    """Tuned boosters, two candidates at a time."""
+    settings = {"n_trials": 8, "n_estimators": 40, "cv": 2, "look_ahead": 2, "random_state": 0, "study_name": "shared"}
+    return TunedXGBClassifier(storage=storage, resume=storage is not None, **settings)
 
 
 def make_selector(storage, log=None):
@@ -81,9 +87,9 @@ if __name__ == "__main__":
     )
     _claims.HEARTBEAT_SECONDS = 1.0
     wait_for_others(sys.argv[2], int(sys.argv[3]))
-    make = make_selector if sys.argv[4] == "selector" else make_search
+    make = {"search": make_search, "boosters": make_boosters, "selector": make_selector}[sys.argv[4]]
     search = make(open_storage(sys.argv[1]), sys.argv[2]).fit(*data())
     found = {"pid": os.getpid(), "table": table(search)}
-    if sys.argv[4] == "selector":
+    if sys.argv[4] != "search":
         found["predictions"] = search.predict_proba(data()[0]).tolist()
     sys.stdout.write(json.dumps(found))

@@ -12,13 +12,19 @@ import numpy as np
 import pytest
 from scipy.stats import uniform
 from sklearn.base import clone
+from sklearn.datasets import make_classification
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import cross_val_score
+from sklearn.naive_bayes import GaussianNB
 
-from sklearn_autotune import FoldRacing, OptunaSearchCV
+from sklearn_autotune import AutoModelSelector, FoldRacing, OptunaSearchCV, TunedXGBClassifier
 from sklearn_autotune.exceptions import ClusterLostError
 from sklearn_autotune.execution import _dask
+from sklearn_autotune.families import Family
 from sklearn_autotune.search import _engine
+from tests.boosting import test_tuned_booster_workers as boosters
+from tests.boosting.toys import NotingXGBoost
+from tests.faults import test_boosters
 from tests.faults.nightly import at_night
 from tests.faults.test_limits import others_as_undisturbed
 from tests.toys import (
@@ -175,7 +181,8 @@ def test_workers_run_nothing_in_parallel_inside_a_candidate(client, workers, dat
     assert all(set(report["nested_pids"]) == {report["pid"]} for report in reports)
 
 
-def test_the_data_is_sent_once_to_each_worker(client, workers, data, monkeypatch):
+@pytest.mark.parametrize("kind", [OptunaSearchCV, TunedXGBClassifier])
+def test_the_data_is_sent_once_to_each_worker(client, workers, data, monkeypatch, kind):
     class Counting:
         """A client that counts."""
 
@@ -190,7 +197,10 @@ def test_the_data_is_sent_once_to_each_worker(client, workers, data, monkeypatch
             return getattr(client, name)
 
     counting = Counting()
-    search = OptunaSearchCV(CountingClassifier(), {"a": uniform(0, 9)}, n_trials=10, cv=2, refit=False)
+    space = {"a": uniform(0, 9)} if kind is OptunaSearchCV else {"gamma": uniform(0, 9)}
+    given = {"estimator": CountingClassifier(), "param_distributions": space}
+    search = kind(**given if kind is OptunaSearchCV else {"space": space, "n_estimators": 5, "look_ahead": 2})
+    search.set_params(n_trials=10, cv=2, refit=False)
     monkeypatch.setattr(
         _engine, "make_executor", lambda request: _dask.DaskExecutor(counting, request.evaluation, None, 2)
     )
@@ -225,6 +235,85 @@ def test_a_candidate_that_hangs_costs_one_candidate_and_its_worker_is_replaced(c
     assert statuses(search) == ["complete", "failed", "complete", "complete"]
     assert "trial_timeout=5 s" in search.trials_["error"][1]
     assert others_as_undisturbed(search, undisturbed, [1])
+
+
+@pytest.mark.parametrize("case", ["racing", pytest.param("optuna's pruner", marks=at_night), "samples"])
+def test_a_tuned_booster_is_the_same_on_a_cluster(client, workers, case, tmp_path):
+    make = boosters.CASES[case]
+    one = boosters.fit(make(look_ahead=2))
+
+    several = boosters.fit(make(look_ahead=2, executor=client))
+
+    assert boosters.collect(several) == boosters.collect(one)
+    stored = {"look_ahead": 2, "executor": client, "storage": tmp_path / "study.db", "resume": True}
+    boosters.fit(make(**stored).set_params(n_trials=3))
+    assert boosters.collect(boosters.fit(make(**stored)))["predictions"] == boosters.collect(one)["predictions"]
+
+
+def test_each_worker_of_a_cluster_bins_the_folds_once(client, workers, tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    monkeypatch.setattr(TunedXGBClassifier, "_library", NotingXGBoost(str(log)))
+
+    boosters.fit(boosters.CASES["racing"](look_ahead=2, executor=client))
+
+    pids = [entry["pid"] for entry in read_log(log)]
+    assert os.getpid() not in pids
+    assert [pids.count(pid) for pid in set(pids)] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("end", "error"), [("sigkill", "is gone"), pytest.param("hang", "trial_timeout=5 s", marks=at_night)]
+)
+def test_a_candidate_of_a_tuned_booster_that_ends_badly_costs_one_candidate(client, workers, end, error):
+    search = test_boosters.make(end, executor=client, trial_timeout=5, look_ahead=2).fit(*test_boosters.load())
+
+    lost = test_boosters.check_others(search)
+    assert error in search.trials_["error"][lost]
+
+
+def test_a_selector_is_the_same_on_a_cluster(client, workers, tmp_path):
+    X, y = make_classification(150, 5, flip_y=0.2, random_state=0)
+    settings = {"families": ["logistic", "naive_bayes", "extra_trees"], "n_trials": 5, "cv": 3, "random_state": 0}
+    one = AutoModelSelector(**settings).fit(X, y)
+    stored = settings | {"executor": client, "storage": tmp_path / "study.db", "resume": True}
+
+    AutoModelSelector(**(stored | {"n_trials": 3})).fit(X, y)
+    several = clone(AutoModelSelector(**stored)).fit(X, y)
+
+    assert several.executor is client
+    assert table(several) == table(one)
+    assert several.blend_weights_ == one.blend_weights_
+    assert several.predict_proba(X).tolist() == pickle.loads(pickle.dumps(one)).predict_proba(X).tolist()
+    assert pickle.loads(pickle.dumps(several)).executor is None
+
+
+class DyingBayes(GaussianNB):
+    """Ends the process of a worker that fits it with smoothing above 1."""
+
+    def fit(self, X, y, sample_weight=None):
+        if self.var_smoothing > 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(X, y, sample_weight)
+
+
+def test_a_worker_that_dies_costs_a_selector_one_candidate(client, workers):
+    X, y = make_classification(150, 5, flip_y=0.2, random_state=0)
+    smoothings = [0.1, 2.0, 0.01, 0.001]
+    dying = Family(
+        "dying",
+        (),
+        lambda shape: {"var_smoothing": smoothings},
+        lambda shape: DyingBayes(),
+        first=tuple({"var_smoothing": one} for one in smoothings),
+        seconds=lambda shape: 0.01,
+    )
+
+    with pytest.warns(match="fits failed"):
+        selector = AutoModelSelector(families=[dying], n_trials=4, cv=3, executor=client, patience=None).fit(X, y)
+
+    assert statuses(selector) == ["complete", "failed", "complete", "complete"]
+    assert "is gone" in selector.trials_["error"][1]
+    assert selector.score(X, y) > 0.6
 
 
 @at_night

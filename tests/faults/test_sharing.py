@@ -108,9 +108,31 @@ def test_the_death_of_one_process_costs_the_others_nothing_but_time(storage, tmp
     "storage", ["journal", *(pytest.param(name, marks=at_night) for name in ("mysql", "postgres"))], indirect=True
 )
 def test_two_processes_share_a_selection(storage, tmp_path):
-    alone = sharing.make_selector(None).fit(*sharing.data())
     log = tmp_path / "log"
-    processes = [begin(storage, log, 2, "selector") for _ in range(2)]
+
+    check_sharing("selector", sharing.make_selector(None), storage, log)
+
+    fits = Counter(entry["a"] for entry in read_log(log))
+    assert set(fits.values()) == {2}  # each candidate on its two folds; the folds' models are averaged
+    assert len({entry["pid"] for entry in read_log(log)}) == 2
+    assert len(stored(storage)) == 8  # each process finds duplicates by itself
+
+
+@pytest.mark.parametrize(
+    "storage", [pytest.param(name, marks=at_night) for name in ("journal", "postgres")], indirect=True
+)
+def test_two_processes_share_a_search_of_boosters(storage, tmp_path):
+    alone = sharing.make_boosters(None)
+
+    check_sharing("boosters", alone, storage, tmp_path / "log")
+
+    assert stored(storage) == alone.trials_["number"].tolist()
+
+
+def check_sharing(kind, alone, storage, log):
+    """Run two processes at one study; each has to end like a search that is alone."""
+    alone.fit(*sharing.data())
+    processes = [begin(storage, log, 2, kind) for _ in range(2)]
     ends = [process.communicate(timeout=300) for process in processes]
 
     assert [err for _, err in ends] == ["", ""]
@@ -118,7 +140,3 @@ def test_two_processes_share_a_selection(storage, tmp_path):
         found = json.loads(out)
         assert found["table"] == table(alone)
         assert found["predictions"] == alone.predict_proba(sharing.data()[0]).tolist()
-    fits = Counter(entry["a"] for entry in read_log(log))
-    assert set(fits.values()) == {2}  # each candidate on its two folds; the folds' models are averaged
-    assert len({entry["pid"] for entry in read_log(log)}) == 2
-    assert len(stored(storage)) == 8  # each process finds duplicates by itself

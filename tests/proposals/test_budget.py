@@ -40,6 +40,15 @@ def test_the_final_fit_is_estimated_as_the_search_says():
     assert budget.search_deadline == deadline - 9.0
 
 
+def test_the_final_fit_takes_the_work_too_that_candidates_share():
+    deadline = clock.now() + 1000
+    budget = Budget(3, deadline, estimate_final_seconds=lambda fit_seconds: 2 * fit_seconds)
+
+    budget.add_outcome(Outcome(Status.COMPLETE, (FoldScore(0.5, None, 4.0, 0.0, shared_seconds=3.0),)))
+
+    assert budget.search_deadline == deadline - 14.0
+
+
 def test_a_budget_is_spent_when_only_the_time_for_the_final_fit_is_left():
     budget = Budget(3, clock.now() + 2.0)
     budget.add_outcome(outcome(Status.COMPLETE, 4.0))

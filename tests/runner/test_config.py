@@ -65,6 +65,11 @@ REFUSED = {
         "model_type: svm\noptimization_method: grid\nwarm_start_from: [a.db]",
         "line 5: warm_start_from: it needs optimization_method: optuna",
     ),
+    "memory of a cluster": (
+        'model_type: svm\nexecutor: "tcp://a:8786"\nmemory_limit: 1_000_000_000',
+        "line 5: memory_limit: set it when you start the workers",
+    ),
+    "a word for seconds": ("trial_timeout: 2 min", "line 3: trial_timeout: has to be a number"),
 }
 
 

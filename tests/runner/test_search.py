@@ -44,6 +44,22 @@ def test_the_model_that_is_kept_predicts_as_the_search_does(write, table):
     assert kept.predict(parts.holdout.X).tolist() == search.predict(parts.holdout.X).tolist()
 
 
+@pytest.mark.parametrize("model_type", ["auto", "xgboost", "svm"])
+def test_limits_of_a_candidate_reach_the_search(write, model_type, tmp_path):
+    path = write(f"model_type: {model_type}\ntrial_timeout: 60\nmemory_limit: 2000000000\n")
+
+    params = make_search(read_config(path), parts_of(path), tmp_path).get_params(deep=False)
+
+    assert (params["trial_timeout"], params["memory_limit"]) == (60.0, 2_000_000_000)
+
+
+@pytest.mark.parametrize("model_type", ["xgboost", "svm"])
+def test_the_address_of_a_cluster_reaches_the_search(write, model_type, tmp_path):
+    path = write(f"model_type: {model_type}\nexecutor: tcp://scheduler:8786\n")
+
+    assert make_search(read_config(path), parts_of(path), tmp_path).executor == "tcp://scheduler:8786"
+
+
 def test_a_run_begins_with_the_best_candidates_of_earlier_runs(write):
     text = "model_type: svm\nn_trials: {}\ncv: 2\n"
     path = write(text.format(6) + "storage: old.db\n")

@@ -1,5 +1,7 @@
 """What is kept of test rows, up to a limit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,16 @@ def test_one_candidate_is_always_kept():
     kept.take(1, outcome(0.6))
 
     assert list(kept.values) == [1]
+
+
+def test_predictions_are_kept_apart_from_row_values():
+    given = outcome(0.5)
+    given = replace(given, folds=(replace(given.folds[0], prediction=np.ones(3)),))
+    rows, predictions = KeptRows(), KeptRows(name="prediction")
+
+    rest = predictions.take(7, rows.take(7, given))
+
+    assert rest.folds[0].row_values is None
+    assert rest.folds[0].prediction is None
+    assert rows.values[7][0] == pytest.approx(np.full(10, 0.5))
+    assert predictions.values[7][0].tolist() == [1, 1, 1]
