@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune._compat import clock
+from sklearn_autotune._compat.free_memory import return_free_memory
 from sklearn_autotune._compat.sklearn import take_metadata_rows
 from sklearn_autotune.boosting._library import BinnedFold, FoldRows, FoldTraining
 from sklearn_autotune.evaluation import Fold, Task
@@ -90,8 +91,22 @@ class BinnedFolds:
         binning = self.training.get_binning(model)
         with self._lock:
             if binning not in self._binned:
-                self._binned[binning] = tuple(self._bin_fold(model, fold) for fold in self.task.folds)
+                # In another thread, because only the main thread is interrupted: XGBoost asks Python for the rows, and
+                # would lose a Ctrl-C that comes then, and fail for lack of rows. In one thread for all folds, because
+                # what one has freed is used again in the same thread only.
+                thread = ThreadPoolExecutor(1)
+                try:
+                    folds = [thread.submit(self._bin_fold, model, fold) for fold in self.task.folds]
+                    self._binned[binning] = tuple(fold.result() for fold in folds)
+                finally:
+                    thread.shutdown(cancel_futures=True)
             return self._binned[binning]
+
+    def release(self) -> None:
+        """Let go of the bins; they are made again if they are asked for."""
+        with self._lock:
+            self._binned.clear()
+        return_free_memory()
 
     def _bin_fold(self, model: Any, fold: Fold) -> BinnedFold:
         (X_train, _), (X_test, _) = split_fold_rows(model, self.task, fold)
@@ -99,10 +114,6 @@ class BinnedFolds:
         values = self.target.values[fold.train]
         weight = self.target.compute_weights(values, fit_params.get("sample_weight"))
         start = clock.now()
-        # In another thread, because only the main thread is interrupted: XGBoost asks Python for the rows, would lose a
-        # Ctrl-C that comes then, and would fail for lack of rows.
-        with ThreadPoolExecutor(1) as thread:
-            rows = FoldRows(X_train, values, weight, X_test)
-            binned = thread.submit(self.training.bin_fold, model, rows).result()
+        binned = self.training.bin_fold(model, FoldRows(X_train, values, weight, X_test))
         self.max_seconds = max(self.max_seconds, clock.now() - start)
         return binned

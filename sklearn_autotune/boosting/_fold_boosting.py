@@ -114,6 +114,10 @@ class FoldBoosting:
         own._binned_folds = self._binned_folds
         return own
 
+    def release(self) -> None:
+        """Let go of the binned folds; they are binned again if they are needed."""
+        self._binned_folds.release()
+
     def prepare(self) -> None:
         """Bin the folds as the estimator itself bins them, and so most candidates."""
         attempt(lambda: self._binned_folds.bin(self.folds.estimator), np.nan)

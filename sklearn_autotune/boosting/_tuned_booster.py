@@ -335,14 +335,15 @@ class BaseTunedBooster(SharedParamsMixin, DefaultScoreMixin, BaseSearch):
 
         If an earlier process measured it, its predictions for the test rows are not known, and it is boosted again.
         """
+        known = [predictions[fold] for fold in sorted(predictions)]
+        known = known or evaluation.predict_out_of_fold(winner.params, winner.outcome.curve)
+        self.oof_predictions_ = average_over_folds(task, [self._reshape_prediction(values) for values in known])
+        evaluation.release()
         best = clone(model).set_params(**self.best_params_)
         final_fit = BoosterFit(evaluation.target, evaluation.metric)
         self.refit_time_ = fit_winner(best, task, final_fit, winner.outcome.curve)
         self.best_estimator_ = best
         self.n_estimators_ = self.best_params_[self._library.rounds_param]
-        known = [predictions[fold] for fold in sorted(predictions)]
-        known = known or evaluation.predict_out_of_fold(winner.params, winner.outcome.curve)
-        self.oof_predictions_ = average_over_folds(task, [self._reshape_prediction(values) for values in known])
 
     @property
     def feature_importances_(self) -> np.ndarray:

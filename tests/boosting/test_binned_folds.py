@@ -87,3 +87,13 @@ def test_an_interrupt_is_not_lost_in_binning_and_fails_no_candidate(monkeypatch)
         search.fit(X, Y)
 
     assert "failed" not in search.trials_["status"]
+
+
+def test_bins_that_were_let_go_are_made_again():
+    folds, model = make_folds(), XGBRegressor(max_depth=3, n_jobs=1)
+    expected = boost(folds, model)
+
+    folds.release()
+
+    assert boost(folds, model).tolist() == expected.tolist()
+    assert folds.training.binned == [221, 221] * 2

@@ -5,9 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from sklearn.datasets import load_diabetes, load_wine
 from xgboost import XGBClassifier, XGBRegressor
 
+from sklearn_autotune.boosting import _xgboost_library
 from sklearn_autotune.boosting._library import FoldRows
 from sklearn_autotune.boosting._xgboost_library import (
     MAX_CACHED_NODES,
@@ -150,3 +152,24 @@ def test_ranges_do_not_scale_with_the_target_of_another_loss(is_classifier, obje
 
     assert LIBRARY.make_space(one) == LIBRARY.make_space(large)
     assert make_first(one) == make_first(large)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "categories"])
+@pytest.mark.parametrize("max_bin", [None, 8])
+def test_test_rows_are_predicted_alike_whether_they_are_binned_or_not(kind, max_bin, monkeypatch):
+    random = np.random.RandomState(0)
+    X = random.normal(size=(600, 5)).astype(np.float32)
+    X[:, 0] = random.randint(0, 6, 600)
+    X[random.uniform(size=X.shape) < 0.1] = np.nan
+    y = np.nan_to_num(X[:, 0]) % 3 + np.nan_to_num(X[:, 1]) + random.normal(size=600)
+    types = ["c" if kind == "categories" else "q", *["q"] * 4]
+    model = XGBRegressor(max_depth=5, max_bin=max_bin, feature_types=types, enable_categorical=True)
+    test = X[400:] * np.array([1, 2, 2, 2, 2], dtype=np.float32)  # also beyond the training rows
+    rows = FoldRows(X[:400], y[:400], None, test)
+    expected = train(model, rows, None, 20).predict_test_rows()
+    monkeypatch.setattr(_xgboost_library, "MAX_PLAIN_CELLS", 0)
+
+    binned = train(model, rows, None, 20)
+
+    assert isinstance(binned.fold.test, xgboost.QuantileDMatrix)
+    np.testing.assert_array_equal(binned.predict_test_rows(), expected)
