@@ -46,6 +46,10 @@ MIN_FORWARD_FOLDS = 4
 # was 0.54 on the folds and 0.70 on new rows.
 MAX_DUPLICATE_SHARE = 0.1
 
+# Of the hash of a row: an odd number near 2**64 divided by the golden ratio (Knuth, 1973), and about half the bits.
+HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+HASH_SHIFT = np.uint64(29)
+
 # Folds are drawn once. Averaged over three draws, the first layer's predictions are less noisy, but trees then infer a
 # row's target from what its own prediction lacks. On email, jobs and spam this gave up to 1.4 % less log loss; on
 # wells, whose rows are close to one another, 0.62 on the folds and 0.65 on new rows, against 0.63 and 0.64 with one
@@ -284,10 +288,13 @@ def _has_enough_rows(task: Task) -> bool:
 
 
 def _compute_duplicate_share(X: np.ndarray) -> float:
-    """Compute the share of rows that occur more than once."""
-    X = np.ascontiguousarray(X)
-    rows = X.view(np.dtype((np.void, X.dtype.itemsize * X.shape[1]))).ravel()
-    _, counts = np.unique(rows, return_counts=True)
+    """Compute the share of rows that occur more than once, from a hash of each, column by column to save memory."""
+    hashes = np.zeros(len(X), dtype=np.uint64)
+    for column in X.T:
+        bits = np.ascontiguousarray(column).view(f"u{X.dtype.itemsize}")
+        hashes = (hashes + bits) * HASH_FACTOR
+        hashes ^= hashes >> HASH_SHIFT
+    _, counts = np.unique(hashes, return_counts=True)
     return float(counts[counts > 1].sum() / len(X))
 
 

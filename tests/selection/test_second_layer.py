@@ -13,7 +13,7 @@ from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit, train_test_s
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat import clock
-from sklearn_autotune.selection import _auto_model_selector, _blends, _ensemble_choice
+from sklearn_autotune.selection import _auto_model_selector, _blends, _ensemble_choice, _second_layer
 from sklearn_autotune.selection._ranking import MeasuredCandidates
 from sklearn_autotune.selection._second_layer import MIN_ROWS
 from tests.faults.nightly import IS_NIGHT
@@ -296,3 +296,13 @@ def test_where_time_is_up_before_the_final_fits_something_simpler_is_left(monkey
     assert not families_of(found.blend_weights_) & STACKED
     assert sum(found.blend_weights_.values()) == pytest.approx(1)
     assert np.isfinite(found.predict_proba(X_test)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_share_of_duplicates_is_that_of_equal_rows(dtype):
+    X = np.random.RandomState(0).randint(0, 4, size=(500, 4)).astype(dtype)
+    X[3:6, 1] = np.nan
+    _, counts = np.unique([row.tobytes() for row in X], return_counts=True)
+
+    assert 0.1 < _second_layer._compute_duplicate_share(X) < 1
+    assert _second_layer._compute_duplicate_share(X) == counts[counts > 1].sum() / 500
