@@ -1,6 +1,7 @@
 """Reads one column of a table as numbers, dates, times or categories, from any library and type."""
 
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -16,6 +17,7 @@ __all__ = [
     "is_dataframe",
     "is_missing",
     "read_column",
+    "read_columns",
     "read_objects",
 ]
 
@@ -100,7 +102,7 @@ def find_many_valued_columns(X: Any) -> list[int]:
 
 def is_dataframe(X: Any) -> bool:
     """Whether X is a DataFrame of pandas or polars."""
-    return hasattr(X, "columns") and hasattr(X, "dtypes") and hasattr(X, "shape")
+    return all(hasattr(type(X), name) for name in ("columns", "dtypes", "shape"))  # pandas computes dtypes when asked
 
 
 def has_categorical_type(X: Any, index: int) -> bool:
@@ -136,9 +138,17 @@ def read_column(X: Any, index: int, name: Any, as_categories: bool | None = None
     ValueError
         If the column holds values of any other kind.
     """
-    if hasattr(X, "iloc"):
-        return _read_pandas(X.iloc[:, index], name, as_categories)
-    return _read_polars(X[name], name, as_categories)
+    return _read_series(X.iloc[:, index] if hasattr(X, "iloc") else X[name], name, as_categories)
+
+
+def read_columns(X: Any, as_categories: Sequence[bool]) -> list[ColumnValues]:
+    """Read the first columns of a DataFrame, one for each of ``as_categories``; see `read_column`."""
+    columns = X.items() if hasattr(X, "iloc") else ((column.name, column) for column in X.iter_columns())
+    return [_read_series(column, name, one) for (name, column), one in zip(columns, as_categories, strict=False)]
+
+
+def _read_series(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
+    return (_read_pandas if hasattr(column, "iloc") else _read_polars)(column, name, as_categories)
 
 
 def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
