@@ -98,6 +98,8 @@ def find_predict(model):
 def record_members(model, X):
     """Return for each member its estimator, its pipeline, and the rows that the estimator gets for a table."""
     pipelines = list_pipelines(model)
+    if pipelines == [model]:
+        return [(model[-1], model, model[:-1].transform(X))]
     originals = [pipeline.steps for pipeline in pipelines]
     try:
         for pipeline in pipelines:

@@ -119,10 +119,12 @@ def _encode_one_hot(step: OneHotEncoder, X: np.ndarray) -> np.ndarray:
     blocks = []
     for codes, categories, infrequent in zip(X.T, step.categories_, step.infrequent_categories_, strict=True):
         frequent = categories if infrequent is None else np.setdiff1d(categories, infrequent)
-        blocks.append(codes[:, None] == frequent)
-        if infrequent is not None:
-            blocks.append(~blocks[-1].any(axis=1, keepdims=True))
-    return np.hstack(blocks).astype(np.float64)
+        # The last row is for codes that are not frequent; it is 0 if they have no column.
+        rows = np.eye(len(frequent) + 1, len(frequent) + (infrequent is not None))
+        places = np.searchsorted(frequent, codes)
+        is_frequent = np.append(frequent, np.nan)[places] == codes
+        blocks.append(rows[np.where(is_frequent, places, len(frequent))])
+    return np.hstack(blocks)
 
 
 def _has_shared_column(step: OneHotEncoder) -> bool:
