@@ -138,17 +138,18 @@ def read_column(X: Any, index: int, name: Any, as_categories: bool | None = None
     ValueError
         If the column holds values of any other kind.
     """
-    return _read_series(X.iloc[:, index] if hasattr(X, "iloc") else X[name], name, as_categories)
+    if hasattr(X, "iloc"):
+        return _read_pandas(X.iloc[:, index], name, as_categories)
+    return _read_polars(X[name], name, as_categories)
 
 
 def read_columns(X: Any, as_categories: Sequence[bool]) -> list[ColumnValues]:
     """Read the first columns of a DataFrame, one for each of ``as_categories``; see `read_column`."""
-    columns = X.items() if hasattr(X, "iloc") else ((column.name, column) for column in X.iter_columns())
-    return [_read_series(column, name, one) for (name, column), one in zip(columns, as_categories, strict=False)]
-
-
-def _read_series(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
-    return (_read_pandas if hasattr(column, "iloc") else _read_polars)(column, name, as_categories)
+    if hasattr(X, "iloc"):
+        return [_read_pandas(column, name, one) for (name, column), one in zip(X.items(), as_categories, strict=False)]
+    return [
+        _read_polars(column, column.name, one) for column, one in zip(X.iter_columns(), as_categories, strict=False)
+    ]
 
 
 def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
@@ -164,10 +165,15 @@ def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnVa
             dates = column.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT"))
             return _make_values("dates", dates, np.isnat(dates))
         if kind in "biuf":
-            floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
+            is_plain = isinstance(
+                dtype, np.dtype
+            )  # then asking pandas to replace missing values takes five times as long
+            floats = np.array(column, np.float64) if is_plain else column.to_numpy(dtype=np.float64, na_value=np.nan)
             return _make_values("booleans" if kind == "b" else "numbers", floats, np.isnan(floats))
         if hasattr(dtype, "freq"):  # periods
             return _read_pandas(column.dt.to_timestamp(), name, as_categories)
+    if dtype == object:
+        return read_objects(column.tolist(), name, as_categories)
     objects = np.array(column, dtype=object)
     objects[column.isna().to_numpy()] = None
     return read_objects(objects.tolist(), name, as_categories)
