@@ -154,7 +154,7 @@ def read_columns(X: Any, as_categories: Sequence[bool]) -> list[ColumnValues]:
 
 def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
     dtype = column.dtype
-    kind = getattr(dtype, "kind", "O")
+    kind, is_plain = getattr(dtype, "kind", "O"), isinstance(dtype, np.dtype)
     has_categories = _is_pandas_categorical(dtype)
     if as_categories is None:
         as_categories = has_categories
@@ -165,14 +165,13 @@ def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnVa
             dates = column.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT"))
             return _make_values("dates", dates, np.isnat(dates))
         if kind in "biuf":
-            is_plain = isinstance(
-                dtype, np.dtype
-            )  # then asking pandas to replace missing values takes five times as long
-            floats = np.array(column, np.float64) if is_plain else column.to_numpy(dtype=np.float64, na_value=np.nan)
+            # NumPy's types have no missing values but NaN, and pandas takes its time to look for others.
+            floats = column.to_numpy() if is_plain else column.to_numpy(dtype=np.float64, na_value=np.nan)
+            floats = floats.astype(np.float64)
             return _make_values("booleans" if kind == "b" else "numbers", floats, np.isnan(floats))
         if hasattr(dtype, "freq"):  # periods
             return _read_pandas(column.dt.to_timestamp(), name, as_categories)
-    if dtype == object:
+    if is_plain and kind == "O":
         return read_objects(column.tolist(), name, as_categories)
     objects = np.array(column, dtype=object)
     objects[column.isna().to_numpy()] = None
