@@ -248,9 +248,9 @@ predicts one row, and {max(row["n_rows"] for row in rows):,} rows that are drawn
 ## Milliseconds to predict
 
 The whole takes a raw table; the estimators alone get rows that are prepared, and their times are added. Reading and
-preparing are parts of the whole, and the last column leaves them out. Medians of 200 calls in turn for one row; for many
-rows of 5, or of 1 that takes more than a second. scikit-learn's forests take most of the time for one row because of
-joblib; a blend calls their trees itself, so that the whole can take less than the estimators alone.
+preparing are parts of the whole, and the last column leaves them out. Medians of 200 calls in turn for one row; for
+many rows of 5, or of 1 that takes more than a second. Of one row, scikit-learn's forests take most of the time because
+of joblib; a blend calls their trees itself, so that the whole can take less than the estimators alone.
 
 {markdown_table(header, lines)}
 

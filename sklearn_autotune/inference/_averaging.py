@@ -119,12 +119,10 @@ def _encode_one_hot(step: OneHotEncoder, X: np.ndarray) -> np.ndarray:
     blocks = []
     for codes, categories, infrequent in zip(X.T, step.categories_, step.infrequent_categories_, strict=True):
         frequent = categories if infrequent is None else np.setdiff1d(categories, infrequent)
-        # The last row is for codes that are not frequent; it is 0 if they have no column.
-        rows = np.eye(len(frequent) + 1, len(frequent) + (infrequent is not None))
-        places = np.searchsorted(frequent, codes)
-        is_frequent = np.append(frequent, np.nan)[places] == codes
-        blocks.append(rows[np.where(is_frequent, places, len(frequent))])
-    return np.hstack(blocks)
+        blocks.append(frequent[:, None] == codes)
+        if infrequent is not None:
+            blocks.append(~blocks[-1].any(axis=0, keepdims=True))
+    return np.vstack(blocks).T.astype(np.float64, order="C")
 
 
 def _has_shared_column(step: OneHotEncoder) -> bool:
