@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks._measure import RESULTS, environment, interleave, markdown_table, write_rows
+from benchmarks._measure import RESULTS, environment, interleave, markdown_table, seconds_of, write_rows
 from benchmarks.selection_tables import load
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier
 from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor, prepare_rows
@@ -81,60 +81,56 @@ class Recorder:
 
 
 def list_pipelines(model):
-    """Return the pipelines of the members of a model; the model itself if it is no blend."""
+    """Return the pipelines of the members of each layer of a model; the model itself if it is no blend."""
     blend = model[-1]
-    named = [getattr(one, "estimator", None) for one in getattr(blend, "estimators_", ())]
-    if not named or not all(isinstance(one, AveragedClassifier | AveragedRegressor) for one in named):
-        return [model]
+    first = [getattr(one, "estimator", None) for one in getattr(blend, "estimators_", ())]
+    if not first or not all(isinstance(one, AveragedClassifier | AveragedRegressor) for one in first):
+        return [model], []
     second = getattr(getattr(blend, "final_estimator_", None), "estimator", None)
     stacked = [one for _, _, one in second.stacked] if second is not None else []
-    return [pipeline for averaged in (*named, *stacked) for pipeline in averaged.models]
+    return tuple([pipeline for averaged in layer for pipeline in averaged.models] for layer in (first, stacked))
 
 
 def find_predict(model):
     return getattr(model, "predict_proba", model.predict)
 
 
-def record_members(model, X):
-    """Return for each member its estimator, its pipeline, and the rows that the estimator gets for a table."""
-    pipelines = list_pipelines(model)
+def record_rows(model, pipelines, X):
+    """Return the rows that the estimator of each pipeline gets for a table."""
     if pipelines == [model]:
-        return [(model[-1], model, model[:-1].transform(X))]
+        return [model[:-1].transform(X)]
     originals = [pipeline.steps for pipeline in pipelines]
     try:
         for pipeline in pipelines:
             name, final = pipeline.steps[-1]
             pipeline.steps = [*pipeline.steps[:-1], (name, Recorder(final))]
         find_predict(model)(X)
-        prepared = [pipeline[-1].X for pipeline in pipelines]
+        return [pipeline[-1].X for pipeline in pipelines]
     finally:
         for pipeline, steps in zip(pipelines, originals, strict=True):
             pipeline.steps = steps
-    return [(pipeline[-1], pipeline, rows) for pipeline, rows in zip(pipelines, prepared, strict=True)]
 
 
 def measure_prediction(model, X, repeats):
     """Return the median seconds of the whole, of its members' own estimators, of reading, and of preparing."""
-    members = record_members(model, X)
-    is_blend = members[0][1] is not model
+    first, second = list_pipelines(model)
     encoded = model[:-1].transform(X)
-    calls = {"whole": lambda: find_predict(model)(X)}
-    calls["reading"] = lambda: model[:-1].transform(X)
-    for index, (final, pipeline, rows) in enumerate(members):
-        calls[f"member {index}"] = lambda final=final, rows=rows: find_predict(final)(rows)
-        if is_blend and len(pipeline) > 1 and pipeline[0].n_features_in_ == encoded.shape[1]:
-            calls[f"preparing {index}"] = lambda pipeline=pipeline: prepare_rows(pipeline, encoded)
-    for call in calls.values():
-        call()
-    seconds = {
-        name: statistics.median(of_call) for name, of_call in interleave(calls, repeats, time.perf_counter).items()
-    }
+    calls = {"whole": lambda: find_predict(model)(X), "reading": lambda: model[:-1].transform(X)}
+    for index, (pipeline, rows) in enumerate(
+        zip([*first, *second], record_rows(model, [*first, *second], X), strict=True)
+    ):
+        calls[f"member {index}"] = lambda final=pipeline[-1], rows=rows: find_predict(final)(rows)
+    for index, pipeline in enumerate(first if first != [model] else ()):
+        calls[f"preparing {index}"] = lambda pipeline=pipeline: prepare_rows(pipeline, encoded)
+    is_slow = seconds_of(calls["whole"], time.perf_counter) > 1
+    timed = interleave(calls, 1 if is_slow else repeats, time.perf_counter)
+    seconds = {name: statistics.median(of_call) for name, of_call in timed.items()}
     return {
         "whole": seconds["whole"],
         "members": sum(value for name, value in seconds.items() if name.startswith("member ")),
         "reading": seconds["reading"],
         "preparing": sum(value for name, value in seconds.items() if name.startswith("preparing ")),
-        "n_members": len(members),
+        "n_members": len(first) + len(second),
     }
 
 
@@ -161,7 +157,7 @@ def run_fresh(path, modules):
 
 def measure_loading(model, repeats):
     """Return the median seconds of loading a model, and of importing the libraries of its members."""
-    finals = [getattr(pipeline[-1], "model_", pipeline[-1]) for pipeline in list_pipelines(model)]
+    finals = [getattr(pipeline[-1], "model_", pipeline[-1]) for layer in list_pipelines(model) for pipeline in layer]
     libraries = sorted({"joblib"} | {type(final).__module__ for final in finals})
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "model.joblib"))
